@@ -1,0 +1,42 @@
+# Everything a person types. Each target sets up what it needs.
+.PHONY: run test setup setup-test fmt lint bench fuzz docs
+
+CARGO ?= cargo
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+
+run: setup
+	$(CARGO) run --release --quiet --package hallway-cli -- tour
+
+# Unit, property and contract tests, then the journeys that drive real programs.
+test: setup-test $(VENV)/ready
+	$(CARGO) build --locked --workspace --all-targets
+	$(CARGO) test --locked --workspace --quiet
+	$(PYTHON) -m pytest tests
+
+setup:
+	@scripts/setup
+
+setup-test:
+	@scripts/setup test
+
+$(VENV)/ready: tests/requirements.txt | setup-test
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --requirement tests/requirements.txt
+	touch $@
+
+fmt:
+	$(CARGO) fmt --all
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+docs:
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps
+
+bench:
+	$(CARGO) bench --locked --package hallway-bench
+
+fuzz:
+	scripts/fuzz
