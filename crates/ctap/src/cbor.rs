@@ -2,7 +2,14 @@
 //!
 //! Decoding with `minicbor` alone would accept duplicate keys, non-minimal lengths and unsorted
 //! maps. [`first_item`] walks one item without decoding it and enforces a [`Form`], so that a
-//! decoder behind it only has to look for the values it wants.
+//! decoder behind it only has to look for the values it wants: [`Map`] and [`Value`] do that.
+//! [`MapBuilder`] prints the canonical form.
+
+mod value;
+mod write;
+
+pub use value::{Array, Key, Map, ReadError, Value};
+pub use write::{Encode, Encoded, List, MapBuilder};
 
 /// Which rules an item must keep.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

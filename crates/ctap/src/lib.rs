@@ -23,4 +23,6 @@ extern crate std;
 pub mod aaguid;
 pub mod authenticator_data;
 pub mod cbor;
+pub mod command;
 pub mod cose;
+pub mod status;

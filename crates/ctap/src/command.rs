@@ -1,0 +1,169 @@
+//! The CTAP2 commands: each one's request and response, parsed and printed (CTAP 2.3, section 6).
+
+pub mod client_pin;
+mod entities;
+pub mod get_assertion;
+pub mod get_info;
+pub mod hmac_secret;
+pub mod make_credential;
+
+pub use entities::{Descriptor, Options, RelyingParty, User};
+
+use alloc::vec::Vec;
+
+use crate::cbor::{self, Form, Map};
+use crate::status::Status;
+
+/// The byte that starts a CTAP2 request.
+pub mod code {
+    /// authenticatorMakeCredential.
+    pub const MAKE_CREDENTIAL: u8 = 0x01;
+    /// authenticatorGetAssertion.
+    pub const GET_ASSERTION: u8 = 0x02;
+    /// authenticatorGetInfo.
+    pub const GET_INFO: u8 = 0x04;
+    /// authenticatorClientPIN.
+    pub const CLIENT_PIN: u8 = 0x06;
+    /// authenticatorReset.
+    pub const RESET: u8 = 0x07;
+    /// authenticatorGetNextAssertion.
+    pub const GET_NEXT_ASSERTION: u8 = 0x08;
+    /// authenticatorSelection.
+    pub const SELECTION: u8 = 0x0b;
+}
+
+/// A parsed request, borrowed from its bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Command<'a> {
+    /// Make a credential (6.1).
+    MakeCredential(make_credential::Request<'a>),
+    /// Sign with a credential (6.2).
+    GetAssertion(get_assertion::Request<'a>),
+    /// Sign with the next one of several credentials (6.3).
+    GetNextAssertion,
+    /// Say what the authenticator is and can (6.4).
+    GetInfo,
+    /// PIN and token operations (6.5).
+    ClientPin(client_pin::Request<'a>),
+    /// Forget everything (6.6).
+    Reset,
+    /// Let the owner pick this authenticator by a touch (6.9).
+    Selection,
+}
+
+impl<'a> Command<'a> {
+    /// Parses a command byte and the CBOR map behind it.
+    ///
+    /// # Errors
+    /// The status to answer with: unknown command, CBOR that is not canonical, a member of the
+    /// wrong type or a required one missing.
+    pub fn parse(request: &'a [u8]) -> Result<Self, Status> {
+        let (&command, body) = request.split_first().ok_or(Status::InvalidLength)?;
+        // A command that needs members and gets no map at all lacks them all.
+        let map = || match body {
+            [] => Ok(Map::parse(&[0xa0], Form::Canonical)?),
+            _ => Ok::<Map<'a>, Status>(Map::parse(body, Form::Canonical)?),
+        };
+        let alone = |parsed| match body {
+            [] => Ok(parsed),
+            _ => cbor::check(body, Form::Canonical)
+                .map(|()| parsed)
+                .map_err(Status::from),
+        };
+        match command {
+            code::MAKE_CREDENTIAL => {
+                make_credential::Request::parse(&map()?).map(Self::MakeCredential)
+            }
+            code::GET_ASSERTION => get_assertion::Request::parse(&map()?).map(Self::GetAssertion),
+            code::GET_NEXT_ASSERTION => alone(Self::GetNextAssertion),
+            code::GET_INFO => alone(Self::GetInfo),
+            code::CLIENT_PIN => client_pin::Request::parse(&map()?).map(Self::ClientPin),
+            code::RESET => alone(Self::Reset),
+            code::SELECTION => alone(Self::Selection),
+            _ => Err(Status::InvalidCommand),
+        }
+    }
+}
+
+/// A successful answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Response {
+    /// To [`Command::MakeCredential`].
+    MakeCredential(make_credential::Response),
+    /// To [`Command::GetAssertion`] and [`Command::GetNextAssertion`].
+    GetAssertion(get_assertion::Response),
+    /// To [`Command::GetInfo`].
+    GetInfo(get_info::Response),
+    /// To [`Command::ClientPin`].
+    ClientPin(client_pin::Response),
+    /// Success with nothing to say.
+    Done,
+}
+
+impl Response {
+    /// The status byte and, where there is something to say, a canonical CBOR map.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = alloc::vec![Status::Ok.code()];
+        match self {
+            Self::MakeCredential(response) => response.encode(&mut out),
+            Self::GetAssertion(response) => response.encode(&mut out),
+            Self::GetInfo(response) => response.encode(&mut out),
+            Self::ClientPin(response) => response.encode(&mut out),
+            Self::Done => {}
+        }
+        out
+    }
+}
+
+/// Splits what an authenticator answered into the map behind its status byte.
+///
+/// `Ok(None)` is success with nothing to say.
+///
+/// # Errors
+/// The status that the authenticator gave, when it is not success; [`Status::InvalidLength`] for
+/// no bytes at all, [`Status::Other`] for a code that is not defined, [`Status::InvalidCbor`] when
+/// what follows is not a map. Maps are read in the tolerant form: authenticators sort carelessly.
+pub fn answer(response: &[u8]) -> Result<Option<Map<'_>>, Status> {
+    let (&status, body) = response.split_first().ok_or(Status::InvalidLength)?;
+    match Status::from_code(status) {
+        Some(Status::Ok) if body.is_empty() => Ok(None),
+        Some(Status::Ok) => Ok(Some(Map::parse(body, Form::Tolerant)?)),
+        Some(status) => Err(status),
+        None => Err(Status::Other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_command_gets_its_status() {
+        assert_eq!(Command::parse(&[]), Err(Status::InvalidLength));
+        assert_eq!(Command::parse(&[0x3f]), Err(Status::InvalidCommand));
+        assert_eq!(Command::parse(&[1]), Err(Status::MissingParameter));
+        assert_eq!(Command::parse(&[1, 0xa0]), Err(Status::MissingParameter));
+        assert_eq!(Command::parse(&[1, 0x80]), Err(Status::InvalidCbor));
+        assert_eq!(Command::parse(&[4, 0xff]), Err(Status::InvalidCbor));
+        assert_eq!(Command::parse(&[4]), Ok(Command::GetInfo));
+    }
+
+    #[test]
+    fn answers_are_split() {
+        assert_eq!(answer(&[0]), Ok(None));
+        assert_eq!(answer(&[0x31]), Err(Status::PinInvalid));
+        assert_eq!(answer(&[]), Err(Status::InvalidLength));
+        assert_eq!(answer(&[0, 0xa0]).unwrap().unwrap().len(), 0);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn parsing_never_panics(command in 0u8..0x10, body: std::vec::Vec<u8>) {
+            let mut request = std::vec![command];
+            request.extend(body);
+            let _ = Command::parse(&request);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! authenticatorGetInfo (CTAP 2.3, section 6.4).
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::entities::PUBLIC_KEY;
+use crate::aaguid::Aaguid;
+use crate::cbor::{Encode, List, Map, MapBuilder, ReadError, Value};
+
+/// What an authenticator says of itself. Members that CTAP leaves optional are `Option`s, or lists
+/// that are left out when empty.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Response {
+    /// 0x01, such as `FIDO_2_1`.
+    pub versions: Vec<String>,
+    /// 0x02.
+    pub extensions: Vec<String>,
+    /// 0x03.
+    pub aaguid: Aaguid,
+    /// 0x04: option ids and their values; an absent option is not supported.
+    pub options: Vec<(String, bool)>,
+    /// 0x05, in bytes.
+    pub max_message_size: Option<u64>,
+    /// 0x06, the favourite first.
+    pub pin_uv_auth_protocols: Vec<u64>,
+    /// 0x07.
+    pub max_credential_count_in_list: Option<u64>,
+    /// 0x08, in bytes.
+    pub max_credential_id_length: Option<u64>,
+    /// 0x09.
+    pub transports: Vec<String>,
+    /// 0x0a: COSE algorithm identifiers, the favourite first.
+    pub algorithms: Vec<i64>,
+    /// 0x0b, in bytes.
+    pub max_serialized_large_blob_array: Option<u64>,
+    /// 0x0c.
+    pub force_pin_change: Option<bool>,
+    /// 0x0d, in code points.
+    pub min_pin_length: Option<u64>,
+    /// 0x0e.
+    pub firmware_version: Option<u64>,
+    /// 0x0f, in bytes.
+    pub max_cred_blob_length: Option<u64>,
+    /// 0x10.
+    pub max_rp_ids_for_set_min_pin_length: Option<u64>,
+    /// 0x11.
+    pub preferred_platform_uv_attempts: Option<u64>,
+    /// 0x12: bits of the FIDO registry's user verification methods.
+    pub uv_modality: Option<u64>,
+    /// 0x14.
+    pub remaining_discoverable_credentials: Option<u64>,
+    /// 0x16.
+    pub attestation_formats: Vec<String>,
+    /// 0x17.
+    pub uv_count_since_last_pin_entry: Option<u64>,
+    /// 0x18.
+    pub long_touch_for_reset: Option<bool>,
+    /// 0x19: iv and ciphertext of the device's identifier.
+    pub enc_identifier: Option<Vec<u8>>,
+    /// 0x1a.
+    pub transports_for_reset: Vec<String>,
+    /// 0x1b.
+    pub pin_complexity_policy: Option<bool>,
+    /// 0x1d, in bytes.
+    pub max_pin_length: Option<u64>,
+    /// 0x1e: iv and ciphertext of the credential store's state.
+    pub enc_cred_store_state: Option<Vec<u8>>,
+    /// 0x1f: subcommands of authenticatorConfig.
+    pub config_commands: Vec<u64>,
+}
+
+fn some_list<T>(list: &[T]) -> Option<List<'_, T>> {
+    (!list.is_empty()).then_some(List(list))
+}
+
+/// An `alg`/`type` pair of member 0x0a.
+struct Parameter(i64);
+
+impl Encode for Parameter {
+    fn encode(&self, out: &mut Vec<u8>) {
+        MapBuilder::new()
+            .put("alg", self.0)
+            .put("type", PUBLIC_KEY)
+            .encode(out);
+    }
+}
+
+impl Encode for String {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.as_str().encode(out);
+    }
+}
+
+impl Response {
+    /// The value of an option; `None` where the authenticator does not support it.
+    pub fn option(&self, id: &str) -> Option<bool> {
+        self.options
+            .iter()
+            .find(|(name, _)| name == id)
+            .map(|(_, value)| *value)
+    }
+
+    /// Whether an extension is supported.
+    pub fn has_extension(&self, id: &str) -> bool {
+        self.extensions.iter().any(|name| name == id)
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let mut options = MapBuilder::new();
+        for (id, value) in &self.options {
+            options.put(id.as_str(), *value);
+        }
+        let algorithms: Vec<Parameter> = self.algorithms.iter().copied().map(Parameter).collect();
+        MapBuilder::new()
+            .put(0x01, List(&self.versions))
+            .put_some(0x02, some_list(&self.extensions))
+            .put(0x03, self.aaguid.0)
+            .put_some(0x04, (!options.is_empty()).then_some(options))
+            .put_some(0x05, self.max_message_size)
+            .put_some(0x06, some_list(&self.pin_uv_auth_protocols))
+            .put_some(0x07, self.max_credential_count_in_list)
+            .put_some(0x08, self.max_credential_id_length)
+            .put_some(0x09, some_list(&self.transports))
+            .put_some(0x0a, some_list(&algorithms))
+            .put_some(0x0b, self.max_serialized_large_blob_array)
+            .put_some(0x0c, self.force_pin_change)
+            .put_some(0x0d, self.min_pin_length)
+            .put_some(0x0e, self.firmware_version)
+            .put_some(0x0f, self.max_cred_blob_length)
+            .put_some(0x10, self.max_rp_ids_for_set_min_pin_length)
+            .put_some(0x11, self.preferred_platform_uv_attempts)
+            .put_some(0x12, self.uv_modality)
+            .put_some(0x14, self.remaining_discoverable_credentials)
+            .put_some(0x16, some_list(&self.attestation_formats))
+            .put_some(0x17, self.uv_count_since_last_pin_entry)
+            .put_some(0x18, self.long_touch_for_reset)
+            .put_some(0x19, self.enc_identifier.as_ref())
+            .put_some(0x1a, some_list(&self.transports_for_reset))
+            .put_some(0x1b, self.pin_complexity_policy)
+            .put_some(0x1d, self.max_pin_length)
+            .put_some(0x1e, self.enc_cred_store_state.as_ref())
+            .put_some(0x1f, some_list(&self.config_commands))
+            .encode(out);
+    }
+
+    /// Reads the map that [`answer`](super::answer) split off. Algorithms whose type is not
+    /// `public-key` are passed over.
+    pub fn parse(map: &Map<'_>) -> Result<Self, ReadError> {
+        let texts = |key: i64| -> Result<Vec<String>, ReadError> {
+            let list = map.optional(key, Value::list)?;
+            list.into_iter()
+                .flat_map(|list| list.iter())
+                .map(|value| Ok(value.text()?.to_owned()))
+                .collect()
+        };
+        let numbers = |key: i64| -> Result<Vec<u64>, ReadError> {
+            let list = map.optional(key, Value::list)?;
+            list.into_iter()
+                .flat_map(|list| list.iter())
+                .map(Value::unsigned)
+                .collect()
+        };
+        let number = |key: i64| map.optional(key, Value::unsigned);
+        let flag = |key: i64| map.optional(key, Value::bool);
+        let bytes = |key: i64| map.optional(key, |value| Ok(value.bytes()?.to_vec()));
+        let mut options = Vec::new();
+        if let Some(map) = map.optional(0x04, Value::map)? {
+            for (id, value) in map.iter() {
+                options.push((id.text()?.to_owned(), value.bool()?));
+            }
+        }
+        let mut algorithms = Vec::new();
+        if let Some(list) = map.optional(0x0a, Value::list)? {
+            for parameter in list.iter() {
+                let parameter = parameter.map()?;
+                if parameter.required("type")?.text()? == PUBLIC_KEY {
+                    algorithms.push(parameter.required("alg")?.integer()?);
+                }
+            }
+        }
+        Ok(Self {
+            versions: texts(0x01)?,
+            extensions: texts(0x02)?,
+            aaguid: Aaguid(*map.required(0x03)?.array()?),
+            options,
+            max_message_size: number(0x05)?,
+            pin_uv_auth_protocols: numbers(0x06)?,
+            max_credential_count_in_list: number(0x07)?,
+            max_credential_id_length: number(0x08)?,
+            transports: texts(0x09)?,
+            algorithms,
+            max_serialized_large_blob_array: number(0x0b)?,
+            force_pin_change: flag(0x0c)?,
+            min_pin_length: number(0x0d)?,
+            firmware_version: number(0x0e)?,
+            max_cred_blob_length: number(0x0f)?,
+            max_rp_ids_for_set_min_pin_length: number(0x10)?,
+            preferred_platform_uv_attempts: number(0x11)?,
+            uv_modality: number(0x12)?,
+            remaining_discoverable_credentials: number(0x14)?,
+            attestation_formats: texts(0x16)?,
+            uv_count_since_last_pin_entry: number(0x17)?,
+            long_touch_for_reset: flag(0x18)?,
+            enc_identifier: bytes(0x19)?,
+            transports_for_reset: texts(0x1a)?,
+            pin_complexity_policy: flag(0x1b)?,
+            max_pin_length: number(0x1d)?,
+            enc_cred_store_state: bytes(0x1e)?,
+            config_commands: numbers(0x1f)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cbor::{Form, check};
+
+    #[test]
+    fn what_is_said_survives_a_round_trip() {
+        let info = Response {
+            versions: alloc::vec!["FIDO_2_1".into(), "U2F_V2".into()],
+            extensions: alloc::vec!["credProtect".into()],
+            aaguid: Aaguid([5; 16]),
+            options: alloc::vec![("rk".into(), true), ("clientPin".into(), false)],
+            pin_uv_auth_protocols: alloc::vec![2, 1],
+            algorithms: alloc::vec![-7, -8],
+            min_pin_length: Some(4),
+            config_commands: alloc::vec![1, 2],
+            ..Response::default()
+        };
+        let bytes = crate::command::Response::GetInfo(info.clone()).encode();
+        check(&bytes[1..], Form::Canonical).unwrap();
+        let map = crate::command::answer(&bytes).unwrap().unwrap();
+        let parsed = Response::parse(&map).unwrap();
+        assert_eq!(parsed, info);
+        assert_eq!(parsed.option("rk"), Some(true));
+        assert_eq!(parsed.option("uv"), None);
+    }
+}
