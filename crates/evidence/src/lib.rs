@@ -1,1 +1,52 @@
+//! What is stated, what was signed, where it is logged, and how anybody checks it.
 //!
+//! A [`Statement`] says what is about to happen. Its hash is the challenge that a FIDO key signs.
+//! Statement and response are a [`SignedStatement`]; once a gateway checked it, it is
+//! [`Evidence`], whose hash is an entry of the [`log`]. A [`Receipt`] is evidence with the proof
+//! that the log holds it, and a [`Bundle`] is a receipt with those that it rests on.
+//!
+//! ```
+//! use hallway_evidence::statement::{Statement, Web};
+//! use hallway_evidence::{Line, Timestamp};
+//!
+//! let statement = Statement {
+//!     realm: Line::new("gate.example")?,
+//!     issued: Timestamp::from_ms(1_795_000_000_000),
+//!     nonce: [7; 16],
+//!     act: Web::SignIn.into(),
+//! };
+//! assert_eq!(
+//!     statement.sentence(),
+//!     "At gate.example, on 2026-11-18 11:06:40 UTC: sign in."
+//! );
+//! let challenge: [u8; 32] = statement.hash();
+//! assert_eq!(Statement::decode(&statement.encode())?.hash(), challenge);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Nothing here does I/O or reads a clock.
+
+pub mod log;
+pub mod statement;
+
+mod bundle;
+mod credential_id;
+mod evidence;
+mod fields;
+mod id;
+mod line;
+mod receipt;
+mod signed_statement;
+mod timestamp;
+mod words;
+
+pub use bundle::{Bundle, BundleError, MAX_BUNDLE, MAX_RECEIPTS};
+pub use credential_id::{CredentialId, CredentialIdError};
+pub use evidence::{Evidence, MAX_EVIDENCE};
+pub use fields::{DecodeError, UnknownWord};
+pub use id::{DeviceId, PersonId};
+pub use line::{Line, LineError};
+pub use receipt::{MAX_RECEIPT, Receipt};
+pub use signed_statement::{MAX_SIGNED_STATEMENT, Response, SignedStatement};
+pub use statement::{Hash, MAX_STATEMENT, Statement};
+pub use timestamp::Timestamp;

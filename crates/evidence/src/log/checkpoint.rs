@@ -1,0 +1,138 @@
+//! Checkpoints: the signed head of the log (c2sp.org/tlog-checkpoint).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::note::{NoteError, SigningKey, VerifierKey};
+use crate::statement::Hash;
+
+/// The head of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Which log it is.
+    pub origin: String,
+    /// How many entries it has.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: Hash,
+}
+
+/// Why a checkpoint is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// The note around it is not accepted.
+    #[error("the checkpoint is not signed as it should be: {0}")]
+    Note(#[from] NoteError),
+    /// The text is not a checkpoint's.
+    #[error("the signed text is not a checkpoint: expected origin, size and root")]
+    Format,
+    /// Another log's.
+    #[error("the checkpoint is of the log {found:?}, not of {expected:?}")]
+    Origin {
+        /// The log that was expected.
+        expected: String,
+        /// The log that it is of.
+        found: String,
+    },
+}
+
+impl Checkpoint {
+    /// A head to sign.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Format`] when the origin is empty or not one line.
+    pub fn new(origin: &str, size: u64, root: Hash) -> Result<Self, CheckpointError> {
+        if origin.is_empty() || origin.chars().any(char::is_control) {
+            return Err(CheckpointError::Format);
+        }
+        Ok(Self {
+            origin: origin.to_owned(),
+            size,
+            root,
+        })
+    }
+
+    /// The signed note.
+    #[must_use]
+    pub fn sign(&self, key: &SigningKey) -> String {
+        key.sign(&self.text())
+    }
+
+    /// Reads a note that `key` signed. The origin must be the key's name; extension lines are
+    /// refused, because nobody could audit them.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] says what is wrong.
+    pub fn open(note: &str, key: &VerifierKey) -> Result<Self, CheckpointError> {
+        let text = key.open(note)?;
+        let mut lines = text.lines();
+        let (Some(origin), Some(size), Some(root), None) =
+            (lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return Err(CheckpointError::Format);
+        };
+        let root = STANDARD
+            .decode(root)
+            .ok()
+            .and_then(|root| root.try_into().ok())
+            .ok_or(CheckpointError::Format)?;
+        let size = size.parse().map_err(|_| CheckpointError::Format)?;
+        let checkpoint = Self::new(origin, size, root)?;
+        if checkpoint.text() != text {
+            return Err(CheckpointError::Format);
+        }
+        if origin != key.name() {
+            return Err(CheckpointError::Origin {
+                expected: key.name().to_owned(),
+                found: origin.to_owned(),
+            });
+        }
+        Ok(checkpoint)
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "{}\n{}\n{}\n",
+            self.origin,
+            self.size,
+            STANDARD.encode(self.root)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_read_back_and_odd_texts_are_refused() {
+        let key = SigningKey::from_seed("gate.example/log", &[1; 32]).unwrap();
+        let head = Checkpoint::new(key.name(), 42, [7; 32]).unwrap();
+        let note = head.sign(&key);
+        assert_eq!(Checkpoint::open(&note, &key.verifier()), Ok(head.clone()));
+
+        let open = |text: &str| Checkpoint::open(&key.sign(text), &key.verifier()).unwrap_err();
+        let root = STANDARD.encode([7; 32]);
+        for text in [
+            "gate.example/log\n42\n".to_owned(),
+            format!("gate.example/log\n042\n{root}\n"),
+            format!("gate.example/log\n+42\n{root}\n"),
+            format!("gate.example/log\n42\n{root}\nextension\n"),
+            format!("gate.example/log\n42\n{}\n", STANDARD.encode([7; 31])),
+            format!("\n42\n{root}\n"),
+        ] {
+            assert_eq!(open(&text), CheckpointError::Format, "{text}");
+        }
+        assert_eq!(
+            open(&format!("other.example/log\n42\n{root}\n")),
+            CheckpointError::Origin {
+                expected: "gate.example/log".into(),
+                found: "other.example/log".into()
+            }
+        );
+        assert_eq!(
+            Checkpoint::new("two\nlines", 1, [0; 32]),
+            Err(CheckpointError::Format)
+        );
+    }
+}

@@ -1,0 +1,357 @@
+//! Signed notes (c2sp.org/signed-note): text with Ed25519 signatures below it.
+
+use core::fmt;
+use core::str::FromStr;
+
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::statement::sha256;
+
+/// The longest note that is read, in bytes.
+pub const MAX_NOTE: usize = 64 * 1024;
+
+/// The most signatures that are read; the specification asks for at least 16.
+pub const MAX_SIGNATURES: usize = 32;
+
+/// The signature type of plain Ed25519.
+const ED25519_TYPE: u8 = 1;
+
+/// Why a note, or a key for one, is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// A key name that could not stand in a note.
+    #[error("{0:?} cannot name a key: it is empty, or has a space, a plus or a control character")]
+    Name(String),
+    /// Not `name+id+key`, or the id does not belong to name and key.
+    #[error("not a verifier key for Ed25519: expected name+id+base64, where the id fits the rest")]
+    VerifierKey,
+    /// Longer than [`MAX_NOTE`].
+    #[error("a note of {0} bytes is longer than the 65536 that are read")]
+    TooLarge(usize),
+    /// Not text, an empty line and signature lines.
+    #[error("not a signed note: expected text, an empty line, and signature lines")]
+    Format,
+    /// A signature line that is not one.
+    #[error("line {0} below the note's text is not a signature line")]
+    SignatureLine(usize),
+    /// The key did not sign.
+    #[error("the note has no signature by {0}")]
+    Unsigned(String),
+    /// The key's signature is wrong.
+    #[error("the signature by {0} does not fit the note's text: one of the two was changed")]
+    Signature(String),
+}
+
+/// The key that signs the log's checkpoints.
+pub struct SigningKey {
+    verifier: VerifierKey,
+    pair: Ed25519KeyPair,
+}
+
+impl SigningKey {
+    /// The Ed25519 key pair of a secret seed of 32 random bytes. By convention the name is the
+    /// log's origin.
+    ///
+    /// # Errors
+    /// [`NoteError::Name`].
+    pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, NoteError> {
+        // Any 32 bytes are an Ed25519 seed (RFC 8032, 5.1.5).
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| NoteError::VerifierKey)?;
+        let mut public = [0; 32];
+        public.copy_from_slice(pair.public_key().as_ref());
+        Ok(Self {
+            verifier: VerifierKey::new(name, public)?,
+            pair,
+        })
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.verifier.name
+    }
+
+    /// The public part.
+    #[must_use]
+    pub fn verifier(&self) -> VerifierKey {
+        self.verifier.clone()
+    }
+
+    /// `text`, which ends in a newline, with the signature below it.
+    pub(crate) fn sign(&self, text: &str) -> String {
+        let mut bytes = self.verifier.id.to_vec();
+        bytes.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
+        format!("{text}\n— {} {}\n", self.name(), STANDARD.encode(bytes))
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.verifier)
+    }
+}
+
+/// The public key of a log. Prints as `name+id+key`, the form that other log tools read.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct VerifierKey {
+    name: String,
+    id: [u8; 4],
+    public: [u8; 32],
+}
+
+impl VerifierKey {
+    /// A key from its name and its 32 bytes (RFC 8032).
+    ///
+    /// # Errors
+    /// [`NoteError::Name`].
+    pub fn new(name: &str, public: [u8; 32]) -> Result<Self, NoteError> {
+        if name.is_empty()
+            || name
+                .chars()
+                .any(|c| c.is_whitespace() || c.is_control() || c == '+')
+        {
+            return Err(NoteError::Name(name.to_owned()));
+        }
+        let hash = sha256(&[name.as_bytes(), b"\n", &[ED25519_TYPE], &public].concat());
+        let mut id = [0; 4];
+        id.copy_from_slice(&hash[..4]);
+        Ok(Self {
+            name: name.to_owned(),
+            id,
+            public,
+        })
+    }
+
+    /// The key's name; by convention the log's origin.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Checks that this key signed `note`, and gives its text. Signatures by other keys are passed
+    /// over, as the specification demands.
+    ///
+    /// # Errors
+    /// [`NoteError`] says what is wrong.
+    pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
+        let (text, signatures) = parse(note)?;
+        let mut found = false;
+        for signature in signatures {
+            if signature.name != self.name || signature.id != self.id {
+                continue;
+            }
+            UnparsedPublicKey::new(&ED25519, &self.public)
+                .verify(text.as_bytes(), &signature.bytes)
+                .map_err(|_| NoteError::Signature(self.name.clone()))?;
+            found = true;
+        }
+        if found {
+            Ok(text)
+        } else {
+            Err(NoteError::Unsigned(self.name.clone()))
+        }
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut key = vec![ED25519_TYPE];
+        key.extend_from_slice(&self.public);
+        write!(
+            f,
+            "{}+{}+{}",
+            self.name,
+            hex::encode(self.id),
+            STANDARD.encode(key)
+        )
+    }
+}
+
+impl fmt::Debug for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifierKey({self})")
+    }
+}
+
+impl FromStr for VerifierKey {
+    type Err = NoteError;
+
+    fn from_str(text: &str) -> Result<Self, NoteError> {
+        let mut parts = text.splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NoteError::VerifierKey);
+        };
+        let key = STANDARD.decode(key).map_err(|_| NoteError::VerifierKey)?;
+        let public = match key.split_first() {
+            Some((&ED25519_TYPE, public)) => {
+                public.try_into().map_err(|_| NoteError::VerifierKey)?
+            }
+            _ => return Err(NoteError::VerifierKey),
+        };
+        let parsed = Self::new(name, public)?;
+        if hex::encode(parsed.id) == id {
+            Ok(parsed)
+        } else {
+            Err(NoteError::VerifierKey)
+        }
+    }
+}
+
+impl TryFrom<String> for VerifierKey {
+    type Error = NoteError;
+
+    fn try_from(text: String) -> Result<Self, NoteError> {
+        text.parse()
+    }
+}
+
+impl From<VerifierKey> for String {
+    fn from(key: VerifierKey) -> Self {
+        key.to_string()
+    }
+}
+
+struct Signature<'a> {
+    name: &'a str,
+    id: [u8; 4],
+    bytes: Vec<u8>,
+}
+
+/// The text, with its last newline, and the signatures.
+fn parse(note: &str) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
+    if note.len() > MAX_NOTE {
+        return Err(NoteError::TooLarge(note.len()));
+    }
+    if note.bytes().any(|byte| byte < 0x20 && byte != b'\n') || !note.ends_with('\n') {
+        return Err(NoteError::Format);
+    }
+    // The last empty line separates; the text keeps its own newline.
+    let at = note.rfind("\n\n").ok_or(NoteError::Format)?;
+    let (text, signatures) = (&note[..=at], &note[at + 2..]);
+    let signatures: Vec<_> = signatures
+        .lines()
+        .take(MAX_SIGNATURES + 1)
+        .enumerate()
+        .map(|(at, line)| signature(line).ok_or(NoteError::SignatureLine(at + 1)))
+        .collect::<Result<_, _>>()?;
+    if signatures.is_empty() || signatures.len() > MAX_SIGNATURES {
+        return Err(NoteError::Format);
+    }
+    Ok((text, signatures))
+}
+
+fn signature(line: &str) -> Option<Signature<'_>> {
+    let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
+    let bytes = STANDARD.decode(encoded).ok()?;
+    let (id, signature) = bytes.split_first_chunk::<4>()?;
+    if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
+        return None;
+    }
+    Some(Signature {
+        name,
+        id: *id,
+        bytes: signature.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of c2sp.org/signed-note's reference implementation (golang.org/x/mod).
+    const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const NOTE: &str = "If you think cryptography is the answer to your problem,\n\
+        then you don't know what your problem is.\n\n\
+        — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+
+    #[test]
+    fn a_note_of_the_reference_implementation() {
+        let key: VerifierKey = PETER.parse().unwrap();
+        assert_eq!(key.to_string(), PETER);
+        assert!(key.open(NOTE).unwrap().ends_with("problem is.\n"));
+        let changed = NOTE.replace("answer", "cipher");
+        assert_eq!(
+            key.open(&changed),
+            Err(NoteError::Signature("PeterNeumann".into()))
+        );
+    }
+
+    #[test]
+    fn other_keys_are_passed_over_and_no_key_is_an_error() {
+        let (ours, theirs) = (
+            SigningKey::from_seed("ours", &[1; 32]).unwrap(),
+            SigningKey::from_seed("theirs", &[2; 32]).unwrap(),
+        );
+        let note = ours.sign("text\n");
+        assert_eq!(
+            theirs.verifier().open(&note),
+            Err(NoteError::Unsigned("theirs".into()))
+        );
+        let both = note.clone() + theirs.sign("text\n").split_once("\n\n").unwrap().1;
+        assert_eq!(ours.verifier().open(&both), Ok("text\n"));
+        assert_eq!(theirs.verifier().open(&both), Ok("text\n"));
+        // The same name with another key is another key.
+        let renamed = SigningKey::from_seed("ours", &[3; 32]).unwrap();
+        assert_eq!(
+            renamed.verifier().open(&note),
+            Err(NoteError::Unsigned("ours".into()))
+        );
+    }
+
+    #[test]
+    fn malformed_notes_are_refused() {
+        let key = SigningKey::from_seed("k", &[1; 32]).unwrap();
+        let good = key.sign("text\n");
+        let open = |note: &str| key.verifier().open(note).unwrap_err();
+        assert_eq!(open(""), NoteError::Format);
+        assert_eq!(open("text\n"), NoteError::Format);
+        assert_eq!(open("text\n\n"), NoteError::Format);
+        assert_eq!(open(good.trim_end()), NoteError::Format);
+        assert_eq!(open(&good.replace('t', "\t")), NoteError::Format);
+        assert_eq!(
+            open(&good.replace("— k ", "- k ")),
+            NoteError::SignatureLine(1)
+        );
+        assert_eq!(
+            open(&format!("{good}— k AAA=\n")),
+            NoteError::SignatureLine(2)
+        );
+        assert_eq!(
+            open(&"x".repeat(MAX_NOTE + 1)),
+            NoteError::TooLarge(MAX_NOTE + 1)
+        );
+        let many = good.clone() + &"— other AAAAAAA=\n".repeat(MAX_SIGNATURES);
+        assert_eq!(open(&many), NoteError::Format);
+        for name in ["", "a b", "a+b", "a\nb"] {
+            assert!(matches!(
+                SigningKey::from_seed(name, &[1; 32]),
+                Err(NoteError::Name(_))
+            ));
+        }
+        for vkey in [
+            "",
+            "k",
+            "k+00000000+AAAA",
+            &PETER.replace("c74f20a3", "c74f20a4"),
+        ] {
+            assert_eq!(vkey.parse::<VerifierKey>(), Err(NoteError::VerifierKey));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_changed_byte_is_always_noticed(at: proptest::sample::Index, bit in 0u8..7) {
+            let key = SigningKey::from_seed("gate.example/log", &[1; 32]).unwrap();
+            let mut note = key.sign("gate.example/log\n1\nAAAA\n").into_bytes();
+            let at = at.index(note.len());
+            note[at] ^= 1 << bit;
+            if let Ok(note) = String::from_utf8(note) {
+                proptest::prop_assert!(key.verifier().open(&note).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,506 @@
+//! Proofs: that an entry is in the tree, and that a tree grew out of an earlier one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::tile::{Level, TILE_WIDTH, Tile};
+use super::tree::{complete, empty_root, join, node_hash};
+use crate::statement::Hash;
+
+/// The most hashes in a proof: two for each level of a tree of 2^64 entries.
+pub const MAX_PROOF_HASHES: usize = 128;
+
+/// That the tree of `size` entries holds a leaf at `index` (RFC 6962, section 2.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InclusionProof {
+    /// The leaf's index, from 0.
+    pub index: u64,
+    /// The size of the tree.
+    pub size: u64,
+    /// From the leaf's sibling up to the child of the root.
+    pub hashes: Vec<Hash>,
+}
+
+/// Why a proof does not hold, or cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// The tree has no such entry.
+    #[error("the log has {size} entries, so it has none with index {index}")]
+    Index {
+        /// The index.
+        index: u64,
+        /// The tree's size.
+        size: u64,
+    },
+    /// The earlier tree is larger than the later one.
+    #[error("a log of {new} entries cannot have grown out of one of {old}")]
+    Shrunk {
+        /// The earlier size.
+        old: u64,
+        /// The later size.
+        new: u64,
+    },
+    /// Too few or too many hashes.
+    #[error("the proof has {got} hashes; between these sizes it has {expected}")]
+    Length {
+        /// How many belong there.
+        expected: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// The entry's proof leads to another root.
+    #[error("the proof leads to another root than the checkpoint's: the entry is not in this log")]
+    Root,
+    /// The two trees disagree.
+    #[error("the earlier and the later tree disagree: the log was rewritten")]
+    Rewritten,
+    /// A tile that the proof needs is missing.
+    #[error("the tile {0} is missing")]
+    MissingTile(Tile),
+    /// A tile is shorter than its width.
+    #[error("the tile {tile} has {got} bytes instead of at least {expected}")]
+    ShortTile {
+        /// The tile.
+        tile: Tile,
+        /// How many bytes belong there.
+        expected: usize,
+        /// How many there are.
+        got: usize,
+    },
+}
+
+impl InclusionProof {
+    /// Checks that the proof leads from the leaf's hash to `root`.
+    ///
+    /// # Errors
+    /// [`ProofError::Index`], [`ProofError::Length`] or [`ProofError::Root`].
+    pub fn verify(&self, leaf: &Hash, root: &Hash) -> Result<(), ProofError> {
+        let mut sides = Vec::new();
+        inclusion_ranges(self.index, self.size, |range| {
+            sides.push(range.start > self.index);
+        })?;
+        if sides.len() != self.hashes.len() {
+            return Err(ProofError::Length {
+                expected: sides.len(),
+                got: self.hashes.len(),
+            });
+        }
+        let reached = self
+            .hashes
+            .iter()
+            .zip(sides)
+            .fold(*leaf, |hash, (sibling, on_the_right)| {
+                if on_the_right {
+                    node_hash(&hash, sibling)
+                } else {
+                    node_hash(sibling, &hash)
+                }
+            });
+        if reached == *root {
+            Ok(())
+        } else {
+            Err(ProofError::Root)
+        }
+    }
+}
+
+/// Checks that the tree of `new` entries with root `new_root` begins with the tree of `old`
+/// entries with root `old_root` (RFC 6962, section 2.1.2).
+///
+/// # Errors
+/// [`ProofError::Shrunk`], [`ProofError::Length`] or [`ProofError::Rewritten`].
+pub fn verify_consistency(
+    old: u64,
+    old_root: &Hash,
+    new: u64,
+    new_root: &Hash,
+    hashes: &[Hash],
+) -> Result<(), ProofError> {
+    let ranges = consistency_ranges(old, new)?;
+    if ranges.len() != hashes.len() {
+        return Err(ProofError::Length {
+            expected: ranges.len(),
+            got: hashes.len(),
+        });
+    }
+    if old == 0 {
+        return same(*old_root, &empty_root());
+    }
+    if old == new {
+        return same(*old_root, new_root);
+    }
+    // The hashes cover the new tree once, except that the subtree that ends the old tree is left
+    // out when it is the whole old tree: then it is the old root itself.
+    let mut parts: Vec<(Range<u64>, Hash)> =
+        ranges.into_iter().zip(hashes.iter().copied()).collect();
+    if old.is_power_of_two() {
+        parts.push((0..old, *old_root));
+    }
+    parts.sort_by_key(|(range, _)| range.start);
+    let old_parts: Vec<_> = parts
+        .iter()
+        .filter(|(range, _)| range.end <= old)
+        .cloned()
+        .collect();
+    let rebuilt = |parts: &[(Range<u64>, Hash)], end| rebuild(parts, 0..end);
+    match (rebuilt(&old_parts, old), rebuilt(&parts, new)) {
+        (Some(was), Some(is)) if was == *old_root && is == *new_root => Ok(()),
+        _ => Err(ProofError::Rewritten),
+    }
+}
+
+fn same(a: Hash, b: &Hash) -> Result<(), ProofError> {
+    if a == *b {
+        Ok(())
+    } else {
+        Err(ProofError::Rewritten)
+    }
+}
+
+/// The hash of `range`, given the hashes of subtrees that cover it exactly, from left to right.
+fn rebuild(parts: &[(Range<u64>, Hash)], range: Range<u64>) -> Option<Hash> {
+    let (first, _) = parts.split_first()?;
+    if first.0 == range {
+        return Some(first.1);
+    }
+    let middle = range.start + split(range.end - range.start)?;
+    let at = parts.partition_point(|(part, _)| part.start < middle);
+    let left = rebuild(parts.get(..at)?, range.start..middle)?;
+    let right = rebuild(parts.get(at..)?, middle..range.end)?;
+    Some(node_hash(&left, &right))
+}
+
+/// The largest power of two below `size`: where RFC 6962 splits a tree.
+fn split(size: u64) -> Option<u64> {
+    1u64.checked_shl(size.checked_sub(1)?.checked_ilog2()?)
+}
+
+/// Tells the ranges of leaves whose hashes make the inclusion proof, in the proof's order.
+fn inclusion_ranges(
+    index: u64,
+    size: u64,
+    mut tell: impl FnMut(Range<u64>),
+) -> Result<(), ProofError> {
+    if index >= size {
+        return Err(ProofError::Index { index, size });
+    }
+    let mut path = Vec::new();
+    let mut range = 0..size;
+    while let Some(half) = split(range.end - range.start) {
+        let middle = range.start + half;
+        if index < middle {
+            path.push(middle..range.end);
+            range.end = middle;
+        } else {
+            path.push(range.start..middle);
+            range.start = middle;
+        }
+    }
+    path.into_iter().rev().for_each(&mut tell);
+    Ok(())
+}
+
+/// The ranges of leaves whose hashes make the consistency proof, in the proof's order.
+fn consistency_ranges(old: u64, new: u64) -> Result<Vec<Range<u64>>, ProofError> {
+    if old > new {
+        return Err(ProofError::Shrunk { old, new });
+    }
+    if old == 0 || old == new {
+        return Ok(Vec::new());
+    }
+    let mut path = Vec::new();
+    let mut range = 0..new;
+    while range.end != old {
+        let Some(half) = split(range.end - range.start) else {
+            break;
+        };
+        let middle = range.start + half;
+        if old <= middle {
+            path.push(middle..range.end);
+            range.end = middle;
+        } else {
+            path.push(range.start..middle);
+            range.start = middle;
+        }
+    }
+    if range.start > 0 {
+        path.push(range);
+    }
+    path.reverse();
+    Ok(path)
+}
+
+/// Which hashes a proof needs, before any tile is read: ask for [`Plan::tiles`], load them however
+/// you like, then make the proof with [`Plan::hashes`].
+#[derive(Debug, Clone)]
+pub struct Plan {
+    size: u64,
+    ranges: Vec<Range<u64>>,
+}
+
+impl Plan {
+    /// The proof that the tree of `size` entries holds entry `index`.
+    ///
+    /// # Errors
+    /// [`ProofError::Index`].
+    pub fn inclusion(index: u64, size: u64) -> Result<Self, ProofError> {
+        let mut ranges = Vec::new();
+        inclusion_ranges(index, size, |range| ranges.push(range))?;
+        Ok(Self { size, ranges })
+    }
+
+    /// The proof that the tree of `new` entries begins with the one of `old` entries.
+    ///
+    /// # Errors
+    /// [`ProofError::Shrunk`].
+    pub fn consistency(old: u64, new: u64) -> Result<Self, ProofError> {
+        Ok(Self {
+            size: new,
+            ranges: consistency_ranges(old, new)?,
+        })
+    }
+
+    /// The tiles that hold the hashes, as they are in the tree of this size.
+    #[must_use]
+    pub fn tiles(&self) -> Vec<Tile> {
+        let tiles: BTreeSet<Tile> = self
+            .nodes()
+            .flatten()
+            .filter_map(|node| Tile::in_tree(node.tile_level(), node.tile_index(), self.size))
+            .collect();
+        tiles.into_iter().collect()
+    }
+
+    /// The hashes of the proof.
+    ///
+    /// # Errors
+    /// [`ProofError::MissingTile`] when `tiles` lacks one of [`Plan::tiles`].
+    pub fn hashes(&self, tiles: &TileSet) -> Result<Vec<Hash>, ProofError> {
+        self.nodes()
+            .map(|nodes| {
+                let hashes: Vec<Hash> = nodes
+                    .into_iter()
+                    .map(|node| tiles.node(node, self.size))
+                    .collect::<Result<_, _>>()?;
+                Ok(join(hashes.into_iter()).unwrap_or_else(empty_root))
+            })
+            .collect()
+    }
+
+    /// Each range as complete subtrees, biggest first.
+    fn nodes(&self) -> impl Iterator<Item = Vec<Node>> {
+        self.ranges.iter().map(|range| {
+            let mut nodes = Vec::new();
+            let mut start = range.start;
+            while start < range.end {
+                // RFC 6962 splits so that a range begins at a multiple of its biggest subtree.
+                let level = (range.end - start).ilog2();
+                nodes.push(Node {
+                    level,
+                    index: start >> level,
+                });
+                start += 1 << level;
+            }
+            nodes
+        })
+    }
+}
+
+/// The complete subtree of 2^level leaves that is the index-th from the left.
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    level: u32,
+    index: u64,
+}
+
+impl Node {
+    const fn tile_level(self) -> Level {
+        Level::Hashes((self.level / 8) as u8)
+    }
+
+    const fn tile_index(self) -> u64 {
+        self.index >> (8 - self.level % 8)
+    }
+}
+
+/// Hash tiles that were loaded for a [`Plan`].
+#[derive(Debug, Clone, Default)]
+pub struct TileSet(BTreeMap<(Level, u64), Vec<Hash>>);
+
+impl TileSet {
+    /// Adds a tile; bytes behind its width are ignored.
+    ///
+    /// # Errors
+    /// [`ProofError::ShortTile`].
+    pub fn insert(&mut self, tile: Tile, bytes: &[u8]) -> Result<(), ProofError> {
+        let width = usize::from(tile.width);
+        match bytes.as_chunks::<32>().0.get(..width) {
+            Some(hashes) => {
+                self.0.insert((tile.level, tile.index), hashes.to_vec());
+                Ok(())
+            }
+            None => Err(ProofError::ShortTile {
+                tile,
+                expected: width * 32,
+                got: bytes.len(),
+            }),
+        }
+    }
+
+    fn node(&self, node: Node, size: u64) -> Result<Hash, ProofError> {
+        let (level, index) = (node.tile_level(), node.tile_index());
+        let below = node.level % 8;
+        let start = ((node.index << below) % TILE_WIDTH) as usize;
+        self.0
+            .get(&(level, index))
+            .and_then(|hashes| hashes.get(start..start + (1 << below)))
+            .map(complete)
+            .ok_or_else(|| {
+                ProofError::MissingTile(Tile::in_tree(level, index, size).unwrap_or(Tile {
+                    level,
+                    index,
+                    width: 256,
+                }))
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::appender::Appender;
+    use crate::log::tree::{Frontier, leaf_hash};
+
+    fn entry(n: u64) -> Hash {
+        crate::statement::sha256(&n.to_le_bytes())
+    }
+
+    /// All tiles of a tree of `size`, and the root at every size.
+    fn grow(size: u64) -> (TileSet, Vec<Hash>) {
+        let mut tiles = TileSet::default();
+        let mut log = Appender::new();
+        let entries: Vec<Hash> = (0..size).map(entry).collect();
+        for (tile, bytes) in log.append(&entries).tiles {
+            if tile.level != Level::Entries {
+                tiles.insert(tile, &bytes).unwrap();
+            }
+        }
+        let mut tree = Frontier::default();
+        let mut roots = vec![tree.root()];
+        for entry in &entries {
+            tree.push(leaf_hash(entry));
+            roots.push(tree.root());
+        }
+        (tiles, roots)
+    }
+
+    #[test]
+    fn inclusion_at_every_size_and_index() {
+        let (tiles, roots) = grow(70);
+        for size in 1..=70u64 {
+            for index in 0..size {
+                let hashes = Plan::inclusion(index, size)
+                    .unwrap()
+                    .hashes(&tiles)
+                    .unwrap();
+                let proof = InclusionProof {
+                    index,
+                    size,
+                    hashes,
+                };
+                let (leaf, root) = (leaf_hash(&entry(index)), roots[size as usize]);
+                assert_eq!(proof.verify(&leaf, &root), Ok(()));
+                assert_eq!(
+                    proof.verify(&leaf_hash(&entry(index + 1)), &root),
+                    Err(ProofError::Root)
+                );
+                if size > 1 {
+                    let mut short = proof.clone();
+                    short.hashes.pop();
+                    assert!(matches!(
+                        short.verify(&leaf, &root),
+                        Err(ProofError::Length { .. })
+                    ));
+                }
+            }
+            assert_eq!(
+                Plan::inclusion(size, size).unwrap_err(),
+                ProofError::Index { index: size, size }
+            );
+        }
+    }
+
+    #[test]
+    fn consistency_between_every_two_sizes() {
+        let (tiles, roots) = grow(70);
+        for new in 0..=70u64 {
+            for old in 0..=new {
+                let mut hashes = Plan::consistency(old, new).unwrap().hashes(&tiles).unwrap();
+                let (was, is) = (roots[old as usize], roots[new as usize]);
+                assert_eq!(verify_consistency(old, &was, new, &is, &hashes), Ok(()));
+                if old > 0 && old < new {
+                    assert!(verify_consistency(old, &is, new, &is, &hashes).is_err());
+                    assert!(verify_consistency(old, &was, new, &was, &hashes).is_err());
+                    hashes[0][3] ^= 1;
+                    assert_eq!(
+                        verify_consistency(old, &was, new, &is, &hashes),
+                        Err(ProofError::Rewritten)
+                    );
+                    hashes.push([0; 32]);
+                    assert!(matches!(
+                        verify_consistency(old, &was, new, &is, &hashes),
+                        Err(ProofError::Length { .. })
+                    ));
+                }
+            }
+        }
+        assert_eq!(
+            Plan::consistency(3, 2).unwrap_err(),
+            ProofError::Shrunk { old: 3, new: 2 }
+        );
+    }
+
+    #[test]
+    fn large_trees_read_few_tiles() {
+        let (tiles, roots) = grow(70_000);
+        for index in [0, 255, 256, 65_535, 65_536, 69_999] {
+            let plan = Plan::inclusion(index, 70_000).unwrap();
+            assert!(plan.tiles().len() <= 5);
+            let proof = InclusionProof {
+                index,
+                size: 70_000,
+                hashes: plan.hashes(&tiles).unwrap(),
+            };
+            proof
+                .verify(&leaf_hash(&entry(index)), &roots[70_000])
+                .unwrap();
+        }
+        let plan = Plan::consistency(65_536, 70_000).unwrap();
+        let hashes = plan.hashes(&tiles).unwrap();
+        verify_consistency(65_536, &roots[65_536], 70_000, &roots[70_000], &hashes).unwrap();
+        assert!(matches!(
+            plan.hashes(&TileSet::default()),
+            Err(ProofError::MissingTile(_))
+        ));
+    }
+
+    #[test]
+    fn hostile_sizes_end() {
+        for size in [u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) + 1] {
+            assert!(Plan::inclusion(size - 1, size).unwrap().ranges.len() <= 64);
+            assert!(Plan::consistency(size / 3, size).unwrap().ranges.len() <= 128);
+        }
+        let proof = InclusionProof {
+            index: 5,
+            size: u64::MAX,
+            hashes: Vec::new(),
+        };
+        assert!(matches!(
+            proof.verify(&[0; 32], &[0; 32]),
+            Err(ProofError::Length {
+                expected: 64,
+                got: 0
+            })
+        ));
+    }
+}

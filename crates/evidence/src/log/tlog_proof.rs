@@ -1,0 +1,212 @@
+//! Proofs that travel: inclusion and checkpoint in one text (c2sp.org/tlog-proof@v1).
+
+use core::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use super::note::{MAX_NOTE, VerifierKey};
+use super::proof::{InclusionProof, MAX_PROOF_HASHES, ProofError};
+use super::tree::leaf_hash;
+use crate::statement::Hash;
+
+/// The longest proof that is read, in bytes.
+pub const MAX_TLOG_PROOF: usize = MAX_NOTE + 8 * 1024;
+
+const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
+
+/// That a log holds an entry, checkable offline with the log's key. Prints in its text format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlogProof {
+    index: u64,
+    hashes: Vec<Hash>,
+    checkpoint: String,
+}
+
+/// Why a proof is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TlogProofError {
+    /// Not in the format.
+    #[error("line {0} is not what c2sp.org/tlog-proof@v1 has there")]
+    Line(usize),
+    /// Longer than [`MAX_TLOG_PROOF`].
+    #[error("a proof of {0} bytes is longer than the 73728 that are read")]
+    TooLarge(usize),
+    /// The checkpoint is not accepted.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The inclusion proof does not hold.
+    #[error(transparent)]
+    Inclusion(#[from] ProofError),
+}
+
+impl TlogProof {
+    /// Joins an inclusion proof with the signed checkpoint of the tree that it is for.
+    #[must_use]
+    pub fn new(proof: &InclusionProof, checkpoint: String) -> Self {
+        Self {
+            index: proof.index,
+            hashes: proof.hashes.clone(),
+            checkpoint,
+        }
+    }
+
+    /// The entry's index in the log, from 0. Unverified until [`TlogProof::verify`] passed.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The signed checkpoint. Unverified until [`TlogProof::verify`] passed.
+    #[must_use]
+    pub fn checkpoint(&self) -> &str {
+        &self.checkpoint
+    }
+
+    /// Reads a proof. Extra data are refused: Hallway has none, and nothing would authenticate
+    /// them.
+    ///
+    /// # Errors
+    /// [`TlogProofError::Line`] names the line.
+    pub fn parse(text: &str) -> Result<Self, TlogProofError> {
+        if text.len() > MAX_TLOG_PROOF {
+            return Err(TlogProofError::TooLarge(text.len()));
+        }
+        let (head, checkpoint) = text
+            .split_once("\n\n")
+            .ok_or(TlogProofError::Line(text.lines().count()))?;
+        let mut lines = (1..).zip(head.split('\n'));
+        if lines.next() != Some((1, FIRST_LINE)) {
+            return Err(TlogProofError::Line(1));
+        }
+        let index = lines
+            .next()
+            .and_then(|(_, line)| line.strip_prefix("index "))
+            .and_then(|index| index.parse().ok())
+            .ok_or(TlogProofError::Line(2))?;
+        let hashes = lines
+            .take(MAX_PROOF_HASHES + 1)
+            .map(|(number, line)| {
+                STANDARD
+                    .decode(line)
+                    .ok()
+                    .and_then(|hash| hash.try_into().ok())
+                    .ok_or(TlogProofError::Line(number))
+            })
+            .collect::<Result<Vec<Hash>, _>>()?;
+        if hashes.len() > MAX_PROOF_HASHES {
+            return Err(TlogProofError::Line(3 + MAX_PROOF_HASHES));
+        }
+        let proof = Self {
+            index,
+            hashes,
+            checkpoint: checkpoint.to_owned(),
+        };
+        if proof.to_string() == text {
+            Ok(proof)
+        } else {
+            Err(TlogProofError::Line(2))
+        }
+    }
+
+    /// Checks that the log of `key` holds `entry`, and gives the checkpoint that says so.
+    ///
+    /// # Errors
+    /// [`TlogProofError`] says whether the checkpoint or the inclusion proof is wrong.
+    pub fn verify(&self, entry: &[u8], key: &VerifierKey) -> Result<Checkpoint, TlogProofError> {
+        let head = Checkpoint::open(&self.checkpoint, key)?;
+        InclusionProof {
+            index: self.index,
+            size: head.size,
+            hashes: self.hashes.clone(),
+        }
+        .verify(&leaf_hash(entry), &head.root)?;
+        Ok(head)
+    }
+}
+
+impl fmt::Display for TlogProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{FIRST_LINE}\nindex {}", self.index)?;
+        for hash in &self.hashes {
+            writeln!(f, "{}", STANDARD.encode(hash))?;
+        }
+        write!(f, "\n{}", self.checkpoint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Appender, SigningKey};
+
+    fn example() -> (TlogProof, VerifierKey) {
+        let key = SigningKey::from_seed("gate.example/log", &[1; 32]).unwrap();
+        let appended = Appender::new().append(&[[1; 32], [2; 32], [3; 32]]);
+        let head = Checkpoint::new(key.name(), appended.size, appended.root).unwrap();
+        let proof = TlogProof::new(&appended.proofs[1], head.sign(&key));
+        (proof, key.verifier())
+    }
+
+    #[test]
+    fn is_read_back_and_verifies() {
+        let (proof, key) = example();
+        let text = proof.to_string();
+        assert!(text.starts_with("c2sp.org/tlog-proof@v1\nindex 1\n"));
+        assert_eq!(TlogProof::parse(&text), Ok(proof.clone()));
+        assert_eq!(proof.verify(&[2; 32], &key).unwrap().size, 3);
+        assert_eq!(
+            proof.verify(&[3; 32], &key),
+            Err(TlogProofError::Inclusion(ProofError::Root))
+        );
+        let other = SigningKey::from_seed("gate.example/log", &[2; 32]).unwrap();
+        assert!(matches!(
+            proof.verify(&[2; 32], &other.verifier()),
+            Err(TlogProofError::Checkpoint(_))
+        ));
+    }
+
+    #[test]
+    fn malformed_texts_are_refused_by_line() {
+        let text = example().0.to_string();
+        for (from, to, line) in [
+            ("@v1", "@v2", 1),
+            ("index 1", "index 01", 2),
+            ("index 1", "extra AA==\nindex 1", 2),
+            ("index 1\n", "index 1\nAAAA\n", 3),
+        ] {
+            assert_eq!(
+                TlogProof::parse(&text.replacen(from, to, 1)),
+                Err(TlogProofError::Line(line)),
+                "{to}"
+            );
+        }
+        let long = text.replacen(
+            "index 1\n",
+            &format!(
+                "index 1\n{}",
+                format!("{}\n", STANDARD.encode([0; 32])).repeat(200)
+            ),
+            1,
+        );
+        assert_eq!(TlogProof::parse(&long), Err(TlogProofError::Line(131)));
+        assert!(TlogProof::parse("").is_err());
+        assert!(TlogProof::parse(&"x".repeat(MAX_TLOG_PROOF + 1)).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_changed_byte_is_always_noticed(at: proptest::sample::Index, bit in 0u8..7) {
+            let (proof, key) = example();
+            let mut text = proof.to_string().into_bytes();
+            let at = at.index(text.len());
+            text[at] ^= 1 << bit;
+            let noticed = String::from_utf8(text).ok().is_none_or(|text| {
+                TlogProof::parse(&text).is_ok_and(|proof| proof.verify(&[2; 32], &key).is_err())
+                    || TlogProof::parse(&text).is_err()
+            });
+            proptest::prop_assert!(noticed);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Enums whose variants are words: one spelling for CBOR, JSON, the database and people.
+
+/// Declares an enum with a word for each variant: `as_str`, `Display`, `FromStr`, serde, and both
+/// directions of a statement's member.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug,
+            serde::Serialize, serde::Deserialize,
+        )]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word that stands for the value everywhere.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl core::str::FromStr for $name {
+            type Err = $crate::fields::UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, $crate::fields::UnknownWord> {
+                Self::ALL
+                    .iter()
+                    .copied()
+                    .find(|value| value.as_str() == text)
+                    .ok_or($crate::fields::UnknownWord)
+            }
+        }
+
+        impl<'a> From<&'a $name> for $crate::fields::Value<'a> {
+            fn from(value: &'a $name) -> Self {
+                Self::Text(value.as_str())
+            }
+        }
+
+        impl<'a> $crate::fields::FromValue<'a> for $name {
+            fn from_value(value: $crate::fields::Value<'a>) -> Result<Self, $crate::fields::Unfit> {
+                let word: &str = $crate::fields::FromValue::from_value(value)?;
+                word.parse().map_err(|_| $crate::fields::Unfit::Value(
+                    "is not one of the words that are known here",
+                ))
+            }
+        }
+    };
+}
+
+pub(crate) use words;
