@@ -1,0 +1,198 @@
+//! Attestation: who vouches for a new credential's authenticator (WebAuthn Level 3, 6.5 and 8).
+
+mod none;
+mod object;
+mod packed;
+mod statement;
+
+use hallway_ctap::aaguid::Aaguid;
+use hallway_ctap::authenticator_data::AttestedCredential;
+use hallway_ctap::cbor::Malformed;
+use hallway_ctap::cose::{Algorithm, PublicKey};
+use x509_parser::oid_registry::OID_X509_SERIALNUMBER;
+
+pub use self::object::{AttestationObject, MAX_ATTESTATION_OBJECT};
+pub(crate) use self::statement::Statement;
+use crate::certificate::{Certificate, CertificateError};
+use crate::observer::{Observer, Step};
+use crate::signature::{Message, SignatureError};
+
+/// An attestation statement format of the IANA registry (WebAuthn Level 3, 8).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Format {
+    /// No attestation (8.7).
+    None,
+    /// WebAuthn's own format (8.2).
+    Packed,
+}
+
+impl Format {
+    /// The identifier in the attestation object's `fmt`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Packed => "packed",
+        }
+    }
+
+    /// The format with this identifier, compared exactly.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::None, Self::Packed]
+            .into_iter()
+            .find(|format| format.name() == name)
+    }
+}
+
+/// What an attestation established.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attestation {
+    /// The statement's format.
+    pub format: Format,
+    /// What it proves.
+    pub kind: AttestationKind,
+}
+
+/// Attestation types (WebAuthn Level 3, 6.5.4).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AttestationKind {
+    /// Nothing: the authenticator or the browser withheld it.
+    None,
+    /// Signed by the credential's own key, which proves possession of it and no more.
+    SelfSigned,
+    /// Signed by a key that a certificate vouches for.
+    Certified(Box<Certified>),
+}
+
+/// An attestation by certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Certified {
+    /// The trust path as it came, DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    /// The anchor that the chain leads to; `None` where the policy asked for none and none fits.
+    pub anchor: Option<AnchorFound>,
+    /// The leaf's subject, as text.
+    pub subject: String,
+    /// The serialNumber attribute (2.5.4.5) in the leaf's subject: a unit's own, where there is
+    /// one. Not the certificate's serial number.
+    pub serial_number: Option<String>,
+}
+
+/// The trust anchor that a chain leads to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AnchorFound {
+    /// The anchor's name in the policy.
+    pub name: String,
+    /// The anchor's certificate, DER.
+    pub certificate: Vec<u8>,
+}
+
+/// Why an attestation statement is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttestationError {
+    /// The attestation object or statement is not acceptable CBOR.
+    #[error("the attestation object is not acceptable CBOR: {0}")]
+    Malformed(#[from] Malformed),
+    /// The attestation object is longer than is read.
+    #[error("the attestation object is longer than {MAX_ATTESTATION_OBJECT} bytes")]
+    TooLong,
+    /// A member is missing.
+    #[error("the attestation has no member \"{0}\"")]
+    Missing(&'static str),
+    /// A member has the wrong type.
+    #[error("the member \"{0}\" of the attestation has the wrong type")]
+    WrongType(&'static str),
+    /// A member that the format does not have.
+    #[error("an attestation of this format is empty")]
+    NotEmpty,
+    /// The algorithm is unknown.
+    #[error("the attestation names the unknown algorithm {0}")]
+    UnknownAlgorithm(i64),
+    /// The statement's algorithm is not the credential's.
+    #[error("the attestation is by {statement}, the credential's key is for {credential}")]
+    Algorithm {
+        /// The statement's.
+        statement: Algorithm,
+        /// The credential's.
+        credential: Algorithm,
+    },
+    /// The signature does not verify.
+    #[error("the attestation's signature: {0}")]
+    Signature(#[from] SignatureError),
+    /// The certificate does not meet the format's requirements.
+    #[error("the attestation certificate does not meet {section}: {what}")]
+    Requirement {
+        /// The section of the specification.
+        section: &'static str,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The AAGUID in the certificate is not the authenticator's.
+    #[error(
+        "the certificate is for the model {certificate}, the authenticator says {authenticator}"
+    )]
+    Aaguid {
+        /// In the certificate's extension.
+        certificate: Aaguid,
+        /// In the authenticator data.
+        authenticator: Aaguid,
+    },
+    /// A certificate does not parse.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+/// What every format's verification procedure is given.
+pub(crate) struct Context<'a> {
+    pub(crate) statement: Statement<'a>,
+    pub(crate) authenticator_data: &'a [u8],
+    pub(crate) credential: AttestedCredential<'a>,
+    pub(crate) public_key: PublicKey<'a>,
+    pub(crate) client_data_hash: &'a [u8],
+}
+
+impl Context<'_> {
+    /// The authenticator data and the hash of the client data, which most formats sign.
+    fn message(&self) -> Message {
+        Message::new(self.authenticator_data, self.client_data_hash)
+    }
+}
+
+/// What a verification procedure returns (WebAuthn Level 3, 6.5.3): the attestation type and the
+/// trust path, not yet judged.
+pub(crate) enum Verified<'a> {
+    None,
+    SelfSigned,
+    /// Leaf first, never empty.
+    Certified(Vec<Certificate<'a>>),
+}
+
+/// 7.1, step 22: the format's own verification procedure.
+pub(crate) fn verify<'a, O: Observer>(
+    format: Format,
+    context: &Context<'a>,
+    observer: &mut O,
+) -> Result<Verified<'a>, AttestationError> {
+    match format {
+        Format::None => none::verify(context, observer),
+        Format::Packed => packed::verify(context, observer),
+    }
+}
+
+impl Certified {
+    pub(crate) fn new(chain: &[Certificate<'_>], anchor: Option<AnchorFound>) -> Self {
+        let leaf = chain.first();
+        Self {
+            chain: chain.iter().map(|link| link.der().to_vec()).collect(),
+            anchor,
+            subject: leaf.map(Certificate::subject).unwrap_or_default(),
+            serial_number: leaf
+                .and_then(|leaf| leaf.subject_attribute(&OID_X509_SERIALNUMBER))
+                .map(str::to_owned),
+        }
+    }
+}
+
+const fn step(number: &'static str, title: &'static str) -> Step {
+    Step { number, title }
+}

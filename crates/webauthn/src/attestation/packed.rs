@@ -1,0 +1,164 @@
+//! The packed attestation statement format (WebAuthn Level 3, 8.2).
+
+use x509_parser::oid_registry::{
+    OID_X509_COMMON_NAME, OID_X509_COUNTRY_NAME, OID_X509_ORGANIZATION_NAME,
+    OID_X509_ORGANIZATIONAL_UNIT, Oid, asn1_rs::oid,
+};
+
+use hallway_ctap::aaguid::Aaguid;
+
+use super::{AttestationError, Context, Verified, step};
+use crate::certificate::Certificate;
+use crate::observer::{Observer, Outcome, Step, check, conclude};
+use crate::signature;
+
+/// id-fido-gen-ce-aaguid.
+pub(crate) const OID_FIDO_AAGUID: Oid<'static> = oid!(1.3.6.1.4.1.45724.1.1.4);
+
+const SYNTAX: Step = step("8.2/1", "The statement has its members");
+const SIGNATURE: Step = step("8.2/2.1", "The certificate's key signed");
+const CERTIFICATE: Step = step("8.2/2.2", "The certificate meets 8.2.1");
+const MODEL: Step = step("8.2/2.3", "The certificate is for this model (AAGUID)");
+const SELF_ALGORITHM: Step = step("8.2/3.1", "The algorithm is the credential's");
+const SELF_SIGNATURE: Step = step("8.2/3.2", "The credential's key signed");
+
+/// 8.2: by certificate where `x5c` is present, by the credential's own key where not.
+pub(super) fn verify<'a, O: Observer>(
+    context: &Context<'a>,
+    observer: &mut O,
+) -> Result<Verified<'a>, AttestationError> {
+    let statement = context.statement;
+    let algorithm = conclude(
+        observer,
+        SYNTAX,
+        statement.algorithm(),
+        format_args!("alg and sig"),
+    )?;
+    let signature = statement.bytes("sig")?;
+    let message = context.message();
+    if !statement.has("x5c")? {
+        let credential = context.public_key.algorithm();
+        check(
+            observer,
+            SELF_ALGORITHM,
+            algorithm == credential,
+            format_args!("{algorithm}, the credential's is {credential}"),
+            || AttestationError::Algorithm {
+                statement: algorithm,
+                credential,
+            },
+        )?;
+        conclude(
+            observer,
+            SELF_SIGNATURE,
+            signature::verify(&context.public_key, message.bytes(), signature),
+            format_args!("{algorithm} over the authenticator data and the hash"),
+        )?;
+        return Ok(Verified::SelfSigned);
+    }
+    let chain = conclude(
+        observer,
+        SYNTAX,
+        statement.certificates(),
+        format_args!("x5c holds certificates"),
+    )?;
+    let Some(leaf) = chain.first() else {
+        return Err(AttestationError::Missing("x5c"));
+    };
+    conclude(
+        observer,
+        SIGNATURE,
+        signature::verify_named(algorithm, &leaf.key()?, message.bytes(), signature),
+        format_args!("{algorithm} over the authenticator data and the hash"),
+    )?;
+    conclude(
+        observer,
+        CERTIFICATE,
+        verify_requirements(leaf),
+        format_args!("{}", leaf.subject()),
+    )?;
+    verify_model(leaf, context.credential.aaguid, MODEL, observer)?;
+    Ok(Verified::Certified(chain))
+}
+
+/// 8.2.1, certificate requirements.
+fn verify_requirements(leaf: &Certificate<'_>) -> Result<(), AttestationError> {
+    let requirement = |what| AttestationError::Requirement {
+        section: "8.2.1",
+        what,
+    };
+    if !leaf.is_v3() {
+        return Err(requirement("the version is not 3"));
+    }
+    let country = leaf.subject_attribute(&OID_X509_COUNTRY_NAME);
+    if !country.is_some_and(|c| c.len() == 2 && c.bytes().all(|b| b.is_ascii_alphabetic())) {
+        return Err(requirement(
+            "the subject's country is not a two-letter code",
+        ));
+    }
+    if leaf
+        .subject_attribute(&OID_X509_ORGANIZATION_NAME)
+        .is_none_or(str::is_empty)
+    {
+        return Err(requirement("the subject has no organization"));
+    }
+    if leaf.subject_attribute(&OID_X509_ORGANIZATIONAL_UNIT) != Some("Authenticator Attestation") {
+        return Err(requirement(
+            "the subject's organizational unit is not \"Authenticator Attestation\"",
+        ));
+    }
+    if leaf
+        .subject_attribute(&OID_X509_COMMON_NAME)
+        .is_none_or(str::is_empty)
+    {
+        return Err(requirement("the subject has no common name"));
+    }
+    match leaf.basic_constraints()? {
+        Some((false, _)) => Ok(()),
+        Some((true, _)) => Err(requirement("it is a certificate authority's")),
+        None => Err(requirement("it has no basic constraints")),
+    }
+}
+
+/// The AAGUID extension, where there is one: not critical, an OCTET STRING of 16 bytes inside the
+/// extension's own, and the authenticator's model.
+pub(super) fn verify_model<O: Observer>(
+    leaf: &Certificate<'_>,
+    authenticator: Aaguid,
+    step: Step,
+    observer: &mut O,
+) -> Result<(), AttestationError> {
+    let Some((value, critical)) = leaf.extension(&OID_FIDO_AAGUID) else {
+        observer.step(
+            step,
+            Outcome::Skipped,
+            format_args!("the certificate names no model"),
+        );
+        return Ok(());
+    };
+    let found = match value.strip_prefix(&[0x04, 0x10]) {
+        Some(bytes) if !critical => <[u8; 16]>::try_from(bytes).map(Aaguid).ok(),
+        _ => None,
+    };
+    let Some(certificate) = found else {
+        observer.step(
+            step,
+            Outcome::Failed,
+            format_args!("the AAGUID extension is critical or malformed"),
+        );
+        return Err(AttestationError::Requirement {
+            section: "8.2.1",
+            what: "the AAGUID extension is critical, or is not 16 bytes",
+        });
+    };
+    check(
+        observer,
+        step,
+        certificate == authenticator,
+        format_args!("{certificate}, the authenticator says {authenticator}"),
+        || AttestationError::Aaguid {
+            certificate,
+            authenticator,
+        },
+    )
+}

@@ -1,0 +1,291 @@
+//! Reading X.509 certificates: what attestation needs of RFC 5280, and no more.
+
+use hallway_ctap::cose::{Algorithm, Curve};
+use x509_parser::oid_registry::Oid;
+use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::x509::{SubjectPublicKeyInfo, X509Name, X509Version};
+
+use crate::relying_party::UnixSeconds;
+use crate::signature::{self, Hash, Key, Scheme};
+
+/// The most bytes of one certificate.
+pub const MAX_CERTIFICATE: usize = 32 * 1024;
+
+/// Why a certificate, or a chain of them, is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateError {
+    /// Not one DER certificate.
+    #[error("not an X.509 certificate, or one with bytes after it")]
+    Malformed,
+    /// Longer than [`MAX_CERTIFICATE`].
+    #[error("the certificate is longer than {MAX_CERTIFICATE} bytes")]
+    TooLong,
+    /// An extension occurs twice.
+    #[error("the certificate has the extension {0} twice")]
+    DuplicateExtension(String),
+    /// An extension's value cannot be read.
+    #[error("the certificate's extension {0} is malformed")]
+    MalformedExtension(&'static str),
+    /// A critical extension that nothing here understands.
+    #[error("the certificate of \"{subject}\" has the unknown critical extension {oid}")]
+    CriticalExtension {
+        /// The subject's name.
+        subject: String,
+        /// The extension's object identifier.
+        oid: String,
+    },
+    /// The public key is of an unknown kind.
+    #[error("the certificate of \"{0}\" has a public key of an unknown kind")]
+    PublicKey(String),
+    /// Signed by an unknown or forbidden algorithm, or the two places that name it differ.
+    #[error("the certificate of \"{0}\" is signed by an algorithm that is not accepted")]
+    SignatureAlgorithm(String),
+    /// The issuer did not sign it.
+    #[error("the signature on the certificate of \"{0}\" does not verify")]
+    Signature(String),
+    /// Not valid yet.
+    #[error("the certificate of \"{subject}\" is not valid before {from} (seconds since 1970)")]
+    NotYetValid {
+        /// The subject's name.
+        subject: String,
+        /// The start of its validity.
+        from: i64,
+    },
+    /// Not valid any more.
+    #[error("the certificate of \"{subject}\" expired at {until} (seconds since 1970)")]
+    Expired {
+        /// The subject's name.
+        subject: String,
+        /// The end of its validity.
+        until: i64,
+    },
+    /// The next certificate of the chain is not the issuer.
+    #[error(
+        "the certificate of \"{subject}\" was issued by \"{issuer}\", not by the next one in the chain"
+    )]
+    WrongIssuer {
+        /// The subject's name.
+        subject: String,
+        /// The issuer that it names.
+        issuer: String,
+    },
+    /// A certificate that issued another is not a certificate authority's.
+    #[error("\"{0}\" issued a certificate, but is no certificate authority")]
+    NotAuthority(String),
+    /// More intermediate certificates than a path length constraint allows.
+    #[error("the chain is longer than the path length constraint of \"{0}\" allows")]
+    PathLength(String),
+    /// The chain ends without reaching a trust anchor.
+    #[error("no trust anchor issued \"{0}\"")]
+    NotAnchored(String),
+    /// No certificate, or more than are read.
+    #[error("a chain has 1 to {max} certificates, not {0}", max = crate::path::MAX_CHAIN)]
+    ChainLength(usize),
+}
+
+/// A certificate, borrowed from its DER form.
+#[derive(Clone, Debug)]
+pub(crate) struct Certificate<'a> {
+    der: &'a [u8],
+    parsed: X509Certificate<'a>,
+}
+
+impl<'a> Certificate<'a> {
+    /// Parses exactly one certificate, each of whose extensions occurs once.
+    pub(crate) fn parse(der: &'a [u8]) -> Result<Self, CertificateError> {
+        if der.len() > MAX_CERTIFICATE {
+            return Err(CertificateError::TooLong);
+        }
+        let (rest, parsed) =
+            X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(CertificateError::Malformed);
+        }
+        let extensions = parsed.extensions();
+        for (i, extension) in extensions.iter().enumerate() {
+            if extensions
+                .iter()
+                .take(i)
+                .any(|earlier| earlier.oid == extension.oid)
+            {
+                let oid = extension.oid.to_id_string();
+                return Err(CertificateError::DuplicateExtension(oid));
+            }
+        }
+        Ok(Self { der, parsed })
+    }
+
+    pub(crate) const fn der(&self) -> &'a [u8] {
+        self.der
+    }
+
+    pub(crate) const fn x509(&self) -> &X509Certificate<'a> {
+        &self.parsed
+    }
+
+    pub(crate) fn is_v3(&self) -> bool {
+        self.parsed.version() == X509Version::V3
+    }
+
+    pub(crate) fn subject(&self) -> String {
+        shown(self.parsed.subject())
+    }
+
+    pub(crate) fn issuer(&self) -> String {
+        shown(self.parsed.issuer())
+    }
+
+    /// The only value of a subject attribute, such as 2.5.4.5, serialNumber; `None` where there is
+    /// none, or more than one.
+    pub(crate) fn subject_attribute(&self, oid: &Oid<'_>) -> Option<&str> {
+        let mut values = self
+            .parsed
+            .subject()
+            .iter_attributes()
+            .filter(|attribute| attribute.attr_type() == oid);
+        let first = values.next()?;
+        match values.next() {
+            None => first.as_str().ok(),
+            Some(_) => None,
+        }
+    }
+
+    /// The content of an extension and whether it is critical.
+    pub(crate) fn extension(&self, oid: &Oid<'_>) -> Option<(&'a [u8], bool)> {
+        self.parsed
+            .extensions()
+            .iter()
+            .find(|extension| extension.oid == *oid)
+            .map(|extension| (extension.value, extension.critical))
+    }
+
+    /// Basic constraints: whether it is an authority, and its path length. `None` without the
+    /// extension.
+    pub(crate) fn basic_constraints(
+        &self,
+    ) -> Result<Option<(bool, Option<u32>)>, CertificateError> {
+        self.parsed
+            .basic_constraints()
+            .map(|found| found.map(|b| (b.value.ca, b.value.path_len_constraint)))
+            .map_err(|_| CertificateError::MalformedExtension("basicConstraints"))
+    }
+
+    /// Whether the key may sign certificates; true where key usage is not restricted.
+    pub(crate) fn may_sign_certificates(&self) -> Result<bool, CertificateError> {
+        self.parsed
+            .key_usage()
+            .map(|found| found.is_none_or(|usage| usage.value.key_cert_sign()))
+            .map_err(|_| CertificateError::MalformedExtension("keyUsage"))
+    }
+
+    pub(crate) fn verify_time(&self, now: UnixSeconds) -> Result<(), CertificateError> {
+        let validity = self.parsed.validity();
+        let (from, until) = (
+            validity.not_before.timestamp(),
+            validity.not_after.timestamp(),
+        );
+        if now.0 < from {
+            let subject = self.subject();
+            Err(CertificateError::NotYetValid { subject, from })
+        } else if now.0 > until {
+            let subject = self.subject();
+            Err(CertificateError::Expired { subject, until })
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn key(&self) -> Result<Key<'_>, CertificateError> {
+        spki_key(self.parsed.public_key())
+            .ok_or_else(|| CertificateError::PublicKey(self.subject()))
+    }
+
+    /// Checks this certificate's signature by the issuer's key.
+    pub(crate) fn verify_signed_by(
+        &self,
+        issuer: &Certificate<'_>,
+    ) -> Result<(), CertificateError> {
+        let outer = &self.parsed.signature_algorithm;
+        // RFC 5280, 4.1.1.2: both fields must name the same algorithm.
+        if *outer != self.parsed.tbs_certificate.signature {
+            return Err(CertificateError::SignatureAlgorithm(self.subject()));
+        }
+        let scheme = certificate_scheme(outer)
+            .ok_or_else(|| CertificateError::SignatureAlgorithm(self.subject()))?;
+        signature::verify_raw(
+            scheme,
+            &issuer.key()?,
+            self.parsed.tbs_certificate.as_ref(),
+            self.parsed.signature_value.as_ref(),
+        )
+        .map_err(|_| CertificateError::Signature(self.subject()))
+    }
+}
+
+/// A name as text, at most 200 characters.
+fn shown(name: &X509Name<'_>) -> String {
+    name.to_string().chars().take(200).collect()
+}
+
+const EC: &str = "1.2.840.10045.2.1";
+const RSA: &str = "1.2.840.113549.1.1.1";
+const ED25519: &str = "1.3.101.112";
+
+/// The key in a SubjectPublicKeyInfo; `None` for kinds that this crate has no check for.
+pub(crate) fn spki_key<'k>(spki: &'k SubjectPublicKeyInfo<'_>) -> Option<Key<'k>> {
+    let bits = spki.subject_public_key.as_ref();
+    match spki.algorithm.algorithm.to_id_string().as_str() {
+        EC => {
+            let curve = spki.algorithm.parameters.as_ref()?.as_oid().ok()?;
+            let curve = match curve.to_id_string().as_str() {
+                "1.2.840.10045.3.1.7" => Curve::P256,
+                "1.3.132.0.34" => Curve::P384,
+                "1.3.132.0.35" => Curve::P521,
+                "1.3.132.0.10" => Curve::Secp256k1,
+                _ => return None,
+            };
+            Some(Key::EcPoint { curve, point: bits })
+        }
+        RSA => match spki.parsed().ok()? {
+            x509_parser::public_key::PublicKey::RSA(key) => Some(Key::Rsa {
+                n: without_sign_byte(key.modulus),
+                e: without_sign_byte(key.exponent),
+            }),
+            _ => None,
+        },
+        ED25519 => Some(Key::Ed25519(bits)),
+        "2.16.840.1.101.3.4.3.17" => ml_dsa(Algorithm::MlDsa44, bits),
+        "2.16.840.1.101.3.4.3.18" => ml_dsa(Algorithm::MlDsa65, bits),
+        "2.16.840.1.101.3.4.3.19" => ml_dsa(Algorithm::MlDsa87, bits),
+        _ => None,
+    }
+}
+
+const fn ml_dsa(algorithm: Algorithm, key: &[u8]) -> Option<Key<'_>> {
+    Some(Key::MlDsa { algorithm, key })
+}
+
+/// A DER integer is signed: a positive number whose first bit is set has a zero byte before it.
+fn without_sign_byte(number: &[u8]) -> &[u8] {
+    match number {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        _ => number,
+    }
+}
+
+/// The scheme of an X.509 signature algorithm. SHA-1 is refused.
+fn certificate_scheme(algorithm: &x509_parser::x509::AlgorithmIdentifier<'_>) -> Option<Scheme> {
+    Some(match algorithm.algorithm.to_id_string().as_str() {
+        "1.2.840.10045.4.3.2" => Scheme::Ecdsa(Hash::Sha256),
+        "1.2.840.10045.4.3.3" => Scheme::Ecdsa(Hash::Sha384),
+        "1.2.840.10045.4.3.4" => Scheme::Ecdsa(Hash::Sha512),
+        "1.2.840.113549.1.1.11" => Scheme::RsaPkcs1(Hash::Sha256),
+        "1.2.840.113549.1.1.12" => Scheme::RsaPkcs1(Hash::Sha384),
+        "1.2.840.113549.1.1.13" => Scheme::RsaPkcs1(Hash::Sha512),
+        ED25519 => Scheme::Ed25519,
+        "2.16.840.1.101.3.4.3.17" => Scheme::MlDsa(Algorithm::MlDsa44),
+        "2.16.840.1.101.3.4.3.18" => Scheme::MlDsa(Algorithm::MlDsa65),
+        "2.16.840.1.101.3.4.3.19" => Scheme::MlDsa(Algorithm::MlDsa87),
+        _ => return None,
+    })
+}

@@ -1,0 +1,468 @@
+//! Registering a new credential (WebAuthn Level 3, 7.1).
+//!
+//! Steps 1 to 4, 26 and 29 are the caller's: asking, refusing a credential id that is registered
+//! already, and storing the record.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use hallway_ctap::aaguid::Aaguid;
+use hallway_ctap::authenticator_data::{
+    AttestedCredential, AuthenticatorData, AuthenticatorDataError, Flags,
+};
+use hallway_ctap::cose::{Algorithm, PublicKey, PublicKeyError};
+
+use crate::attestation::{
+    self, AnchorFound, Attestation, AttestationError, AttestationKind, AttestationObject,
+    Certified, Context, Format, Verified,
+};
+use crate::certificate::CertificateError;
+use crate::client_data::{self, ClientDataError, Steps};
+use crate::observer::{Hex, Observer, Outcome, Step, check, conclude};
+use crate::path;
+use crate::policy::{
+    BackupEligibility, RegistrationPolicy, RequiredTrust, UserPresence, UserVerification,
+};
+use crate::relying_party::{
+    CredentialRecord, MAX_TRANSPORTS, RegistrationResponse, RelyingParty, UnixSeconds,
+};
+
+/// A registration that was verified.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Registration {
+    /// What to store, once step 26 holds: no user has registered this credential id before. The
+    /// caller sets [`CredentialRecord::user_handle`].
+    pub credential: CredentialRecord,
+    /// The authenticator's model; [`Aaguid::ZERO`] where it is not told.
+    pub aaguid: Aaguid,
+    /// The algorithm of the credential's key.
+    pub algorithm: Algorithm,
+    /// Who vouches for the authenticator.
+    pub attestation: Attestation,
+    /// UP.
+    pub user_present: bool,
+    /// UV.
+    pub user_verified: bool,
+    /// The authenticator's extension outputs, a CBOR map; empty where there are none.
+    pub extensions: Vec<u8>,
+}
+
+/// Why a registration is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// Steps 5 to 11.
+    #[error(transparent)]
+    ClientData(#[from] ClientDataError),
+    /// Step 13: the attestation object; step 22: the attestation statement.
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
+    /// Step 13: the authenticator data do not parse.
+    #[error(transparent)]
+    AuthenticatorData(#[from] AuthenticatorDataError),
+    /// Step 13: the authenticator data hold no credential.
+    #[error("the authenticator data hold no credential: the AT flag is not set")]
+    NoCredential,
+    /// Step 13: the response's credential id is not the one in the authenticator data.
+    #[error("the response names another credential than the authenticator data")]
+    CredentialId,
+    /// Step 14.
+    #[error("the credential is for another relying party id")]
+    RpIdHash,
+    /// Step 15.
+    #[error("nobody was present: the UP flag is not set")]
+    UserNotPresent,
+    /// Step 16.
+    #[error("the user was not verified: the UV flag is not set")]
+    UserNotVerified,
+    /// Step 17.
+    #[error("the flags say backed up (BS) but not eligible for backup (BE)")]
+    BackedUpButNotEligible,
+    /// Step 18.
+    #[error("the credential can be copied to other devices, which the policy does not allow")]
+    BackupEligible,
+    /// Step 20: the public key does not parse.
+    #[error(transparent)]
+    PublicKey(#[from] PublicKeyError),
+    /// Step 20.
+    #[error("the credential's algorithm, {0}, was not offered")]
+    Algorithm(Algorithm),
+    /// Step 21.
+    #[error("the attestation format \"{0}\" is not known")]
+    Format(String),
+    /// Step 24: less than the policy asks for.
+    #[error("the policy asks for attestation {required:?}, the authenticator gave {given}")]
+    Trust {
+        /// What the policy asks for.
+        required: RequiredTrust,
+        /// What there is.
+        given: &'static str,
+    },
+    /// Step 24: the certificate does not lead to a trust anchor.
+    #[error("the attestation certificate is not trusted: {0}")]
+    Untrusted(#[source] CertificateError),
+    /// Step 24: the certificate names no device.
+    #[error("the attestation certificate of \"{0}\" has no serial number in its subject")]
+    NoSerialNumber(String),
+    /// Step 25.
+    #[error("the credential id is empty")]
+    CredentialIdLength,
+}
+
+const HASH: Step = step("7.1.12", "The client data are hashed");
+const OBJECT: Step = step("7.1.13", "The attestation object is well formed");
+const RP_ID: Step = step("7.1.14", "The RP ID hash is this relying party's");
+const PRESENT: Step = step("7.1.15", "The user was present (UP)");
+const VERIFIED: Step = step("7.1.16", "The user was verified (UV)");
+const BACKED_UP: Step = step("7.1.17", "Not backed up unless eligible (BS, BE)");
+const ELIGIBLE: Step = step("7.1.18", "Backup eligibility suits the policy (BE)");
+const ALGORITHM: Step = step("7.1.20", "The algorithm was offered");
+const FORMAT: Step = step("7.1.21", "The attestation format is known");
+const STATEMENT: Step = step("7.1.22", "The attestation statement verifies");
+const ANCHORS: Step = step("7.1.23", "Trust anchors are at hand");
+const TRUST: Step = step("7.1.24", "The attestation is trustworthy");
+const ID_LENGTH: Step = step("7.1.25", "The credential id is at most 1023 bytes");
+const EXTENSIONS: Step = step("7.1.28", "Extension outputs are kept");
+const CLIENT_DATA: Steps = Steps {
+    parse: step("7.1.6", "The client data are JSON"),
+    ceremony: step("7.1.7", "The type is webauthn.create"),
+    challenge: step("7.1.8", "The challenge is ours"),
+    origin: step("7.1.9", "The origin is ours"),
+    cross_origin: step("7.1.10", "Frames of other sites are expected"),
+    top_origin: step("7.1.11", "The top origin may hold our frame"),
+    expected_type: "webauthn.create",
+};
+
+const fn step(number: &'static str, title: &'static str) -> Step {
+    Step { number, title }
+}
+
+/// Verifies a registration.
+///
+/// `challenge` is the challenge that was sent; that it is fresh and used once is the caller's to
+/// know. Certificates are judged at `now`.
+///
+/// # Errors
+/// The first step that does not hold.
+pub fn verify_registration(
+    rp: &RelyingParty,
+    challenge: &[u8],
+    policy: &RegistrationPolicy,
+    now: UnixSeconds,
+    response: &RegistrationResponse<'_>,
+) -> Result<Registration, RegistrationError> {
+    verify_registration_observed(rp, challenge, policy, now, response, &mut ())
+}
+
+/// [`verify_registration`], telling `observer` about every step.
+///
+/// # Errors
+/// As [`verify_registration`].
+pub fn verify_registration_observed<O: Observer>(
+    rp: &RelyingParty,
+    challenge: &[u8],
+    policy: &RegistrationPolicy,
+    now: UnixSeconds,
+    response: &RegistrationResponse<'_>,
+    observer: &mut O,
+) -> Result<Registration, RegistrationError> {
+    client_data::verify(
+        rp,
+        challenge,
+        &policy.framing,
+        response.client_data_json,
+        &CLIENT_DATA,
+        observer,
+    )?;
+    let hash = digest(&SHA256, response.client_data_json);
+    observer.step(HASH, Outcome::Held, format_args!("{}", Hex(hash.as_ref())));
+    let (object, data, credential) = parse(response, observer)?;
+    verify_rp_id(rp, &data, observer)?;
+    verify_presence(policy, data.flags, observer)?;
+    verify_backup(policy, data.flags, observer)?;
+    let public_key = verify_algorithm(policy, credential.public_key, observer)?;
+    let format = Format::from_name(object.format);
+    let format = conclude(
+        observer,
+        FORMAT,
+        format.ok_or_else(|| RegistrationError::Format(object.format.chars().take(64).collect())),
+        format_args!("\"{}\"", object.format),
+    )?;
+    let context = Context {
+        statement: attestation::Statement(object.statement),
+        authenticator_data: object.authenticator_data,
+        credential,
+        public_key,
+        client_data_hash: hash.as_ref(),
+    };
+    let verified = attestation::verify(format, &context, observer);
+    let verified = conclude(
+        observer,
+        STATEMENT,
+        verified,
+        format_args!("by the procedure of \"{}\"", format.name()),
+    )?;
+    let kind = assess(policy, now, verified, observer)?;
+    check(
+        observer,
+        ID_LENGTH,
+        !credential.credential_id.is_empty(),
+        format_args!("{} bytes", credential.credential_id.len()),
+        || RegistrationError::CredentialIdLength,
+    )?;
+    let extensions = data.extensions.unwrap_or_default();
+    observer.step(
+        EXTENSIONS,
+        Outcome::Held,
+        format_args!("{} bytes", extensions.len()),
+    );
+    let user_verified = data.flags.contains(Flags::USER_VERIFIED);
+    Ok(Registration {
+        credential: record(&data, &credential, response),
+        aaguid: credential.aaguid,
+        algorithm: public_key.algorithm(),
+        attestation: Attestation { format, kind },
+        user_present: data.flags.contains(Flags::USER_PRESENT),
+        user_verified,
+        extensions: extensions.to_vec(),
+    })
+}
+
+/// Step 27.
+fn record(
+    data: &AuthenticatorData<'_>,
+    credential: &AttestedCredential<'_>,
+    response: &RegistrationResponse<'_>,
+) -> CredentialRecord {
+    CredentialRecord {
+        id: credential.credential_id.to_vec(),
+        public_key: credential.public_key.to_vec(),
+        sign_count: data.sign_count,
+        backup_eligible: data.flags.contains(Flags::BACKUP_ELIGIBLE),
+        backed_up: data.flags.contains(Flags::BACKED_UP),
+        uv_initialized: data.flags.contains(Flags::USER_VERIFIED),
+        transports: response
+            .transports
+            .iter()
+            .take(MAX_TRANSPORTS)
+            .cloned()
+            .collect(),
+        user_handle: Vec::new(),
+        aaguid: credential.aaguid,
+    }
+}
+
+type Parts<'a> = (
+    AttestationObject<'a>,
+    AuthenticatorData<'a>,
+    AttestedCredential<'a>,
+);
+
+/// Step 13.
+fn parse<'a, O: Observer>(
+    response: &RegistrationResponse<'a>,
+    observer: &mut O,
+) -> Result<Parts<'a>, RegistrationError> {
+    let object = conclude(
+        observer,
+        OBJECT,
+        AttestationObject::parse(response.attestation_object),
+        format_args!("{} bytes of CBOR", response.attestation_object.len()),
+    )?;
+    let data = conclude(
+        observer,
+        OBJECT,
+        AuthenticatorData::parse(object.authenticator_data),
+        format_args!(
+            "{} bytes of authenticator data",
+            object.authenticator_data.len()
+        ),
+    )?;
+    let credential = conclude(
+        observer,
+        OBJECT,
+        data.attested_credential
+            .ok_or(RegistrationError::NoCredential),
+        format_args!("they hold a credential"),
+    )?;
+    if let Some(id) = response.credential_id {
+        check(
+            observer,
+            OBJECT,
+            id == credential.credential_id,
+            format_args!(
+                "credential id {}, the response says {}",
+                Hex(credential.credential_id),
+                Hex(id)
+            ),
+            || RegistrationError::CredentialId,
+        )?;
+    }
+    Ok((object, data, credential))
+}
+
+/// Step 14.
+fn verify_rp_id<O: Observer>(
+    rp: &RelyingParty,
+    data: &AuthenticatorData<'_>,
+    observer: &mut O,
+) -> Result<(), RegistrationError> {
+    let expected = digest(&SHA256, rp.id.as_bytes());
+    check(
+        observer,
+        RP_ID,
+        data.rp_id_hash == expected.as_ref(),
+        format_args!(
+            "{}, SHA-256 of \"{}\" is {}",
+            Hex(data.rp_id_hash),
+            rp.id,
+            Hex(expected.as_ref())
+        ),
+        || RegistrationError::RpIdHash,
+    )
+}
+
+/// Steps 15 and 16.
+fn verify_presence<O: Observer>(
+    policy: &RegistrationPolicy,
+    flags: Flags,
+    observer: &mut O,
+) -> Result<(), RegistrationError> {
+    let present = flags.contains(Flags::USER_PRESENT);
+    if policy.user_presence == UserPresence::NotRequired && !present {
+        observer.step(PRESENT, Outcome::Skipped, format_args!("not required"));
+    } else {
+        let detail = format_args!("UP is {}", u8::from(present));
+        check(observer, PRESENT, present, detail, || {
+            RegistrationError::UserNotPresent
+        })?;
+    }
+    let verified = flags.contains(Flags::USER_VERIFIED);
+    if policy.user_verification == UserVerification::NotRequired && !verified {
+        observer.step(VERIFIED, Outcome::Skipped, format_args!("not required"));
+        return Ok(());
+    }
+    let detail = format_args!("UV is {}", u8::from(verified));
+    check(observer, VERIFIED, verified, detail, || {
+        RegistrationError::UserNotVerified
+    })
+}
+
+/// Steps 17 to 19. Backup state by itself (step 19) decides nothing here: it may change later.
+fn verify_backup<O: Observer>(
+    policy: &RegistrationPolicy,
+    flags: Flags,
+    observer: &mut O,
+) -> Result<(), RegistrationError> {
+    let eligible = flags.contains(Flags::BACKUP_ELIGIBLE);
+    let backed_up = flags.contains(Flags::BACKED_UP);
+    check(
+        observer,
+        BACKED_UP,
+        eligible || !backed_up,
+        format_args!(
+            "BE is {}, BS is {}",
+            u8::from(eligible),
+            u8::from(backed_up)
+        ),
+        || RegistrationError::BackedUpButNotEligible,
+    )?;
+    check(
+        observer,
+        ELIGIBLE,
+        !eligible || policy.backup == BackupEligibility::Any,
+        format_args!("BE is {}; policy: {:?}", u8::from(eligible), policy.backup),
+        || RegistrationError::BackupEligible,
+    )
+}
+
+/// Step 20.
+fn verify_algorithm<'a, O: Observer>(
+    policy: &RegistrationPolicy,
+    public_key: &'a [u8],
+    observer: &mut O,
+) -> Result<PublicKey<'a>, RegistrationError> {
+    let key = conclude(
+        observer,
+        ALGORITHM,
+        PublicKey::decode(public_key),
+        format_args!("the public key is well formed"),
+    )?;
+    let algorithm = key.algorithm();
+    check(
+        observer,
+        ALGORITHM,
+        policy.algorithms.contains(&algorithm),
+        format_args!("{algorithm}, offered: {:?}", policy.algorithms),
+        || RegistrationError::Algorithm(algorithm),
+    )?;
+    Ok(key)
+}
+
+/// Steps 23 and 24.
+fn assess<O: Observer>(
+    policy: &RegistrationPolicy,
+    now: UnixSeconds,
+    verified: Verified<'_>,
+    observer: &mut O,
+) -> Result<AttestationKind, RegistrationError> {
+    let required = policy.trust;
+    let mut at_least = |trust: RequiredTrust, given| {
+        check(
+            observer,
+            TRUST,
+            required <= trust,
+            format_args!("{given}; policy: {required:?}"),
+            || RegistrationError::Trust { required, given },
+        )
+    };
+    let chain = match verified {
+        Verified::None => {
+            at_least(RequiredTrust::Any, "none")?;
+            return Ok(AttestationKind::None);
+        }
+        Verified::SelfSigned => {
+            at_least(RequiredTrust::SelfSigned, "a self attestation")?;
+            return Ok(AttestationKind::SelfSigned);
+        }
+        Verified::Certified(chain) => chain,
+    };
+    observer.step(
+        ANCHORS,
+        Outcome::Held,
+        format_args!("{} in the policy", policy.anchors.iter().count()),
+    );
+    let anchor = match path::validate(&chain, &policy.anchors, now) {
+        Ok(anchor) => {
+            observer.step(
+                TRUST,
+                Outcome::Held,
+                format_args!("the chain leads to the anchor \"{}\"", anchor.name()),
+            );
+            Some(AnchorFound {
+                name: anchor.name().to_owned(),
+                certificate: anchor.certificate().to_vec(),
+            })
+        }
+        Err(problem) if required <= RequiredTrust::SelfSigned => {
+            observer.step(
+                TRUST,
+                Outcome::Skipped,
+                format_args!("{problem}; policy: {required:?}"),
+            );
+            None
+        }
+        Err(problem) => {
+            observer.step(TRUST, Outcome::Failed, format_args!("{problem}"));
+            return Err(RegistrationError::Untrusted(problem));
+        }
+    };
+    let certified = Certified::new(&chain, anchor);
+    if required == RequiredTrust::UniqueDevice {
+        check(
+            observer,
+            TRUST,
+            certified.serial_number.is_some(),
+            format_args!("serial number {:?}", certified.serial_number),
+            || RegistrationError::NoSerialNumber(certified.subject.clone()),
+        )?;
+    }
+    Ok(AttestationKind::Certified(Box::new(certified)))
+}

@@ -1,0 +1,398 @@
+//! Signature checks: COSE algorithms and X.509 signature algorithms over one table.
+//!
+//! The curve is bound to the algorithm, unknown combinations are refused, and SHA-1 is reachable
+//! only for what a TPM signs.
+
+use aws_lc_rs::signature::{
+    self as lc, EcdsaVerificationAlgorithm, RsaParameters, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
+};
+use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
+
+/// Why a signature is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The signature does not verify, or the key is not a valid key.
+    #[error("the {0} signature does not verify")]
+    Invalid(&'static str),
+    /// The algorithm is not for this use, or does not go with the key.
+    #[error("a signature by {0} is not accepted here")]
+    Unsupported(&'static str),
+}
+
+/// A hash function inside a signature scheme.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Hash {
+    Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+/// How a signature is made, apart from the key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Scheme {
+    /// ECDSA, the signature a DER sequence of two integers.
+    Ecdsa(Hash),
+    RsaPkcs1(Hash),
+    /// MGF1 with the same hash, salt as long as the hash.
+    RsaPss(Hash),
+    Ed25519,
+    MlDsa(Algorithm),
+}
+
+impl Scheme {
+    /// The scheme of a COSE algorithm. RS1 is among them: callers other than TPM attestation go
+    /// through [`verify`], which refuses it.
+    pub(crate) const fn of(algorithm: Algorithm) -> Option<Self> {
+        Some(match algorithm {
+            Algorithm::Es256 | Algorithm::Esp256 | Algorithm::Es256K => Self::Ecdsa(Hash::Sha256),
+            Algorithm::Es384 | Algorithm::Esp384 => Self::Ecdsa(Hash::Sha384),
+            Algorithm::Es512 | Algorithm::Esp512 => Self::Ecdsa(Hash::Sha512),
+            Algorithm::EdDsa | Algorithm::Ed25519 => Self::Ed25519,
+            Algorithm::Rs1 => Self::RsaPkcs1(Hash::Sha1),
+            Algorithm::Rs256 => Self::RsaPkcs1(Hash::Sha256),
+            Algorithm::Rs384 => Self::RsaPkcs1(Hash::Sha384),
+            Algorithm::Rs512 => Self::RsaPkcs1(Hash::Sha512),
+            Algorithm::Ps256 => Self::RsaPss(Hash::Sha256),
+            Algorithm::Ps384 => Self::RsaPss(Hash::Sha384),
+            Algorithm::Ps512 => Self::RsaPss(Hash::Sha512),
+            Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => Self::MlDsa(algorithm),
+            // `Algorithm` may grow: what is not known here is refused.
+            _ => return None,
+        })
+    }
+}
+
+/// Key material, from a COSE_Key or from a certificate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Key<'a> {
+    /// An uncompressed point in two coordinates.
+    Ec {
+        curve: Curve,
+        x: &'a [u8],
+        y: &'a [u8],
+    },
+    /// A point as X.509 holds it (SEC 1, 2.3.3).
+    EcPoint {
+        curve: Curve,
+        point: &'a [u8],
+    },
+    Ed25519(&'a [u8]),
+    Rsa {
+        n: &'a [u8],
+        e: &'a [u8],
+    },
+    MlDsa {
+        algorithm: Algorithm,
+        key: &'a [u8],
+    },
+}
+
+impl<'a> Key<'a> {
+    /// `None` where a curve is not an ECDSA curve, which [`PublicKey::decode`] never returns.
+    pub(crate) fn from_cose(key: &PublicKey<'a>) -> Option<Self> {
+        Some(match *key {
+            PublicKey::Ec2 { algorithm, x, y } => Self::Ec {
+                curve: algorithm.curve()?,
+                x,
+                y,
+            },
+            PublicKey::Okp { x, .. } => Self::Ed25519(x),
+            PublicKey::Rsa { n, e, .. } => Self::Rsa { n, e },
+            PublicKey::Akp { algorithm, key } => Self::MlDsa { algorithm, key },
+        })
+    }
+
+    /// The curve of an elliptic curve key.
+    pub(crate) const fn curve(&self) -> Option<Curve> {
+        match *self {
+            Self::Ec { curve, .. } | Self::EcPoint { curve, .. } => Some(curve),
+            Self::Ed25519(_) => Some(Curve::Ed25519),
+            _ => None,
+        }
+    }
+}
+
+/// Checks an assertion or self attestation: the algorithm is the key's own, and not RS1.
+pub(crate) fn verify(
+    key: &PublicKey<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let algorithm = key.algorithm();
+    let unsupported = SignatureError::Unsupported(algorithm.name());
+    if algorithm == Algorithm::Rs1 {
+        return Err(unsupported);
+    }
+    let (Some(scheme), Some(material)) = (Scheme::of(algorithm), Key::from_cose(key)) else {
+        return Err(unsupported);
+    };
+    verify_raw(scheme, &material, message, signature)
+}
+
+/// Checks a signature that names its COSE algorithm, by a key from a certificate. The certificate's
+/// curve must be the algorithm's.
+pub(crate) fn verify_named(
+    algorithm: Algorithm,
+    key: &Key<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let unsupported = SignatureError::Unsupported(algorithm.name());
+    let Some(scheme) = Scheme::of(algorithm) else {
+        return Err(unsupported);
+    };
+    if algorithm.curve() != key.curve() {
+        return Err(unsupported);
+    }
+    verify_raw(scheme, key, message, signature)
+}
+
+/// Checks a signature by scheme and key. This is where every check in this crate ends.
+pub(crate) fn verify_raw(
+    scheme: Scheme,
+    key: &Key<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let name = name(scheme);
+    let invalid = |_| SignatureError::Invalid(name);
+    match (scheme, *key) {
+        (Scheme::Ecdsa(hash), Key::Ec { curve, x, y }) => {
+            let mut buffer = [0u8; 133];
+            let point = uncompressed(&mut buffer, x, y).ok_or(SignatureError::Invalid(name))?;
+            let algorithm = ecdsa(curve, hash).ok_or(SignatureError::Unsupported(name))?;
+            unparsed(algorithm, point, message, signature).map_err(invalid)
+        }
+        (Scheme::Ecdsa(hash), Key::EcPoint { curve, point }) => {
+            let algorithm = ecdsa(curve, hash).ok_or(SignatureError::Unsupported(name))?;
+            unparsed(algorithm, point, message, signature).map_err(invalid)
+        }
+        (Scheme::Ed25519, Key::Ed25519(x)) => {
+            unparsed(&lc::ED25519, x, message, signature).map_err(invalid)
+        }
+        (Scheme::RsaPkcs1(_) | Scheme::RsaPss(_), Key::Rsa { n, e }) => {
+            RsaPublicKeyComponents { n, e }
+                .verify(
+                    rsa(scheme).ok_or(SignatureError::Unsupported(name))?,
+                    message,
+                    signature,
+                )
+                .map_err(invalid)
+        }
+        (Scheme::MlDsa(expected), Key::MlDsa { algorithm, key }) if expected == algorithm => {
+            let algorithm = ml_dsa(algorithm).ok_or(SignatureError::Unsupported(name))?;
+            unparsed(algorithm, key, message, signature).map_err(invalid)
+        }
+        _ => Err(SignatureError::Unsupported(name)),
+    }
+}
+
+fn unparsed(
+    algorithm: &'static dyn VerificationAlgorithm,
+    key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), aws_lc_rs::error::Unspecified> {
+    UnparsedPublicKey::new(algorithm, key).verify(message, signature)
+}
+
+/// 04, x, y (SEC 1, 2.3.3), in `buffer`, which holds the largest curve's point.
+fn uncompressed<'b>(buffer: &'b mut [u8; 133], x: &[u8], y: &[u8]) -> Option<&'b [u8]> {
+    let middle = 1 + x.len();
+    let end = middle + y.len();
+    buffer[0] = 4;
+    buffer.get_mut(1..middle)?.copy_from_slice(x);
+    buffer.get_mut(middle..end)?.copy_from_slice(y);
+    buffer.get(..end)
+}
+
+const fn ecdsa(curve: Curve, hash: Hash) -> Option<&'static EcdsaVerificationAlgorithm> {
+    Some(match (curve, hash) {
+        (Curve::P256, Hash::Sha256) => &lc::ECDSA_P256_SHA256_ASN1,
+        (Curve::P256, Hash::Sha384) => &lc::ECDSA_P256_SHA384_ASN1,
+        (Curve::P256, Hash::Sha512) => &lc::ECDSA_P256_SHA512_ASN1,
+        (Curve::P384, Hash::Sha256) => &lc::ECDSA_P384_SHA256_ASN1,
+        (Curve::P384, Hash::Sha384) => &lc::ECDSA_P384_SHA384_ASN1,
+        (Curve::P384, Hash::Sha512) => &lc::ECDSA_P384_SHA512_ASN1,
+        (Curve::P521, Hash::Sha256) => &lc::ECDSA_P521_SHA256_ASN1,
+        (Curve::P521, Hash::Sha384) => &lc::ECDSA_P521_SHA384_ASN1,
+        (Curve::P521, Hash::Sha512) => &lc::ECDSA_P521_SHA512_ASN1,
+        (Curve::Secp256k1, Hash::Sha256) => &lc::ECDSA_P256K1_SHA256_ASN1,
+        _ => return None,
+    })
+}
+
+const fn rsa(scheme: Scheme) -> Option<&'static RsaParameters> {
+    Some(match scheme {
+        Scheme::RsaPkcs1(Hash::Sha1) => &lc::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        Scheme::RsaPkcs1(Hash::Sha256) => &lc::RSA_PKCS1_2048_8192_SHA256,
+        Scheme::RsaPkcs1(Hash::Sha384) => &lc::RSA_PKCS1_2048_8192_SHA384,
+        Scheme::RsaPkcs1(Hash::Sha512) => &lc::RSA_PKCS1_2048_8192_SHA512,
+        Scheme::RsaPss(Hash::Sha256) => &lc::RSA_PSS_2048_8192_SHA256,
+        Scheme::RsaPss(Hash::Sha384) => &lc::RSA_PSS_2048_8192_SHA384,
+        Scheme::RsaPss(Hash::Sha512) => &lc::RSA_PSS_2048_8192_SHA512,
+        _ => return None,
+    })
+}
+
+const fn ml_dsa(algorithm: Algorithm) -> Option<&'static lc::PqdsaVerificationAlgorithm> {
+    Some(match algorithm {
+        Algorithm::MlDsa44 => &lc::ML_DSA_44,
+        Algorithm::MlDsa65 => &lc::ML_DSA_65,
+        Algorithm::MlDsa87 => &lc::ML_DSA_87,
+        _ => return None,
+    })
+}
+
+const fn name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Ecdsa(Hash::Sha1) => "ECDSA with SHA-1",
+        Scheme::Ecdsa(Hash::Sha256) => "ECDSA with SHA-256",
+        Scheme::Ecdsa(Hash::Sha384) => "ECDSA with SHA-384",
+        Scheme::Ecdsa(Hash::Sha512) => "ECDSA with SHA-512",
+        Scheme::RsaPkcs1(Hash::Sha1) => "RSA PKCS #1 with SHA-1",
+        Scheme::RsaPkcs1(Hash::Sha256) => "RSA PKCS #1 with SHA-256",
+        Scheme::RsaPkcs1(Hash::Sha384) => "RSA PKCS #1 with SHA-384",
+        Scheme::RsaPkcs1(Hash::Sha512) => "RSA PKCS #1 with SHA-512",
+        Scheme::RsaPss(Hash::Sha1) => "RSA-PSS with SHA-1",
+        Scheme::RsaPss(Hash::Sha256) => "RSA-PSS with SHA-256",
+        Scheme::RsaPss(Hash::Sha384) => "RSA-PSS with SHA-384",
+        Scheme::RsaPss(Hash::Sha512) => "RSA-PSS with SHA-512",
+        Scheme::Ed25519 => "Ed25519",
+        Scheme::MlDsa(algorithm) => algorithm.name(),
+    }
+}
+
+/// A message of two parts, on the stack where it is short, which it is on every usual path.
+pub(crate) struct Message {
+    short: [u8; Self::SHORT],
+    long: Vec<u8>,
+    length: usize,
+}
+
+impl Message {
+    const SHORT: usize = 512;
+
+    /// `first` followed by `second`.
+    pub(crate) fn new(first: &[u8], second: &[u8]) -> Self {
+        let length = first.len() + second.len();
+        let mut message = Self {
+            short: [0; Self::SHORT],
+            long: Vec::new(),
+            length,
+        };
+        match message.short.get_mut(..length) {
+            Some(short) => {
+                let (head, tail) = short.split_at_mut(first.len());
+                head.copy_from_slice(first);
+                tail.copy_from_slice(second);
+            }
+            None => message.long = [first, second].concat(),
+        }
+        message
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.short.get(..self.length).unwrap_or(&self.long)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+
+    use super::*;
+
+    fn es256(sign: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        let pair = EcdsaKeyPair::generate(&lc::ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let signature = pair.sign(&SystemRandom::new(), sign).unwrap();
+        (
+            pair.public_key().as_ref().to_vec(),
+            signature.as_ref().to_vec(),
+        )
+    }
+
+    #[test]
+    fn es256_verifies_and_every_flipped_bit_of_the_message_is_seen() {
+        let (point, signature) = es256(b"message");
+        let key = PublicKey::Ec2 {
+            algorithm: Algorithm::Es256,
+            x: &point[1..33],
+            y: &point[33..],
+        };
+        assert_eq!(verify(&key, b"message", &signature), Ok(()));
+        assert_eq!(
+            verify(&key, b"messagf", &signature),
+            Err(SignatureError::Invalid("ECDSA with SHA-256"))
+        );
+        assert!(verify(&key, b"message", &signature[1..]).is_err());
+    }
+
+    #[test]
+    fn a_point_off_the_curve_is_refused() {
+        let (point, signature) = es256(b"message");
+        let mut y = point[33..].to_vec();
+        y[31] ^= 1;
+        let key = PublicKey::Ec2 {
+            algorithm: Algorithm::Es256,
+            x: &point[1..33],
+            y: &y,
+        };
+        assert!(verify(&key, b"message", &signature).is_err());
+    }
+
+    #[test]
+    fn ed25519_verifies_by_both_names() {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let signature = pair.sign(b"message");
+        for algorithm in [Algorithm::EdDsa, Algorithm::Ed25519] {
+            let key = PublicKey::Okp {
+                algorithm,
+                x: pair.public_key().as_ref(),
+            };
+            assert_eq!(verify(&key, b"message", signature.as_ref()), Ok(()));
+            assert!(verify(&key, b"massage", signature.as_ref()).is_err());
+        }
+    }
+
+    #[test]
+    fn rs1_is_refused_for_credentials() {
+        let key = PublicKey::Rsa {
+            algorithm: Algorithm::Rs1,
+            n: &[0xff; 256],
+            e: &[1, 0, 1],
+        };
+        assert_eq!(
+            verify(&key, b"m", &[0; 256]),
+            Err(SignatureError::Unsupported("RS1"))
+        );
+    }
+
+    #[test]
+    fn a_named_algorithm_must_have_the_curve_of_the_certificate() {
+        let (point, signature) = es256(b"message");
+        let key = Key::EcPoint {
+            curve: Curve::P256,
+            point: &point,
+        };
+        assert_eq!(
+            verify_named(Algorithm::Es256, &key, b"message", &signature),
+            Ok(())
+        );
+        for other in [Algorithm::Es384, Algorithm::Rs256, Algorithm::EdDsa] {
+            assert!(verify_named(other, &key, b"message", &signature).is_err());
+        }
+    }
+
+    #[test]
+    fn messages_of_any_length_are_put_together() {
+        for length in [0, 100, 480, 481, 5000] {
+            let first = vec![7u8; length];
+            let message = Message::new(&first, &[9; 32]);
+            assert_eq!(message.bytes(), [&first[..], &[9; 32]].concat());
+        }
+    }
+}
