@@ -9,6 +9,7 @@ pub mod make_credential;
 
 pub use entities::{Descriptor, Options, RelyingParty, User};
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::cbor::{self, Form, Map};
@@ -37,9 +38,9 @@ pub mod code {
 #[non_exhaustive]
 pub enum Command<'a> {
     /// Make a credential (6.1).
-    MakeCredential(make_credential::Request<'a>),
+    MakeCredential(Box<make_credential::Request<'a>>),
     /// Sign with a credential (6.2).
-    GetAssertion(get_assertion::Request<'a>),
+    GetAssertion(Box<get_assertion::Request<'a>>),
     /// Sign with the next one of several credentials (6.3).
     GetNextAssertion,
     /// Say what the authenticator is and can (6.4).
@@ -73,9 +74,11 @@ impl<'a> Command<'a> {
         };
         match command {
             code::MAKE_CREDENTIAL => {
-                make_credential::Request::parse(&map()?).map(Self::MakeCredential)
+                make_credential::Request::parse(&map()?).map(|r| Self::MakeCredential(Box::new(r)))
             }
-            code::GET_ASSERTION => get_assertion::Request::parse(&map()?).map(Self::GetAssertion),
+            code::GET_ASSERTION => {
+                get_assertion::Request::parse(&map()?).map(|r| Self::GetAssertion(Box::new(r)))
+            }
             code::GET_NEXT_ASSERTION => alone(Self::GetNextAssertion),
             code::GET_INFO => alone(Self::GetInfo),
             code::CLIENT_PIN => client_pin::Request::parse(&map()?).map(Self::ClientPin),
@@ -95,7 +98,7 @@ pub enum Response {
     /// To [`Command::GetAssertion`] and [`Command::GetNextAssertion`].
     GetAssertion(get_assertion::Response),
     /// To [`Command::GetInfo`].
-    GetInfo(get_info::Response),
+    GetInfo(Box<get_info::Response>),
     /// To [`Command::ClientPin`].
     ClientPin(client_pin::Response),
     /// Success with nothing to say.

@@ -25,4 +25,5 @@ pub mod authenticator_data;
 pub mod cbor;
 pub mod command;
 pub mod cose;
+pub mod ctaphid;
 pub mod status;

@@ -213,7 +213,7 @@ mod tests {
         };
         assert_eq!(
             Command::parse(&request.encode()),
-            Ok(Command::GetAssertion(request))
+            Ok(Command::GetAssertion(alloc::boxed::Box::new(request)))
         );
     }
 

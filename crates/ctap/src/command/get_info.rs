@@ -230,7 +230,8 @@ mod tests {
             config_commands: alloc::vec![1, 2],
             ..Response::default()
         };
-        let bytes = crate::command::Response::GetInfo(info.clone()).encode();
+        let bytes =
+            crate::command::Response::GetInfo(alloc::boxed::Box::new(info.clone())).encode();
         check(&bytes[1..], Form::Canonical).unwrap();
         let map = crate::command::answer(&bytes).unwrap().unwrap();
         let parsed = Response::parse(&map).unwrap();

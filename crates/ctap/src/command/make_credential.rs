@@ -253,7 +253,7 @@ mod tests {
     fn requests_survive_a_round_trip() {
         assert_eq!(
             Command::parse(&request().encode()),
-            Ok(Command::MakeCredential(request()))
+            Ok(Command::MakeCredential(alloc::boxed::Box::new(request())))
         );
     }
 

@@ -1,0 +1,53 @@
+//! Why a ceremony did not succeed.
+
+use hallway_ctap::cbor::ReadError;
+use hallway_ctap::status::Status;
+
+use crate::connection::ConnectionError;
+
+/// Why a ceremony did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The key could not be reached.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The key refused.
+    #[error("the security key refused: {0}")]
+    Refused(Status),
+    /// The key's answer is not what CTAP says.
+    #[error("the security key's answer to {command} cannot be read: {error}")]
+    Answer {
+        /// Which command.
+        command: &'static str,
+        /// What is wrong with it.
+        error: ReadError,
+    },
+    /// The key's answer lacks something.
+    #[error("the security key's answer lacks {0}")]
+    Incomplete(&'static str),
+    /// Verification is required, and the key has no PIN and no sensor.
+    #[error("user verification is required, but the security key has no PIN; set one first")]
+    VerificationUnavailable,
+    /// The PIN was not given.
+    #[error("the security key's PIN is required and was not given")]
+    PinNotGiven,
+    /// The PIN cannot be one.
+    #[error("a PIN has 4 to 63 characters, at most 63 bytes of UTF-8, and no NUL")]
+    PinForm,
+    /// The key speaks no PIN protocol that this client knows.
+    #[error("the security key speaks none of the PIN protocols 1 and 2")]
+    PinProtocol,
+    /// The local cryptography failed.
+    #[error("cryptography failed on this computer")]
+    Crypto,
+}
+
+impl ClientError {
+    /// The status with which the key refused, if it did.
+    pub const fn status(&self) -> Option<Status> {
+        match self {
+            Self::Refused(status) => Some(*status),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Authentication, the platform's side (WebAuthn Level 3, section 5.1.4).
+
+use hallway_ctap::command::client_pin::Permissions;
+use hallway_ctap::command::get_assertion::{Extensions, OwnedUser, Request, Response};
+use hallway_ctap::command::{Descriptor, Options, code};
+
+use crate::client::{Client, Insists, UserVerification, Verification};
+use crate::client_data::{Ceremony, client_data_json};
+use crate::connection::Connection;
+use crate::error::ClientError;
+use crate::make_credential::sha256;
+use crate::pin::PinPrompt;
+
+/// Whether somebody must be there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Presence {
+    /// The key waits for a touch and sets UP.
+    #[default]
+    Required,
+    /// The key signs at once and leaves UP clear: for unattended devices only.
+    Silent,
+}
+
+/// An authentication.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GetAssertion<'a> {
+    /// The relying party id.
+    pub rp_id: &'a str,
+    /// The challenge as the relying party gave it.
+    pub challenge: &'a [u8],
+    /// Credential ids that will do; empty asks for a discoverable credential.
+    pub allow: &'a [Vec<u8>],
+    /// Whether the owner is verified.
+    pub user_verification: UserVerification,
+    /// Whether a touch is asked for.
+    pub presence: Presence,
+}
+
+/// What goes to the relying party.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asserted {
+    /// The credential that signed.
+    pub credential_id: Vec<u8>,
+    /// The client data as they were hashed.
+    pub client_data_json: Vec<u8>,
+    /// Authenticator data.
+    pub authenticator_data: Vec<u8>,
+    /// The signature over authenticator data and the hash of the client data.
+    pub signature: Vec<u8>,
+    /// The user handle, from discoverable credentials.
+    pub user_handle: Option<Vec<u8>>,
+    /// The account's name, when the key verified its owner and kept one.
+    pub user_name: Option<String>,
+}
+
+impl<C: Connection> Client<C> {
+    /// Signs with one credential: the newest one that matches.
+    ///
+    /// # Errors
+    /// The key's refusal, a PIN that was not given, or a key that cannot be reached.
+    pub fn get_assertion(
+        &mut self,
+        asked: &GetAssertion<'_>,
+        pin: &mut dyn PinPrompt,
+    ) -> Result<Asserted, ClientError> {
+        self.first_assertion(asked, pin)
+            .map(|(asserted, _)| asserted)
+    }
+
+    /// Signs with every discoverable credential that matches, the newest first, so that a person
+    /// can pick an account.
+    ///
+    /// # Errors
+    /// As [`get_assertion`](Self::get_assertion).
+    pub fn get_assertions(
+        &mut self,
+        asked: &GetAssertion<'_>,
+        pin: &mut dyn PinPrompt,
+    ) -> Result<Vec<Asserted>, ClientError> {
+        let (first, count) = self.first_assertion(asked, pin)?;
+        let client_data = first.client_data_json.clone();
+        let mut all = vec![first];
+        for _ in 1..count.min(MAX_ACCOUNTS) {
+            let answer = self.send(&[code::GET_NEXT_ASSERTION])?;
+            let response = Response::parse(&answer.some_map()?, None).map_err(unreadable)?;
+            all.push(asserted(response, client_data.clone()));
+        }
+        Ok(all)
+    }
+
+    fn first_assertion(
+        &mut self,
+        asked: &GetAssertion<'_>,
+        pin: &mut dyn PinPrompt,
+    ) -> Result<(Asserted, u64), ClientError> {
+        let client_data = client_data_json(Ceremony::Get, asked.challenge, self.origin());
+        let hash = sha256(&client_data);
+        let how = match asked.presence {
+            // A silent assertion with verification would not be silent.
+            Presence::Silent => Verification::None,
+            Presence::Required => self.verification(asked.user_verification, Insists::Never)?,
+        };
+        let authentication = match how {
+            Verification::Pin => Some(
+                self.token(Permissions::GET_ASSERTION, asked.rp_id, pin)?
+                    .authenticate(&hash),
+            ),
+            _ => None,
+        };
+        let allow: Vec<Descriptor<'_>> = asked.allow.iter().map(|id| Descriptor { id }).collect();
+        let request = Request {
+            rp_id: asked.rp_id,
+            client_data_hash: &hash,
+            allow: (!allow.is_empty()).then_some(allow),
+            extensions: Extensions::default(),
+            options: Options {
+                discoverable: None,
+                presence: (asked.presence == Presence::Silent).then_some(false),
+                verification: (how == Verification::BuiltIn).then_some(true),
+            },
+            pin_uv_auth_param: authentication.as_ref().map(|(_, tag)| tag.as_slice()),
+            pin_uv_auth_protocol: authentication.as_ref().map(|(protocol, _)| *protocol),
+        };
+        let answer = self.send(&request.encode())?;
+        let only = match asked.allow {
+            [only] => Some(only.as_slice()),
+            _ => None,
+        };
+        let response = Response::parse(&answer.some_map()?, only).map_err(unreadable)?;
+        let count = response.number_of_credentials.unwrap_or(1);
+        Ok((asserted(response, client_data), count))
+    }
+}
+
+/// More accounts than a person can pick from; bounds what a hostile key can cost.
+const MAX_ACCOUNTS: u64 = 1000;
+
+fn unreadable(error: hallway_ctap::cbor::ReadError) -> ClientError {
+    ClientError::Answer {
+        command: "getAssertion",
+        error,
+    }
+}
+
+fn asserted(response: Response, client_data_json: Vec<u8>) -> Asserted {
+    let (user_handle, user_name) = match response.user {
+        Some(OwnedUser { id, name, .. }) => (Some(id), name),
+        None => (None, None),
+    };
+    Asserted {
+        credential_id: response.credential_id,
+        client_data_json,
+        authenticator_data: response.auth_data,
+        signature: response.signature,
+        user_handle,
+        user_name,
+    }
+}

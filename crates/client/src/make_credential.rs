@@ -1,0 +1,145 @@
+//! Registration, the platform's side (WebAuthn Level 3, section 5.1.3).
+
+use aws_lc_rs::digest;
+use hallway_ctap::command::client_pin::Permissions;
+use hallway_ctap::command::make_credential::{Extensions, Request, Response};
+use hallway_ctap::command::{Descriptor, Options, RelyingParty, User as UserEntity};
+use hallway_ctap::cose::Algorithm;
+
+use hallway_ctap::authenticator_data::AuthenticatorData;
+
+use crate::client::{Client, Insists, UserVerification, Verification};
+use crate::client_data::{Ceremony, client_data_json};
+use crate::connection::Connection;
+use crate::error::ClientError;
+use crate::pin::PinPrompt;
+
+/// The account that a credential is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct User<'a> {
+    /// The user handle, 1 to 64 bytes, opaque.
+    pub id: &'a [u8],
+    /// The account's name.
+    pub name: &'a str,
+    /// The person's name.
+    pub display_name: &'a str,
+}
+
+/// What the relying party wants to know of the key's make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AttestationPreference {
+    /// Nothing: the key is asked for no statement.
+    #[default]
+    None,
+    /// A statement as the key makes it.
+    Direct,
+}
+
+/// A registration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MakeCredential<'a> {
+    /// The relying party id, a domain.
+    pub rp_id: &'a str,
+    /// Its name, for people.
+    pub rp_name: &'a str,
+    /// The account.
+    pub user: User<'a>,
+    /// The challenge as the relying party gave it.
+    pub challenge: &'a [u8],
+    /// The favourite first.
+    pub algorithms: &'a [Algorithm],
+    /// Whether the key keeps the credential itself, to be found without its id.
+    pub discoverable: bool,
+    /// Whether the owner is verified.
+    pub user_verification: UserVerification,
+    /// Credential ids that must not be on this key already.
+    pub exclude: &'a [Vec<u8>],
+    /// What is asked of the key's make.
+    pub attestation: AttestationPreference,
+}
+
+/// What goes to the relying party.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CreatedCredential {
+    /// The credential id, also inside the attestation object.
+    pub credential_id: Vec<u8>,
+    /// The client data as they were hashed.
+    pub client_data_json: Vec<u8>,
+    /// The attestation object, CBOR.
+    pub attestation_object: Vec<u8>,
+    /// How the key can be reached, as it says itself.
+    pub transports: Vec<String>,
+}
+
+impl<C: Connection> Client<C> {
+    /// Makes a credential. Blocks until the key's owner has confirmed or refused.
+    ///
+    /// # Errors
+    /// The key's refusal, a PIN that was not given, or a key that cannot be reached.
+    pub fn make_credential(
+        &mut self,
+        asked: &MakeCredential<'_>,
+        pin: &mut dyn PinPrompt,
+    ) -> Result<CreatedCredential, ClientError> {
+        let client_data = client_data_json(Ceremony::Create, asked.challenge, self.origin());
+        let hash = sha256(&client_data);
+        let how = self.verification(asked.user_verification, Insists::WhenProtected)?;
+        let authentication = match how {
+            Verification::Pin => Some(
+                self.token(Permissions::MAKE_CREDENTIAL, asked.rp_id, pin)?
+                    .authenticate(&hash),
+            ),
+            _ => None,
+        };
+        let request = Request {
+            client_data_hash: &hash,
+            rp: RelyingParty {
+                id: asked.rp_id,
+                name: Some(asked.rp_name),
+            },
+            user: UserEntity {
+                id: asked.user.id,
+                name: Some(asked.user.name),
+                display_name: Some(asked.user.display_name),
+            },
+            algorithms: asked.algorithms.iter().map(|a| a.id()).collect(),
+            exclude: asked.exclude.iter().map(|id| Descriptor { id }).collect(),
+            extensions: Extensions::default(),
+            options: Options {
+                discoverable: asked.discoverable.then_some(true),
+                verification: (how == Verification::BuiltIn).then_some(true),
+                presence: None,
+            },
+            pin_uv_auth_param: authentication.as_ref().map(|(_, tag)| tag.as_slice()),
+            pin_uv_auth_protocol: authentication.as_ref().map(|(protocol, _)| *protocol),
+            enterprise_attestation: None,
+            attestation_formats: match asked.attestation {
+                AttestationPreference::None => vec!["none"],
+                AttestationPreference::Direct => Vec::new(),
+            },
+        };
+        let answer = self.send(&request.encode())?;
+        let response =
+            Response::parse(&answer.some_map()?).map_err(|error| ClientError::Answer {
+                command: "makeCredential",
+                error,
+            })?;
+        let credential_id = AuthenticatorData::parse(&response.auth_data)
+            .ok()
+            .and_then(|data| data.attested_credential)
+            .map(|credential| credential.credential_id.to_vec())
+            .ok_or(ClientError::Incomplete("the new credential"))?;
+        Ok(CreatedCredential {
+            credential_id,
+            client_data_json: client_data,
+            attestation_object: response.attestation_object(),
+            transports: self.info()?.transports.clone(),
+        })
+    }
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
+}
