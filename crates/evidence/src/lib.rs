@@ -26,6 +26,7 @@
 //!
 //! Nothing here does I/O or reads a clock.
 
+pub mod jpeg;
 pub mod log;
 pub mod statement;
 

@@ -22,7 +22,7 @@
 //! ```
 
 pub mod appender;
-
+pub mod audit;
 pub mod checkpoint;
 pub mod note;
 pub mod proof;
@@ -31,7 +31,7 @@ pub mod tlog_proof;
 pub mod tree;
 
 pub use appender::{AppendError, Appended, Appender};
-
+pub use audit::{Audit, AuditError, Fault, TileSource, audit};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use note::{NoteError, SigningKey, VerifierKey};
 pub use proof::{InclusionProof, Plan, ProofError, TileSet};
