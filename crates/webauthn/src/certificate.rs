@@ -5,6 +5,7 @@ use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name, X509Version};
 
+use crate::der::{self, Reader, Tag};
 use crate::relying_party::UnixSeconds;
 use crate::signature::{self, Hash, Key, Scheme};
 
@@ -98,7 +99,7 @@ impl<'a> Certificate<'a> {
         }
         let (rest, parsed) =
             X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
-        if !rest.is_empty() {
+        if !rest.is_empty() || !encoding_is_strict(der) {
             return Err(CertificateError::Malformed);
         }
         let extensions = parsed.extensions();
@@ -205,12 +206,7 @@ impl<'a> Certificate<'a> {
         &self,
         issuer: &Certificate<'_>,
     ) -> Result<(), CertificateError> {
-        let outer = &self.parsed.signature_algorithm;
-        // RFC 5280, 4.1.1.2: both fields must name the same algorithm.
-        if *outer != self.parsed.tbs_certificate.signature {
-            return Err(CertificateError::SignatureAlgorithm(self.subject()));
-        }
-        let scheme = certificate_scheme(outer)
+        let scheme = certificate_scheme(&self.parsed.signature_algorithm)
             .ok_or_else(|| CertificateError::SignatureAlgorithm(self.subject()))?;
         signature::verify_raw(
             scheme,
@@ -222,6 +218,22 @@ impl<'a> Certificate<'a> {
     }
 }
 
+/// What the reader of X.509 does not see to: both fields that name the signature algorithm are the
+/// same, byte for byte (RFC 5280, 4.1.1.2), and the signature is whole bytes.
+fn encoding_is_strict(der: &[u8]) -> bool {
+    let fields = || {
+        let mut certificate = Reader::new(der::only(der, Tag::SEQUENCE)?);
+        let mut tbs = Reader::new(certificate.expect(Tag::SEQUENCE)?);
+        let outer = certificate.next()?;
+        let signature = certificate.expect(Tag::BIT_STRING)?;
+        tbs.optional(Tag::context(0));
+        tbs.expect(Tag::INTEGER)?;
+        let strict = certificate.is_empty() && signature.first() == Some(&0);
+        Some(strict && tbs.next()?.raw == outer.raw)
+    };
+    fields().unwrap_or(false)
+}
+
 /// A name as text, at most 200 characters.
 fn shown(name: &X509Name<'_>) -> String {
     name.to_string().chars().take(200).collect()
@@ -230,6 +242,7 @@ fn shown(name: &X509Name<'_>) -> String {
 const EC: &str = "1.2.840.10045.2.1";
 const RSA: &str = "1.2.840.113549.1.1.1";
 const ED25519: &str = "1.3.101.112";
+const ED448: &str = "1.3.101.113";
 
 /// The key in a SubjectPublicKeyInfo; `None` for kinds that this crate has no check for.
 pub(crate) fn spki_key<'k>(spki: &'k SubjectPublicKeyInfo<'_>) -> Option<Key<'k>> {
@@ -254,6 +267,7 @@ pub(crate) fn spki_key<'k>(spki: &'k SubjectPublicKeyInfo<'_>) -> Option<Key<'k>
             _ => None,
         },
         ED25519 => Some(Key::Ed25519(bits)),
+        ED448 => Some(Key::Ed448(bits)),
         "2.16.840.1.101.3.4.3.17" => ml_dsa(Algorithm::MlDsa44, bits),
         "2.16.840.1.101.3.4.3.18" => ml_dsa(Algorithm::MlDsa65, bits),
         "2.16.840.1.101.3.4.3.19" => ml_dsa(Algorithm::MlDsa87, bits),
@@ -283,6 +297,7 @@ fn certificate_scheme(algorithm: &x509_parser::x509::AlgorithmIdentifier<'_>) ->
         "1.2.840.113549.1.1.12" => Scheme::RsaPkcs1(Hash::Sha384),
         "1.2.840.113549.1.1.13" => Scheme::RsaPkcs1(Hash::Sha512),
         ED25519 => Scheme::Ed25519,
+        ED448 => Scheme::Ed448,
         "2.16.840.1.101.3.4.3.17" => Scheme::MlDsa(Algorithm::MlDsa44),
         "2.16.840.1.101.3.4.3.18" => Scheme::MlDsa(Algorithm::MlDsa65),
         "2.16.840.1.101.3.4.3.19" => Scheme::MlDsa(Algorithm::MlDsa87),

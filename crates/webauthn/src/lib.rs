@@ -28,6 +28,7 @@ mod attestation;
 mod cbor_map;
 mod certificate;
 mod client_data;
+mod der;
 mod json;
 mod observer;
 mod path;

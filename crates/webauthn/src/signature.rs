@@ -38,6 +38,7 @@ pub(crate) enum Scheme {
     /// MGF1 with the same hash, salt as long as the hash.
     RsaPss(Hash),
     Ed25519,
+    Ed448,
     MlDsa(Algorithm),
 }
 
@@ -50,6 +51,7 @@ impl Scheme {
             Algorithm::Es384 | Algorithm::Esp384 => Self::Ecdsa(Hash::Sha384),
             Algorithm::Es512 | Algorithm::Esp512 => Self::Ecdsa(Hash::Sha512),
             Algorithm::EdDsa | Algorithm::Ed25519 => Self::Ed25519,
+            Algorithm::Ed448 => Self::Ed448,
             Algorithm::Rs1 => Self::RsaPkcs1(Hash::Sha1),
             Algorithm::Rs256 => Self::RsaPkcs1(Hash::Sha256),
             Algorithm::Rs384 => Self::RsaPkcs1(Hash::Sha384),
@@ -79,6 +81,7 @@ pub(crate) enum Key<'a> {
         point: &'a [u8],
     },
     Ed25519(&'a [u8]),
+    Ed448(&'a [u8]),
     Rsa {
         n: &'a [u8],
         e: &'a [u8],
@@ -98,6 +101,7 @@ impl<'a> Key<'a> {
                 x,
                 y,
             },
+            PublicKey::Okp { algorithm, x } if algorithm == Algorithm::Ed448 => Self::Ed448(x),
             PublicKey::Okp { x, .. } => Self::Ed25519(x),
             PublicKey::Rsa { n, e, .. } => Self::Rsa { n, e },
             PublicKey::Akp { algorithm, key } => Self::MlDsa { algorithm, key },
@@ -109,6 +113,7 @@ impl<'a> Key<'a> {
         match *self {
             Self::Ec { curve, .. } | Self::EcPoint { curve, .. } => Some(curve),
             Self::Ed25519(_) => Some(Curve::Ed25519),
+            Self::Ed448(_) => Some(Curve::Ed448),
             _ => None,
         }
     }
@@ -172,6 +177,9 @@ pub(crate) fn verify_raw(
         (Scheme::Ed25519, Key::Ed25519(x)) => {
             unparsed(&lc::ED25519, x, message, signature).map_err(invalid)
         }
+        (Scheme::Ed448, Key::Ed448(x)) => {
+            ed448(x, message, signature).ok_or(SignatureError::Invalid(name))
+        }
         (Scheme::RsaPkcs1(_) | Scheme::RsaPss(_), Key::Rsa { n, e }) => {
             RsaPublicKeyComponents { n, e }
                 .verify(
@@ -196,6 +204,13 @@ fn unparsed(
     signature: &[u8],
 ) -> Result<(), aws_lc_rs::error::Unspecified> {
     UnparsedPublicKey::new(algorithm, key).verify(message, signature)
+}
+
+/// aws-lc has no Ed448 (RFC 8032, 5.2): this check is done in Rust.
+fn ed448(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+    let key = ed448_goldilocks::VerifyingKey::from_bytes(key.try_into().ok()?).ok()?;
+    let signature = ed448_goldilocks::Signature::from_slice(signature).ok()?;
+    key.verify_raw(&signature, message).ok()
 }
 
 /// 04, x, y (SEC 1, 2.3.3), in `buffer`, which holds the largest curve's point.
@@ -261,6 +276,7 @@ const fn name(scheme: Scheme) -> &'static str {
         Scheme::RsaPss(Hash::Sha384) => "RSA-PSS with SHA-384",
         Scheme::RsaPss(Hash::Sha512) => "RSA-PSS with SHA-512",
         Scheme::Ed25519 => "Ed25519",
+        Scheme::Ed448 => "Ed448",
         Scheme::MlDsa(algorithm) => algorithm.name(),
     }
 }

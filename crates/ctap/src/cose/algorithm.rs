@@ -25,6 +25,8 @@ pub enum Algorithm {
     EdDsa,
     /// Ed25519, fully specified.
     Ed25519,
+    /// Ed448, fully specified.
+    Ed448,
     /// RSASSA-PKCS1-v1_5 with SHA-1: only inside TPM attestation.
     Rs1,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -58,6 +60,8 @@ pub enum Curve {
     P521,
     /// Ed25519, a public key of 32 bytes.
     Ed25519,
+    /// Ed448, a public key of 57 bytes.
+    Ed448,
     /// secp256k1, coordinates of 32 bytes.
     Secp256k1,
 }
@@ -70,6 +74,7 @@ impl Curve {
             Self::P384 => 2,
             Self::P521 => 3,
             Self::Ed25519 => 6,
+            Self::Ed448 => 7,
             Self::Secp256k1 => 8,
         }
     }
@@ -79,6 +84,7 @@ impl Curve {
         match self {
             Self::P256 | Self::Ed25519 | Self::Secp256k1 => 32,
             Self::P384 => 48,
+            Self::Ed448 => 57,
             Self::P521 => 66,
         }
     }
@@ -103,6 +109,7 @@ impl Algorithm {
             Self::MlDsa87 => -50,
             Self::Esp384 => -51,
             Self::Esp512 => -52,
+            Self::Ed448 => -53,
             Self::Rs256 => -257,
             Self::Rs384 => -258,
             Self::Rs512 => -259,
@@ -128,6 +135,7 @@ impl Algorithm {
             -50 => Self::MlDsa87,
             -51 => Self::Esp384,
             -52 => Self::Esp512,
+            -53 => Self::Ed448,
             -257 => Self::Rs256,
             -258 => Self::Rs384,
             -259 => Self::Rs512,
@@ -143,6 +151,7 @@ impl Algorithm {
             Self::EdDsa => "EdDSA",
             Self::Esp256 => "ESP256",
             Self::Ed25519 => "Ed25519",
+            Self::Ed448 => "Ed448",
             Self::Es384 => "ES384",
             Self::Es512 => "ES512",
             Self::Ps256 => "PS256",
@@ -169,6 +178,7 @@ impl Algorithm {
             Self::Es512 | Self::Esp512 => Some(Curve::P521),
             Self::Es256K => Some(Curve::Secp256k1),
             Self::EdDsa | Self::Ed25519 => Some(Curve::Ed25519),
+            Self::Ed448 => Some(Curve::Ed448),
             _ => None,
         }
     }
@@ -198,7 +208,7 @@ mod tests {
     fn identifiers_lead_back_to_their_algorithms() {
         let known: std::vec::Vec<Algorithm> =
             (-70000..100).filter_map(Algorithm::from_id).collect();
-        assert_eq!(known.len(), 19);
+        assert_eq!(known.len(), 20);
         for algorithm in known {
             assert_eq!(Algorithm::from_id(algorithm.id()), Some(algorithm));
         }

@@ -25,9 +25,9 @@ pub enum PublicKey<'a> {
         /// The y coordinate.
         y: &'a [u8],
     },
-    /// An Ed25519 public key of 32 bytes.
+    /// An Ed25519 public key of 32 bytes, or an Ed448 one of 57.
     Okp {
-        /// EdDSA or Ed25519.
+        /// EdDSA, Ed25519 or Ed448.
         algorithm: Algorithm,
         /// The encoded point.
         x: &'a [u8],
@@ -102,7 +102,7 @@ impl<'a> PublicKey<'a> {
         let id = members.integer(ALG)?;
         let algorithm = Algorithm::from_id(id).ok_or(PublicKeyError::UnknownAlgorithm(id))?;
         match (key_type, algorithm.curve()) {
-            (EC2, Some(curve)) if curve != Curve::Ed25519 => {
+            (EC2, Some(curve)) if !matches!(curve, Curve::Ed25519 | Curve::Ed448) => {
                 members.on_curve(curve, algorithm)?;
                 let length = curve.coordinate_length();
                 Ok(Self::Ec2 {
@@ -111,11 +111,11 @@ impl<'a> PublicKey<'a> {
                     y: members.exactly(-3, length)?,
                 })
             }
-            (OKP, Some(curve @ Curve::Ed25519)) => {
+            (OKP, Some(curve @ (Curve::Ed25519 | Curve::Ed448))) => {
                 members.on_curve(curve, algorithm)?;
                 Ok(Self::Okp {
                     algorithm,
-                    x: members.exactly(-2, 32)?,
+                    x: members.exactly(-2, curve.coordinate_length())?,
                 })
             }
             (RSA, None) if algorithm.ml_dsa_public_key_length().is_none() => {
@@ -313,6 +313,10 @@ mod tests {
             PublicKey::Okp {
                 algorithm: Algorithm::EdDsa,
                 x: &[3; 32],
+            },
+            PublicKey::Okp {
+                algorithm: Algorithm::Ed448,
+                x: &[3; 57],
             },
             PublicKey::Rsa {
                 algorithm: Algorithm::Rs256,

@@ -1,0 +1,221 @@
+//! The specification's own test vectors (WebAuthn Level 3, "Test Vectors"); see `vectors/README.md`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use hallway_ctap::cose::Algorithm;
+use hallway_webauthn::{
+    AssertionPolicy, AssertionResponse, AttestationKind, BackupEligibility, Framing, Record,
+    Registration, RegistrationError, RegistrationPolicy, RegistrationResponse, RelyingParty,
+    RequiredTrust, TrustAnchor, TrustAnchors, UnixSeconds, UnnamedTop, UserVerification,
+    verify_assertion_observed, verify_registration, verify_registration_observed,
+};
+use serde_json::Value;
+
+/// 2026-01-01, inside the validity of every certificate of the section.
+const NOW: UnixSeconds = UnixSeconds(1_767_225_600);
+
+fn vectors() -> Vec<Value> {
+    serde_json::from_str(include_str!("vectors/webauthn-l3.json")).unwrap()
+}
+
+fn field(ceremony: &Value, name: &str) -> Vec<u8> {
+    hex::decode(ceremony[name].as_str().unwrap()).unwrap()
+}
+
+fn section(name: &str) -> Value {
+    let id = format!("sctn-test-vectors-{name}");
+    let found = vectors().into_iter().find(|section| section["id"] == id);
+    found.unwrap_or_else(|| panic!("no section {id}"))
+}
+
+fn relying_party() -> RelyingParty {
+    RelyingParty::new("example.org", "https://example.org")
+}
+
+fn framing() -> Framing {
+    Framing::Within {
+        top_origins: vec!["https://example.com".into()],
+        unnamed_top: UnnamedTop::Accept,
+    }
+}
+
+fn anchors() -> TrustAnchors {
+    let root = &vectors()[0]["ceremonies"][0];
+    TrustAnchors::from_iter([TrustAnchor::new(
+        "WebAuthn test vectors",
+        field(root, "attestation_ca_cert"),
+    )
+    .unwrap()])
+}
+
+fn policy(trust: RequiredTrust) -> RegistrationPolicy {
+    RegistrationPolicy {
+        trust,
+        anchors: anchors(),
+        algorithms: vec![
+            Algorithm::Es256,
+            Algorithm::Es384,
+            Algorithm::Es512,
+            Algorithm::EdDsa,
+            Algorithm::Ed448,
+            Algorithm::Rs256,
+        ],
+        user_verification: UserVerification::NotRequired,
+        backup: BackupEligibility::Any,
+        framing: framing(),
+        ..RegistrationPolicy::default()
+    }
+}
+
+fn register(
+    ceremony: &Value,
+    policy: &RegistrationPolicy,
+) -> (Result<Registration, RegistrationError>, Record) {
+    let mut record = Record::default();
+    let client_data = field(ceremony, "clientDataJSON");
+    let object = field(ceremony, "attestationObject");
+    let result = verify_registration_observed(
+        &relying_party(),
+        &field(ceremony, "challenge"),
+        policy,
+        NOW,
+        &RegistrationResponse::new(&client_data, &object),
+        &mut record,
+    );
+    (result, record)
+}
+
+/// Registers and then authenticates, and returns the registration.
+fn both_ceremonies(name: &str, policy: &RegistrationPolicy) -> Registration {
+    let section = section(name);
+    let ceremony = &section["ceremonies"][0];
+    let (result, record) = register(ceremony, policy);
+    let registration = result.unwrap_or_else(|error| panic!("{name}: {error}\n{record:#?}"));
+    assert!(record.failed().is_none(), "{name}");
+    assert_eq!(registration.credential.id, field(ceremony, "credential_id"));
+    assert_eq!(registration.aaguid.0.to_vec(), field(ceremony, "aaguid"));
+    authenticate(name, &section["ceremonies"][1], &registration);
+    registration
+}
+
+fn authenticate(name: &str, ceremony: &Value, registration: &Registration) {
+    let client_data = field(ceremony, "clientDataJSON");
+    let authenticator_data = field(ceremony, "authenticatorData");
+    let mut signature = field(ceremony, "signature");
+    let challenge = field(ceremony, "challenge");
+    let policy = AssertionPolicy {
+        user_verification: UserVerification::NotRequired,
+        framing: framing(),
+        ..AssertionPolicy::default()
+    };
+    let run = |signature: &[u8]| {
+        let mut record = Record::default();
+        let response = AssertionResponse {
+            credential_id: &registration.credential.id,
+            client_data_json: &client_data,
+            authenticator_data: &authenticator_data,
+            signature,
+            user_handle: None,
+        };
+        let result = verify_assertion_observed(
+            &relying_party(),
+            &challenge,
+            &policy,
+            &registration.credential,
+            &response,
+            &mut record,
+        );
+        (result, record)
+    };
+    let (result, record) = run(&signature);
+    let assertion = result.unwrap_or_else(|error| panic!("{name}: {error}\n{record:#?}"));
+    assert!(assertion.user_present, "{name}");
+    let last = signature.len() - 1;
+    signature[last] ^= 1;
+    let (result, record) = run(&signature);
+    assert!(result.is_err(), "{name} accepts another signature");
+    assert_eq!(record.failed().unwrap().step.number, "7.2.21", "{name}");
+}
+
+fn certified_by_the_root(registration: &Registration) {
+    let AttestationKind::Certified(certified) = &registration.attestation.kind else {
+        panic!("{:?}", registration.attestation);
+    };
+    assert_eq!(
+        certified.anchor.as_ref().unwrap().name,
+        "WebAuthn test vectors"
+    );
+}
+
+#[test]
+fn no_attestation() {
+    for name in [
+        "none-es256",
+        "none-es256-crossOrigin",
+        "none-es256-topOrigin",
+        "none-es256-long-credential-id",
+    ] {
+        let registration = both_ceremonies(name, &policy(RequiredTrust::Any));
+        assert_eq!(registration.attestation.kind, AttestationKind::None);
+        let ceremony = &section(name)["ceremonies"][0];
+        let (result, _) = register(ceremony, &policy(RequiredTrust::SelfSigned));
+        assert!(matches!(result, Err(RegistrationError::Trust { .. })));
+    }
+}
+
+#[test]
+fn cross_origin_is_refused_by_default() {
+    for name in ["none-es256-crossOrigin", "none-es256-topOrigin"] {
+        let strict = RegistrationPolicy {
+            framing: Framing::SameOrigin,
+            ..policy(RequiredTrust::Any)
+        };
+        let (result, record) = register(&section(name)["ceremonies"][0], &strict);
+        assert!(result.is_err());
+        assert_eq!(record.failed().unwrap().step.number, "7.1.10");
+    }
+}
+
+#[test]
+fn packed_self() {
+    let registration = both_ceremonies("packed-self-es256", &policy(RequiredTrust::SelfSigned));
+    assert_eq!(registration.attestation.kind, AttestationKind::SelfSigned);
+}
+
+#[test]
+fn packed_with_certificates_and_every_algorithm() {
+    for name in ["es256", "es384", "es512", "rs256", "eddsa", "ed448"] {
+        let name = format!("packed-{name}");
+        certified_by_the_root(&both_ceremonies(&name, &policy(RequiredTrust::Anchored)));
+    }
+}
+
+#[test]
+fn a_chain_that_no_anchor_issued_is_refused() {
+    let strict = RegistrationPolicy {
+        anchors: TrustAnchors::new(),
+        ..policy(RequiredTrust::Anchored)
+    };
+    let (result, record) = register(&section("packed-es256")["ceremonies"][0], &strict);
+    assert!(matches!(result, Err(RegistrationError::Untrusted(_))));
+    assert_eq!(record.failed().unwrap().step.number, "7.1.24");
+}
+
+#[test]
+fn every_flipped_byte_of_an_attested_registration_is_refused() {
+    let ceremony = &section("packed-es256")["ceremonies"][0];
+    let challenge = field(ceremony, "challenge");
+    let client_data = field(ceremony, "clientDataJSON");
+    let mut object = field(ceremony, "attestationObject");
+    for at in 0..object.len() {
+        object[at] ^= 1;
+        let result = verify_registration(
+            &relying_party(),
+            &challenge,
+            &policy(RequiredTrust::Anchored),
+            NOW,
+            &RegistrationResponse::new(&client_data, &object),
+        );
+        assert!(result.is_err(), "byte {at} may be changed");
+        object[at] ^= 1;
+    }
+}
