@@ -1,0 +1,78 @@
+//! The database: people, keys, devices, evidence and the log, in SQLite or PostgreSQL.
+//!
+//! A [`Store`] gives [units](Unit) of work. In a unit, a change and the evidence that justifies it
+//! are kept together or not at all; the evidence's place in the log, too, because the log's tiles
+//! and its head are tables of the same database. Units run one after another, whatever the number
+//! of gateways: SQLite has one writer, and on PostgreSQL a unit begins by locking the head's row.
+//! So a unit may read, decide and write without thinking of others.
+//!
+//! ```
+//! use hallway_evidence::{PersonId, Timestamp};
+//! use hallway_gateway::store::{Person, PersonState, Repositories, Role, Store, StoreError};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("hallway.db");
+//! # let path = path.to_str().ok_or("path")?;
+//! let store = Store::connect(path).await?;
+//! let emily = Person {
+//!     id: PersonId::generate(),
+//!     name: "Emily".to_owned(),
+//!     role: Role::Owner,
+//!     state: PersonState::Active,
+//!     created: Timestamp::from_ms(1_700_000_000_000),
+//! };
+//! store
+//!     .transact(async |unit: &dyn Repositories| unit.people().add(&emily).await)
+//!     .await?;
+//! assert_eq!(store.read().people().get(emily.id).await?, Some(emily));
+//! # Ok(())
+//! # }
+//! ```
+
+mod announcement;
+mod authority;
+mod bulk;
+mod column;
+mod connect;
+mod credential;
+mod device;
+mod entity;
+mod error;
+mod evidence;
+mod ids;
+mod link;
+mod log;
+mod migration;
+mod page;
+mod person;
+mod refusal;
+mod session;
+mod setting;
+mod transact;
+mod transaction;
+mod unit;
+mod words;
+
+pub use announcement::{Announcement, AnnouncementRepository};
+pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
+pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
+pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment};
+pub use error::{StoreError, UnknownWord};
+pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
+pub use ids::{
+    AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, StatementHash, TokenHash,
+};
+pub use link::{Link, LinkRepository, Purpose};
+pub use log::{LogHead, LogRepository};
+pub use page::{Limit, Page, PageRequest};
+pub use person::{Person, PersonRepository, PersonState, Role};
+pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository};
+pub use session::{Session, SessionRepository};
+pub use setting::SettingRepository;
+pub use transact::{Store, Transient};
+pub use transaction::{
+    MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRepository,
+};
+pub use unit::{Repositories, Unit};

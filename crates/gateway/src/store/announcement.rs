@@ -1,0 +1,200 @@
+//! Announcements: devices that proved their attestation and wait for somebody to type their code.
+
+use async_trait::async_trait;
+use hallway_ctap::aaguid::Aaguid;
+use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement};
+use std::time::Duration;
+
+use super::column::{Cell, ms, time};
+use super::entity::announcement as row;
+use super::error::StoreError;
+use super::ids::{AnnouncementId, AuthorityId, CodeHash};
+use super::unit::Sql;
+
+/// What a device announced, with the proof of its attestation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    /// Which. The device polls with it.
+    pub id: AnnouncementId,
+    /// Keyed hash of the code that the device shows.
+    pub code: CodeHash,
+    /// The serial number in the attestation certificate.
+    pub serial: String,
+    /// The authority that the certificate chains to.
+    pub authority: AuthorityId,
+    /// The model.
+    pub aaguid: Aaguid,
+    /// The credential that the device made.
+    pub credential: CredentialId,
+    /// Its public key, COSE_Key.
+    pub public_key: Vec<u8>,
+    /// Its signature counter.
+    pub sign_count: u32,
+    /// The encoded signed statement of the enrolment, which becomes evidence with the claim.
+    pub signed: Vec<u8>,
+    /// When it was announced.
+    pub created: Timestamp,
+    /// From when on the code is worth nothing.
+    pub expires: Timestamp,
+    /// The device that it became when somebody claimed it.
+    pub device: Option<DeviceId>,
+}
+
+/// The announcements.
+#[async_trait]
+pub trait AnnouncementRepository: Send + Sync {
+    /// Adds one.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when another device shows the same code: make another code.
+    async fn add(&self, announcement: &Announcement) -> Result<(), StoreError>;
+    /// One of them, claimed or expired or not, until it is pruned.
+    async fn get(&self, id: AnnouncementId) -> Result<Option<Announcement>, StoreError>;
+    /// The one whose device shows the code, if it can still be claimed at `now`.
+    async fn open_by_code(
+        &self,
+        code: &CodeHash,
+        now: Timestamp,
+    ) -> Result<Option<Announcement>, StoreError>;
+    /// Claims it for a device: for one caller, once, and only before it expires. Tells whether
+    /// this caller was the one.
+    async fn claim(
+        &self,
+        id: AnnouncementId,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Counts an attempt of `person` to type a code, and gives the number of attempts since the
+    /// first one of the last `window`. See [`super::Store::count_code_attempt`] for counting that
+    /// outlives a cancelled unit.
+    async fn count_attempt(
+        &self,
+        person: PersonId,
+        now: Timestamp,
+        window: Duration,
+    ) -> Result<u64, StoreError>;
+    /// Forgets announcements that expired before `before`; tells how many.
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
+
+impl TryFrom<row::Model> for Announcement {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("announcement", column);
+        Ok(Self {
+            id: row.id.into(),
+            code: cell("code_hash").hash(&row.code_hash)?,
+            serial: row.serial,
+            authority: row.authority_id.into(),
+            aaguid: Aaguid(row.aaguid.into_bytes()),
+            credential: cell("credential_id").credential(row.credential_id)?,
+            public_key: row.public_key,
+            sign_count: cell("sign_count").counter(row.sign_count)?,
+            signed: row.signed,
+            created: time(row.created_ms),
+            expires: time(row.expires_ms),
+            device: row.device_id.map(DeviceId::from),
+        })
+    }
+}
+
+#[async_trait]
+impl AnnouncementRepository for Sql<'_> {
+    async fn add(&self, announcement: &Announcement) -> Result<(), StoreError> {
+        let row = row::Model {
+            id: announcement.id.as_uuid(),
+            code_hash: announcement.code.0.to_vec(),
+            serial: announcement.serial.clone(),
+            authority_id: announcement.authority.as_uuid(),
+            aaguid: Uuid::from_bytes(announcement.aaguid.0),
+            credential_id: announcement.credential.as_bytes().to_vec(),
+            public_key: announcement.public_key.clone(),
+            sign_count: announcement.sign_count.into(),
+            signed: announcement.signed.clone(),
+            created_ms: ms(announcement.created),
+            expires_ms: ms(announcement.expires),
+            device_id: announcement.device.map(|id| id.as_uuid()),
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("announcement"))?;
+        Ok(())
+    }
+
+    async fn get(&self, id: AnnouncementId) -> Result<Option<Announcement>, StoreError> {
+        row::Entity::find_by_id(id.as_uuid())
+            .one(self.db())
+            .await?
+            .map(Announcement::try_from)
+            .transpose()
+    }
+
+    async fn open_by_code(
+        &self,
+        code: &CodeHash,
+        now: Timestamp,
+    ) -> Result<Option<Announcement>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::CodeHash.eq(code.0.to_vec()))
+            .filter(row::Column::DeviceId.is_null())
+            .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .one(self.db())
+            .await?
+            .map(Announcement::try_from)
+            .transpose()
+    }
+
+    async fn claim(
+        &self,
+        id: AnnouncementId,
+        device: DeviceId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::DeviceId, Expr::value(device.as_uuid()))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .filter(row::Column::DeviceId.is_null())
+            .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected > 0)
+    }
+
+    async fn count_attempt(
+        &self,
+        person: PersonId,
+        now: Timestamp,
+        window: Duration,
+    ) -> Result<u64, StoreError> {
+        // One statement, so that attempts at several gateways at once are all counted.
+        let window =
+            i64::try_from(window.as_millis()).map_err(|_| StoreError::TooLarge("window"))?;
+        let oldest = ms(now).saturating_sub(window);
+        let sql = "INSERT INTO code_attempt (person_id, started_ms, attempts) VALUES ($1, $2, 1) \
+                   ON CONFLICT (person_id) DO UPDATE SET \
+                   attempts = CASE WHEN code_attempt.started_ms > $3 \
+                       THEN code_attempt.attempts + 1 ELSE 1 END, \
+                   started_ms = CASE WHEN code_attempt.started_ms > $3 \
+                       THEN code_attempt.started_ms ELSE excluded.started_ms END \
+                   RETURNING attempts";
+        let values: [sea_orm::Value; 3] = [person.as_uuid().into(), ms(now).into(), oldest.into()];
+        let statement =
+            Statement::from_sql_and_values(self.db().get_database_backend(), sql, values);
+        let cell = Cell("code_attempt", "attempts");
+        let row = self.db().query_one_raw(statement).await?;
+        cell.number(row.ok_or(cell.corrupt())?.try_get_by_index(0)?)
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let deleted = row::Entity::delete_many()
+            .filter(row::Column::ExpiresMs.lt(ms(before)))
+            .exec(self.db())
+            .await?;
+        Ok(deleted.rows_affected)
+    }
+}

@@ -1,0 +1,161 @@
+//! Attestation authorities: whose devices may enrol.
+
+use async_trait::async_trait;
+use hallway_evidence::Timestamp;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+
+use super::column::{Cell, ms, time};
+use super::entity::authority as row;
+use super::error::StoreError;
+use super::ids::{AuthorityId, EvidenceHash};
+use super::page::{Page, PageRequest};
+use super::unit::Sql;
+
+/// How many authorities may be trusted at a time.
+pub const MAX_AUTHORITIES: u64 = 256;
+
+/// An attestation authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// Which, for good.
+    pub id: AuthorityId,
+    /// What the realm calls it.
+    pub name: String,
+    /// Its certificate, DER.
+    pub certificate: Vec<u8>,
+    /// SHA-256 of the certificate.
+    pub sha256: [u8; 32],
+    /// When it was installed.
+    pub added: Timestamp,
+    /// When it was removed. Devices that enrolled before stay enrolled.
+    pub removed: Option<Timestamp>,
+    /// The evidence that installed it; nothing for one from the configuration.
+    pub evidence: Option<EvidenceHash>,
+}
+
+/// The attestation authorities, past and present.
+#[async_trait]
+pub trait AuthorityRepository: Send + Sync {
+    /// Installs one.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when its certificate is installed already.
+    async fn add(&self, authority: &Authority) -> Result<(), StoreError>;
+    /// One of them, removed or not.
+    async fn get(&self, id: AuthorityId) -> Result<Option<Authority>, StoreError>;
+    /// The installed one with this certificate.
+    async fn by_certificate(&self, sha256: &[u8; 32]) -> Result<Option<Authority>, StoreError>;
+    /// All that are installed, at most [`MAX_AUTHORITIES`], newest first.
+    async fn installed(&self) -> Result<Vec<Authority>, StoreError>;
+    /// All, removed ones too.
+    async fn page(
+        &self,
+        request: &PageRequest<AuthorityId>,
+    ) -> Result<Page<Authority, AuthorityId>, StoreError>;
+    /// Removes one: nothing that it attests enrols from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when it is not installed.
+    async fn remove(&self, id: AuthorityId, now: Timestamp) -> Result<(), StoreError>;
+}
+
+impl TryFrom<row::Model> for Authority {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("authority", column);
+        Ok(Self {
+            id: row.id.into(),
+            name: row.name,
+            certificate: row.certificate,
+            sha256: cell("sha256").hash(&row.sha256)?,
+            added: time(row.added_ms),
+            removed: row.removed_ms.map(time),
+            evidence: cell("evidence").hash_option(row.evidence.as_deref())?,
+        })
+    }
+}
+
+#[async_trait]
+impl AuthorityRepository for Sql<'_> {
+    async fn add(&self, authority: &Authority) -> Result<(), StoreError> {
+        let row = row::Model {
+            id: authority.id.as_uuid(),
+            name: authority.name.clone(),
+            certificate: authority.certificate.clone(),
+            sha256: authority.sha256.to_vec(),
+            added_ms: ms(authority.added),
+            removed_ms: authority.removed.map(ms),
+            evidence: authority.evidence.map(|hash| hash.0.to_vec()),
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("authority"))?;
+        Ok(())
+    }
+
+    async fn get(&self, id: AuthorityId) -> Result<Option<Authority>, StoreError> {
+        row::Entity::find_by_id(id.as_uuid())
+            .one(self.db())
+            .await?
+            .map(Authority::try_from)
+            .transpose()
+    }
+
+    async fn by_certificate(&self, sha256: &[u8; 32]) -> Result<Option<Authority>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::Sha256.eq(sha256.to_vec()))
+            .filter(row::Column::RemovedMs.is_null())
+            .one(self.db())
+            .await?
+            .map(Authority::try_from)
+            .transpose()
+    }
+
+    async fn installed(&self) -> Result<Vec<Authority>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::RemovedMs.is_null())
+            .order_by_desc(row::Column::Id)
+            .limit(MAX_AUTHORITIES)
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Authority::try_from)
+            .collect()
+    }
+
+    async fn page(
+        &self,
+        request: &PageRequest<AuthorityId>,
+    ) -> Result<Page<Authority, AuthorityId>, StoreError> {
+        let mut query = row::Entity::find()
+            .order_by_desc(row::Column::Id)
+            .limit(request.limit.with_one_more());
+        if let Some(after) = request.after {
+            query = query.filter(row::Column::Id.lt(after.as_uuid()));
+        }
+        let rows = query.all(self.db()).await?;
+        let items = rows
+            .into_iter()
+            .map(Authority::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Page::of(items, request.limit, |authority: &Authority| {
+            authority.id
+        }))
+    }
+
+    async fn remove(&self, id: AuthorityId, now: Timestamp) -> Result<(), StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::RemovedMs, Expr::value(ms(now)))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .filter(row::Column::RemovedMs.is_null())
+            .exec(self.db())
+            .await?;
+        match updated.rows_affected {
+            0 => Err(StoreError::Missing("authority")),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Credentials: the public side of people's keys and of devices' keys.
+
+use async_trait::async_trait;
+use hallway_ctap::aaguid::Aaguid;
+use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::column::{Cell, ms, time};
+use super::entity::credential as row;
+use super::error::StoreError;
+use super::ids::EvidenceHash;
+use super::unit::Sql;
+
+/// How many keys a person may have.
+pub const MAX_KEYS: usize = 64;
+
+/// Whose a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A person's key: it signs with somebody present.
+    Person(PersonId),
+    /// A device's key: it signs with nobody present.
+    Device(DeviceId),
+}
+
+/// A credential, as a relying party keeps it (WebAuthn Level 3, 4, "credential record").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The credential id.
+    pub id: CredentialId,
+    /// Whose it is.
+    pub holder: Holder,
+    /// The public key, COSE_Key.
+    pub public_key: Vec<u8>,
+    /// The signature counter that was seen last.
+    pub sign_count: u32,
+    /// The authenticator's model.
+    pub aaguid: Aaguid,
+    /// What its holder calls it.
+    pub label: String,
+    /// How the authenticator can be reached, as the browser told: words without commas.
+    pub transports: Vec<String>,
+    /// Whether the key may be backed up (BE); it never changes.
+    pub backup_eligible: bool,
+    /// Whether the key was backed up when it was used last (BS).
+    pub backed_up: bool,
+    /// Whether the user was ever verified with it.
+    pub uv_initialized: bool,
+    /// The user handle that it was made with.
+    pub user_handle: Vec<u8>,
+    /// When it was registered.
+    pub created: Timestamp,
+    /// When it signed last.
+    pub last_used: Option<Timestamp>,
+    /// The evidence of its registration.
+    pub registration: EvidenceHash,
+}
+
+/// What an accepted assertion changes about a credential (WebAuthn Level 3, 7.2, step 25).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// The signature counter.
+    pub sign_count: u32,
+    /// The BS flag.
+    pub backed_up: bool,
+    /// Whether the user was verified, now or before.
+    pub uv_initialized: bool,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The credentials of people and devices.
+#[async_trait]
+pub trait CredentialRepository: Send + Sync {
+    /// Adds a credential.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when somebody has a credential with this id (WebAuthn Level 3, 7.1,
+    /// step 26); [`StoreError::TooManyKeys`].
+    async fn add(&self, credential: &Credential) -> Result<(), StoreError>;
+    /// One credential.
+    async fn get(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError>;
+    /// All that a person or device holds (at most [`MAX_KEYS`]), newest first.
+    async fn held_by(&self, holder: Holder) -> Result<Vec<Credential>, StoreError>;
+    /// Notes that it was used.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when it was removed meanwhile.
+    async fn note_use(&self, id: &CredentialId, used: Use) -> Result<(), StoreError>;
+    /// Gives it another name.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn rename(&self, id: &CredentialId, label: &str) -> Result<(), StoreError>;
+    /// Removes it, and the sessions that it opened.
+    ///
+    /// # Errors
+    /// [`StoreError::LastKey`] when it is the last one of a person, who could no longer sign in;
+    /// [`StoreError::Missing`].
+    async fn remove(&self, id: &CredentialId) -> Result<(), StoreError>;
+    /// Removes it even if it is the last one: for a person who is locked out on purpose, and for
+    /// a device that is enrolled anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn remove_even_the_last(&self, id: &CredentialId) -> Result<(), StoreError>;
+}
+
+impl TryFrom<row::Model> for Credential {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("credential", column);
+        Ok(Self {
+            id: cell("id").credential(row.id)?,
+            holder: match (row.person_id, row.device_id) {
+                (Some(person), None) => Holder::Person(person.into()),
+                (None, Some(device)) => Holder::Device(device.into()),
+                _ => return Err(cell("person_id").corrupt()),
+            },
+            public_key: row.public_key,
+            sign_count: cell("sign_count").counter(row.sign_count)?,
+            aaguid: Aaguid(row.aaguid.into_bytes()),
+            label: row.label,
+            transports: row
+                .transports
+                .split_terminator(',')
+                .map(str::to_owned)
+                .collect(),
+            backup_eligible: row.backup_eligible,
+            backed_up: row.backed_up,
+            uv_initialized: row.uv_initialized,
+            user_handle: row.user_handle,
+            created: time(row.created_ms),
+            last_used: row.last_used_ms.map(time),
+            registration: cell("registration_evidence").hash(&row.registration_evidence)?,
+        })
+    }
+}
+
+impl Sql<'_> {
+    async fn count_keys(&self, holder: Holder) -> Result<u64, StoreError> {
+        Ok(row::Entity::find()
+            .filter(held(holder))
+            .count(self.db())
+            .await?)
+    }
+}
+
+fn held(holder: Holder) -> Expr {
+    match holder {
+        Holder::Person(id) => row::Column::PersonId.eq(id.as_uuid()),
+        Holder::Device(id) => row::Column::DeviceId.eq(id.as_uuid()),
+    }
+}
+
+fn changed(rows: u64) -> Result<(), StoreError> {
+    match rows {
+        0 => Err(StoreError::Missing("credential")),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl CredentialRepository for Sql<'_> {
+    async fn add(&self, credential: &Credential) -> Result<(), StoreError> {
+        let (person_id, device_id) = match credential.holder {
+            Holder::Person(person) => {
+                if self.count_keys(credential.holder).await? >= MAX_KEYS as u64 {
+                    return Err(StoreError::TooManyKeys(person));
+                }
+                (Some(person.as_uuid()), None)
+            }
+            Holder::Device(device) => (None, Some(device.as_uuid())),
+        };
+        let row = row::Model {
+            id: credential.id.as_bytes().to_vec(),
+            person_id,
+            device_id,
+            public_key: credential.public_key.clone(),
+            sign_count: credential.sign_count.into(),
+            aaguid: Uuid::from_bytes(credential.aaguid.0),
+            label: credential.label.clone(),
+            transports: credential.transports.join(","),
+            backup_eligible: credential.backup_eligible,
+            backed_up: credential.backed_up,
+            uv_initialized: credential.uv_initialized,
+            user_handle: credential.user_handle.clone(),
+            created_ms: ms(credential.created),
+            last_used_ms: credential.last_used.map(ms),
+            registration_evidence: credential.registration.0.to_vec(),
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("credential"))?;
+        Ok(())
+    }
+
+    async fn get(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError> {
+        row::Entity::find_by_id(id.as_bytes().to_vec())
+            .one(self.db())
+            .await?
+            .map(Credential::try_from)
+            .transpose()
+    }
+
+    async fn held_by(&self, holder: Holder) -> Result<Vec<Credential>, StoreError> {
+        row::Entity::find()
+            .filter(held(holder))
+            .order_by_desc(row::Column::CreatedMs)
+            .order_by_desc(row::Column::Id)
+            .limit(MAX_KEYS as u64)
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Credential::try_from)
+            .collect()
+    }
+
+    async fn note_use(&self, id: &CredentialId, used: Use) -> Result<(), StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(
+                row::Column::SignCount,
+                Expr::value(i64::from(used.sign_count)),
+            )
+            .col_expr(row::Column::BackedUp, Expr::value(used.backed_up))
+            .col_expr(row::Column::UvInitialized, Expr::value(used.uv_initialized))
+            .col_expr(row::Column::LastUsedMs, Expr::value(ms(used.at)))
+            .filter(row::Column::Id.eq(id.as_bytes().to_vec()))
+            .exec(self.db())
+            .await?;
+        changed(updated.rows_affected)
+    }
+
+    async fn rename(&self, id: &CredentialId, label: &str) -> Result<(), StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::Label, Expr::value(label))
+            .filter(row::Column::Id.eq(id.as_bytes().to_vec()))
+            .exec(self.db())
+            .await?;
+        changed(updated.rows_affected)
+    }
+
+    async fn remove(&self, id: &CredentialId) -> Result<(), StoreError> {
+        let credential = CredentialRepository::get(self, id)
+            .await?
+            .ok_or(StoreError::Missing("credential"))?;
+        if let Holder::Person(person) = credential.holder
+            && self.count_keys(credential.holder).await? == 1
+        {
+            return Err(StoreError::LastKey(person));
+        }
+        self.remove_even_the_last(id).await
+    }
+
+    async fn remove_even_the_last(&self, id: &CredentialId) -> Result<(), StoreError> {
+        let deleted = row::Entity::delete_by_id(id.as_bytes().to_vec())
+            .exec(self.db())
+            .await?;
+        changed(deleted.rows_affected)
+    }
+}

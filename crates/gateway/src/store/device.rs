@@ -1,0 +1,377 @@
+//! Devices: machines that sign with nobody present.
+
+use async_trait::async_trait;
+use hallway_ctap::aaguid::Aaguid;
+use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::column::{Cell, ms, number, time};
+use super::entity::device as row;
+use super::error::StoreError;
+use super::ids::{AuthorityId, EvidenceHash};
+use super::page::{Page, PageRequest};
+use super::unit::Sql;
+use super::words::words;
+
+words! {
+    /// Where a device is in its life.
+    DeviceState {
+        /// It made itself known and nobody owns it.
+        Announced = "announced",
+        /// Somebody owns it, and it did not yet confirm its registration.
+        Claimed = "claimed",
+        /// What it signs is accepted.
+        Registered = "registered",
+        /// What it signs is refused, until its owner resumes it.
+        Suspended = "suspended",
+        /// Its owner reported it stolen: nobody can enrol it, factory reset or not.
+        Stolen = "stolen",
+        /// Its owner gave it up: whoever holds it may enrol it.
+        Released = "released",
+        /// It is never used again.
+        Retired = "retired",
+    }
+}
+
+impl DeviceState {
+    /// Whether a device may go from this state to `next`.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use DeviceState::{Announced, Claimed, Registered, Released, Retired, Stolen, Suspended};
+        match self {
+            Announced => matches!(next, Claimed | Retired),
+            Claimed => matches!(next, Registered | Suspended | Stolen | Released | Retired),
+            Registered => matches!(next, Suspended | Stolen | Released | Retired),
+            Suspended => matches!(next, Registered | Stolen | Released | Retired),
+            // Found again: the owner resumes it through suspension, and may then release it.
+            Stolen => matches!(next, Suspended | Retired),
+            Released => matches!(next, Announced | Claimed | Retired),
+            Retired => false,
+        }
+    }
+}
+
+/// A device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Which, for good: it keeps its id when it changes owners.
+    pub id: DeviceId,
+    /// The serial number in its attestation certificate; unique under its authority.
+    pub serial: String,
+    /// The authority that attests it.
+    pub authority: AuthorityId,
+    /// Its model.
+    pub aaguid: Aaguid,
+    /// What its owner calls it.
+    pub name: String,
+    /// Its owner; nobody while it is announced or released.
+    pub owner: Option<PersonId>,
+    /// Where it is in its life.
+    pub state: DeviceState,
+    /// The credential that it signs with.
+    pub credential: Option<CredentialId>,
+    /// How often it was enrolled. Its sequence numbers begin anew with each enrolment.
+    pub era: u64,
+    /// The sequence number of its last transaction in this era; 0 before the first.
+    pub last_sequence: u64,
+    /// When its last transaction of this era was taken, by its own clock.
+    pub last_taken: Timestamp,
+    /// When the gateway heard of it last.
+    pub last_seen: Option<Timestamp>,
+    /// When it was first known.
+    pub created: Timestamp,
+    /// The evidence of its enrolment.
+    pub enrolment: Option<EvidenceHash>,
+    /// The evidence of its claim.
+    pub claim: Option<EvidenceHash>,
+}
+
+/// What an enrolment that somebody claimed changes about a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The credential that it signs with from now on.
+    pub credential: CredentialId,
+    /// Its owner from now on.
+    pub owner: PersonId,
+    /// What its owner calls it.
+    pub name: String,
+    /// The evidence of the enrolment.
+    pub enrolment: EvidenceHash,
+    /// The evidence of the claim.
+    pub claim: EvidenceHash,
+}
+
+/// Which devices a list shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFilter {
+    /// Only this person's.
+    pub owner: Option<PersonId>,
+    /// Only those in this state.
+    pub state: Option<DeviceState>,
+}
+
+/// The devices.
+#[async_trait]
+pub trait DeviceRepository: Send + Sync {
+    /// Adds a device.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the authority attested another device with this serial number.
+    async fn add(&self, device: &Device) -> Result<(), StoreError>;
+    /// One device.
+    async fn get(&self, id: DeviceId) -> Result<Option<Device>, StoreError>;
+    /// The device with this serial number under this authority.
+    async fn by_serial(
+        &self,
+        authority: AuthorityId,
+        serial: &str,
+    ) -> Result<Option<Device>, StoreError>;
+    /// The device that signs with this credential.
+    async fn by_credential(&self, credential: &CredentialId) -> Result<Option<Device>, StoreError>;
+    /// The devices, the last one added first.
+    async fn page(
+        &self,
+        filter: DeviceFilter,
+        request: &PageRequest<DeviceId>,
+    ) -> Result<Page<Device, DeviceId>, StoreError>;
+    /// How many devices are in a state.
+    async fn count(&self, state: DeviceState) -> Result<u64, StoreError>;
+    /// Moves a device on in its life.
+    ///
+    /// # Errors
+    /// [`StoreError::Transition`] when [`DeviceState::may_become`] says no;
+    /// [`StoreError::Missing`].
+    async fn set_state(&self, id: DeviceId, state: DeviceState) -> Result<(), StoreError>;
+    /// Claims a device that is announced or released: it begins a new era, in which its sequence
+    /// starts anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Transition`] when it is neither; [`StoreError::Missing`].
+    async fn enrol(&self, id: DeviceId, enrolment: &Enrolment) -> Result<(), StoreError>;
+    /// Gives it to another owner, or to nobody.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn set_owner(&self, id: DeviceId, owner: Option<PersonId>) -> Result<(), StoreError>;
+    /// Gives it another name.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn rename(&self, id: DeviceId, name: &str) -> Result<(), StoreError>;
+    /// Notes that the gateway heard of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn note_seen(&self, id: DeviceId, at: Timestamp) -> Result<(), StoreError>;
+}
+
+impl TryFrom<row::Model> for Device {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("device", column);
+        Ok(Self {
+            id: row.id.into(),
+            serial: row.serial,
+            authority: row.authority_id.into(),
+            aaguid: Aaguid(row.aaguid.into_bytes()),
+            name: row.name,
+            owner: row.owner.map(PersonId::from),
+            state: cell("state").word(&row.state)?,
+            credential: row
+                .credential_id
+                .map(|id| cell("credential_id").credential(id))
+                .transpose()?,
+            era: cell("era").number(row.era)?,
+            last_sequence: cell("last_sequence").number(row.last_sequence)?,
+            last_taken: time(row.last_taken_ms),
+            last_seen: row.last_seen_ms.map(time),
+            created: time(row.created_ms),
+            enrolment: cell("enrolment_evidence").hash_option(row.enrolment_evidence.as_deref())?,
+            claim: cell("claim_evidence").hash_option(row.claim_evidence.as_deref())?,
+        })
+    }
+}
+
+impl Sql<'_> {
+    async fn set_device(
+        &self,
+        id: DeviceId,
+        changes: &[(row::Column, sea_orm::Value)],
+    ) -> Result<(), StoreError> {
+        let mut update = row::Entity::update_many().filter(row::Column::Id.eq(id.as_uuid()));
+        for (column, value) in changes {
+            update = update.col_expr(*column, Expr::value(value.clone()));
+        }
+        match update.exec(self.db()).await?.rows_affected {
+            0 => Err(StoreError::Missing("device")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the device, which must be able to go on to `to`.
+    async fn device_that_becomes(
+        &self,
+        id: DeviceId,
+        to: DeviceState,
+    ) -> Result<Device, StoreError> {
+        let device = DeviceRepository::get(self, id)
+            .await?
+            .ok_or(StoreError::Missing("device"))?;
+        if device.state.may_become(to) {
+            return Ok(device);
+        }
+        Err(StoreError::Transition {
+            device: id,
+            from: device.state,
+            to,
+        })
+    }
+}
+
+#[async_trait]
+impl DeviceRepository for Sql<'_> {
+    async fn add(&self, device: &Device) -> Result<(), StoreError> {
+        let row = row::Model {
+            id: device.id.as_uuid(),
+            serial: device.serial.clone(),
+            authority_id: device.authority.as_uuid(),
+            aaguid: Uuid::from_bytes(device.aaguid.0),
+            name: device.name.clone(),
+            owner: device.owner.map(|id| id.as_uuid()),
+            state: device.state.as_str().to_owned(),
+            credential_id: device.credential.as_ref().map(|id| id.as_bytes().to_vec()),
+            era: number("era", device.era)?,
+            last_sequence: number("sequence", device.last_sequence)?,
+            last_taken_ms: ms(device.last_taken),
+            last_seen_ms: device.last_seen.map(ms),
+            created_ms: ms(device.created),
+            enrolment_evidence: device.enrolment.map(|hash| hash.0.to_vec()),
+            claim_evidence: device.claim.map(|hash| hash.0.to_vec()),
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("device"))?;
+        Ok(())
+    }
+
+    async fn get(&self, id: DeviceId) -> Result<Option<Device>, StoreError> {
+        row::Entity::find_by_id(id.as_uuid())
+            .one(self.db())
+            .await?
+            .map(Device::try_from)
+            .transpose()
+    }
+
+    async fn by_serial(
+        &self,
+        authority: AuthorityId,
+        serial: &str,
+    ) -> Result<Option<Device>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::AuthorityId.eq(authority.as_uuid()))
+            .filter(row::Column::Serial.eq(serial))
+            .one(self.db())
+            .await?
+            .map(Device::try_from)
+            .transpose()
+    }
+
+    async fn by_credential(&self, credential: &CredentialId) -> Result<Option<Device>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::CredentialId.eq(credential.as_bytes().to_vec()))
+            .one(self.db())
+            .await?
+            .map(Device::try_from)
+            .transpose()
+    }
+
+    async fn page(
+        &self,
+        filter: DeviceFilter,
+        request: &PageRequest<DeviceId>,
+    ) -> Result<Page<Device, DeviceId>, StoreError> {
+        let mut query = row::Entity::find()
+            .order_by_desc(row::Column::Id)
+            .limit(request.limit.with_one_more());
+        if let Some(after) = request.after {
+            query = query.filter(row::Column::Id.lt(after.as_uuid()));
+        }
+        if let Some(owner) = filter.owner {
+            query = query.filter(row::Column::Owner.eq(owner.as_uuid()));
+        }
+        if let Some(state) = filter.state {
+            query = query.filter(row::Column::State.eq(state.as_str()));
+        }
+        let rows = query.all(self.db()).await?;
+        let items = rows
+            .into_iter()
+            .map(Device::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Page::of(items, request.limit, |device: &Device| device.id))
+    }
+
+    async fn count(&self, state: DeviceState) -> Result<u64, StoreError> {
+        Ok(row::Entity::find()
+            .filter(row::Column::State.eq(state.as_str()))
+            .count(self.db())
+            .await?)
+    }
+
+    async fn set_state(&self, id: DeviceId, state: DeviceState) -> Result<(), StoreError> {
+        self.device_that_becomes(id, state).await?;
+        self.set_device(id, &[(row::Column::State, state.as_str().into())])
+            .await
+    }
+
+    async fn enrol(&self, id: DeviceId, enrolment: &Enrolment) -> Result<(), StoreError> {
+        let device = self.device_that_becomes(id, DeviceState::Claimed).await?;
+        self.set_device(
+            id,
+            &[
+                (row::Column::State, DeviceState::Claimed.as_str().into()),
+                (
+                    row::Column::CredentialId,
+                    enrolment.credential.as_bytes().to_vec().into(),
+                ),
+                (row::Column::Owner, enrolment.owner.as_uuid().into()),
+                (row::Column::Name, enrolment.name.clone().into()),
+                (
+                    row::Column::EnrolmentEvidence,
+                    enrolment.enrolment.0.to_vec().into(),
+                ),
+                (
+                    row::Column::ClaimEvidence,
+                    enrolment.claim.0.to_vec().into(),
+                ),
+                (row::Column::Era, number("era", device.era + 1)?.into()),
+                (row::Column::LastSequence, 0i64.into()),
+                (row::Column::LastTakenMs, 0i64.into()),
+            ],
+        )
+        .await
+    }
+
+    async fn set_owner(&self, id: DeviceId, owner: Option<PersonId>) -> Result<(), StoreError> {
+        self.set_device(
+            id,
+            &[(row::Column::Owner, owner.map(|id| id.as_uuid()).into())],
+        )
+        .await
+    }
+
+    async fn rename(&self, id: DeviceId, name: &str) -> Result<(), StoreError> {
+        self.set_device(id, &[(row::Column::Name, name.into())])
+            .await
+    }
+
+    async fn note_seen(&self, id: DeviceId, at: Timestamp) -> Result<(), StoreError> {
+        self.set_device(id, &[(row::Column::LastSeenMs, ms(at).into())])
+            .await
+    }
+}

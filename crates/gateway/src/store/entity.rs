@@ -1,0 +1,17 @@
+//! The tables as sea-orm reads them, one file each. Rows stay inside the store: callers see the
+//! records of the neighbouring files, whose types say more.
+#![allow(unreachable_pub)] // the derive macro writes `pub` items, whatever the module's visibility
+
+pub(crate) mod announcement;
+pub(crate) mod authority;
+pub(crate) mod credential;
+pub(crate) mod device;
+pub(crate) mod device_transaction;
+pub(crate) mod evidence;
+pub(crate) mod link;
+pub(crate) mod log_head;
+pub(crate) mod log_tile;
+pub(crate) mod person;
+pub(crate) mod refusal;
+pub(crate) mod session;
+pub(crate) mod setting;

@@ -1,0 +1,121 @@
+//! What can go wrong between the gateway and its database.
+
+use hallway_evidence::{DeviceId, PersonId};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+use super::device::DeviceState;
+
+/// A word in the database, or from a caller, that stands for nothing here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the word is not known")]
+pub struct UnknownWord;
+
+/// Why the store did not do what it was asked. Nothing of a unit that ended so is kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The address of the database is not one that this program knows.
+    #[error(
+        "{0:?} is not a database address; give a file path, sqlite://FILE or postgres://USER@HOST/NAME"
+    )]
+    Address(String),
+    /// The database did not open.
+    #[error("the database did not open: {0}")]
+    Open(#[source] DbErr),
+    /// The tables could not be brought up to date.
+    #[error("the database's tables could not be brought up to date: {0}")]
+    Migrate(#[source] DbErr),
+    /// Something with this name, number or hash is there already.
+    #[error("there already is such a {what}: {detail}")]
+    Exists {
+        /// Which kind of record.
+        what: &'static str,
+        /// What the database says.
+        detail: String,
+    },
+    /// The record that was to be changed is not there.
+    #[error("there is no such {0}")]
+    Missing(&'static str),
+    /// The last key of a person would go.
+    #[error(
+        "this is the last key of person {0}; register another one first, or remove it in so many words"
+    )]
+    LastKey(PersonId),
+    /// The last active owner would go.
+    #[error("this is the last active owner; make somebody else an owner first")]
+    LastOwner,
+    /// A person holds as many keys as the store keeps for one.
+    #[error("person {0} has {max} keys, as many as a person may have; remove one first", max = super::credential::MAX_KEYS)]
+    TooManyKeys(PersonId),
+    /// The device may not go from its state to that one.
+    #[error("device {device} is {from} and cannot become {to}")]
+    Transition {
+        /// Which device.
+        device: DeviceId,
+        /// The state it is in.
+        from: DeviceState,
+        /// The state that was asked for.
+        to: DeviceState,
+    },
+    /// The log's head was moved by somebody else meanwhile; the whole unit runs again.
+    #[error("another gateway moved the head of the log; try again")]
+    HeadMoved,
+    /// A number is larger than the database keeps (2^63 - 1).
+    #[error("{0} is too large a number to be kept")]
+    TooLarge(&'static str),
+    /// A row does not hold what this program wrote.
+    #[error("the database holds a {table} whose {column} is not valid; restore it from a backup")]
+    Corrupt {
+        /// Which table.
+        table: &'static str,
+        /// Which column.
+        column: &'static str,
+    },
+    /// Anything else that the database says.
+    #[error("the database failed: {0}")]
+    Database(#[source] DbErr),
+}
+
+impl StoreError {
+    /// Whether running the whole unit again may succeed: the database asked for it (SQLSTATE
+    /// 40001 serialization failure, 40P01 deadlock; SQLite's BUSY and LOCKED), or the head moved.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::HeadMoved => true,
+            Self::Database(error) | Self::Open(error) | Self::Migrate(error) => {
+                sqlstate(error).is_some_and(|code| {
+                    // SQLite's extended result codes keep the primary one in the low byte.
+                    matches!(code.as_str(), "40001" | "40P01")
+                        || (code.len() < 5
+                            && code.parse::<u32>().is_ok_and(|c| matches!(c & 0xff, 5 | 6)))
+                })
+            }
+            _ => false,
+        }
+    }
+
+    /// Names the record whose uniqueness an insertion broke.
+    pub(crate) fn inserting(what: &'static str) -> impl FnOnce(DbErr) -> Self {
+        move |error| match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(detail)) => Self::Exists { what, detail },
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+fn sqlstate(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return None;
+    };
+    Some(error.as_database_error()?.code()?.into_owned())
+}

@@ -1,0 +1,177 @@
+//! One-time links: set up the gateway, join, get back in, sign in once.
+
+use async_trait::async_trait;
+use hallway_evidence::{PersonId, Timestamp};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+
+use super::column::{Cell, ms, time};
+use super::entity::link as row;
+use super::error::StoreError;
+use super::ids::{EvidenceHash, TokenHash};
+use super::page::Limit;
+use super::person::Role;
+use super::unit::Sql;
+use super::words::words;
+
+words! {
+    /// What a link is good for.
+    Purpose {
+        /// The first owner registers the first key.
+        Setup = "setup",
+        /// A new person joins and registers a key.
+        Invitation = "invitation",
+        /// A person who lost their keys registers a new one.
+        Recovery = "recovery",
+        /// A person signs in without a key, once: the tour's owner, whose key is a file.
+        SignIn = "sign-in",
+    }
+}
+
+/// A one-time link. Its secret was shown once and only its hash is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// SHA-256 of the secret.
+    pub token: TokenHash,
+    /// What it is good for.
+    pub purpose: Purpose,
+    /// The name of the person whom it is for.
+    pub name: String,
+    /// The role that a new person gets.
+    pub role: Option<Role>,
+    /// The person whom it is for, if there is one already.
+    pub person: Option<PersonId>,
+    /// Who made it; nobody for the set-up link.
+    pub created_by: Option<PersonId>,
+    /// The evidence that allowed it.
+    pub evidence: Option<EvidenceHash>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// From when on it opens nothing.
+    pub expires: Timestamp,
+    /// When it was used.
+    pub used: Option<Timestamp>,
+}
+
+/// The one-time links.
+#[async_trait]
+pub trait LinkRepository: Send + Sync {
+    /// Adds a link.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the token is taken.
+    async fn add(&self, link: &Link) -> Result<(), StoreError>;
+    /// The link, if it can still be used at `now`. Looking does not use it up.
+    async fn open(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
+    /// Uses the link up: gives it to exactly one caller, whatever the number of gateways, and
+    /// only before it expires.
+    async fn consume(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
+    /// The links that can still be used, the one that expires last first.
+    async fn list_open(&self, now: Timestamp, limit: Limit) -> Result<Vec<Link>, StoreError>;
+    /// Makes a link useless; tells whether there was one.
+    async fn revoke(&self, token: &TokenHash) -> Result<bool, StoreError>;
+    /// Forgets links that expired before `before`, used or not; tells how many.
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
+
+impl TryFrom<row::Model> for Link {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("link", column);
+        Ok(Self {
+            token: cell("token_hash").hash(&row.token_hash)?,
+            purpose: cell("purpose").word(&row.purpose)?,
+            name: row.name,
+            role: row.role.map(|role| cell("role").word(&role)).transpose()?,
+            person: row.person_id.map(PersonId::from),
+            created_by: row.created_by.map(PersonId::from),
+            evidence: cell("evidence").hash_option(row.evidence.as_deref())?,
+            created: time(row.created_ms),
+            expires: time(row.expires_ms),
+            used: row.used_ms.map(time),
+        })
+    }
+}
+
+#[async_trait]
+impl LinkRepository for Sql<'_> {
+    async fn add(&self, link: &Link) -> Result<(), StoreError> {
+        let row = row::Model {
+            token_hash: link.token.0.to_vec(),
+            purpose: link.purpose.as_str().to_owned(),
+            name: link.name.clone(),
+            role: link.role.map(|role| role.as_str().to_owned()),
+            person_id: link.person.map(|id| id.as_uuid()),
+            created_by: link.created_by.map(|id| id.as_uuid()),
+            evidence: link.evidence.map(|hash| hash.0.to_vec()),
+            created_ms: ms(link.created),
+            expires_ms: ms(link.expires),
+            used_ms: link.used.map(ms),
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("link"))?;
+        Ok(())
+    }
+
+    async fn open(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError> {
+        row::Entity::find_by_id(token.0.to_vec())
+            .filter(row::Column::UsedMs.is_null())
+            .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .one(self.db())
+            .await?
+            .map(Link::try_from)
+            .transpose()
+    }
+
+    async fn consume(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError> {
+        // One statement decides: of any number that run at once, one changes the row.
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::UsedMs, Expr::value(ms(now)))
+            .filter(row::Column::TokenHash.eq(token.0.to_vec()))
+            .filter(row::Column::UsedMs.is_null())
+            .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .exec(self.db())
+            .await?;
+        if updated.rows_affected == 0 {
+            return Ok(None);
+        }
+        row::Entity::find_by_id(token.0.to_vec())
+            .one(self.db())
+            .await?
+            .map(Link::try_from)
+            .transpose()
+    }
+
+    async fn list_open(&self, now: Timestamp, limit: Limit) -> Result<Vec<Link>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::UsedMs.is_null())
+            .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .order_by_desc(row::Column::ExpiresMs)
+            .limit(u64::from(limit.get()))
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Link::try_from)
+            .collect()
+    }
+
+    async fn revoke(&self, token: &TokenHash) -> Result<bool, StoreError> {
+        let deleted = row::Entity::delete_many()
+            .filter(row::Column::TokenHash.eq(token.0.to_vec()))
+            .filter(row::Column::UsedMs.is_null())
+            .exec(self.db())
+            .await?;
+        Ok(deleted.rows_affected > 0)
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let deleted = row::Entity::delete_many()
+            .filter(row::Column::ExpiresMs.lt(ms(before)))
+            .exec(self.db())
+            .await?;
+        Ok(deleted.rows_affected)
+    }
+}

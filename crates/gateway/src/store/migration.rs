@@ -1,0 +1,84 @@
+//! The tables, step by step: one set of migrations for every database.
+//!
+//! A migration that was released is never changed. Two versions of the gateway may run side by
+//! side, so a migration only adds; what is no longer used is removed one release later.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::seaql_migrations;
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+use super::error::StoreError;
+
+mod first;
+
+/// Knows every migration, oldest first.
+struct Migrations;
+
+impl MigratorTrait for Migrations {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(first::First)]
+    }
+}
+
+/// How often a gateway tries again when others migrate at the same moment.
+const ATTEMPTS: u32 = 20;
+
+/// Brings the tables up to date.
+///
+/// Any number of gateways may do this at once: everything happens in one transaction, so of two
+/// that run into each other one commits and the other one's changes vanish whole; it looks again
+/// and finds nothing left to do. PostgreSQL reports the collision as any of several errors (a
+/// duplicate table, a duplicate type, a unique violation), so every error is tried again.
+pub(super) async fn run(database: &DatabaseConnection) -> Result<(), StoreError> {
+    let mut attempt = 0;
+    loop {
+        match run_once(database).await {
+            Ok(()) => return Ok(()),
+            Err(error) if attempt == ATTEMPTS => return Err(StoreError::Migrate(error)),
+            Err(error) => tracing::debug!(%error, attempt, "migrating again"),
+        }
+        attempt += 1;
+        tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 25)).await;
+    }
+}
+
+async fn run_once(database: &DatabaseConnection) -> Result<(), DbErr> {
+    let transaction = database
+        .begin_with_options(TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        })
+        .await?;
+    match bring_up(&transaction).await {
+        Ok(()) => transaction.commit().await,
+        Err(error) => {
+            transaction.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn bring_up(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    Migrations::install(transaction).await?;
+    let applied: HashSet<String> = seaql_migrations::Entity::find()
+        .all(transaction)
+        .await?
+        .into_iter()
+        .map(|row| row.version)
+        .collect();
+    // A newer gateway may have added tables that this one does not know: sea-orm calls that an
+    // error, here it is the ordinary course of an upgrade.
+    if Migrations::migrations()
+        .iter()
+        .all(|ours| applied.contains(ours.name()))
+    {
+        return Ok(());
+    }
+    Migrations::up(transaction, None).await
+}

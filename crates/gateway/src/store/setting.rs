@@ -1,0 +1,54 @@
+//! Settings that all gateways of a realm share: its name, its address, its sealed keys.
+
+use async_trait::async_trait;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{EntityTrait, IntoActiveModel};
+
+use super::entity::setting as row;
+use super::error::StoreError;
+use super::unit::Sql;
+
+/// The settings.
+#[async_trait]
+pub trait SettingRepository: Send + Sync {
+    /// The value of a setting.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Sets it.
+    async fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// Sets it if it is not set, and gives the value that it has now: of several gateways that
+    /// start for the first time at once, all go on with the keys that one of them made.
+    async fn put_first(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError>;
+}
+
+#[async_trait]
+impl SettingRepository for Sql<'_> {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = row::Entity::find_by_id(key).one(self.db()).await?;
+        Ok(row.map(|row| row.value))
+    }
+
+    async fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let row = row::Model {
+            key: key.to_owned(),
+            value: value.to_vec(),
+        };
+        row::Entity::insert(row.into_active_model())
+            .on_conflict(
+                OnConflict::column(row::Column::Key)
+                    .update_column(row::Column::Value)
+                    .to_owned(),
+            )
+            .exec_without_returning(self.db())
+            .await?;
+        Ok(())
+    }
+
+    async fn put_first(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        if let Some(value) = SettingRepository::get(self, key).await? {
+            return Ok(value);
+        }
+        // Units run one after another, so nobody sets it between the look and this.
+        self.put(key, value).await?;
+        Ok(value.to_vec())
+    }
+}

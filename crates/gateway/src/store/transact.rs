@@ -1,0 +1,206 @@
+//! The store, and the ways to work with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hallway_evidence::{PersonId, Timestamp};
+use sea_orm::{
+    DatabaseConnection, DbBackend, IsolationLevel, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+use super::announcement::AnnouncementRepository;
+use super::connect::{self, Address};
+use super::error::StoreError;
+use super::ids::TokenHash;
+use super::migration;
+use super::refusal::{MAX_REFUSALS, Refusal, RefusalRepository};
+use super::session::SessionRepository;
+use super::unit::{Reader, Repositories, Sql, SqlUnit, Unit};
+
+/// How often [`Store::transact`] runs a unit before it gives up.
+const ATTEMPTS: u32 = 10;
+
+/// After how many refusals the oldest are dropped.
+const PRUNE_EVERY: u64 = 128;
+
+/// An error that may go away when the whole unit runs again.
+pub trait Transient: From<StoreError> {
+    /// Whether it may.
+    fn is_transient(&self) -> bool;
+}
+
+impl Transient for StoreError {
+    fn is_transient(&self) -> bool {
+        Self::is_transient(self)
+    }
+}
+
+/// The database. Cloning gives another handle on the same connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    writer: DatabaseConnection,
+    reader: Reader,
+    refusals: Arc<AtomicU64>,
+}
+
+impl Store {
+    /// Opens a database and brings its tables up to date: the path of a file or `sqlite://FILE`
+    /// for SQLite (made if it is not there), `postgres://USER@HOST/NAME` for PostgreSQL. Any
+    /// number of gateways may do so at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Address`], [`StoreError::Open`] or [`StoreError::Migrate`].
+    pub async fn connect(address: &str) -> Result<Self, StoreError> {
+        let connections = connect::open(&Address::parse(address)?).await?;
+        migration::run(&connections.writer).await?;
+        Ok(Self {
+            writer: connections.writer,
+            reader: Reader(connections.reader),
+            refusals: Arc::default(),
+        })
+    }
+
+    /// Reads what is committed. Each call sees the newest; nothing can be written.
+    #[must_use]
+    pub fn read(&self) -> &dyn Repositories {
+        &self.reader
+    }
+
+    /// Begins a unit, once it is this one's turn. [`Store::transact`] is what most callers want.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or its turn did not come within 30 seconds.
+    pub async fn begin(&self) -> Result<Box<dyn Unit>, StoreError> {
+        Ok(Box::new(self.begin_sql().await?))
+    }
+
+    async fn begin_sql(&self) -> Result<SqlUnit, StoreError> {
+        let sqlite = self.writer.get_database_backend() == DbBackend::Sqlite;
+        let transaction = self
+            .writer
+            .begin_with_options(TransactionOptions {
+                isolation_level: (!sqlite).then_some(IsolationLevel::ReadCommitted),
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await?;
+        if !sqlite {
+            Sql::new(&transaction).lock_head().await?;
+        }
+        Ok(SqlUnit(transaction))
+    }
+
+    /// Runs `work` in a unit and saves it; cancels it when `work` fails. Runs it again, from the
+    /// beginning, when the database asks for that, so `work` must not do anything outside of the
+    /// unit that it cannot do twice.
+    ///
+    /// # Errors
+    /// What `work` returned, or what the database said when nothing helped.
+    pub async fn transact<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        F: AsyncFn(&dyn Repositories) -> Result<T, E>,
+        E: Transient,
+    {
+        let mut attempt = 1;
+        loop {
+            match self.attempt(&work).await {
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => {
+                    tracing::debug!(attempt, "running a unit again");
+                    tokio::time::sleep(pause(attempt)).await;
+                    attempt += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn attempt<T, E, F>(&self, work: &F) -> Result<T, E>
+    where
+        F: AsyncFn(&dyn Repositories) -> Result<T, E>,
+        E: Transient,
+    {
+        let unit = Box::new(self.begin_sql().await?);
+        match work(unit.as_ref()).await {
+            Ok(value) => {
+                unit.save().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // Whatever becomes of the cancellation, the first error says why.
+                let _ = unit.cancel().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that a session was used and ends at `expires` now. This stands alone: it needs no
+    /// unit, and must not be called by whoever holds one, because SQLite has one writer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn touch_session(
+        &self,
+        token: &TokenHash,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<(), StoreError> {
+        SessionRepository::touch(&Sql::new(&self.writer), token, now, expires).await
+    }
+
+    /// Counts an attempt to type a device's code, whatever becomes of the attempt; gives the
+    /// number of them since the first one of the last `window`. Stands alone, as
+    /// [`Store::touch_session`] does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_code_attempt(
+        &self,
+        person: PersonId,
+        now: Timestamp,
+        window: Duration,
+    ) -> Result<u64, StoreError> {
+        let sql = Sql::new(&self.writer);
+        AnnouncementRepository::count_attempt(&sql, person, now, window).await
+    }
+
+    /// Keeps a refusal, and forgets old ones now and then, so that there are never many more than
+    /// [`MAX_REFUSALS`]. Stands alone, as [`Store::touch_session`] does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_refusal(&self, refusal: &Refusal) -> Result<(), StoreError> {
+        let sql = Sql::new(&self.writer);
+        RefusalRepository::add(&sql, refusal).await?;
+        if self.refusals.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == PRUNE_EVERY - 1 {
+            RefusalRepository::prune(&sql, MAX_REFUSALS).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.reader.0.ping().await?)
+    }
+
+    /// Closes every connection, once what runs on them ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.reader.0.close().await?;
+        Ok(self.writer.close().await?)
+    }
+}
+
+/// How long to wait before a unit runs again: longer each time, and different for each gateway.
+fn pause(attempt: u32) -> Duration {
+    let mut random = [0; 1];
+    // Without randomness the pauses are equal, which costs time and nothing else.
+    let _ = getrandom::fill(&mut random);
+    Duration::from_millis(u64::from(attempt) * (2 + u64::from(random[0]) / 16))
+}

@@ -1,0 +1,252 @@
+//! Device transactions: what devices signed, and where the bytes are.
+
+use async_trait::async_trait;
+use hallway_evidence::{DeviceId, PersonId, Timestamp};
+use sea_orm::sea_query::Query;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::bulk;
+use super::column::{Cell, ms, number, time};
+use super::entity::{device, device_transaction as row, evidence};
+use super::error::StoreError;
+use super::ids::EvidenceHash;
+use super::page::{Limit, Page, PageRequest};
+use super::unit::Sql;
+
+/// The largest payload that is kept in the database, in bytes. Larger ones are objects.
+pub const MAX_INLINE: usize = 4096;
+
+/// Where the bytes are that a device signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayloadLocation {
+    /// Here: at most [`MAX_INLINE`] bytes.
+    Inline(Vec<u8>),
+    /// In the object store, under this key.
+    Object(String),
+}
+
+/// A transaction of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// The place of its evidence in the log.
+    pub log_index: u64,
+    /// Whose it is.
+    pub device: DeviceId,
+    /// In which era of the device ([`super::Device::era`]).
+    pub era: u64,
+    /// Its number, from 1; it grows within an era.
+    pub sequence: u64,
+    /// When the bytes were taken, by the device's clock.
+    pub taken: Timestamp,
+    /// When it was accepted, by the gateway's clock.
+    pub accepted: Timestamp,
+    /// SHA-256 of the bytes.
+    pub sha256: [u8; 32],
+    /// How many bytes.
+    pub length: u64,
+    /// Their media type.
+    pub media_type: String,
+    /// The file's name on the device.
+    pub file_name: String,
+    /// Where the bytes are.
+    pub payload: PayloadLocation,
+}
+
+/// Which transactions a list shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransactionFilter {
+    /// All.
+    #[default]
+    All,
+    /// One device's.
+    Device(DeviceId),
+    /// Those of the devices that a person owns now.
+    Owner(PersonId),
+}
+
+/// The transactions.
+#[async_trait]
+pub trait TransactionRepository: Send + Sync {
+    /// The one whose evidence has this hash.
+    async fn get(&self, hash: &EvidenceHash) -> Result<Option<Transaction>, StoreError>;
+    /// The one at this place in the log.
+    async fn at(&self, log_index: u64) -> Result<Option<Transaction>, StoreError>;
+    /// The transactions, the last one accepted first.
+    async fn page(
+        &self,
+        filter: TransactionFilter,
+        request: &PageRequest<u64>,
+    ) -> Result<Page<Transaction, u64>, StoreError>;
+    /// Those behind the log index `after` (from the beginning without one), the first one accepted
+    /// first: for a view that follows the log.
+    async fn since(
+        &self,
+        filter: TransactionFilter,
+        after: Option<u64>,
+        limit: Limit,
+    ) -> Result<Vec<Transaction>, StoreError>;
+    /// Adds transactions whose evidence the log just took in. Only [`crate::ledger`] calls this.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when a device's sequence number was used before.
+    async fn add_logged(&self, transactions: Vec<Transaction>) -> Result<(), StoreError>;
+}
+
+impl TryFrom<row::Model> for Transaction {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("device_transaction", column);
+        Ok(Self {
+            log_index: cell("log_index").number(row.log_index)?,
+            device: row.device_id.into(),
+            era: cell("era").number(row.era)?,
+            sequence: cell("sequence").number(row.sequence)?,
+            taken: time(row.taken_ms),
+            accepted: time(row.accepted_ms),
+            sha256: cell("sha256").hash(&row.sha256)?,
+            length: cell("length").number(row.length)?,
+            media_type: row.media_type,
+            file_name: row.file_name,
+            payload: match (row.payload, row.object_key) {
+                (Some(bytes), None) => PayloadLocation::Inline(bytes),
+                (None, Some(key)) => PayloadLocation::Object(key),
+                _ => return Err(cell("payload").corrupt()),
+            },
+        })
+    }
+}
+
+fn filtered(filter: TransactionFilter) -> sea_orm::Select<row::Entity> {
+    let query = row::Entity::find();
+    match filter {
+        TransactionFilter::All => query,
+        TransactionFilter::Device(id) => query.filter(row::Column::DeviceId.eq(id.as_uuid())),
+        TransactionFilter::Owner(owner) => query.filter(
+            row::Column::DeviceId.in_subquery(
+                Query::select()
+                    .column(device::Column::Id)
+                    .from(device::Entity)
+                    .and_where(device::Column::Owner.eq(owner.as_uuid()))
+                    .to_owned(),
+            ),
+        ),
+    }
+}
+
+#[async_trait]
+impl TransactionRepository for Sql<'_> {
+    async fn get(&self, hash: &EvidenceHash) -> Result<Option<Transaction>, StoreError> {
+        row::Entity::find()
+            .filter(
+                row::Column::LogIndex.in_subquery(
+                    Query::select()
+                        .column(evidence::Column::LogIndex)
+                        .from(evidence::Entity)
+                        .and_where(evidence::Column::Hash.eq(hash.0.to_vec()))
+                        .to_owned(),
+                ),
+            )
+            .one(self.db())
+            .await?
+            .map(Transaction::try_from)
+            .transpose()
+    }
+
+    async fn at(&self, log_index: u64) -> Result<Option<Transaction>, StoreError> {
+        row::Entity::find_by_id(number("log index", log_index)?)
+            .one(self.db())
+            .await?
+            .map(Transaction::try_from)
+            .transpose()
+    }
+
+    async fn page(
+        &self,
+        filter: TransactionFilter,
+        request: &PageRequest<u64>,
+    ) -> Result<Page<Transaction, u64>, StoreError> {
+        let mut query = filtered(filter).limit(request.limit.with_one_more());
+        // Within a device the log's order is the order of (era, sequence), which has an index.
+        query = match filter {
+            TransactionFilter::Device(_) => query
+                .order_by_desc(row::Column::Era)
+                .order_by_desc(row::Column::Sequence),
+            _ => query.order_by_desc(row::Column::LogIndex),
+        };
+        if let Some(after) = request.after {
+            query = query.filter(row::Column::LogIndex.lt(number("log index", after)?));
+        }
+        let rows = query.all(self.db()).await?;
+        let items = rows
+            .into_iter()
+            .map(Transaction::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Page::of(items, request.limit, |item: &Transaction| {
+            item.log_index
+        }))
+    }
+
+    async fn since(
+        &self,
+        filter: TransactionFilter,
+        after: Option<u64>,
+        limit: Limit,
+    ) -> Result<Vec<Transaction>, StoreError> {
+        let mut query = filtered(filter)
+            .order_by_asc(row::Column::LogIndex)
+            .limit(u64::from(limit.get()));
+        if let Some(after) = after {
+            query = query.filter(row::Column::LogIndex.gt(number("log index", after)?));
+        }
+        query
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Transaction::try_from)
+            .collect()
+    }
+
+    async fn add_logged(&self, transactions: Vec<Transaction>) -> Result<(), StoreError> {
+        let rows = transactions
+            .into_iter()
+            .map(|transaction| {
+                let (payload, object_key) = match transaction.payload {
+                    PayloadLocation::Inline(bytes) => (Some(bytes), None),
+                    PayloadLocation::Object(key) => (None, Some(key)),
+                };
+                Ok([
+                    number("log index", transaction.log_index)?.into(),
+                    transaction.device.as_uuid().into(),
+                    number("era", transaction.era)?.into(),
+                    number("sequence", transaction.sequence)?.into(),
+                    ms(transaction.taken).into(),
+                    ms(transaction.accepted).into(),
+                    transaction.sha256.to_vec().into(),
+                    number("length", transaction.length)?.into(),
+                    transaction.media_type.into(),
+                    transaction.file_name.into(),
+                    payload.into(),
+                    object_key.into(),
+                ])
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let columns = [
+            "log_index",
+            "device_id",
+            "era",
+            "sequence",
+            "taken_ms",
+            "accepted_ms",
+            "sha256",
+            "length",
+            "media_type",
+            "file_name",
+            "payload",
+            "object_key",
+        ];
+        bulk::insert(self.db(), "device_transaction", columns, rows)
+            .await
+            .map_err(StoreError::inserting("device transaction"))
+    }
+}

@@ -1,0 +1,162 @@
+//! Units of work: what happens together or not at all.
+
+use async_trait::async_trait;
+use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
+
+use super::announcement::AnnouncementRepository;
+use super::authority::AuthorityRepository;
+use super::credential::CredentialRepository;
+use super::device::DeviceRepository;
+use super::error::StoreError;
+use super::evidence::EvidenceRepository;
+use super::link::LinkRepository;
+use super::log::LogRepository;
+use super::person::PersonRepository;
+use super::refusal::RefusalRepository;
+use super::session::SessionRepository;
+use super::setting::SettingRepository;
+use super::transaction::TransactionRepository;
+
+/// The repositories, all in the same view of the database.
+pub trait Repositories: Send + Sync {
+    /// People.
+    fn people(&self) -> Box<dyn PersonRepository + '_>;
+    /// Credentials of people and devices.
+    fn credentials(&self) -> Box<dyn CredentialRepository + '_>;
+    /// One-time links.
+    fn links(&self) -> Box<dyn LinkRepository + '_>;
+    /// Sessions.
+    fn sessions(&self) -> Box<dyn SessionRepository + '_>;
+    /// Attestation authorities.
+    fn authorities(&self) -> Box<dyn AuthorityRepository + '_>;
+    /// Announcements of devices.
+    fn announcements(&self) -> Box<dyn AnnouncementRepository + '_>;
+    /// Devices.
+    fn devices(&self) -> Box<dyn DeviceRepository + '_>;
+    /// Device transactions.
+    fn transactions(&self) -> Box<dyn TransactionRepository + '_>;
+    /// Evidence.
+    fn evidence(&self) -> Box<dyn EvidenceRepository + '_>;
+    /// The log.
+    fn log(&self) -> Box<dyn LogRepository + '_>;
+    /// Refusals.
+    fn refusals(&self) -> Box<dyn RefusalRepository + '_>;
+    /// Settings.
+    fn settings(&self) -> Box<dyn SettingRepository + '_>;
+}
+
+/// A unit of work. Units run one after another, on one gateway or on many: what one reads, no
+/// other changes before it ends. Dropping a unit cancels it.
+#[async_trait]
+pub trait Unit: Repositories {
+    /// Keeps everything. When this returns, it is on disk.
+    ///
+    /// # Errors
+    /// When the database could not keep it; nothing is kept then, unless the connection broke
+    /// while the database answered, which nobody can know.
+    async fn save(self: Box<Self>) -> Result<(), StoreError>;
+    /// Keeps nothing.
+    ///
+    /// # Errors
+    /// When the connection broke; nothing is kept then either.
+    async fn cancel(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// The one implementation of every repository.
+pub(crate) struct Sql<'c>(DatabaseExecutor<'c>);
+
+impl<'c> Sql<'c> {
+    pub(crate) fn new(database: impl Into<DatabaseExecutor<'c>>) -> Self {
+        Self(database.into())
+    }
+
+    pub(crate) const fn db(&self) -> &DatabaseExecutor<'c> {
+        &self.0
+    }
+}
+
+/// What SQL can be run on.
+trait Runs: Send + Sync {
+    fn sql(&self) -> Sql<'_>;
+}
+
+/// A view for reading only: the database itself refuses to write.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader(pub(super) DatabaseConnection);
+
+impl Runs for Reader {
+    fn sql(&self) -> Sql<'_> {
+        Sql::new(&self.0)
+    }
+}
+
+/// A database transaction.
+#[derive(Debug)]
+pub(super) struct SqlUnit(pub(super) DatabaseTransaction);
+
+impl Runs for SqlUnit {
+    fn sql(&self) -> Sql<'_> {
+        Sql::new(&self.0)
+    }
+}
+
+impl<T: Runs> Repositories for T {
+    fn people(&self) -> Box<dyn PersonRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn credentials(&self) -> Box<dyn CredentialRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn links(&self) -> Box<dyn LinkRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn sessions(&self) -> Box<dyn SessionRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn authorities(&self) -> Box<dyn AuthorityRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn announcements(&self) -> Box<dyn AnnouncementRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn devices(&self) -> Box<dyn DeviceRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn transactions(&self) -> Box<dyn TransactionRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn evidence(&self) -> Box<dyn EvidenceRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn log(&self) -> Box<dyn LogRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn refusals(&self) -> Box<dyn RefusalRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn settings(&self) -> Box<dyn SettingRepository + '_> {
+        Box::new(self.sql())
+    }
+}
+
+#[async_trait]
+impl Unit for SqlUnit {
+    async fn save(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(self.0.commit().await?)
+    }
+
+    async fn cancel(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(self.0.rollback().await?)
+    }
+}
