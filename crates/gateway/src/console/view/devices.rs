@@ -1,0 +1,131 @@
+//! The list of devices, and one device with what can be done to it.
+
+use askama::Template;
+
+use super::{Count, Frame, Mark, Moment, Paging, TransactionRow};
+
+/// One device in a list.
+#[derive(Clone, Debug)]
+pub struct DeviceRow {
+    /// The identifier in the API.
+    pub id: String,
+    /// The name that its owner gave it.
+    pub name: String,
+    /// The serial number from its attestation certificate.
+    pub serial: String,
+    /// The model from its attestation certificate.
+    pub model: String,
+    /// Where it stands in its life.
+    pub state: Mark,
+    /// Who owns it.
+    pub owner: String,
+    /// When it last proved itself.
+    pub last_seen: Option<Moment>,
+    /// The number of its newest transaction, by its own count; 0 before the first.
+    pub sequence: Count,
+}
+
+/// `/devices`.
+#[derive(Template, Clone, Debug)]
+#[template(path = "devices.html")]
+pub struct DevicesPage {
+    /// The frame.
+    pub frame: Frame,
+    /// One page of devices.
+    pub devices: Vec<DeviceRow>,
+    /// How many authorities the gateway trusts: with none, no device can enrol.
+    pub authorities: usize,
+    /// The neighbouring pages.
+    pub paging: Paging,
+}
+
+/// Something that the owner can do to a device now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DeviceAct {
+    /// Refuse it until it is resumed.
+    Suspend,
+    /// Accept it again.
+    Resume,
+    /// It was stolen: refuse it, and refuse every new enrolment of it.
+    ReportStolen,
+    /// Let it be enrolled by somebody else.
+    Release,
+    /// It will never be used again.
+    Retire,
+}
+
+impl DeviceAct {
+    /// The word that the API knows it by.
+    pub const fn change(self) -> &'static str {
+        match self {
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+            Self::ReportStolen => "report_stolen",
+            Self::Release => "release",
+            Self::Retire => "retire",
+        }
+    }
+
+    /// The button's text.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Suspend => "Suspend",
+            Self::Resume => "Resume",
+            Self::ReportStolen => "Report stolen",
+            Self::Release => "Release",
+            Self::Retire => "Retire",
+        }
+    }
+
+    /// What it does, in one sentence.
+    pub const fn consequence(self) -> &'static str {
+        match self {
+            Self::Suspend => "Nothing that it sends is accepted until you resume it.",
+            Self::Resume => "What it sends is accepted again.",
+            Self::ReportStolen => {
+                "Nothing that it sends is accepted, and nobody can enrol it again, \
+                 factory reset or not."
+            }
+            Self::Release => "Its enrolment ends, and anybody who holds it can enrol it anew.",
+            Self::Retire => "Its enrolment ends for good. This cannot be taken back.",
+        }
+    }
+
+    /// Whether the act deserves to look dangerous.
+    pub const fn is_grave(self) -> bool {
+        matches!(self, Self::ReportStolen | Self::Release | Self::Retire)
+    }
+}
+
+/// One line of a device's history.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// What happened, as the statement says it.
+    pub sentence: String,
+    /// The evidence, in hexadecimal.
+    pub hash: String,
+    /// When it was accepted.
+    pub accepted: Moment,
+}
+
+/// `/devices/{id}`.
+#[derive(Template, Clone, Debug)]
+#[template(path = "device.html")]
+pub struct DevicePage {
+    /// The frame.
+    pub frame: Frame,
+    /// The device.
+    pub device: DeviceRow,
+    /// The name of the authority that its certificate chains to.
+    pub authority: String,
+    /// The AAGUID of its authenticator.
+    pub aaguid: String,
+    /// What the visitor can do to it now.
+    pub acts: Vec<DeviceAct>,
+    /// To whom the visitor can hand it: identifiers and names. Empty if it cannot be handed over.
+    pub heirs: Vec<(String, String)>,
+    /// Its newest transactions, at most five.
+    pub latest: Vec<TransactionRow>,
+    /// Evidence about it, newest first.
+    pub history: Vec<History>,
+}

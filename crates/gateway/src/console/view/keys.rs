@@ -1,0 +1,38 @@
+//! A person's own keys.
+
+use askama::Template;
+
+use super::{Frame, Moment};
+
+/// One registered key.
+#[derive(Clone, Debug)]
+pub struct KeyRow {
+    /// Its identifier in the API.
+    pub id: String,
+    /// The name that its owner gave it.
+    pub label: String,
+    /// What it is: `Security key`, `Passkey, synchronised`, the model where attestation names it.
+    pub kind: String,
+    /// When it was registered.
+    pub registered: Moment,
+    /// When it last signed something here.
+    pub last_used: Option<Moment>,
+    /// The evidence of its registration, in hexadecimal.
+    pub evidence: Option<String>,
+}
+
+/// `/keys`.
+#[derive(Template, Clone, Debug)]
+#[template(path = "keys.html")]
+pub struct KeysPage {
+    /// The frame.
+    pub frame: Frame,
+    /// All keys of the visitor, oldest first.
+    pub keys: Vec<KeyRow>,
+}
+
+impl KeysPage {
+    fn only_one(&self) -> bool {
+        self.keys.len() == 1
+    }
+}

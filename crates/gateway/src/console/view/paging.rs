@@ -1,0 +1,16 @@
+//! The way through a long list.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+
+/// Links to the neighbouring pages of a list that is newest first.
+#[derive(Template, Clone, PartialEq, Eq, Debug, Default)]
+#[template(path = "paging.html")]
+pub struct Paging {
+    /// Where newer entries are; `None` on the first page.
+    pub newest: Option<String>,
+    /// Where older entries are; `None` on the last page.
+    pub older: Option<String>,
+}
+
+impl HtmlSafe for Paging {}

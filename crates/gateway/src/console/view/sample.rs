@@ -1,0 +1,531 @@
+//! A realm that never was, for looking at the pages.
+
+use hallway_ctap::aaguid::Aaguid;
+use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
+
+use super::super::explain;
+use super::*;
+
+pub(super) const NOW: u64 = 1_795_312_116_000;
+const HASH: &str = "5d0a9f6c3b1e7a24c8f0d1b2a39485766554e3d2c1b0a9f8e7d6c5b4a3928170";
+
+fn ago(seconds: u64) -> Moment {
+    Moment::new(NOW - seconds * 1000, NOW)
+}
+
+pub(super) fn frame(here: Option<Place>) -> Frame {
+    Frame {
+        realm: "gate.example".to_owned(),
+        visitor: Some(Visitor {
+            name: "Emily Gray".to_owned(),
+            standing: Standing::Owner,
+        }),
+        here,
+    }
+}
+
+pub(super) fn outside() -> Frame {
+    Frame {
+        visitor: None,
+        ..frame(None)
+    }
+}
+
+fn transactions(count: u64) -> Vec<TransactionRow> {
+    (0..count)
+        .map(|i| TransactionRow {
+            hash: HASH.to_owned(),
+            device_id: "0197".to_owned(),
+            device: "Camera at the gate".to_owned(),
+            picture: i % 4 != 3,
+            file: (i % 4 != 3).then(|| format!("IMG_{:04}.jpg", 1204 - i)),
+            size: Size(1_834_221 + i * 40_000),
+            sequence: Count(1204 - i),
+            accepted: ago(4 + i * 733),
+        })
+        .collect()
+}
+
+fn evidence(count: u64) -> Vec<EvidenceRow> {
+    (0..count)
+        .map(|i| EvidenceRow {
+            hash: HASH.to_owned(),
+            sentence: if i % 3 == 0 {
+                "Emily Gray claims the camera HC-2201-0007 under the name “Camera at the gate” \
+                 in gate.example."
+                    .to_owned()
+            } else {
+                format!(
+                    "Device HC-2201-0007 signs 1 834 221 bytes as number {} in gate.example.",
+                    1204 - i
+                )
+            },
+            signer: if i % 3 == 0 {
+                "Emily Gray"
+            } else {
+                "Camera at the gate"
+            }
+            .to_owned(),
+            index: Count(14_822 - i),
+            accepted: ago(40 + i * 4_000),
+        })
+        .collect()
+}
+
+fn device(state: Mark) -> DeviceRow {
+    DeviceRow {
+        id: "0197".to_owned(),
+        name: "Camera at the gate".to_owned(),
+        serial: "HC-2201-0007".to_owned(),
+        model: "Hallway Camera 2".to_owned(),
+        state,
+        owner: "Emily Gray".to_owned(),
+        last_seen: Some(ago(240)),
+        sequence: Count(1_204),
+    }
+}
+
+fn key(label: &str, kind: &str) -> KeyRow {
+    KeyRow {
+        id: "0198".to_owned(),
+        label: label.to_owned(),
+        kind: kind.to_owned(),
+        registered: ago(86_400 * 12),
+        last_used: Some(ago(600)),
+        evidence: Some(HASH.to_owned()),
+    }
+}
+
+fn parts() -> Vec<Part> {
+    let mut statement = Vec::new();
+    let mut encoder = minicbor::Encoder::new(&mut statement);
+    encoder.map(4).unwrap();
+    encoder.str("act").unwrap().map(4).unwrap();
+    encoder.str("kind").unwrap().str("transaction").unwrap();
+    encoder.str("sha256").unwrap().bytes(&[0xc4; 32]).unwrap();
+    encoder.str("length").unwrap().u64(1_834_221).unwrap();
+    encoder.str("sequence").unwrap().u64(1204).unwrap();
+    encoder.str("nonce").unwrap().bytes(&[0x3e; 16]).unwrap();
+    encoder.str("realm").unwrap().str("gate.example").unwrap();
+    encoder.str("issued").unwrap().u64(NOW).unwrap();
+    let digest = |bytes: &[u8]| aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let challenge = digest(&statement);
+    let json = format!(
+        r#"{{"type":"webauthn.get","challenge":"{}","origin":"https://gate.example","crossOrigin":false}}"#,
+        base64::Engine::encode(
+            &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+            challenge.as_ref()
+        )
+    );
+    let data = AuthenticatorData {
+        rp_id_hash: digest(b"gate.example").as_ref().try_into().unwrap(),
+        flags: Flags::USER_PRESENT | Flags::USER_VERIFIED,
+        sign_count: 1204,
+        attested_credential: Some(AttestedCredential {
+            aaguid: Aaguid([0x4c; 16]),
+            credential_id: &[0x81; 48],
+            public_key: &[0xa0],
+        }),
+        extensions: None,
+    }
+    .encode()
+    .unwrap();
+    let mut parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    parameters
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "Hallway Camera 2");
+    let certificate = parameters
+        .self_signed(&rcgen::KeyPair::generate().unwrap())
+        .unwrap();
+    let signature = [
+        &[0x30, 0x44, 0x02, 0x20][..],
+        &[0x6f; 32],
+        &[0x02, 0x20],
+        &[0x2d; 32],
+    ]
+    .concat();
+    vec![
+        explain::statement(&statement),
+        explain::client_data(json.as_bytes(), challenge.as_ref()),
+        explain::authenticator_data(&data, "gate.example"),
+        explain::certificate(certificate.der(), 0),
+        explain::signature(&signature),
+    ]
+}
+
+fn groups(failing: Option<usize>) -> Vec<StepGroup> {
+    const TITLES: [&str; 24] = [
+        "The statement is canonical CBOR and names this realm",
+        "The statement is not older than its door allows",
+        "The credential is known",
+        "The client data are UTF-8",
+        "The client data are JSON",
+        "The type is webauthn.get",
+        "The challenge is the SHA-256 of the statement",
+        "The origin is one of the realm's",
+        "The page was not inside another site's",
+        "The hash of the relying party id is this realm's",
+        "The user was present",
+        "The user was verified",
+        "A credential that may not be backed up is not",
+        "Backup eligibility has not changed",
+        "The client data hash is computed",
+        "The signature verifies with the credential's public key",
+        "The signature counter went up",
+        "Extension outputs are acceptable",
+        "The algorithm is one that was asked for",
+        "The certificate chains to a trusted authority",
+        "The AAGUID extension agrees with the authenticator data",
+        "The serial number is in the subject",
+        "The entry is in the log at this index",
+        "The checkpoint is signed with the realm's log key",
+    ];
+    let steps = TITLES
+        .iter()
+        .enumerate()
+        .map(|(i, title)| Step {
+            number: format!("7.2.{}", i + 1),
+            title: (*title).to_owned(),
+            outcome: if failing == Some(i) {
+                Outcome::Failed(
+                    "The signature does not verify: the authenticator data or the client data \
+                     were changed after they were signed."
+                        .to_owned(),
+                )
+            } else if i == 10 {
+                Outcome::NotNeeded(
+                    "The credential is enrolled as a device, which signs with nobody present."
+                        .to_owned(),
+                )
+            } else {
+                Outcome::Passed
+            },
+        })
+        .collect::<Vec<_>>();
+    vec![
+        StepGroup {
+            title: "Statement".to_owned(),
+            steps: steps[..2].to_vec(),
+        },
+        StepGroup {
+            title: "Assertion (WebAuthn Level 3, 7.2)".to_owned(),
+            steps: steps[2..22].to_vec(),
+        },
+        StepGroup {
+            title: "Log (C2SP tlog-tiles)".to_owned(),
+            steps: steps[22..].to_vec(),
+        },
+    ]
+}
+
+fn explanation(failing: Option<usize>) -> ExplanationPage {
+    ExplanationPage {
+        frame: frame(Some(Place::Evidence)),
+        hash: HASH.to_owned(),
+        sentence: "Device HC-2201-0007 signs 1 834 221 bytes, SHA-256 c4c4c4c4…, as its number \
+                   1204 in gate.example."
+            .to_owned(),
+        verdict: failing.map_or(Verdict::Holds, |_| {
+            Verdict::Fails("Step 7.2.16: the signature does not verify.".to_owned())
+        }),
+        accepted: ago(240),
+        facts: vec![
+            Fact {
+                name: "Signed by",
+                value: "Camera at the gate".to_owned(),
+                href: Some("/devices/0197".to_owned()),
+            },
+            Fact {
+                name: "Enrolled by",
+                value: "Emily Gray".to_owned(),
+                href: None,
+            },
+        ],
+        picture: Some(Picture {
+            size: Size(1_834_221),
+            sha256: HASH.to_owned(),
+        }),
+        groups: groups(failing),
+        parts: parts(),
+        log: Some(LogPlace {
+            index: Count(14_822),
+            tree_size: Count(14_830),
+            leaf: HASH.to_owned(),
+            path: vec![HASH.to_owned(); 14],
+            checkpoint: "gate.example/log\n14830\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\
+                         — gate.example/log Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4UYiM8f\
+                         xhR5mz+o8oS\n"
+                .to_owned(),
+        }),
+    }
+}
+
+/// Every page, under the name of its file, with much in it and with nothing.
+pub(super) fn pages() -> Vec<(&'static str, String)> {
+    use askama::Template;
+    let good = |word| Mark::new(Tone::Good, word);
+    let older = Paging {
+        newest: None,
+        older: Some("/transactions?after=14800".to_owned()),
+    };
+    let next = vec![
+        NextStep {
+            what: "Register a second key",
+            why: "With only one, losing it locks you out.",
+            href: "/keys",
+            done: true,
+        },
+        NextStep {
+            what: "Trust a manufacturer",
+            why: "A device enrols only if its certificate chains to an authority that you installed.",
+            href: "/authorities",
+            done: false,
+        },
+        NextStep {
+            what: "Claim a device",
+            why: "Start it, and type the code that it shows.",
+            href: "/claim",
+            done: false,
+        },
+    ];
+    let overview = |rows, next| OverviewPage {
+        frame: frame(Some(Place::Overview)),
+        next,
+        devices: Count(rows),
+        keys: Count(rows / 2),
+        log_size: Count(rows * 2_964),
+        refusals: Some((rows / 2).to_string()),
+        latest: transactions(rows),
+        evidence: evidence(rows),
+    };
+    let keys = |keys| KeysPage {
+        frame: frame(Some(Place::Keys)),
+        keys,
+    };
+    let person = |name: &str, standing, state, suspended, is_self| PersonRow {
+        id: format!("01{}", name.len()),
+        name: name.to_owned(),
+        standing,
+        state,
+        suspended,
+        keys: Count(if suspended { 0 } else { 2 }),
+        since: ago(86_400 * 90),
+        is_self,
+    };
+    let people = |people| PeoplePage {
+        frame: frame(Some(Place::People)),
+        people,
+        paging: Paging::default(),
+    };
+    let devices = |devices, authorities| DevicesPage {
+        frame: frame(Some(Place::Devices)),
+        devices,
+        authorities,
+        paging: Paging::default(),
+    };
+    let device_page = DevicePage {
+        frame: frame(Some(Place::Devices)),
+        device: device(good("Registered")),
+        authority: "Acme Cameras".to_owned(),
+        aaguid: "4c4c4c4c-4c4c-4c4c-4c4c-4c4c4c4c4c4c".to_owned(),
+        acts: vec![
+            DeviceAct::Suspend,
+            DeviceAct::ReportStolen,
+            DeviceAct::Release,
+            DeviceAct::Retire,
+        ],
+        heirs: vec![("01".to_owned(), "Lachlan Gleeson".to_owned())],
+        latest: transactions(3),
+        history: vec![History {
+            sentence: "Emily Gray claims the camera HC-2201-0007 in gate.example.".to_owned(),
+            hash: HASH.to_owned(),
+            accepted: ago(86_400),
+        }],
+    };
+    let authority = AuthorityRow {
+        id: "01".to_owned(),
+        name: "Acme Cameras".to_owned(),
+        subject: "CN=Acme Camera Attestation CA, O=Acme, C=NZ".to_owned(),
+        fingerprint: HASH.to_owned(),
+        until: Some(Moment::new(NOW + 86_400_000 * 4_000, NOW)),
+        added: ago(86_400 * 3),
+    };
+    let refusal = |code: &str, detail: &str, subject: Option<&str>| RefusalRow {
+        at: ago(500),
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        subject: subject.map(str::to_owned),
+    };
+    let states = [
+        Mark::new(Tone::Waiting, "Announced"),
+        good("Registered"),
+        Mark::new(Tone::Warning, "Suspended"),
+        Mark::new(Tone::Bad, "Reported stolen"),
+        Mark::new(Tone::Quiet, "Retired"),
+    ];
+    vec![
+        (
+            "sign-in",
+            SignInPage {
+                frame: outside(),
+                then: "/".to_owned(),
+            }
+            .render(),
+        ),
+        ("join", JoinPage { frame: outside() }.render()),
+        ("overview", overview(5, Vec::new()).render()),
+        ("overview-empty", overview(0, next).render()),
+        (
+            "keys",
+            keys(vec![
+                key("Blue key on my ring", "Security key"),
+                key("Phone", "Passkey, copied to other devices"),
+            ])
+            .render(),
+        ),
+        (
+            "keys-one",
+            keys(vec![key("Blue key on my ring", "Security key")]).render(),
+        ),
+        ("keys-empty", keys(Vec::new()).render()),
+        (
+            "people",
+            people(vec![
+                person("Emily Gray", Standing::Owner, good("Active"), false, true),
+                person(
+                    "Lachlan Gleeson",
+                    Standing::Operator,
+                    good("Active"),
+                    false,
+                    false,
+                ),
+                person(
+                    "Ruth",
+                    Standing::Member,
+                    Mark::new(Tone::Warning, "Suspended"),
+                    true,
+                    false,
+                ),
+            ])
+            .render(),
+        ),
+        (
+            "people-alone",
+            people(vec![person(
+                "Emily Gray",
+                Standing::Owner,
+                good("Active"),
+                false,
+                true,
+            )])
+            .render(),
+        ),
+        ("devices", devices(states.map(device).to_vec(), 1).render()),
+        ("devices-empty", devices(Vec::new(), 1).render()),
+        ("devices-no-authority", devices(Vec::new(), 0).render()),
+        ("device", device_page.render()),
+        (
+            "claim",
+            ClaimPage {
+                frame: frame(Some(Place::Devices)),
+                authorities: 1,
+            }
+            .render(),
+        ),
+        (
+            "transactions",
+            TransactionsPage {
+                frame: frame(Some(Place::Transactions)),
+                only: None,
+                rows: transactions(50),
+                paging: older.clone(),
+            }
+            .render(),
+        ),
+        (
+            "transactions-empty",
+            TransactionsPage {
+                frame: frame(Some(Place::Transactions)),
+                only: Some(("0197".to_owned(), "Camera at the gate".to_owned())),
+                rows: Vec::new(),
+                paging: Paging::default(),
+            }
+            .render(),
+        ),
+        (
+            "evidence",
+            EvidencePage {
+                frame: frame(Some(Place::Evidence)),
+                rows: evidence(50),
+                paging: older,
+            }
+            .render(),
+        ),
+        (
+            "evidence-empty",
+            EvidencePage {
+                frame: frame(Some(Place::Evidence)),
+                rows: Vec::new(),
+                paging: Paging::default(),
+            }
+            .render(),
+        ),
+        ("explanation", explanation(None).render()),
+        ("explanation-failing", explanation(Some(15)).render()),
+        (
+            "authorities",
+            AuthoritiesPage {
+                frame: frame(Some(Place::Authorities)),
+                authorities: vec![authority],
+            }
+            .render(),
+        ),
+        (
+            "authorities-empty",
+            AuthoritiesPage {
+                frame: frame(Some(Place::Authorities)),
+                authorities: Vec::new(),
+            }
+            .render(),
+        ),
+        (
+            "refusals",
+            RefusalsPage {
+                frame: frame(Some(Place::Refusals)),
+                rows: vec![
+                    refusal(
+                        "replayed",
+                        "Transaction number 1203 came a second time; 1204 is the next.",
+                        Some("Camera at the gate"),
+                    ),
+                    refusal("unknown-code", "No device shows this code.", None),
+                ],
+                paging: Paging::default(),
+            }
+            .render(),
+        ),
+        (
+            "refusals-empty",
+            RefusalsPage {
+                frame: frame(Some(Place::Refusals)),
+                rows: Vec::new(),
+                paging: Paging::default(),
+            }
+            .render(),
+        ),
+        (
+            "problem",
+            ProblemPage {
+                frame: frame(None),
+                status: 404,
+                title: "There is no such page".to_owned(),
+                detail: "The address may be mistyped, or what it named is gone.".to_owned(),
+                request: Some("0197c2d1-77aa".to_owned()),
+            }
+            .render(),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap()))
+    .collect()
+}
