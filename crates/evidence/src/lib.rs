@@ -29,6 +29,7 @@
 pub mod jpeg;
 pub mod log;
 pub mod statement;
+pub mod verify;
 
 mod bundle;
 mod credential_id;
@@ -39,6 +40,7 @@ mod line;
 mod receipt;
 mod signed_statement;
 mod timestamp;
+mod trust;
 mod words;
 
 pub use bundle::{Bundle, BundleError, MAX_BUNDLE, MAX_RECEIPTS};
@@ -51,3 +53,4 @@ pub use receipt::{MAX_RECEIPT, Receipt};
 pub use signed_statement::{MAX_SIGNED_STATEMENT, Response, SignedStatement};
 pub use statement::{Hash, MAX_STATEMENT, Statement};
 pub use timestamp::Timestamp;
+pub use trust::{MAX_TRUST_FILE, TrustError, TrustFile, TrustedAuthority};

@@ -1,0 +1,195 @@
+//! The trust file: all that somebody needs to check a realm's evidence offline.
+
+use hallway_webauthn::{RelyingParty, TrustAnchor, TrustAnchors};
+use serde::{Deserialize, Serialize};
+
+use crate::line::Line;
+use crate::log::VerifierKey;
+
+/// The longest trust file that is read, in bytes.
+pub const MAX_TRUST_FILE: usize = 1024 * 1024;
+
+const FORMAT: &str = "hallway-trust-1";
+
+/// Whom to trust in one realm. JSON; holds nothing secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustFile {
+    /// Says what this file is.
+    format: Format,
+    /// The realm.
+    pub realm: Line,
+    /// Its relying party id.
+    pub rp_id: String,
+    /// The origins at which its keys sign.
+    pub origins: Vec<String>,
+    /// The key that signs the log's checkpoints. Its name is the log's origin.
+    pub log: VerifierKey,
+    /// The attestation authorities whose devices may enrol.
+    pub authorities: Vec<TrustedAuthority>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Format {
+    #[serde(rename = "hallway-trust-1")]
+    One,
+}
+
+/// An attestation authority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedAuthority {
+    /// What the realm calls it.
+    pub name: Line,
+    /// Its certificate, DER; base64 in JSON.
+    #[serde(with = "base64_text")]
+    pub certificate: Vec<u8>,
+}
+
+/// Why a trust file is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// Longer than [`MAX_TRUST_FILE`].
+    #[error("a trust file of {0} bytes is longer than the 1048576 that are read")]
+    TooLarge(usize),
+    /// Not the JSON of a trust file.
+    #[error("not a trust file (format {FORMAT}): {0}")]
+    Json(#[from] serde_json::Error),
+    /// A certificate that cannot be read.
+    #[error("the certificate of the authority {name} in the trust file: {why}")]
+    Certificate {
+        /// Whose.
+        name: Line,
+        /// What is wrong with it.
+        why: hallway_webauthn::CertificateError,
+    },
+}
+
+impl TrustFile {
+    /// A trust file of these parts.
+    #[must_use]
+    pub fn new(
+        realm: Line,
+        relying_party: RelyingParty,
+        log: VerifierKey,
+        authorities: Vec<TrustedAuthority>,
+    ) -> Self {
+        Self {
+            format: Format::One,
+            realm,
+            rp_id: relying_party.id,
+            origins: relying_party.origins,
+            log,
+            authorities,
+        }
+    }
+
+    /// Reads a trust file.
+    ///
+    /// # Errors
+    /// [`TrustError`] says what is wrong.
+    pub fn from_json(json: &[u8]) -> Result<Self, TrustError> {
+        if json.len() > MAX_TRUST_FILE {
+            return Err(TrustError::TooLarge(json.len()));
+        }
+        let trust: Self = serde_json::from_slice(json)?;
+        trust.anchors()?;
+        Ok(trust)
+    }
+
+    /// The file's text, ending in a newline.
+    ///
+    /// # Errors
+    /// [`TrustError::Json`]; never for a file that was read.
+    pub fn to_json(&self) -> Result<String, TrustError> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// The relying party that the realm is.
+    #[must_use]
+    pub fn relying_party(&self) -> RelyingParty {
+        RelyingParty {
+            id: self.rp_id.clone(),
+            origins: self.origins.clone(),
+        }
+    }
+
+    /// The authorities as trust anchors.
+    ///
+    /// # Errors
+    /// [`TrustError::Certificate`].
+    pub fn anchors(&self) -> Result<TrustAnchors, TrustError> {
+        self.authorities
+            .iter()
+            .map(|authority| {
+                TrustAnchor::new(authority.name.as_str(), authority.certificate.clone()).map_err(
+                    |why| TrustError::Certificate {
+                        name: authority.name.clone(),
+                        why,
+                    },
+                )
+            })
+            .collect()
+    }
+}
+
+mod base64_text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::SigningKey;
+
+    fn example() -> TrustFile {
+        TrustFile::new(
+            Line::new("gate.example").unwrap(),
+            RelyingParty::new("gate.example", "https://gate.example"),
+            SigningKey::from_seed("gate.example/log", &[1; 32])
+                .unwrap()
+                .verifier(),
+            Vec::new(),
+        )
+    }
+
+    #[test]
+    fn is_read_back() {
+        let json = example().to_json().unwrap();
+        assert_eq!(TrustFile::from_json(json.as_bytes()).unwrap(), example());
+        assert!(json.contains("\"format\": \"hallway-trust-1\""));
+    }
+
+    #[test]
+    fn other_formats_extra_members_and_bad_certificates_are_refused() {
+        let json = example().to_json().unwrap();
+        for (from, to) in [
+            ("trust-1", "trust-2"),
+            ("\"rp_id\"", "\"extra\": 1, \"rp_id\""),
+            ("[]", "[{\"name\": \"x\", \"certificate\": \"!\"}]"),
+            ("[]", "[{\"name\": \"x\", \"certificate\": \"AAAA\"}]"),
+        ] {
+            let changed = json.replacen(from, to, 1);
+            assert_ne!(changed, json);
+            assert!(TrustFile::from_json(changed.as_bytes()).is_err(), "{to}");
+        }
+        let long = vec![b' '; MAX_TRUST_FILE + 1];
+        assert!(matches!(
+            TrustFile::from_json(&long),
+            Err(TrustError::TooLarge(_))
+        ));
+    }
+}

@@ -1,0 +1,288 @@
+//! Each receipt by itself: its statement, its place in the log, its WebAuthn response.
+
+use hallway_webauthn::{
+    AssertionPolicy, AssertionResponse, Record, Registration, RegistrationPolicy,
+    RegistrationResponse, RelyingParty, TrustAnchors, UnixSeconds, verify_assertion_observed,
+    verify_registration_observed,
+};
+
+use super::report::Section;
+use crate::bundle::Bundle;
+use crate::log::TlogProofError;
+use crate::receipt::Receipt;
+use crate::signed_statement::Response;
+use crate::statement::{Act, Device, Statement, Web};
+use crate::trust::TrustFile;
+
+/// The receipts of a bundle, each with what is known about it.
+pub(super) struct Receipts<'a> {
+    pub(super) trust: &'a TrustFile,
+    rp: RelyingParty,
+    anchors: TrustAnchors,
+    pub(super) all: Vec<Checked<'a>>,
+    /// How the receipts fit together.
+    pub(super) together: Section,
+}
+
+/// A receipt and what was found out about it.
+pub(super) struct Checked<'a> {
+    pub(super) receipt: &'a Receipt,
+    pub(super) section: Section,
+    /// The statement, if it can be read and is for this realm.
+    pub(super) statement: Option<Statement>,
+    /// The proved index in the log.
+    pub(super) log_index: Option<u64>,
+    /// The credential that was registered, if the response is a registration that holds.
+    pub(super) registration: Option<Registration>,
+    /// Which receipt registered the credential that signed, if the response is an assertion that
+    /// holds.
+    pub(super) signer: Option<usize>,
+}
+
+impl<'a> Receipts<'a> {
+    pub(super) fn new(bundle: &'a Bundle, trust: &'a TrustFile, anchors: TrustAnchors) -> Self {
+        let all = (1..)
+            .zip(&bundle.0)
+            .map(|(number, receipt)| Checked {
+                receipt,
+                section: Section::new(&format!("Receipt {number}")),
+                statement: None,
+                log_index: None,
+                registration: None,
+                signer: None,
+            })
+            .collect();
+        Self {
+            trust,
+            rp: trust.relying_party(),
+            anchors,
+            all,
+            together: Section::new("How the receipts fit together"),
+        }
+    }
+
+    /// Checks every receipt, registrations before the assertions that need them.
+    pub(super) fn check_all(&mut self) {
+        for (number, checked) in (1..).zip(&mut self.all) {
+            checked.read_statement(number, self.trust);
+            checked.check_log(self.trust);
+            checked.check_registration(&self.rp, &self.anchors);
+        }
+        for at in 0..self.all.len() {
+            self.check_assertion(at);
+        }
+    }
+
+    /// The sections in the bundle's order, and how they fit together last.
+    pub(super) fn into_sections(self) -> Vec<Section> {
+        let mut sections: Vec<Section> = self
+            .all
+            .into_iter()
+            .map(|checked| checked.section)
+            .collect();
+        sections.push(self.together);
+        sections
+    }
+
+    /// The statement of a receipt.
+    pub(super) fn act(&self, at: usize) -> Option<&Act> {
+        self.all
+            .get(at)
+            .and_then(|checked| checked.statement.as_ref())
+            .map(|statement| &statement.act)
+    }
+
+    /// Checks an assertion against the registration of its credential, which the bundle must hold.
+    fn check_assertion(&mut self, at: usize) {
+        let Some(checked) = self.all.get(at) else {
+            return;
+        };
+        let signed = &checked.receipt.evidence.signed;
+        let Response::Assertion {
+            client_data_json,
+            authenticator_data,
+            signature,
+        } = &signed.response
+        else {
+            return;
+        };
+        let signer = self.all.iter().position(|other| {
+            other
+                .registration
+                .as_ref()
+                .is_some_and(|found| found.credential.id == signed.credential_id.as_bytes())
+        });
+        let mut record = Record::default();
+        let mut holds = false;
+        if let Some(registration) = signer
+            .and_then(|signer| self.all.get(signer))
+            .and_then(|signer| signer.registration.as_ref())
+        {
+            let response = AssertionResponse {
+                credential_id: signed.credential_id.as_bytes(),
+                client_data_json,
+                authenticator_data,
+                signature,
+                user_handle: None,
+            };
+            holds = verify_assertion_observed(
+                &self.rp,
+                &signed.challenge(),
+                &assertion_policy(checked.statement.as_ref()),
+                &registration.credential,
+                &response,
+                &mut record,
+            )
+            .is_ok();
+        }
+        let Some(checked) = self.all.get_mut(at) else {
+            return;
+        };
+        checked.section.check(
+            "key.1",
+            "The registration of the key that signed is in the bundle and holds",
+            signer.ok_or_else(|| {
+                format!(
+                    "no registration of the credential {} that holds is in the bundle",
+                    signed.credential_id
+                )
+            }),
+            signer.map_or_else(String::new, |signer| format!("receipt {}", signer + 1)),
+        );
+        checked.section.extend(record.0);
+        checked.signer = signer.filter(|_| holds);
+    }
+}
+
+/// Devices sign with nobody present; everybody else has to be there and be recognised.
+fn assertion_policy(statement: Option<&Statement>) -> AssertionPolicy {
+    match statement.map(|statement| &statement.act) {
+        Some(Act::Device(Device::Transaction(_) | Device::Status)) => {
+            AssertionPolicy::unattended_device()
+        }
+        _ => AssertionPolicy::default(),
+    }
+}
+
+impl Checked<'_> {
+    fn read_statement(&mut self, number: usize, trust: &TrustFile) {
+        let signed = &self.receipt.evidence.signed;
+        let read = self.section.check(
+            "statement.1",
+            "The statement can be read",
+            signed.read_statement(),
+            format_args!("{} bytes", signed.statement.len()),
+        );
+        let Some(statement) = read else { return };
+        self.section.title = format!("Receipt {number}: {}", title(&statement.act));
+        self.section.sentence = Some(statement.sentence());
+        let realm = if statement.realm == trust.realm {
+            Ok(())
+        } else {
+            Err(format!(
+                "it is for the realm {}, the trust file for {}",
+                statement.realm, trust.realm
+            ))
+        };
+        let expected = match &statement.act {
+            Act::Web(Web::RegisterKey(_)) | Act::Device(Device::Enrol) => "a registration",
+            _ => "an assertion",
+        };
+        let got = match signed.response {
+            Response::Registration { .. } => "a registration",
+            Response::Assertion { .. } => "an assertion",
+        };
+        let kind = if expected == got {
+            Ok(())
+        } else {
+            Err(format!("it needs {expected}, not {got}"))
+        };
+        let fits = [
+            self.section
+                .check("statement.2", "It is for this realm", realm, &trust.realm),
+            self.section.check(
+                "statement.3",
+                "The response is of the kind that the statement needs",
+                kind,
+                got,
+            ),
+        ];
+        if fits.iter().all(Option::is_some) {
+            self.statement = Some(statement);
+        }
+    }
+
+    fn check_log(&mut self, trust: &TrustFile) {
+        let proof = &self.receipt.proof;
+        let checkpoint = "The checkpoint is signed by the realm's log";
+        let inclusion = "The log holds this evidence";
+        match proof.verify(&self.receipt.evidence.hash(), &trust.log) {
+            Ok(head) => {
+                let index = proof.index();
+                self.section
+                    .check("log.1", checkpoint, Ok::<_, String>(()), trust.log.name());
+                self.section.check(
+                    "log.2",
+                    inclusion,
+                    Ok::<_, String>(()),
+                    format_args!("entry {index} of {}", head.size),
+                );
+                self.section.log_index = Some(index);
+                self.log_index = Some(index);
+            }
+            Err(error @ TlogProofError::Inclusion(_)) => {
+                self.section
+                    .check("log.1", checkpoint, Ok::<_, String>(()), trust.log.name());
+                self.section
+                    .check("log.2", inclusion, Err::<(), _>(error), "");
+            }
+            Err(error) => {
+                self.section
+                    .check("log.1", checkpoint, Err::<(), _>(error), "");
+            }
+        }
+    }
+
+    fn check_registration(&mut self, rp: &RelyingParty, anchors: &TrustAnchors) {
+        let evidence = &self.receipt.evidence;
+        let Response::Registration {
+            client_data_json,
+            attestation_object,
+        } = &evidence.signed.response
+        else {
+            return;
+        };
+        let policy = match self.statement.as_ref().map(|statement| &statement.act) {
+            Some(Act::Device(_)) => RegistrationPolicy::device(anchors.clone()),
+            _ => RegistrationPolicy::person(),
+        };
+        let mut record = Record::default();
+        // Certificates are judged at the time at which the gateway judged them.
+        let now = UnixSeconds::from_ms(evidence.accepted.as_ms());
+        let response = RegistrationResponse {
+            credential_id: Some(evidence.signed.credential_id.as_bytes()),
+            ..RegistrationResponse::new(client_data_json, attestation_object)
+        };
+        self.registration = verify_registration_observed(
+            rp,
+            &evidence.signed.challenge(),
+            &policy,
+            now,
+            &response,
+            &mut record,
+        )
+        .ok();
+        self.section.extend(record.0);
+    }
+}
+
+/// What a receipt is, for its section's title.
+fn title(act: &Act) -> String {
+    match act {
+        Act::Device(Device::Transaction(_)) => "what the device signed".to_owned(),
+        Act::Device(Device::Enrol) => "the device's enrolment".to_owned(),
+        Act::Device(Device::Claim(_)) => "the device's owner takes it".to_owned(),
+        Act::Web(Web::RegisterKey(_)) => "the registration of a person's key".to_owned(),
+        other => other.name(),
+    }
+}

@@ -1,0 +1,201 @@
+//! What a verification found.
+
+use std::fmt::Display;
+
+use hallway_webauthn::{Observed, Outcome};
+use serde::Serialize;
+
+use crate::id::{DeviceId, PersonId};
+use crate::line::Line;
+use crate::statement::device::Delivery;
+use crate::timestamp::Timestamp;
+
+/// Every step of a verification, and what follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Whether everything holds.
+    pub holds: bool,
+    /// The first thing that is wrong, if something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What follows, if everything holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conclusion: Option<Conclusion>,
+    /// The steps: one section for each receipt, in the bundle's order, then how they fit together.
+    pub sections: Vec<Section>,
+}
+
+/// What is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The section's title.
+    pub section: String,
+    /// The step's number.
+    pub step: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// Steps about one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Section {
+    /// What they are about.
+    pub title: String,
+    /// The statement that was signed, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentence: Option<String>,
+    /// Where the log holds it, once that is proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_index: Option<u64>,
+    /// The steps in the order in which they were taken.
+    pub steps: Vec<StepReport>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepReport {
+    /// Its number: WebAuthn Level 3's own, such as `7.2.21`, or ours, such as `log.2`.
+    pub number: String,
+    /// What it establishes.
+    pub title: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was compared with what.
+    pub detail: String,
+}
+
+/// What follows from evidence that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conclusion {
+    /// In plain English, one fact a sentence.
+    pub sentences: Vec<String>,
+    /// The log's origin.
+    pub log: String,
+    /// The subject's index in it, from 0.
+    pub log_index: u64,
+    /// When the gateway accepted it.
+    pub accepted_ms: Timestamp,
+    /// The facts of a device's transaction, when the subject is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<TransactionFacts>,
+}
+
+/// What a device's transaction shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TransactionFacts {
+    /// The device's id in its realm.
+    pub device: DeviceId,
+    /// Its serial number, from its attestation certificate.
+    pub serial: String,
+    /// Its model, an AAGUID.
+    pub model: String,
+    /// The attestation authority that vouches for both.
+    pub authority: String,
+    /// Who enrolled it.
+    pub owner: PersonId,
+    /// The owner's name when the owner's key was registered.
+    pub owner_name: Line,
+    /// When the owner took it.
+    pub claimed_ms: Timestamp,
+    /// The file's name on the device.
+    pub file_name: Line,
+    /// The bytes' media type.
+    pub media_type: Line,
+    /// How many bytes.
+    pub length: u64,
+    /// Their SHA-256, hexadecimal.
+    pub sha256: String,
+    /// Whether the bytes were at hand and are these.
+    pub payload_checked: bool,
+    /// When they were taken, by the device's clock.
+    pub taken_ms: Timestamp,
+    /// The device's count.
+    pub sequence: u64,
+    /// Sent at once or queued.
+    pub delivery: Delivery,
+}
+
+impl Report {
+    /// The report about something that could not even be read: `what` it is, and why not.
+    #[must_use]
+    pub fn unreadable(what: &str, why: &dyn Display) -> Self {
+        let mut section = Section::new(what);
+        section.check(
+            "file.1",
+            "It can be read",
+            Err::<(), _>(why.to_string()),
+            "",
+        );
+        Self::new(vec![section], None)
+    }
+
+    pub(super) fn new(sections: Vec<Section>, conclusion: Option<Conclusion>) -> Self {
+        let failure = sections.iter().find_map(Section::failure);
+        let holds = failure.is_none() && conclusion.is_some();
+        Self {
+            holds,
+            failure,
+            conclusion: conclusion.filter(|_| holds),
+            sections,
+        }
+    }
+}
+
+impl Section {
+    pub(super) fn new(title: &str) -> Self {
+        Self {
+            title: title.to_owned(),
+            sentence: None,
+            log_index: None,
+            steps: Vec::new(),
+        }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        self.steps
+            .iter()
+            .find(|step| step.outcome == Outcome::Failed)
+            .map(|step| Failure {
+                section: self.title.clone(),
+                step: step.number.clone(),
+                what: step.detail.clone(),
+            })
+    }
+
+    /// Records a step, and gives its value if it held. A failure is described by its error.
+    pub(super) fn check<T, E: Display>(
+        &mut self,
+        number: &str,
+        title: &str,
+        result: Result<T, E>,
+        held: impl Display,
+    ) -> Option<T> {
+        let (outcome, detail) = match &result {
+            Ok(_) => (Outcome::Held, held.to_string()),
+            Err(error) => (Outcome::Failed, error.to_string()),
+        };
+        self.push(number, title, outcome, detail);
+        result.ok()
+    }
+
+    /// Records a step that does not apply.
+    pub(super) fn skip(&mut self, number: &str, title: &str, why: &str) {
+        self.push(number, title, Outcome::Skipped, why.to_owned());
+    }
+
+    /// Records what the relying party observed.
+    pub(super) fn extend(&mut self, observed: Vec<Observed>) {
+        for seen in observed {
+            self.push(seen.step.number, seen.step.title, seen.outcome, seen.detail);
+        }
+    }
+
+    fn push(&mut self, number: &str, title: &str, outcome: Outcome, detail: String) {
+        self.steps.push(StepReport {
+            number: number.to_owned(),
+            title: title.to_owned(),
+            outcome,
+            detail,
+        });
+    }
+}
