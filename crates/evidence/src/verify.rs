@@ -31,3 +31,6 @@ pub fn bundle(bundle: &Bundle, payload: Option<&[u8]>, trust: &TrustFile) -> Rep
     let conclusion = chain::check(&mut receipts, payload);
     Report::new(receipts.into_sections(), conclusion)
 }
+
+#[cfg(test)]
+mod tests;

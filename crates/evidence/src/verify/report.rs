@@ -130,7 +130,11 @@ impl Report {
     }
 
     pub(super) fn new(sections: Vec<Section>, conclusion: Option<Conclusion>) -> Self {
-        let failure = sections.iter().find_map(Section::failure);
+        // What fails because something else failed is told only if there is nothing else.
+        let failures = || sections.iter().flat_map(Section::failures);
+        let failure = failures()
+            .find(|failure| failure.step != "key.1")
+            .or_else(|| failures().next());
         let holds = failure.is_none() && conclusion.is_some();
         Self {
             holds,
@@ -151,10 +155,10 @@ impl Section {
         }
     }
 
-    fn failure(&self) -> Option<Failure> {
+    fn failures(&self) -> impl Iterator<Item = Failure> {
         self.steps
             .iter()
-            .find(|step| step.outcome == Outcome::Failed)
+            .filter(|step| step.outcome == Outcome::Failed)
             .map(|step| Failure {
                 section: self.title.clone(),
                 step: step.number.clone(),
