@@ -1,9 +1,15 @@
 //! Attestation: who vouches for a new credential's authenticator (WebAuthn Level 3, 6.5 and 8).
 
+mod android_key;
+mod android_safetynet;
+mod apple;
+mod compound;
+mod fido_u2f;
 mod none;
 mod object;
 mod packed;
 mod statement;
+mod tpm;
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::AttestedCredential;
@@ -11,10 +17,13 @@ use hallway_ctap::cbor::Malformed;
 use hallway_ctap::cose::{Algorithm, PublicKey};
 use x509_parser::oid_registry::OID_X509_SERIALNUMBER;
 
+pub use self::android_key::AndroidSecurityLevel;
 pub use self::object::{AttestationObject, MAX_ATTESTATION_OBJECT};
 pub(crate) use self::statement::Statement;
 use crate::certificate::{Certificate, CertificateError};
+use crate::jws::JwsError;
 use crate::observer::{Observer, Step};
+use crate::policy::RegistrationPolicy;
 use crate::signature::{Message, SignatureError};
 
 /// An attestation statement format of the IANA registry (WebAuthn Level 3, 8).
@@ -25,30 +34,60 @@ pub enum Format {
     None,
     /// WebAuthn's own format (8.2).
     Packed,
+    /// A Trusted Platform Module (8.3).
+    Tpm,
+    /// Android's keystore (8.4).
+    AndroidKey,
+    /// Google's former service for Android devices (8.5).
+    AndroidSafetyNet,
+    /// U2F security keys (8.6).
+    FidoU2f,
+    /// Apple's anonymous attestation (8.8).
+    Apple,
+    /// Several of the others (8.9).
+    Compound,
 }
 
 impl Format {
+    /// Every format.
+    pub const ALL: [Self; 8] = [
+        Self::None,
+        Self::Packed,
+        Self::Tpm,
+        Self::AndroidKey,
+        Self::AndroidSafetyNet,
+        Self::FidoU2f,
+        Self::Apple,
+        Self::Compound,
+    ];
+
     /// The identifier in the attestation object's `fmt`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Packed => "packed",
+            Self::Tpm => "tpm",
+            Self::AndroidKey => "android-key",
+            Self::AndroidSafetyNet => "android-safetynet",
+            Self::FidoU2f => "fido-u2f",
+            Self::Apple => "apple",
+            Self::Compound => "compound",
         }
     }
 
     /// The format with this identifier, compared exactly.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::None, Self::Packed]
-            .into_iter()
-            .find(|format| format.name() == name)
+        Self::ALL.into_iter().find(|format| format.name() == name)
     }
 }
 
 /// What an attestation established.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attestation {
-    /// The statement's format.
+    /// The statement's format; in a compound one, the format of the part that `kind` is from.
     pub format: Format,
+    /// The formats of the parts of a compound statement that verified; empty for the others.
+    pub parts: Vec<Format>,
     /// What it proves.
     pub kind: AttestationKind,
 }
@@ -76,6 +115,37 @@ pub struct Certified {
     /// The serialNumber attribute (2.5.4.5) in the leaf's subject: a unit's own, where there is
     /// one. Not the certificate's serial number.
     pub serial_number: Option<String>,
+    /// What only this format says.
+    pub details: Details,
+}
+
+/// What single formats say beside the certificates.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Details {
+    /// Nothing.
+    None,
+    /// From the TPM's certificate (TCG EK Credential Profile, 3.2.9).
+    Tpm {
+        /// `id:` and the vendor's identifier in eight hexadecimal digits (TCG Vendor ID Registry).
+        manufacturer: String,
+        /// The vendor's name for the part.
+        model: String,
+        /// `id:` and the firmware's version.
+        version: String,
+    },
+    /// From an Android key's description.
+    AndroidKey {
+        /// Where the attestation was made.
+        attestation: AndroidSecurityLevel,
+        /// Where the key lives.
+        key: AndroidSecurityLevel,
+    },
+    /// From a SafetyNet response.
+    SafetyNet {
+        /// When the service answered, unix milliseconds.
+        timestamp_ms: u64,
+    },
 }
 
 /// The trust anchor that a chain leads to.
@@ -105,6 +175,22 @@ pub enum AttestationError {
     /// A member that the format does not have.
     #[error("an attestation of this format is empty")]
     NotEmpty,
+    /// A value that the format does not allow.
+    #[error("{0}")]
+    Value(&'static str),
+    /// The attestation was made for another registration: its challenge, nonce or extra data are
+    /// not this one's.
+    #[error("the attestation was made for another registration")]
+    Nonce,
+    /// The attested key is not the credential's.
+    #[error("the attestation is for another key than the credential's")]
+    PublicKeyDiffers,
+    /// The key description of an Android certificate is missing or malformed.
+    #[error("the certificate has no well-formed Android key description")]
+    KeyDescription,
+    /// The SafetyNet response is not acceptable.
+    #[error(transparent)]
+    Jws(#[from] JwsError),
     /// The algorithm is unknown.
     #[error("the attestation names the unknown algorithm {0}")]
     UnknownAlgorithm(i64),
@@ -143,12 +229,14 @@ pub enum AttestationError {
 }
 
 /// What every format's verification procedure is given.
+#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) statement: Statement<'a>,
     pub(crate) authenticator_data: &'a [u8],
     pub(crate) credential: AttestedCredential<'a>,
     pub(crate) public_key: PublicKey<'a>,
     pub(crate) client_data_hash: &'a [u8],
+    pub(crate) policy: &'a RegistrationPolicy,
 }
 
 impl Context<'_> {
@@ -164,7 +252,23 @@ pub(crate) enum Verified<'a> {
     None,
     SelfSigned,
     /// Leaf first, never empty.
-    Certified(Vec<Certificate<'a>>),
+    Certified {
+        chain: Vec<Certificate<'a>>,
+        details: Details,
+    },
+    /// As `Certified`, for certificates that the statement holds in an encoded form: DER.
+    CertifiedElsewhere {
+        chain: Vec<Vec<u8>>,
+        details: Details,
+    },
+    /// The parts of a compound statement, at least one.
+    Compound(Vec<(Format, Verified<'a>)>),
+}
+
+impl<'a> Verified<'a> {
+    const fn certified(chain: Vec<Certificate<'a>>, details: Details) -> Self {
+        Self::Certified { chain, details }
+    }
 }
 
 /// 7.1, step 22: the format's own verification procedure.
@@ -176,11 +280,21 @@ pub(crate) fn verify<'a, O: Observer>(
     match format {
         Format::None => none::verify(context, observer),
         Format::Packed => packed::verify(context, observer),
+        Format::Tpm => tpm::verify(context, observer),
+        Format::AndroidKey => android_key::verify(context, observer),
+        Format::AndroidSafetyNet => android_safetynet::verify(context, observer),
+        Format::FidoU2f => fido_u2f::verify(context, observer),
+        Format::Apple => apple::verify(context, observer),
+        Format::Compound => compound::verify(context, observer),
     }
 }
 
 impl Certified {
-    pub(crate) fn new(chain: &[Certificate<'_>], anchor: Option<AnchorFound>) -> Self {
+    pub(crate) fn new(
+        chain: &[Certificate<'_>],
+        anchor: Option<AnchorFound>,
+        details: Details,
+    ) -> Self {
         let leaf = chain.first();
         Self {
             chain: chain.iter().map(|link| link.der().to_vec()).collect(),
@@ -189,6 +303,7 @@ impl Certified {
             serial_number: leaf
                 .and_then(|leaf| leaf.subject_attribute(&OID_X509_SERIALNUMBER))
                 .map(str::to_owned),
+            details,
         }
     }
 }

@@ -30,6 +30,7 @@ mod certificate;
 mod client_data;
 mod der;
 mod json;
+mod jws;
 mod observer;
 mod path;
 mod policy;
@@ -43,17 +44,19 @@ pub use assertion::{
     Assertion, AssertionError, CounterVerdict, verify_assertion, verify_assertion_observed,
 };
 pub use attestation::{
-    AnchorFound, Attestation, AttestationError, AttestationKind, AttestationObject, Certified,
-    Format, MAX_ATTESTATION_OBJECT,
+    AnchorFound, AndroidSecurityLevel, Attestation, AttestationError, AttestationKind,
+    AttestationObject, Certified, Details, Format, MAX_ATTESTATION_OBJECT,
 };
 pub use certificate::{CertificateError, MAX_CERTIFICATE};
 pub use client_data::{ClientDataError, MAX_CLIENT_DATA};
 pub use json::JsonError;
+pub use jws::JwsError;
 pub use observer::{Observed, Observer, Outcome, Record, Step};
 pub use path::MAX_CHAIN;
 pub use policy::{
-    AssertionPolicy, BackupEligibility, CounterPolicy, Framing, RegistrationPolicy, RequiredTrust,
-    USUAL_ALGORITHMS, UnnamedTop, UserHandle, UserPresence, UserVerification,
+    AndroidKeyLists, AssertionPolicy, BackupEligibility, CompoundStatements, CounterPolicy,
+    Framing, RegistrationPolicy, RequiredTrust, USUAL_ALGORITHMS, UnnamedTop, UserHandle,
+    UserPresence, UserVerification,
 };
 pub use registration::{
     Registration, RegistrationError, verify_registration, verify_registration_observed,

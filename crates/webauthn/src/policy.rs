@@ -76,6 +76,30 @@ pub enum RequiredTrust {
     UniqueDevice,
 }
 
+/// Which lists of an Android key's description count (WebAuthn Level 3, 8.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum AndroidKeyLists {
+    /// Only what the trusted execution environment or the security chip enforces.
+    #[default]
+    Hardware,
+    /// What hardware or software enforces: either list must say that the key was generated where
+    /// it is, and is for signing.
+    Either,
+    /// As `Either`, but the lists may leave both out. The format does not allow that; the
+    /// specification's own test vector does it.
+    MayBeSilent,
+}
+
+/// How many statements of a compound attestation must verify (WebAuthn Level 3, 8.9).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CompoundStatements {
+    /// Every one.
+    #[default]
+    All,
+    /// One or more.
+    AtLeastOne,
+}
+
 /// What a registration must satisfy. `Default` is the strictest: nothing is accepted until
 /// anchors are named.
 #[derive(Clone, Debug)]
@@ -94,6 +118,10 @@ pub struct RegistrationPolicy {
     pub anchors: TrustAnchors,
     /// Steps 10 and 11.
     pub framing: Framing,
+    /// Step 22, for Android keys.
+    pub android_key: AndroidKeyLists,
+    /// Step 22, for compound attestations.
+    pub compound: CompoundStatements,
 }
 
 /// The algorithms that every relying party should offer, in order of preference.
@@ -109,6 +137,8 @@ impl Default for RegistrationPolicy {
             trust: RequiredTrust::Anchored,
             anchors: TrustAnchors::default(),
             framing: Framing::SameOrigin,
+            android_key: AndroidKeyLists::Hardware,
+            compound: CompoundStatements::All,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Steps 1 to 4, 26 and 29 are the caller's: asking, refusing a credential id that is registered
 //! already, and storing the record.
 
+mod trust;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{
@@ -10,14 +12,10 @@ use hallway_ctap::authenticator_data::{
 };
 use hallway_ctap::cose::{Algorithm, PublicKey, PublicKeyError};
 
-use crate::attestation::{
-    self, AnchorFound, Attestation, AttestationError, AttestationKind, AttestationObject,
-    Certified, Context, Format, Verified,
-};
+use crate::attestation::{self, Attestation, AttestationError, AttestationObject, Context, Format};
 use crate::certificate::CertificateError;
 use crate::client_data::{self, ClientDataError, Steps};
 use crate::observer::{Hex, Observer, Outcome, Step, check, conclude};
-use crate::path;
 use crate::policy::{
     BackupEligibility, RegistrationPolicy, RequiredTrust, UserPresence, UserVerification,
 };
@@ -116,8 +114,6 @@ const ELIGIBLE: Step = step("7.1.18", "Backup eligibility suits the policy (BE)"
 const ALGORITHM: Step = step("7.1.20", "The algorithm was offered");
 const FORMAT: Step = step("7.1.21", "The attestation format is known");
 const STATEMENT: Step = step("7.1.22", "The attestation statement verifies");
-const ANCHORS: Step = step("7.1.23", "Trust anchors are at hand");
-const TRUST: Step = step("7.1.24", "The attestation is trustworthy");
 const ID_LENGTH: Step = step("7.1.25", "The credential id is at most 1023 bytes");
 const EXTENSIONS: Step = step("7.1.28", "Extension outputs are kept");
 const CLIENT_DATA: Steps = Steps {
@@ -191,6 +187,7 @@ pub fn verify_registration_observed<O: Observer>(
         credential,
         public_key,
         client_data_hash: hash.as_ref(),
+        policy,
     };
     let verified = attestation::verify(format, &context, observer);
     let verified = conclude(
@@ -199,7 +196,7 @@ pub fn verify_registration_observed<O: Observer>(
         verified,
         format_args!("by the procedure of \"{}\"", format.name()),
     )?;
-    let kind = assess(policy, now, verified, observer)?;
+    let attestation = trust::assess(policy, now, format, verified, observer)?;
     check(
         observer,
         ID_LENGTH,
@@ -218,7 +215,7 @@ pub fn verify_registration_observed<O: Observer>(
         credential: record(&data, &credential, response),
         aaguid: credential.aaguid,
         algorithm: public_key.algorithm(),
-        attestation: Attestation { format, kind },
+        attestation,
         user_present: data.flags.contains(Flags::USER_PRESENT),
         user_verified,
         extensions: extensions.to_vec(),
@@ -394,75 +391,4 @@ fn verify_algorithm<'a, O: Observer>(
         || RegistrationError::Algorithm(algorithm),
     )?;
     Ok(key)
-}
-
-/// Steps 23 and 24.
-fn assess<O: Observer>(
-    policy: &RegistrationPolicy,
-    now: UnixSeconds,
-    verified: Verified<'_>,
-    observer: &mut O,
-) -> Result<AttestationKind, RegistrationError> {
-    let required = policy.trust;
-    let mut at_least = |trust: RequiredTrust, given| {
-        check(
-            observer,
-            TRUST,
-            required <= trust,
-            format_args!("{given}; policy: {required:?}"),
-            || RegistrationError::Trust { required, given },
-        )
-    };
-    let chain = match verified {
-        Verified::None => {
-            at_least(RequiredTrust::Any, "none")?;
-            return Ok(AttestationKind::None);
-        }
-        Verified::SelfSigned => {
-            at_least(RequiredTrust::SelfSigned, "a self attestation")?;
-            return Ok(AttestationKind::SelfSigned);
-        }
-        Verified::Certified(chain) => chain,
-    };
-    observer.step(
-        ANCHORS,
-        Outcome::Held,
-        format_args!("{} in the policy", policy.anchors.iter().count()),
-    );
-    let anchor = match path::validate(&chain, &policy.anchors, now) {
-        Ok(anchor) => {
-            observer.step(
-                TRUST,
-                Outcome::Held,
-                format_args!("the chain leads to the anchor \"{}\"", anchor.name()),
-            );
-            Some(AnchorFound {
-                name: anchor.name().to_owned(),
-                certificate: anchor.certificate().to_vec(),
-            })
-        }
-        Err(problem) if required <= RequiredTrust::SelfSigned => {
-            observer.step(
-                TRUST,
-                Outcome::Skipped,
-                format_args!("{problem}; policy: {required:?}"),
-            );
-            None
-        }
-        Err(problem) => {
-            observer.step(TRUST, Outcome::Failed, format_args!("{problem}"));
-            return Err(RegistrationError::Untrusted(problem));
-        }
-    };
-    let certified = Certified::new(&chain, anchor);
-    if required == RequiredTrust::UniqueDevice {
-        check(
-            observer,
-            TRUST,
-            certified.serial_number.is_some(),
-            format_args!("serial number {:?}", certified.serial_number),
-            || RegistrationError::NoSerialNumber(certified.subject.clone()),
-        )?;
-    }
-    Ok(AttestationKind::Certified(Box::new(certified)))
 }

@@ -3,6 +3,7 @@
 //! The curve is bound to the algorithm, unknown combinations are refused, and SHA-1 is reachable
 //! only for what a TPM signs.
 
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
     self as lc, EcdsaVerificationAlgorithm, RsaParameters, RsaPublicKeyComponents,
     UnparsedPublicKey, VerificationAlgorithm,
@@ -108,6 +109,33 @@ impl<'a> Key<'a> {
         })
     }
 
+    /// Whether this is the same key as a credential's.
+    pub(crate) fn is(&self, other: &PublicKey<'_>) -> bool {
+        match (*self, *other) {
+            (Self::EcPoint { curve, point }, PublicKey::Ec2 { algorithm, x, y }) => {
+                algorithm.curve() == Some(curve)
+                    && point.split_first().is_some_and(|(form, coordinates)| {
+                        *form == 4 && coordinates.split_at_checked(x.len()) == Some((x, y))
+                    })
+            }
+            (Self::Rsa { n, e }, PublicKey::Rsa { n: n2, e: e2, .. }) => {
+                without_leading_zeros(n) == without_leading_zeros(n2)
+                    && without_leading_zeros(e) == without_leading_zeros(e2)
+            }
+            (Self::Ed25519(key) | Self::Ed448(key), PublicKey::Okp { algorithm, x }) => {
+                self.curve() == algorithm.curve() && key == x
+            }
+            (
+                Self::MlDsa { algorithm, key },
+                PublicKey::Akp {
+                    algorithm: a2,
+                    key: k2,
+                },
+            ) => algorithm == a2 && key == k2,
+            _ => false,
+        }
+    }
+
     /// The curve of an elliptic curve key.
     pub(crate) const fn curve(&self) -> Option<Curve> {
         match *self {
@@ -144,6 +172,19 @@ pub(crate) fn verify_named(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureError> {
+    if algorithm == Algorithm::Rs1 {
+        return Err(SignatureError::Unsupported(algorithm.name()));
+    }
+    verify_tpm(algorithm, key, message, signature)
+}
+
+/// [`verify_named`], with RS1 among the algorithms: old TPMs sign by nothing else.
+pub(crate) fn verify_tpm(
+    algorithm: Algorithm,
+    key: &Key<'_>,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
     let unsupported = SignatureError::Unsupported(algorithm.name());
     let Some(scheme) = Scheme::of(algorithm) else {
         return Err(unsupported);
@@ -152,6 +193,50 @@ pub(crate) fn verify_named(
         return Err(unsupported);
     }
     verify_raw(scheme, key, message, signature)
+}
+
+/// The hash function that an algorithm applies to its message; `None` where it has none of its own.
+pub(crate) const fn hash(algorithm: Algorithm) -> Option<&'static digest::Algorithm> {
+    let hash = match Scheme::of(algorithm) {
+        Some(Scheme::Ecdsa(hash) | Scheme::RsaPkcs1(hash) | Scheme::RsaPss(hash)) => hash,
+        _ => return None,
+    };
+    Some(match hash {
+        Hash::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        Hash::Sha256 => &digest::SHA256,
+        Hash::Sha384 => &digest::SHA384,
+        Hash::Sha512 => &digest::SHA512,
+    })
+}
+
+/// A big-endian number without the zeros that only fill it up.
+pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// Turns an ECDSA signature of two numbers, each of `width` bytes, into the DER form that
+/// [`verify_raw`] takes.
+pub(crate) fn ecdsa_der(fixed: &[u8], width: usize) -> Option<Vec<u8>> {
+    let (r, s) = fixed.split_at_checked(width)?;
+    if s.len() != width {
+        return None;
+    }
+    let mut body = Vec::with_capacity(2 * width + 6);
+    for number in [r, s] {
+        let digits = without_leading_zeros(number);
+        let sign = usize::from(digits.first().is_none_or(|first| first & 0x80 != 0));
+        body.extend([2, (digits.len() + sign) as u8]);
+        body.extend(std::iter::repeat_n(0, sign));
+        body.extend_from_slice(digits);
+    }
+    let mut der = vec![0x30];
+    if body.len() >= 128 {
+        der.push(0x81);
+    }
+    der.push(u8::try_from(body.len()).ok()?);
+    der.extend(body);
+    Some(der)
 }
 
 /// Checks a signature by scheme and key. This is where every check in this crate ends.
@@ -317,6 +402,7 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::digest;
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 
@@ -401,6 +487,17 @@ mod tests {
         for other in [Algorithm::Es384, Algorithm::Rs256, Algorithm::EdDsa] {
             assert!(verify_named(other, &key, b"message", &signature).is_err());
         }
+    }
+
+    #[test]
+    fn fixed_signatures_become_der() {
+        let fixed = [&[0, 0, 0x80][..], &[0, 0, 0]].concat();
+        assert_eq!(
+            ecdsa_der(&fixed, 3).unwrap(),
+            [0x30, 7, 2, 2, 0, 0x80, 2, 1, 0]
+        );
+        assert_eq!(ecdsa_der(&fixed, 4), None);
+        assert_eq!(ecdsa_der(&[0xff; 132], 66).unwrap()[..3], [0x30, 0x81, 138]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use x509_parser::oid_registry::{
 
 use hallway_ctap::aaguid::Aaguid;
 
-use super::{AttestationError, Context, Verified, step};
+use super::{AttestationError, Context, Details, Verified, step};
 use crate::certificate::Certificate;
 use crate::observer::{Observer, Outcome, Step, check, conclude};
 use crate::signature;
@@ -78,7 +78,7 @@ pub(super) fn verify<'a, O: Observer>(
         format_args!("{}", leaf.subject()),
     )?;
     verify_model(leaf, context.credential.aaguid, MODEL, observer)?;
-    Ok(Verified::Certified(chain))
+    Ok(Verified::certified(chain, Details::None))
 }
 
 /// 8.2.1, certificate requirements.

@@ -28,6 +28,10 @@ impl<'a> Statement<'a> {
         cbor_map::bytes(self.member(name)?).ok_or(AttestationError::WrongType(name))
     }
 
+    pub(crate) fn text(self, name: &'static str) -> Result<&'a str, AttestationError> {
+        cbor_map::text(self.member(name)?).ok_or(AttestationError::WrongType(name))
+    }
+
     /// The COSE algorithm at `alg`.
     pub(crate) fn algorithm(self) -> Result<Algorithm, AttestationError> {
         let id =

@@ -1,0 +1,245 @@
+//! The Android Key attestation statement format (WebAuthn Level 3, 8.4).
+
+use x509_parser::oid_registry::{Oid, asn1_rs::oid};
+
+use super::{AttestationError, Context, Details, Verified, step};
+use crate::der::{self, Reader, Tag};
+use crate::observer::{Hex, Observer, Step, check, conclude};
+use crate::policy::AndroidKeyLists;
+use crate::signature;
+
+const OID_KEY_DESCRIPTION: Oid<'static> = oid!(1.3.6.1.4.1.11129.2.1.17);
+
+const SYNTAX: Step = step("8.4/1", "The statement has its members");
+const SIGNATURE: Step = step("8.4/2", "The certificate's key signed");
+const PUBLIC_KEY: Step = step("8.4/3", "The certificate is for the credential's key");
+const CHALLENGE: Step = step(
+    "8.4/4",
+    "The key was made for this registration (challenge)",
+);
+const APPLICATIONS: Step = step("8.4/5.1", "The key is for one application");
+const ORIGIN: Step = step("8.4/5.2.1", "The key was generated where it is");
+const PURPOSE: Step = step("8.4/5.2.2", "The key is for signing");
+
+/// KM_ORIGIN_GENERATED.
+const GENERATED: u64 = 0;
+/// KM_PURPOSE_SIGN.
+const SIGN: u64 = 2;
+/// KM_PURPOSE_VERIFY: what anybody can do with the public key, so it restricts nothing.
+const VERIFY: u64 = 3;
+
+/// Where an Android key, or the software that speaks for it, lives (SecurityLevel).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum AndroidSecurityLevel {
+    /// In Android itself.
+    Software,
+    /// In a trusted execution environment.
+    TrustedEnvironment,
+    /// In a separate security chip.
+    StrongBox,
+}
+
+/// 8.4: Android's keystore issues a certificate for the credential's own key and describes the key
+/// in it.
+pub(super) fn verify<'a, O: Observer>(
+    context: &Context<'a>,
+    observer: &mut O,
+) -> Result<Verified<'a>, AttestationError> {
+    let statement = context.statement;
+    let chain = conclude(
+        observer,
+        SYNTAX,
+        statement.certificates(),
+        format_args!("alg, sig and x5c"),
+    )?;
+    let algorithm = statement.algorithm()?;
+    let signature = statement.bytes("sig")?;
+    let Some(leaf) = chain.first() else {
+        return Err(AttestationError::Missing("x5c"));
+    };
+    let key = leaf.key()?;
+    conclude(
+        observer,
+        SIGNATURE,
+        signature::verify_named(algorithm, &key, context.message().bytes(), signature),
+        format_args!("{algorithm} over the authenticator data and the hash"),
+    )?;
+    check(
+        observer,
+        PUBLIC_KEY,
+        key.is(&context.public_key),
+        format_args!("{}", leaf.subject()),
+        || AttestationError::PublicKeyDiffers,
+    )?;
+    let description = leaf
+        .extension(&OID_KEY_DESCRIPTION)
+        .and_then(|(value, _)| KeyDescription::parse(value));
+    let description = conclude(
+        observer,
+        CHALLENGE,
+        description.ok_or(AttestationError::KeyDescription),
+        format_args!("the key description is well formed"),
+    )?;
+    check(
+        observer,
+        CHALLENGE,
+        description.challenge == context.client_data_hash,
+        format_args!(
+            "{}, expected {}",
+            Hex(description.challenge),
+            Hex(context.client_data_hash)
+        ),
+        || AttestationError::Nonce,
+    )?;
+    verify_lists(&description, context.policy.android_key, observer)?;
+    let details = Details::AndroidKey {
+        attestation: description.attestation_level,
+        key: description.key_level,
+    };
+    Ok(Verified::certified(chain, details))
+}
+
+/// Bullet 5.
+fn verify_lists<O: Observer>(
+    description: &KeyDescription<'_>,
+    policy: AndroidKeyLists,
+    observer: &mut O,
+) -> Result<(), AttestationError> {
+    let (software, hardware) = (&description.software, &description.hardware);
+    let requirement = |what| AttestationError::Requirement {
+        section: "8.4",
+        what,
+    };
+    check(
+        observer,
+        APPLICATIONS,
+        !software.all_applications && !hardware.all_applications,
+        format_args!("allApplications is on neither list"),
+        || requirement("the key is for all applications"),
+    )?;
+    let lists: &[&AuthorizationList] = match policy {
+        AndroidKeyLists::Hardware => &[hardware],
+        AndroidKeyLists::Either | AndroidKeyLists::MayBeSilent => &[hardware, software],
+    };
+    let silent = policy == AndroidKeyLists::MayBeSilent;
+    // In a union every value that is given counts: one list cannot excuse the other.
+    let mut origins = lists.iter().filter_map(|list| list.origin).peekable();
+    let generated = match origins.peek() {
+        None => silent,
+        Some(_) => origins.all(|origin| origin == GENERATED),
+    };
+    check(
+        observer,
+        ORIGIN,
+        generated,
+        format_args!("lists {lists:?}; policy: {policy:?}"),
+        || requirement("its origin is not KM_ORIGIN_GENERATED on the lists that count"),
+    )?;
+    let mut purposes = lists.iter().filter_map(|list| list.purpose).peekable();
+    let for_signing = match purposes.peek() {
+        None => silent,
+        Some(_) => purposes.all(|purpose| purpose == Purpose::Sign),
+    };
+    check(
+        observer,
+        PURPOSE,
+        for_signing,
+        format_args!("lists {lists:?}; policy: {policy:?}"),
+        || requirement("its purpose is not KM_PURPOSE_SIGN on the lists that count"),
+    )
+}
+
+/// The certificate's key description (8.4.1).
+#[derive(Debug)]
+struct KeyDescription<'a> {
+    attestation_level: AndroidSecurityLevel,
+    key_level: AndroidSecurityLevel,
+    challenge: &'a [u8],
+    software: AuthorizationList,
+    hardware: AuthorizationList,
+}
+
+/// The members of an AuthorizationList that 8.4 asks for.
+#[derive(Debug, Default)]
+struct AuthorizationList {
+    purpose: Option<Purpose>,
+    all_applications: bool,
+    origin: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Purpose {
+    Sign,
+    Other,
+}
+
+impl<'a> KeyDescription<'a> {
+    fn parse(extension: &'a [u8]) -> Option<Self> {
+        let mut fields = Reader::new(der::only(extension, Tag::SEQUENCE)?);
+        fields.expect(Tag::INTEGER)?;
+        let attestation_level = level(fields.expect(Tag::ENUMERATED)?)?;
+        fields.expect(Tag::INTEGER)?;
+        let key_level = level(fields.expect(Tag::ENUMERATED)?)?;
+        let challenge = fields.expect(Tag::OCTET_STRING)?;
+        fields.expect(Tag::OCTET_STRING)?;
+        let software = AuthorizationList::parse(fields.expect(Tag::SEQUENCE)?)?;
+        let hardware = AuthorizationList::parse(fields.expect(Tag::SEQUENCE)?)?;
+        Some(Self {
+            attestation_level,
+            key_level,
+            challenge,
+            software,
+            hardware,
+        })
+    }
+}
+
+impl AuthorizationList {
+    fn parse(content: &[u8]) -> Option<Self> {
+        let mut list = Self::default();
+        let mut reader = Reader::new(content);
+        while !reader.is_empty() {
+            let element = reader.next()?;
+            match element.tag.context_number() {
+                Some(1) if list.purpose.is_none() => {
+                    list.purpose = Some(purpose(der::only(element.content, Tag::SET)?)?);
+                }
+                Some(600) => list.all_applications = true,
+                Some(702) if list.origin.is_none() => {
+                    let origin = der::only(element.content, Tag::INTEGER)?;
+                    list.origin = Some(der::unsigned(origin)?);
+                }
+                Some(1 | 702) => return None,
+                _ => {}
+            }
+        }
+        Some(list)
+    }
+}
+
+fn purpose(set: &[u8]) -> Option<Purpose> {
+    let mut reader = Reader::new(set);
+    let mut signs = false;
+    let mut other = false;
+    while !reader.is_empty() {
+        match der::unsigned(reader.expect(Tag::INTEGER)?)? {
+            SIGN => signs = true,
+            VERIFY => {}
+            _ => other = true,
+        }
+    }
+    Some(if signs && !other {
+        Purpose::Sign
+    } else {
+        Purpose::Other
+    })
+}
+
+fn level(content: &[u8]) -> Option<AndroidSecurityLevel> {
+    Some(match der::unsigned(content)? {
+        0 => AndroidSecurityLevel::Software,
+        1 => AndroidSecurityLevel::TrustedEnvironment,
+        2 => AndroidSecurityLevel::StrongBox,
+        _ => return None,
+    })
+}
