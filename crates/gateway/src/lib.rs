@@ -1,3 +1,4 @@
 //!
 
+pub mod ledger;
 pub mod store;

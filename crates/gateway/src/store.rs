@@ -8,7 +8,7 @@
 //!
 //! ```
 //! use hallway_evidence::{PersonId, Timestamp};
-//! use hallway_gateway::store::{Person, PersonState, Repositories, Role, Store, StoreError};
+//! use hallway_gateway::store::{Person, PersonState, Role, Store};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,8 +23,9 @@
 //!     state: PersonState::Active,
 //!     created: Timestamp::from_ms(1_700_000_000_000),
 //! };
+//! let person = &emily;
 //! store
-//!     .transact(async |unit: &dyn Repositories| unit.people().add(&emily).await)
+//!     .transact(|unit| Box::pin(async move { unit.people().add(person).await }))
 //!     .await?;
 //! assert_eq!(store.read().people().get(emily.id).await?, Some(emily));
 //! # Ok(())
@@ -50,6 +51,7 @@ mod person;
 mod refusal;
 mod session;
 mod setting;
+mod standing;
 mod transact;
 mod transaction;
 mod unit;
@@ -71,7 +73,8 @@ pub use person::{Person, PersonRepository, PersonState, Role};
 pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository};
 pub use session::{Session, SessionRepository};
 pub use setting::SettingRepository;
-pub use transact::{Store, Transient};
+pub use standing::{Advance, Standing, StandingRepository};
+pub use transact::{Store, Transient, Work};
 pub use transaction::{
     MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRepository,
 };

@@ -11,6 +11,7 @@ use super::entity::evidence as row;
 use super::error::StoreError;
 use super::ids::{EvidenceHash, StatementHash};
 use super::page::{Page, PageRequest};
+use super::standing::pad;
 use super::unit::Sql;
 
 /// The act of a device's transaction; a device's history leaves these out.
@@ -103,7 +104,7 @@ impl TryFrom<row::Model> for EvidenceRecord {
 }
 
 /// How many hashes one query asks for.
-const HASHES_PER_QUERY: usize = 500;
+const HASHES_PER_QUERY: usize = 512;
 
 #[async_trait]
 impl EvidenceRepository for Sql<'_> {
@@ -135,7 +136,10 @@ impl EvidenceRepository for Sql<'_> {
         let mut found = Vec::new();
         for some in statements.chunks(HASHES_PER_QUERY) {
             let rows = row::Entity::find()
-                .filter(row::Column::StatementHash.is_in(some.iter().map(|hash| hash.0.to_vec())))
+                .filter(
+                    row::Column::StatementHash
+                        .is_in(pad(some.iter().map(|hash| hash.0.to_vec()).collect())),
+                )
                 .all(self.db())
                 .await?;
             for row in rows {

@@ -1,5 +1,6 @@
 //! The store, and the ways to work with it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,7 +27,7 @@ const ATTEMPTS: u32 = 10;
 const PRUNE_EVERY: u64 = 128;
 
 /// An error that may go away when the whole unit runs again.
-pub trait Transient: From<StoreError> {
+pub trait Transient: From<StoreError> + Send {
     /// Whether it may.
     fn is_transient(&self) -> bool;
 }
@@ -36,6 +37,10 @@ impl Transient for StoreError {
         Self::is_transient(self)
     }
 }
+
+/// What a unit does: a boxed future. (An `async` closure would read better, but the compiler cannot
+/// yet say of one that its future is `Send`.)
+pub type Work<'u, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'u>>;
 
 /// The database. Cloning gives another handle on the same connections.
 #[derive(Clone, Debug)]
@@ -94,13 +99,24 @@ impl Store {
 
     /// Runs `work` in a unit and saves it; cancels it when `work` fails. Runs it again, from the
     /// beginning, when the database asks for that, so `work` must not do anything outside of the
-    /// unit that it cannot do twice.
+    /// unit that it cannot do twice. It may borrow what outlives the call:
+    ///
+    /// ```
+    /// # use hallway_evidence::PersonId;
+    /// # use hallway_gateway::store::{Store, StoreError};
+    /// async fn call_her(store: &Store, id: PersonId, name: &str) -> Result<(), StoreError> {
+    ///     store
+    ///         .transact(|unit| Box::pin(async move { unit.people().rename(id, name).await }))
+    ///         .await
+    /// }
+    /// ```
     ///
     /// # Errors
     /// What `work` returned, or what the database said when nothing helped.
-    pub async fn transact<T, E, F>(&self, work: F) -> Result<T, E>
+    pub async fn transact<'a, T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: AsyncFn(&dyn Repositories) -> Result<T, E>,
+        F: for<'u> Fn(&'u (dyn Repositories + 'a)) -> Work<'u, T, E> + Send + Sync,
+        T: Send,
         E: Transient,
     {
         let mut attempt = 1;
@@ -116,9 +132,10 @@ impl Store {
         }
     }
 
-    async fn attempt<T, E, F>(&self, work: &F) -> Result<T, E>
+    async fn attempt<'a, T, E, F>(&self, work: &F) -> Result<T, E>
     where
-        F: AsyncFn(&dyn Repositories) -> Result<T, E>,
+        F: for<'u> Fn(&'u (dyn Repositories + 'a)) -> Work<'u, T, E> + Send + Sync,
+        T: Send,
         E: Transient,
     {
         let unit = Box::new(self.begin_sql().await?);

@@ -15,6 +15,7 @@ use super::person::PersonRepository;
 use super::refusal::RefusalRepository;
 use super::session::SessionRepository;
 use super::setting::SettingRepository;
+use super::standing::StandingRepository;
 use super::transaction::TransactionRepository;
 
 /// The repositories, all in the same view of the database.
@@ -33,6 +34,8 @@ pub trait Repositories: Send + Sync {
     fn announcements(&self) -> Box<dyn AnnouncementRepository + '_>;
     /// Devices.
     fn devices(&self) -> Box<dyn DeviceRepository + '_>;
+    /// Where devices stand.
+    fn standings(&self) -> Box<dyn StandingRepository + '_>;
     /// Device transactions.
     fn transactions(&self) -> Box<dyn TransactionRepository + '_>;
     /// Evidence.
@@ -126,6 +129,10 @@ impl<T: Runs> Repositories for T {
     }
 
     fn devices(&self) -> Box<dyn DeviceRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn standings(&self) -> Box<dyn StandingRepository + '_> {
         Box::new(self.sql())
     }
 

@@ -1,0 +1,18 @@
+//! The log, as the gateway writes it: evidence goes in, receipts come out.
+//!
+//! [`Ledger::append`] puts evidence into the log in the same unit that changes what the evidence
+//! justifies, so a receipt exists exactly when the change does. [`Ingest`] does that for what
+//! devices send: it collects what waits and keeps it in one transaction, one disk flush for all.
+
+mod collector;
+mod error;
+mod ingest;
+mod keyring;
+mod order;
+mod writer;
+
+pub use error::LedgerError;
+pub use ingest::{Ingest, IngestError, Outcome, Submission};
+pub use keyring::{DeviceKey, Keyring};
+pub use order::Refused;
+pub use writer::{Entry, Ledger};

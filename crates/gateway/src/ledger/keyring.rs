@@ -1,0 +1,80 @@
+//! Devices' public keys, kept at hand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hallway_evidence::{CredentialId, DeviceId};
+use hallway_webauthn::CredentialRecord;
+
+use crate::store::{Credential, Holder, Repositories, StoreError};
+
+/// How many keys are kept at hand: some 30 MB.
+const MAX_KEYS: usize = 100_000;
+
+/// A device's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceKey {
+    /// Whose it is.
+    pub device: DeviceId,
+    /// What verifies its signatures. Its signature counter is 0: whether the counter went on is
+    /// decided in [`super::Ingest`], against the one in the database.
+    pub record: CredentialRecord,
+}
+
+/// The keys of the devices that sent something lately.
+///
+/// A credential id stands for one public key and one device for good, so a key at hand is never
+/// out of date; whether the device may still use it is decided when the transaction is kept.
+#[derive(Debug, Default)]
+pub struct Keyring {
+    keys: RwLock<HashMap<CredentialId, Arc<DeviceKey>>>,
+}
+
+impl Keyring {
+    /// The key with this id; nothing when no device has it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn get(
+        &self,
+        store: &dyn Repositories,
+        id: &CredentialId,
+    ) -> Result<Option<Arc<DeviceKey>>, StoreError> {
+        let at_hand = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = at_hand.get(id) {
+            return Ok(Some(Arc::clone(key)));
+        }
+        drop(at_hand);
+        let Some(credential) = store.credentials().get(id).await? else {
+            return Ok(None);
+        };
+        let Holder::Device(device) = credential.holder else {
+            return Ok(None);
+        };
+        let key = Arc::new(DeviceKey {
+            device,
+            record: record(credential),
+        });
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MAX_KEYS {
+            // Seldom, and what is needed comes back with one query each.
+            keys.clear();
+        }
+        keys.insert(id.clone(), Arc::clone(&key));
+        Ok(Some(key))
+    }
+}
+
+fn record(credential: Credential) -> CredentialRecord {
+    CredentialRecord {
+        id: credential.id.as_bytes().to_vec(),
+        public_key: credential.public_key,
+        sign_count: 0,
+        backup_eligible: credential.backup_eligible,
+        backed_up: credential.backed_up,
+        uv_initialized: credential.uv_initialized,
+        transports: credential.transports,
+        user_handle: credential.user_handle,
+        aaguid: credential.aaguid,
+    }
+}
