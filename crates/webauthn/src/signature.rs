@@ -102,7 +102,10 @@ impl<'a> Key<'a> {
                 x,
                 y,
             },
-            PublicKey::Okp { algorithm, x } if algorithm == Algorithm::Ed448 => Self::Ed448(x),
+            PublicKey::Okp {
+                algorithm: Algorithm::Ed448,
+                x,
+            } => Self::Ed448(x),
             PublicKey::Okp { x, .. } => Self::Ed25519(x),
             PublicKey::Rsa { n, e, .. } => Self::Rsa { n, e },
             PublicKey::Akp { algorithm, key } => Self::MlDsa { algorithm, key },
