@@ -2,7 +2,7 @@
 //
 // A form says what it does:
 //   data-act="KIND"    an act that is signed: its fields are the act's members
-//   data-flow="NAME"   a ceremony of its own: sign-in, register, link-sign-in, look-up
+//   data-flow="NAME"   a ceremony of its own: sign-in, register, link-sign-in, look-up, claim
 //   data-post="PATH"   its fields are posted as JSON
 //   data-then="PATH"   where to go afterwards; without it the page is loaded again
 
@@ -203,7 +203,14 @@ async function act(kind, fields) {
   const ceremony = await post("/api/acts/statement", { act: { kind, ...fields } });
   const done = await post("/api/acts", await agree(ceremony, "get"));
   if (done.link) await handOver(done.link, LINK_TEXTS[kind] ?? "It works once.");
-  return { text: "Signed, and in the log.", evidence: done.evidence };
+  return { text: "Signed, and in the log.", evidence: done.evidence, device: done.device };
+}
+
+async function claim({ code, name }) {
+  const done = await act("claim_device", { code });
+  // A name is no part of what is signed: it can change at any time without a touch.
+  await post(`/api/devices/${done.device.id}/name`, { name });
+  return { ...done, then: `/devices/${done.device.id}` };
 }
 
 async function lookUp(fields, form) {
@@ -226,6 +233,7 @@ const FLOWS = {
     return {};
   },
   "look-up": lookUp,
+  claim,
 };
 
 function task(form) {
@@ -247,7 +255,7 @@ document.addEventListener("submit", async (event) => {
   buttons.forEach((button) => (button.disabled = true));
   try {
     const outcome = await run(Object.fromEntries(new FormData(form)), form);
-    if (outcome) leave(form.dataset.then, outcome);
+    if (outcome) leave(outcome.then ?? form.dataset.then, outcome);
     else say(status, "");
   } catch (error) {
     say(status, error instanceof Stopped ? "" : readable(error), "bad");
@@ -354,15 +362,15 @@ function transactionRow(template, row) {
   const element = template.content.cloneNode(true).firstElementChild;
   fill(element, {
     device: row.device_name,
-    file: row.file_name || row.hash.slice(0, 12),
+    file: row.file_name || row.evidence.slice(0, 12),
     sequence: grouped(row.sequence),
     size: sized(row.length),
     accepted: row.accepted_ms,
   });
-  const addresses = { evidence: `/evidence/${row.hash}`, device: `/devices/${row.device}` };
+  const addresses = { evidence: `/evidence/${row.evidence}`, device: `/devices/${row.device}` };
   for (const link of element.querySelectorAll("[data-href]")) link.href = addresses[link.dataset.href];
   const picture = element.querySelector(".thumb a");
-  if (row.media_type?.startsWith("image/")) picture.firstElementChild.src = `/api/transactions/${row.hash}/thumbnail`;
+  if (row.media_type === "image/jpeg") picture.firstElementChild.src = `/api/transactions/${row.evidence}/thumbnail`;
   else picture.remove();
   element.classList.add("fresh");
   return element;
@@ -382,7 +390,7 @@ function watch(place) {
   events.addEventListener("transaction", (event) => {
     const row = JSON.parse(event.data);
     if (place.dataset.device && place.dataset.device !== row.device) return;
-    if (table.querySelector(`a[href="/evidence/${row.hash}"]`)) return;
+    if (table.querySelector(`a[href="/evidence/${row.evidence}"]`)) return;
     table.tBodies[0].prepend(transactionRow(template, row));
     while (table.tBodies[0].rows.length > 100) table.tBodies[0].lastElementChild.remove();
     table.hidden = false;

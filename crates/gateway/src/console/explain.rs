@@ -7,6 +7,7 @@
 
 mod attestation;
 mod authenticator_data;
+mod bundle;
 mod cbor;
 mod certificate;
 mod client_data;
@@ -15,10 +16,13 @@ mod statement;
 
 pub use attestation::attestation;
 pub use authenticator_data::authenticator_data;
+pub use bundle::bundle;
 pub use certificate::certificate;
 pub use client_data::client_data;
 pub use signature::signature;
 pub use statement::statement;
+
+use attestation::chain;
 
 /// Where `inner`, a part of `outer`, begins in it; 0 if it is no part of it.
 fn offset_in(outer: &[u8], inner: &[u8]) -> usize {

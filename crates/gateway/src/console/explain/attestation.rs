@@ -72,6 +72,13 @@ pub fn attestation(bytes: &[u8], rp_id: &str) -> Vec<Part> {
     parts
 }
 
+/// The certificates of an attestation object, the leaf first; none if it has none.
+pub(super) fn chain(bytes: &[u8]) -> Vec<&[u8]> {
+    let mut found = Found::default();
+    let _ = found.read(&mut Decoder::new(bytes));
+    found.chain
+}
+
 /// Bytes as WebAuthn's JSON writes them: base64url without padding.
 pub(super) fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

@@ -13,8 +13,6 @@ pub struct DeviceRow {
     pub name: String,
     /// The serial number from its attestation certificate.
     pub serial: String,
-    /// The model from its attestation certificate.
-    pub model: String,
     /// Where it stands in its life.
     pub state: Mark,
     /// Who owns it.
@@ -91,6 +89,11 @@ impl DeviceAct {
         }
     }
 
+    /// Whether whoever looks after devices may do it, because another act takes it back.
+    pub const fn can_be_undone(self) -> bool {
+        matches!(self, Self::Suspend | Self::Resume)
+    }
+
     /// Whether the act deserves to look dangerous.
     pub const fn is_grave(self) -> bool {
         matches!(self, Self::ReportStolen | Self::Release | Self::Retire)
@@ -118,7 +121,7 @@ pub struct DevicePage {
     pub device: DeviceRow,
     /// The name of the authority that its certificate chains to.
     pub authority: String,
-    /// The AAGUID of its authenticator.
+    /// The AAGUID of its authenticator, which names the model.
     pub aaguid: String,
     /// What the visitor can do to it now.
     pub acts: Vec<DeviceAct>,

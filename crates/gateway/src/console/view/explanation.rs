@@ -111,8 +111,8 @@ pub struct Part {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "is", content = "because", rename_all = "snake_case")]
 pub enum Outcome {
-    /// It holds.
-    Passed,
+    /// It holds; this is what was compared with what, where there is more to say.
+    Passed(String),
     /// It does not, and this is why.
     Failed(String),
     /// It does not apply here, and this is why.
@@ -133,17 +133,15 @@ pub struct Step {
 impl Step {
     fn mark(&self) -> Mark {
         match self.outcome {
-            Outcome::Passed => Mark::new(Tone::Good, "holds"),
+            Outcome::Passed(_) => Mark::new(Tone::Good, "holds"),
             Outcome::Failed(_) => Mark::new(Tone::Bad, "fails"),
             Outcome::NotNeeded(_) => Mark::new(Tone::Quiet, "not needed"),
         }
     }
 
     fn why(&self) -> Option<&str> {
-        match &self.outcome {
-            Outcome::Passed => None,
-            Outcome::Failed(why) | Outcome::NotNeeded(why) => Some(why),
-        }
+        let (Outcome::Passed(why) | Outcome::Failed(why) | Outcome::NotNeeded(why)) = &self.outcome;
+        Some(why.as_str()).filter(|why| !why.is_empty())
     }
 
     fn failed(&self) -> bool {
@@ -156,8 +154,21 @@ impl Step {
 pub struct StepGroup {
     /// The heading.
     pub title: String,
+    /// What was signed, where the steps are about something else than the page.
+    pub sentence: Option<String>,
     /// The steps, in order.
     pub steps: Vec<Step>,
+}
+
+impl StepGroup {
+    fn failed(&self) -> usize {
+        self.steps.iter().filter(|step| step.failed()).count()
+    }
+
+    /// Whether a reader ought to see the steps at once.
+    fn is_open(&self) -> bool {
+        self.sentence.is_none() || self.failed() > 0
+    }
 }
 
 /// What the verification came to.
@@ -199,7 +210,7 @@ pub struct LogPlace {
     pub tree_size: Count,
     /// The hash of the leaf, in hexadecimal (RFC 6962, 2.1).
     pub leaf: String,
-    /// The hashes that lead from the leaf to the root, in hexadecimal.
+    /// The hashes that lead from the leaf to the root, base64.
     pub path: Vec<String>,
     /// The signed checkpoint.
     pub checkpoint: String,

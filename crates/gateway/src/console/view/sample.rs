@@ -77,7 +77,6 @@ fn device(state: Mark) -> DeviceRow {
         id: "0197".to_owned(),
         name: "Camera at the gate".to_owned(),
         serial: "HC-2201-0007".to_owned(),
-        model: "Hallway Camera 2".to_owned(),
         state,
         owner: "Emily Gray".to_owned(),
         last_seen: Some(ago(240)),
@@ -198,21 +197,28 @@ fn groups(failing: Option<usize>) -> Vec<StepGroup> {
                         .to_owned(),
                 )
             } else {
-                Outcome::Passed
+                Outcome::Passed(if i % 3 == 0 {
+                    "https://gate.example".to_owned()
+                } else {
+                    String::new()
+                })
             },
         })
         .collect::<Vec<_>>();
     vec![
         StepGroup {
             title: "Statement".to_owned(),
+            sentence: None,
             steps: steps[..2].to_vec(),
         },
         StepGroup {
             title: "Assertion (WebAuthn Level 3, 7.2)".to_owned(),
+            sentence: None,
             steps: steps[2..22].to_vec(),
         },
         StepGroup {
-            title: "Log (C2SP tlog-tiles)".to_owned(),
+            title: "Receipt 2: the device's enrolment".to_owned(),
+            sentence: Some("Make this device known, with its attestation.".to_owned()),
             steps: steps[22..].to_vec(),
         },
     ]

@@ -1,0 +1,97 @@
+//! The handlers of the pages: each loads what its page shows, as far as the visitor may see it.
+
+mod arrive;
+mod authorities;
+mod devices;
+mod evidence;
+mod explanation;
+mod keys;
+mod names;
+mod overview;
+mod people;
+mod problem;
+mod query;
+mod refusals;
+mod transactions;
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use hallway_evidence::Timestamp;
+
+pub use arrive::sign_in_path;
+pub use explanation::{Explanation, explanation};
+pub use problem::problem_page;
+
+use super::assets;
+use super::view::{Frame, Moment, Place, Standing, Visitor};
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::route::{Access, Route};
+use crate::http::session::Caller;
+use crate::store::{Person, Role};
+
+/// Every page of the console, and the files that pages need.
+pub fn routes() -> Vec<Route> {
+    let member = Access::Person(Role::Member);
+    let operator = Access::Person(Role::Operator);
+    vec![
+        Route::page("/", Access::Public, overview::overview),
+        Route::page("/join", Access::Public, arrive::join),
+        Route::page("/keys", member, keys::keys),
+        Route::page("/devices", member, devices::list),
+        Route::page("/devices/{id}", member, devices::one),
+        Route::page("/claim", member, devices::claim),
+        Route::page("/transactions", member, transactions::list),
+        Route::page("/evidence", member, evidence::list),
+        Route::page("/evidence/{hash}", member, explanation::explain),
+        Route::page("/people", operator, people::list),
+        Route::page("/authorities", operator, authorities::list),
+        Route::page("/refusals", operator, refusals::list),
+        Route::page("/static/{name}", Access::Public, assets::asset),
+    ]
+}
+
+/// A page as it is sent.
+fn html(page: &impl Template) -> Result<Response, Problem> {
+    let html = page.render().map_err(|error| Problem::internal(&error))?;
+    Ok(Html(html).into_response())
+}
+
+/// The frame for somebody who is signed in.
+fn frame(gateway: &Gateway, caller: &Caller, here: Place) -> Frame {
+    Frame {
+        realm: gateway.rp.id.clone(),
+        visitor: Some(Visitor {
+            name: caller.person.name.clone(),
+            standing: standing(caller.person.role),
+        }),
+        here: Some(here),
+    }
+}
+
+/// The frame for somebody who is not, or of whom nothing is known.
+fn bare_frame(gateway: &Gateway) -> Frame {
+    Frame {
+        realm: gateway.rp.id.clone(),
+        visitor: None,
+        here: None,
+    }
+}
+
+const fn standing(role: Role) -> Standing {
+    match role {
+        Role::Owner => Standing::Owner,
+        Role::Operator => Standing::Operator,
+        Role::Member => Standing::Member,
+    }
+}
+
+/// Members see what is theirs; operators and owners see all.
+const fn sees_all(person: &Person) -> bool {
+    !matches!(person.role, Role::Member)
+}
+
+/// `at`, told from now.
+fn moment(gateway: &Gateway, at: Timestamp) -> Moment {
+    Moment::new(at.as_ms(), gateway.now().as_ms())
+}

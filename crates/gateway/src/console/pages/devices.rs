@@ -1,0 +1,239 @@
+//! `/devices`, `/devices/{id}` and `/claim`.
+
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use hallway_evidence::PersonId;
+
+use super::super::view::{
+    ClaimPage, Count, DeviceAct, DevicePage, DeviceRow, DevicesPage, History, Mark, Place, Tone,
+};
+use super::names::Names;
+use super::query::ListQuery;
+use super::{evidence, frame, html, moment, transactions};
+use crate::Gateway;
+use crate::doors::device::lifecycle;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{
+    AuthorityId, Device, DeviceState, EvidenceFilter, Limit, PageRequest, Person, PersonState,
+};
+
+/// How many of the newest transactions of a device are shown with it.
+const NEWEST: u64 = 5;
+
+/// The devices that the visitor may see.
+pub(super) async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let filter = lifecycle::visible_to(&caller.person);
+    let reader = gateway.store.read();
+    let page = reader.devices().page(filter, &query.request()?).await?;
+    let mut names = Names::new(reader);
+    let mut devices = Vec::with_capacity(page.items.len());
+    for device in &page.items {
+        devices.push(row(&gateway, &mut names, device).await?);
+    }
+    html(&DevicesPage {
+        frame: frame(&gateway, &caller, Place::Devices),
+        devices,
+        authorities: reader.authorities().installed().await?.len(),
+        paging: query.paging(Place::Devices.path(), page.next),
+    })
+}
+
+/// One device.
+pub(super) async fn one(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let device = find(&gateway, &caller, &id).await?;
+    let reader = gateway.store.read();
+    let newest = PageRequest {
+        after: None,
+        limit: Limit::nearest(NEWEST),
+    };
+    let (latest, _) = transactions::rows(&gateway, &caller, Some(&id), &newest).await?;
+    let past = EvidenceFilter::DeviceHistory(device.id);
+    let past = reader
+        .evidence()
+        .page(past, &PageRequest::default())
+        .await?;
+    let history = past
+        .items
+        .iter()
+        .map(|record| History {
+            sentence: evidence::sentence(record),
+            hash: record.hash.to_string(),
+            accepted: moment(&gateway, record.accepted),
+        })
+        .collect();
+    let rights = rights(&caller.person, &device);
+    html(&DevicePage {
+        authority: authority(&gateway, device.authority).await?,
+        aaguid: device.aaguid.to_string(),
+        acts: acts(device.state)
+            .into_iter()
+            .filter(|act| rights == Rights::Owns || act.can_be_undone())
+            .collect(),
+        heirs: match rights {
+            Rights::Owns => heirs(&gateway, &device).await?,
+            Rights::LooksAfter => Vec::new(),
+        },
+        latest,
+        history,
+        device: row(&gateway, &mut Names::new(reader), &device).await?,
+        frame: frame(&gateway, &caller, Place::Devices),
+    })
+}
+
+/// Where a device's code is typed.
+pub(super) async fn claim(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    html(&ClaimPage {
+        frame: frame(&gateway, &caller, Place::Devices),
+        authorities: gateway.store.read().authorities().installed().await?.len(),
+    })
+}
+
+/// The device `id`, if the visitor may see it.
+pub(super) async fn find(gateway: &Gateway, caller: &Caller, id: &str) -> Result<Device, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found("device"))?;
+    lifecycle::seen(gateway.store.read(), &caller.person, id).await
+}
+
+/// What somebody who sees a device may do to it. The acts themselves are decided by the API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Rights {
+    Owns,
+    LooksAfter,
+}
+
+fn rights(person: &Person, device: &Device) -> Rights {
+    if device.owner == Some(person.id) {
+        Rights::Owns
+    } else {
+        Rights::LooksAfter
+    }
+}
+
+async fn row(
+    gateway: &Gateway,
+    names: &mut Names<'_>,
+    device: &Device,
+) -> Result<DeviceRow, Problem> {
+    Ok(DeviceRow {
+        id: device.id.to_string(),
+        name: if device.name.is_empty() {
+            device.serial.clone()
+        } else {
+            device.name.clone()
+        },
+        serial: device.serial.clone(),
+        state: state(device.state),
+        owner: match device.owner {
+            Some(owner) => names.person(owner).await?,
+            None => "nobody".to_owned(),
+        },
+        last_seen: device.last_seen.map(|at| moment(gateway, at)),
+        sequence: Count(device.last_sequence),
+    })
+}
+
+const fn state(state: DeviceState) -> Mark {
+    match state {
+        DeviceState::Announced => Mark::new(Tone::Waiting, "Announced"),
+        DeviceState::Claimed => Mark::new(Tone::Waiting, "Claimed"),
+        DeviceState::Registered => Mark::new(Tone::Good, "Registered"),
+        DeviceState::Suspended => Mark::new(Tone::Warning, "Suspended"),
+        DeviceState::Stolen => Mark::new(Tone::Bad, "Reported stolen"),
+        DeviceState::Released => Mark::new(Tone::Quiet, "Released"),
+        DeviceState::Retired => Mark::new(Tone::Quiet, "Retired"),
+    }
+}
+
+/// What can be done to a device in this state.
+fn acts(state: DeviceState) -> Vec<DeviceAct> {
+    let resume = (
+        DeviceAct::Resume,
+        if state == DeviceState::Stolen {
+            DeviceState::Suspended
+        } else {
+            DeviceState::Registered
+        },
+    );
+    let suspended = matches!(state, DeviceState::Suspended | DeviceState::Stolen);
+    let first = if suspended {
+        resume
+    } else {
+        (DeviceAct::Suspend, DeviceState::Suspended)
+    };
+    [
+        first,
+        (DeviceAct::ReportStolen, DeviceState::Stolen),
+        (DeviceAct::Release, DeviceState::Released),
+        (DeviceAct::Retire, DeviceState::Retired),
+    ]
+    .into_iter()
+    .filter(|(_, next)| state.may_become(*next))
+    .map(|(act, _)| act)
+    .collect()
+}
+
+/// To whom the device can be handed over: everybody else, while it is in service.
+async fn heirs(gateway: &Gateway, device: &Device) -> Result<Vec<(String, String)>, Problem> {
+    let in_service = matches!(
+        device.state,
+        DeviceState::Registered | DeviceState::Suspended
+    );
+    if !in_service {
+        return Ok(Vec::new());
+    }
+    let request = PageRequest::<PersonId> {
+        after: None,
+        limit: Limit::nearest(u64::from(Limit::MAX)),
+    };
+    let people = gateway.store.read().people().page(&request).await?;
+    Ok(people
+        .items
+        .into_iter()
+        .filter(|person| person.state == PersonState::Active && device.owner != Some(person.id))
+        .map(|person| (person.id.to_string(), person.name))
+        .collect())
+}
+
+async fn authority(gateway: &Gateway, id: AuthorityId) -> Result<String, Problem> {
+    let authority = gateway.store.read().authorities().get(id).await?;
+    Ok(authority.map_or_else(
+        || "an authority unknown".to_owned(),
+        |authority| match authority.removed {
+            None => authority.name,
+            Some(_) => format!("{}, which is no longer trusted", authority.name),
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acts_follow_the_life_of_a_device() {
+        use DeviceAct::{Release, ReportStolen, Resume, Retire, Suspend};
+        assert_eq!(
+            acts(DeviceState::Registered),
+            [Suspend, ReportStolen, Release, Retire]
+        );
+        assert_eq!(
+            acts(DeviceState::Suspended),
+            [Resume, ReportStolen, Release, Retire]
+        );
+        assert_eq!(acts(DeviceState::Stolen), [Resume, Retire]);
+        assert_eq!(acts(DeviceState::Released), [Retire]);
+        assert_eq!(acts(DeviceState::Retired), []);
+    }
+}

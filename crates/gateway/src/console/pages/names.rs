@@ -1,0 +1,47 @@
+//! Names of people and devices, each looked up once for a page.
+
+use std::collections::HashMap;
+
+use hallway_evidence::{DeviceId, PersonId};
+
+use crate::http::problem::Problem;
+use crate::store::Repositories;
+
+/// Looks names up, and remembers them.
+pub(super) struct Names<'a> {
+    reader: &'a dyn Repositories,
+    people: HashMap<PersonId, String>,
+    devices: HashMap<DeviceId, String>,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(reader: &'a dyn Repositories) -> Self {
+        Self {
+            reader,
+            people: HashMap::new(),
+            devices: HashMap::new(),
+        }
+    }
+
+    /// What a person is called.
+    pub(super) async fn person(&mut self, id: PersonId) -> Result<String, Problem> {
+        if let Some(name) = self.people.get(&id) {
+            return Ok(name.clone());
+        }
+        let person = self.reader.people().get(id).await?;
+        let name = person.map_or_else(|| "somebody unknown".to_owned(), |person| person.name);
+        self.people.insert(id, name.clone());
+        Ok(name)
+    }
+
+    /// What a device is called.
+    pub(super) async fn device(&mut self, id: DeviceId) -> Result<String, Problem> {
+        if let Some(name) = self.devices.get(&id) {
+            return Ok(name.clone());
+        }
+        let device = self.reader.devices().get(id).await?;
+        let name = device.map_or_else(|| "a device unknown".to_owned(), |device| device.name);
+        self.devices.insert(id, name.clone());
+        Ok(name)
+    }
+}

@@ -1,0 +1,48 @@
+//! `/people`.
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+
+use super::super::view::{Count, Mark, PeoplePage, PersonRow, Place, Tone};
+use super::query::ListQuery;
+use super::{frame, html, moment, standing};
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{Holder, PersonState};
+
+/// Who belongs to the realm.
+pub(super) async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let reader = gateway.store.read();
+    let page = reader.people().page(&query.request()?).await?;
+    let mut people = Vec::with_capacity(page.items.len());
+    for person in page.items {
+        let keys = reader
+            .credentials()
+            .held_by(Holder::Person(person.id))
+            .await?
+            .len();
+        people.push(PersonRow {
+            id: person.id.to_string(),
+            standing: standing(person.role),
+            state: match person.state {
+                PersonState::Active => Mark::new(Tone::Good, "Active"),
+                PersonState::Suspended => Mark::new(Tone::Warning, "Suspended"),
+            },
+            suspended: person.state == PersonState::Suspended,
+            keys: Count(keys as u64),
+            since: moment(&gateway, person.created),
+            is_self: person.id == caller.person.id,
+            name: person.name,
+        });
+    }
+    html(&PeoplePage {
+        frame: frame(&gateway, &caller, Place::People),
+        people,
+        paging: query.paging(Place::People.path(), page.next),
+    })
+}

@@ -1,0 +1,56 @@
+//! What takes the place of a page that could not be shown.
+
+use axum::response::{IntoResponse, Response};
+
+use super::super::view::ProblemPage;
+use super::{bare_frame, html};
+use crate::Gateway;
+use crate::http::problem::Problem;
+
+/// The page that says what is wrong, with the problem's status.
+pub fn problem_page(gateway: &Gateway, problem: &Problem) -> Response {
+    let title = match problem.status.as_u16() {
+        400 => "This address makes no sense",
+        401 => "Sign in first",
+        403 => "This is not for you",
+        404 => "There is nothing here",
+        405 => "This cannot be done here",
+        503 => "The gateway is busy",
+        status if status < 500 => "This did not work",
+        _ => "Something went wrong",
+    };
+    let page = ProblemPage {
+        frame: bare_frame(gateway),
+        status: problem.status.as_u16(),
+        title: title.to_owned(),
+        detail: sentence(&problem.detail),
+        request: None,
+    };
+    match html(&page) {
+        Ok(response) => (problem.status, response).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// A problem's detail as a sentence of its own.
+fn sentence(detail: &str) -> String {
+    let mut characters = detail.chars();
+    let first = characters.next().map(char::to_uppercase);
+    let mut text: String = first.into_iter().flatten().chain(characters).collect();
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_become_sentences() {
+        assert_eq!(sentence("there is no such page"), "There is no such page.");
+        assert_eq!(sentence("Done."), "Done.");
+        assert_eq!(sentence(""), ".");
+    }
+}

@@ -1,0 +1,41 @@
+//! `/refusals`.
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+
+use super::super::view::{Place, RefusalRow, RefusalsPage};
+use super::names::Names;
+use super::query::ListQuery;
+use super::{frame, html, moment};
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+
+/// What was turned away.
+pub(super) async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let reader = gateway.store.read();
+    let page = reader.refusals().page(&query.request()?).await?;
+    let mut names = Names::new(reader);
+    let mut rows = Vec::with_capacity(page.items.len());
+    for refusal in page.items {
+        rows.push(RefusalRow {
+            at: moment(&gateway, refusal.at),
+            subject: match (refusal.device, refusal.person) {
+                (Some(device), _) => Some(names.device(device).await?),
+                (None, Some(person)) => Some(names.person(person).await?),
+                (None, None) => Some(refusal.address).filter(|address| !address.is_empty()),
+            },
+            code: refusal.code,
+            detail: refusal.detail,
+        });
+    }
+    html(&RefusalsPage {
+        frame: frame(&gateway, &caller, Place::Refusals),
+        rows,
+        paging: query.paging(Place::Refusals.path(), page.next),
+    })
+}

@@ -1,0 +1,71 @@
+//! `/transactions`.
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use hallway_evidence::Timestamp;
+
+use super::super::view::{Count, Place, Size, TransactionRow, TransactionsPage};
+use super::query::ListQuery;
+use super::{devices, frame, html, moment};
+use crate::Gateway;
+use crate::doors::device::transactions as door;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::PageRequest;
+
+/// The transactions that the visitor may see.
+pub(super) async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Problem> {
+    let only = match &query.device {
+        Some(id) => Some(devices::find(&gateway, &caller, id).await?),
+        None => None,
+    };
+    let device = query.device.as_deref();
+    let (rows, next) = rows(&gateway, &caller, device, &query.request()?).await?;
+    html(&TransactionsPage {
+        frame: frame(&gateway, &caller, Place::Transactions),
+        only: only.map(|device| (device.id.to_string(), device.name)),
+        rows,
+        paging: query.paging(Place::Transactions.path(), next),
+    })
+}
+
+/// One page of transactions, of one device or of all that the visitor may see.
+pub(super) async fn rows(
+    gateway: &Gateway,
+    caller: &Caller,
+    device: Option<&str>,
+    request: &PageRequest<u64>,
+) -> Result<(Vec<TransactionRow>, Option<u64>), Problem> {
+    let filter = door::filter(gateway, caller, device).await?;
+    let page = gateway
+        .store
+        .read()
+        .transactions()
+        .page(filter, request)
+        .await?;
+    let rows = door::rows(gateway, &page.items).await?;
+    let rows = rows.into_iter().map(|row| view(gateway, row)).collect();
+    Ok((rows, page.next))
+}
+
+fn view(gateway: &Gateway, row: door::TransactionRow) -> TransactionRow {
+    TransactionRow {
+        hash: row.evidence,
+        device_id: row.device.to_string(),
+        device: row.device_name,
+        picture: has_thumbnail(&row.media_type),
+        file: Some(row.file_name).filter(|name| !name.is_empty()),
+        size: Size(row.length),
+        sequence: Count(row.sequence),
+        accepted: moment(gateway, Timestamp::from_ms(row.accepted_ms)),
+    }
+}
+
+/// Whether the gateway makes thumbnails of such bytes.
+pub(super) fn has_thumbnail(media_type: &str) -> bool {
+    media_type == "image/jpeg"
+}
