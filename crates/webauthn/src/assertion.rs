@@ -170,7 +170,7 @@ pub fn verify_assertion_observed<O: Observer>(
         &CLIENT_DATA,
         observer,
     )?;
-    verify_rp_id(rp, &data, observer)?;
+    verify_rp_id(rp, policy, &data, observer)?;
     verify_presence(policy, data.flags, observer)?;
     verify_backup(record, data.flags, observer)?;
     verify_signature(record, response, observer)?;
@@ -241,19 +241,23 @@ fn verify_user<O: Observer>(
     }
 }
 
-/// Step 15.
+/// Step 15. Where the `appid` extension was sent, the hash may be the AppID's (10.1.1).
 fn verify_rp_id<O: Observer>(
     rp: &RelyingParty,
+    policy: &AssertionPolicy,
     data: &AuthenticatorData<'_>,
     observer: &mut O,
 ) -> Result<(), AssertionError> {
     let expected = digest(&SHA256, rp.id.as_bytes());
+    let app_id = policy.app_id.as_deref().unwrap_or_default();
+    let is_app_id =
+        !app_id.is_empty() && data.rp_id_hash == digest(&SHA256, app_id.as_bytes()).as_ref();
     check(
         observer,
         RP_ID,
-        data.rp_id_hash == expected.as_ref(),
+        data.rp_id_hash == expected.as_ref() || is_app_id,
         format_args!(
-            "{}, SHA-256 of \"{}\" is {}",
+            "{}, SHA-256 of \"{}\" is {}; the AppID is \"{app_id}\"",
             Hex(data.rp_id_hash),
             rp.id,
             Hex(expected.as_ref())

@@ -65,6 +65,11 @@ pub(crate) fn integer(item: &[u8]) -> Option<i64> {
     Decoder::new(item).i64().ok()
 }
 
+/// True or false.
+pub(crate) fn boolean(item: &[u8]) -> Option<bool> {
+    Decoder::new(item).bool().ok()
+}
+
 /// The items of an array.
 pub(crate) fn array(item: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let mut decoder = Decoder::new(item);

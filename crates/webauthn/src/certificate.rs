@@ -151,6 +151,14 @@ impl<'a> Certificate<'a> {
         }
     }
 
+    /// Whether the subject has an attribute whose bytes, in whatever string type, are as asked.
+    pub(crate) fn subject_has(&self, oid: &Oid<'_>, is: impl Fn(&[u8]) -> bool) -> bool {
+        self.parsed
+            .subject()
+            .iter_attributes()
+            .any(|attribute| attribute.attr_type() == oid && is(attribute.as_slice()))
+    }
+
     /// The content of an extension and whether it is critical.
     pub(crate) fn extension(&self, oid: &Oid<'_>) -> Option<(&'a [u8], bool)> {
         self.parsed

@@ -29,6 +29,7 @@ mod cbor_map;
 mod certificate;
 mod client_data;
 mod der;
+mod extensions;
 mod json;
 mod jws;
 mod observer;
@@ -49,6 +50,9 @@ pub use attestation::{
 };
 pub use certificate::{CertificateError, MAX_CERTIFICATE};
 pub use client_data::{ClientDataError, MAX_CLIENT_DATA};
+pub use extensions::{
+    AuthenticatorExtensions, CredProtect, ExtensionsError, UserVerificationMethod,
+};
 pub use json::JsonError;
 pub use jws::JwsError;
 pub use observer::{Observed, Observer, Outcome, Record, Step};

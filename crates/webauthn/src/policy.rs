@@ -209,6 +209,9 @@ pub struct AssertionPolicy {
     pub counter: CounterPolicy,
     /// Steps 13 and 14.
     pub framing: Framing,
+    /// Step 15: the AppID that was sent in the `appid` extension, so that keys registered by U2F
+    /// keep working (10.1.1). `None` accepts the RP ID only.
+    pub app_id: Option<String>,
 }
 
 impl AssertionPolicy {

@@ -5,10 +5,13 @@
 //! [`RegistrationResponseJson`] and [`AuthenticationResponseJson`].
 
 mod base64url;
+mod extensions;
 mod options;
 mod response;
+mod signal;
 
 pub use base64url::{Base64Url, Base64UrlError};
+pub use extensions::{ClientExtensions, CredentialProperties, LargeBlob, Prf, PrfValues};
 pub use options::{
     AuthenticatorSelection, CreationOptions, CredentialDescriptor, CredentialParameter,
     CredentialType, Entity, RequestOptions, Requirement, UserEntity,
@@ -17,3 +20,4 @@ pub use response::{
     AssertionFields, AttestationFields, AuthenticationResponseJson, RegistrationResponseJson,
     WireError,
 };
+pub use signal::{AllAcceptedCredentials, CurrentUserDetails, UnknownCredential};

@@ -90,27 +90,25 @@ fn verify_requirements(leaf: &Certificate<'_>) -> Result<(), AttestationError> {
     if !leaf.is_v3() {
         return Err(requirement("the version is not 3"));
     }
-    let country = leaf.subject_attribute(&OID_X509_COUNTRY_NAME);
-    if !country.is_some_and(|c| c.len() == 2 && c.bytes().all(|b| b.is_ascii_alphabetic())) {
+    let country = leaf.subject_has(&OID_X509_COUNTRY_NAME, |country| {
+        country.len() == 2 && country.iter().all(u8::is_ascii_alphabetic)
+    });
+    if !country {
         return Err(requirement(
             "the subject's country is not a two-letter code",
         ));
     }
-    if leaf
-        .subject_attribute(&OID_X509_ORGANIZATION_NAME)
-        .is_none_or(str::is_empty)
-    {
+    if !leaf.subject_has(&OID_X509_ORGANIZATION_NAME, |name| !name.is_empty()) {
         return Err(requirement("the subject has no organization"));
     }
-    if leaf.subject_attribute(&OID_X509_ORGANIZATIONAL_UNIT) != Some("Authenticator Attestation") {
+    if !leaf.subject_has(&OID_X509_ORGANIZATIONAL_UNIT, |unit| {
+        unit == b"Authenticator Attestation"
+    }) {
         return Err(requirement(
             "the subject's organizational unit is not \"Authenticator Attestation\"",
         ));
     }
-    if leaf
-        .subject_attribute(&OID_X509_COMMON_NAME)
-        .is_none_or(str::is_empty)
-    {
+    if !leaf.subject_has(&OID_X509_COMMON_NAME, |name| !name.is_empty()) {
         return Err(requirement("the subject has no common name"));
     }
     match leaf.basic_constraints()? {

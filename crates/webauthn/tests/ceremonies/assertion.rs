@@ -141,6 +141,26 @@ fn other_origins_types_and_bytes_are_refused() {
 }
 
 #[test]
+fn a_u2f_key_answers_for_its_app_id_where_that_was_asked() {
+    let app_id = "https://gate.example/app-id.json";
+    let mut signed = Signed::new(0x05, 6);
+    signed.authenticator_data[..32].copy_from_slice(&sha256(app_id.as_bytes()));
+    signed.fails_at("7.2.15");
+    let mut policy = AssertionPolicy {
+        app_id: Some(app_id.into()),
+        ..AssertionPolicy::default()
+    };
+    assert!(signed.verify(&policy).is_ok());
+    assert!(Signed::new(0x05, 6).verify(&policy).is_ok());
+    policy.app_id = Some("https://gate.example/other.json".into());
+    assert_eq!(signed.verify(&policy), Err(AssertionError::RpIdHash));
+    // An empty AppID is not one.
+    policy.app_id = Some(String::new());
+    signed.authenticator_data[..32].copy_from_slice(&sha256(b""));
+    assert_eq!(signed.verify(&policy), Err(AssertionError::RpIdHash));
+}
+
+#[test]
 fn presence_and_verification_are_required_but_of_devices() {
     Signed::new(0x04, 6).fails_at("7.2.16");
     Signed::new(0x01, 6).fails_at("7.2.17");
