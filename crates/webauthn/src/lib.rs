@@ -29,6 +29,7 @@ mod cbor_map;
 mod certificate;
 mod client_data;
 mod der;
+pub mod explain;
 mod extensions;
 mod json;
 mod jws;

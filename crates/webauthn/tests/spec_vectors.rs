@@ -1,7 +1,9 @@
 //! The specification's own test vectors (WebAuthn Level 3, "Test Vectors"); see `vectors/README.md`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::cose::Algorithm;
+use hallway_webauthn::explain::{Conclusion, Evidence, explain};
 use hallway_webauthn::{
     AndroidKeyLists, AssertionPolicy, AssertionResponse, AttestationKind, BackupEligibility,
     Details, Framing, Record, Registration, RegistrationError, RegistrationPolicy,
@@ -294,4 +296,44 @@ fn unsigned_by_u2f(object: &[u8], at: usize) -> bool {
     // After the name, two bytes of CBOR head and the RP ID hash: flags, counter, AAGUID.
     let flags = data + 8 + 2 + 32;
     (flags..flags + 1 + 4 + 16).contains(&at)
+}
+
+#[test]
+fn explanations_of_every_vector() {
+    let anchors = anchors();
+    for section in &vectors()[1..] {
+        let ceremony = &section["ceremonies"][0];
+        let object = field(ceremony, "attestationObject");
+        let hash: [u8; 32] = digest(&SHA256, &field(ceremony, "clientDataJSON"))
+            .as_ref()
+            .try_into()
+            .unwrap();
+        let mut evidence = Evidence {
+            client_data_hash: Some(&hash),
+            anchors: &anchors,
+            now: NOW,
+        };
+        let name = section["id"].as_str().unwrap();
+        let told = explain(&object, &evidence);
+        let expected = match told.format.as_deref().unwrap() {
+            "none" => Conclusion::NoCertificate,
+            "packed" if name.contains("self") => Conclusion::NoCertificate,
+            // The empty authorization lists.
+            "android-key" => Conclusion::Invalid,
+            _ => Conclusion::Trusted,
+        };
+        assert_eq!(told.conclusion, expected, "{name}: {}", told.summary);
+        let json = serde_json::to_value(&told).unwrap();
+        let credential = &json["authenticator_data"]["credential"];
+        assert_eq!(credential["id"], ceremony["credential_id"], "{name}");
+
+        evidence.client_data_hash = None;
+        assert_eq!(
+            explain(&object, &evidence).conclusion,
+            Conclusion::NotChecked
+        );
+        let cut = explain(&object[..object.len() - 1], &evidence);
+        assert_eq!(cut.conclusion, Conclusion::Unreadable);
+        assert_eq!(cut.steps.failed().unwrap().step.number, "7.1.13");
+    }
 }

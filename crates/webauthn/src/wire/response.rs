@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Base64Url, CredentialType};
+use super::{Base64Url, ClientExtensions, CredentialType};
 use crate::relying_party::{AssertionResponse, RegistrationResponse};
 
 /// `RegistrationResponseJSON` (WebAuthn Level 3, 5.1).
@@ -86,6 +86,9 @@ pub enum WireError {
     /// `id` and `rawId` are two ways to write one thing.
     #[error("the credential's id and rawId differ")]
     IdsDiffer,
+    /// A client extension output that is known does not have its type.
+    #[error("a client extension output does not have its type")]
+    Extensions,
 }
 
 impl RegistrationResponseJson {
@@ -101,6 +104,14 @@ impl RegistrationResponseJson {
             credential_id: Some(&self.raw_id.0),
             transports: &self.response.transports,
         })
+    }
+
+    /// What the browser says that extensions did.
+    ///
+    /// # Errors
+    /// [`WireError::Extensions`].
+    pub fn extensions(&self) -> Result<ClientExtensions, WireError> {
+        typed(&self.client_extension_results)
     }
 }
 
@@ -123,6 +134,18 @@ impl AuthenticationResponseJson {
                 .map(|handle| handle.0.as_slice()),
         })
     }
+
+    /// What the browser says that extensions did.
+    ///
+    /// # Errors
+    /// [`WireError::Extensions`].
+    pub fn extensions(&self) -> Result<ClientExtensions, WireError> {
+        typed(&self.client_extension_results)
+    }
+}
+
+fn typed(outputs: &Map<String, Value>) -> Result<ClientExtensions, WireError> {
+    ClientExtensions::deserialize(outputs).map_err(|_| WireError::Extensions)
 }
 
 fn same(id: &Base64Url, raw_id: &Base64Url) -> Result<(), WireError> {
@@ -153,6 +176,10 @@ mod tests {
         assert_eq!(response.credential_id, [1, 2]);
         assert_eq!(response.client_data_json, b"{}");
         assert_eq!(response.user_handle, Some(&[4u8][..]));
+        assert_eq!(json.extensions().unwrap().appid, Some(false));
+        let odd = text.replace("false", "3");
+        let odd: AuthenticationResponseJson = serde_json::from_str(&odd).unwrap();
+        assert_eq!(odd.extensions(), Err(WireError::Extensions));
         let other = text.replace(r#""id": "AQI""#, r#""id": "AQM""#);
         let json: AuthenticationResponseJson = serde_json::from_str(&other).unwrap();
         assert_eq!(json.as_response().unwrap_err(), WireError::IdsDiffer);
