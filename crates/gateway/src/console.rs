@@ -10,4 +10,4 @@ pub mod explain;
 mod pages;
 pub mod view;
 
-pub use pages::{Explanation, explanation, problem_page, routes, sign_in_path};
+pub use pages::{Explanation, explanation, nowhere, problem_page, routes, sign_in_path};

@@ -380,22 +380,28 @@ function watch(place) {
   const table = document.getElementById("transactions");
   const template = document.getElementById("transaction");
   const mark = part(place, "live");
+  const query = place.dataset.device ? `?device=${place.dataset.device}` : "";
   const state = (tone, word) => {
     mark.className = `mark ${tone}`;
     mark.textContent = word;
   };
-  const events = new EventSource(place.dataset.live);
-  events.onopen = () => state("good", "Live");
-  events.onerror = () => state("warning", "Not live: the connection is lost, and tried again");
-  events.addEventListener("transaction", (event) => {
-    const row = JSON.parse(event.data);
-    if (place.dataset.device && place.dataset.device !== row.device) return;
+  const add = (row) => {
     if (table.querySelector(`a[href="/evidence/${row.evidence}"]`)) return;
-    table.tBodies[0].prepend(transactionRow(template, row));
-    while (table.tBodies[0].rows.length > 100) table.tBodies[0].lastElementChild.remove();
+    const rows = table.tBodies[0];
+    rows.prepend(transactionRow(template, row));
+    while (rows.rows.length > 100) rows.lastElementChild.remove();
     table.hidden = false;
     document.getElementById("no-transactions").hidden = true;
-  });
+  };
+  const events = new EventSource(`${place.dataset.live}${query}`);
+  events.onopen = async () => {
+    state("good", "Live");
+    // The stream begins now: what came since the page was made, or while the connection was lost.
+    const newest = await fetch(`/api/transactions${query}`).catch(() => undefined);
+    if (newest?.ok) (await newest.json()).items.reverse().forEach(add);
+  };
+  events.onerror = () => state("warning", "Not live: the connection is lost, and tried again");
+  events.addEventListener("transaction", (event) => add(JSON.parse(event.data)));
   addEventListener("pagehide", () => events.close());
 }
 

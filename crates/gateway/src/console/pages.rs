@@ -20,7 +20,7 @@ use hallway_evidence::Timestamp;
 
 pub use arrive::sign_in_path;
 pub use explanation::{Explanation, explanation};
-pub use problem::problem_page;
+pub use problem::{nowhere, problem_page};
 
 use super::assets;
 use super::view::{Frame, Moment, Place, Standing, Visitor};

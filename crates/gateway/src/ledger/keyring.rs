@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hallway_evidence::{CredentialId, DeviceId};
 use hallway_webauthn::CredentialRecord;
 
-use crate::store::{Credential, Holder, Repositories, StoreError};
+use crate::store::{Holder, Repositories, StoreError};
 
 /// How many keys are kept at hand: some 30 MB.
 const MAX_KEYS: usize = 100_000;
@@ -31,6 +31,14 @@ pub struct Keyring {
 }
 
 impl Keyring {
+    fn at_hand(&self, id: &CredentialId) -> Option<Arc<DeviceKey>> {
+        self.keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
+    }
+
     /// The key with this id; nothing when no device has it.
     ///
     /// # Errors
@@ -40,11 +48,9 @@ impl Keyring {
         store: &dyn Repositories,
         id: &CredentialId,
     ) -> Result<Option<Arc<DeviceKey>>, StoreError> {
-        let at_hand = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = at_hand.get(id) {
-            return Ok(Some(Arc::clone(key)));
+        if let Some(key) = self.at_hand(id) {
+            return Ok(Some(key));
         }
-        drop(at_hand);
         let Some(credential) = store.credentials().get(id).await? else {
             return Ok(None);
         };
@@ -53,7 +59,10 @@ impl Keyring {
         };
         let key = Arc::new(DeviceKey {
             device,
-            record: record(credential),
+            record: CredentialRecord {
+                sign_count: 0,
+                ..credential.record()
+            },
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MAX_KEYS {
@@ -62,19 +71,5 @@ impl Keyring {
         }
         keys.insert(id.clone(), Arc::clone(&key));
         Ok(Some(key))
-    }
-}
-
-fn record(credential: Credential) -> CredentialRecord {
-    CredentialRecord {
-        id: credential.id.as_bytes().to_vec(),
-        public_key: credential.public_key,
-        sign_count: 0,
-        backup_eligible: credential.backup_eligible,
-        backed_up: credential.backed_up,
-        uv_initialized: credential.uv_initialized,
-        transports: credential.transports,
-        user_handle: credential.user_handle,
-        aaguid: credential.aaguid,
     }
 }

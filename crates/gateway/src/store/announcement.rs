@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
+use hallway_webauthn::CredentialRecord;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Statement,
+};
 use std::time::Duration;
 
 use super::column::{Cell, ms, time};
@@ -43,6 +46,24 @@ pub struct Announcement {
     pub device: Option<DeviceId>,
 }
 
+impl Announcement {
+    /// What verifies the device's signatures before it is claimed.
+    #[must_use]
+    pub fn record(&self) -> CredentialRecord {
+        CredentialRecord {
+            id: self.credential.as_bytes().to_vec(),
+            public_key: self.public_key.clone(),
+            sign_count: 0,
+            backup_eligible: false,
+            backed_up: false,
+            uv_initialized: false,
+            transports: Vec::new(),
+            user_handle: Vec::new(),
+            aaguid: self.aaguid,
+        }
+    }
+}
+
 /// The announcements.
 #[async_trait]
 pub trait AnnouncementRepository: Send + Sync {
@@ -53,6 +74,11 @@ pub trait AnnouncementRepository: Send + Sync {
     async fn add(&self, announcement: &Announcement) -> Result<(), StoreError>;
     /// One of them, claimed or expired or not, until it is pruned.
     async fn get(&self, id: AnnouncementId) -> Result<Option<Announcement>, StoreError>;
+    /// The newest one of this credential, claimed or expired or not.
+    async fn by_credential(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Option<Announcement>, StoreError>;
     /// The one whose device shows the code, if it can still be claimed at `now`.
     async fn open_by_code(
         &self,
@@ -128,6 +154,19 @@ impl AnnouncementRepository for Sql<'_> {
 
     async fn get(&self, id: AnnouncementId) -> Result<Option<Announcement>, StoreError> {
         row::Entity::find_by_id(id.as_uuid())
+            .one(self.db())
+            .await?
+            .map(Announcement::try_from)
+            .transpose()
+    }
+
+    async fn by_credential(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Option<Announcement>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::CredentialId.eq(credential.as_bytes().to_vec()))
+            .order_by_desc(row::Column::CreatedMs)
             .one(self.db())
             .await?
             .map(Announcement::try_from)

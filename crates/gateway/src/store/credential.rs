@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
+use hallway_webauthn::CredentialRecord;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -71,6 +72,24 @@ pub struct Use {
     pub uv_initialized: bool,
     /// When.
     pub at: Timestamp,
+}
+
+impl Credential {
+    /// What the relying party verifies with.
+    #[must_use]
+    pub fn record(&self) -> CredentialRecord {
+        CredentialRecord {
+            id: self.id.as_bytes().to_vec(),
+            public_key: self.public_key.clone(),
+            sign_count: self.sign_count,
+            backup_eligible: self.backup_eligible,
+            backed_up: self.backed_up,
+            uv_initialized: self.uv_initialized,
+            transports: self.transports.clone(),
+            user_handle: self.user_handle.clone(),
+            aaguid: self.aaguid,
+        }
+    }
 }
 
 /// The credentials of people and devices.

@@ -63,6 +63,8 @@ pub trait SessionRepository: Send + Sync {
     async fn remove(&self, token: &TokenHash) -> Result<bool, StoreError>;
     /// Ends every session of a person; tells how many.
     async fn remove_of_person(&self, person: PersonId) -> Result<u64, StoreError>;
+    /// Ends every session that a credential opened; tells how many.
+    async fn remove_of_credential(&self, credential: &CredentialId) -> Result<u64, StoreError>;
     /// Forgets sessions that ended before `before`; tells how many.
     async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
@@ -157,6 +159,14 @@ impl SessionRepository for Sql<'_> {
             .exec(self.db())
             .await?;
         Ok(deleted.rows_affected > 0)
+    }
+
+    async fn remove_of_credential(&self, credential: &CredentialId) -> Result<u64, StoreError> {
+        let removed = row::Entity::delete_many()
+            .filter(row::Column::CredentialId.eq(credential.as_bytes().to_vec()))
+            .exec(self.db())
+            .await?;
+        Ok(removed.rows_affected)
     }
 
     async fn remove_of_person(&self, person: PersonId) -> Result<u64, StoreError> {

@@ -1,5 +1,7 @@
 //! What takes the place of a page that could not be shown.
 
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use super::super::view::ProblemPage;
@@ -29,6 +31,20 @@ pub fn problem_page(gateway: &Gateway, problem: &Problem) -> Response {
     match html(&page) {
         Ok(response) => (problem.status, response).into_response(),
         Err(problem) => problem.into_response(),
+    }
+}
+
+/// The answer for an address that leads nowhere: a page for a browser, a problem for a program.
+pub async fn nowhere(State(gateway): State<Gateway>, request: HeaderMap) -> Response {
+    let problem = Problem::not_found("address");
+    let reads_pages = request
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    if reads_pages {
+        problem_page(&gateway, &problem)
+    } else {
+        problem.into_response()
     }
 }
 

@@ -345,6 +345,7 @@ fn indices() -> Vec<IndexCreateStatement> {
         index("device", &["credential_id"]),
         unique(index("announcement", &["code_hash"])),
         index("announcement", &["expires_ms"]),
+        index("announcement", &["credential_id"]),
         unique(index("evidence", &["hash"])),
         unique(index("evidence", &["statement_hash"])),
         index("evidence", &["person_id", "log_index"])

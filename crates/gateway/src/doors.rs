@@ -1,0 +1,15 @@
+//! The doors: what each one's statements say, and what it grants for them.
+//!
+//! A door that people use by an act (invite, claim, suspend …) is an arm of [`act`]; a door with a
+//! ceremony of its own (sign in, register a key, enrol a device) has routes of its own.
+
+pub mod act;
+pub mod assertion;
+pub mod authority;
+pub mod ceremony;
+pub mod device;
+pub mod evidence;
+pub mod log;
+pub mod people;
+pub mod user_code;
+pub mod web;

@@ -1,0 +1,245 @@
+//! Acts of people who are signed in: two steps, one touch, one piece of evidence each.
+
+use axum::Json;
+use axum::extract::State;
+use hallway_evidence::statement::Act;
+use hallway_evidence::statement::Web;
+use hallway_evidence::{Statement, Timestamp};
+use hallway_webauthn::wire::Base64Url;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::assertion;
+use super::authority::{self, AuthorityRequest};
+use super::ceremony::{self, Answer, Ceremony};
+use super::device::lifecycle::{self, DeviceRequest, DeviceView};
+use super::people::{self, PeopleRequest};
+use super::web::grant::Peer;
+use super::web::join::NewLink;
+use super::web::{keys, options};
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::session::{Caller, link_token, link_token_hash};
+use crate::operator_key::random_bytes;
+use crate::refusal::Door;
+use crate::seal::Purpose;
+use crate::store::{EvidenceHash, Holder, Person, Repositories, Role};
+
+/// What somebody asks to do.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ActRequest {
+    /// With people.
+    People(PeopleRequest),
+    /// With devices.
+    Device(DeviceRequest),
+    /// With attestation authorities.
+    Authority(AuthorityRequest),
+    /// With one's own keys.
+    Key(KeyRequest),
+}
+
+/// An act on one's own keys, as asked for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum KeyRequest {
+    /// Remove a key.
+    RemoveKey {
+        /// The credential id, base64url.
+        key: String,
+    },
+}
+
+/// The wrapper of a request.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Wanted {
+    /// The act, told apart by its `kind`.
+    pub act: ActRequest,
+}
+
+/// What an act did.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Outcome {
+    /// The hash of the evidence, hexadecimal.
+    pub evidence: String,
+    /// A one-time link to hand on.
+    #[serde(flatten)]
+    pub link: Option<NewLink>,
+    /// The device, where it was about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceView>,
+}
+
+/// Who does it, inside the unit that makes it true.
+pub struct Actor<'a> {
+    /// The gateway.
+    pub gateway: &'a Gateway,
+    /// The unit of work.
+    pub unit: &'a dyn Repositories,
+    /// Who signed.
+    pub person: &'a Person,
+    /// The evidence of it.
+    pub evidence: EvidenceHash,
+    /// What was signed.
+    pub statement: &'a Statement,
+    /// When it was accepted.
+    pub now: Timestamp,
+    /// What the statement names by its hash alone.
+    pub attachment: Option<&'a [u8]>,
+}
+
+impl Outcome {
+    /// Nothing but evidence.
+    pub fn done(actor: &Actor<'_>) -> Self {
+        Self {
+            evidence: actor.evidence.to_string(),
+            link: None,
+            device: None,
+        }
+    }
+}
+
+impl Actor<'_> {
+    /// Refuses whoever has a lesser role.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn needs(&self, least: Role) -> Result<(), Problem> {
+        if includes(self.person.role, least) {
+            Ok(())
+        } else {
+            Err(role_needed(least))
+        }
+    }
+
+    /// The secret of the link that this act makes; its hash is in the statement.
+    pub fn link_token(&self) -> String {
+        link_token(self.gateway, &self.statement.nonce)
+    }
+}
+
+/// Whether `role` may do what `least` may: owners all, operators what members may.
+pub fn includes(role: Role, least: Role) -> bool {
+    let rank = |role| match role {
+        Role::Member => 0,
+        Role::Operator => 1,
+        Role::Owner => 2,
+    };
+    rank(role) >= rank(least)
+}
+
+/// The refusal for a lesser role.
+pub fn role_needed(least: Role) -> Problem {
+    Problem::forbidden(
+        "role",
+        format!("this needs the role {least}; ask an owner of this realm"),
+    )
+}
+
+/// Gives the statement of an act.
+pub async fn begin(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Json(wanted): Json<Wanted>,
+) -> Result<Json<Ceremony>, Problem> {
+    let nonce = *random_bytes::<16>().map_err(|error| Problem::internal(&error))?;
+    let mut attachment = None;
+    let act: Act = match wanted.act {
+        ActRequest::People(request) => {
+            if !includes(caller.person.role, Role::Owner) {
+                return Err(role_needed(Role::Owner));
+            }
+            people::prepare(&gateway, request, link_token_hash(&gateway, &nonce))
+                .await?
+                .into()
+        }
+        ActRequest::Device(request) => lifecycle::prepare(&gateway, &caller, request).await?.into(),
+        ActRequest::Authority(request) => {
+            let (act, certificate) = authority::prepare(&gateway, &caller, request).await?;
+            attachment = certificate.map(Base64Url);
+            act.into()
+        }
+        ActRequest::Key(KeyRequest::RemoveKey { key }) => {
+            keys::prepare_removal(&gateway, &caller, &key).await?.into()
+        }
+    };
+    let statement = ceremony::statement_with_nonce(&gateway, act, nonce)?;
+    let held = gateway
+        .store
+        .read()
+        .credentials()
+        .held_by(Holder::Person(caller.person.id))
+        .await?;
+    let public_key = options::request(&gateway, &statement, &held);
+    let ceremony = Ceremony::new(
+        &gateway,
+        Purpose::Act,
+        caller.session.token.as_bytes(),
+        &statement,
+        public_key,
+    )?;
+    Ok(Json(Ceremony {
+        attachment,
+        ..ceremony
+    }))
+}
+
+/// Takes the touch and does it.
+pub async fn finish(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    peer: Peer,
+    Json(answer): Json<Answer>,
+) -> Result<Json<Outcome>, Problem> {
+    let done = gateway
+        .transact(|unit| Box::pin(perform(&gateway, unit, &caller, &answer)))
+        .await;
+    match done {
+        Ok(outcome) => Ok(Json(outcome)),
+        Err(problem) => {
+            gateway.refuse(Door::Web, &problem, &peer).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn perform(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    caller: &Caller,
+    answer: &Answer,
+) -> Result<Outcome, Problem> {
+    let holder = caller.session.token.as_bytes();
+    let checked = assertion::check(gateway, unit, Purpose::Act, holder, answer).await?;
+    if checked.person.id != caller.person.id {
+        return Err(Problem::forbidden(
+            "other-person",
+            "this key belongs to somebody else than who is signed in",
+        ));
+    }
+    let device = match &checked.statement.act {
+        Act::Device(act) => lifecycle::concerns(act),
+        _ => None,
+    };
+    let accepted = gateway
+        .accept(unit, checked.signed, Some(checked.person.id), device)
+        .await?;
+    let actor = Actor {
+        gateway,
+        unit,
+        person: &checked.person,
+        evidence: accepted.hash,
+        statement: &checked.statement,
+        now: accepted.at,
+        attachment: answer.attachment.as_ref().map(|bytes| bytes.0.as_slice()),
+    };
+    match &checked.statement.act {
+        Act::People(act) => people::perform(&actor, act).await,
+        Act::Device(act) => lifecycle::perform(&actor, act).await,
+        Act::Authority(act) => authority::perform(&actor, act).await,
+        Act::Web(Web::RemoveKey(terms)) => keys::perform_removal(&actor, terms).await,
+        Act::Web(_) => Err(Problem::malformed(
+            "this statement has a ceremony of its own",
+        )),
+    }
+}

@@ -1,0 +1,9 @@
+//! The device door. Statement: these bytes, at this time, in this order. Grant: a receipt.
+
+pub mod announce;
+pub mod challenge;
+pub mod code;
+pub mod lifecycle;
+pub mod status;
+pub mod transactions;
+pub mod unattended;

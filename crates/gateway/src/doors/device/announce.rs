@@ -1,0 +1,218 @@
+//! A device makes itself known: it proves its attestation key, and gets a code to show.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use hallway_evidence::statement::{Act, Device};
+use hallway_evidence::{CredentialId, Response, SignedStatement};
+use hallway_webauthn::wire::Base64Url;
+use hallway_webauthn::{
+    AttestationKind, Registration, RegistrationPolicy, RegistrationResponse, UnixSeconds,
+    verify_registration,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Gateway;
+use crate::doors::authority;
+use crate::doors::ceremony;
+use crate::doors::user_code::UserCode;
+use crate::doors::web::grant::Peer;
+use crate::http::problem::Problem;
+use crate::refusal::Door;
+use crate::seal::{LIFETIME_MS, Purpose};
+use crate::store::{
+    Announcement, AnnouncementId, AuthorityId, DeviceState, Repositories, StoreError,
+};
+
+/// How long a code can be typed.
+const CODE: Duration = Duration::from_secs(10 * 60);
+/// Milliseconds between two questions of a device that waits to be claimed (RFC 8628, 3.2).
+const INTERVAL_MS: u64 = 2000;
+
+/// An enrolment statement for the device's `makeCredential`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Statement {
+    /// Deterministic CBOR; its SHA-256 is the challenge.
+    #[schemars(with = "String")]
+    pub statement: Base64Url,
+    /// Proves that the gateway made it.
+    #[schemars(with = "String")]
+    pub seal: Base64Url,
+    /// When the answer comes too late, milliseconds since 1970.
+    pub expires_ms: u64,
+}
+
+/// The attested answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Enrolment {
+    /// A signed statement with a registration, CBOR.
+    #[schemars(with = "String")]
+    pub signed_statement: Base64Url,
+    /// The seal as it was given.
+    #[schemars(with = "String")]
+    pub seal: Base64Url,
+}
+
+/// The code to show.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Announced {
+    /// Eight letters, `BCDF-GHJK`, for the owner to type.
+    pub user_code: String,
+    /// Until when, milliseconds since 1970.
+    pub expires_ms: u64,
+    /// How long to wait between two questions, milliseconds.
+    pub interval_ms: u64,
+    /// Where the owner types it.
+    pub console: String,
+}
+
+/// Gives an enrolment statement.
+pub async fn statement(State(gateway): State<Gateway>) -> Result<Json<Statement>, Problem> {
+    let statement = ceremony::statement(&gateway, Device::Enrol)?;
+    let bytes = statement.encode();
+    Ok(Json(Statement {
+        seal: Base64Url(gateway.sealer.seal(Purpose::EnrolDevice, &[], &bytes)),
+        statement: Base64Url(bytes),
+        expires_ms: statement.issued.as_ms() + LIFETIME_MS,
+    }))
+}
+
+/// Takes the attested answer and gives a code.
+pub async fn announce(
+    State(gateway): State<Gateway>,
+    peer: Peer,
+    Json(request): Json<Enrolment>,
+) -> Result<(StatusCode, Json<Announced>), Problem> {
+    let announced = gateway
+        .transact(|unit| Box::pin(enrol(&gateway, unit, &request)))
+        .await;
+    match announced {
+        Ok(announced) => Ok((StatusCode::CREATED, Json(announced))),
+        Err(problem) => {
+            gateway.refuse(Door::Device, &problem, &peer).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn enrol(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    request: &Enrolment,
+) -> Result<Announced, Problem> {
+    let malformed = |error: &dyn std::error::Error| Problem::malformed(error.to_string());
+    let signed =
+        SignedStatement::decode(&request.signed_statement.0).map_err(|error| malformed(&error))?;
+    let now = gateway.now();
+    let sealed = (signed.statement.as_slice(), request.seal.0.as_slice());
+    let statement = ceremony::open(gateway, Purpose::EnrolDevice, &[], sealed, now)?;
+    if !matches!(statement.act, Act::Device(Device::Enrol)) {
+        return Err(Problem::malformed("the statement does not enrol a device"));
+    }
+    let Response::Registration {
+        client_data_json,
+        attestation_object,
+    } = &signed.response
+    else {
+        return Err(Problem::malformed(
+            "an enrolment needs a registration, not an assertion",
+        ));
+    };
+    let registration = verify_registration(
+        &gateway.rp,
+        &statement.hash(),
+        &RegistrationPolicy::device(authority::anchors(unit).await?),
+        UnixSeconds::from_ms(now.as_ms()),
+        &RegistrationResponse::new(client_data_json, attestation_object),
+    )
+    .map_err(|error| Problem::forbidden("bad-attestation", error.to_string()))?;
+    let (authority, serial) = identity(&registration)?;
+    if let Some(device) = unit.devices().by_serial(authority, &serial).await? {
+        let refuse = |code, detail| Err(Problem::forbidden(code, detail));
+        match device.state {
+            DeviceState::Stolen => {
+                return refuse(
+                    "stolen",
+                    "this device was reported stolen; only its owner can take it back",
+                );
+            }
+            DeviceState::Retired => return refuse("retired", "this device was retired for good"),
+            _ => {}
+        }
+    }
+    let credential = registration.credential;
+    let announcement = Announcement {
+        // The statement's nonce: a replayed announcement would have the same id, and fails.
+        id: AnnouncementId::from(uuid::Uuid::from_bytes(statement.nonce)),
+        code: [0; 32].into(),
+        serial,
+        authority,
+        aaguid: registration.aaguid,
+        credential: CredentialId::new(credential.id).map_err(|error| malformed(&error))?,
+        public_key: credential.public_key,
+        sign_count: credential.sign_count,
+        signed: request.signed_statement.0.clone(),
+        created: now,
+        expires: now.plus(CODE),
+        device: None,
+    };
+    show_code(gateway, unit, announcement).await
+}
+
+/// The authority that vouches for the device, and the serial number in its certificate.
+fn identity(registration: &Registration) -> Result<(AuthorityId, String), Problem> {
+    let AttestationKind::Certified(certified) = &registration.attestation.kind else {
+        return Err(Problem::forbidden(
+            "bad-attestation",
+            "the device's attestation has no certificate",
+        ));
+    };
+    let authority = certified
+        .anchor
+        .as_ref()
+        .and_then(|anchor| anchor.name.parse().ok());
+    authority
+        .zip(certified.serial_number.clone())
+        .ok_or_else(|| {
+            Problem::forbidden(
+                "bad-attestation",
+                "the device's certificate names no serial number",
+            )
+        })
+}
+
+async fn show_code(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    announcement: Announcement,
+) -> Result<Announced, Problem> {
+    if unit.announcements().get(announcement.id).await?.is_some() {
+        return Err(Problem::conflict(
+            "replayed",
+            "this enrolment was announced before; begin again",
+        ));
+    }
+    let code = UserCode::generate().map_err(|error| Problem::internal(&error))?;
+    let expires_ms = announcement.expires.as_ms();
+    let announcement = Announcement {
+        code: code.hash().into(),
+        ..announcement
+    };
+    unit.announcements()
+        .add(&announcement)
+        .await
+        .map_err(|error| match error {
+            // One chance in 10^10 for each device that waits.
+            StoreError::Exists { .. } => Problem::conflict("code-taken", "try again"),
+            error => error.into(),
+        })?;
+    Ok(Announced {
+        user_code: code.to_string(),
+        expires_ms,
+        interval_ms: INTERVAL_MS,
+        console: format!("{}/claim", gateway.origin),
+    })
+}

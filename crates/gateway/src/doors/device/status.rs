@@ -1,0 +1,165 @@
+//! "Is my registration still valid?", answered to a device that signs the question.
+
+use axum::Json;
+use axum::extract::State;
+use hallway_evidence::TrustFile;
+use hallway_evidence::statement::Device as DeviceAct;
+use hallway_webauthn::wire::Base64Url;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::unattended::{Unverified, near};
+use crate::Gateway;
+use crate::doors::evidence;
+use crate::doors::web::grant::Peer;
+use crate::http::problem::Problem;
+use crate::ledger::DeviceKey;
+use crate::refusal::Door;
+use crate::store::{Announcement, Device, DeviceState};
+
+/// A signed question.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Question {
+    /// A signed statement of the act `device.status`, CBOR.
+    #[schemars(with = "String")]
+    pub signed_statement: Base64Url,
+}
+
+/// The answer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Status {
+    /// announced, claimed, registered, suspended, stolen, released or retired.
+    #[schemars(with = "String")]
+    pub state: DeviceState,
+    /// The sequence number of the last transaction that was accepted; 0 before the first.
+    pub last_sequence: u64,
+    /// The device's id, once it is claimed.
+    #[schemars(with = "Option<String>")]
+    pub device_id: Option<String>,
+    /// The serial number.
+    pub serial: String,
+    /// The owner's name.
+    pub owner: Option<String>,
+    /// The receipts that its transactions rest on, a CBOR bundle: enrolment, claim, owner's key.
+    #[schemars(with = "Option<String>")]
+    pub receipts: Option<Base64Url>,
+    /// What checks receipts.
+    #[schemars(with = "serde_json::Value")]
+    pub trust: TrustFile,
+    /// The gateway's time, milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+/// Answers a signed question.
+pub async fn ask(
+    State(gateway): State<Gateway>,
+    peer: Peer,
+    Json(question): Json<Question>,
+) -> Result<Json<Status>, Problem> {
+    match status(&gateway, &question).await {
+        Ok(status) => Ok(Json(status)),
+        Err(problem) => {
+            gateway.refuse(Door::Device, &problem, &peer).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Problem> {
+    let asked = Unverified::decode(gateway, &question.signed_statement.0)?;
+    if !matches!(asked.act()?, DeviceAct::Status) {
+        return Err(Problem::malformed(
+            "the statement does not ask for the registration's state",
+        ));
+    }
+    let reader = gateway.store.read();
+    let id = &asked.signed.credential_id;
+    // The signature counter is judged among transactions, where the order is known: a question may
+    // overtake what was signed offline before it.
+    match gateway.keyring.get(reader, id).await? {
+        Some(key) => {
+            let _ = asked.verify(gateway, &key.record)?;
+            near(gateway.now(), asked.statement.issued, gateway.clock_skew())?;
+            registered(gateway, &key).await
+        }
+        None => {
+            let waiting = reader
+                .announcements()
+                .by_credential(id)
+                .await?
+                .ok_or_else(unknown)?;
+            let _ = asked.verify(gateway, &waiting.record())?;
+            near(gateway.now(), asked.statement.issued, gateway.clock_skew())?;
+            announced(gateway, &waiting).await
+        }
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::forbidden(
+        "unknown-credential",
+        "this credential is not enrolled here; enrol the device",
+    )
+}
+
+async fn announced(gateway: &Gateway, waiting: &Announcement) -> Result<Status, Problem> {
+    if gateway.now() >= waiting.expires {
+        return Err(unknown());
+    }
+    Ok(Status {
+        state: DeviceState::Announced,
+        last_sequence: 0,
+        device_id: None,
+        serial: waiting.serial.clone(),
+        owner: None,
+        receipts: None,
+        trust: gateway.trust_file().await?,
+        now_ms: gateway.now().as_ms(),
+    })
+}
+
+/// A device that asks for the first time after its claim is registered from then on.
+async fn registered(gateway: &Gateway, key: &DeviceKey) -> Result<Status, Problem> {
+    let now = gateway.now();
+    let device = gateway
+        .transact(|unit| {
+            Box::pin(async move {
+                // A credential that the device has replaced since is no longer enrolled.
+                let device = unit.devices().get(key.device).await?.ok_or_else(unknown)?;
+                if device
+                    .credential
+                    .as_ref()
+                    .is_none_or(|id| id.as_bytes() != key.record.id)
+                {
+                    return Err(unknown());
+                }
+                unit.devices().note_seen(device.id, now).await?;
+                if device.state == DeviceState::Claimed {
+                    unit.devices()
+                        .set_state(device.id, DeviceState::Registered)
+                        .await?;
+                    return Ok(Device {
+                        state: DeviceState::Registered,
+                        ..device
+                    });
+                }
+                Ok(device)
+            })
+        })
+        .await?;
+    let owner = match device.owner {
+        Some(owner) => gateway.store.read().people().get(owner).await?,
+        None => None,
+    };
+    let receipts = evidence::grounds_of_device(gateway, &device).await?;
+    Ok(Status {
+        state: device.state,
+        last_sequence: device.last_sequence,
+        device_id: Some(device.id.to_string()),
+        serial: device.serial,
+        owner: owner.map(|owner| owner.name),
+        receipts: Some(Base64Url(receipts.encode())),
+        trust: gateway.trust_file().await?,
+        now_ms: now.as_ms(),
+    })
+}

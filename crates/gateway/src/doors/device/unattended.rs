@@ -1,0 +1,93 @@
+//! What devices sign with nobody present: decoded, attributed and verified.
+
+use std::time::Duration;
+
+use hallway_evidence::statement::Act;
+use hallway_evidence::statement::Device as DeviceAct;
+use hallway_evidence::{Response, SignedStatement, Statement, Timestamp};
+use hallway_webauthn::{
+    Assertion, AssertionPolicy, AssertionResponse, CredentialRecord, verify_assertion,
+};
+
+use crate::Gateway;
+use crate::http::problem::Problem;
+
+/// A signed statement of a device, decoded and for this realm, its signature not yet checked.
+pub struct Unverified {
+    /// As it came.
+    pub signed: SignedStatement,
+    /// Its statement.
+    pub statement: Statement,
+}
+
+impl Unverified {
+    /// Decodes bytes of at most [`hallway_evidence::MAX_SIGNED_STATEMENT`].
+    pub fn decode(gateway: &Gateway, bytes: &[u8]) -> Result<Self, Problem> {
+        let malformed = |error: &dyn std::error::Error| Problem::malformed(error.to_string());
+        let signed = SignedStatement::decode(bytes).map_err(|error| malformed(&error))?;
+        let statement = signed.read_statement().map_err(|error| malformed(&error))?;
+        if statement.realm.as_str() != gateway.rp.id {
+            return Err(Problem::forbidden(
+                "other-realm",
+                format!("the statement is for {}", statement.realm),
+            ));
+        }
+        Ok(Self { signed, statement })
+    }
+
+    /// What the device says.
+    pub fn act(&self) -> Result<&DeviceAct, Problem> {
+        match &self.statement.act {
+            Act::Device(act) => Ok(act),
+            _ => Err(Problem::malformed(
+                "the statement is not one that a device makes",
+            )),
+        }
+    }
+
+    /// Checks the signature under the policy for credentials that were enrolled as devices.
+    pub fn verify(
+        &self,
+        gateway: &Gateway,
+        record: &CredentialRecord,
+    ) -> Result<Assertion, Problem> {
+        let Response::Assertion {
+            client_data_json,
+            authenticator_data,
+            signature,
+        } = &self.signed.response
+        else {
+            return Err(Problem::malformed(
+                "a device answers with an assertion here",
+            ));
+        };
+        let response = AssertionResponse {
+            credential_id: self.signed.credential_id.as_bytes(),
+            client_data_json,
+            authenticator_data,
+            signature,
+            user_handle: None,
+        };
+        let policy = AssertionPolicy::unattended_device();
+        verify_assertion(
+            &gateway.rp,
+            &self.statement.hash(),
+            &policy,
+            record,
+            &response,
+        )
+        .map_err(|error| Problem::forbidden("bad-signature", error.to_string()))
+    }
+}
+
+/// Refuses a time that is too far from ours, and tells ours.
+pub fn near(now: Timestamp, theirs: Timestamp, skew: Duration) -> Result<(), Problem> {
+    if now.distance(theirs) <= skew {
+        return Ok(());
+    }
+    Err(Problem::forbidden(
+        "clock-skew",
+        format!("the device says it is {theirs}, here it is {now}; set its clock"),
+    )
+    .with("now_ms", now.as_ms()))
+}

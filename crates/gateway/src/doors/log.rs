@@ -1,0 +1,43 @@
+//! The log over HTTP, as static files are (C2SP tlog-tiles). Public: its entries are hashes.
+
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use hallway_evidence::log::Tile;
+
+use crate::Gateway;
+use crate::http::problem::Problem;
+
+/// The newest checkpoint.
+pub async fn checkpoint(State(gateway): State<Gateway>) -> Result<Response, Problem> {
+    let head = gateway.store.read().log().head().await?;
+    if head.checkpoint.is_empty() {
+        return Err(Problem::not_found("checkpoint: nothing is logged yet"));
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    Ok((headers, head.checkpoint).into_response())
+}
+
+/// A tile or an entry bundle, whole or partial. It never changes, so anybody may keep it.
+pub async fn tile(
+    State(gateway): State<Gateway>,
+    Path(path): Path<String>,
+) -> Result<Response, Problem> {
+    let missing = || Problem::not_found("tile");
+    let tile: Tile = format!("tile/{path}").parse().map_err(|_| missing())?;
+    let bytes = gateway
+        .store
+        .read()
+        .log()
+        .tile(tile)
+        .await?
+        .ok_or_else(missing)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    Ok((headers, bytes).into_response())
+}

@@ -1,0 +1,237 @@
+//! Who belongs to the realm: inviting, recovering, roles, suspending. Owners decide.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use hallway_evidence::PersonId;
+use hallway_evidence::statement::People;
+use hallway_evidence::statement::people::{ChangeRole, Invite, Named, Recover};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::act::{Actor, Outcome};
+use super::web::join::NewLink;
+use super::web::keys::line;
+use crate::Gateway;
+use crate::http::page::{PageQuery, PageView};
+use crate::http::problem::Problem;
+use crate::store::{
+    Holder, Link, PersonState, Purpose as LinkPurpose, Role, StoreError, TokenHash,
+};
+
+/// How long an invitation is good: a week.
+const INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a recovery link is good: a day.
+const RECOVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// A person in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PersonRow {
+    /// A UUID.
+    #[schemars(with = "String")]
+    pub id: PersonId,
+    /// The name.
+    pub name: String,
+    /// owner, operator or member.
+    #[schemars(with = "String")]
+    pub role: Role,
+    /// active or suspended.
+    #[schemars(with = "String")]
+    pub state: PersonState,
+    /// How many keys the person has. One is dangerous: without it the person is locked out.
+    pub keys: usize,
+    /// Since when, milliseconds since 1970.
+    pub created_ms: u64,
+}
+
+/// Lists the people of the realm.
+pub async fn list(
+    State(gateway): State<Gateway>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<PageView<PersonRow>>, Problem> {
+    let reader = gateway.store.read();
+    let page = reader.people().page(&query.request()?).await?;
+    let mut rows = Vec::with_capacity(page.items.len());
+    for person in &page.items {
+        let keys = reader
+            .credentials()
+            .held_by(Holder::Person(person.id))
+            .await?
+            .len();
+        rows.push(PersonRow {
+            id: person.id,
+            name: person.name.clone(),
+            role: person.role,
+            state: person.state,
+            keys,
+            created_ms: person.created.as_ms(),
+        });
+    }
+    Ok(Json(PageView::new(rows, page.next)))
+}
+
+/// An act on people, as asked for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PeopleRequest {
+    /// Invite somebody by a one-time link.
+    Invite {
+        /// The name.
+        name: String,
+        /// The role.
+        #[schemars(with = "String")]
+        role: Role,
+    },
+    /// Let somebody who lost the keys register a new one, by a one-time link.
+    Recover {
+        /// Who.
+        #[schemars(with = "String")]
+        person: PersonId,
+    },
+    /// Give somebody another role.
+    ChangeRole {
+        /// Who.
+        #[schemars(with = "String")]
+        person: PersonId,
+        /// The role.
+        #[schemars(with = "String")]
+        role: Role,
+    },
+    /// Let no key of somebody's open a door.
+    Suspend {
+        /// Who.
+        #[schemars(with = "String")]
+        person: PersonId,
+    },
+    /// End a suspension.
+    ResumePerson {
+        /// Who.
+        #[schemars(with = "String")]
+        person: PersonId,
+    },
+}
+
+/// The statement of an act on people. `link` is the hash of the link that the act would make.
+pub async fn prepare(
+    gateway: &Gateway,
+    request: PeopleRequest,
+    link: TokenHash,
+) -> Result<People, Problem> {
+    Ok(match request {
+        PeopleRequest::Invite { name, role } => People::Invite(Invite {
+            name: line("name", &name)?,
+            role,
+            link: link.0,
+        }),
+        PeopleRequest::Recover { person } => {
+            let Named { person, name } = named(gateway, person).await?;
+            People::Recover(Recover {
+                person,
+                name,
+                link: link.0,
+            })
+        }
+        PeopleRequest::ChangeRole { person, role } => {
+            let Named { person, name } = named(gateway, person).await?;
+            People::ChangeRole(ChangeRole { person, name, role })
+        }
+        PeopleRequest::Suspend { person } => People::Suspend(named(gateway, person).await?),
+        PeopleRequest::ResumePerson { person } => People::Reinstate(named(gateway, person).await?),
+    })
+}
+
+async fn named(gateway: &Gateway, id: PersonId) -> Result<Named, Problem> {
+    let person = gateway
+        .store
+        .read()
+        .people()
+        .get(id)
+        .await?
+        .ok_or_else(|| Problem::not_found("person"))?;
+    Ok(Named {
+        person: id,
+        name: line("name", &person.name)?,
+    })
+}
+
+/// Does what an owner signed.
+pub async fn perform(actor: &Actor<'_>, act: &People) -> Result<Outcome, Problem> {
+    actor.needs(Role::Owner)?;
+    let unit = actor.unit;
+    match act {
+        People::Invite(terms) => {
+            let link = Link {
+                purpose: LinkPurpose::Invitation,
+                role: Some(terms.role),
+                ..link(actor, terms.link, terms.name.as_str(), INVITATION)
+            };
+            issue(actor, link).await
+        }
+        People::Recover(terms) => {
+            let link = Link {
+                purpose: LinkPurpose::Recovery,
+                person: Some(terms.person),
+                ..link(actor, terms.link, terms.name.as_str(), RECOVERY)
+            };
+            issue(actor, link).await
+        }
+        People::ChangeRole(terms) => {
+            unit.people()
+                .set_role(terms.person, terms.role)
+                .await
+                .map_err(last_owner)?;
+            Ok(Outcome::done(actor))
+        }
+        People::Suspend(terms) => {
+            unit.people()
+                .set_state(terms.person, PersonState::Suspended)
+                .await
+                .map_err(last_owner)?;
+            unit.sessions().remove_of_person(terms.person).await?;
+            Ok(Outcome::done(actor))
+        }
+        People::Reinstate(terms) => {
+            unit.people()
+                .set_state(terms.person, PersonState::Active)
+                .await
+                .map_err(last_owner)?;
+            Ok(Outcome::done(actor))
+        }
+    }
+}
+
+fn last_owner(error: StoreError) -> Problem {
+    match error {
+        StoreError::LastOwner => Problem::conflict("last-owner", error.to_string()),
+        StoreError::Missing(what) => Problem::not_found(what),
+        error => error.into(),
+    }
+}
+
+fn link(actor: &Actor<'_>, token: [u8; 32], name: &str, lifetime: Duration) -> Link {
+    Link {
+        token: token.into(),
+        purpose: LinkPurpose::Invitation,
+        name: name.to_owned(),
+        role: None,
+        person: None,
+        created_by: Some(actor.person.id),
+        evidence: Some(actor.evidence),
+        created: actor.now,
+        expires: actor.now.plus(lifetime),
+        used: None,
+    }
+}
+
+async fn issue(actor: &Actor<'_>, link: Link) -> Result<Outcome, Problem> {
+    actor.unit.links().add(&link).await?;
+    let new = NewLink {
+        link: actor.gateway.join_link(&actor.link_token()),
+        expires_ms: link.expires.as_ms(),
+    };
+    Ok(Outcome {
+        link: Some(new),
+        ..Outcome::done(actor)
+    })
+}

@@ -1,0 +1,7 @@
+//! The web door. Statement: sign in, or register a key. Grant: a session.
+
+pub mod grant;
+pub mod join;
+pub mod keys;
+pub mod options;
+pub mod sign_in;

@@ -1,0 +1,150 @@
+//! The grant of the web door: a session that names its evidence.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use hallway_evidence::{CredentialId, PersonId};
+
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::session::{self, Caller, Token};
+use crate::store::{EvidenceHash, Person, Repositories, Role, Session, TokenHash};
+
+/// The most characters of a user agent that are kept.
+const AGENT: usize = 200;
+
+/// Who is at the other end: kept with the session so that its owner recognises it.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The IP address.
+    pub address: String,
+    /// The user agent, cut to 200 characters.
+    pub agent: String,
+    /// The session that the request came with; a new one replaces it.
+    pub session: Option<TokenHash>,
+}
+
+/// A person, as the API shows one.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PersonView {
+    /// A UUID.
+    #[schemars(with = "String")]
+    pub id: PersonId,
+    /// The name.
+    pub name: String,
+    /// owner, operator or member.
+    #[schemars(with = "String")]
+    pub role: Role,
+}
+
+impl From<&Person> for PersonView {
+    fn from(person: &Person) -> Self {
+        Self {
+            id: person.id,
+            name: person.name.clone(),
+            role: person.role,
+        }
+    }
+}
+
+/// A session, before it is handed over.
+#[derive(Debug)]
+pub struct Granted {
+    /// For its holder only.
+    pub token: String,
+    /// Whose.
+    pub person: Person,
+}
+
+impl Granted {
+    /// The header that hands the session to a browser.
+    pub fn cookie(&self, gateway: &Gateway) -> Result<(header::HeaderName, HeaderValue), Problem> {
+        let seconds = gateway.limits.session_hours * 3600;
+        Ok((
+            header::SET_COOKIE,
+            session::cookie(gateway, &self.token, seconds)?,
+        ))
+    }
+}
+
+/// What a session rests on.
+#[derive(Debug, Clone)]
+pub struct Grounds {
+    /// The key that was touched.
+    pub credential: Option<CredentialId>,
+    /// Its evidence.
+    pub evidence: Option<EvidenceHash>,
+}
+
+/// Opens a session for `person`. The token is always new, and the session that the request came
+/// with ends: nobody can plant a session in somebody's browser and wait for it to be signed in.
+pub async fn open(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    person: Person,
+    grounds: Grounds,
+    peer: &Peer,
+) -> Result<Granted, Problem> {
+    let (token, hash) = session::new_token()?;
+    let now = gateway.now();
+    if let Some(old) = &peer.session {
+        unit.sessions().remove(old).await?;
+    }
+    let session = Session {
+        token: hash,
+        person: person.id,
+        credential: grounds.credential,
+        evidence: grounds.evidence,
+        created: now,
+        last_seen: now,
+        expires: now.plus(Duration::from_secs(gateway.limits.session_hours * 3600)),
+        address: peer.address.clone(),
+        agent: peer.agent.clone(),
+    };
+    unit.sessions().add(&session).await?;
+    Ok(Granted { token, person })
+}
+
+/// Who is signed in.
+pub async fn me(caller: Caller) -> Json<PersonView> {
+    Json(PersonView::from(&caller.person))
+}
+
+impl Peer {
+    fn new(address: Option<SocketAddr>, headers: &HeaderMap, session: Option<TokenHash>) -> Self {
+        let agent = headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok());
+        Self {
+            address: address
+                .map(|address| address.ip().to_string())
+                .unwrap_or_default(),
+            agent: agent.unwrap_or_default().chars().take(AGENT).collect(),
+            session,
+        }
+    }
+}
+
+impl FromRequestParts<Gateway> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
+        let address = parts
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>()
+            .map(|info| info.0);
+        let token = Token::from_headers(gateway, &parts.headers);
+        Ok(Self::new(
+            address,
+            &parts.headers,
+            token.map(|token| token.hash),
+        ))
+    }
+}

@@ -1,0 +1,133 @@
+//! Signing in with a discoverable credential: no name is typed, so none can be tried.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use hallway_evidence::statement::Web;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::grant::{self, Granted, Grounds, Peer, PersonView};
+use super::options;
+use crate::Gateway;
+use crate::doors::assertion;
+use crate::doors::ceremony::{self, Answer, Ceremony};
+use crate::http::problem::Problem;
+use crate::http::session::{self, Caller};
+use crate::refusal::Door;
+use crate::seal::Purpose;
+use crate::store::Repositories;
+
+/// How the session is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GrantAs {
+    /// In a cookie that scripts can't read.
+    Cookie,
+    /// In the answer, for a program.
+    Bearer,
+}
+
+/// An answered sign-in.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct SignIn {
+    /// The signed statement.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// Cookie or bearer token.
+    pub grant: GrantAs,
+}
+
+/// Who is signed in now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SignedIn {
+    /// The person.
+    pub person: PersonView,
+    /// The bearer token, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+/// Gives a sign-in statement.
+pub async fn begin(State(gateway): State<Gateway>) -> Result<Json<Ceremony>, Problem> {
+    let statement = ceremony::statement(&gateway, Web::SignIn)?;
+    let public_key = options::request(&gateway, &statement, &[]);
+    Ceremony::new(&gateway, Purpose::SignIn, &[], &statement, public_key).map(Json)
+}
+
+/// Takes the answer and opens a session.
+pub async fn finish(
+    State(gateway): State<Gateway>,
+    peer: Peer,
+    Json(request): Json<SignIn>,
+) -> Result<Response, Problem> {
+    let granted = gateway
+        .transact(|unit| Box::pin(sign_in(&gateway, unit, &request.answer, &peer)))
+        .await;
+    let granted = match granted {
+        Ok(granted) => granted,
+        Err(problem) => {
+            gateway.refuse(Door::Web, &problem, &peer).await;
+            return Err(to_stranger(problem));
+        }
+    };
+    let person = PersonView::from(&granted.person);
+    match request.grant {
+        GrantAs::Bearer => Ok(Json(SignedIn {
+            person,
+            token: Some(granted.token),
+        })
+        .into_response()),
+        GrantAs::Cookie => {
+            let cookie = granted.cookie(&gateway)?;
+            Ok((
+                [cookie],
+                Json(SignedIn {
+                    person,
+                    token: None,
+                }),
+            )
+                .into_response())
+        }
+    }
+}
+
+async fn sign_in(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    answer: &Answer,
+    peer: &Peer,
+) -> Result<Granted, Problem> {
+    let checked = assertion::check(gateway, unit, Purpose::SignIn, &[], answer).await?;
+    let accepted = gateway
+        .accept(unit, checked.signed, Some(checked.person.id), None)
+        .await?;
+    let grounds = Grounds {
+        credential: Some(checked.credential.id),
+        evidence: Some(accepted.hash),
+    };
+    grant::open(gateway, unit, checked.person, grounds, peer).await
+}
+
+/// One answer for every key that is refused, so that a stranger can't learn which keys and people
+/// exist here. The console's list of refusals has the reason.
+fn to_stranger(problem: Problem) -> Problem {
+    match problem.code {
+        "unknown-key" | "suspended" | "bad-assertion" | "cloned-key" => Problem::forbidden(
+            "refused",
+            "this key does not open this realm; if it should, ask an owner, who can see why",
+        ),
+        _ => problem,
+    }
+}
+
+/// Ends the session.
+pub async fn sign_out(State(gateway): State<Gateway>, caller: Caller) -> Result<Response, Problem> {
+    let token = caller.session.token;
+    gateway
+        .transact(|unit| Box::pin(async move { Ok(unit.sessions().remove(&token).await?) }))
+        .await?;
+    let cookie = session::cookie(&gateway, "", 0)?;
+    Ok(([(header::SET_COOKIE, cookie)], Json(serde_json::json!({}))).into_response())
+}

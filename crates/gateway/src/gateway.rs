@@ -1,0 +1,181 @@
+//! What every handler shares: one realm's store, log, keys and clock.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hallway_evidence::{
+    DeviceId, Evidence, Line, PersonId, SignedStatement, Timestamp, TrustFile, TrustedAuthority,
+};
+use hallway_webauthn::RelyingParty;
+use object_store::ObjectStore;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::config::Limits;
+use crate::http::problem::Problem;
+use crate::ledger::{Entry, Ingest, Keyring, Ledger, LedgerError};
+use crate::refusal::Brake;
+use crate::seal::Sealer;
+use crate::store::{EvidenceHash, Repositories, Store, Work};
+
+/// A gateway. Cloning gives another handle on the same one.
+#[derive(Clone)]
+pub struct Gateway(Arc<Shared>);
+
+/// What the handles share. No gateway keeps state here that another one of its realm could need.
+pub struct Shared {
+    /// Relying party id (the realm) and origin.
+    pub rp: RelyingParty,
+    /// The origin that browsers see.
+    pub origin: String,
+    /// The database.
+    pub store: Store,
+    /// The log's writer.
+    pub ledger: Arc<Ledger>,
+    /// The way in for device transactions.
+    pub ingest: Ingest,
+    /// The devices' keys.
+    pub keyring: Keyring,
+    /// Recognises our own statements.
+    pub sealer: Sealer,
+    /// The payloads.
+    pub objects: Arc<dyn ObjectStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What a caller may ask for.
+    pub limits: Limits,
+    /// Bounds what strangers can make us write.
+    pub refusals: Brake,
+    /// Turns at decoding pictures.
+    pub thumbnails: Semaphore,
+}
+
+/// Evidence that the log took in.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted {
+    /// The log's entry.
+    pub hash: EvidenceHash,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Deref for Gateway {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl From<Shared> for Gateway {
+    fn from(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Shared {
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether browsers reach the gateway over TLS.
+    pub fn is_https(&self) -> bool {
+        self.origin.starts_with("https://")
+    }
+
+    /// The session cookie's name. The prefix makes browsers refuse one that another host set.
+    pub fn cookie_name(&self) -> &'static str {
+        if self.is_https() {
+            "__Host-hallway"
+        } else {
+            "hallway"
+        }
+    }
+
+    /// The address of a one-time link. The secret is in the fragment, which no server log sees.
+    pub fn join_link(&self, token: &str) -> String {
+        format!("{}/join#{token}", self.origin)
+    }
+
+    /// How far a device's clock may be off.
+    pub fn clock_skew(&self) -> Duration {
+        Duration::from_secs(self.limits.clock_skew_minutes * 60)
+    }
+
+    /// Runs `work` as one unit: all of it, or nothing.
+    ///
+    /// # Errors
+    /// What `work` returned, or 503 when the database has no time.
+    pub async fn transact<'a, T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        F: for<'u> Fn(&'u (dyn Repositories + 'a)) -> Work<'u, T, Problem> + Send + Sync,
+        T: Send,
+    {
+        self.store.transact(work).await
+    }
+
+    /// Puts what was signed into the log, in the unit whose change it justifies.
+    ///
+    /// # Errors
+    /// 409 `replayed` when the statement was accepted before.
+    pub async fn accept(
+        &self,
+        unit: &dyn Repositories,
+        signed: SignedStatement,
+        person: Option<PersonId>,
+        device: Option<DeviceId>,
+    ) -> Result<Accepted, Problem> {
+        let at = self.now();
+        let evidence = Evidence {
+            signed,
+            accepted: at,
+        };
+        let hash = EvidenceHash(evidence.hash());
+        let mut entry = Entry::new(evidence)?;
+        if let Some(person) = person {
+            entry = entry.of_person(person);
+        }
+        if let Some(device) = device {
+            entry = entry.of_device(device);
+        }
+        self.ledger.append(unit, vec![entry]).await?;
+        Ok(Accepted { hash, at })
+    }
+
+    /// What anybody needs to check this realm's receipts offline.
+    pub async fn trust_file(&self) -> Result<TrustFile, Problem> {
+        let authorities = self.store.read().authorities().installed().await?;
+        let authorities = authorities
+            .into_iter()
+            .map(|authority| TrustedAuthority {
+                name: Line::nearest(&authority.name),
+                certificate: authority.certificate,
+            })
+            .collect();
+        let realm = Line::new(self.rp.id.as_str()).map_err(|error| Problem::internal(&error))?;
+        Ok(TrustFile::new(
+            realm,
+            self.rp.clone(),
+            self.ledger.verifier(),
+            authorities,
+        ))
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::AlreadyAccepted { .. } => {
+                Self::conflict("replayed", "this was accepted before; begin again")
+            }
+            LedgerError::Evidence(error) => Self::malformed(error.to_string()),
+            LedgerError::Erased(_) => {
+                Self::new(axum::http::StatusCode::GONE, "erased", error.to_string())
+            }
+            LedgerError::Store(error) => error.into(),
+            error => Self::internal(&error),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What is common to all requests: routes and their rules, sessions, headers, errors.
+
+pub mod guard;
+pub mod headers;
+pub mod openapi;
+pub mod page;
+pub mod problem;
+pub mod route;
+pub mod session;

@@ -1,0 +1,91 @@
+//! The gate in front of every handler: who calls, and may they.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::problem::Problem;
+use super::route::{Access, Kind};
+use super::session::{self, Carrier, Token};
+use crate::Gateway;
+use crate::console;
+use crate::doors::act::{includes, role_needed};
+
+/// The rule of one route.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Who may call.
+    pub access: Access,
+    /// How a refusal looks.
+    pub kind: Kind,
+}
+
+/// Checks the rule, then runs the handler with the [`session::Caller`] in the request's
+/// extensions where somebody is signed in.
+pub async fn guard(
+    State((gateway, rule)): State<(Gateway, Rule)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    match admit(&gateway, rule, &mut request).await {
+        Ok(()) => {
+            let response = next.run(request).await;
+            match (rule.kind, response.extensions().get::<Problem>().cloned()) {
+                (Kind::Page, Some(problem)) => console::problem_page(&gateway, &problem),
+                _ => response,
+            }
+        }
+        Err(problem) if rule.kind == Kind::Page && problem.status == 401 => {
+            Redirect::to(&console::sign_in_path(&path)).into_response()
+        }
+        Err(problem) if rule.kind == Kind::Page => console::problem_page(&gateway, &problem),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn admit(gateway: &Gateway, rule: Rule, request: &mut Request) -> Result<(), Problem> {
+    let token = Token::from_headers(gateway, request.headers());
+    if !request.method().is_safe() {
+        same_origin(gateway, request.method(), request.headers(), token.as_ref())?;
+    }
+    let caller = match token {
+        Some(token) => session::find(gateway, token).await?,
+        None => None,
+    };
+    if let Access::Person(least) = rule.access {
+        let caller = caller.as_ref().ok_or_else(Problem::unauthenticated)?;
+        if !includes(caller.person.role, least) {
+            return Err(role_needed(least));
+        }
+    }
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    Ok(())
+}
+
+/// Refuses requests that another site made a browser send.
+///
+/// Browsers set `Origin` on every request that is not GET or HEAD. A program has no reason to, but
+/// then it must carry its session as a bearer token, which no browser sends by itself.
+fn same_origin(
+    gateway: &Gateway,
+    method: &Method,
+    headers: &HeaderMap,
+    token: Option<&Token>,
+) -> Result<(), Problem> {
+    let refused = || {
+        Problem::forbidden(
+            "cross-origin",
+            format!("{method} requests are taken only from {}", gateway.origin),
+        )
+    };
+    match headers.get(header::ORIGIN) {
+        Some(origin) if origin.as_bytes() == gateway.origin.as_bytes() => Ok(()),
+        Some(_) => Err(refused()),
+        None if token.is_some_and(|token| token.carrier == Carrier::Cookie) => Err(refused()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,57 @@
+//! Lists, a page at a time.
+
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::problem::Problem;
+use crate::store::{Limit, PageRequest};
+
+/// Which page of a list.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+pub struct PageQuery {
+    /// The `next` of the page before; nothing for the first page.
+    pub after: Option<String>,
+    /// How many rows, 200 at most.
+    pub limit: Option<u64>,
+}
+
+/// A page of a list, newest first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PageView<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// What to ask for as `after` to go on; nothing at the end.
+    pub next: Option<String>,
+}
+
+impl PageQuery {
+    /// The request to the store.
+    ///
+    /// # Errors
+    /// `after` is not a key of this list.
+    pub fn request<K: FromStr>(&self) -> Result<PageRequest<K>, Problem> {
+        let after = self
+            .after
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| Problem::malformed("`after` is not the `next` of a page of this list"))?;
+        Ok(PageRequest {
+            after,
+            limit: self.limit.map_or_else(Limit::default, Limit::nearest),
+        })
+    }
+}
+
+impl<T> PageView<T> {
+    /// Rows, and the key of the page that follows.
+    pub fn new(items: Vec<T>, next: Option<impl ToString>) -> Self {
+        Self {
+            items,
+            next: next.map(|key| key.to_string()),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! One route: what it is called, who may call it, what it takes and what it gives.
+//!
+//! The router, the OpenAPI description and the test that proves every authorisation rule are all
+//! made from the same list of these, so none of them can know a route that the others do not.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use super::guard;
+use crate::Gateway;
+use crate::store::Role;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody: what it gives is public.
+    Public,
+    /// Anybody whose request itself proves its right: a one-time link, a key's or a device's
+    /// signature. The handler checks that proof before anything else.
+    Proof,
+    /// A person who is signed in and has at least this role.
+    Person(Role),
+}
+
+/// What a caller gets from a route when it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Problem details.
+    Api,
+    /// A page of the console; whoever is not signed in is sent to the sign-in page.
+    Page,
+}
+
+/// Bytes of a request body that is read as a whole; payloads are streamed and bounded apart.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// One route of the gateway.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, parameters in braces.
+    pub path: &'static str,
+    /// The authorisation rule.
+    pub access: Access,
+    /// Page or API.
+    pub kind: Kind,
+    /// One line for the API's description.
+    pub summary: &'static str,
+    /// The JSON that it takes.
+    pub request: Option<fn(&mut SchemaGenerator) -> Schema>,
+    /// The JSON that it gives.
+    pub response: Option<fn(&mut SchemaGenerator) -> Schema>,
+    handler: MethodRouter<Gateway>,
+}
+
+impl Route {
+    fn new<H, T>(
+        method: Method,
+        filter: MethodFilter,
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, Gateway>,
+        T: 'static,
+    {
+        let handler = on(filter, handler).layer(DefaultBodyLimit::max(BODY_LIMIT));
+        Self {
+            method,
+            path,
+            access,
+            kind: Kind::Api,
+            summary: "",
+            request: None,
+            response: None,
+            handler,
+        }
+    }
+
+    /// A GET route of the API.
+    pub fn get<H: Handler<T, Gateway>, T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::GET, MethodFilter::GET, path, access, handler)
+    }
+
+    /// A POST route of the API.
+    pub fn post<H: Handler<T, Gateway>, T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::POST, MethodFilter::POST, path, access, handler)
+    }
+
+    /// A page of the console.
+    pub fn page<H: Handler<T, Gateway>, T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self {
+            kind: Kind::Page,
+            ..Self::get(path, access, handler)
+        }
+    }
+
+    /// Says in a line what the route is for.
+    #[must_use]
+    pub fn summary(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
+    }
+
+    /// Describes the JSON that the route takes.
+    #[must_use]
+    pub fn takes<T: JsonSchema>(self) -> Self {
+        Self {
+            request: Some(SchemaGenerator::subschema_for::<T>),
+            ..self
+        }
+    }
+
+    /// Describes the JSON that the route gives.
+    #[must_use]
+    pub fn gives<T: JsonSchema>(self) -> Self {
+        Self {
+            response: Some(SchemaGenerator::subschema_for::<T>),
+            ..self
+        }
+    }
+
+    /// Adds the route to a router, behind its guard.
+    pub fn mount(self, router: Router<Gateway>, gateway: &Gateway) -> Router<Gateway> {
+        let rule = guard::Rule {
+            access: self.access,
+            kind: self.kind,
+        };
+        let layer = from_fn_with_state((gateway.clone(), rule), guard::guard);
+        router.route(self.path, self.handler.layer(layer))
+    }
+}

@@ -1,0 +1,176 @@
+//! Sessions, the web door's grant: a random token in a cookie or a bearer header, kept as a hash.
+
+use std::convert::Infallible;
+
+use aws_lc_rs::digest;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use hallway_webauthn::wire::Base64Url;
+
+use super::problem::Problem;
+use crate::Gateway;
+use crate::operator_key::random_bytes;
+use crate::seal::Purpose;
+use crate::store::{Person, PersonState, Session, TokenHash};
+
+/// Bytes of a session token.
+const TOKEN: usize = 32;
+/// A session that was not used for so long is over.
+const IDLE_MS: u64 = 2 * 60 * 60 * 1000;
+/// `last_seen` is written at most this often, so that reading pages does not cost a disk flush.
+const SEEN_EVERY_MS: u64 = 60 * 1000;
+
+/// Where the token came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// A browser's cookie.
+    Cookie,
+    /// A program's `Authorization: Bearer`.
+    Bearer,
+}
+
+/// A session token as presented; only its hash is compared and stored.
+pub struct Token {
+    /// Where it came from.
+    pub carrier: Carrier,
+    /// SHA-256 of the token.
+    pub hash: TokenHash,
+}
+
+/// Who makes a request: a person with a valid session.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The person.
+    pub person: Person,
+    /// The session.
+    pub session: Session,
+    /// How the session's token came.
+    pub carrier: Carrier,
+}
+
+/// A fresh token: the text for its holder, the hash for the store.
+pub fn new_token() -> Result<(String, TokenHash), Problem> {
+    let token = random_bytes::<TOKEN>().map_err(|error| Problem::internal(&error))?;
+    Ok((
+        Base64Url::from(token.as_slice()).to_string(),
+        sha256(token.as_slice()),
+    ))
+}
+
+/// The hash under which a token from [`new_token`] is stored; `None` where it can't be one.
+pub fn token_hash(text: &str) -> Option<TokenHash> {
+    // Bounds the work before decoding: 32 bytes are 43 characters.
+    let bytes: Base64Url = (text.len() <= 64).then(|| text.parse().ok()).flatten()?;
+    (bytes.0.len() == TOKEN).then(|| sha256(&bytes.0))
+}
+
+/// The secret of a link that an act makes. It follows from the statement's nonce, so that the
+/// gateway need not keep it between the two steps of the act.
+pub fn link_token(gateway: &Gateway, nonce: &[u8; 16]) -> String {
+    Base64Url::from(link_secret(gateway, nonce)).to_string()
+}
+
+/// The hash of [`link_token`], for the statement.
+pub fn link_token_hash(gateway: &Gateway, nonce: &[u8; 16]) -> TokenHash {
+    sha256(&link_secret(gateway, nonce))
+}
+
+fn link_secret(gateway: &Gateway, nonce: &[u8; 16]) -> Vec<u8> {
+    gateway.sealer.seal(Purpose::Link, &[], nonce)
+}
+
+fn sha256(bytes: &[u8]) -> TokenHash {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    TokenHash(hash)
+}
+
+impl Token {
+    /// The bearer token if there is one, else the cookie.
+    pub fn from_headers(gateway: &Gateway, headers: &HeaderMap) -> Option<Self> {
+        let bearer = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+            .and_then(token_hash);
+        if let Some(hash) = bearer {
+            return Some(Self {
+                carrier: Carrier::Bearer,
+                hash,
+            });
+        }
+        let name = gateway.cookie_name();
+        headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split("; "))
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .and_then(|(_, value)| token_hash(value))
+            .map(|hash| Self {
+                carrier: Carrier::Cookie,
+                hash,
+            })
+    }
+}
+
+/// The caller behind a token, if the session and the person are still good.
+pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Problem> {
+    let now = gateway.now();
+    let reader = gateway.store.read();
+    let Some(session) = reader.sessions().get(&token.hash, now).await? else {
+        return Ok(None);
+    };
+    let idle = now.as_ms().saturating_sub(session.last_seen.as_ms());
+    if idle > IDLE_MS {
+        return Ok(None);
+    }
+    let Some(person) = reader.people().get(session.person).await? else {
+        return Ok(None);
+    };
+    if person.state != PersonState::Active {
+        return Ok(None);
+    }
+    if idle > SEEN_EVERY_MS {
+        gateway
+            .store
+            .touch_session(&token.hash, now, session.expires)
+            .await?;
+    }
+    Ok(Some(Caller {
+        person,
+        session,
+        carrier: token.carrier,
+    }))
+}
+
+/// The `Set-Cookie` that hands a session to a browser for `seconds`; 0 takes it away.
+pub fn cookie(gateway: &Gateway, token: &str, seconds: u64) -> Result<HeaderValue, Problem> {
+    let secure = if gateway.is_https() { "; Secure" } else { "" };
+    let text = format!(
+        "{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}",
+        gateway.cookie_name()
+    );
+    HeaderValue::from_str(&text).map_err(|error| Problem::internal(&error))
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(Problem::unauthenticated)
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}

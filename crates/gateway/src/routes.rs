@@ -1,0 +1,216 @@
+//! Every route of the gateway: its rule, what it takes, what it gives.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::{Json, response::IntoResponse};
+use serde_json::Value;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::trace::TraceLayer;
+
+use crate::Gateway;
+use crate::console;
+use crate::doors::ceremony::{Answer, Ceremony};
+use crate::doors::device::{announce, challenge, code, lifecycle, status, transactions};
+use crate::doors::web::{grant, join, keys, sign_in};
+use crate::doors::{act, authority, evidence, log, people};
+use crate::http::page::PageView;
+use crate::http::problem::Problem;
+use crate::http::route::{Access, Route};
+use crate::http::{headers, openapi};
+use crate::live;
+use crate::refusal;
+use crate::store::Role;
+use crate::thumbnail;
+
+/// All of them.
+pub fn all() -> Vec<Route> {
+    let mut routes = web();
+    routes.extend(acts());
+    routes.extend(devices());
+    routes.extend(evidence_and_log());
+    routes.extend(operation());
+    routes.extend(console::routes());
+    routes
+}
+
+const MEMBER: Access = Access::Person(Role::Member);
+const OPERATOR: Access = Access::Person(Role::Operator);
+
+fn web() -> Vec<Route> {
+    vec![
+        Route::post("/api/sign-in/statement", Access::Public, sign_in::begin)
+            .summary("A statement to sign in with")
+            .gives::<Ceremony>(),
+        Route::post("/api/sign-in", Access::Proof, sign_in::finish)
+            .summary("Sign in")
+            .takes::<sign_in::SignIn>()
+            .gives::<sign_in::SignedIn>(),
+        Route::post("/api/sign-out", MEMBER, sign_in::sign_out).summary("End the session"),
+        Route::post("/api/join/look", Access::Proof, join::look)
+            .summary("What a one-time link is for")
+            .takes::<join::Token>()
+            .gives::<join::LinkView>(),
+        Route::post("/api/join/sign-in", Access::Proof, join::sign_in)
+            .summary("Sign in with a one-time link")
+            .takes::<join::Token>()
+            .gives::<sign_in::SignedIn>(),
+        Route::post("/api/sign-in/link", MEMBER, join::new_sign_in_link)
+            .summary("A one-time link that signs the caller in, in a browser")
+            .gives::<join::NewLink>(),
+        Route::post("/api/keys/statement", Access::Proof, keys::begin)
+            .summary("A statement to register a key with: by a link, or for who is signed in")
+            .takes::<keys::NewKey>()
+            .gives::<Ceremony>(),
+        Route::post("/api/keys", Access::Proof, keys::finish)
+            .summary("Register a key")
+            .takes::<keys::Registration>()
+            .gives::<keys::Registered>(),
+        Route::get("/api/keys", MEMBER, keys::list)
+            .summary("The caller's keys")
+            .gives::<Vec<keys::KeyView>>(),
+        Route::post("/api/keys/{id}/label", MEMBER, keys::label)
+            .summary("Name a key")
+            .takes::<keys::Label>()
+            .gives::<keys::KeyView>(),
+        Route::get("/api/me", MEMBER, grant::me)
+            .summary("Who is signed in")
+            .gives::<grant::PersonView>(),
+    ]
+}
+
+fn acts() -> Vec<Route> {
+    vec![
+        Route::post("/api/acts/statement", MEMBER, act::begin)
+            .summary("The statement of an act")
+            .takes::<act::Wanted>()
+            .gives::<Ceremony>(),
+        Route::post("/api/acts", MEMBER, act::finish)
+            .summary("Do what was signed")
+            .takes::<Answer>()
+            .gives::<act::Outcome>(),
+        Route::get("/api/people", OPERATOR, people::list)
+            .summary("The people of the realm")
+            .gives::<PageView<people::PersonRow>>(),
+        Route::get("/api/authorities", OPERATOR, authority::list)
+            .summary("The attestation authorities that are accepted")
+            .gives::<Vec<authority::AuthorityView>>(),
+        Route::get("/api/refusals", OPERATOR, refusal::list)
+            .summary("What was refused, newest first")
+            .gives::<PageView<refusal::RefusalRow>>(),
+    ]
+}
+
+fn devices() -> Vec<Route> {
+    vec![
+        Route::post("/api/device/enrolments/statement", Access::Public, announce::statement)
+            .summary("A statement for a device's attested enrolment")
+            .gives::<announce::Statement>(),
+        Route::post("/api/device/enrolments", Access::Proof, announce::announce)
+            .summary("Announce a device by its attestation; gives the code to show")
+            .takes::<announce::Enrolment>()
+            .gives::<announce::Announced>(),
+        Route::post("/api/device/status", Access::Proof, status::ask)
+            .summary("Is my registration still valid? For a device that signs the question")
+            .takes::<status::Question>()
+            .gives::<status::Status>(),
+        Route::post("/api/device/challenge", Access::Public, challenge::give)
+            .summary("A challenge for a transaction")
+            .gives::<challenge::Challenge>(),
+        Route::post("/api/device/transactions", Access::Proof, transactions::send)
+            .summary("Send bytes with their evidence in the header Hallway-Evidence; gives the receipt, CBOR"),
+        Route::post("/api/devices/code", MEMBER, code::look)
+            .summary("Which device shows a code")
+            .takes::<code::Code>()
+            .gives::<code::CodeView>(),
+        Route::get("/api/devices", MEMBER, lifecycle::list)
+            .summary("The devices that the caller may see")
+            .gives::<PageView<lifecycle::DeviceView>>(),
+        Route::get("/api/devices/{id}", MEMBER, lifecycle::one)
+            .summary("One device")
+            .gives::<lifecycle::DeviceView>(),
+        Route::post("/api/devices/{id}/name", MEMBER, lifecycle::name)
+            .summary("Name a device")
+            .takes::<lifecycle::Name>()
+            .gives::<lifecycle::DeviceView>(),
+        Route::get("/api/transactions", MEMBER, transactions::list)
+            .summary("Transactions, newest first")
+            .gives::<PageView<transactions::TransactionRow>>(),
+        Route::get("/api/transactions/{hash}/payload", MEMBER, transactions::payload)
+            .summary("The bytes of a transaction"),
+        Route::get("/api/transactions/{hash}/signed", MEMBER, evidence::signed_picture)
+            .summary("A picture with its evidence inside"),
+        Route::get("/api/transactions/{hash}/thumbnail", MEMBER, thumbnail::get)
+            .summary("A picture, small"),
+        Route::get("/api/events", MEMBER, live::events)
+            .summary("New transactions as server-sent events"),
+    ]
+}
+
+fn evidence_and_log() -> Vec<Route> {
+    vec![
+        Route::get("/api/evidence", MEMBER, evidence::list)
+            .summary("Evidence, newest first")
+            .gives::<PageView<evidence::EvidenceRow>>(),
+        Route::get("/api/evidence/{hash}", MEMBER, evidence::one)
+            .summary("One piece of evidence")
+            .gives::<evidence::EvidenceView>(),
+        Route::get(
+            "/api/evidence/{hash}/explanation",
+            MEMBER,
+            evidence::explanation,
+        )
+        .summary("Each verification step of a piece of evidence, with its outcome"),
+        Route::get("/api/receipts/{hash}", MEMBER, evidence::receipt)
+            .summary("A piece of evidence with all that it rests on, CBOR"),
+        Route::get("/api/trust", Access::Public, evidence::trust)
+            .summary("What checks this realm's receipts offline"),
+        Route::get("/log/checkpoint", Access::Public, log::checkpoint)
+            .summary("The log's signed checkpoint (C2SP tlog-checkpoint)"),
+        Route::get("/log/tile/{*path}", Access::Public, log::tile)
+            .summary("A tile of the log (C2SP tlog-tiles)"),
+    ]
+}
+
+fn operation() -> Vec<Route> {
+    vec![
+        Route::get("/healthz", Access::Public, async || "ok\n").summary("The process runs"),
+        Route::get("/readyz", Access::Public, ready).summary("The database answers"),
+        Route::get("/openapi.json", Access::Public, describe).summary("This description"),
+    ]
+}
+
+async fn ready(State(gateway): State<Gateway>) -> Result<&'static str, Problem> {
+    gateway.store.ping().await.map_err(|error| {
+        tracing::warn!(%error, "not ready");
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not-ready",
+            "the database does not answer",
+        )
+    })?;
+    Ok("ready\n")
+}
+
+async fn describe(State(gateway): State<Gateway>) -> Json<Value> {
+    Json(openapi::describe(&all(), &gateway.origin))
+}
+
+/// Bytes of a request body that is read as a whole; payloads are streamed and bounded apart.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// The router over all routes, guarded and logged.
+pub fn router(gateway: &Gateway) -> Router {
+    let unknown = async || Problem::not_found("address").into_response();
+    all()
+        .into_iter()
+        .fold(Router::new(), |router, route| route.mount(router, gateway))
+        .fallback(unknown)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(gateway.clone(), headers::secure))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(TraceLayer::new_for_http())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .with_state(gateway.clone())
+}

@@ -1,0 +1,191 @@
+//! Listening: TCP, TLS, a bound on connections, and a shutdown that lets requests finish.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls;
+
+use crate::config::Tls;
+
+/// How long a peer may take for a handshake or for the head of a request.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long open requests may take once the gateway is told to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Bytes of a request's head. A device sends its evidence there, ML-DSA signatures included.
+const HEAD: usize = 64 * 1024;
+
+/// Why the gateway can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A PEM file cannot be read.
+    #[error("the TLS file {path}: {reason}")]
+    Pem {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Certificate and key do not fit.
+    #[error("the TLS certificate and key do not work together: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A bound socket, before anything is served on it.
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptor>,
+    connections: Arc<Semaphore>,
+}
+
+impl Listener {
+    /// Binds `address` and reads the certificate; `folder` is where relative paths start.
+    ///
+    /// # Errors
+    /// [`ListenError`].
+    pub async fn bind(
+        address: SocketAddr,
+        tls: Option<&Tls>,
+        folder: &Path,
+        connections: usize,
+    ) -> Result<Self, ListenError> {
+        let tls = tls.map(|tls| acceptor(tls, folder)).transpose()?;
+        let tcp = TcpListener::bind(address)
+            .await
+            .map_err(|source| ListenError::Bind { address, source })?;
+        Ok(Self {
+            tcp,
+            tls,
+            connections: Arc::new(Semaphore::new(connections)),
+        })
+    }
+
+    /// The address that was bound, with the port that the system chose for port 0.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Serves until `stop` resolves, then lets open requests finish for up to 20 seconds.
+    pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
+        let graceful = GracefulShutdown::new();
+        tokio::pin!(stop);
+        loop {
+            // A slot is taken before a connection is accepted, so that the surplus waits in the
+            // kernel's queue and costs no memory here.
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                accepted = self.accept() => accepted,
+            };
+            let Some((slot, stream, peer)) = accepted else {
+                continue;
+            };
+            let (router, tls, watcher) = (router.clone(), self.tls.clone(), graceful.watcher());
+            tokio::spawn(async move {
+                match tls {
+                    None => connection(stream, peer, router, watcher).await,
+                    Some(tls) => match timeout(PATIENCE, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
+                        Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                        Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+                    },
+                }
+                drop(slot);
+            });
+        }
+        if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+    }
+
+    async fn accept(&self) -> Option<(tokio::sync::OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+        let slot = Arc::clone(&self.connections).acquire_owned().await.ok()?;
+        match self.tcp.accept().await {
+            Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true);
+                Some((slot, stream, peer))
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: closing connections frees some.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                None
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let service = router.layer(axum::Extension(ConnectInfo(peer)));
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEAD as u32)
+        .max_concurrent_streams(64)
+        .keep_alive_interval(Some(PATIENCE));
+    let served = builder
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .into_owned();
+    if let Err(error) = watcher.watch(served).await {
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+fn acceptor(tls: &Tls, folder: &Path) -> Result<TlsAcceptor, ListenError> {
+    let pem = |path: &Path, reason: &dyn std::fmt::Display| ListenError::Pem {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    };
+    let path = folder.join(&tls.certificate);
+    let chain = CertificateDer::pem_file_iter(&path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| pem(&path, &error))?;
+    if chain.is_empty() {
+        return Err(pem(&path, &"it holds no certificate"));
+    }
+    let path = folder.join(&tls.key);
+    let key = PrivateKeyDer::from_pem_file(&path).map_err(|error| pem(&path, &error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

@@ -1,0 +1,41 @@
+//! A fresh database for each test, of either kind.
+
+use hallway_gateway::store::Store;
+
+use crate::cluster::Cluster;
+
+/// A database that nobody else uses.
+pub struct Database {
+    address: String,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Database {
+    /// In a file.
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hallway.db");
+        Self {
+            address: path.to_str().unwrap().to_owned(),
+            _folder: Some(folder),
+        }
+    }
+
+    /// On the test program's PostgreSQL server.
+    pub fn postgres() -> Self {
+        Self {
+            address: Cluster::shared().new_database(),
+            _folder: None,
+        }
+    }
+
+    /// What a gateway connects to.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A store of its own, as another gateway would have it.
+    pub async fn store(&self) -> Store {
+        Store::connect(&self.address).await.unwrap()
+    }
+}

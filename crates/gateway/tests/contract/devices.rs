@@ -1,0 +1,288 @@
+//! Devices, their announcements and the authorities that attest them.
+
+use hallway_evidence::{CredentialId, DeviceId};
+use hallway_gateway::store::{
+    Announcement, AnnouncementId, CodeHash, DeviceFilter, DeviceState, Enrolment, EvidenceHash,
+    PageRequest, Role, StoreError,
+};
+
+use crate::database::Database;
+use crate::sample::{at, authority, device, hash32, person, registered_devices};
+
+pub async fn a_life_follows_its_rules(database: &Database) {
+    let store = database.store().await;
+    let camera = registered_devices(&store, 1).await.remove(0);
+    let unit = store.begin().await.unwrap();
+    let devices = unit.devices();
+    let become_ = async |state| devices.set_state(camera.id, state).await;
+    become_(DeviceState::Stolen).await.unwrap();
+    for forbidden in [
+        DeviceState::Registered,
+        DeviceState::Claimed,
+        DeviceState::Released,
+    ] {
+        let refused = become_(forbidden).await;
+        assert!(
+            matches!(refused, Err(StoreError::Transition { from: DeviceState::Stolen, to, .. }) if to == forbidden),
+            "{refused:?}"
+        );
+    }
+    let enrolment = Enrolment {
+        credential: CredentialId::new(*b"made anew").unwrap(),
+        owner: camera.owner.unwrap(),
+        name: "the other camera".to_owned(),
+        enrolment: EvidenceHash(hash32()),
+        claim: EvidenceHash(hash32()),
+    };
+    let stolen = devices.enrol(camera.id, &enrolment).await;
+    assert!(
+        matches!(stolen, Err(StoreError::Transition { .. })),
+        "{stolen:?}"
+    );
+
+    for state in [DeviceState::Suspended, DeviceState::Released] {
+        become_(state).await.unwrap();
+    }
+    devices.set_owner(camera.id, None).await.unwrap();
+    devices.enrol(camera.id, &enrolment).await.unwrap();
+    devices.note_seen(camera.id, at(77)).await.unwrap();
+    let anew = devices.get(camera.id).await.unwrap().unwrap();
+    assert_eq!(
+        (anew.state, anew.era, anew.last_sequence),
+        (DeviceState::Claimed, 2, 0)
+    );
+    assert_eq!((anew.owner, anew.last_seen), (camera.owner, Some(at(77))));
+    assert_eq!(
+        (anew.enrolment, anew.claim),
+        (Some(enrolment.enrolment), Some(enrolment.claim))
+    );
+    assert_eq!(
+        devices.by_credential(&enrolment.credential).await.unwrap(),
+        Some(anew)
+    );
+    assert_eq!(
+        devices
+            .by_credential(&camera.credential.unwrap())
+            .await
+            .unwrap(),
+        None
+    );
+    become_(DeviceState::Retired).await.unwrap();
+    for state in DeviceState::ALL {
+        assert!(
+            become_(*state).await.is_err(),
+            "a retired device became {state}"
+        );
+    }
+}
+
+pub async fn a_serial_number_is_one_device(database: &Database) {
+    let store = database.store().await;
+    let camera = registered_devices(&store, 1).await.remove(0);
+    let unit = store.begin().await.unwrap();
+    let elsewhere = authority();
+    unit.authorities().add(&elsewhere).await.unwrap();
+    // Another maker may use the same number.
+    let mut namesake = device(elsewhere.id, camera.owner.unwrap());
+    namesake.serial.clone_from(&camera.serial);
+    unit.devices().add(&namesake).await.unwrap();
+    let found = unit
+        .devices()
+        .by_serial(camera.authority, &camera.serial)
+        .await
+        .unwrap();
+    assert_eq!(found, Some(camera.clone()));
+    let mut twin = device(camera.authority, camera.owner.unwrap());
+    twin.serial = camera.serial;
+    let refused = unit.devices().add(&twin).await;
+    assert!(
+        matches!(refused, Err(StoreError::Exists { what: "device", .. })),
+        "{refused:?}"
+    );
+}
+
+pub async fn an_announcement_is_claimed_once(database: &Database) {
+    let (one, other) = (database.store().await, database.store().await);
+    let (authority, code) = (authority(), CodeHash(hash32()));
+    let announcement = Announcement {
+        id: AnnouncementId::generate(),
+        code,
+        serial: "SN-1".to_owned(),
+        authority: authority.id,
+        aaguid: hallway_ctap::aaguid::Aaguid([1; 16]),
+        credential: CredentialId::new(*b"camera").unwrap(),
+        public_key: vec![1; 77],
+        sign_count: 3,
+        signed: vec![2; 900],
+        created: at(1),
+        expires: at(100),
+        device: None,
+    };
+    let unit = one.begin().await.unwrap();
+    unit.authorities().add(&authority).await.unwrap();
+    unit.announcements().add(&announcement).await.unwrap();
+    unit.save().await.unwrap();
+    let reader = one.read();
+    assert_eq!(
+        reader
+            .announcements()
+            .open_by_code(&code, at(99))
+            .await
+            .unwrap(),
+        Some(announcement.clone())
+    );
+    assert_eq!(
+        reader
+            .announcements()
+            .open_by_code(&code, at(100))
+            .await
+            .unwrap(),
+        None
+    );
+    let mut claiming = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let store = if n % 2 == 0 {
+            one.clone()
+        } else {
+            other.clone()
+        };
+        let id = announcement.id;
+        claiming.spawn(async move {
+            let device = DeviceId::generate();
+            let claimed: Result<bool, StoreError> = store
+                .transact(|unit| {
+                    Box::pin(async move { unit.announcements().claim(id, device, at(50)).await })
+                })
+                .await;
+            claimed.unwrap().then_some(device)
+        });
+    }
+    let claims: Vec<DeviceId> = claiming.join_all().await.into_iter().flatten().collect();
+    assert_eq!(claims.len(), 1);
+    assert_eq!(
+        reader
+            .announcements()
+            .open_by_code(&code, at(50))
+            .await
+            .unwrap(),
+        None
+    );
+    let claimed = reader
+        .announcements()
+        .get(announcement.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(claimed.device, Some(claims[0]));
+
+    let unit = one.begin().await.unwrap();
+    assert_eq!(unit.announcements().prune(at(100)).await.unwrap(), 0);
+    let twin = Announcement {
+        id: AnnouncementId::generate(),
+        ..announcement
+    };
+    let same_code = unit.announcements().add(&twin).await;
+    assert!(
+        matches!(same_code, Err(StoreError::Exists { .. })),
+        "{same_code:?}"
+    );
+    unit.cancel().await.unwrap();
+    let unit = one.begin().await.unwrap();
+    assert_eq!(unit.announcements().prune(at(101)).await.unwrap(), 1);
+    unit.announcements().add(&twin).await.unwrap();
+}
+
+pub async fn an_authority_may_come_back(database: &Database) {
+    let store = database.store().await;
+    let first = authority();
+    let unit = store.begin().await.unwrap();
+    unit.authorities().add(&first).await.unwrap();
+    unit.authorities().remove(first.id, at(5)).await.unwrap();
+    let twice = unit.authorities().remove(first.id, at(6)).await;
+    assert!(
+        matches!(twice, Err(StoreError::Missing("authority"))),
+        "{twice:?}"
+    );
+    assert_eq!(
+        unit.authorities()
+            .by_certificate(&first.sha256)
+            .await
+            .unwrap(),
+        None
+    );
+    let mut again = authority();
+    again.sha256 = first.sha256;
+    unit.authorities().add(&again).await.unwrap();
+    assert_eq!(
+        unit.authorities().installed().await.unwrap(),
+        std::slice::from_ref(&again)
+    );
+    let all = unit
+        .authorities()
+        .page(&PageRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(all.items.len(), 2);
+    assert_eq!(all.items[1].removed, Some(at(5)));
+    let mut third = authority();
+    third.sha256 = first.sha256;
+    let refused = unit.authorities().add(&third).await;
+    assert!(
+        matches!(
+            refused,
+            Err(StoreError::Exists {
+                what: "authority",
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
+}
+
+pub async fn lists_are_filtered(database: &Database) {
+    let store = database.store().await;
+    let cameras = registered_devices(&store, 3).await;
+    let gaston = person(Role::Member);
+    let unit = store.begin().await.unwrap();
+    unit.people().add(&gaston).await.unwrap();
+    unit.devices()
+        .set_owner(cameras[1].id, Some(gaston.id))
+        .await
+        .unwrap();
+    unit.devices()
+        .set_state(cameras[1].id, DeviceState::Suspended)
+        .await
+        .unwrap();
+    unit.save().await.unwrap();
+    let ids = async |filter| -> Vec<DeviceId> {
+        let page = store
+            .read()
+            .devices()
+            .page(filter, &PageRequest::default())
+            .await;
+        page.unwrap().items.iter().map(|device| device.id).collect()
+    };
+    assert_eq!(
+        ids(DeviceFilter::default()).await,
+        [cameras[2].id, cameras[1].id, cameras[0].id]
+    );
+    let his = DeviceFilter {
+        owner: Some(gaston.id),
+        ..DeviceFilter::default()
+    };
+    assert_eq!(ids(his).await, [cameras[1].id]);
+    let registered = DeviceFilter {
+        state: Some(DeviceState::Registered),
+        ..his
+    };
+    assert_eq!(ids(registered).await, []);
+    assert_eq!(
+        store
+            .read()
+            .devices()
+            .count(DeviceState::Registered)
+            .await
+            .unwrap(),
+        2
+    );
+}

@@ -1,0 +1,212 @@
+//! One-time links, sessions, and what stands alone.
+
+use std::time::Duration;
+
+use hallway_evidence::Timestamp;
+use hallway_gateway::store::{
+    Limit, Link, PageRequest, Purpose, Refusal, RefusalId, Role, Session, StoreError,
+};
+
+use crate::database::Database;
+use crate::sample::{at, person, token};
+
+fn link(expires: Timestamp) -> Link {
+    Link {
+        token: token(),
+        purpose: Purpose::Invitation,
+        name: "Gaston".to_owned(),
+        role: Some(Role::Member),
+        person: None,
+        created_by: None,
+        evidence: None,
+        created: at(1),
+        expires,
+        used: None,
+    }
+}
+
+pub async fn a_link_is_used_once(database: &Database) {
+    let (one, other) = (database.store().await, database.store().await);
+    let link = link(at(100));
+    let unit = one.begin().await.unwrap();
+    unit.links().add(&link).await.unwrap();
+    unit.save().await.unwrap();
+    let mut trying = tokio::task::JoinSet::new();
+    for n in 0..16u64 {
+        let store = if n % 2 == 0 {
+            one.clone()
+        } else {
+            other.clone()
+        };
+        let token = link.token;
+        trying.spawn(async move {
+            let consumed: Result<Option<Link>, StoreError> = store
+                .transact(|unit| {
+                    Box::pin(async move { unit.links().consume(&token, at(50 + n)).await })
+                })
+                .await;
+            consumed.unwrap()
+        });
+    }
+    let winners: Vec<Link> = trying.join_all().await.into_iter().flatten().collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(winners[0].token, link.token);
+    assert!(winners[0].used.is_some());
+    assert_eq!(
+        one.read().links().open(&link.token, at(50)).await.unwrap(),
+        None
+    );
+
+    // A use that is cancelled is no use.
+    let again = Link {
+        token: token(),
+        ..link
+    };
+    let unit = one.begin().await.unwrap();
+    unit.links().add(&again).await.unwrap();
+    unit.save().await.unwrap();
+    let unit = one.begin().await.unwrap();
+    assert!(
+        unit.links()
+            .consume(&again.token, at(50))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    unit.cancel().await.unwrap();
+    assert_eq!(
+        one.read().links().open(&again.token, at(50)).await.unwrap(),
+        Some(again)
+    );
+}
+
+pub async fn an_expired_link_opens_nothing(database: &Database) {
+    let store = database.store().await;
+    let unit = store.begin().await.unwrap();
+    let links = unit.links();
+    let (short, long, revoked) = (link(at(100)), link(at(200)), link(at(300)));
+    for link in [&short, &long, &revoked] {
+        links.add(link).await.unwrap();
+    }
+    assert!(links.revoke(&revoked.token).await.unwrap());
+    assert!(!links.revoke(&revoked.token).await.unwrap());
+    let open = links.list_open(at(50), Limit::default()).await.unwrap();
+    assert_eq!(open, [long.clone(), short.clone()]);
+    assert_eq!(links.open(&short.token, at(100)).await.unwrap(), None);
+    assert_eq!(links.consume(&short.token, at(100)).await.unwrap(), None);
+    assert_eq!(links.consume(&revoked.token, at(50)).await.unwrap(), None);
+    assert_eq!(links.prune(at(150)).await.unwrap(), 1);
+    assert_eq!(links.open(&long.token, at(150)).await.unwrap(), Some(long));
+}
+
+pub async fn sessions_end(database: &Database) {
+    let store = database.store().await;
+    let emily = person(Role::Owner);
+    let session = |expires| Session {
+        token: token(),
+        person: emily.id,
+        credential: None,
+        evidence: None,
+        created: at(1),
+        last_seen: at(1),
+        expires,
+        address: "2001:db8::1".to_owned(),
+        agent: String::new(),
+    };
+    let (short, long) = (session(at(100)), session(at(200)));
+    let unit = store.begin().await.unwrap();
+    unit.people().add(&emily).await.unwrap();
+    unit.sessions().add(&short).await.unwrap();
+    unit.sessions().add(&long).await.unwrap();
+    unit.save().await.unwrap();
+    let sessions = store.read().sessions();
+    assert!(sessions.get(&short.token, at(99)).await.unwrap().is_some());
+    assert_eq!(sessions.get(&short.token, at(100)).await.unwrap(), None);
+    store
+        .touch_session(&long.token, at(150), at(250))
+        .await
+        .unwrap();
+    let touched = sessions.get(&long.token, at(249)).await.unwrap().unwrap();
+    assert_eq!((touched.last_seen, touched.expires), (at(150), at(250)));
+    let of_emily = sessions
+        .of_person(emily.id, at(50), Limit::default())
+        .await
+        .unwrap();
+    assert_eq!(of_emily, [touched, short.clone()]);
+    let unit = store.begin().await.unwrap();
+    assert_eq!(unit.sessions().prune(at(101)).await.unwrap(), 1);
+    assert!(unit.sessions().remove(&long.token).await.unwrap());
+    assert_eq!(unit.sessions().remove_of_person(emily.id).await.unwrap(), 0);
+}
+
+pub async fn code_attempts_are_all_counted(database: &Database) {
+    let (one, other) = (database.store().await, database.store().await);
+    let (emily, window) = (person(Role::Owner).id, Duration::from_millis(100));
+    let mut trying = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let store = if n % 2 == 0 {
+            one.clone()
+        } else {
+            other.clone()
+        };
+        trying.spawn(async move {
+            store
+                .count_code_attempt(emily, at(1_000), window)
+                .await
+                .unwrap()
+        });
+    }
+    let mut counts = trying.join_all().await;
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=20).collect::<Vec<u64>>());
+    assert_eq!(
+        one.count_code_attempt(emily, at(1_099), window)
+            .await
+            .unwrap(),
+        21
+    );
+    assert_eq!(
+        one.count_code_attempt(emily, at(1_100), window)
+            .await
+            .unwrap(),
+        1
+    );
+    let gaston = person(Role::Owner).id;
+    assert_eq!(
+        one.count_code_attempt(gaston, at(1_100), window)
+            .await
+            .unwrap(),
+        1
+    );
+}
+
+pub async fn refusals_are_bounded(database: &Database) {
+    let store = database.store().await;
+    let mut expected = Vec::new();
+    for n in 0..12 {
+        let refusal = Refusal {
+            id: RefusalId::generate(),
+            at: at(n),
+            door: "device".to_owned(),
+            code: "replayed".to_owned(),
+            detail: format!("transaction {n} was accepted before"),
+            device: None,
+            person: None,
+            address: "192.0.2.1".to_owned(),
+        };
+        store.record_refusal(&refusal).await.unwrap();
+        expected.insert(0, refusal);
+    }
+    let unit = store.begin().await.unwrap();
+    assert_eq!(unit.refusals().prune(20).await.unwrap(), 0);
+    assert_eq!(unit.refusals().prune(5).await.unwrap(), 7);
+    unit.save().await.unwrap();
+    let left = store
+        .read()
+        .refusals()
+        .page(&PageRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(left.items, expected[..5]);
+    assert_eq!(left.next, None);
+}

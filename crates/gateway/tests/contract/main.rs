@@ -1,0 +1,47 @@
+//! What the store and the ledger promise, held to it on SQLite and on PostgreSQL alike.
+
+mod cluster;
+mod database;
+mod devices;
+mod ingest;
+mod links;
+mod log;
+mod people;
+
+mod sample;
+mod units;
+
+/// Makes of each scenario a test for each kind of database. A scenario that is not listed is dead
+/// code, which the compiler tells.
+macro_rules! contract {
+    ($($module:ident: $($scenario:ident),+;)+) => {
+        contract! { @on sqlite $($module: $($scenario),+;)+ }
+        contract! { @on postgres $($module: $($scenario),+;)+ }
+    };
+    (@on $kind:ident $($module:ident: $($scenario:ident),+;)+) => {
+        mod $kind {$(
+            mod $module {$(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $scenario() {
+                    let database = crate::database::Database::$kind();
+                    crate::$module::$scenario(&database).await;
+                }
+            )+}
+        )+}
+    };
+}
+
+contract! {
+    units: what_is_cancelled_leaves_no_trace, what_is_saved_others_see, readers_cannot_write,
+        units_take_turns, gateways_may_start_all_at_once, the_first_setting_sticks;
+    people: the_last_owner_stays, the_last_key_stays, a_removed_key_ends_its_sessions,
+        keys_are_unique_and_bounded, lists_page_without_gaps;
+    links: a_link_is_used_once, an_expired_link_opens_nothing, sessions_end,
+        code_attempts_are_all_counted, refusals_are_bounded;
+    devices: a_life_follows_its_rules, a_serial_number_is_one_device, an_announcement_is_claimed_once,
+        an_authority_may_come_back, lists_are_filtered;
+    log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
+        erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed;
+    ingest: order_is_enforced, one_bad_item_spoils_nothing, what_is_sent_again_gets_its_receipt,
+        a_new_enrolment_begins_anew, random_interleavings_keep_every_promise, draining_answers_everybody;
+}
