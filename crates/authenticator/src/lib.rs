@@ -1,1 +1,101 @@
+//! A security key as a state machine over four traits: [`Storage`], [`Presence`], [`Clock`] and
+//! [`Randomness`]. Signatures come from a fifth, [`Signatures`], so that a computer can use
+//! aws-lc-rs where a small device uses [`RustCrypto`].
 //!
+//! [`Authenticator::process`] takes a CTAP2 request and gives its response, bytes for bytes;
+//! [`Authenticator::handle`] does the same with parsed commands, without CBOR.
+//!
+//! ```
+//! use hallway_authenticator::*;
+//! use hallway_ctap::command::{Command, Response};
+//! use zeroize::Zeroizing;
+//!
+//! /// Keeps nothing.
+//! struct Blank;
+//! impl Storage for Blank {
+//!     fn read(&self, _: RecordKey) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError> {
+//!         Ok(None)
+//!     }
+//!     fn each(&self, _: &mut dyn FnMut(RecordKey, &[u8])) -> Result<(), StorageError> {
+//!         Ok(())
+//!     }
+//!     fn commit(&mut self, _: &[Change<'_>]) -> Result<(), StorageError> {
+//!         Ok(())
+//!     }
+//! }
+//! /// Always says yes.
+//! struct Willing;
+//! impl Presence for Willing {
+//!     fn confirm(&mut self, _: &Question<'_>) -> Answer {
+//!         Answer::Granted
+//!     }
+//! }
+//! struct Stopped;
+//! impl Clock for Stopped {
+//!     fn now_ms(&self) -> u64 {
+//!         0
+//!     }
+//! }
+//! /// Not random at all.
+//! struct Sevens;
+//! impl Randomness for Sevens {
+//!     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RandomnessError> {
+//!         bytes.fill(7);
+//!         Ok(())
+//!     }
+//! }
+//! struct Example;
+//! impl Environment for Example {
+//!     type Storage = Blank;
+//!     type Presence = Willing;
+//!     type Clock = Stopped;
+//!     type Randomness = Sevens;
+//!     type Signatures = RustCrypto;
+//! }
+//!
+//! let platform = Platform::<Example> {
+//!     storage: Blank,
+//!     presence: Willing,
+//!     clock: Stopped,
+//!     randomness: Sevens,
+//!     signatures: RustCrypto,
+//! };
+//! let mut key = Authenticator::power_up(platform, Settings::default())?;
+//! let Ok(Response::GetInfo(info)) = key.handle(&Command::GetInfo) else { panic!() };
+//! assert_eq!(info.option("rk"), Some(true));
+//! # Ok::<(), PowerUpError>(())
+//! ```
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod attestation;
+mod authenticator;
+mod client_pin;
+mod counter;
+mod credential;
+mod get_assertion;
+mod get_info;
+mod hid;
+mod hmac_secret;
+mod index;
+mod make_credential;
+mod pin;
+mod pin_protocol;
+mod platform;
+mod reset;
+mod seed;
+mod signatures;
+mod token;
+mod u2f;
+
+pub use attestation::Attestation;
+pub use authenticator::{AttestationRecord, Authenticator, PowerUpError, Settings};
+pub use hid::{HidAction, HidDevice, KeepaliveStatus, RequestKind};
+pub use platform::{
+    Answer, Change, Clock, Environment, Platform, Presence, Question, Randomness, RandomnessError,
+    RecordKey, Storage, StorageError,
+};
+pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};

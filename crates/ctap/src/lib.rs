@@ -27,3 +27,4 @@ pub mod command;
 pub mod cose;
 pub mod ctaphid;
 pub mod status;
+pub mod u2f;

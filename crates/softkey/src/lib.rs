@@ -1,1 +1,69 @@
+//! A FIDO2 security key in a file.
 //!
+//! The file is encrypted under a passphrase or an operator's key. A [`SoftKey`] works in process
+//! as a [`Connection`](hallway_client::Connection); a [`Worker`] serves it to other programs over
+//! UDP or a Unix socket, one CTAPHID report of 64 bytes at a time.
+//!
+//! ```
+//! use hallway_client::{
+//!     AttestationPreference, Client, GetAssertion, MakeCredential, NoPin, Presence, User,
+//!     UserVerification,
+//! };
+//! use hallway_ctap::cose::Algorithm;
+//! use hallway_softkey::{Consent, KeyFile, NewKey, Protection, SoftKey};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("camera.key");
+//! let protection = Protection::OperatorKey([7; 32].into());
+//! KeyFile::create(&path, &protection, &NewKey::personal())?;
+//!
+//! let key = SoftKey::open(&path, &protection, Consent::Always)?;
+//! let mut client = Client::new(key, "https://gate.example");
+//! let created = client.make_credential(
+//!     &MakeCredential {
+//!         rp_id: "gate.example",
+//!         rp_name: "Gate",
+//!         user: User { id: b"camera-7", name: "camera-7", display_name: "Camera 7" },
+//!         challenge: &[1; 32],
+//!         algorithms: &[Algorithm::Es256],
+//!         discoverable: false,
+//!         user_verification: UserVerification::Discouraged,
+//!         exclude: &[],
+//!         attestation: AttestationPreference::Direct,
+//!     },
+//!     &mut NoPin,
+//! )?;
+//! let asserted = client.get_assertion(
+//!     &GetAssertion {
+//!         rp_id: "gate.example",
+//!         challenge: &[2; 32],
+//!         allow: &[created.credential_id],
+//!         user_verification: UserVerification::Discouraged,
+//!         presence: Presence::Silent,
+//!     },
+//!     &mut NoPin,
+//! )?;
+//! assert_eq!(asserted.authenticator_data[32], 0, "neither UP nor UV");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod aws_lc;
+mod batch;
+mod consent;
+mod error;
+mod journal;
+mod protection;
+mod serve;
+mod soft_key;
+mod udp;
+mod unix;
+mod worker;
+
+pub use consent::{Asker, Consent, Wait};
+pub use error::KeyFileError;
+pub use hallway_authenticator::{Answer, Attestation, Question};
+pub use protection::Protection;
+pub use soft_key::{KeyFile, NewKey, SoftKey};
+pub use udp::serve_udp;
+pub use unix::serve_unix;
+pub use worker::Worker;

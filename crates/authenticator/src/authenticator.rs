@@ -1,0 +1,322 @@
+//! The authenticator: its state, and the way from a request to a response.
+
+use alloc::vec::Vec;
+
+use hallway_ctap::aaguid::Aaguid;
+use hallway_ctap::command::{Command, Response};
+use hallway_ctap::status::Status;
+use zeroize::Zeroizing;
+
+use crate::attestation::Attestation;
+use crate::counter::Counter;
+use crate::credential::{Credential, sha256};
+use crate::get_assertion::Assertions;
+use crate::index::Index;
+use crate::pin::Pin;
+use crate::pin_protocol::KeyAgreement;
+use crate::platform::{
+    Answer, Change, Clock, Environment, Platform, Presence, Question, RandomnessError, RecordKey,
+    Storage, StorageError,
+};
+use crate::seed::Secrets;
+use crate::signatures::{PrivateKeyError, SignatureError};
+use crate::token::TokenState;
+
+/// What a maker decides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The model, where the attestation does not name one.
+    pub aaguid: Aaguid,
+    /// The version of the firmware.
+    pub firmware_version: u64,
+    /// How many discoverable credentials there may be; at most
+    /// [`RecordKey::CREDENTIAL_SLOTS`].
+    pub max_discoverable: u16,
+    /// How the key is reached, in WebAuthn's words.
+    pub transports: &'static [&'static str],
+    /// For how long after power-up a reset is allowed (CTAP 2.3, section 6.6: 10 seconds).
+    pub reset_window_ms: u64,
+}
+
+impl Default for Settings {
+    /// A small device on USB.
+    fn default() -> Self {
+        Self {
+            aaguid: Aaguid([
+                0x68, 0x61, 0x6c, 0x6c, 0x77, 0x61, 0x79, 0x4b, 0x8e, 0x1d, 0x5c, 0x27, 0xa0, 0x9b,
+                0x44, 0x01,
+            ]),
+            firmware_version: 1,
+            max_discoverable: 256,
+            transports: &["usb"],
+            reset_window_ms: 10_000,
+        }
+    }
+}
+
+/// Why an authenticator does not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PowerUpError {
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Randomness failed.
+    #[error(transparent)]
+    Randomness(#[from] RandomnessError),
+    /// A record is not what it should be.
+    #[error("record {0} is damaged")]
+    Damaged(u16),
+}
+
+/// A security key.
+pub struct Authenticator<E: Environment> {
+    pub(crate) platform: Platform<E>,
+    pub(crate) settings: Settings,
+    pub(crate) attestation: Attestation,
+    pub(crate) secrets: Secrets,
+    pub(crate) index: Index,
+    pub(crate) counter: Counter,
+    pub(crate) pin: Pin,
+    pub(crate) agreement: KeyAgreement,
+    pub(crate) token: TokenState,
+    pub(crate) sequence: Option<Sequence>,
+    pub(crate) powered_up_ms: u64,
+}
+
+/// An attestation, ready to be stored.
+pub struct AttestationRecord(Zeroizing<Vec<u8>>);
+
+impl AttestationRecord {
+    /// The change that stores it.
+    pub fn as_change(&self) -> Change<'_> {
+        Change::Put(RecordKey::ATTESTATION, &self.0)
+    }
+}
+
+/// The one command that goes on over several requests.
+pub(crate) enum Sequence {
+    /// getNextAssertion may follow.
+    Assertions(Assertions),
+}
+
+impl<E: Environment> Authenticator<E> {
+    /// The record that a maker writes into the storage of a new authenticator, once; it outlives
+    /// resets.
+    pub fn attestation_record(attestation: &Attestation) -> AttestationRecord {
+        AttestationRecord(Zeroizing::new(attestation.encode()))
+    }
+
+    /// Starts. On first start it makes its master seed.
+    ///
+    /// # Errors
+    /// [`PowerUpError`]: an authenticator does not start on records that it cannot read.
+    pub fn power_up(mut platform: Platform<E>, settings: Settings) -> Result<Self, PowerUpError> {
+        let damaged = |key: RecordKey| PowerUpError::Damaged(key.number());
+        let seed = match platform.storage.read(RecordKey::SEED)? {
+            Some(record) => {
+                let seed: &[u8; 32] = record[..]
+                    .try_into()
+                    .map_err(|_| damaged(RecordKey::SEED))?;
+                Zeroizing::new(*seed)
+            }
+            None => {
+                let seed = platform.random::<32>()?;
+                platform
+                    .storage
+                    .commit(&[Change::Put(RecordKey::SEED, &seed[..])])?;
+                seed
+            }
+        };
+        let attestation = match platform.storage.read(RecordKey::ATTESTATION)? {
+            Some(record) => Attestation::decode(&record).ok_or(damaged(RecordKey::ATTESTATION))?,
+            None => Attestation::SelfSigned,
+        };
+        let mut credentials = Vec::new();
+        let mut unreadable = None;
+        platform.storage.each(&mut |key, record| {
+            if let Some(slot) = key.slot() {
+                match Credential::decode(record) {
+                    Some(credential) => credentials.push((slot, credential)),
+                    None => unreadable = Some(key),
+                }
+            }
+        })?;
+        if let Some(key) = unreadable {
+            return Err(damaged(key));
+        }
+        Ok(Self {
+            secrets: Secrets::expand(&seed),
+            attestation,
+            index: Index::build(credentials),
+            counter: Counter::resume(&platform.storage)?,
+            pin: Pin::power_up(&platform.storage)?,
+            agreement: KeyAgreement::generate(&mut platform.randomness)?,
+            token: TokenState::default(),
+            sequence: None,
+            powered_up_ms: platform.clock.now_ms(),
+            settings,
+            platform,
+        })
+    }
+
+    /// Ends in good order: gives back signature counter values that were reserved and not used.
+    /// Cutting the power instead loses nothing but those.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn power_down(&mut self) -> Result<(), StorageError> {
+        self.token.stop();
+        self.counter.settle(&mut self.platform.storage)
+    }
+
+    /// How many PIN tries are left.
+    pub const fn pin_retries(&self) -> u8 {
+        self.pin.retries()
+    }
+
+    /// How many discoverable credentials there are.
+    pub fn discoverable_credentials(&self) -> usize {
+        self.index.len()
+    }
+
+    /// How credentials are attested.
+    pub const fn attestation(&self) -> &Attestation {
+        &self.attestation
+    }
+
+    /// The machine underneath.
+    pub const fn platform_mut(&mut self) -> &mut Platform<E> {
+        &mut self.platform
+    }
+
+    /// Takes a request (command byte and CBOR) and gives the response (status byte and CBOR).
+    pub fn process(&mut self, request: &[u8]) -> Vec<u8> {
+        if request.len() > MAX_MESSAGE {
+            return alloc::vec![Status::RequestTooLarge.code()];
+        }
+        match Command::parse(request).and_then(|command| self.handle(&command)) {
+            Ok(response) => response.encode(),
+            Err(status) => alloc::vec![status.code()],
+        }
+    }
+
+    /// Carries out one command.
+    ///
+    /// # Errors
+    /// The status to answer with.
+    pub fn handle(&mut self, command: &Command<'_>) -> Result<Response, Status> {
+        // A sequence goes on only with its own next command (CTAP 2.3, section 6).
+        let sequence = self.sequence.take();
+        match command {
+            Command::MakeCredential(request) => {
+                self.make_credential(request).map(Response::MakeCredential)
+            }
+            Command::GetAssertion(request) => {
+                self.get_assertion(request).map(Response::GetAssertion)
+            }
+            Command::GetNextAssertion => match sequence {
+                Some(Sequence::Assertions(assertions)) => self
+                    .get_next_assertion(assertions)
+                    .map(Response::GetAssertion),
+                None => Err(Status::NotAllowed),
+            },
+            Command::GetInfo => {
+                // Asking what the key is disturbs nothing.
+                self.sequence = sequence;
+                Ok(Response::GetInfo(self.get_info().into()))
+            }
+            Command::ClientPin(request) => self.client_pin(request).map(Response::ClientPin),
+            Command::Reset => self.reset().map(|()| Response::Done),
+            Command::Selection => self.touch(&Question::Selection).map(|()| Response::Done),
+            _ => Err(Status::InvalidCommand),
+        }
+    }
+
+    /// The model, as the attestation or the settings name it.
+    pub(crate) const fn aaguid(&self) -> Aaguid {
+        match &self.attestation {
+            Attestation::Certified { aaguid, .. } => *aaguid,
+            _ => self.settings.aaguid,
+        }
+    }
+
+    /// Asks the owner.
+    pub(crate) fn touch(&mut self, question: &Question<'_>) -> Result<(), Status> {
+        match self.platform.presence.confirm(question) {
+            Answer::Granted => Ok(()),
+            Answer::Denied => Err(Status::OperationDenied),
+            Answer::TimedOut => Err(Status::UserActionTimeout),
+            Answer::Cancelled => Err(Status::KeepaliveCancel),
+        }
+    }
+
+    /// The answer to a request whose pinUvAuthParam has no bytes: a touch picks this key, and the
+    /// status tells whether it has a PIN (CTAP 2.3, sections 6.1.2 and 6.2.2, step 1).
+    pub(crate) fn selected_by_touch(&mut self) -> Status {
+        match self.touch(&Question::Selection) {
+            Ok(()) if self.pin.is_set() => Status::PinInvalid,
+            Ok(()) => Status::PinNotSet,
+            Err(status) => status,
+        }
+    }
+
+    /// Reads a discoverable credential. `None` if the slot holds another one than was looked for.
+    pub(crate) fn load(&self, slot: u16) -> Result<Credential, Status> {
+        let key = RecordKey::credential(slot);
+        let record = self
+            .platform
+            .storage
+            .read(key)?
+            .ok_or(StorageError::Fault)?;
+        Ok(Credential::decode(&record).ok_or(StorageError::Fault)?)
+    }
+
+    /// The credential with this id, discoverable or sealed, if it is of this relying party.
+    pub(crate) fn find(
+        &self,
+        rp_id_hash: &[u8; 32],
+        id: &[u8],
+    ) -> Result<Option<Credential>, Status> {
+        if let Some(slot) = self.index.of_id(id) {
+            let credential = self.load(slot)?;
+            let of_rp = credential
+                .rp_id
+                .as_ref()
+                .is_some_and(|rp_id| sha256(rp_id.as_bytes()) == *rp_id_hash);
+            if credential.id == id && of_rp {
+                return Ok(Some(credential));
+            }
+        }
+        Ok(self.secrets.unseal(rp_id_hash, id))
+    }
+}
+
+/// The longest request: what CTAPHID can carry.
+pub(crate) const MAX_MESSAGE: usize = hallway_ctap::ctaphid::MAX_MESSAGE;
+
+impl From<StorageError> for Status {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Full => Self::KeyStoreFull,
+            StorageError::Fault => Self::Other,
+        }
+    }
+}
+
+impl From<RandomnessError> for Status {
+    fn from(_: RandomnessError) -> Self {
+        Self::Other
+    }
+}
+
+impl From<SignatureError> for Status {
+    fn from(_: SignatureError) -> Self {
+        Self::Other
+    }
+}
+
+impl From<PrivateKeyError> for Status {
+    fn from(_: PrivateKeyError) -> Self {
+        Self::Other
+    }
+}

@@ -1,0 +1,197 @@
+//! authenticatorClientPIN (CTAP 2.3, section 6.5.5).
+
+use hallway_ctap::command::client_pin::{Permissions, Request, Response, Subcommand};
+use hallway_ctap::status::Status;
+use zeroize::Zeroizing;
+
+use crate::authenticator::Authenticator;
+use crate::credential::sha256;
+use crate::pin;
+use crate::pin_protocol::{KeyAgreement, Protocol, SharedSecret};
+use crate::platform::{Clock, Environment};
+use crate::token::TokenPresence;
+
+/// A PIN that the platform proposes.
+struct NewPin {
+    half_hash: Zeroizing<[u8; 16]>,
+    code_points: u8,
+}
+
+impl<E: Environment> Authenticator<E> {
+    pub(crate) fn client_pin(&mut self, request: &Request<'_>) -> Result<Response, Status> {
+        match request.subcommand {
+            Subcommand::GetPinRetries => Ok(Response {
+                pin_retries: Some(u64::from(self.pin.retries())),
+                power_cycle_needed: Some(self.pin.needs_power_cycle()),
+                ..Response::default()
+            }),
+            Subcommand::GetKeyAgreement => {
+                Protocol::from_id(request.protocol)?;
+                Ok(Response {
+                    key_agreement: Some(self.agreement.public()),
+                    ..Response::default()
+                })
+            }
+            Subcommand::SetPin => self.set_pin(request).map(|()| Response::default()),
+            Subcommand::ChangePin => self.change_pin(request).map(|()| Response::default()),
+            Subcommand::GetPinToken => {
+                if request.permissions.is_some() || request.rp_id.is_some() {
+                    return Err(Status::InvalidParameter);
+                }
+                let default = Permissions::MAKE_CREDENTIAL | Permissions::GET_ASSERTION;
+                self.token_using_pin(request, default)
+            }
+            Subcommand::GetTokenUsingPin => {
+                let permissions = self.permitted(request)?;
+                self.token_using_pin(request, permissions)
+            }
+            Subcommand::GetTokenUsingUv | Subcommand::GetUvRetries => {
+                Err(Status::InvalidSubcommand)
+            }
+        }
+    }
+
+    /// The shortest PIN, in code points.
+    pub(crate) const fn min_pin_length(&self) -> u8 {
+        4
+    }
+
+    /// 6.5.5.5, setting a new PIN.
+    fn set_pin(&mut self, request: &Request<'_>) -> Result<(), Status> {
+        let protocol = Protocol::from_id(request.protocol)?;
+        let peer = request.key_agreement.ok_or(Status::MissingParameter)?;
+        let new_pin_enc = request.new_pin_enc.ok_or(Status::MissingParameter)?;
+        let tag = request.pin_uv_auth_param.ok_or(Status::MissingParameter)?;
+        if self.pin.is_set() {
+            return Err(Status::PinAuthInvalid);
+        }
+        let shared = self.agreement.shared_secret(protocol, &peer)?;
+        shared.verify(&[new_pin_enc], tag)?;
+        let new = self.new_pin(&shared, new_pin_enc)?;
+        self.store_pin(&new)
+    }
+
+    /// 6.5.5.6, changing the PIN.
+    fn change_pin(&mut self, request: &Request<'_>) -> Result<(), Status> {
+        let protocol = Protocol::from_id(request.protocol)?;
+        let peer = request.key_agreement.ok_or(Status::MissingParameter)?;
+        let new_pin_enc = request.new_pin_enc.ok_or(Status::MissingParameter)?;
+        let pin_hash_enc = request.pin_hash_enc.ok_or(Status::MissingParameter)?;
+        let tag = request.pin_uv_auth_param.ok_or(Status::MissingParameter)?;
+        if !self.pin.is_set() {
+            return Err(Status::PinNotSet);
+        }
+        self.pin.may_try()?;
+        let shared = self.agreement.shared_secret(protocol, &peer)?;
+        shared.verify(&[new_pin_enc, pin_hash_enc], tag)?;
+        self.check_pin(&shared, pin_hash_enc)?;
+        let new = self.new_pin(&shared, new_pin_enc)?;
+        if self.pin.must_change() && self.pin.is_current(&self.secrets.pin, &new.half_hash) {
+            return Err(Status::PinPolicyViolation);
+        }
+        self.store_pin(&new)
+    }
+
+    /// 6.5.5.7.1 and 6.5.5.7.2, a token for the PIN.
+    fn token_using_pin(
+        &mut self,
+        request: &Request<'_>,
+        permissions: Permissions,
+    ) -> Result<Response, Status> {
+        let protocol = Protocol::from_id(request.protocol)?;
+        let peer = request.key_agreement.ok_or(Status::MissingParameter)?;
+        let pin_hash_enc = request.pin_hash_enc.ok_or(Status::MissingParameter)?;
+        if !self.pin.is_set() {
+            return Err(Status::PinNotSet);
+        }
+        self.pin.may_try()?;
+        let shared = self.agreement.shared_secret(protocol, &peer)?;
+        self.check_pin(&shared, pin_hash_enc)?;
+        if self.pin.must_change() {
+            return Err(Status::PinPolicyViolation);
+        }
+        let bytes = self.platform.random::<32>()?;
+        let token = shared.encrypt(&bytes[..], &mut self.platform.randomness)?;
+        let now_ms = self.platform.clock.now_ms();
+        self.token.begin(
+            bytes,
+            protocol,
+            permissions,
+            request.rp_id,
+            TokenPresence::Unknown,
+            now_ms,
+        );
+        Ok(Response {
+            token: Some(token),
+            ..Response::default()
+        })
+    }
+
+    /// The permissions that a request names, if this key can give them.
+    fn permitted(&self, request: &Request<'_>) -> Result<Permissions, Status> {
+        let asked = request.permissions.ok_or(Status::MissingParameter)?;
+        if asked.bits() == 0 {
+            return Err(Status::InvalidParameter);
+        }
+        let ceremonies = Permissions::MAKE_CREDENTIAL | Permissions::GET_ASSERTION;
+        if !ceremonies.contains(asked) {
+            return Err(Status::UnauthorizedPermission);
+        }
+        if asked.intersects(ceremonies) && request.rp_id.is_none() {
+            return Err(Status::MissingParameter);
+        }
+        Ok(asked)
+    }
+
+    /// Decrypts LEFT(SHA-256(pin), 16) and compares it. A wrong one also changes the key agreement
+    /// key, so that a captured exchange cannot be tried again.
+    fn check_pin(&mut self, shared: &SharedSecret, pin_hash_enc: &[u8]) -> Result<(), Status> {
+        // What does not decrypt is a wrong PIN like any other: it costs a try.
+        let half_hash = shared.decrypt(pin_hash_enc).unwrap_or_default();
+        let checked = self
+            .pin
+            .check(&self.secrets.pin, &half_hash, &mut self.platform.storage);
+        if checked.is_err() {
+            self.agreement = KeyAgreement::generate(&mut self.platform.randomness)?;
+        }
+        checked
+    }
+
+    /// Decrypts a new PIN and holds it against the policy.
+    fn new_pin(&self, shared: &SharedSecret, new_pin_enc: &[u8]) -> Result<NewPin, Status> {
+        let padded = shared.decrypt(new_pin_enc)?;
+        if padded.len() != 64 {
+            return Err(Status::InvalidParameter);
+        }
+        let length = padded
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1);
+        let pin = &padded[..length];
+        if pin.len() > pin::MAX_BYTES {
+            return Err(Status::PinPolicyViolation);
+        }
+        let text = core::str::from_utf8(pin).map_err(|_| Status::PinPolicyViolation)?;
+        let code_points = text.chars().count() as u8;
+        if code_points < self.min_pin_length() {
+            return Err(Status::PinPolicyViolation);
+        }
+        let mut half_hash = Zeroizing::new([0; 16]);
+        half_hash.copy_from_slice(&sha256(pin)[..16]);
+        Ok(NewPin {
+            half_hash,
+            code_points,
+        })
+    }
+
+    fn store_pin(&mut self, new: &NewPin) -> Result<(), Status> {
+        self.pin.set(
+            &self.secrets.pin,
+            &new.half_hash,
+            new.code_points,
+            &mut self.platform.storage,
+        )?;
+        self.token.stop();
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! authenticatorGetAssertion and authenticatorGetNextAssertion (CTAP 2.3, sections 6.2.2, 6.3).
+
+use alloc::vec::Vec;
+
+use hallway_ctap::authenticator_data::AuthenticatorData;
+use hallway_ctap::cbor::MapBuilder;
+use hallway_ctap::command::client_pin::Permissions;
+use hallway_ctap::command::get_assertion::{OwnedUser, Request, Response};
+use hallway_ctap::status::Status;
+
+use crate::authenticator::{Authenticator, Sequence};
+use crate::credential::{Credential, Lookup, Verified, sha256};
+use crate::get_info::MAX_LIST;
+use crate::hmac_secret::Salts;
+use crate::make_credential::flags;
+use crate::pin_protocol::Protocol;
+use crate::platform::{Clock, Environment, Question};
+use crate::signatures::Signatures;
+
+/// getNextAssertion must come this soon after the answer before.
+const NEXT_WITHIN_MS: u64 = 30_000;
+
+/// What all assertions of one request have in common.
+struct Terms {
+    rp_id_hash: [u8; 32],
+    client_data_hash: [u8; 32],
+    present: bool,
+    verified: bool,
+    salts: Option<Salts>,
+    cred_blob: bool,
+    third_party_payment: bool,
+    large_blob_key: bool,
+}
+
+/// Assertions that getNextAssertion may still ask for.
+pub(crate) struct Assertions {
+    terms: Terms,
+    /// The slots of the credentials that are left, the oldest first.
+    left: Vec<u16>,
+    answered_ms: u64,
+}
+
+impl<E: Environment> Authenticator<E> {
+    pub(crate) fn get_assertion(&mut self, request: &Request<'_>) -> Result<Response, Status> {
+        // Step 1: no bytes of pinUvAuthParam.
+        if request.pin_uv_auth_param.is_some_and(<[u8]>::is_empty) {
+            return Err(self.selected_by_touch());
+        }
+        // Step 2: the protocol.
+        if request.pin_uv_auth_param.is_some() {
+            Protocol::from_id(request.pin_uv_auth_protocol)?;
+        }
+        // Step 4: the options.
+        if request.options.discoverable.is_some() {
+            return Err(Status::UnsupportedOption);
+        }
+        if request.options.verification == Some(true) && request.pin_uv_auth_param.is_none() {
+            // There is no built-in user verification.
+            return Err(Status::InvalidOption);
+        }
+        let wants_touch = request.options.presence != Some(false);
+        // Step 6: the token.
+        let proved = self.prove(
+            request.pin_uv_auth_param,
+            request.pin_uv_auth_protocol,
+            request.client_data_hash,
+            Permissions::GET_ASSERTION,
+            request.rp_id,
+        )?;
+        let rp_id_hash = sha256(request.rp_id.as_bytes());
+        // Step 7: the credentials.
+        let (first, left) = self.applicable(request, &rp_id_hash, proved.verified)?;
+        // Step 9: user presence.
+        if wants_touch {
+            if !proved.present {
+                self.touch(&Question::GetAssertion {
+                    rp_id: request.rp_id,
+                })?;
+            }
+            self.token.spend();
+        }
+        // Step 10: the extensions.
+        let salts = match &request.extensions.hmac_secret {
+            Some(_) if !wants_touch => return Err(Status::UnsupportedOption),
+            Some(input) => Some(Salts::open(&self.agreement, input)?),
+            None => None,
+        };
+        let terms = Terms {
+            rp_id_hash,
+            client_data_hash: *request.client_data_hash,
+            present: wants_touch,
+            verified: proved.verified,
+            salts,
+            cred_blob: request.extensions.cred_blob == Some(true),
+            third_party_payment: request.extensions.third_party_payment == Some(true),
+            large_blob_key: request.extensions.large_blob_key == Some(true),
+        };
+        let mut response = self.assert(&first, &terms)?;
+        if !left.is_empty() {
+            response.number_of_credentials = Some(left.len() as u64 + 1);
+            self.sequence = Some(Sequence::Assertions(Assertions {
+                terms,
+                left,
+                answered_ms: self.platform.clock.now_ms(),
+            }));
+        }
+        Ok(response)
+    }
+
+    pub(crate) fn get_next_assertion(
+        &mut self,
+        mut assertions: Assertions,
+    ) -> Result<Response, Status> {
+        let now_ms = self.platform.clock.now_ms();
+        if now_ms.saturating_sub(assertions.answered_ms) > NEXT_WITHIN_MS {
+            return Err(Status::NotAllowed);
+        }
+        let slot = assertions.left.pop().ok_or(Status::NotAllowed)?;
+        let credential = self.load(slot)?;
+        let response = self.assert(&credential, &assertions.terms)?;
+        if !assertions.left.is_empty() {
+            assertions.answered_ms = now_ms;
+            self.sequence = Some(Sequence::Assertions(assertions));
+        }
+        Ok(response)
+    }
+
+    /// The credential to sign with, and the slots of the others that match, the oldest first.
+    fn applicable(
+        &self,
+        request: &Request<'_>,
+        rp_id_hash: &[u8; 32],
+        verified: bool,
+    ) -> Result<(Credential, Vec<u16>), Status> {
+        // An empty list is no list.
+        if let Some(allow) = request.allow.as_deref().filter(|allow| !allow.is_empty()) {
+            if allow.len() > MAX_LIST {
+                return Err(Status::LimitExceeded);
+            }
+            for descriptor in allow {
+                let found = self
+                    .find(rp_id_hash, descriptor.id)?
+                    .filter(|found| found.protection.reveals(Lookup::ById, verified));
+                if let Some(credential) = found {
+                    return Ok((credential, Vec::new()));
+                }
+            }
+            return Err(Status::NoCredentials);
+        }
+        let mut slots: Vec<u16> = self
+            .index
+            .of(rp_id_hash)
+            .iter()
+            .filter(|entry| entry.protection.reveals(Lookup::Discovery, verified))
+            .map(|entry| entry.slot)
+            .collect();
+        let newest = slots.pop().ok_or(Status::NoCredentials)?;
+        Ok((self.load(newest)?, slots))
+    }
+
+    /// Signs with one credential.
+    fn assert(&mut self, credential: &Credential, terms: &Terms) -> Result<Response, Status> {
+        let extensions = self.assertion_extensions(credential, terms)?;
+        let auth_data = AuthenticatorData {
+            rp_id_hash: &terms.rp_id_hash,
+            flags: flags(terms.present, terms.verified),
+            sign_count: self.counter.next(&mut self.platform.storage)?,
+            attested_credential: None,
+            extensions: extensions.as_deref(),
+        }
+        .encode()
+        .map_err(|_| Status::Other)?;
+        let signed = [&auth_data[..], &terms.client_data_hash].concat();
+        let private_key = credential.private_key()?;
+        let signature = self.platform.signatures.sign(&private_key, &signed)?;
+        // Names are for those who have proved to be the owner.
+        let user = credential.user.as_ref().map(|user| match terms.verified {
+            true => user.clone(),
+            false => OwnedUser {
+                id: user.id.clone(),
+                ..OwnedUser::default()
+            },
+        });
+        Ok(Response {
+            credential_id: credential.id.clone(),
+            auth_data,
+            signature,
+            user,
+            number_of_credentials: None,
+            user_selected: None,
+            large_blob_key: if terms.large_blob_key {
+                credential.large_blob_key()
+            } else {
+                None
+            },
+        })
+    }
+
+    fn assertion_extensions(
+        &mut self,
+        credential: &Credential,
+        terms: &Terms,
+    ) -> Result<Option<Vec<u8>>, Status> {
+        let mut outputs = MapBuilder::new();
+        if terms.cred_blob {
+            outputs.put("credBlob", &credential.cred_blob);
+        }
+        if let Some(salts) = &terms.salts {
+            let cred_random = credential.cred_random(Verified::from(terms.verified));
+            let output = salts.evaluate(&cred_random, &mut self.platform.randomness)?;
+            outputs.put("hmac-secret", &output);
+        }
+        if terms.third_party_payment {
+            let agreed = credential
+                .features
+                .has(crate::credential::Features::THIRD_PARTY_PAYMENT);
+            outputs.put("thirdPartyPayment", agreed);
+        }
+        Ok((!outputs.is_empty()).then(|| outputs.finish()))
+    }
+}

@@ -1,0 +1,330 @@
+//! authenticatorMakeCredential (CTAP 2.3, section 6.1.2).
+
+use alloc::vec::Vec;
+
+use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
+use hallway_ctap::cbor::MapBuilder;
+use hallway_ctap::command::client_pin::Permissions;
+use hallway_ctap::command::make_credential::{Request, Response};
+use hallway_ctap::cose::Algorithm;
+use hallway_ctap::status::Status;
+
+use crate::authenticator::Authenticator;
+use crate::credential::{Credential, Features, Lookup, Protection, Verified, sha256};
+use crate::get_info::MAX_LIST;
+use crate::hmac_secret::Salts;
+use crate::pin_protocol::Protocol;
+use crate::platform::{Change, Clock, Environment, Question, RecordKey, Storage};
+use crate::signatures::Signatures;
+
+/// The longest credBlob, in bytes.
+pub(crate) const MAX_CRED_BLOB: usize = 32;
+/// The longest user handle (WebAuthn Level 3, section 5.4.3).
+const MAX_USER_ID: usize = 64;
+/// Longer names are cut here, as WebAuthn Level 3, section 6.4.1.2 allows.
+const MAX_NAME: usize = 64;
+/// The longest relying party id: that of a domain name.
+const MAX_RP_ID: usize = 255;
+
+/// What pinUvAuthParam proved.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Proved {
+    pub(crate) verified: bool,
+    pub(crate) present: bool,
+}
+
+impl<E: Environment> Authenticator<E> {
+    pub(crate) fn make_credential(&mut self, request: &Request<'_>) -> Result<Response, Status> {
+        // Step 1: no bytes of pinUvAuthParam.
+        if request.pin_uv_auth_param.is_some_and(<[u8]>::is_empty) {
+            return Err(self.selected_by_touch());
+        }
+        // Step 2: the protocol.
+        if request.pin_uv_auth_param.is_some() {
+            Protocol::from_id(request.pin_uv_auth_protocol)?;
+        }
+        if request.user.id.is_empty() || request.user.id.len() > MAX_USER_ID {
+            return Err(Status::InvalidLength);
+        }
+        if request.rp.id.len() > MAX_RP_ID {
+            return Err(Status::InvalidLength);
+        }
+        if request.exclude.len() > MAX_LIST {
+            return Err(Status::LimitExceeded);
+        }
+        // Step 3: the algorithm.
+        let algorithm = self.choose_algorithm(&request.algorithms)?;
+        // Step 5: the options.
+        let discoverable = request.options.discoverable == Some(true);
+        if request.options.presence == Some(false) {
+            return Err(Status::InvalidOption);
+        }
+        if request.options.verification == Some(true) && request.pin_uv_auth_param.is_none() {
+            // There is no built-in user verification.
+            return Err(Status::InvalidOption);
+        }
+        let protection = match request.extensions.cred_protect {
+            Some(level) => Protection::from_level(level).ok_or(Status::InvalidOption)?,
+            None => Protection::default(),
+        };
+        let features = features(request, discoverable)?;
+        // Step 8: a protected authenticator wants its PIN.
+        if self.pin.is_set() && request.pin_uv_auth_param.is_none() {
+            return Err(Status::PuatRequired);
+        }
+        // Step 9: enterprise attestation.
+        if request.enterprise_attestation.is_some() {
+            return Err(Status::InvalidParameter);
+        }
+        // Step 11: the token.
+        let proved = self.prove(
+            request.pin_uv_auth_param,
+            request.pin_uv_auth_protocol,
+            request.client_data_hash,
+            Permissions::MAKE_CREDENTIAL,
+            request.rp.id,
+        )?;
+        let rp_id_hash = sha256(request.rp.id.as_bytes());
+        let question = Question::MakeCredential {
+            rp_id: request.rp.id,
+            user: request.user.name.or(request.user.display_name),
+        };
+        // Step 12: the exclude list.
+        for descriptor in &request.exclude {
+            let excluded = self
+                .find(&rp_id_hash, descriptor.id)?
+                .is_some_and(|found| found.protection.reveals(Lookup::ById, proved.verified));
+            if excluded {
+                // The touch keeps a website from learning in silence who is here.
+                if !proved.present {
+                    self.touch(&question)?;
+                }
+                return Err(Status::CredentialExcluded);
+            }
+        }
+        // Step 14: user presence.
+        if !proved.present {
+            self.touch(&question)?;
+        }
+        self.token.spend();
+        // Steps 15 to 17: the credential.
+        let cred_blob = request
+            .extensions
+            .cred_blob
+            .filter(|blob| blob.len() <= MAX_CRED_BLOB);
+        let made = if discoverable {
+            self.discoverable(request, algorithm, protection, features, cred_blob)?
+        } else {
+            let nonce = self.platform.random::<24>()?;
+            self.secrets
+                .seal(
+                    &rp_id_hash,
+                    &nonce,
+                    algorithm,
+                    protection,
+                    features,
+                    cred_blob.unwrap_or_default(),
+                )
+                .ok_or(Status::Other)?
+        };
+        let extensions = self.creation_extensions(request, &made, proved, cred_blob)?;
+        self.attested(request, &made, &rp_id_hash, proved, extensions)
+    }
+
+    /// The first of the relying party's algorithms that this key has.
+    fn choose_algorithm(&self, offered: &[i64]) -> Result<Algorithm, Status> {
+        let able = self.platform.signatures.algorithms();
+        offered
+            .iter()
+            .filter_map(|id| Algorithm::from_id(*id))
+            .find(|algorithm| able.contains(algorithm))
+            .ok_or(Status::UnsupportedAlgorithm)
+    }
+
+    /// Checks pinUvAuthParam, if there is one.
+    pub(crate) fn prove(
+        &mut self,
+        param: Option<&[u8]>,
+        protocol: Option<u64>,
+        client_data_hash: &[u8; 32],
+        permission: Permissions,
+        rp_id: &str,
+    ) -> Result<Proved, Status> {
+        let Some(param) = param else {
+            return Ok(Proved::default());
+        };
+        let protocol = Protocol::from_id(protocol)?;
+        let now_ms = self.platform.clock.now_ms();
+        let token = self
+            .token
+            .verify(protocol, &[client_data_hash], param, permission, now_ms)?
+            .for_relying_party(rp_id)?;
+        if !token.user_verified() {
+            return Err(Status::PinAuthInvalid);
+        }
+        Ok(Proved {
+            verified: true,
+            present: token.user_present(),
+        })
+    }
+
+    /// Makes and stores a discoverable credential; it takes the place of the one that the account
+    /// has already.
+    fn discoverable(
+        &mut self,
+        request: &Request<'_>,
+        algorithm: Algorithm,
+        protection: Protection,
+        features: Features,
+        cred_blob: Option<&[u8]>,
+    ) -> Result<Credential, Status> {
+        let mut user: hallway_ctap::command::get_assertion::OwnedUser = request.user.into();
+        for name in [&mut user.name, &mut user.display_name]
+            .into_iter()
+            .flatten()
+        {
+            name.truncate(name.floor_char_boundary(MAX_NAME));
+        }
+        let credential = Credential {
+            id: self.platform.random::<32>()?.to_vec(),
+            rp_id: Some(request.rp.id.into()),
+            user: Some(user),
+            algorithm,
+            secret: self.platform.random::<32>()?,
+            protection,
+            features,
+            cred_blob: cred_blob.unwrap_or_default().to_vec(),
+            created: self.index.next_created(),
+        };
+        let earlier = self.of_account(request.rp.id, request.user.id)?;
+        let slot = match &earlier {
+            Some((slot, _)) => *slot,
+            None => self
+                .index
+                .vacancy(
+                    self.settings
+                        .max_discoverable
+                        .min(RecordKey::CREDENTIAL_SLOTS),
+                )
+                .ok_or(Status::KeyStoreFull)?,
+        };
+        let record = credential.encode();
+        self.platform
+            .storage
+            .commit(&[Change::Put(RecordKey::credential(slot), &record)])?;
+        if let Some((slot, earlier)) = &earlier {
+            self.index.remove(*slot, earlier);
+        }
+        self.index.put(slot, &credential);
+        Ok(credential)
+    }
+
+    /// The discoverable credential of an account at a relying party.
+    fn of_account(&self, rp_id: &str, user_id: &[u8]) -> Result<Option<(u16, Credential)>, Status> {
+        for slot in self.index.of_account(&sha256(rp_id.as_bytes()), user_id) {
+            let credential = self.load(slot)?;
+            if credential
+                .user
+                .as_ref()
+                .is_some_and(|user| user.id == user_id)
+            {
+                return Ok(Some((slot, credential)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The outputs of the extensions that were asked for; `None` for no output.
+    fn creation_extensions(
+        &mut self,
+        request: &Request<'_>,
+        made: &Credential,
+        proved: Proved,
+        kept_blob: Option<&[u8]>,
+    ) -> Result<Option<Vec<u8>>, Status> {
+        let asked = &request.extensions;
+        let mut outputs = MapBuilder::new();
+        if asked.cred_blob.is_some() {
+            outputs.put("credBlob", kept_blob.is_some());
+        }
+        outputs.put_some("credProtect", asked.cred_protect);
+        if asked.hmac_secret == Some(true) {
+            outputs.put("hmac-secret", true);
+            if let Some(input) = &asked.hmac_secret_mc {
+                let salts = Salts::open(&self.agreement, input)?;
+                let cred_random = made.cred_random(Verified::from(proved.verified));
+                let output = salts.evaluate(&cred_random, &mut self.platform.randomness)?;
+                outputs.put("hmac-secret-mc", &output);
+            }
+        }
+        Ok((!outputs.is_empty()).then(|| outputs.finish()))
+    }
+
+    /// Authenticator data and attestation of a new credential.
+    fn attested(
+        &mut self,
+        request: &Request<'_>,
+        made: &Credential,
+        rp_id_hash: &[u8; 32],
+        proved: Proved,
+        extensions: Option<Vec<u8>>,
+    ) -> Result<Response, Status> {
+        let private_key = made.private_key()?;
+        let public_key = self.platform.signatures.public_key(&private_key)?;
+        let auth_data = AuthenticatorData {
+            rp_id_hash,
+            flags: flags(true, proved.verified),
+            sign_count: self.counter.next(&mut self.platform.storage)?,
+            attested_credential: Some(AttestedCredential {
+                aaguid: self.aaguid(),
+                credential_id: &made.id,
+                public_key: &public_key,
+            }),
+            extensions: extensions.as_deref(),
+        }
+        .encode()
+        .map_err(|_| Status::Other)?;
+        let signed = [&auth_data[..], request.client_data_hash].concat();
+        let statement = self.attestation.attest(
+            &mut self.platform.signatures,
+            &request.attestation_formats,
+            &private_key,
+            &signed,
+        )?;
+        Ok(Response {
+            format: statement.format,
+            auth_data,
+            attestation_statement: statement.map,
+            enterprise_attestation: None,
+            large_blob_key: made.large_blob_key(),
+        })
+    }
+}
+
+/// UP and UV.
+pub(crate) fn flags(present: bool, verified: bool) -> Flags {
+    let mut flags = Flags::default();
+    if present {
+        flags = flags | Flags::USER_PRESENT;
+    }
+    if verified {
+        flags = flags | Flags::USER_VERIFIED;
+    }
+    flags
+}
+
+/// What is agreed on with the credential.
+fn features(request: &Request<'_>, discoverable: bool) -> Result<Features, Status> {
+    let asked = &request.extensions;
+    if asked.large_blob_key.is_some() {
+        // CTAP 2.3, section 12.3: only `true`, and only for discoverable credentials. Without a
+        // large-blob array there is nothing to key.
+        if asked.large_blob_key == Some(false) || !discoverable {
+            return Err(Status::InvalidOption);
+        }
+    }
+    Ok(Features::default().with(
+        Features::THIRD_PARTY_PAYMENT,
+        asked.third_party_payment == Some(true),
+    ))
+}

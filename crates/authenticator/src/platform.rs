@@ -1,0 +1,200 @@
+//! What the authenticator needs from the machine that it runs on: four traits, and the signatures.
+
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use crate::signatures::Signatures;
+
+/// Which record.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RecordKey(u16);
+
+impl RecordKey {
+    /// The master seed.
+    pub(crate) const SEED: Self = Self(1);
+    /// The PIN's verifier.
+    pub(crate) const PIN: Self = Self(2);
+    /// The tries that the PIN has left.
+    pub(crate) const PIN_RETRIES: Self = Self(3);
+    /// The first signature counter value that is not reserved.
+    pub(crate) const COUNTER: Self = Self(4);
+    /// The attestation key and chain, which outlive a reset.
+    pub(crate) const ATTESTATION: Self = Self(6);
+
+    const FIRST_CREDENTIAL: u16 = 0x1000;
+    /// How many discoverable credentials have a record key.
+    pub const CREDENTIAL_SLOTS: u16 = 0xe000;
+
+    pub(crate) const fn credential(slot: u16) -> Self {
+        Self(Self::FIRST_CREDENTIAL + slot)
+    }
+
+    pub(crate) const fn slot(self) -> Option<u16> {
+        self.0.checked_sub(Self::FIRST_CREDENTIAL)
+    }
+
+    /// From the number that [`number`](Self::number) gave.
+    pub const fn from_number(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// A number to store the key under.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+}
+
+/// One change of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change<'a> {
+    /// Write a record, new or not.
+    Put(RecordKey, &'a [u8]),
+    /// Remove a record, if it is there.
+    Remove(RecordKey),
+    /// Remove all records but these.
+    KeepOnly(&'a [RecordKey]),
+}
+
+/// Why storage could not do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// No room.
+    #[error("the storage is full")]
+    Full,
+    /// The medium failed or holds something that is not a record.
+    #[error("the storage failed")]
+    Fault,
+}
+
+/// Records that survive power loss.
+///
+/// A fault is never an absent record: `read` says `Ok(None)` only when the record is known not to
+/// be there.
+pub trait Storage {
+    /// Reads one record.
+    ///
+    /// # Errors
+    /// [`StorageError::Fault`].
+    fn read(&self, key: RecordKey) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError>;
+
+    /// Visits every record, in any order; used once, at power-up.
+    ///
+    /// # Errors
+    /// [`StorageError::Fault`].
+    fn each(&self, visit: &mut dyn FnMut(RecordKey, &[u8])) -> Result<(), StorageError>;
+
+    /// Makes all changes, in order, or none: after a power loss at any moment the records are as
+    /// before or as after. When it returns, the changes are durable.
+    ///
+    /// # Errors
+    /// [`StorageError`]; then no change was made.
+    fn commit(&mut self, changes: &[Change<'_>]) -> Result<(), StorageError>;
+}
+
+/// What the owner is asked to confirm.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Question<'a> {
+    /// Make a credential.
+    MakeCredential {
+        /// For which relying party.
+        rp_id: &'a str,
+        /// For which account, if it has a name.
+        user: Option<&'a str>,
+    },
+    /// Sign in.
+    GetAssertion {
+        /// At which relying party.
+        rp_id: &'a str,
+    },
+    /// Register by U2F, where the key is told only a hash.
+    RegisterU2f {
+        /// SHA-256 of the application identity.
+        application: &'a [u8; 32],
+    },
+    /// Sign in by U2F.
+    AuthenticateU2f {
+        /// SHA-256 of the application identity.
+        application: &'a [u8; 32],
+    },
+    /// Pick this key among several.
+    Selection,
+    /// Erase everything.
+    Reset,
+}
+
+/// What the owner said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Yes: a touch.
+    Granted,
+    /// No.
+    Denied,
+    /// Nothing, for too long.
+    TimedOut,
+    /// The platform no longer wants to know.
+    Cancelled,
+}
+
+/// The owner, who may be there or not.
+pub trait Presence {
+    /// Asks, and waits for the answer. The implementation bounds the wait (CTAP 2.3 suggests
+    /// about 30 seconds), sends keepalives meanwhile and notices a cancellation.
+    fn confirm(&mut self, question: &Question<'_>) -> Answer;
+}
+
+/// Time since some moment before power-up.
+pub trait Clock {
+    /// Milliseconds; never goes back.
+    fn now_ms(&self) -> u64;
+}
+
+/// The source of randomness failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the source of randomness failed")]
+pub struct RandomnessError;
+
+/// Randomness fit for keys.
+pub trait Randomness {
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    /// [`RandomnessError`]; then `bytes` must not be used.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RandomnessError>;
+}
+
+/// Names the five types that make up a platform.
+pub trait Environment {
+    /// Where records live.
+    type Storage: Storage;
+    /// Who confirms.
+    type Presence: Presence;
+    /// What time it is.
+    type Clock: Clock;
+    /// Where randomness comes from.
+    type Randomness: Randomness;
+    /// Who computes signatures.
+    type Signatures: Signatures;
+}
+
+/// The machine that an authenticator runs on.
+pub struct Platform<E: Environment> {
+    /// Where records live.
+    pub storage: E::Storage,
+    /// Who confirms.
+    pub presence: E::Presence,
+    /// What time it is.
+    pub clock: E::Clock,
+    /// Where randomness comes from.
+    pub randomness: E::Randomness,
+    /// Who computes signatures.
+    pub signatures: E::Signatures,
+}
+
+impl<E: Environment> Platform<E> {
+    pub(crate) fn random<const N: usize>(&mut self) -> Result<Zeroizing<[u8; N]>, RandomnessError> {
+        let mut bytes = Zeroizing::new([0; N]);
+        self.randomness.fill(&mut bytes[..])?;
+        Ok(bytes)
+    }
+}

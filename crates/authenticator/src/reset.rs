@@ -1,0 +1,41 @@
+//! authenticatorReset (CTAP 2.3, section 6.6).
+
+use hallway_ctap::status::Status;
+
+use crate::authenticator::Authenticator;
+use crate::counter::Counter;
+use crate::index::Index;
+use crate::pin::Pin;
+use crate::pin_protocol::KeyAgreement;
+use crate::platform::{Change, Clock, Environment, Question, RecordKey, Storage};
+use crate::seed::Secrets;
+
+impl<E: Environment> Authenticator<E> {
+    /// Erases everything but the attestation: allowed shortly after power-up, with a touch.
+    pub(crate) fn reset(&mut self) -> Result<(), Status> {
+        let since = self
+            .platform
+            .clock
+            .now_ms()
+            .saturating_sub(self.powered_up_ms);
+        if since > self.settings.reset_window_ms {
+            return Err(Status::NotAllowed);
+        }
+        self.touch(&Question::Reset)?;
+        let seed = self.platform.random::<32>()?;
+        let agreement = KeyAgreement::generate(&mut self.platform.randomness)?;
+        // One batch: after a power cut the key is as before or new, never between. The counter
+        // goes on, so that a relying party never sees a value twice.
+        self.platform.storage.commit(&[
+            Change::KeepOnly(&[RecordKey::ATTESTATION, RecordKey::COUNTER]),
+            Change::Put(RecordKey::SEED, &seed[..]),
+        ])?;
+        self.secrets = Secrets::expand(&seed);
+        self.index = Index::default();
+        self.pin = Pin::power_up(&self.platform.storage)?;
+        self.counter = Counter::resume(&self.platform.storage)?;
+        self.agreement = agreement;
+        self.token.stop();
+        Ok(())
+    }
+}

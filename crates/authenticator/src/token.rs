@@ -1,0 +1,145 @@
+//! The PIN/UV auth token: what a verified platform may do, and for how long
+//! (CTAP 2.3, section 6.5.2.1).
+
+use alloc::string::{String, ToString};
+
+use hallway_ctap::command::client_pin::Permissions;
+use hallway_ctap::status::Status;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::credential::sha256;
+use crate::pin_protocol::Protocol;
+
+/// An unused token lapses after this long.
+const FIRST_USE_WITHIN_MS: u64 = 30_000;
+/// A used one after this long.
+const MAX_USAGE_MS: u64 = 600_000;
+
+/// The one token that is in use, if any.
+#[derive(Default)]
+pub(crate) struct TokenState(Option<Token>);
+
+struct Token {
+    bytes: Zeroizing<[u8; 32]>,
+    protocol: Protocol,
+    permissions: Permissions,
+    rp_id: Option<String>,
+    user_verified: bool,
+    user_present: bool,
+    issued_ms: u64,
+    used: bool,
+}
+
+/// Whether the verification that a token stands for needed a touch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TokenPresence {
+    /// A fingerprint: somebody was there.
+    Touched,
+    /// A PIN: nobody can tell.
+    Unknown,
+}
+
+impl TokenState {
+    /// `resetPinUvAuthToken` and `beginUsingPinUvAuthToken`.
+    pub(crate) fn begin(
+        &mut self,
+        bytes: Zeroizing<[u8; 32]>,
+        protocol: Protocol,
+        permissions: Permissions,
+        rp_id: Option<&str>,
+        presence: TokenPresence,
+        now_ms: u64,
+    ) {
+        self.0 = Some(Token {
+            bytes,
+            protocol,
+            permissions,
+            rp_id: rp_id.map(ToString::to_string),
+            user_verified: true,
+            user_present: presence == TokenPresence::Touched,
+            issued_ms: now_ms,
+            used: false,
+        });
+    }
+
+    /// `stopUsingPinUvAuthToken`.
+    pub(crate) fn stop(&mut self) {
+        self.0 = None;
+    }
+
+    /// Checks pinUvAuthParam over `message` and that the token has `permission`.
+    pub(crate) fn verify(
+        &mut self,
+        protocol: Protocol,
+        message: &[&[u8]],
+        tag: &[u8],
+        permission: Permissions,
+        now_ms: u64,
+    ) -> Result<VerifiedToken<'_>, Status> {
+        if let Some(token) = &self.0 {
+            let age = now_ms.saturating_sub(token.issued_ms);
+            let limit = if token.used {
+                MAX_USAGE_MS
+            } else {
+                FIRST_USE_WITHIN_MS
+            };
+            if age > limit {
+                self.0 = None;
+            }
+        }
+        let token = self.0.as_mut().ok_or(Status::PinAuthInvalid)?;
+        if token.protocol != protocol {
+            return Err(Status::PinAuthInvalid);
+        }
+        protocol.verify(&token.bytes[..], message, tag)?;
+        token.used = true;
+        if !token.permissions.contains(permission) {
+            return Err(Status::PinAuthInvalid);
+        }
+        Ok(VerifiedToken(token))
+    }
+
+    /// What is done once a touch was obtained with a token: it serves one ceremony
+    /// (`clearUserPresentFlag`, `clearUserVerifiedFlag`,
+    /// `clearPinUvAuthTokenPermissionsExceptLbw`).
+    pub(crate) fn spend(&mut self) {
+        if let Some(token) = &mut self.0 {
+            token.user_present = false;
+            token.user_verified = false;
+            let kept = token.permissions.bits() & Permissions::LARGE_BLOB_WRITE.bits();
+            token.permissions = Permissions::from_bits(kept);
+        }
+    }
+}
+
+/// A token that a request proved to know.
+pub(crate) struct VerifiedToken<'a>(&'a mut Token);
+
+impl VerifiedToken<'_> {
+    /// Checks that the token is for this relying party, and binds it if it is for none yet.
+    pub(crate) fn for_relying_party(self, rp_id: &str) -> Result<Self, Status> {
+        match &self.0.rp_id {
+            Some(bound)
+                if !bool::from(sha256(bound.as_bytes()).ct_eq(&sha256(rp_id.as_bytes()))) =>
+            {
+                Err(Status::PinAuthInvalid)
+            }
+            Some(_) => Ok(self),
+            None => {
+                self.0.rp_id = Some(rp_id.into());
+                Ok(self)
+            }
+        }
+    }
+
+    /// Whether the user was verified and the token not spent.
+    pub(crate) const fn user_verified(&self) -> bool {
+        self.0.user_verified
+    }
+
+    /// Whether somebody was there when the token was issued, a short while ago.
+    pub(crate) const fn user_present(&self) -> bool {
+        self.0.user_present
+    }
+}

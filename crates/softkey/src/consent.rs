@@ -1,0 +1,84 @@
+//! The owner's consent: asked for, or decided beforehand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use hallway_authenticator::{Answer, Presence, Question};
+
+/// How long the owner has to answer (CTAP 2.3, section 6.1.2 suggests half a minute).
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Who consents.
+pub enum Consent {
+    /// Everything is confirmed: for devices, where having the file is the consent.
+    Always,
+    /// Nothing is confirmed: only silent assertions work.
+    Never,
+    /// The owner is asked each time.
+    Ask(Box<dyn Asker>),
+}
+
+/// Asks the owner.
+pub trait Asker: Send {
+    /// Asks, and returns when there is an answer or `wait` is over.
+    fn ask(&mut self, question: &Question<'_>, wait: &Wait) -> Answer;
+}
+
+/// How long to wait for the owner.
+pub struct Wait {
+    deadline: Instant,
+    job: Arc<Job>,
+}
+
+impl Wait {
+    /// Why the wait is over, once it is: the time ran out, or the client no longer wants to know.
+    pub fn over(&self) -> Option<Answer> {
+        if self.job.cancelled.load(Ordering::Relaxed) {
+            Some(Answer::Cancelled)
+        } else if Instant::now() >= self.deadline {
+            Some(Answer::TimedOut)
+        } else {
+            None
+        }
+    }
+
+    /// The time that is left.
+    pub fn left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// One request, as seen by the transport that brought it.
+#[derive(Default)]
+pub(crate) struct Job {
+    /// The client cancelled.
+    pub(crate) cancelled: AtomicBool,
+    /// The owner is being asked.
+    pub(crate) asking: AtomicBool,
+}
+
+/// The [`Presence`] of a software key.
+pub(crate) struct Owner {
+    pub(crate) consent: Consent,
+    pub(crate) job: Arc<Job>,
+}
+
+impl Presence for Owner {
+    fn confirm(&mut self, question: &Question<'_>) -> Answer {
+        match &mut self.consent {
+            Consent::Always => Answer::Granted,
+            Consent::Never => Answer::Denied,
+            Consent::Ask(asker) => {
+                let wait = Wait {
+                    deadline: Instant::now() + ANSWER_WITHIN,
+                    job: Arc::clone(&self.job),
+                };
+                self.job.asking.store(true, Ordering::Relaxed);
+                let answer = asker.ask(question, &wait);
+                self.job.asking.store(false, Ordering::Relaxed);
+                answer
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The key file: a header, then one sealed batch of changes after the other.
+//!
+//! A commit appends one batch and flushes it. A batch is encrypted and authenticated as a whole
+//! and numbered, so that after a power cut the file holds all of it or none: a torn last batch is
+//! dropped on opening, anything wrong before the last one is damage. When most of the file is
+//! history, it is rewritten beside itself and renamed.
+//!
+//! Whoever can write the file can put an older copy in its place; a file alone cannot prevent that.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hallway_authenticator::{Change, RecordKey, Storage, StorageError};
+use zeroize::Zeroizing;
+
+use crate::batch;
+use crate::error::KeyFileError;
+use crate::protection::{DataKey, HEADER_LENGTH, Protection, WrappingKey, random};
+
+const NONCE: usize = 24;
+/// Below this length the file is never rewritten.
+const REWRITE_FROM: u64 = 256 * 1024;
+/// A key file is read whole: this bounds what that can cost.
+const MAX_FILE: u64 = 1 << 30;
+
+pub(crate) type Records = HashMap<RecordKey, Zeroizing<Vec<u8>>>;
+
+/// An open key file with its records in memory.
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    wrapping: WrappingKey,
+    data_key: DataKey,
+    records: Records,
+    /// Bytes that are known to be good.
+    length: u64,
+    /// The number of the next batch.
+    sequence: u64,
+    /// Bytes of a torn last batch that were dropped on opening.
+    dropped: u64,
+    /// A write failed and could not be undone: nothing may be written any more.
+    broken: bool,
+}
+
+impl Journal {
+    /// Makes a new file. It appears under its name only when it is whole.
+    pub(crate) fn create(
+        path: &Path,
+        protection: &Protection,
+        first: &[Change<'_>],
+    ) -> Result<(), KeyFileError> {
+        if path.exists() {
+            return Err(KeyFileError::Exists(path.into()));
+        }
+        let mut records = Records::new();
+        batch::apply(&mut records, first);
+        let wrapping = WrappingKey::new(protection)?;
+        let written = write_whole(path, &wrapping, &records)?;
+        // A link, unlike a rename, never takes the place of a file that came meanwhile.
+        let linked = std::fs::hard_link(&written.path, path);
+        let removed = std::fs::remove_file(&written.path);
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(KeyFileError::Exists(path.into()))
+            }
+            other => other
+                .and(removed)
+                .and_then(|()| sync_folder(path))
+                .map_err(at(path)),
+        }
+    }
+
+    /// Opens a file, and keeps others from opening it.
+    pub(crate) fn open(path: &Path, protection: &Protection) -> Result<Self, KeyFileError> {
+        let mut file = lock(path)?;
+        let mut header = [0; HEADER_LENGTH];
+        let length = file.metadata().map_err(at(path))?.len();
+        if length < HEADER_LENGTH as u64 || length > MAX_FILE {
+            return Err(KeyFileError::NotAKeyFile);
+        }
+        file.read_exact(&mut header).map_err(at(path))?;
+        let (wrapping, data_key) = WrappingKey::open(&header, protection)?;
+        let mut body = Vec::new();
+        file.read_to_end(&mut body).map_err(at(path))?;
+        let mut journal = Self {
+            path: path.into(),
+            file,
+            wrapping,
+            data_key,
+            records: Records::new(),
+            length: HEADER_LENGTH as u64,
+            sequence: 0,
+            dropped: 0,
+            broken: false,
+        };
+        journal.replay(&body)?;
+        Ok(journal)
+    }
+
+    /// Bytes of a torn last batch that were dropped on opening.
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The file's name.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn replay(&mut self, mut body: &[u8]) -> Result<(), KeyFileError> {
+        while !body.is_empty() {
+            let Some((sealed, rest)) = split_batch(body) else {
+                // Less than its length says, or nothing but zeros: the end of a torn write.
+                return self.drop_tail(body);
+            };
+            match self.open_batch(sealed) {
+                Some(plain) => {
+                    batch::replay(&mut self.records, &plain).ok_or(KeyFileError::Damaged {
+                        offset: self.length,
+                    })?
+                }
+                None if rest.iter().all(|byte| *byte == 0) => return self.drop_tail(body),
+                None => {
+                    return Err(KeyFileError::Damaged {
+                        offset: self.length,
+                    });
+                }
+            }
+            self.length += (body.len() - rest.len()) as u64;
+            self.sequence += 1;
+            body = rest;
+        }
+        Ok(())
+    }
+
+    fn drop_tail(&mut self, tail: &[u8]) -> Result<(), KeyFileError> {
+        self.dropped = tail.len() as u64;
+        self.file
+            .set_len(self.length)
+            .and_then(|()| self.file.sync_all())
+            .map_err(at(&self.path))
+    }
+
+    fn open_batch(&self, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+        let payload = Payload {
+            msg: sealed,
+            aad: &self.sequence.to_be_bytes(),
+        };
+        XChaCha20Poly1305::new((&*self.data_key).into())
+            .decrypt(&XNonce::from(*nonce), payload)
+            .ok()
+            .map(Zeroizing::new)
+    }
+
+    /// Appends one batch and waits until it is on the disk.
+    fn append(&mut self, plain: &[u8]) -> io::Result<()> {
+        let sealed = seal(&self.data_key, self.sequence, plain)?;
+        self.file.seek(SeekFrom::Start(self.length))?;
+        self.file.write_all(&sealed)?;
+        self.file.sync_data()?;
+        self.length += sealed.len() as u64;
+        self.sequence += 1;
+        Ok(())
+    }
+
+    /// Takes back what a failed append may have left.
+    fn undo(&mut self) {
+        let undone = self
+            .file
+            .set_len(self.length)
+            .and_then(|()| self.file.sync_all());
+        self.broken = undone.is_err();
+    }
+
+    /// Rewrites the file when at least three quarters of it are history.
+    fn rewrite_if_worthwhile(&mut self) -> Result<(), KeyFileError> {
+        let live: usize = self.records.values().map(|record| record.len() + 8).sum();
+        if self.length < REWRITE_FROM || self.length < 4 * live as u64 {
+            return Ok(());
+        }
+        let written = write_whole(&self.path, &self.wrapping, &self.records)?;
+        written
+            .file
+            .try_lock()
+            .map_err(|_| KeyFileError::InUse(self.path.clone()))?;
+        std::fs::rename(&written.path, &self.path)
+            .and_then(|()| sync_folder(&self.path))
+            .map_err(at(&self.path))?;
+        self.file = written.file;
+        self.data_key = written.data_key;
+        self.length = written.length;
+        self.sequence = 1;
+        Ok(())
+    }
+}
+
+impl Storage for Journal {
+    fn read(&self, key: RecordKey) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError> {
+        Ok(self.records.get(&key).cloned())
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(RecordKey, &[u8])) -> Result<(), StorageError> {
+        for (key, record) in &self.records {
+            visit(*key, record);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, changes: &[Change<'_>]) -> Result<(), StorageError> {
+        if self.broken {
+            return Err(StorageError::Fault);
+        }
+        let plain = batch::encode(changes);
+        if let Err(error) = self.append(&plain) {
+            self.undo();
+            return Err(match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StorageError::Full,
+                _ => StorageError::Fault,
+            });
+        }
+        batch::apply(&mut self.records, changes);
+        // What was asked for is durable; a rewrite that fails leaves the file as it is.
+        let _ = self.rewrite_if_worthwhile();
+        Ok(())
+    }
+}
+
+struct Written {
+    path: PathBuf,
+    file: File,
+    data_key: DataKey,
+    length: u64,
+}
+
+/// Writes all records to a new file beside `path`, under a new data key, and flushes it.
+fn write_whole(
+    path: &Path,
+    wrapping: &WrappingKey,
+    records: &Records,
+) -> Result<Written, KeyFileError> {
+    let (header, data_key) = wrapping.wrap()?;
+    let changes: Vec<Change<'_>> = records
+        .iter()
+        .map(|(key, record)| Change::Put(*key, record))
+        .collect();
+    let suffix = random::<8>()?
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{suffix}.new"));
+    let write = || -> io::Result<(File, u64)> {
+        let sealed = seal(&data_key, 0, &batch::encode(&changes))?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(&header)?;
+        file.write_all(&sealed)?;
+        file.sync_all()?;
+        Ok((file, (header.len() + sealed.len()) as u64))
+    };
+    match write() {
+        Ok((file, length)) => Ok(Written {
+            path: temporary,
+            file,
+            data_key,
+            length,
+        }),
+        Err(error) => {
+            // Nothing refers to it: that it stays behind, should this fail too, harms nobody.
+            let _ = std::fs::remove_file(&temporary);
+            Err(at(&temporary)(error))
+        }
+    }
+}
+
+/// Length, nonce, ciphertext and tag of one batch.
+fn seal(data_key: &DataKey, sequence: u64, plain: &[u8]) -> io::Result<Vec<u8>> {
+    let failed = |_| io::Error::other("encryption failed");
+    let nonce = random::<NONCE>().map_err(io::Error::other)?;
+    let payload = Payload {
+        msg: plain,
+        aad: &sequence.to_be_bytes(),
+    };
+    let sealed = XChaCha20Poly1305::new((&**data_key).into())
+        .encrypt(&XNonce::from(*nonce), payload)
+        .map_err(failed)?;
+    let length = u32::try_from(NONCE + sealed.len()).map_err(io::Error::other)?;
+    Ok([&length.to_be_bytes()[..], &nonce[..], &sealed].concat())
+}
+
+/// Nonce, ciphertext and tag of the first batch, and what follows it.
+fn split_batch(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = body.split_first_chunk::<4>()?;
+    match u32::from_be_bytes(*length) as usize {
+        0 => None,
+        length => rest.split_at_checked(length),
+    }
+}
+
+/// Opens and locks; makes sure that what is locked is what is under the name now.
+fn lock(path: &Path) -> Result<File, KeyFileError> {
+    loop {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(at(path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(KeyFileError::InUse(path.into())),
+            Err(TryLockError::Error(error)) => return Err(at(path)(error)),
+        }
+        let locked = file.metadata().map_err(at(path))?;
+        let named = std::fs::metadata(path).map_err(at(path))?;
+        if (locked.dev(), locked.ino()) == (named.dev(), named.ino()) {
+            return Ok(file);
+        }
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
+    let path = path.to_owned();
+    move |error| KeyFileError::Io { path, error }
+}
+
+#[cfg(test)]
+#[path = "journal/tests.rs"]
+mod tests;

@@ -1,0 +1,142 @@
+//! What all transports do with reports.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use hallway_authenticator::{HidAction, HidDevice, KeepaliveStatus};
+use hallway_ctap::ctaphid::Report;
+
+use crate::consent::Job;
+use crate::worker::Worker;
+
+/// CTAPHID wants a keepalive at least every 100 ms (CTAP 2.3, section 11.2.9.1.7).
+const KEEPALIVE_EVERY: Duration = Duration::from_millis(80);
+/// How often a transport looks whether it should stop.
+pub(crate) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
+
+/// Something that happened to a transport.
+pub(crate) enum Event<P> {
+    /// A report came.
+    Report(P, Report),
+    /// The key answered.
+    Answered(Vec<u8>),
+    /// No more reports will come.
+    Closed,
+}
+
+/// A transport's session with the key. `P` says where a report came from.
+pub(crate) struct Session<P> {
+    hid: HidDevice,
+    worker: Worker,
+    started: Instant,
+    events: Sender<Event<P>>,
+    /// Who waits for the request under way.
+    waiting: Option<(P, Arc<Job>)>,
+    /// Who sent the message that is not complete yet.
+    sender: Option<P>,
+}
+
+impl<P: Clone + Send + 'static> Session<P> {
+    pub(crate) fn new(worker: Worker, events: Sender<Event<P>>) -> Self {
+        Self {
+            hid: HidDevice::default(),
+            worker,
+            started: Instant::now(),
+            events,
+            waiting: None,
+            sender: None,
+        }
+    }
+
+    /// Serves until the transport is closed.
+    pub(crate) fn run(
+        mut self,
+        inbox: &Receiver<Event<P>>,
+        mut send: impl FnMut(&P, &Report) -> io::Result<()>,
+    ) -> io::Result<()> {
+        loop {
+            match inbox.recv_timeout(KEEPALIVE_EVERY) {
+                Ok(Event::Report(from, report)) => self.report(from, &report, &mut send)?,
+                Ok(Event::Answered(response)) => {
+                    let reports = self.hid.finished(&response);
+                    if let Some((peer, _)) = self.waiting.take() {
+                        send_all(&mut send, &peer, &reports)?;
+                    }
+                }
+                Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => {
+                    self.cancel();
+                    return Ok(());
+                }
+                Err(RecvTimeoutError::Timeout) => self.quiet(&mut send)?,
+            }
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn report(
+        &mut self,
+        from: P,
+        report: &Report,
+        send: &mut impl FnMut(&P, &Report) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let now_ms = self.now_ms();
+        match self.hid.receive(report, now_ms) {
+            HidAction::Nothing => self.sender = Some(from),
+            HidAction::Reply(reports) | HidAction::Wink(reports) => {
+                send_all(send, &from, &reports)?;
+            }
+            HidAction::Work { kind, request } => {
+                let events = self.events.clone();
+                let job = self.worker.submit(kind, request, move |response| {
+                    // A session that is gone needs no answer.
+                    let _ = events.send(Event::Answered(response));
+                });
+                self.waiting = Some((from, job));
+            }
+            HidAction::Cancel => self.cancel(),
+            HidAction::Abort(reports) => {
+                self.cancel();
+                send_all(send, &from, &reports)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing happened for a while: keepalives, and messages that were never completed.
+    fn quiet(&mut self, send: &mut impl FnMut(&P, &Report) -> io::Result<()>) -> io::Result<()> {
+        if let Some((peer, job)) = &self.waiting {
+            let status = if job.asking.load(Ordering::Relaxed) {
+                KeepaliveStatus::UserPresenceNeeded
+            } else {
+                KeepaliveStatus::Processing
+            };
+            if let Some(report) = self.hid.keepalive(status) {
+                send(peer, &report)?;
+            }
+        }
+        if let (Some(reports), Some(peer)) = (self.hid.tick(self.now_ms()), self.sender.take()) {
+            send_all(send, &peer, &reports)?;
+        }
+        Ok(())
+    }
+
+    fn cancel(&self) {
+        if let Some((_, job)) = &self.waiting {
+            job.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn send_all<P>(
+    send: &mut impl FnMut(&P, &Report) -> io::Result<()>,
+    peer: &P,
+    reports: &[Report],
+) -> io::Result<()> {
+    reports.iter().try_for_each(|report| send(peer, report))
+}

@@ -1,0 +1,214 @@
+//! The software key: an authenticator over a key file.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hallway_authenticator::{
+    Attestation, Authenticator, Clock, Environment, Platform, Randomness, RandomnessError, Settings,
+};
+use hallway_client::{Connection, ConnectionError, Keepalive};
+use hallway_ctap::aaguid::Aaguid;
+use hallway_ctap::command::{Command, Response, get_info};
+
+use crate::aws_lc::{AwsLc, p256_from_pkcs8};
+use crate::consent::{Consent, Job, Owner};
+use crate::error::KeyFileError;
+use crate::journal::Journal;
+use crate::protection::Protection;
+
+/// A computer, as an authenticator sees it.
+pub(crate) struct Computer;
+
+impl Environment for Computer {
+    type Storage = Journal;
+    type Presence = Owner;
+    type Clock = SinceStart;
+    type Randomness = OperatingSystem;
+    type Signatures = AwsLc;
+}
+
+pub(crate) struct SinceStart(Instant);
+
+impl Clock for SinceStart {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+pub(crate) struct OperatingSystem;
+
+impl Randomness for OperatingSystem {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RandomnessError> {
+        getrandom::fill(bytes).map_err(|_| RandomnessError)
+    }
+}
+
+/// What is decided when a key file is made.
+pub struct NewKey {
+    /// How its credentials are attested; it outlives resets.
+    pub attestation: Attestation,
+}
+
+impl NewKey {
+    /// A person's key: self attestation, which says nothing of the maker.
+    pub const fn personal() -> Self {
+        Self {
+            attestation: Attestation::SelfSigned,
+        }
+    }
+
+    /// A device's key, with the identity that its maker gave it.
+    ///
+    /// `chain` holds DER certificates, the device's own first, without the root; `pkcs8` is the
+    /// P-256 key that the first one names.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Attestation`] when key and certificate do not belong together.
+    pub fn certified(
+        chain: Vec<Vec<u8>>,
+        pkcs8: &[u8],
+        aaguid: Aaguid,
+    ) -> Result<Self, KeyFileError> {
+        let (key, point) = p256_from_pkcs8(pkcs8).ok_or(KeyFileError::Attestation(
+            "the key is not a P-256 key in PKCS #8",
+        ))?;
+        let leaf = chain
+            .first()
+            .ok_or(KeyFileError::Attestation("there is no certificate"))?;
+        let contains = |part: &[u8]| leaf.windows(part.len()).any(|window| window == part);
+        if !contains(&point) {
+            return Err(KeyFileError::Attestation(
+                "the first certificate is not the key's",
+            ));
+        }
+        if !contains(&aaguid.0) {
+            return Err(KeyFileError::Attestation(
+                "the first certificate does not name the AAGUID (id-fido-gen-ce-aaguid)",
+            ));
+        }
+        Ok(Self {
+            attestation: Attestation::Certified { chain, key, aaguid },
+        })
+    }
+}
+
+/// A key file that is not open.
+pub struct KeyFile;
+
+impl KeyFile {
+    /// Makes a key file. It appears under its name only when it is whole and on the disk.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Exists`] when there is a file already.
+    pub fn create(path: &Path, protection: &Protection, new: &NewKey) -> Result<(), KeyFileError> {
+        let record = Authenticator::<Computer>::attestation_record(&new.attestation);
+        Journal::create(path, protection, &[record.as_change()])
+    }
+}
+
+/// An open key. Dropping it gives back what was reserved of the signature counter.
+pub struct SoftKey {
+    authenticator: Authenticator<Computer>,
+}
+
+/// The largest number of discoverable credentials.
+const MAX_DISCOVERABLE: u16 = 10_000;
+
+impl SoftKey {
+    /// Opens a key file, and keeps others from opening it.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn open(
+        path: &Path,
+        protection: &Protection,
+        consent: Consent,
+    ) -> Result<Self, KeyFileError> {
+        let platform = Platform::<Computer> {
+            storage: Journal::open(path, protection)?,
+            presence: Owner {
+                consent,
+                job: Arc::default(),
+            },
+            clock: SinceStart(Instant::now()),
+            randomness: OperatingSystem,
+            signatures: AwsLc::default(),
+        };
+        let settings = Settings {
+            max_discoverable: MAX_DISCOVERABLE,
+            ..Settings::default()
+        };
+        Ok(Self {
+            authenticator: Authenticator::power_up(platform, settings)?,
+        })
+    }
+
+    /// Takes a CTAP2 request (command byte and CBOR) and gives the response (status byte and
+    /// CBOR).
+    pub fn process(&mut self, request: &[u8]) -> Vec<u8> {
+        self.authenticator.process(request)
+    }
+
+    /// What the key says of itself.
+    pub fn info(&mut self) -> get_info::Response {
+        match self.authenticator.handle(&Command::GetInfo) {
+            Ok(Response::GetInfo(info)) => *info,
+            _ => get_info::Response::default(),
+        }
+    }
+
+    /// How many PIN tries are left.
+    pub const fn pin_retries(&self) -> u8 {
+        self.authenticator.pin_retries()
+    }
+
+    /// How many discoverable credentials it holds.
+    pub fn discoverable_credentials(&self) -> usize {
+        self.authenticator.discoverable_credentials()
+    }
+
+    /// How its credentials are attested.
+    pub const fn attestation(&self) -> &Attestation {
+        self.authenticator.attestation()
+    }
+
+    /// Bytes of a torn last write that were dropped when the file was opened; 0 as a rule.
+    pub fn dropped_bytes(&mut self) -> u64 {
+        self.authenticator.platform_mut().storage.dropped()
+    }
+
+    /// The file.
+    pub fn path(&mut self) -> &Path {
+        self.authenticator.platform_mut().storage.path()
+    }
+
+    /// Takes a U2F APDU and gives its response.
+    pub(crate) fn process_apdu(&mut self, apdu: &[u8], job: &Arc<Job>) -> Vec<u8> {
+        self.authenticator.platform_mut().presence.job = Arc::clone(job);
+        self.authenticator.process_apdu(apdu)
+    }
+
+    /// Processes a request that a transport brought, which `job` can cancel.
+    pub(crate) fn process_job(&mut self, request: &[u8], job: &Arc<Job>) -> Vec<u8> {
+        self.authenticator.platform_mut().presence.job = Arc::clone(job);
+        self.authenticator.process(request)
+    }
+}
+
+impl Connection for SoftKey {
+    fn transact(
+        &mut self,
+        request: &[u8],
+        _: &mut dyn FnMut(Keepalive),
+    ) -> Result<Vec<u8>, ConnectionError> {
+        Ok(self.process(request))
+    }
+}
+
+impl Drop for SoftKey {
+    fn drop(&mut self) {
+        // If it cannot be written, the next start skips values: correct, only wasteful.
+        let _ = self.authenticator.power_down();
+    }
+}
