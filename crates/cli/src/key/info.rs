@@ -1,0 +1,99 @@
+//! `hallway key info`.
+
+use std::path::PathBuf;
+
+use hallway_softkey::{Attestation, Consent, SoftKey};
+use serde::Serialize;
+
+use super::KeyCommandError;
+use super::protection::{Prompt, ProtectionArguments};
+
+/// Arguments of `hallway key info`.
+#[derive(clap::Args, Debug)]
+pub(super) struct Info {
+    /// The key file.
+    file: PathBuf,
+    #[command(flatten)]
+    protection: ProtectionArguments,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is said of a key.
+#[derive(Serialize)]
+struct Account {
+    file: PathBuf,
+    versions: Vec<String>,
+    aaguid: String,
+    attestation: &'static str,
+    pin_set: bool,
+    pin_tries_left: u8,
+    credentials: usize,
+    credentials_left: u64,
+    extensions: Vec<String>,
+    torn_bytes_dropped: u64,
+}
+
+impl Info {
+    pub(super) fn run(&self) -> Result<(), KeyCommandError> {
+        let protection = self.protection.read(Prompt::Once)?;
+        let mut key = SoftKey::open(&self.file, &protection, Consent::Never)?;
+        let info = key.info();
+        let account = Account {
+            file: self.file.clone(),
+            aaguid: info.aaguid.to_string(),
+            attestation: match key.attestation() {
+                Attestation::None => "none",
+                Attestation::SelfSigned => "self",
+                Attestation::Certified { .. } => "certified",
+            },
+            pin_set: info.option("clientPin") == Some(true),
+            pin_tries_left: key.pin_retries(),
+            credentials: key.discoverable_credentials(),
+            credentials_left: info.remaining_discoverable_credentials.unwrap_or(0),
+            versions: info.versions,
+            extensions: info.extensions,
+            torn_bytes_dropped: key.dropped_bytes(),
+        };
+        if self.json {
+            println!("{}", serde_json::to_string(&account)?);
+        } else {
+            account.print();
+        }
+        Ok(())
+    }
+}
+
+impl Account {
+    fn print(&self) {
+        let pin = if self.pin_set {
+            format!("set, {} tries left", self.pin_tries_left)
+        } else {
+            "not set".into()
+        };
+        for (name, value) in [
+            ("file", self.file.display().to_string()),
+            ("versions", self.versions.join(", ")),
+            ("model (AAGUID)", self.aaguid.clone()),
+            ("attestation", self.attestation.into()),
+            ("PIN", pin),
+            (
+                "passkeys",
+                format!(
+                    "{}, room for {} more",
+                    self.credentials, self.credentials_left
+                ),
+            ),
+            ("extensions", self.extensions.join(", ")),
+        ] {
+            println!("{name:<16}{value}");
+        }
+        if self.torn_bytes_dropped > 0 {
+            eprintln!(
+                "A write was cut short; its {} bytes, which were never acknowledged, were dropped.",
+                self.torn_bytes_dropped
+            );
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `hallway key`: a security key in a file.
+
+mod error;
+mod info;
+mod new;
+mod protection;
+mod serve;
+
+use clap::Subcommand;
+
+pub(crate) use error::KeyCommandError;
+
+/// A FIDO2 security key in an encrypted file.
+///
+/// Exit codes: 0 done; 1 it did not work, the reason is on standard error; 2 the command line is
+/// wrong; 3 the passphrase or operator's key does not open the file; 4 the file is in use.
+#[derive(clap::Args, Debug)]
+pub(crate) struct KeyCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Make a new key file.
+    New(new::New),
+    /// Say what a key is and holds.
+    Info(info::Info),
+    /// Serve a key to other programs, until Ctrl-C.
+    Serve(serve::Serve),
+}
+
+/// Carries out a `hallway key` command.
+pub(crate) fn run(command: KeyCommand) -> Result<(), KeyCommandError> {
+    match command.action {
+        Action::New(new) => new.run(),
+        Action::Info(info) => info.run(),
+        Action::Serve(serve) => serve.run(),
+    }
+}

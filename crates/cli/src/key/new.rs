@@ -1,0 +1,55 @@
+//! `hallway key new`.
+
+use std::path::PathBuf;
+
+use hallway_softkey::{Attestation, KeyFile, NewKey};
+
+use super::KeyCommandError;
+use super::protection::{Prompt, ProtectionArguments};
+
+/// Arguments of `hallway key new`.
+#[derive(clap::Args, Debug)]
+pub(super) struct New {
+    /// The file to make; there must be none of this name.
+    file: PathBuf,
+    #[command(flatten)]
+    protection: ProtectionArguments,
+    /// How new credentials are attested.
+    #[arg(long, value_enum, default_value = "self")]
+    attestation: AttestationKind,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum AttestationKind {
+    /// Not at all.
+    None,
+    /// By the credential's own key.
+    #[value(name = "self")]
+    SelfSigned,
+}
+
+impl New {
+    pub(super) fn run(&self) -> Result<(), KeyCommandError> {
+        let protection = self.protection.read(Prompt::Twice)?;
+        let new = NewKey {
+            attestation: match self.attestation {
+                AttestationKind::None => Attestation::None,
+                AttestationKind::SelfSigned => Attestation::SelfSigned,
+            },
+        };
+        KeyFile::create(&self.file, &protection, &new)?;
+        if self.json {
+            println!("{}", serde_json::json!({ "file": self.file }));
+        } else {
+            println!("{}", self.file.display());
+            eprintln!(
+                "Made a security key. Whoever has this file and its passphrase has the key; \
+                 nobody can recover a lost passphrase."
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! The owner at a terminal.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use hallway_authenticator::{Answer, Question};
+use zeroize::Zeroizing;
+
+use crate::consent::{Asker, Wait};
+
+/// Asks on standard error and reads the answer from standard input.
+pub struct Terminal {
+    lines: Receiver<String>,
+}
+
+impl Terminal {
+    /// Starts to read standard input, of which nothing else may be read any more.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn new() -> io::Result<Self> {
+        let (sender, lines) = channel();
+        thread::Builder::new()
+            .name("terminal".into())
+            .spawn(move || {
+                for line in io::stdin().lock().lines() {
+                    let Ok(line) = line else { return };
+                    if sender.send(line).is_err() {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self { lines })
+    }
+}
+
+impl Asker for Terminal {
+    fn ask(&mut self, question: &Question<'_>, wait: &Wait) -> Answer {
+        // What was typed before the question is no answer to it.
+        while self.lines.try_recv().is_ok() {}
+        eprint!("{} [y/N] ", sentence(question));
+        let _ = io::stderr().flush();
+        let answer = loop {
+            if let Some(over) = wait.over() {
+                break over;
+            }
+            let slice = wait.left().min(Duration::from_millis(50));
+            match self.lines.recv_timeout(slice) {
+                Ok(line) => {
+                    break match line.trim().to_ascii_lowercase().as_str() {
+                        "y" | "yes" => return Answer::Granted,
+                        _ => Answer::Denied,
+                    };
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break Answer::Denied,
+            }
+        };
+        match answer {
+            Answer::TimedOut => eprintln!("\nno answer in time: refused"),
+            Answer::Cancelled => eprintln!("\nno longer wanted"),
+            _ => eprintln!("refused"),
+        }
+        answer
+    }
+}
+
+/// The question, for a person. What a website chose is quoted and its control characters are
+/// shown, so that it cannot pretend to be something else.
+pub(crate) fn sentence(question: &Question<'_>) -> String {
+    match question {
+        Question::MakeCredential { rp_id, user } => match user {
+            Some(user) => format!("Register a new key at {rp_id:?} for {user:?}?"),
+            None => format!("Register a new key at {rp_id:?}?"),
+        },
+        Question::GetAssertion { rp_id } => format!("Sign in at {rp_id:?}?"),
+        Question::RegisterU2f { application } => format!(
+            "Register a new key (U2F) at the site whose hash is {}?",
+            hex(*application)
+        ),
+        Question::AuthenticateU2f { application } => format!(
+            "Sign in (U2F) at the site whose hash is {}?",
+            hex(*application)
+        ),
+        Question::Selection => "Use this key?".into(),
+        Question::Reset => "ERASE everything on this key?".into(),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// Asks for a passphrase without showing it.
+///
+/// # Errors
+/// When there is no terminal to ask on.
+pub fn ask_passphrase(prompt: &str) -> io::Result<Zeroizing<String>> {
+    rpassword::prompt_password(prompt).map(Zeroizing::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_cannot_write_on_the_terminal() {
+        let question = Question::MakeCredential {
+            rp_id: "gate.example",
+            user: Some("ada\u{1b}[2J\nSign in?"),
+        };
+        let text = sentence(&question);
+        assert!(!text.contains(['\u{1b}', '\n']), "{text}");
+        assert!(text.contains("gate.example"));
+    }
+}
