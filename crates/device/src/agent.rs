@@ -1,0 +1,334 @@
+//! The agent: enrols the device, signs what appears in a folder, and sends it until there is a
+//! receipt.
+//!
+//! One loop looks at the folder, and has at most one request to the gateway under way. So signing
+//! goes on while the network is slow or away, and everything is sent in the order in which it was
+//! signed.
+
+mod answers;
+mod enrolling;
+mod keeping;
+mod requests;
+mod signing;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hallway_evidence::{Timestamp, TrustFile};
+
+use crate::backoff::Backoff;
+use crate::clock::Clock;
+use crate::event::Event;
+use crate::gateway::Gateway;
+use crate::protocol::{Enrolment, State};
+use crate::registration::Registration;
+use crate::signer::{Signer, SignerError};
+use crate::spool::{Spool, SpoolError};
+use crate::watcher::Watcher;
+use requests::{Answer, Request};
+use signing::Signing;
+
+/// The longest file that is sent unless the settings say otherwise, in bytes.
+pub const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// How often a device that sends nothing asks how it stands.
+const HEARTBEAT: Duration = Duration::from_secs(15 * 60);
+
+/// How often a device that may not send asks whether it may again.
+const BARRED: Duration = Duration::from_secs(60);
+
+/// What proves that a transaction is fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Freshness {
+    /// The device's clock and its sequence numbers: one round trip.
+    #[default]
+    DeviceClock,
+    /// A challenge of the gateway's: two round trips. Queued transactions do without.
+    Challenge,
+}
+
+/// When the agent ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Until {
+    /// Never.
+    #[default]
+    Stopped,
+    /// When every file in the folder was accepted or refused.
+    Drained,
+}
+
+/// How the agent works.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder that is watched.
+    pub folder: PathBuf,
+    /// Where signed copies go, if they are kept.
+    pub keep: Option<PathBuf>,
+    /// Whom to trust, if that is known before the device enrols.
+    pub trust: Option<TrustFile>,
+    /// What proves freshness.
+    pub freshness: Freshness,
+    /// When to end.
+    pub until: Until,
+    /// The longest file that is sent, in bytes.
+    pub largest: u64,
+    /// How often the folder is looked at.
+    pub poll: Duration,
+}
+
+impl Settings {
+    /// The usual settings for a folder.
+    #[must_use]
+    pub const fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            keep: None,
+            trust: None,
+            freshness: Freshness::DeviceClock,
+            until: Until::Stopped,
+            largest: LARGEST,
+            poll: Duration::from_millis(500),
+        }
+    }
+}
+
+/// Why the agent ended without being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The folder cannot be read.
+    #[error("the folder cannot be read: {0}")]
+    Folder(std::io::Error),
+    /// The key does not sign.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// Registered with another gateway.
+    #[error(
+        "this folder belongs to a device registered with {registered}, not with {asked}; \
+         use another folder, or release the device there first"
+    )]
+    OtherGateway {
+        /// The gateway in `registration.json`.
+        registered: String,
+        /// The gateway that the agent was started for.
+        asked: String,
+    },
+    /// The receipts of another log.
+    #[error(
+        "the gateway now shows another log key than when this device was taken; \
+         nothing is sent until somebody finds out why"
+    )]
+    LogKey,
+}
+
+/// How the device stands, as far as the agent knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It has to ask.
+    Unknown,
+    /// It has no credential that the gateway knows.
+    Enrolling,
+    /// It waits for an owner to type its code.
+    Announced,
+    /// It sends.
+    Registered,
+    /// It may not send.
+    Barred(State),
+}
+
+/// A device's agent.
+pub struct Agent<S> {
+    settings: Settings,
+    gateway: Gateway,
+    signer: S,
+    clock: Arc<dyn Clock>,
+    tell: Box<dyn FnMut(&Event) + Send>,
+    spool: Spool,
+    watcher: Watcher,
+    registration: Option<Registration>,
+    standing: Standing,
+    /// An enrolment that was signed and has to be handed in.
+    enrolment: Option<Enrolment>,
+    /// When the device last asked how it stands.
+    asked: Timestamp,
+    backoff: Backoff,
+    /// Nothing is sent before.
+    not_before: Timestamp,
+    online: bool,
+    /// What was told last, so that the same trouble is not told every minute.
+    last_trouble: String,
+    /// What the gateway's clock says more than ours, in milliseconds; used once it complains.
+    clock_offset_ms: i64,
+    /// Tickets whose statement has to be signed again before it is sent, and how.
+    stale: HashMap<u64, Signing>,
+}
+
+impl<S: Signer> Agent<S> {
+    /// Opens the folder's spool, and goes on where an earlier agent ended.
+    ///
+    /// # Errors
+    /// [`AgentError`] when another agent runs, the spool is damaged, or the folder belongs to a
+    /// device of another gateway.
+    pub fn open(
+        settings: Settings,
+        gateway: Gateway,
+        signer: S,
+        clock: Arc<dyn Clock>,
+        tell: impl FnMut(&Event) + Send + 'static,
+    ) -> Result<Self, AgentError> {
+        let spool = Spool::open(&settings.folder)?;
+        let mut registration = Registration::load(&spool)?;
+        if let Some(found) = &mut registration {
+            if found.gateway != gateway.origin() {
+                return Err(AgentError::OtherGateway {
+                    registered: found.gateway.clone(),
+                    asked: gateway.origin(),
+                });
+            }
+            for (_, entry) in spool.queue() {
+                found.sequence = found.sequence.max(entry.sequence);
+                found.taken_ms = found.taken_ms.max(entry.taken_ms);
+            }
+        }
+        let standing = match registration {
+            Some(_) => Standing::Unknown,
+            None => Standing::Enrolling,
+        };
+        Ok(Self {
+            watcher: Watcher::new(&settings.folder, settings.largest),
+            settings,
+            gateway,
+            signer,
+            clock,
+            tell: Box::new(tell),
+            spool,
+            registration,
+            standing,
+            enrolment: None,
+            asked: Timestamp::default(),
+            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60)),
+            not_before: Timestamp::default(),
+            online: true,
+            last_trouble: String::new(),
+            clock_offset_ms: 0,
+            stale: HashMap::new(),
+        })
+    }
+
+    /// Works until `stop` is ready, or until the settings say. A request that is under way when it
+    /// stops is abandoned; whether it arrived is found out at the next start.
+    ///
+    /// # Errors
+    /// [`AgentError`] when going on makes no sense. Lost networks, full disks and refusals are
+    /// told as [`Event`]s, and tried again.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
+        let mut stop = std::pin::pin!(stop);
+        let mut under_way: Option<Pin<Box<dyn Future<Output = Answer> + Send>>> = None;
+        loop {
+            let settled = self.look_and_sign()?;
+            if under_way.is_none() {
+                let request = self.next_request()?;
+                if request.is_none() && settled && self.is_drained() {
+                    return Ok(());
+                }
+                under_way = request.map(|request| {
+                    let gateway = self.gateway.clone();
+                    Box::pin(async move { request.perform(&gateway).await }) as Pin<Box<_>>
+                });
+            }
+            let wait = self.clock.sleep(self.settings.poll);
+            let answer = async {
+                match &mut under_way {
+                    Some(request) => request.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => return Ok(()),
+                answer = answer => {
+                    under_way = None;
+                    self.settle(answer)?;
+                }
+                () = wait => {}
+            }
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.settings.until == Until::Drained
+            && self.standing == Standing::Registered
+            && self.spool.first().is_none()
+    }
+
+    /// The device's time, corrected when the gateway complained about it.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(
+            self.clock
+                .now()
+                .as_ms()
+                .saturating_add_signed(self.clock_offset_ms),
+        )
+    }
+
+    /// What goes to the gateway next, if anything does now.
+    fn next_request(&mut self) -> Result<Option<Request>, AgentError> {
+        let now = self.clock.now();
+        if now < self.not_before {
+            return Ok(None);
+        }
+        let since_asked = now.distance(self.asked);
+        match self.standing {
+            Standing::Enrolling => Ok(Some(match self.enrolment.take() {
+                Some(enrolment) => Request::Enrol(enrolment),
+                None => Request::Statement,
+            })),
+            Standing::Unknown => self.question().map(Some),
+            Standing::Announced => {
+                let interval = self
+                    .registration
+                    .as_ref()
+                    .and_then(|registration| registration.announced.as_ref())
+                    .map_or(1000, |announced| announced.interval_ms.clamp(200, 60_000));
+                if since_asked >= Duration::from_millis(interval) {
+                    self.question().map(Some)
+                } else {
+                    Ok(None)
+                }
+            }
+            Standing::Barred(_) if since_asked >= BARRED => self.question().map(Some),
+            Standing::Barred(_) => Ok(None),
+            Standing::Registered => match self.next_transaction()? {
+                None if since_asked >= HEARTBEAT => self.question().map(Some),
+                request => Ok(request),
+            },
+        }
+    }
+
+    fn tell(&mut self, event: &Event) {
+        (self.tell)(event);
+    }
+
+    /// Tells a trouble once, until something works again.
+    fn trouble(&mut self, what: String) {
+        if self.last_trouble != what {
+            self.tell(&Event::Trouble { what: what.clone() });
+            self.last_trouble = what;
+        }
+    }
+
+    /// Waits before the next request, longer after each failure.
+    fn back_off(&mut self, at_least: Duration) {
+        let wait = self.backoff.next(at_least);
+        self.not_before = self.clock.now().plus(wait);
+    }
+}
+
+#[cfg(test)]
+mod tests;

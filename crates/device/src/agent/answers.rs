@@ -1,0 +1,273 @@
+//! What follows from the gateway's answers.
+
+use std::time::Duration;
+
+use bytes::Bytes as Body;
+use hallway_evidence::statement::device::Delivery;
+use hallway_evidence::{Receipt, Timestamp};
+
+use super::enrolling::ENROL_AGAIN;
+use super::requests::Answer;
+use super::signing::{Signing, delivery_of};
+use super::{Agent, AgentError, Standing};
+use crate::event::Event;
+use crate::gateway::GatewayError;
+use crate::protocol::Problem;
+use crate::signer::Signer;
+
+impl<S: Signer> Agent<S> {
+    /// Draws the consequences of an answer.
+    pub(super) fn settle(&mut self, answer: Answer) -> Result<(), AgentError> {
+        match answer {
+            Answer::Statement(Ok(given)) => {
+                self.works();
+                self.sign_enrolment(&given)
+            }
+            Answer::Enrolled(Ok(announced)) => {
+                self.works();
+                self.announced(announced)
+            }
+            Answer::Status(Ok(status)) => {
+                self.works();
+                self.stands(*status)
+            }
+            Answer::Challenge(ticket, Ok(given)) => {
+                self.works();
+                match given.challenge.0.try_into() {
+                    Ok(challenge) => self.sign_challenged(ticket, challenge, given.seal),
+                    Err(_) => {
+                        self.trouble("the gateway's challenge is not 32 bytes long".to_owned());
+                        self.back_off(Duration::ZERO);
+                        Ok(())
+                    }
+                }
+            }
+            Answer::Sent(ticket, payload, Ok(receipt)) => self.receive(ticket, payload, &receipt),
+            Answer::Sent(ticket, _, Err(GatewayError::Refused { status, problem })) => {
+                self.refused(ticket, status, &problem)
+            }
+            Answer::Status(Err(GatewayError::Refused { problem, .. })) => {
+                self.question_refused(&problem)
+            }
+            Answer::Statement(Err(error)) | Answer::Enrolled(Err(error)) => {
+                self.failed(&error, ENROL_AGAIN);
+                Ok(())
+            }
+            Answer::Status(Err(error))
+            | Answer::Challenge(_, Err(error))
+            | Answer::Sent(_, _, Err(error)) => {
+                self.failed(&error, Duration::ZERO);
+                Ok(())
+            }
+        }
+    }
+
+    /// Something worked: the next failure is news again.
+    fn works(&mut self) {
+        self.backoff.reset();
+        self.last_trouble.clear();
+        if !self.online {
+            self.online = true;
+            self.tell(&Event::Online);
+        }
+    }
+
+    /// No answer, or one that is not worth much: try again later.
+    fn failed(&mut self, error: &GatewayError, refused_wait: Duration) {
+        let wait = match error {
+            GatewayError::Unreachable(_) => Duration::ZERO,
+            GatewayError::Busy { retry_after, .. } => *retry_after,
+            _ => refused_wait,
+        };
+        match error {
+            GatewayError::Unreachable(_) | GatewayError::Busy { .. } => {
+                if self.online {
+                    self.online = false;
+                    let why = error.to_string();
+                    self.tell(&Event::Offline { why });
+                }
+            }
+            _ => self.trouble(error.to_string()),
+        }
+        self.back_off(wait);
+    }
+
+    /// A receipt: if it is for what was sent and the log holds it, the local file goes.
+    fn receive(&mut self, ticket: u64, payload: Body, receipt: &Receipt) -> Result<(), AgentError> {
+        let Some(entry) = self.entry(ticket) else {
+            return Ok(());
+        };
+        let Some(trust) = self
+            .registration
+            .as_ref()
+            .and_then(|registration| registration.trust.as_ref())
+        else {
+            // Never sent without; ask again how the device stands.
+            self.standing = Standing::Unknown;
+            return Ok(());
+        };
+        let checked = if receipt.evidence.signed.encode() == entry.signed_statement.0 {
+            receipt
+                .proof
+                .verify(&receipt.evidence.hash(), &trust.log)
+                .map_err(|error| error.to_string())
+        } else {
+            Err("it is for something else".to_owned())
+        };
+        let head = match checked {
+            Ok(head) => head,
+            Err(why) => {
+                self.trouble(format!(
+                    "the gateway's receipt for {} does not hold: {why}; the file is kept",
+                    entry.file
+                ));
+                self.back_off(Duration::from_secs(30));
+                return Ok(());
+            }
+        };
+        self.works();
+        tracing::debug!(file = entry.file, size = head.size, "receipt verified");
+        if let Err(why) = self.keep(&entry, &payload, receipt) {
+            self.trouble(why);
+            self.back_off(Duration::ZERO);
+            return Ok(());
+        }
+        // With the last entry goes the only other place that knows the sequence number.
+        if let (None, Some(registration)) = (self.spool.queue().nth(1), &self.registration) {
+            registration.save(&self.spool)?;
+        }
+        self.spool.finish(ticket)?;
+        self.stale.remove(&ticket);
+        self.tell(&Event::Accepted {
+            file: entry.file,
+            sequence: entry.sequence,
+            log_index: receipt.proof.index(),
+        });
+        Ok(())
+    }
+
+    /// The gateway refused a transaction and said why.
+    fn refused(&mut self, ticket: u64, status: u16, problem: &Problem) -> Result<(), AgentError> {
+        let Some(entry) = self.entry(ticket) else {
+            return Ok(());
+        };
+        let detail = problem.detail.as_str();
+        match problem.code.as_str() {
+            "out-of-order" => {
+                let now = self.now();
+                if let Some(registration) = &mut self.registration {
+                    match problem.last_sequence {
+                        Some(last) => registration.sequence = registration.sequence.max(last),
+                        // The time went back, not the number.
+                        None => registration.taken_ms = registration.taken_ms.max(now),
+                    }
+                }
+                self.sign_all_again(Signing::New);
+            }
+            "expired-challenge" | "foreign-challenge" => self.sign_all_again(Signing::New),
+            "stale" if delivery_of(&entry) == Delivery::Queued => {
+                self.set_aside(ticket, &entry.file, detail)?;
+            }
+            "stale" if self.disagrees(problem) => self.correct_clock(problem),
+            "stale" => self.sign_all_again(Signing::Queued),
+            "clock-skew" => self.correct_clock(problem),
+            "suspended" | "stolen" | "released" | "retired" | "not-registered"
+            | "unknown-credential" => {
+                self.standing = Standing::Unknown;
+                self.back_off(Duration::ZERO);
+            }
+            "hash-mismatch" => {
+                self.trouble(format!("{} was damaged on its way: {detail}", entry.file));
+                self.back_off(Duration::ZERO);
+            }
+            "too-large" => self.set_aside(ticket, &entry.file, detail)?,
+            _ if matches!(status, 400 | 413 | 415 | 422) => {
+                self.set_aside(ticket, &entry.file, detail)?;
+            }
+            code => {
+                self.trouble(format!(
+                    "the gateway refuses {}: {code}: {detail}",
+                    entry.file
+                ));
+                self.back_off(Duration::from_secs(10));
+            }
+        }
+        Ok(())
+    }
+
+    fn question_refused(&mut self, problem: &Problem) -> Result<(), AgentError> {
+        match problem.code.as_str() {
+            "unknown-credential" => {
+                self.works();
+                self.unknown()
+            }
+            "clock-skew" => {
+                self.correct_clock(problem);
+                self.asked = Timestamp::default();
+                Ok(())
+            }
+            code => {
+                self.trouble(format!(
+                    "the gateway does not say how the device stands: {code}: {}",
+                    problem.detail
+                ));
+                self.back_off(Duration::from_secs(10));
+                Ok(())
+            }
+        }
+    }
+
+    /// Leaves a file where it is and goes on with the next.
+    pub(super) fn set_aside(
+        &mut self,
+        ticket: u64,
+        file: &str,
+        why: &str,
+    ) -> Result<(), AgentError> {
+        self.spool.drop_entry(ticket)?;
+        self.stale.remove(&ticket);
+        self.watcher.ignore(file);
+        self.tell(&Event::Refused {
+            file: file.to_owned(),
+            why: why.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Everything that waits is signed again before it is sent, in its order.
+    fn sign_all_again(&mut self, signing: Signing) {
+        let tickets = self.spool.queue().map(|(ticket, _)| ticket);
+        self.stale = tickets.map(|ticket| (ticket, signing.clone())).collect();
+        // A gateway that never agrees must not keep the device busy.
+        self.back_off(Duration::ZERO);
+    }
+
+    /// Whether the gateway's clock shows another time than ours.
+    fn disagrees(&self, problem: &Problem) -> bool {
+        problem.now_ms.is_some_and(|theirs| {
+            self.now().distance(Timestamp::from_ms(theirs)) > Duration::from_secs(60)
+        })
+    }
+
+    /// The gateway says that the device's clock is wrong: go by the gateway's.
+    fn correct_clock(&mut self, problem: &Problem) {
+        let Some(theirs) = problem.now_ms else {
+            self.trouble(format!("the clock is wrong: {}", problem.detail));
+            self.back_off(Duration::from_secs(10));
+            return;
+        };
+        let offset = theirs as i64 - self.clock.now().as_ms() as i64;
+        self.clock_offset_ms = offset;
+        if let Some(registration) = &mut self.registration {
+            // A time from the future must not hold up the corrected ones.
+            let corrected = Timestamp::from_ms(theirs);
+            registration.taken_ms = registration.taken_ms.min(corrected);
+        }
+        self.trouble(format!(
+            "this device's clock is {} s {} the gateway's; its times are corrected from now on",
+            offset.unsigned_abs() / 1000,
+            if offset > 0 { "behind" } else { "ahead of" }
+        ));
+        self.sign_all_again(Signing::New);
+    }
+}

@@ -1,0 +1,63 @@
+//! Files that are there whole or not at all, whatever moment the power goes.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Writes `bytes` to `path`: to a neighbour first, flushed to the disk, then renamed over it.
+///
+/// # Errors
+/// Whatever the file system says; the old file is then still there.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let neighbour = path.with_extension("writing");
+    let written = File::create(&neighbour).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        // What was written of it takes room that a full disk does not have.
+        let _ = fs::remove_file(&neighbour);
+        return Err(error);
+    }
+    fs::rename(&neighbour, path)?;
+    sync_folder_of(path)
+}
+
+/// Renames, and flushes the folder so that the new name survives a power cut.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_folder_of(to)
+}
+
+/// Removes a file if it is there.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_whole_files_and_leaves_nothing_beside_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        rename(&path, &folder.path().join("b.json")).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        remove(&path).unwrap();
+        assert!(write(&folder.path().join("no/such.json"), b"x").is_err());
+    }
+}

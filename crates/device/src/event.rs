@@ -1,0 +1,107 @@
+//! What the agent tells whoever runs it.
+
+use std::fmt;
+
+use hallway_evidence::statement::device::Delivery;
+use serde::Serialize;
+
+use crate::protocol::State;
+
+/// Something that happened. Prints as a line for people; JSON for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The gateway cannot be reached; signing goes on.
+    Offline {
+        /// Why.
+        why: String,
+    },
+    /// The gateway answers again.
+    Online,
+    /// An owner has to type this code.
+    Code {
+        /// The code.
+        code: String,
+        /// Where it is typed.
+        console: String,
+        /// Until when.
+        expires_ms: u64,
+    },
+    /// The device is registered and sends.
+    Registered {
+        /// Its serial number.
+        serial: String,
+        /// Its owner's name.
+        owner: Option<String>,
+    },
+    /// The gateway takes nothing from the device now.
+    Barred {
+        /// How the device stands.
+        state: State,
+    },
+    /// A file was signed and is on disk with its signature.
+    Signed {
+        /// Its name.
+        file: String,
+        /// Its sequence number.
+        sequence: u64,
+        /// Whether it goes at once or waits.
+        delivery: Delivery,
+    },
+    /// A file's receipt is in hand and holds; the local file is gone.
+    Accepted {
+        /// Its name.
+        file: String,
+        /// Its sequence number.
+        sequence: u64,
+        /// Its index in the log.
+        log_index: u64,
+    },
+    /// A file is not sent, and stays where it is until it changes.
+    Refused {
+        /// Its name.
+        file: String,
+        /// Why.
+        why: String,
+    },
+    /// Something is wrong that needs a look; the agent tries again.
+    Trouble {
+        /// What.
+        what: String,
+    },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offline { why } => write!(f, "offline, signing goes on: {why}"),
+            Self::Online => f.write_str("online"),
+            Self::Code { code, console, .. } => {
+                write!(f, "to take this device, type {code} at {console}")
+            }
+            Self::Registered { serial, owner } => {
+                write!(f, "registered: {serial}")?;
+                owner
+                    .as_ref()
+                    .map_or(Ok(()), |owner| write!(f, ", owned by {owner}"))
+            }
+            Self::Barred { state } => f.write_str(match state {
+                State::Suspended => "suspended by its owner; signing goes on, sending waits",
+                State::Stolen => "reported stolen; nothing is signed until its owner takes it back",
+                State::Retired => "retired for good; nothing is signed any more",
+                State::Released => "released by its owner; it enrols again",
+                _ => "not registered with the gateway any more; it enrols again",
+            }),
+            Self::Signed {
+                file,
+                sequence,
+                delivery,
+            } => write!(f, "signed {file} as number {sequence} ({delivery})"),
+            Self::Accepted {
+                file, log_index, ..
+            } => write!(f, "accepted {file}, entry {log_index} of the log"),
+            Self::Refused { file, why } => write!(f, "{file} is not sent: {why}"),
+            Self::Trouble { what } => write!(f, "trouble: {what}"),
+        }
+    }
+}

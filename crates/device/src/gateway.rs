@@ -1,0 +1,356 @@
+//! The gateway as a device reaches it.
+
+use std::time::Duration;
+
+use hallway_evidence::{DecodeError, MAX_RECEIPT, Receipt};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::protocol::{
+    Announced, Bytes, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Problem, Question,
+    SEAL_HEADER, Status,
+};
+
+/// The longest answer that is read, in bytes: a status with receipts and trust file.
+const MAX_ANSWER: usize = 2 * 1024 * 1024;
+
+/// How long a connection may take to stand.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long an answer may take, plus what [`SLOWEST`] allows for the payload.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// The slowest uplink that is waited for, in bytes per second.
+const SLOWEST: u64 = 16 * 1024;
+
+/// Why the gateway gave no good answer.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The address cannot be used.
+    #[error("{0} cannot be used as a gateway: {1}")]
+    Address(String, &'static str),
+    /// No connection, or it broke.
+    #[error("the gateway cannot be reached: {0}")]
+    Unreachable(String),
+    /// It said to come back later.
+    #[error("the gateway is not ready ({status}): {detail}")]
+    Busy {
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        detail: String,
+        /// How long it asked to wait.
+        retry_after: Duration,
+    },
+    /// It refused, and said why.
+    #[error("the gateway refused ({status} {}): {}", .problem.code, .problem.detail)]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Why.
+        problem: Box<Problem>,
+    },
+    /// It said something that a gateway does not say.
+    #[error("the gateway's answer cannot be understood: {0}")]
+    Unintelligible(String),
+}
+
+/// A gateway's device door.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    http: Client,
+    base: Url,
+}
+
+impl Gateway {
+    /// The gateway at `address`, such as `https://gate.example`. Plain HTTP is for loopback only.
+    /// `authority` is a PEM certificate to trust besides the system's.
+    ///
+    /// # Errors
+    /// [`GatewayError::Address`].
+    pub fn new(address: &str, authority: Option<&[u8]>) -> Result<Self, GatewayError> {
+        let wrong = |why| GatewayError::Address(address.to_owned(), why);
+        let base = Url::parse(address).map_err(|_| wrong("it is not a URL"))?;
+        let local = match base.host_str() {
+            Some(host) => {
+                host == "localhost"
+                    || host
+                        .trim_matches(['[', ']'])
+                        .parse::<std::net::IpAddr>()
+                        .is_ok_and(|address| address.is_loopback())
+            }
+            None => return Err(wrong("it names no host")),
+        };
+        match base.scheme() {
+            "https" => {}
+            "http" if local => {}
+            _ => return Err(wrong("it must be https, or http on this machine")),
+        }
+        if base.path() != "/" || base.query().is_some() || !base.username().is_empty() {
+            return Err(wrong("it must be an origin: a scheme, a host and a port"));
+        }
+        let mut builder = Client::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .user_agent(concat!("hallway-device/", env!("CARGO_PKG_VERSION")));
+        if local {
+            builder = builder.no_proxy();
+        }
+        if let Some(pem) = authority {
+            let certificates = Certificate::from_pem_bundle(pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| wrong("the authority's certificate is not PEM"))?;
+            for certificate in certificates {
+                builder = builder.add_root_certificate(certificate);
+            }
+        }
+        let http = builder
+            .build()
+            .map_err(|_| wrong("TLS could not be set up"))?;
+        Ok(Self { http, base })
+    }
+
+    /// The origin, as it stands in client data: no path, no slash at the end.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
+    /// Asks for a statement to enrol with.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn enrolment_statement(&self) -> Result<EnrolmentStatement, GatewayError> {
+        self.ask("enrolments/statement", None::<&()>).await
+    }
+
+    /// Hands in the attested registration.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn enrol(&self, enrolment: &Enrolment) -> Result<Announced, GatewayError> {
+        self.ask("enrolments", Some(enrolment)).await
+    }
+
+    /// Asks whether the registration is still valid.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn status(&self, question: &Question) -> Result<Status, GatewayError> {
+        self.ask("status", Some(question)).await
+    }
+
+    /// Asks for a challenge.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn challenge(&self) -> Result<Challenge, GatewayError> {
+        self.ask("challenge", None::<&()>).await
+    }
+
+    /// Sends a transaction. The receipt, of this attempt or of an earlier one whose answer was
+    /// lost, is not verified yet.
+    ///
+    /// # Errors
+    /// [`GatewayError`].
+    pub async fn send(
+        &self,
+        signed_statement: &[u8],
+        seal: Option<&Bytes>,
+        media_type: &str,
+        payload: bytes::Bytes,
+    ) -> Result<Receipt, GatewayError> {
+        let patience = Duration::from_secs(payload.len() as u64 / SLOWEST);
+        let mut request = self
+            .post("transactions")?
+            .timeout(ANSWER + patience)
+            .header(EVIDENCE_HEADER, Bytes(signed_statement.to_vec()).to_text())
+            .header(reqwest::header::CONTENT_TYPE, media_type)
+            .body(payload);
+        if let Some(seal) = seal {
+            request = request.header(SEAL_HEADER, seal.to_text());
+        }
+        match self.send_request(request, MAX_RECEIPT).await {
+            Ok(bytes) => receipt(&bytes),
+            Err(GatewayError::Refused { problem, .. }) if problem.code == "already-accepted" => {
+                match problem.receipt {
+                    Some(bytes) => receipt(&bytes.0),
+                    None => Err(GatewayError::Unintelligible(
+                        "it accepted this before, but gives no receipt".to_owned(),
+                    )),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, GatewayError> {
+        let mut request = self.post(what)?.timeout(ANSWER);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = self.send_request(request, MAX_ANSWER).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|error| GatewayError::Unintelligible(error.to_string()))
+    }
+
+    fn post(&self, what: &str) -> Result<RequestBuilder, GatewayError> {
+        let url = self
+            .base
+            .join(&format!("/api/device/{what}"))
+            .map_err(|_| GatewayError::Address(self.base.to_string(), "it has no such path"))?;
+        Ok(self.http.post(url))
+    }
+
+    async fn send_request(
+        &self,
+        request: RequestBuilder,
+        limit: usize,
+    ) -> Result<Vec<u8>, GatewayError> {
+        let response = request.send().await.map_err(|error| unreachable(&error))?;
+        let status = response.status();
+        let retry_after = retry_after(&response);
+        if status.is_success() {
+            return read(response, limit).await;
+        }
+        let problem: Option<Problem> = read(response, MAX_ANSWER)
+            .await
+            .ok()
+            .and_then(|body| serde_json::from_slice(&body).ok());
+        Err(refusal(status, problem, retry_after))
+    }
+}
+
+/// What is worth another attempt is `Busy`: overload, timeouts, and every answer that does not
+/// come from a gateway but from something in between.
+fn refusal(status: StatusCode, problem: Option<Problem>, retry_after: Duration) -> GatewayError {
+    let later = status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
+        );
+    match problem {
+        Some(problem) if !later && !problem.code.is_empty() => GatewayError::Refused {
+            status: status.as_u16(),
+            problem: Box::new(problem),
+        },
+        problem => GatewayError::Busy {
+            status: status.as_u16(),
+            detail: problem.map_or_else(
+                || "no details".to_owned(),
+                |problem| problem.detail.chars().take(300).collect(),
+            ),
+            retry_after,
+        },
+    }
+}
+
+fn receipt(bytes: &[u8]) -> Result<Receipt, GatewayError> {
+    Receipt::decode(bytes)
+        .map_err(|error: DecodeError| GatewayError::Unintelligible(format!("its receipt: {error}")))
+}
+
+/// `Retry-After` in seconds; dates are not worth reading here.
+fn retry_after(response: &Response) -> Duration {
+    response
+        .headers()
+        .get(reqwest::header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .map_or(Duration::ZERO, Duration::from_secs)
+}
+
+async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, GatewayError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| unreachable(&error))?
+    {
+        if body.len() + chunk.len() > limit {
+            return Err(GatewayError::Unintelligible(format!(
+                "it is longer than {limit} bytes"
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The error and what is behind it, in one line: reqwest's own text leaves out the cause.
+fn unreachable(error: &reqwest::Error) -> GatewayError {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    GatewayError::Unreachable(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_origins_and_plain_http_is_for_loopback() {
+        for good in [
+            "https://gate.example",
+            "https://gate.example:8443/",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost:8080",
+        ] {
+            let gateway = Gateway::new(good, None).unwrap();
+            assert_eq!(gateway.origin(), good.trim_end_matches('/'));
+        }
+        for bad in [
+            "gate.example",
+            "http://gate.example",
+            "http://127.0.0.1.evil.example",
+            "ftp://gate.example",
+            "https://gate.example/sub",
+            "https://user@gate.example",
+        ] {
+            assert!(Gateway::new(bad, None).is_err(), "{bad}");
+        }
+        assert!(Gateway::new("https://gate.example", Some(b"not PEM")).is_err());
+    }
+
+    #[test]
+    fn only_a_gateways_own_refusals_are_final() {
+        let problem = |code: &str| Problem {
+            code: code.to_owned(),
+            ..Problem::default()
+        };
+        let refuse = |status, problem| {
+            refusal(
+                StatusCode::from_u16(status).unwrap(),
+                problem,
+                Duration::ZERO,
+            )
+        };
+        for (status, code) in [
+            (403, "suspended"),
+            (409, "out-of-order"),
+            (413, "too-large"),
+        ] {
+            assert!(matches!(
+                refuse(status, Some(problem(code))),
+                GatewayError::Refused { .. }
+            ));
+        }
+        for status in [302, 403, 404, 408, 429, 500, 502, 503, 507] {
+            assert!(matches!(refuse(status, None), GatewayError::Busy { .. }));
+        }
+        assert!(matches!(
+            refuse(503, Some(problem("storage"))),
+            GatewayError::Busy { .. }
+        ));
+    }
+}

@@ -1,0 +1,168 @@
+//! What device and gateway say to each other over HTTP: JSON, with bytes in base64url.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /api/device/enrolments/statement` | [`EnrolmentStatement`] |
+//! | `POST /api/device/enrolments` with [`Enrolment`] | 201, [`Announced`] |
+//! | `POST /api/device/status` with [`Question`] | [`Status`] |
+//! | `POST /api/device/challenge` | [`Challenge`] |
+//! | `POST /api/device/transactions` with the bytes | 201, a receipt in CBOR |
+//!
+//! Errors are problem details (RFC 9457) with a `code`: [`Problem`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallway_evidence::TrustFile;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// The header with a transaction's signed statement.
+pub const EVIDENCE_HEADER: &str = "Hallway-Evidence";
+
+/// The header with the seal of the challenge that a transaction answers.
+pub const SEAL_HEADER: &str = "Hallway-Seal";
+
+/// Bytes that are base64url without padding in JSON and headers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Bytes {
+    /// The text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(&self.0)
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        URL_SAFE_NO_PAD
+            .decode(text)
+            .map(Self)
+            .map_err(D::Error::custom)
+    }
+}
+
+/// A statement for a device to enrol with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnrolmentStatement {
+    /// Deterministic CBOR; its SHA-256 is the challenge.
+    pub statement: Bytes,
+    /// Proves that the gateway made it; goes back as it is.
+    pub seal: Bytes,
+    /// When it is too late to answer.
+    pub expires_ms: u64,
+}
+
+/// The attested answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// The signed statement with the registration, CBOR.
+    pub signed_statement: Bytes,
+    /// The seal as it came.
+    pub seal: Bytes,
+}
+
+/// The code that the owner types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// Such as `BCDF-GHJK`.
+    pub user_code: String,
+    /// Until when it can be typed.
+    pub expires_ms: u64,
+    /// How long to wait between two questions.
+    pub interval_ms: u64,
+    /// Where it is typed.
+    pub console: String,
+}
+
+/// "Is my registration still valid?", signed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Question {
+    /// A signed statement of the act `device.status`, CBOR.
+    pub signed_statement: Bytes,
+}
+
+/// How a device stands with its gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Enrolled, waiting for an owner to type its code.
+    Announced,
+    /// An owner took it.
+    Claimed,
+    /// It may send.
+    Registered,
+    /// It may not send until its owner resumes it.
+    Suspended,
+    /// Reported stolen.
+    Stolen,
+    /// Given up by its owner; it may enrol again.
+    Released,
+    /// Never used again.
+    Retired,
+    /// The gateway does not know it.
+    Unknown,
+}
+
+/// The answer to a [`Question`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// How it stands.
+    pub state: State,
+    /// The sequence number of the last transaction that was accepted; 0 before the first.
+    pub last_sequence: u64,
+    /// The device's id, once an owner took it.
+    #[serde(default)]
+    pub device_id: Option<String>,
+    /// Its serial number.
+    #[serde(default)]
+    pub serial: String,
+    /// Its owner's name.
+    #[serde(default)]
+    pub owner: Option<String>,
+    /// The receipts that its transactions rest on: a bundle in CBOR.
+    #[serde(default)]
+    pub receipts: Option<Bytes>,
+    /// What checks receipts.
+    pub trust: TrustFile,
+    /// The gateway's time.
+    pub now_ms: u64,
+}
+
+/// A challenge for one transaction.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Challenge {
+    /// 32 bytes for the statement.
+    pub challenge: Bytes,
+    /// Goes back in the header [`SEAL_HEADER`].
+    pub seal: Bytes,
+    /// When it is too late.
+    pub expires_ms: u64,
+}
+
+/// Why the gateway refused (RFC 9457).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which refusal it is, for programs.
+    #[serde(default)]
+    pub code: String,
+    /// What is wrong, for people.
+    #[serde(default)]
+    pub detail: String,
+    /// With `out-of-order`: the last sequence number that was accepted.
+    #[serde(default)]
+    pub last_sequence: Option<u64>,
+    /// With `clock-skew` and `stale`: the gateway's time.
+    #[serde(default)]
+    pub now_ms: Option<u64>,
+    /// With `already-accepted`: the receipt, CBOR.
+    #[serde(default)]
+    pub receipt: Option<Bytes>,
+}

@@ -1,0 +1,129 @@
+//! With which gateway the device is registered, and how far it got. Holds nothing secret.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use hallway_evidence::{Bundle, CredentialId, Line, Timestamp, TrustFile};
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::{Announced, Bytes};
+use crate::spool::{Spool, SpoolError, io_error};
+
+/// The registration, as it is kept in `registration.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Registration {
+    /// The gateway's origin.
+    pub gateway: String,
+    /// Its realm, which is the relying party id.
+    pub realm: Line,
+    /// The credential that this device signs with.
+    pub credential: Bytes,
+    /// The code that an owner has yet to type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Announced>,
+    /// Whom to trust, as it was when an owner took the device. The log's key never changes
+    /// afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<TrustFile>,
+    /// The receipts that transactions rest on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<Bytes>,
+    /// The last sequence number that was used or heard of.
+    #[serde(default)]
+    pub sequence: u64,
+    /// The latest time that was stated: times never go back.
+    #[serde(default)]
+    pub taken_ms: Timestamp,
+}
+
+impl Registration {
+    /// Reads the registration, if there is one.
+    ///
+    /// # Errors
+    /// A failing file system, or a file that was damaged.
+    pub(crate) fn load(spool: &Spool) -> Result<Option<Self>, SpoolError> {
+        let path = path(spool);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes)
+                    .map(Some)
+                    .map_err(|error| SpoolError::Damaged {
+                        path,
+                        why: error.to_string(),
+                    })
+            }
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(io_error(&path, "read")(why)),
+        }
+    }
+
+    /// Keeps the registration.
+    ///
+    /// # Errors
+    /// A full disk or a failing file system.
+    pub(crate) fn save(&self, spool: &Spool) -> Result<(), SpoolError> {
+        let path = path(spool);
+        let json = serde_json::to_vec_pretty(self).map_err(|error| SpoolError::Damaged {
+            path: path.clone(),
+            why: error.to_string(),
+        })?;
+        spool.write(&path, &json)
+    }
+
+    /// Forgets the registration.
+    ///
+    /// # Errors
+    /// A failing file system.
+    pub(crate) fn forget(spool: &Spool) -> Result<(), SpoolError> {
+        let path = path(spool);
+        crate::atomic_file::remove(&path).map_err(io_error(&path, "removed"))
+    }
+
+    /// The credential; `None` when the file was damaged.
+    #[must_use]
+    pub(crate) fn credential_id(&self) -> Option<CredentialId> {
+        CredentialId::new(self.credential.0.clone()).ok()
+    }
+
+    /// The receipts that transactions rest on.
+    #[must_use]
+    pub(crate) fn grounds(&self) -> Option<Bundle> {
+        Bundle::decode(&self.grounds.as_ref()?.0).ok()
+    }
+}
+
+fn path(spool: &Spool) -> PathBuf {
+    spool.folder().join("registration.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_kept_and_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        assert_eq!(Registration::load(&spool).unwrap(), None);
+        let registration = Registration {
+            gateway: "https://gate.example".to_owned(),
+            realm: Line::new("gate.example").unwrap(),
+            credential: Bytes(b"key".to_vec()),
+            announced: None,
+            trust: None,
+            grounds: None,
+            sequence: 7,
+            taken_ms: Timestamp::from_ms(9),
+        };
+        registration.save(&spool).unwrap();
+        assert_eq!(Registration::load(&spool).unwrap(), Some(registration));
+        Registration::forget(&spool).unwrap();
+        assert_eq!(Registration::load(&spool).unwrap(), None);
+        fs::write(path(&spool), b"{").unwrap();
+        assert!(matches!(
+            Registration::load(&spool),
+            Err(SpoolError::Damaged { .. })
+        ));
+    }
+}
