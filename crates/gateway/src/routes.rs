@@ -1,10 +1,10 @@
 //! Every route of the gateway: its rule, what it takes, what it gives.
 
+use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::{Json, response::IntoResponse};
 use serde_json::Value;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
@@ -202,11 +202,10 @@ const BODY_LIMIT: usize = 64 * 1024;
 
 /// The router over all routes, guarded and logged.
 pub fn router(gateway: &Gateway) -> Router {
-    let unknown = async || Problem::not_found("address").into_response();
     all()
         .into_iter()
         .fold(Router::new(), |router, route| route.mount(router, gateway))
-        .fallback(unknown)
+        .fallback(console::nowhere)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(gateway.clone(), headers::secure))
         .layer(PropagateRequestIdLayer::x_request_id())
