@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::Gateway;
 use crate::doors::device::transactions::{self, TransactionRow};
+use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
 use crate::store::{Limit, PageRequest, TransactionFilter};
@@ -40,7 +41,7 @@ struct Position {
 pub async fn events(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<Follow>,
+    Asked(query): Asked<Follow>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let filter = transactions::filter(&gateway, &caller, query.device.as_deref()).await?;
     let newest = PageRequest {

@@ -4,12 +4,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Gateway;
 use crate::doors::web::grant::Peer;
+use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::store::{Refusal, RefusalId};
@@ -32,7 +33,7 @@ pub struct RefusalRow {
 /// Lists refusals, newest first.
 pub async fn list(
     State(gateway): State<Gateway>,
-    Query(query): Query<PageQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<PageView<RefusalRow>>, Problem> {
     let page = gateway
         .store

@@ -3,7 +3,7 @@
 mod error;
 mod info;
 mod new;
-mod protection;
+pub(crate) mod protection;
 mod serve;
 
 use clap::Subcommand;

@@ -9,7 +9,7 @@ use super::KeyCommandError;
 
 /// What opens the key file.
 #[derive(clap::Args, Debug)]
-pub(super) struct ProtectionArguments {
+pub(crate) struct ProtectionArguments {
     /// Read the passphrase from the first line of FILE.
     ///
     /// Otherwise it is taken from the variable HALLWAY_PASSPHRASE, or asked for.
@@ -23,14 +23,14 @@ pub(super) struct ProtectionArguments {
 
 /// Whether a passphrase is asked for once or, for a new file, twice.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Prompt {
+pub(crate) enum Prompt {
     Once,
     Twice,
 }
 
 impl ProtectionArguments {
     /// Finds the passphrase or the key.
-    pub(super) fn read(&self, prompt: Prompt) -> Result<Protection, KeyCommandError> {
+    pub(crate) fn read(&self, prompt: Prompt) -> Result<Protection, KeyCommandError> {
         if let Some(path) = &self.operator_key {
             return operator_key(path).map(Protection::OperatorKey);
         }

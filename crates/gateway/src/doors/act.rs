@@ -18,6 +18,7 @@ use super::web::grant::Peer;
 use super::web::join::NewLink;
 use super::web::{keys, options};
 use crate::Gateway;
+use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token, link_token_hash};
 use crate::operator_key::random_bytes;
@@ -140,7 +141,7 @@ pub fn role_needed(least: Role) -> Problem {
 pub async fn begin(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Json(wanted): Json<Wanted>,
+    Input(wanted): Input<Wanted>,
 ) -> Result<Json<Ceremony>, Problem> {
     let nonce = *random_bytes::<16>().map_err(|error| Problem::internal(&error))?;
     let mut attachment = None;
@@ -189,7 +190,7 @@ pub async fn finish(
     State(gateway): State<Gateway>,
     caller: Caller,
     peer: Peer,
-    Json(answer): Json<Answer>,
+    Input(answer): Input<Answer>,
 ) -> Result<Json<Outcome>, Problem> {
     let done = gateway
         .transact(|unit| Box::pin(perform(&gateway, unit, &caller, &answer)))

@@ -1,11 +1,13 @@
 //! Evidence and receipts, for those whom they concern.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use hallway_evidence::statement::{Act, Device as DeviceAct, Web};
-use hallway_evidence::{Bundle, Evidence, PersonId, Receipt, TrustFile, jpeg, verify};
+use hallway_evidence::{
+    Bundle, Evidence, PersonId, Receipt, Response as Signature, TrustFile, jpeg, verify,
+};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,6 +15,7 @@ use serde::Serialize;
 use super::act::includes;
 use super::device::{lifecycle, transactions};
 use crate::Gateway;
+use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -75,7 +78,7 @@ pub fn filter(caller: &Caller) -> EvidenceFilter {
 pub async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<PageQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<PageView<EvidenceRow>>, Problem> {
     let page = gateway
         .store
@@ -153,7 +156,25 @@ pub async fn bundle_of(gateway: &Gateway, record: &EvidenceRecord) -> Result<Bun
         grounds.retain(|receipt| !receipts.contains(receipt));
         receipts.extend(grounds);
     }
+    if let Some(person) = record.person
+        && let Some((subject, others)) = receipts.split_first()
+        && !others.iter().any(|other| registers_key_of(other, subject))
+        && matches!(
+            subject.evidence.signed.response,
+            Signature::Assertion { .. }
+        )
+        && let Some(registration) = registration_of(gateway, person, subject).await?
+    {
+        receipts.extend(gateway.ledger.receipt(reader, &registration).await?);
+    }
     Ok(Bundle(receipts))
+}
+
+/// Whether `receipt` is of the registration of the key that signed `signed`.
+fn registers_key_of(receipt: &Receipt, signed: &Receipt) -> bool {
+    let (receipt, signed) = (&receipt.evidence.signed, &signed.evidence.signed);
+    receipt.credential_id == signed.credential_id
+        && matches!(receipt.response, Signature::Registration { .. })
 }
 
 /// What a device's transactions rest on now: its enrolment, the claim, the owner's key.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use hallway_evidence::PersonId;
 use hallway_evidence::statement::People;
 use hallway_evidence::statement::people::{ChangeRole, Invite, Named, Recover};
@@ -14,6 +14,7 @@ use super::act::{Actor, Outcome};
 use super::web::join::NewLink;
 use super::web::keys::line;
 use crate::Gateway;
+use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::store::{
@@ -48,7 +49,7 @@ pub struct PersonRow {
 /// Lists the people of the realm.
 pub async fn list(
     State(gateway): State<Gateway>,
-    Query(query): Query<PageQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<PageView<PersonRow>>, Problem> {
     let reader = gateway.store.read();
     let page = reader.people().page(&query.request()?).await?;

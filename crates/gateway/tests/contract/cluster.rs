@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running server.
-pub struct Cluster {
+pub(crate) struct Cluster {
     bin: PathBuf,
     folder: PathBuf,
     databases: AtomicU32,
@@ -32,7 +32,7 @@ rm -rf "$2"
 
 impl Cluster {
     /// The server of this test program, started when it is first asked for.
-    pub fn shared() -> &'static Self {
+    pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
@@ -86,7 +86,7 @@ impl Cluster {
     }
 
     /// Makes a database that is empty, and gives its address.
-    pub fn new_database(&self) -> String {
+    pub(crate) fn new_database(&self) -> String {
         let name = format!("hallway_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let created = self.client("createdb").arg(&name).output().unwrap();
         assert!(created.status.success(), "{created:?}");

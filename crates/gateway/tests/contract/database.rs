@@ -5,14 +5,14 @@ use hallway_gateway::store::Store;
 use crate::cluster::Cluster;
 
 /// A database that nobody else uses.
-pub struct Database {
+pub(crate) struct Database {
     address: String,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Database {
     /// In a file.
-    pub fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hallway.db");
         Self {
@@ -22,7 +22,7 @@ impl Database {
     }
 
     /// On the test program's PostgreSQL server.
-    pub fn postgres() -> Self {
+    pub(crate) fn postgres() -> Self {
         Self {
             address: Cluster::shared().new_database(),
             _folder: None,
@@ -30,12 +30,12 @@ impl Database {
     }
 
     /// What a gateway connects to.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// A store of its own, as another gateway would have it.
-    pub async fn store(&self) -> Store {
+    pub(crate) async fn store(&self) -> Store {
         Store::connect(&self.address).await.unwrap()
     }
 }

@@ -9,7 +9,7 @@ use hallway_gateway::store::{
 use crate::database::Database;
 use crate::sample::{at, authority, device, hash32, person, registered_devices};
 
-pub async fn a_life_follows_its_rules(database: &Database) {
+pub(crate) async fn a_life_follows_its_rules(database: &Database) {
     let store = database.store().await;
     let camera = registered_devices(&store, 1).await.remove(0);
     let unit = store.begin().await.unwrap();
@@ -76,7 +76,7 @@ pub async fn a_life_follows_its_rules(database: &Database) {
     }
 }
 
-pub async fn a_serial_number_is_one_device(database: &Database) {
+pub(crate) async fn a_serial_number_is_one_device(database: &Database) {
     let store = database.store().await;
     let camera = registered_devices(&store, 1).await.remove(0);
     let unit = store.begin().await.unwrap();
@@ -101,7 +101,7 @@ pub async fn a_serial_number_is_one_device(database: &Database) {
     );
 }
 
-pub async fn an_announcement_is_claimed_once(database: &Database) {
+pub(crate) async fn an_announcement_is_claimed_once(database: &Database) {
     let (one, other) = (database.store().await, database.store().await);
     let (authority, code) = (authority(), CodeHash(hash32()));
     let announcement = Announcement {
@@ -192,7 +192,7 @@ pub async fn an_announcement_is_claimed_once(database: &Database) {
     unit.announcements().add(&twin).await.unwrap();
 }
 
-pub async fn an_authority_may_come_back(database: &Database) {
+pub(crate) async fn an_authority_may_come_back(database: &Database) {
     let store = database.store().await;
     let first = authority();
     let unit = store.begin().await.unwrap();
@@ -239,7 +239,7 @@ pub async fn an_authority_may_come_back(database: &Database) {
     );
 }
 
-pub async fn lists_are_filtered(database: &Database) {
+pub(crate) async fn lists_are_filtered(database: &Database) {
     let store = database.store().await;
     let cameras = registered_devices(&store, 3).await;
     let gaston = person(Role::Member);

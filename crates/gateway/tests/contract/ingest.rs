@@ -49,7 +49,7 @@ fn refused(answer: Result<Outcome, IngestError>) -> Refused {
     }
 }
 
-pub async fn order_is_enforced(database: &Database) {
+pub(crate) async fn order_is_enforced(database: &Database) {
     let (store, ledger, ingest) = gateway(database).await;
     let camera = registered_devices(&store, 1).await.remove(0);
     let send = async |sequence, taken, sign_count| {
@@ -105,7 +105,7 @@ pub async fn order_is_enforced(database: &Database) {
     assert_eq!(all(&store, TransactionFilter::All).await.len(), 2);
 }
 
-pub async fn one_bad_item_spoils_nothing(database: &Database) {
+pub(crate) async fn one_bad_item_spoils_nothing(database: &Database) {
     let (store, ledger, ingest) = gateway(database).await;
     let cameras = registered_devices(&store, 40).await;
     let stranger = device(cameras[0].authority, cameras[0].owner.unwrap());
@@ -147,7 +147,7 @@ pub async fn one_bad_item_spoils_nothing(database: &Database) {
     );
 }
 
-pub async fn what_is_sent_again_gets_its_receipt(database: &Database) {
+pub(crate) async fn what_is_sent_again_gets_its_receipt(database: &Database) {
     let (store, ledger, ingest) = gateway(database).await;
     let camera = registered_devices(&store, 1).await.remove(0);
     let once = Submission {
@@ -199,7 +199,7 @@ pub async fn what_is_sent_again_gets_its_receipt(database: &Database) {
     );
 }
 
-pub async fn a_new_enrolment_begins_anew(database: &Database) {
+pub(crate) async fn a_new_enrolment_begins_anew(database: &Database) {
     let (store, ledger, ingest) = gateway(database).await;
     let camera = registered_devices(&store, 1).await.remove(0);
     for sequence in 1..=3 {
@@ -276,7 +276,7 @@ pub async fn a_new_enrolment_begins_anew(database: &Database) {
 }
 
 /// Devices that repeat themselves, skip, go back and are suspended, at two gateways at once.
-pub async fn random_interleavings_keep_every_promise(database: &Database) {
+pub(crate) async fn random_interleavings_keep_every_promise(database: &Database) {
     let seed = std::env::var("HALLWAY_TEST_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
@@ -388,7 +388,7 @@ async fn misbehave(
     acknowledged
 }
 
-pub async fn draining_answers_everybody(database: &Database) {
+pub(crate) async fn draining_answers_everybody(database: &Database) {
     let (store, ledger, ingest) = gateway(database).await;
     let cameras = registered_devices(&store, 50).await;
     let mut answers = tokio::task::JoinSet::new();

@@ -25,7 +25,7 @@ fn link(expires: Timestamp) -> Link {
     }
 }
 
-pub async fn a_link_is_used_once(database: &Database) {
+pub(crate) async fn a_link_is_used_once(database: &Database) {
     let (one, other) = (database.store().await, database.store().await);
     let link = link(at(100));
     let unit = one.begin().await.unwrap();
@@ -80,7 +80,7 @@ pub async fn a_link_is_used_once(database: &Database) {
     );
 }
 
-pub async fn an_expired_link_opens_nothing(database: &Database) {
+pub(crate) async fn an_expired_link_opens_nothing(database: &Database) {
     let store = database.store().await;
     let unit = store.begin().await.unwrap();
     let links = unit.links();
@@ -99,7 +99,7 @@ pub async fn an_expired_link_opens_nothing(database: &Database) {
     assert_eq!(links.open(&long.token, at(150)).await.unwrap(), Some(long));
 }
 
-pub async fn sessions_end(database: &Database) {
+pub(crate) async fn sessions_end(database: &Database) {
     let store = database.store().await;
     let emily = person(Role::Owner);
     let session = |expires| Session {
@@ -139,7 +139,7 @@ pub async fn sessions_end(database: &Database) {
     assert_eq!(unit.sessions().remove_of_person(emily.id).await.unwrap(), 0);
 }
 
-pub async fn code_attempts_are_all_counted(database: &Database) {
+pub(crate) async fn code_attempts_are_all_counted(database: &Database) {
     let (one, other) = (database.store().await, database.store().await);
     let (emily, window) = (person(Role::Owner).id, Duration::from_millis(100));
     let mut trying = tokio::task::JoinSet::new();
@@ -180,7 +180,7 @@ pub async fn code_attempts_are_all_counted(database: &Database) {
     );
 }
 
-pub async fn refusals_are_bounded(database: &Database) {
+pub(crate) async fn refusals_are_bounded(database: &Database) {
     let store = database.store().await;
     let mut expected = Vec::new();
     for n in 0..12 {

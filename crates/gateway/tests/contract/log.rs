@@ -22,7 +22,7 @@ impl TileSource for Served {
 }
 
 /// Audits the whole log and gives its size.
-pub async fn sound_size(store: &Store, ledger: &Ledger) -> u64 {
+pub(crate) async fn sound_size(store: &Store, ledger: &Ledger) -> u64 {
     let checkpoint = ledger.checkpoint(store.read()).await.unwrap();
     let size = Checkpoint::open(&checkpoint, &ledger.verifier())
         .unwrap()
@@ -48,7 +48,7 @@ pub async fn sound_size(store: &Store, ledger: &Ledger) -> u64 {
     size
 }
 
-pub fn verify(receipt: &Receipt, ledger: &Ledger) {
+pub(crate) fn verify(receipt: &Receipt, ledger: &Ledger) {
     receipt
         .proof
         .verify(&receipt.evidence.hash(), &ledger.verifier())
@@ -66,7 +66,7 @@ async fn append(
         .await
 }
 
-pub async fn gateways_never_fork_it(database: &Database) {
+pub(crate) async fn gateways_never_fork_it(database: &Database) {
     let mut writing = tokio::task::JoinSet::new();
     let mut expected = 0;
     for gateway in 0..3 {
@@ -102,7 +102,7 @@ pub async fn gateways_never_fork_it(database: &Database) {
     }
 }
 
-pub async fn a_statement_is_accepted_once(database: &Database) {
+pub(crate) async fn a_statement_is_accepted_once(database: &Database) {
     let once = evidence();
     let mut writing = tokio::task::JoinSet::new();
     for _ in 0..2 {
@@ -150,7 +150,7 @@ pub async fn a_statement_is_accepted_once(database: &Database) {
     assert_eq!(found.log_index, receipt.proof.index());
 }
 
-pub async fn old_receipts_are_made_anew(database: &Database) {
+pub(crate) async fn old_receipts_are_made_anew(database: &Database) {
     let (store, ledger) = (database.store().await, ledger());
     let emily = person(Role::Owner).id;
     let mine = Entry::new(evidence()).unwrap().of_person(emily);
@@ -187,7 +187,7 @@ pub async fn old_receipts_are_made_anew(database: &Database) {
     assert_eq!(listed, [hash]);
 }
 
-pub async fn erased_evidence_stays_committed(database: &Database) {
+pub(crate) async fn erased_evidence_stays_committed(database: &Database) {
     let (store, ledger) = (database.store().await, ledger());
     let receipt = append(&store, &ledger, entries(3)).await.unwrap().remove(1);
     let hash = EvidenceHash(receipt.evidence.hash());
@@ -209,7 +209,7 @@ pub async fn erased_evidence_stays_committed(database: &Database) {
     );
 }
 
-pub async fn a_foreign_head_is_never_extended(database: &Database) {
+pub(crate) async fn a_foreign_head_is_never_extended(database: &Database) {
     let (store, ledger) = (database.store().await, ledger());
     append(&store, &ledger, entries(5)).await.unwrap();
     let stranger = Ledger::new(SigningKey::from_seed("gate.example/log", &[4; 32]).unwrap());
@@ -227,7 +227,7 @@ pub async fn a_foreign_head_is_never_extended(database: &Database) {
     );
 }
 
-pub async fn a_damaged_tile_is_noticed(database: &Database) {
+pub(crate) async fn a_damaged_tile_is_noticed(database: &Database) {
     let (store, ledger) = (database.store().await, ledger());
     append(&store, &ledger, entries(5)).await.unwrap();
     let tile: Tile = "tile/0/000.p/5".parse().unwrap();

@@ -7,7 +7,7 @@ use hallway_gateway::store::{
 use crate::database::Database;
 use crate::sample::{at, credential, person, token};
 
-pub async fn the_last_owner_stays(database: &Database) {
+pub(crate) async fn the_last_owner_stays(database: &Database) {
     let store = database.store().await;
     let unit = store.begin().await.unwrap();
     let (emily, gaston) = (person(Role::Owner), person(Role::Owner));
@@ -38,7 +38,7 @@ pub async fn the_last_owner_stays(database: &Database) {
     assert!(matches!(nobody, Err(StoreError::Missing("person"))));
 }
 
-pub async fn the_last_key_stays(database: &Database) {
+pub(crate) async fn the_last_key_stays(database: &Database) {
     let store = database.store().await;
     let unit = store.begin().await.unwrap();
     let emily = person(Role::Owner);
@@ -65,7 +65,7 @@ pub async fn the_last_key_stays(database: &Database) {
     assert!(matches!(gone, Err(StoreError::Missing("credential"))));
 }
 
-pub async fn a_removed_key_ends_its_sessions(database: &Database) {
+pub(crate) async fn a_removed_key_ends_its_sessions(database: &Database) {
     let store = database.store().await;
     let unit = store.begin().await.unwrap();
     let emily = person(Role::Owner);
@@ -102,7 +102,7 @@ pub async fn a_removed_key_ends_its_sessions(database: &Database) {
     }
 }
 
-pub async fn keys_are_unique_and_bounded(database: &Database) {
+pub(crate) async fn keys_are_unique_and_bounded(database: &Database) {
     let store = database.store().await;
     let (emily, gaston) = (person(Role::Owner), person(Role::Member));
     let key = credential(Holder::Person(emily.id));
@@ -163,7 +163,7 @@ pub async fn keys_are_unique_and_bounded(database: &Database) {
     );
 }
 
-pub async fn lists_page_without_gaps(database: &Database) {
+pub(crate) async fn lists_page_without_gaps(database: &Database) {
     let store = database.store().await;
     let unit = store.begin().await.unwrap();
     let mut expected = Vec::new();

@@ -23,21 +23,21 @@ fn unique() -> u32 {
 }
 
 /// 32 bytes that no other call gives.
-pub fn hash32() -> [u8; 32] {
+pub(crate) fn hash32() -> [u8; 32] {
     let mut bytes = [0xa5; 32];
     bytes[..4].copy_from_slice(&unique().to_be_bytes());
     bytes
 }
 
-pub fn at(ms: u64) -> Timestamp {
+pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp::from_ms(ms)
 }
 
-pub fn token() -> TokenHash {
+pub(crate) fn token() -> TokenHash {
     hash32().into()
 }
 
-pub fn person(role: Role) -> Person {
+pub(crate) fn person(role: Role) -> Person {
     Person {
         id: PersonId::generate(),
         name: format!("Person {}", unique()),
@@ -47,7 +47,7 @@ pub fn person(role: Role) -> Person {
     }
 }
 
-pub fn credential(holder: Holder) -> Credential {
+pub(crate) fn credential(holder: Holder) -> Credential {
     Credential {
         id: CredentialId::new(hash32()).unwrap(),
         holder,
@@ -66,7 +66,7 @@ pub fn credential(holder: Holder) -> Credential {
     }
 }
 
-pub fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     Authority {
         id: AuthorityId::generate(),
         name: "Cameras Ltd".to_owned(),
@@ -78,7 +78,7 @@ pub fn authority() -> Authority {
     }
 }
 
-pub fn device(authority: AuthorityId, owner: PersonId) -> Device {
+pub(crate) fn device(authority: AuthorityId, owner: PersonId) -> Device {
     Device {
         id: DeviceId::generate(),
         serial: format!("SN-{}", unique()),
@@ -99,7 +99,7 @@ pub fn device(authority: AuthorityId, owner: PersonId) -> Device {
 }
 
 /// Keeps an owner and `count` registered devices of that owner, with their credentials.
-pub async fn registered_devices(store: &Store, count: usize) -> Vec<Device> {
+pub(crate) async fn registered_devices(store: &Store, count: usize) -> Vec<Device> {
     let (owner, authority) = (person(Role::Owner), authority());
     let devices: Vec<Device> = (0..count).map(|_| device(authority.id, owner.id)).collect();
     let (owner, authority, all) = (&owner, &authority, &devices);
@@ -123,7 +123,7 @@ pub async fn registered_devices(store: &Store, count: usize) -> Vec<Device> {
 }
 
 /// The log's writer of one gateway. All gateways have the same key.
-pub fn ledger() -> Arc<Ledger> {
+pub(crate) fn ledger() -> Arc<Ledger> {
     Arc::new(Ledger::new(
         SigningKey::from_seed("gate.example/log", &[3; 32]).unwrap(),
     ))
@@ -154,7 +154,7 @@ fn signed(statement: Vec<u8>, credential_id: CredentialId) -> SignedStatement {
 }
 
 /// Evidence of a sign-in. The store does not verify it: that is the door's work.
-pub fn evidence() -> Evidence {
+pub(crate) fn evidence() -> Evidence {
     let credential = CredentialId::new(*b"somebody's key").unwrap();
     Evidence {
         signed: signed(statement(Web::SignIn.into()), credential),
@@ -162,14 +162,14 @@ pub fn evidence() -> Evidence {
     }
 }
 
-pub fn entries(count: usize) -> Vec<Entry> {
+pub(crate) fn entries(count: usize) -> Vec<Entry> {
     (0..count)
         .map(|_| Entry::new(evidence()).unwrap())
         .collect()
 }
 
 /// A transaction of `device`, taken at `taken` ms.
-pub fn submission(device: &Device, sequence: u64, taken: u64) -> Submission {
+pub(crate) fn submission(device: &Device, sequence: u64, taken: u64) -> Submission {
     let line = |text: &str| Line::new(text).unwrap();
     let bytes = format!("photo {}", unique()).into_bytes();
     let described = Payload::of(&bytes, line("image/jpeg"), line("1.jpg"));
@@ -193,15 +193,15 @@ pub fn submission(device: &Device, sequence: u64, taken: u64) -> Submission {
 }
 
 /// Numbers that are as good as random, and the same for the same seed (SplitMix64).
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A number from 0 to `end` - 1.
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

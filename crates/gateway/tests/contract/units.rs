@@ -5,7 +5,7 @@ use hallway_gateway::store::{Holder, Role, Store, StoreError};
 use crate::database::Database;
 use crate::sample::{credential, entries, ledger, person};
 
-pub async fn what_is_cancelled_leaves_no_trace(database: &Database) {
+pub(crate) async fn what_is_cancelled_leaves_no_trace(database: &Database) {
     let (store, ledger, emily) = (database.store().await, ledger(), person(Role::Owner));
     let key = credential(Holder::Person(emily.id));
     for ending in ["cancelled", "dropped", "failed"] {
@@ -53,7 +53,7 @@ pub async fn what_is_cancelled_leaves_no_trace(database: &Database) {
     assert_eq!(receipts[0].proof.index(), 0);
 }
 
-pub async fn what_is_saved_others_see(database: &Database) {
+pub(crate) async fn what_is_saved_others_see(database: &Database) {
     let (one, other) = (database.store().await, database.store().await);
     let emily = person(Role::Member);
     let unit = one.begin().await.unwrap();
@@ -66,7 +66,7 @@ pub async fn what_is_saved_others_see(database: &Database) {
     );
 }
 
-pub async fn readers_cannot_write(database: &Database) {
+pub(crate) async fn readers_cannot_write(database: &Database) {
     let (store, emily) = (database.store().await, person(Role::Member));
     let refused = store.read().people().add(&emily).await;
     assert!(
@@ -76,7 +76,7 @@ pub async fn readers_cannot_write(database: &Database) {
     assert_eq!(store.read().people().get(emily.id).await.unwrap(), None);
 }
 
-pub async fn units_take_turns(database: &Database) {
+pub(crate) async fn units_take_turns(database: &Database) {
     async fn count_up(store: &Store) {
         let counted: Result<(), StoreError> = store
             .transact(|unit| {
@@ -115,7 +115,7 @@ pub async fn units_take_turns(database: &Database) {
     assert_eq!(count, Some(vec![40]));
 }
 
-pub async fn gateways_may_start_all_at_once(database: &Database) {
+pub(crate) async fn gateways_may_start_all_at_once(database: &Database) {
     let mut starting = tokio::task::JoinSet::new();
     for _ in 0..6 {
         let address = database.address().to_owned();
@@ -129,7 +129,7 @@ pub async fn gateways_may_start_all_at_once(database: &Database) {
     }
 }
 
-pub async fn the_first_setting_sticks(database: &Database) {
+pub(crate) async fn the_first_setting_sticks(database: &Database) {
     let mut starting = tokio::task::JoinSet::new();
     for gateway in 0..6u8 {
         let store = database.store().await;

@@ -1,6 +1,6 @@
 //! `/devices`, `/devices/{id}` and `/claim`.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use hallway_evidence::PersonId;
 
@@ -12,6 +12,7 @@ use super::query::ListQuery;
 use super::{evidence, frame, html, moment, transactions};
 use crate::Gateway;
 use crate::doors::device::lifecycle;
+use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{
@@ -25,7 +26,7 @@ const NEWEST: u64 = 5;
 pub(super) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Response, Problem> {
     let filter = lifecycle::visible_to(&caller.person);
     let reader = gateway.store.read();

@@ -1,6 +1,6 @@
 //! `/evidence`.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use hallway_evidence::Evidence;
 
@@ -10,6 +10,7 @@ use super::query::ListQuery;
 use super::{frame, html, moment};
 use crate::Gateway;
 use crate::doors::evidence as door;
+use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{EvidenceRecord, PageRequest};
@@ -18,7 +19,7 @@ use crate::store::{EvidenceRecord, PageRequest};
 pub(super) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Response, Problem> {
     let (rows, next) = rows(&gateway, &caller, &query.request()?).await?;
     html(&EvidencePage {

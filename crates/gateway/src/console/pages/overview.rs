@@ -1,12 +1,13 @@
 //! `/`: the overview, or the way in.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::super::view::{Count, NextStep, OverviewPage, Place};
 use super::{arrive, evidence, frame, html, sees_all, transactions};
 use crate::Gateway;
+use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{DeviceState, Holder, Limit, PageRequest, Role};
@@ -25,7 +26,7 @@ pub(super) struct Then {
 pub(super) async fn overview(
     State(gateway): State<Gateway>,
     caller: Option<Caller>,
-    Query(query): Query<Then>,
+    Asked(query): Asked<Then>,
 ) -> Result<Response, Problem> {
     let Some(caller) = caller else {
         return arrive::sign_in(&gateway, query.then.as_deref());

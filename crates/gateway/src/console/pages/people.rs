@@ -1,12 +1,13 @@
 //! `/people`.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::super::view::{Count, Mark, PeoplePage, PersonRow, Place, Tone};
 use super::query::ListQuery;
 use super::{frame, html, moment, standing};
 use crate::Gateway;
+use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{Holder, PersonState};
@@ -15,7 +16,7 @@ use crate::store::{Holder, PersonState};
 pub(super) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Response, Problem> {
     let reader = gateway.store.read();
     let page = reader.people().page(&query.request()?).await?;

@@ -1,6 +1,6 @@
 //! `/refusals`.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::super::view::{Place, RefusalRow, RefusalsPage};
@@ -8,6 +8,7 @@ use super::names::Names;
 use super::query::ListQuery;
 use super::{frame, html, moment};
 use crate::Gateway;
+use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 
@@ -15,7 +16,7 @@ use crate::http::session::Caller;
 pub(super) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Response, Problem> {
     let reader = gateway.store.read();
     let page = reader.refusals().page(&query.request()?).await?;

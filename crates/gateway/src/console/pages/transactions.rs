@@ -1,6 +1,6 @@
 //! `/transactions`.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use hallway_evidence::Timestamp;
 
@@ -9,6 +9,7 @@ use super::query::ListQuery;
 use super::{devices, frame, html, moment};
 use crate::Gateway;
 use crate::doors::device::transactions as door;
+use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::PageRequest;
@@ -17,7 +18,7 @@ use crate::store::PageRequest;
 pub(super) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Response, Problem> {
     let only = match &query.device {
         Some(id) => Some(devices::find(&gateway, &caller, id).await?),

@@ -20,6 +20,7 @@ use crate::doors::authority;
 use crate::doors::ceremony;
 use crate::doors::user_code::UserCode;
 use crate::doors::web::grant::Peer;
+use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::refusal::Door;
 use crate::seal::{LIFETIME_MS, Purpose};
@@ -84,7 +85,7 @@ pub async fn statement(State(gateway): State<Gateway>) -> Result<Json<Statement>
 pub async fn announce(
     State(gateway): State<Gateway>,
     peer: Peer,
-    Json(request): Json<Enrolment>,
+    Input(request): Input<Enrolment>,
 ) -> Result<(StatusCode, Json<Announced>), Problem> {
     let announced = gateway
         .transact(|unit| Box::pin(enrol(&gateway, unit, &request)))

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
 use crate::doors::user_code::UserCode;
+use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::Announcement;
@@ -44,7 +45,7 @@ pub struct CodeView {
 pub async fn look(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Json(request): Json<Code>,
+    Input(request): Input<Code>,
 ) -> Result<Json<CodeView>, Problem> {
     let announcement = find(&gateway, &caller, &request.code).await?;
     let authority = gateway

@@ -2,7 +2,7 @@
 //! transferred. Each is its owner's act, with evidence.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use hallway_evidence::statement::Device as Act;
 use hallway_evidence::statement::device::{Change, ChangeTerms, Claim};
 use hallway_evidence::{DeviceId, Line, PersonId, SignedStatement};
@@ -13,6 +13,7 @@ use super::code;
 use crate::Gateway;
 use crate::doors::act::{Actor, Outcome, includes};
 use crate::doors::web::keys::line;
+use crate::http::input::{Asked, Input};
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -135,7 +136,7 @@ pub async fn seen(
 pub async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<PageQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<PageView<DeviceView>>, Problem> {
     let page = gateway
         .store
@@ -173,7 +174,7 @@ pub async fn name(
     State(gateway): State<Gateway>,
     caller: Caller,
     Path(id): Path<String>,
-    Json(request): Json<Name>,
+    Input(request): Input<Name>,
 ) -> Result<Json<DeviceView>, Problem> {
     let id = id.parse().map_err(|_| Problem::not_found("device"))?;
     let name = line("name", &request.name)?;

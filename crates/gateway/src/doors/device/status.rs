@@ -12,6 +12,7 @@ use super::unattended::{Unverified, near};
 use crate::Gateway;
 use crate::doors::evidence;
 use crate::doors::web::grant::Peer;
+use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::ledger::DeviceKey;
 use crate::refusal::Door;
@@ -54,7 +55,7 @@ pub struct Status {
 pub async fn ask(
     State(gateway): State<Gateway>,
     peer: Peer,
-    Json(question): Json<Question>,
+    Input(question): Input<Question>,
 ) -> Result<Json<Status>, Problem> {
     match status(&gateway, &question).await {
         Ok(status) => Ok(Json(status)),

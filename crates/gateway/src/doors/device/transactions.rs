@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -28,6 +28,7 @@ use super::unattended::{Unverified, near};
 use crate::Gateway;
 use crate::doors::evidence::{evidence_hash, receipt_response};
 use crate::doors::web::grant::Peer;
+use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -406,7 +407,7 @@ pub async fn filter(
 pub async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<PageView<TransactionRow>>, Problem> {
     let filter = filter(&gateway, &caller, query.device.as_deref()).await?;
     let page = gateway

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::grant::{self, Granted, Grounds, Peer, PersonView};
 use super::sign_in::SignedIn;
 use crate::Gateway;
+use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, Carrier, new_token, token_hash};
 use crate::refusal::Door;
@@ -68,7 +69,7 @@ pub fn hash(token: &str) -> Result<TokenHash, Problem> {
 /// Tells what a link is for. Looking does not use it up.
 pub async fn look(
     State(gateway): State<Gateway>,
-    Json(request): Json<Token>,
+    Input(request): Input<Token>,
 ) -> Result<Json<LinkView>, Problem> {
     let now = gateway.now();
     let link = gateway
@@ -91,7 +92,7 @@ pub async fn look(
 pub async fn sign_in(
     State(gateway): State<Gateway>,
     peer: Peer,
-    Json(request): Json<Token>,
+    Input(request): Input<Token>,
 ) -> Result<Response, Problem> {
     let token = hash(&request.token)?;
     let granted = gateway

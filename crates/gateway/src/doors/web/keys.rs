@@ -18,6 +18,7 @@ use super::options;
 use crate::Gateway;
 use crate::doors::act::{Actor, Outcome};
 use crate::doors::ceremony::{self, Answer, Ceremony};
+use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::refusal::Door;
@@ -151,7 +152,7 @@ impl Right {
 pub async fn begin(
     State(gateway): State<Gateway>,
     caller: Option<Caller>,
-    Json(request): Json<NewKey>,
+    Input(request): Input<NewKey>,
 ) -> Result<Json<Ceremony>, Problem> {
     let right = Right::find(&gateway, request.token.as_deref(), caller).await?;
     let act = register_key(&gateway, &right, &request).await?;
@@ -246,7 +247,7 @@ pub async fn finish(
     State(gateway): State<Gateway>,
     caller: Option<Caller>,
     peer: Peer,
-    Json(request): Json<Registration>,
+    Input(request): Input<Registration>,
 ) -> Result<Response, Problem> {
     let registered = async {
         let right = Right::find(&gateway, request.token.as_deref(), caller).await?;
@@ -428,7 +429,7 @@ pub async fn label(
     State(gateway): State<Gateway>,
     caller: Caller,
     Path(id): Path<String>,
-    Json(request): Json<Label>,
+    Input(request): Input<Label>,
 ) -> Result<Json<KeyView>, Problem> {
     let label = line("label", &request.label)?;
     let id = credential_id(&id)?;

@@ -13,6 +13,7 @@ use super::options;
 use crate::Gateway;
 use crate::doors::assertion;
 use crate::doors::ceremony::{self, Answer, Ceremony};
+use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller};
 use crate::refusal::Door;
@@ -60,7 +61,7 @@ pub async fn begin(State(gateway): State<Gateway>) -> Result<Json<Ceremony>, Pro
 pub async fn finish(
     State(gateway): State<Gateway>,
     peer: Peer,
-    Json(request): Json<SignIn>,
+    Input(request): Input<SignIn>,
 ) -> Result<Response, Problem> {
     let granted = gateway
         .transact(|unit| Box::pin(sign_in(&gateway, unit, &request.answer, &peer)))

@@ -1,0 +1,223 @@
+//! A person at the gateway's API, with a security key that a program holds.
+
+use hallway_client::{
+    AttestationPreference, Client, ClientError, Connection, GetAssertion, MakeCredential, Pin, Presence, User,
+    UserVerification,
+};
+use hallway_ctap::cose::Algorithm;
+use hallway_webauthn::wire::{
+    AssertionFields, AttestationFields, AuthenticationResponseJson, Base64Url, CreationOptions, CredentialType,
+    RegistrationResponseJson, RequestOptions,
+};
+use reqwest::{Method, Response};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// Why the gateway was not asked, or did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PersonError {
+    /// The network.
+    #[error("the gateway does not answer: {0}")]
+    Network(#[from] reqwest::Error),
+    /// The key.
+    #[error("the security key: {0}")]
+    Key(#[from] ClientError),
+    /// The gateway refused.
+    #[error("the gateway refuses ({code}): {detail}")]
+    Refused {
+        /// Its code.
+        code: String,
+        /// Its words.
+        detail: String,
+    },
+    /// The gateway says something that this program does not understand.
+    #[error("the gateway's answer is not understood: {0}")]
+    Answer(#[from] serde_json::Error),
+}
+
+/// What the gateway asks to be signed.
+#[derive(Debug, Deserialize)]
+struct Ceremony {
+    statement: Base64Url,
+    sentence: String,
+    seal: Base64Url,
+    public_key: Value,
+    #[serde(default)]
+    attachment: Option<Base64Url>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Problem {
+    code: String,
+    detail: String,
+}
+
+/// A person, once signed in.
+pub(crate) struct Person<C> {
+    http: reqwest::Client,
+    origin: String,
+    key: Client<C>,
+    pin: Pin,
+    token: Option<String>,
+}
+
+impl<C: Connection> Person<C> {
+    /// A person who holds `key` and knows its `pin`.
+    pub(crate) fn new(origin: &str, key: C, pin: Pin) -> Self {
+        Self {
+            http: reqwest::Client::new(),
+            origin: origin.to_owned(),
+            key: Client::new(key, origin),
+            pin,
+            token: None,
+        }
+    }
+
+    /// The key, to set it up.
+    pub(crate) fn key(&mut self) -> &mut Client<C> {
+        &mut self.key
+    }
+
+    /// Registers the key by a one-time link, the part of it behind the `#`.
+    pub(crate) async fn join(&mut self, token: &str, name: &str, label: &str) -> Result<(), PersonError> {
+        let wanted = json!({ "token": token, "name": name, "label": label });
+        let ceremony: Ceremony = self.post("/api/keys/statement", &wanted).await?;
+        let options: CreationOptions = serde_json::from_value(ceremony.public_key)?;
+        let rp_id = options.rp.id.unwrap_or_default();
+        let algorithms: Vec<Algorithm> = options
+            .pub_key_cred_params
+            .iter()
+            .filter_map(|parameter| Algorithm::from_id(parameter.alg))
+            .collect();
+        let created = self.key.make_credential(
+            &MakeCredential {
+                rp_id: &rp_id,
+                rp_name: &options.rp.name,
+                user: User {
+                    id: &options.user.id.0,
+                    name: &options.user.name,
+                    display_name: &options.user.display_name,
+                },
+                challenge: &options.challenge.0,
+                algorithms: &algorithms,
+                discoverable: true,
+                user_verification: UserVerification::Required,
+                exclude: &[],
+                attestation: AttestationPreference::None,
+            },
+            &mut self.pin,
+        )?;
+        let credential = RegistrationResponseJson {
+            id: Base64Url(created.credential_id.clone()),
+            raw_id: Base64Url(created.credential_id),
+            response: AttestationFields {
+                client_data_json: Base64Url(created.client_data_json),
+                attestation_object: Base64Url(created.attestation_object),
+                transports: created.transports,
+            },
+            authenticator_attachment: None,
+            client_extension_results: Map::new(),
+            kind: CredentialType::PublicKey,
+        };
+        let answer = json!({
+            "statement": ceremony.statement,
+            "seal": ceremony.seal,
+            "credential": credential,
+            "token": token,
+        });
+        let _: Value = self.post("/api/keys", &answer).await?;
+        Ok(())
+    }
+
+    /// Signs in; what follows is done with the session.
+    pub(crate) async fn sign_in(&mut self) -> Result<(), PersonError> {
+        let ceremony: Ceremony = self.post("/api/sign-in/statement", &json!({})).await?;
+        let mut answer = self.sign(ceremony)?;
+        answer["grant"] = "bearer".into();
+        let signed_in: Value = self.post("/api/sign-in", &answer).await?;
+        self.token = signed_in["token"].as_str().map(str::to_owned);
+        Ok(())
+    }
+
+    /// Does an act; gives its sentence and its outcome.
+    pub(crate) async fn act(&mut self, act: Value) -> Result<(String, Value), PersonError> {
+        let ceremony: Ceremony = self.post("/api/acts/statement", &json!({ "act": act })).await?;
+        let sentence = ceremony.sentence.clone();
+        let answer = self.sign(ceremony)?;
+        Ok((sentence, self.post("/api/acts", &answer).await?))
+    }
+
+    fn sign(&mut self, ceremony: Ceremony) -> Result<Value, PersonError> {
+        let options: RequestOptions = serde_json::from_value(ceremony.public_key)?;
+        let allow: Vec<Vec<u8>> = options.allow_credentials.into_iter().map(|key| key.id.0).collect();
+        let asserted = self.key.get_assertion(
+            &GetAssertion {
+                rp_id: &options.rp_id.unwrap_or_default(),
+                challenge: &options.challenge.0,
+                allow: &allow,
+                user_verification: UserVerification::Required,
+                presence: Presence::Required,
+            },
+            &mut self.pin,
+        )?;
+        let credential = AuthenticationResponseJson {
+            id: Base64Url(asserted.credential_id.clone()),
+            raw_id: Base64Url(asserted.credential_id),
+            response: AssertionFields {
+                client_data_json: Base64Url(asserted.client_data_json),
+                authenticator_data: Base64Url(asserted.authenticator_data),
+                signature: Base64Url(asserted.signature),
+                user_handle: asserted.user_handle.map(Base64Url),
+            },
+            authenticator_attachment: None,
+            client_extension_results: Map::new(),
+            kind: CredentialType::PublicKey,
+        };
+        Ok(json!({
+            "statement": ceremony.statement,
+            "seal": ceremony.seal,
+            "credential": credential,
+            "attachment": ceremony.attachment,
+        }))
+    }
+
+    /// Posts JSON.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, PersonError> {
+        let request = self.request(Method::POST, path).json(body);
+        Ok(read(request.send().await?).await?.json().await?)
+    }
+
+    /// Gets JSON.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, PersonError> {
+        Ok(read(self.request(Method::GET, path).send().await?).await?.json().await?)
+    }
+
+    /// Gets bytes.
+    pub(crate) async fn bytes(&self, path: &str) -> Result<Vec<u8>, PersonError> {
+        Ok(read(self.request(Method::GET, path).send().await?).await?.bytes().await?.to_vec())
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.origin));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+}
+
+async fn read(response: Response) -> Result<Response, PersonError> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let status = response.status();
+    match response.json::<Problem>().await {
+        Ok(problem) => Err(PersonError::Refused { code: problem.code, detail: problem.detail }),
+        Err(_) => Err(PersonError::Refused { code: status.to_string(), detail: "without a reason".to_owned() }),
+    }
+}

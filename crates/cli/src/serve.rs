@@ -1,0 +1,91 @@
+//! `hallway serve`: the gateway.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use hallway_gateway::config::{Config, Tls};
+use hallway_gateway::{Ready, Start, SystemClock, configuration};
+use zeroize::Zeroizing;
+
+/// Serve a realm: doors, log, console and API.
+///
+/// The first start makes the data folder: configuration, operator key, log key, certificate
+/// authority and database. It prints a one-time link that makes the first owner.
+#[derive(Debug, Args)]
+pub(crate) struct ServeCommand {
+    /// The data folder.
+    #[arg(long, value_name = "DIR", default_value = "hallway-data", env = "HALLWAY_DATA")]
+    data: PathBuf,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Write logs as JSON lines.
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// What goes over `hallway.toml`.
+#[derive(Debug, Default, Args)]
+struct Overrides {
+    /// The realm: relying party id and trust domain, a domain name.
+    #[arg(long, value_name = "NAME", env = "HALLWAY_REALM")]
+    realm: Option<String>,
+    /// Where to listen; port 0 takes any.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "HALLWAY_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// How people and devices reach the gateway.
+    #[arg(long, value_name = "URL", env = "HALLWAY_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// sqlite:FILE, or postgres://USER@HOST/NAME for many gateways.
+    #[arg(long, value_name = "ADDRESS", env = "HALLWAY_DATABASE")]
+    database: Option<String>,
+    /// The server certificate chain, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "HALLWAY_TLS_CERTIFICATE")]
+    tls_certificate: Option<PathBuf>,
+    /// The server certificate's key, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate", env = "HALLWAY_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+}
+
+impl Overrides {
+    fn apply(self, config: Config) -> std::io::Result<Config> {
+        // The folder of the configuration is where its paths start; a flag's start here.
+        let absolute = std::path::absolute::<PathBuf>;
+        let tls = match (self.tls_certificate, self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Tls { certificate: absolute(certificate)?, key: absolute(key)? })
+            }
+            _ => config.tls,
+        };
+        Ok(Config {
+            realm: self.realm.unwrap_or(config.realm),
+            listen: self.listen.unwrap_or(config.listen),
+            public_url: self.public_url.or(config.public_url),
+            database: self.database.unwrap_or(config.database),
+            tls,
+            ..config
+        })
+    }
+}
+
+pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
+    crate::logging::start(command.log_json);
+    let config = command.overrides.apply(configuration(&command.data)?)?;
+    let operator_key = std::env::var("HALLWAY_OPERATOR_KEY").ok().map(Zeroizing::new);
+    let start = Start { folder: command.data, config, operator_key, clock: Arc::new(SystemClock) };
+    crate::runtime()?.block_on(async {
+        let ready = start.ready().await?;
+        announce(&ready);
+        ready.serve(crate::told_to_stop()).await;
+        Ok(())
+    })
+}
+
+fn announce(ready: &Ready) {
+    println!("Hallway serves {} at {}", ready.gateway.rp.id, ready.gateway.origin);
+    if let Some(link) = &ready.setup_link {
+        println!("Set up the first owner, once, within a day: {link}");
+    }
+}

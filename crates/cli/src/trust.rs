@@ -1,0 +1,65 @@
+//! `hallway trust export`: the file that checks a realm's receipts offline.
+
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use hallway_evidence::TrustFile;
+use hallway_gateway::config::Config;
+
+/// What checks a realm's receipts: its log's key and its attestation authorities.
+#[derive(Debug, Args)]
+pub(crate) struct TrustCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Write the trust file of a running gateway.
+    ///
+    /// Whoever verifies with it trusts that this gateway is the right one: fetch it over TLS or on
+    /// the gateway's own machine, and hand it on by a way that cannot be tampered with.
+    Export {
+        /// The gateway's address; otherwise the one in the data folder's configuration.
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+        /// The gateway's data folder.
+        #[arg(long, value_name = "DIR", default_value = "hallway-data", env = "HALLWAY_DATA")]
+        data: PathBuf,
+        /// Where to write; standard output otherwise.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+}
+
+pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
+    let Action::Export { url, data, file } = command.action;
+    let url = match url {
+        Some(url) => url,
+        None => {
+            let path = data.join(hallway_gateway::config::FILE);
+            if !path.is_file() {
+                return Err(format!("{} is not there: give --url, or --data with a gateway's folder", path.display()).into());
+            }
+            let config = Config::load_or_create(&data)?;
+            config.origin(config.listen)?
+        }
+    };
+    let json = crate::runtime()?.block_on(fetch(&url))?;
+    // Read it, so that nothing but a trust file is ever written.
+    let json = TrustFile::from_json(&json)?.to_json()?;
+    match file {
+        Some(file) => fs::write(&file, json).map_err(|error| format!("{}: {error}", file.display()))?,
+        None => print!("{json}"),
+    }
+    Ok(())
+}
+
+async fn fetch(url: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+    let address = format!("{}/api/trust", url.trim_end_matches('/'));
+    let response = reqwest::get(&address).await.and_then(reqwest::Response::error_for_status);
+    let response = response.map_err(|error| format!("{address} does not answer: {error}"))?;
+    Ok(response.bytes().await?.to_vec())
+}

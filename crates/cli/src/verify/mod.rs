@@ -1,0 +1,164 @@
+//! `hallway verify`: is this file what its evidence says?
+
+use std::error::Error;
+use std::fs;
+use std::io::{IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use hallway_evidence::verify::{Report, Section};
+use hallway_evidence::{Bundle, MAX_TRUST_FILE, TrustFile, jpeg, verify};
+use hallway_webauthn::Outcome;
+use serde::Serialize;
+
+/// The longest file that is verified, in bytes.
+const MAX_FILE: u64 = 1024 * 1024 * 1024;
+
+/// What stands at the end of the name of evidence that lies beside its file.
+const EVIDENCE_ENDING: &str = "evidence";
+
+/// Check a file's evidence, offline.
+///
+/// A picture carries its evidence inside; anything else has it in a file beside it, named
+/// FILE.evidence. What holds shows that a device's key signed these very bytes, never that a scene
+/// is real.
+///
+/// Exit codes: 0 it holds, 1 it does not hold or cannot be read, 2 the command line is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyCommand {
+    /// The file: a picture, a file with FILE.evidence beside it, or a .evidence file alone.
+    file: PathBuf,
+    /// The realm's trust file (hallway trust export).
+    #[arg(long, value_name = "FILE", env = "HALLWAY_TRUST", default_value = "trust.json")]
+    trust: PathBuf,
+    /// The evidence, when it is neither inside the file nor beside it.
+    #[arg(long, value_name = "FILE")]
+    evidence: Option<PathBuf>,
+    /// Print every step, not only what follows.
+    #[arg(long, conflicts_with = "json")]
+    steps: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Printed<'a> {
+    file: &'a Path,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
+    let trust = read(&command.trust, MAX_TRUST_FILE as u64)?;
+    let trust = TrustFile::from_json(&trust)
+        .map_err(|error| format!("{}: {error}", command.trust.display()))?;
+    let report = report(command, &trust)?;
+    if command.json {
+        let file = &command.file;
+        let printed = Printed { file, report: &report };
+        println!("{}", serde_json::to_string_pretty(&printed)?);
+    } else {
+        print(command, &report);
+    }
+    Ok(if report.holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Finds the evidence and the bytes that it is about, and verifies.
+fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn Error>> {
+    let bytes = read(&command.file, MAX_FILE)?;
+    if let Some(path) = &command.evidence {
+        return beside(path, Some(&bytes), trust);
+    }
+    if command.file.extension().is_some_and(|ending| ending == EVIDENCE_ENDING) {
+        return Ok(of_bundle(&bytes, None, trust));
+    }
+    let mut neighbour = command.file.clone().into_os_string();
+    neighbour.push(".");
+    neighbour.push(EVIDENCE_ENDING);
+    let neighbour = PathBuf::from(neighbour);
+    match jpeg::extract(&bytes) {
+        Ok((original, Some(bundle))) => Ok(verify::bundle(&bundle, Some(&original), trust)),
+        _ if neighbour.is_file() => beside(&neighbour, Some(&bytes), trust),
+        Ok((_, None)) => Ok(Report::unreadable("The picture", &"it carries no evidence")),
+        Err(jpeg::JpegError::NotJpeg) => {
+            let why = format!(
+                "it is not a JPEG, and there is no {}: it has no evidence",
+                neighbour.display()
+            );
+            Ok(Report::unreadable("The file", &why))
+        }
+        Err(error) => Ok(Report::unreadable("The picture", &error)),
+    }
+}
+
+fn beside(path: &Path, payload: Option<&[u8]>, trust: &TrustFile) -> Result<Report, Box<dyn Error>> {
+    let evidence = read(path, hallway_evidence::MAX_BUNDLE as u64)?;
+    Ok(of_bundle(&evidence, payload, trust))
+}
+
+fn of_bundle(evidence: &[u8], payload: Option<&[u8]>, trust: &TrustFile) -> Report {
+    match Bundle::decode(evidence) {
+        Ok(bundle) => verify::bundle(&bundle, payload, trust),
+        Err(error) => Report::unreadable("The evidence", &error),
+    }
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = fs::File::open(path).map_err(|error| wrong(&error))?;
+    let mut bytes = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| wrong(&error))?;
+    if bytes.len() as u64 > limit {
+        return Err(wrong(&format_args!("it is longer than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+fn print(command: &VerifyCommand, report: &Report) {
+    let file = command.file.display();
+    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let paint = |code: &str, text: &str| {
+        if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    };
+    match (&report.conclusion, &report.failure) {
+        (Some(conclusion), _) => {
+            println!("{} {file}", paint("32", "✓ holds:"));
+            for sentence in &conclusion.sentences {
+                println!("  {sentence}");
+            }
+        }
+        (None, failure) => {
+            println!("{} {file}", paint("31", "✗ does not hold:"));
+            if let Some(failure) = failure {
+                println!("  {}, step {}: {}", failure.section, failure.step, failure.what);
+            }
+        }
+    }
+    if command.steps {
+        for section in &report.sections {
+            print_section(section, &paint);
+        }
+    }
+}
+
+fn print_section(section: &Section, paint: &dyn Fn(&str, &str) -> String) {
+    println!("\n{}", paint("1", &section.title));
+    if let Some(sentence) = &section.sentence {
+        println!("  “{sentence}”");
+    }
+    for step in &section.steps {
+        let mark = match step.outcome {
+            Outcome::Held => paint("32", "✓"),
+            Outcome::Failed => paint("31", "✗"),
+            Outcome::Skipped => "–".to_owned(),
+        };
+        println!("  {mark} {:<12} {}", step.number, step.title);
+        if !step.detail.is_empty() {
+            println!("    {:<12} {}", "", step.detail);
+        }
+    }
+}
