@@ -3,11 +3,11 @@
 use hallway_ctap::cose::{Algorithm, Curve};
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::x509::{SubjectPublicKeyInfo, X509Name, X509Version};
+use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo, X509Name, X509Version};
 
 use crate::der::{self, Reader, Tag};
 use crate::relying_party::UnixSeconds;
-use crate::signature::{self, Hash, Key, Scheme};
+use crate::signature::{self, Hash, Key, Scheme, SignatureError};
 
 /// The most bytes of one certificate.
 pub const MAX_CERTIFICATE: usize = 32 * 1024;
@@ -214,15 +214,31 @@ impl<'a> Certificate<'a> {
         &self,
         issuer: &Certificate<'_>,
     ) -> Result<(), CertificateError> {
-        let scheme = certificate_scheme(&self.parsed.signature_algorithm)
-            .ok_or_else(|| CertificateError::SignatureAlgorithm(self.subject()))?;
-        signature::verify_raw(
-            scheme,
-            &issuer.key()?,
-            self.parsed.tbs_certificate.as_ref(),
-            self.parsed.signature_value.as_ref(),
-        )
-        .map_err(|_| CertificateError::Signature(self.subject()))
+        let algorithm = &self.parsed.signature_algorithm;
+        if certificate_scheme(algorithm).is_none() {
+            return Err(CertificateError::SignatureAlgorithm(self.subject()));
+        }
+        issuer
+            .verify_signature(
+                algorithm,
+                self.parsed.tbs_certificate.as_ref(),
+                self.parsed.signature_value.as_ref(),
+            )
+            .map_err(|_| CertificateError::Signature(self.subject()))
+    }
+
+    /// Checks a signature by this certificate's key.
+    pub(crate) fn verify_signature(
+        &self,
+        algorithm: &AlgorithmIdentifier<'_>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        let unsupported = SignatureError::Unsupported("an X.509 algorithm");
+        let (Some(scheme), Ok(key)) = (certificate_scheme(algorithm), self.key()) else {
+            return Err(unsupported);
+        };
+        signature::verify_raw(scheme, &key, message, signature)
     }
 }
 
@@ -296,7 +312,7 @@ fn without_sign_byte(number: &[u8]) -> &[u8] {
 }
 
 /// The scheme of an X.509 signature algorithm. SHA-1 is refused.
-fn certificate_scheme(algorithm: &x509_parser::x509::AlgorithmIdentifier<'_>) -> Option<Scheme> {
+fn certificate_scheme(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
     Some(match algorithm.algorithm.to_id_string().as_str() {
         "1.2.840.10045.4.3.2" => Scheme::Ecdsa(Hash::Sha256),
         "1.2.840.10045.4.3.3" => Scheme::Ecdsa(Hash::Sha384),

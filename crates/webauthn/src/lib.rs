@@ -33,6 +33,8 @@ pub mod explain;
 mod extensions;
 mod json;
 mod jws;
+pub mod metadata;
+mod model_policy;
 mod observer;
 mod path;
 mod policy;
@@ -56,6 +58,7 @@ pub use extensions::{
 };
 pub use json::JsonError;
 pub use jws::JwsError;
+pub use model_policy::{KeyProtection, ModelError, ModelId, ModelList, ModelPolicy, SerialNumbers};
 pub use observer::{Observed, Observer, Outcome, Record, Step};
 pub use path::MAX_CHAIN;
 pub use policy::{

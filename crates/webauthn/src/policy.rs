@@ -2,6 +2,7 @@
 
 use hallway_ctap::cose::Algorithm;
 
+use crate::model_policy::ModelPolicy;
 use crate::trust_anchor::TrustAnchors;
 
 /// Whether somebody must have been there (the UP flag).
@@ -122,6 +123,9 @@ pub struct RegistrationPolicy {
     pub android_key: AndroidKeyLists,
     /// Step 22, for compound attestations.
     pub compound: CompoundStatements,
+    /// Steps 23 and 24: which models, and what is known about them. The anchors in the metadata
+    /// count beside [`RegistrationPolicy::anchors`], each for its own model.
+    pub models: ModelPolicy,
 }
 
 /// The algorithms that every relying party should offer, in order of preference.
@@ -139,6 +143,7 @@ impl Default for RegistrationPolicy {
             framing: Framing::SameOrigin,
             android_key: AndroidKeyLists::Hardware,
             compound: CompoundStatements::All,
+            models: ModelPolicy::default(),
         }
     }
 }
@@ -150,14 +155,16 @@ impl RegistrationPolicy {
         Self {
             trust: RequiredTrust::Any,
             backup: BackupEligibility::Any,
+            models: ModelPolicy::any(),
             ..Self::default()
         }
     }
 
-    /// For keys whose maker must vouch for them.
+    /// For keys whose maker must vouch for them, of any model.
     pub fn attested(anchors: TrustAnchors) -> Self {
         Self {
             anchors,
+            models: ModelPolicy::any(),
             ..Self::default()
         }
     }
@@ -170,6 +177,7 @@ impl RegistrationPolicy {
             trust: RequiredTrust::UniqueDevice,
             user_presence: UserPresence::NotRequired,
             user_verification: UserVerification::NotRequired,
+            models: ModelPolicy::any(),
             anchors,
             ..Self::default()
         }

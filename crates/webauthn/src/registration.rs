@@ -15,6 +15,7 @@ use hallway_ctap::cose::{Algorithm, PublicKey, PublicKeyError};
 use crate::attestation::{self, Attestation, AttestationError, AttestationObject, Context, Format};
 use crate::certificate::CertificateError;
 use crate::client_data::{self, ClientDataError, Steps};
+use crate::model_policy::ModelError;
 use crate::observer::{Hex, Observer, Outcome, Step, check, conclude};
 use crate::policy::{
     BackupEligibility, RegistrationPolicy, RequiredTrust, UserPresence, UserVerification,
@@ -99,6 +100,9 @@ pub enum RegistrationError {
     /// Step 24: the certificate names no device.
     #[error("the attestation certificate of \"{0}\" has no serial number in its subject")]
     NoSerialNumber(String),
+    /// Step 24: the authenticator's model is not acceptable.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// Step 25.
     #[error("the credential id is empty")]
     CredentialIdLength,
@@ -196,7 +200,7 @@ pub fn verify_registration_observed<O: Observer>(
         verified,
         format_args!("by the procedure of \"{}\"", format.name()),
     )?;
-    let attestation = trust::assess(policy, now, format, verified, observer)?;
+    let attestation = trust::assess(policy, now, credential.aaguid, format, verified, observer)?;
     check(
         observer,
         ID_LENGTH,

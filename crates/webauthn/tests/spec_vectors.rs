@@ -53,7 +53,6 @@ fn anchors() -> TrustAnchors {
 fn policy(trust: RequiredTrust) -> RegistrationPolicy {
     RegistrationPolicy {
         trust,
-        anchors: anchors(),
         algorithms: vec![
             Algorithm::Es256,
             Algorithm::Es384,
@@ -65,7 +64,7 @@ fn policy(trust: RequiredTrust) -> RegistrationPolicy {
         user_verification: UserVerification::NotRequired,
         backup: BackupEligibility::Any,
         framing: framing(),
-        ..RegistrationPolicy::default()
+        ..RegistrationPolicy::attested(anchors())
     }
 }
 

@@ -1,44 +1,48 @@
 //! Judging an attestation that verified (WebAuthn Level 3, 7.1, steps 23 and 24).
 
+use hallway_ctap::aaguid::Aaguid;
+
 use super::{RegistrationError, step};
 use crate::attestation::{
     AnchorFound, Attestation, AttestationKind, Certified, Details, Format, Verified,
 };
 use crate::certificate::{Certificate, CertificateError};
-use crate::observer::{Observer, Outcome, Step, check};
+use crate::model_policy::{Proof, Standing};
+use crate::observer::{Observer, Outcome, Step, check, conclude};
 use crate::path;
 use crate::policy::{RegistrationPolicy, RequiredTrust};
 use crate::relying_party::UnixSeconds;
+use crate::trust_anchor::TrustAnchor;
 
 const ANCHORS: Step = step("7.1.23", "Trust anchors are at hand");
 const TRUST: Step = step("7.1.24", "The attestation is trustworthy");
+const MODEL: Step = step("7.1.24", "The authenticator's model is acceptable");
 
 /// Steps 23 and 24. Of a compound attestation, the first part that satisfies the policy counts.
 pub(super) fn assess<O: Observer>(
     policy: &RegistrationPolicy,
     now: UnixSeconds,
+    aaguid: Aaguid,
     format: Format,
     verified: Verified<'_>,
     observer: &mut O,
 ) -> Result<Attestation, RegistrationError> {
-    observer.step(
-        ANCHORS,
-        Outcome::Held,
-        format_args!("{} in the policy", policy.anchors.iter().count()),
-    );
+    let judge = Judge {
+        policy,
+        now,
+        aaguid,
+    };
     let Verified::Compound(parts) = verified else {
-        let kind = assess_one(policy, now, verified, observer)?;
-        let parts = Vec::new();
         return Ok(Attestation {
             format,
-            parts,
-            kind,
+            parts: Vec::new(),
+            kind: judge.part(verified, observer)?,
         });
     };
     let formats = parts.iter().map(|(format, _)| *format).collect();
     let mut problem = None;
     for (format, part) in parts {
-        match assess_one(policy, now, part, observer) {
+        match judge.part(part, observer) {
             Ok(kind) => {
                 return Ok(Attestation {
                     format,
@@ -55,90 +59,165 @@ pub(super) fn assess<O: Observer>(
     }))
 }
 
-fn assess_one<O: Observer>(
-    policy: &RegistrationPolicy,
+struct Judge<'p> {
+    policy: &'p RegistrationPolicy,
     now: UnixSeconds,
-    verified: Verified<'_>,
-    observer: &mut O,
-) -> Result<AttestationKind, RegistrationError> {
-    let required = policy.trust;
-    let mut at_least = |trust: RequiredTrust, given| {
+    aaguid: Aaguid,
+}
+
+impl Judge<'_> {
+    fn part<O: Observer>(
+        &self,
+        verified: Verified<'_>,
+        observer: &mut O,
+    ) -> Result<AttestationKind, RegistrationError> {
+        match verified {
+            Verified::None => {
+                self.claimed(RequiredTrust::Any, "none", observer)?;
+                Ok(AttestationKind::None)
+            }
+            Verified::SelfSigned => {
+                let given = "a self attestation";
+                self.claimed(RequiredTrust::SelfSigned, given, observer)?;
+                Ok(AttestationKind::SelfSigned)
+            }
+            // Compound statements do not nest: their format refuses it.
+            Verified::Compound(_) => Err(RegistrationError::Trust {
+                required: self.policy.trust,
+                given: "a compound attestation inside another",
+            }),
+            Verified::Certified { chain, details } => self.chain(&chain, details, observer),
+            Verified::CertifiedElsewhere { chain, details } => {
+                let chain: Result<Vec<_>, CertificateError> =
+                    chain.iter().map(|der| Certificate::parse(der)).collect();
+                let chain = chain.map_err(RegistrationError::Untrusted)?;
+                self.chain(&chain, details, observer)
+            }
+        }
+    }
+
+    /// An attestation without certificates.
+    fn claimed<O: Observer>(
+        &self,
+        trust: RequiredTrust,
+        given: &'static str,
+        observer: &mut O,
+    ) -> Result<(), RegistrationError> {
+        let required = self.policy.trust;
         check(
             observer,
             TRUST,
             required <= trust,
             format_args!("{given}; policy: {required:?}"),
             || RegistrationError::Trust { required, given },
-        )
-    };
-    match verified {
-        Verified::None => {
-            at_least(RequiredTrust::Any, "none")?;
-            Ok(AttestationKind::None)
-        }
-        Verified::SelfSigned => {
-            at_least(RequiredTrust::SelfSigned, "a self attestation")?;
-            Ok(AttestationKind::SelfSigned)
-        }
-        // Compound statements do not nest; see the format.
-        Verified::Compound(_) => {
-            at_least(RequiredTrust::Any, "a compound attestation")?;
-            Ok(AttestationKind::None)
-        }
-        Verified::Certified { chain, details } => {
-            assess_chain(policy, now, &chain, details, observer)
-        }
-        Verified::CertifiedElsewhere { chain, details } => {
-            let chain: Result<Vec<_>, CertificateError> =
-                chain.iter().map(|der| Certificate::parse(der)).collect();
-            let chain = chain.map_err(RegistrationError::Untrusted)?;
-            assess_chain(policy, now, &chain, details, observer)
-        }
-    }
-}
-
-fn assess_chain<O: Observer>(
-    policy: &RegistrationPolicy,
-    now: UnixSeconds,
-    chain: &[Certificate<'_>],
-    details: Details,
-    observer: &mut O,
-) -> Result<AttestationKind, RegistrationError> {
-    let required = policy.trust;
-    let anchor = match path::validate(chain, &policy.anchors, now) {
-        Ok(anchor) => {
-            observer.step(
-                TRUST,
-                Outcome::Held,
-                format_args!("the chain leads to the anchor \"{}\"", anchor.name()),
-            );
-            Some(AnchorFound {
-                name: anchor.name().to_owned(),
-                certificate: anchor.certificate().to_vec(),
-            })
-        }
-        Err(problem) if required <= RequiredTrust::SelfSigned => {
-            observer.step(
-                TRUST,
-                Outcome::Skipped,
-                format_args!("{problem}; policy: {required:?}"),
-            );
-            None
-        }
-        Err(problem) => {
-            observer.step(TRUST, Outcome::Failed, format_args!("{problem}"));
-            return Err(RegistrationError::Untrusted(problem));
-        }
-    };
-    let certified = Certified::new(chain, anchor, details);
-    if required == RequiredTrust::UniqueDevice {
-        check(
-            observer,
-            TRUST,
-            certified.serial_number.is_some(),
-            format_args!("serial number {:?}", certified.serial_number),
-            || RegistrationError::NoSerialNumber(certified.subject.clone()),
         )?;
+        let proof = Proof {
+            aaguid: self.aaguid,
+            chain: &[],
+            standing: Standing::Claimed,
+            serial_number: None,
+        };
+        self.model(&proof, observer)
     }
-    Ok(AttestationKind::Certified(Box::new(certified)))
+
+    /// An attestation with certificates, leaf first.
+    fn chain<O: Observer>(
+        &self,
+        chain: &[Certificate<'_>],
+        details: Details,
+        observer: &mut O,
+    ) -> Result<AttestationKind, RegistrationError> {
+        let required = self.policy.trust;
+        let anchor = match self.find_anchor(chain, observer) {
+            Ok(anchor) => {
+                observer.step(
+                    TRUST,
+                    Outcome::Held,
+                    format_args!("the chain leads to the anchor \"{}\"", anchor.name()),
+                );
+                Some(AnchorFound {
+                    name: anchor.name().to_owned(),
+                    certificate: anchor.certificate().to_vec(),
+                })
+            }
+            Err(problem) if required <= RequiredTrust::SelfSigned => {
+                observer.step(
+                    TRUST,
+                    Outcome::Skipped,
+                    format_args!("{problem}; policy: {required:?}"),
+                );
+                None
+            }
+            Err(problem) => {
+                observer.step(TRUST, Outcome::Failed, format_args!("{problem}"));
+                return Err(RegistrationError::Untrusted(problem));
+            }
+        };
+        let standing = match anchor {
+            Some(_) => Standing::Anchored,
+            None => Standing::Claimed,
+        };
+        let certified = Certified::new(chain, anchor, details);
+        if required == RequiredTrust::UniqueDevice {
+            check(
+                observer,
+                TRUST,
+                certified.serial_number.is_some(),
+                format_args!("serial number {:?}", certified.serial_number),
+                || RegistrationError::NoSerialNumber(certified.subject.clone()),
+            )?;
+        }
+        let proof = Proof {
+            aaguid: self.aaguid,
+            chain,
+            standing,
+            serial_number: certified.serial_number.as_deref(),
+        };
+        self.model(&proof, observer)?;
+        Ok(AttestationKind::Certified(Box::new(certified)))
+    }
+
+    /// Step 23: the policy's anchors, and those that the metadata name for this model.
+    fn find_anchor<O: Observer>(
+        &self,
+        chain: &[Certificate<'_>],
+        observer: &mut O,
+    ) -> Result<&TrustAnchor, CertificateError> {
+        let own = &self.policy.anchors;
+        let models = self.policy.models.model(self.aaguid, chain);
+        observer.step(
+            ANCHORS,
+            Outcome::Held,
+            format_args!(
+                "{} in the policy, {} in the metadata of \"{}\"",
+                own.iter().count(),
+                models.map_or(0, |model| model.anchors.iter().count()),
+                models.map_or("an unknown model", |model| &model.description),
+            ),
+        );
+        let found = path::validate(chain, own, self.now);
+        match (found, models) {
+            (Err(problem), Some(model)) => match path::validate(chain, &model.anchors, self.now) {
+                // What is wrong with the chain itself says more than that no anchor fits.
+                Err(CertificateError::NotAnchored(_)) => Err(problem),
+                found => found,
+            },
+            (found, _) => found,
+        }
+    }
+
+    fn model<O: Observer>(
+        &self,
+        proof: &Proof<'_>,
+        observer: &mut O,
+    ) -> Result<(), RegistrationError> {
+        let judged = self.policy.models.judge(proof, self.now);
+        conclude(
+            observer,
+            MODEL,
+            judged,
+            format_args!("{}, {:?}", self.aaguid, proof.standing),
+        )?;
+        Ok(())
+    }
 }

@@ -1,0 +1,138 @@
+//! FIDO metadata: what is known about models of authenticators (FIDO Metadata Service 3.1 and
+//! Metadata Statement 3.1).
+//!
+//! A BLOB comes from the service, or from a file; local statements stand beside it. Nothing here
+//! fetches anything.
+
+mod blob;
+mod crl;
+mod date;
+mod entry;
+mod status;
+
+use std::collections::HashMap;
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use hallway_ctap::aaguid::Aaguid;
+
+pub use self::blob::{BlobError, BlobTrust, MAX_BLOB, SignerName, Staleness};
+pub use self::entry::{Model, StatusReport};
+pub use self::status::CertificationLevel;
+use crate::certificate::Certificate;
+use crate::relying_party::UnixSeconds;
+
+/// The identifier of a U2F model: SHA-1 of the attestation certificate's public key (RFC 5280,
+/// 4.2.1.2, method 1).
+pub type KeyIdentifier = [u8; 20];
+
+/// The models that are known.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Metadata {
+    number: Option<u64>,
+    next_update: Option<UnixSeconds>,
+    models: Vec<Model>,
+    by_aaguid: HashMap<Aaguid, usize>,
+    by_key: HashMap<KeyIdentifier, usize>,
+    unreadable: usize,
+}
+
+/// Why a local metadata statement cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StatementError {
+    /// Not a metadata statement in JSON.
+    #[error("not a metadata statement: {0}")]
+    Malformed(String),
+    /// It names no model.
+    #[error(
+        "the metadata statement has neither an aaguid nor attestationCertificateKeyIdentifiers"
+    )]
+    Nameless,
+}
+
+impl Metadata {
+    /// No models.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The BLOB's number; `None` without a BLOB.
+    pub const fn number(&self) -> Option<u64> {
+        self.number
+    }
+
+    /// When a newer BLOB is due; `None` without a BLOB.
+    pub const fn next_update(&self) -> Option<UnixSeconds> {
+        self.next_update
+    }
+
+    /// How many entries of the BLOB could not be read; their models count as unknown.
+    pub const fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    /// All models.
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    /// The model with this AAGUID. [`Aaguid::ZERO`] names none.
+    pub fn by_aaguid(&self, aaguid: Aaguid) -> Option<&Model> {
+        if aaguid == Aaguid::ZERO {
+            return None;
+        }
+        self.models.get(*self.by_aaguid.get(&aaguid)?)
+    }
+
+    /// The U2F model whose attestation certificates have this key.
+    pub fn by_key(&self, key: &KeyIdentifier) -> Option<&Model> {
+        self.models.get(*self.by_key.get(key)?)
+    }
+
+    /// The model of a registration, by AAGUID, or by certificate where there is none.
+    pub(crate) fn model(&self, aaguid: Aaguid, chain: &[Certificate<'_>]) -> Option<&Model> {
+        if aaguid != Aaguid::ZERO {
+            return self.by_aaguid(aaguid);
+        }
+        chain
+            .iter()
+            .find_map(|link| self.by_key(&key_identifier(link)))
+    }
+
+    /// Adds a local metadata statement, JSON. It takes the place of the BLOB's entry for the same
+    /// model, but the BLOB's status reports stay: a local file does not undo a revocation.
+    ///
+    /// # Errors
+    /// [`StatementError`].
+    pub fn add_statement(&mut self, json: &[u8]) -> Result<(), StatementError> {
+        let mut model = Model::from_statement(json)?;
+        if model.aaguid.is_none() && model.keys.is_empty() {
+            return Err(StatementError::Nameless);
+        }
+        let known = model.aaguid.and_then(|aaguid| self.by_aaguid(aaguid));
+        if let Some(known) = known {
+            model.status_reports.clone_from(&known.status_reports);
+        }
+        self.insert(model);
+        Ok(())
+    }
+
+    fn insert(&mut self, model: Model) {
+        let at = self.models.len();
+        if let Some(aaguid) = model.aaguid {
+            self.by_aaguid.insert(aaguid, at);
+        }
+        for key in &model.keys {
+            self.by_key.insert(*key, at);
+        }
+        self.models.push(model);
+    }
+}
+
+/// [`KeyIdentifier`] of a certificate.
+pub(crate) fn key_identifier(certificate: &Certificate<'_>) -> KeyIdentifier {
+    let key = certificate.x509().public_key().subject_public_key.as_ref();
+    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, key);
+    let mut identifier = [0; 20];
+    identifier.copy_from_slice(hash.as_ref());
+    identifier
+}

@@ -1,0 +1,109 @@
+//! What the status reports of a model come to (FIDO Metadata Service 3.1, 3.1.3 and 3.1.4).
+
+use super::entry::{Model, StatusReport};
+use crate::certificate::Certificate;
+use crate::relying_party::UnixSeconds;
+
+/// How far a model is certified.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum CertificationLevel {
+    /// Not at all.
+    NotCertified,
+    /// Its maker says that it meets the requirements.
+    SelfAsserted,
+    /// Level 1, also by the older name without a level.
+    L1,
+    /// Level 1+.
+    L1Plus,
+    /// Level 2.
+    L2,
+    /// Level 2+.
+    L2Plus,
+    /// Level 3.
+    L3,
+    /// Level 3+.
+    L3Plus,
+}
+
+impl CertificationLevel {
+    fn of(status: &str) -> Option<Self> {
+        Some(match status {
+            "NOT_FIDO_CERTIFIED" | "RETIRED" => Self::NotCertified,
+            "SELF_ASSERTION_SUBMITTED" => Self::SelfAsserted,
+            "FIDO_CERTIFIED" | "FIDO_CERTIFIED_L1" => Self::L1,
+            "FIDO_CERTIFIED_L1plus" => Self::L1Plus,
+            "FIDO_CERTIFIED_L2" => Self::L2,
+            "FIDO_CERTIFIED_L2plus" => Self::L2Plus,
+            "FIDO_CERTIFIED_L3" => Self::L3,
+            "FIDO_CERTIFIED_L3plus" => Self::L3Plus,
+            _ => return None,
+        })
+    }
+}
+
+/// Statuses that mean that keys or checks of the model cannot be relied on.
+const COMPROMISED: [&str; 5] = [
+    "REVOKED",
+    "USER_VERIFICATION_BYPASS",
+    "ATTESTATION_KEY_COMPROMISE",
+    "USER_KEY_REMOTE_COMPROMISE",
+    "USER_KEY_PHYSICAL_COMPROMISE",
+];
+
+impl StatusReport {
+    fn is_effective(&self, now: UnixSeconds) -> bool {
+        self.effective.is_none_or(|since| since <= now)
+    }
+
+    /// Whether the report is about an authenticator with this chain. A report about a batch is
+    /// about those that have the batch's certificate, or another one for its key.
+    fn concerns(&self, chain: &[Certificate<'_>]) -> bool {
+        let Some(batch) = &self.batch else {
+            return true;
+        };
+        let Ok(batch) = Certificate::parse(batch) else {
+            return true;
+        };
+        chain
+            .iter()
+            .any(|link| link.x509().public_key().raw == batch.x509().public_key().raw)
+    }
+}
+
+impl Model {
+    /// The level in force at `now`: what the latest report on certification says; of reports from
+    /// one day, the last one listed.
+    pub fn certification(&self, now: UnixSeconds) -> CertificationLevel {
+        self.status_reports
+            .iter()
+            .filter(|report| report.is_effective(now))
+            .filter_map(|report| {
+                let since = report.effective.map_or(i64::MIN, |since| since.0);
+                Some((since, CertificationLevel::of(&report.status)?))
+            })
+            // Of equals, `max_by_key` takes the last.
+            .max_by_key(|(since, _)| *since)
+            .map_or(CertificationLevel::NotCertified, |(_, level)| level)
+    }
+
+    /// The first report in force at `now` that says that authenticators with this chain cannot be
+    /// relied on.
+    pub(crate) fn compromise(
+        &self,
+        now: UnixSeconds,
+        chain: &[Certificate<'_>],
+    ) -> Option<&StatusReport> {
+        self.status_reports.iter().find(|report| {
+            COMPROMISED.contains(&report.status.as_str())
+                && report.is_effective(now)
+                && report.concerns(chain)
+        })
+    }
+
+    /// Whether keys live in hardware, a trusted execution environment or a secure element, and
+    /// never in software.
+    pub fn is_hardware(&self) -> bool {
+        let has = |name: &str| self.key_protection.iter().any(|found| found == name);
+        !has("software") && (has("hardware") || has("tee") || has("secure_element"))
+    }
+}
