@@ -99,7 +99,8 @@ fn sqlite(path: &std::path::Path, access: Access) -> ConnectOptions {
     // One connection writes: SQLite has one writer anyway, and waiting in the pool is fair,
     // whereas waiting in SQLite is not.
     let connections = if access == Access::Read { READERS } else { 1 };
-    let mut options = options("sqlite::memory:".to_owned(), connections);
+    // The path is given below, because in an address some of its characters would be others.
+    let mut options = options("sqlite:hallway.db".to_owned(), connections);
     let path = path.to_owned();
     options
         // A connection lives as long as the store: each has its caches.
@@ -108,7 +109,6 @@ fn sqlite(path: &std::path::Path, access: Access) -> ConnectOptions {
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
-                .in_memory(false)
                 .filename(&path)
                 .create_if_missing(access == Access::Write)
                 .read_only(access == Access::Read)
