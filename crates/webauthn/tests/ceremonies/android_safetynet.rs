@@ -1,34 +1,13 @@
 //! Android SafetyNet attestation, 8.5.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use hallway_webauthn::{AttestationKind, Details, RegistrationPolicy};
 use minicbor::Encoder;
-use rcgen::{CertificateParams, KeyPair, SigningKey};
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
-use crate::maker::{Authority, Ceremony, sha256, valid_params};
-
-/// Two numbers of 32 bytes out of the DER form.
-fn fixed(signature: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut rest = &signature[2..];
-    for _ in 0..2 {
-        let (number, after) = rest[2..].split_at(rest[1] as usize);
-        let digits = &number[number.len().saturating_sub(32)..];
-        out.extend(std::iter::repeat_n(0, 32 - digits.len()));
-        out.extend(digits);
-        rest = after;
-    }
-    out
-}
-
-fn jws(header: &Value, payload: &Value, key: &KeyPair) -> String {
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(header), part(payload));
-    let signature = fixed(&key.sign(signed.as_bytes()).unwrap());
-    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-}
+use crate::maker::{Authority, Ceremony, jws, sha256, valid_params};
 
 fn statement(response: &str) -> Vec<u8> {
     let mut out = Vec::new();

@@ -10,6 +10,8 @@ mod chain;
 mod compound;
 mod fido_u2f;
 mod maker;
+mod metadata;
+mod models;
 mod packed;
 mod registration;
 mod tpm;

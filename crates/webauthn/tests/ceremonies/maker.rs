@@ -15,6 +15,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, SigningKey, date_time_ymd,
 };
+use serde_json::Value;
 
 pub(crate) const RP_ID: &str = "gate.example";
 pub(crate) const ORIGIN: &str = "https://gate.example";
@@ -35,7 +36,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {
 /// A certificate authority.
 pub(crate) struct Authority {
     pub(crate) der: Vec<u8>,
-    issuer: Issuer<'static, KeyPair>,
+    pub(crate) issuer: Issuer<'static, KeyPair>,
 }
 
 /// What an authority's certificate says, for tests that want it wrong.
@@ -287,4 +288,26 @@ pub(crate) fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(content);
     out
+}
+
+/// Two numbers of 32 bytes out of the DER form.
+fn fixed(signature: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = &signature[2..];
+    for _ in 0..2 {
+        let (number, after) = rest[2..].split_at(rest[1] as usize);
+        let digits = &number[number.len().saturating_sub(32)..];
+        out.extend(std::iter::repeat_n(0, 32 - digits.len()));
+        out.extend(digits);
+        rest = after;
+    }
+    out
+}
+
+/// Signed JSON in compact serialisation, ES256.
+pub(crate) fn jws(header: &Value, payload: &Value, key: &KeyPair) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(header), part(payload));
+    let signature = fixed(&key.sign(signed.as_bytes()).unwrap());
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
