@@ -12,12 +12,15 @@ use crate::counter::Counter;
 use crate::credential::{Credential, sha256};
 use crate::get_assertion::Assertions;
 use crate::index::Index;
+use crate::large_blobs::BlobWrite;
+use crate::persistent_token::PersistentToken;
 use crate::pin::Pin;
 use crate::pin_protocol::KeyAgreement;
 use crate::platform::{
     Answer, Change, Clock, Environment, Platform, Presence, Question, RandomnessError, RecordKey,
     Storage, StorageError,
 };
+use crate::policy::Policy;
 use crate::seed::Secrets;
 use crate::signatures::{PrivateKeyError, SignatureError};
 use crate::token::TokenState;
@@ -36,6 +39,13 @@ pub struct Settings {
     pub transports: &'static [&'static str],
     /// For how long after power-up a reset is allowed (CTAP 2.3, section 6.6: 10 seconds).
     pub reset_window_ms: u64,
+    /// The longest serialised large-blob array, in bytes; at least 1024.
+    pub max_large_blob_array: usize,
+    /// Whether getInfo lists post-quantum algorithms: some browsers refuse a getInfo with an
+    /// algorithm that they do not know. They are taken either way.
+    pub advertise_post_quantum: bool,
+    /// Relying parties that get enterprise attestation by the maker's choice.
+    pub enterprise_rp_ids: &'static [&'static str],
 }
 
 impl Default for Settings {
@@ -50,6 +60,9 @@ impl Default for Settings {
             max_discoverable: 256,
             transports: &["usb"],
             reset_window_ms: 10_000,
+            max_large_blob_array: 4096,
+            advertise_post_quantum: false,
+            enterprise_rp_ids: &[],
         }
     }
 }
@@ -79,6 +92,8 @@ pub struct Authenticator<E: Environment> {
     pub(crate) pin: Pin,
     pub(crate) agreement: KeyAgreement,
     pub(crate) token: TokenState,
+    pub(crate) persistent: PersistentToken,
+    pub(crate) policy: Policy,
     pub(crate) sequence: Option<Sequence>,
     pub(crate) powered_up_ms: u64,
 }
@@ -97,6 +112,12 @@ impl AttestationRecord {
 pub(crate) enum Sequence {
     /// getNextAssertion may follow.
     Assertions(Assertions),
+    /// enumerateRPsGetNextRP may follow: hashes of the ids that are left.
+    RelyingParties(Vec<[u8; 32]>),
+    /// enumerateCredentialsGetNextCredential may follow: the slots that are left.
+    Credentials(Vec<u16>),
+    /// The next part of a large-blob array may follow.
+    LargeBlobs(BlobWrite),
 }
 
 impl<E: Environment> Authenticator<E> {
@@ -127,6 +148,14 @@ impl<E: Environment> Authenticator<E> {
                 seed
             }
         };
+        let persistent = match PersistentToken::read(&platform.storage)? {
+            Some(persistent) => persistent,
+            None => {
+                let persistent = PersistentToken::generate(&mut platform)?;
+                platform.storage.commit(&persistent.changes())?;
+                persistent
+            }
+        };
         let attestation = match platform.storage.read(RecordKey::ATTESTATION)? {
             Some(record) => Attestation::decode(&record).ok_or(damaged(RecordKey::ATTESTATION))?,
             None => Attestation::SelfSigned,
@@ -152,6 +181,8 @@ impl<E: Environment> Authenticator<E> {
             pin: Pin::power_up(&platform.storage)?,
             agreement: KeyAgreement::generate(&mut platform.randomness)?,
             token: TokenState::default(),
+            persistent,
+            policy: Policy::power_up(&platform.storage)?,
             sequence: None,
             powered_up_ms: platform.clock.now_ms(),
             settings,
@@ -218,18 +249,43 @@ impl<E: Environment> Authenticator<E> {
                 Some(Sequence::Assertions(assertions)) => self
                     .get_next_assertion(assertions)
                     .map(Response::GetAssertion),
-                None => Err(Status::NotAllowed),
+                _ => Err(Status::NotAllowed),
             },
             Command::GetInfo => {
                 // Asking what the key is disturbs nothing.
                 self.sequence = sequence;
-                Ok(Response::GetInfo(self.get_info().into()))
+                self.get_info().map(|info| Response::GetInfo(info.into()))
             }
             Command::ClientPin(request) => self.client_pin(request).map(Response::ClientPin),
             Command::Reset => self.reset().map(|()| Response::Done),
             Command::Selection => self.touch(&Question::Selection).map(|()| Response::Done),
+            Command::CredentialManagement(request) => self
+                .credential_management(request, sequence)
+                .map(|response| Response::CredentialManagement(response.into())),
+            Command::LargeBlobs(request) => self
+                .large_blobs(request, sequence)
+                .map(|part| part.map_or(Response::Done, Response::LargeBlobs)),
+            Command::Config(request) => self.config(request).map(|()| Response::Done),
             _ => Err(Status::InvalidCommand),
         }
+    }
+
+    /// How many discoverable credentials there may be.
+    pub(crate) fn max_discoverable(&self) -> u16 {
+        self.settings
+            .max_discoverable
+            .min(RecordKey::CREDENTIAL_SLOTS)
+    }
+
+    /// Makes one change to a discoverable credential, and tells those who hold the persistent
+    /// token that there was one.
+    pub(crate) fn commit_credential(&mut self, change: Change<'_>) -> Result<(), Status> {
+        let state = *self.platform.random::<16>()?;
+        self.platform
+            .storage
+            .commit(&[change, Change::Put(RecordKey::STORE_STATE, &state)])?;
+        self.persistent.store_state = state;
+        Ok(())
     }
 
     /// The model, as the attestation or the settings name it.

@@ -6,9 +6,11 @@ use zeroize::Zeroizing;
 
 use crate::authenticator::Authenticator;
 use crate::credential::sha256;
+use crate::persistent_token::PersistentToken;
 use crate::pin;
 use crate::pin_protocol::{KeyAgreement, Protocol, SharedSecret};
 use crate::platform::{Clock, Environment};
+use crate::policy::is_trivial;
 use crate::token::TokenPresence;
 
 /// A PIN that the platform proposes.
@@ -53,7 +55,7 @@ impl<E: Environment> Authenticator<E> {
 
     /// The shortest PIN, in code points.
     pub(crate) const fn min_pin_length(&self) -> u8 {
-        4
+        self.policy.min_pin_length
     }
 
     /// 6.5.5.5, setting a new PIN.
@@ -110,6 +112,13 @@ impl<E: Environment> Authenticator<E> {
         if self.pin.must_change() {
             return Err(Status::PinPolicyViolation);
         }
+        if permissions == Permissions::PERSISTENT_READ_ONLY {
+            let token = &self.persistent.bytes[..];
+            return Ok(Response {
+                token: Some(shared.encrypt(token, &mut self.platform.randomness)?),
+                ..Response::default()
+            });
+        }
         let bytes = self.platform.random::<32>()?;
         let token = shared.encrypt(&bytes[..], &mut self.platform.randomness)?;
         let now_ms = self.platform.clock.now_ms();
@@ -134,8 +143,19 @@ impl<E: Environment> Authenticator<E> {
             return Err(Status::InvalidParameter);
         }
         let ceremonies = Permissions::MAKE_CREDENTIAL | Permissions::GET_ASSERTION;
-        if !ceremonies.contains(asked) {
+        let supported = ceremonies
+            | Permissions::CREDENTIAL_MANAGEMENT
+            | Permissions::LARGE_BLOB_WRITE
+            | Permissions::CONFIG
+            | Permissions::PERSISTENT_READ_ONLY;
+        if !supported.contains(asked) {
             return Err(Status::UnauthorizedPermission);
+        }
+        // The persistent token is another one: it cannot be had together with more.
+        if asked.intersects(Permissions::PERSISTENT_READ_ONLY)
+            && asked != Permissions::PERSISTENT_READ_ONLY
+        {
+            return Err(Status::InvalidParameter);
         }
         if asked.intersects(ceremonies) && request.rp_id.is_none() {
             return Err(Status::MissingParameter);
@@ -176,6 +196,9 @@ impl<E: Environment> Authenticator<E> {
         if code_points < self.min_pin_length() {
             return Err(Status::PinPolicyViolation);
         }
+        if self.policy.pin_complexity && is_trivial(text) {
+            return Err(Status::PinPolicyViolation);
+        }
         let mut half_hash = Zeroizing::new([0; 16]);
         half_hash.copy_from_slice(&sha256(pin)[..16]);
         Ok(NewPin {
@@ -184,13 +207,20 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
+    /// Stores a new PIN. Who only held the persistent token of the old one is out.
     fn store_pin(&mut self, new: &NewPin) -> Result<(), Status> {
+        let persistent = PersistentToken {
+            store_state: self.persistent.store_state,
+            ..PersistentToken::generate(&mut self.platform)?
+        };
         self.pin.set(
             &self.secrets.pin,
             &new.half_hash,
             new.code_points,
+            &persistent.changes(),
             &mut self.platform.storage,
         )?;
+        self.persistent = persistent;
         self.token.stop();
         Ok(())
     }

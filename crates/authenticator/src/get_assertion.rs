@@ -16,6 +16,7 @@ use crate::make_credential::flags;
 use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment, Question};
 use crate::signatures::Signatures;
+use crate::uvm::uvm;
 
 /// getNextAssertion must come this soon after the answer before.
 const NEXT_WITHIN_MS: u64 = 30_000;
@@ -30,6 +31,7 @@ struct Terms {
     cred_blob: bool,
     third_party_payment: bool,
     large_blob_key: bool,
+    uvm: bool,
 }
 
 /// Assertions that getNextAssertion may still ask for.
@@ -59,6 +61,13 @@ impl<E: Environment> Authenticator<E> {
             return Err(Status::InvalidOption);
         }
         let wants_touch = request.options.presence != Some(false);
+        if request.extensions.large_blob_key == Some(false) {
+            return Err(Status::InvalidOption);
+        }
+        // Step 5: alwaysUv spares silent assertions only.
+        if self.policy.always_uv && wants_touch && request.pin_uv_auth_param.is_none() {
+            return Err(Status::PuatRequired);
+        }
         // Step 6: the token.
         let proved = self.prove(
             request.pin_uv_auth_param,
@@ -94,6 +103,7 @@ impl<E: Environment> Authenticator<E> {
             cred_blob: request.extensions.cred_blob == Some(true),
             third_party_payment: request.extensions.third_party_payment == Some(true),
             large_blob_key: request.extensions.large_blob_key == Some(true),
+            uvm: request.extensions.uvm == Some(true),
         };
         let mut response = self.assert(&first, &terms)?;
         if !left.is_empty() {
@@ -215,6 +225,9 @@ impl<E: Environment> Authenticator<E> {
                 .features
                 .has(crate::credential::Features::THIRD_PARTY_PAYMENT);
             outputs.put("thirdPartyPayment", agreed);
+        }
+        if terms.uvm {
+            outputs.put("uvm", uvm(terms.present, terms.verified));
         }
         Ok((!outputs.is_empty()).then(|| outputs.finish()))
     }

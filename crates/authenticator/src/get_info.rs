@@ -4,19 +4,24 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use hallway_ctap::authenticator_data::MAX_CREDENTIAL_ID;
 use hallway_ctap::command::get_info::Response;
 use hallway_ctap::cose::Algorithm;
+use hallway_ctap::status::Status;
 
 use crate::attestation::Attestation;
 use crate::authenticator::{Authenticator, MAX_MESSAGE};
 use crate::make_credential::MAX_CRED_BLOB;
+use crate::persistent_token::PersistentToken;
 use crate::pin;
 use crate::platform::Environment;
+use crate::policy::MAX_RP_IDS;
 use crate::signatures::Signatures;
 
 /// Credentials in one list: more than a message holds is never asked for.
 pub(crate) const MAX_LIST: usize = 64;
+
+/// The longest id that this key makes: a sealed one with the longest credBlob, and room to grow.
+const MAX_OWN_ID: usize = 128;
 
 /// The algorithms that every client knows.
 const CLASSIC: [Algorithm; 5] = [
@@ -29,49 +34,100 @@ const CLASSIC: [Algorithm; 5] = [
 
 impl<E: Environment> Authenticator<E> {
     /// Says what the key is and can.
-    pub(crate) fn get_info(&self) -> Response {
+    pub(crate) fn get_info(&mut self) -> Result<Response, Status> {
         let texts =
             |list: &[&str]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
-        let option = |id: &str, value: bool| (id.to_string(), value);
-        let limit = usize::from(self.settings.max_discoverable);
-        Response {
-            versions: texts(&["FIDO_2_0", "FIDO_2_1", "U2F_V2"]),
-            extensions: texts(&["credBlob", "credProtect", "hmac-secret", "hmac-secret-mc"]),
+        let mut versions = texts(&["FIDO_2_0", "FIDO_2_1", "FIDO_2_3"]);
+        if !self.policy.always_uv {
+            versions.push("U2F_V2".into());
+        }
+        let iv = *self.platform.random::<16>()?;
+        let encrypted = |persistent: &PersistentToken, info: &[u8], value: &[u8; 16]| {
+            persistent.encrypt(info, value, &iv)
+        };
+        Ok(Response {
+            versions,
+            extensions: texts(&[
+                "credBlob",
+                "credProtect",
+                "hmac-secret",
+                "hmac-secret-mc",
+                "largeBlobKey",
+                "minPinLength",
+                "pinComplexityPolicy",
+                "thirdPartyPayment",
+                "uvm",
+            ]),
             aaguid: self.aaguid(),
-            options: vec![
-                option("rk", true),
-                option("up", true),
-                option("plat", false),
-                option("clientPin", self.pin.is_set()),
-                option("pinUvAuthToken", true),
-                option("credMgmt", false),
-            ],
+            options: self.options(),
             max_message_size: Some(MAX_MESSAGE as u64),
             pin_uv_auth_protocols: vec![2, 1],
             max_credential_count_in_list: Some(MAX_LIST as u64),
-            max_credential_id_length: Some(MAX_CREDENTIAL_ID as u64),
+            max_credential_id_length: Some(MAX_OWN_ID as u64),
             transports: texts(self.settings.transports),
-            algorithms: self
-                .platform
-                .signatures
-                .algorithms()
-                .iter()
-                // Browsers refuse a getInfo with an algorithm that they do not know: newer names
-                // for the same keys are taken, not offered.
-                .filter(|algorithm| CLASSIC.contains(algorithm))
-                .map(|algorithm| algorithm.id())
-                .collect(),
+            algorithms: self.advertised(),
+            max_serialized_large_blob_array: Some(self.settings.max_large_blob_array as u64),
             force_pin_change: Some(self.pin.must_change()),
             min_pin_length: Some(u64::from(self.min_pin_length())),
             firmware_version: Some(self.settings.firmware_version),
             max_cred_blob_length: Some(MAX_CRED_BLOB as u64),
-            remaining_discoverable_credentials: Some(limit.saturating_sub(self.index.len()) as u64),
+            max_rp_ids_for_set_min_pin_length: Some(MAX_RP_IDS as u64),
+            remaining_discoverable_credentials: Some(self.room() as u64),
             attestation_formats: match self.attestation {
                 Attestation::None => texts(&["none"]),
                 _ => texts(&["packed", "none"]),
             },
+            long_touch_for_reset: Some(self.policy.long_touch_for_reset),
+            enc_identifier: encrypted(&self.persistent, b"encIdentifier", &self.secrets.identifier),
+            enc_cred_store_state: encrypted(
+                &self.persistent,
+                b"encCredStoreState",
+                &self.persistent.store_state,
+            ),
+            transports_for_reset: texts(self.settings.transports),
+            pin_complexity_policy: Some(self.policy.pin_complexity),
             max_pin_length: Some(pin::MAX_BYTES as u64),
+            config_commands: self.config_commands(),
             ..Response::default()
+        })
+    }
+
+    fn options(&self) -> Vec<(String, bool)> {
+        let mut options = vec![
+            ("rk", true),
+            ("up", true),
+            ("plat", false),
+            ("alwaysUv", self.policy.always_uv),
+            ("credMgmt", true),
+            ("authnrCfg", true),
+            ("clientPin", self.pin.is_set()),
+            ("largeBlobs", true),
+            ("perCredMgmtRO", true),
+            ("pinUvAuthToken", true),
+            ("setMinPINLength", true),
+        ];
+        if self.has_enterprise_attestation() {
+            options.push(("ep", self.policy.enterprise_attestation));
         }
+        options
+            .into_iter()
+            .map(|(id, value)| (id.to_string(), value))
+            .collect()
+    }
+
+    /// Browsers refuse a getInfo with an algorithm that they do not know: newer names for the same
+    /// keys are taken, not offered, and post-quantum ones only by the maker's wish.
+    fn advertised(&self) -> Vec<i64> {
+        let post_quantum = |algorithm: &Algorithm| algorithm.ml_dsa_public_key_length().is_some();
+        self.platform
+            .signatures
+            .algorithms()
+            .iter()
+            .filter(|algorithm| {
+                CLASSIC.contains(algorithm)
+                    || self.settings.advertise_post_quantum && post_quantum(algorithm)
+            })
+            .map(|algorithm| algorithm.id())
+            .collect()
     }
 }

@@ -134,6 +134,11 @@ impl Index {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// SHA-256 of each relying party id.
+    pub(crate) fn relying_parties(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.relying_parties.keys()
+    }
+
     /// Slots that may hold the credential of an account at a relying party.
     pub(crate) fn of_account(
         &self,

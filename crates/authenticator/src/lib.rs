@@ -74,28 +74,34 @@ extern crate std;
 mod attestation;
 mod authenticator;
 mod client_pin;
+mod config;
 mod counter;
 mod credential;
+mod credential_management;
 mod get_assertion;
 mod get_info;
 mod hid;
 mod hmac_secret;
 mod index;
+mod large_blobs;
 mod make_credential;
+mod persistent_token;
 mod pin;
 mod pin_protocol;
 mod platform;
+mod policy;
 mod reset;
 mod seed;
 mod signatures;
 mod token;
 mod u2f;
+mod uvm;
 
 pub use attestation::Attestation;
 pub use authenticator::{AttestationRecord, Authenticator, PowerUpError, Settings};
 pub use hid::{HidAction, HidDevice, KeepaliveStatus, RequestKind};
 pub use platform::{
     Answer, Change, Clock, Environment, Platform, Presence, Question, Randomness, RandomnessError,
-    RecordKey, Storage, StorageError,
+    RecordKey, ResetTouch, Storage, StorageError,
 };
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};

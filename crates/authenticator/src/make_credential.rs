@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
 use hallway_ctap::cbor::MapBuilder;
+use hallway_ctap::command::User;
 use hallway_ctap::command::client_pin::Permissions;
+use hallway_ctap::command::get_assertion::OwnedUser;
 use hallway_ctap::command::make_credential::{Request, Response};
 use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
@@ -14,8 +16,9 @@ use crate::credential::{Credential, Features, Lookup, Protection, Verified, sha2
 use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
 use crate::pin_protocol::Protocol;
-use crate::platform::{Change, Clock, Environment, Question, RecordKey, Storage};
+use crate::platform::{Change, Clock, Environment, Question, RecordKey};
 use crate::signatures::Signatures;
+use crate::uvm::uvm;
 
 /// The longest credBlob, in bytes.
 pub(crate) const MAX_CRED_BLOB: usize = 32;
@@ -69,13 +72,11 @@ impl<E: Environment> Authenticator<E> {
         };
         let features = features(request, discoverable)?;
         // Step 8: a protected authenticator wants its PIN.
-        if self.pin.is_set() && request.pin_uv_auth_param.is_none() {
+        if (self.pin.is_set() || self.policy.always_uv) && request.pin_uv_auth_param.is_none() {
             return Err(Status::PuatRequired);
         }
         // Step 9: enterprise attestation.
-        if request.enterprise_attestation.is_some() {
-            return Err(Status::InvalidParameter);
-        }
+        let enterprise = self.enterprise(request)?;
         // Step 11: the token.
         let proved = self.prove(
             request.pin_uv_auth_param,
@@ -128,16 +129,42 @@ impl<E: Environment> Authenticator<E> {
                 .ok_or(Status::Other)?
         };
         let extensions = self.creation_extensions(request, &made, proved, cred_blob)?;
-        self.attested(request, &made, &rp_id_hash, proved, extensions)
+        let mut response = self.attested(request, &made, &rp_id_hash, proved, extensions)?;
+        if enterprise && response.format != "none" {
+            response.enterprise_attestation = Some(true);
+        }
+        Ok(response)
     }
 
-    /// The first of the relying party's algorithms that this key has.
+    /// Whether this is an enterprise attestation: the owner enabled it, the platform asks for it,
+    /// and platform (2) or maker (1) know the relying party.
+    fn enterprise(&self, request: &Request<'_>) -> Result<bool, Status> {
+        let Some(kind) = request.enterprise_attestation else {
+            return Ok(false);
+        };
+        if !self.policy.enterprise_attestation {
+            return Err(Status::InvalidParameter);
+        }
+        match kind {
+            1 => Ok(self.settings.enterprise_rp_ids.contains(&request.rp.id)),
+            2 => Ok(true),
+            _ => Err(Status::InvalidOption),
+        }
+    }
+
+    /// The first of the relying party's algorithms that this key has; a post-quantum one goes
+    /// before the others, as whoever lists it wants what lasts.
     fn choose_algorithm(&self, offered: &[i64]) -> Result<Algorithm, Status> {
         let able = self.platform.signatures.algorithms();
-        offered
-            .iter()
-            .filter_map(|id| Algorithm::from_id(*id))
-            .find(|algorithm| able.contains(algorithm))
+        let known = || {
+            offered
+                .iter()
+                .filter_map(|id| Algorithm::from_id(*id))
+                .filter(|algorithm| able.contains(algorithm))
+        };
+        known()
+            .find(|algorithm| algorithm.ml_dsa_public_key_length().is_some())
+            .or_else(|| known().next())
             .ok_or(Status::UnsupportedAlgorithm)
     }
 
@@ -178,17 +205,10 @@ impl<E: Environment> Authenticator<E> {
         features: Features,
         cred_blob: Option<&[u8]>,
     ) -> Result<Credential, Status> {
-        let mut user: hallway_ctap::command::get_assertion::OwnedUser = request.user.into();
-        for name in [&mut user.name, &mut user.display_name]
-            .into_iter()
-            .flatten()
-        {
-            name.truncate(name.floor_char_boundary(MAX_NAME));
-        }
         let credential = Credential {
             id: self.platform.random::<32>()?.to_vec(),
             rp_id: Some(request.rp.id.into()),
-            user: Some(user),
+            user: Some(cut_names(request.user)),
             algorithm,
             secret: self.platform.random::<32>()?,
             protection,
@@ -201,17 +221,11 @@ impl<E: Environment> Authenticator<E> {
             Some((slot, _)) => *slot,
             None => self
                 .index
-                .vacancy(
-                    self.settings
-                        .max_discoverable
-                        .min(RecordKey::CREDENTIAL_SLOTS),
-                )
+                .vacancy(self.max_discoverable())
                 .ok_or(Status::KeyStoreFull)?,
         };
         let record = credential.encode();
-        self.platform
-            .storage
-            .commit(&[Change::Put(RecordKey::credential(slot), &record)])?;
+        self.commit_credential(Change::Put(RecordKey::credential(slot), &record))?;
         if let Some((slot, earlier)) = &earlier {
             self.index.remove(*slot, earlier);
         }
@@ -248,6 +262,17 @@ impl<E: Environment> Authenticator<E> {
             outputs.put("credBlob", kept_blob.is_some());
         }
         outputs.put_some("credProtect", asked.cred_protect);
+        if self.policy.tells(request.rp.id) {
+            if asked.min_pin_length == Some(true) {
+                outputs.put("minPinLength", self.policy.min_pin_length);
+            }
+            if asked.pin_complexity_policy == Some(true) {
+                outputs.put("pinComplexityPolicy", self.policy.pin_complexity);
+            }
+        }
+        if asked.uvm == Some(true) {
+            outputs.put("uvm", uvm(true, proved.verified));
+        }
         if asked.hmac_secret == Some(true) {
             outputs.put("hmac-secret", true);
             if let Some(input) = &asked.hmac_secret_mc {
@@ -301,6 +326,18 @@ impl<E: Environment> Authenticator<E> {
     }
 }
 
+/// An account as it is stored: its names cut to what is kept.
+pub(crate) fn cut_names(user: User<'_>) -> OwnedUser {
+    let mut user = OwnedUser::from(user);
+    for name in [&mut user.name, &mut user.display_name]
+        .into_iter()
+        .flatten()
+    {
+        name.truncate(name.floor_char_boundary(MAX_NAME));
+    }
+    user
+}
+
 /// UP and UV.
 pub(crate) fn flags(present: bool, verified: bool) -> Flags {
     let mut flags = Flags::default();
@@ -317,14 +354,15 @@ pub(crate) fn flags(present: bool, verified: bool) -> Flags {
 fn features(request: &Request<'_>, discoverable: bool) -> Result<Features, Status> {
     let asked = &request.extensions;
     if asked.large_blob_key.is_some() {
-        // CTAP 2.3, section 12.3: only `true`, and only for discoverable credentials. Without a
-        // large-blob array there is nothing to key.
+        // CTAP 2.3, section 12.3: only `true`, and only for discoverable credentials.
         if asked.large_blob_key == Some(false) || !discoverable {
             return Err(Status::InvalidOption);
         }
     }
-    Ok(Features::default().with(
-        Features::THIRD_PARTY_PAYMENT,
-        asked.third_party_payment == Some(true),
-    ))
+    Ok(Features::default()
+        .with(
+            Features::THIRD_PARTY_PAYMENT,
+            asked.third_party_payment == Some(true),
+        )
+        .with(Features::LARGE_BLOB_KEY, asked.large_blob_key == Some(true)))
 }

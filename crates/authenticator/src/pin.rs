@@ -111,12 +111,40 @@ impl Pin {
         Ok(())
     }
 
-    /// Sets the PIN, with all its tries.
+    /// The PIN's length in code points.
+    pub(crate) fn code_points(&self) -> Option<u8> {
+        self.verifier.as_ref().map(|v| v.code_points)
+    }
+
+    /// Demands a new PIN, in one batch with `also`.
+    pub(crate) fn force_change(
+        &mut self,
+        also: &[Change<'_>],
+        storage: &mut impl Storage,
+    ) -> Result<(), Status> {
+        let Some(verifier) = &self.verifier else {
+            return Err(Status::PinNotSet);
+        };
+        let verifier = Verifier {
+            hash: verifier.hash.clone(),
+            code_points: verifier.code_points,
+            must_change: true,
+        };
+        let record = verifier.encode();
+        let mut changes = also.to_vec();
+        changes.push(Change::Put(RecordKey::PIN, &record));
+        storage.commit(&changes).map_err(|_| Status::Other)?;
+        self.verifier = Some(verifier);
+        Ok(())
+    }
+
+    /// Sets the PIN, with all its tries, in one batch with `also`.
     pub(crate) fn set(
         &mut self,
         pepper: &[u8; 32],
         half_hash: &[u8; 16],
         code_points: u8,
+        also: &[Change<'_>],
         storage: &mut impl Storage,
     ) -> Result<(), Status> {
         let verifier = Verifier {
@@ -124,12 +152,11 @@ impl Pin {
             code_points,
             must_change: false,
         };
-        storage
-            .commit(&[
-                Change::Put(RecordKey::PIN, &verifier.encode()),
-                Change::Put(RecordKey::PIN_RETRIES, &[MAX_RETRIES]),
-            ])
-            .map_err(|_| Status::Other)?;
+        let record = verifier.encode();
+        let mut changes = also.to_vec();
+        changes.push(Change::Put(RecordKey::PIN, &record));
+        changes.push(Change::Put(RecordKey::PIN_RETRIES, &[MAX_RETRIES]));
+        storage.commit(&changes).map_err(|_| Status::Other)?;
         self.verifier = Some(verifier);
         self.retries = MAX_RETRIES;
         self.wrong_in_a_row = 0;

@@ -19,8 +19,16 @@ impl RecordKey {
     pub(crate) const PIN_RETRIES: Self = Self(3);
     /// The first signature counter value that is not reserved.
     pub(crate) const COUNTER: Self = Self(4);
+    /// What the owner configured.
+    pub(crate) const CONFIG: Self = Self(5);
     /// The attestation key and chain, which outlive a reset.
     pub(crate) const ATTESTATION: Self = Self(6);
+    /// The large-blob array.
+    pub(crate) const LARGE_BLOBS: Self = Self(7);
+    /// The persistent PIN/UV auth token.
+    pub(crate) const PERSISTENT_TOKEN: Self = Self(8);
+    /// What changes with every change of a discoverable credential.
+    pub(crate) const STORE_STATE: Self = Self(9);
 
     const FIRST_CREDENTIAL: u16 = 0x1000;
     /// How many discoverable credentials have a record key.
@@ -120,7 +128,19 @@ pub enum Question<'a> {
     /// Pick this key among several.
     Selection,
     /// Erase everything.
-    Reset,
+    Reset {
+        /// How hard the owner made it.
+        touch: ResetTouch,
+    },
+}
+
+/// What a reset takes (CTAP 2.3, section 6.11.5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ResetTouch {
+    /// A touch.
+    Short,
+    /// A touch of five seconds at least, or what is as hard to do by mistake.
+    Long,
 }
 
 /// What the owner said.

@@ -19,6 +19,8 @@ pub(crate) struct Secrets {
     pub(crate) pin: Zeroizing<[u8; 32]>,
     /// From which the key that attests U2F registrations comes.
     pub(crate) u2f: Zeroizing<[u8; 32]>,
+    /// Names this authenticator to those who hold its persistent token.
+    pub(crate) identifier: [u8; 16],
 }
 
 /// The first byte of a sealed credential id: the version of its form.
@@ -37,11 +39,14 @@ impl Secrets {
             let _ = hkdf.expand(info, &mut key[..]);
             key
         };
+        let mut identifier = [0; 16];
+        identifier.copy_from_slice(&key(b"hallway device identifier")[..16]);
         Self {
             seal: key(b"hallway credential id seal"),
             derive: key(b"hallway credential secret"),
             pin: key(b"hallway pin verifier"),
             u2f: key(b"hallway u2f attestation"),
+            identifier,
         }
     }
 

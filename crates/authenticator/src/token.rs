@@ -133,6 +133,11 @@ impl VerifiedToken<'_> {
         }
     }
 
+    /// SHA-256 of the relying party id that the token is for, if it is for one.
+    pub(crate) fn rp_id_hash(&self) -> Option<[u8; 32]> {
+        self.0.rp_id.as_ref().map(|rp_id| sha256(rp_id.as_bytes()))
+    }
+
     /// Whether the user was verified and the token not spent.
     pub(crate) const fn user_verified(&self) -> bool {
         self.0.user_verified

@@ -21,6 +21,10 @@ impl<E: Environment> Authenticator<E> {
     /// Takes an APDU, short or extended, and gives the response with its status word.
     pub fn process_apdu(&mut self, apdu: &[u8]) -> Vec<u8> {
         self.sequence = None;
+        // U2F cannot verify its user (CTAP 2.3, section 7.2.4).
+        if self.policy.always_uv {
+            return StatusWord::NotAllowed.to_bytes().to_vec();
+        }
         let answer = U2fRequest::parse(apdu).and_then(|request| match request {
             U2fRequest::Version => Ok(b"U2F_V2".to_vec()),
             U2fRequest::Register {

@@ -1,10 +1,13 @@
 //! The CTAP2 commands: each one's request and response, parsed and printed (CTAP 2.3, section 6).
 
 pub mod client_pin;
+pub mod config;
+pub mod credential_management;
 mod entities;
 pub mod get_assertion;
 pub mod get_info;
 pub mod hmac_secret;
+pub mod large_blobs;
 pub mod make_credential;
 
 pub use entities::{Descriptor, Options, RelyingParty, User};
@@ -29,8 +32,16 @@ pub mod code {
     pub const RESET: u8 = 0x07;
     /// authenticatorGetNextAssertion.
     pub const GET_NEXT_ASSERTION: u8 = 0x08;
+    /// authenticatorCredentialManagement.
+    pub const CREDENTIAL_MANAGEMENT: u8 = 0x0a;
     /// authenticatorSelection.
     pub const SELECTION: u8 = 0x0b;
+    /// authenticatorLargeBlobs.
+    pub const LARGE_BLOBS: u8 = 0x0c;
+    /// authenticatorConfig.
+    pub const CONFIG: u8 = 0x0d;
+    /// authenticatorCredentialManagement as drafts of CTAP 2.1 numbered it.
+    pub const CREDENTIAL_MANAGEMENT_PREVIEW: u8 = 0x41;
 }
 
 /// A parsed request, borrowed from its bytes.
@@ -49,8 +60,14 @@ pub enum Command<'a> {
     ClientPin(client_pin::Request<'a>),
     /// Forget everything (6.6).
     Reset,
+    /// List, delete and rename discoverable credentials (6.8).
+    CredentialManagement(credential_management::Request<'a>),
     /// Let the owner pick this authenticator by a touch (6.9).
     Selection,
+    /// Read and write the large-blob array (6.10).
+    LargeBlobs(large_blobs::Request<'a>),
+    /// Configure the authenticator (6.11).
+    Config(config::Request<'a>),
 }
 
 impl<'a> Command<'a> {
@@ -83,7 +100,12 @@ impl<'a> Command<'a> {
             code::GET_INFO => alone(Self::GetInfo),
             code::CLIENT_PIN => client_pin::Request::parse(&map()?).map(Self::ClientPin),
             code::RESET => alone(Self::Reset),
+            code::CREDENTIAL_MANAGEMENT | code::CREDENTIAL_MANAGEMENT_PREVIEW => {
+                credential_management::Request::parse(&map()?).map(Self::CredentialManagement)
+            }
             code::SELECTION => alone(Self::Selection),
+            code::LARGE_BLOBS => large_blobs::Request::parse(&map()?).map(Self::LargeBlobs),
+            code::CONFIG => config::Request::parse(&map()?).map(Self::Config),
             _ => Err(Status::InvalidCommand),
         }
     }
@@ -101,6 +123,10 @@ pub enum Response {
     GetInfo(Box<get_info::Response>),
     /// To [`Command::ClientPin`].
     ClientPin(client_pin::Response),
+    /// To [`Command::CredentialManagement`].
+    CredentialManagement(Box<credential_management::Response>),
+    /// To [`Command::LargeBlobs`], when reading.
+    LargeBlobs(large_blobs::Response),
     /// Success with nothing to say.
     Done,
 }
@@ -114,6 +140,8 @@ impl Response {
             Self::GetAssertion(response) => response.encode(&mut out),
             Self::GetInfo(response) => response.encode(&mut out),
             Self::ClientPin(response) => response.encode(&mut out),
+            Self::CredentialManagement(response) => response.encode(&mut out),
+            Self::LargeBlobs(response) => response.encode(&mut out),
             Self::Done => {}
         }
         out

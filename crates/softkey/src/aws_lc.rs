@@ -4,7 +4,8 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING,
     ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
-    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING,
+    ML_DSA_87_SIGNING, PqdsaKeyPair,
 };
 use hallway_authenticator::{PrivateKey, SignatureError, Signatures};
 use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
@@ -29,6 +30,7 @@ struct Loaded {
 enum Pair {
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
+    MlDsa(PqdsaKeyPair),
 }
 
 impl AwsLc {
@@ -67,6 +69,9 @@ impl Signatures for AwsLc {
             Algorithm::Ed25519,
             Algorithm::Esp384,
             Algorithm::Esp512,
+            Algorithm::MlDsa44,
+            Algorithm::MlDsa65,
+            Algorithm::MlDsa87,
         ]
     }
 
@@ -86,6 +91,11 @@ impl Signatures for AwsLc {
                 x: pair.public_key().as_ref(),
             }
             .encode()),
+            Pair::MlDsa(pair) => Ok(PublicKey::Akp {
+                algorithm,
+                key: pair.public_key().as_ref(),
+            }
+            .encode()),
         }
     }
 
@@ -96,11 +106,30 @@ impl Signatures for AwsLc {
                 .map(|signature| signature.as_ref().to_vec())
                 .map_err(|_| SignatureError),
             Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Pair::MlDsa(pair) => {
+                let mut signature = vec![0; pair.algorithm().signature_len()];
+                let length = pair
+                    .sign(message, &mut signature)
+                    .map_err(|_| SignatureError)?;
+                signature.truncate(length);
+                Ok(signature)
+            }
         }
     }
 }
 
 fn load(key: &PrivateKey) -> Result<Pair, SignatureError> {
+    let ml_dsa = match key.algorithm() {
+        Algorithm::MlDsa44 => Some(&ML_DSA_44_SIGNING),
+        Algorithm::MlDsa65 => Some(&ML_DSA_65_SIGNING),
+        Algorithm::MlDsa87 => Some(&ML_DSA_87_SIGNING),
+        _ => None,
+    };
+    if let Some(ml_dsa) = ml_dsa {
+        return PqdsaKeyPair::from_seed(ml_dsa, key.bytes())
+            .map(Pair::MlDsa)
+            .map_err(|_| SignatureError);
+    }
     let curve = key.algorithm().curve().ok_or(SignatureError)?;
     let ecdsa: &'static EcdsaSigningAlgorithm = match curve {
         Curve::P256 => &ECDSA_P256_SHA256_ASN1_SIGNING,
@@ -143,11 +172,22 @@ mod tests {
     use super::*;
     use aws_lc_rs::signature::{
         ECDSA_P256_SHA256_ASN1, ECDSA_P256K1_SHA256_ASN1, ECDSA_P384_SHA384_ASN1,
-        ECDSA_P521_SHA512_ASN1, ED25519, UnparsedPublicKey, VerificationAlgorithm,
+        ECDSA_P521_SHA512_ASN1, ED25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, UnparsedPublicKey,
+        VerificationAlgorithm,
     };
     use hallway_authenticator::RustCrypto;
 
     fn verifies(algorithm: Algorithm, cose: &[u8], message: &[u8], signature: &[u8]) {
+        if let Ok(PublicKey::Akp { key, .. }) = PublicKey::decode(cose) {
+            let verifier: &'static dyn VerificationAlgorithm = match algorithm {
+                Algorithm::MlDsa44 => &ML_DSA_44,
+                Algorithm::MlDsa65 => &ML_DSA_65,
+                _ => &ML_DSA_87,
+            };
+            return UnparsedPublicKey::new(verifier, key)
+                .verify(message, signature)
+                .unwrap();
+        }
         let (verifier, point): (&'static dyn VerificationAlgorithm, Vec<u8>) =
             match (PublicKey::decode(cose).unwrap(), algorithm.curve().unwrap()) {
                 (PublicKey::Okp { x, .. }, _) => (&ED25519, x.to_vec()),

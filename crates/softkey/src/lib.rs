@@ -62,7 +62,7 @@ mod worker;
 
 pub use consent::{Asker, Consent, Wait};
 pub use error::KeyFileError;
-pub use hallway_authenticator::{Answer, Attestation, Question};
+pub use hallway_authenticator::{Answer, Attestation, Question, ResetTouch};
 pub use protection::Protection;
 pub use soft_key::{KeyFile, NewKey, SoftKey};
 pub use terminal::{Terminal, ask_passphrase};

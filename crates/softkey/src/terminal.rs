@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use hallway_authenticator::{Answer, Question};
+use hallway_authenticator::{Answer, Question, ResetTouch};
 use zeroize::Zeroizing;
 
 use crate::consent::{Asker, Wait};
@@ -41,7 +41,15 @@ impl Asker for Terminal {
     fn ask(&mut self, question: &Question<'_>, wait: &Wait) -> Answer {
         // What was typed before the question is no answer to it.
         while self.lines.try_recv().is_ok() {}
-        eprint!("{} [y/N] ", sentence(question));
+        // What a long touch is on a device: nothing that happens by mistake.
+        let yes: &[&str] = match question {
+            Question::Reset {
+                touch: ResetTouch::Long,
+            } => &["erase"],
+            _ => &["y", "yes"],
+        };
+        let choices = if yes.len() == 1 { "[erase/N]" } else { "[y/N]" };
+        eprint!("{} {choices} ", sentence(question));
         let _ = io::stderr().flush();
         let answer = loop {
             if let Some(over) = wait.over() {
@@ -50,10 +58,11 @@ impl Asker for Terminal {
             let slice = wait.left().min(Duration::from_millis(50));
             match self.lines.recv_timeout(slice) {
                 Ok(line) => {
-                    break match line.trim().to_ascii_lowercase().as_str() {
-                        "y" | "yes" => return Answer::Granted,
-                        _ => Answer::Denied,
-                    };
+                    let line = line.trim().to_ascii_lowercase();
+                    if yes.contains(&line.as_str()) {
+                        return Answer::Granted;
+                    }
+                    break Answer::Denied;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break Answer::Denied,
@@ -86,7 +95,7 @@ pub(crate) fn sentence(question: &Question<'_>) -> String {
             hex(*application)
         ),
         Question::Selection => "Use this key?".into(),
-        Question::Reset => "ERASE everything on this key?".into(),
+        Question::Reset { .. } => "ERASE everything on this key?".into(),
     }
 }
 

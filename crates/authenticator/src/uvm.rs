@@ -1,0 +1,41 @@
+//! The uvm extension: by what means the user was verified (WebAuthn Level 2, section 10.3).
+
+use alloc::vec::Vec;
+
+use hallway_ctap::cbor::{Encode, List};
+
+/// FIDO Registry of Predefined Values, section 3.1: a touch.
+const PRESENCE: u32 = 0x0001;
+/// A PIN that was typed on the platform.
+const PASSCODE_EXTERNAL: u32 = 0x0800;
+/// The matching was done, and the key kept, in software.
+const SOFTWARE: u32 = 0x0001;
+
+/// Method, key protection and matcher protection.
+pub(crate) struct Method([u32; 3]);
+
+impl Encode for Method {
+    fn encode(&self, out: &mut Vec<u8>) {
+        List(&self.0).encode(out);
+    }
+}
+
+/// All methods that were used.
+pub(crate) struct Methods(Vec<Method>);
+
+impl Encode for Methods {
+    fn encode(&self, out: &mut Vec<u8>) {
+        List(&self.0).encode(out);
+    }
+}
+
+/// The output of the extension.
+pub(crate) fn uvm(present: bool, verified: bool) -> Methods {
+    let used = [(verified, PASSCODE_EXTERNAL), (present, PRESENCE)];
+    Methods(
+        used.into_iter()
+            .filter(|(used, _)| *used)
+            .map(|(_, method)| Method([method, SOFTWARE, SOFTWARE]))
+            .collect(),
+    )
+}

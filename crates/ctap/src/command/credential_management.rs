@@ -1,0 +1,244 @@
+//! authenticatorCredentialManagement (CTAP 2.3, section 6.8).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::get_assertion::OwnedUser;
+use super::{Descriptor, User, code};
+use crate::cbor::{Encode, Encoded, Map, MapBuilder, ReadError, Value};
+use crate::status::Status;
+
+/// The subcommands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subcommand<'a> {
+    /// How many discoverable credentials there are, and how many more fit.
+    GetMetadata,
+    /// The first relying party.
+    EnumerateRpsBegin,
+    /// The next one.
+    EnumerateRpsNext,
+    /// The first credential of a relying party.
+    EnumerateCredentialsBegin {
+        /// SHA-256 of its id.
+        rp_id_hash: &'a [u8; 32],
+    },
+    /// The next one.
+    EnumerateCredentialsNext,
+    /// Delete a credential.
+    Delete {
+        /// Which.
+        credential_id: &'a [u8],
+    },
+    /// Change the names of a credential's account.
+    UpdateUser {
+        /// Which.
+        credential_id: &'a [u8],
+        /// The same user handle, and new names.
+        user: User<'a>,
+    },
+}
+
+/// What the platform asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request<'a> {
+    /// Which operation.
+    pub subcommand: Subcommand<'a>,
+    /// subCommandParams as they were sent: part of what pinUvAuthParam covers.
+    pub raw_parameters: Option<&'a [u8]>,
+    /// pinUvAuthProtocol.
+    pub pin_uv_auth_protocol: Option<u64>,
+    /// pinUvAuthParam.
+    pub pin_uv_auth_param: Option<&'a [u8]>,
+}
+
+impl Subcommand<'_> {
+    /// The code that is sent and authenticated.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::GetMetadata => 1,
+            Self::EnumerateRpsBegin => 2,
+            Self::EnumerateRpsNext => 3,
+            Self::EnumerateCredentialsBegin { .. } => 4,
+            Self::EnumerateCredentialsNext => 5,
+            Self::Delete { .. } => 6,
+            Self::UpdateUser { .. } => 7,
+        }
+    }
+
+    /// subCommandParams, for subcommands that have any.
+    pub fn parameters(&self) -> Option<Vec<u8>> {
+        let mut map = MapBuilder::new();
+        match self {
+            Self::EnumerateCredentialsBegin { rp_id_hash } => map.put(1, *rp_id_hash),
+            Self::Delete { credential_id } => map.put(2, Descriptor { id: credential_id }),
+            Self::UpdateUser {
+                credential_id,
+                user,
+            } => map.put(2, Descriptor { id: credential_id }).put(3, user),
+            _ => return None,
+        };
+        Some(map.finish())
+    }
+}
+
+impl<'a> Request<'a> {
+    /// Reads the members of the request.
+    pub(super) fn parse(map: &Map<'a>) -> Result<Self, Status> {
+        let parameters = map.optional(2, Value::map)?;
+        let parameter = |key: i64| -> Result<Value<'a>, ReadError> {
+            parameters.ok_or(ReadError::Missing)?.required(key)
+        };
+        let credential_id = || -> Result<&'a [u8], Status> {
+            Ok(Descriptor::parse(parameter(2)?)?
+                .ok_or(Status::NoCredentials)?
+                .id)
+        };
+        let subcommand = match map.required(1)?.unsigned()? {
+            1 => Subcommand::GetMetadata,
+            2 => Subcommand::EnumerateRpsBegin,
+            3 => Subcommand::EnumerateRpsNext,
+            4 => Subcommand::EnumerateCredentialsBegin {
+                rp_id_hash: parameter(1)?.array()?,
+            },
+            5 => Subcommand::EnumerateCredentialsNext,
+            6 => Subcommand::Delete {
+                credential_id: credential_id()?,
+            },
+            7 => Subcommand::UpdateUser {
+                credential_id: credential_id()?,
+                user: User::parse(parameter(3)?)?,
+            },
+            _ => return Err(Status::InvalidSubcommand),
+        };
+        Ok(Self {
+            subcommand,
+            raw_parameters: parameters.map(|map| map.raw()),
+            pin_uv_auth_protocol: map.optional(3, Value::unsigned)?,
+            pin_uv_auth_param: map.optional(4, Value::bytes)?,
+        })
+    }
+
+    /// The command byte and the canonical map.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = alloc::vec![code::CREDENTIAL_MANAGEMENT];
+        MapBuilder::new()
+            .put(1, self.subcommand.code())
+            .put_some(2, self.subcommand.parameters().as_deref().map(Encoded))
+            .put_some(3, self.pin_uv_auth_protocol)
+            .put_some(4, self.pin_uv_auth_param)
+            .encode(&mut out);
+        out
+    }
+}
+
+/// What the authenticator answers; which member is there depends on the subcommand.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Response {
+    /// Discoverable credentials there are.
+    pub existing: Option<u64>,
+    /// How many more fit at least.
+    pub remaining: Option<u64>,
+    /// A relying party's id.
+    pub rp_id: Option<String>,
+    /// Its hash.
+    pub rp_id_hash: Option<[u8; 32]>,
+    /// Relying parties there are.
+    pub total_rps: Option<u64>,
+    /// An account.
+    pub user: Option<OwnedUser>,
+    /// Its credential's id.
+    pub credential_id: Option<Vec<u8>>,
+    /// Its COSE_Key.
+    pub public_key: Option<Vec<u8>>,
+    /// Credentials that the relying party has.
+    pub total_credentials: Option<u64>,
+    /// The level of credProtect.
+    pub cred_protect: Option<u8>,
+    /// The key of the largeBlobKey extension.
+    pub large_blob_key: Option<Vec<u8>>,
+    /// The thirdPartyPayment extension.
+    pub third_party_payment: Option<bool>,
+}
+
+struct Rp<'a>(&'a str);
+
+impl Encode for Rp<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        MapBuilder::new().put("id", self.0).encode(out);
+    }
+}
+
+impl Response {
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let mut map = MapBuilder::new();
+        map.put_some(1, self.existing)
+            .put_some(2, self.remaining)
+            .put_some(3, self.rp_id.as_deref().map(Rp))
+            .put_some(4, self.rp_id_hash)
+            .put_some(5, self.total_rps)
+            .put_some(6, self.user.as_ref().map(OwnedUser::as_user))
+            .put_some(7, self.credential_id.as_deref().map(|id| Descriptor { id }))
+            .put_some(8, self.public_key.as_deref().map(Encoded))
+            .put_some(9, self.total_credentials)
+            .put_some(10, self.cred_protect)
+            .put_some(11, self.large_blob_key.as_ref())
+            .put_some(12, self.third_party_payment);
+        if !map.is_empty() {
+            map.encode(out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Command;
+
+    #[test]
+    fn requests_survive_a_round_trip() {
+        let user = User {
+            id: b"ada",
+            name: Some("ada"),
+            display_name: None,
+        };
+        for subcommand in [
+            Subcommand::GetMetadata,
+            Subcommand::EnumerateRpsBegin,
+            Subcommand::EnumerateRpsNext,
+            Subcommand::EnumerateCredentialsBegin {
+                rp_id_hash: &[1; 32],
+            },
+            Subcommand::EnumerateCredentialsNext,
+            Subcommand::Delete {
+                credential_id: b"id",
+            },
+            Subcommand::UpdateUser {
+                credential_id: b"id",
+                user,
+            },
+        ] {
+            let raw = subcommand.parameters();
+            let request = Request {
+                subcommand,
+                raw_parameters: raw.as_deref(),
+                pin_uv_auth_protocol: Some(2),
+                pin_uv_auth_param: Some(&[3; 32]),
+            };
+            assert_eq!(
+                Command::parse(&request.encode()),
+                Ok(Command::CredentialManagement(request))
+            );
+        }
+    }
+
+    #[test]
+    fn parameters_that_are_missing_are_missed() {
+        let parse = |bytes: &[u8]| Command::parse(bytes).unwrap_err();
+        assert_eq!(parse(&[0x0a, 0xa1, 1, 4]), Status::MissingParameter);
+        assert_eq!(
+            parse(&[0x0a, 0xa2, 1, 6, 2, 0xa0]),
+            Status::MissingParameter
+        );
+        assert_eq!(parse(&[0x0a, 0xa1, 1, 8]), Status::InvalidSubcommand);
+    }
+}
