@@ -1,9 +1,14 @@
 //! The `hallway` command.
 
+mod device;
+mod key;
+mod log;
 mod logging;
 mod person;
 mod serve;
+mod tour;
 mod trust;
+mod verify;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -14,7 +19,12 @@ use clap::{Parser, Subcommand};
 ///
 /// Exit codes: 0 done, 1 it failed or did not hold, 2 the command line is wrong.
 #[derive(Debug, Parser)]
-#[command(name = "hallway", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "hallway",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -22,7 +32,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Tour(tour::TourCommand),
     Serve(serve::ServeCommand),
+    Key(key::KeyCommand),
+    Device(device::DeviceCommand),
+    Verify(verify::VerifyCommand),
+    Log(log::LogCommand),
     Trust(trust::TrustCommand),
 }
 
@@ -38,10 +53,25 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
+        Command::Tour(command) => return tour::run(command),
         Command::Serve(command) => serve::run(command)?,
+        Command::Key(command) => return Ok(key(command)),
+        Command::Device(command) => return device::run(&command),
+        Command::Verify(command) => return verify::run(&command),
+        Command::Log(command) => return log::run(&command),
         Command::Trust(command) => trust::run(command)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn key(command: key::KeyCommand) -> ExitCode {
+    match key::run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hallway: {}", causes(&error));
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 /// An error with what caused it, each cause once.
@@ -60,7 +90,9 @@ fn causes(error: &dyn Error) -> String {
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
 }
 
 /// Resolves on Ctrl-C or SIGTERM.

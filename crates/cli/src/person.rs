@@ -1,13 +1,13 @@
 //! A person at the gateway's API, with a security key that a program holds.
 
 use hallway_client::{
-    AttestationPreference, Client, ClientError, Connection, GetAssertion, MakeCredential, Pin, Presence, User,
-    UserVerification,
+    AttestationPreference, Client, ClientError, Connection, GetAssertion, MakeCredential, Pin,
+    Presence, User, UserVerification,
 };
 use hallway_ctap::cose::Algorithm;
 use hallway_webauthn::wire::{
-    AssertionFields, AttestationFields, AuthenticationResponseJson, Base64Url, CreationOptions, CredentialType,
-    RegistrationResponseJson, RequestOptions,
+    AssertionFields, AttestationFields, AuthenticationResponseJson, Base64Url, CreationOptions,
+    CredentialType, RegistrationResponseJson, RequestOptions,
 };
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
@@ -80,7 +80,12 @@ impl<C: Connection> Person<C> {
     }
 
     /// Registers the key by a one-time link, the part of it behind the `#`.
-    pub(crate) async fn join(&mut self, token: &str, name: &str, label: &str) -> Result<(), PersonError> {
+    pub(crate) async fn join(
+        &mut self,
+        token: &str,
+        name: &str,
+        label: &str,
+    ) -> Result<(), PersonError> {
         let wanted = json!({ "token": token, "name": name, "label": label });
         let ceremony: Ceremony = self.post("/api/keys/statement", &wanted).await?;
         let options: CreationOptions = serde_json::from_value(ceremony.public_key)?;
@@ -142,7 +147,9 @@ impl<C: Connection> Person<C> {
 
     /// Does an act; gives its sentence and its outcome.
     pub(crate) async fn act(&mut self, act: Value) -> Result<(String, Value), PersonError> {
-        let ceremony: Ceremony = self.post("/api/acts/statement", &json!({ "act": act })).await?;
+        let ceremony: Ceremony = self
+            .post("/api/acts/statement", &json!({ "act": act }))
+            .await?;
         let sentence = ceremony.sentence.clone();
         let answer = self.sign(ceremony)?;
         Ok((sentence, self.post("/api/acts", &answer).await?))
@@ -150,7 +157,11 @@ impl<C: Connection> Person<C> {
 
     fn sign(&mut self, ceremony: Ceremony) -> Result<Value, PersonError> {
         let options: RequestOptions = serde_json::from_value(ceremony.public_key)?;
-        let allow: Vec<Vec<u8>> = options.allow_credentials.into_iter().map(|key| key.id.0).collect();
+        let allow: Vec<Vec<u8>> = options
+            .allow_credentials
+            .into_iter()
+            .map(|key| key.id.0)
+            .collect();
         let asserted = self.key.get_assertion(
             &GetAssertion {
                 rp_id: &options.rp_id.unwrap_or_default(),
@@ -194,12 +205,10 @@ impl<C: Connection> Person<C> {
 
     /// Gets JSON.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, PersonError> {
-        Ok(read(self.request(Method::GET, path).send().await?).await?.json().await?)
-    }
-
-    /// Gets bytes.
-    pub(crate) async fn bytes(&self, path: &str) -> Result<Vec<u8>, PersonError> {
-        Ok(read(self.request(Method::GET, path).send().await?).await?.bytes().await?.to_vec())
+        Ok(read(self.request(Method::GET, path).send().await?)
+            .await?
+            .json()
+            .await?)
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -217,7 +226,13 @@ async fn read(response: Response) -> Result<Response, PersonError> {
     }
     let status = response.status();
     match response.json::<Problem>().await {
-        Ok(problem) => Err(PersonError::Refused { code: problem.code, detail: problem.detail }),
-        Err(_) => Err(PersonError::Refused { code: status.to_string(), detail: "without a reason".to_owned() }),
+        Ok(problem) => Err(PersonError::Refused {
+            code: problem.code,
+            detail: problem.detail,
+        }),
+        Err(_) => Err(PersonError::Refused {
+            code: status.to_string(),
+            detail: "without a reason".to_owned(),
+        }),
     }
 }

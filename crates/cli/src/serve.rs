@@ -17,7 +17,12 @@ use zeroize::Zeroizing;
 #[derive(Debug, Args)]
 pub(crate) struct ServeCommand {
     /// The data folder.
-    #[arg(long, value_name = "DIR", default_value = "hallway-data", env = "HALLWAY_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "hallway-data",
+        env = "HALLWAY_DATA"
+    )]
     data: PathBuf,
     #[command(flatten)]
     overrides: Overrides,
@@ -42,10 +47,20 @@ struct Overrides {
     #[arg(long, value_name = "ADDRESS", env = "HALLWAY_DATABASE")]
     database: Option<String>,
     /// The server certificate chain, PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_key", env = "HALLWAY_TLS_CERTIFICATE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        env = "HALLWAY_TLS_CERTIFICATE"
+    )]
     tls_certificate: Option<PathBuf>,
     /// The server certificate's key, PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_certificate", env = "HALLWAY_TLS_KEY")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_certificate",
+        env = "HALLWAY_TLS_KEY"
+    )]
     tls_key: Option<PathBuf>,
 }
 
@@ -54,9 +69,10 @@ impl Overrides {
         // The folder of the configuration is where its paths start; a flag's start here.
         let absolute = std::path::absolute::<PathBuf>;
         let tls = match (self.tls_certificate, self.tls_key) {
-            (Some(certificate), Some(key)) => {
-                Some(Tls { certificate: absolute(certificate)?, key: absolute(key)? })
-            }
+            (Some(certificate), Some(key)) => Some(Tls {
+                certificate: absolute(certificate)?,
+                key: absolute(key)?,
+            }),
             _ => config.tls,
         };
         Ok(Config {
@@ -73,8 +89,15 @@ impl Overrides {
 pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
     crate::logging::start(command.log_json);
     let config = command.overrides.apply(configuration(&command.data)?)?;
-    let operator_key = std::env::var("HALLWAY_OPERATOR_KEY").ok().map(Zeroizing::new);
-    let start = Start { folder: command.data, config, operator_key, clock: Arc::new(SystemClock) };
+    let operator_key = std::env::var("HALLWAY_OPERATOR_KEY")
+        .ok()
+        .map(Zeroizing::new);
+    let start = Start {
+        folder: command.data,
+        config,
+        operator_key,
+        clock: Arc::new(SystemClock),
+    };
     crate::runtime()?.block_on(async {
         let ready = start.ready().await?;
         announce(&ready);
@@ -84,7 +107,10 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
 }
 
 fn announce(ready: &Ready) {
-    println!("Hallway serves {} at {}", ready.gateway.rp.id, ready.gateway.origin);
+    println!(
+        "Hallway serves {} at {}",
+        ready.gateway.rp.id, ready.gateway.origin
+    );
     if let Some(link) = &ready.setup_link {
         println!("Set up the first owner, once, within a day: {link}");
     }

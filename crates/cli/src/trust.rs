@@ -26,7 +26,12 @@ enum Action {
         #[arg(long, value_name = "URL")]
         url: Option<String>,
         /// The gateway's data folder.
-        #[arg(long, value_name = "DIR", default_value = "hallway-data", env = "HALLWAY_DATA")]
+        #[arg(
+            long,
+            value_name = "DIR",
+            default_value = "hallway-data",
+            env = "HALLWAY_DATA"
+        )]
         data: PathBuf,
         /// Where to write; standard output otherwise.
         #[arg(value_name = "FILE")]
@@ -41,7 +46,11 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
         None => {
             let path = data.join(hallway_gateway::config::FILE);
             if !path.is_file() {
-                return Err(format!("{} is not there: give --url, or --data with a gateway's folder", path.display()).into());
+                return Err(format!(
+                    "{} is not there: give --url, or --data with a gateway's folder",
+                    path.display()
+                )
+                .into());
             }
             let config = Config::load_or_create(&data)?;
             config.origin(config.listen)?
@@ -51,7 +60,9 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
     // Read it, so that nothing but a trust file is ever written.
     let json = TrustFile::from_json(&json)?.to_json()?;
     match file {
-        Some(file) => fs::write(&file, json).map_err(|error| format!("{}: {error}", file.display()))?,
+        Some(file) => {
+            fs::write(&file, json).map_err(|error| format!("{}: {error}", file.display()))?
+        }
         None => print!("{json}"),
     }
     Ok(())
@@ -59,7 +70,9 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
 
 async fn fetch(url: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let address = format!("{}/api/trust", url.trim_end_matches('/'));
-    let response = reqwest::get(&address).await.and_then(reqwest::Response::error_for_status);
+    let response = reqwest::get(&address)
+        .await
+        .and_then(reqwest::Response::error_for_status);
     let response = response.map_err(|error| format!("{address} does not answer: {error}"))?;
     Ok(response.bytes().await?.to_vec())
 }

@@ -143,16 +143,24 @@ impl Config {
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let config = Self::default();
-                let text =
-                    toml::to_string_pretty(&config).map_err(|error| ConfigError::Syntax {
-                        path: path.clone(),
-                        reason: error.to_string(),
-                    })?;
-                fs::write(&path, text).map_err(failed)?;
+                config.save(folder)?;
                 Ok(config)
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Writes `hallway.toml` in `folder`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), ConfigError> {
+        let path = folder.join(FILE);
+        let text = toml::to_string_pretty(self).map_err(|error| ConfigError::Syntax {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        fs::write(&path, text).map_err(|source| ConfigError::File { path, source })
     }
 
     /// The origin that browsers see, given the address that was bound in the end.

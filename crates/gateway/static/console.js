@@ -112,7 +112,8 @@ async function touch(ceremony, kind, signal) {
   const credential = await (kind === "create"
     ? navigator.credentials.create({ publicKey: creationOptions(ceremony.public_key), signal })
     : navigator.credentials.get({ publicKey: requestOptions(ceremony.public_key), signal }));
-  return { statement: ceremony.statement, seal: ceremony.seal, credential: asJson(credential) };
+  const { statement, seal, attachment } = ceremony;
+  return { statement, seal, attachment, credential: asJson(credential) };
 }
 
 // Showing what will be signed, then waiting for the key

@@ -79,7 +79,11 @@ impl Provision {
             serial: self.serial.clone(),
         };
         let identity = authority.certify(&device, now)?;
-        let new = NewKey::certified(vec![identity.certificate], &identity.private_key, device.aaguid)?;
+        let new = NewKey::certified(
+            vec![identity.certificate],
+            &identity.private_key,
+            device.aaguid,
+        )?;
         KeyFile::create(&self.file, &protection, &new)?;
         let account = Account {
             file: self.file.clone(),
@@ -143,7 +147,11 @@ fn read(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
 /// Writes a file that was not there, with these permissions from the start.
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
     let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
         file.write_all(bytes)?;
         file.sync_all()
     };

@@ -53,9 +53,8 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(&self) -> Result<(), Box<dyn Error>> {
-        let read = |path: &PathBuf| {
-            fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
-        };
+        let read =
+            |path: &PathBuf| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
         let authority = self.ca.as_ref().map(read).transpose()?;
         let gateway = Gateway::new(&self.gateway, authority.as_deref())?;
         let trust = match &self.trust {
@@ -65,8 +64,16 @@ impl Run {
         let settings = Settings {
             keep: self.keep.clone(),
             trust,
-            freshness: if self.challenge { Freshness::Challenge } else { Freshness::DeviceClock },
-            until: if self.once { Until::Drained } else { Until::Stopped },
+            freshness: if self.challenge {
+                Freshness::Challenge
+            } else {
+                Freshness::DeviceClock
+            },
+            until: if self.once {
+                Until::Drained
+            } else {
+                Until::Stopped
+            },
             largest: self.largest,
             ..Settings::new(self.folder.clone())
         };

@@ -66,9 +66,15 @@ fn copy(source: &mut Source, folder: &Path, key: &VerifierKey) -> Result<Account
     let text = std::str::from_utf8(&note)?;
     let head = Checkpoint::open(text, key)?;
     let tiles = tiles(head.size);
-    let bar = ProgressBar::new(tiles.len() as u64)
-        .with_style(ProgressStyle::with_template("{bar:30} {pos} of {len} tiles, {eta} left")?);
-    let mut account = Account { origin: head.origin, size: head.size, fetched: 0, already_there: 0 };
+    let bar = ProgressBar::new(tiles.len() as u64).with_style(ProgressStyle::with_template(
+        "{bar:30} {pos} of {len} tiles, {eta} left",
+    )?);
+    let mut account = Account {
+        origin: head.origin,
+        size: head.size,
+        fetched: 0,
+        already_there: 0,
+    };
     for tile in tiles {
         let path = folder.join(tile.to_string());
         if path.is_file() {
@@ -116,8 +122,13 @@ mod tests {
         assert_eq!(
             paths,
             [
-                "tile/entries/000", "tile/entries/001", "tile/entries/002.p/88",
-                "tile/0/000", "tile/0/001", "tile/0/002.p/88", "tile/1/000.p/2",
+                "tile/entries/000",
+                "tile/entries/001",
+                "tile/entries/002.p/88",
+                "tile/0/000",
+                "tile/0/001",
+                "tile/0/002.p/88",
+                "tile/1/000.p/2",
             ]
         );
         assert!(tiles(0).is_empty());

@@ -13,6 +13,8 @@ use clap::{Args, Subcommand};
 use hallway_evidence::TrustFile;
 use hallway_evidence::log::VerifierKey;
 
+pub(crate) use source::Source;
+
 /// The log of evidence: audit it, or copy it.
 ///
 /// Exit codes: 0 the log is sound, 1 it is not or cannot be read, 2 the command line is wrong.
@@ -47,7 +49,8 @@ impl Key {
         match (&self.key, &self.trust) {
             (Some(key), _) => Ok(key.clone()),
             (None, Some(path)) => {
-                let json = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let json =
+                    fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
                 let trust = TrustFile::from_json(&json)
                     .map_err(|error| format!("{}: {error}", path.display()))?;
                 Ok(trust.log)

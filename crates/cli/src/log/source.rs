@@ -13,12 +13,12 @@ use reqwest::StatusCode;
 const MAX_RESOURCE: usize = 256 * (2 + 65_535);
 
 /// A log in a folder, or on a server.
-pub(super) enum Source {
+pub(crate) enum Source {
     Folder(PathBuf),
     Server(Box<Server>),
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     prefix: String,
     http: reqwest::Client,
     runtime: tokio::runtime::Runtime,
@@ -27,7 +27,7 @@ pub(super) struct Server {
 impl Source {
     /// A URL is a server, anything else a folder. A gateway serves its log below `/log`, which is
     /// added when the URL names nothing but the gateway.
-    pub(super) fn new(place: &str) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(place: &str) -> Result<Self, Box<dyn Error>> {
         if !place.starts_with("http://") && !place.starts_with("https://") {
             return Ok(Self::Folder(place.into()));
         }
@@ -62,7 +62,11 @@ impl TileSource for Source {
 
 impl Server {
     async fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>> {
-        let mut response = self.http.get(format!("{}/{path}", self.prefix)).send().await?;
+        let mut response = self
+            .http
+            .get(format!("{}/{path}", self.prefix))
+            .send()
+            .await?;
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(None);
         }

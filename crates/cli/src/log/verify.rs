@@ -56,10 +56,16 @@ impl Verify {
                 found.origin, found.size, found.tiles
             );
             if let Some(earlier) = earlier {
-                println!("  It grew out of the checkpoint at {} entries.", earlier.size);
+                println!(
+                    "  It grew out of the checkpoint at {} entries.",
+                    earlier.size
+                );
             }
         } else {
-            println!("✗ not sound: {}, {} faults", found.origin, found.fault_count);
+            println!(
+                "✗ not sound: {}, {} faults",
+                found.origin, found.fault_count
+            );
             for fault in &found.faults {
                 println!("  {fault}");
             }
@@ -68,6 +74,10 @@ impl Verify {
                 println!("  and {untold} more");
             }
         }
-        Ok(if found.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if found.is_sound() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }

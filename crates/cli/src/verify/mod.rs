@@ -30,7 +30,12 @@ pub(crate) struct VerifyCommand {
     /// The file: a picture, a file with FILE.evidence beside it, or a .evidence file alone.
     file: PathBuf,
     /// The realm's trust file (hallway trust export).
-    #[arg(long, value_name = "FILE", env = "HALLWAY_TRUST", default_value = "trust.json")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HALLWAY_TRUST",
+        default_value = "trust.json"
+    )]
     trust: PathBuf,
     /// The evidence, when it is neither inside the file nor beside it.
     #[arg(long, value_name = "FILE")]
@@ -57,12 +62,19 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
     let report = report(command, &trust)?;
     if command.json {
         let file = &command.file;
-        let printed = Printed { file, report: &report };
+        let printed = Printed {
+            file,
+            report: &report,
+        };
         println!("{}", serde_json::to_string_pretty(&printed)?);
     } else {
         print(command, &report);
     }
-    Ok(if report.holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Finds the evidence and the bytes that it is about, and verifies.
@@ -71,7 +83,11 @@ fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn 
     if let Some(path) = &command.evidence {
         return beside(path, Some(&bytes), trust);
     }
-    if command.file.extension().is_some_and(|ending| ending == EVIDENCE_ENDING) {
+    if command
+        .file
+        .extension()
+        .is_some_and(|ending| ending == EVIDENCE_ENDING)
+    {
         return Ok(of_bundle(&bytes, None, trust));
     }
     let mut neighbour = command.file.clone().into_os_string();
@@ -79,9 +95,8 @@ fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn 
     neighbour.push(EVIDENCE_ENDING);
     let neighbour = PathBuf::from(neighbour);
     match jpeg::extract(&bytes) {
-        Ok((original, Some(bundle))) => Ok(verify::bundle(&bundle, Some(&original), trust)),
+        Ok((_, Some(_))) => Ok(picture(&bytes, trust)),
         _ if neighbour.is_file() => beside(&neighbour, Some(&bytes), trust),
-        Ok((_, None)) => Ok(Report::unreadable("The picture", &"it carries no evidence")),
         Err(jpeg::JpegError::NotJpeg) => {
             let why = format!(
                 "it is not a JPEG, and there is no {}: it has no evidence",
@@ -89,11 +104,24 @@ fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn 
             );
             Ok(Report::unreadable("The file", &why))
         }
-        Err(error) => Ok(Report::unreadable("The picture", &error)),
+        _ => Ok(picture(&bytes, trust)),
     }
 }
 
-fn beside(path: &Path, payload: Option<&[u8]>, trust: &TrustFile) -> Result<Report, Box<dyn Error>> {
+/// Verifies a picture by the evidence inside.
+pub(crate) fn picture(jpeg: &[u8], trust: &TrustFile) -> Report {
+    match jpeg::extract(jpeg) {
+        Ok((original, Some(bundle))) => verify::bundle(&bundle, Some(&original), trust),
+        Ok((_, None)) => Report::unreadable("The picture", &"it carries no evidence"),
+        Err(error) => Report::unreadable("The picture", &error),
+    }
+}
+
+fn beside(
+    path: &Path,
+    payload: Option<&[u8]>,
+    trust: &TrustFile,
+) -> Result<Report, Box<dyn Error>> {
     let evidence = read(path, hallway_evidence::MAX_BUNDLE as u64)?;
     Ok(of_bundle(&evidence, payload, trust))
 }
@@ -122,7 +150,11 @@ fn print(command: &VerifyCommand, report: &Report) {
     let file = command.file.display();
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let paint = |code: &str, text: &str| {
-        if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     };
     match (&report.conclusion, &report.failure) {
         (Some(conclusion), _) => {
@@ -134,7 +166,10 @@ fn print(command: &VerifyCommand, report: &Report) {
         (None, failure) => {
             println!("{} {file}", paint("31", "✗ does not hold:"));
             if let Some(failure) = failure {
-                println!("  {}, step {}: {}", failure.section, failure.step, failure.what);
+                println!(
+                    "  {}, step {}: {}",
+                    failure.section, failure.step, failure.what
+                );
             }
         }
     }

@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::statement::Act;
-use hallway_evidence::statement::Web;
+use hallway_evidence::statement::{Act, Device as DeviceAct, Web};
 use hallway_evidence::{Statement, Timestamp};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -222,6 +221,9 @@ async fn perform(
         Act::Device(act) => lifecycle::concerns(act),
         _ => None,
     };
+    if let Act::Device(DeviceAct::Claim(terms)) = &checked.statement.act {
+        lifecycle::log_enrolment(gateway, unit, terms).await?;
+    }
     let accepted = gateway
         .accept(unit, checked.signed, Some(checked.person.id), device)
         .await?;

@@ -143,6 +143,7 @@ fn postgres(url: &str, access: Access) -> ConnectOptions {
                     "default_transaction_read_only",
                     if access == Access::Read { "on" } else { "off" },
                 ),
+                ("lock_timeout", "30000"),
                 // A gateway that lost its network while it had the log's head gives it back.
                 ("idle_in_transaction_session_timeout", "30000"),
             ])

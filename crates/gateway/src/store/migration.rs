@@ -82,3 +82,30 @@ async fn bring_up(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     }
     Migrations::up(transaction, None).await
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ActiveValue, PaginatorTrait};
+
+    use super::*;
+    use crate::store::connect::{self, Address};
+
+    #[tokio::test]
+    async fn tables_of_a_newer_gateway_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hallway.db");
+        let database = connect::open(&Address::Sqlite(path)).await.unwrap().writer;
+        run(&database).await.unwrap();
+        let newer = seaql_migrations::ActiveModel {
+            version: ActiveValue::Set("9999_of_the_future".to_owned()),
+            applied_at: ActiveValue::Set(1),
+        };
+        seaql_migrations::Entity::insert(newer)
+            .exec_without_returning(&database)
+            .await
+            .unwrap();
+        run(&database).await.unwrap();
+        let known = seaql_migrations::Entity::find().count(&database).await;
+        assert_eq!(known.unwrap(), 2);
+    }
+}

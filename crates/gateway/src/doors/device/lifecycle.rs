@@ -371,6 +371,32 @@ async fn perform_change(actor: &Actor<'_>, terms: &ChangeTerms) -> Result<Device
     Ok(device.id)
 }
 
+/// Logs the enrolment that a claim takes up. It comes before the claim in the log, because it came
+/// before it: whoever verifies a receipt looks at the order.
+///
+/// # Errors
+/// 404: nothing is announced under these terms.
+pub async fn log_enrolment(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    terms: &Claim,
+) -> Result<(), Problem> {
+    let gone = || Problem::not_found("code; the device's code was used or has expired");
+    let announcement = unit
+        .announcements()
+        .by_credential(&terms.credential)
+        .await?
+        .ok_or_else(gone)?;
+    let signed = decode(&announcement.signed)?;
+    if signed.challenge() != terms.enrolment {
+        return Err(gone());
+    }
+    gateway
+        .accept(unit, signed, Some(terms.owner), Some(terms.device))
+        .await?;
+    Ok(())
+}
+
 async fn perform_claim(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId, Problem> {
     let (unit, now) = (actor.unit, actor.now);
     let gone = || Problem::not_found("code; the device's code was used or has expired");
@@ -416,10 +442,11 @@ async fn perform_claim(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId, Pro
     {
         return Err(gone());
     }
-    let enrolment = actor
-        .gateway
-        .accept(unit, signed, Some(actor.person.id), Some(terms.device))
-        .await?;
+    let enrolment = unit
+        .evidence()
+        .by_statement(&terms.enrolment.into())
+        .await?
+        .ok_or_else(gone)?;
     unit.credentials()
         .add(&Credential {
             id: announcement.credential.clone(),

@@ -1,0 +1,222 @@
+//! `hallway tour`: everything once, on this machine, with no hardware and no account anywhere.
+
+mod account;
+mod camera;
+mod check;
+mod place;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use hallway_client::Pin;
+use hallway_evidence::TrustFile;
+use hallway_gateway::{Ready, Start, SystemClock};
+use hallway_softkey::{Consent, KeyFile, NewKey, SoftKey};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use crate::person::Person;
+use account::Account;
+use place::Place;
+
+/// The photographs that the camera takes. `photographs/README.md` says whose they are.
+const PHOTOGRAPHS: [(&str, &[u8]); 3] = [
+    ("cat.jpg", include_bytes!("../photographs/cat.jpg")),
+    ("coffee.jpg", include_bytes!("../photographs/coffee.jpg")),
+    ("rocket.jpg", include_bytes!("../photographs/rocket.jpg")),
+];
+
+/// Show everything once, on this machine.
+///
+/// Starts a gateway, makes a software security key that becomes its owner, provisions and enrols a
+/// camera, lets it sign real photographs, and checks each one offline. The gateway then stays up
+/// until Ctrl-C. A second tour in the same folder goes on where the first one ended.
+///
+/// Exit codes: 0 every step held, 1 one did not, 2 the command line is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct TourCommand {
+    /// The folder for everything that the tour makes.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "hallway-tour",
+        env = "HALLWAY_TOUR"
+    )]
+    data: PathBuf,
+    /// End when the tour is over.
+    #[arg(long)]
+    once: bool,
+    /// Print the account as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The tour's steps, in the order in which they are shown.
+pub(crate) struct Tour {
+    bar: ProgressBar,
+    account: Account,
+}
+
+impl Tour {
+    fn new(data: &std::path::Path) -> Result<Self, Box<dyn Error>> {
+        let steps = 8 + 2 * PHOTOGRAPHS.len() as u64;
+        let style = ProgressStyle::with_template("{spinner} {bar:24} {pos}/{len}  {msg}")?;
+        let bar = ProgressBar::new(steps).with_style(style);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Ok(Self {
+            bar,
+            account: Account::new(data),
+        })
+    }
+
+    /// Says what is being done.
+    fn begin(&self, what: impl Into<String>) {
+        self.bar.set_message(what.into());
+    }
+
+    /// Says what was done.
+    fn held(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        self.bar.suspend(|| eprintln!("  ✓ {what}"));
+        self.bar.inc(1);
+        self.account.held(what);
+    }
+}
+
+pub(crate) fn run(command: TourCommand) -> Result<ExitCode, Box<dyn Error>> {
+    crate::runtime()?.block_on(guide(command))
+}
+
+async fn guide(command: TourCommand) -> Result<ExitCode, Box<dyn Error>> {
+    let place = Place::open(&command.data)?;
+    let mut tour = Tour::new(&command.data)?;
+
+    tour.begin("Starting a gateway");
+    let ready = gateway(&place).await?;
+    let (origin, setup_link) = (ready.gateway.origin.clone(), ready.setup_link.clone());
+    tour.held(format!(
+        "A gateway serves the realm {} at {origin}",
+        ready.gateway.rp.id
+    ));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(ready.serve(async {
+        let _ = stopped.await;
+    }));
+
+    let outcome = show(&mut tour, &place, &origin, setup_link).await;
+    tour.bar.finish_and_clear();
+    if let Err(error) = outcome {
+        // Serving ends with the process; nothing of it is left half-done.
+        return Err(format!("the tour stopped: {error}").into());
+    }
+    let held = tour.account.print(command.json)?;
+    if !command.once {
+        if !command.json {
+            eprintln!("\nThe gateway stays up until Ctrl-C.");
+        }
+        crate::told_to_stop().await;
+    }
+    let _ = stop.send(());
+    serving.await?;
+    Ok(if held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn gateway(place: &Place) -> Result<Ready, Box<dyn Error>> {
+    let start = Start {
+        folder: place.gateway(),
+        config: place.configuration()?,
+        operator_key: None,
+        clock: Arc::new(SystemClock),
+    };
+    Ok(start.ready().await?)
+}
+
+async fn show(
+    tour: &mut Tour,
+    place: &Place,
+    origin: &str,
+    setup_link: Option<String>,
+) -> Result<(), Box<dyn Error>> {
+    let mut owner = owner(tour, place, origin, setup_link).await?;
+    authority(tour, place, &mut owner).await?;
+    let accepted = camera::take_photographs(tour, place, origin, &mut owner).await?;
+
+    tour.begin("Writing the trust file");
+    let trust: Value = owner.get("/api/trust").await?;
+    let trust = TrustFile::from_json(&serde_json::to_vec(&trust)?)?;
+    place.write_trust(&trust)?;
+    check::photographs(tour, place, &trust, &accepted)?;
+    check::one_changed_byte(tour, &trust)?;
+    check::log(tour, origin, &trust).await?;
+
+    let link: Value = owner.post("/api/sign-in/link", &json!({})).await?;
+    tour.account.console = link["link"].as_str().unwrap_or_default().to_owned();
+    Ok(())
+}
+
+/// Makes a key and becomes the owner with it, or signs in with the key of an earlier tour.
+async fn owner(
+    tour: &mut Tour,
+    place: &Place,
+    origin: &str,
+    setup_link: Option<String>,
+) -> Result<Person<SoftKey>, Box<dyn Error>> {
+    tour.begin("Making a software security key");
+    let path = place.owner_key();
+    let new = !path.exists();
+    if new {
+        KeyFile::create(&path, &place.protection(), &NewKey::personal())?;
+    }
+    let key = SoftKey::open(&path, &place.protection(), Consent::Always)?;
+    let mut owner = Person::new(origin, key, Pin(place.pin()));
+    if new {
+        owner.key().set_pin(&place.pin())?;
+    }
+    if let Some(link) = setup_link {
+        let token = link.rsplit('#').next().unwrap_or_default().to_owned();
+        owner
+            .join(&token, "Tour Owner", "software key of the tour")
+            .await?;
+    }
+    owner.sign_in().await?;
+    tour.held("A software security key is the owner's, and signed in without a user name");
+    Ok(owner)
+}
+
+/// Makes the camera's maker, and lets the gateway accept its devices.
+async fn authority(
+    tour: &mut Tour,
+    place: &Place,
+    owner: &mut Person<SoftKey>,
+) -> Result<(), Box<dyn Error>> {
+    tour.begin("Making a camera in its factory");
+    let made = camera::provision(place)?;
+    tour.held(format!(
+        "A factory gave the camera {} an attestation certificate of its own",
+        camera::SERIAL
+    ));
+    tour.begin("Installing the maker's certificate");
+    let installed: Vec<Value> = owner.get("/api/authorities").await?;
+    if installed.is_empty() {
+        let act = json!({
+            "kind": "add_authority",
+            "name": camera::MAKER,
+            "certificate": made.authority_pem,
+        });
+        owner.act(act).await?;
+    }
+    tour.held(format!(
+        "The gateway accepts devices of {} and of nobody else",
+        camera::MAKER
+    ));
+    Ok(())
+}
