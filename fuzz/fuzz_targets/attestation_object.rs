@@ -1,0 +1,36 @@
+//! Whole attestation objects: explained, and registered under the most lenient policy.
+#![no_main]
+
+use hallway_webauthn::explain::{Evidence, explain};
+use hallway_webauthn::{
+    AndroidKeyLists, CompoundStatements, RegistrationPolicy, RegistrationResponse, RelyingParty,
+    TrustAnchors, UnixSeconds, UserPresence, UserVerification, verify_registration,
+};
+use libfuzzer_sys::fuzz_target;
+
+const CLIENT_DATA: &[u8] =
+    br#"{"type":"webauthn.create","challenge":"AAAA","origin":"https://example.org"}"#;
+
+fuzz_target!(|bytes: &[u8]| {
+    let anchors = TrustAnchors::new();
+    let now = UnixSeconds(1_767_225_600);
+    let told = explain(
+        bytes,
+        &Evidence {
+            client_data_hash: Some(&[7; 32]),
+            anchors: &anchors,
+            now,
+        },
+    );
+    assert!(!told.summary.is_empty());
+    let policy = RegistrationPolicy {
+        user_presence: UserPresence::NotRequired,
+        user_verification: UserVerification::NotRequired,
+        android_key: AndroidKeyLists::MayBeSilent,
+        compound: CompoundStatements::AtLeastOne,
+        ..RegistrationPolicy::person()
+    };
+    let rp = RelyingParty::new("example.org", "https://example.org");
+    let response = RegistrationResponse::new(CLIENT_DATA, bytes);
+    let _ = verify_registration(&rp, &[0; 3], &policy, now, &response);
+});

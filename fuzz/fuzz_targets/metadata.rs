@@ -1,0 +1,56 @@
+//! Metadata: as a BLOB, as a local statement, and as the payload of a BLOB that is signed as it
+//! should be, since no fuzzer finds a signature.
+#![no_main]
+
+use std::sync::OnceLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hallway_webauthn::metadata::{BlobTrust, Metadata, SignerName, Staleness};
+use hallway_webauthn::{TrustAnchor, UnixSeconds};
+use libfuzzer_sys::fuzz_target;
+use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, SigningKey, date_time_ymd};
+
+struct Service {
+    key: KeyPair,
+    header: String,
+    trust: BlobTrust,
+}
+
+fn service() -> &'static Service {
+    static SERVICE: OnceLock<Service> = OnceLock::new();
+    SERVICE.get_or_init(|| {
+        let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.not_before = date_time_ymd(2025, 1, 1);
+        params.not_after = date_time_ymd(2035, 1, 1);
+        let leaf = params.self_signed(&key).expect("a certificate").der().to_vec();
+        let certificate = STANDARD.encode(&leaf);
+        let header = format!(r#"{{"alg":"EdDSA","x5c":["{certificate}"]}}"#);
+        Service {
+            key,
+            header: URL_SAFE_NO_PAD.encode(header),
+            trust: BlobTrust {
+                anchors: TrustAnchor::new("service", leaf).into_iter().collect(),
+                signer: SignerName::Any,
+                stale: Staleness::Accept,
+                ..BlobTrust::default()
+            },
+        }
+    })
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let service = service();
+    let now = UnixSeconds(1_767_225_600);
+    let _ = Metadata::from_blob(bytes, &service.trust, now);
+    let _ = Metadata::new().add_statement(bytes);
+    let signed = format!("{}.{}", service.header, URL_SAFE_NO_PAD.encode(bytes));
+    let signature = service.key.sign(signed.as_bytes()).expect("a signature");
+    let blob = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+    if let Ok(metadata) = Metadata::from_blob(blob.as_bytes(), &service.trust, now) {
+        for model in metadata.models() {
+            let _ = (model.certification(now), model.is_hardware());
+        }
+    }
+});
