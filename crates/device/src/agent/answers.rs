@@ -127,11 +127,14 @@ impl<S: Signer> Agent<S> {
         };
         self.works();
         tracing::debug!(file = entry.file, size = head.size, "receipt verified");
-        if let Err(why) = self.keep(&entry, &payload, receipt) {
-            self.trouble(why);
-            self.back_off(Duration::ZERO);
-            return Ok(());
-        }
+        let kept = match self.keep(&entry, &payload, receipt) {
+            Ok(kept) => kept,
+            Err(why) => {
+                self.trouble(why);
+                self.back_off(Duration::ZERO);
+                return Ok(());
+            }
+        };
         // With the last entry goes the only other place that knows the sequence number.
         if let (None, Some(registration)) = (self.spool.queue().nth(1), &self.registration) {
             registration.save(&self.spool)?;
@@ -142,6 +145,7 @@ impl<S: Signer> Agent<S> {
             file: entry.file,
             sequence: entry.sequence,
             log_index: receipt.proof.index(),
+            kept,
         });
         Ok(())
     }

@@ -11,15 +11,15 @@ use crate::spool::Entry;
 
 impl<S: Signer> Agent<S> {
     /// Writes the signed copy, if copies are kept: a JPEG with its evidence inside, anything else
-    /// beside its evidence. Says what went wrong if it did; the file is then not removed.
+    /// beside its evidence. Says where it is, or what went wrong; the file is then not removed.
     pub(super) fn keep(
         &self,
         entry: &Entry,
         payload: &[u8],
         receipt: &Receipt,
-    ) -> Result<(), String> {
+    ) -> Result<Option<PathBuf>, String> {
         let Some(folder) = &self.settings.keep else {
-            return Ok(());
+            return Ok(None);
         };
         let mut bundle = Bundle(vec![receipt.clone()]);
         let grounds = self
@@ -30,6 +30,7 @@ impl<S: Signer> Agent<S> {
             bundle.0.extend(grounds.0);
         }
         write_copy(folder, entry, payload, &bundle)
+            .map(Some)
             .map_err(|why| format!("the signed copy of {} was not kept: {why}", entry.file))
     }
 }
@@ -39,18 +40,19 @@ fn write_copy(
     entry: &Entry,
     payload: &[u8],
     bundle: &Bundle,
-) -> std::io::Result<()> {
+) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
     let path = free_path(folder, entry);
     match jpeg::embed(payload, bundle) {
-        Ok(signed) if entry.media_type == "image/jpeg" => atomic_file::write(&path, &signed),
+        Ok(signed) if entry.media_type == "image/jpeg" => atomic_file::write(&path, &signed)?,
         _ => {
             let mut evidence = path.clone().into_os_string();
             evidence.push(".evidence");
             atomic_file::write(Path::new(&evidence), &bundle.encode())?;
-            atomic_file::write(&path, payload)
+            atomic_file::write(&path, payload)?;
         }
     }
+    Ok(path)
 }
 
 /// The file's own name, or one with its number when another file has that name.

@@ -32,8 +32,8 @@ pub(super) enum Signing {
 }
 
 impl<S: Signer> Agent<S> {
-    /// Signs every file that is whole and was not signed yet. Tells whether nothing is left that
-    /// is still being written.
+    /// Signs every file that is whole and was not signed yet. Tells whether the folder is done with:
+    /// nothing waits, and nothing is still being written.
     pub(super) fn look_and_sign(&mut self) -> Result<bool, AgentError> {
         if !self.may_sign() {
             return Ok(false);
@@ -57,7 +57,7 @@ impl<S: Signer> Agent<S> {
                 }),
             }
         }
-        Ok(!self.watcher.expects_more())
+        Ok(!self.watcher.expects_more() && self.spool.first().is_none())
     }
 
     /// A device that was taken by an owner signs, with or without a network; not when it was

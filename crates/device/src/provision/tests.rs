@@ -9,6 +9,8 @@ use crate::signer::{KeySigner, Signer as _};
 use hallway_evidence::statement::Device as Act;
 use hallway_evidence::{Line, Response, Statement, Timestamp};
 
+const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
+
 fn maker() -> Maker {
     Maker {
         country: "NL".to_owned(),
@@ -27,14 +29,14 @@ fn camera() -> Device {
 /// A device's key in a file enrols, and the relying party reads the serial number.
 #[test]
 fn a_provisioned_device_enrols() {
-    let authority = Authority::generate(maker(), 2026).unwrap();
+    let authority = Authority::generate(maker(), NOW).unwrap();
     // As it is kept in files.
     let authority = Authority::load(
         authority.certificate_pem().as_bytes(),
         authority.key_pem().as_bytes(),
     )
     .unwrap();
-    let identity = authority.certify(&camera(), 2026).unwrap();
+    let identity = authority.certify(&camera(), NOW).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("camera.key");
     let protection = Protection::OperatorKey([1; 32].into());
@@ -80,7 +82,7 @@ fn a_provisioned_device_enrols() {
     assert_eq!(certified.serial_number.as_deref(), Some("C-0042"));
     assert!(certified.subject.contains("Authenticator Attestation"));
     // Another authority of the same name vouches for nothing.
-    let other = Authority::generate(maker(), 2026).unwrap();
+    let other = Authority::generate(maker(), NOW).unwrap();
     verify(other.certificate()).unwrap_err();
 }
 
@@ -92,7 +94,7 @@ fn names_that_cannot_stand_in_a_certificate_are_refused() {
                 country: country.to_owned(),
                 organization: organization.to_owned(),
             },
-            2026,
+            NOW,
         )
         .err()
         .unwrap()
@@ -102,21 +104,21 @@ fn names_that_cannot_stand_in_a_certificate_are_refused() {
     assert!(refused("NLD", "Lens").starts_with("the country"));
     assert!(refused("NL", "").starts_with("the organization"));
     assert!(refused("NL", "a\nb").starts_with("the organization"));
-    let authority = Authority::generate(maker(), 2026).unwrap();
+    let authority = Authority::generate(maker(), NOW).unwrap();
     for serial in ["", "C_1", "C\u{202e}1", "ü", &"1".repeat(65)] {
         let device = Device {
             serial: serial.to_owned(),
             ..camera()
         };
-        assert!(authority.certify(&device, 2026).is_err(), "{serial}");
+        assert!(authority.certify(&device, NOW).is_err(), "{serial}");
     }
 }
 
 #[test]
 fn an_authoritys_files_must_belong_together() {
     let (one, two) = (
-        Authority::generate(maker(), 2026).unwrap(),
-        Authority::generate(maker(), 2026).unwrap(),
+        Authority::generate(maker(), NOW).unwrap(),
+        Authority::generate(maker(), NOW).unwrap(),
     );
     let load = |certificate: &str, key: &str| {
         Authority::load(certificate.as_bytes(), key.as_bytes())
@@ -136,7 +138,7 @@ fn an_authoritys_files_must_belong_together() {
         load(&one.certificate_pem(), "x"),
         "the authority's key is not PEM"
     );
-    let identity = one.certify(&camera(), 2026).unwrap();
+    let identity = one.certify(&camera(), NOW).unwrap();
     let (certificate, key) = (
         pem("CERTIFICATE", &identity.certificate),
         pem("PRIVATE KEY", &identity.private_key),
