@@ -42,7 +42,15 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let command = Cli::parse().command;
+    if matches!(
+        command,
+        Command::Verify(_) | Command::Log(_) | Command::Trust(_) | Command::Tour(_)
+    ) {
+        // What only prints ends quietly when its reader goes away; a server or a device does not.
+        sigpipe::reset();
+    }
+    match run(command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("hallway: {}", causes(&*error));

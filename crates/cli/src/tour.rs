@@ -154,7 +154,7 @@ async fn show(
     let trust: Value = owner.get("/api/trust").await?;
     let trust = TrustFile::from_json(&serde_json::to_vec(&trust)?)?;
     place.write_trust(&trust)?;
-    check::photographs(tour, place, &trust, &accepted)?;
+    check::photographs(tour, &trust, accepted)?;
     check::one_changed_byte(tour, &trust)?;
     check::log(tour, origin, &trust).await?;
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,8 +36,8 @@ pub(super) struct Factory {
 
 /// A photograph that the gateway accepted.
 pub(super) struct Taken {
-    /// The file's name.
-    pub(super) file: String,
+    /// The signed copy.
+    pub(super) file: PathBuf,
     /// Its place in the log.
     pub(super) log_index: u64,
 }
@@ -133,12 +134,19 @@ async fn follow(
                 tour.begin("The camera signs");
             }
             Event::Accepted {
-                file, log_index, ..
+                file,
+                log_index,
+                kept,
+                ..
             } => {
                 tour.held(format!(
                     "{file} was signed, verified and logged as entry {log_index}"
                 ));
-                taken.push(Taken { file, log_index });
+                let kept = kept.ok_or("the camera kept no signed copy")?;
+                taken.push(Taken {
+                    file: kept,
+                    log_index,
+                });
             }
             Event::Refused { file, why } => return Err(format!("{file} was refused: {why}").into()),
             Event::Trouble { what } => return Err(format!("the camera has trouble: {what}").into()),

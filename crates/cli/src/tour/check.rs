@@ -9,32 +9,32 @@ use hallway_evidence::log::audit;
 use super::Tour;
 use super::account::Photograph;
 use super::camera::Taken;
-use super::place::Place;
 use crate::log::Source;
 use crate::verify;
 
 /// Every photograph, offline.
 pub(super) fn photographs(
     tour: &mut Tour,
-    place: &Place,
     trust: &TrustFile,
-    taken: &[Taken],
+    taken: Vec<Taken>,
 ) -> Result<(), Box<dyn Error>> {
-    for photograph in taken {
-        tour.begin(format!("Checking {} offline", photograph.file));
-        let path = place.photos().join(&photograph.file);
-        let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    for Taken { file, log_index } in taken {
+        tour.begin(format!("Checking {} offline", file.display()));
+        let bytes = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
         let report = verify::picture(&bytes, trust);
-        let Some(conclusion) = report.conclusion.filter(|_| report.holds) else {
-            return Err(format!("{} does not hold: {:?}", path.display(), report.failure).into());
+        let Some(conclusion) = report
+            .conclusion
+            .filter(|found| found.log_index == log_index)
+        else {
+            return Err(format!("{} does not hold: {:?}", file.display(), report.failure).into());
         };
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
         tour.held(format!(
-            "{} holds offline, entry {} of the log",
-            photograph.file, conclusion.log_index
+            "{name} holds offline, entry {log_index} of the log"
         ));
         tour.account.photographs.push(Photograph {
-            file: path,
-            log_index: photograph.log_index,
+            file,
+            log_index,
             shows: conclusion.sentences,
         });
     }
