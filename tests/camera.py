@@ -1,0 +1,55 @@
+"""A camera: a device that a maker provisioned, and the program that sends what it takes."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from gateway_process import ROOT, Gateway, Program, hallway
+
+CODE = re.compile(r"type (\S+) at")
+
+
+class Camera:
+    """A device with an attestation certificate of its own, which nobody has claimed yet."""
+
+    serial = "HC-2201-0007"
+
+    def __init__(self, gateway: Gateway, folder: Path):
+        self._gateway = gateway
+        self._folder = folder
+        self._pictures = folder / "pictures"
+        self._pictures.mkdir(parents=True)
+        self._operator_key = folder / "operator.key"
+        self._operator_key.write_text("07" * 32)
+        self._running: Program | None = None
+        subprocess.run(
+            [hallway(), "device", "provision", folder / "camera.key", "--serial", self.serial,
+             "--authority", folder / "maker", "--organization", "Acme", "--model", "Camera",
+             "--operator-key", self._operator_key],
+            check=True, capture_output=True,
+        )
+        self.authority = (folder / "maker/authority.pem").read_text()
+
+    def start(self) -> None:
+        """Switches it on."""
+        self._running = Program(
+            "device", "run", self._pictures, "--key", self._folder / "camera.key",
+            "--operator-key", self._operator_key, "--gateway", self._gateway.origin,
+        )
+
+    def code(self) -> str:
+        """The code that it shows while it waits to be claimed."""
+        return self._running.wait_for(CODE)[1]
+
+    def take_picture(self, name: str) -> bytes:
+        """Puts a picture into its folder, at once and whole, as a camera does; gives the bytes."""
+        picture = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes()
+        unfinished = self._folder / name
+        unfinished.write_bytes(picture)
+        unfinished.rename(self._pictures / name)
+        return picture
+
+    def stop(self) -> None:
+        """Switches it off."""
+        if self._running:
+            self._running.stop()

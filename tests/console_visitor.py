@@ -1,0 +1,77 @@
+"""Somebody at the console: a browser window of their own, with security keys."""
+
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+from virtual_key import Keys
+
+DESKTOP = {"width": 1200, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+# A page that breaks its own policy says so where the test listens.
+WATCH_POLICY = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+"""
+
+
+class Visitor:
+    """One person's browser. `faults` collects everything that a page did wrong."""
+
+    def __init__(self, browser: Browser, origin: str, screenshots: Path, **options):
+        self.origin = origin
+        self.screenshots = screenshots
+        self.faults: list[str] = []
+        self.context = browser.new_context(**{"viewport": DESKTOP, **options})
+        self.context.set_default_timeout(15_000)
+        self.context.add_init_script(WATCH_POLICY)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.keys = Keys(self.page)
+
+    def _heard(self, message) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"{self.page.url}: {message.text}")
+
+    def open(self, path: str) -> None:
+        """Goes to a page."""
+        answer = self.page.goto(self.origin + path if path.startswith("/") else path)
+        assert answer is None or answer.ok, f"{path} answered {answer.status}"
+
+    def keep(self, name: str) -> None:
+        """Keeps a picture of the whole page, and checks that nothing is cut off at the side."""
+        self.screenshots.mkdir(exist_ok=True)
+        self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
+        width = self.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= self.page.viewport_size["width"], f"{name} is {width} pixels wide"
+
+    def press(self, name: str) -> None:
+        """Presses a button of the page by its name."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def agree(self, sentence: str, button: str = "Sign with your key") -> None:
+        """Reads what will be signed, then touches the key."""
+        dialog = self.page.get_by_role("dialog", name="You are about to sign")
+        expect(dialog.locator(".sentence")).to_contain_text(sentence)
+        dialog.get_by_role("button", name=button).click()
+        expect(dialog).to_be_hidden()
+
+    def register(self, label: str) -> None:
+        """Registers a key on the page of one's keys."""
+        self.page.get_by_label("A name for the key").fill(label)
+        self.press("Register a key")
+        self.agree(label, button="Register the key")
+        expect(self.page.get_by_role("heading", name=label)).to_be_visible()
+
+    def sign_in(self) -> None:
+        """Signs in with whichever key is touched."""
+        self.press("Sign in with a key")
+        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+    def handed_over(self) -> str:
+        """Takes the one-time link that the page shows."""
+        dialog = self.page.get_by_role("dialog", name="Hand over this link")
+        link = dialog.get_by_label("One-time link").input_value()
+        dialog.get_by_role("button", name="Done").click()
+        return link

@@ -1,0 +1,76 @@
+"""A gateway of its own for a test: in a folder of its own, on a port that the system chooses."""
+
+import os
+import re
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+from queue import Empty, Queue
+
+ROOT = Path(__file__).resolve().parent.parent
+LINK = re.compile(r"(http\S+)/join#[\w-]+")
+
+
+def hallway() -> Path:
+    """The program under test: HALLWAY_PROGRAM, or what `cargo build` made."""
+    program = Path(os.environ.get("HALLWAY_PROGRAM", ROOT / "target/debug/hallway"))
+    assert program.is_file(), f"{program} is missing; build it with: cargo build --package hallway-cli"
+    return program
+
+
+class Program:
+    """A running `hallway`, whose lines can be waited for."""
+
+    def __init__(self, *arguments: str | Path, **variables: str):
+        self.arguments = [str(argument) for argument in arguments]
+        self.process = subprocess.Popen(
+            [hallway(), *self.arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **variables},
+        )
+        self.lines: list[str] = []
+        self._waiting: Queue[str | None] = Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            self._waiting.put(line)
+        self._waiting.put(None)
+
+    def wait_for(self, pattern: re.Pattern[str], seconds: float = 30) -> re.Match[str]:
+        """The first match in what the program prints from now on."""
+        while True:
+            try:
+                line = self._waiting.get(timeout=seconds)
+            except Empty:
+                line = None
+            if line is None:
+                said = "\n".join(self.lines)
+                raise AssertionError(f"{self.arguments} never said {pattern.pattern}; it said:\n{said}")
+            if found := pattern.search(line):
+                return found
+
+    def stop(self) -> int:
+        """Asks it to stop; gives its exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+class Gateway(Program):
+    """`hallway serve` on a fresh folder."""
+
+    def __init__(self, folder: Path):
+        super().__init__("serve", "--data", folder, "--listen", "127.0.0.1:0")
+        self.folder = folder
+        found = self.wait_for(LINK)
+        self.set_up_link = found[0]
+        self.origin = found[1]
+
+    def get(self, path: str) -> bytes:
+        """What it answers to anybody."""
+        with urllib.request.urlopen(self.origin + path, timeout=10) as answer:
+            return answer.read()

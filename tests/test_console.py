@@ -1,0 +1,263 @@
+"""The console in a real browser: from a fresh gateway to evidence that is read and understood."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from camera import Camera
+from conftest import SCREENSHOTS
+from console_visitor import PHONE, Visitor
+from gateway_process import Gateway
+from playwright.sync_api import Browser, expect
+
+
+@pytest.fixture
+def emily(gateway: Gateway, browser: Browser):
+    """The first owner's browser. Whatever the test does, its pages must be without fault."""
+    visitor = Visitor(browser, gateway.origin, SCREENSHOTS)
+    yield visitor
+    visitor.context.close()
+    assert visitor.faults == []
+
+
+@pytest.fixture
+def camera(gateway: Gateway, tmp_path: Path):
+    """A camera that its maker provisioned."""
+    made = Camera(gateway, tmp_path / "camera")
+    yield made
+    made.stop()
+
+
+def set_up(gateway: Gateway, owner: Visitor) -> None:
+    """Becomes the owner by the one-time link, with a first key."""
+    owner.keys.plug_in()
+    owner.open(gateway.set_up_link)
+    owner.page.get_by_label("Your name").fill("Emily Gray")
+    owner.page.get_by_role("textbox", name="A name for this key").fill("Blue key")
+    owner.keep("01-set-up")
+    owner.press("Register my first key")
+    owner.agree("Emily Gray", button="Register the key")
+    expect(owner.page.get_by_role("heading", name="My keys")).to_be_visible()
+
+
+def trust(owner: Visitor, certificate: str) -> None:
+    """Adds an attestation authority."""
+    owner.open("/authorities")
+    owner.page.get_by_label("Name").fill("Acme Cameras")
+    owner.page.get_by_label("Certificate (PEM)").fill(certificate)
+    owner.press("Trust this authority")
+    owner.agree("Acme Cameras")
+    expect(owner.page.get_by_role("heading", name="Acme Cameras")).to_be_visible()
+
+
+def test_from_set_up_to_evidence(
+    gateway: Gateway, browser: Browser, emily: Visitor, camera: Camera, tmp_path: Path
+):
+    page = emily.page
+
+    # Set up as owner, register two keys.
+    set_up(gateway, emily)
+    expect(page.get_by_text("You have only one key.")).to_be_visible()
+    expect(page.get_by_text("Your last key cannot be removed.")).to_be_visible()
+    emily.keep("02-one-key")
+    emily.keys.plug_in()
+    emily.register("Spare key")
+    expect(page.get_by_text("You have only one key.")).to_be_hidden()
+    emily.keep("03-two-keys")
+
+    # Sign out, sign in with the second key; no name is typed.
+    emily.press("Sign out")
+    expect(page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
+    emily.keep("04-sign-in")
+    emily.sign_in()
+    emily.keep("05-overview-empty")
+
+    # Invite a second person, who registers a key of their own.
+    emily.open("/people")
+    page.get_by_label("Name").fill("Lachlan")
+    page.get_by_label("Role").last.select_option("operator")
+    emily.press("Invite")
+    emily.agree("invite Lachlan")
+    link = emily.handed_over()
+    page.get_by_role("link", name="Read the evidence").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Invite Lachlan")
+    expect(page.get_by_text("It holds", exact=True)).to_be_visible()
+    lachlan = Visitor(browser, gateway.origin, SCREENSHOTS, viewport=PHONE, has_touch=True)
+    lachlan.keys.plug_in()
+    lachlan.open(link)
+    expect(lachlan.page.get_by_role("heading", name="Welcome, Lachlan")).to_be_visible()
+    lachlan.page.get_by_role("textbox", name="A name for this key").fill("Phone")
+    lachlan.keep("06-invitation-phone")
+    lachlan.press("Register my key")
+    lachlan.agree("Lachlan", button="Register the key")
+    expect(lachlan.page.get_by_role("heading", name="My keys")).to_be_visible()
+    emily.open("/people")
+    expect(page.get_by_role("cell", name="Lachlan")).to_be_visible()
+    emily.keep("07-people")
+
+    # The link worked once.
+    lachlan.open(link)
+    expect(lachlan.page.get_by_role("heading", name="This link opens nothing")).to_be_visible()
+    # The browser itself reports the refusal; nothing else is wrong.
+    assert [fault for fault in lachlan.faults if "403" not in fault] == []
+    lachlan.context.close()
+
+    # Claim a camera by the code that it shows.
+    trust(emily, camera.authority)
+    emily.keep("08-authorities")
+    camera.start()
+    emily.open("/claim")
+    page.get_by_label("Code").fill(camera.code())
+    emily.press("Look it up")
+    found = page.locator("#found")
+    expect(found).to_contain_text(camera.serial)
+    expect(found).to_contain_text("Acme Cameras")
+    page.get_by_label("A name for it").fill("Camera at the gate")
+    emily.keep("09-claim")
+    emily.press("Agree with a touch")
+    emily.agree(camera.serial)
+    expect(page.get_by_role("heading", name="Camera at the gate")).to_be_visible()
+
+    # Watch a transaction arrive.
+    emily.open("/transactions")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    picture = camera.take_picture("gate.jpg")
+    row = page.get_by_role("row").filter(has_text="gate.jpg")
+    expect(row).to_be_visible(timeout=30_000)
+    expect(row).to_contain_text("Camera at the gate")
+    expect(row.locator("img")).to_have_js_property("complete", True)
+    assert row.locator("img").evaluate("image => image.naturalWidth") > 0
+    emily.keep("10-transaction-arrived")
+
+    # Read its explanation.
+    row.get_by_role("link", name="gate.jpg").click()
+    expect(page.get_by_text("It holds", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{len(picture)} bytes")
+    expect(page.get_by_role("table").get_by_text("Nobody touched the key.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Attestation certificate")).to_be_visible()
+    assert page.locator(".steps .mark.good").count() > 20
+    assert page.locator(".steps .mark.bad").count() == 0
+    emily.keep("11-explanation")
+
+    # Take it along, and check it without the server.
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Picture with evidence inside").click()
+    signed = tmp_path / "signed.jpg"
+    downloading.value.save_as(signed)
+    assert picture not in signed.read_bytes()
+    camera.stop()
+    check(gateway, signed, tmp_path)
+
+    # What the devices and the overview show now.
+    emily.open("/devices")
+    expect(page.get_by_role("row").filter(has_text=camera.serial)).to_contain_text("Registered")
+    emily.keep("12-devices")
+    page.get_by_role("link", name="Camera at the gate").click()
+    emily.keep("13-device")
+    emily.press("Report stolen")
+    emily.agree("stolen")
+    expect(page.locator(".mark.bad")).to_have_text("Reported stolen")
+    emily.open("/")
+    emily.keep("14-overview")
+
+
+def check(gateway: Gateway, signed: Path, folder: Path) -> None:
+    """`hallway verify` agrees with the console."""
+    from gateway_process import hallway
+
+    trusted = folder / "trust.json"
+    trusted.write_bytes(gateway.get("/api/trust"))
+    done = subprocess.run(
+        [hallway(), "verify", signed, "--trust", trusted], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_page_on_a_phone_in_the_dark(gateway: Gateway, browser: Browser):
+    visitor = Visitor(
+        browser, gateway.origin, SCREENSHOTS, viewport=PHONE, has_touch=True, color_scheme="dark"
+    )
+    set_up(gateway, visitor)
+    for path in ["/", "/transactions", "/devices", "/claim", "/evidence", "/keys", "/people",
+                 "/authorities", "/refusals"]:
+        visitor.open(path)
+        visitor.keep(f"phone{path.replace('/', '-')}")
+    # The menu folds away, and opens by touch.
+    menu = visitor.page.get_by_role("navigation", name="Console")
+    expect(menu).to_be_hidden()
+    visitor.page.get_by_role("button", name="Menu").tap()
+    expect(menu).to_be_visible()
+    visitor.keep("phone-menu")
+    menu.get_by_role("link", name="Evidence").tap()
+    visitor.page.locator(".ledger a").first.tap()
+    expect(visitor.page.get_by_text("It holds", exact=True)).to_be_visible()
+    visitor.keep("phone-explanation")
+    visitor.context.close()
+    assert visitor.faults == []
+
+
+def test_everything_works_without_a_mouse(gateway: Gateway, emily: Visitor):
+    set_up(gateway, emily)
+    emily.press("Sign out")
+    page = emily.page
+    expect(page.get_by_role("button", name="Sign in with a key")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    # The first stop of the Tab key skips the navigation.
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    # A dialog takes the focus, Escape leaves it, and nothing was done.
+    emily.open("/people")
+    page.get_by_label("Name").fill("Nobody")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Sign with your key")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    emily.open("/evidence")
+    expect(page.get_by_text("Nobody")).to_be_hidden()
+
+
+def test_a_key_that_is_not_touched_leaves_nothing_behind(gateway: Gateway, emily: Visitor):
+    set_up(gateway, emily)
+    page = emily.page
+    page.get_by_label("A name for the key").fill("Other key")
+    emily.press("Register a key")
+    # The one key that is plugged in is registered already.
+    page.get_by_role("button", name="Register the key").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("status")).to_contain_text(re.compile("registered already|No key was"))
+    emily.keep("refused-key")
+    dialog.get_by_role("button", name="Don’t sign").click()
+    expect(page.get_by_text("You have only one key.")).to_be_visible()
+
+
+def test_whoever_is_not_signed_in_is_led_to_the_door_and_back(gateway: Gateway, emily: Visitor):
+    set_up(gateway, emily)
+    emily.press("Sign out")
+    expect(emily.page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
+    emily.open("/devices")
+    expect(emily.page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
+    emily.press("Sign in with a key")
+    expect(emily.page.get_by_role("heading", name="Devices", exact=True)).to_be_visible()
+
+
+def test_errors_are_pages_too(gateway: Gateway, browser: Browser):
+    visitor = Visitor(browser, gateway.origin, SCREENSHOTS)
+    set_up(gateway, visitor)
+    for path in ["/evidence/" + "00" * 32, "/devices/nothing", "/nowhere"]:
+        answer = visitor.page.goto(gateway.origin + path)
+        assert answer.status == 404
+        expect(visitor.page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    visitor.keep("nothing-here")
+    visitor.context.close()
+
+
+def test_pages_can_be_read_without_scripts(gateway: Gateway, browser: Browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(gateway.origin)
+    expect(page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
+    context.close()
