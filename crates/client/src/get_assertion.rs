@@ -102,7 +102,7 @@ impl<C: Connection> Client<C> {
         };
         let authentication = match how {
             Verification::Pin => Some(
-                self.token(Permissions::GET_ASSERTION, asked.rp_id, pin)?
+                self.token(Permissions::GET_ASSERTION, Some(asked.rp_id), pin)?
                     .authenticate(&hash),
             ),
             _ => None,

@@ -27,10 +27,12 @@
 
 mod client;
 mod client_data;
+mod config;
 mod connection;
 mod error;
 mod get_assertion;
 mod make_credential;
+mod passkeys;
 mod pin;
 mod pin_protocol;
 mod report_connection;
@@ -41,5 +43,6 @@ pub use connection::{Connection, ConnectionError, Keepalive};
 pub use error::ClientError;
 pub use get_assertion::{Asserted, GetAssertion, Presence};
 pub use make_credential::{AttestationPreference, CreatedCredential, MakeCredential, User};
+pub use passkeys::{Passkey, PasskeyStore};
 pub use pin::{NoPin, Pin, PinPrompt, PinRequest};
 pub use report_connection::{ReportConnection, Reports};

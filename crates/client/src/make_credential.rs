@@ -25,6 +25,17 @@ pub struct User<'a> {
     pub display_name: &'a str,
 }
 
+impl<'a> User<'a> {
+    /// As it is sent.
+    pub(crate) const fn entity(&self) -> UserEntity<'a> {
+        UserEntity {
+            id: self.id,
+            name: Some(self.name),
+            display_name: Some(self.display_name),
+        }
+    }
+}
+
 /// What the relying party wants to know of the key's make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum AttestationPreference {
@@ -86,7 +97,7 @@ impl<C: Connection> Client<C> {
         let how = self.verification(asked.user_verification, Insists::WhenProtected)?;
         let authentication = match how {
             Verification::Pin => Some(
-                self.token(Permissions::MAKE_CREDENTIAL, asked.rp_id, pin)?
+                self.token(Permissions::MAKE_CREDENTIAL, Some(asked.rp_id), pin)?
                     .authenticate(&hash),
             ),
             _ => None,
@@ -97,11 +108,7 @@ impl<C: Connection> Client<C> {
                 id: asked.rp_id,
                 name: Some(asked.rp_name),
             },
-            user: UserEntity {
-                id: asked.user.id,
-                name: Some(asked.user.name),
-                display_name: Some(asked.user.display_name),
-            },
+            user: asked.user.entity(),
             algorithms: asked.algorithms.iter().map(|a| a.id()).collect(),
             exclude: asked.exclude.iter().map(|id| Descriptor { id }).collect(),
             extensions: Extensions::default(),

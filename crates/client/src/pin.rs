@@ -111,11 +111,11 @@ impl<C: Connection> Client<C> {
             .ok_or(ClientError::Incomplete("the number of PIN tries"))
     }
 
-    /// Asks for the PIN and turns it into a token for `permissions` at one relying party.
+    /// Asks for the PIN and turns it into a token for `permissions`, at one relying party or at all.
     pub(crate) fn token(
         &mut self,
         permissions: Permissions,
-        rp_id: &str,
+        rp_id: Option<&str>,
         prompt: &mut dyn PinPrompt,
     ) -> Result<Token, ClientError> {
         let retries = self.pin_retries()?;
@@ -133,7 +133,7 @@ impl<C: Connection> Client<C> {
             key_agreement: Some(session.platform_key),
             pin_hash_enc: Some(&pin_hash_enc),
             permissions: with_permissions.then_some(permissions),
-            rp_id: with_permissions.then_some(rp_id),
+            rp_id: rp_id.filter(|_| with_permissions),
             ..Request::new(if with_permissions {
                 Subcommand::GetTokenUsingPin
             } else {

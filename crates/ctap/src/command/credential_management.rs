@@ -187,6 +187,26 @@ impl Response {
             map.encode(out);
         }
     }
+
+    /// Reads the map that [`answer`](super::answer) split off.
+    pub fn parse(map: &Map<'_>) -> Result<Self, ReadError> {
+        let number = |key: i64| map.optional(key, Value::unsigned);
+        let id = |value: Value<'_>| Ok(value.map()?.required("id")?.bytes()?.to_vec());
+        Ok(Self {
+            existing: number(1)?,
+            remaining: number(2)?,
+            rp_id: map.optional(3, |rp| Ok(rp.map()?.required("id")?.text()?.into()))?,
+            rp_id_hash: map.optional(4, |hash| hash.array().copied())?,
+            total_rps: number(5)?,
+            user: map.optional(6, |user| User::parse(user).map(OwnedUser::from))?,
+            credential_id: map.optional(7, id)?,
+            public_key: map.optional(8, |key| Ok(key.map()?.raw().to_vec()))?,
+            total_credentials: number(9)?,
+            cred_protect: number(10)?.and_then(|level| u8::try_from(level).ok()),
+            large_blob_key: map.optional(11, |key| Ok(key.bytes()?.to_vec()))?,
+            third_party_payment: map.optional(12, Value::bool)?,
+        })
+    }
 }
 
 #[cfg(test)]
