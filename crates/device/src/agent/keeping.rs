@@ -42,27 +42,41 @@ fn write_copy(
     bundle: &Bundle,
 ) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(folder)?;
-    let path = free_path(folder, entry);
+    let path = path_for(folder, entry, bundle);
     match jpeg::embed(payload, bundle) {
         Ok(signed) if entry.media_type == "image/jpeg" => atomic_file::write(&path, &signed)?,
         _ => {
-            let mut evidence = path.clone().into_os_string();
-            evidence.push(".evidence");
-            atomic_file::write(Path::new(&evidence), &bundle.encode())?;
+            atomic_file::write(&beside(&path), &bundle.encode())?;
             atomic_file::write(&path, payload)?;
         }
     }
     Ok(path)
 }
 
-/// The file's own name, or one with its number when another file has that name.
-fn free_path(folder: &Path, entry: &Entry) -> PathBuf {
+/// The file's own name, or one with its number when another file has that name. A copy of the same
+/// transaction, from before a restart, is written over.
+fn path_for(folder: &Path, entry: &Entry, bundle: &Bundle) -> PathBuf {
     let plain = folder.join(&entry.file);
-    if !plain.exists() {
+    if !plain.exists() || is_copy(&plain, bundle) {
         return plain;
     }
     match entry.file.rsplit_once('.') {
         Some((stem, ending)) => folder.join(format!("{stem}-{}.{ending}", entry.sequence)),
         None => folder.join(format!("{}-{}", entry.file, entry.sequence)),
     }
+}
+
+/// Whether the file is a copy of the transaction that `bundle` is about.
+fn is_copy(path: &Path, bundle: &Bundle) -> bool {
+    let inside = || jpeg::extract(&std::fs::read(path).ok()?).ok()?.1;
+    let outside = || Bundle::decode(&std::fs::read(beside(path)).ok()?).ok();
+    let kept = inside().or_else(outside);
+    let subject = |bundle: &Bundle| bundle.0.first().map(|receipt| receipt.evidence.clone());
+    kept.is_some_and(|kept| subject(&kept) == subject(bundle))
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut evidence = path.to_owned().into_os_string();
+    evidence.push(".evidence");
+    evidence.into()
 }

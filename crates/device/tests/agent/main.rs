@@ -236,6 +236,41 @@ async fn a_device_enrols_shows_its_code_and_sends_in_order() {
 }
 
 #[tokio::test]
+async fn kept_copies_are_neither_doubled_nor_written_over() {
+    let stage = Stage::registered().await;
+    let keep = stage.folder.path().join("kept");
+    let settings = || Settings {
+        keep: Some(keep.clone()),
+        ..stage.settings()
+    };
+    for bytes in [picture(1), picture(2)] {
+        stage.drop_file("a.jpg", &bytes);
+        stage.drop_file("b.txt", &bytes);
+        stage.run(settings()).await.unwrap();
+    }
+    let all = names(&keep);
+    assert_eq!(all.len(), 6, "{all:?}");
+    // As if the power had gone between the copy and the end of the transaction: it is sent again,
+    // and the answer is the receipt of before.
+    let spool = stage.photos().join(".hallway");
+    stage.drop_file("a.jpg", &picture(3));
+    stage.fault(Fault::LoseAnswer);
+    stage.run_for(Duration::from_millis(30)).await;
+    let waiting = names(&spool)
+        .into_iter()
+        .find(|name| name.ends_with(".signed"));
+    let waiting = spool.join(waiting.unwrap());
+    let entry = fs::read(&waiting).unwrap();
+    stage.run(settings()).await.unwrap();
+    assert_eq!(names(&keep).len(), 7);
+    fs::write(&waiting, entry).unwrap();
+    stage.drop_file("a.jpg", &picture(3));
+    stage.run(settings()).await.unwrap();
+    assert_eq!(names(&keep).len(), 7);
+    assert_eq!(stage.accepted().len(), 5);
+}
+
+#[tokio::test]
 async fn a_restart_goes_on_with_the_same_registration() {
     let stage = Stage::registered().await;
     stage.drop_file("a.txt", b"a");

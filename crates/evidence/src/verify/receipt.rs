@@ -233,8 +233,9 @@ impl Checked<'_> {
             Err(error @ TlogProofError::Inclusion(_)) => {
                 self.section
                     .check("log.1", checkpoint, Ok::<_, String>(()), trust.log.name());
+                let why = format!("this evidence or its proof was changed: {error}");
                 self.section
-                    .check("log.2", inclusion, Err::<(), _>(error), "");
+                    .check("log.2", inclusion, Err::<(), _>(why), "");
             }
             Err(error) => {
                 self.section
