@@ -24,7 +24,7 @@ enum Action {
     Provision(provision::Provision),
     /// The device's side: watch a folder, sign what appears in it, send it until there is a
     /// receipt.
-    Run(Box<run::Run>),
+    Run(run::Run),
 }
 
 pub(crate) fn run(command: &DeviceCommand) -> Result<ExitCode, Box<dyn Error>> {

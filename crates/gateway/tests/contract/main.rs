@@ -1,4 +1,5 @@
 //! What the store and the ledger promise, held to it on SQLite and on PostgreSQL alike.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cluster;
 mod database;
