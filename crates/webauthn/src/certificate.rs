@@ -1,6 +1,7 @@
 //! Reading X.509 certificates: what attestation needs of RFC 5280, and no more.
 
 use hallway_ctap::cose::{Algorithm, Curve};
+use x509_parser::asn1_rs::Any;
 use x509_parser::oid_registry::Oid;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo, X509Name, X509Version};
@@ -265,6 +266,7 @@ fn shown(name: &X509Name<'_>) -> String {
 
 const EC: &str = "1.2.840.10045.2.1";
 const RSA: &str = "1.2.840.113549.1.1.1";
+const RSA_PSS: &str = "1.2.840.113549.1.1.10";
 const ED25519: &str = "1.3.101.112";
 const ED448: &str = "1.3.101.113";
 
@@ -320,6 +322,7 @@ fn certificate_scheme(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
         "1.2.840.113549.1.1.11" => Scheme::RsaPkcs1(Hash::Sha256),
         "1.2.840.113549.1.1.12" => Scheme::RsaPkcs1(Hash::Sha384),
         "1.2.840.113549.1.1.13" => Scheme::RsaPkcs1(Hash::Sha512),
+        RSA_PSS => Scheme::RsaPss(pss_hash(algorithm.parameters.as_ref()?)?),
         ED25519 => Scheme::Ed25519,
         ED448 => Scheme::Ed448,
         "2.16.840.1.101.3.4.3.17" => Scheme::MlDsa(Algorithm::MlDsa44),
@@ -327,4 +330,77 @@ fn certificate_scheme(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
         "2.16.840.1.101.3.4.3.19" => Scheme::MlDsa(Algorithm::MlDsa87),
         _ => return None,
     })
+}
+
+/// The hash of RSASSA-PSS parameters (RFC 4055, 3.1), where the mask is made by the same hash and
+/// the salt is as long as it. The defaults, which mean SHA-1, are refused.
+fn pss_hash(parameters: &Any<'_>) -> Option<Hash> {
+    const MGF1: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08];
+    let mut fields = Reader::new(parameters.data);
+    let mut hash_algorithm =
+        Reader::new(der::only(fields.expect(Tag::context(0))?, Tag::SEQUENCE)?);
+    let hash = hash_algorithm.expect(Tag::OID)?;
+    let mut mask = Reader::new(der::only(fields.expect(Tag::context(1))?, Tag::SEQUENCE)?);
+    let is_mgf1 = mask.expect(Tag::OID)? == MGF1;
+    let mask_hash = Reader::new(mask.expect(Tag::SEQUENCE)?).expect(Tag::OID)?;
+    let salt = der::only(fields.expect(Tag::context(2))?, Tag::INTEGER).and_then(der::unsigned)?;
+    let (hash_id, length) = match hash.strip_prefix(SHA2)? {
+        [1] => (Hash::Sha256, 32),
+        [2] => (Hash::Sha384, 48),
+        [3] => (Hash::Sha512, 64),
+        _ => return None,
+    };
+    (is_mgf1 && mask_hash == hash && salt == length && fields.is_empty()).then_some(hash_id)
+}
+
+/// 2.16.840.1.101.3.4.2, the arc of SHA-2.
+const SHA2: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rsa_pss_certificates_verify_with_the_usual_salt_only() {
+        for der in [
+            &include_bytes!("../tests/vectors/rsa-pss-sha256.der")[..],
+            include_bytes!("../tests/vectors/rsa-pss-sha384.der"),
+        ] {
+            let certificate = Certificate::parse(der).unwrap();
+            assert_eq!(certificate.verify_signed_by(&certificate), Ok(()));
+        }
+        let der = include_bytes!("../tests/vectors/rsa-pss-short-salt.der");
+        let certificate = Certificate::parse(der).unwrap();
+        assert!(matches!(
+            certificate.verify_signed_by(&certificate),
+            Err(CertificateError::SignatureAlgorithm(_))
+        ));
+    }
+
+    #[test]
+    fn trailing_bytes_and_cuts_are_refused() {
+        let der = include_bytes!("../tests/vectors/rsa-pss-sha256.der");
+        let longer = [&der[..], &[0]].concat();
+        assert!(Certificate::parse(&longer).is_err());
+        for end in (0..der.len()).step_by(7) {
+            assert!(Certificate::parse(&der[..end]).is_err(), "{end}");
+        }
+        assert!(matches!(
+            Certificate::parse(&vec![0x30; MAX_CERTIFICATE + 1]),
+            Err(CertificateError::TooLong)
+        ));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(at in 0usize..700, value: u8) {
+            let mut der = include_bytes!("../tests/vectors/rsa-pss-sha256.der").to_vec();
+            der[at] = value;
+            if let Ok(certificate) = Certificate::parse(&der) {
+                let _ = certificate.verify_signed_by(&certificate);
+                let _ = certificate.basic_constraints();
+                let _ = certificate.may_sign_certificates();
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ impl Tag {
     pub(crate) const INTEGER: Self = Self::universal(2);
     pub(crate) const BIT_STRING: Self = Self::universal(3);
     pub(crate) const OCTET_STRING: Self = Self::universal(4);
+    pub(crate) const OID: Self = Self::universal(6);
     pub(crate) const ENUMERATED: Self = Self::universal(10);
     pub(crate) const SEQUENCE: Self = Self::constructed(16);
     pub(crate) const SET: Self = Self::constructed(17);

@@ -141,6 +141,10 @@ impl Explanation {
             let why = "signatures cannot be checked without the client data";
             self.steps
                 .step(STATEMENT, Outcome::Skipped, format_args!("{why}"));
+            if let Ok(chain) = Statement(object.statement).certificates() {
+                // What they lead to can be said all the same.
+                self.judge_chain(&chain, evidence);
+            }
             return Ok((Conclusion::NotChecked, why.to_owned()));
         };
         let policy = RegistrationPolicy {
