@@ -8,6 +8,9 @@ from virtual_key import Keys
 DESKTOP = {"width": 1200, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
+# Bytes of a page's HTML, as it leaves the gateway.
+PAGE_LIMIT = 60_000
+
 # A page that breaks its own policy says so where the test listens.
 WATCH_POLICY = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -40,7 +43,10 @@ class Visitor:
         assert answer is None or answer.ok, f"{path} answered {answer.status}"
 
     def keep(self, name: str) -> None:
-        """Keeps a picture of the whole page, and checks that nothing is cut off at the side."""
+        """Keeps a picture of the whole page, and checks that the page is small and that nothing is
+        cut off at its side."""
+        weight = len(self.page.request.get(self.page.url).body())
+        assert weight < PAGE_LIMIT, f"{name} has {weight} bytes"
         self.screenshots.mkdir(exist_ok=True)
         self.page.screenshot(path=self.screenshots / f"{name}.png", full_page=True)
         width = self.page.evaluate("document.documentElement.scrollWidth")

@@ -138,6 +138,8 @@ def test_from_set_up_to_evidence(
     expect(page.get_by_role("heading", name="Attestation certificate")).to_be_visible()
     assert page.locator(".steps .mark.good").count() > 20
     assert page.locator(".steps .mark.bad").count() == 0
+    bytes_checked = page.get_by_role("listitem").filter(has_text="The bytes are those that were signed")
+    expect(bytes_checked).to_contain_text("holds")
     emily.keep("11-explanation")
 
     # Take it along, and check it without the server.

@@ -15,6 +15,9 @@ use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{EvidenceRecord, PageRequest};
 
+/// The hexadecimal digits of a SHA-256.
+const HASH_DIGITS: usize = 64;
+
 /// The evidence that the visitor may see.
 pub(super) async fn list(
     State(gateway): State<Gateway>,
@@ -42,9 +45,10 @@ pub(super) async fn rows(
     let mut rows = Vec::with_capacity(page.items.len());
     for record in page.items {
         let signer = match (record.person, record.device) {
+            (_, Some(device)) if is_devices_own(&record.act) => names.device(device).await?,
             (Some(person), _) => names.person(person).await?,
             (None, Some(device)) => names.device(device).await?,
-            (None, None) => "a device before its claim".to_owned(),
+            (None, None) => "somebody unknown".to_owned(),
         };
         rows.push(EvidenceRow {
             hash: record.hash.to_string(),
@@ -55,6 +59,11 @@ pub(super) async fn rows(
         });
     }
     Ok((rows, page.next))
+}
+
+/// Whether a device signs such acts itself; its owner signs the others about it.
+fn is_devices_own(act: &str) -> bool {
+    matches!(act, "device.enrol" | "device.transaction" | "device.status")
 }
 
 /// What the evidence says, without the realm and the time, which every sentence begins with.
@@ -74,10 +83,24 @@ pub(super) fn sentence(record: &EvidenceRecord) -> String {
     clause(&whole)
 }
 
-/// The act of a statement's sentence, as a sentence of its own.
+/// The act of a statement's sentence, as a sentence of its own. Hashes are cut short: they stand
+/// in full where the statement is explained.
 fn clause(sentence: &str) -> String {
     let clause = sentence.split_once(": ").map_or(sentence, |(_, act)| act);
-    let mut characters = clause.chars();
+    let mut out = String::with_capacity(clause.len());
+    for (place, word) in clause.split(' ').enumerate() {
+        if place > 0 {
+            out.push(' ');
+        }
+        let digits = word.bytes().take_while(u8::is_ascii_hexdigit).count();
+        match word.split_at_checked(digits) {
+            Some((hash, rest)) if digits == HASH_DIGITS => {
+                out.extend([hash.get(..8).unwrap_or(hash), "…", rest]);
+            }
+            _ => out.push_str(word),
+        }
+    }
+    let mut characters = out.chars();
     let first = characters.next().map(char::to_uppercase);
     first.into_iter().flatten().chain(characters).collect()
 }
@@ -92,5 +115,15 @@ mod tests {
             clause("At gate.example, on 2026-11-18 11:06:40 UTC: sign in."),
             "Sign in."
         );
+    }
+
+    #[test]
+    fn a_hash_is_cut_short() {
+        let hash = "0123456789abcdef".repeat(4);
+        assert_eq!(
+            clause(&format!("At x, on y: accept {hash}), or not.")),
+            "Accept 01234567…), or not."
+        );
+        assert_eq!(clause("At x, on y: decade."), "Decade.");
     }
 }

@@ -16,10 +16,14 @@ use super::super::view::{
 };
 use super::{evidence, frame, html, moment, transactions};
 use crate::Gateway;
+use crate::doors::device as devices;
 use crate::doors::evidence as door;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{EvidenceRecord, Transaction};
+
+/// Payloads of up to so many bytes are read and hashed again for each visit.
+const HASHED_FOR_A_VISIT: u64 = 8 << 20;
 
 /// Everything about one piece of evidence that the visitor may see. It is verified again for each
 /// visit, from the same bytes that a receipt holds.
@@ -30,16 +34,11 @@ pub(super) async fn explain(
 ) -> Result<Response, Problem> {
     let Explained {
         record,
+        transaction,
         bundle,
         report,
         parts,
     } = explained(&gateway, &caller, &hash).await?;
-    let transaction = gateway
-        .store
-        .read()
-        .transactions()
-        .get(&record.hash)
-        .await?;
     html(&ExplanationPage {
         frame: frame(&gateway, &caller, Place::Evidence),
         hash: record.hash.to_string(),
@@ -78,6 +77,7 @@ pub async fn explanation(
 
 struct Explained {
     record: EvidenceRecord,
+    transaction: Option<Transaction>,
     bundle: Bundle,
     report: Report,
     parts: Vec<Part>,
@@ -87,10 +87,23 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
     let record = door::seen(gateway, caller, hash).await?;
     let bundle = door::bundle_of(gateway, &record).await?;
     let trust = gateway.trust_file().await?;
+    let transaction = gateway
+        .store
+        .read()
+        .transactions()
+        .get(&record.hash)
+        .await?;
+    let payload = match &transaction {
+        Some(transaction) if transaction.length <= HASHED_FOR_A_VISIT => {
+            Some(devices::transactions::bytes(gateway, transaction).await?)
+        }
+        _ => None,
+    };
     Ok(Explained {
-        report: verify::bundle(&bundle, None, &trust),
+        report: verify::bundle(&bundle, payload.as_deref(), &trust),
         parts: explain::bundle(&bundle, &trust.rp_id),
         record,
+        transaction,
         bundle,
     })
 }

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use super::super::view::{Count, NextStep, OverviewPage, Place};
 use super::{arrive, evidence, frame, html, sees_all, transactions};
 use crate::Gateway;
+use crate::doors::device::lifecycle;
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{DeviceState, Holder, Limit, PageRequest, Role};
+use crate::store::{Device, DeviceState, Holder, Limit, PageRequest, Role};
 
 /// How many of the newest entries are shown.
 const NEWEST: u64 = 5;
@@ -38,15 +39,15 @@ pub(super) async fn overview(
     };
     let (latest, _) = transactions::rows(&gateway, &caller, None, &newest).await?;
     let (evidence, _) = evidence::rows(&gateway, &caller, &newest).await?;
-    let devices = reader.devices().count(DeviceState::Registered).await?;
+    let (has_devices, in_service) = devices(&gateway, &caller).await?;
     let keys = reader
         .credentials()
         .held_by(Holder::Person(caller.person.id))
         .await?
         .len();
     html(&OverviewPage {
-        next: next_steps(&gateway, &caller, keys, devices).await?,
-        devices: Count(devices),
+        next: next_steps(&gateway, &caller, keys, has_devices).await?,
+        devices: Count(in_service),
         keys: Count(keys as u64),
         log_size: Count(reader.log().head().await?.size),
         refusals: refusals(&gateway, &caller).await?,
@@ -56,11 +57,30 @@ pub(super) async fn overview(
     })
 }
 
+/// Whether there is any device that the visitor may see, and how many of those are in service: of
+/// a member's own, as far as one look at the store tells.
+async fn devices(gateway: &Gateway, caller: &Caller) -> Result<(bool, u64), Problem> {
+    let repository = gateway.store.read().devices();
+    let request = PageRequest {
+        after: None,
+        limit: Limit::nearest(u64::from(Limit::MAX)),
+    };
+    let visible = lifecycle::visible_to(&caller.person);
+    let page = repository.page(visible, &request).await?;
+    let registered = |device: &&Device| device.state == DeviceState::Registered;
+    let in_service = if sees_all(&caller.person) {
+        repository.count(DeviceState::Registered).await?
+    } else {
+        page.items.iter().filter(registered).count() as u64
+    };
+    Ok((!page.items.is_empty(), in_service))
+}
+
 async fn next_steps(
     gateway: &Gateway,
     caller: &Caller,
     keys: usize,
-    devices: u64,
+    has_devices: bool,
 ) -> Result<Vec<NextStep>, Problem> {
     let mut steps = vec![NextStep {
         what: "Register a second key",
@@ -80,7 +100,7 @@ async fn next_steps(
             what: "Claim a device",
             why: "Start it, and type the code that it shows.",
             href: "/claim",
-            done: devices > 0,
+            done: has_devices,
         });
     }
     Ok(steps)
