@@ -1,11 +1,13 @@
 //! The `hallway` command.
 
+mod attest;
 mod device;
 mod key;
 mod log;
 mod logging;
 mod person;
 mod serve;
+mod shell;
 mod tour;
 mod trust;
 mod verify;
@@ -13,7 +15,7 @@ mod verify;
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// One FIDO2 key opens every door.
 ///
@@ -39,13 +41,21 @@ enum Command {
     Verify(verify::VerifyCommand),
     Log(log::LogCommand),
     Trust(trust::TrustCommand),
+    Attest(attest::AttestCommand),
+    Completions(shell::CompletionsCommand),
+    Manual(shell::ManualCommand),
 }
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     if matches!(
         command,
-        Command::Verify(_) | Command::Log(_) | Command::Trust(_) | Command::Tour(_)
+        Command::Verify(_)
+            | Command::Log(_)
+            | Command::Trust(_)
+            | Command::Tour(_)
+            | Command::Attest(_)
+            | Command::Completions(_)
     ) {
         // What only prints ends quietly when its reader goes away; a server or a device does not.
         sigpipe::reset();
@@ -68,6 +78,9 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Verify(command) => return verify::run(&command),
         Command::Log(command) => return log::run(&command),
         Command::Trust(command) => trust::run(command)?,
+        Command::Attest(command) => return attest::run(&command),
+        Command::Completions(command) => shell::completions(&command, Cli::command()),
+        Command::Manual(command) => shell::manual(&command, Cli::command())?,
     }
     Ok(ExitCode::SUCCESS)
 }
