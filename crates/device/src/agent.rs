@@ -225,15 +225,17 @@ impl<S: Signer> Agent<S> {
     /// stops is abandoned; whether it arrived is found out at the next start.
     ///
     /// # Errors
-    /// [`AgentError`] when going on makes no sense. Lost networks, full disks and refusals are
-    /// told as [`Event`]s, and tried again.
+    /// [`AgentError`] when going on makes no sense: another log key, a damaged spool. Lost networks,
+    /// full disks, missing keys and refusals are told as [`Event`]s, and tried again.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
         let mut stop = std::pin::pin!(stop);
         let mut under_way: Option<Pin<Box<dyn Future<Output = Answer> + Send>>> = None;
         loop {
-            let settled = self.look_and_sign()?;
+            let looked = self.look_and_sign();
+            let settled = self.endure(looked)?;
             if under_way.is_none() {
-                let request = self.next_request()?;
+                let request = self.next_request();
+                let request = self.endure(request)?;
                 if request.is_none() && settled && self.may_end() {
                     return Ok(());
                 }
@@ -254,10 +256,28 @@ impl<S: Signer> Agent<S> {
                 () = &mut stop => return Ok(()),
                 answer = answer => {
                     under_way = None;
-                    self.settle(answer)?;
+                    let settled = self.settle(answer);
+                    self.endure(settled)?;
                 }
                 () = wait => {}
             }
+        }
+    }
+
+    /// Turns what may pass into trouble that is told: a full disk, a card that was pulled out, a
+    /// key that is away. Nothing was lost by it, and the next round tries again.
+    fn endure<T: Default>(&mut self, result: Result<T, AgentError>) -> Result<T, AgentError> {
+        match result {
+            Err(
+                error @ (AgentError::Signer(_)
+                | AgentError::Folder(_)
+                | AgentError::Spool(SpoolError::Full(_) | SpoolError::Io { .. })),
+            ) => {
+                self.trouble(error.to_string());
+                self.back_off(Duration::ZERO);
+                Ok(T::default())
+            }
+            result => result,
         }
     }
 

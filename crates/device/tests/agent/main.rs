@@ -19,9 +19,13 @@ use gateway::{Fault, Shareable};
 use hallway_ctap::aaguid::Aaguid;
 use hallway_device::protocol::State;
 use hallway_device::provision::{Authority, Device, Maker};
-use hallway_device::{Agent, AgentError, Event, Freshness, Gateway, KeySigner, Settings, Until};
+use hallway_device::{
+    Agent, AgentError, Event, Freshness, Gateway, KeySigner, Settings, Signer, SignerError, Until,
+};
 use hallway_evidence::statement::device::Delivery;
-use hallway_evidence::{Timestamp, jpeg};
+use hallway_evidence::{
+    CredentialId, CredentialIdError, SignedStatement, Statement, Timestamp, jpeg,
+};
 use hallway_softkey::{Consent, KeyFile, NewKey, Protection, SoftKey};
 use serde_json::json;
 
@@ -567,6 +571,88 @@ async fn a_device_of_another_maker_waits_for_its_authority() {
     let told = stage.told().join("\n");
     assert!(told.contains("bad-attestation"), "{told}");
     assert!(!told.contains("type BCDF"), "{told}");
+}
+
+/// A key that is pulled out and put back.
+struct Loose {
+    key: KeySigner<SoftKey>,
+    failures: usize,
+}
+
+impl Loose {
+    fn out(&mut self) -> Result<(), SignerError> {
+        match self.failures.checked_sub(1) {
+            Some(left) => {
+                self.failures = left;
+                Err(SignerError::CredentialId(CredentialIdError(0)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Signer for Loose {
+    fn register(&mut self, statement: &Statement) -> Result<SignedStatement, SignerError> {
+        self.out()?;
+        self.key.register(statement)
+    }
+
+    fn sign(
+        &mut self,
+        credential: &CredentialId,
+        statement: &Statement,
+    ) -> Result<SignedStatement, SignerError> {
+        self.out()?;
+        self.key.sign(credential, statement)
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_fails_is_tried_again() {
+    let stage = Stage::registered().await;
+    stage.drop_file("a.txt", b"a");
+    let gateway = Gateway::new(&stage.origin, None).unwrap();
+    let key = SoftKey::open(
+        &stage.folder.path().join("key"),
+        &PROTECTION(),
+        Consent::Always,
+    );
+    let signer = Loose {
+        key: KeySigner::new(key.unwrap(), &gateway.origin()),
+        failures: 5,
+    };
+    let events = stage.events.clone();
+    let clock = Arc::new(stage.clock.clone());
+    let tell = move |event: &Event| events.lock().unwrap().push(event.clone());
+    let agent = Agent::open(stage.settings(), gateway, signer, clock, tell).unwrap();
+    agent.run(std::future::pending()).await.unwrap();
+    assert_eq!(stage.accepted_names(), ["a.txt"]);
+    let told = stage.told().join("\n");
+    assert!(
+        told.contains("trouble: the device's key made an unusable"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_for_a_while_is_waited_for() {
+    let stage = Stage::registered().await;
+    stage.drop_file("a.txt", b"a");
+    let (photos, away) = (stage.photos(), stage.folder.path().join("away"));
+    let card = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        fs::rename(&photos, &away).unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        fs::rename(&away, &photos).unwrap();
+    };
+    let (ended, ()) = tokio::join!(stage.run(stage.settings()), card);
+    ended.unwrap();
+    assert_eq!(stage.accepted_names(), ["a.txt"]);
+    let told = stage.told().join("\n");
+    assert!(
+        told.contains("trouble: the folder cannot be read"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
