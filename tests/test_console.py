@@ -263,3 +263,86 @@ def test_pages_can_be_read_without_scripts(gateway: Gateway, browser: Browser):
     page.goto(gateway.origin)
     expect(page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
     context.close()
+
+
+def test_keys_are_renamed_and_removed_but_never_the_last(gateway: Gateway, emily: Visitor):
+    page = emily.page
+    set_up(gateway, emily)
+    emily.keys.plug_in()
+    emily.register("Spare key")
+    # From here on by the spare key: a session ends with the key that opened it.
+    emily.press("Sign out")
+    emily.sign_in()
+    emily.open("/keys")
+    blue = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Blue key"))
+    blue.locator("summary").click()
+    blue.get_by_label("New name").fill("Old key")
+    blue.get_by_role("button", name="Rename").click()
+    old = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Old key"))
+    old.get_by_role("button", name="Remove").click()
+    emily.agree("remove the key “Old key”")
+    expect(page.get_by_text("You have only one key.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Old key")).to_be_hidden()
+    expect(page.get_by_role("button", name="Remove")).to_be_hidden()
+    # The removed key opens nothing any more; the other one does.
+    emily.press("Sign out")
+    emily.keys.touch(0)
+    emily.press("Sign in with a key")
+    expect(page.get_by_text("This key does not open this realm")).to_be_visible()
+    emily.keep("removed-key")
+    emily.keys.touch(1)
+    emily.sign_in()
+    # The browser itself reports the refusal; nothing else is wrong.
+    emily.faults = [fault for fault in emily.faults if "403" not in fault]
+
+
+def test_who_lost_the_keys_comes_back_by_a_recovery_link(gateway: Gateway, browser: Browser, emily: Visitor):
+    set_up(gateway, emily)
+    emily.open("/people")
+    emily.page.get_by_label("Name").fill("Ruth")
+    emily.press("Invite")
+    emily.agree("invite Ruth")
+    ruth = Visitor(browser, gateway.origin, SCREENSHOTS)
+    ruth.keys.plug_in()
+    ruth.open(emily.handed_over())
+    ruth.page.get_by_role("textbox", name="A name for this key").fill("Lost key")
+    ruth.press("Register my key")
+    ruth.agree("Ruth", button="Register the key")
+    expect(ruth.page.get_by_role("heading", name="My keys")).to_be_visible()
+    # A member is not led to what is not theirs.
+    expect(ruth.page.get_by_role("link", name="People")).to_be_hidden()
+
+    emily.open("/people")
+    emily.page.get_by_label("Change Ruth").click()
+    emily.press("Make a recovery link")
+    emily.agree("Ruth")
+    emily.keep("recovery")
+    link = emily.handed_over()
+
+    again = Visitor(browser, gateway.origin, SCREENSHOTS)
+    again.keys.plug_in()
+    again.open(link)
+    expect(again.page.get_by_role("heading", name="Welcome back, Ruth")).to_be_visible()
+    again.page.get_by_role("textbox", name="A name for this key").fill("New key")
+    again.press("Register my new key")
+    again.agree("Ruth", button="Register the key")
+    expect(again.page.get_by_role("heading", name="New key")).to_be_visible()
+    expect(again.page.get_by_role("heading", name="Lost key")).to_be_hidden()
+    # The session that the lost key opened is over.
+    ruth.open("/keys")
+    expect(ruth.page.get_by_role("heading", name="Sign in to localhost")).to_be_visible()
+    for visitor in (ruth, again):
+        visitor.context.close()
+        assert visitor.faults == []
+
+
+def test_a_wrong_code_gets_an_answer_that_helps(gateway: Gateway, browser: Browser):
+    visitor = Visitor(browser, gateway.origin, SCREENSHOTS)
+    set_up(gateway, visitor)
+    visitor.open("/claim")
+    visitor.page.get_by_label("Code").fill("BCDF-GHJK")
+    visitor.press("Look it up")
+    expect(visitor.page.get_by_text("look at the device again")).to_be_visible()
+    expect(visitor.page.locator("#found")).to_be_hidden()
+    visitor.keep("wrong-code")
+    visitor.context.close()

@@ -95,7 +95,11 @@ fn clause(sentence: &str) -> String {
         let digits = word.bytes().take_while(u8::is_ascii_hexdigit).count();
         match word.split_at_checked(digits) {
             Some((hash, rest)) if digits == HASH_DIGITS => {
-                out.extend([hash.get(..8).unwrap_or(hash), "…", rest]);
+                out.extend([
+                    hash.get(..8).unwrap_or(hash),
+                    "…",
+                    rest.trim_end_matches('.'),
+                ]);
             }
             _ => out.push_str(word),
         }
@@ -123,6 +127,10 @@ mod tests {
         assert_eq!(
             clause(&format!("At x, on y: accept {hash}), or not.")),
             "Accept 01234567…), or not."
+        );
+        assert_eq!(
+            clause(&format!("At x, on y: accept {hash}.")),
+            "Accept 01234567…"
         );
         assert_eq!(clause("At x, on y: decade."), "Decade.");
     }
