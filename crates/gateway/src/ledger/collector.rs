@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hallway_evidence::{DeviceId, Evidence, Receipt, Timestamp};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 
 use super::error::LedgerError;
 use super::ingest::{Outcome, Submission, Waiting};
@@ -23,6 +24,8 @@ pub(super) struct Collector<N> {
     store: Store,
     ledger: Arc<Ledger>,
     now: N,
+    /// Receipts that are made anew, beside the batches.
+    again: JoinSet<()>,
 }
 
 /// What becomes of one transaction of a batch.
@@ -46,12 +49,17 @@ struct Kept {
 }
 
 impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
-    pub(super) const fn new(store: Store, ledger: Arc<Ledger>, now: N) -> Self {
-        Self { store, ledger, now }
+    pub(super) fn new(store: Store, ledger: Arc<Ledger>, now: N) -> Self {
+        Self {
+            store,
+            ledger,
+            now,
+            again: JoinSet::new(),
+        }
     }
 
     /// Works until the queue is closed and empty.
-    pub(super) async fn run(self, mut queue: mpsc::Receiver<Waiting>, stop: Arc<Notify>) {
+    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Waiting>, stop: Arc<Notify>) {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         loop {
             tokio::select! {
@@ -59,22 +67,24 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
                 () = stop.notified() => queue.close(),
                 taken = queue.recv_many(&mut batch, MAX_BATCH) => {
                     if taken == 0 {
-                        return;
+                        break;
                     }
                     self.keep(core::mem::take(&mut batch)).await;
+                    while self.again.try_join_next().is_some() {}
                 }
             }
         }
+        while self.again.join_next().await.is_some() {}
     }
 
     /// Keeps a batch, then answers everybody in it.
-    async fn keep(&self, mut batch: Vec<Waiting>) {
+    async fn keep(&mut self, mut batch: Vec<Waiting>) {
         // Two transactions of one device that came at once are taken in their order.
         batch.sort_by_key(|waiting| (waiting.submission.device, waiting.submission.sequence));
-        let all = batch.as_slice();
-        let kept = self
+        let (this, all) = (&*self, batch.as_slice());
+        let kept = this
             .store
-            .transact(|unit| Box::pin(self.keep_in(unit, all)))
+            .transact(|unit| Box::pin(this.keep_in(unit, all)))
             .await;
         match kept {
             Ok(kept) => self.answer(batch, kept),
@@ -123,7 +133,7 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
         Ok(Kept { verdicts, receipts })
     }
 
-    fn answer(&self, batch: Vec<Waiting>, kept: Kept) {
+    fn answer(&mut self, batch: Vec<Waiting>, kept: Kept) {
         let mut before = Vec::new();
         for (waiting, verdict) in batch.into_iter().zip(kept.verdicts) {
             // Whoever no longer waits for the answer asks again and gets the receipt then.
@@ -149,9 +159,9 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
     }
 
     /// Answers those whose transactions were accepted before, beside the next batch.
-    fn answer_again(&self, before: Vec<(Waiting, Arc<EvidenceRecord>)>) {
+    fn answer_again(&mut self, before: Vec<(Waiting, Arc<EvidenceRecord>)>) {
         let (store, ledger) = (self.store.clone(), Arc::clone(&self.ledger));
-        tokio::spawn(async move {
+        self.again.spawn(async move {
             for (waiting, record) in before {
                 let receipt = ledger.receipt_of(store.read(), &record).await;
                 let _ = waiting.answer.send(match receipt {

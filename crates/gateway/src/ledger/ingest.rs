@@ -98,8 +98,25 @@ impl Ingest {
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let stop = Arc::new(Notify::new());
-        let collector = Collector::new(store, ledger, now);
-        let task = tokio::spawn(collector.run(waiting, Arc::clone(&stop)));
+        let stopped = Arc::clone(&stop);
+        // A thread of its own: behind a thousand verifications that are ready to run, each step of
+        // the collector would wait for all of them.
+        let task = tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(async {
+                    // Sockets wake the runtime that opened them.
+                    let store = store.for_this_runtime().await;
+                    Collector::new(store, ledger, now)
+                        .run(waiting, stopped)
+                        .await;
+                }),
+                // The queue is dropped, so whoever submits is told that nothing is taken.
+                Err(error) => tracing::error!(%error, "device transactions cannot be taken"),
+            }
+        });
         Self {
             queue,
             stop,

@@ -118,8 +118,8 @@ fn sqlite(path: &std::path::Path, access: Access) -> ConnectOptions {
                 // What is committed survives a power cut.
                 .pragma("synchronous", "FULL")
                 .pragma("cache_size", "-65536")
-                .pragma("wal_autocheckpoint", "8000")
-                .pragma("journal_size_limit", "67108864")
+                .pragma("wal_autocheckpoint", "16000")
+                .pragma("journal_size_limit", "134217728")
                 .statement_cache_capacity(256)
         });
     options

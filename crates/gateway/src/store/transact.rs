@@ -45,6 +45,7 @@ pub type Work<'u, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'u>
 /// The database. Cloning gives another handle on the same connections.
 #[derive(Clone, Debug)]
 pub struct Store {
+    address: Arc<Address>,
     writer: DatabaseConnection,
     reader: Reader,
     refusals: Arc<AtomicU64>,
@@ -58,13 +59,35 @@ impl Store {
     /// # Errors
     /// [`StoreError::Address`], [`StoreError::Open`] or [`StoreError::Migrate`].
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
-        let connections = connect::open(&Address::parse(address)?).await?;
+        let address = Address::parse(address)?;
+        let connections = connect::open(&address).await?;
         migration::run(&connections.writer).await?;
         Ok(Self {
+            address: Arc::new(address),
             writer: connections.writer,
             reader: Reader(connections.reader),
             refusals: Arc::default(),
         })
+    }
+
+    /// The store for a runtime beside the one that it was opened in. Connections to PostgreSQL are
+    /// sockets, which only their own runtime watches, so there they are new ones; SQLite has none
+    /// and goes on with its single writer.
+    pub(crate) async fn for_this_runtime(&self) -> Self {
+        if matches!(*self.address, Address::Sqlite(_)) {
+            return self.clone();
+        }
+        match connect::open(&self.address).await {
+            Ok(connections) => Self {
+                writer: connections.writer,
+                reader: Reader(connections.reader),
+                ..self.clone()
+            },
+            Err(error) => {
+                tracing::warn!(%error, "no connections of its own: device transactions take longer");
+                self.clone()
+            }
+        }
     }
 
     /// Reads what is committed. Each call sees the newest; nothing can be written.

@@ -1,0 +1,171 @@
+//! Unsolicited device transactions, from the bytes on the wire to a receipt that is on disk,
+//! against the bare P-256 verifications that the same cores do.
+//!
+//! `cargo bench -p hallway-bench --bench ingest`. Each database is measured between two runs of
+//! bare verifications, so that whatever else the machine does meets both. For PostgreSQL the
+//! server runs on the same cores.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+#[path = "../../crates/gateway/tests/contract/cluster.rs"]
+mod cluster;
+#[path = "ingest/fleet.rs"]
+mod fleet;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use fleet::{Camera, ORIGIN, RP_ID, Sent, enrol};
+use hallway_evidence::log::SigningKey;
+use hallway_evidence::statement::{Act, Device};
+use hallway_evidence::{Response, SignedStatement, Timestamp};
+use hallway_gateway::ledger::{Ingest, Keyring, Ledger, Outcome, Submission};
+use hallway_gateway::store::{PayloadLocation, Store};
+use hallway_webauthn::{AssertionPolicy, AssertionResponse, RelyingParty, verify_assertion};
+
+/// Cameras that send at the same time, each in order.
+const CAMERAS: usize = 2_000;
+/// How many transactions each sends.
+const EACH: u64 = 20;
+/// How many bytes each transaction signs.
+const BYTES: usize = 256;
+/// The part of the bare verifications that is aimed at.
+const AIM: f64 = 0.5;
+
+fn main() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let fleet: Vec<Camera> = (0..CAMERAS).map(|_| Camera::new(EACH, BYTES)).collect();
+    let fleet: &'static [Camera] = fleet.leak();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hallway.db");
+    println!("{cores} cores, {CAMERAS} cameras, {EACH} transactions of {BYTES} bytes each\n");
+    println!("database     bare verifications/s  accepted/s  ratio (aim {AIM})");
+    for (name, address) in [
+        ("SQLite", file.to_str().unwrap().to_owned()),
+        ("PostgreSQL", cluster::Cluster::shared().new_database()),
+    ] {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores)
+            .enable_all()
+            .build()
+            .unwrap();
+        let before = bare(fleet, cores);
+        let accepted = runtime.block_on(accept(&address, fleet));
+        let bare = (before + bare(fleet, cores)) / 2.0;
+        let ratio = accepted / bare;
+        println!("{name:<12} {bare:>20.0} {accepted:>11.0}  {ratio:.2}");
+    }
+}
+
+/// Bare verifications per second on all cores.
+fn bare(fleet: &'static [Camera], cores: usize) -> f64 {
+    let deadline = Instant::now() + Duration::from_secs(2);
+    let threads: Vec<_> = (0..cores)
+        .map(|core| {
+            let (key, message, signature) = fleet[core].bare();
+            std::thread::spawn(move || {
+                let mut count = 0u32;
+                while Instant::now() < deadline {
+                    key.verify(&message, &signature).unwrap();
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+    threads
+        .into_iter()
+        .map(|t| f64::from(t.join().unwrap()))
+        .sum::<f64>()
+        / 2.0
+}
+
+/// A gateway's way from bytes to receipts.
+struct Door {
+    store: Store,
+    keys: Keyring,
+    ingest: Ingest,
+    rp: RelyingParty,
+    policy: AssertionPolicy,
+}
+
+/// Transactions accepted per second.
+async fn accept(address: &str, fleet: &'static [Camera]) -> f64 {
+    let store = Store::connect(address).await.unwrap();
+    enrol(&store, fleet).await;
+    let ledger = Ledger::new(SigningKey::from_seed("gate.example/log", &[3; 32]).unwrap());
+    let now = || Timestamp::from(SystemTime::now());
+    let door = Arc::new(Door {
+        ingest: Ingest::start(store.clone(), Arc::new(ledger), now),
+        store,
+        keys: Keyring::default(),
+        rp: RelyingParty::new(RP_ID, ORIGIN),
+        policy: AssertionPolicy::unattended_device(),
+    });
+    let began = Instant::now();
+    let mut sending = tokio::task::JoinSet::new();
+    for camera in fleet {
+        let door = Arc::clone(&door);
+        sending.spawn(async move {
+            for sent in &camera.sent {
+                assert!(!door.take(sent).await.is_empty());
+            }
+        });
+    }
+    sending.join_all().await;
+    let total = CAMERAS as f64 * EACH as f64;
+    let rate = total / began.elapsed().as_secs_f64();
+    assert_eq!(
+        door.store.read().log().head().await.unwrap().size as f64,
+        total
+    );
+    rate
+}
+
+impl Door {
+    /// From the bytes on the wire to the bytes of the receipt.
+    async fn take(&self, sent: &Sent) -> Vec<u8> {
+        let signed = SignedStatement::decode(&sent.signed).unwrap();
+        let statement = signed.read_statement().unwrap();
+        let Act::Device(Device::Transaction(terms)) = statement.act else {
+            panic!("not a transaction");
+        };
+        let store = self.store.read();
+        let key = self
+            .keys
+            .get(store, &signed.credential_id)
+            .await
+            .unwrap()
+            .unwrap();
+        let Response::Assertion {
+            client_data_json,
+            authenticator_data,
+            signature,
+        } = &signed.response
+        else {
+            panic!("not an assertion");
+        };
+        let response = AssertionResponse {
+            credential_id: signed.credential_id.as_bytes(),
+            client_data_json,
+            authenticator_data,
+            signature,
+            user_handle: None,
+        };
+        let challenge = signed.challenge();
+        let assertion =
+            verify_assertion(&self.rp, &challenge, &self.policy, &key.record, &response).unwrap();
+        assert!(terms.payload.matches(&sent.payload));
+        let outcome = self.ingest.submit(Submission {
+            device: key.device,
+            sequence: terms.sequence,
+            taken: terms.taken,
+            described: terms.payload,
+            payload: PayloadLocation::Inline(sent.payload.clone()),
+            sign_count: assertion.sign_count,
+            signed,
+        });
+        let outcome = outcome.await.unwrap();
+        assert!(matches!(outcome, Outcome::Accepted(_)));
+        outcome.into_receipt().encode()
+    }
+}
