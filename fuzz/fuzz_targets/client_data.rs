@@ -30,7 +30,11 @@ fuzz_target!(|bytes: &[u8]| {
     if !refused {
         // The empty attestation object was reached: the client data were found right.
         let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let json: serde_json::Value = serde_json::from_slice(plain).expect("it is JSON");
+        let _: serde::de::IgnoredAny = serde_json::from_slice(plain).expect("it is JSON");
+        // A number beyond f64 and a lone surrogate are JSON, but no value that serde_json has.
+        let Ok(json) = serde_json::from_slice::<serde_json::Value>(plain) else {
+            return;
+        };
         assert_eq!(json["type"], "webauthn.create");
         assert_eq!(json["challenge"], "AAAA");
         assert_eq!(json["origin"], "https://example.org");

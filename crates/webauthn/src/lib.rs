@@ -25,6 +25,7 @@
 
 mod assertion;
 mod attestation;
+mod base64url_digits;
 mod cbor_map;
 mod certificate;
 mod client_data;

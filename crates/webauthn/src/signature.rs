@@ -3,12 +3,19 @@
 //! The curve is bound to the algorithm, unknown combinations are refused, and SHA-1 is reachable
 //! only for what a TPM signs.
 
+mod ecdsa_der;
+mod ed448;
+mod message;
+
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
     self as lc, EcdsaVerificationAlgorithm, RsaParameters, RsaPublicKeyComponents,
     UnparsedPublicKey, VerificationAlgorithm,
 };
 use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
+
+pub(crate) use self::ecdsa_der::ecdsa_der;
+pub(crate) use self::message::Message;
 
 /// Why a signature is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -218,30 +225,6 @@ pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
-/// Turns an ECDSA signature of two numbers, each of `width` bytes, into the DER form that
-/// [`verify_raw`] takes.
-pub(crate) fn ecdsa_der(fixed: &[u8], width: usize) -> Option<Vec<u8>> {
-    let (r, s) = fixed.split_at_checked(width)?;
-    if s.len() != width {
-        return None;
-    }
-    let mut body = Vec::with_capacity(2 * width + 6);
-    for number in [r, s] {
-        let digits = without_leading_zeros(number);
-        let sign = usize::from(digits.first().is_none_or(|first| first & 0x80 != 0));
-        body.extend([2, (digits.len() + sign) as u8]);
-        body.extend(std::iter::repeat_n(0, sign));
-        body.extend_from_slice(digits);
-    }
-    let mut der = vec![0x30];
-    if body.len() >= 128 {
-        der.push(0x81);
-    }
-    der.push(u8::try_from(body.len()).ok()?);
-    der.extend(body);
-    Some(der)
-}
-
 /// Checks a signature by scheme and key. This is where every check in this crate ends.
 pub(crate) fn verify_raw(
     scheme: Scheme,
@@ -266,7 +249,7 @@ pub(crate) fn verify_raw(
             unparsed(&lc::ED25519, x, message, signature).map_err(invalid)
         }
         (Scheme::Ed448, Key::Ed448(x)) => {
-            ed448(x, message, signature).ok_or(SignatureError::Invalid(name))
+            ed448::verify(x, message, signature).ok_or(SignatureError::Invalid(name))
         }
         (Scheme::RsaPkcs1(_) | Scheme::RsaPss(_), Key::Rsa { n, e }) => {
             RsaPublicKeyComponents { n, e }
@@ -292,28 +275,6 @@ fn unparsed(
     signature: &[u8],
 ) -> Result<(), aws_lc_rs::error::Unspecified> {
     UnparsedPublicKey::new(algorithm, key).verify(message, signature)
-}
-
-/// aws-lc has no Ed448 (RFC 8032, 5.2): this check is done in Rust.
-fn ed448(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
-    let key: &[u8; 57] = key.try_into().ok()?;
-    // The crate takes points whose encoding is not the only one (RFC 8032, 5.2.3, step 1).
-    if !ed448_point_is_canonical(key) || !ed448_point_is_canonical(signature.first_chunk()?) {
-        return None;
-    }
-    let key = ed448_goldilocks::VerifyingKey::from_bytes(key).ok()?;
-    let signature = ed448_goldilocks::Signature::from_slice(signature).ok()?;
-    key.verify_raw(&signature, message).ok()
-}
-
-/// Whether the unused bits of the last byte are clear and y, little-endian, is less than
-/// 2^448 - 2^224 - 1: all bits set but bit 224.
-fn ed448_point_is_canonical(point: &[u8; 57]) -> bool {
-    let (low, rest) = point.split_at(28);
-    let all_set = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0xff);
-    let (middle, high, last) = (rest[0], &rest[1..28], rest[28]);
-    let reaches_p = all_set(high) && (middle == 0xff || (middle == 0xfe && all_set(low)));
-    last & 0x7f == 0 && !reaches_p
 }
 
 /// 04, x, y (SEC 1, 2.3.3), in `buffer`, which holds the largest curve's point.
@@ -381,40 +342,6 @@ const fn name(scheme: Scheme) -> &'static str {
         Scheme::Ed25519 => "Ed25519",
         Scheme::Ed448 => "Ed448",
         Scheme::MlDsa(algorithm) => algorithm.name(),
-    }
-}
-
-/// A message of two parts, on the stack where it is short, which it is on every usual path.
-pub(crate) struct Message {
-    short: [u8; Self::SHORT],
-    long: Vec<u8>,
-    length: usize,
-}
-
-impl Message {
-    const SHORT: usize = 512;
-
-    /// `first` followed by `second`.
-    pub(crate) fn new(first: &[u8], second: &[u8]) -> Self {
-        let length = first.len() + second.len();
-        let mut message = Self {
-            short: [0; Self::SHORT],
-            long: Vec::new(),
-            length,
-        };
-        match message.short.get_mut(..length) {
-            Some(short) => {
-                let (head, tail) = short.split_at_mut(first.len());
-                head.copy_from_slice(first);
-                tail.copy_from_slice(second);
-            }
-            None => message.long = [first, second].concat(),
-        }
-        message
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.short.get(..self.length).unwrap_or(&self.long)
     }
 }
 
@@ -506,42 +433,6 @@ mod tests {
         );
         for other in [Algorithm::Es384, Algorithm::Rs256, Algorithm::EdDsa] {
             assert!(verify_named(other, &key, b"message", &signature).is_err());
-        }
-    }
-
-    #[test]
-    fn ed448_points_have_one_encoding() {
-        let mut point = [0xff; 57];
-        point[56] = 0x80;
-        point[28] = 0xfe;
-        assert!(!ed448_point_is_canonical(&point), "y is p");
-        point[0] = 0xfe;
-        assert!(ed448_point_is_canonical(&point), "y is p - 1");
-        point[28] = 0xff;
-        assert!(!ed448_point_is_canonical(&point), "y is more than p");
-        point = [0; 57];
-        assert!(ed448_point_is_canonical(&point));
-        point[56] = 1;
-        assert!(!ed448_point_is_canonical(&point), "an unused bit");
-    }
-
-    #[test]
-    fn fixed_signatures_become_der() {
-        let fixed = [&[0, 0, 0x80][..], &[0, 0, 0]].concat();
-        assert_eq!(
-            ecdsa_der(&fixed, 3).unwrap(),
-            [0x30, 7, 2, 2, 0, 0x80, 2, 1, 0]
-        );
-        assert_eq!(ecdsa_der(&fixed, 4), None);
-        assert_eq!(ecdsa_der(&[0xff; 132], 66).unwrap()[..3], [0x30, 0x81, 138]);
-    }
-
-    #[test]
-    fn messages_of_any_length_are_put_together() {
-        for length in [0, 100, 480, 481, 5000] {
-            let first = vec![7u8; length];
-            let message = Message::new(&first, &[9; 32]);
-            assert_eq!(message.bytes(), [&first[..], &[9; 32]].concat());
         }
     }
 }
