@@ -134,3 +134,69 @@ fn verify_critical(certificate: &Certificate<'_>) -> Result<(), CertificateError
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V1_ROOT: &[u8] = include_bytes!("../tests/vectors/v1-root.der");
+    const LEAF: &[u8] = include_bytes!("../tests/vectors/v1-leaf.der");
+    const OTHER: &[u8] = include_bytes!("../tests/vectors/rsa-pss-sha256.der");
+
+    fn validated(chain: &[&[u8]], anchor: &[u8], now: i64) -> Result<String, CertificateError> {
+        let chain: Vec<Certificate<'_>> = chain
+            .iter()
+            .map(|der| Certificate::parse(der).unwrap())
+            .collect();
+        let anchors = TrustAnchors::from_iter([TrustAnchor::new("anchor", anchor).unwrap()]);
+        validate(&chain, &anchors, UnixSeconds(now)).map(|anchor| anchor.name().to_owned())
+    }
+
+    /// Inside the validity of all three.
+    fn now() -> i64 {
+        let leaf = Certificate::parse(LEAF).unwrap();
+        leaf.x509().validity().not_before.timestamp() + 86_400
+    }
+
+    #[test]
+    fn a_root_of_version_1_vouches_where_it_is_listed() {
+        assert!(!Certificate::parse(V1_ROOT).unwrap().is_v3());
+        assert_eq!(validated(&[LEAF], V1_ROOT, now()).unwrap(), "anchor");
+        assert_eq!(
+            validated(&[LEAF, V1_ROOT], V1_ROOT, now()).unwrap(),
+            "anchor"
+        );
+        assert_eq!(validated(&[V1_ROOT], V1_ROOT, now()).unwrap(), "anchor");
+    }
+
+    #[test]
+    fn a_certificate_of_version_1_inside_a_chain_is_no_authority() {
+        assert!(matches!(
+            validated(&[LEAF, V1_ROOT], OTHER, now()),
+            Err(CertificateError::NotAuthority(_))
+        ));
+    }
+
+    #[test]
+    fn an_empty_chain_leads_nowhere() {
+        assert_eq!(
+            validated(&[], V1_ROOT, now()),
+            Err(CertificateError::ChainLength(0))
+        );
+    }
+
+    #[test]
+    fn the_edges_of_validity_belong_to_it() {
+        let leaf = Certificate::parse(LEAF).unwrap();
+        let from = leaf.x509().validity().not_before.timestamp();
+        let until = leaf.x509().validity().not_after.timestamp();
+        for (now, valid) in [
+            (from - 1, false),
+            (from, true),
+            (until, true),
+            (until + 1, false),
+        ] {
+            assert_eq!(validated(&[LEAF], V1_ROOT, now).is_ok(), valid);
+        }
+    }
+}
