@@ -95,18 +95,6 @@ impl<C: Connection> Client<C> {
     ) -> Result<(Asserted, u64), ClientError> {
         let client_data = client_data_json(Ceremony::Get, asked.challenge, self.origin());
         let hash = sha256(&client_data);
-        let how = match asked.presence {
-            // A silent assertion with verification would not be silent.
-            Presence::Silent => Verification::None,
-            Presence::Required => self.verification(asked.user_verification, Insists::Never)?,
-        };
-        let authentication = match how {
-            Verification::Pin => Some(
-                self.token(Permissions::GET_ASSERTION, Some(asked.rp_id), pin)?
-                    .authenticate(&hash),
-            ),
-            _ => None,
-        };
         let allow: Vec<Descriptor<'_>> = asked.allow.iter().map(|id| Descriptor { id }).collect();
         let request = Request {
             rp_id: asked.rp_id,
@@ -116,19 +104,55 @@ impl<C: Connection> Client<C> {
             options: Options {
                 discoverable: None,
                 presence: (asked.presence == Presence::Silent).then_some(false),
-                verification: (how == Verification::BuiltIn).then_some(true),
+                verification: None,
             },
-            pin_uv_auth_param: authentication.as_ref().map(|(_, tag)| tag.as_slice()),
-            pin_uv_auth_protocol: authentication.as_ref().map(|(protocol, _)| *protocol),
+            pin_uv_auth_param: None,
+            pin_uv_auth_protocol: None,
         };
-        let answer = self.send(&request.encode())?;
-        let only = match asked.allow {
-            [only] => Some(only.as_slice()),
-            _ => None,
+        let verification = match asked.presence {
+            Presence::Silent => UserVerification::Discouraged,
+            Presence::Required => asked.user_verification,
         };
-        let response = Response::parse(&answer.some_map()?, only).map_err(unreadable)?;
+        let response = self.sign(request, verification, pin)?;
         let count = response.number_of_credentials.unwrap_or(1);
         Ok((asserted(response, client_data), count))
+    }
+
+    /// Signs by a CTAP request, for callers whose client data are not WebAuthn's, as SSH's are
+    /// not. Verification is added to the request as it is wanted; a silent request gets none, or
+    /// it would not be silent.
+    ///
+    /// # Errors
+    /// As [`get_assertion`](Self::get_assertion).
+    pub fn sign(
+        &mut self,
+        request: Request<'_>,
+        user_verification: UserVerification,
+        pin: &mut dyn PinPrompt,
+    ) -> Result<Response, ClientError> {
+        let how = match (request.options.presence, user_verification) {
+            (Some(false), UserVerification::Preferred | UserVerification::Discouraged) => {
+                Verification::None
+            }
+            _ => self.verification(user_verification, Insists::Never)?,
+        };
+        let authentication = match how {
+            Verification::Pin => Some(
+                self.token(Permissions::GET_ASSERTION, Some(request.rp_id), pin)?
+                    .authenticate(request.client_data_hash),
+            ),
+            _ => None,
+        };
+        let mut request = request;
+        request.options.verification = (how == Verification::BuiltIn).then_some(true);
+        request.pin_uv_auth_param = authentication.as_ref().map(|(_, tag)| tag.as_slice());
+        request.pin_uv_auth_protocol = authentication.as_ref().map(|(protocol, _)| *protocol);
+        let answer = self.send(&request.encode())?;
+        let only = match request.allow.as_deref() {
+            Some([only]) => Some(only.id),
+            _ => None,
+        };
+        Response::parse(&answer.some_map()?, only).map_err(unreadable)
     }
 }
 

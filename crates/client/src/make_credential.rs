@@ -94,14 +94,6 @@ impl<C: Connection> Client<C> {
     ) -> Result<CreatedCredential, ClientError> {
         let client_data = client_data_json(Ceremony::Create, asked.challenge, self.origin());
         let hash = sha256(&client_data);
-        let how = self.verification(asked.user_verification, Insists::WhenProtected)?;
-        let authentication = match how {
-            Verification::Pin => Some(
-                self.token(Permissions::MAKE_CREDENTIAL, Some(asked.rp_id), pin)?
-                    .authenticate(&hash),
-            ),
-            _ => None,
-        };
         let request = Request {
             client_data_hash: &hash,
             rp: RelyingParty {
@@ -114,23 +106,17 @@ impl<C: Connection> Client<C> {
             extensions: Extensions::default(),
             options: Options {
                 discoverable: asked.discoverable.then_some(true),
-                verification: (how == Verification::BuiltIn).then_some(true),
-                presence: None,
+                ..Options::default()
             },
-            pin_uv_auth_param: authentication.as_ref().map(|(_, tag)| tag.as_slice()),
-            pin_uv_auth_protocol: authentication.as_ref().map(|(protocol, _)| *protocol),
+            pin_uv_auth_param: None,
+            pin_uv_auth_protocol: None,
             enterprise_attestation: None,
             attestation_formats: match asked.attestation {
                 AttestationPreference::None => vec!["none"],
                 AttestationPreference::Direct => Vec::new(),
             },
         };
-        let answer = self.send(&request.encode())?;
-        let response =
-            Response::parse(&answer.some_map()?).map_err(|error| ClientError::Answer {
-                command: "makeCredential",
-                error,
-            })?;
+        let response = self.create(request, asked.user_verification, pin)?;
         let credential_id = AuthenticatorData::parse(&response.auth_data)
             .ok()
             .and_then(|data| data.attested_credential)
@@ -141,6 +127,36 @@ impl<C: Connection> Client<C> {
             client_data_json: client_data,
             attestation_object: response.attestation_object(),
             transports: self.info()?.transports.clone(),
+        })
+    }
+
+    /// Makes a credential from a CTAP request, for callers whose client data are not WebAuthn's,
+    /// as SSH's are not. Verification is added to the request as the key demands it.
+    ///
+    /// # Errors
+    /// As [`make_credential`](Self::make_credential).
+    pub fn create(
+        &mut self,
+        request: Request<'_>,
+        user_verification: UserVerification,
+        pin: &mut dyn PinPrompt,
+    ) -> Result<Response, ClientError> {
+        let how = self.verification(user_verification, Insists::WhenProtected)?;
+        let authentication = match how {
+            Verification::Pin => Some(
+                self.token(Permissions::MAKE_CREDENTIAL, Some(request.rp.id), pin)?
+                    .authenticate(request.client_data_hash),
+            ),
+            _ => None,
+        };
+        let mut request = request;
+        request.options.verification = (how == Verification::BuiltIn).then_some(true);
+        request.pin_uv_auth_param = authentication.as_ref().map(|(_, tag)| tag.as_slice());
+        request.pin_uv_auth_protocol = authentication.as_ref().map(|(protocol, _)| *protocol);
+        let answer = self.send(&request.encode())?;
+        Response::parse(&answer.some_map()?).map_err(|error| ClientError::Answer {
+            command: "makeCredential",
+            error,
         })
     }
 }
