@@ -2,6 +2,7 @@
 //! assertion may be refused.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod algorithms;
 mod android_key;
 mod android_safetynet;
 mod apple;
