@@ -11,7 +11,7 @@
 //! | `nonce` | 16 bytes | random: no two statements are the same |
 //! | `terms` | map | what the act says, as its door defines |
 //!
-//! **To add a door**, write `statement/<door>.rs` with an enum that implements [`Door`], and add
+//! **To add a door**, write `statement/<door>.rs` with an enum that implements `Door`, and add
 //! its line to the `doors!` list below. Nothing else here changes.
 
 use aws_lc_rs::digest::{SHA256, digest};

@@ -1,0 +1,105 @@
+use super::*;
+use std::io::Write as _;
+
+const LATER: u64 = 10_000;
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_ms(1_800_000_000_000 + ms)
+}
+
+fn names(watcher: &mut Watcher, now: Timestamp) -> Vec<String> {
+    watcher
+        .look(now, |_| false)
+        .unwrap()
+        .into_iter()
+        .map(|found| found.unwrap_or_else(|(name, why)| format!("{name}: {why}")))
+        .collect()
+}
+
+fn folder(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Watcher) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let watcher = Watcher::new(folder.path(), 1000);
+    (folder, watcher)
+}
+
+#[test]
+fn files_count_once_they_rest() {
+    let (folder, mut watcher) = folder(&[("b.txt", b"b"), ("a.txt", b"a")]);
+    assert!(names(&mut watcher, at(0)).is_empty());
+    assert!(watcher.expects_more());
+    assert!(names(&mut watcher, at(999)).is_empty());
+    fs::write(folder.path().join("a.txt"), b"longer").unwrap();
+    assert_eq!(names(&mut watcher, at(1000)), ["b.txt"]);
+    assert_eq!(names(&mut watcher, at(2000)).len(), 2);
+    let found = watcher.read("a.txt", at(2000)).unwrap().unwrap();
+    assert_eq!(found.bytes, b"longer");
+    fs::remove_file(folder.path().join("a.txt")).unwrap();
+    assert_eq!(watcher.read("a.txt", at(2000)), Ok(None));
+}
+
+#[test]
+fn what_is_hidden_unfinished_a_link_or_a_folder_is_not_taken() {
+    let (folder, mut watcher) = folder(&[
+        (".hidden", b"x"),
+        ("a.jpg.part", b"x"),
+        ("b.TMP", b"x"),
+        ("c~", b"x"),
+        ("empty", b""),
+        ("real.txt", b"x"),
+    ]);
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("/etc/hostname", folder.path().join("link.txt")).unwrap();
+    names(&mut watcher, at(0));
+    assert_eq!(names(&mut watcher, at(LATER)), ["real.txt"]);
+}
+
+#[test]
+fn what_does_not_fit_is_told_once() {
+    let (folder, mut watcher) = folder(&[("long.bin", &[0; 1001])]);
+    fs::write(folder.path().join("gpj\u{202e}.txt"), b"x").unwrap();
+    names(&mut watcher, at(0));
+    let told = names(&mut watcher, at(LATER));
+    assert_eq!(told.len(), 2);
+    assert!(
+        told.iter()
+            .any(|text| text.contains("1001 bytes; at most 1000")),
+        "{told:?}"
+    );
+    assert!(
+        told.iter().any(|text| text.contains("rename it")),
+        "{told:?}"
+    );
+    assert!(names(&mut watcher, at(2 * LATER)).is_empty());
+    assert!(!watcher.expects_more());
+}
+
+#[test]
+fn half_a_picture_is_waited_for_and_then_told() {
+    let (_folder, mut watcher) = folder(&[("a.jpg", b"\xff\xd8\xff\xe0")]);
+    names(&mut watcher, at(0));
+    assert_eq!(names(&mut watcher, at(LATER)), ["a.jpg"]);
+    assert_eq!(watcher.read("a.jpg", at(LATER)), Ok(None));
+    assert!(matches!(
+        watcher.read("a.jpg", at(70_000)),
+        Err(Unfit::Broken(_))
+    ));
+    assert!(names(&mut watcher, at(80_000)).is_empty());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_open_for_writing_is_not_read() {
+    let (folder, mut watcher) = folder(&[]);
+    let path = folder.path().join("slow.txt");
+    let mut writer = fs::File::create(&path).unwrap();
+    writer.write_all(b"half").unwrap();
+    names(&mut watcher, at(0));
+    assert_eq!(names(&mut watcher, at(LATER)), ["slow.txt"]);
+    assert_eq!(watcher.read("slow.txt", at(LATER)), Ok(None));
+    drop(writer);
+    assert!(watcher.read("slow.txt", at(LATER)).unwrap().is_some());
+}

@@ -1,0 +1,190 @@
+//! A device in its folder, and a gateway.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hallway_ctap::aaguid::Aaguid;
+use hallway_device::protocol::State;
+use hallway_device::provision::{Authority, Device, Maker};
+use hallway_device::{Agent, AgentError, Event, Gateway, KeySigner, Settings, Until};
+use hallway_evidence::Timestamp;
+use hallway_evidence::statement::device::Delivery;
+use hallway_softkey::{Consent, KeyFile, NewKey, Protection, SoftKey};
+
+use crate::clock::VirtualClock;
+use crate::gateway::{self, Fault, Shareable};
+
+/// A device in its folder, and a gateway.
+pub struct Stage {
+    pub folder: tempfile::TempDir,
+    pub clock: VirtualClock,
+    pub origin: String,
+    pub world: Shareable,
+    pub events: Arc<Mutex<Vec<Event>>>,
+}
+
+pub const PROTECTION: fn() -> Protection = || Protection::OperatorKey([1; 32].into());
+
+impl Stage {
+    pub async fn new() -> Self {
+        let now = Timestamp::from(std::time::SystemTime::now());
+        let maker = Maker {
+            country: "NL".to_owned(),
+            organization: "Lens & Co".to_owned(),
+        };
+        let authority = Authority::generate(maker, now).unwrap();
+        let device = Device {
+            model: "Camera".to_owned(),
+            aaguid: Aaguid([0xca; 16]),
+            serial: "C-0042".to_owned(),
+        };
+        let identity = authority.certify(&device, now).unwrap();
+        let new = NewKey::certified(
+            vec![identity.certificate.clone()],
+            &identity.private_key,
+            device.aaguid,
+        )
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("photos")).unwrap();
+        KeyFile::create(&folder.path().join("key"), &PROTECTION(), &new).unwrap();
+        let clock = VirtualClock::new();
+        let (origin, world) = gateway::serve(authority.certificate().to_vec(), clock.clone()).await;
+        Self {
+            folder,
+            clock,
+            origin,
+            world,
+            events: Arc::default(),
+        }
+    }
+
+    /// A device that an owner has taken already.
+    pub async fn registered() -> Self {
+        let stage = Self::new().await;
+        stage.claim_when_announced();
+        stage.drain().await;
+        stage.events.lock().unwrap().clear();
+        stage
+    }
+
+    pub fn claim_when_announced(&self) {
+        let world = self.world.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                let mut world = world.lock().unwrap();
+                if world.announced > 0 && world.state == State::Announced {
+                    world.state = State::Registered;
+                    return;
+                }
+            }
+        });
+    }
+
+    pub fn photos(&self) -> PathBuf {
+        self.folder.path().join("photos")
+    }
+
+    pub fn drop_file(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.photos().join(name), bytes).unwrap();
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings {
+            until: Until::Drained,
+            ..Settings::new(self.photos())
+        }
+    }
+
+    pub fn agent(&self, settings: Settings) -> Result<Agent<KeySigner<SoftKey>>, AgentError> {
+        let gateway = Gateway::new(&self.origin, None).unwrap();
+        let key = self.folder.path().join("key");
+        let key = SoftKey::open(&key, &PROTECTION(), Consent::Always).unwrap();
+        let signer = KeySigner::new(key, &gateway.origin());
+        let events = self.events.clone();
+        Agent::open(
+            settings,
+            gateway,
+            signer,
+            Arc::new(self.clock.clone()),
+            move |event| {
+                events.lock().unwrap().push(event.clone());
+            },
+        )
+    }
+
+    /// Runs an agent until the folder is empty.
+    pub async fn drain(&self) {
+        self.run(self.settings()).await.unwrap();
+    }
+
+    pub async fn run(&self, settings: Settings) -> Result<(), AgentError> {
+        let agent = self.agent(settings)?;
+        let run = agent.run(std::future::pending());
+        match tokio::time::timeout(Duration::from_secs(30), run).await {
+            Ok(result) => result,
+            Err(_) => panic!("the agent does not come to an end: {:#?}", self.told()),
+        }
+    }
+
+    /// Runs an agent for a while and then drops it wherever it is.
+    pub async fn run_for(&self, real: Duration) {
+        let settings = Settings::new(self.photos());
+        let run = self.agent(settings).unwrap().run(std::future::pending());
+        if let Ok(ended) = tokio::time::timeout(real, run).await {
+            panic!("the agent ended: {ended:?}");
+        }
+    }
+
+    pub fn told(&self) -> Vec<String> {
+        let events = self.events.lock().unwrap();
+        events.iter().map(ToString::to_string).collect()
+    }
+
+    pub fn left(&self) -> Vec<String> {
+        names(&self.photos())
+    }
+
+    pub fn accepted(&self) -> Vec<(String, u64, Delivery)> {
+        let world = self.world.lock().unwrap();
+        world
+            .accepted
+            .iter()
+            .map(|accepted| {
+                let terms = &accepted.terms;
+                (
+                    terms.payload.file_name.to_string(),
+                    terms.sequence,
+                    terms.delivery,
+                )
+            })
+            .collect()
+    }
+
+    pub fn accepted_names(&self) -> Vec<String> {
+        self.accepted().into_iter().map(|(name, ..)| name).collect()
+    }
+
+    pub fn fault(&self, fault: Fault) {
+        self.world.lock().unwrap().faults.push_back(fault);
+    }
+}
+
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != ".hallway")
+        .collect();
+    names.sort();
+    names
+}
+
+pub fn picture(extra: u8) -> Vec<u8> {
+    let mut jpeg = vec![0xff, 0xd8, 0xff, 0xe0, 0, 7, b'J', b'F', b'I', b'F', 0];
+    jpeg.extend([0xff, 0xda, 0, 2, 1, 2, extra, 4, 0xff, 0xd9]);
+    jpeg
+}
