@@ -244,10 +244,12 @@ async fn recipient(unit: &dyn Repositories, person: PersonId) -> Result<Person, 
         .ok_or_else(|| Problem::not_found("active person"))
 }
 
-/// The owner decides. Operators may stop a device, but not give it away.
+/// The owner decides. Operators may stop a device, but not give it away, and not say that a stolen
+/// one was found.
 fn may_change(person: &Person, device: &Device, change: &Change) -> Result<(), Problem> {
-    let by_operator =
-        matches!(change, Change::Suspend | Change::Resume) && includes(person.role, Role::Operator);
+    let by_operator = matches!(change, Change::Suspend | Change::Resume)
+        && device.state != DeviceState::Stolen
+        && includes(person.role, Role::Operator);
     if device.owner == Some(person.id) || by_operator {
         return Ok(());
     }

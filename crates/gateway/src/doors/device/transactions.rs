@@ -79,9 +79,11 @@ pub struct TransactionRow {
 pub struct ListQuery {
     /// Only this device's.
     pub device: Option<String>,
-    /// The page.
-    #[serde(flatten)]
-    pub page: PageQuery,
+    // Not a flattened PageQuery: through `flatten` a query string gives no numbers.
+    /// The `next` of the page before; nothing for the first page.
+    pub after: Option<String>,
+    /// How many rows, 200 at most.
+    pub limit: Option<u64>,
 }
 
 /// Takes a transaction. 201 and the receipt; 409 and the receipt if it was accepted before.
@@ -410,11 +412,15 @@ pub async fn list(
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<PageView<TransactionRow>>, Problem> {
     let filter = filter(&gateway, &caller, query.device.as_deref()).await?;
+    let wanted = PageQuery {
+        after: query.after,
+        limit: query.limit,
+    };
     let page = gateway
         .store
         .read()
         .transactions()
-        .page(filter, &query.page.request()?)
+        .page(filter, &wanted.request()?)
         .await?;
     Ok(Json(PageView::new(
         rows(&gateway, &page.items).await?,
