@@ -23,9 +23,9 @@ use hallway_gateway::store::{PayloadLocation, Store};
 use hallway_webauthn::{AssertionPolicy, AssertionResponse, RelyingParty, verify_assertion};
 
 /// Cameras that send at the same time, each in order.
-const CAMERAS: usize = 2_000;
+const CAMERAS: usize = 8_000;
 /// How many transactions each sends.
-const EACH: u64 = 20;
+const EACH: u64 = 8;
 /// How many bytes each transaction signs.
 const BYTES: usize = 256;
 /// The part of the bare verifications that is aimed at.
