@@ -185,6 +185,14 @@ fn identity(registration: &Registration) -> Result<(AuthorityId, String), Proble
         })
 }
 
+/// The refusal of a credential id that is taken.
+pub fn known_key() -> Problem {
+    Problem::conflict(
+        "known-key",
+        "this credential is known already; make another",
+    )
+}
+
 async fn show_code(
     gateway: &Gateway,
     unit: &dyn Repositories,
@@ -195,6 +203,14 @@ async fn show_code(
             "replayed",
             "this enrolment was announced before; begin again",
         ));
+    }
+    let id = &announcement.credential;
+    let taken = unit.credentials().get(id).await?.is_some()
+        || unit.announcements().by_credential(id).await?.is_some();
+    // WebAuthn Level 3, 7.1, step 26: whoever makes a credential with the id of another must not
+    // get in its way.
+    if taken {
+        return Err(known_key());
     }
     let code = UserCode::generate().map_err(|error| Problem::internal(&error))?;
     let expires_ms = announcement.expires.as_ms();

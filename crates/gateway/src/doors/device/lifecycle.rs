@@ -9,7 +9,7 @@ use hallway_evidence::{DeviceId, Line, PersonId, SignedStatement};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::code;
+use super::{announce, code};
 use crate::Gateway;
 use crate::doors::act::{Actor, Outcome, includes};
 use crate::doors::web::keys::line;
@@ -466,7 +466,11 @@ async fn perform_claim(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId, Pro
             last_used: None,
             registration: enrolment.hash,
         })
-        .await?;
+        .await
+        .map_err(|error| match error {
+            StoreError::Exists { .. } => announce::known_key(),
+            error => error.into(),
+        })?;
     let name = known.map_or_else(|| announcement.serial.clone(), |device| device.name);
     let enrolled = Enrolment {
         credential: announcement.credential,
