@@ -1,0 +1,167 @@
+"""People who drive the gateway's API with keys of `soft_webauthn`."""
+
+import http.client
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from gateway_process import Gateway
+from soft_webauthn import ES256, Credential, unb64
+
+
+@dataclass
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+    def expect(self, status: int = 200) -> dict:
+        """The JSON of an answer that must have this status."""
+        assert self.status == status, f"{self.status}: {self.body[:2000]}"
+        return self.json
+
+    def expect_bytes(self, status: int) -> bytes:
+        """The bytes of an answer that must have this status."""
+        assert self.status == status, f"{self.status}: {self.body[:2000]}"
+        return self.body
+
+    def refused(self, status: int, code: str) -> dict:
+        """The problem details of a refusal that must be this one (RFC 9457)."""
+        assert self.status == status, f"not {status} {code} but {self.status}: {self.body[:2000]}"
+        assert self.headers["Content-Type"] == "application/problem+json"
+        problem = self.json
+        assert (problem["status"], problem["code"]) == (status, code), problem
+        assert problem["detail"] and problem["title"]
+        return problem
+
+    @property
+    def cookie(self) -> str | None:
+        """NAME=VALUE of the cookie that it sets."""
+        text = self.headers["Set-Cookie"]
+        return text.split(";")[0] if text else None
+
+
+@dataclass
+class Caller:
+    """A program at an origin, with or without a session."""
+
+    origin: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def call(self, method: str, path: str, body: object = None, **headers: str) -> Reply:
+        """One request, its body as JSON unless it is bytes."""
+        sent = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        connection = http.client.HTTPConnection(urlsplit(self.origin).netloc, timeout=30)
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            return Reply(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Reply:
+        return self.call("GET", path, None, **headers)
+
+    def post(self, path: str, body: object = None, **headers: str) -> Reply:
+        return self.call("POST", path, {} if body is None else body, **headers)
+
+    def pages(self, path: str) -> list[dict]:
+        """All items of a list, page by page."""
+        items: list[dict] = []
+        after = ""
+        while True:
+            page = self.get(f"{path}?limit=100&after={after}").expect()
+            items += page["items"]
+            if not (after := page["next"]):
+                return items
+
+
+def challenge_of(ceremony: dict) -> bytes:
+    """The challenge that a statement is: its SHA-256."""
+    return sha256(unb64(ceremony["statement"])).digest()
+
+
+def answered(ceremony: dict, credential: dict) -> dict:
+    """The answer to a ceremony."""
+    parts = {"statement": ceremony["statement"], "seal": ceremony["seal"], "credential": credential}
+    if "attachment" in ceremony:
+        parts["attachment"] = ceremony["attachment"]
+    return parts
+
+
+class Person(Caller):
+    """Somebody with a key and a session."""
+
+    def __init__(self, origin: str, link: str, name: str | None = None, algorithm: int = ES256):
+        """Uses a one-time link to register a key, then signs in with it."""
+        super().__init__(origin)
+        token = {"token": link.split("#")[1]}
+        wanted = {**token, "label": "first key"} | ({"name": name} if name else {})
+        ceremony = self.post("/api/keys/statement", wanted).expect()
+        self.key = Credential.create(ceremony["public_key"], origin, algorithm)
+        made = self.key.register(challenge_of(ceremony))
+        done = self.post("/api/keys", answered(ceremony, made.to_json()) | token).expect()
+        self.id, self.name = done["person"]["id"], done["person"]["name"]
+        self.sign_in()
+
+    @classmethod
+    def owner(cls, gateway: Gateway) -> "Person":
+        """The first owner of a fresh gateway."""
+        return cls(gateway.origin, gateway.set_up_link, "Olga")
+
+    def sign_in(self) -> None:
+        """Opens a session, whose token goes with every call from now on."""
+        signed = self.try_to_sign_in()
+        self.headers = {"Authorization": f"Bearer {signed.expect()['token']}"}
+
+    def try_to_sign_in(self, key: Credential | None = None, **wrong: object) -> Reply:
+        """One attempt, with `wrong` in the assertion."""
+        ceremony = Caller(self.origin).post("/api/sign-in/statement").expect()
+        made = (key or self.key).sign(**({"challenge": challenge_of(ceremony)} | wrong))
+        body = answered(ceremony, made.to_json()) | {"grant": "bearer"}
+        return Caller(self.origin).post("/api/sign-in", body)
+
+    def prepare(self, **act: object) -> dict:
+        """The ceremony of an act."""
+        return self.post("/api/acts/statement", {"act": act}).expect()
+
+    def touch(self, ceremony: dict, **wrong: object) -> Reply:
+        """The key's answer to a ceremony, handed in, with `wrong` in the assertion."""
+        made = self.key.sign(**({"challenge": challenge_of(ceremony)} | wrong))
+        return self.post("/api/acts", answered(ceremony, made.to_json()))
+
+    def act(self, **act: object) -> dict:
+        """Does it."""
+        return self.touch(self.prepare(**act)).expect()
+
+    def invite(self, name: str, role: str = "member", algorithm: int = ES256) -> "Person":
+        """Somebody new, who came at once."""
+        link = self.act(kind="invite", name=name, role=role)["link"]
+        return Person(self.origin, link, algorithm=algorithm)
+
+    def state_of_the_realm(self) -> dict:
+        """All that a refusal must leave as it was, as an owner sees it."""
+        checkpoint = self.get("/log/checkpoint").body.split(b"\n")
+        transactions = self.pages("/api/transactions")
+        return {
+            "log": checkpoint[1],
+            "people": self.pages("/api/people"),
+            "devices": [without(row, "last_seen_ms") for row in self.pages("/api/devices")],
+            "keys": [without(row, "last_used_ms") for row in self.get("/api/keys").expect()],
+            "authorities": self.get("/api/authorities").expect(),
+            "transactions": transactions,
+        }
+
+
+def without(row: dict, name: str) -> dict:
+    return {key: value for key, value in row.items() if key != name}

@@ -1,0 +1,238 @@
+"""A WebAuthn client with its authenticator, in so few lines that each byte can be made wrong.
+
+It shares no code with the program under test. An answer is a dataclass: `replace` one of its
+fields, or hand the finished JSON a different part, and see what the gateway makes of it. Sections
+are those of WebAuthn Level 3.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field, replace
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from fido2 import cbor
+
+ES256, EDDSA, RS256 = -7, -8, -257
+
+# 6.1: the flags of authenticator data.
+UP, UV, BE, BS, AT = 0x01, 0x04, 0x08, 0x10, 0x40
+
+NO_MODEL = bytes(16)
+
+
+def b64(data: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    """The bytes of base64url without padding."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+class PrivateKey:
+    """A key pair of one of the three algorithms that people's keys have."""
+
+    def __init__(self, algorithm: int = ES256):
+        self.algorithm = algorithm
+        self.key = {
+            ES256: lambda: ec.generate_private_key(ec.SECP256R1()),
+            EDDSA: ed25519.Ed25519PrivateKey.generate,
+            RS256: lambda: rsa.generate_private_key(65537, 2048),
+        }[algorithm]()
+
+    def cose(self) -> dict[int, int | bytes]:
+        """The public key as a COSE_Key (RFC 9053)."""
+        public = self.key.public_key()
+        if self.algorithm == ES256:
+            point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+            return {1: 2, 3: ES256, -1: 1, -2: point[1:33], -3: point[33:]}
+        if self.algorithm == EDDSA:
+            return {1: 1, 3: EDDSA, -1: 6, -2: public.public_bytes(Encoding.Raw, PublicFormat.Raw)}
+        numbers = public.public_numbers()
+        return {1: 3, 3: RS256, -1: numbers.n.to_bytes(256, "big"), -2: b"\1\0\1"}
+
+    def sign(self, message: bytes) -> bytes:
+        """A signature as 6.5.5 wants it: ECDSA in DER, EdDSA raw, RSA PKCS #1."""
+        if self.algorithm == ES256:
+            return self.key.sign(message, ec.ECDSA(hashes.SHA256()))
+        if self.algorithm == EDDSA:
+            return self.key.sign(message)
+        return self.key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What every answer is made of."""
+
+    challenge: bytes
+    origin: str
+    rp_id: str
+    kind: str
+    flags: int = UP | UV
+    counter: int = 0
+    cross_origin: bool = False
+
+    def client_data(self) -> bytes:
+        """5.8.1."""
+        return json.dumps(
+            {
+                "type": self.kind,
+                "challenge": b64(self.challenge),
+                "origin": self.origin,
+                "crossOrigin": self.cross_origin,
+            }
+        ).encode()
+
+    def client_data_hash(self) -> bytes:
+        return hashlib.sha256(self.client_data()).digest()
+
+    def head(self) -> bytes:
+        """The first 37 bytes of authenticator data (6.1)."""
+        rp_id_hash = hashlib.sha256(self.rp_id.encode()).digest()
+        return rp_id_hash + bytes([self.flags]) + self.counter.to_bytes(4, "big")
+
+
+@dataclass(frozen=True)
+class Assertion(Answer):
+    """An answer to `navigator.credentials.get()`."""
+
+    kind: str = "webauthn.get"
+    credential_id: bytes = b""
+    user_handle: bytes | None = None
+    signer: PrivateKey | None = None
+    # Bytes behind the authenticator data, or how many are cut off, before it is signed.
+    tail: bytes = b""
+    cut: int = 0
+
+    def authenticator_data(self) -> bytes:
+        whole = self.head() + self.tail
+        return whole[: len(whole) - self.cut]
+
+    def signature(self) -> bytes:
+        """6.3.3."""
+        return self.signer.sign(self.authenticator_data() + self.client_data_hash())
+
+    def to_json(self) -> dict:
+        """AuthenticationResponseJSON (5.1)."""
+        response = {
+            "clientDataJSON": b64(self.client_data()),
+            "authenticatorData": b64(self.authenticator_data()),
+            "signature": b64(self.signature()),
+        }
+        if self.user_handle is not None:
+            response["userHandle"] = b64(self.user_handle)
+        return credential_json(self.credential_id, response)
+
+
+@dataclass(frozen=True)
+class Registration(Answer):
+    """An answer to `navigator.credentials.create()`."""
+
+    kind: str = "webauthn.create"
+    flags: int = UP | UV | AT
+    credential_id: bytes = b""
+    aaguid: bytes = NO_MODEL
+    cose: dict[int, int | bytes] = field(default_factory=dict)
+    # With a chain (DER, leaf first) and its key the attestation is packed, else none.
+    chain: tuple[bytes, ...] = ()
+    attestation_key: PrivateKey | None = None
+    # The algorithm that a packed statement names.
+    attestation_algorithm: int = ES256
+    # Bytes behind the public key inside the authenticator data.
+    inner_tail: bytes = b""
+    # Bytes behind the attestation object, or how many are cut off.
+    tail: bytes = b""
+    cut: int = 0
+
+    def authenticator_data(self) -> bytes:
+        """6.5.1: with attested credential data."""
+        length = len(self.credential_id).to_bytes(2, "big")
+        attested = self.aaguid + length + self.credential_id + cbor.encode(self.cose)
+        return self.head() + attested + self.inner_tail
+
+    def statement(self) -> dict:
+        """8.2, or 8.7."""
+        if self.attestation_key is None:
+            return {}
+        signed = self.authenticator_data() + self.client_data_hash()
+        statement = {"alg": self.attestation_algorithm, "sig": self.attestation_key.sign(signed)}
+        return statement | ({"x5c": list(self.chain)} if self.chain else {})
+
+    def attestation_object(self) -> bytes:
+        """6.5.4."""
+        statement = self.statement()
+        parts = {
+            "fmt": "packed" if statement else "none",
+            "attStmt": statement,
+            "authData": self.authenticator_data(),
+        }
+        whole = cbor.encode(parts) + self.tail
+        return whole[: len(whole) - self.cut]
+
+    def to_json(self) -> dict:
+        """RegistrationResponseJSON (5.1)."""
+        response = {
+            "clientDataJSON": b64(self.client_data()),
+            "attestationObject": b64(self.attestation_object()),
+            "transports": ["usb"],
+        }
+        return credential_json(self.credential_id, response)
+
+
+def credential_json(credential_id: bytes, response: dict) -> dict:
+    return {
+        "id": b64(credential_id),
+        "rawId": b64(credential_id),
+        "type": "public-key",
+        "response": response,
+        "clientExtensionResults": {},
+    }
+
+
+class Credential:
+    """A discoverable credential in a key that is touched, and verifies its user, at once."""
+
+    def __init__(self, rp_id: str, origin: str, user_handle: bytes, algorithm: int = ES256):
+        self.id = os.urandom(32)
+        self.key = PrivateKey(algorithm)
+        self.rp_id, self.origin, self.user_handle = rp_id, origin, user_handle
+        self.counter = 0
+
+    @classmethod
+    def create(cls, options: dict, origin: str, algorithm: int = ES256) -> "Credential":
+        """Makes what PublicKeyCredentialCreationOptionsJSON asks for."""
+        offered = [parameter["alg"] for parameter in options["pubKeyCredParams"]]
+        assert algorithm in offered, f"{algorithm} is not among {offered}"
+        return cls(options["rp"]["id"], origin, unb64(options["user"]["id"]), algorithm)
+
+    def register(self, challenge: bytes, **wrong: object) -> Registration:
+        """The registration, with `wrong` in place of what is right."""
+        right = Registration(
+            challenge=challenge,
+            origin=self.origin,
+            rp_id=self.rp_id,
+            kind="webauthn.create",
+            credential_id=self.id,
+            cose=self.key.cose(),
+        )
+        return replace(right, **wrong)
+
+    def sign(self, challenge: bytes, **wrong: object) -> Assertion:
+        """An assertion whose counter went forward by one, with `wrong` in place of what is right."""
+        self.counter += 1
+        right = Assertion(
+            challenge=challenge,
+            origin=self.origin,
+            rp_id=self.rp_id,
+            kind="webauthn.get",
+            counter=self.counter,
+            credential_id=self.id,
+            user_handle=self.user_handle,
+            signer=self.key,
+        )
+        return replace(right, **wrong)

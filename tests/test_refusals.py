@@ -1,0 +1,477 @@
+"""What people's doors refuse: each time by the right status and code, with nothing changed.
+
+The gateway's clock cannot be set from outside. That a statement expires is therefore shown in two
+parts: `seal.rs` and the ceremonies' own tests judge the age by a clock of theirs, and here nobody
+can make a statement look younger, because its time of issue is under the seal.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from api_caller import Caller, Person, Reply, answered, challenge_of
+from fido2 import cbor
+from gateway_process import Gateway
+from soft_webauthn import AT, EDDSA, ES256, RS256, UP, UV, Credential, PrivateKey, b64, unb64
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One gateway for all these tests: what was refused must not matter to the next."""
+    running = Gateway(tmp_path_factory.mktemp("refusals") / "data")
+    yield running
+    assert running.stop() == 0, "\n".join(running.lines)
+
+
+@pytest.fixture(scope="module")
+def owner(house: Gateway) -> Person:
+    return Person.owner(house)
+
+
+@pytest.fixture(scope="module")
+def mia(owner: Person) -> Person:
+    """A member."""
+    return owner.invite("Mia")
+
+
+@pytest.fixture
+def unchanged(owner: Person) -> Iterator[None]:
+    """Nothing in the realm is other after the test than before it."""
+    before = owner.state_of_the_realm()
+    yield
+    assert owner.state_of_the_realm() == before
+
+
+def port_of(origin: str) -> str:
+    return origin.rsplit(":", 1)[1]
+
+
+# What is wrong with an assertion, and the words in which an owner finds it among the refusals.
+WRONG_ASSERTIONS: dict[str, Callable[[Person], dict]] = {
+    "origin of another site": lambda _: {"origin": "https://evil.example"},
+    "origin that ends alike": lambda p: {"origin": f"http://evil-localhost:{port_of(p.origin)}"},
+    "origin that begins alike": lambda p: {"origin": p.origin + ".evil.example"},
+    "origin below ours": lambda p: {"origin": f"http://sub.localhost:{port_of(p.origin)}"},
+    "origin with another scheme": lambda p: {"origin": p.origin.replace("http", "https")},
+    "origin with another port": lambda _: {"origin": "http://localhost:1"},
+    "origin with a slash": lambda p: {"origin": p.origin + "/"},
+    "frame of another site": lambda _: {"cross_origin": True},
+    "RP ID of another site": lambda _: {"rp_id": "evil.example"},
+    "challenge of somebody's own": lambda _: {"challenge": os.urandom(32)},
+    "empty challenge": lambda _: {"challenge": b""},
+    "type of a registration": lambda _: {"kind": "webauthn.create"},
+    "user not present": lambda _: {"flags": UV},
+    "user not verified": lambda _: {"flags": UP},
+    "no flags at all": lambda _: {"flags": 0},
+    "backed up but not eligible": lambda _: {"flags": UP | UV | 0x10},
+    "another key": lambda _: {"signer": PrivateKey()},
+    "another algorithm than the key's": lambda _: {"signer": PrivateKey(EDDSA)},
+    "an RSA signature by an EC key": lambda _: {"signer": PrivateKey(RS256)},
+    "bytes behind the authenticator data": lambda _: {"tail": b"\0"},
+    "CBOR behind the authenticator data": lambda _: {"tail": cbor.encode({"a": 1})},
+    "authenticator data cut short": lambda _: {"cut": 1},
+    "extension flag without extensions": lambda _: {"flags": UP | UV | 0x80},
+    "extensions cut short": lambda _: {"flags": UP | UV | 0x80, "tail": b"\xa1\x61a"},
+    "attested data that is not there": lambda _: {"flags": UP | UV | AT},
+    "user handle of somebody else": lambda _: {"user_handle": os.urandom(16)},
+    "credential nobody has": lambda _: {"credential_id": os.urandom(32)},
+    "counter that went back": lambda p: {"counter": 0},
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_ASSERTIONS)
+def test_sign_in_refuses(fault: str, mia: Person, unchanged: None):
+    refused = mia.try_to_sign_in(**WRONG_ASSERTIONS[fault](mia))
+    refused.refused(403, "refused")
+    assert refused.cookie is None
+
+
+@pytest.mark.parametrize("fault", WRONG_ASSERTIONS)
+def test_acts_refuse(fault: str, owner: Person, unchanged: None):
+    ceremony = owner.prepare(kind="invite", name="Eve", role="owner")
+    reply = owner.touch(ceremony, **WRONG_ASSERTIONS[fault](owner))
+    reply.refused(403, "unknown-key" if fault == "credential nobody has" else "bad-assertion")
+
+
+def test_a_counter_that_stands_still_is_a_copy(owner: Person, mia: Person):
+    mia.sign_in()
+    before = owner.state_of_the_realm()
+    mia.try_to_sign_in(counter=mia.key.counter).refused(403, "refused")
+    assert owner.state_of_the_realm() == before
+    mia.sign_in()
+
+
+def with_cose(change: Callable[[dict], dict]) -> Callable[[Credential], dict]:
+    return lambda key: {"cose": change(key.key.cose())}
+
+
+# What is wrong with a registration.
+WRONG_REGISTRATIONS: dict[str, Callable[[Credential], dict]] = {
+    "origin of another site": lambda _: {"origin": "https://evil.example"},
+    "origin that ends alike": lambda key: {"origin": key.origin.replace("//", "//evil-")},
+    "frame of another site": lambda _: {"cross_origin": True},
+    "RP ID of another site": lambda _: {"rp_id": "evil.example"},
+    "challenge of somebody's own": lambda _: {"challenge": os.urandom(32)},
+    "type of an assertion": lambda _: {"kind": "webauthn.get"},
+    "user not present": lambda _: {"flags": UV | AT},
+    "user not verified": lambda _: {"flags": UP | AT},
+    "no attested data flag": lambda _: {"flags": UP | UV},
+    "algorithm nobody knows": with_cose(lambda cose: cose | {3: -65000}),
+    "algorithm of another key type": with_cose(lambda cose: cose | {3: EDDSA}),
+    "algorithm that was not offered": with_cose(lambda cose: cose | {3: -36}),
+    "curve of another algorithm": with_cose(lambda cose: cose | {-1: 2}),
+    "coordinate too short": with_cose(lambda cose: cose | {-2: cose[-2][:31]}),
+    "truncated CBOR": lambda _: {"cut": 1},
+    "half of the CBOR": lambda _: {"cut": 90},
+    "trailing CBOR": lambda _: {"tail": b"\xa0"},
+    "CBOR behind the public key": lambda _: {"inner_tail": b"\xa0"},
+    "credential id of 1024 bytes": lambda _: {"credential_id": os.urandom(1024)},
+    "empty credential id": lambda _: {"credential_id": b""},
+    "self attestation by another key": lambda _: {"attestation_key": PrivateKey()},
+    "self attestation by another algorithm": lambda key: {
+        "attestation_key": key.key,
+        "attestation_algorithm": RS256,
+    },
+}
+
+
+@pytest.mark.parametrize("fault", WRONG_REGISTRATIONS)
+def test_registration_refuses(fault: str, mia: Person, unchanged: None):
+    keys = mia.get("/api/keys").expect()
+    ceremony = mia.post("/api/keys/statement", {"label": "second"}).expect()
+    key = Credential.create(ceremony["public_key"], mia.origin)
+    wrong = {"challenge": challenge_of(ceremony)} | WRONG_REGISTRATIONS[fault](key)
+    reply = mia.post("/api/keys", answered(ceremony, key.register(**wrong).to_json()))
+    reply.refused(403, "bad-registration")
+    assert [row["id"] for row in mia.get("/api/keys").expect()] == [row["id"] for row in keys]
+
+
+def test_a_key_is_registered_once_whoever_tries(owner: Person, mia: Person, unchanged: None):
+    for person, key in [(mia, mia.key), (mia, owner.key)]:
+        ceremony = person.post("/api/keys/statement", {"label": "again"}).expect()
+        made = key.register(challenge_of(ceremony))
+        person.post("/api/keys", answered(ceremony, made.to_json())).refused(409, "known-key")
+
+
+@pytest.mark.parametrize("algorithm", [ES256, EDDSA, RS256])
+@pytest.mark.parametrize("attestation", ["none", "self"])
+def test_every_algorithm_registers_and_signs_in(algorithm: int, attestation: str, mia: Person):
+    ceremony = mia.post("/api/keys/statement", {"label": f"{algorithm} {attestation}"}).expect()
+    key = Credential.create(ceremony["public_key"], mia.origin, algorithm)
+    right = {"attestation_key": key.key, "attestation_algorithm": algorithm}
+    made = key.register(challenge_of(ceremony), **(right if attestation == "self" else {}))
+    added = mia.post("/api/keys", answered(ceremony, made.to_json())).expect()
+    assert added["key"]["id"] == b64(key.id)
+    signed_in = mia.try_to_sign_in(key).expect()
+    assert signed_in["person"]["id"] == mia.id
+    mia.try_to_sign_in(key, signer=PrivateKey(algorithm)).refused(403, "refused")
+
+
+# Answers and the statements that they belong to.
+
+
+def sign_in_with(ceremony: dict, key: Credential) -> Reply:
+    made = key.sign(challenge_of(ceremony))
+    body = answered(ceremony, made.to_json()) | {"grant": "bearer"}
+    return Caller(key.origin).post("/api/sign-in", body)
+
+
+def test_a_replayed_sign_in_opens_nothing(owner: Person, mia: Person):
+    ceremony = Caller(mia.origin).post("/api/sign-in/statement").expect()
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "bearer"}
+    Caller(mia.origin).post("/api/sign-in", body).expect()
+    before = owner.state_of_the_realm()
+    # The key's counter stands still in a copy.
+    Caller(mia.origin).post("/api/sign-in", body).refused(403, "refused")
+    assert owner.state_of_the_realm() == before
+
+
+def test_a_statement_is_answered_once_even_by_a_fresh_touch(owner: Person, mia: Person):
+    ceremony = Caller(mia.origin).post("/api/sign-in/statement").expect()
+    sign_in_with(ceremony, mia.key).expect()
+    before = owner.state_of_the_realm()
+    sign_in_with(ceremony, mia.key).refused(409, "replayed")
+    assert owner.state_of_the_realm() == before
+
+
+def test_a_replayed_act_is_not_done_again(owner: Person):
+    ceremony = owner.prepare(kind="invite", name="Ann", role="member")
+    made = owner.key.sign(challenge_of(ceremony)).to_json()
+    owner.post("/api/acts", answered(ceremony, made)).expect()
+    before = owner.state_of_the_realm()
+    owner.post("/api/acts", answered(ceremony, made)).refused(403, "bad-assertion")
+    owner.touch(ceremony).refused(409, "replayed")
+    assert owner.state_of_the_realm() == before
+
+
+def test_an_answer_is_worth_nothing_in_another_session(owner: Person):
+    ceremony = owner.prepare(kind="invite", name="Eve", role="owner")
+    made = owner.key.sign(challenge_of(ceremony)).to_json()
+    other = Caller(owner.origin)
+    token = owner.try_to_sign_in().expect()["token"]
+    before = owner.state_of_the_realm()
+    other.headers = {"Authorization": f"Bearer {token}"}
+    other.post("/api/acts", answered(ceremony, made)).refused(403, "foreign-challenge")
+    Caller(owner.origin).post("/api/acts", answered(ceremony, made)).refused(401, "sign-in")
+    assert owner.state_of_the_realm() == before
+
+
+def test_a_statement_for_one_purpose_serves_no_other(owner: Person, unchanged: None):
+    act = owner.prepare(kind="invite", name="Eve", role="owner")
+    sign_in = Caller(owner.origin).post("/api/sign-in/statement").expect()
+    device = Caller(owner.origin).post("/api/device/enrolments/statement").expect()
+    key = owner.post("/api/keys/statement", {"label": "second"}).expect()
+    for ceremony in (act, device, key):
+        sign_in_with(ceremony, owner.key).refused(403, "foreign-challenge")
+    for ceremony in (sign_in, device, key):
+        owner.touch(ceremony).refused(403, "foreign-challenge")
+    made = Credential(owner.key.rp_id, owner.origin, b"x" * 16)
+    for ceremony in (act, sign_in, device):
+        body = answered(ceremony, made.register(challenge_of(ceremony)).to_json())
+        owner.post("/api/keys", body).refused(403, "foreign-challenge")
+
+
+@pytest.mark.parametrize("change", ["issued", "nonce", "terms", "realm", "seal", "no seal", "own"])
+def test_a_statement_that_was_tampered_with_is_foreign(change: str, owner: Person, unchanged: None):
+    ceremony = owner.prepare(kind="invite", name="Eve", role="member")
+    parts = cbor.decode(unb64(ceremony["statement"]))
+    seal = unb64(ceremony["seal"])
+    if change == "issued":
+        # Younger than it is: this is how an expired one would be kept alive.
+        parts["issued"] += 60_000
+    elif change == "nonce":
+        parts["nonce"] = os.urandom(16)
+    elif change == "terms":
+        parts["terms"]["role"] = "owner"
+    elif change == "realm":
+        parts["realm"] = "evil.example"
+    elif change == "seal":
+        seal = bytes([seal[0] ^ 1]) + seal[1:]
+    elif change == "no seal":
+        seal = b""
+    else:
+        seal = os.urandom(len(seal))
+    tampered = {"statement": b64(cbor.encode(parts)), "seal": b64(seal)}
+    owner.touch(tampered).refused(403, "foreign-challenge")
+
+
+@pytest.mark.parametrize("cut,tail", [(1, b""), (0, b"\0"), (0, b"\xa0")])
+def test_truncated_and_trailing_statements_are_foreign(
+    cut: int, tail: bytes, owner: Person, unchanged: None
+):
+    ceremony = owner.prepare(kind="invite", name="Eve", role="member")
+    said = unb64(ceremony["statement"])
+    bent = ceremony | {"statement": b64(said[: len(said) - cut] + tail)}
+    owner.touch(bent).refused(403, "foreign-challenge")
+
+
+def test_somebody_elses_key_does_not_sign_my_acts(owner: Person, mia: Person, unchanged: None):
+    ceremony = owner.prepare(kind="invite", name="Eve", role="owner")
+    # As Mia hands it in: it is not her session's. As the owner does: it is not the owner's key.
+    made = mia.key.sign(challenge_of(ceremony)).to_json()
+    mia.post("/api/acts", answered(ceremony, made)).refused(403, "foreign-challenge")
+    made = mia.key.sign(challenge_of(ceremony)).to_json()
+    owner.post("/api/acts", answered(ceremony, made)).refused(403, "other-person")
+
+
+def test_a_lesser_role_prepares_and_does_no_act_of_an_owner(mia: Person, unchanged: None):
+    for act in (
+        {"kind": "invite", "name": "Eve", "role": "owner"},
+        {"kind": "change_role", "person": mia.id, "role": "owner"},
+        {"kind": "suspend", "person": mia.id},
+    ):
+        mia.post("/api/acts/statement", {"act": act}).refused(403, "role")
+
+
+def test_a_role_that_was_taken_away_meanwhile_does_not_count(owner: Person):
+    second = owner.invite("Otto", "owner")
+    ceremony = second.prepare(kind="invite", name="Eve", role="owner")
+    owner.act(kind="change_role", person=second.id, role="member")
+    before = owner.state_of_the_realm()
+    second.touch(ceremony).refused(403, "role")
+    assert owner.state_of_the_realm() == before
+
+
+@pytest.mark.parametrize(
+    "body,status",
+    [(b"", 400), (b"{", 400), (b"[]", 422), (b"{}", 422), (b'{"statement": 1}', 422), (b"\xff", 400)],
+)
+def test_bodies_that_are_no_answers(body: bytes, status: int, owner: Person, unchanged: None):
+    for path in ("/api/sign-in", "/api/keys", "/api/acts"):
+        reply = owner.call("POST", path, body, Content_Type="application/json")
+        reply.refused(status, "malformed")
+    owner.call("POST", "/api/acts", b"a=b", Content_Type="text/plain").refused(415, "not-json")
+
+
+def test_a_long_body_is_refused(owner: Person, unchanged: None):
+    owner.post("/api/acts", {"statement": "A" * 70_000}).refused(413, "too-large")
+
+
+# Who there is, and who is who.
+
+
+def test_strangers_do_not_learn_which_keys_exist(owner: Person, mia: Person):
+    suspended = owner.invite("Sven")
+    owner.act(kind="suspend", person=suspended.id)
+    before = owner.state_of_the_realm()
+    nobody = Credential(mia.key.rp_id, mia.origin, os.urandom(16))
+    replies = [
+        mia.try_to_sign_in(nobody),
+        mia.try_to_sign_in(mia.key, signer=PrivateKey()),
+        mia.try_to_sign_in(owner.key, signer=PrivateKey()),
+        mia.try_to_sign_in(owner.key, origin="https://evil.example"),
+        mia.try_to_sign_in(suspended.key),
+        mia.try_to_sign_in(suspended.key, signer=PrivateKey()),
+        mia.try_to_sign_in(mia.key, counter=0),
+    ]
+    seen = {(reply.status, reply.body, described(reply)) for reply in replies}
+    assert len(seen) == 1, seen
+    replies[0].refused(403, "refused")
+    assert owner.state_of_the_realm() == before
+
+
+def described(reply: Reply) -> tuple[tuple[str, str], ...]:
+    """The headers, but for those that differ in any two answers."""
+    own = {"x-request-id", "date"}
+    return tuple(sorted((k, v) for k, v in reply.headers.items() if k.lower() not in own))
+
+
+def test_a_session_is_not_fixed_by_whoever_brought_a_cookie(house: Gateway, mia: Person):
+    visitor = Caller(house.origin, {"Origin": house.origin})
+    ceremony = visitor.post("/api/sign-in/statement").expect()
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
+    first = visitor.post("/api/sign-in", body)
+    first.expect()
+    # A browser's form without an Origin does nothing, cookie or not.
+    formed = Caller(house.origin).post("/api/sign-out", Cookie=first.cookie)
+    formed.refused(403, "cross-origin")
+    name = first.cookie.split("=")[0]
+    assert visitor.get("/api/me", Cookie=first.cookie).expect()["id"] == mia.id
+    # What an attacker planted: a token that is no session's, then one that is.
+    planted = f"{name}={b64(os.urandom(32))}"
+    ceremony = visitor.post("/api/sign-in/statement", Cookie=planted).expect()
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
+    second = visitor.post("/api/sign-in", body, Cookie=planted)
+    second.expect()
+    assert second.cookie not in (planted, first.cookie)
+    visitor.get("/api/me", Cookie=planted).refused(401, "sign-in")
+    ceremony = visitor.post("/api/sign-in/statement", Cookie=first.cookie).expect()
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
+    third = visitor.post("/api/sign-in", body, Cookie=first.cookie)
+    third.expect()
+    assert third.cookie not in (first.cookie, second.cookie)
+    # The session that was brought along is over; signing out ends the new one.
+    visitor.get("/api/me", Cookie=first.cookie).refused(401, "sign-in")
+    visitor.get("/api/me", Cookie=third.cookie).expect()
+    visitor.post("/api/sign-out", Cookie=third.cookie).expect()
+    visitor.get("/api/me", Cookie=third.cookie).refused(401, "sign-in")
+    attributes = third.headers["Set-Cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
+
+
+def test_other_sites_send_nothing_in_a_visitors_name(house: Gateway, mia: Person, unchanged: None):
+    visitor = Caller(house.origin, {"Origin": house.origin})
+    ceremony = visitor.post("/api/sign-in/statement").expect()
+    for origin in ("https://evil.example", "null", house.origin + ".evil.example", house.origin + "/"):
+        for path in ("/api/sign-in/statement", "/api/sign-in", "/api/keys", "/api/acts"):
+            Caller(house.origin, {"Origin": origin}).post(path).refused(403, "cross-origin")
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
+    stranger = Caller(house.origin, {"Origin": "https://evil.example"})
+    stranger.post("/api/sign-in", body).refused(403, "cross-origin")
+
+
+# Links, keys and people that no longer count.
+
+
+def join(link: str, key: Credential | None = None, name: str | None = None) -> Reply:
+    """Registers a key by a link, or tries to."""
+    origin, token = link.split("/join#")
+    caller = Caller(origin)
+    reply = caller.post("/api/keys/statement", {"token": token, "label": "key", "name": name})
+    if reply.status != 200:
+        return reply
+    made = Credential.create(reply.json["public_key"], origin).register(challenge_of(reply.json))
+    return caller.post("/api/keys", answered(reply.json, made.to_json()) | {"token": token})
+
+
+def test_one_time_links_serve_once(house: Gateway, owner: Person):
+    link = owner.act(kind="invite", name="Ida", role="member")["link"]
+    token = link.split("#")[1]
+    caller = Caller(house.origin)
+    # Two ceremonies are begun while the link is good; one is finished.
+    late = caller.post("/api/keys/statement", {"token": token, "label": "late"}).expect()
+    ida = join(link).expect()["person"]
+    before = owner.state_of_the_realm()
+    made = Credential.create(late["public_key"], house.origin).register(challenge_of(late))
+    caller.post("/api/keys", answered(late, made.to_json()) | {"token": token}).refused(403, "link")
+    join(link).refused(403, "link")
+    caller.post("/api/join/look", {"token": token}).refused(403, "link")
+    join(house.set_up_link, name="Eve").refused(403, "link")
+    assert owner.state_of_the_realm() == before
+    recovery = owner.act(kind="recover", person=ida["id"])["link"]
+    assert join(recovery).expect()["person"]["id"] == ida["id"]
+    join(recovery).refused(403, "link")
+    sign_in = owner.post("/api/sign-in/link").expect()["link"].split("#")[1]
+    # A link that signs in registers no key.
+    join(f"{house.origin}/join#{sign_in}").refused(403, "link")
+    caller.post("/api/join/sign-in", {"token": sign_in}).expect()
+    caller.post("/api/join/sign-in", {"token": sign_in}).refused(403, "link")
+
+
+@pytest.mark.parametrize("token", ["", "x", "A" * 43, "A" * 100_0, "ü" * 43])
+def test_guessed_links_open_nothing(token: str, house: Gateway, unchanged: None):
+    caller = Caller(house.origin)
+    for path, more in (("join/look", {}), ("join/sign-in", {}), ("keys/statement", {"label": "x"})):
+        caller.post(f"/api/{path}", {"token": token, **more}).refused(403, "link")
+
+
+def test_a_recovered_person_is_rid_of_the_lost_key(owner: Person):
+    rosa = owner.invite("Rosa")
+    link = owner.act(kind="recover", person=rosa.id)["link"]
+    again = Person(rosa.origin, link)
+    assert again.id == rosa.id
+    rosa.try_to_sign_in().refused(403, "refused")
+    rosa.get("/api/me").refused(401, "sign-in")
+
+
+def test_the_last_key_stays(owner: Person):
+    lars = owner.invite("Lars")
+    before = owner.state_of_the_realm()
+    first = b64(lars.key.id)
+    wanted = {"act": {"kind": "remove_key", "key": first}}
+    lars.post("/api/acts/statement", wanted).refused(409, "last-key")
+    wanted = {"act": {"kind": "remove_key", "key": b64(owner.key.id)}}
+    assert owner.state_of_the_realm() == before
+    ceremony = lars.post("/api/keys/statement", {"label": "second"}).expect()
+    second = Credential.create(ceremony["public_key"], lars.origin)
+    made = second.register(challenge_of(ceremony))
+    lars.post("/api/keys", answered(ceremony, made.to_json())).expect()
+    lars.post("/api/acts/statement", wanted).refused(404, "not-found")
+    # Two removals are prepared while there are two keys; one is done.
+    removals = [lars.prepare(kind="remove_key", key=key) for key in (b64(second.id), first)]
+    lars.touch(removals[0]).expect()
+    before = owner.state_of_the_realm()
+    lars.touch(removals[1]).refused(409, "last-key")
+    assert owner.state_of_the_realm() == before
+    lars.try_to_sign_in(second).refused(403, "refused")
+
+
+def test_a_suspended_person_is_out_until_resumed(owner: Person):
+    nina = owner.invite("Nina", "operator")
+    ceremony = nina.post("/api/keys/statement", {"label": "second"}).expect()
+    owner.act(kind="suspend", person=nina.id)
+    nina.get("/api/me").refused(401, "sign-in")
+    nina.try_to_sign_in().refused(403, "refused")
+    made = Credential.create(ceremony["public_key"], nina.origin).register(challenge_of(ceremony))
+    nina.post("/api/keys", answered(ceremony, made.to_json())).refused(401, "sign-in")
+    owner.act(kind="resume_person", person=nina.id)
+    nina.get("/api/me").refused(401, "sign-in")
+    nina.sign_in()
+    assert nina.get("/api/me").expect()["id"] == nina.id
+
+
+def test_the_last_owner_stays(owner: Person, unchanged: None):
+    for act in ({"kind": "suspend"}, {"kind": "change_role", "role": "member"}):
+        ceremony = owner.prepare(person=owner.id, **act)
+        owner.touch(ceremony).refused(409, "last-owner")
