@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest;
-
 use crate::operator_key::{OperatorKeyError, random_bytes};
+use crate::sha256;
 
 /// Letters without vowels, so that no code spells a word, and without look-alikes: 20 of them,
 /// as RFC 8628, 6.1 proposes. Eight make 2.56 × 10^10 codes.
@@ -56,9 +55,7 @@ impl UserCode {
 
     /// SHA-256 of the letters: what the store keeps.
     pub fn hash(&self) -> [u8; 32] {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, &self.0).as_ref());
-        hash
+        sha256(&self.0)
     }
 }
 

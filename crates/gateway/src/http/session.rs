@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 
-use aws_lc_rs::digest;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -12,6 +11,7 @@ use super::problem::Problem;
 use crate::Gateway;
 use crate::operator_key::random_bytes;
 use crate::seal::Purpose;
+use crate::sha256;
 use crate::store::{Person, PersonState, Session, TokenHash};
 
 /// Bytes of a session token.
@@ -54,7 +54,7 @@ pub fn new_token() -> Result<(String, TokenHash), Problem> {
     let token = random_bytes::<TOKEN>().map_err(|error| Problem::internal(&error))?;
     Ok((
         Base64Url::from(token.as_slice()).to_string(),
-        sha256(token.as_slice()),
+        TokenHash(sha256(token.as_slice())),
     ))
 }
 
@@ -62,7 +62,7 @@ pub fn new_token() -> Result<(String, TokenHash), Problem> {
 pub fn token_hash(text: &str) -> Option<TokenHash> {
     // Bounds the work before decoding: 32 bytes are 43 characters.
     let bytes: Base64Url = (text.len() <= 64).then(|| text.parse().ok()).flatten()?;
-    (bytes.0.len() == TOKEN).then(|| sha256(&bytes.0))
+    (bytes.0.len() == TOKEN).then(|| TokenHash(sha256(&bytes.0)))
 }
 
 /// The secret of a link that an act makes. It follows from the statement's nonce, so that the
@@ -73,17 +73,11 @@ pub fn link_token(gateway: &Gateway, nonce: &[u8; 16]) -> String {
 
 /// The hash of [`link_token`], for the statement.
 pub fn link_token_hash(gateway: &Gateway, nonce: &[u8; 16]) -> TokenHash {
-    sha256(&link_secret(gateway, nonce))
+    TokenHash(sha256(&link_secret(gateway, nonce)))
 }
 
 fn link_secret(gateway: &Gateway, nonce: &[u8; 16]) -> Vec<u8> {
     gateway.sealer.seal(Purpose::Link, &[], nonce)
-}
-
-fn sha256(bytes: &[u8]) -> TokenHash {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    TokenHash(hash)
 }
 
 impl Token {

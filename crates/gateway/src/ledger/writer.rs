@@ -8,6 +8,7 @@ use hallway_evidence::log::{
 use hallway_evidence::{DeviceId, Evidence, PersonId, Receipt};
 
 use super::error::LedgerError;
+use crate::sha256;
 use crate::store::{
     EvidenceHash, EvidenceRecord, LogHead, Repositories, StatementHash, TRANSACTION_ACT,
 };
@@ -248,10 +249,4 @@ impl Ledger {
             proof: TlogProof::new(&proof, head.checkpoint),
         })
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
-    hash
 }
