@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use hallway_client::ClientError;
+use hallway_ctap::status::Status;
 use hallway_softkey::KeyFileError;
 
 /// Why a `hallway key` command did not work.
@@ -26,6 +28,18 @@ pub(crate) enum KeyCommandError {
     /// No passphrase.
     #[error("the passphrase is empty; nothing was done")]
     EmptyPassphrase,
+    /// The two entries of a PIN differ.
+    #[error("the two PINs differ; nothing was changed")]
+    PinsDiffer,
+    /// The key said no.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Not a credential id.
+    #[error("{0:?} is not a credential id: an even number of hexadecimal digits")]
+    CredentialId(String),
+    /// Nobody said yes.
+    #[error("nothing was erased; type \"erase\" to go on, or give --yes")]
+    NotConfirmed,
     /// Neither transport.
     #[error("say where to serve the key: --udp ADDRESS, --unix PATH, or both")]
     NoTransport,
@@ -44,7 +58,13 @@ impl KeyCommandError {
                 | KeyFileError::WantsOperatorKey,
             ) => 3,
             Self::KeyFile(KeyFileError::InUse(_)) => 4,
-            Self::NoTransport => 2,
+            Self::NoTransport | Self::CredentialId(_) => 2,
+            Self::Client(
+                ClientError::PinNotGiven
+                | ClientError::Refused(
+                    Status::PinInvalid | Status::PinAuthBlocked | Status::PinBlocked,
+                ),
+            ) => 5,
             _ => 1,
         }
     }

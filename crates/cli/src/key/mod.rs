@@ -1,9 +1,13 @@
 //! `hallway key`: a security key in a file.
 
+mod config;
 mod error;
 mod info;
 mod new;
+mod passkeys;
+mod pin;
 pub(crate) mod protection;
+mod reset;
 mod serve;
 
 use clap::Subcommand;
@@ -13,7 +17,8 @@ pub(crate) use error::KeyCommandError;
 /// A FIDO2 security key in an encrypted file.
 ///
 /// Exit codes: 0 done; 1 it did not work, the reason is on standard error; 2 the command line is
-/// wrong; 3 the passphrase or operator's key does not open the file; 4 the file is in use.
+/// wrong; 3 the passphrase or operator's key does not open the file; 4 the file is in use; 5 the
+/// PIN is wrong or was not given.
 #[derive(clap::Args, Debug)]
 pub(crate) struct KeyCommand {
     #[command(subcommand)]
@@ -28,6 +33,14 @@ enum Action {
     Info(info::Info),
     /// Serve a key to other programs, until Ctrl-C.
     Serve(serve::Serve),
+    /// Set or change the PIN.
+    Pin(pin::PinCommand),
+    /// List, rename and delete passkeys.
+    Passkeys(passkeys::Passkeys),
+    /// Configure a key.
+    Config(config::Config),
+    /// Erase everything on a key but its attestation.
+    Reset(reset::Reset),
 }
 
 /// Carries out a `hallway key` command.
@@ -36,5 +49,9 @@ pub(crate) fn run(command: KeyCommand) -> Result<(), KeyCommandError> {
         Action::New(new) => new.run(),
         Action::Info(info) => info.run(),
         Action::Serve(serve) => serve.run(),
+        Action::Pin(pin) => pin.run(),
+        Action::Passkeys(passkeys) => passkeys.run(),
+        Action::Config(config) => config.run(),
+        Action::Reset(reset) => reset.run(),
     }
 }

@@ -64,7 +64,8 @@ fn ask(prompt: Prompt) -> Result<Zeroizing<String>, KeyCommandError> {
     Ok(passphrase)
 }
 
-fn first_line(path: &Path) -> Result<Zeroizing<String>, KeyCommandError> {
+/// The first line of a file that holds a secret.
+pub(super) fn first_line(path: &Path) -> Result<Zeroizing<String>, KeyCommandError> {
     let text = std::fs::read_to_string(path)
         .map(Zeroizing::new)
         .map_err(|error| KeyCommandError::File {

@@ -1,0 +1,121 @@
+//! `hallway key pin`, and where PINs come from.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use hallway_client::{Client, ClientError, PinPrompt, PinRequest};
+use hallway_softkey::{Consent, SoftKey, ask_passphrase};
+use zeroize::Zeroizing;
+
+use super::KeyCommandError;
+use super::protection::{Prompt, ProtectionArguments, first_line};
+
+/// Arguments of `hallway key pin`.
+#[derive(clap::Args, Debug)]
+pub(super) struct PinCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Set the first PIN.
+    Set(Change),
+    /// Change the PIN.
+    Change(Change),
+}
+
+#[derive(clap::Args, Debug)]
+struct Change {
+    #[command(flatten)]
+    key: OpenArguments,
+    /// Read the new PIN from the first line of FILE. Otherwise it is asked for.
+    #[arg(long, value_name = "FILE")]
+    new_pin_file: Option<PathBuf>,
+}
+
+/// A key file that is opened in process. Having it and its passphrase is the owner's consent.
+#[derive(clap::Args, Debug)]
+pub(super) struct OpenArguments {
+    /// The key file.
+    file: PathBuf,
+    #[command(flatten)]
+    protection: ProtectionArguments,
+    /// Read the key's PIN from the first line of FILE.
+    ///
+    /// Otherwise it is taken from the variable HALLWAY_PIN, or asked for.
+    #[arg(long, value_name = "FILE")]
+    pin_file: Option<PathBuf>,
+}
+
+impl OpenArguments {
+    /// Opens the key. What is done here is for no website, so there is no origin.
+    pub(super) fn open(&self) -> Result<Client<SoftKey>, KeyCommandError> {
+        let protection = self.protection.read(Prompt::Once)?;
+        let key = SoftKey::open(&self.file, &protection, Consent::Always)?;
+        Ok(Client::new(key, ""))
+    }
+
+    /// The PIN from a file or variable, or a prompt that asks when it is wanted.
+    pub(super) fn pin(&self) -> Result<Typed, KeyCommandError> {
+        Ok(Typed(match &self.pin_file {
+            Some(path) => Some(first_line(path)?),
+            None => std::env::var("HALLWAY_PIN").ok().map(Zeroizing::new),
+        }))
+    }
+}
+
+/// A PIN that is known, or typed when it is wanted.
+pub(super) struct Typed(Option<Zeroizing<String>>);
+
+impl PinPrompt for Typed {
+    fn pin(&mut self, request: &PinRequest) -> Option<Zeroizing<String>> {
+        if let Some(pin) = &self.0 {
+            return Some(pin.clone());
+        }
+        let tries = if request.retries == 1 { "try" } else { "tries" };
+        let prompt = format!("PIN of the key ({} {tries} left): ", request.retries);
+        ask_passphrase(&prompt).ok().filter(|pin| !pin.is_empty())
+    }
+}
+
+impl PinCommand {
+    pub(super) fn run(&self) -> Result<(), KeyCommandError> {
+        match &self.action {
+            Action::Set(change) => {
+                change.key.open()?.set_pin(&change.new_pin()?)?;
+            }
+            Action::Change(change) => {
+                let mut client = change.key.open()?;
+                let retries = client.pin_retries()?;
+                let current = change
+                    .key
+                    .pin()?
+                    .pin(&PinRequest { retries })
+                    .ok_or(ClientError::PinNotGiven)?;
+                client.change_pin(&current, &change.new_pin()?)?;
+            }
+        }
+        eprintln!("The PIN is set. Eight wrong ones in a row block it for good.");
+        Ok(())
+    }
+}
+
+impl Change {
+    fn new_pin(&self) -> Result<Zeroizing<String>, KeyCommandError> {
+        if let Some(path) = &self.new_pin_file {
+            return first_line(path);
+        }
+        let ask = |text: &str| {
+            ask_passphrase(text).map_err(|error| KeyCommandError::Io {
+                what: "the PIN cannot be asked for; use --new-pin-file".into(),
+                error,
+            })
+        };
+        let pin = ask("New PIN, 4 to 63 characters: ")?;
+        if *ask("The same again: ")? != *pin {
+            return Err(KeyCommandError::PinsDiffer);
+        }
+        Ok(pin)
+    }
+}

@@ -1,0 +1,93 @@
+"""`hallway key` manages a key file without any client."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from fido2.ctap2 import ClientPin, Ctap2
+from gateway_process import hallway
+from software_key import PASSPHRASE, SoftwareKey
+
+PIN = "27182818"
+
+
+@pytest.fixture
+def key(tmp_path) -> SoftwareKey:
+    key = SoftwareKey(tmp_path)
+    (tmp_path / "pin").write_text(f"{PIN}\n")
+    return key
+
+
+def command(*arguments: str | Path, pin: str = PIN) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [hallway(), "key", *arguments],
+        env={**os.environ, **PASSPHRASE, "HALLWAY_PIN": pin},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def done(*arguments: str | Path, pin: str = PIN) -> str:
+    result = command(*arguments, pin=pin)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def register(key: SoftwareKey, user: str) -> None:
+    ctap = Ctap2(key.plug_in())
+    pins = ClientPin(ctap)
+    token = pins.get_pin_token(PIN, ClientPin.PERMISSION.MAKE_CREDENTIAL, "gate.example")
+    digest = bytes(32)
+    ctap.make_credential(
+        digest,
+        {"id": "gate.example"},
+        {"id": user.encode(), "name": user},
+        [{"type": "public-key", "alg": -7}],
+        options={"rk": True},
+        pin_uv_param=pins.protocol.authenticate(token, digest),
+        pin_uv_protocol=pins.protocol.VERSION,
+    )
+    key.unplug()
+
+
+def test_pin_passkeys_policy_and_reset(key, tmp_path):
+    done("pin", "set", key.file, "--new-pin-file", tmp_path / "pin")
+    register(key, "ada")
+    register(key, "bob\x1b[2J")
+    listed = json.loads(done("passkeys", "list", key.file, "--json"))
+    assert sorted(passkey["user"] for passkey in listed) == ["ada", "bob\x1b[2J"]
+    assert "\x1b" not in done("passkeys", "list", key.file)
+    [ada] = [passkey["id"] for passkey in listed if passkey["user"] == "ada"]
+    done("passkeys", "rename", key.file, "--id", ada, "--name", "Ada Lovelace")
+    listed = json.loads(done("passkeys", "list", key.file, "--json"))
+    assert "Ada Lovelace" in [passkey["user"] for passkey in listed]
+    done("passkeys", "delete", key.file, "--id", ada)
+    assert len(json.loads(done("passkeys", "list", key.file, "--json"))) == 1
+
+    done("config", "always-uv", key.file, "--wanted", "on")
+    done("config", "pin-policy", key.file, "--min-length", "10")
+    (tmp_path / "longer").write_text("a longer pin\n")
+    done("pin", "change", key.file, "--new-pin-file", tmp_path / "longer")
+    assert json.loads(done("info", key.file, "--json"))["pin_set"] is True
+
+    refused = command("reset", key.file)
+    assert refused.returncode == 1
+    done("reset", key.file, "--yes")
+    info = json.loads(done("info", key.file, "--json"))
+    assert (info["pin_set"], info["credentials"]) == (False, 0)
+
+
+def test_exit_codes_say_what_is_wrong(key, tmp_path):
+    done("pin", "set", key.file, "--new-pin-file", tmp_path / "pin")
+    wrong = command("passkeys", "list", key.file, pin="wrong pin")
+    assert wrong.returncode == 5
+    assert "the PIN is wrong" in wrong.stderr
+    assert command("passkeys", "delete", key.file, "--id", "xyz").returncode == 2
+    assert command("new", key.file).returncode == 1
+    key.plug_in()
+    assert command("info", key.file).returncode == 4
+    key.unplug()
