@@ -19,6 +19,7 @@ pub(crate) struct Cluster {
 
 /// The script of the keeper: `$1` is the folder of the programs, `$2` that of the data.
 const KEEPER: &str = r#"
+trap : INT TERM HUP # a signal to the whole test run ends the wait, not the cleaning up
 cd "$2" || exit 1
 "$1/initdb" -D data -U postgres -A trust -E UTF8 --no-locale --no-sync >initdb.log 2>&1 || exit 1
 "$1/postgres" -D data -k "$2" -c listen_addresses= -c max_connections=300 >server.log 2>&1 &
