@@ -12,7 +12,9 @@ use tower_http::trace::TraceLayer;
 use crate::Gateway;
 use crate::console;
 use crate::doors::ceremony::{Answer, Ceremony};
-use crate::doors::device::{announce, challenge, code, lifecycle, status, transactions};
+use crate::doors::device::{
+    announce, challenge, code, lifecycle, payload, send, status, transactions,
+};
 use crate::doors::web::{grant, join, keys, sign_in};
 use crate::doors::{act, authority, evidence, log, people};
 use crate::http::page::PageView;
@@ -118,7 +120,7 @@ fn devices() -> Vec<Route> {
         Route::post("/api/device/challenge", Access::Public, challenge::give)
             .summary("A challenge for a transaction")
             .gives::<challenge::Challenge>(),
-        Route::post("/api/device/transactions", Access::Proof, transactions::send)
+        Route::post("/api/device/transactions", Access::Proof, send::send)
             .summary("Send bytes with their evidence in the header Hallway-Evidence; gives the receipt, CBOR"),
         Route::post("/api/devices/code", MEMBER, code::look)
             .summary("Which device shows a code")
@@ -137,7 +139,7 @@ fn devices() -> Vec<Route> {
         Route::get("/api/transactions", MEMBER, transactions::list)
             .summary("Transactions, newest first")
             .gives::<PageView<transactions::TransactionRow>>(),
-        Route::get("/api/transactions/{hash}/payload", MEMBER, transactions::payload)
+        Route::get("/api/transactions/{hash}/payload", MEMBER, payload::payload)
             .summary("The bytes of a transaction"),
         Route::get("/api/transactions/{hash}/signed", MEMBER, evidence::signed_picture)
             .summary("A picture with its evidence inside"),

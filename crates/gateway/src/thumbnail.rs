@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::Gateway;
-use crate::doors::device::transactions;
+use crate::doors::device::{payload, transactions};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 
@@ -29,7 +29,7 @@ pub async fn get(
     if transaction.media_type != "image/jpeg" {
         return Err(no_picture());
     }
-    let bytes = transactions::bytes(&gateway, &transaction).await?;
+    let bytes = payload::bytes(&gateway, &transaction).await?;
     // One at a time: decoding is the most memory that a request can cost.
     let _turn = gateway
         .thumbnails

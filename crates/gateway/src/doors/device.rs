@@ -4,6 +4,8 @@ pub mod announce;
 pub mod challenge;
 pub mod code;
 pub mod lifecycle;
+pub mod payload;
+pub mod send;
 pub mod status;
 pub mod transactions;
 pub mod unattended;

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::act::includes;
-use super::device::{lifecycle, transactions};
+use super::device::{lifecycle, payload, transactions};
 use crate::Gateway;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
@@ -314,7 +314,7 @@ pub async fn explanation(
         .get(&record.hash)
         .await?
     {
-        Some(transaction) => Some(transactions::bytes(&gateway, &transaction).await?),
+        Some(transaction) => Some(payload::bytes(&gateway, &transaction).await?),
         None => None,
     };
     let report = verify::bundle(&bundle, payload.as_deref(), &gateway.trust_file().await?);
@@ -330,7 +330,7 @@ pub async fn signed_picture(
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let (hash, transaction) = transactions::seen(&gateway, &caller, &hash).await?;
-    let bytes = transactions::bytes(&gateway, &transaction).await?;
+    let bytes = payload::bytes(&gateway, &transaction).await?;
     let record = seen(&gateway, &caller, &hash.to_string()).await?;
     let bundle = bundle_of(&gateway, &record).await?;
     let signed = jpeg::embed(&bytes, &bundle).map_err(|error| {
@@ -339,7 +339,7 @@ pub async fn signed_picture(
             format!("only a JPEG can carry its evidence: {error}"),
         )
     })?;
-    Ok(transactions::download(
+    Ok(payload::download(
         "image/jpeg",
         &transaction.file_name,
         signed,

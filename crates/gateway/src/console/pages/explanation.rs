@@ -95,7 +95,7 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
         .await?;
     let payload = match &transaction {
         Some(transaction) if transaction.length <= HASHED_FOR_A_VISIT => {
-            Some(devices::transactions::bytes(gateway, transaction).await?)
+            Some(devices::payload::bytes(gateway, transaction).await?)
         }
         _ => None,
     };

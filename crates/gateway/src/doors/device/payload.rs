@@ -1,0 +1,213 @@
+//! Payloads: received within bounds, stored by content, handed out as what they are.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use hallway_evidence::DeviceId;
+use hallway_evidence::statement::device::Transaction as Terms;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStoreExt, WriteMultipart};
+use tokio::time::timeout;
+
+use super::transactions::seen;
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{MAX_INLINE, PayloadLocation, Transaction};
+
+/// A payload that stands still for so long is given up.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Reads the payload, never more of it than the statement announces, and compares its hash.
+pub async fn receive(
+    gateway: &Gateway,
+    terms: &Terms,
+    device: DeviceId,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<PayloadLocation, Problem> {
+    let described = &terms.payload;
+    let limit = gateway.limits.payload_bytes;
+    if described.length > limit {
+        return Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            format!(
+                "the payload has {} bytes; at most {limit} are taken",
+                described.length
+            ),
+        ));
+    }
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length != described.length) {
+        return Err(mismatch());
+    }
+    let mut bytes = Incoming {
+        stream: body.into_data_stream(),
+        left: described.length,
+        hash: Context::new(&SHA256),
+    };
+    if described.length <= MAX_INLINE as u64 {
+        let mut payload = Vec::with_capacity(described.length as usize);
+        while let Some(chunk) = bytes.next().await? {
+            payload.extend_from_slice(&chunk);
+        }
+        bytes.finish(&described.sha256)?;
+        return Ok(PayloadLocation::Inline(payload));
+    }
+    // Named by content: the same bytes sent twice are one object, and a name says what is in it.
+    let key = format!("{device}/{}", hex::encode(described.sha256));
+    let path = ObjectPath::from(key.as_str());
+    let upload = gateway
+        .objects
+        .put_multipart(&path)
+        .await
+        .map_err(storage)?;
+    let mut upload = WriteMultipart::new(upload);
+    loop {
+        match bytes.next().await {
+            Ok(Some(chunk)) => {
+                upload.wait_for_capacity(4).await.map_err(storage)?;
+                upload.put(chunk);
+            }
+            Ok(None) => break,
+            Err(problem) => {
+                upload.abort().await.map_err(storage)?;
+                return Err(problem);
+            }
+        }
+    }
+    if let Err(problem) = bytes.finish(&described.sha256) {
+        upload.abort().await.map_err(storage)?;
+        return Err(problem);
+    }
+    upload.finish().await.map_err(storage)?;
+    Ok(PayloadLocation::Object(key))
+}
+
+/// A payload on its way in.
+struct Incoming {
+    stream: axum::body::BodyDataStream,
+    left: u64,
+    hash: Context,
+}
+
+impl Incoming {
+    async fn next(&mut self) -> Result<Option<bytes::Bytes>, Problem> {
+        let chunk = timeout(STALL, self.stream.next()).await.map_err(|_| {
+            Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "stalled",
+                "no bytes came for half a minute; send it again",
+            )
+        })?;
+        let Some(chunk) = chunk else { return Ok(None) };
+        let chunk = chunk
+            .map_err(|_| Problem::malformed("the connection broke in the middle of the payload"))?;
+        self.left = self
+            .left
+            .checked_sub(chunk.len() as u64)
+            .ok_or_else(mismatch)?;
+        self.hash.update(&chunk);
+        Ok(Some(chunk))
+    }
+
+    fn finish(self, expected: &[u8; 32]) -> Result<(), Problem> {
+        if self.left == 0 && self.hash.finish().as_ref() == expected {
+            Ok(())
+        } else {
+            Err(mismatch())
+        }
+    }
+}
+
+fn mismatch() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "hash-mismatch",
+        "the payload is not the bytes that the statement describes",
+    )
+}
+
+fn storage(error: object_store::Error) -> Problem {
+    tracing::error!(%error, "the object store failed");
+    Problem::new(
+        StatusCode::INSUFFICIENT_STORAGE,
+        "storage",
+        "the payload could not be stored; send it again later",
+    )
+}
+
+/// The bytes of a transaction.
+pub async fn bytes(gateway: &Gateway, transaction: &Transaction) -> Result<Vec<u8>, Problem> {
+    match &transaction.payload {
+        PayloadLocation::Inline(bytes) => Ok(bytes.clone()),
+        PayloadLocation::Object(key) => {
+            let object = gateway
+                .objects
+                .get(&ObjectPath::from(key.as_str()))
+                .await
+                .map_err(storage)?;
+            Ok(object.bytes().await.map_err(storage)?.to_vec())
+        }
+    }
+}
+
+/// One payload, as it came.
+pub async fn payload(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(hash): Path<String>,
+) -> Result<Response, Problem> {
+    let (_, transaction) = seen(&gateway, &caller, &hash).await?;
+    let bytes = bytes(&gateway, &transaction).await?;
+    Ok(download(
+        &transaction.media_type,
+        &transaction.file_name,
+        bytes,
+    ))
+}
+
+/// Bytes from a device are never shown as a page: only pictures keep their type.
+pub fn download(media_type: &str, file_name: &str, bytes: Vec<u8>) -> Response {
+    let picture = media_type == "image/jpeg";
+    let safe_name: String = file_name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || ".-_".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    let disposition = format!(
+        "{}; filename=\"{safe_name}\"",
+        if picture { "inline" } else { "attachment" }
+    );
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            if picture {
+                "image/jpeg"
+            } else {
+                "application/octet-stream"
+            }
+            .to_owned(),
+        ),
+        (header::CONTENT_DISPOSITION, disposition),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; sandbox".to_owned(),
+        ),
+        (header::CACHE_CONTROL, "private, max-age=3600".to_owned()),
+    ];
+    (headers, bytes).into_response()
+}
