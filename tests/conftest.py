@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from api_caller import Person
 from gateway_process import Gateway
+from soft_device import Maker
 from playwright.sync_api import Browser, sync_playwright
 
 SCREENSHOTS = Path(__file__).resolve().parent / "screenshots"
@@ -35,3 +37,45 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """One gateway for all tests of a file: what one is refused must not matter to the next."""
+    running = Gateway(tmp_path_factory.mktemp("house") / "data")
+    yield running
+    assert running.stop() == 0, "\n".join(running.lines)
+
+
+@pytest.fixture(scope="module")
+def owner(house: Gateway) -> Person:
+    """The first owner of the house."""
+    return Person.owner(house)
+
+
+@pytest.fixture(scope="module")
+def mia(owner: Person) -> Person:
+    """A member who stays."""
+    return owner.invite("Mia")
+
+
+@pytest.fixture
+def member(owner: Person) -> Person:
+    """Somebody new, who has tried no codes yet."""
+    return owner.invite("Member")
+
+
+@pytest.fixture(scope="module")
+def maker(owner: Person) -> Maker:
+    """A maker whose certificate is installed."""
+    made = Maker()
+    owner.act(kind="add_authority", name=made.name, certificate=made.pem)
+    return made
+
+
+@pytest.fixture
+def unchanged(owner: Person) -> Iterator[None]:
+    """Nothing in the realm is other after the test than before it."""
+    before = owner.state_of_the_realm()
+    yield
+    assert owner.state_of_the_realm() == before

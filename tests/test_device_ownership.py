@@ -1,0 +1,174 @@
+"""How a device changes hands: codes, theft, release, retirement."""
+
+from itertools import count
+
+import pytest
+from api_caller import Person, Reply
+from gateway_process import Gateway
+from soft_device import Device, Maker
+
+PAYLOAD = b"a thing that a camera saw"
+
+serials = (f"SN-{number:04}" for number in count(1))
+
+
+@pytest.fixture
+def newcomer(house: Gateway, maker: Maker) -> Device:
+    """A device that nobody knows yet."""
+    return Device(house.origin, maker, next(serials))
+
+
+@pytest.fixture(scope="module")
+def camera(house: Gateway, owner: Person, maker: Maker) -> Device:
+    """A registered device."""
+    device = Device(house.origin, maker, next(serials))
+    device.enrol(owner.invite("Camera owner"))
+    return device
+
+
+def test_codes_cannot_be_guessed(member: Person, newcomer: Device, unchanged: None):
+    code = newcomer.code()
+    for number in range(10):
+        wrong = ["", "BCDF", "AAAA-AAAA", "BCDF-GHJK-", "BCDF-GHJK"][number % 5]
+        member.post("/api/devices/code", {"code": wrong}).refused(404, "not-found")
+    for path, body in [
+        ("/api/devices/code", {"code": code}),
+        ("/api/devices/code", {"code": "BCDF-GHJK"}),
+        ("/api/acts/statement", {"act": {"kind": "claim_device", "code": code}}),
+    ]:
+        member.post(path, body).refused(429, "too-many-codes")
+
+
+def test_attempts_are_counted_by_person(member: Person, owner: Person, newcomer: Device):
+    code = newcomer.code()
+    for _ in range(11):
+        last = member.post("/api/devices/code", {"code": "BCDF-GHJK"})
+    last.refused(429, "too-many-codes")
+    # A new session is no new purse of attempts.
+    member.sign_in()
+    member.post("/api/devices/code", {"code": code}).refused(429, "too-many-codes")
+    other = owner.invite("Other")
+    assert other.post("/api/devices/code", {"code": code}).expect()["serial"] == newcomer.serial
+
+
+def test_a_code_serves_once(owner: Person, member: Person, newcomer: Device):
+    code = newcomer.code()
+    other = owner.invite("Other")
+    theirs = other.prepare(kind="claim_device", code=code)
+    member.act(kind="claim_device", code=code)
+    before = owner.state_of_the_realm()
+    other.touch(theirs).refused(409, "replayed")
+    for person in (member, other):
+        person.post("/api/devices/code", {"code": code}).refused(404, "not-found")
+        wanted = {"act": {"kind": "claim_device", "code": code}}
+        person.post("/api/acts/statement", wanted).refused(404, "not-found")
+    assert owner.state_of_the_realm() == before
+
+
+# Changing hands.
+
+
+def change(person: Person, device: Device, to: str) -> Reply:
+    return person.post(
+        "/api/acts/statement",
+        {"act": {"kind": "change_device", "device": device.id, "change": to}},
+    )
+
+
+def test_nobody_changes_a_device_that_is_not_theirs(
+    owner: Person, member: Person, camera: Device, unchanged: None
+):
+    for to in ("suspend", "resume", "report_stolen", "release", "retire"):
+        # Its existence is nobody else's business.
+        change(member, camera, to).refused(404, "not-found")
+    for to in ("report_stolen", "release", "retire"):
+        change(owner, camera, to).refused(403, "not-owner")
+    wanted = {"act": {"kind": "transfer_device", "device": camera.id, "person": owner.id}}
+    owner.post("/api/acts/statement", wanted).refused(403, "not-owner")
+    member.get(f"/api/devices/{camera.id}").refused(404, "not-found")
+
+
+def test_a_stolen_device_is_nobodys(owner: Person, member: Person, newcomer: Device):
+    newcomer.enrol(member)
+    thief = owner.invite("Thief")
+    waiting = newcomer
+    device = Device(newcomer.origin, newcomer.maker, newcomer.serial)
+    device.attestation_key, device.chain = waiting.attestation_key, waiting.chain
+    # The thief resets it and shows a code before the owner notices.
+    code = device.code()
+    member.act(kind="change_device", device=waiting.id, change="report_stolen")
+    before = owner.state_of_the_realm()
+    wanted = {"act": {"kind": "claim_device", "code": code}}
+    thief.post("/api/acts/statement", wanted).refused(403, "stolen")
+    # It cannot be announced again either, and what it sends is refused.
+    device.factory_reset()
+    device.announce().refused(403, "stolen")
+    assert waiting.status().expect()["state"] == "stolen"
+    waiting.send(waiting.compose(PAYLOAD), PAYLOAD).refused(403, "stolen")
+    # Not even whoever runs the realm says that it was found.
+    for to in ("suspend", "resume"):
+        change(owner, waiting, to).refused(403, "not-owner")
+    # A released device would be free: a stolen one is not released.
+    ceremony = member.prepare(kind="change_device", device=waiting.id, change="release")
+    member.touch(ceremony).refused(409, "state")
+    assert owner.state_of_the_realm() == before
+    # Found again: it comes back suspended, and sends once its owner resumes it.
+    found = member.act(kind="change_device", device=waiting.id, change="resume")
+    assert found["device"]["state"] == "suspended"
+    waiting.sequence = 0
+    waiting.send(waiting.compose(PAYLOAD), PAYLOAD).refused(403, "suspended")
+    member.act(kind="change_device", device=waiting.id, change="resume")
+    waiting.sequence = 0
+    waiting.send(waiting.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
+
+
+def test_only_its_owner_enrols_an_owned_device_anew(
+    owner: Person, member: Person, newcomer: Device
+):
+    newcomer.enrol(member)
+    newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
+    first, former = newcomer.id, newcomer.credential
+    newcomer.factory_reset()
+    code = newcomer.code()
+    before = owner.state_of_the_realm()
+    for other in (owner.invite("Finder"), owner):
+        wanted = {"act": {"kind": "claim_device", "code": code}}
+        other.post("/api/acts/statement", wanted).refused(403, "owned")
+    after = owner.state_of_the_realm()
+    assert after["devices"] == before["devices"]
+    claimed = member.act(kind="claim_device", code=code)
+    assert claimed["device"]["id"] == first
+    assert newcomer.status().expect()["state"] == "registered"
+    newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
+    # The credential from before the reset is worth nothing.
+    newcomer.credential, newcomer.sequence = former, 5
+    newcomer.status().refused(403, "unknown-credential")
+    newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).refused(403, "unknown-credential")
+
+
+def test_a_released_device_is_free_for_somebody_else(
+    owner: Person, member: Person, newcomer: Device
+):
+    newcomer.enrol(member)
+    member.act(kind="change_device", device=newcomer.id, change="release")
+    newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).refused(403, "released")
+    member.get(f"/api/devices/{newcomer.id}").refused(404, "not-found")
+    first = newcomer.id
+    newcomer.factory_reset()
+    second = owner.invite("Second owner")
+    newcomer.enrol(second)
+    assert newcomer.id == first
+    newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
+    assert second.get(f"/api/devices/{first}").expect()["owner"] == second.id
+    member.get(f"/api/devices/{first}").refused(404, "not-found")
+
+
+def test_a_retired_device_never_comes_back(member: Person, newcomer: Device):
+    newcomer.enrol(member)
+    member.act(kind="change_device", device=newcomer.id, change="retire")
+    newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).refused(403, "retired")
+    newcomer.factory_reset()
+    newcomer.announce().refused(403, "retired")
+    for to in ("resume", "suspend", "release"):
+        ceremony = member.prepare(kind="change_device", device=newcomer.id, change=to)
+        member.touch(ceremony).refused(409, "state")

@@ -1,0 +1,174 @@
+"""Who is who: sessions, one-time links, keys and people that no longer count."""
+
+import os
+
+import pytest
+from api_caller import Caller, Person, Reply, answered, challenge_of
+from gateway_process import Gateway
+from soft_webauthn import Credential, PrivateKey, b64
+
+
+def test_strangers_do_not_learn_which_keys_exist(owner: Person, mia: Person):
+    suspended = owner.invite("Sven")
+    owner.act(kind="suspend", person=suspended.id)
+    before = owner.state_of_the_realm()
+    nobody = Credential(mia.key.rp_id, mia.origin, os.urandom(16))
+    replies = [
+        mia.try_to_sign_in(nobody),
+        mia.try_to_sign_in(mia.key, signer=PrivateKey()),
+        mia.try_to_sign_in(owner.key, signer=PrivateKey()),
+        mia.try_to_sign_in(owner.key, origin="https://evil.example"),
+        mia.try_to_sign_in(suspended.key),
+        mia.try_to_sign_in(suspended.key, signer=PrivateKey()),
+        mia.try_to_sign_in(mia.key, counter=0),
+    ]
+    seen = {(reply.status, reply.body, described(reply)) for reply in replies}
+    assert len(seen) == 1, seen
+    replies[0].refused(403, "refused")
+    assert owner.state_of_the_realm() == before
+
+
+def described(reply: Reply) -> tuple[tuple[str, str], ...]:
+    """The headers, but for those that differ in any two answers."""
+    own = {"x-request-id", "date"}
+    return tuple(sorted((k, v) for k, v in reply.headers.items() if k.lower() not in own))
+
+
+def test_a_session_is_not_fixed_by_whoever_brought_a_cookie(house: Gateway, mia: Person):
+    visitor = Caller(house.origin, {"Origin": house.origin})
+    ceremony = visitor.post("/api/sign-in/statement").expect()
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
+    first = visitor.post("/api/sign-in", body)
+    first.expect()
+    # A browser's form without an Origin does nothing, cookie or not.
+    formed = Caller(house.origin).post("/api/sign-out", Cookie=first.cookie)
+    formed.refused(403, "cross-origin")
+    name = first.cookie.split("=")[0]
+    assert visitor.get("/api/me", Cookie=first.cookie).expect()["id"] == mia.id
+    # What an attacker planted: a token that is no session's, then one that is.
+    planted = f"{name}={b64(os.urandom(32))}"
+    ceremony = visitor.post("/api/sign-in/statement", Cookie=planted).expect()
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
+    second = visitor.post("/api/sign-in", body, Cookie=planted)
+    second.expect()
+    assert second.cookie not in (planted, first.cookie)
+    visitor.get("/api/me", Cookie=planted).refused(401, "sign-in")
+    ceremony = visitor.post("/api/sign-in/statement", Cookie=first.cookie).expect()
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
+    third = visitor.post("/api/sign-in", body, Cookie=first.cookie)
+    third.expect()
+    assert third.cookie not in (first.cookie, second.cookie)
+    # The session that was brought along is over; signing out ends the new one.
+    visitor.get("/api/me", Cookie=first.cookie).refused(401, "sign-in")
+    visitor.get("/api/me", Cookie=third.cookie).expect()
+    visitor.post("/api/sign-out", Cookie=third.cookie).expect()
+    visitor.get("/api/me", Cookie=third.cookie).refused(401, "sign-in")
+    attributes = third.headers["Set-Cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
+
+
+def test_other_sites_send_nothing_in_a_visitors_name(house: Gateway, mia: Person, unchanged: None):
+    visitor = Caller(house.origin, {"Origin": house.origin})
+    ceremony = visitor.post("/api/sign-in/statement").expect()
+    for origin in ("https://evil.example", "null", house.origin + ".evil.example", house.origin + "/"):
+        for path in ("/api/sign-in/statement", "/api/sign-in", "/api/keys", "/api/acts"):
+            Caller(house.origin, {"Origin": origin}).post(path).refused(403, "cross-origin")
+    body = answered(ceremony, mia.key.sign(challenge_of(ceremony)).to_json()) | {"grant": "cookie"}
+    stranger = Caller(house.origin, {"Origin": "https://evil.example"})
+    stranger.post("/api/sign-in", body).refused(403, "cross-origin")
+
+
+# Links, keys and people that no longer count.
+
+
+def join(link: str, name: str | None = None) -> Reply:
+    """Registers a key by a link, or tries to."""
+    origin, token = link.split("/join#")
+    caller = Caller(origin)
+    reply = caller.post("/api/keys/statement", {"token": token, "label": "key", "name": name})
+    if reply.status != 200:
+        return reply
+    made = Credential.create(reply.json["public_key"], origin).register(challenge_of(reply.json))
+    return caller.post("/api/keys", answered(reply.json, made.to_json()) | {"token": token})
+
+
+def test_one_time_links_serve_once(house: Gateway, owner: Person):
+    link = owner.act(kind="invite", name="Ida", role="member")["link"]
+    token = link.split("#")[1]
+    caller = Caller(house.origin)
+    # Two ceremonies are begun while the link is good; one is finished.
+    late = caller.post("/api/keys/statement", {"token": token, "label": "late"}).expect()
+    ida = join(link).expect()["person"]
+    before = owner.state_of_the_realm()
+    made = Credential.create(late["public_key"], house.origin).register(challenge_of(late))
+    caller.post("/api/keys", answered(late, made.to_json()) | {"token": token}).refused(403, "link")
+    join(link).refused(403, "link")
+    caller.post("/api/join/look", {"token": token}).refused(403, "link")
+    join(house.set_up_link, name="Eve").refused(403, "link")
+    assert owner.state_of_the_realm() == before
+    recovery = owner.act(kind="recover", person=ida["id"])["link"]
+    assert join(recovery).expect()["person"]["id"] == ida["id"]
+    join(recovery).refused(403, "link")
+    sign_in = owner.post("/api/sign-in/link").expect()["link"].split("#")[1]
+    # A link that signs in registers no key.
+    join(f"{house.origin}/join#{sign_in}").refused(403, "link")
+    caller.post("/api/join/sign-in", {"token": sign_in}).expect()
+    caller.post("/api/join/sign-in", {"token": sign_in}).refused(403, "link")
+
+
+@pytest.mark.parametrize("token", ["", "x", "A" * 43, "A" * 100_0, "ü" * 43])
+def test_guessed_links_open_nothing(token: str, house: Gateway, unchanged: None):
+    caller = Caller(house.origin)
+    for path, more in (("join/look", {}), ("join/sign-in", {}), ("keys/statement", {"label": "x"})):
+        caller.post(f"/api/{path}", {"token": token, **more}).refused(403, "link")
+
+
+def test_a_recovered_person_is_rid_of_the_lost_key(owner: Person):
+    rosa = owner.invite("Rosa")
+    link = owner.act(kind="recover", person=rosa.id)["link"]
+    again = Person(rosa.origin, link)
+    assert again.id == rosa.id
+    rosa.try_to_sign_in().refused(403, "refused")
+    rosa.get("/api/me").refused(401, "sign-in")
+
+
+def test_the_last_key_stays(owner: Person):
+    lars = owner.invite("Lars")
+    before = owner.state_of_the_realm()
+    first = b64(lars.key.id)
+    wanted = {"act": {"kind": "remove_key", "key": first}}
+    lars.post("/api/acts/statement", wanted).refused(409, "last-key")
+    wanted = {"act": {"kind": "remove_key", "key": b64(owner.key.id)}}
+    assert owner.state_of_the_realm() == before
+    ceremony = lars.post("/api/keys/statement", {"label": "second"}).expect()
+    second = Credential.create(ceremony["public_key"], lars.origin)
+    made = second.register(challenge_of(ceremony))
+    lars.post("/api/keys", answered(ceremony, made.to_json())).expect()
+    lars.post("/api/acts/statement", wanted).refused(404, "not-found")
+    # Two removals are prepared while there are two keys; one is done.
+    removals = [lars.prepare(kind="remove_key", key=key) for key in (b64(second.id), first)]
+    lars.touch(removals[0]).expect()
+    before = owner.state_of_the_realm()
+    lars.touch(removals[1]).refused(409, "last-key")
+    assert owner.state_of_the_realm() == before
+    lars.try_to_sign_in(second).refused(403, "refused")
+
+
+def test_a_suspended_person_is_out_until_resumed(owner: Person):
+    nina = owner.invite("Nina", "operator")
+    ceremony = nina.post("/api/keys/statement", {"label": "second"}).expect()
+    owner.act(kind="suspend", person=nina.id)
+    nina.get("/api/me").refused(401, "sign-in")
+    nina.try_to_sign_in().refused(403, "refused")
+    made = Credential.create(ceremony["public_key"], nina.origin).register(challenge_of(ceremony))
+    nina.post("/api/keys", answered(ceremony, made.to_json())).refused(401, "sign-in")
+    owner.act(kind="resume_person", person=nina.id)
+    nina.get("/api/me").refused(401, "sign-in")
+    nina.sign_in()
+    assert nina.get("/api/me").expect()["id"] == nina.id
+
+
+def test_the_last_owner_stays(owner: Person, unchanged: None):
+    for act in ({"kind": "suspend"}, {"kind": "change_role", "role": "member"}):
+        ceremony = owner.prepare(person=owner.id, **act)
+        owner.touch(ceremony).refused(409, "last-owner")
