@@ -50,7 +50,10 @@ struct Explain {
 
 pub(crate) fn run(command: &AttestCommand) -> Result<ExitCode, Box<dyn Error>> {
     let Action::Explain(asked) = &command.action;
-    let (object, client_data) = asked.read()?;
+    let Given {
+        object,
+        client_data,
+    } = asked.read()?;
     let hash = client_data.as_deref().map(sha256);
     let mut anchors = TrustAnchors::new();
     for path in &asked.anchor {
@@ -84,19 +87,31 @@ pub(crate) fn run(command: &AttestCommand) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
+/// What is to be explained.
+struct Given {
+    object: Vec<u8>,
+    client_data: Option<Vec<u8>>,
+}
+
 impl Explain {
-    /// The attestation object, and the client data where there are any.
-    fn read(&self) -> Result<(Vec<u8>, Option<Vec<u8>>), Box<dyn Error>> {
+    fn read(&self) -> Result<Given, Box<dyn Error>> {
         let bytes = read(&self.file)?;
-        let given = self.client_data.as_deref().map(read).transpose()?;
+        let client_data = self.client_data.as_deref().map(read).transpose()?;
         if let Ok(response) = serde_json::from_slice::<RegistrationResponseJson>(&bytes) {
-            let client_data = given.unwrap_or(response.response.client_data_json.0);
-            return Ok((response.response.attestation_object.0, Some(client_data)));
+            let own = response.response.client_data_json.0;
+            return Ok(Given {
+                object: response.response.attestation_object.0,
+                client_data: Some(client_data.unwrap_or(own)),
+            });
         }
         let text = std::str::from_utf8(&bytes)
             .ok()
             .and_then(|text| text.trim().parse::<Base64Url>().ok());
-        Ok((text.map_or(bytes, |decoded| decoded.0), given))
+        let object = text.map_or(bytes, |decoded| decoded.0);
+        Ok(Given {
+            object,
+            client_data,
+        })
     }
 }
 
