@@ -37,9 +37,17 @@ struct Terms {
 /// Assertions that getNextAssertion may still ask for.
 pub(crate) struct Assertions {
     terms: Terms,
-    /// The slots of the credentials that are left, the oldest first.
-    left: Vec<u16>,
+    left: Left,
     answered_ms: u64,
+}
+
+/// Discoverable credentials that match and did not sign yet. Nothing can change them meanwhile: any
+/// other command ends the sequence.
+#[derive(Clone, Copy, Default)]
+struct Left {
+    count: usize,
+    /// They are among so many oldest ones of the relying party.
+    older: usize,
 }
 
 impl<E: Environment> Authenticator<E> {
@@ -106,8 +114,8 @@ impl<E: Environment> Authenticator<E> {
             uvm: request.extensions.uvm == Some(true),
         };
         let mut response = self.assert(&first, &terms)?;
-        if !left.is_empty() {
-            response.number_of_credentials = Some(left.len() as u64 + 1);
+        if left.count > 0 {
+            response.number_of_credentials = Some(left.count as u64 + 1);
             self.sequence = Some(Sequence::Assertions(Assertions {
                 terms,
                 left,
@@ -125,23 +133,34 @@ impl<E: Environment> Authenticator<E> {
         if now_ms.saturating_sub(assertions.answered_ms) > NEXT_WITHIN_MS {
             return Err(Status::NotAllowed);
         }
-        let slot = assertions.left.pop().ok_or(Status::NotAllowed)?;
+        let (place, slot) = self
+            .index
+            .newest(
+                &assertions.terms.rp_id_hash,
+                assertions.terms.verified,
+                assertions.left.older,
+            )
+            .ok_or(Status::NotAllowed)?;
         let credential = self.load(slot)?;
         let response = self.assert(&credential, &assertions.terms)?;
-        if !assertions.left.is_empty() {
+        assertions.left = Left {
+            count: assertions.left.count - 1,
+            older: place,
+        };
+        if assertions.left.count > 0 {
             assertions.answered_ms = now_ms;
             self.sequence = Some(Sequence::Assertions(assertions));
         }
         Ok(response)
     }
 
-    /// The credential to sign with, and the slots of the others that match, the oldest first.
+    /// The credential to sign with, and the others that match.
     fn applicable(
         &self,
         request: &Request<'_>,
         rp_id_hash: &[u8; 32],
         verified: bool,
-    ) -> Result<(Credential, Vec<u16>), Status> {
+    ) -> Result<(Credential, Left), Status> {
         // An empty list is no list.
         if let Some(allow) = request.allow.as_deref().filter(|allow| !allow.is_empty()) {
             if allow.len() > MAX_LIST {
@@ -152,20 +171,21 @@ impl<E: Environment> Authenticator<E> {
                     .find(rp_id_hash, descriptor.id)?
                     .filter(|found| found.protection.reveals(Lookup::ById, verified));
                 if let Some(credential) = found {
-                    return Ok((credential, Vec::new()));
+                    return Ok((credential, Left::default()));
                 }
             }
             return Err(Status::NoCredentials);
         }
-        let mut slots: Vec<u16> = self
+        let all = self.index.of(rp_id_hash).len();
+        let (place, slot) = self
             .index
-            .of(rp_id_hash)
-            .iter()
-            .filter(|entry| entry.protection.reveals(Lookup::Discovery, verified))
-            .map(|entry| entry.slot)
-            .collect();
-        let newest = slots.pop().ok_or(Status::NoCredentials)?;
-        Ok((self.load(newest)?, slots))
+            .newest(rp_id_hash, verified, all)
+            .ok_or(Status::NoCredentials)?;
+        let left = Left {
+            count: self.index.discoverable(rp_id_hash, verified) - 1,
+            older: place,
+        };
+        Ok((self.load(slot)?, left))
     }
 
     /// Signs with one credential.

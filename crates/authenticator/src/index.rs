@@ -4,7 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::credential::{Credential, Protection, sha256};
+use crate::credential::{Credential, Lookup, Protection, sha256};
 
 /// What is known of a credential without reading its record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Entry {
 #[derive(Default)]
 pub(crate) struct Index {
     /// SHA-256 of the relying party id; the oldest credential first.
-    relying_parties: BTreeMap<[u8; 32], Vec<Entry>>,
+    relying_parties: BTreeMap<[u8; 32], Party>,
     /// The first half of SHA-256 of the credential id.
     ids: BTreeMap<[u8; 16], u16>,
     /// Slots below `fresh` that are free again.
@@ -28,6 +28,15 @@ pub(crate) struct Index {
     /// The first slot that was never used.
     fresh: u16,
     newest: u32,
+}
+
+/// The credentials of one relying party.
+#[derive(Default)]
+struct Party {
+    /// The oldest first.
+    entries: Vec<Entry>,
+    /// How many of them may be discovered by somebody who is not verified.
+    open: usize,
 }
 
 fn half(hash: [u8; 32]) -> [u8; 16] {
@@ -71,15 +80,17 @@ impl Index {
         };
         self.newest = self.newest.max(credential.created);
         self.ids.insert(half(sha256(&credential.id)), slot);
-        self.relying_parties
+        let party = self
+            .relying_parties
             .entry(sha256(rp_id.as_bytes()))
-            .or_default()
-            .push(Entry {
-                slot,
-                created: credential.created,
-                protection: credential.protection,
-                account: account(&user.id),
-            });
+            .or_default();
+        party.entries.push(Entry {
+            slot,
+            created: credential.created,
+            protection: credential.protection,
+            account: account(&user.id),
+        });
+        party.open += usize::from(credential.protection.reveals(Lookup::Discovery, false));
     }
 
     /// How many credentials there are.
@@ -118,9 +129,10 @@ impl Index {
         };
         self.ids.remove(&half(sha256(&credential.id)));
         let rp_id_hash = sha256(rp_id.as_bytes());
-        if let Some(entries) = self.relying_parties.get_mut(&rp_id_hash) {
-            entries.retain(|entry| entry.slot != slot);
-            if entries.is_empty() {
+        if let Some(party) = self.relying_parties.get_mut(&rp_id_hash) {
+            party.entries.retain(|entry| entry.slot != slot);
+            party.open -= usize::from(credential.protection.reveals(Lookup::Discovery, false));
+            if party.entries.is_empty() {
                 self.relying_parties.remove(&rp_id_hash);
             }
         }
@@ -131,7 +143,32 @@ impl Index {
     pub(crate) fn of(&self, rp_id_hash: &[u8; 32]) -> &[Entry] {
         self.relying_parties
             .get(rp_id_hash)
-            .map_or(&[], Vec::as_slice)
+            .map_or(&[], |party| party.entries.as_slice())
+    }
+
+    /// How many credentials of a relying party may be discovered.
+    pub(crate) fn discoverable(&self, rp_id_hash: &[u8; 32], verified: bool) -> usize {
+        self.relying_parties
+            .get(rp_id_hash)
+            .map_or(0, |party| match verified {
+                true => party.entries.len(),
+                false => party.open,
+            })
+    }
+
+    /// The newest credential of a relying party that may be discovered, among its `older` oldest
+    /// ones: its place among them and its slot.
+    pub(crate) fn newest(
+        &self,
+        rp_id_hash: &[u8; 32],
+        verified: bool,
+        older: usize,
+    ) -> Option<(usize, u16)> {
+        let entries = self.of(rp_id_hash).get(..older)?;
+        let place = entries
+            .iter()
+            .rposition(|entry| entry.protection.reveals(Lookup::Discovery, verified))?;
+        Some((place, entries[place].slot))
     }
 
     /// SHA-256 of each relying party id.

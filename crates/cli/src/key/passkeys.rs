@@ -144,7 +144,7 @@ fn hex(bytes: &[u8]) -> String {
 fn bytes(digits: &str) -> Result<Vec<u8>, KeyCommandError> {
     let wrong = || KeyCommandError::CredentialId(digits.into());
     let all_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if digits.is_empty() || digits.len() % 2 != 0 || !all_digits {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) || !all_digits {
         return Err(wrong());
     }
     (0..digits.len())
