@@ -95,6 +95,9 @@ pub struct Authenticator<E: Environment> {
     pub(crate) persistent: PersistentToken,
     pub(crate) policy: Policy,
     pub(crate) sequence: Option<Sequence>,
+    /// The sealed credential that was opened last, and its relying party: a device signs with the
+    /// same one again and again.
+    pub(crate) opened: Option<([u8; 32], Credential)>,
     pub(crate) powered_up_ms: u64,
 }
 
@@ -184,6 +187,7 @@ impl<E: Environment> Authenticator<E> {
             persistent,
             policy: Policy::power_up(&platform.storage)?,
             sequence: None,
+            opened: None,
             powered_up_ms: platform.clock.now_ms(),
             settings,
             platform,
@@ -329,7 +333,7 @@ impl<E: Environment> Authenticator<E> {
 
     /// The credential with this id, discoverable or sealed, if it is of this relying party.
     pub(crate) fn find(
-        &self,
+        &mut self,
         rp_id_hash: &[u8; 32],
         id: &[u8],
     ) -> Result<Option<Credential>, Status> {
@@ -343,7 +347,17 @@ impl<E: Environment> Authenticator<E> {
                 return Ok(Some(credential));
             }
         }
-        Ok(self.secrets.unseal(rp_id_hash, id))
+        if let Some((known, credential)) = &self.opened
+            && known == rp_id_hash
+            && credential.id == id
+        {
+            return Ok(Some(credential.clone()));
+        }
+        let credential = self.secrets.unseal(rp_id_hash, id);
+        if let Some(credential) = &credential {
+            self.opened = Some((*rp_id_hash, credential.clone()));
+        }
+        Ok(credential)
     }
 }
 

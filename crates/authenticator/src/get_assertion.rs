@@ -156,7 +156,7 @@ impl<E: Environment> Authenticator<E> {
 
     /// The credential to sign with, and the others that match.
     fn applicable(
-        &self,
+        &mut self,
         request: &Request<'_>,
         rp_id_hash: &[u8; 32],
         verified: bool,

@@ -47,6 +47,7 @@ impl<E: Environment> Authenticator<E> {
         self.agreement = agreement;
         self.persistent = persistent;
         self.policy = Policy::default();
+        self.opened = None;
         self.token.stop();
         Ok(())
     }
