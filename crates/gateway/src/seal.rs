@@ -114,3 +114,85 @@ fn message(purpose: Purpose, holder: &[u8], content: &[u8]) -> Vec<u8> {
     }
     message
 }
+
+#[cfg(test)]
+mod tests {
+    use hallway_evidence::Line;
+    use hallway_evidence::statement::Web;
+
+    use super::*;
+
+    const NOW: u64 = 1_795_000_000_000;
+
+    fn statement() -> Vec<u8> {
+        let realm = Line::new("gate.example").unwrap();
+        let issued = Timestamp::from_ms(NOW);
+        Statement {
+            realm,
+            issued,
+            nonce: [7; 16],
+            act: Web::SignIn.into(),
+        }
+        .encode()
+    }
+
+    fn open(
+        purpose: Purpose,
+        holder: &[u8],
+        statement: &[u8],
+        later_ms: u64,
+    ) -> Result<Statement, SealError> {
+        let seal = Sealer::new(&[1; 32]).seal(Purpose::Act, b"session", &self::statement());
+        let now = Timestamp::from_ms(NOW + later_ms);
+        Sealer::new(&[1; 32]).open(purpose, holder, statement, &seal, now)
+    }
+
+    #[test]
+    fn a_statement_comes_back_until_it_expires() {
+        for later in [0, LIFETIME_MS] {
+            assert_eq!(
+                open(Purpose::Act, b"session", &statement(), later)
+                    .unwrap()
+                    .encode(),
+                statement()
+            );
+        }
+        let late = open(Purpose::Act, b"session", &statement(), LIFETIME_MS + 1);
+        assert_eq!(late.unwrap_err(), SealError::Expired);
+    }
+
+    #[test]
+    fn another_purpose_holder_or_byte_is_foreign() {
+        let mut changed = statement();
+        changed[10] ^= 1;
+        for (purpose, holder, statement) in [
+            (Purpose::SignIn, b"session".as_slice(), statement()),
+            (Purpose::Act, b"other", statement()),
+            (Purpose::Act, b"", statement()),
+            (Purpose::Act, b"session", changed),
+            (Purpose::Act, b"session", Vec::new()),
+        ] {
+            assert_eq!(
+                open(purpose, holder, &statement, 0).unwrap_err(),
+                SealError::Foreign
+            );
+        }
+    }
+
+    #[test]
+    fn another_realms_seal_is_foreign() {
+        let seal = Sealer::new(&[2; 32]).seal(Purpose::Act, b"session", &statement());
+        let now = Timestamp::from_ms(NOW);
+        let opened = Sealer::new(&[1; 32]).open(Purpose::Act, b"session", &statement(), &seal, now);
+        assert_eq!(opened.unwrap_err(), SealError::Foreign);
+    }
+
+    #[test]
+    fn parts_cannot_lend_each_other_bytes() {
+        let sealer = Sealer::new(&[1; 32]);
+        assert_ne!(
+            sealer.seal(Purpose::Link, b"ab", b"c"),
+            sealer.seal(Purpose::Link, b"a", b"bc")
+        );
+    }
+}

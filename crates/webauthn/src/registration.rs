@@ -23,6 +23,7 @@ use crate::policy::{
 use crate::relying_party::{
     CredentialRecord, MAX_TRANSPORTS, RegistrationResponse, RelyingParty, UnixSeconds,
 };
+use crate::signature;
 
 /// A registration that was verified.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,6 +81,9 @@ pub enum RegistrationError {
     /// Step 20: the public key does not parse.
     #[error(transparent)]
     PublicKey(#[from] PublicKeyError),
+    /// Step 20: the public key is no point on its curve, so nothing could ever verify.
+    #[error("the {0} public key is not a point on its curve")]
+    OffCurve(Algorithm),
     /// Step 20.
     #[error("the credential's algorithm, {0}, was not offered")]
     Algorithm(Algorithm),
@@ -387,6 +391,13 @@ fn verify_algorithm<'a, O: Observer>(
         format_args!("the public key is well formed"),
     )?;
     let algorithm = key.algorithm();
+    check(
+        observer,
+        ALGORITHM,
+        signature::is_on_curve(&key),
+        format_args!("the public key is a point on its curve"),
+        || RegistrationError::OffCurve(algorithm),
+    )?;
     check(
         observer,
         ALGORITHM,

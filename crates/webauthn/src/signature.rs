@@ -9,7 +9,7 @@ mod message;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
-    self as lc, EcdsaVerificationAlgorithm, RsaParameters, RsaPublicKeyComponents,
+    self as lc, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents,
     UnparsedPublicKey, VerificationAlgorithm,
 };
 use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
@@ -225,6 +225,22 @@ pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
+/// Whether a key's point lies on its curve (SEC 1, 3.2.2.1); true for keys that are no points on
+/// a Weierstrass curve. Verification checks the same; a key that never verifies should not be
+/// registered in the first place.
+pub(crate) fn is_on_curve(key: &PublicKey<'_>) -> bool {
+    let PublicKey::Ec2 { algorithm, x, y } = *key else {
+        return true;
+    };
+    let Some((curve, Scheme::Ecdsa(hash))) = algorithm.curve().zip(Scheme::of(algorithm)) else {
+        return false;
+    };
+    let mut buffer = [0u8; 133];
+    ecdsa(curve, hash)
+        .zip(uncompressed(&mut buffer, x, y))
+        .is_some_and(|(algorithm, point)| ParsedPublicKey::new(algorithm, point).is_ok())
+}
+
 /// Checks a signature by scheme and key. This is where every check in this crate ends.
 pub(crate) fn verify_raw(
     scheme: Scheme,
@@ -378,6 +394,23 @@ mod tests {
             Err(SignatureError::Invalid("ECDSA with SHA-256"))
         );
         assert!(verify(&key, b"message", &signature[1..]).is_err());
+    }
+
+    #[test]
+    fn only_points_on_the_curve_may_be_registered() {
+        let (public, _) = es256(b"message");
+        let key = PublicKey::Ec2 {
+            algorithm: Algorithm::Es256,
+            x: &public[1..33],
+            y: &public[33..],
+        };
+        assert!(is_on_curve(&key));
+        let off = PublicKey::Ec2 {
+            algorithm: Algorithm::Es256,
+            x: &public[33..],
+            y: &public[1..33],
+        };
+        assert!(!is_on_curve(&off));
     }
 
     #[test]
