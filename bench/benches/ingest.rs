@@ -10,6 +10,8 @@
 mod cluster;
 #[path = "ingest/fleet.rs"]
 mod fleet;
+#[path = "ingest/memory.rs"]
+mod memory;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -54,6 +56,20 @@ fn main() {
         let ratio = accepted / bare;
         println!("{name:<12} {bare:>20.0} {accepted:>11.0}  {ratio:.2}");
     }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (device, connection) = runtime.block_on(async {
+        let store = Store::connect(file.to_str().unwrap()).await.unwrap();
+        let device = memory::per_device(&store, fleet.iter().map(Camera::credential)).await;
+        (device, memory::per_connection().await)
+    });
+    println!(
+        "\nmemory for 100,000 devices that send: {} MB",
+        device * 100_000 / 1_000_000
+    );
+    println!(
+        "memory for an idle connection, both ends: {} kB",
+        connection / 1000
+    );
 }
 
 /// Bare verifications per second on all cores.

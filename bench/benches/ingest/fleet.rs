@@ -102,6 +102,11 @@ impl Camera {
         }
     }
 
+    /// What it signs with.
+    pub(crate) fn credential(&self) -> CredentialId {
+        self.credential.clone()
+    }
+
     /// What a bare verification needs: the key, a message and its signature.
     pub(crate) fn bare(&self) -> (UnparsedPublicKey<Vec<u8>>, Vec<u8>, Vec<u8>) {
         let message =
