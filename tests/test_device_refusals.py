@@ -213,6 +213,7 @@ WRONG_TERMS: dict[str, tuple[Callable[[Device], dict], int, str]] = {
     "another hash": (lambda _: {"sha256": bytes(32)}, 422, "hash-mismatch"),
     "a byte less": (lambda _: {"length": len(PAYLOAD) - 1}, 422, "hash-mismatch"),
     "a byte more": (lambda _: {"length": len(PAYLOAD) + 1}, 422, "hash-mismatch"),
+    "a picture that is none": (lambda _: {"media_type": "image/jpeg"}, 422, "not-a-jpeg"),
     "over the limit": (lambda _: {"length": LIMIT + 1}, 413, "too-large"),
     "another delivery": (lambda _: {"delivery": "soon"}, 400, "malformed"),
     "a name that hides": (lambda _: {"file_name": "a\u202egpj.exe"}, 400, "malformed"),

@@ -30,11 +30,13 @@ async fn kept_copies_are_neither_doubled_nor_written_over() {
     let spool = stage.photos().join(".hallway");
     stage.drop_file("a.jpg", &picture(3));
     stage.fault(Fault::LoseAnswer);
-    stage.run_for(Duration::from_millis(30)).await;
-    let waiting = names(&spool)
-        .into_iter()
-        .find(|name| name.ends_with(".signed"));
-    let waiting = spool.join(waiting.unwrap());
+    let waiting = loop {
+        stage.run_for(Duration::from_millis(30)).await;
+        let signed = |name: &String| name.ends_with(".signed");
+        if let Some(name) = names(&spool).into_iter().find(signed) {
+            break spool.join(name);
+        }
+    };
     let entry = fs::read(&waiting).unwrap();
     stage.run(settings()).await.unwrap();
     assert_eq!(names(&keep).len(), 7);

@@ -53,6 +53,7 @@ pub async fn receive(
         stream: body.into_data_stream(),
         left: described.length,
         hash: Context::new(&SHA256),
+        start: starts_as(described.media_type.as_str()),
     };
     if described.length <= MAX_INLINE as u64 {
         let mut payload = Vec::with_capacity(described.length as usize);
@@ -97,6 +98,17 @@ struct Incoming {
     stream: axum::body::BodyDataStream,
     left: u64,
     hash: Context,
+    /// What is still to come of the bytes that the media type begins with.
+    start: &'static [u8],
+}
+
+/// How bytes of a media type begin, where the console treats that type as more than bytes: SOI and
+/// the marker that follows it (ISO/IEC 10918-1, B.2.1).
+fn starts_as(media_type: &str) -> &'static [u8] {
+    match media_type {
+        "image/jpeg" => &[0xff, 0xd8, 0xff],
+        _ => &[],
+    }
 }
 
 impl Incoming {
@@ -115,17 +127,34 @@ impl Incoming {
             .left
             .checked_sub(chunk.len() as u64)
             .ok_or_else(mismatch)?;
+        let compared = self.start.len().min(chunk.len());
+        let (expected, rest) = self.start.split_at(compared);
+        if chunk.get(..compared) != Some(expected) {
+            return Err(not_a_jpeg());
+        }
+        self.start = rest;
         self.hash.update(&chunk);
         Ok(Some(chunk))
     }
 
     fn finish(self, expected: &[u8; 32]) -> Result<(), Problem> {
+        if !self.start.is_empty() {
+            return Err(not_a_jpeg());
+        }
         if self.left == 0 && self.hash.finish().as_ref() == expected {
             Ok(())
         } else {
             Err(mismatch())
         }
     }
+}
+
+fn not_a_jpeg() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "not-a-jpeg",
+        "the statement says image/jpeg, but the bytes are no JPEG",
+    )
 }
 
 fn mismatch() -> Problem {
