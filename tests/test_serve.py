@@ -1,0 +1,142 @@
+"""`hallway serve`, as an operator starts it."""
+
+import datetime
+import re
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from gateway_process import LINK, Gateway, Program, hallway
+
+SERVES = re.compile(r"serves (\S+) at (http\S+)")
+
+
+def refused(*arguments: str | Path) -> str:
+    """What `hallway serve` says when it does not start."""
+    ended = subprocess.run(
+        [hallway(), "serve", *map(str, arguments)], capture_output=True, text=True, timeout=30
+    )
+    assert ended.returncode == 1, ended.stdout
+    assert "panicked" not in ended.stderr
+    return ended.stderr
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A server certificate for localhost and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    chain, secret = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return chain, secret
+
+
+def test_tls_with_a_given_certificate(tmp_path: Path, certificate: tuple[Path, Path]):
+    chain, key = certificate
+    gateway = Program(
+        *("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0"),
+        *("--tls-certificate", chain, "--tls-key", key),
+    )
+    origin = gateway.wait_for(SERVES)[2]
+    assert origin.startswith("https://localhost:")
+    assert gateway.wait_for(LINK)[1] == origin
+    trusting = ssl.create_default_context(cafile=str(chain))
+    with urllib.request.urlopen(f"{origin}/healthz", context=trusting) as answer:
+        assert answer.read() == b"ok\n"
+        assert "max-age" in answer.headers["Strict-Transport-Security"]
+    with pytest.raises(ssl.SSLError):
+        old = ssl.create_default_context(cafile=str(chain))
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        try:
+            urllib.request.urlopen(f"{origin}/healthz", context=old)
+        except urllib.error.URLError as error:
+            raise error.reason from None
+    assert gateway.stop() == 0
+
+
+def test_plain_http_stays_on_this_machine(tmp_path: Path):
+    said = refused("--data", tmp_path / "data", "--listen", "0.0.0.0:0")
+    assert "no certificate is configured" in said
+
+
+def test_a_realm_keeps_its_name(tmp_path: Path):
+    gateway = Gateway(tmp_path / "data")
+    assert gateway.stop() == 0
+    said = refused("--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--realm", "other.localhost")
+    assert "this database is the realm" in said
+
+
+def test_a_set_up_link_is_printed_until_there_is_an_owner(tmp_path: Path):
+    first = Gateway(tmp_path / "data")
+    assert first.stop() == 0
+    second = Gateway(tmp_path / "data")
+    assert second.set_up_link != first.set_up_link
+    assert second.stop() == 0
+
+
+def test_a_misspelt_setting_is_named(tmp_path: Path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "hallway.toml").write_text('relam = "localhost"\n')
+    assert "relam" in refused("--data", folder)
+
+
+def test_another_operator_key_opens_nothing(tmp_path: Path):
+    gateway = Gateway(tmp_path / "data")
+    assert gateway.stop() == 0
+    (tmp_path / "data" / "operator.key").unlink()
+    said = refused("--data", tmp_path / "data", "--listen", "127.0.0.1:0")
+    assert "does not open with this operator key" in said
+
+
+def test_an_exposed_operator_key_is_refused(tmp_path: Path):
+    gateway = Gateway(tmp_path / "data")
+    assert gateway.stop() == 0
+    (tmp_path / "data" / "operator.key").chmod(0o644)
+    assert "chmod 600" in refused("--data", tmp_path / "data", "--listen", "127.0.0.1:0")
+
+
+def test_the_trust_file_comes_from_the_running_gateway(gateway: Gateway, tmp_path: Path):
+    file = tmp_path / "trust.json"
+    exported = subprocess.run(
+        [hallway(), "trust", "export", "--url", gateway.origin, file], capture_output=True, text=True
+    )
+    assert exported.returncode == 0, exported.stderr
+    assert '"localhost"' in file.read_text()
+
+
+def test_help_and_manuals_are_made_of_one_description(tmp_path: Path):
+    for command in ("tour", "serve", "key", "device", "verify", "log", "trust", "attest"):
+        shown = subprocess.run([hallway(), command, "--help"], capture_output=True, text=True)
+        assert shown.returncode == 0 and "Usage:" in shown.stdout
+    made = subprocess.run([hallway(), "manual", tmp_path / "man"], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "man" / "hallway-verify.1").read_text().startswith(".")
