@@ -4,8 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use hallway_device::protocol::State;
-use hallway_device::{Event, Freshness, Settings};
+use hallway_device::{Freshness, Settings, Until};
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use crate::gateway::Fault;
 use crate::stage::{Stage, names, picture};
@@ -137,22 +138,16 @@ async fn a_receipt_that_does_not_hold_removes_nothing() {
         }
         // The first time the receipt is wrong; afterwards it was accepted before.
         stage.world.lock().unwrap().faults.truncate(1);
-        let checked = stage.events.clone();
-        let photos = stage.photos();
-        let agent = stage.agent(stage.settings()).unwrap();
-        let watch = async move {
-            loop {
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                let told = checked.lock().unwrap().iter().any(
-                    |event| matches!(event, Event::Trouble { what } if what.contains("does not hold")),
-                );
-                if told {
-                    return photos.join("a.txt").exists();
-                }
-            }
-        };
-        let (kept, ended) = tokio::join!(watch, agent.run(std::future::pending()));
-        assert!(kept, "the file went before there was a good receipt");
+        let ended = stage.run(stage.settings()).await;
+        let troubles = stage.troubles.lock().unwrap().clone();
+        let refused = troubles
+            .iter()
+            .find(|trouble| trouble.what.contains("does not hold"));
+        assert_eq!(
+            refused.unwrap().left,
+            ["a.txt"],
+            "the file went before there was a good receipt"
+        );
         ended.unwrap();
         assert!(stage.left().is_empty());
         assert_eq!(stage.accepted().len(), 1);
@@ -162,12 +157,28 @@ async fn a_receipt_that_does_not_hold_removes_nothing() {
 #[tokio::test]
 async fn with_challenges_each_live_transaction_has_one() {
     let stage = Stage::registered().await;
-    stage.drop_file("a.txt", b"a");
     let settings = Settings {
         freshness: Freshness::Challenge,
+        until: Until::Stopped,
         ..stage.settings()
     };
-    stage.run(settings).await.unwrap();
+    let told_before = stage.told().len();
+    let agent = stage.agent(settings).unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let photographer = async {
+        // Before it knows how it stands, a device signs without a challenge.
+        while stage.told().len() == told_before {
+            tokio::task::yield_now().await;
+        }
+        stage.drop_file("a.txt", b"a");
+        while stage.accepted().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        stop.send(()).unwrap();
+    };
+    let running = agent.run(async { stopped.await.unwrap() });
+    let ((), ended) = tokio::join!(photographer, running);
+    ended.unwrap();
     let world = stage.world.lock().unwrap();
     assert_eq!(world.challenges, 1);
     assert_eq!(world.accepted[0].terms.challenge, Some([1; 32]));

@@ -17,12 +17,21 @@ use crate::clock::VirtualClock;
 use crate::gateway::{self, Fault, Shareable};
 
 /// A device in its folder, and a gateway.
+/// Something that went wrong.
+#[derive(Clone)]
+pub struct Trouble {
+    pub what: String,
+    /// The files that were there at that moment.
+    pub left: Vec<String>,
+}
+
 pub struct Stage {
     pub folder: tempfile::TempDir,
     pub clock: VirtualClock,
     pub origin: String,
     pub world: Shareable,
     pub events: Arc<Mutex<Vec<Event>>>,
+    pub troubles: Arc<Mutex<Vec<Trouble>>>,
 }
 
 pub const PROTECTION: fn() -> Protection = || Protection::OperatorKey([1; 32].into());
@@ -58,6 +67,7 @@ impl Stage {
             origin,
             world,
             events: Arc::default(),
+            troubles: Arc::default(),
         }
     }
 
@@ -104,13 +114,23 @@ impl Stage {
         let key = self.folder.path().join("key");
         let key = SoftKey::open(&key, &PROTECTION(), Consent::Always).unwrap();
         let signer = KeySigner::new(key, &gateway.origin());
-        let events = self.events.clone();
+        let (events, troubles) = (self.events.clone(), self.troubles.clone());
+        let photos = self.photos();
         Agent::open(
             settings,
             gateway,
             signer,
             Arc::new(self.clock.clone()),
             move |event| {
+                if let Event::Trouble { what } = event {
+                    let left = if photos.is_dir() {
+                        names(&photos)
+                    } else {
+                        Vec::new()
+                    };
+                    let what = what.clone();
+                    troubles.lock().unwrap().push(Trouble { what, left });
+                }
                 events.lock().unwrap().push(event.clone());
             },
         )
