@@ -99,9 +99,10 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
         clock: Arc::new(SystemClock),
     };
     crate::runtime()?.block_on(async {
+        let stop = crate::told_to_stop();
         let ready = start.ready().await?;
         announce(&ready);
-        ready.serve(crate::told_to_stop()).await;
+        ready.serve(stop).await;
         Ok(())
     })
 }

@@ -83,7 +83,7 @@ impl Run {
         let signer = KeySigner::new(key, &gateway.origin());
         let tell: fn(&Event) = if self.json { tell_program } else { tell_person };
         let agent = Agent::open(settings, gateway, signer, Arc::new(SystemClock), tell)?;
-        crate::runtime()?.block_on(agent.run(crate::told_to_stop()))?;
+        crate::runtime()?.block_on(async { agent.run(crate::told_to_stop()).await })?;
         Ok(())
     }
 }
