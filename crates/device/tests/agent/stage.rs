@@ -159,6 +159,30 @@ impl Stage {
         }
     }
 
+    /// Runs one agent until `script` ends.
+    pub async fn run_during(&self, script: impl Future<Output = ()>) {
+        let settings = Settings {
+            until: Until::Stopped,
+            ..self.settings()
+        };
+        let agent = self.agent(settings).unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let script = async {
+            script.await;
+            stop.send(()).unwrap();
+        };
+        let running = agent.run(async { stopped.await.unwrap() });
+        let ((), ended) = tokio::join!(script, running);
+        ended.unwrap();
+    }
+
+    /// Waits until the agent that runs has said something.
+    pub async fn until_told(&self, what: &str) {
+        while !self.told().iter().any(|line| line.contains(what)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     pub fn told(&self) -> Vec<String> {
         let events = self.events.lock().unwrap();
         events.iter().map(ToString::to_string).collect()

@@ -14,7 +14,12 @@ async fn a_suspended_device_signs_and_waits() {
     let stage = Stage::registered().await;
     stage.world.lock().unwrap().state = State::Suspended;
     stage.drop_file("a.txt", b"a");
-    stage.run_for(Duration::from_millis(400)).await;
+    stage
+        .run_during(async {
+            stage.until_told("suspended by its owner").await;
+            stage.until_told("signed a.txt").await;
+        })
+        .await;
     assert_eq!(stage.left(), ["a.txt"]);
     let told = stage.told().join("\n");
     assert!(told.contains("suspended by its owner"), "{told}");
@@ -31,9 +36,12 @@ async fn a_suspended_device_signs_and_waits() {
 async fn a_stolen_device_signs_nothing() {
     let stage = Stage::registered().await;
     stage.world.lock().unwrap().state = State::Stolen;
-    stage.run_for(Duration::from_millis(100)).await;
-    stage.drop_file("a.txt", b"a");
-    stage.run_for(Duration::from_millis(400)).await;
+    let owner_gone = async {
+        stage.until_told("reported stolen").await;
+        stage.drop_file("a.txt", b"a");
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    };
+    stage.run_during(owner_gone).await;
     let told = stage.told().join("\n");
     assert!(told.contains("reported stolen"), "{told}");
     assert!(!told.contains("signed a.txt"), "{told}");
@@ -45,7 +53,9 @@ async fn after_a_release_it_enrols_again_and_keeps_what_was_not_sent() {
     let stage = Stage::registered().await;
     stage.world.lock().unwrap().state = State::Suspended;
     stage.drop_file("private.txt", b"for the old owner only");
-    stage.run_for(Duration::from_millis(400)).await;
+    stage
+        .run_during(stage.until_told("signed private.txt"))
+        .await;
     stage.world.lock().unwrap().state = State::Released;
     stage.world.lock().unwrap().announced = 0;
     stage.claim_when_announced();
