@@ -22,7 +22,7 @@ pub(super) struct Run {
     key: PathBuf,
     #[command(flatten)]
     protection: ProtectionArguments,
-    /// The gateway, such as https://gate.example.
+    /// The gateway, such as `https://gate.example`.
     #[arg(long, value_name = "URL", env = "HALLWAY_GATEWAY")]
     gateway: String,
     /// Keep a signed copy of each file in this folder: pictures with their evidence inside, other
