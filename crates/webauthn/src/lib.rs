@@ -59,7 +59,10 @@ pub use extensions::{
 };
 pub use json::JsonError;
 pub use jws::JwsError;
-pub use model_policy::{KeyProtection, ModelError, ModelId, ModelList, ModelPolicy, SerialNumbers};
+pub use model_policy::{
+    KeyProtection, ModelError, ModelId, ModelList, ModelPolicy, NotAModel, SerialNumbers, Standing,
+    StoredProof,
+};
 pub use observer::{Observed, Observer, Outcome, Record, Step};
 pub use path::MAX_CHAIN;
 pub use policy::{

@@ -100,6 +100,16 @@ impl Model {
         })
     }
 
+    /// The first report in force at `now` that says that authenticators attested with `chain` (DER,
+    /// leaf first; empty where there was none) cannot be relied on.
+    pub fn compromise_of(&self, now: UnixSeconds, chain: &[Vec<u8>]) -> Option<&StatusReport> {
+        let chain: Vec<_> = chain
+            .iter()
+            .filter_map(|der| Certificate::parse(der).ok())
+            .collect();
+        self.compromise(now, &chain)
+    }
+
     /// Whether keys live in hardware, a trusted execution environment or a secure element, and
     /// never in software.
     pub fn is_hardware(&self) -> bool {
