@@ -25,6 +25,7 @@
 
 mod assertion;
 mod attestation;
+mod authenticator_flags;
 mod base64url_digits;
 mod cbor_map;
 mod certificate;

@@ -134,7 +134,9 @@ pub enum ModelError {
     #[error("the model {0} is not one that the policy accepts")]
     NotAccepted(Aaguid),
     /// Less certified than asked for.
-    #[error("the model \"{model}\" is certified {found:?}, the policy asks for {required:?}")]
+    #[error(
+        "the model \"{model}\" is certified {found}, where the policy asks for a certificate {required}"
+    )]
     Certification {
         /// The model's name.
         model: String,
@@ -167,6 +169,15 @@ pub enum Standing {
     Anchored,
     /// None did: the authenticator's word alone.
     Claimed,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anchored => "as its maker says",
+            Self::Claimed => "by its own word alone",
+        })
+    }
 }
 
 /// What a registration said about its authenticator, as a relying party stored it to judge it

@@ -78,6 +78,16 @@ fn permissive(trust: RequiredTrust) -> RegistrationPolicy {
     }
 }
 
+/// Nobody wants to read the same step twice.
+fn each_step_is_told_once(record: &Record) {
+    for (at, seen) in record.0.iter().enumerate() {
+        let again = record.0[..at]
+            .iter()
+            .any(|earlier| earlier.step == seen.step && seen.outcome != Outcome::Failed);
+        assert!(!again, "{} twice: {record:#?}", seen.step.number);
+    }
+}
+
 fn refused(record: &Record) -> String {
     // The step of the format says more than "the statement verifies".
     let failed = record
@@ -114,6 +124,7 @@ impl Ceremony {
             ),
             &mut record,
         );
+        each_step_is_told_once(&record);
         match result.map(|registration| registration.attestation.kind) {
             Ok(AttestationKind::None) => "no attestation".into(),
             Ok(AttestationKind::SelfSigned) => "self attestation".into(),
@@ -163,6 +174,7 @@ impl Ceremony {
             },
             &mut record,
         );
+        each_step_is_told_once(&record);
         match result {
             Ok(_) => "verified".into(),
             Err(_) => refused(&record),
