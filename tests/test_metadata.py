@@ -1,8 +1,10 @@
 """What the gateway learns about models of keys, and what it makes of it."""
 
 import json
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -229,6 +231,20 @@ def test_a_blob_that_is_not_good_is_not_taken(realm: Realm):
     realm.restart()
     realm.publish(7)
     assert realm.look()["blob"]["number"] == 8
+
+
+def test_a_damaged_blob_keeps_the_gateway_from_starting(realm: Realm):
+    assert realm.gateway.stop() == 0
+    database = realm.gateway.folder / "hallway.db"
+    with closing(sqlite3.connect(database)) as connection, connection:
+        kept = connection.execute("SELECT bytes FROM metadata_blob").fetchone()[0]
+        connection.execute("UPDATE metadata_blob SET bytes = ?", (kept[:-1],))
+    with pytest.raises(AssertionError, match="BLOB in the database is damaged"):
+        GatewayAgain(realm.gateway, *realm.options)
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE metadata_blob SET bytes = ?", (kept,))
+    realm.gateway = GatewayAgain(realm.gateway, *realm.options)
+    assert realm.owner.get("/api/metadata").expect()["blob"]["number"] == 1
 
 
 STRICT_MEMBERS = """

@@ -20,7 +20,8 @@ use crate::gateway::Shared;
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
-use crate::models::{Models, ModelsError, refresh};
+use crate::models::refresh::{self, LearnError};
+use crate::models::{Models, ModelsError};
 use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
 use crate::realm_authority::{RealmAuthority, RealmAuthorityError};
 use crate::refusal::Brake;
@@ -83,8 +84,8 @@ pub enum StartError {
     #[error(transparent)]
     Models(#[from] ModelsError),
     /// What is known about models cannot be read back, so nobody can say what was revoked.
-    #[error("the metadata in the database or in the folder of statements: {0}")]
-    Metadata(String),
+    #[error(transparent)]
+    Metadata(#[from] LearnError),
     /// A key does not fit.
     #[error("the log's key: {0}")]
     LogKey(#[from] hallway_evidence::log::NoteError),
@@ -189,9 +190,7 @@ impl Start {
             refusals: Brake::default(),
             thumbnails: Semaphore::new(1),
         });
-        refresh::load(&gateway)
-            .await
-            .map_err(|problem| StartError::Metadata(problem.detail))?;
+        refresh::load(&gateway).await?;
         let setup_link = setup_link(&gateway)
             .await
             .map_err(|problem| StartError::Setup(problem.detail))?;

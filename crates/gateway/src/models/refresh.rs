@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use hallway_evidence::Timestamp;
 use hallway_webauthn::UnixSeconds;
-use hallway_webauthn::metadata::Metadata;
+use hallway_webauthn::metadata::{BlobError, Metadata};
+
+use tokio::task::JoinError;
 
 use super::known::{Files, Known, MadeOf};
 use super::source::Source;
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::sha256;
-use crate::store::{BlobRecord, MetadataState};
+use crate::store::{BlobRecord, MetadataState, StoreError};
 
 /// How often a gateway sees whether it is its turn, or whether another one found something.
 const POLL: Duration = Duration::from_secs(60);
@@ -21,12 +23,37 @@ const TURN: Duration = Duration::from_secs(600);
 /// The longest pause after a failure.
 const RETRY: Duration = Duration::from_secs(3600);
 
+/// Why nothing could be learned. What was known stays known then.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database holds a BLOB that does not prove itself: nobody can say what was revoked.
+    #[error("the metadata BLOB in the database is damaged: {0}; restore it from a backup")]
+    Stored(#[from] BlobError),
+    /// The folder of local statements cannot be read.
+    #[error("the folder of metadata statements cannot be read: {0}")]
+    Statements(#[from] std::io::Error),
+    /// A thread ended.
+    #[error("reading metadata was cut off: {0}")]
+    CutOff(#[from] JoinError),
+}
+
+impl From<LearnError> for Problem {
+    fn from(error: LearnError) -> Self {
+        match error {
+            LearnError::Store(error) => error.into(),
+            error => Self::internal(&error),
+        }
+    }
+}
+
 /// Takes up what is in the database and in the folder of local statements.
 ///
 /// # Errors
-/// The database fails, holds a BLOB that is damaged, or the folder cannot be read. What was known
-/// stays known then.
-pub async fn load(gateway: &Gateway) -> Result<(), Problem> {
+/// [`LearnError`].
+pub async fn load(gateway: &Gateway) -> Result<(), LearnError> {
     let models = &gateway.models;
     if !models.is_configured() {
         return Ok(());
@@ -36,9 +63,7 @@ pub async fn load(gateway: &Gateway) -> Result<(), Problem> {
     let state = reader.metadata().state(&signer).await?;
     let files = match models.statements.clone() {
         None => Files::default(),
-        Some(statements) => aside(move || statements.read())
-            .await?
-            .map_err(|error| Problem::internal(&error))?,
+        Some(statements) => aside(move || statements.read()).await??,
     };
     let known = models.known();
     let made_of = MadeOf {
@@ -74,9 +99,9 @@ pub async fn load(gateway: &Gateway) -> Result<(), Problem> {
                 metadata
             }
         };
-        Ok::<_, hallway_webauthn::metadata::BlobError>(Known::new(metadata, &files, made_of.blob))
+        Ok::<_, BlobError>(Known::new(metadata, &files, made_of.blob))
     });
-    let made = made.await?.map_err(|error| Problem::internal(&error))?;
+    let made = made.await??;
     tracing::info!(models = made.metadata.models().len(), "metadata are in use");
     models.learn(Known {
         state,
@@ -90,7 +115,7 @@ pub async fn load(gateway: &Gateway) -> Result<(), Problem> {
 ///
 /// # Errors
 /// As [`load`]. That a source gives nothing is no error: it is noted, for people to see.
-pub async fn refresh(gateway: &Gateway) -> Result<(), Problem> {
+pub async fn refresh(gateway: &Gateway) -> Result<(), LearnError> {
     let models = &gateway.models;
     let _alone = models.looking.lock().await;
     if !models.sources.is_empty() {
@@ -109,7 +134,6 @@ pub async fn refresh(gateway: &Gateway) -> Result<(), Problem> {
 async fn look(gateway: &Gateway, source: &Source) -> Result<(), String> {
     let bytes = source.read().await.map_err(|error| error.to_string())?;
     let signer = gateway.models.signer.hash();
-    let failed = |problem: Problem| problem.detail;
     let in_use: MetadataState = gateway
         .store
         .read()
@@ -130,7 +154,7 @@ async fn look(gateway: &Gateway, source: &Source) -> Result<(), String> {
         (bytes, checked)
     })
     .await
-    .map_err(failed)?;
+    .map_err(|error| error.to_string())?;
     let (number, next_update) = match checked.map_err(|error| error.to_string())? {
         (Some(number), Some(next_update)) => (number, next_update),
         _ => return Err("the BLOB has no number".to_owned()),
@@ -149,12 +173,12 @@ async fn look(gateway: &Gateway, source: &Source) -> Result<(), String> {
             Box::pin(async move { unit.metadata().replace(signer, record, bytes).await })
         })
         .await
-        .map_err(|error: crate::store::StoreError| error.to_string())?;
+        .map_err(|error: StoreError| error.to_string())?;
     tracing::info!(number, %source, "took a metadata BLOB");
     Ok(())
 }
 
-async fn note(gateway: &Gateway, problems: &[String]) -> Result<(), Problem> {
+async fn note(gateway: &Gateway, problems: &[String]) -> Result<(), LearnError> {
     let interval = Duration::from_secs(gateway.models.refresh_hours.saturating_mul(3600));
     let pause = if problems.is_empty() {
         interval
@@ -165,14 +189,16 @@ async fn note(gateway: &Gateway, problems: &[String]) -> Result<(), Problem> {
     let (signer, next) = (gateway.models.signer.hash(), now.plus(jittered(pause)));
     let problem = (!problems.is_empty()).then(|| problems.join("; "));
     let problem = problem.as_deref();
-    gateway
+    let noted: Result<(), StoreError> = gateway
+        .store
         .transact(|unit| {
             Box::pin(async move {
                 let metadata = unit.metadata();
-                Ok(metadata.note_attempt(&signer, now, problem, next).await?)
+                metadata.note_attempt(&signer, now, problem, next).await
             })
         })
-        .await
+        .await;
+    Ok(noted?)
 }
 
 /// Looks when it is time, and takes up what others found, for as long as the gateway serves.
@@ -184,16 +210,16 @@ pub async fn keep_up(gateway: Gateway) {
         let done = match take_turn(&gateway).await {
             Ok(true) => refresh(&gateway).await,
             Ok(false) => load(&gateway).await,
-            Err(problem) => Err(problem),
+            Err(error) => Err(error),
         };
-        if let Err(problem) = done {
-            tracing::warn!(problem = problem.detail, "metadata stay as they were");
+        if let Err(error) = done {
+            tracing::warn!(%error, "metadata stay as they were");
         }
         tokio::time::sleep(jittered(POLL)).await;
     }
 }
 
-async fn take_turn(gateway: &Gateway) -> Result<bool, Problem> {
+async fn take_turn(gateway: &Gateway) -> Result<bool, LearnError> {
     if gateway.models.sources.is_empty() {
         return Ok(false);
     }
@@ -202,21 +228,23 @@ async fn take_turn(gateway: &Gateway) -> Result<bool, Problem> {
     if now < known.next_attempt {
         return Ok(false);
     }
-    gateway
+    let turn: Result<bool, StoreError> = gateway
+        .store
         .transact(|unit| {
             Box::pin(async move {
                 let metadata = unit.metadata();
-                Ok(metadata.take_turn(&signer, now, now.plus(TURN)).await?)
+                metadata.take_turn(&signer, now, now.plus(TURN)).await
             })
         })
-        .await
+        .await;
+    Ok(turn?)
 }
 
 /// Runs what takes long without making others wait.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Problem::internal(&error))
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    tokio::task::spawn_blocking(work).await
 }
 
 /// Nine to eleven tenths, so that gateways of many realms do not all ask at the same moment.

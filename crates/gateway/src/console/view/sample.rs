@@ -126,7 +126,7 @@ fn metadata(models: Vec<ModelCard>, configured: bool) -> MetadataPage {
             who: "Owners".to_owned(),
             asks: "Keys live in hardware only.".to_owned(),
         }],
-        query: "acme".to_owned(),
+        query: if models.is_empty() { "" } else { "acme" }.to_owned(),
         more: (!models.is_empty()).then(|| "/metadata?q=acme&after=20#models".to_owned()),
         models,
     }
