@@ -10,6 +10,7 @@ from queue import Empty, Queue
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"(http\S+)/join#[\w-]+")
+SERVES = re.compile(r"Hallway serves \S+ at (http\S+)")
 
 
 def hallway() -> Path:
@@ -61,11 +62,15 @@ class Program:
 
 
 class Gateway(Program):
-    """`hallway serve` on a fresh folder."""
+    """`hallway serve` on a fresh folder, with further options and variables where a test has some."""
 
-    def __init__(self, folder: Path):
-        super().__init__("serve", "--data", folder, "--listen", "127.0.0.1:0")
+    def __init__(self, folder: Path, *options: str | Path, **variables: str):
+        listen = () if "--listen" in options else ("--listen", "127.0.0.1:0")
+        super().__init__("serve", "--data", folder, *listen, *options, **variables)
         self.folder = folder
+        self._meet()
+
+    def _meet(self) -> None:
         found = self.wait_for(LINK)
         self.set_up_link = found[0]
         self.origin = found[1]
@@ -74,3 +79,14 @@ class Gateway(Program):
         """What it answers to anybody."""
         with urllib.request.urlopen(self.origin + path, timeout=10) as answer:
             return answer.read()
+
+
+class GatewayAgain(Gateway):
+    """A gateway that is set up already, at the address where it was before."""
+
+    def __init__(self, before: Gateway, *options: str | Path, **variables: str):
+        port = before.origin.rsplit(":", 1)[1]
+        super().__init__(before.folder, "--listen", f"127.0.0.1:{port}", *options, **variables)
+
+    def _meet(self) -> None:
+        self.origin = self.wait_for(SERVES)[1]

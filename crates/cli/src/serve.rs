@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use hallway_gateway::config::{Config, Tls};
+use hallway_gateway::config::{Config, MetadataConfig, Tls};
 use hallway_gateway::{Ready, Start, SystemClock, configuration};
 use zeroize::Zeroizing;
 
@@ -62,6 +62,18 @@ struct Overrides {
         env = "HALLWAY_TLS_KEY"
     )]
     tls_key: Option<PathBuf>,
+    /// Where a FIDO metadata BLOB is fetched from; without it nothing is fetched.
+    #[arg(long, value_name = "URL", env = "HALLWAY_METADATA_URL")]
+    metadata_url: Option<String>,
+    /// A FIDO metadata BLOB in a file.
+    #[arg(long, value_name = "FILE", env = "HALLWAY_METADATA_FILE")]
+    metadata_file: Option<PathBuf>,
+    /// Whose word on the BLOB counts instead of the FIDO Alliance's: certificates, PEM.
+    #[arg(long, value_name = "FILE", env = "HALLWAY_METADATA_ROOT")]
+    metadata_root: Option<PathBuf>,
+    /// A folder of local metadata statements.
+    #[arg(long, value_name = "DIR", env = "HALLWAY_METADATA_STATEMENTS")]
+    metadata_statements: Option<PathBuf>,
 }
 
 impl Overrides {
@@ -75,12 +87,24 @@ impl Overrides {
             }),
             _ => config.tls,
         };
+        let or_absolute = |path: Option<PathBuf>, configured: Option<PathBuf>| match path {
+            Some(path) => absolute(path).map(Some),
+            None => Ok(configured),
+        };
+        let metadata = MetadataConfig {
+            url: self.metadata_url.or(config.metadata.url),
+            file: or_absolute(self.metadata_file, config.metadata.file)?,
+            root: or_absolute(self.metadata_root, config.metadata.root)?,
+            statements: or_absolute(self.metadata_statements, config.metadata.statements)?,
+            ..config.metadata
+        };
         Ok(Config {
             realm: self.realm.unwrap_or(config.realm),
             listen: self.listen.unwrap_or(config.listen),
             public_url: self.public_url.or(config.public_url),
             database: self.database.unwrap_or(config.database),
             tls,
+            metadata,
             ..config
         })
     }

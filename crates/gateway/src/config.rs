@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub mod metadata;
+pub mod policy;
+
+pub use metadata::MetadataConfig;
+pub use policy::{DevicePolicy, PersonPolicy, Policies};
+
 /// The name of the configuration file inside the data folder.
 pub const FILE: &str = "hallway.toml";
 
@@ -31,6 +37,10 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// What a caller may ask for.
     pub limits: Limits,
+    /// Where what is known about models of authenticators comes from.
+    pub metadata: MetadataConfig,
+    /// Which keys open doors.
+    pub policy: Policies,
 }
 
 /// The server certificate, in PEM files that are read at start.
@@ -69,6 +79,8 @@ impl Default for Config {
             objects: PathBuf::from("objects"),
             tls: None,
             limits: Limits::default(),
+            metadata: MetadataConfig::default(),
+            policy: Policies::default(),
         }
     }
 }

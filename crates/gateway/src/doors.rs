@@ -10,6 +10,7 @@ pub mod ceremony;
 pub mod device;
 pub mod evidence;
 pub mod log;
+pub mod models;
 pub mod people;
 pub mod user_code;
 pub mod web;

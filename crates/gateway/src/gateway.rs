@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::http::problem::Problem;
 use crate::ledger::{Entry, Ingest, Keyring, Ledger, LedgerError};
+use crate::models::Models;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
 use crate::store::{EvidenceHash, Repositories, Store, Work};
@@ -45,6 +46,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// What a caller may ask for.
     pub limits: Limits,
+    /// What is known about models of authenticators, and which are accepted.
+    pub models: Models,
     /// Bounds what strangers can make us write.
     pub refusals: Brake,
     /// Turns at decoding pictures.

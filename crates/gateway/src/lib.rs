@@ -27,6 +27,7 @@ pub mod gateway;
 pub mod http;
 pub mod ledger;
 pub mod live;
+pub mod models;
 pub mod operator_key;
 pub mod realm_authority;
 pub mod refusal;

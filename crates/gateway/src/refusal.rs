@@ -1,12 +1,14 @@
 //! What was refused is written down, within bounds, so that an owner can see it.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
+use hallway_evidence::statement::Act;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
 use crate::doors::web::grant::Peer;
@@ -55,7 +57,8 @@ pub async fn list(
 }
 
 /// Which door refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Door {
     /// People.
     Web,
@@ -69,6 +72,22 @@ impl Door {
             Self::Web => "web",
             Self::Device => "device",
         }
+    }
+}
+
+impl Door {
+    /// The door at which this is done.
+    pub const fn of(act: &Act) -> Self {
+        match act {
+            // What people do with devices, they do at the web door.
+            Act::Web(_) | Act::People(_) | Act::Authority(_) | Act::Device(_) => Self::Web,
+        }
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::doors::device::{
     announce, challenge, code, lifecycle, payload, send, status, transactions,
 };
 use crate::doors::web::{grant, join, keys, sign_in};
-use crate::doors::{act, authority, evidence, log, people};
+use crate::doors::{act, authority, evidence, log, models, people};
 use crate::http::page::PageView;
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Route};
@@ -32,6 +32,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(acts());
     routes.extend(devices());
     routes.extend(evidence_and_log());
+    routes.extend(metadata());
     routes.extend(operation());
     routes.extend(console::routes());
     routes
@@ -172,6 +173,22 @@ fn evidence_and_log() -> Vec<Route> {
             .summary("The log's signed checkpoint (C2SP tlog-checkpoint)"),
         Route::get("/log/tile/{*path}", Access::Public, log::tile)
             .summary("A tile of the log (C2SP tlog-tiles)"),
+    ]
+}
+
+fn metadata() -> Vec<Route> {
+    vec![
+        Route::get("/api/metadata", OPERATOR, models::metadata)
+            .summary("What is known about models of keys, and from where")
+            .gives::<models::MetadataView>(),
+        Route::post("/api/metadata/refresh", OPERATOR, models::look_now)
+            .summary("Look for newer metadata now")
+            .gives::<models::MetadataView>(),
+        Route::get("/api/metadata/models", OPERATOR, models::list)
+            .summary("Models, by name; `q` searches names and identifiers")
+            .gives::<PageView<models::ModelView>>(),
+        Route::get("/api/metadata/models/{id}/icon", MEMBER, models::icon)
+            .summary("A model's picture"),
     ]
 }
 

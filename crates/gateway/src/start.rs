@@ -20,6 +20,8 @@ use crate::gateway::Shared;
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
+use crate::models::refresh::{self, LearnError};
+use crate::models::{Models, ModelsError};
 use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
 use crate::realm_authority::{RealmAuthority, RealmAuthorityError};
 use crate::refusal::Brake;
@@ -78,6 +80,12 @@ pub enum StartError {
     /// The realm's certificate authority.
     #[error(transparent)]
     Authority(#[from] RealmAuthorityError),
+    /// `[metadata]` or `[policy]`.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// What is known about models cannot be read back, so nobody can say what was revoked.
+    #[error(transparent)]
+    Metadata(#[from] LearnError),
     /// A key does not fit.
     #[error("the log's key: {0}")]
     LogKey(#[from] hallway_evidence::log::NoteError),
@@ -156,6 +164,7 @@ impl Start {
             source,
         })?;
         let origin = config.origin(bound)?;
+        let models = Models::new(&config, &folder)?;
 
         let store = Store::connect(&database(&config.database, &folder)).await?;
         let secrets = Secrets::load_or_make(&store, &operator_key, &config.realm).await?;
@@ -177,9 +186,11 @@ impl Start {
             objects: Arc::new(LocalFileSystem::new_with_prefix(objects)?.with_fsync(true)),
             clock,
             limits,
+            models,
             refusals: Brake::default(),
             thumbnails: Semaphore::new(1),
         });
+        refresh::load(&gateway).await?;
         let setup_link = setup_link(&gateway)
             .await
             .map_err(|problem| StartError::Setup(problem.detail))?;
@@ -203,7 +214,10 @@ impl Ready {
     /// Serves until `stop` resolves; then finishes what is under way.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let router = routes::router(&self.gateway);
+        let learning = tokio::spawn(refresh::keep_up(self.gateway.clone()));
         self.listener.serve(router, stop).await;
+        // Whatever it is at, a BLOB that is not kept yet is looked for again.
+        learning.abort();
         self.gateway.ingest.drain().await;
         if let Err(error) = self.gateway.store.clone().close().await {
             tracing::warn!(%error, "the database did not close cleanly");

@@ -33,6 +33,7 @@
 //! ```
 
 mod announcement;
+mod attestation;
 mod authority;
 mod bulk;
 mod column;
@@ -45,6 +46,7 @@ mod evidence;
 mod ids;
 mod link;
 mod log;
+mod metadata;
 mod migration;
 mod page;
 mod person;
@@ -58,16 +60,19 @@ mod unit;
 mod words;
 
 pub use announcement::{Announcement, AnnouncementRepository};
+pub use attestation::{AttestationRepository, KeyAttestation};
 pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
 pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
 pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment};
 pub use error::{StoreError, UnknownWord};
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
 pub use ids::{
-    AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, StatementHash, TokenHash,
+    AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, SignerHash, StatementHash,
+    TokenHash,
 };
 pub use link::{Link, LinkRepository, Purpose};
 pub use log::{LogHead, LogRepository};
+pub use metadata::{BlobRecord, MetadataRepository, MetadataState};
 pub use page::{Limit, Page, PageRequest};
 pub use person::{Person, PersonRepository, PersonState, Role};
 pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository};

@@ -9,9 +9,10 @@
 // Talking to the gateway
 
 class Problem extends Error {
-  constructor(detail, code = "") {
+  constructor(detail, code = "", steps = []) {
     super(detail);
     this.code = code;
+    this.steps = steps;
   }
 }
 
@@ -31,7 +32,7 @@ async function post(path, body = {}) {
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
-    throw new Problem(asSentence(answer.detail ?? `The gateway answered ${response.status}`), answer.code);
+    throw new Problem(asSentence(answer.detail ?? `The gateway answered ${response.status}`), answer.code, answer.steps);
   }
   return answer;
 }
@@ -124,6 +125,27 @@ function say(place, text, tone = "") {
   if (!place) return;
   place.textContent = text;
   place.classList.toggle("bad", tone === "bad");
+}
+
+const OUTCOMES = { held: ["good", "Held"], failed: ["bad", "Failed"], skipped: ["quiet", "Skipped"] };
+
+/** How a verification went, step by step, below what was said about it. */
+function explain(place, steps = []) {
+  place?.parentElement.querySelector(".why")?.remove();
+  if (!place || !steps.length) return;
+  const element = (name, className, ...content) => {
+    const made = document.createElement(name);
+    made.className = className;
+    made.append(...content);
+    return made;
+  };
+  const rows = steps.map(({ number, title, outcome, detail }) => {
+    const [tone, word] = OUTCOMES[outcome];
+    const text = element("div", "", title, element("p", "", detail));
+    return element("li", outcome, element("span", "index", number), text, element("span", `mark ${tone}`, word));
+  });
+  const why = element("details", "why", element("summary", "", "Each step of the check"), element("ol", "steps", ...rows));
+  place.after(why);
 }
 
 /** Shows the sentence; gives the signed answer once the person agreed and touched a key. */
@@ -253,6 +275,7 @@ document.addEventListener("submit", async (event) => {
   const status = form.querySelector(".status");
   const buttons = form.querySelectorAll("button");
   say(status, "");
+  explain(status);
   buttons.forEach((button) => (button.disabled = true));
   try {
     const outcome = await run(Object.fromEntries(new FormData(form)), form);
@@ -260,6 +283,7 @@ document.addEventListener("submit", async (event) => {
     else say(status, "");
   } catch (error) {
     say(status, error instanceof Stopped ? "" : readable(error), "bad");
+    explain(status, error.steps);
   } finally {
     buttons.forEach((button) => (button.disabled = false));
   }

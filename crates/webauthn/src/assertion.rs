@@ -7,9 +7,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::authenticator_data::{AuthenticatorData, AuthenticatorDataError, Flags};
 use hallway_ctap::cose::{PublicKey, PublicKeyError};
 
+use crate::authenticator_flags;
 use crate::client_data::{self, ClientDataError, Steps};
-use crate::observer::{Hex, Observer, Outcome, Step, check, conclude};
-use crate::policy::{AssertionPolicy, CounterPolicy, UserHandle, UserPresence, UserVerification};
+use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part};
+use crate::policy::{AssertionPolicy, CounterPolicy, UserHandle};
 use crate::relying_party::{AssertionResponse, CredentialRecord, RelyingParty};
 use crate::signature::{self, Message, SignatureError};
 
@@ -101,12 +102,19 @@ pub enum AssertionError {
     },
 }
 
+impl From<authenticator_flags::Problem> for AssertionError {
+    fn from(problem: authenticator_flags::Problem) -> Self {
+        match problem {
+            authenticator_flags::Problem::UserNotPresent => Self::UserNotPresent,
+            authenticator_flags::Problem::UserNotVerified => Self::UserNotVerified,
+            authenticator_flags::Problem::BackedUpButNotEligible => Self::BackedUpButNotEligible,
+        }
+    }
+}
+
 const CREDENTIAL: Step = step("7.2.6", "The credential is the user's");
 const PARTS: Step = step("7.2.7", "The authenticator data are well formed");
 const RP_ID: Step = step("7.2.15", "The RP ID hash is this relying party's");
-const PRESENT: Step = step("7.2.16", "The user was present (UP)");
-const VERIFIED: Step = step("7.2.17", "The user was verified (UV)");
-const BACKED_UP: Step = step("7.2.18", "Not backed up unless eligible (BS, BE)");
 const ELIGIBLE: Step = step("7.2.19", "Backup eligibility did not change (BE)");
 const HASH: Step = step("7.2.20", "The client data are hashed");
 const SIGNATURE: Step = step("7.2.21", "The signature is by the credential's key");
@@ -120,6 +128,12 @@ const CLIENT_DATA: Steps = Steps {
     cross_origin: step("7.2.13", "Frames of other sites are expected"),
     top_origin: step("7.2.14", "The top origin may hold our frame"),
     expected_type: "webauthn.get",
+};
+
+const FLAGS: authenticator_flags::Steps = authenticator_flags::Steps {
+    present: step("7.2.16", "The user was present (UP)"),
+    verified: step("7.2.17", "The user was verified (UV)"),
+    backed_up: step("7.2.18", "Not backed up unless eligible (BS, BE)"),
 };
 
 const fn step(number: &'static str, title: &'static str) -> Step {
@@ -171,8 +185,14 @@ pub fn verify_assertion_observed<O: Observer>(
         observer,
     )?;
     verify_rp_id(rp, policy, &data, observer)?;
-    verify_presence(policy, data.flags, observer)?;
-    verify_backup(record, data.flags, observer)?;
+    authenticator_flags::verify(
+        data.flags,
+        policy.user_presence,
+        policy.user_verification,
+        &FLAGS,
+        observer,
+    )?;
+    verify_eligibility(record, data.flags, observer)?;
     verify_signature(record, response, observer)?;
     let counter = verify_counter(policy, record, &data, observer)?;
     let extensions = data.extensions.unwrap_or_default();
@@ -208,24 +228,17 @@ fn verify_user<O: Observer>(
     response: &AssertionResponse<'_>,
     observer: &mut O,
 ) -> Result<(), AssertionError> {
-    check(
-        observer,
-        CREDENTIAL,
-        response.credential_id == record.id,
-        format_args!(
-            "credential id {}, on record {}",
-            Hex(response.credential_id),
-            Hex(&record.id)
-        ),
-        || AssertionError::CredentialId,
-    )?;
+    let ours = response.credential_id == record.id;
+    let ours = ours.then_some(()).ok_or(AssertionError::CredentialId);
+    part(observer, CREDENTIAL, ours)?;
     match response.user_handle {
         Some(handle) => check(
             observer,
             CREDENTIAL,
             handle == record.user_handle,
             format_args!(
-                "user handle {}, on record {}",
+                "credential {}, user handle {}, on record {}",
+                Hex(response.credential_id),
                 Hex(handle),
                 Hex(&record.user_handle)
             ),
@@ -235,7 +248,11 @@ fn verify_user<O: Observer>(
             observer,
             CREDENTIAL,
             policy.user_handle == UserHandle::MatchIfPresent,
-            format_args!("no user handle; policy: {:?}", policy.user_handle),
+            format_args!(
+                "credential {}; the response names no user, and {}",
+                Hex(response.credential_id),
+                policy.user_handle
+            ),
             || AssertionError::UserHandleMissing,
         ),
     }
@@ -249,16 +266,21 @@ fn verify_rp_id<O: Observer>(
     observer: &mut O,
 ) -> Result<(), AssertionError> {
     let expected = digest(&SHA256, rp.id.as_bytes());
-    let app_id = policy.app_id.as_deref().unwrap_or_default();
-    let is_app_id =
-        !app_id.is_empty() && data.rp_id_hash == digest(&SHA256, app_id.as_bytes()).as_ref();
+    let hash = data.rp_id_hash;
+    if let Some(app_id) = policy.app_id.as_deref().filter(|app_id| !app_id.is_empty())
+        && hash == digest(&SHA256, app_id.as_bytes()).as_ref()
+    {
+        let detail = format_args!("{} is SHA-256 of the AppID \"{app_id}\"", Hex(hash));
+        observer.step(RP_ID, Outcome::Held, detail);
+        return Ok(());
+    }
     check(
         observer,
         RP_ID,
-        data.rp_id_hash == expected.as_ref() || is_app_id,
+        hash == expected.as_ref(),
         format_args!(
-            "{}, SHA-256 of \"{}\" is {}; the AppID is \"{app_id}\"",
-            Hex(data.rp_id_hash),
+            "{}, SHA-256 of \"{}\" is {}",
+            Hex(hash),
             rp.id,
             Hex(expected.as_ref())
         ),
@@ -266,59 +288,21 @@ fn verify_rp_id<O: Observer>(
     )
 }
 
-/// Steps 16 and 17.
-fn verify_presence<O: Observer>(
-    policy: &AssertionPolicy,
-    flags: Flags,
-    observer: &mut O,
-) -> Result<(), AssertionError> {
-    let present = flags.contains(Flags::USER_PRESENT);
-    if policy.user_presence == UserPresence::NotRequired && !present {
-        observer.step(PRESENT, Outcome::Skipped, format_args!("not required"));
-    } else {
-        let detail = format_args!("UP is {}", u8::from(present));
-        check(observer, PRESENT, present, detail, || {
-            AssertionError::UserNotPresent
-        })?;
-    }
-    let verified = flags.contains(Flags::USER_VERIFIED);
-    if policy.user_verification == UserVerification::NotRequired && !verified {
-        observer.step(VERIFIED, Outcome::Skipped, format_args!("not required"));
-        return Ok(());
-    }
-    let detail = format_args!("UV is {}", u8::from(verified));
-    check(observer, VERIFIED, verified, detail, || {
-        AssertionError::UserNotVerified
-    })
-}
-
-/// Steps 18 and 19.
-fn verify_backup<O: Observer>(
+/// Step 19.
+fn verify_eligibility<O: Observer>(
     record: &CredentialRecord,
     flags: Flags,
     observer: &mut O,
 ) -> Result<(), AssertionError> {
     let eligible = flags.contains(Flags::BACKUP_ELIGIBLE);
-    let backed_up = flags.contains(Flags::BACKED_UP);
-    check(
-        observer,
-        BACKED_UP,
-        eligible || !backed_up,
-        format_args!(
-            "BE is {}, BS is {}",
-            u8::from(eligible),
-            u8::from(backed_up)
-        ),
-        || AssertionError::BackedUpButNotEligible,
-    )?;
     check(
         observer,
         ELIGIBLE,
         eligible == record.backup_eligible,
         format_args!(
-            "BE is {}, on record {}",
-            u8::from(eligible),
-            u8::from(record.backup_eligible)
+            "BE is {}, on record it is {}",
+            authenticator_flags::set(eligible),
+            authenticator_flags::set(record.backup_eligible)
         ),
         || AssertionError::BackupEligibilityChanged,
     )
@@ -332,12 +316,7 @@ fn verify_signature<O: Observer>(
 ) -> Result<(), AssertionError> {
     let hash = digest(&SHA256, response.client_data_json);
     observer.step(HASH, Outcome::Held, format_args!("{}", Hex(hash.as_ref())));
-    let key = conclude(
-        observer,
-        SIGNATURE,
-        PublicKey::decode(&record.public_key),
-        format_args!("the stored public key is well formed"),
-    )?;
+    let key = part(observer, SIGNATURE, PublicKey::decode(&record.public_key))?;
     let message = Message::new(response.authenticator_data, hash.as_ref());
     conclude(
         observer,

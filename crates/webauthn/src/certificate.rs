@@ -1,13 +1,15 @@
 //! Reading X.509 certificates: what attestation needs of RFC 5280, and no more.
 
+mod parts;
 mod rsa_pss;
 
 use hallway_ctap::cose::{Algorithm, Curve};
+use x509_parser::certificate::TbsCertificate;
 use x509_parser::oid_registry::Oid;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::FromDer;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo, X509Name, X509Version};
 
-use crate::der::{self, Reader, Tag};
+use self::parts::Parts;
 use crate::relying_party::UnixSeconds;
 use crate::signature::{self, Hash, Key, Scheme, SignatureError};
 
@@ -90,7 +92,10 @@ pub enum CertificateError {
 #[derive(Clone, Debug)]
 pub(crate) struct Certificate<'a> {
     der: &'a [u8],
-    parsed: X509Certificate<'a>,
+    /// What the issuer signed: `parsed`, as it came.
+    signed: &'a [u8],
+    parsed: TbsCertificate<'a>,
+    signature: &'a [u8],
 }
 
 impl<'a> Certificate<'a> {
@@ -99,9 +104,10 @@ impl<'a> Certificate<'a> {
         if der.len() > MAX_CERTIFICATE {
             return Err(CertificateError::TooLong);
         }
+        let parts = Parts::split(der).ok_or(CertificateError::Malformed)?;
         let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
-        if !rest.is_empty() || !encoding_is_strict(der) {
+            TbsCertificate::from_der(parts.signed).map_err(|_| CertificateError::Malformed)?;
+        if !rest.is_empty() || !parts.signature_is_whole(parsed.subject()) {
             return Err(CertificateError::Malformed);
         }
         let extensions = parsed.extensions();
@@ -115,14 +121,20 @@ impl<'a> Certificate<'a> {
                 return Err(CertificateError::DuplicateExtension(oid));
             }
         }
-        Ok(Self { der, parsed })
+        Ok(Self {
+            der,
+            signed: parts.signed,
+            parsed,
+            signature: parts.signature,
+        })
     }
 
     pub(crate) const fn der(&self) -> &'a [u8] {
         self.der
     }
 
-    pub(crate) const fn x509(&self) -> &X509Certificate<'a> {
+    /// What the certificate says.
+    pub(crate) const fn x509(&self) -> &TbsCertificate<'a> {
         &self.parsed
     }
 
@@ -216,16 +228,12 @@ impl<'a> Certificate<'a> {
         &self,
         issuer: &Certificate<'_>,
     ) -> Result<(), CertificateError> {
-        let algorithm = &self.parsed.signature_algorithm;
+        let algorithm = &self.parsed.signature;
         if certificate_scheme(algorithm).is_none() {
             return Err(CertificateError::SignatureAlgorithm(self.subject()));
         }
         issuer
-            .verify_signature(
-                algorithm,
-                self.parsed.tbs_certificate.as_ref(),
-                self.parsed.signature_value.as_ref(),
-            )
+            .verify_signature(algorithm, self.signed, self.signature)
             .map_err(|_| CertificateError::Signature(self.subject()))
     }
 
@@ -242,22 +250,6 @@ impl<'a> Certificate<'a> {
         };
         signature::verify_raw(scheme, &key, message, signature)
     }
-}
-
-/// What the reader of X.509 does not see to: both fields that name the signature algorithm are the
-/// same, byte for byte (RFC 5280, 4.1.1.2), and the signature is whole bytes.
-fn encoding_is_strict(der: &[u8]) -> bool {
-    let fields = || {
-        let mut certificate = Reader::new(der::only(der, Tag::SEQUENCE)?);
-        let mut tbs = Reader::new(certificate.expect(Tag::SEQUENCE)?);
-        let outer = certificate.next()?;
-        let signature = certificate.expect(Tag::BIT_STRING)?;
-        tbs.optional(Tag::context(0));
-        tbs.expect(Tag::INTEGER)?;
-        let strict = certificate.is_empty() && signature.first() == Some(&0);
-        Some(strict && tbs.next()?.raw == outer.raw)
-    };
-    fields().unwrap_or(false)
 }
 
 /// A name as text, at most 200 characters.

@@ -4,7 +4,7 @@
 use crate::base64url_digits::{Base64UrlDigits, base64url_digits};
 use crate::json::{self, JsonError, JsonStr, Value};
 use crate::observer::{Observer, Outcome, Step, check, conclude};
-use crate::policy::{Framing, UnnamedTop};
+use crate::policy::{Framing, Listed, UnnamedTop};
 use crate::relying_party::RelyingParty;
 
 /// The most bytes of client data that are read.
@@ -180,7 +180,7 @@ pub(crate) fn verify<O: Observer>(
         observer,
         steps.origin,
         rp.origins.iter().any(|origin| data.origin.is(origin)),
-        format_args!("\"{}\", expected one of {:?}", data.origin, rp.origins),
+        format_args!("\"{}\", expected {}", data.origin, Listed(&rp.origins)),
         || ClientDataError::Origin(shown(data.origin)),
     )?;
     verify_framing(&data, framing, steps, observer)
@@ -204,7 +204,7 @@ fn verify_framing<O: Observer>(
             observer,
             steps.cross_origin,
             expected,
-            format_args!("the page was a frame of another site; policy: {framing:?}"),
+            format_args!("the page was a frame of another site; {framing}"),
             || ClientDataError::CrossOrigin,
         )?;
     } else {
@@ -230,7 +230,7 @@ fn verify_framing<O: Observer>(
         observer,
         steps.top_origin,
         expected,
-        format_args!("\"{top}\"; policy: {framing:?}"),
+        format_args!("\"{top}\"; {framing}"),
         || ClientDataError::TopOrigin(shown(top)),
     )
 }

@@ -25,6 +25,7 @@
 
 mod assertion;
 mod attestation;
+mod authenticator_flags;
 mod base64url_digits;
 mod cbor_map;
 mod certificate;
@@ -59,7 +60,10 @@ pub use extensions::{
 };
 pub use json::JsonError;
 pub use jws::JwsError;
-pub use model_policy::{KeyProtection, ModelError, ModelId, ModelList, ModelPolicy, SerialNumbers};
+pub use model_policy::{
+    KeyProtection, ModelError, ModelId, ModelList, ModelPolicy, NotAModel, SerialNumbers, Standing,
+    StoredProof,
+};
 pub use observer::{Observed, Observer, Outcome, Record, Step};
 pub use path::MAX_CHAIN;
 pub use policy::{

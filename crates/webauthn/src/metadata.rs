@@ -16,6 +16,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use hallway_ctap::aaguid::Aaguid;
 
 pub use self::blob::{BlobError, BlobTrust, MAX_BLOB, SignerName, Staleness};
+pub(crate) use self::entry::key_identifier as key_identifier_from_hex;
 pub use self::entry::{Model, StatusReport};
 pub use self::status::CertificationLevel;
 use crate::certificate::Certificate;
@@ -86,6 +87,25 @@ impl Metadata {
     /// The U2F model whose attestation certificates have this key.
     pub fn by_key(&self, key: &KeyIdentifier) -> Option<&Model> {
         self.models.get(*self.by_key.get(key)?)
+    }
+
+    /// The model of a stored credential, as it was found when it was registered: by AAGUID, or by
+    /// the certificates of its attestation (DER) where there is none.
+    pub fn find(&self, aaguid: Aaguid, chain: &[Vec<u8>]) -> Option<&Model> {
+        if aaguid != Aaguid::ZERO {
+            return self.by_aaguid(aaguid);
+        }
+        chain
+            .iter()
+            .filter_map(|der| Certificate::parse(der).ok())
+            .find_map(|link| self.by_key(&key_identifier(&link)))
+    }
+
+    /// Whether the BLOB's successor was due before `now`. Never without a BLOB: local statements
+    /// do not age.
+    pub fn is_overdue(&self, now: UnixSeconds) -> bool {
+        self.next_update
+            .is_some_and(|due| now > date::end_of_day(due))
     }
 
     /// The model of a registration, by AAGUID, or by certificate where there is none.

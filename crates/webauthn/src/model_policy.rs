@@ -1,11 +1,16 @@
 //! Which models of authenticators a door accepts.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use hallway_ctap::aaguid::Aaguid;
 
 use crate::certificate::Certificate;
-use crate::metadata::{CertificationLevel, KeyIdentifier, Metadata, Model, key_identifier};
+use crate::metadata::{
+    CertificationLevel, KeyIdentifier, Metadata, Model, key_identifier, key_identifier_from_hex,
+};
+use crate::observer::Hex;
 use crate::relying_party::UnixSeconds;
 
 /// What names a model.
@@ -15,6 +20,36 @@ pub enum ModelId {
     Aaguid(Aaguid),
     /// A U2F model, by its attestation certificate's key.
     Key(KeyIdentifier),
+}
+
+/// Not the name of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a model: an AAGUID such as 12345678-1234-1234-1234-123456789abc, or the key identifier \
+     of a U2F model's attestation certificate, 40 hexadecimal digits"
+)]
+pub struct NotAModel;
+
+impl FromStr for ModelId {
+    type Err = NotAModel;
+
+    fn from_str(text: &str) -> Result<Self, NotAModel> {
+        match KeyIdentifier::default().len() * 2 {
+            digits if text.len() == digits => key_identifier_from_hex(text)
+                .map(Self::Key)
+                .ok_or(NotAModel),
+            _ => text.parse().map(Self::Aaguid).map_err(|_| NotAModel),
+        }
+    }
+}
+
+impl fmt::Display for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aaguid(aaguid) => write!(f, "{aaguid}"),
+            Self::Key(key) => write!(f, "{}", Hex(key)),
+        }
+    }
 }
 
 /// A list of models.
@@ -99,7 +134,9 @@ pub enum ModelError {
     #[error("the model {0} is not one that the policy accepts")]
     NotAccepted(Aaguid),
     /// Less certified than asked for.
-    #[error("the model \"{model}\" is certified {found:?}, the policy asks for {required:?}")]
+    #[error(
+        "the model \"{model}\" is certified {found}, where the policy asks for a certificate {required}"
+    )]
     Certification {
         /// The model's name.
         model: String,
@@ -127,9 +164,34 @@ pub(crate) struct Proof<'p> {
 
 /// Whether an anchor vouches for what a registration says about its authenticator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Standing {
+pub enum Standing {
+    /// One did.
     Anchored,
+    /// None did: the authenticator's word alone.
     Claimed,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Anchored => "as its maker says",
+            Self::Claimed => "by its own word alone",
+        })
+    }
+}
+
+/// What a registration said about its authenticator, as a relying party stored it to judge it
+/// again when more is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoredProof<'p> {
+    /// The model.
+    pub aaguid: Aaguid,
+    /// The attestation's certificates, DER, leaf first; empty where there were none.
+    pub chain: &'p [Vec<u8>],
+    /// Whether they led to an anchor then.
+    pub standing: Standing,
+    /// The unit's own serial number.
+    pub serial_number: Option<&'p str>,
 }
 
 impl ModelPolicy {
@@ -143,6 +205,36 @@ impl ModelPolicy {
             serial_numbers: SerialNumbers::Any,
             metadata: None,
         }
+    }
+
+    /// Whether only metadata can tell what the policy asks for.
+    pub fn asks_metadata(&self) -> bool {
+        self.certification > CertificationLevel::NotCertified
+            || self.key_protection == KeyProtection::Hardware
+    }
+
+    /// Judges a credential that is registered already, by what is known at `now`. Its certificates
+    /// are not verified again: they may have expired since.
+    ///
+    /// # Errors
+    /// [`ModelError`]. Certificates that cannot be read prove nothing: [`ModelError::Unproven`].
+    pub fn judge_again(
+        &self,
+        stored: &StoredProof<'_>,
+        now: UnixSeconds,
+    ) -> Result<(), ModelError> {
+        let chain: Result<Vec<_>, _> = stored
+            .chain
+            .iter()
+            .map(|der| Certificate::parse(der))
+            .collect();
+        let proof = Proof {
+            aaguid: stored.aaguid,
+            chain: &chain.map_err(|_| ModelError::Unproven)?,
+            standing: stored.standing,
+            serial_number: stored.serial_number,
+        };
+        self.judge(&proof, now)
     }
 
     /// The model, as far as the metadata know it.
@@ -162,9 +254,7 @@ impl ModelPolicy {
         }
         self.judge_list(proof)?;
         self.judge_serial_number(proof)?;
-        let asks = self.certification > CertificationLevel::NotCertified
-            || self.key_protection == KeyProtection::Hardware;
-        if !asks {
+        if !self.asks_metadata() {
             return Ok(());
         }
         proven(proof)?;
@@ -225,5 +315,63 @@ fn proven(proof: &Proof<'_>) -> Result<(), ModelError> {
     match proof.standing {
         Standing::Anchored => Ok(()),
         Standing::Claimed => Err(ModelError::Unproven),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_named_as_metadata_name_them() {
+        for text in [
+            "cb69481e-8ff7-4039-93ec-0a2729a154a8",
+            "7c0903708b87115b0b422def3138c3c864e44573",
+        ] {
+            assert_eq!(text.parse::<ModelId>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "7c09",
+            "zc0903708b87115b0b422def3138c3c864e44573",
+            "any",
+        ] {
+            assert_eq!(text.parse::<ModelId>(), Err(NotAModel), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stored_key_is_judged_by_what_is_known_now() {
+        let aaguid: Aaguid = "cb69481e-8ff7-4039-93ec-0a2729a154a8".parse().unwrap();
+        let stored = StoredProof {
+            aaguid,
+            chain: &[],
+            standing: Standing::Claimed,
+            serial_number: None,
+        };
+        let now = UnixSeconds(0);
+        assert_eq!(ModelPolicy::any().judge_again(&stored, now), Ok(()));
+        let denied = ModelPolicy {
+            models: ModelList::AllBut(vec![ModelId::Aaguid(aaguid)]),
+            ..ModelPolicy::any()
+        };
+        assert_eq!(
+            denied.judge_again(&stored, now),
+            Err(ModelError::NotAccepted(aaguid))
+        );
+        assert_eq!(
+            ModelPolicy::default().judge_again(&stored, now),
+            Err(ModelError::Unproven)
+        );
+        let broken = [vec![0x30]];
+        let stored = StoredProof {
+            chain: &broken,
+            standing: Standing::Anchored,
+            ..stored
+        };
+        assert_eq!(
+            ModelPolicy::any().judge_again(&stored, now),
+            Err(ModelError::Unproven)
+        );
     }
 }

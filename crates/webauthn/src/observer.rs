@@ -112,6 +112,20 @@ pub(crate) fn conclude<O: Observer, T, E: fmt::Display>(
     result
 }
 
+/// Passes on the result of a part of a step, and reports it only if it fails: the step's last part
+/// says that it held.
+#[inline(always)]
+pub(crate) fn part<O: Observer, T, E: fmt::Display>(
+    observer: &mut O,
+    step: Step,
+    result: Result<T, E>,
+) -> Result<T, E> {
+    if let Err(error) = &result {
+        observer.step(step, Outcome::Failed, format_args!("{error}"));
+    }
+    result
+}
+
 /// Prints bytes as hexadecimal digits, without allocating.
 pub(crate) struct Hex<'a>(pub(crate) &'a [u8]);
 

@@ -1,6 +1,10 @@
 //! What a relying party insists on. Every default is the strictest.
 
+mod words;
+
 use hallway_ctap::cose::Algorithm;
+
+pub(crate) use self::words::Listed;
 
 use crate::model_policy::ModelPolicy;
 use crate::trust_anchor::TrustAnchors;

@@ -13,13 +13,12 @@ use hallway_ctap::authenticator_data::{
 use hallway_ctap::cose::{Algorithm, PublicKey, PublicKeyError};
 
 use crate::attestation::{self, Attestation, AttestationError, AttestationObject, Context, Format};
+use crate::authenticator_flags;
 use crate::certificate::CertificateError;
 use crate::client_data::{self, ClientDataError, Steps};
 use crate::model_policy::ModelError;
-use crate::observer::{Hex, Observer, Outcome, Step, check, conclude};
-use crate::policy::{
-    BackupEligibility, RegistrationPolicy, RequiredTrust, UserPresence, UserVerification,
-};
+use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part};
+use crate::policy::{BackupEligibility, Listed, RegistrationPolicy, RequiredTrust};
 use crate::relying_party::{
     CredentialRecord, MAX_TRANSPORTS, RegistrationResponse, RelyingParty, UnixSeconds,
 };
@@ -91,7 +90,7 @@ pub enum RegistrationError {
     #[error("the attestation format \"{0}\" is not known")]
     Format(String),
     /// Step 24: less than the policy asks for.
-    #[error("the policy asks for attestation {required:?}, the authenticator gave {given}")]
+    #[error("the policy asks for {required}, the authenticator gave {given}")]
     Trust {
         /// What the policy asks for.
         required: RequiredTrust,
@@ -112,12 +111,19 @@ pub enum RegistrationError {
     CredentialIdLength,
 }
 
+impl From<authenticator_flags::Problem> for RegistrationError {
+    fn from(problem: authenticator_flags::Problem) -> Self {
+        match problem {
+            authenticator_flags::Problem::UserNotPresent => Self::UserNotPresent,
+            authenticator_flags::Problem::UserNotVerified => Self::UserNotVerified,
+            authenticator_flags::Problem::BackedUpButNotEligible => Self::BackedUpButNotEligible,
+        }
+    }
+}
+
 const HASH: Step = step("7.1.12", "The client data are hashed");
 const OBJECT: Step = step("7.1.13", "The attestation object is well formed");
 const RP_ID: Step = step("7.1.14", "The RP ID hash is this relying party's");
-const PRESENT: Step = step("7.1.15", "The user was present (UP)");
-const VERIFIED: Step = step("7.1.16", "The user was verified (UV)");
-const BACKED_UP: Step = step("7.1.17", "Not backed up unless eligible (BS, BE)");
 const ELIGIBLE: Step = step("7.1.18", "Backup eligibility suits the policy (BE)");
 const ALGORITHM: Step = step("7.1.20", "The algorithm was offered");
 const FORMAT: Step = step("7.1.21", "The attestation format is known");
@@ -132,6 +138,12 @@ const CLIENT_DATA: Steps = Steps {
     cross_origin: step("7.1.10", "Frames of other sites are expected"),
     top_origin: step("7.1.11", "The top origin may hold our frame"),
     expected_type: "webauthn.create",
+};
+
+const FLAGS: authenticator_flags::Steps = authenticator_flags::Steps {
+    present: step("7.1.15", "The user was present (UP)"),
+    verified: step("7.1.16", "The user was verified (UV)"),
+    backed_up: step("7.1.17", "Not backed up unless eligible (BS, BE)"),
 };
 
 const fn step(number: &'static str, title: &'static str) -> Step {
@@ -179,8 +191,14 @@ pub fn verify_registration_observed<O: Observer>(
     observer.step(HASH, Outcome::Held, format_args!("{}", Hex(hash.as_ref())));
     let (object, data, credential) = parse(response, observer)?;
     verify_rp_id(rp, &data, observer)?;
-    verify_presence(policy, data.flags, observer)?;
-    verify_backup(policy, data.flags, observer)?;
+    authenticator_flags::verify(
+        data.flags,
+        policy.user_presence,
+        policy.user_verification,
+        &FLAGS,
+        observer,
+    )?;
+    verify_eligibility(policy, data.flags, observer)?;
     let public_key = verify_algorithm(policy, credential.public_key, observer)?;
     let format = Format::from_name(object.format);
     let format = conclude(
@@ -265,41 +283,25 @@ fn parse<'a, O: Observer>(
     response: &RegistrationResponse<'a>,
     observer: &mut O,
 ) -> Result<Parts<'a>, RegistrationError> {
-    let object = conclude(
+    let object = AttestationObject::parse(response.attestation_object);
+    let object = part(observer, OBJECT, object)?;
+    let data = AuthenticatorData::parse(object.authenticator_data);
+    let data = part(observer, OBJECT, data)?;
+    let credential = data.attested_credential;
+    let credential = credential.ok_or(RegistrationError::NoCredential);
+    let credential = part(observer, OBJECT, credential)?;
+    let named = response.credential_id.unwrap_or(credential.credential_id);
+    check(
         observer,
         OBJECT,
-        AttestationObject::parse(response.attestation_object),
-        format_args!("{} bytes of CBOR", response.attestation_object.len()),
-    )?;
-    let data = conclude(
-        observer,
-        OBJECT,
-        AuthenticatorData::parse(object.authenticator_data),
+        named == credential.credential_id,
         format_args!(
-            "{} bytes of authenticator data",
-            object.authenticator_data.len()
+            "{} bytes, which hold the credential {}",
+            response.attestation_object.len(),
+            Hex(credential.credential_id)
         ),
+        || RegistrationError::CredentialId,
     )?;
-    let credential = conclude(
-        observer,
-        OBJECT,
-        data.attested_credential
-            .ok_or(RegistrationError::NoCredential),
-        format_args!("they hold a credential"),
-    )?;
-    if let Some(id) = response.credential_id {
-        check(
-            observer,
-            OBJECT,
-            id == credential.credential_id,
-            format_args!(
-                "credential id {}, the response says {}",
-                Hex(credential.credential_id),
-                Hex(id)
-            ),
-            || RegistrationError::CredentialId,
-        )?;
-    }
     Ok((object, data, credential))
 }
 
@@ -324,56 +326,22 @@ fn verify_rp_id<O: Observer>(
     )
 }
 
-/// Steps 15 and 16.
-fn verify_presence<O: Observer>(
-    policy: &RegistrationPolicy,
-    flags: Flags,
-    observer: &mut O,
-) -> Result<(), RegistrationError> {
-    let present = flags.contains(Flags::USER_PRESENT);
-    if policy.user_presence == UserPresence::NotRequired && !present {
-        observer.step(PRESENT, Outcome::Skipped, format_args!("not required"));
-    } else {
-        let detail = format_args!("UP is {}", u8::from(present));
-        check(observer, PRESENT, present, detail, || {
-            RegistrationError::UserNotPresent
-        })?;
-    }
-    let verified = flags.contains(Flags::USER_VERIFIED);
-    if policy.user_verification == UserVerification::NotRequired && !verified {
-        observer.step(VERIFIED, Outcome::Skipped, format_args!("not required"));
-        return Ok(());
-    }
-    let detail = format_args!("UV is {}", u8::from(verified));
-    check(observer, VERIFIED, verified, detail, || {
-        RegistrationError::UserNotVerified
-    })
-}
-
-/// Steps 17 to 19. Backup state by itself (step 19) decides nothing here: it may change later.
-fn verify_backup<O: Observer>(
+/// Steps 18 and 19. Backup state by itself (step 19) decides nothing here: it may change later.
+fn verify_eligibility<O: Observer>(
     policy: &RegistrationPolicy,
     flags: Flags,
     observer: &mut O,
 ) -> Result<(), RegistrationError> {
     let eligible = flags.contains(Flags::BACKUP_ELIGIBLE);
-    let backed_up = flags.contains(Flags::BACKED_UP);
-    check(
-        observer,
-        BACKED_UP,
-        eligible || !backed_up,
-        format_args!(
-            "BE is {}, BS is {}",
-            u8::from(eligible),
-            u8::from(backed_up)
-        ),
-        || RegistrationError::BackedUpButNotEligible,
-    )?;
     check(
         observer,
         ELIGIBLE,
         !eligible || policy.backup == BackupEligibility::Any,
-        format_args!("BE is {}; policy: {:?}", u8::from(eligible), policy.backup),
+        format_args!(
+            "BE is {}, and the policy takes {}",
+            authenticator_flags::set(eligible),
+            policy.backup
+        ),
         || RegistrationError::BackupEligible,
     )
 }
@@ -384,25 +352,18 @@ fn verify_algorithm<'a, O: Observer>(
     public_key: &'a [u8],
     observer: &mut O,
 ) -> Result<PublicKey<'a>, RegistrationError> {
-    let key = conclude(
-        observer,
-        ALGORITHM,
-        PublicKey::decode(public_key),
-        format_args!("the public key is well formed"),
-    )?;
+    let key = part(observer, ALGORITHM, PublicKey::decode(public_key))?;
     let algorithm = key.algorithm();
-    check(
-        observer,
-        ALGORITHM,
-        signature::is_on_curve(&key),
-        format_args!("the public key is a point on its curve"),
-        || RegistrationError::OffCurve(algorithm),
-    )?;
+    let on_curve = signature::is_on_curve(&key);
+    let on_curve = on_curve
+        .then_some(())
+        .ok_or(RegistrationError::OffCurve(algorithm));
+    part(observer, ALGORITHM, on_curve)?;
     check(
         observer,
         ALGORITHM,
         policy.algorithms.contains(&algorithm),
-        format_args!("{algorithm}, offered: {:?}", policy.algorithms),
+        format_args!("{algorithm}, among {}", Listed(&policy.algorithms)),
         || RegistrationError::Algorithm(algorithm),
     )?;
     Ok(key)

@@ -6,6 +6,7 @@ mod devices;
 mod evidence;
 mod explanation;
 mod keys;
+mod metadata;
 mod names;
 mod overview;
 mod people;
@@ -46,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         Route::page("/evidence/{hash}", member, explanation::explain),
         Route::page("/people", operator, people::list),
         Route::page("/authorities", operator, authorities::list),
+        Route::page("/metadata", operator, metadata::metadata),
         Route::page("/refusals", operator, refusals::list),
         Route::page("/static/{name}", Access::Public, assets::asset),
     ]

@@ -13,6 +13,7 @@ mod explanation;
 mod frame;
 mod keys;
 mod mark;
+mod metadata;
 mod moment;
 mod number;
 mod overview;
@@ -38,6 +39,7 @@ pub use explanation::{
 pub use frame::{Frame, Place, Standing, Visitor};
 pub use keys::{KeyRow, KeysPage};
 pub use mark::{Mark, Tone};
+pub use metadata::{Blob, MetadataPage, ModelCard, PolicyRow, StatementRow};
 pub use moment::Moment;
 pub use number::{Count, Size};
 pub use overview::{NextStep, OverviewPage};

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::ceremony::Answer;
 use crate::Gateway;
 use crate::http::problem::Problem;
+use crate::refusal::Door;
 use crate::seal::Purpose;
 use crate::store::{Credential, Holder, Person, PersonState, Repositories, Use};
 
@@ -59,10 +60,12 @@ impl From<Refused> for Problem {
     }
 }
 
-/// Checks `answer` against the strictest policy and notes the key's use.
+/// Checks `answer` against the strictest policy, judges the key's model by what is known now, and
+/// notes the key's use.
 ///
 /// # Errors
-/// A statement that is not ours or too old, or [`Refused`].
+/// A statement that is not ours or too old, [`Refused`], or
+/// [`models::verdict::Refused`](crate::models::verdict::Refused).
 pub async fn check(
     gateway: &Gateway,
     unit: &dyn Repositories,
@@ -105,6 +108,15 @@ pub async fn check(
     if matches!(assertion.counter, CounterVerdict::WentBack { .. }) {
         return Err(Refused::Cloned.into());
     }
+    let attestation = unit.attestations().get(&credential.id).await?;
+    let door = Door::of(&statement.act);
+    gateway.models.admit_person(
+        door,
+        person.role,
+        &credential,
+        attestation.as_ref(),
+        gateway.now(),
+    )?;
     let used = Use {
         sign_count: assertion.sign_count,
         backed_up: assertion.backed_up,

@@ -1,6 +1,7 @@
 //! Devices' public keys, kept at hand.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hallway_evidence::{CredentialId, DeviceId};
@@ -12,13 +13,27 @@ use crate::store::{Holder, Repositories, StoreError};
 const MAX_KEYS: usize = 100_000;
 
 /// A device's key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct DeviceKey {
     /// Whose it is.
     pub device: DeviceId,
     /// What verifies its signatures. Its signature counter is 0: whether the counter went on is
     /// decided in [`super::Ingest`], against the one in the database.
     pub record: CredentialRecord,
+    /// The epoch in which the key's model was last found acceptable; 0 for never.
+    admitted: AtomicU64,
+}
+
+impl DeviceKey {
+    /// Whether the key's model was found acceptable in this `epoch`: then it still is.
+    pub fn is_admitted(&self, epoch: u64) -> bool {
+        self.admitted.load(Ordering::Relaxed) == epoch
+    }
+
+    /// Notes that it was.
+    pub fn admit(&self, epoch: u64) {
+        self.admitted.store(epoch, Ordering::Relaxed);
+    }
 }
 
 /// The keys of the devices that sent something lately.
@@ -63,6 +78,7 @@ impl Keyring {
                 sign_count: 0,
                 ..credential.record()
             },
+            admitted: AtomicU64::new(0),
         });
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MAX_KEYS {

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub)] // the derive macro writes `pub` items, whatever the module's visibility
 
 pub(crate) mod announcement;
+pub(crate) mod attestation;
 pub(crate) mod authority;
 pub(crate) mod credential;
 pub(crate) mod device;
@@ -11,6 +12,8 @@ pub(crate) mod evidence;
 pub(crate) mod link;
 pub(crate) mod log_head;
 pub(crate) mod log_tile;
+pub(crate) mod metadata;
+pub(crate) mod metadata_blob;
 pub(crate) mod person;
 pub(crate) mod refusal;
 pub(crate) mod session;

@@ -60,6 +60,14 @@ pub enum StoreError {
     /// The log's head was moved by somebody else meanwhile; the whole unit runs again.
     #[error("another gateway moved the head of the log; try again")]
     HeadMoved,
+    /// A metadata BLOB with a higher number is in use.
+    #[error("the metadata BLOB has number {found}, but number {in_use} is in use already")]
+    OlderMetadata {
+        /// The number of the one that was offered.
+        found: u64,
+        /// The number of the one in use.
+        in_use: u64,
+    },
     /// A number is larger than the database keeps (2^63 - 1).
     #[error("{0} is too large a number to be kept")]
     TooLarge(&'static str),

@@ -116,6 +116,8 @@ hashes! {
     TokenHash;
     /// Keyed hash of a user code that a device shows.
     CodeHash;
+    /// SHA-256 over who may sign metadata: the anchors and the name.
+    SignerHash;
 }
 
 #[cfg(test)]

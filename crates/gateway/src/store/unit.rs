@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
 
 use super::announcement::AnnouncementRepository;
+use super::attestation::AttestationRepository;
 use super::authority::AuthorityRepository;
 use super::credential::CredentialRepository;
 use super::device::DeviceRepository;
@@ -11,6 +12,7 @@ use super::error::StoreError;
 use super::evidence::EvidenceRepository;
 use super::link::LinkRepository;
 use super::log::LogRepository;
+use super::metadata::MetadataRepository;
 use super::person::PersonRepository;
 use super::refusal::RefusalRepository;
 use super::session::SessionRepository;
@@ -24,6 +26,8 @@ pub trait Repositories: Send + Sync {
     fn people(&self) -> Box<dyn PersonRepository + '_>;
     /// Credentials of people and devices.
     fn credentials(&self) -> Box<dyn CredentialRepository + '_>;
+    /// What credentials proved about their authenticators.
+    fn attestations(&self) -> Box<dyn AttestationRepository + '_>;
     /// One-time links.
     fn links(&self) -> Box<dyn LinkRepository + '_>;
     /// Sessions.
@@ -44,6 +48,8 @@ pub trait Repositories: Send + Sync {
     fn log(&self) -> Box<dyn LogRepository + '_>;
     /// Refusals.
     fn refusals(&self) -> Box<dyn RefusalRepository + '_>;
+    /// What is known about models of authenticators.
+    fn metadata(&self) -> Box<dyn MetadataRepository + '_>;
     /// Settings.
     fn settings(&self) -> Box<dyn SettingRepository + '_>;
 }
@@ -112,6 +118,10 @@ impl<T: Runs> Repositories for T {
         Box::new(self.sql())
     }
 
+    fn attestations(&self) -> Box<dyn AttestationRepository + '_> {
+        Box::new(self.sql())
+    }
+
     fn links(&self) -> Box<dyn LinkRepository + '_> {
         Box::new(self.sql())
     }
@@ -149,6 +159,10 @@ impl<T: Runs> Repositories for T {
     }
 
     fn refusals(&self) -> Box<dyn RefusalRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn metadata(&self) -> Box<dyn MetadataRepository + '_> {
         Box::new(self.sql())
     }
 

@@ -7,6 +7,7 @@ mod devices;
 mod ingest;
 mod links;
 mod log;
+mod metadata;
 mod people;
 
 mod sample;
@@ -41,6 +42,8 @@ contract! {
         code_attempts_are_all_counted, refusals_are_bounded;
     devices: a_life_follows_its_rules, a_serial_number_is_one_device, an_announcement_is_claimed_once,
         an_authority_may_come_back, lists_are_filtered;
+    metadata: a_blob_number_never_goes_back, one_gateway_looks_for_metadata_at_a_time,
+        an_attestation_goes_with_its_key;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
         erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed;
     ingest: order_is_enforced, one_bad_item_spoils_nothing, what_is_sent_again_gets_its_receipt,

@@ -1,10 +1,12 @@
 //! The Android Key attestation statement format (WebAuthn Level 3, 8.4).
 
+use std::fmt;
+
 use x509_parser::oid_registry::{Oid, asn1_rs::oid};
 
 use super::{AttestationError, Context, Details, Verified, step};
 use crate::der::{self, Reader, Tag};
-use crate::observer::{Hex, Observer, Step, check, conclude};
+use crate::observer::{Hex, Observer, Step, check, conclude, part};
 use crate::policy::AndroidKeyLists;
 use crate::signature;
 
@@ -46,14 +48,14 @@ pub(super) fn verify<'a, O: Observer>(
     observer: &mut O,
 ) -> Result<Verified<'a>, AttestationError> {
     let statement = context.statement;
+    let algorithm = part(observer, SYNTAX, statement.algorithm())?;
+    let signature = part(observer, SYNTAX, statement.bytes("sig"))?;
     let chain = conclude(
         observer,
         SYNTAX,
         statement.certificates(),
         format_args!("alg, sig and x5c"),
     )?;
-    let algorithm = statement.algorithm()?;
-    let signature = statement.bytes("sig")?;
     let Some(leaf) = chain.first() else {
         return Err(AttestationError::Missing("x5c"));
     };
@@ -74,12 +76,8 @@ pub(super) fn verify<'a, O: Observer>(
     let description = leaf
         .extension(&OID_KEY_DESCRIPTION)
         .and_then(|(value, _)| KeyDescription::parse(value));
-    let description = conclude(
-        observer,
-        CHALLENGE,
-        description.ok_or(AttestationError::KeyDescription),
-        format_args!("the key description is well formed"),
-    )?;
+    let description = description.ok_or(AttestationError::KeyDescription);
+    let description = part(observer, CHALLENGE, description)?;
     check(
         observer,
         CHALLENGE,
@@ -132,7 +130,7 @@ fn verify_lists<O: Observer>(
         observer,
         ORIGIN,
         generated,
-        format_args!("lists {lists:?}; policy: {policy:?}"),
+        format_args!("{hardware} in hardware, {software} in software; {policy}"),
         || requirement("its origin is not KM_ORIGIN_GENERATED on the lists that count"),
     )?;
     let mut purposes = lists.iter().filter_map(|list| list.purpose).peekable();
@@ -144,7 +142,7 @@ fn verify_lists<O: Observer>(
         observer,
         PURPOSE,
         for_signing,
-        format_args!("lists {lists:?}; policy: {policy:?}"),
+        format_args!("{hardware} in hardware, {software} in software; {policy}"),
         || requirement("its purpose is not KM_PURPOSE_SIGN on the lists that count"),
     )
 }
@@ -191,6 +189,21 @@ impl<'a> KeyDescription<'a> {
             software,
             hardware,
         })
+    }
+}
+
+impl fmt::Display for AuthorizationList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let purpose = match self.purpose {
+            None => "no purpose",
+            Some(Purpose::Sign) => "for signing",
+            Some(Purpose::Other) => "for something else",
+        };
+        match self.origin {
+            None => write!(f, "{purpose} and no origin"),
+            Some(GENERATED) => write!(f, "{purpose} and generated"),
+            Some(origin) => write!(f, "{purpose} and of origin {origin}"),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use x509_parser::extensions::GeneralName;
 use super::{AttestationError, Context, Details, Verified, step};
 use crate::certificate::Certificate;
 use crate::jws::Jws;
-use crate::observer::{Observer, Step, check, conclude};
+use crate::observer::{Observer, Step, check, part};
 
 const SYNTAX: Step = step("8.5/1", "The statement has its members");
 const RESPONSE: Step = step(
@@ -44,7 +44,7 @@ pub(super) fn verify<'a, O: Observer>(
     observer: &mut O,
 ) -> Result<Verified<'a>, AttestationError> {
     let statement = context.statement;
-    let version = statement.text("ver")?;
+    let version = part(observer, SYNTAX, statement.text("ver"))?;
     check(
         observer,
         SYNTAX,
@@ -52,29 +52,25 @@ pub(super) fn verify<'a, O: Observer>(
         format_args!("ver is \"{version}\""),
         || AttestationError::Value("the SafetyNet version is empty"),
     )?;
-    let jws = conclude(
-        observer,
-        RESPONSE,
-        Jws::parse(statement.bytes("response")?),
-        format_args!("the response is a JWS"),
-    )?;
-    let chain = jws.certificates()?;
+    let response = part(observer, SYNTAX, statement.bytes("response"))?;
+    let jws = part(observer, RESPONSE, Jws::parse(response))?;
+    let chain = part(observer, RESPONSE, jws.certificates())?;
     let Some(leaf) = chain.first() else {
         return Err(AttestationError::Missing("x5c"));
     };
-    conclude(
-        observer,
-        RESPONSE,
-        jws.verify(&leaf.key()?),
-        format_args!("signed by {}", leaf.subject()),
-    )?;
-    let payload: Payload = serde_json::from_slice(&jws.payload)
-        .map_err(|_| AttestationError::Value("the SafetyNet payload lacks its members"))?;
+    part(observer, RESPONSE, jws.verify(&leaf.key()?))?;
+    let payload = serde_json::from_slice(&jws.payload)
+        .map_err(|_| AttestationError::Value("the SafetyNet payload lacks its members"));
+    let payload: Payload = part(observer, RESPONSE, payload)?;
     check(
         observer,
         RESPONSE,
         payload.cts_profile_match,
-        format_args!("ctsProfileMatch is {}", payload.cts_profile_match),
+        format_args!(
+            "signed by {}; ctsProfileMatch is {}",
+            leaf.subject(),
+            payload.cts_profile_match
+        ),
         || AttestationError::Value("SafetyNet says that the device failed its checks"),
     )?;
     let expected = STANDARD.encode(digest(&SHA256, context.message().bytes()));

@@ -4,7 +4,7 @@ use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
 
 use super::{AttestationError, Context, Details, Verified, step};
 use crate::certificate::{Certificate, CertificateError};
-use crate::observer::{Observer, Step, check, conclude};
+use crate::observer::{Observer, Step, check, conclude, part};
 use crate::signature;
 
 const SYNTAX: Step = step("8.6/1", "The statement has its members");
@@ -18,13 +18,13 @@ pub(super) fn verify<'a, O: Observer>(
     observer: &mut O,
 ) -> Result<Verified<'a>, AttestationError> {
     let statement = context.statement;
+    let signature = part(observer, SYNTAX, statement.bytes("sig"))?;
     let chain = conclude(
         observer,
         SYNTAX,
         statement.certificates(),
         format_args!("x5c and sig"),
     )?;
-    let signature = statement.bytes("sig")?;
     let key = conclude(
         observer,
         CERTIFICATE,

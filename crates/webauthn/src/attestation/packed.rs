@@ -9,7 +9,7 @@ use hallway_ctap::aaguid::Aaguid;
 
 use super::{AttestationError, Context, Details, Verified, step};
 use crate::certificate::Certificate;
-use crate::observer::{Observer, Outcome, Step, check, conclude};
+use crate::observer::{Observer, Outcome, Step, check, conclude, part};
 use crate::signature;
 
 /// id-fido-gen-ce-aaguid.
@@ -28,15 +28,11 @@ pub(super) fn verify<'a, O: Observer>(
     observer: &mut O,
 ) -> Result<Verified<'a>, AttestationError> {
     let statement = context.statement;
-    let algorithm = conclude(
-        observer,
-        SYNTAX,
-        statement.algorithm(),
-        format_args!("alg and sig"),
-    )?;
-    let signature = statement.bytes("sig")?;
+    let algorithm = part(observer, SYNTAX, statement.algorithm())?;
+    let signature = part(observer, SYNTAX, statement.bytes("sig"))?;
     let message = context.message();
     if !statement.has("x5c")? {
+        observer.step(SYNTAX, Outcome::Held, format_args!("alg and sig"));
         let credential = context.public_key.algorithm();
         check(
             observer,
@@ -60,7 +56,7 @@ pub(super) fn verify<'a, O: Observer>(
         observer,
         SYNTAX,
         statement.certificates(),
-        format_args!("x5c holds certificates"),
+        format_args!("alg, sig and x5c"),
     )?;
     let Some(leaf) = chain.first() else {
         return Err(AttestationError::Missing("x5c"));

@@ -13,7 +13,7 @@ use self::public_area::PublicArea;
 use super::packed::verify_model;
 use super::{AttestationError, Context, Details, Verified, step};
 use crate::certificate::Certificate;
-use crate::observer::{Hex, Observer, Step, check, conclude};
+use crate::observer::{Hex, Observer, Step, check, conclude, part};
 use crate::signature;
 
 const OID_AIK: Oid<'static> = oid!(2.23.133.8.3);
@@ -40,7 +40,12 @@ pub(super) fn verify<'a, O: Observer>(
     observer: &mut O,
 ) -> Result<Verified<'a>, AttestationError> {
     let statement = context.statement;
-    let version = statement.text("ver")?;
+    let version = part(observer, SYNTAX, statement.text("ver"))?;
+    let algorithm = part(observer, SYNTAX, statement.algorithm())?;
+    let chain = part(observer, SYNTAX, statement.certificates())?;
+    let area = part(observer, SYNTAX, statement.bytes("pubArea"))?;
+    let info_bytes = part(observer, SYNTAX, statement.bytes("certInfo"))?;
+    let signature = part(observer, SYNTAX, statement.bytes("sig"))?;
     check(
         observer,
         SYNTAX,
@@ -48,24 +53,10 @@ pub(super) fn verify<'a, O: Observer>(
         format_args!("ver is \"{version}\""),
         || AttestationError::Value("the TPM version is not \"2.0\""),
     )?;
-    let algorithm = statement.algorithm()?;
-    let chain = conclude(
-        observer,
-        SYNTAX,
-        statement.certificates(),
-        format_args!("x5c holds certificates"),
-    )?;
-    let area = statement.bytes("pubArea")?;
-    let info_bytes = statement.bytes("certInfo")?;
     let area_parts = PublicArea::parse(area).ok_or(AttestationError::Value(
         "pubArea is not a TPMT_PUBLIC of an RSA or elliptic curve key",
     ));
-    let area_parts = conclude(
-        observer,
-        PUBLIC_KEY,
-        area_parts,
-        format_args!("pubArea parses"),
-    )?;
+    let area_parts = part(observer, PUBLIC_KEY, area_parts)?;
     check(
         observer,
         PUBLIC_KEY,
@@ -87,7 +78,7 @@ pub(super) fn verify<'a, O: Observer>(
     conclude(
         observer,
         SIGNATURE,
-        signature::verify_tpm(algorithm, &leaf.key()?, info_bytes, statement.bytes("sig")?),
+        signature::verify_tpm(algorithm, &leaf.key()?, info_bytes, signature),
         format_args!("{algorithm} over certInfo"),
     )?;
     let details = conclude(
@@ -112,7 +103,7 @@ fn verify_info<O: Observer>(
     let info = CertifyInfo::parse(bytes).ok_or(AttestationError::Value(
         "certInfo is not a TPMS_ATTEST with a TPMS_CERTIFY_INFO",
     ));
-    let info = conclude(observer, MAGIC, info, format_args!("certInfo parses"))?;
+    let info = part(observer, MAGIC, info)?;
     check(
         observer,
         MAGIC,
@@ -127,8 +118,9 @@ fn verify_info<O: Observer>(
         format_args!("{:#x}", info.kind),
         || AttestationError::Value("certInfo's type is not TPM_ST_ATTEST_CERTIFY"),
     )?;
-    let hash = signature::hash(algorithm)
-        .ok_or(signature::SignatureError::Unsupported(algorithm.name()))?;
+    let hash =
+        signature::hash(algorithm).ok_or(signature::SignatureError::Unsupported(algorithm.name()));
+    let hash = part(observer, EXTRA_DATA, hash)?;
     let expected = digest::digest(hash, context.message().bytes());
     check(
         observer,
@@ -143,7 +135,8 @@ fn verify_info<O: Observer>(
     )?;
     let expected = name(area, name_algorithm).ok_or(AttestationError::Value(
         "pubArea's nameAlg is not a hash function that is known",
-    ))?;
+    ));
+    let expected = part(observer, NAME, expected)?;
     check(
         observer,
         NAME,

@@ -172,7 +172,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(plain).ok()
 }
 
-fn key_identifier(text: &str) -> Option<KeyIdentifier> {
+pub(crate) fn key_identifier(text: &str) -> Option<KeyIdentifier> {
     let mut key = [0; 20];
     if text.len() != 2 * key.len() || !text.is_ascii() {
         return None;

@@ -1,5 +1,7 @@
 //! What the status reports of a model come to (FIDO Metadata Service 3.1, 3.1.3 and 3.1.4).
 
+use std::fmt;
+
 use super::entry::{Model, StatusReport};
 use crate::certificate::Certificate;
 use crate::relying_party::UnixSeconds;
@@ -23,6 +25,21 @@ pub enum CertificationLevel {
     L3,
     /// Level 3+.
     L3Plus,
+}
+
+impl fmt::Display for CertificationLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotCertified => "not at all",
+            Self::SelfAsserted => "by its maker's own word",
+            Self::L1 => "at level 1",
+            Self::L1Plus => "at level 1+",
+            Self::L2 => "at level 2",
+            Self::L2Plus => "at level 2+",
+            Self::L3 => "at level 3",
+            Self::L3Plus => "at level 3+",
+        })
+    }
 }
 
 impl CertificationLevel {
@@ -98,6 +115,16 @@ impl Model {
                 && report.is_effective(now)
                 && report.concerns(chain)
         })
+    }
+
+    /// The first report in force at `now` that says that authenticators attested with `chain` (DER,
+    /// leaf first; empty where there was none) cannot be relied on.
+    pub fn compromise_of(&self, now: UnixSeconds, chain: &[Vec<u8>]) -> Option<&StatusReport> {
+        let chain: Vec<_> = chain
+            .iter()
+            .filter_map(|der| Certificate::parse(der).ok())
+            .collect();
+        self.compromise(now, &chain)
     }
 
     /// Whether keys live in hardware, a trusted execution environment or a secure element, and

@@ -73,7 +73,7 @@ impl Judge<'_> {
     ) -> Result<AttestationKind, RegistrationError> {
         match verified {
             Verified::None => {
-                self.claimed(RequiredTrust::Any, "none", observer)?;
+                self.claimed(RequiredTrust::Any, "no attestation", observer)?;
                 Ok(AttestationKind::None)
             }
             Verified::SelfSigned => {
@@ -108,7 +108,7 @@ impl Judge<'_> {
             observer,
             TRUST,
             required <= trust,
-            format_args!("{given}; policy: {required:?}"),
+            format_args!("{given}; the policy asks for {required}"),
             || RegistrationError::Trust { required, given },
         )?;
         let proof = Proof {
@@ -144,7 +144,7 @@ impl Judge<'_> {
                 observer.step(
                     TRUST,
                     Outcome::Skipped,
-                    format_args!("{problem}; policy: {required:?}"),
+                    format_args!("{problem}; the policy asks for {required}"),
                 );
                 None
             }
@@ -163,7 +163,10 @@ impl Judge<'_> {
                 observer,
                 TRUST,
                 certified.serial_number.is_some(),
-                format_args!("serial number {:?}", certified.serial_number),
+                format_args!(
+                    "the device's serial number is {}",
+                    certified.serial_number.as_deref().unwrap_or("missing")
+                ),
                 || RegistrationError::NoSerialNumber(certified.subject.clone()),
             )?;
         }
@@ -216,7 +219,7 @@ impl Judge<'_> {
             observer,
             MODEL,
             judged,
-            format_args!("{}, {:?}", self.aaguid, proof.standing),
+            format_args!("{}, {}", self.aaguid, proof.standing),
         )?;
         Ok(())
     }

@@ -8,10 +8,12 @@ use super::super::view::{
     ClaimPage, Count, DeviceAct, DevicePage, DeviceRow, DevicesPage, History, Mark, Place, Tone,
 };
 use super::names::Names;
+use super::problem::sentence;
 use super::query::ListQuery;
-use super::{evidence, frame, html, moment, transactions};
+use super::{evidence, frame, html, metadata, moment, transactions};
 use crate::Gateway;
 use crate::doors::device::lifecycle;
+use crate::doors::models;
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -72,9 +74,21 @@ pub(super) async fn one(
         })
         .collect();
     let rights = rights(&caller.person, &device);
+    let attestation = match &device.credential {
+        Some(id) => reader.attestations().get(id).await?,
+        None => None,
+    };
+    let attestation = attestation.as_ref();
+    let refused = gateway
+        .models
+        .admit_device(device.aaguid, attestation, gateway.now())
+        .err();
     html(&DevicePage {
         authority: authority(&gateway, device.authority).await?,
         aaguid: device.aaguid.to_string(),
+        model: models::of_key(&gateway, device.aaguid, attestation)
+            .map(|model| metadata::card(&gateway, model)),
+        refused: refused.map(|refused| sentence(&refused.to_string())),
         acts: acts(device.state)
             .into_iter()
             .filter(|act| rights == Rights::Owns || act.can_be_undone())

@@ -4,8 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::super::view::{KeyRow, KeysPage, Place};
-use super::{frame, html, moment};
+use super::problem::sentence;
+use super::{frame, html, metadata, moment};
 use crate::Gateway;
+use crate::doors::web::keys::KeyView;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{Credential, Holder};
@@ -20,14 +22,22 @@ pub(super) async fn keys(
         .credentials()
         .held_by(Holder::Person(caller.person.id))
         .await?;
+    let mut keys = Vec::with_capacity(held.len());
+    for key in &held {
+        let attestation = reader.attestations().get(&key.id).await?;
+        let view = KeyView::new(&gateway, caller.person.role, key, attestation.as_ref());
+        keys.push(row(&gateway, key, view));
+    }
     html(&KeysPage {
         frame: frame(&gateway, &caller, Place::Keys),
-        keys: held.iter().map(|key| row(&gateway, key)).collect(),
+        keys,
     })
 }
 
-fn row(gateway: &Gateway, key: &Credential) -> KeyRow {
+fn row(gateway: &Gateway, key: &Credential, view: KeyView) -> KeyRow {
     KeyRow {
+        model: view.model.map(|model| metadata::card(gateway, model)),
+        refused: view.refused.map(|why| sentence(&why)),
         id: key.id.to_string(),
         label: key.label.clone(),
         kind: kind(key),

@@ -49,7 +49,7 @@ pub async fn nowhere(State(gateway): State<Gateway>, request: HeaderMap) -> Resp
 }
 
 /// A problem's detail as a sentence of its own.
-fn sentence(detail: &str) -> String {
+pub(super) fn sentence(detail: &str) -> String {
     let mut characters = detail.chars();
     let first = characters.next().map(char::to_uppercase);
     let mut text: String = first.into_iter().flatten().chain(characters).collect();

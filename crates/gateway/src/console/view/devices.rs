@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Count, Frame, Mark, Moment, Paging, TransactionRow};
+use super::{Count, Frame, Mark, ModelCard, Moment, Paging, TransactionRow};
 
 /// One device in a list.
 #[derive(Clone, Debug)]
@@ -123,6 +123,10 @@ pub struct DevicePage {
     pub authority: String,
     /// The AAGUID of its authenticator, which names the model.
     pub aaguid: String,
+    /// The model, where the metadata know it.
+    pub model: Option<ModelCard>,
+    /// Why nothing that it signs is accepted, where its model is not.
+    pub refused: Option<String>,
     /// What the visitor can do to it now.
     pub acts: Vec<DeviceAct>,
     /// To whom the visitor can hand it: identifiers and names. Empty if it cannot be handed over.

@@ -48,12 +48,14 @@ pub enum Place {
     People,
     /// `/authorities`
     Authorities,
+    /// `/metadata`
+    Metadata,
     /// `/refusals`
     Refusals,
 }
 
 impl Place {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Overview,
         Self::Transactions,
         Self::Devices,
@@ -61,6 +63,7 @@ impl Place {
         Self::Keys,
         Self::People,
         Self::Authorities,
+        Self::Metadata,
         Self::Refusals,
     ];
 
@@ -74,6 +77,7 @@ impl Place {
             Self::Keys => "/keys",
             Self::People => "/people",
             Self::Authorities => "/authorities",
+            Self::Metadata => "/metadata",
             Self::Refusals => "/refusals",
         }
     }
@@ -88,13 +92,14 @@ impl Place {
             Self::Keys => "My keys",
             Self::People => "People",
             Self::Authorities => "Authorities",
+            Self::Metadata => "Metadata",
             Self::Refusals => "Refusals",
         }
     }
 
     const fn shown_to(self, standing: Standing) -> bool {
         match self {
-            Self::People | Self::Authorities | Self::Refusals => {
+            Self::People | Self::Authorities | Self::Metadata | Self::Refusals => {
                 !matches!(standing, Standing::Member)
             }
             _ => true,

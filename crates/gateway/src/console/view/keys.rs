@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Frame, Moment};
+use super::{Frame, ModelCard, Moment};
 
 /// One registered key.
 #[derive(Clone, Debug)]
@@ -11,8 +11,12 @@ pub struct KeyRow {
     pub id: String,
     /// The name that its owner gave it.
     pub label: String,
-    /// What it is: `Security key`, `Passkey, synchronised`, the model where attestation names it.
+    /// What it is: `Security key`, `Passkey, synchronised`.
     pub kind: String,
+    /// Its model, where the metadata know it.
+    pub model: Option<ModelCard>,
+    /// Why it opens nothing, where its model is not accepted.
+    pub refused: Option<String>,
     /// When it was registered.
     pub registered: Moment,
     /// When it last signed something here.

@@ -84,11 +84,61 @@ fn device(state: Mark) -> DeviceRow {
     }
 }
 
+fn model(status: Option<&str>) -> ModelCard {
+    ModelCard {
+        id: "4c4c4c4c-4c4c-4c4c-4c4c-4c4c4c4c4c4c".to_owned(),
+        name: "Acme Key 5 with NFC".to_owned(),
+        icon: Some("/static/icon.svg".to_owned()),
+        certification: "L1".to_owned(),
+        protection: "in a secure element".to_owned(),
+        status: status.map(|status| (status.to_owned(), Some(ago(86_400 * 3)))),
+    }
+}
+
+fn metadata(models: Vec<ModelCard>, configured: bool) -> MetadataPage {
+    MetadataPage {
+        frame: frame(Some(Place::Metadata)),
+        configured,
+        sources: vec!["https://mds3.fidoalliance.org/".to_owned()],
+        signer: "mds.fidoalliance.org, certified under OU=GlobalSign Root CA - R3".to_owned(),
+        blob: configured.then(|| Blob {
+            number: Count(204),
+            source: "https://mds3.fidoalliance.org/".to_owned(),
+            taken: ago(86_400),
+            next_update: ago(3_600),
+            overdue: true,
+        }),
+        checked: Some(ago(600)),
+        problem: Some("https://mds3.fidoalliance.org/: it answered 503".to_owned()),
+        known: Count(models.len() as u64),
+        unreadable: Count(1),
+        statements: vec![
+            StatementRow {
+                name: "acme.json".to_owned(),
+                problem: None,
+            },
+            StatementRow {
+                name: "broken.json".to_owned(),
+                problem: Some("not a metadata statement: EOF at line 1".to_owned()),
+            },
+        ],
+        policies: vec![PolicyRow {
+            who: "Owners".to_owned(),
+            asks: "Keys live in hardware only.".to_owned(),
+        }],
+        query: if models.is_empty() { "" } else { "acme" }.to_owned(),
+        more: (!models.is_empty()).then(|| "/metadata?q=acme&after=20#models".to_owned()),
+        models,
+    }
+}
+
 fn key(label: &str, kind: &str) -> KeyRow {
     KeyRow {
         id: "0198".to_owned(),
         label: label.to_owned(),
         kind: kind.to_owned(),
+        model: Some(model(None)),
+        refused: None,
         registered: ago(86_400 * 12),
         last_used: Some(ago(600)),
         evidence: Some(HASH.to_owned()),
@@ -163,6 +213,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         device: device(good("Registered")),
         authority: "Acme Cameras".to_owned(),
         aaguid: "4c4c4c4c-4c4c-4c4c-4c4c-4c4c4c4c4c4c".to_owned(),
+        model: Some(model(None)),
+        refused: Some("The model is not accepted.".to_owned()),
         acts: vec![
             DeviceAct::Suspend,
             DeviceAct::ReportStolen,
@@ -214,7 +266,11 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             "keys",
             keys(vec![
                 key("Blue key on my ring", "Security key"),
-                key("Phone", "Passkey, copied to other devices"),
+                KeyRow {
+                    model: Some(model(Some("REVOKED"))),
+                    refused: Some("The model has the status REVOKED.".to_owned()),
+                    ..key("Phone", "Passkey, copied to other devices")
+                },
             ])
             .render(),
         ),
@@ -323,6 +379,12 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             }
             .render(),
         ),
+        (
+            "metadata",
+            metadata(vec![model(Some("REVOKED")); 20], true).render(),
+        ),
+        ("metadata-empty", metadata(Vec::new(), true).render()),
+        ("metadata-nothing", metadata(Vec::new(), false).render()),
         (
             "refusals",
             RefusalsPage {

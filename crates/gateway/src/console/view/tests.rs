@@ -112,6 +112,8 @@ fn empty_pages_say_what_to_do_next() {
         ("transactions-empty", "appears here by itself"),
         ("evidence-empty", "first entry"),
         ("authorities-empty", "hallway device provision"),
+        ("metadata-empty", "put statements into the folder"),
+        ("metadata-nothing", "Nothing is known about models"),
         ("refusals-empty", "Nothing has been refused"),
     ] {
         let (_, html) = pages.iter().find(|(name, _)| *name == page).unwrap();

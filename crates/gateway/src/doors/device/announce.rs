@@ -9,7 +9,7 @@ use hallway_evidence::statement::{Act, Device};
 use hallway_evidence::{CredentialId, Response, SignedStatement};
 use hallway_webauthn::wire::Base64Url;
 use hallway_webauthn::{
-    AttestationKind, Registration, RegistrationPolicy, RegistrationResponse, UnixSeconds,
+    AttestationKind, Registration, RegistrationError, RegistrationResponse, UnixSeconds,
     verify_registration,
 };
 use schemars::JsonSchema;
@@ -113,23 +113,7 @@ async fn enrol(
     if !matches!(statement.act, Act::Device(Device::Enrol)) {
         return Err(Problem::malformed("the statement does not enrol a device"));
     }
-    let Response::Registration {
-        client_data_json,
-        attestation_object,
-    } = &signed.response
-    else {
-        return Err(Problem::malformed(
-            "an enrolment needs a registration, not an assertion",
-        ));
-    };
-    let registration = verify_registration(
-        &gateway.rp,
-        &statement.hash(),
-        &RegistrationPolicy::device(authority::anchors(unit).await?),
-        UnixSeconds::from_ms(now.as_ms()),
-        &RegistrationResponse::new(client_data_json, attestation_object),
-    )
-    .map_err(|error| Problem::forbidden("bad-attestation", error.to_string()))?;
+    let registration = verify(gateway, unit, &signed).await?;
     let (authority, serial) = identity(&registration)?;
     if let Some(device) = unit.devices().by_serial(authority, &serial).await? {
         let refuse = |code, detail| Err(Problem::forbidden(code, detail));
@@ -161,6 +145,39 @@ async fn enrol(
         device: None,
     };
     show_code(gateway, unit, announcement).await
+}
+
+/// Verifies an enrolment by the authorities that are installed and the models that are accepted now.
+///
+/// # Errors
+/// 403: who or what is not accepted.
+pub async fn verify(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    signed: &SignedStatement,
+) -> Result<Registration, Problem> {
+    let Response::Registration {
+        client_data_json,
+        attestation_object,
+    } = &signed.response
+    else {
+        return Err(Problem::malformed(
+            "an enrolment needs a registration, not an assertion",
+        ));
+    };
+    let (models, now) = (&gateway.models, gateway.now());
+    let policy = models.for_device(authority::anchors(unit).await?, now)?;
+    verify_registration(
+        &gateway.rp,
+        &signed.challenge(),
+        &policy,
+        UnixSeconds::from_ms(now.as_ms()),
+        &RegistrationResponse::new(client_data_json, attestation_object),
+    )
+    .map_err(|error| match error {
+        RegistrationError::Model(error) => models.explained(error, now).into(),
+        error => Problem::forbidden("bad-attestation", error.to_string()),
+    })
 }
 
 /// The authority that vouches for the device, and the serial number in its certificate.

@@ -17,6 +17,7 @@ use crate::http::input::{Asked, Input};
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
+use crate::models::verdict;
 use crate::store::{
     Announcement, Credential, Device, DeviceFilter, DeviceState, Enrolment, Holder, Person,
     PersonState, Repositories, Role, StoreError,
@@ -444,6 +445,8 @@ async fn perform_claim(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId, Pro
     {
         return Err(gone());
     }
+    // Once more: an authority may have been removed, or a model revoked, since it was announced.
+    let registration = announce::verify(actor.gateway, unit, &signed).await?;
     let enrolment = unit
         .evidence()
         .by_statement(&terms.enrolment.into())
@@ -471,6 +474,11 @@ async fn perform_claim(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId, Pro
             StoreError::Exists { .. } => announce::known_key(),
             error => error.into(),
         })?;
+    if let Some(attestation) = verdict::to_keep(&registration.attestation) {
+        unit.attestations()
+            .add(&announcement.credential, &attestation)
+            .await?;
+    }
     let name = known.map_or_else(|| announcement.serial.clone(), |device| device.name);
     let enrolled = Enrolment {
         credential: announcement.credential,

@@ -12,7 +12,7 @@ use hallway_evidence::statement::Device as DeviceAct;
 use hallway_evidence::statement::device::{Delivery, Transaction as Terms};
 use hallway_webauthn::wire::Base64Url;
 
-use super::unattended::{Unverified, near};
+use super::unattended::{self, Unverified, near};
 use super::{challenge, payload};
 use crate::Gateway;
 use crate::doors::evidence::receipt_response;
@@ -95,6 +95,7 @@ async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Outc
     if device.state != DeviceState::Registered {
         return Err(not_registered(device.state));
     }
+    unattended::admit(gateway, reader, &key).await?;
     timely(gateway, &terms, header(headers, &SEAL)?.as_deref())?;
     let payload = payload::receive(gateway, &terms, key.device, headers, body).await?;
     let submission = Submission {

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::Device as DeviceAct;
-use hallway_evidence::{Response, SignedStatement, Statement, Timestamp};
+use hallway_evidence::{CredentialId, Response, SignedStatement, Statement, Timestamp};
 use hallway_webauthn::{
     Assertion, AssertionPolicy, AssertionResponse, CredentialRecord, verify_assertion,
 };
 
 use crate::Gateway;
 use crate::http::problem::Problem;
+use crate::ledger::DeviceKey;
+use crate::store::Repositories;
 
 /// A signed statement of a device, decoded and for this realm, its signature not yet checked.
 pub struct Unverified {
@@ -78,6 +80,29 @@ impl Unverified {
         )
         .map_err(|error| Problem::forbidden("bad-signature", error.to_string()))
     }
+}
+
+/// Judges the model of a device's key, once for each time that something new is known.
+///
+/// # Errors
+/// 403 `model-refused`.
+pub async fn admit(
+    gateway: &Gateway,
+    reader: &dyn Repositories,
+    key: &DeviceKey,
+) -> Result<(), Problem> {
+    let now = gateway.now();
+    let epoch = gateway.models.epoch(now);
+    if key.is_admitted(epoch) {
+        return Ok(());
+    }
+    let id = CredentialId::new(key.record.id.clone()).map_err(|error| Problem::internal(&error))?;
+    let attestation = reader.attestations().get(&id).await?;
+    gateway
+        .models
+        .admit_device(key.record.aaguid, attestation.as_ref(), now)?;
+    key.admit(epoch);
+    Ok(())
 }
 
 /// Refuses a time that is too far from ours, and tells ours.

@@ -1,56 +1,24 @@
-//! Registering, naming and listing a person's keys. Removing one is an act: see [`super::super::act`].
+//! A person's keys: listed and named here, registered and removed beside.
+
+mod register;
+mod remove;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use hallway_evidence::statement::Act;
-use hallway_evidence::statement::Web;
-use hallway_evidence::statement::web::{Reason, RegisterKey, RemoveKey};
-use hallway_evidence::{CredentialId, Line, PersonId, Response as Signature, SignedStatement};
-use hallway_webauthn::wire::{Base64Url, RegistrationResponseJson};
-use hallway_webauthn::{RegistrationPolicy, UnixSeconds, verify_registration};
+use hallway_evidence::{CredentialId, Line, PersonId};
+use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::grant::{self, Granted, Grounds, Peer, PersonView};
-use super::join::{self, spent};
-use super::options;
+pub use self::register::{NewKey, Registered, Registration, begin, finish};
+pub use self::remove::{perform_removal, prepare_removal};
 use crate::Gateway;
-use crate::doors::act::{Actor, Outcome};
-use crate::doors::ceremony::{self, Answer, Ceremony};
+use crate::doors::models::{self, ModelView};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::refusal::Door;
-use crate::seal::Purpose;
-use crate::store::{
-    Credential, Holder, Link, Person, PersonState, Purpose as LinkPurpose, Repositories, Role,
-    StoreError, TokenHash,
-};
-
-/// A further key is registered only by who touched one so recently.
-const FRESH_MS: u64 = 10 * 60 * 1000;
-
-/// What a new key is asked for with.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct NewKey {
-    /// The secret of a set-up, invitation or recovery link; without one, the session counts.
-    pub token: Option<String>,
-    /// The person's name: only with a set-up link.
-    pub name: Option<String>,
-    /// What the person calls the key.
-    pub label: String,
-}
-
-/// The answer that registers a key.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub struct Registration {
-    /// The signed statement.
-    #[serde(flatten)]
-    pub answer: Answer,
-    /// The secret of the link, if the statement was asked for with one.
-    pub token: Option<String>,
-}
+use crate::store::{Credential, Holder, KeyAttestation, Repositories, Role};
 
 /// A key, as the API shows one.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -72,10 +40,27 @@ pub struct KeyView {
     pub last_used_ms: Option<u64>,
     /// The evidence of its registration, hexadecimal.
     pub registration: String,
+    /// Its model, where the metadata know it.
+    pub model: Option<ModelView>,
+    /// Who vouched for it when it was registered: the name of a root.
+    pub attested_by: Option<String>,
+    /// Why it opens nothing now, where its model is not accepted.
+    pub refused: Option<String>,
 }
 
-impl From<&Credential> for KeyView {
-    fn from(key: &Credential) -> Self {
+impl KeyView {
+    /// A key of somebody with this role.
+    pub fn new(
+        gateway: &Gateway,
+        role: Role,
+        key: &Credential,
+        attestation: Option<&KeyAttestation>,
+    ) -> Self {
+        let now = gateway.now();
+        let refused = gateway
+            .models
+            .admit_person(Door::Web, role, key, attestation, now)
+            .err();
         Self {
             id: Base64Url::from(key.id.as_bytes()).to_string(),
             label: key.label.clone(),
@@ -85,156 +70,11 @@ impl From<&Credential> for KeyView {
             created_ms: key.created.as_ms(),
             last_used_ms: key.last_used.map(|at| at.as_ms()),
             registration: key.registration.to_string(),
+            model: models::of_key(gateway, key.aaguid, attestation),
+            attested_by: attestation.and_then(|attestation| attestation.anchor.clone()),
+            refused: refused.map(|refused| refused.to_string()),
         }
     }
-}
-
-/// A registered key and its holder.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Registered {
-    /// The key.
-    pub key: KeyView,
-    /// Whose it is.
-    pub person: PersonView,
-}
-
-/// By what right a key is registered.
-enum Right {
-    Link(TokenHash, Link),
-    Session(Caller),
-}
-
-impl Right {
-    /// Looks the right up without using it.
-    async fn find(
-        gateway: &Gateway,
-        token: Option<&str>,
-        caller: Option<Caller>,
-    ) -> Result<Self, Problem> {
-        if let Some(token) = token {
-            let hash = join::hash(token)?;
-            let link = gateway
-                .store
-                .read()
-                .links()
-                .open(&hash, gateway.now())
-                .await?
-                .ok_or_else(spent)?;
-            return match link.purpose {
-                LinkPurpose::SignIn => Err(spent()),
-                _ => Ok(Self::Link(hash, link)),
-            };
-        }
-        let caller = caller.ok_or_else(Problem::unauthenticated)?;
-        let age = gateway
-            .now()
-            .as_ms()
-            .saturating_sub(caller.session.created.as_ms());
-        if age > FRESH_MS {
-            return Err(Problem::forbidden(
-                "sign-in-again",
-                "to add a key, sign in once more: the last touch was more than ten minutes ago",
-            ));
-        }
-        Ok(Self::Session(caller))
-    }
-
-    /// What the seal is bound to, so that nobody else can answer.
-    fn holder(&self) -> &[u8] {
-        match self {
-            Self::Link(token, _) => token.as_bytes(),
-            Self::Session(caller) => caller.session.token.as_bytes(),
-        }
-    }
-}
-
-/// Gives a statement and options for a new key.
-pub async fn begin(
-    State(gateway): State<Gateway>,
-    caller: Option<Caller>,
-    Input(request): Input<NewKey>,
-) -> Result<Json<Ceremony>, Problem> {
-    let right = Right::find(&gateway, request.token.as_deref(), caller).await?;
-    let act = register_key(&gateway, &right, &request).await?;
-    let held = gateway
-        .store
-        .read()
-        .credentials()
-        .held_by(Holder::Person(act.person))
-        .await?;
-    let (person, name) = (act.person, act.name.as_str().to_owned());
-    let statement = ceremony::statement(&gateway, Web::RegisterKey(act))?;
-    let options = options::creation(&gateway, &statement, person, &name, &held);
-    Ceremony::new(
-        &gateway,
-        Purpose::RegisterKey,
-        right.holder(),
-        &statement,
-        options,
-    )
-    .map(Json)
-}
-
-async fn register_key(
-    gateway: &Gateway,
-    right: &Right,
-    request: &NewKey,
-) -> Result<RegisterKey, Problem> {
-    let label = line("label", &request.label)?;
-    let (person, name, role, reason, authorised_by) = match right {
-        Right::Session(caller) => {
-            let person = &caller.person;
-            (
-                person.id,
-                line("name", &person.name)?,
-                person.role,
-                Reason::Additional,
-                caller.session.evidence,
-            )
-        }
-        Right::Link(_, link) => match (link.purpose, link.person) {
-            (LinkPurpose::Recovery, Some(id)) => {
-                let person = gateway
-                    .store
-                    .read()
-                    .people()
-                    .get(id)
-                    .await?
-                    .ok_or_else(spent)?;
-                (
-                    id,
-                    line("name", &person.name)?,
-                    person.role,
-                    Reason::Recovery,
-                    link.evidence,
-                )
-            }
-            (LinkPurpose::Invitation, _) => {
-                let role = link.role.unwrap_or(Role::Member);
-                (
-                    PersonId::generate(),
-                    line("name", &link.name)?,
-                    role,
-                    Reason::Invitation,
-                    link.evidence,
-                )
-            }
-            (LinkPurpose::Setup, _) => {
-                let name = line("name", request.name.as_deref().unwrap_or_default())?;
-                (PersonId::generate(), name, Role::Owner, Reason::Setup, None)
-            }
-            _ => return Err(spent()),
-        },
-    };
-    let authorised_by = authorised_by.map(|hash| hash.0);
-    Ok(RegisterKey {
-        person,
-        name,
-        role,
-        label,
-        reason,
-        authorised_by,
-    })
 }
 
 /// A line of text that a person gave.
@@ -242,179 +82,28 @@ pub fn line(what: &str, text: &str) -> Result<Line, Problem> {
     Line::new(text.trim()).map_err(|error| Problem::malformed(format!("the {what}: {error}")))
 }
 
-/// Takes the new key. By a link, its holder is signed in with it.
-pub async fn finish(
-    State(gateway): State<Gateway>,
-    caller: Option<Caller>,
-    peer: Peer,
-    Input(request): Input<Registration>,
-) -> Result<Response, Problem> {
-    let registered = async {
-        let right = Right::find(&gateway, request.token.as_deref(), caller).await?;
-        gateway
-            .transact(|unit| Box::pin(register(&gateway, unit, &right, &request.answer, &peer)))
-            .await
-    };
-    let (key, person, granted) = match registered.await {
-        Ok(registered) => registered,
-        Err(problem) => {
-            gateway.refuse(Door::Web, &problem, &peer).await;
-            return Err(problem);
-        }
-    };
-    let body = Json(Registered {
-        key: KeyView::from(&key),
-        person: PersonView::from(&person),
-    });
-    match granted {
-        Some(granted) => Ok(([granted.cookie(&gateway)?], body).into_response()),
-        None => Ok(body.into_response()),
-    }
-}
-
-async fn register(
-    gateway: &Gateway,
-    unit: &dyn Repositories,
-    right: &Right,
-    answer: &Answer,
-    peer: &Peer,
-) -> Result<(Credential, Person, Option<Granted>), Problem> {
-    let statement = answer.open(gateway, Purpose::RegisterKey, right.holder())?;
-    let Act::Web(Web::RegisterKey(terms)) = statement.act.clone() else {
-        return Err(Problem::malformed("the statement does not register a key"));
-    };
-    let json = RegistrationResponseJson::deserialize(&answer.credential)
-        .map_err(|error| malformed(&error))?;
-    let response = json.as_response().map_err(|error| malformed(&error))?;
-    let policy = RegistrationPolicy {
-        algorithms: options::ALGORITHMS.to_vec(),
-        ..RegistrationPolicy::person()
-    };
-    let now = gateway.now();
-    let registration = verify_registration(
-        &gateway.rp,
-        &statement.hash(),
-        &policy,
-        UnixSeconds::from_ms(now.as_ms()),
-        &response,
-    )
-    .map_err(|error| Problem::forbidden("bad-registration", error.to_string()))?;
-    let record = registration.credential;
-    let id = CredentialId::new(record.id).map_err(|error| malformed(&error))?;
-    let signed = SignedStatement {
-        statement: answer.statement.0.clone(),
-        credential_id: id.clone(),
-        response: Signature::Registration {
-            client_data_json: response.client_data_json.to_vec(),
-            attestation_object: response.attestation_object.to_vec(),
-        },
-    };
-    let person = person(gateway, unit, right, &terms).await?;
-    let accepted = gateway.accept(unit, signed, Some(person.id), None).await?;
-    let key = Credential {
-        id: id.clone(),
-        holder: Holder::Person(person.id),
-        public_key: record.public_key,
-        sign_count: record.sign_count,
-        aaguid: registration.aaguid,
-        label: terms.label.as_str().to_owned(),
-        transports: record.transports,
-        backup_eligible: record.backup_eligible,
-        backed_up: record.backed_up,
-        uv_initialized: record.uv_initialized,
-        user_handle: person.id.as_bytes().to_vec(),
-        created: now,
-        last_used: None,
-        registration: accepted.hash,
-    };
-    let lost = match terms.reason {
-        Reason::Recovery => {
-            unit.credentials()
-                .held_by(Holder::Person(person.id))
-                .await?
-        }
-        _ => Vec::new(),
-    };
-    unit.credentials()
-        .add(&key)
-        .await
-        .map_err(|error| match error {
-            StoreError::Exists { .. } => {
-                Problem::conflict("known-key", "this key is registered already")
-            }
-            error => error.into(),
-        })?;
-    // Whoever recovers has lost the old keys: what was lost must not open anything.
-    for old in lost {
-        unit.credentials().remove(&old.id).await?;
-    }
-    let granted = match right {
-        Right::Session(_) => None,
-        Right::Link(..) => {
-            unit.sessions().remove_of_person(person.id).await?;
-            let grounds = Grounds {
-                credential: Some(id),
-                evidence: Some(accepted.hash),
-            };
-            Some(grant::open(gateway, unit, person.clone(), grounds, peer).await?)
-        }
-    };
-    Ok((key, person, granted))
-}
-
-fn malformed(error: &dyn std::error::Error) -> Problem {
-    Problem::malformed(format!(
-        "the answer is not a WebAuthn registration: {error}"
-    ))
-}
-
-/// The person who gets the key; uses up the link.
-async fn person(
-    gateway: &Gateway,
-    unit: &dyn Repositories,
-    right: &Right,
-    terms: &RegisterKey,
-) -> Result<Person, Problem> {
-    let Right::Link(token, _) = right else {
-        return unit
-            .people()
-            .get(terms.person)
-            .await?
-            .ok_or_else(|| Problem::not_found("person"));
-    };
-    let now = gateway.now();
-    unit.links().consume(token, now).await?.ok_or_else(spent)?;
-    match terms.reason {
-        Reason::Recovery => unit.people().get(terms.person).await?.ok_or_else(spent),
-        Reason::Setup if unit.people().count_active(Role::Owner).await? > 0 => Err(
-            Problem::conflict("set-up", "this gateway has an owner already"),
-        ),
-        _ => {
-            let person = Person {
-                id: terms.person,
-                name: terms.name.as_str().to_owned(),
-                role: terms.role,
-                state: PersonState::Active,
-                created: now,
-            };
-            unit.people().add(&person).await?;
-            Ok(person)
-        }
-    }
-}
-
 /// Lists the caller's keys.
 pub async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
 ) -> Result<Json<Vec<KeyView>>, Problem> {
-    let keys = gateway
-        .store
-        .read()
+    let reader = gateway.store.read();
+    let person = &caller.person;
+    let held = reader
         .credentials()
-        .held_by(Holder::Person(caller.person.id))
+        .held_by(Holder::Person(person.id))
         .await?;
-    Ok(Json(keys.iter().map(KeyView::from).collect()))
+    let mut keys = Vec::with_capacity(held.len());
+    for key in &held {
+        let attestation = reader.attestations().get(&key.id).await?;
+        keys.push(KeyView::new(
+            &gateway,
+            person.role,
+            key,
+            attestation.as_ref(),
+        ));
+    }
+    Ok(Json(keys))
 }
 
 /// A new name for a key.
@@ -437,7 +126,13 @@ pub async fn label(
     let key = gateway
         .transact(|unit| Box::pin(rename(unit, &id, person, &label)))
         .await?;
-    Ok(Json(KeyView::from(&key)))
+    let attestation = gateway.store.read().attestations().get(&id).await?;
+    Ok(Json(KeyView::new(
+        &gateway,
+        caller.person.role,
+        &key,
+        attestation.as_ref(),
+    )))
 }
 
 async fn rename(
@@ -472,55 +167,4 @@ async fn own(
         .await?
         .filter(|key| key.holder == Holder::Person(person))
         .ok_or_else(|| Problem::not_found("key"))
-}
-
-/// The statement that removes one of the caller's keys.
-pub async fn prepare_removal(
-    gateway: &Gateway,
-    caller: &Caller,
-    key: &str,
-) -> Result<Web, Problem> {
-    let credential = credential_id(key)?;
-    let held = gateway
-        .store
-        .read()
-        .credentials()
-        .held_by(Holder::Person(caller.person.id))
-        .await?;
-    if held.len() == 1 {
-        return Err(last_key());
-    }
-    let key = held
-        .iter()
-        .find(|key| key.id == credential)
-        .ok_or_else(|| Problem::not_found("key"))?;
-    let label = line("label", &key.label)?;
-    Ok(Web::RemoveKey(RemoveKey { credential, label }))
-}
-
-fn last_key() -> Problem {
-    Problem::conflict(
-        "last-key",
-        "this is your only key: without it nobody gets in; register another one first",
-    )
-}
-
-/// Removes a key and ends the sessions that it opened.
-pub async fn perform_removal(actor: &Actor<'_>, terms: &RemoveKey) -> Result<Outcome, Problem> {
-    own(actor.unit, &terms.credential, actor.person.id).await?;
-    actor
-        .unit
-        .credentials()
-        .remove(&terms.credential)
-        .await
-        .map_err(|error| match error {
-            StoreError::LastKey(_) => last_key(),
-            error => error.into(),
-        })?;
-    actor
-        .unit
-        .sessions()
-        .remove_of_credential(&terms.credential)
-        .await?;
-    Ok(Outcome::done(actor))
 }

@@ -1,7 +1,8 @@
 //! WebAuthn options for browsers and programs (WebAuthn Level 3, 5.4 and 5.5).
 
 use hallway_ctap::cose::Algorithm;
-use hallway_evidence::{PersonId, Statement};
+use hallway_evidence::Statement;
+use hallway_evidence::statement::web::RegisterKey;
 use hallway_webauthn::wire::{
     AuthenticatorSelection, CreationOptions, CredentialDescriptor, Entity, RequestOptions,
     Requirement, UserEntity,
@@ -33,21 +34,26 @@ pub fn request(gateway: &Gateway, statement: &Statement, allow: &[Credential]) -
     }
 }
 
-/// Options to make a discoverable key for `person` while signing `statement`.
+/// Options to make a discoverable key for the person of `act` while signing `statement`.
 pub fn creation(
     gateway: &Gateway,
     statement: &Statement,
-    person: PersonId,
-    name: &str,
+    act: &RegisterKey,
     exclude: &[Credential],
 ) -> CreationOptions {
+    let name = act.name.as_str();
+    let attestation = if gateway.models.asks_attestation(act.role) {
+        "direct"
+    } else {
+        "none"
+    };
     CreationOptions {
         rp: Entity {
             id: Some(gateway.rp.id.clone()),
             name: format!("Hallway {}", gateway.rp.id),
         },
         user: UserEntity {
-            id: person.as_bytes().to_vec().into(),
+            id: act.person.as_bytes().to_vec().into(),
             name: name.to_owned(),
             display_name: name.to_owned(),
         },
@@ -61,8 +67,7 @@ pub fn creation(
             require_resident_key: true,
             user_verification: Some(Requirement::Required),
         }),
-        // A person's key need not tell its maker: policies that ask for it come with metadata.
-        attestation: Some("none".to_owned()),
+        attestation: Some(attestation.to_owned()),
         hints: Vec::new(),
         extensions: Map::from_iter([("credProps".to_owned(), Value::Bool(true))]),
     }

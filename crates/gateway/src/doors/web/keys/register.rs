@@ -1,0 +1,411 @@
+//! Registering a key: by a one-time link, or beside the keys that one has.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hallway_evidence::statement::web::{Reason, RegisterKey};
+use hallway_evidence::statement::{Act, Web};
+use hallway_evidence::{CredentialId, PersonId, Response as Signature, SignedStatement};
+use hallway_webauthn::wire::RegistrationResponseJson;
+use hallway_webauthn::{
+    Record, Registration as Verified, RegistrationError, RegistrationPolicy, RegistrationResponse,
+    UnixSeconds, verify_registration_observed,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{KeyView, line};
+use crate::Gateway;
+use crate::doors::ceremony::{self, Answer, Ceremony};
+use crate::doors::web::grant::{self, Granted, Grounds, Peer, PersonView};
+use crate::doors::web::join::{self, spent};
+use crate::doors::web::options;
+use crate::http::input::Input;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::models::verdict;
+use crate::refusal::Door;
+use crate::seal::Purpose;
+use crate::store::{
+    Credential, Holder, KeyAttestation, Link, Person, PersonState, Purpose as LinkPurpose,
+    Repositories, Role, StoreError, TokenHash,
+};
+
+/// A further key is registered only by who touched one so recently.
+const FRESH_MS: u64 = 10 * 60 * 1000;
+
+/// What a new key is asked for with.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct NewKey {
+    /// The secret of a set-up, invitation or recovery link; without one, the session counts.
+    pub token: Option<String>,
+    /// The person's name: only with a set-up link.
+    pub name: Option<String>,
+    /// What the person calls the key.
+    pub label: String,
+}
+
+/// The answer that registers a key.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Registration {
+    /// The signed statement.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// The secret of the link, if the statement was asked for with one.
+    pub token: Option<String>,
+}
+
+/// A registered key and its holder.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Registered {
+    /// The key.
+    pub key: KeyView,
+    /// Whose it is.
+    pub person: PersonView,
+}
+
+/// What a registration did.
+struct Done {
+    key: Credential,
+    attestation: Option<KeyAttestation>,
+    person: Person,
+    granted: Option<Granted>,
+}
+
+/// By what right a key is registered.
+enum Right {
+    Link(TokenHash, Link),
+    Session(Caller),
+}
+
+impl Right {
+    /// Looks the right up without using it.
+    async fn find(
+        gateway: &Gateway,
+        token: Option<&str>,
+        caller: Option<Caller>,
+    ) -> Result<Self, Problem> {
+        if let Some(token) = token {
+            let hash = join::hash(token)?;
+            let link = gateway
+                .store
+                .read()
+                .links()
+                .open(&hash, gateway.now())
+                .await?
+                .ok_or_else(spent)?;
+            return match link.purpose {
+                LinkPurpose::SignIn => Err(spent()),
+                _ => Ok(Self::Link(hash, link)),
+            };
+        }
+        let caller = caller.ok_or_else(Problem::unauthenticated)?;
+        let age = gateway
+            .now()
+            .as_ms()
+            .saturating_sub(caller.session.created.as_ms());
+        if age > FRESH_MS {
+            return Err(Problem::forbidden(
+                "sign-in-again",
+                "to add a key, sign in once more: the last touch was more than ten minutes ago",
+            ));
+        }
+        Ok(Self::Session(caller))
+    }
+
+    /// What the seal is bound to, so that nobody else can answer.
+    fn holder(&self) -> &[u8] {
+        match self {
+            Self::Link(token, _) => token.as_bytes(),
+            Self::Session(caller) => caller.session.token.as_bytes(),
+        }
+    }
+}
+
+/// Gives a statement and options for a new key.
+pub async fn begin(
+    State(gateway): State<Gateway>,
+    caller: Option<Caller>,
+    Input(request): Input<NewKey>,
+) -> Result<Json<Ceremony>, Problem> {
+    let right = Right::find(&gateway, request.token.as_deref(), caller).await?;
+    let act = register_key(&gateway, &right, &request).await?;
+    let held = gateway
+        .store
+        .read()
+        .credentials()
+        .held_by(Holder::Person(act.person))
+        .await?;
+    // Now rather than after a touch: without fresh metadata nothing could be accepted.
+    let _ = gateway.models.for_person(act.role, gateway.now())?;
+    let statement = ceremony::statement(&gateway, Web::RegisterKey(act.clone()))?;
+    let options = options::creation(&gateway, &statement, &act, &held);
+    Ceremony::new(
+        &gateway,
+        Purpose::RegisterKey,
+        right.holder(),
+        &statement,
+        options,
+    )
+    .map(Json)
+}
+
+async fn register_key(
+    gateway: &Gateway,
+    right: &Right,
+    request: &NewKey,
+) -> Result<RegisterKey, Problem> {
+    let label = line("label", &request.label)?;
+    let (person, name, role, reason, authorised_by) = match right {
+        Right::Session(caller) => {
+            let person = &caller.person;
+            (
+                person.id,
+                line("name", &person.name)?,
+                person.role,
+                Reason::Additional,
+                caller.session.evidence,
+            )
+        }
+        Right::Link(_, link) => match (link.purpose, link.person) {
+            (LinkPurpose::Recovery, Some(id)) => {
+                let person = gateway
+                    .store
+                    .read()
+                    .people()
+                    .get(id)
+                    .await?
+                    .ok_or_else(spent)?;
+                (
+                    id,
+                    line("name", &person.name)?,
+                    person.role,
+                    Reason::Recovery,
+                    link.evidence,
+                )
+            }
+            (LinkPurpose::Invitation, _) => {
+                let role = link.role.unwrap_or(Role::Member);
+                (
+                    PersonId::generate(),
+                    line("name", &link.name)?,
+                    role,
+                    Reason::Invitation,
+                    link.evidence,
+                )
+            }
+            (LinkPurpose::Setup, _) => {
+                let name = line("name", request.name.as_deref().unwrap_or_default())?;
+                (PersonId::generate(), name, Role::Owner, Reason::Setup, None)
+            }
+            _ => return Err(spent()),
+        },
+    };
+    let authorised_by = authorised_by.map(|hash| hash.0);
+    Ok(RegisterKey {
+        person,
+        name,
+        role,
+        label,
+        reason,
+        authorised_by,
+    })
+}
+
+/// Takes the new key. By a link, its holder is signed in with it.
+pub async fn finish(
+    State(gateway): State<Gateway>,
+    caller: Option<Caller>,
+    peer: Peer,
+    Input(request): Input<Registration>,
+) -> Result<Response, Problem> {
+    let registered = async {
+        let right = Right::find(&gateway, request.token.as_deref(), caller).await?;
+        gateway
+            .transact(|unit| Box::pin(register(&gateway, unit, &right, &request.answer, &peer)))
+            .await
+    };
+    let registered = match registered.await {
+        Ok(registered) => registered,
+        Err(problem) => {
+            gateway.refuse(Door::Web, &problem, &peer).await;
+            return Err(problem);
+        }
+    };
+    let Done {
+        key,
+        attestation,
+        person,
+        granted,
+    } = registered;
+    let body = Json(Registered {
+        key: KeyView::new(&gateway, person.role, &key, attestation.as_ref()),
+        person: PersonView::from(&person),
+    });
+    match granted {
+        Some(granted) => Ok(([granted.cookie(&gateway)?], body).into_response()),
+        None => Ok(body.into_response()),
+    }
+}
+
+async fn register(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    right: &Right,
+    answer: &Answer,
+    peer: &Peer,
+) -> Result<Done, Problem> {
+    let statement = answer.open(gateway, Purpose::RegisterKey, right.holder())?;
+    let Act::Web(Web::RegisterKey(terms)) = statement.act.clone() else {
+        return Err(Problem::malformed("the statement does not register a key"));
+    };
+    let json = RegistrationResponseJson::deserialize(&answer.credential)
+        .map_err(|error| malformed(&error))?;
+    let response = json.as_response().map_err(|error| malformed(&error))?;
+    let now = gateway.now();
+    let policy = RegistrationPolicy {
+        algorithms: options::ALGORITHMS.to_vec(),
+        ..gateway.models.for_person(terms.role, now)?
+    };
+    let registration = verify(gateway, &statement.hash(), &policy, &response)?;
+    let attestation = verdict::to_keep(&registration.attestation);
+    let record = registration.credential;
+    let id = CredentialId::new(record.id).map_err(|error| malformed(&error))?;
+    let signed = SignedStatement {
+        statement: answer.statement.0.clone(),
+        credential_id: id.clone(),
+        response: Signature::Registration {
+            client_data_json: response.client_data_json.to_vec(),
+            attestation_object: response.attestation_object.to_vec(),
+        },
+    };
+    let person = person(gateway, unit, right, &terms).await?;
+    let accepted = gateway.accept(unit, signed, Some(person.id), None).await?;
+    let key = Credential {
+        id: id.clone(),
+        holder: Holder::Person(person.id),
+        public_key: record.public_key,
+        sign_count: record.sign_count,
+        aaguid: registration.aaguid,
+        label: terms.label.as_str().to_owned(),
+        transports: record.transports,
+        backup_eligible: record.backup_eligible,
+        backed_up: record.backed_up,
+        uv_initialized: record.uv_initialized,
+        user_handle: person.id.as_bytes().to_vec(),
+        created: now,
+        last_used: None,
+        registration: accepted.hash,
+    };
+    let lost = match terms.reason {
+        Reason::Recovery => {
+            unit.credentials()
+                .held_by(Holder::Person(person.id))
+                .await?
+        }
+        _ => Vec::new(),
+    };
+    unit.credentials()
+        .add(&key)
+        .await
+        .map_err(|error| match error {
+            StoreError::Exists { .. } => {
+                Problem::conflict("known-key", "this key is registered already")
+            }
+            error => error.into(),
+        })?;
+    if let Some(attestation) = &attestation {
+        unit.attestations().add(&id, attestation).await?;
+    }
+    // Whoever recovers has lost the old keys: what was lost must not open anything.
+    for old in lost {
+        unit.credentials().remove(&old.id).await?;
+    }
+    let granted = match right {
+        Right::Session(_) => None,
+        Right::Link(..) => {
+            unit.sessions().remove_of_person(person.id).await?;
+            let grounds = Grounds {
+                credential: Some(id),
+                evidence: Some(accepted.hash),
+            };
+            Some(grant::open(gateway, unit, person.clone(), grounds, peer).await?)
+        }
+    };
+    Ok(Done {
+        key,
+        attestation,
+        person,
+        granted,
+    })
+}
+
+/// Verifies a registration; a refusal says which step failed, and how the others went.
+fn verify(
+    gateway: &Gateway,
+    challenge: &[u8],
+    policy: &RegistrationPolicy,
+    response: &RegistrationResponse<'_>,
+) -> Result<Verified, Problem> {
+    let now = gateway.now();
+    let mut steps = Record::default();
+    verify_registration_observed(
+        &gateway.rp,
+        challenge,
+        policy,
+        UnixSeconds::from_ms(now.as_ms()),
+        response,
+        &mut steps,
+    )
+    .map_err(|error| {
+        let problem = match error {
+            RegistrationError::Model(error) => gateway.models.explained(error, now).into(),
+            error => Problem::forbidden("bad-registration", error.to_string()),
+        };
+        match serde_json::to_value(&steps) {
+            Ok(steps) => problem.with("steps", steps),
+            Err(error) => Problem::internal(&error),
+        }
+    })
+}
+
+fn malformed(error: &dyn std::error::Error) -> Problem {
+    Problem::malformed(format!(
+        "the answer is not a WebAuthn registration: {error}"
+    ))
+}
+
+/// The person who gets the key; uses up the link.
+async fn person(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    right: &Right,
+    terms: &RegisterKey,
+) -> Result<Person, Problem> {
+    let Right::Link(token, _) = right else {
+        return unit
+            .people()
+            .get(terms.person)
+            .await?
+            .ok_or_else(|| Problem::not_found("person"));
+    };
+    let now = gateway.now();
+    unit.links().consume(token, now).await?.ok_or_else(spent)?;
+    match terms.reason {
+        Reason::Recovery => unit.people().get(terms.person).await?.ok_or_else(spent),
+        Reason::Setup if unit.people().count_active(Role::Owner).await? > 0 => Err(
+            Problem::conflict("set-up", "this gateway has an owner already"),
+        ),
+        _ => {
+            let person = Person {
+                id: terms.person,
+                name: terms.name.as_str().to_owned(),
+                role: terms.role,
+                state: PersonState::Active,
+                created: now,
+            };
+            unit.people().add(&person).await?;
+            Ok(person)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! A model's picture: a `data:` URL in its metadata, served as a file of our own.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// The most bytes of a picture; the metadata keep no longer `data:` URLs either.
+const MAX_ICON: usize = 64 * 1024;
+
+/// A picture whose bytes are what its media type says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Icon {
+    /// One of the types that are served, never more than the bytes themselves say.
+    pub media_type: &'static str,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Icon {
+    /// Reads a `data:` URL (RFC 2397) with a PNG, JPEG, GIF, WebP or SVG picture in base64.
+    #[must_use]
+    pub fn from_data_url(url: &str) -> Option<Self> {
+        let (head, body) = url.strip_prefix("data:")?.split_once(',')?;
+        let declared = head.strip_suffix(";base64")?;
+        if body.len() > MAX_ICON * 4 / 3 + 4 {
+            return None;
+        }
+        let plain: String = body.split_ascii_whitespace().collect();
+        let bytes = STANDARD.decode(plain).ok()?;
+        let media_type = media_type(&bytes, declared)?;
+        Some(Self { media_type, bytes })
+    }
+}
+
+/// The type by the first bytes; SVG has none of its own and is taken at its word.
+fn media_type(bytes: &[u8], declared: &str) -> Option<&'static str> {
+    Some(match bytes {
+        [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => "image/png",
+        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+        [b'G', b'I', b'F', b'8', ..] => "image/gif",
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => "image/webp",
+        _ if declared.starts_with("image/svg+xml") && std::str::from_utf8(bytes).is_ok() => {
+            "image/svg+xml"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(media_type: &str, bytes: &[u8]) -> String {
+        format!("data:{media_type};base64,{}", STANDARD.encode(bytes))
+    }
+
+    #[test]
+    fn the_bytes_decide_what_is_served() {
+        let png = b"\x89PNG\r\n\x1a\n....";
+        let icon = Icon::from_data_url(&url("image/svg+xml", png)).unwrap();
+        assert_eq!(
+            (icon.media_type, icon.bytes.as_slice()),
+            ("image/png", &png[..])
+        );
+        let svg = Icon::from_data_url(&url("image/svg+xml", b"<svg/>")).unwrap();
+        assert_eq!(svg.media_type, "image/svg+xml");
+    }
+
+    #[test]
+    fn what_is_no_picture_is_none() {
+        for text in [
+            url("text/html", b"<script>"),
+            url("image/png", b"<script>"),
+            url("image/svg+xml", b"\xff\xfe"),
+            url("image/png", &[]),
+            "data:image/png,plain".to_owned(),
+            "data:image/png;base64,%%%".to_owned(),
+            "https://elsewhere.example/icon.png".to_owned(),
+            url("image/svg+xml", &[b' '; MAX_ICON + 100]),
+        ] {
+            assert_eq!(Icon::from_data_url(&text), None, "{}", &text[..20]);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Where a BLOB comes from: an address or a file. Either way it is bounded, and not believed yet.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hallway_webauthn::metadata::MAX_BLOB;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+use tokio::io::AsyncReadExt;
+
+use super::ModelsError;
+use crate::config::MetadataConfig;
+
+/// How long an answer may take, from the name to the last byte.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How many redirections are followed; never from TLS to plain HTTP.
+const REDIRECTIONS: usize = 3;
+
+/// One place to look for a BLOB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    Address(Url),
+    File(PathBuf),
+}
+
+/// Why nothing came.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SourceError {
+    #[error("the file cannot be read: {0}")]
+    File(#[from] std::io::Error),
+    #[error("{0}")]
+    Fetch(String),
+    #[error("longer than {MAX_BLOB} bytes")]
+    TooLong,
+}
+
+impl From<reqwest::Error> for SourceError {
+    /// With its causes, because the outermost says only that sending failed.
+    fn from(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            text = format!("{text}: {inner}");
+            cause = inner.source();
+        }
+        Self::Fetch(text)
+    }
+}
+
+impl Source {
+    /// The places that the operator configured, in the order in which they are asked.
+    pub(super) fn all(config: &MetadataConfig, folder: &Path) -> Result<Vec<Self>, ModelsError> {
+        let mut sources = Vec::new();
+        if let Some(url) = &config.url {
+            let wrong = || ModelsError::Url(url.clone());
+            let parsed: Url = url.parse().map_err(|_| wrong())?;
+            let here = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+            if !(parsed.scheme() == "https" || parsed.scheme() == "http" && here) {
+                return Err(wrong());
+            }
+            sources.push(Self::Address(parsed));
+        }
+        if let Some(file) = &config.file {
+            sources.push(Self::File(folder.join(file)));
+        }
+        Ok(sources)
+    }
+
+    /// What is there now, at most [`MAX_BLOB`] bytes.
+    pub(super) async fn read(&self) -> Result<Vec<u8>, SourceError> {
+        match self {
+            Self::Address(url) => fetch(url).await,
+            Self::File(path) => {
+                let mut bytes = Vec::new();
+                let file = tokio::fs::File::open(path).await?;
+                file.take(MAX_BLOB as u64 + 1)
+                    .read_to_end(&mut bytes)
+                    .await?;
+                if bytes.len() > MAX_BLOB {
+                    return Err(SourceError::TooLong);
+                }
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+async fn fetch(url: &Url) -> Result<Vec<u8>, SourceError> {
+    let secure = url.scheme() == "https";
+    let client = Client::builder()
+        .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
+        .https_only(secure)
+        .redirect(if secure {
+            Policy::limited(REDIRECTIONS)
+        } else {
+            Policy::none()
+        })
+        .connect_timeout(CONNECT)
+        .timeout(PATIENCE)
+        .build()?;
+    let mut answer = client.get(url.clone()).send().await?;
+    if !answer.status().is_success() {
+        return Err(SourceError::Fetch(format!(
+            "it answered {}",
+            answer.status()
+        )));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if bytes.len() + chunk.len() > MAX_BLOB {
+            return Err(SourceError::TooLong);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Without a password that the address may hold.
+            Self::Address(url) => {
+                let port = url
+                    .port()
+                    .map(|port| format!(":{port}"))
+                    .unwrap_or_default();
+                let host = url.host_str().unwrap_or_default();
+                write!(f, "{}://{host}{port}{}", url.scheme(), url.path())
+            }
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(url: &str) -> Result<Vec<Source>, ModelsError> {
+        let config = MetadataConfig {
+            url: Some(url.to_owned()),
+            ..MetadataConfig::default()
+        };
+        Source::all(&config, Path::new("/data"))
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for url in ["https://mds3.fidoalliance.org/", "http://127.0.0.1:81/blob"] {
+            assert_eq!(at(url).unwrap().len(), 1, "{url}");
+        }
+        for url in [
+            "http://mds.example/",
+            "http://localhost.example/",
+            "ftp://localhost/",
+            "mds",
+        ] {
+            assert!(matches!(at(url), Err(ModelsError::Url(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_told() {
+        let told = at("https://me:secret@mds.example:444/blob?key=secret").unwrap()[0].to_string();
+        assert_eq!(told, "https://mds.example:444/blob");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("blob.jwt"), b"a.b.c").unwrap();
+        let config = MetadataConfig {
+            file: Some("blob.jwt".into()),
+            ..MetadataConfig::default()
+        };
+        let sources = Source::all(&config, folder.path()).unwrap();
+        assert_eq!(sources[0].read().await.unwrap(), b"a.b.c");
+        std::fs::remove_file(folder.path().join("blob.jwt")).unwrap();
+        assert!(matches!(sources[0].read().await, Err(SourceError::File(_))));
+    }
+}
