@@ -22,6 +22,8 @@ struct NewPin {
 impl<E: Environment> Authenticator<E> {
     pub(crate) fn client_pin(&mut self, request: &Request<'_>) -> Result<Response, Status> {
         match request.subcommand {
+            // 6.5.5.2 names no answer for a PIN that is not there; this one says what is so.
+            Subcommand::GetPinRetries if !self.pin.is_set() => Err(Status::PinNotSet),
             Subcommand::GetPinRetries => Ok(Response {
                 pin_retries: Some(u64::from(self.pin.retries())),
                 power_cycle_needed: Some(self.pin.needs_power_cycle()),
@@ -41,11 +43,12 @@ impl<E: Environment> Authenticator<E> {
                     return Err(Status::InvalidParameter);
                 }
                 let default = Permissions::MAKE_CREDENTIAL | Permissions::GET_ASSERTION;
-                self.token_using_pin(request, default)
+                // A platform that knows no permissions knows no forced change either.
+                self.token_using_pin(request, default, Status::PinInvalid)
             }
             Subcommand::GetTokenUsingPin => {
-                let permissions = self.permitted(request)?;
-                self.token_using_pin(request, permissions)
+                let permissions = permitted(request)?;
+                self.token_using_pin(request, permissions, Status::PinPolicyViolation)
             }
             Subcommand::GetTokenUsingUv | Subcommand::GetUvRetries => {
                 Err(Status::InvalidSubcommand)
@@ -94,11 +97,13 @@ impl<E: Environment> Authenticator<E> {
         self.store_pin(&new)
     }
 
-    /// 6.5.5.7.1 and 6.5.5.7.2, a token for the PIN.
+    /// 6.5.5.7.1 and 6.5.5.7.2, a token for the PIN; `to_change` is the answer when the PIN must be
+    /// changed first.
     fn token_using_pin(
         &mut self,
         request: &Request<'_>,
         permissions: Permissions,
+        to_change: Status,
     ) -> Result<Response, Status> {
         let protocol = Protocol::from_id(request.protocol)?;
         let peer = request.key_agreement.ok_or(Status::MissingParameter)?;
@@ -110,7 +115,7 @@ impl<E: Environment> Authenticator<E> {
         let shared = self.agreement.shared_secret(protocol, &peer)?;
         self.check_pin(&shared, pin_hash_enc)?;
         if self.pin.must_change() {
-            return Err(Status::PinPolicyViolation);
+            return Err(to_change);
         }
         if permissions == Permissions::PERSISTENT_READ_ONLY {
             let token = &self.persistent.bytes[..];
@@ -134,33 +139,6 @@ impl<E: Environment> Authenticator<E> {
             token: Some(token),
             ..Response::default()
         })
-    }
-
-    /// The permissions that a request names, if this key can give them.
-    fn permitted(&self, request: &Request<'_>) -> Result<Permissions, Status> {
-        let asked = request.permissions.ok_or(Status::MissingParameter)?;
-        if asked.bits() == 0 {
-            return Err(Status::InvalidParameter);
-        }
-        let ceremonies = Permissions::MAKE_CREDENTIAL | Permissions::GET_ASSERTION;
-        let supported = ceremonies
-            | Permissions::CREDENTIAL_MANAGEMENT
-            | Permissions::LARGE_BLOB_WRITE
-            | Permissions::CONFIG
-            | Permissions::PERSISTENT_READ_ONLY;
-        if !supported.contains(asked) {
-            return Err(Status::UnauthorizedPermission);
-        }
-        // The persistent token is another one: it cannot be had together with more.
-        if asked.intersects(Permissions::PERSISTENT_READ_ONLY)
-            && asked != Permissions::PERSISTENT_READ_ONLY
-        {
-            return Err(Status::InvalidParameter);
-        }
-        if asked.intersects(ceremonies) && request.rp_id.is_none() {
-            return Err(Status::MissingParameter);
-        }
-        Ok(asked)
     }
 
     /// Decrypts LEFT(SHA-256(pin), 16) and compares it. A wrong one also changes the key agreement
@@ -224,4 +202,20 @@ impl<E: Environment> Authenticator<E> {
         self.token.stop();
         Ok(())
     }
+}
+
+/// The permissions that a request names, if this key can give them (6.5.5.7.2, steps 3 and 4).
+/// Undefined ones are passed over. One for ceremonies without a relying party id is bound to the
+/// first relying party that it is used for.
+fn permitted(request: &Request<'_>) -> Result<Permissions, Status> {
+    let asked = request.permissions.ok_or(Status::MissingParameter)?;
+    if asked.bits() == 0 {
+        return Err(Status::InvalidParameter);
+    }
+    let asked = Permissions::from_bits(asked.bits() & Permissions::ALL.bits());
+    let alone = Permissions::PERSISTENT_READ_ONLY;
+    if asked.intersects(Permissions::BIO_ENROLLMENT) || asked.intersects(alone) && asked != alone {
+        return Err(Status::UnauthorizedPermission);
+    }
+    Ok(asked)
 }

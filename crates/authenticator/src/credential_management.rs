@@ -44,7 +44,7 @@ impl<E: Environment> Authenticator<E> {
             }
             Subcommand::EnumerateRpsBegin => {
                 self.authorized_unbound(request)?;
-                let left: Vec<[u8; 32]> = self.index.relying_parties().copied().collect();
+                let left = self.index.relying_parties();
                 let total = left.len() as u64;
                 let mut response = self.next_rp(left)?;
                 response.total_rps = Some(total);

@@ -102,6 +102,7 @@ impl<E: Environment> Authenticator<E> {
             ("authnrCfg", true),
             ("clientPin", self.pin.is_set()),
             ("largeBlobs", true),
+            ("makeCredUvNotRqd", !self.policy.always_uv),
             ("perCredMgmtRO", true),
             ("pinUvAuthToken", true),
             ("setMinPINLength", true),

@@ -71,8 +71,10 @@ impl<E: Environment> Authenticator<E> {
             None => Protection::default(),
         };
         let features = features(request, discoverable)?;
-        // Step 8: a protected authenticator wants its PIN.
-        if (self.pin.is_set() || self.policy.always_uv) && request.pin_uv_auth_param.is_none() {
+        // Steps 6 to 8: a protected authenticator wants its PIN for what it keeps, and always if
+        // the owner says so. Otherwise a touch is enough (makeCredUvNotRqd).
+        let wants_pin = self.policy.always_uv || self.pin.is_set() && discoverable;
+        if wants_pin && request.pin_uv_auth_param.is_none() {
             return Err(Status::PuatRequired);
         }
         // Step 9: enterprise attestation.
@@ -353,6 +355,10 @@ pub(crate) fn flags(present: bool, verified: bool) -> Flags {
 /// What is agreed on with the credential.
 fn features(request: &Request<'_>, discoverable: bool) -> Result<Features, Status> {
     let asked = &request.extensions;
+    // CTAP 2.3, section 12.8: hmac-secret-mc comes with hmac-secret only.
+    if asked.hmac_secret_mc.is_some() && asked.hmac_secret != Some(true) {
+        return Err(Status::MissingParameter);
+    }
     if asked.large_blob_key.is_some() {
         // CTAP 2.3, section 12.3: only `true`, and only for discoverable credentials.
         if asked.large_blob_key == Some(false) || !discoverable {
