@@ -141,7 +141,11 @@ impl<C: Connection> Client<C> {
         user_verification: UserVerification,
         pin: &mut dyn PinPrompt,
     ) -> Result<Response, ClientError> {
-        let how = self.verification(user_verification, Insists::WhenProtected)?;
+        let insists = match request.options.discoverable {
+            Some(true) => Insists::ForEvery,
+            _ => Insists::ForKept,
+        };
+        let how = self.verification(user_verification, insists)?;
         let authentication = match how {
             Verification::Pin => Some(
                 self.token(Permissions::MAKE_CREDENTIAL, Some(request.rp.id), pin)?
