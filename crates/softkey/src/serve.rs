@@ -21,8 +21,8 @@ pub(crate) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 pub(crate) enum Event<P> {
     /// A report came.
     Report(P, Report),
-    /// The key answered.
-    Answered(Vec<u8>),
+    /// The key answered the request with this number.
+    Answered(u64, Vec<u8>),
     /// No more reports will come.
     Closed,
 }
@@ -34,9 +34,20 @@ pub(crate) struct Session<P> {
     started: Instant,
     events: Sender<Event<P>>,
     /// Who waits for the request under way.
-    waiting: Option<(P, Arc<Job>)>,
+    waiting: Option<Waiting<P>>,
+    /// The number of the latest request.
+    requests: u64,
+    /// When there was last time for keepalives.
+    last_beat: Instant,
     /// Who sent the message that is not complete yet.
     sender: Option<P>,
+}
+
+/// A request that the key works on.
+struct Waiting<P> {
+    peer: P,
+    job: Arc<Job>,
+    number: u64,
 }
 
 impl<P: Clone + Send + 'static> Session<P> {
@@ -47,30 +58,45 @@ impl<P: Clone + Send + 'static> Session<P> {
             started: Instant::now(),
             events,
             waiting: None,
+            requests: 0,
+            last_beat: Instant::now(),
             sender: None,
         }
     }
 
-    /// Serves until the transport is closed.
+    /// Serves until the transport is closed. Nobody waits for what is then under way.
     pub(crate) fn run(
         mut self,
+        inbox: &Receiver<Event<P>>,
+        send: impl FnMut(&P, &Report) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let served = self.serve(inbox, send);
+        self.cancel();
+        served
+    }
+
+    fn serve(
+        &mut self,
         inbox: &Receiver<Event<P>>,
         mut send: impl FnMut(&P, &Report) -> io::Result<()>,
     ) -> io::Result<()> {
         loop {
-            match inbox.recv_timeout(KEEPALIVE_EVERY) {
+            match inbox.recv_timeout(KEEPALIVE_EVERY.saturating_sub(self.last_beat.elapsed())) {
                 Ok(Event::Report(from, report)) => self.report(from, &report, &mut send)?,
-                Ok(Event::Answered(response)) => {
-                    let reports = self.hid.finished(&response);
-                    if let Some((peer, _)) = self.waiting.take() {
-                        send_all(&mut send, &peer, &reports)?;
+                Ok(Event::Answered(number, response)) => {
+                    // An aborted request is answered too, and nobody waits for that any more.
+                    if let Some(waiting) = self.waiting.take_if(|w| w.number == number) {
+                        let reports = self.hid.finished(&response);
+                        send_all(&mut send, &waiting.peer, &reports)?;
                     }
                 }
-                Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => {
-                    self.cancel();
-                    return Ok(());
-                }
-                Err(RecvTimeoutError::Timeout) => self.quiet(&mut send)?,
+                Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            // Not only when nothing comes: somebody who sends all the time must not keep it away.
+            if self.last_beat.elapsed() >= KEEPALIVE_EVERY {
+                self.last_beat = Instant::now();
+                self.beat(&mut send)?;
             }
         }
     }
@@ -93,31 +119,38 @@ impl<P: Clone + Send + 'static> Session<P> {
             }
             HidAction::Work { kind, request } => {
                 let events = self.events.clone();
+                self.requests += 1;
+                let number = self.requests;
                 let job = self.worker.submit(kind, request, move |response| {
                     // A session that is gone needs no answer.
-                    let _ = events.send(Event::Answered(response));
+                    let _ = events.send(Event::Answered(number, response));
                 });
-                self.waiting = Some((from, job));
+                self.waiting = Some(Waiting {
+                    peer: from,
+                    job,
+                    number,
+                });
             }
             HidAction::Cancel => self.cancel(),
             HidAction::Abort(reports) => {
                 self.cancel();
+                self.waiting = None;
                 send_all(send, &from, &reports)?;
             }
         }
         Ok(())
     }
 
-    /// Nothing happened for a while: keepalives, and messages that were never completed.
-    fn quiet(&mut self, send: &mut impl FnMut(&P, &Report) -> io::Result<()>) -> io::Result<()> {
-        if let Some((peer, job)) = &self.waiting {
-            let status = if job.asking.load(Ordering::Relaxed) {
+    /// What is to be done from time to time: keepalives, and messages that were never completed.
+    fn beat(&mut self, send: &mut impl FnMut(&P, &Report) -> io::Result<()>) -> io::Result<()> {
+        if let Some(waiting) = &self.waiting {
+            let status = if waiting.job.asking.load(Ordering::Relaxed) {
                 KeepaliveStatus::UserPresenceNeeded
             } else {
                 KeepaliveStatus::Processing
             };
             if let Some(report) = self.hid.keepalive(status) {
-                send(peer, &report)?;
+                send(&waiting.peer, &report)?;
             }
         }
         if let (Some(reports), Some(peer)) = (self.hid.tick(self.now_ms()), self.sender.take()) {
@@ -127,8 +160,8 @@ impl<P: Clone + Send + 'static> Session<P> {
     }
 
     fn cancel(&self) {
-        if let Some((_, job)) = &self.waiting {
-            job.cancelled.store(true, Ordering::Relaxed);
+        if let Some(waiting) = &self.waiting {
+            waiting.job.cancelled.store(true, Ordering::Relaxed);
         }
     }
 }
