@@ -5,13 +5,15 @@ use hallway_ctap::status::Status;
 use zeroize::Zeroizing;
 
 use crate::authenticator::Authenticator;
+use crate::built_in_uv::{Persistence, UvFailure, UvState};
 use crate::credential::sha256;
+use crate::fingerprint_sensor::FingerprintSensor;
 use crate::persistent_token::PersistentToken;
 use crate::pin;
 use crate::pin_protocol::{KeyAgreement, Protocol, SharedSecret};
-use crate::platform::{Clock, Environment};
+use crate::platform::{Change, Clock, Environment, RecordKey};
 use crate::policy::is_trivial;
-use crate::token::TokenPresence;
+use crate::verification::VerifiedBy;
 
 /// A PIN that the platform proposes.
 struct NewPin {
@@ -48,11 +50,20 @@ impl<E: Environment> Authenticator<E> {
             }
             Subcommand::GetTokenUsingPin => {
                 let permissions = permitted(request)?;
+                let has_sensor = self.platform.fingerprints.info().is_some();
+                if permissions.intersects(Permissions::BIO_ENROLLMENT) && !has_sensor {
+                    return Err(Status::UnauthorizedPermission);
+                }
                 self.token_using_pin(request, permissions, Status::PinPolicyViolation)
             }
-            Subcommand::GetTokenUsingUv | Subcommand::GetUvRetries => {
-                Err(Status::InvalidSubcommand)
-            }
+            Subcommand::GetTokenUsingUv => self.token_using_uv(request),
+            Subcommand::GetUvRetries => match self.platform.fingerprints.info() {
+                Some(_) => Ok(Response {
+                    uv_retries: Some(u64::from(self.uv.retries())),
+                    ..Response::default()
+                }),
+                None => Err(Status::InvalidSubcommand),
+            },
         }
     }
 
@@ -117,6 +128,38 @@ impl<E: Environment> Authenticator<E> {
         if self.pin.must_change() {
             return Err(to_change);
         }
+        self.issue(request, &shared, permissions, VerifiedBy::Pin)
+    }
+
+    /// 6.5.5.7.3, a token for a finger. It cannot enrol other fingers or configure the key
+    /// (`uvBioEnroll` and `uvAcfg`): for that, the PIN is asked.
+    fn token_using_uv(&mut self, request: &Request<'_>) -> Result<Response, Status> {
+        if self.platform.fingerprints.info().is_none() {
+            return Err(Status::InvalidSubcommand);
+        }
+        let protocol = Protocol::from_id(request.protocol)?;
+        let peer = request.key_agreement.ok_or(Status::MissingParameter)?;
+        let permissions = permitted(request)?;
+        if permissions.intersects(Permissions::BIO_ENROLLMENT | Permissions::CONFIG) {
+            return Err(Status::UnauthorizedPermission);
+        }
+        if !self.has_built_in_uv() {
+            return Err(Status::NotAllowed);
+        }
+        let shared = self.agreement.shared_secret(protocol, &peer)?;
+        self.perform_built_in_uv(Persistence::OneAttempt)
+            .map_err(UvFailure::of_token)?;
+        self.issue(request, &shared, permissions, VerifiedBy::Finger)
+    }
+
+    /// Gives out a token: the persistent one, or a new one in place of the one in use.
+    fn issue(
+        &mut self,
+        request: &Request<'_>,
+        shared: &SharedSecret,
+        permissions: Permissions,
+        verified_by: VerifiedBy,
+    ) -> Result<Response, Status> {
         if permissions == Permissions::PERSISTENT_READ_ONLY {
             let token = &self.persistent.bytes[..];
             return Ok(Response {
@@ -129,10 +172,10 @@ impl<E: Environment> Authenticator<E> {
         let now_ms = self.platform.clock.now_ms();
         self.token.begin(
             bytes,
-            protocol,
+            shared.protocol(),
             permissions,
             request.rp_id,
-            TokenPresence::Unknown,
+            verified_by,
             now_ms,
         );
         Ok(Response {
@@ -146,11 +189,13 @@ impl<E: Environment> Authenticator<E> {
     fn check_pin(&mut self, shared: &SharedSecret, pin_hash_enc: &[u8]) -> Result<(), Status> {
         // What does not decrypt is a wrong PIN like any other: it costs a try.
         let half_hash = shared.decrypt(pin_hash_enc).unwrap_or_default();
-        let checked = self
-            .pin
-            .check(&self.secrets.pin, &half_hash, &mut self.platform.storage);
-        if checked.is_err() {
-            self.agreement = KeyAgreement::generate(&mut self.platform.randomness)?;
+        // Whoever knows the PIN may use fingers again (6.5.2.3).
+        let also = Change::Remove(RecordKey::UV_STATE);
+        let storage = &mut self.platform.storage;
+        let checked = self.pin.check(&self.secrets.pin, &half_hash, also, storage);
+        match checked {
+            Ok(()) => self.uv = UvState::FRESH,
+            Err(_) => self.agreement = KeyAgreement::generate(&mut self.platform.randomness)?,
         }
         checked
     }
@@ -214,7 +259,7 @@ fn permitted(request: &Request<'_>) -> Result<Permissions, Status> {
     }
     let asked = Permissions::from_bits(asked.bits() & Permissions::ALL.bits());
     let alone = Permissions::PERSISTENT_READ_ONLY;
-    if asked.intersects(Permissions::BIO_ENROLLMENT) || asked.intersects(alone) && asked != alone {
+    if asked.intersects(alone) && asked != alone {
         return Err(Status::UnauthorizedPermission);
     }
     Ok(asked)
