@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(Command::parse(&[0x3f]), Err(Status::InvalidCommand));
         assert_eq!(Command::parse(&[1]), Err(Status::MissingParameter));
         assert_eq!(Command::parse(&[1, 0xa0]), Err(Status::MissingParameter));
-        assert_eq!(Command::parse(&[1, 0x80]), Err(Status::InvalidCbor));
+        assert_eq!(Command::parse(&[1, 0x80]), Err(Status::CborUnexpectedType));
         assert_eq!(Command::parse(&[4, 0xff]), Err(Status::InvalidCbor));
         assert_eq!(Command::parse(&[4]), Ok(Command::GetInfo));
     }
