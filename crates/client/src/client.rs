@@ -101,6 +101,11 @@ impl<C: Connection> Client<C> {
         self.send(&[code::SELECTION]).map(|_| ())
     }
 
+    /// The connection, for what this client has no words for.
+    pub const fn connection_mut(&mut self) -> &mut C {
+        &mut self.connection
+    }
+
     /// The connection, when the client is no longer needed.
     pub fn into_connection(self) -> C {
         self.connection
