@@ -69,6 +69,8 @@ pub(crate) struct Job {
     pub(crate) cancelled: AtomicBool,
     /// The owner is being asked.
     pub(crate) asking: AtomicBool,
+    /// Called each time when that begins.
+    pub(crate) on_asking: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// The [`Presence`] of a software key.
@@ -79,7 +81,15 @@ pub(crate) struct Owner {
 
 impl Presence for Owner {
     fn confirm(&mut self, question: &Question<'_>) -> Answer {
-        match &mut self.consent {
+        // Whoever cancelled before the question was asked is not asked for.
+        if self.job.cancelled.load(Ordering::Relaxed) {
+            return Answer::Cancelled;
+        }
+        self.job.asking.store(true, Ordering::Relaxed);
+        if let Some(tell) = &self.job.on_asking {
+            tell();
+        }
+        let answer = match &mut self.consent {
             Consent::Always => Answer::Granted,
             Consent::Never => Answer::Denied,
             Consent::Ask { asker, within } => {
@@ -87,19 +97,14 @@ impl Presence for Owner {
                     deadline: Instant::now() + *within,
                     job: Arc::clone(&self.job),
                 };
-                // Whoever cancelled before the question was asked is not asked for.
-                if let Some(over) = wait.over() {
-                    return over;
-                }
-                self.job.asking.store(true, Ordering::Relaxed);
-                let answer = asker.ask(question, &wait);
-                self.job.asking.store(false, Ordering::Relaxed);
-                // A yes that comes after the client gave up was said to nobody.
-                match (answer, self.job.cancelled.load(Ordering::Relaxed)) {
-                    (Answer::Granted, true) => Answer::Cancelled,
-                    (answer, _) => answer,
-                }
+                asker.ask(question, &wait)
             }
+        };
+        self.job.asking.store(false, Ordering::Relaxed);
+        // A yes that comes after the client gave up was said to nobody.
+        match (answer, self.job.cancelled.load(Ordering::Relaxed)) {
+            (Answer::Granted, true) => Answer::Cancelled,
+            (answer, _) => answer,
         }
     }
 }

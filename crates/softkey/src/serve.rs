@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use hallway_authenticator::{HidAction, HidDevice, KeepaliveStatus};
+use hallway_authenticator::{HidAction, HidDevice, KeepaliveStatus, RequestKind};
 use hallway_ctap::ctaphid::Report;
 
 use crate::consent::Job;
@@ -21,6 +21,8 @@ pub(crate) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 pub(crate) enum Event<P> {
     /// A report came.
     Report(P, Report),
+    /// For the request with this number the owner is asked.
+    Asking(u64),
     /// The key answered the request with this number.
     Answered(u64, Vec<u8>),
     /// No more reports will come.
@@ -83,6 +85,11 @@ impl<P: Clone + Send + 'static> Session<P> {
         loop {
             match inbox.recv_timeout(KEEPALIVE_EVERY.saturating_sub(self.last_beat.elapsed())) {
                 Ok(Event::Report(from, report)) => self.report(from, &report, &mut send)?,
+                Ok(Event::Asking(number)) => {
+                    if self.waiting.as_ref().is_some_and(|w| w.number == number) {
+                        self.keep_alive(KeepaliveStatus::UserPresenceNeeded, &mut send)?;
+                    }
+                }
                 Ok(Event::Answered(number, response)) => {
                     // An aborted request is answered too, and nobody waits for that any more.
                     if let Some(waiting) = self.waiting.take_if(|w| w.number == number) {
@@ -118,10 +125,18 @@ impl<P: Clone + Send + 'static> Session<P> {
                 send_all(send, &from, &reports)?;
             }
             HidAction::Work { kind, request } => {
-                let events = self.events.clone();
+                let (events, asking) = (self.events.clone(), self.events.clone());
                 self.requests += 1;
                 let number = self.requests;
-                let job = self.worker.submit(kind, request, move |response| {
+                let mut job = Job::default();
+                // A keepalive for each change of status (CTAP 2.3, section 11.2.9.1.7): a client
+                // tells its user at once. U2F has no keepalives.
+                if kind == RequestKind::Cbor {
+                    job.on_asking = Some(Box::new(move || {
+                        let _ = asking.send(Event::Asking(number));
+                    }));
+                }
+                let job = self.worker.submit(kind, request, job, move |response| {
                     // A session that is gone needs no answer.
                     let _ = events.send(Event::Answered(number, response));
                 });
@@ -149,14 +164,23 @@ impl<P: Clone + Send + 'static> Session<P> {
             } else {
                 KeepaliveStatus::Processing
             };
-            if let Some(report) = self.hid.keepalive(status) {
-                send(&waiting.peer, &report)?;
-            }
+            self.keep_alive(status, send)?;
         }
         if let (Some(reports), Some(peer)) = (self.hid.tick(self.now_ms()), self.sender.take()) {
             send_all(send, &peer, &reports)?;
         }
         Ok(())
+    }
+
+    fn keep_alive(
+        &self,
+        status: KeepaliveStatus,
+        send: &mut impl FnMut(&P, &Report) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match (&self.waiting, self.hid.keepalive(status)) {
+            (Some(waiting), Some(report)) => send(&waiting.peer, &report),
+            _ => Ok(()),
+        }
     }
 
     fn cancel(&self) {
