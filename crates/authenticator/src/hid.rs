@@ -43,6 +43,9 @@ pub enum RequestKind {
 pub enum HidAction {
     /// Nothing.
     Nothing,
+    /// Remember who sent it: the rest of the message comes from there, or
+    /// [`HidDevice::tick`] has something to say.
+    AwaitMore,
     /// Send these.
     Reply(Vec<Report>),
     /// Draw attention, and send these.
@@ -200,7 +203,7 @@ impl HidDevice {
     fn complete(&mut self, now_ms: u64) -> HidAction {
         let Some((message, _)) = self.receiving.take_if(|(message, _)| message.is_complete())
         else {
-            return HidAction::Nothing;
+            return HidAction::AwaitMore;
         };
         let channel = message.channel;
         let payload = message.payload;

@@ -120,7 +120,8 @@ impl<P: Clone + Send + 'static> Session<P> {
     ) -> io::Result<()> {
         let now_ms = self.now_ms();
         match self.hid.receive(report, now_ms) {
-            HidAction::Nothing => self.sender = Some(from),
+            HidAction::Nothing => {}
+            HidAction::AwaitMore => self.sender = Some(from),
             HidAction::Reply(reports) | HidAction::Wink(reports) => {
                 send_all(send, &from, &reports)?;
             }
@@ -166,7 +167,9 @@ impl<P: Clone + Send + 'static> Session<P> {
             };
             self.keep_alive(status, send)?;
         }
-        if let (Some(reports), Some(peer)) = (self.hid.tick(self.now_ms()), self.sender.take()) {
+        if let Some(reports) = self.hid.tick(self.now_ms())
+            && let Some(peer) = self.sender.take()
+        {
             send_all(send, &peer, &reports)?;
         }
         Ok(())

@@ -125,7 +125,7 @@ fn half_a_message_times_out() {
     let mut device = HidDevice::default();
     let channel = open(&mut device);
     let all = reports(channel, HidCommand::Ping, &[1; 100]).unwrap();
-    assert_eq!(device.receive(&all[0], 0), HidAction::Nothing);
+    assert_eq!(device.receive(&all[0], 0), HidAction::AwaitMore);
     assert_eq!(device.tick(NEXT_PACKET_WITHIN_MS), None);
     let answer = device.tick(NEXT_PACKET_WITHIN_MS + 1).unwrap();
     assert_eq!(refused(&HidAction::Reply(answer)), Some(HidError::Timeout));
