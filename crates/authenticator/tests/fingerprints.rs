@@ -48,7 +48,10 @@ fn happens(hands: &Hands, script: &[Gesture]) {
     *hands.sensor.borrow_mut() = Some(SimulatedSensor::new(script.iter().copied()));
 }
 
-fn enroll(client: &mut TestClient) -> (Result<Vec<u8>, ClientError>, Vec<(Feedback, u64)>) {
+/// What became of each sample, and how many were still missing.
+type Samples = Vec<(Feedback, u64)>;
+
+fn enroll(client: &mut TestClient) -> (Result<Vec<u8>, ClientError>, Samples) {
     let mut samples = Vec::new();
     let result = client
         .fingerprints(&mut pin())

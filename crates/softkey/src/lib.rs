@@ -69,7 +69,7 @@ pub use consent::policy::{ConsentPolicy, ConsentPolicyError};
 pub use consent::terminal::{Terminal, ask_passphrase};
 pub use consent::{ANSWER_WITHIN, Asker, Consent, Wait};
 pub use error::KeyFileError;
-pub use hallway_authenticator::{Answer, Attestation, Question, ResetTouch};
+pub use hallway_authenticator::{Answer, Attestation, Gesture, Question, ResetTouch};
 pub use protection::Protection;
 pub use soft_key::{KeyFile, NewKey, SoftKey};
 pub use stream::serve_stream;

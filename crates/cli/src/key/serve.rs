@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use hallway_softkey::{SoftKey, Worker};
+use hallway_softkey::{Gesture, SoftKey, Worker};
 
 use self::consent::ConsentArguments;
 use self::signals::Signals;
@@ -31,6 +31,14 @@ pub(super) struct Serve {
     transports: TransportArguments,
     #[command(flatten)]
     consent: ConsentArguments,
+    /// Pretend to have a fingerprint sensor, at which GESTURES happen one after the other and the
+    /// last one again and again: numbers of fingers, too-fast, too-slow, poor, short, skewed,
+    /// nothing.
+    ///
+    /// It verifies nobody: for testing programs that talk to keys, never for a key that guards
+    /// something.
+    #[arg(long, value_name = "GESTURES", value_delimiter = ',')]
+    simulate_fingerprints: Option<Vec<Gesture>>,
     /// Print the addresses as one line of JSON once they are served.
     #[arg(long, conflicts_with = "stdio")]
     json: bool,
@@ -62,7 +70,11 @@ impl Serve {
     pub(super) fn run(&self) -> Result<(), KeyCommandError> {
         let consent = self.consent.choose(self.transports.stdio)?;
         let protection = self.protection.read(Prompt::Once)?;
-        let key = SoftKey::open(&self.file, &protection, consent)?;
+        let mut key = SoftKey::open(&self.file, &protection, consent)?;
+        if let Some(script) = &self.simulate_fingerprints {
+            eprintln!("The fingerprint sensor is simulated: it verifies nobody.");
+            key.simulate_fingerprints(script.iter().copied());
+        }
         let transports = Transports::open(&self.transports)?;
         let mut signals = Signals::new().map_err(failed("signals"))?;
         let (worker, closing) = Worker::start(key).map_err(failed("a thread"))?;
