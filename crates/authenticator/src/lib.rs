@@ -102,6 +102,7 @@ mod reset;
 mod seed;
 mod signatures;
 mod simulated_sensor;
+mod smart_card;
 mod token;
 mod u2f;
 mod uvm;
@@ -121,3 +122,4 @@ pub use platform::{
 };
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
 pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};
+pub use smart_card::{CardAction, Ctap1, SmartCard};

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use hallway_authenticator::{
     Answer, Attestation, Authenticator, Change, Enterprise, Everyday, LargeBlobs, PrivateKey,
-    Settings,
+    Settings, SmartCard,
 };
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::AuthenticatorData;
@@ -231,6 +231,40 @@ fn hmac_secret_mc_comes_with_hmac_secret() {
         });
         assert_eq!(make(&mut key, request), Err(Status::MissingParameter));
     }
+}
+
+/// 11.3: a terminal selects the applet, fetches a long answer in parts, and registers by U2F with
+/// a chained command.
+#[test]
+fn a_terminal_reaches_ctap2_and_ctap1() {
+    let mut key = VirtualKey::power_up(&Hands::new());
+    let mut card = SmartCard::default();
+    let mut send = |apdu: &[u8]| {
+        let mut answer = key.0.process_card(&mut card, apdu);
+        let word = answer.split_off(answer.len() - 2);
+        (answer, u16::from_be_bytes(word.try_into().unwrap()))
+    };
+    let select = [0, 0xa4, 4, 0, 8, 0xa0, 0, 0, 6, 0x47, 0x2f, 0, 1, 0];
+    assert_eq!(send(&select), (b"U2F_V2".to_vec(), 0x9000));
+    let (mut info, mut word) = send(&[0x80, 0x10, 0, 0, 1, 4, 0]);
+    while word >> 8 == 0x61 {
+        let (part, next) = send(&[0, 0xc0, 0, 0, 0]);
+        info.extend(part);
+        word = next;
+    }
+    assert_eq!(word, 0x9000);
+    assert!(Map::parse(&info[1..], Form::Canonical).unwrap().len() > 10);
+
+    assert_eq!(
+        send(&[&[0x10, 1, 0, 0, 32][..], &[1; 32]].concat()).1,
+        0x9000
+    );
+    let register = [&[0, 1, 0, 0, 32][..], &[2; 32], &[0]].concat();
+    let (mut made, word) = send(&register);
+    assert_eq!(word >> 8, 0x61);
+    made.extend(send(&[0, 0xc0, 0, 0, 0]).0);
+    assert_eq!(made[0], 5);
+    assert_eq!(send(&[0, 3, 0, 0, 0]), (b"U2F_V2".to_vec(), 0x9000));
 }
 
 mod large_blob {
