@@ -2,6 +2,7 @@
 //! program is a HID device.
 
 mod event;
+mod pace;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,10 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Instant;
 
 use crate::poll::readable;
 use crate::serve::{Event, Session};
 use crate::uhid::event::{EVENT_LENGTH, FromKernel};
+use crate::uhid::pace::Pace;
 use crate::worker::Worker;
 
 /// A device that is plugged in until it is dropped.
@@ -100,7 +103,9 @@ pub fn serve_uhid(worker: Worker, uhid: &Uhid, stop: &Arc<AtomicBool>) -> io::Re
             let _ = events.send(Event::Closed);
             result
         })?;
+    let mut pace = Pace::new(Instant::now());
     let served = session.run(&inbox, |(), report| {
+        thread::sleep(pace.wait(Instant::now()));
         (&uhid.device).write_all(&event::input(report))
     });
     let received = reader
