@@ -37,6 +37,7 @@ class SoftwareKey:
     def __init__(self, folder: Path, consent: str = "always"):
         self.file = folder / "test.key"
         self.consent = consent
+        self.fingers: str | None = None
         self.process: subprocess.Popen[str] | None = None
         self.devices: list[CtapHidDevice] = []
         self.run("new", self.file)
@@ -57,7 +58,8 @@ class SoftwareKey:
         """Powers the key up, and connects to it as python-fido2 connects to any key."""
         self.process = subprocess.Popen(
             [hallway(), "key", "serve", self.file, "--udp", "127.0.0.1:0"]
-            + ["--consent", self.consent, "--json"],
+            + ["--consent", self.consent, "--json"]
+            + (["--simulate-fingerprints", self.fingers] if self.fingers else []),
             env={**os.environ, **PASSPHRASE},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -193,8 +193,10 @@ def test_a_token_is_for_one_relying_party_and_one_ceremony(device):
     refused(CtapError.ERR.PIN_AUTH_INVALID, register, token, "gate.example")
     token = pins.get_pin_token(PIN, sign, "gate.example")
     refused(CtapError.ERR.PIN_AUTH_INVALID, register, token, "gate.example")
-    refused(CtapError.ERR.PUAT_REQUIRED, ctap.make_credential, digest, {"id": "a"}, USER,
-            [{"type": "public-key", "alg": -7}])
+    without = [digest, {"id": "a"}, USER, [{"type": "public-key", "alg": -7}]]
+    refused(CtapError.ERR.PUAT_REQUIRED, ctap.make_credential, *without, options={"rk": True})
+    # A touch is enough for what the key does not keep (makeCredUvNotRqd).
+    assert not ctap.make_credential(*without).auth_data.is_user_verified()
 
 
 def test_reset_forgets_everything_and_only_just_after_power_up(key, device):

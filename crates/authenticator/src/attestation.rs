@@ -1,5 +1,6 @@
 //! Attestation: what the authenticator says of its own make (WebAuthn Level 3, section 8.2).
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -25,24 +26,89 @@ pub enum Attestation {
         /// The model, as the first certificate's id-fido-gen-ce-aaguid extension says.
         aaguid: Aaguid,
     },
+    /// By a certificate that names this very key, where its owner and the relying party's
+    /// organisation agreed to that (CTAP 2.3, section 7.1), and otherwise by one that does not.
+    Enterprise(Box<Enterprise>),
+}
+
+/// An enterprise attestation.
+#[derive(Clone)]
+pub struct Enterprise {
+    /// What everybody else gets: never another enterprise attestation.
+    pub everyday: Everyday,
+    /// DER certificates, the attestation key's own first, without the root.
+    pub chain: Vec<Vec<u8>>,
+    /// The ES256 key that the first certificate names.
+    pub key: PrivateKey,
+    /// The model, which both attestations share.
+    pub aaguid: Aaguid,
+}
+
+/// What those get who are not told which very key it is.
+#[derive(Clone)]
+pub enum Everyday {
+    /// Self attestation.
+    SelfSigned,
+    /// A certificate that a large batch of keys shares.
+    Batch {
+        /// DER certificates, the attestation key's own first, without the root.
+        chain: Vec<Vec<u8>>,
+        /// The ES256 key that the first certificate names.
+        key: PrivateKey,
+    },
+}
+
+/// Who may learn which very key it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Audience {
+    Everybody,
+    Enterprise,
 }
 
 /// An attestation statement.
 pub(crate) struct Statement {
     pub(crate) format: String,
-    /// A CBOR map.
-    pub(crate) map: Vec<u8>,
+    /// A CBOR map; `None` where the platform wants no statement at all.
+    pub(crate) map: Option<Vec<u8>>,
+    /// Whether it names this very key by enterprise attestation.
+    pub(crate) enterprise: bool,
 }
 
+/// The format without a statement.
+const NONE: &str = "none";
+
+type Signer<'a> = (&'a PrivateKey, Option<&'a [Vec<u8>]>);
+
 impl Attestation {
+    /// The model, where the attestation names one.
+    pub const fn aaguid(&self) -> Option<Aaguid> {
+        match self {
+            Self::None | Self::SelfSigned => None,
+            Self::Certified { aaguid, .. } => Some(*aaguid),
+            Self::Enterprise(enterprise) => Some(enterprise.aaguid),
+        }
+    }
+
+    /// The key and the chain that attest to everybody, where they are not the credential's own.
+    pub(crate) fn certificate(&self) -> Option<(&PrivateKey, &[Vec<u8>])> {
+        match self {
+            Self::Certified { chain, key, .. } => Some((key, chain)),
+            Self::Enterprise(enterprise) => match &enterprise.everyday {
+                Everyday::Batch { chain, key } => Some((key, chain)),
+                Everyday::SelfSigned => None,
+            },
+            Self::None | Self::SelfSigned => None,
+        }
+    }
+
     /// Which of the formats that the relying party prefers will be made: the first one that is
-    /// supported, else the authenticator's own choice (CTAP 2.3, section 6.1.2).
+    /// supported, else the authenticator's own choice (CTAP 2.3, section 6.1.2, step 17).
     pub(crate) fn wants_packed(&self, preferred: &[&str]) -> bool {
         let able = !matches!(self, Self::None);
         preferred
             .iter()
             .find_map(|format| match *format {
-                "none" => Some(false),
+                NONE => Some(false),
                 "packed" if able => Some(true),
                 _ => None,
             })
@@ -54,29 +120,38 @@ impl Attestation {
         &self,
         signatures: &mut impl Signatures,
         preferred: &[&str],
+        audience: Audience,
         credential_key: &PrivateKey,
         signed: &[u8],
     ) -> Result<Statement, SignatureError> {
-        let (key, chain) = match self {
-            Self::SelfSigned if self.wants_packed(preferred) => (credential_key, None),
-            Self::Certified { chain, key, .. } if self.wants_packed(preferred) => {
-                (key, Some(List(chain)))
+        if !self.wants_packed(preferred) {
+            return Ok(Statement {
+                format: NONE.into(),
+                map: (preferred != [NONE]).then(|| MapBuilder::new().finish()),
+                enterprise: false,
+            });
+        }
+        let (signer, enterprise): (Signer<'_>, bool) = match (self, audience) {
+            (Self::Enterprise(enterprise), Audience::Enterprise) => {
+                ((&enterprise.key, Some(&enterprise.chain)), true)
             }
-            _ => {
-                return Ok(Statement {
-                    format: "none".into(),
-                    map: MapBuilder::new().finish(),
-                });
-            }
+            _ => match self.certificate() {
+                Some((key, chain)) => ((key, Some(chain)), false),
+                None => ((credential_key, None), false),
+            },
         };
+        let (key, chain) = signer;
         let signature = signatures.sign(key, signed)?;
         Ok(Statement {
             format: "packed".into(),
-            map: MapBuilder::new()
-                .put("alg", key.algorithm().id())
-                .put("sig", &signature)
-                .put_some("x5c", chain)
-                .finish(),
+            map: Some(
+                MapBuilder::new()
+                    .put("alg", key.algorithm().id())
+                    .put("sig", &signature)
+                    .put_some("x5c", chain.map(List))
+                    .finish(),
+            ),
+            enterprise,
         })
     }
 
@@ -91,6 +166,16 @@ impl Attestation {
                 .put(2, List(chain))
                 .put(3, key.bytes())
                 .put(4, aaguid.0),
+            Self::Enterprise(enterprise) => {
+                map.put(1, 3u8)
+                    .put(2, List(&enterprise.chain))
+                    .put(3, enterprise.key.bytes())
+                    .put(4, enterprise.aaguid.0);
+                if let Everyday::Batch { chain, key } = &enterprise.everyday {
+                    map.put(5, List(chain)).put(6, key.bytes());
+                }
+                &mut map
+            }
         };
         let mut out = Vec::new();
         map.encode(&mut out);
@@ -100,20 +185,34 @@ impl Attestation {
     /// Reads the record; `None` if it is not one.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let map = Map::parse(bytes, Form::Canonical).ok()?;
+        let chain = |key: i64| -> Option<Vec<Vec<u8>>> {
+            let list = map.get(key)?.list().ok()?;
+            list.iter()
+                .map(|certificate| certificate.bytes().ok().map(<[u8]>::to_vec))
+                .collect()
+        };
+        let key = |key: i64| PrivateKey::new(Algorithm::Es256, map.get(key)?.bytes().ok()?).ok();
+        let aaguid = || Some(Aaguid(*map.get(4)?.array().ok()?));
         match map.get(1)?.unsigned().ok()? {
             0 => Some(Self::None),
             1 => Some(Self::SelfSigned),
             2 => Some(Self::Certified {
-                chain: map
-                    .get(2)?
-                    .list()
-                    .ok()?
-                    .iter()
-                    .map(|certificate| certificate.bytes().ok().map(<[u8]>::to_vec))
-                    .collect::<Option<_>>()?,
-                key: PrivateKey::new(Algorithm::Es256, map.get(3)?.bytes().ok()?).ok()?,
-                aaguid: Aaguid(*map.get(4)?.array().ok()?),
+                chain: chain(2)?,
+                key: key(3)?,
+                aaguid: aaguid()?,
             }),
+            3 => Some(Self::Enterprise(Box::new(Enterprise {
+                everyday: match map.get(5) {
+                    Some(_) => Everyday::Batch {
+                        chain: chain(5)?,
+                        key: key(6)?,
+                    },
+                    None => Everyday::SelfSigned,
+                },
+                chain: chain(2)?,
+                key: key(3)?,
+                aaguid: aaguid()?,
+            }))),
             _ => None,
         }
     }
@@ -124,17 +223,50 @@ mod tests {
     use super::*;
     use crate::signatures::RustCrypto;
 
+    fn key(byte: u8) -> PrivateKey {
+        PrivateKey::new(Algorithm::Es256, &[byte; 32]).unwrap()
+    }
+
     fn certified() -> Attestation {
         Attestation::Certified {
             chain: alloc::vec![alloc::vec![1, 2], alloc::vec![3]],
-            key: PrivateKey::new(Algorithm::Es256, &[5; 32]).unwrap(),
+            key: key(5),
             aaguid: Aaguid([6; 16]),
         }
     }
 
+    fn enterprise(everyday: Everyday) -> Attestation {
+        Attestation::Enterprise(Box::new(Enterprise {
+            everyday,
+            chain: alloc::vec![alloc::vec![7]],
+            key: key(8),
+            aaguid: Aaguid([9; 16]),
+        }))
+    }
+
+    fn batch() -> Everyday {
+        Everyday::Batch {
+            chain: alloc::vec![alloc::vec![4]],
+            key: key(5),
+        }
+    }
+
+    fn statement(attestation: &Attestation, preferred: &[&str], audience: Audience) -> Statement {
+        let key = PrivateKey::derive(Algorithm::EdDsa, &[1; 32]).unwrap();
+        attestation
+            .attest(&mut RustCrypto, preferred, audience, &key, b"signed")
+            .unwrap()
+    }
+
     #[test]
     fn records_survive() {
-        for attestation in [Attestation::None, Attestation::SelfSigned, certified()] {
+        for attestation in [
+            Attestation::None,
+            Attestation::SelfSigned,
+            certified(),
+            enterprise(Everyday::SelfSigned),
+            enterprise(batch()),
+        ] {
             let bytes = attestation.encode();
             assert_eq!(Attestation::decode(&bytes).unwrap().encode(), bytes);
         }
@@ -144,11 +276,7 @@ mod tests {
     #[test]
     fn the_first_supported_format_wins() {
         let format = |attestation: Attestation, preferred: &[&str]| {
-            let key = PrivateKey::derive(Algorithm::EdDsa, &[1; 32]).unwrap();
-            attestation
-                .attest(&mut RustCrypto, preferred, &key, b"signed")
-                .unwrap()
-                .format
+            statement(&attestation, preferred, Audience::Everybody).format
         };
         assert_eq!(format(certified(), &[]), "packed");
         assert_eq!(format(certified(), &["tpm", "none", "packed"]), "none");
@@ -158,5 +286,39 @@ mod tests {
             format(Attestation::SelfSigned, &["packed", "none"]),
             "packed"
         );
+    }
+
+    #[test]
+    fn nothing_is_said_to_those_who_want_nothing() {
+        let silent = statement(&certified(), &["none"], Audience::Everybody);
+        assert_eq!(silent.map, None);
+        let none = statement(&certified(), &["none", "packed"], Audience::Everybody);
+        assert_eq!(none.map, Some(alloc::vec![0xa0]));
+    }
+
+    #[test]
+    fn only_the_enterprise_learns_which_key_it_is() {
+        let chain = |attestation: &Attestation, audience| {
+            let made = statement(attestation, &[], audience);
+            let map = made.map.unwrap();
+            let map = Map::parse(&map, Form::Canonical).unwrap();
+            let first = map
+                .get("x5c")
+                .and_then(|chain| chain.list().ok()?.iter().next()?.bytes().ok());
+            (made.enterprise, first.map(<[u8]>::to_vec))
+        };
+        let with_batch = enterprise(batch());
+        let with_self = enterprise(Everyday::SelfSigned);
+        assert_eq!(
+            chain(&with_batch, Audience::Everybody),
+            (false, Some(alloc::vec![4]))
+        );
+        assert_eq!(chain(&with_self, Audience::Everybody), (false, None));
+        for attestation in [with_batch, with_self] {
+            assert_eq!(
+                chain(&attestation, Audience::Enterprise),
+                (true, Some(alloc::vec![7]))
+            );
+        }
     }
 }

@@ -8,11 +8,14 @@ use hallway_ctap::status::Status;
 use zeroize::Zeroizing;
 
 use crate::attestation::Attestation;
+use crate::bio_enrollment::Enrollment;
+use crate::built_in_uv::UvState;
 use crate::counter::Counter;
 use crate::credential::{Credential, sha256};
+use crate::fingerprints::Fingerprints;
 use crate::get_assertion::Assertions;
 use crate::index::Index;
-use crate::large_blobs::BlobWrite;
+use crate::large_blobs::{BlobWrite, LargeBlobs};
 use crate::persistent_token::PersistentToken;
 use crate::pin::Pin;
 use crate::pin_protocol::KeyAgreement;
@@ -39,13 +42,17 @@ pub struct Settings {
     pub transports: &'static [&'static str],
     /// For how long after power-up a reset is allowed (CTAP 2.3, section 6.6: 10 seconds).
     pub reset_window_ms: u64,
-    /// The longest serialised large-blob array, in bytes; at least 1024.
-    pub max_large_blob_array: usize,
+    /// Where large blobs are kept.
+    pub large_blobs: LargeBlobs,
     /// Whether getInfo lists post-quantum algorithms: some browsers refuse a getInfo with an
     /// algorithm that they do not know. They are taken either way.
     pub advertise_post_quantum: bool,
     /// Relying parties that get enterprise attestation by the maker's choice.
     pub enterprise_rp_ids: &'static [&'static str],
+    /// Certifications of the model and their levels (CTAP 2.3, section 7.3).
+    pub certifications: &'static [(&'static str, u64)],
+    /// Where the owner finds the PIN complexity policy explained.
+    pub pin_complexity_policy_url: Option<&'static str>,
 }
 
 impl Default for Settings {
@@ -60,9 +67,11 @@ impl Default for Settings {
             max_discoverable: 256,
             transports: &["usb"],
             reset_window_ms: 10_000,
-            max_large_blob_array: 4096,
+            large_blobs: LargeBlobs::Array { max_length: 4096 },
             advertise_post_quantum: false,
             enterprise_rp_ids: &[],
+            certifications: &[],
+            pin_complexity_policy_url: None,
         }
     }
 }
@@ -94,6 +103,8 @@ pub struct Authenticator<E: Environment> {
     pub(crate) token: TokenState,
     pub(crate) persistent: PersistentToken,
     pub(crate) policy: Policy,
+    pub(crate) fingerprints: Fingerprints,
+    pub(crate) uv: UvState,
     pub(crate) sequence: Option<Sequence>,
     /// The sealed credential that was opened last, and its relying party: a device signs with the
     /// same one again and again.
@@ -121,6 +132,8 @@ pub(crate) enum Sequence {
     Credentials(Vec<u16>),
     /// The next part of a large-blob array may follow.
     LargeBlobs(BlobWrite),
+    /// The next sample of a fingerprint may follow.
+    Enrollment(Enrollment),
 }
 
 impl<E: Environment> Authenticator<E> {
@@ -186,6 +199,8 @@ impl<E: Environment> Authenticator<E> {
             token: TokenState::default(),
             persistent,
             policy: Policy::power_up(&platform.storage)?,
+            fingerprints: Fingerprints::power_up(&platform.storage)?,
+            uv: UvState::power_up(&platform.storage)?,
             sequence: None,
             opened: None,
             powered_up_ms: platform.clock.now_ms(),
@@ -263,6 +278,9 @@ impl<E: Environment> Authenticator<E> {
             Command::ClientPin(request) => self.client_pin(request).map(Response::ClientPin),
             Command::Reset => self.reset().map(|()| Response::Done),
             Command::Selection => self.touch(&Question::Selection).map(|()| Response::Done),
+            Command::BioEnrollment(request) => self
+                .bio_enrollment(request, sequence)
+                .map(|response| Response::BioEnrollment(response.into())),
             Command::CredentialManagement(request) => self
                 .credential_management(request, sequence)
                 .map(|response| Response::CredentialManagement(response.into())),
@@ -281,22 +299,21 @@ impl<E: Environment> Authenticator<E> {
             .min(RecordKey::CREDENTIAL_SLOTS)
     }
 
-    /// Makes one change to a discoverable credential, and tells those who hold the persistent
-    /// token that there was one.
-    pub(crate) fn commit_credential(&mut self, change: Change<'_>) -> Result<(), Status> {
+    /// Makes changes to a discoverable credential, in one batch, and tells those who hold the
+    /// persistent token that there was one.
+    pub(crate) fn commit_credential(&mut self, changes: &[Change<'_>]) -> Result<(), Status> {
         let state = *self.platform.random::<16>()?;
-        self.platform
-            .storage
-            .commit(&[change, Change::Put(RecordKey::STORE_STATE, &state)])?;
+        let told = [Change::Put(RecordKey::STORE_STATE, &state)];
+        self.platform.storage.commit(&[changes, &told].concat())?;
         self.persistent.store_state = state;
         Ok(())
     }
 
     /// The model, as the attestation or the settings name it.
     pub(crate) const fn aaguid(&self) -> Aaguid {
-        match &self.attestation {
-            Attestation::Certified { aaguid, .. } => *aaguid,
-            _ => self.settings.aaguid,
+        match self.attestation.aaguid() {
+            Some(aaguid) => aaguid,
+            None => self.settings.aaguid,
         }
     }
 

@@ -5,13 +5,15 @@ use hallway_ctap::status::Status;
 use zeroize::Zeroizing;
 
 use crate::authenticator::Authenticator;
+use crate::built_in_uv::{Persistence, UvFailure, UvState};
 use crate::credential::sha256;
+use crate::fingerprint_sensor::FingerprintSensor;
 use crate::persistent_token::PersistentToken;
 use crate::pin;
 use crate::pin_protocol::{KeyAgreement, Protocol, SharedSecret};
-use crate::platform::{Clock, Environment};
+use crate::platform::{Change, Clock, Environment, RecordKey};
 use crate::policy::is_trivial;
-use crate::token::TokenPresence;
+use crate::verification::VerifiedBy;
 
 /// A PIN that the platform proposes.
 struct NewPin {
@@ -22,6 +24,8 @@ struct NewPin {
 impl<E: Environment> Authenticator<E> {
     pub(crate) fn client_pin(&mut self, request: &Request<'_>) -> Result<Response, Status> {
         match request.subcommand {
+            // 6.5.5.2 names no answer for a PIN that is not there; this one says what is so.
+            Subcommand::GetPinRetries if !self.pin.is_set() => Err(Status::PinNotSet),
             Subcommand::GetPinRetries => Ok(Response {
                 pin_retries: Some(u64::from(self.pin.retries())),
                 power_cycle_needed: Some(self.pin.needs_power_cycle()),
@@ -41,15 +45,25 @@ impl<E: Environment> Authenticator<E> {
                     return Err(Status::InvalidParameter);
                 }
                 let default = Permissions::MAKE_CREDENTIAL | Permissions::GET_ASSERTION;
-                self.token_using_pin(request, default)
+                // A platform that knows no permissions knows no forced change either.
+                self.token_using_pin(request, default, Status::PinInvalid)
             }
             Subcommand::GetTokenUsingPin => {
-                let permissions = self.permitted(request)?;
-                self.token_using_pin(request, permissions)
+                let permissions = permitted(request)?;
+                let has_sensor = self.platform.fingerprints.info().is_some();
+                if permissions.intersects(Permissions::BIO_ENROLLMENT) && !has_sensor {
+                    return Err(Status::UnauthorizedPermission);
+                }
+                self.token_using_pin(request, permissions, Status::PinPolicyViolation)
             }
-            Subcommand::GetTokenUsingUv | Subcommand::GetUvRetries => {
-                Err(Status::InvalidSubcommand)
-            }
+            Subcommand::GetTokenUsingUv => self.token_using_uv(request),
+            Subcommand::GetUvRetries => match self.platform.fingerprints.info() {
+                Some(_) => Ok(Response {
+                    uv_retries: Some(u64::from(self.uv.retries())),
+                    ..Response::default()
+                }),
+                None => Err(Status::InvalidSubcommand),
+            },
         }
     }
 
@@ -94,11 +108,13 @@ impl<E: Environment> Authenticator<E> {
         self.store_pin(&new)
     }
 
-    /// 6.5.5.7.1 and 6.5.5.7.2, a token for the PIN.
+    /// 6.5.5.7.1 and 6.5.5.7.2, a token for the PIN; `to_change` is the answer when the PIN must be
+    /// changed first.
     fn token_using_pin(
         &mut self,
         request: &Request<'_>,
         permissions: Permissions,
+        to_change: Status,
     ) -> Result<Response, Status> {
         let protocol = Protocol::from_id(request.protocol)?;
         let peer = request.key_agreement.ok_or(Status::MissingParameter)?;
@@ -110,8 +126,40 @@ impl<E: Environment> Authenticator<E> {
         let shared = self.agreement.shared_secret(protocol, &peer)?;
         self.check_pin(&shared, pin_hash_enc)?;
         if self.pin.must_change() {
-            return Err(Status::PinPolicyViolation);
+            return Err(to_change);
         }
+        self.issue(request, &shared, permissions, VerifiedBy::Pin)
+    }
+
+    /// 6.5.5.7.3, a token for a finger. It cannot enrol other fingers or configure the key
+    /// (`uvBioEnroll` and `uvAcfg`): for that, the PIN is asked.
+    fn token_using_uv(&mut self, request: &Request<'_>) -> Result<Response, Status> {
+        if self.platform.fingerprints.info().is_none() {
+            return Err(Status::InvalidSubcommand);
+        }
+        let protocol = Protocol::from_id(request.protocol)?;
+        let peer = request.key_agreement.ok_or(Status::MissingParameter)?;
+        let permissions = permitted(request)?;
+        if permissions.intersects(Permissions::BIO_ENROLLMENT | Permissions::CONFIG) {
+            return Err(Status::UnauthorizedPermission);
+        }
+        if !self.has_built_in_uv() {
+            return Err(Status::NotAllowed);
+        }
+        let shared = self.agreement.shared_secret(protocol, &peer)?;
+        self.perform_built_in_uv(Persistence::OneAttempt)
+            .map_err(UvFailure::of_token)?;
+        self.issue(request, &shared, permissions, VerifiedBy::Finger)
+    }
+
+    /// Gives out a token: the persistent one, or a new one in place of the one in use.
+    fn issue(
+        &mut self,
+        request: &Request<'_>,
+        shared: &SharedSecret,
+        permissions: Permissions,
+        verified_by: VerifiedBy,
+    ) -> Result<Response, Status> {
         if permissions == Permissions::PERSISTENT_READ_ONLY {
             let token = &self.persistent.bytes[..];
             return Ok(Response {
@@ -124,10 +172,10 @@ impl<E: Environment> Authenticator<E> {
         let now_ms = self.platform.clock.now_ms();
         self.token.begin(
             bytes,
-            protocol,
+            shared.protocol(),
             permissions,
             request.rp_id,
-            TokenPresence::Unknown,
+            verified_by,
             now_ms,
         );
         Ok(Response {
@@ -136,43 +184,18 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
-    /// The permissions that a request names, if this key can give them.
-    fn permitted(&self, request: &Request<'_>) -> Result<Permissions, Status> {
-        let asked = request.permissions.ok_or(Status::MissingParameter)?;
-        if asked.bits() == 0 {
-            return Err(Status::InvalidParameter);
-        }
-        let ceremonies = Permissions::MAKE_CREDENTIAL | Permissions::GET_ASSERTION;
-        let supported = ceremonies
-            | Permissions::CREDENTIAL_MANAGEMENT
-            | Permissions::LARGE_BLOB_WRITE
-            | Permissions::CONFIG
-            | Permissions::PERSISTENT_READ_ONLY;
-        if !supported.contains(asked) {
-            return Err(Status::UnauthorizedPermission);
-        }
-        // The persistent token is another one: it cannot be had together with more.
-        if asked.intersects(Permissions::PERSISTENT_READ_ONLY)
-            && asked != Permissions::PERSISTENT_READ_ONLY
-        {
-            return Err(Status::InvalidParameter);
-        }
-        if asked.intersects(ceremonies) && request.rp_id.is_none() {
-            return Err(Status::MissingParameter);
-        }
-        Ok(asked)
-    }
-
     /// Decrypts LEFT(SHA-256(pin), 16) and compares it. A wrong one also changes the key agreement
     /// key, so that a captured exchange cannot be tried again.
     fn check_pin(&mut self, shared: &SharedSecret, pin_hash_enc: &[u8]) -> Result<(), Status> {
         // What does not decrypt is a wrong PIN like any other: it costs a try.
         let half_hash = shared.decrypt(pin_hash_enc).unwrap_or_default();
-        let checked = self
-            .pin
-            .check(&self.secrets.pin, &half_hash, &mut self.platform.storage);
-        if checked.is_err() {
-            self.agreement = KeyAgreement::generate(&mut self.platform.randomness)?;
+        // Whoever knows the PIN may use fingers again (6.5.2.3).
+        let also = Change::Remove(RecordKey::UV_STATE);
+        let storage = &mut self.platform.storage;
+        let checked = self.pin.check(&self.secrets.pin, &half_hash, also, storage);
+        match checked {
+            Ok(()) => self.uv = UvState::FRESH,
+            Err(_) => self.agreement = KeyAgreement::generate(&mut self.platform.randomness)?,
         }
         checked
     }
@@ -224,4 +247,20 @@ impl<E: Environment> Authenticator<E> {
         self.token.stop();
         Ok(())
     }
+}
+
+/// The permissions that a request names, if this key can give them (6.5.5.7.2, steps 3 and 4).
+/// Undefined ones are passed over. One for ceremonies without a relying party id is bound to the
+/// first relying party that it is used for.
+fn permitted(request: &Request<'_>) -> Result<Permissions, Status> {
+    let asked = request.permissions.ok_or(Status::MissingParameter)?;
+    if asked.bits() == 0 {
+        return Err(Status::InvalidParameter);
+    }
+    let asked = Permissions::from_bits(asked.bits() & Permissions::ALL.bits());
+    let alone = Permissions::PERSISTENT_READ_ONLY;
+    if asked.intersects(alone) && asked != alone {
+        return Err(Status::UnauthorizedPermission);
+    }
+    Ok(asked)
 }

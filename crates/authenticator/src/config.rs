@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use hallway_ctap::command::authorized::Subcommand as _;
 use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::config::{PinPolicy, Request, Subcommand};
 use hallway_ctap::status::Status;
@@ -23,7 +24,7 @@ impl<E: Environment> Authenticator<E> {
             return Err(Status::InvalidSubcommand);
         }
         // A key without a PIN has an owner who cannot prove to be one: anybody may harden it.
-        if self.pin.is_set() {
+        if self.is_protected() {
             self.may_configure(request)?;
         }
         match &request.subcommand {
@@ -54,7 +55,7 @@ impl<E: Environment> Authenticator<E> {
 
     /// Whether there is a certificate that can name this very key.
     pub(crate) const fn has_enterprise_attestation(&self) -> bool {
-        matches!(self.attestation, Attestation::Certified { .. })
+        matches!(self.attestation, Attestation::Enterprise(_))
     }
 
     fn may_configure(&mut self, request: &Request<'_>) -> Result<(), Status> {

@@ -60,6 +60,7 @@ pub(crate) struct Features(u8);
 impl Features {
     pub(crate) const LARGE_BLOB_KEY: Self = Self(1);
     pub(crate) const THIRD_PARTY_PAYMENT: Self = Self(2);
+    pub(crate) const LARGE_BLOB: Self = Self(4);
 
     pub(crate) const fn from_bits(bits: u8) -> Self {
         Self(bits)

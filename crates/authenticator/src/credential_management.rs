@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use hallway_ctap::command::User;
+use hallway_ctap::command::authorized::Subcommand as _;
 use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::credential_management::{Request, Response, Subcommand};
 use hallway_ctap::status::Status;
@@ -44,7 +45,7 @@ impl<E: Environment> Authenticator<E> {
             }
             Subcommand::EnumerateRpsBegin => {
                 self.authorized_unbound(request)?;
-                let left: Vec<[u8; 32]> = self.index.relying_parties().copied().collect();
+                let left = self.index.relying_parties();
                 let total = left.len() as u64;
                 let mut response = self.next_rp(left)?;
                 response.total_rps = Some(total);
@@ -72,7 +73,10 @@ impl<E: Environment> Authenticator<E> {
             Subcommand::Delete { credential_id } => {
                 let bound = self.authorized(request, Access::Write)?;
                 let (slot, credential) = self.managed(credential_id, bound)?;
-                self.commit_credential(Change::Remove(RecordKey::credential(slot)))?;
+                self.commit_credential(&[
+                    Change::Remove(RecordKey::credential(slot)),
+                    Change::Remove(RecordKey::blob(slot)),
+                ])?;
                 self.index.remove(slot, &credential);
                 Ok(Response::default())
             }
@@ -177,6 +181,6 @@ impl<E: Environment> Authenticator<E> {
         }
         credential.user = Some(cut_names(user));
         let record = credential.encode();
-        self.commit_credential(Change::Put(RecordKey::credential(slot), &record))
+        self.commit_credential(&[Change::Put(RecordKey::credential(slot), &record)])
     }
 }

@@ -12,11 +12,12 @@ use crate::authenticator::{Authenticator, Sequence};
 use crate::credential::{Credential, Lookup, Verified, sha256};
 use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
+use crate::large_blob_extension::Named;
 use crate::make_credential::flags;
-use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment, Question};
 use crate::signatures::Signatures;
-use crate::uvm::uvm;
+use crate::uvm::{Touched, uvm};
+use crate::verification::{Ceremony, Demand, Means, VerifiedBy};
 
 /// getNextAssertion must come this soon after the answer before.
 const NEXT_WITHIN_MS: u64 = 30_000;
@@ -26,12 +27,18 @@ struct Terms {
     rp_id_hash: [u8; 32],
     client_data_hash: [u8; 32],
     present: bool,
-    verified: bool,
+    verified_by: Option<VerifiedBy>,
     salts: Option<Salts>,
     cred_blob: bool,
     third_party_payment: bool,
     large_blob_key: bool,
     uvm: bool,
+}
+
+impl Terms {
+    const fn verified(&self) -> bool {
+        self.verified_by.is_some()
+    }
 }
 
 /// Assertions that getNextAssertion may still ask for.
@@ -52,49 +59,39 @@ struct Left {
 
 impl<E: Environment> Authenticator<E> {
     pub(crate) fn get_assertion(&mut self, request: &Request<'_>) -> Result<Response, Status> {
-        // Step 1: no bytes of pinUvAuthParam.
-        if request.pin_uv_auth_param.is_some_and(<[u8]>::is_empty) {
-            return Err(self.selected_by_touch());
-        }
-        // Step 2: the protocol.
-        if request.pin_uv_auth_param.is_some() {
-            Protocol::from_id(request.pin_uv_auth_protocol)?;
-        }
+        let ceremony = Ceremony {
+            rp_id: request.rp_id,
+            client_data_hash: request.client_data_hash,
+            options: request.options,
+            param: request.pin_uv_auth_param,
+            protocol: request.pin_uv_auth_protocol,
+            permission: Permissions::GET_ASSERTION,
+        };
+        // Steps 1 and 2.
+        self.check_protocol(&ceremony)?;
         // Step 4: the options.
         if request.options.discoverable.is_some() {
             return Err(Status::UnsupportedOption);
         }
-        if request.options.verification == Some(true) && request.pin_uv_auth_param.is_none() {
-            // There is no built-in user verification.
-            return Err(Status::InvalidOption);
-        }
         let wants_touch = request.options.presence != Some(false);
-        if request.extensions.large_blob_key == Some(false) {
+        if request.extensions.large_blob_key == Some(false) && !self.keeps_blobs() {
             return Err(Status::InvalidOption);
         }
-        // Step 5: alwaysUv spares silent assertions only.
-        if self.policy.always_uv && wants_touch && request.pin_uv_auth_param.is_none() {
-            return Err(Status::PuatRequired);
-        }
-        // Step 6: the token.
-        let proved = self.prove(
-            request.pin_uv_auth_param,
-            request.pin_uv_auth_protocol,
-            request.client_data_hash,
-            Permissions::GET_ASSERTION,
-            request.rp_id,
-        )?;
+        // Steps 4 and 5: alwaysUv spares silent assertions only.
+        let demand = match wants_touch {
+            true => Demand::WhenAlways,
+            false => Demand::Never,
+        };
+        let means = self.means(&ceremony, demand)?;
+        // Step 6: the user.
+        let proved = self.verify_user(&ceremony, means)?;
         let rp_id_hash = sha256(request.rp_id.as_bytes());
         // Step 7: the credentials.
-        let (first, left) = self.applicable(request, &rp_id_hash, proved.verified)?;
+        let (first, left) = self.applicable(request, &rp_id_hash, proved.verified())?;
         // Step 9: user presence.
         if wants_touch {
-            if !proved.present {
-                self.touch(&Question::GetAssertion {
-                    rp_id: request.rp_id,
-                })?;
-            }
-            self.token.spend();
+            let rp_id = request.rp_id;
+            self.obtain_presence(proved, &Question::GetAssertion { rp_id })?;
         }
         // Step 10: the extensions.
         let salts = match &request.extensions.hmac_secret {
@@ -105,15 +102,27 @@ impl<E: Environment> Authenticator<E> {
         let terms = Terms {
             rp_id_hash,
             client_data_hash: *request.client_data_hash,
-            present: wants_touch,
-            verified: proved.verified,
+            // Step 8: a finger on the sensor is somebody, asked for or not.
+            present: wants_touch || means == Means::BuiltIn,
+            verified_by: proved.by,
             salts,
             cred_blob: request.extensions.cred_blob == Some(true),
             third_party_payment: request.extensions.third_party_payment == Some(true),
             large_blob_key: request.extensions.large_blob_key == Some(true),
             uvm: request.extensions.uvm == Some(true),
         };
+        let blob = match &request.extensions.large_blob {
+            Some(access) => {
+                let named = match request.allow.as_deref() {
+                    None | Some([]) => Named::No,
+                    Some(_) => Named::Yes,
+                };
+                self.access_blob(&first, access, named, Touched::from(terms.present))?
+            }
+            None => None,
+        };
         let mut response = self.assert(&first, &terms)?;
+        response.large_blob = blob;
         if left.count > 0 {
             response.number_of_credentials = Some(left.count as u64 + 1);
             self.sequence = Some(Sequence::Assertions(Assertions {
@@ -137,7 +146,7 @@ impl<E: Environment> Authenticator<E> {
             .index
             .newest(
                 &assertions.terms.rp_id_hash,
-                assertions.terms.verified,
+                assertions.terms.verified(),
                 assertions.left.older,
             )
             .ok_or(Status::NotAllowed)?;
@@ -193,7 +202,7 @@ impl<E: Environment> Authenticator<E> {
         let extensions = self.assertion_extensions(credential, terms)?;
         let auth_data = AuthenticatorData {
             rp_id_hash: &terms.rp_id_hash,
-            flags: flags(terms.present, terms.verified),
+            flags: flags(terms.present, terms.verified()),
             sign_count: self.counter.next(&mut self.platform.storage)?,
             attested_credential: None,
             extensions: extensions.as_deref(),
@@ -204,7 +213,7 @@ impl<E: Environment> Authenticator<E> {
         let private_key = credential.private_key()?;
         let signature = self.platform.signatures.sign(&private_key, &signed)?;
         // Names are for those who have proved to be the owner.
-        let user = credential.user.as_ref().map(|user| match terms.verified {
+        let user = credential.user.as_ref().map(|user| match terms.verified() {
             true => user.clone(),
             false => OwnedUser {
                 id: user.id.clone(),
@@ -223,6 +232,7 @@ impl<E: Environment> Authenticator<E> {
             } else {
                 None
             },
+            large_blob: None,
         })
     }
 
@@ -236,7 +246,7 @@ impl<E: Environment> Authenticator<E> {
             outputs.put("credBlob", &credential.cred_blob);
         }
         if let Some(salts) = &terms.salts {
-            let cred_random = credential.cred_random(Verified::from(terms.verified));
+            let cred_random = credential.cred_random(Verified::from(terms.verified()));
             let output = salts.evaluate(&cred_random, &mut self.platform.randomness)?;
             outputs.put("hmac-secret", &output);
         }
@@ -247,7 +257,7 @@ impl<E: Environment> Authenticator<E> {
             outputs.put("thirdPartyPayment", agreed);
         }
         if terms.uvm {
-            outputs.put("uvm", uvm(terms.present, terms.verified));
+            outputs.put("uvm", uvm(Touched::from(terms.present), terms.verified_by));
         }
         Ok((!outputs.is_empty()).then(|| outputs.finish()))
     }

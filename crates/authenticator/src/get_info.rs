@@ -10,6 +10,9 @@ use hallway_ctap::status::Status;
 
 use crate::attestation::Attestation;
 use crate::authenticator::{Authenticator, MAX_MESSAGE};
+use crate::built_in_uv;
+use crate::fingerprint_sensor::FingerprintSensor;
+use crate::large_blobs::LargeBlobs;
 use crate::make_credential::MAX_CRED_BLOB;
 use crate::persistent_token::PersistentToken;
 use crate::pin;
@@ -22,6 +25,9 @@ pub(crate) const MAX_LIST: usize = 64;
 
 /// The longest id that this key makes: a sealed one with the longest credBlob, and room to grow.
 const MAX_OWN_ID: usize = 128;
+
+/// FIDO Registry of Predefined Values, section 3.1: a fingerprint, matched in the key.
+pub(crate) const FINGERPRINT_INTERNAL: u64 = 0x0002;
 
 /// The algorithms that every client knows.
 const CLASSIC: [Algorithm; 5] = [
@@ -41,6 +47,7 @@ impl<E: Environment> Authenticator<E> {
         if !self.policy.always_uv {
             versions.push("U2F_V2".into());
         }
+        let sensor = self.platform.fingerprints.info();
         let iv = *self.platform.random::<16>()?;
         let encrypted = |persistent: &PersistentToken, info: &[u8], value: &[u8; 16]| {
             persistent.encrypt(info, value, &iv)
@@ -52,7 +59,10 @@ impl<E: Environment> Authenticator<E> {
                 "credProtect",
                 "hmac-secret",
                 "hmac-secret-mc",
-                "largeBlobKey",
+                match self.settings.large_blobs {
+                    LargeBlobs::Array { .. } => "largeBlobKey",
+                    LargeBlobs::WithCredentials { .. } => "largeBlob",
+                },
                 "minPinLength",
                 "pinComplexityPolicy",
                 "thirdPartyPayment",
@@ -66,16 +76,21 @@ impl<E: Environment> Authenticator<E> {
             max_credential_id_length: Some(MAX_OWN_ID as u64),
             transports: texts(self.settings.transports),
             algorithms: self.advertised(),
-            max_serialized_large_blob_array: Some(self.settings.max_large_blob_array as u64),
+            max_serialized_large_blob_array: self
+                .settings
+                .large_blobs
+                .max_array()
+                .map(|length| length as u64),
             force_pin_change: Some(self.pin.must_change()),
             min_pin_length: Some(u64::from(self.min_pin_length())),
             firmware_version: Some(self.settings.firmware_version),
             max_cred_blob_length: Some(MAX_CRED_BLOB as u64),
             max_rp_ids_for_set_min_pin_length: Some(MAX_RP_IDS as u64),
             remaining_discoverable_credentials: Some(self.room() as u64),
+            // `none` goes without saying.
             attestation_formats: match self.attestation {
-                Attestation::None => texts(&["none"]),
-                _ => texts(&["packed", "none"]),
+                Attestation::None => Vec::new(),
+                _ => texts(&["packed"]),
             },
             long_touch_for_reset: Some(self.policy.long_touch_for_reset),
             enc_identifier: encrypted(&self.persistent, b"encIdentifier", &self.secrets.identifier),
@@ -88,7 +103,20 @@ impl<E: Environment> Authenticator<E> {
             pin_complexity_policy: Some(self.policy.pin_complexity),
             max_pin_length: Some(pin::MAX_BYTES as u64),
             config_commands: self.config_commands(),
-            ..Response::default()
+            vendor_prototype_config_commands: Vec::new(),
+            preferred_platform_uv_attempts: sensor.map(|_| built_in_uv::PREFERRED_ATTEMPTS),
+            uv_modality: sensor.map(|_| FINGERPRINT_INTERNAL),
+            uv_count_since_last_pin_entry: sensor.map(|_| u64::from(self.uv.since_pin())),
+            certifications: self
+                .settings
+                .certifications
+                .iter()
+                .map(|(name, level)| ((*name).into(), *level))
+                .collect(),
+            pin_complexity_policy_url: self
+                .settings
+                .pin_complexity_policy_url
+                .map(|url| url.as_bytes().to_vec()),
         })
     }
 
@@ -101,11 +129,18 @@ impl<E: Environment> Authenticator<E> {
             ("credMgmt", true),
             ("authnrCfg", true),
             ("clientPin", self.pin.is_set()),
-            ("largeBlobs", true),
+            ("makeCredUvNotRqd", !self.policy.always_uv),
             ("perCredMgmtRO", true),
             ("pinUvAuthToken", true),
             ("setMinPINLength", true),
         ];
+        if self.settings.large_blobs.max_array().is_some() {
+            options.push(("largeBlobs", true));
+        }
+        if self.platform.fingerprints.info().is_some() {
+            options.push(("uv", self.has_built_in_uv()));
+            options.push(("bioEnroll", self.has_built_in_uv()));
+        }
         if self.has_enterprise_attestation() {
             options.push(("ep", self.policy.enterprise_attestation));
         }

@@ -4,20 +4,25 @@ use alloc::vec::Vec;
 
 use hallway_ctap::ctaphid::{Channel, HidCommand, HidError, Message, Packet, Report, reports};
 
-/// A message must be complete this soon after its last packet.
-const NEXT_PACKET_WITHIN_MS: u64 = 800;
+/// The next packet of a message must come this soon.
+const NEXT_PACKET_WITHIN_MS: u64 = 600;
 /// CTAPHID's own version.
 const PROTOCOL_VERSION: u8 = 2;
 /// WINK and CBOR are implemented, and so is MSG, whose bit would say that it is not.
 const CAPABILITIES: u8 = 0x01 | 0x04;
 /// The longest lock, in seconds.
 const MAX_LOCK_S: u8 = 10;
+/// Channels that are served though this key did not give them out.
+const MAX_ADOPTED: usize = 16;
 
 /// The key's end of CTAPHID. It never blocks and never sends by itself: it says what to do.
 #[derive(Default)]
 pub struct HidDevice {
     /// Channels 1 to this one were given out.
     channels: u32,
+    /// Channels that were given out before the last power cycle and taken up again, the one that
+    /// came first in front.
+    adopted: Vec<Channel>,
     receiving: Option<(Message, u64)>,
     /// The request that is being worked on.
     working: Option<(Channel, RequestKind)>,
@@ -38,6 +43,9 @@ pub enum RequestKind {
 pub enum HidAction {
     /// Nothing.
     Nothing,
+    /// Remember who sent it: the rest of the message comes from there, or
+    /// [`HidDevice::tick`] has something to say.
+    AwaitMore,
     /// Send these.
     Reply(Vec<Report>),
     /// Draw attention, and send these.
@@ -103,9 +111,9 @@ impl HidDevice {
         now_ms: u64,
     ) -> HidAction {
         if command == HidCommand::Init {
-            return self.init(channel, length, data);
+            return self.init(channel, length, data, now_ms);
         }
-        if channel.0 == 0 || channel.0 > self.channels {
+        if !self.knows(channel) {
             return refuse(channel, HidError::InvalidChannel);
         }
         if command == HidCommand::Cancel {
@@ -134,21 +142,43 @@ impl HidDevice {
         }
     }
 
-    /// INIT gives out a channel, or aborts what goes on in one (11.2.9.1.3).
-    fn init(&mut self, channel: Channel, length: usize, data: &[u8]) -> HidAction {
+    fn knows(&self, channel: Channel) -> bool {
+        (1..=self.channels).contains(&channel.0) || self.adopted.contains(&channel)
+    }
+
+    /// The next channel to give out. After 2^32 - 2 of them, the first ones are given out again.
+    fn allocate(&mut self) -> Channel {
+        loop {
+            self.channels = (self.channels % (u32::MAX - 1)) + 1;
+            let channel = Channel(self.channels);
+            if !self.adopted.contains(&channel) {
+                return channel;
+            }
+        }
+    }
+
+    /// INIT gives out a channel, or aborts what goes on in one (11.2.9.1.3). A client that did not
+    /// notice a power cycle goes on with the channel that it has.
+    fn init(&mut self, channel: Channel, length: usize, data: &[u8], now_ms: u64) -> HidAction {
         let (Some(nonce), 8) = (data.first_chunk::<8>(), length) else {
             return refuse(channel, HidError::InvalidLength);
         };
-        let known = (1..=self.channels).contains(&channel.0);
+        if channel == Channel::RESERVED {
+            return refuse(channel, HidError::InvalidChannel);
+        }
+        if self.locked_against(channel, now_ms) {
+            return refuse(channel, HidError::ChannelBusy);
+        }
         let given = match channel {
-            Channel::BROADCAST => {
-                // After 2^32 - 2 channels, the first ones are given out again.
-                self.channels = (self.channels % (u32::MAX - 1)) + 1;
-                Channel(self.channels)
-            }
-            _ if known => channel,
-            _ => return refuse(channel, HidError::InvalidChannel),
+            Channel::BROADCAST => self.allocate(),
+            channel => channel,
         };
+        if !self.knows(given) {
+            if self.adopted.len() == MAX_ADOPTED {
+                self.adopted.remove(0);
+            }
+            self.adopted.push(given);
+        }
         let mut payload = nonce.to_vec();
         payload.extend(given.0.to_be_bytes());
         payload.extend([PROTOCOL_VERSION, 1, 0, 0, CAPABILITIES]);
@@ -173,7 +203,7 @@ impl HidDevice {
     fn complete(&mut self, now_ms: u64) -> HidAction {
         let Some((message, _)) = self.receiving.take_if(|(message, _)| message.is_complete())
         else {
-            return HidAction::Nothing;
+            return HidAction::AwaitMore;
         };
         let channel = message.channel;
         let payload = message.payload;
@@ -259,142 +289,4 @@ fn refuse(channel: Channel, why: HidError) -> HidAction {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn send(
-        device: &mut HidDevice,
-        channel: Channel,
-        command: HidCommand,
-        payload: &[u8],
-    ) -> HidAction {
-        let mut last = HidAction::Nothing;
-        for report in reports(channel, command, payload).unwrap() {
-            last = device.receive(&report, 0);
-        }
-        last
-    }
-
-    fn open(device: &mut HidDevice) -> Channel {
-        let HidAction::Reply(answer) = send(device, Channel::BROADCAST, HidCommand::Init, &[9; 8])
-        else {
-            panic!("no answer to INIT");
-        };
-        let Packet::Init { data, .. } = Packet::parse(&answer[0]) else {
-            panic!("a continuation");
-        };
-        assert_eq!(data[..8], [9; 8]);
-        Channel(u32::from_be_bytes(data[8..12].try_into().unwrap()))
-    }
-
-    fn refused(action: &HidAction) -> Option<HidError> {
-        let HidAction::Reply(answer) = action else {
-            return None;
-        };
-        match Packet::parse(answer.first()?) {
-            Packet::Init {
-                command: HidCommand::Error,
-                data,
-                ..
-            } => Some(HidError::from_code(data[0])),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn ping_comes_back() {
-        let mut device = HidDevice::default();
-        let channel = open(&mut device);
-        let action = send(&mut device, channel, HidCommand::Ping, &[1; 300]);
-        let echo = reports(channel, HidCommand::Ping, &[1; 300]).unwrap();
-        assert_eq!(action, HidAction::Reply(echo));
-    }
-
-    #[test]
-    fn channels_that_were_not_given_out_are_refused() {
-        let mut device = HidDevice::default();
-        for channel in [Channel(0), Channel(1), Channel::BROADCAST] {
-            let action = send(&mut device, channel, HidCommand::Ping, &[1]);
-            assert_eq!(refused(&action), Some(HidError::InvalidChannel));
-        }
-    }
-
-    #[test]
-    fn a_second_channel_has_to_wait_and_a_cancel_is_heard() {
-        let mut device = HidDevice::default();
-        let (a, b) = (open(&mut device), open(&mut device));
-        let work = send(&mut device, a, HidCommand::Cbor, &[4]);
-        assert_eq!(
-            work,
-            HidAction::Work {
-                kind: RequestKind::Cbor,
-                request: alloc::vec![4]
-            }
-        );
-        let busy = send(&mut device, b, HidCommand::Cbor, &[4]);
-        assert_eq!(refused(&busy), Some(HidError::ChannelBusy));
-        assert_eq!(
-            send(&mut device, b, HidCommand::Cancel, &[]),
-            HidAction::Nothing
-        );
-        assert_eq!(
-            send(&mut device, a, HidCommand::Cancel, &[]),
-            HidAction::Cancel
-        );
-        assert!(device.keepalive(KeepaliveStatus::Processing).is_some());
-        assert_eq!(device.finished(&[0x2d]).len(), 1);
-        assert!(device.keepalive(KeepaliveStatus::Processing).is_none());
-    }
-
-    #[test]
-    fn init_on_the_working_channel_aborts() {
-        let mut device = HidDevice::default();
-        let channel = open(&mut device);
-        send(&mut device, channel, HidCommand::Cbor, &[1]);
-        let action = send(&mut device, channel, HidCommand::Init, &[1; 8]);
-        assert!(matches!(action, HidAction::Abort(_)));
-        assert!(device.finished(&[0]).is_empty());
-    }
-
-    #[test]
-    fn half_a_message_times_out() {
-        let mut device = HidDevice::default();
-        let channel = open(&mut device);
-        let all = reports(channel, HidCommand::Ping, &[1; 100]).unwrap();
-        assert_eq!(device.receive(&all[0], 0), HidAction::Nothing);
-        assert_eq!(device.tick(NEXT_PACKET_WITHIN_MS), None);
-        let answer = device.tick(NEXT_PACKET_WITHIN_MS + 1).unwrap();
-        assert_eq!(refused(&HidAction::Reply(answer)), Some(HidError::Timeout));
-    }
-
-    #[test]
-    fn a_lock_keeps_others_out_until_it_lapses() {
-        let mut device = HidDevice::default();
-        let (a, b) = (open(&mut device), open(&mut device));
-        send(&mut device, a, HidCommand::Lock, &[2]);
-        let busy = send(&mut device, b, HidCommand::Ping, &[1]);
-        assert_eq!(refused(&busy), Some(HidError::ChannelBusy));
-        let ping = &reports(b, HidCommand::Ping, &[1]).unwrap()[0];
-        assert_eq!(refused(&device.receive(ping, 2000)), None);
-        let long = send(&mut device, a, HidCommand::Lock, &[11]);
-        assert_eq!(refused(&long), Some(HidError::InvalidParameter));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_reports_are_survived(all in proptest::collection::vec(proptest::array::uniform32(0u8..), 0..40)) {
-            let mut device = HidDevice::default();
-            let channel = open(&mut device);
-            for (at, half) in all.iter().enumerate() {
-                let mut report = [0; 64];
-                report[..32].copy_from_slice(half);
-                if at % 3 != 0 {
-                    report[..4].copy_from_slice(&channel.0.to_be_bytes());
-                }
-                if matches!(device.receive(&report, at as u64), HidAction::Work { .. }) {
-                    proptest::prop_assert!(!device.finished(&[0]).is_empty());
-                }
-            }
-        }
-    }
-}
+mod tests;

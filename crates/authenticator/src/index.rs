@@ -3,6 +3,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use crate::credential::{Credential, Lookup, Protection, sha256};
 
@@ -171,9 +172,16 @@ impl Index {
         Some((place, entries[place].slot))
     }
 
-    /// SHA-256 of each relying party id.
-    pub(crate) fn relying_parties(&self) -> impl Iterator<Item = &[u8; 32]> {
-        self.relying_parties.keys()
+    /// SHA-256 of each relying party id; the one with the newest first credential comes first.
+    pub(crate) fn relying_parties(&self) -> Vec<[u8; 32]> {
+        let first = |party: &Party| party.entries.first().map(|entry| entry.created);
+        let mut all: Vec<_> = self
+            .relying_parties
+            .iter()
+            .map(|(rp_id_hash, party)| (Reverse(first(party)), *rp_id_hash))
+            .collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, rp_id_hash)| rp_id_hash).collect()
     }
 
     /// Slots that may hold the credential of an account at a relying party.

@@ -21,6 +21,32 @@ const EMPTY: [u8; MIN_LENGTH] = [
     0x3c,
 ];
 
+/// Where large blobs are kept. An authenticator offers one of the two, never both (CTAP 2.3,
+/// section 12.4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LargeBlobs {
+    /// In one array that platforms read and write with authenticatorLargeBlobs, under keys from the
+    /// largeBlobKey extension: what today's platforms expect.
+    Array {
+        /// The longest serialised array, in bytes; at least 1024.
+        max_length: usize,
+    },
+    /// Beside each discoverable credential, read and written by the largeBlob extension.
+    WithCredentials {
+        /// The longest blob, compressed, in bytes.
+        max_length: usize,
+    },
+}
+
+impl LargeBlobs {
+    pub(crate) const fn max_array(self) -> Option<usize> {
+        match self {
+            Self::Array { max_length } => Some(max_length),
+            Self::WithCredentials { .. } => None,
+        }
+    }
+}
+
 /// An array that is being written.
 pub(crate) struct BlobWrite {
     written: Vec<u8>,
@@ -34,6 +60,9 @@ impl<E: Environment> Authenticator<E> {
         request: &Request<'_>,
         sequence: Option<Sequence>,
     ) -> Result<Option<Part>, Status> {
+        let LargeBlobs::Array { max_length } = self.settings.large_blobs else {
+            return Err(Status::InvalidCommand);
+        };
         let offset = request.offset.ok_or(Status::InvalidParameter)?;
         let offset = usize::try_from(offset).map_err(|_| Status::InvalidParameter)?;
         match (request.get, request.set) {
@@ -51,7 +80,7 @@ impl<E: Environment> Authenticator<E> {
                     Some(Sequence::LargeBlobs(write)) => Some(write),
                     _ => None,
                 };
-                self.write_blobs(request, part, offset, earlier)
+                self.write_blobs(request, part, offset, max_length, earlier)
                     .map(|()| None)
             }
             _ => Err(Status::InvalidParameter),
@@ -76,6 +105,7 @@ impl<E: Environment> Authenticator<E> {
         request: &Request<'_>,
         part: &[u8],
         offset: usize,
+        max_length: usize,
         earlier: Option<BlobWrite>,
     ) -> Result<(), Status> {
         if part.len() > MAX_FRAGMENT {
@@ -85,7 +115,7 @@ impl<E: Environment> Authenticator<E> {
             (0, None) => return Err(Status::InvalidParameter),
             (0, Some(length)) => {
                 let length = usize::try_from(length).map_err(|_| Status::LargeBlobStorageFull)?;
-                if length > self.settings.max_large_blob_array {
+                if length > max_length {
                     return Err(Status::LargeBlobStorageFull);
                 }
                 if length < MIN_LENGTH {
@@ -101,7 +131,7 @@ impl<E: Environment> Authenticator<E> {
                 .filter(|write| write.written.len() == offset)
                 .ok_or(Status::InvalidSequence)?,
         };
-        if self.pin.is_set() || self.policy.always_uv {
+        if self.is_protected() || self.policy.always_uv {
             self.may_write_blobs(request, part, offset)?;
         }
         if write.written.len() + part.len() > write.length {

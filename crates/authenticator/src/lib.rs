@@ -1,6 +1,7 @@
 //! A security key as a state machine over four traits: [`Storage`], [`Presence`], [`Clock`] and
 //! [`Randomness`]. Signatures come from a fifth, [`Signatures`], so that a computer can use
-//! aws-lc-rs where a small device uses [`RustCrypto`].
+//! aws-lc-rs where a small device uses [`RustCrypto`]; a key that knows fingers has a sixth,
+//! [`FingerprintSensor`].
 //!
 //! [`Authenticator::process`] takes a CTAP2 request and gives its response, bytes for bytes;
 //! [`Authenticator::handle`] does the same with parsed commands, without CBOR.
@@ -51,6 +52,7 @@
 //!     type Clock = Stopped;
 //!     type Randomness = Sevens;
 //!     type Signatures = RustCrypto;
+//!     type Fingerprints = NoSensor;
 //! }
 //!
 //! let platform = Platform::<Example> {
@@ -59,6 +61,7 @@
 //!     clock: Stopped,
 //!     randomness: Sevens,
 //!     signatures: RustCrypto,
+//!     fingerprints: NoSensor,
 //! };
 //! let mut key = Authenticator::power_up(platform, Settings::default())?;
 //! let Ok(Response::GetInfo(info)) = key.handle(&Command::GetInfo) else { panic!() };
@@ -73,16 +76,21 @@ extern crate std;
 
 mod attestation;
 mod authenticator;
+mod bio_enrollment;
+mod built_in_uv;
 mod client_pin;
 mod config;
 mod counter;
 mod credential;
 mod credential_management;
+mod fingerprint_sensor;
+mod fingerprints;
 mod get_assertion;
 mod get_info;
 mod hid;
 mod hmac_secret;
 mod index;
+mod large_blob_extension;
 mod large_blobs;
 mod make_credential;
 mod persistent_token;
@@ -93,15 +101,25 @@ mod policy;
 mod reset;
 mod seed;
 mod signatures;
+mod simulated_sensor;
+mod smart_card;
 mod token;
 mod u2f;
 mod uvm;
+mod verification;
 
-pub use attestation::Attestation;
+pub use attestation::{Attestation, Enterprise, Everyday};
 pub use authenticator::{AttestationRecord, Authenticator, PowerUpError, Settings};
+pub use fingerprint_sensor::{
+    Capture, Feedback, FingerprintKind, FingerprintSensor, Identification, NoSensor, SensorInfo,
+    Template,
+};
 pub use hid::{HidAction, HidDevice, KeepaliveStatus, RequestKind};
+pub use large_blobs::LargeBlobs;
 pub use platform::{
     Answer, Change, Clock, Environment, Platform, Presence, Question, Randomness, RandomnessError,
     RecordKey, ResetTouch, Storage, StorageError,
 };
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
+pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};
+pub use smart_card::{CardAction, Ctap1, SmartCard};

@@ -7,18 +7,20 @@ use hallway_ctap::cbor::MapBuilder;
 use hallway_ctap::command::User;
 use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::get_assertion::OwnedUser;
+use hallway_ctap::command::large_blob_extension::{Output, Support};
 use hallway_ctap::command::make_credential::{Request, Response};
 use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
 
+use crate::attestation::Audience;
 use crate::authenticator::Authenticator;
 use crate::credential::{Credential, Features, Lookup, Protection, Verified, sha256};
 use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
-use crate::pin_protocol::Protocol;
-use crate::platform::{Change, Clock, Environment, Question, RecordKey};
+use crate::platform::{Change, Environment, Question, RecordKey};
 use crate::signatures::Signatures;
-use crate::uvm::uvm;
+use crate::uvm::{Touched, uvm};
+use crate::verification::{Ceremony, Demand, Proved};
 
 /// The longest credBlob, in bytes.
 pub(crate) const MAX_CRED_BLOB: usize = 32;
@@ -29,32 +31,19 @@ const MAX_NAME: usize = 64;
 /// The longest relying party id: that of a domain name.
 const MAX_RP_ID: usize = 255;
 
-/// What pinUvAuthParam proved.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Proved {
-    pub(crate) verified: bool,
-    pub(crate) present: bool,
-}
-
 impl<E: Environment> Authenticator<E> {
     pub(crate) fn make_credential(&mut self, request: &Request<'_>) -> Result<Response, Status> {
-        // Step 1: no bytes of pinUvAuthParam.
-        if request.pin_uv_auth_param.is_some_and(<[u8]>::is_empty) {
-            return Err(self.selected_by_touch());
-        }
-        // Step 2: the protocol.
-        if request.pin_uv_auth_param.is_some() {
-            Protocol::from_id(request.pin_uv_auth_protocol)?;
-        }
-        if request.user.id.is_empty() || request.user.id.len() > MAX_USER_ID {
-            return Err(Status::InvalidLength);
-        }
-        if request.rp.id.len() > MAX_RP_ID {
-            return Err(Status::InvalidLength);
-        }
-        if request.exclude.len() > MAX_LIST {
-            return Err(Status::LimitExceeded);
-        }
+        let ceremony = Ceremony {
+            rp_id: request.rp.id,
+            client_data_hash: request.client_data_hash,
+            options: request.options,
+            param: request.pin_uv_auth_param,
+            protocol: request.pin_uv_auth_protocol,
+            permission: Permissions::MAKE_CREDENTIAL,
+        };
+        // Steps 1 and 2.
+        self.check_protocol(&ceremony)?;
+        check_lengths(request)?;
         // Step 3: the algorithm.
         let algorithm = self.choose_algorithm(&request.algorithms)?;
         // Step 5: the options.
@@ -62,29 +51,22 @@ impl<E: Environment> Authenticator<E> {
         if request.options.presence == Some(false) {
             return Err(Status::InvalidOption);
         }
-        if request.options.verification == Some(true) && request.pin_uv_auth_param.is_none() {
-            // There is no built-in user verification.
-            return Err(Status::InvalidOption);
-        }
         let protection = match request.extensions.cred_protect {
             Some(level) => Protection::from_level(level).ok_or(Status::InvalidOption)?,
             None => Protection::default(),
         };
-        let features = features(request, discoverable)?;
-        // Step 8: a protected authenticator wants its PIN.
-        if (self.pin.is_set() || self.policy.always_uv) && request.pin_uv_auth_param.is_none() {
-            return Err(Status::PuatRequired);
-        }
+        let features = self.features(request, discoverable)?;
+        // Steps 5 to 8: a protected authenticator wants its owner for what it keeps, and always if
+        // the owner says so. Otherwise a touch is enough (makeCredUvNotRqd).
+        let demand = match discoverable {
+            true => Demand::WhenProtected,
+            false => Demand::WhenAlways,
+        };
+        let means = self.means(&ceremony, demand)?;
         // Step 9: enterprise attestation.
-        let enterprise = self.enterprise(request)?;
-        // Step 11: the token.
-        let proved = self.prove(
-            request.pin_uv_auth_param,
-            request.pin_uv_auth_protocol,
-            request.client_data_hash,
-            Permissions::MAKE_CREDENTIAL,
-            request.rp.id,
-        )?;
+        let audience = self.audience(request)?;
+        // Step 11: the user.
+        let proved = self.verify_user(&ceremony, means)?;
         let rp_id_hash = sha256(request.rp.id.as_bytes());
         let question = Question::MakeCredential {
             rp_id: request.rp.id,
@@ -94,20 +76,13 @@ impl<E: Environment> Authenticator<E> {
         for descriptor in &request.exclude {
             let excluded = self
                 .find(&rp_id_hash, descriptor.id)?
-                .is_some_and(|found| found.protection.reveals(Lookup::ById, proved.verified));
+                .is_some_and(|found| found.protection.reveals(Lookup::ById, proved.verified()));
             if excluded {
-                // The touch keeps a website from learning in silence who is here.
-                if !proved.present {
-                    self.touch(&question)?;
-                }
-                return Err(Status::CredentialExcluded);
+                return Err(self.excluded(proved, &question));
             }
         }
         // Step 14: user presence.
-        if !proved.present {
-            self.touch(&question)?;
-        }
-        self.token.spend();
+        self.obtain_presence(proved, &question)?;
         // Steps 15 to 17: the credential.
         let cred_blob = request
             .extensions
@@ -129,25 +104,57 @@ impl<E: Environment> Authenticator<E> {
                 .ok_or(Status::Other)?
         };
         let extensions = self.creation_extensions(request, &made, proved, cred_blob)?;
-        let mut response = self.attested(request, &made, &rp_id_hash, proved, extensions)?;
-        if enterprise && response.format != "none" {
-            response.enterprise_attestation = Some(true);
-        }
-        Ok(response)
+        self.attested(request, &made, &rp_id_hash, proved, audience, extensions)
     }
 
-    /// Whether this is an enterprise attestation: the owner enabled it, the platform asks for it,
-    /// and platform (2) or maker (1) know the relying party.
-    fn enterprise(&self, request: &Request<'_>) -> Result<bool, Status> {
+    /// The answer when a credential of the exclude list is here: whatever the owner says, but only
+    /// after having asked, which keeps a website from learning in silence who is here.
+    fn excluded(&mut self, proved: Proved, question: &Question<'_>) -> Status {
+        if !proved.present && self.touch(question) == Err(Status::KeepaliveCancel) {
+            return Status::KeepaliveCancel;
+        }
+        Status::CredentialExcluded
+    }
+
+    /// What is agreed on with the credential.
+    fn features(&self, request: &Request<'_>, discoverable: bool) -> Result<Features, Status> {
+        let asked = &request.extensions;
+        // CTAP 2.3, section 12.8: hmac-secret-mc comes with hmac-secret only.
+        if asked.hmac_secret_mc.is_some() && asked.hmac_secret != Some(true) {
+            return Err(Status::MissingParameter);
+        }
+        let wants_key = !self.keeps_blobs() && asked.large_blob_key.is_some();
+        if wants_key && (asked.large_blob_key == Some(false) || !discoverable) {
+            // CTAP 2.3, section 12.3: only `true`, and only for discoverable credentials.
+            return Err(Status::InvalidOption);
+        }
+        let wants_blob = asked.large_blob.filter(|_| self.keeps_blobs());
+        if wants_blob == Some(Support::Required) && !discoverable {
+            return Err(Status::InvalidOption);
+        }
+        Ok(Features::default()
+            .with(
+                Features::THIRD_PARTY_PAYMENT,
+                asked.third_party_payment == Some(true),
+            )
+            .with(Features::LARGE_BLOB_KEY, wants_key)
+            .with(Features::LARGE_BLOB, wants_blob.is_some() && discoverable))
+    }
+
+    /// Whether this is for an enterprise: the owner enabled that, the platform asks for it, and
+    /// platform (2) or maker (1) know the relying party.
+    fn audience(&self, request: &Request<'_>) -> Result<Audience, Status> {
         let Some(kind) = request.enterprise_attestation else {
-            return Ok(false);
+            return Ok(Audience::Everybody);
         };
         if !self.policy.enterprise_attestation {
             return Err(Status::InvalidParameter);
         }
         match kind {
-            1 => Ok(self.settings.enterprise_rp_ids.contains(&request.rp.id)),
-            2 => Ok(true),
+            1 if !self.settings.enterprise_rp_ids.contains(&request.rp.id) => {
+                Ok(Audience::Everybody)
+            }
+            1 | 2 => Ok(Audience::Enterprise),
             _ => Err(Status::InvalidOption),
         }
     }
@@ -166,33 +173,6 @@ impl<E: Environment> Authenticator<E> {
             .find(|algorithm| algorithm.ml_dsa_public_key_length().is_some())
             .or_else(|| known().next())
             .ok_or(Status::UnsupportedAlgorithm)
-    }
-
-    /// Checks pinUvAuthParam, if there is one.
-    pub(crate) fn prove(
-        &mut self,
-        param: Option<&[u8]>,
-        protocol: Option<u64>,
-        client_data_hash: &[u8; 32],
-        permission: Permissions,
-        rp_id: &str,
-    ) -> Result<Proved, Status> {
-        let Some(param) = param else {
-            return Ok(Proved::default());
-        };
-        let protocol = Protocol::from_id(protocol)?;
-        let now_ms = self.platform.clock.now_ms();
-        let token = self
-            .token
-            .verify(protocol, &[client_data_hash], param, permission, now_ms)?
-            .for_relying_party(rp_id)?;
-        if !token.user_verified() {
-            return Err(Status::PinAuthInvalid);
-        }
-        Ok(Proved {
-            verified: true,
-            present: token.user_present(),
-        })
     }
 
     /// Makes and stores a discoverable credential; it takes the place of the one that the account
@@ -225,7 +205,10 @@ impl<E: Environment> Authenticator<E> {
                 .ok_or(Status::KeyStoreFull)?,
         };
         let record = credential.encode();
-        self.commit_credential(Change::Put(RecordKey::credential(slot), &record))?;
+        self.commit_credential(&[
+            Change::Put(RecordKey::credential(slot), &record),
+            Change::Remove(RecordKey::blob(slot)),
+        ])?;
         if let Some((slot, earlier)) = &earlier {
             self.index.remove(*slot, earlier);
         }
@@ -271,13 +254,13 @@ impl<E: Environment> Authenticator<E> {
             }
         }
         if asked.uvm == Some(true) {
-            outputs.put("uvm", uvm(true, proved.verified));
+            outputs.put("uvm", uvm(Touched::Yes, proved.by));
         }
         if asked.hmac_secret == Some(true) {
             outputs.put("hmac-secret", true);
             if let Some(input) = &asked.hmac_secret_mc {
                 let salts = Salts::open(&self.agreement, input)?;
-                let cred_random = made.cred_random(Verified::from(proved.verified));
+                let cred_random = made.cred_random(Verified::from(proved.verified()));
                 let output = salts.evaluate(&cred_random, &mut self.platform.randomness)?;
                 outputs.put("hmac-secret-mc", &output);
             }
@@ -292,13 +275,14 @@ impl<E: Environment> Authenticator<E> {
         made: &Credential,
         rp_id_hash: &[u8; 32],
         proved: Proved,
+        audience: Audience,
         extensions: Option<Vec<u8>>,
     ) -> Result<Response, Status> {
         let private_key = made.private_key()?;
         let public_key = self.platform.signatures.public_key(&private_key)?;
         let auth_data = AuthenticatorData {
             rp_id_hash,
-            flags: flags(true, proved.verified),
+            flags: flags(true, proved.verified()),
             sign_count: self.counter.next(&mut self.platform.storage)?,
             attested_credential: Some(AttestedCredential {
                 aaguid: self.aaguid(),
@@ -313,6 +297,7 @@ impl<E: Environment> Authenticator<E> {
         let statement = self.attestation.attest(
             &mut self.platform.signatures,
             &request.attestation_formats,
+            audience,
             &private_key,
             &signed,
         )?;
@@ -320,8 +305,12 @@ impl<E: Environment> Authenticator<E> {
             format: statement.format,
             auth_data,
             attestation_statement: statement.map,
-            enterprise_attestation: None,
+            enterprise_attestation: statement.enterprise.then_some(true),
             large_blob_key: made.large_blob_key(),
+            large_blob: made
+                .features
+                .has(Features::LARGE_BLOB)
+                .then_some(Output::Supported),
         })
     }
 }
@@ -350,19 +339,14 @@ pub(crate) fn flags(present: bool, verified: bool) -> Flags {
     flags
 }
 
-/// What is agreed on with the credential.
-fn features(request: &Request<'_>, discoverable: bool) -> Result<Features, Status> {
-    let asked = &request.extensions;
-    if asked.large_blob_key.is_some() {
-        // CTAP 2.3, section 12.3: only `true`, and only for discoverable credentials.
-        if asked.large_blob_key == Some(false) || !discoverable {
-            return Err(Status::InvalidOption);
-        }
+/// Holds what is stored, and what is searched, against its limits.
+fn check_lengths(request: &Request<'_>) -> Result<(), Status> {
+    let user_id = request.user.id;
+    if user_id.is_empty() || user_id.len() > MAX_USER_ID || request.rp.id.len() > MAX_RP_ID {
+        return Err(Status::InvalidLength);
     }
-    Ok(Features::default()
-        .with(
-            Features::THIRD_PARTY_PAYMENT,
-            asked.third_party_payment == Some(true),
-        )
-        .with(Features::LARGE_BLOB_KEY, asked.large_blob_key == Some(true)))
+    if request.exclude.len() > MAX_LIST {
+        return Err(Status::LimitExceeded);
+    }
+    Ok(())
 }

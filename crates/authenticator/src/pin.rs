@@ -83,11 +83,12 @@ impl Pin {
     }
 
     /// Compares LEFT(SHA-256(pin), 16). The try is counted, durably, before the comparison: cutting
-    /// the power cannot give it back.
+    /// the power cannot give it back. A right PIN gives all tries back, in one batch with `also`.
     pub(crate) fn check(
         &mut self,
         pepper: &[u8; 32],
         half_hash: &[u8],
+        also: Change<'_>,
         storage: &mut impl Storage,
     ) -> Result<(), Status> {
         self.may_try()?;
@@ -104,7 +105,7 @@ impl Pin {
             return Err(Status::PinInvalid);
         }
         storage
-            .commit(&[Change::Put(RecordKey::PIN_RETRIES, &[MAX_RETRIES])])
+            .commit(&[Change::Put(RecordKey::PIN_RETRIES, &[MAX_RETRIES]), also])
             .map_err(|_| Status::Other)?;
         self.retries = MAX_RETRIES;
         self.wrong_in_a_row = 0;

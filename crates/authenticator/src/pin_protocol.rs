@@ -132,6 +132,11 @@ pub(crate) struct SharedSecret {
 }
 
 impl SharedSecret {
+    /// Under which protocol.
+    pub(crate) const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     pub(crate) fn verify(&self, message: &[&[u8]], tag: &[u8]) -> Result<(), Status> {
         self.protocol.verify(&self.hmac_key[..], message, tag)
     }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
+use crate::fingerprint_sensor::FingerprintSensor;
 use crate::signatures::Signatures;
 
 /// Which record.
@@ -29,17 +30,33 @@ impl RecordKey {
     pub(crate) const PERSISTENT_TOKEN: Self = Self(8);
     /// What changes with every change of a discoverable credential.
     pub(crate) const STORE_STATE: Self = Self(9);
+    /// The tries that built-in user verification has left.
+    pub(crate) const UV_STATE: Self = Self(10);
 
+    const FIRST_FINGERPRINT: u16 = 0x0100;
     const FIRST_CREDENTIAL: u16 = 0x1000;
     /// How many discoverable credentials have a record key.
-    pub const CREDENTIAL_SLOTS: u16 = 0xe000;
+    pub const CREDENTIAL_SLOTS: u16 = 0x7000;
+    const FIRST_BLOB: u16 = Self::FIRST_CREDENTIAL + Self::CREDENTIAL_SLOTS;
+
+    pub(crate) const fn fingerprint(slot: u16) -> Self {
+        Self(Self::FIRST_FINGERPRINT + slot)
+    }
 
     pub(crate) const fn credential(slot: u16) -> Self {
         Self(Self::FIRST_CREDENTIAL + slot)
     }
 
+    /// The large blob of the credential in this slot.
+    pub(crate) const fn blob(slot: u16) -> Self {
+        Self(Self::FIRST_BLOB + slot)
+    }
+
     pub(crate) const fn slot(self) -> Option<u16> {
-        self.0.checked_sub(Self::FIRST_CREDENTIAL)
+        match self.0.checked_sub(Self::FIRST_CREDENTIAL) {
+            Some(slot) if slot < Self::CREDENTIAL_SLOTS => Some(slot),
+            _ => None,
+        }
     }
 
     /// From the number that [`number`](Self::number) gave.
@@ -183,7 +200,7 @@ pub trait Randomness {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RandomnessError>;
 }
 
-/// Names the five types that make up a platform.
+/// Names the six types that make up a platform.
 pub trait Environment {
     /// Where records live.
     type Storage: Storage;
@@ -195,6 +212,8 @@ pub trait Environment {
     type Randomness: Randomness;
     /// Who computes signatures.
     type Signatures: Signatures;
+    /// Who knows fingers; [`NoSensor`](crate::NoSensor) where nobody does.
+    type Fingerprints: FingerprintSensor;
 }
 
 /// The machine that an authenticator runs on.
@@ -209,6 +228,8 @@ pub struct Platform<E: Environment> {
     pub randomness: E::Randomness,
     /// Who computes signatures.
     pub signatures: E::Signatures,
+    /// Who knows fingers.
+    pub fingerprints: E::Fingerprints,
 }
 
 impl<E: Environment> Platform<E> {

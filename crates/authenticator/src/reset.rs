@@ -3,7 +3,9 @@
 use hallway_ctap::status::Status;
 
 use crate::authenticator::Authenticator;
+use crate::built_in_uv::UvState;
 use crate::counter::Counter;
+use crate::fingerprints::Fingerprints;
 use crate::index::Index;
 use crate::persistent_token::PersistentToken;
 use crate::pin::Pin;
@@ -47,6 +49,8 @@ impl<E: Environment> Authenticator<E> {
         self.agreement = agreement;
         self.persistent = persistent;
         self.policy = Policy::default();
+        self.fingerprints = Fingerprints::default();
+        self.uv = UvState::FRESH;
         self.opened = None;
         self.token.stop();
         Ok(())

@@ -10,11 +10,14 @@ use zeroize::Zeroizing;
 
 use crate::credential::sha256;
 use crate::pin_protocol::Protocol;
+use crate::verification::VerifiedBy;
 
 /// An unused token lapses after this long.
 const FIRST_USE_WITHIN_MS: u64 = 30_000;
 /// A used one after this long.
 const MAX_USAGE_MS: u64 = 600_000;
+/// The touch of a finger counts for this long.
+const PRESENT_FOR_MS: u64 = 30_000;
 
 /// The one token that is in use, if any.
 #[derive(Default)]
@@ -25,19 +28,11 @@ struct Token {
     protocol: Protocol,
     permissions: Permissions,
     rp_id: Option<String>,
+    verified_by: VerifiedBy,
     user_verified: bool,
     user_present: bool,
     issued_ms: u64,
     used: bool,
-}
-
-/// Whether the verification that a token stands for needed a touch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum TokenPresence {
-    /// A fingerprint: somebody was there.
-    Touched,
-    /// A PIN: nobody can tell.
-    Unknown,
 }
 
 impl TokenState {
@@ -48,7 +43,7 @@ impl TokenState {
         protocol: Protocol,
         permissions: Permissions,
         rp_id: Option<&str>,
-        presence: TokenPresence,
+        verified_by: VerifiedBy,
         now_ms: u64,
     ) {
         self.0 = Some(Token {
@@ -56,8 +51,9 @@ impl TokenState {
             protocol,
             permissions,
             rp_id: rp_id.map(ToString::to_string),
+            verified_by,
             user_verified: true,
-            user_present: presence == TokenPresence::Touched,
+            user_present: verified_by == VerifiedBy::Finger,
             issued_ms: now_ms,
             used: false,
         });
@@ -143,8 +139,15 @@ impl VerifiedToken<'_> {
         self.0.user_verified
     }
 
-    /// Whether somebody was there when the token was issued, a short while ago.
-    pub(crate) const fn user_present(&self) -> bool {
-        self.0.user_present
+    /// By what.
+    pub(crate) const fn verified_by(&self) -> VerifiedBy {
+        self.0.verified_by
+    }
+
+    /// Whether somebody was there when the token was issued, a short while ago
+    /// (`getUserPresentFlagValue`).
+    pub(crate) const fn user_present(&self, now_ms: u64) -> bool {
+        let age = now_ms.saturating_sub(self.0.issued_ms);
+        self.0.user_present && age <= PRESENT_FOR_MS
     }
 }

@@ -8,7 +8,6 @@ use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_ctap::status::Status;
 use hallway_ctap::u2f::{Control, StatusWord, U2fRequest};
 
-use crate::attestation::Attestation;
 use crate::authenticator::Authenticator;
 use crate::credential::{Features, Lookup, Protection};
 use crate::platform::{Environment, Question};
@@ -143,9 +142,7 @@ impl<E: Environment> Authenticator<E> {
     /// The certificate and key that attest registrations: the maker's, or a self-signed one whose
     /// key comes from the seed.
     fn u2f_attestation(&mut self) -> Result<(Vec<u8>, PrivateKey), Status> {
-        if let Attestation::Certified { chain, key, .. } = &self.attestation
-            && let Some(leaf) = chain.first()
-        {
+        if let Some((key, [leaf, ..])) = self.attestation.certificate() {
             return Ok((leaf.clone(), key.clone()));
         }
         let key = PrivateKey::derive(Algorithm::Es256, &self.secrets.u2f)?;

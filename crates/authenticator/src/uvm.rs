@@ -4,6 +4,9 @@ use alloc::vec::Vec;
 
 use hallway_ctap::cbor::{Encode, List};
 
+use crate::get_info::FINGERPRINT_INTERNAL;
+use crate::verification::VerifiedBy;
+
 /// FIDO Registry of Predefined Values, section 3.1: a touch.
 const PRESENCE: u32 = 0x0001;
 /// A PIN that was typed on the platform.
@@ -30,12 +33,30 @@ impl Encode for Methods {
 }
 
 /// The output of the extension.
-pub(crate) fn uvm(present: bool, verified: bool) -> Methods {
-    let used = [(verified, PASSCODE_EXTERNAL), (present, PRESENCE)];
+pub(crate) fn uvm(present: Touched, verified: Option<VerifiedBy>) -> Methods {
+    let verified = verified.map(|by| match by {
+        VerifiedBy::Pin => PASSCODE_EXTERNAL,
+        VerifiedBy::Finger => FINGERPRINT_INTERNAL as u32,
+    });
+    let touched = (present == Touched::Yes).then_some(PRESENCE);
     Methods(
-        used.into_iter()
-            .filter(|(used, _)| *used)
-            .map(|(_, method)| Method([method, SOFTWARE, SOFTWARE]))
+        [verified, touched]
+            .into_iter()
+            .flatten()
+            .map(|method| Method([method, SOFTWARE, SOFTWARE]))
             .collect(),
     )
+}
+
+/// Whether somebody touched the key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Touched {
+    Yes,
+    No,
+}
+
+impl From<bool> for Touched {
+    fn from(touched: bool) -> Self {
+        if touched { Self::Yes } else { Self::No }
+    }
 }

@@ -304,10 +304,11 @@ impl Run {
                 model.since_power_up_ms += ms;
             }
         }
-        assert_eq!(
-            self.client.pin_retries().unwrap(),
-            u64::from(self.model.retries)
-        );
+        let retries = self.client.pin_retries();
+        match self.model.pin {
+            Some(_) => assert_eq!(retries.unwrap(), u64::from(self.model.retries)),
+            None => assert_eq!(status(&retries), Err(Status::PinNotSet)),
+        }
     }
 }
 

@@ -101,6 +101,11 @@ impl<C: Connection> Client<C> {
         self.send(&[code::SELECTION]).map(|_| ())
     }
 
+    /// The connection, for what this client has no words for.
+    pub const fn connection_mut(&mut self) -> &mut C {
+        &mut self.connection
+    }
+
     /// The connection, when the client is no longer needed.
     pub fn into_connection(self) -> C {
         self.connection
@@ -131,9 +136,11 @@ impl<C: Connection> Client<C> {
         let has_pin = info.option("clientPin") == Some(true);
         let has_sensor = info.option("uv") == Some(true);
         let always = info.option("alwaysUv") == Some(true);
-        let insists = insists == Insists::WhenProtected
-            && (has_pin || has_sensor)
-            && info.option("makeCredUvNotRqd") != Some(true);
+        let insists = match insists {
+            Insists::ForEvery => true,
+            Insists::ForKept => info.option("makeCredUvNotRqd") != Some(true),
+            Insists::Never => false,
+        } && (has_pin || has_sensor);
         let wants = match wanted {
             UserVerification::Required => true,
             UserVerification::Preferred => has_pin || has_sensor,
@@ -151,7 +158,10 @@ impl<C: Connection> Client<C> {
 /// Whether a protected key wants verification for the command even when nobody asks for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Insists {
-    WhenProtected,
+    /// Whatever the key.
+    ForEvery,
+    /// Unless the key says that a touch is enough for credentials that it does not keep.
+    ForKept,
     Never,
 }
 

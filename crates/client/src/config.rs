@@ -1,5 +1,6 @@
 //! Configuring a key (CTAP 2.3, section 6.11).
 
+use hallway_ctap::command::authorized::Subcommand as _;
 use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::config::{PinPolicy, Request, Subcommand};
 

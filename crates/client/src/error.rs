@@ -28,6 +28,9 @@ pub enum ClientError {
     /// Verification is required, and the key has no PIN and no sensor.
     #[error("user verification is required, but the security key has no PIN; set one first")]
     VerificationUnavailable,
+    /// The key has no fingerprint sensor.
+    #[error("the security key has no fingerprint sensor")]
+    NoFingerprints,
     /// The PIN was not given.
     #[error("the security key's PIN is required and was not given")]
     PinNotGiven,

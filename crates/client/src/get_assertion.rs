@@ -10,6 +10,7 @@ use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::make_credential::sha256;
 use crate::pin::PinPrompt;
+use crate::verification::Purpose;
 
 /// Whether somebody must be there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -136,18 +137,18 @@ impl<C: Connection> Client<C> {
             }
             _ => self.verification(user_verification, Insists::Never)?,
         };
-        let authentication = match how {
-            Verification::Pin => Some(
-                self.token(Permissions::GET_ASSERTION, Some(request.rp_id), pin)?
-                    .authenticate(request.client_data_hash),
-            ),
-            _ => None,
+        let purpose = Purpose {
+            permission: Permissions::GET_ASSERTION,
+            rp_id: request.rp_id,
+            client_data_hash: request.client_data_hash,
         };
-        let mut request = request;
-        request.options.verification = (how == Verification::BuiltIn).then_some(true);
-        request.pin_uv_auth_param = authentication.as_ref().map(|(_, tag)| tag.as_slice());
-        request.pin_uv_auth_protocol = authentication.as_ref().map(|(protocol, _)| *protocol);
-        let answer = self.send(&request.encode())?;
+        let answer = self.send_verified(how, &purpose, pin, |client, proof| {
+            let mut request = request.clone();
+            request.options.verification = proof.built_in;
+            request.pin_uv_auth_param = proof.param();
+            request.pin_uv_auth_protocol = proof.protocol();
+            client.send(&request.encode())
+        })?;
         let only = match request.allow.as_deref() {
             Some([only]) => Some(only.id),
             _ => None,

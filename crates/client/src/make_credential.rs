@@ -8,11 +8,12 @@ use hallway_ctap::cose::Algorithm;
 
 use hallway_ctap::authenticator_data::AuthenticatorData;
 
-use crate::client::{Client, Insists, UserVerification, Verification};
+use crate::client::{Client, Insists, UserVerification};
 use crate::client_data::{Ceremony, client_data_json};
 use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::pin::PinPrompt;
+use crate::verification::Purpose;
 
 /// The account that a credential is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -141,19 +142,23 @@ impl<C: Connection> Client<C> {
         user_verification: UserVerification,
         pin: &mut dyn PinPrompt,
     ) -> Result<Response, ClientError> {
-        let how = self.verification(user_verification, Insists::WhenProtected)?;
-        let authentication = match how {
-            Verification::Pin => Some(
-                self.token(Permissions::MAKE_CREDENTIAL, Some(request.rp.id), pin)?
-                    .authenticate(request.client_data_hash),
-            ),
-            _ => None,
+        let insists = match request.options.discoverable {
+            Some(true) => Insists::ForEvery,
+            _ => Insists::ForKept,
         };
-        let mut request = request;
-        request.options.verification = (how == Verification::BuiltIn).then_some(true);
-        request.pin_uv_auth_param = authentication.as_ref().map(|(_, tag)| tag.as_slice());
-        request.pin_uv_auth_protocol = authentication.as_ref().map(|(protocol, _)| *protocol);
-        let answer = self.send(&request.encode())?;
+        let how = self.verification(user_verification, insists)?;
+        let purpose = Purpose {
+            permission: Permissions::MAKE_CREDENTIAL,
+            rp_id: request.rp.id,
+            client_data_hash: request.client_data_hash,
+        };
+        let answer = self.send_verified(how, &purpose, pin, |client, proof| {
+            let mut request = request.clone();
+            request.options.verification = proof.built_in;
+            request.pin_uv_auth_param = proof.param();
+            request.pin_uv_auth_protocol = proof.protocol();
+            client.send(&request.encode())
+        })?;
         Response::parse(&answer.some_map()?).map_err(|error| ClientError::Answer {
             command: "makeCredential",
             error,

@@ -1,5 +1,6 @@
 //! The passkeys on a key: list, rename, delete (CTAP 2.3, section 6.8).
 
+use hallway_ctap::command::authorized::Subcommand as _;
 use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::credential_management::{Request, Response, Subcommand};
 use hallway_ctap::command::get_assertion::OwnedUser;

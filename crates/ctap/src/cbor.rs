@@ -68,6 +68,9 @@ pub enum Malformed {
     /// A text string that is not UTF-8.
     #[error("a CBOR text string is not UTF-8")]
     Utf8,
+    /// A map with members that its definition does not allow.
+    #[error("a CBOR map has members that its definition does not allow")]
+    NotAllowed,
 }
 
 /// The most entries that one map may have: bounds the work that a small hostile input can cause.

@@ -1,5 +1,7 @@
 //! The CTAP2 commands: each one's request and response, parsed and printed (CTAP 2.3, section 6).
 
+pub mod authorized;
+pub mod bio_enrollment;
 pub mod client_pin;
 pub mod config;
 pub mod credential_management;
@@ -7,6 +9,7 @@ mod entities;
 pub mod get_assertion;
 pub mod get_info;
 pub mod hmac_secret;
+pub mod large_blob_extension;
 pub mod large_blobs;
 pub mod make_credential;
 
@@ -32,6 +35,8 @@ pub mod code {
     pub const RESET: u8 = 0x07;
     /// authenticatorGetNextAssertion.
     pub const GET_NEXT_ASSERTION: u8 = 0x08;
+    /// authenticatorBioEnrollment.
+    pub const BIO_ENROLLMENT: u8 = 0x09;
     /// authenticatorCredentialManagement.
     pub const CREDENTIAL_MANAGEMENT: u8 = 0x0a;
     /// authenticatorSelection.
@@ -40,6 +45,8 @@ pub mod code {
     pub const LARGE_BLOBS: u8 = 0x0c;
     /// authenticatorConfig.
     pub const CONFIG: u8 = 0x0d;
+    /// authenticatorBioEnrollment as drafts of CTAP 2.1 numbered it.
+    pub const BIO_ENROLLMENT_PREVIEW: u8 = 0x40;
     /// authenticatorCredentialManagement as drafts of CTAP 2.1 numbered it.
     pub const CREDENTIAL_MANAGEMENT_PREVIEW: u8 = 0x41;
 }
@@ -60,6 +67,8 @@ pub enum Command<'a> {
     ClientPin(client_pin::Request<'a>),
     /// Forget everything (6.6).
     Reset,
+    /// Enrol fingerprints (6.7).
+    BioEnrollment(bio_enrollment::Request<'a>),
     /// List, delete and rename discoverable credentials (6.8).
     CredentialManagement(credential_management::Request<'a>),
     /// Let the owner pick this authenticator by a touch (6.9).
@@ -100,6 +109,9 @@ impl<'a> Command<'a> {
             code::GET_INFO => alone(Self::GetInfo),
             code::CLIENT_PIN => client_pin::Request::parse(&map()?).map(Self::ClientPin),
             code::RESET => alone(Self::Reset),
+            code::BIO_ENROLLMENT | code::BIO_ENROLLMENT_PREVIEW => {
+                bio_enrollment::Request::parse(&map()?).map(Self::BioEnrollment)
+            }
             code::CREDENTIAL_MANAGEMENT | code::CREDENTIAL_MANAGEMENT_PREVIEW => {
                 credential_management::Request::parse(&map()?).map(Self::CredentialManagement)
             }
@@ -123,6 +135,8 @@ pub enum Response {
     GetInfo(Box<get_info::Response>),
     /// To [`Command::ClientPin`].
     ClientPin(client_pin::Response),
+    /// To [`Command::BioEnrollment`].
+    BioEnrollment(Box<bio_enrollment::Response>),
     /// To [`Command::CredentialManagement`].
     CredentialManagement(Box<credential_management::Response>),
     /// To [`Command::LargeBlobs`], when reading.
@@ -140,6 +154,7 @@ impl Response {
             Self::GetAssertion(response) => response.encode(&mut out),
             Self::GetInfo(response) => response.encode(&mut out),
             Self::ClientPin(response) => response.encode(&mut out),
+            Self::BioEnrollment(response) => response.encode(&mut out),
             Self::CredentialManagement(response) => response.encode(&mut out),
             Self::LargeBlobs(response) => response.encode(&mut out),
             Self::Done => {}
@@ -176,7 +191,7 @@ mod tests {
         assert_eq!(Command::parse(&[0x3f]), Err(Status::InvalidCommand));
         assert_eq!(Command::parse(&[1]), Err(Status::MissingParameter));
         assert_eq!(Command::parse(&[1, 0xa0]), Err(Status::MissingParameter));
-        assert_eq!(Command::parse(&[1, 0x80]), Err(Status::InvalidCbor));
+        assert_eq!(Command::parse(&[1, 0x80]), Err(Status::CborUnexpectedType));
         assert_eq!(Command::parse(&[4, 0xff]), Err(Status::InvalidCbor));
         assert_eq!(Command::parse(&[4]), Ok(Command::GetInfo));
     }

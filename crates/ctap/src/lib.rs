@@ -21,6 +21,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod aaguid;
+pub mod apdu;
 pub mod authenticator_data;
 pub mod cbor;
 pub mod command;

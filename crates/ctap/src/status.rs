@@ -152,10 +152,13 @@ impl From<Malformed> for Status {
 impl From<ReadError> for Status {
     fn from(error: ReadError) -> Self {
         match error {
+            // A well-formed item of another type than a map.
+            ReadError::Malformed(Malformed::NotMap) => Self::CborUnexpectedType,
             ReadError::Malformed(_) => Self::InvalidCbor,
             ReadError::Missing => Self::MissingParameter,
             ReadError::WrongType => Self::CborUnexpectedType,
             ReadError::Length => Self::InvalidLength,
+            ReadError::Value => Self::InvalidParameter,
         }
     }
 }

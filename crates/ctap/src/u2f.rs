@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::apdu::Apdu;
+
 /// A status word, the last two bytes of every response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u16)]
@@ -22,6 +24,10 @@ pub enum StatusWord {
     WrongParameters = 0x6a86,
     /// U2F is switched off.
     NotAllowed = 0x6986,
+    /// There is no application of that name.
+    NotFound = 0x6a82,
+    /// The last command of a chain was expected.
+    ChainExpected = 0x6883,
     /// The key has a fault.
     Fault = 0x6f00,
 }
@@ -67,51 +73,6 @@ pub enum U2fRequest<'a> {
     },
     /// U2F_VERSION.
     Version,
-}
-
-/// An APDU, short or extended (ISO 7816-4, section 5.1).
-struct Apdu<'a> {
-    class: u8,
-    instruction: u8,
-    p1: u8,
-    data: &'a [u8],
-}
-
-impl<'a> Apdu<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, StatusWord> {
-        let (head, body) = bytes
-            .split_first_chunk::<4>()
-            .ok_or(StatusWord::WrongLength)?;
-        let [class, instruction, p1, _] = *head;
-        let data = match body {
-            // No data; a byte alone, or three that start with zero, are an expected length.
-            [] | [_] | [0, _, _] => &[],
-            // Extended: zero, two bytes of length, the data, and perhaps an expected length.
-            [0, high, low, rest @ ..] => {
-                let length = usize::from(u16::from_be_bytes([*high, *low]));
-                data_of(rest, length, 2)?
-            }
-            // Short: one byte of length, the data, and perhaps an expected length.
-            [length, rest @ ..] => data_of(rest, usize::from(*length), 1)?,
-        };
-        Ok(Self {
-            class,
-            instruction,
-            p1,
-            data,
-        })
-    }
-}
-
-fn data_of(rest: &[u8], length: usize, expected_length: usize) -> Result<&[u8], StatusWord> {
-    let (data, tail) = rest
-        .split_at_checked(length)
-        .ok_or(StatusWord::WrongLength)?;
-    if tail.is_empty() || tail.len() == expected_length {
-        Ok(data)
-    } else {
-        Err(StatusWord::WrongLength)
-    }
 }
 
 impl<'a> U2fRequest<'a> {

@@ -111,8 +111,8 @@ pub(crate) fn enroll(asked: &Enroll<'_>) -> Result<Enrolled, SkError> {
     let response = key.create(request, wanted, &mut *prompt(asked.pin))?;
     let data = AuthenticatorData::parse(&response.auth_data).map_err(|_| SkError::General)?;
     let made = data.attested_credential.ok_or(SkError::General)?;
-    let statement = Map::parse(&response.attestation_statement, Form::Tolerant)
-        .map_err(|_| SkError::General)?;
+    let statement = response.attestation_statement.ok_or(SkError::General)?;
+    let statement = Map::parse(&statement, Form::Tolerant).map_err(|_| SkError::General)?;
     let bytes_at = |name: &str| statement.get(name).and_then(|value| value.bytes().ok());
     let certificate = statement
         .get("x5c")

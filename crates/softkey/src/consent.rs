@@ -1,13 +1,21 @@
 //! The owner's consent: asked for, or decided beforehand.
 
+pub(crate) mod command;
+pub(crate) mod desktop;
+pub(crate) mod policy;
+mod program;
+pub(crate) mod sentence;
+pub(crate) mod terminal;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hallway_authenticator::{Answer, Presence, Question};
 
-/// How long the owner has to answer (CTAP 2.3, section 6.1.2 suggests half a minute).
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long the owner has to answer, if nothing else is said (CTAP 2.3, section 6.1.2: "about 30
+/// seconds").
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Who consents.
 pub enum Consent {
@@ -15,8 +23,13 @@ pub enum Consent {
     Always,
     /// Nothing is confirmed: only silent assertions work.
     Never,
-    /// The owner is asked each time.
-    Ask(Box<dyn Asker>),
+    /// The owner, or who decides in the owner's place, is asked each time.
+    Ask {
+        /// Whom to ask.
+        asker: Box<dyn Asker>,
+        /// How long to wait for the answer; [`ANSWER_WITHIN`] as a rule.
+        within: Duration,
+    },
 }
 
 /// Asks the owner.
@@ -56,6 +69,8 @@ pub(crate) struct Job {
     pub(crate) cancelled: AtomicBool,
     /// The owner is being asked.
     pub(crate) asking: AtomicBool,
+    /// Called each time when that begins.
+    pub(crate) on_asking: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// The [`Presence`] of a software key.
@@ -66,19 +81,40 @@ pub(crate) struct Owner {
 
 impl Presence for Owner {
     fn confirm(&mut self, question: &Question<'_>) -> Answer {
-        match &mut self.consent {
+        // Whoever cancelled before the question was asked is not asked for.
+        if self.job.cancelled.load(Ordering::Relaxed) {
+            return Answer::Cancelled;
+        }
+        self.job.asking.store(true, Ordering::Relaxed);
+        if let Some(tell) = &self.job.on_asking {
+            tell();
+        }
+        let answer = match &mut self.consent {
             Consent::Always => Answer::Granted,
             Consent::Never => Answer::Denied,
-            Consent::Ask(asker) => {
+            Consent::Ask { asker, within } => {
                 let wait = Wait {
-                    deadline: Instant::now() + ANSWER_WITHIN,
+                    deadline: Instant::now() + *within,
                     job: Arc::clone(&self.job),
                 };
-                self.job.asking.store(true, Ordering::Relaxed);
-                let answer = asker.ask(question, &wait);
-                self.job.asking.store(false, Ordering::Relaxed);
-                answer
+                asker.ask(question, &wait)
             }
+        };
+        self.job.asking.store(false, Ordering::Relaxed);
+        // A yes that comes after the client gave up was said to nobody.
+        match (answer, self.job.cancelled.load(Ordering::Relaxed)) {
+            (Answer::Granted, true) => Answer::Cancelled,
+            (answer, _) => answer,
         }
     }
+}
+
+#[cfg(test)]
+pub(crate) fn patient() -> (Wait, Arc<Job>) {
+    let job = Arc::new(Job::default());
+    let wait = Wait {
+        deadline: Instant::now() + Duration::from_secs(60),
+        job: Arc::clone(&job),
+    };
+    (wait, job)
 }

@@ -2,7 +2,8 @@
 //!
 //! The file is encrypted under a passphrase or an operator's key. A [`SoftKey`] works in process
 //! as a [`Connection`](hallway_client::Connection); a [`Worker`] serves it to other programs over
-//! UDP or a Unix socket, one CTAPHID report of 64 bytes at a time.
+//! UDP, a Unix socket, standard input and output, or as a USB security key through Linux's uhid,
+//! one CTAPHID report of 64 bytes at a time.
 //!
 //! ```
 //! use hallway_client::{
@@ -52,20 +53,27 @@ mod batch;
 mod consent;
 mod error;
 mod journal;
+mod poll;
 mod protection;
 mod serve;
 mod soft_key;
-mod terminal;
+mod stream;
 mod udp;
+mod uhid;
 mod unix;
 mod worker;
 
-pub use consent::{Asker, Consent, Wait};
+pub use consent::command::ConsentCommand;
+pub use consent::desktop::DesktopNotification;
+pub use consent::policy::{ConsentPolicy, ConsentPolicyError};
+pub use consent::terminal::{Terminal, ask_passphrase};
+pub use consent::{ANSWER_WITHIN, Asker, Consent, Wait};
 pub use error::KeyFileError;
-pub use hallway_authenticator::{Answer, Attestation, Question, ResetTouch};
+pub use hallway_authenticator::{Answer, Attestation, Gesture, Question, ResetTouch};
 pub use protection::Protection;
 pub use soft_key::{KeyFile, NewKey, SoftKey};
-pub use terminal::{Terminal, ask_passphrase};
+pub use stream::serve_stream;
 pub use udp::serve_udp;
+pub use uhid::{Uhid, UhidError, serve_uhid};
 pub use unix::serve_unix;
 pub use worker::Worker;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use hallway_authenticator::{HidAction, HidDevice, KeepaliveStatus};
+use hallway_authenticator::{HidAction, HidDevice, KeepaliveStatus, RequestKind};
 use hallway_ctap::ctaphid::Report;
 
 use crate::consent::Job;
@@ -21,8 +21,10 @@ pub(crate) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 pub(crate) enum Event<P> {
     /// A report came.
     Report(P, Report),
-    /// The key answered.
-    Answered(Vec<u8>),
+    /// For the request with this number the owner is asked.
+    Asking(u64),
+    /// The key answered the request with this number.
+    Answered(u64, Vec<u8>),
     /// No more reports will come.
     Closed,
 }
@@ -34,9 +36,20 @@ pub(crate) struct Session<P> {
     started: Instant,
     events: Sender<Event<P>>,
     /// Who waits for the request under way.
-    waiting: Option<(P, Arc<Job>)>,
+    waiting: Option<Waiting<P>>,
+    /// The number of the latest request.
+    requests: u64,
+    /// When there was last time for keepalives.
+    last_beat: Instant,
     /// Who sent the message that is not complete yet.
     sender: Option<P>,
+}
+
+/// A request that the key works on.
+struct Waiting<P> {
+    peer: P,
+    job: Arc<Job>,
+    number: u64,
 }
 
 impl<P: Clone + Send + 'static> Session<P> {
@@ -47,30 +60,50 @@ impl<P: Clone + Send + 'static> Session<P> {
             started: Instant::now(),
             events,
             waiting: None,
+            requests: 0,
+            last_beat: Instant::now(),
             sender: None,
         }
     }
 
-    /// Serves until the transport is closed.
+    /// Serves until the transport is closed. Nobody waits for what is then under way.
     pub(crate) fn run(
         mut self,
+        inbox: &Receiver<Event<P>>,
+        send: impl FnMut(&P, &Report) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let served = self.serve(inbox, send);
+        self.cancel();
+        served
+    }
+
+    fn serve(
+        &mut self,
         inbox: &Receiver<Event<P>>,
         mut send: impl FnMut(&P, &Report) -> io::Result<()>,
     ) -> io::Result<()> {
         loop {
-            match inbox.recv_timeout(KEEPALIVE_EVERY) {
+            match inbox.recv_timeout(KEEPALIVE_EVERY.saturating_sub(self.last_beat.elapsed())) {
                 Ok(Event::Report(from, report)) => self.report(from, &report, &mut send)?,
-                Ok(Event::Answered(response)) => {
-                    let reports = self.hid.finished(&response);
-                    if let Some((peer, _)) = self.waiting.take() {
-                        send_all(&mut send, &peer, &reports)?;
+                Ok(Event::Asking(number)) => {
+                    if self.waiting.as_ref().is_some_and(|w| w.number == number) {
+                        self.keep_alive(KeepaliveStatus::UserPresenceNeeded, &mut send)?;
                     }
                 }
-                Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => {
-                    self.cancel();
-                    return Ok(());
+                Ok(Event::Answered(number, response)) => {
+                    // An aborted request is answered too, and nobody waits for that any more.
+                    if let Some(waiting) = self.waiting.take_if(|w| w.number == number) {
+                        let reports = self.hid.finished(&response);
+                        send_all(&mut send, &waiting.peer, &reports)?;
+                    }
                 }
-                Err(RecvTimeoutError::Timeout) => self.quiet(&mut send)?,
+                Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            // Not only when nothing comes: somebody who sends all the time must not keep it away.
+            if self.last_beat.elapsed() >= KEEPALIVE_EVERY {
+                self.last_beat = Instant::now();
+                self.beat(&mut send)?;
             }
         }
     }
@@ -87,48 +120,75 @@ impl<P: Clone + Send + 'static> Session<P> {
     ) -> io::Result<()> {
         let now_ms = self.now_ms();
         match self.hid.receive(report, now_ms) {
-            HidAction::Nothing => self.sender = Some(from),
+            HidAction::Nothing => {}
+            HidAction::AwaitMore => self.sender = Some(from),
             HidAction::Reply(reports) | HidAction::Wink(reports) => {
                 send_all(send, &from, &reports)?;
             }
             HidAction::Work { kind, request } => {
-                let events = self.events.clone();
-                let job = self.worker.submit(kind, request, move |response| {
+                let (events, asking) = (self.events.clone(), self.events.clone());
+                self.requests += 1;
+                let number = self.requests;
+                let mut job = Job::default();
+                // A keepalive for each change of status (CTAP 2.3, section 11.2.9.1.7): a client
+                // tells its user at once. U2F has no keepalives.
+                if kind == RequestKind::Cbor {
+                    job.on_asking = Some(Box::new(move || {
+                        let _ = asking.send(Event::Asking(number));
+                    }));
+                }
+                let job = self.worker.submit(kind, request, job, move |response| {
                     // A session that is gone needs no answer.
-                    let _ = events.send(Event::Answered(response));
+                    let _ = events.send(Event::Answered(number, response));
                 });
-                self.waiting = Some((from, job));
+                self.waiting = Some(Waiting {
+                    peer: from,
+                    job,
+                    number,
+                });
             }
             HidAction::Cancel => self.cancel(),
             HidAction::Abort(reports) => {
                 self.cancel();
+                self.waiting = None;
                 send_all(send, &from, &reports)?;
             }
         }
         Ok(())
     }
 
-    /// Nothing happened for a while: keepalives, and messages that were never completed.
-    fn quiet(&mut self, send: &mut impl FnMut(&P, &Report) -> io::Result<()>) -> io::Result<()> {
-        if let Some((peer, job)) = &self.waiting {
-            let status = if job.asking.load(Ordering::Relaxed) {
+    /// What is to be done from time to time: keepalives, and messages that were never completed.
+    fn beat(&mut self, send: &mut impl FnMut(&P, &Report) -> io::Result<()>) -> io::Result<()> {
+        if let Some(waiting) = &self.waiting {
+            let status = if waiting.job.asking.load(Ordering::Relaxed) {
                 KeepaliveStatus::UserPresenceNeeded
             } else {
                 KeepaliveStatus::Processing
             };
-            if let Some(report) = self.hid.keepalive(status) {
-                send(peer, &report)?;
-            }
+            self.keep_alive(status, send)?;
         }
-        if let (Some(reports), Some(peer)) = (self.hid.tick(self.now_ms()), self.sender.take()) {
+        if let Some(reports) = self.hid.tick(self.now_ms())
+            && let Some(peer) = self.sender.take()
+        {
             send_all(send, &peer, &reports)?;
         }
         Ok(())
     }
 
+    fn keep_alive(
+        &self,
+        status: KeepaliveStatus,
+        send: &mut impl FnMut(&P, &Report) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match (&self.waiting, self.hid.keepalive(status)) {
+            (Some(waiting), Some(report)) => send(&waiting.peer, &report),
+            _ => Ok(()),
+        }
+    }
+
     fn cancel(&self) {
-        if let Some((_, job)) = &self.waiting {
-            job.cancelled.store(true, Ordering::Relaxed);
+        if let Some(waiting) = &self.waiting {
+            waiting.job.cancelled.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hallway_authenticator::{
-    Attestation, Authenticator, Clock, Environment, Platform, Randomness, RandomnessError, Settings,
+    Attestation, Authenticator, Clock, Environment, Gesture, Platform, Randomness, RandomnessError,
+    Settings, SimulatedSensor,
 };
 use hallway_client::{Connection, ConnectionError, Keepalive};
 use hallway_ctap::aaguid::Aaguid;
@@ -26,6 +27,7 @@ impl Environment for Computer {
     type Clock = SinceStart;
     type Randomness = OperatingSystem;
     type Signatures = AwsLc;
+    type Fingerprints = Option<SimulatedSensor>;
 }
 
 pub(crate) struct SinceStart(Instant);
@@ -134,6 +136,7 @@ impl SoftKey {
             clock: SinceStart(Instant::now()),
             randomness: OperatingSystem,
             signatures: AwsLc::default(),
+            fingerprints: None,
         };
         let settings = Settings {
             max_discoverable: MAX_DISCOVERABLE,
@@ -142,6 +145,12 @@ impl SoftKey {
         Ok(Self {
             authenticator: Authenticator::power_up(platform, settings)?,
         })
+    }
+
+    /// Gives the key a fingerprint sensor that is not there, at which `script` happens, and then its
+    /// last gesture again and again. It verifies nobody: for tests only.
+    pub fn simulate_fingerprints(&mut self, script: impl IntoIterator<Item = Gesture>) {
+        self.authenticator.platform_mut().fingerprints = Some(SimulatedSensor::new(script));
     }
 
     /// Takes a CTAP2 request (command byte and CBOR) and gives the response (status byte and

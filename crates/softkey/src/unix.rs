@@ -1,15 +1,13 @@
 //! Reports back to back on a Unix stream socket.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
 use std::thread;
 
-use hallway_ctap::ctaphid::REPORT_LENGTH;
-
-use crate::serve::{Event, LOOK_UP_EVERY, Session};
+use crate::poll::readable;
+use crate::stream::serve_stream;
 use crate::worker::Worker;
 
 /// More programs than this at a time are turned away.
@@ -28,17 +26,20 @@ pub fn serve_unix(
     let mut connections: Vec<thread::JoinHandle<io::Result<()>>> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         connections.retain(|connection| !connection.is_finished());
+        if !readable(listener)? {
+            continue;
+        }
         match listener.accept() {
             Ok((stream, _)) if connections.len() < MAX_CONNECTIONS => {
                 let worker = worker.clone();
                 let stop = Arc::clone(stop);
                 let connection = thread::Builder::new()
                     .name("unix reports".into())
-                    .spawn(move || serve_stream(worker, stream, &stop))?;
+                    .spawn(move || serve_connection(worker, &stream, &stop))?;
                 connections.push(connection);
             }
             Ok(_) => {}
-            Err(error) if waits(&error) => thread::sleep(LOOK_UP_EVERY / 10),
+            Err(error) if passes(&error) => {}
             Err(error) => return Err(error),
         }
     }
@@ -49,45 +50,15 @@ pub fn serve_unix(
     Ok(())
 }
 
-fn serve_stream(worker: Worker, stream: UnixStream, stop: &Arc<AtomicBool>) -> io::Result<()> {
+fn serve_connection(worker: Worker, stream: &UnixStream, stop: &Arc<AtomicBool>) -> io::Result<()> {
     stream.set_nonblocking(false)?;
-    let (events, inbox) = channel();
-    let session = Session::new(worker, events.clone());
-    let mut receiving = stream.try_clone()?;
-    receiving.set_read_timeout(Some(LOOK_UP_EVERY))?;
-    let stop = Arc::clone(stop);
-    let reader = thread::Builder::new()
-        .name("unix reader".into())
-        .spawn(move || {
-            let mut report = [0; REPORT_LENGTH];
-            let mut filled = 0;
-            while !stop.load(Ordering::Relaxed) {
-                match receiving.read(&mut report[filled..]) {
-                    Ok(0) => break,
-                    Ok(count) => filled += count,
-                    Err(error) if waits(&error) => continue,
-                    Err(_) => break,
-                }
-                if filled == REPORT_LENGTH {
-                    filled = 0;
-                    if events.send(Event::Report((), report)).is_err() {
-                        return;
-                    }
-                }
-            }
-            let _ = events.send(Event::Closed);
-        })?;
-    let mut sending = stream.try_clone()?;
-    let served = session.run(&inbox, |(), report| sending.write_all(report));
-    // Wakes the reader, should it still wait.
-    let _ = stream.shutdown(std::net::Shutdown::Both);
-    let _ = reader.join();
-    served
+    serve_stream(worker, stream.try_clone()?, stream, stop)
 }
 
-fn waits(error: &io::Error) -> bool {
+/// Errors that concern one connection only: it was gone before it was accepted.
+fn passes(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+        io::ErrorKind::WouldBlock | io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
     )
 }

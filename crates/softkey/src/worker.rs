@@ -37,14 +37,15 @@ impl Worker {
         Ok((Self { tasks }, thread))
     }
 
-    /// Queues a request; `done` gets the response on the key's thread.
+    /// Queues a request as `job`; `done` gets the response on the key's thread.
     pub(crate) fn submit(
         &self,
         kind: RequestKind,
         request: Vec<u8>,
+        job: Job,
         done: impl FnOnce(Vec<u8>) + Send + 'static,
     ) -> Arc<Job> {
-        let job = Arc::new(Job::default());
+        let job = Arc::new(job);
         let task = Task {
             kind,
             request,

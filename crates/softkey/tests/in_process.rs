@@ -22,8 +22,8 @@ use hallway_ctap::cbor::{Form, Map};
 use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_ctap::status::Status;
 use hallway_softkey::{
-    Answer, Asker, Consent, KeyFile, KeyFileError, NewKey, Protection, Question, SoftKey, Wait,
-    Worker, serve_udp, serve_unix,
+    ANSWER_WITHIN, Answer, Asker, Consent, KeyFile, KeyFileError, NewKey, Protection, Question,
+    SoftKey, Wait, Worker, serve_udp, serve_unix,
 };
 
 const ORIGIN: &str = "https://gate.example";
@@ -266,6 +266,13 @@ impl Asker for Away {
     }
 }
 
+fn asking(asker: impl Asker + 'static) -> Consent {
+    Consent::Ask {
+        asker: Box::new(asker),
+        within: ANSWER_WITHIN,
+    }
+}
+
 fn over_the_wire<C: Connection>(connection: C) {
     let mut client = Client::new(connection, ORIGIN);
     let created = client.make_credential(&asked(false), &mut NoPin).unwrap();
@@ -324,7 +331,7 @@ fn an_owner_who_is_away_keeps_the_connection_alive_and_a_cancel_ends_the_wait() 
 
     let folder = tempfile::tempdir().unwrap();
     let path = new_key(folder.path(), &NewKey::personal());
-    let key = SoftKey::open(&path, &protection(), Consent::Ask(Box::new(Away))).unwrap();
+    let key = SoftKey::open(&path, &protection(), asking(Away)).unwrap();
     let (worker, thread) = Worker::start(key).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();

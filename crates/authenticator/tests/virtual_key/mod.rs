@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hallway_authenticator::{
-    Answer, Authenticator, Change, Clock, Environment, Platform, Presence, Question, Randomness,
-    RandomnessError, RecordKey, RustCrypto, Settings, Storage, StorageError,
+    Answer, Authenticator, Capture, Change, Clock, Environment, FingerprintSensor, Identification,
+    Platform, Presence, Question, Randomness, RandomnessError, RecordKey, RustCrypto, SensorInfo,
+    Settings, SimulatedSensor, Storage, StorageError, Template,
 };
 use hallway_client::{Connection, ConnectionError, Keepalive};
 use zeroize::Zeroizing;
@@ -33,6 +34,8 @@ pub(crate) struct Hands {
     pub(crate) now_ms: Cell<u64>,
     pub(crate) answer: Cell<Answer>,
     pub(crate) touches: Cell<usize>,
+    /// The fingerprint sensor, if the key has one.
+    pub(crate) sensor: RefCell<Option<SimulatedSensor>>,
     random: Cell<u64>,
 }
 
@@ -50,6 +53,7 @@ impl Hands {
             now_ms: Cell::new(0),
             answer: Cell::new(Answer::Granted),
             touches: Cell::new(0),
+            sensor: RefCell::new(None),
             random: Cell::new(seed),
         })
     }
@@ -132,6 +136,21 @@ impl Randomness for Held {
     }
 }
 
+impl FingerprintSensor for Held {
+    fn info(&self) -> Option<SensorInfo> {
+        self.0.sensor.borrow().info()
+    }
+
+    fn capture(&mut self, template: &mut Template, enrolled: &[Template], wait_ms: u64) -> Capture {
+        let mut sensor = self.0.sensor.borrow_mut();
+        sensor.capture(template, enrolled, wait_ms)
+    }
+
+    fn identify(&mut self, enrolled: &[Template], wait_ms: u64) -> Identification {
+        self.0.sensor.borrow_mut().identify(enrolled, wait_ms)
+    }
+}
+
 pub(crate) struct Virtual;
 
 impl Environment for Virtual {
@@ -140,6 +159,7 @@ impl Environment for Virtual {
     type Clock = Held;
     type Randomness = Held;
     type Signatures = RustCrypto;
+    type Fingerprints = Held;
 }
 
 /// A key under power.
@@ -158,6 +178,7 @@ impl VirtualKey {
             clock: held(),
             randomness: held(),
             signatures: RustCrypto,
+            fingerprints: held(),
         };
         Self(Authenticator::power_up(platform, settings).unwrap())
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hallway_client::ClientError;
 use hallway_ctap::status::Status;
-use hallway_softkey::KeyFileError;
+use hallway_softkey::{ConsentPolicyError, KeyFileError, UhidError};
 
 /// Why a `hallway key` command did not work.
 #[derive(Debug, thiserror::Error)]
@@ -40,9 +40,21 @@ pub(crate) enum KeyCommandError {
     /// Nobody said yes.
     #[error("nothing was erased; type \"erase\" to go on, or give --yes")]
     NotConfirmed,
-    /// Neither transport.
-    #[error("say where to serve the key: --udp ADDRESS, --unix PATH, or both")]
-    NoTransport,
+    /// The terminal's input carries reports.
+    #[error(
+        "standard input carries reports, so nobody can be asked on it; say who confirms: \
+         --consent desktop, always or never, --policy FILE, or --consent-command PROGRAM"
+    )]
+    NobodyToAsk,
+    /// A file that is no policy.
+    #[error("{}: {error}", .path.display())]
+    Policy {
+        path: PathBuf,
+        error: ConsentPolicyError,
+    },
+    /// No USB security key could be made.
+    #[error(transparent)]
+    Uhid(#[from] UhidError),
     /// The result could not be printed.
     #[error("the result could not be printed: {0}")]
     Json(#[from] serde_json::Error),
@@ -58,7 +70,7 @@ impl KeyCommandError {
                 | KeyFileError::WantsOperatorKey,
             ) => 3,
             Self::KeyFile(KeyFileError::InUse(_)) => 4,
-            Self::NoTransport | Self::CredentialId(_) => 2,
+            Self::NobodyToAsk | Self::Policy { .. } | Self::CredentialId(_) => 2,
             Self::Client(
                 ClientError::PinNotGiven
                 | ClientError::Refused(

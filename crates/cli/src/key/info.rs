@@ -47,6 +47,7 @@ impl Info {
                 Attestation::None => "none",
                 Attestation::SelfSigned => "self",
                 Attestation::Certified { .. } => "certified",
+                Attestation::Enterprise(_) => "enterprise",
             },
             pin_set: info.option("clientPin") == Some(true),
             pin_tries_left: key.pin_retries(),

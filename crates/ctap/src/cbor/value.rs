@@ -36,6 +36,9 @@ pub enum ReadError {
     /// A byte string is longer or shorter than it may be.
     #[error("a member has the wrong length")]
     Length,
+    /// A member has the right type and a value that it may not have.
+    #[error("a member has a value that it may not have")]
+    Value,
 }
 
 /// The key of a map entry.

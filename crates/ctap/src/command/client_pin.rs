@@ -147,13 +147,7 @@ impl<'a> Request<'a> {
         Ok(Self {
             protocol: map.optional(1, Value::unsigned)?,
             subcommand: Subcommand::from_code(subcommand).ok_or(Status::InvalidSubcommand)?,
-            key_agreement: map
-                .optional(3, KeyAgreementKey::parse)
-                // A key of another kind is a bad value rather than a bad CBOR type.
-                .map_err(|error| match error {
-                    ReadError::WrongType | ReadError::Length => Status::InvalidParameter,
-                    error => error.into(),
-                })?,
+            key_agreement: map.optional(3, KeyAgreementKey::parse)?,
             pin_uv_auth_param: map.optional(4, Value::bytes)?,
             new_pin_enc: map.optional(5, Value::bytes)?,
             pin_hash_enc: map.optional(6, Value::bytes)?,

@@ -2,8 +2,9 @@
 
 use alloc::vec::Vec;
 
+use super::authorized::{self, Parameters};
 use super::code;
-use crate::cbor::{Encode, Encoded, List, Map, MapBuilder, Value};
+use crate::cbor::{List, MapBuilder, Value};
 use crate::status::Status;
 
 /// The subcommands.
@@ -33,21 +34,13 @@ pub struct PinPolicy<'a> {
 }
 
 /// What the platform asks for.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Request<'a> {
-    /// Which operation.
-    pub subcommand: Subcommand<'a>,
-    /// subCommandParams as they were sent: part of what pinUvAuthParam covers.
-    pub raw_parameters: Option<&'a [u8]>,
-    /// pinUvAuthProtocol.
-    pub pin_uv_auth_protocol: Option<u64>,
-    /// pinUvAuthParam.
-    pub pin_uv_auth_param: Option<&'a [u8]>,
-}
+pub type Request<'a> = authorized::Request<'a, Subcommand<'a>>;
 
-impl Subcommand<'_> {
-    /// The code that is sent and authenticated.
-    pub const fn code(&self) -> u8 {
+impl<'a> authorized::Subcommand<'a> for Subcommand<'a> {
+    const COMMAND: u8 = code::CONFIG;
+    const FIRST_MEMBER: i64 = 1;
+
+    fn code(&self) -> u8 {
         match self {
             Self::EnableEnterpriseAttestation => 1,
             Self::ToggleAlwaysUv => 2,
@@ -56,8 +49,7 @@ impl Subcommand<'_> {
         }
     }
 
-    /// subCommandParams, for the subcommand that has any.
-    pub fn parameters(&self) -> Option<Vec<u8>> {
+    fn parameters(&self) -> Option<Vec<u8>> {
         let Self::SetMinPinLength(policy) = self else {
             return None;
         };
@@ -70,46 +62,21 @@ impl Subcommand<'_> {
                 .finish(),
         )
     }
-}
 
-impl<'a> Request<'a> {
-    /// Reads the members of the request.
-    pub(super) fn parse(map: &Map<'a>) -> Result<Self, Status> {
-        let parameters = map.optional(2, Value::map)?;
-        let subcommand = match map.required(1)?.unsigned()? {
-            1 => Subcommand::EnableEnterpriseAttestation,
-            2 => Subcommand::ToggleAlwaysUv,
-            3 => Subcommand::SetMinPinLength(match &parameters {
-                Some(map) => PinPolicy {
-                    new_min_pin_length: map.optional(1, Value::unsigned)?,
-                    rp_ids: map
-                        .optional(2, |value| value.list()?.iter().map(Value::text).collect())?,
-                    force_change_pin: map.optional(3, Value::bool)?,
-                    pin_complexity_policy: map.optional(4, Value::bool)?,
-                },
-                None => PinPolicy::default(),
+    fn parse(code: u64, parameters: Parameters<'a>) -> Result<Self, Status> {
+        Ok(match code {
+            1 => Self::EnableEnterpriseAttestation,
+            2 => Self::ToggleAlwaysUv,
+            3 => Self::SetMinPinLength(PinPolicy {
+                new_min_pin_length: parameters.optional(1, Value::unsigned)?,
+                rp_ids: parameters
+                    .optional(2, |value| value.list()?.iter().map(Value::text).collect())?,
+                force_change_pin: parameters.optional(3, Value::bool)?,
+                pin_complexity_policy: parameters.optional(4, Value::bool)?,
             }),
-            4 => Subcommand::EnableLongTouchForReset,
+            4 => Self::EnableLongTouchForReset,
             _ => return Err(Status::InvalidSubcommand),
-        };
-        Ok(Self {
-            subcommand,
-            raw_parameters: parameters.map(|map| map.raw()),
-            pin_uv_auth_protocol: map.optional(3, Value::unsigned)?,
-            pin_uv_auth_param: map.optional(4, Value::bytes)?,
         })
-    }
-
-    /// The command byte and the canonical map.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = alloc::vec![code::CONFIG];
-        MapBuilder::new()
-            .put(1, self.subcommand.code())
-            .put_some(2, self.subcommand.parameters().as_deref().map(Encoded))
-            .put_some(3, self.pin_uv_auth_protocol)
-            .put_some(4, self.pin_uv_auth_param)
-            .encode(&mut out);
-        out
     }
 }
 
@@ -117,6 +84,7 @@ impl<'a> Request<'a> {
 mod tests {
     use super::*;
     use crate::command::Command;
+    use crate::command::authorized::Subcommand as _;
 
     #[test]
     fn requests_survive_a_round_trip() {

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::authorized::{self, Parameters};
 use super::get_assertion::OwnedUser;
 use super::{Descriptor, User, code};
 use crate::cbor::{Encode, Encoded, Map, MapBuilder, ReadError, Value};
@@ -39,21 +40,13 @@ pub enum Subcommand<'a> {
 }
 
 /// What the platform asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Request<'a> {
-    /// Which operation.
-    pub subcommand: Subcommand<'a>,
-    /// subCommandParams as they were sent: part of what pinUvAuthParam covers.
-    pub raw_parameters: Option<&'a [u8]>,
-    /// pinUvAuthProtocol.
-    pub pin_uv_auth_protocol: Option<u64>,
-    /// pinUvAuthParam.
-    pub pin_uv_auth_param: Option<&'a [u8]>,
-}
+pub type Request<'a> = authorized::Request<'a, Subcommand<'a>>;
 
-impl Subcommand<'_> {
-    /// The code that is sent and authenticated.
-    pub const fn code(&self) -> u8 {
+impl<'a> authorized::Subcommand<'a> for Subcommand<'a> {
+    const COMMAND: u8 = code::CREDENTIAL_MANAGEMENT;
+    const FIRST_MEMBER: i64 = 1;
+
+    fn code(&self) -> u8 {
         match self {
             Self::GetMetadata => 1,
             Self::EnumerateRpsBegin => 2,
@@ -65,8 +58,7 @@ impl Subcommand<'_> {
         }
     }
 
-    /// subCommandParams, for subcommands that have any.
-    pub fn parameters(&self) -> Option<Vec<u8>> {
+    fn parameters(&self) -> Option<Vec<u8>> {
         let mut map = MapBuilder::new();
         match self {
             Self::EnumerateCredentialsBegin { rp_id_hash } => map.put(1, *rp_id_hash),
@@ -79,55 +71,30 @@ impl Subcommand<'_> {
         };
         Some(map.finish())
     }
-}
 
-impl<'a> Request<'a> {
-    /// Reads the members of the request.
-    pub(super) fn parse(map: &Map<'a>) -> Result<Self, Status> {
-        let parameters = map.optional(2, Value::map)?;
-        let parameter = |key: i64| -> Result<Value<'a>, ReadError> {
-            parameters.ok_or(ReadError::Missing)?.required(key)
-        };
+    fn parse(code: u64, parameters: Parameters<'a>) -> Result<Self, Status> {
         let credential_id = || -> Result<&'a [u8], Status> {
-            Ok(Descriptor::parse(parameter(2)?)?
+            Ok(Descriptor::parse(parameters.required(2)?)?
                 .ok_or(Status::NoCredentials)?
                 .id)
         };
-        let subcommand = match map.required(1)?.unsigned()? {
-            1 => Subcommand::GetMetadata,
-            2 => Subcommand::EnumerateRpsBegin,
-            3 => Subcommand::EnumerateRpsNext,
-            4 => Subcommand::EnumerateCredentialsBegin {
-                rp_id_hash: parameter(1)?.array()?,
+        Ok(match code {
+            1 => Self::GetMetadata,
+            2 => Self::EnumerateRpsBegin,
+            3 => Self::EnumerateRpsNext,
+            4 => Self::EnumerateCredentialsBegin {
+                rp_id_hash: parameters.required(1)?.array()?,
             },
-            5 => Subcommand::EnumerateCredentialsNext,
-            6 => Subcommand::Delete {
+            5 => Self::EnumerateCredentialsNext,
+            6 => Self::Delete {
                 credential_id: credential_id()?,
             },
-            7 => Subcommand::UpdateUser {
+            7 => Self::UpdateUser {
                 credential_id: credential_id()?,
-                user: User::parse(parameter(3)?)?,
+                user: User::parse(parameters.required(3)?)?,
             },
             _ => return Err(Status::InvalidSubcommand),
-        };
-        Ok(Self {
-            subcommand,
-            raw_parameters: parameters.map(|map| map.raw()),
-            pin_uv_auth_protocol: map.optional(3, Value::unsigned)?,
-            pin_uv_auth_param: map.optional(4, Value::bytes)?,
         })
-    }
-
-    /// The command byte and the canonical map.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = alloc::vec![code::CREDENTIAL_MANAGEMENT];
-        MapBuilder::new()
-            .put(1, self.subcommand.code())
-            .put_some(2, self.subcommand.parameters().as_deref().map(Encoded))
-            .put_some(3, self.pin_uv_auth_protocol)
-            .put_some(4, self.pin_uv_auth_param)
-            .encode(&mut out);
-        out
     }
 }
 
@@ -213,6 +180,7 @@ impl Response {
 mod tests {
     use super::*;
     use crate::command::Command;
+    use crate::command::authorized::Subcommand as _;
 
     #[test]
     fn requests_survive_a_round_trip() {

@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::hmac_secret;
+use super::large_blob_extension::{Access, Output};
 use super::{Descriptor, Options, User, code};
-use crate::cbor::{Encode, List, Map, MapBuilder, ReadError, Value};
+use crate::cbor::{Encode, Encoded, List, Map, MapBuilder, ReadError, Value};
 use crate::status::Status;
 
 /// What the platform asks for.
@@ -34,6 +35,8 @@ pub struct Extensions<'a> {
     pub cred_blob: Option<bool>,
     /// hmac-secret: evaluate.
     pub hmac_secret: Option<hmac_secret::Input<'a>>,
+    /// largeBlob.
+    pub large_blob: Option<Access<'a>>,
     /// largeBlobKey.
     pub large_blob_key: Option<bool>,
     /// thirdPartyPayment.
@@ -47,6 +50,7 @@ impl<'a> Extensions<'a> {
         Ok(Self {
             cred_blob: map.optional("credBlob", Value::bool)?,
             hmac_secret: map.optional("hmac-secret", hmac_secret::Input::parse)?,
+            large_blob: map.optional("largeBlob", Access::parse)?,
             large_blob_key: map.optional("largeBlobKey", Value::bool)?,
             third_party_payment: map.optional("thirdPartyPayment", Value::bool)?,
             uvm: map.optional("uvm", Value::bool)?,
@@ -59,6 +63,7 @@ impl Encode for Extensions<'_> {
         MapBuilder::new()
             .put_some("credBlob", self.cred_blob)
             .put_some("hmac-secret", self.hmac_secret)
+            .put_some("largeBlob", self.large_blob)
             .put_some("largeBlobKey", self.large_blob_key)
             .put_some("thirdPartyPayment", self.third_party_payment)
             .put_some("uvm", self.uvm)
@@ -150,6 +155,8 @@ pub struct Response {
     pub user_selected: Option<bool>,
     /// The key of the largeBlobKey extension, 32 bytes.
     pub large_blob_key: Option<Vec<u8>>,
+    /// What came of the largeBlob extension; unsigned.
+    pub large_blob: Option<Output>,
 }
 
 impl Response {
@@ -167,6 +174,14 @@ impl Response {
             .put_some(5, self.number_of_credentials)
             .put_some(6, self.user_selected)
             .put_some(7, self.large_blob_key.as_ref())
+            .put_some(
+                8,
+                self.large_blob
+                    .as_ref()
+                    .map(Output::unsigned)
+                    .as_deref()
+                    .map(Encoded),
+            )
             .encode(out);
     }
 
@@ -185,6 +200,7 @@ impl Response {
             number_of_credentials: map.optional(5, Value::unsigned)?,
             user_selected: map.optional(6, Value::bool)?,
             large_blob_key: map.optional(7, |value| Ok(value.bytes()?.to_vec()))?,
+            large_blob: map.optional(8, Output::parse)?.flatten(),
         })
     }
 }

@@ -48,9 +48,13 @@ pub struct Response {
     pub preferred_platform_uv_attempts: Option<u64>,
     /// 0x12: bits of the FIDO registry's user verification methods.
     pub uv_modality: Option<u64>,
+    /// 0x13: names of certifications and their levels.
+    pub certifications: Vec<(String, u64)>,
     /// 0x14.
     pub remaining_discoverable_credentials: Option<u64>,
-    /// 0x16.
+    /// 0x15: vendor prototype subcommands of authenticatorConfig.
+    pub vendor_prototype_config_commands: Vec<u64>,
+    /// 0x16: without `none`, which every authenticator has.
     pub attestation_formats: Vec<String>,
     /// 0x17.
     pub uv_count_since_last_pin_entry: Option<u64>,
@@ -62,12 +66,25 @@ pub struct Response {
     pub transports_for_reset: Vec<String>,
     /// 0x1b.
     pub pin_complexity_policy: Option<bool>,
-    /// 0x1d, in bytes.
+    /// 0x1c: where the policy is explained.
+    pub pin_complexity_policy_url: Option<Vec<u8>>,
+    /// 0x1d, in code points.
     pub max_pin_length: Option<u64>,
     /// 0x1e: iv and ciphertext of the credential store's state.
     pub enc_cred_store_state: Option<Vec<u8>>,
     /// 0x1f: subcommands of authenticatorConfig.
     pub config_commands: Vec<u64>,
+}
+
+/// The entries of a map whose keys are names.
+fn named<'a, T>(
+    map: Option<Map<'a>>,
+    read: impl Fn(Value<'a>) -> Result<T, ReadError>,
+) -> Result<Vec<(String, T)>, ReadError> {
+    map.into_iter()
+        .flat_map(|map| map.iter())
+        .map(|(name, value)| Ok((name.text()?.to_owned(), read(value)?)))
+        .collect()
 }
 
 fn some_list<T>(list: &[T]) -> Option<List<'_, T>> {
@@ -111,6 +128,10 @@ impl Response {
         for (id, value) in &self.options {
             options.put(id.as_str(), *value);
         }
+        let mut certifications = MapBuilder::new();
+        for (id, level) in &self.certifications {
+            certifications.put(id.as_str(), *level);
+        }
         let algorithms: Vec<Parameter> = self.algorithms.iter().copied().map(Parameter).collect();
         MapBuilder::new()
             .put(0x01, List(&self.versions))
@@ -131,13 +152,16 @@ impl Response {
             .put_some(0x10, self.max_rp_ids_for_set_min_pin_length)
             .put_some(0x11, self.preferred_platform_uv_attempts)
             .put_some(0x12, self.uv_modality)
+            .put_some(0x13, (!certifications.is_empty()).then_some(certifications))
             .put_some(0x14, self.remaining_discoverable_credentials)
+            .put_some(0x15, some_list(&self.vendor_prototype_config_commands))
             .put_some(0x16, some_list(&self.attestation_formats))
             .put_some(0x17, self.uv_count_since_last_pin_entry)
             .put_some(0x18, self.long_touch_for_reset)
             .put_some(0x19, self.enc_identifier.as_ref())
             .put_some(0x1a, some_list(&self.transports_for_reset))
             .put_some(0x1b, self.pin_complexity_policy)
+            .put_some(0x1c, self.pin_complexity_policy_url.as_ref())
             .put_some(0x1d, self.max_pin_length)
             .put_some(0x1e, self.enc_cred_store_state.as_ref())
             .put_some(0x1f, some_list(&self.config_commands))
@@ -164,12 +188,8 @@ impl Response {
         let number = |key: i64| map.optional(key, Value::unsigned);
         let flag = |key: i64| map.optional(key, Value::bool);
         let bytes = |key: i64| map.optional(key, |value| Ok(value.bytes()?.to_vec()));
-        let mut options = Vec::new();
-        if let Some(map) = map.optional(0x04, Value::map)? {
-            for (id, value) in map.iter() {
-                options.push((id.text()?.to_owned(), value.bool()?));
-            }
-        }
+        let options = named(map.optional(0x04, Value::map)?, Value::bool)?;
+        let certifications = named(map.optional(0x13, Value::map)?, Value::unsigned)?;
         let mut algorithms = Vec::new();
         if let Some(list) = map.optional(0x0a, Value::list)? {
             for parameter in list.iter() {
@@ -198,13 +218,16 @@ impl Response {
             max_rp_ids_for_set_min_pin_length: number(0x10)?,
             preferred_platform_uv_attempts: number(0x11)?,
             uv_modality: number(0x12)?,
+            certifications,
             remaining_discoverable_credentials: number(0x14)?,
+            vendor_prototype_config_commands: numbers(0x15)?,
             attestation_formats: texts(0x16)?,
             uv_count_since_last_pin_entry: number(0x17)?,
             long_touch_for_reset: flag(0x18)?,
             enc_identifier: bytes(0x19)?,
             transports_for_reset: texts(0x1a)?,
             pin_complexity_policy: flag(0x1b)?,
+            pin_complexity_policy_url: bytes(0x1c)?,
             max_pin_length: number(0x1d)?,
             enc_cred_store_state: bytes(0x1e)?,
             config_commands: numbers(0x1f)?,
@@ -227,6 +250,8 @@ mod tests {
             pin_uv_auth_protocols: alloc::vec![2, 1],
             algorithms: alloc::vec![-7, -8],
             min_pin_length: Some(4),
+            certifications: alloc::vec![("FIDO".into(), 1)],
+            pin_complexity_policy_url: Some(b"https://a.example/pin".into()),
             config_commands: alloc::vec![1, 2],
             ..Response::default()
         };

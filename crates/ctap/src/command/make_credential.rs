@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::entities::PUBLIC_KEY;
 use super::hmac_secret;
+use super::large_blob_extension::{Output, Support};
 use super::{Descriptor, Options, RelyingParty, User, code};
 use crate::cbor::{Encode, Encoded, List, Map, MapBuilder, ReadError, Value};
 use crate::status::Status;
@@ -47,6 +48,8 @@ pub struct Extensions<'a> {
     pub hmac_secret: Option<bool>,
     /// hmac-secret-mc: evaluate at creation.
     pub hmac_secret_mc: Option<hmac_secret::Input<'a>>,
+    /// largeBlob.
+    pub large_blob: Option<Support>,
     /// largeBlobKey.
     pub large_blob_key: Option<bool>,
     /// minPinLength.
@@ -66,6 +69,7 @@ impl<'a> Extensions<'a> {
             cred_blob: map.optional("credBlob", Value::bytes)?,
             hmac_secret: map.optional("hmac-secret", Value::bool)?,
             hmac_secret_mc: map.optional("hmac-secret-mc", hmac_secret::Input::parse)?,
+            large_blob: map.optional("largeBlob", Support::parse)?,
             large_blob_key: map.optional("largeBlobKey", Value::bool)?,
             min_pin_length: map.optional("minPinLength", Value::bool)?,
             pin_complexity_policy: map.optional("pinComplexityPolicy", Value::bool)?,
@@ -82,6 +86,7 @@ impl Encode for Extensions<'_> {
             .put_some("credBlob", self.cred_blob)
             .put_some("hmac-secret", self.hmac_secret)
             .put_some("hmac-secret-mc", self.hmac_secret_mc)
+            .put_some("largeBlob", self.large_blob)
             .put_some("largeBlobKey", self.large_blob_key)
             .put_some("minPinLength", self.min_pin_length)
             .put_some("pinComplexityPolicy", self.pin_complexity_policy)
@@ -167,6 +172,9 @@ fn algorithms(value: Value<'_>) -> Result<Vec<i64>, ReadError> {
     Ok(algorithms)
 }
 
+/// A map without entries.
+const EMPTY_MAP: u8 = 0xa0;
+
 /// What the authenticator answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Response {
@@ -174,12 +182,15 @@ pub struct Response {
     pub format: String,
     /// Authenticator data with the attested credential.
     pub auth_data: Vec<u8>,
-    /// The attestation statement, a CBOR map.
-    pub attestation_statement: Vec<u8>,
+    /// The attestation statement, a CBOR map; left out when the platform wants none at all
+    /// (6.1.2, step 17).
+    pub attestation_statement: Option<Vec<u8>>,
     /// Whether this is an enterprise attestation.
     pub enterprise_attestation: Option<bool>,
     /// The key of the largeBlobKey extension, 32 bytes.
     pub large_blob_key: Option<Vec<u8>>,
+    /// Whether the largeBlob extension will keep a blob; unsigned.
+    pub large_blob: Option<Output>,
 }
 
 impl Response {
@@ -187,9 +198,17 @@ impl Response {
         MapBuilder::new()
             .put(1, self.format.as_str())
             .put(2, &self.auth_data)
-            .put(3, Encoded(&self.attestation_statement))
+            .put_some(3, self.attestation_statement.as_deref().map(Encoded))
             .put_some(4, self.enterprise_attestation)
             .put_some(5, self.large_blob_key.as_ref())
+            .put_some(
+                6,
+                self.large_blob
+                    .as_ref()
+                    .map(Output::unsigned)
+                    .as_deref()
+                    .map(Encoded),
+            )
             .encode(out);
     }
 
@@ -198,9 +217,10 @@ impl Response {
         Ok(Self {
             format: map.required(1)?.text()?.into(),
             auth_data: map.required(2)?.bytes()?.to_vec(),
-            attestation_statement: map.required(3)?.map()?.raw().to_vec(),
+            attestation_statement: map.optional(3, |map| Ok(map.map()?.raw().to_vec()))?,
             enterprise_attestation: map.optional(4, Value::bool)?,
             large_blob_key: map.optional(5, |value| Ok(value.bytes()?.to_vec()))?,
+            large_blob: map.optional(6, Output::parse)?.flatten(),
         })
     }
 
@@ -208,7 +228,14 @@ impl Response {
     pub fn attestation_object(&self) -> Vec<u8> {
         MapBuilder::new()
             .put("fmt", self.format.as_str())
-            .put("attStmt", Encoded(&self.attestation_statement))
+            .put(
+                "attStmt",
+                Encoded(
+                    self.attestation_statement
+                        .as_deref()
+                        .unwrap_or(&[EMPTY_MAP]),
+                ),
+            )
             .put("authData", &self.auth_data)
             .finish()
     }
@@ -281,9 +308,10 @@ mod tests {
         let response = Response {
             format: "packed".into(),
             auth_data: alloc::vec![1; 37],
-            attestation_statement: alloc::vec![0xa0],
+            attestation_statement: Some(alloc::vec![0xa0]),
             enterprise_attestation: None,
             large_blob_key: Some(alloc::vec![3; 32]),
+            large_blob: Some(Output::Supported),
         };
         let bytes = crate::command::Response::MakeCredential(response.clone()).encode();
         let map = crate::command::answer(&bytes).unwrap().unwrap();

@@ -21,17 +21,22 @@ impl KeyAgreementKey {
     /// Reads the COSE_Key.
     ///
     /// # Errors
-    /// [`ReadError::WrongType`] also for another key type, curve or algorithm.
+    /// [`ReadError::Value`] for another key type, curve or algorithm, and for coordinates of another
+    /// length: a key that is no key agreement key.
     pub fn parse(value: Value<'_>) -> Result<Self, ReadError> {
         let map = value.map()?;
         for (label, expected) in [(1, 2), (3, ECDH_ES_HKDF_256), (-1, 1)] {
             if map.required(label)?.integer()? != expected {
-                return Err(ReadError::WrongType);
+                return Err(ReadError::Value);
             }
         }
+        let coordinate = |label: i64| {
+            let bytes = map.required(label)?.bytes()?;
+            bytes.try_into().map_err(|_| ReadError::Value)
+        };
         Ok(Self {
-            x: *map.required(-2)?.array()?,
-            y: *map.required(-3)?.array()?,
+            x: coordinate(-2)?,
+            y: coordinate(-3)?,
         })
     }
 
@@ -88,6 +93,6 @@ mod tests {
         let at = bytes.windows(3).position(|w| w == [3, 0x38, 0x18]);
         bytes[at.unwrap() + 2] = 0x19;
         let value = Value::parse(&bytes, Form::Canonical).unwrap();
-        assert_eq!(KeyAgreementKey::parse(value), Err(ReadError::WrongType));
+        assert_eq!(KeyAgreementKey::parse(value), Err(ReadError::Value));
     }
 }

@@ -1,6 +1,5 @@
 //! The owner at a terminal.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -9,7 +8,8 @@ use std::time::Duration;
 use hallway_authenticator::{Answer, Question, ResetTouch};
 use zeroize::Zeroizing;
 
-use crate::consent::{Asker, Wait};
+use super::sentence::sentence;
+use super::{Asker, Wait};
 
 /// Asks on standard error and reads the answer from standard input.
 pub struct Terminal {
@@ -77,56 +77,10 @@ impl Asker for Terminal {
     }
 }
 
-/// The question, for a person. What a website chose is quoted and its control characters are
-/// shown, so that it cannot pretend to be something else.
-pub(crate) fn sentence(question: &Question<'_>) -> String {
-    match question {
-        Question::MakeCredential { rp_id, user } => match user {
-            Some(user) => format!("Register a new key at {rp_id:?} for {user:?}?"),
-            None => format!("Register a new key at {rp_id:?}?"),
-        },
-        Question::GetAssertion { rp_id } => format!("Sign in at {rp_id:?}?"),
-        Question::RegisterU2f { application } => format!(
-            "Register a new key (U2F) at the site whose hash is {}?",
-            hex(*application)
-        ),
-        Question::AuthenticateU2f { application } => format!(
-            "Sign in (U2F) at the site whose hash is {}?",
-            hex(*application)
-        ),
-        Question::Selection => "Use this key?".into(),
-        Question::Reset { .. } => "ERASE everything on this key?".into(),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
 /// Asks for a passphrase without showing it.
 ///
 /// # Errors
 /// When there is no terminal to ask on.
 pub fn ask_passphrase(prompt: &str) -> io::Result<Zeroizing<String>> {
     rpassword::prompt_password(prompt).map(Zeroizing::new)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_site_cannot_write_on_the_terminal() {
-        let question = Question::MakeCredential {
-            rp_id: "gate.example",
-            user: Some("ada\u{1b}[2J\nSign in?"),
-        };
-        let text = sentence(&question);
-        assert!(!text.contains(['\u{1b}', '\n']), "{text}");
-        assert!(text.contains("gate.example"));
-    }
 }

@@ -1,0 +1,98 @@
+//! What the authenticator needs from a fingerprint sensor: a fifth trait, for keys that have one.
+
+use alloc::vec::Vec;
+
+use zeroize::Zeroizing;
+
+pub use hallway_ctap::command::bio_enrollment::{Feedback, FingerprintKind};
+
+/// What a sensor makes of samples and keeps of a finger; its form is the sensor's own.
+pub type Template = Zeroizing<Vec<u8>>;
+
+/// What a sensor is and wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SensorInfo {
+    /// How a finger is put on it.
+    pub kind: FingerprintKind,
+    /// Good samples that a template takes; at least 1.
+    pub samples: u8,
+}
+
+/// What came of waiting for a sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Capture {
+    /// A finger was there, or [`Feedback::NoUserActivity`]: nobody's was.
+    Sample(Feedback),
+    /// The platform no longer wants to know.
+    Cancelled,
+}
+
+/// What came of waiting for a finger that is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Identification {
+    /// It is one of the enrolled ones.
+    Match,
+    /// It is not.
+    NoMatch,
+    /// Nobody touched the sensor.
+    TimedOut,
+    /// The platform no longer wants to know.
+    Cancelled,
+}
+
+/// A fingerprint sensor.
+///
+/// Like [`Presence`](crate::Presence), it waits; the implementation sends keepalives meanwhile and
+/// notices a cancellation.
+pub trait FingerprintSensor {
+    /// What the sensor is; `None` for a key without one, which then has neither
+    /// authenticatorBioEnrollment nor user verification of its own.
+    fn info(&self) -> Option<SensorInfo>;
+
+    /// Waits for a finger for at most `wait_ms`, and works its sample into `template`, which is
+    /// empty at first. Only a [`Feedback::Good`] sample changes it. A finger that is among the
+    /// `enrolled` ones is refused with [`Feedback::Exists`].
+    fn capture(&mut self, template: &mut Template, enrolled: &[Template], wait_ms: u64) -> Capture;
+
+    /// Waits for a finger for at most `wait_ms`, and looks for it among the `enrolled` ones.
+    fn identify(&mut self, enrolled: &[Template], wait_ms: u64) -> Identification;
+}
+
+/// A key without a sensor.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct NoSensor;
+
+impl FingerprintSensor for NoSensor {
+    fn info(&self) -> Option<SensorInfo> {
+        None
+    }
+
+    fn capture(&mut self, _: &mut Template, _: &[Template], _: u64) -> Capture {
+        Capture::Sample(Feedback::NoUserActivity)
+    }
+
+    fn identify(&mut self, _: &[Template], _: u64) -> Identification {
+        Identification::NoMatch
+    }
+}
+
+/// A key that may have a sensor.
+impl<S: FingerprintSensor> FingerprintSensor for Option<S> {
+    fn info(&self) -> Option<SensorInfo> {
+        self.as_ref()?.info()
+    }
+
+    fn capture(&mut self, template: &mut Template, enrolled: &[Template], wait_ms: u64) -> Capture {
+        match self {
+            Some(sensor) => sensor.capture(template, enrolled, wait_ms),
+            None => NoSensor.capture(template, enrolled, wait_ms),
+        }
+    }
+
+    fn identify(&mut self, enrolled: &[Template], wait_ms: u64) -> Identification {
+        match self {
+            Some(sensor) => sensor.identify(enrolled, wait_ms),
+            None => NoSensor.identify(enrolled, wait_ms),
+        }
+    }
+}

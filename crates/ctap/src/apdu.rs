@@ -1,0 +1,114 @@
+//! Command APDUs, short and extended (ISO/IEC 7816-4, section 5.2), as CTAP1 and smart-card
+//! transports carry them.
+
+use crate::u2f::StatusWord;
+
+/// A command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Apdu<'a> {
+    /// CLA.
+    pub class: u8,
+    /// INS.
+    pub instruction: u8,
+    /// P1.
+    pub p1: u8,
+    /// P2.
+    pub p2: u8,
+    /// The data field.
+    pub data: &'a [u8],
+    /// Ne: the most bytes that the answer may have, 1 to 65,536; `None` where no Le was sent.
+    pub expected: Option<usize>,
+    /// Whether lengths have two bytes.
+    pub extended: bool,
+}
+
+impl<'a> Apdu<'a> {
+    /// Takes an APDU apart.
+    ///
+    /// # Errors
+    /// [`StatusWord::WrongLength`] when its length fields do not fit its length.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, StatusWord> {
+        let (head, body) = bytes
+            .split_first_chunk::<4>()
+            .ok_or(StatusWord::WrongLength)?;
+        let (data, le, extended): (&[u8], &[u8], bool) = match body {
+            [] => (&[], &[], false),
+            [_] => (&[], body, false),
+            [0, le @ ..] if le.len() == 2 => (&[], le, true),
+            [0, high, low, rest @ ..] => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                let (data, le) = data_of(rest, length, 2)?;
+                (data, le, true)
+            }
+            [length, rest @ ..] => {
+                let (data, le) = data_of(rest, usize::from(*length), 1)?;
+                (data, le, false)
+            }
+        };
+        let [class, instruction, p1, p2] = *head;
+        Ok(Self {
+            class,
+            instruction,
+            p1,
+            p2,
+            data,
+            expected: match *le {
+                [0] => Some(256),
+                [length] => Some(usize::from(length)),
+                [0, 0] => Some(65_536),
+                [high, low] => Some(usize::from(u16::from_be_bytes([high, low]))),
+                _ => None,
+            },
+            extended,
+        })
+    }
+}
+
+/// The data field and what follows it: nothing, or a Le of `width` bytes.
+fn data_of(rest: &[u8], length: usize, width: usize) -> Result<(&[u8], &[u8]), StatusWord> {
+    let (data, le) = rest
+        .split_at_checked(length)
+        .ok_or(StatusWord::WrongLength)?;
+    if le.is_empty() || le.len() == width {
+        Ok((data, le))
+    } else {
+        Err(StatusWord::WrongLength)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seven_cases_of_lengths() {
+        let case = |bytes: &'static [u8]| {
+            Apdu::parse(bytes).map(|apdu| (apdu.data, apdu.expected, apdu.extended))
+        };
+        assert_eq!(case(&[0, 3, 0, 0]), Ok((&[][..], None, false)));
+        assert_eq!(case(&[0, 3, 0, 0, 0]), Ok((&[][..], Some(256), false)));
+        assert_eq!(
+            case(&[0, 3, 0, 0, 0, 0, 0]),
+            Ok((&[][..], Some(65_536), true))
+        );
+        assert_eq!(case(&[0, 3, 0, 0, 1, 9]), Ok((&[9][..], None, false)));
+        assert_eq!(case(&[0, 3, 0, 0, 1, 9, 7]), Ok((&[9][..], Some(7), false)));
+        assert_eq!(case(&[0, 3, 0, 0, 0, 0, 1, 9]), Ok((&[9][..], None, true)));
+        assert_eq!(
+            case(&[0, 3, 0, 0, 0, 0, 1, 9, 1, 2]),
+            Ok((&[9][..], Some(258), true))
+        );
+        for wrong in [
+            &[0, 3, 0][..],
+            &[0, 3, 0, 0, 2, 9],
+            &[0, 3, 0, 0, 1, 9, 7, 7],
+            &[0, 3, 0, 0, 0, 0, 1, 9, 1],
+        ] {
+            assert_eq!(
+                Apdu::parse(wrong),
+                Err(StatusWord::WrongLength),
+                "{wrong:?}"
+            );
+        }
+    }
+}

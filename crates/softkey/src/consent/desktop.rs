@@ -1,0 +1,90 @@
+//! The owner at a desktop: a notification with two buttons.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use hallway_authenticator::{Answer, Question};
+
+use super::program::Program;
+use super::sentence::sentence;
+use super::{Asker, Wait};
+
+/// Asks by `notify-send` (libnotify 0.8 or later), which every desktop's notifications understand.
+///
+/// Only the button that allows is a yes: closing the notification, a desktop that knows no buttons
+/// and a missing `notify-send` are all a no.
+#[derive(Default)]
+pub struct DesktopNotification {
+    _made_by_new: (),
+}
+
+/// The program that shows it.
+const PROGRAM: &str = "notify-send";
+/// What it prints when the owner allows.
+const ALLOW: &str = "allow";
+
+impl DesktopNotification {
+    /// Asks through the desktop of whoever runs this program.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Asker for DesktopNotification {
+    fn ask(&mut self, question: &Question<'_>, wait: &Wait) -> Answer {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args([
+                "--app-name=Hallway",
+                "--urgency=critical",
+                "--wait",
+                "--action=refuse=Refuse",
+            ])
+            .arg(format!("--action={ALLOW}=Allow"))
+            .arg(format!("--expire-time={}", wait.left().as_millis()))
+            .args(["--", "Security key", &plain(&sentence(question))])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut program = match Program::start(&mut command) {
+            Ok(program) => program,
+            Err(error) => {
+                eprintln!("refused: {PROGRAM} (package libnotify-bin) cannot be run: {error}");
+                return Answer::Denied;
+            }
+        };
+        let output = program.output();
+        if let Err(over) = program.outcome(wait) {
+            return over;
+        }
+        // The name of one action: more than this is none.
+        let mut chosen = String::new();
+        let read = output.map(|output| output.take(64).read_to_string(&mut chosen));
+        match read {
+            Some(Ok(_)) if chosen.trim_end() == ALLOW => Answer::Granted,
+            _ => Answer::Denied,
+        }
+    }
+}
+
+/// Text that says itself: a notification's text is markup, and `notify-send` turns `\n` into a line
+/// break, and a website chose part of it.
+fn plain(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_cannot_shape_the_notification() {
+        let question = Question::GetAssertion {
+            rp_id: "a</b>\n&amp;",
+        };
+        let shown = plain(&sentence(&question));
+        assert_eq!(shown, r#"Sign in at "a&lt;/b&gt;\\n&amp;amp;"?"#);
+    }
+}

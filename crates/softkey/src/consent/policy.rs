@@ -1,0 +1,273 @@
+//! A policy that decides in the owner's place, for servers.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use hallway_authenticator::{Answer, Question};
+use serde::Deserialize;
+
+use super::sentence::sentence;
+use super::{Asker, Wait};
+
+/// What a key does with nobody there. What the policy does not name is refused, and a reset always.
+///
+/// ```
+/// use hallway_softkey::ConsentPolicy;
+///
+/// let policy: ConsentPolicy = r#"
+///     select = true                        # say yes when a client asks which key to use
+///
+///     [[allow]]
+///     relying_party = "gate.example"       # exactly; ssh-keygen's is "ssh:"
+///     operations = ["register", "sign-in"]
+///     per_minute = 6
+/// "#.parse()?;
+/// # Ok::<(), hallway_softkey::ConsentPolicyError>(())
+/// ```
+#[derive(Debug)]
+pub struct ConsentPolicy {
+    select: bool,
+    rules: Vec<Rule>,
+    started: Instant,
+}
+
+/// Why a text is no policy.
+#[derive(Debug, thiserror::Error)]
+#[error("this is not a consent policy: {0}")]
+pub struct ConsentPolicyError(String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    select: bool,
+    #[serde(default)]
+    allow: Vec<Allow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allow {
+    relying_party: String,
+    operations: Vec<Operation>,
+    per_minute: u16,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "kebab-case")]
+enum Operation {
+    Register,
+    SignIn,
+}
+
+#[derive(Debug)]
+struct Rule {
+    relying_party: String,
+    /// SHA-256 of the relying party: all that U2F tells.
+    application: Vec<u8>,
+    operations: Vec<Operation>,
+    per_minute: usize,
+    /// When it last said yes, within a minute.
+    granted_ms: VecDeque<u64>,
+}
+
+/// The longest text that is read.
+const MAX_TEXT: usize = 64 * 1024;
+const MINUTE_MS: u64 = 60_000;
+
+impl std::str::FromStr for ConsentPolicy {
+    type Err = ConsentPolicyError;
+
+    fn from_str(text: &str) -> Result<Self, ConsentPolicyError> {
+        if text.len() > MAX_TEXT {
+            return Err(ConsentPolicyError("it is longer than 64 KiB".into()));
+        }
+        let document: Document =
+            toml::from_str(text).map_err(|error| ConsentPolicyError(error.to_string()))?;
+        let rules = document
+            .allow
+            .into_iter()
+            .map(Rule::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            select: document.select,
+            rules,
+            started: Instant::now(),
+        })
+    }
+}
+
+impl TryFrom<Allow> for Rule {
+    type Error = ConsentPolicyError;
+
+    fn try_from(allow: Allow) -> Result<Self, ConsentPolicyError> {
+        let name = &allow.relying_party;
+        let wrong = |what: &str| Err(ConsentPolicyError(format!("{name:?}: {what}")));
+        if name.is_empty() || name.contains('*') {
+            return wrong("relying_party is one exact relying party id");
+        }
+        if allow.operations.is_empty() {
+            return wrong("operations must name \"register\", \"sign-in\" or both");
+        }
+        if allow.per_minute == 0 {
+            return wrong("per_minute must be at least 1");
+        }
+        Ok(Self {
+            application: digest(&SHA256, name.as_bytes()).as_ref().to_vec(),
+            operations: allow.operations,
+            per_minute: allow.per_minute.into(),
+            granted_ms: VecDeque::new(),
+            relying_party: allow.relying_party,
+        })
+    }
+}
+
+/// Why the policy says no.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Refusal {
+    NotAllowed,
+    TooOften,
+}
+
+impl ConsentPolicy {
+    fn decide(&mut self, question: &Question<'_>, now_ms: u64) -> Result<(), Refusal> {
+        let (operation, names): (_, &dyn Fn(&Rule) -> bool) = match question {
+            Question::MakeCredential { rp_id, .. } => {
+                (Operation::Register, &|rule| rule.relying_party == *rp_id)
+            }
+            Question::GetAssertion { rp_id } => {
+                (Operation::SignIn, &|rule| rule.relying_party == *rp_id)
+            }
+            Question::RegisterU2f { application } => (Operation::Register, &|rule| {
+                rule.application == application[..]
+            }),
+            Question::AuthenticateU2f { application } => (Operation::SignIn, &|rule| {
+                rule.application == application[..]
+            }),
+            Question::Selection if self.select => return Ok(()),
+            Question::Selection | Question::Reset { .. } => return Err(Refusal::NotAllowed),
+        };
+        self.rules
+            .iter_mut()
+            .find(|rule| rule.operations.contains(&operation) && names(rule))
+            .ok_or(Refusal::NotAllowed)?
+            .grant(now_ms)
+    }
+}
+
+impl Rule {
+    /// At most `per_minute` in any minute.
+    fn grant(&mut self, now_ms: u64) -> Result<(), Refusal> {
+        while self
+            .granted_ms
+            .front()
+            .is_some_and(|then| now_ms.saturating_sub(*then) >= MINUTE_MS)
+        {
+            self.granted_ms.pop_front();
+        }
+        if self.granted_ms.len() >= self.per_minute {
+            return Err(Refusal::TooOften);
+        }
+        self.granted_ms.push_back(now_ms);
+        Ok(())
+    }
+}
+
+impl Asker for ConsentPolicy {
+    fn ask(&mut self, question: &Question<'_>, _: &Wait) -> Answer {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let why = match self.decide(question, now_ms) {
+            Ok(()) => return Answer::Granted,
+            Err(Refusal::NotAllowed) => "the policy does not allow it",
+            Err(Refusal::TooOften) => "the policy does not allow it this often",
+        };
+        eprintln!("{} Refused: {why}.", sentence(question));
+        Answer::Denied
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hallway_authenticator::ResetTouch;
+
+    use super::*;
+
+    const POLICY: &str = r#"
+        [[allow]]
+        relying_party = "gate.example"
+        operations = ["sign-in"]
+        per_minute = 2
+    "#;
+    const SIGN_IN: Question<'static> = Question::GetAssertion {
+        rp_id: "gate.example",
+    };
+
+    #[test]
+    fn what_is_not_named_is_refused() {
+        let mut policy: ConsentPolicy = POLICY.parse().unwrap();
+        assert_eq!(policy.decide(&SIGN_IN, 0), Ok(()));
+        let hash = digest(&SHA256, b"gate.example");
+        let application: &[u8; 32] = hash.as_ref().try_into().unwrap();
+        assert_eq!(
+            policy.decide(&Question::AuthenticateU2f { application }, 0),
+            Ok(())
+        );
+        let touch = ResetTouch::Short;
+        for question in [
+            Question::MakeCredential {
+                rp_id: "gate.example",
+                user: None,
+            },
+            Question::GetAssertion {
+                rp_id: "sub.gate.example",
+            },
+            Question::RegisterU2f { application },
+            Question::Selection,
+            Question::Reset { touch },
+        ] {
+            assert_eq!(policy.decide(&question, 0), Err(Refusal::NotAllowed));
+        }
+        let mut empty: ConsentPolicy = "".parse().unwrap();
+        assert_eq!(empty.decide(&SIGN_IN, 0), Err(Refusal::NotAllowed));
+        let mut select: ConsentPolicy = "select = true".parse().unwrap();
+        assert_eq!(select.decide(&Question::Selection, 0), Ok(()));
+        assert_eq!(
+            select.decide(&Question::Reset { touch }, 0),
+            Err(Refusal::NotAllowed)
+        );
+    }
+
+    #[test]
+    fn no_more_often_than_it_says_in_any_minute() {
+        let mut policy: ConsentPolicy = POLICY.parse().unwrap();
+        for (now_ms, decision) in [
+            (0, Ok(())),
+            (30_000, Ok(())),
+            (59_999, Err(Refusal::TooOften)),
+            (60_000, Ok(())),
+            (60_001, Err(Refusal::TooOften)),
+            (90_000, Ok(())),
+        ] {
+            assert_eq!(policy.decide(&SIGN_IN, now_ms), decision, "at {now_ms} ms");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (from, to, what) in [
+            ("sign-in", "login", "login"),
+            ("per_minute = 2", "per_minute = 0", "per_minute"),
+            ("per_minute = 2", "", "per_minute"),
+            ("gate.example", "*.example", "exact"),
+            ("[\"sign-in\"]", "[]", "operations"),
+            ("[[allow]]", "[[deny]]", "deny"),
+        ] {
+            let error = POLICY
+                .replace(from, to)
+                .parse::<ConsentPolicy>()
+                .unwrap_err();
+            assert!(error.to_string().contains(what), "{error}");
+        }
+    }
+}

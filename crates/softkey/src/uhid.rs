@@ -1,0 +1,151 @@
+//! A security key that every program on this computer sees as one on USB: through Linux's uhid, a
+//! program is a HID device.
+
+mod event;
+mod pace;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Instant;
+
+use crate::poll::readable;
+use crate::serve::{Event, Session};
+use crate::uhid::event::{EVENT_LENGTH, FromKernel};
+use crate::uhid::pace::Pace;
+use crate::worker::Worker;
+
+/// A device that is plugged in until it is dropped.
+pub struct Uhid {
+    device: File,
+}
+
+/// Why there is no device.
+#[derive(Debug, thiserror::Error)]
+pub enum UhidError {
+    /// The kernel has no uhid, or does not show it here.
+    #[error(
+        "{} is not there; load the kernel module with `modprobe uhid` as root (in a container, \
+         pass the device in)", .0.display()
+    )]
+    Absent(PathBuf),
+    /// Not everybody may be a HID device.
+    #[error(
+        "{} may not be opened by this user; install packaging/70-hallway.rules and join the \
+         group hallway-key, as docs/keys.md says", .0.display()
+    )]
+    NotPermitted(PathBuf),
+    /// Something else.
+    #[error("{}: {error}", .path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+impl Uhid {
+    /// Plugs a security key in. `path` is `/dev/uhid`.
+    ///
+    /// # Errors
+    /// [`UhidError`], which says what to do.
+    pub fn plug_in(path: &Path) -> Result<Self, UhidError> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .and_then(Self::over)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => UhidError::Absent(path.into()),
+                io::ErrorKind::PermissionDenied => UhidError::NotPermitted(path.into()),
+                // The node can outlive the module, or be there without one.
+                _ if is_no_device(&error) => UhidError::Absent(path.into()),
+                _ => UhidError::Io {
+                    path: path.into(),
+                    error,
+                },
+            })
+    }
+
+    fn over(mut device: File) -> io::Result<Self> {
+        device.write_all(&event::create())?;
+        Ok(Self { device })
+    }
+}
+
+/// ENODEV or ENXIO: there is a node, but no driver behind it.
+fn is_no_device(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::NODEV, Errno::NXIO]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// Serves the key as a HID device until `stop` is set; then it is unplugged.
+///
+/// # Errors
+/// Whatever the device says.
+pub fn serve_uhid(worker: Worker, uhid: &Uhid, stop: &Arc<AtomicBool>) -> io::Result<()> {
+    let (events, inbox) = channel();
+    let session = Session::new(worker, events.clone());
+    let receiving = uhid.device.try_clone()?;
+    let stop = Arc::clone(stop);
+    let reader = thread::Builder::new()
+        .name("uhid reports".into())
+        .spawn(move || {
+            let result = receive(receiving, &events, &stop);
+            // Nobody listens when the session ended on its own.
+            let _ = events.send(Event::Closed);
+            result
+        })?;
+    let mut pace = Pace::new(Instant::now());
+    let served = session.run(&inbox, |(), report| {
+        thread::sleep(pace.wait(Instant::now()));
+        (&uhid.device).write_all(&event::input(report))
+    });
+    let received = reader
+        .join()
+        .unwrap_or_else(|_| Err(io::Error::other("the reading thread failed")));
+    served.and(received)
+}
+
+fn receive(mut device: File, events: &Sender<Event<()>>, stop: &AtomicBool) -> io::Result<()> {
+    let mut buffer = [0; EVENT_LENGTH];
+    while !stop.load(Ordering::Relaxed) {
+        if !readable(&device)? {
+            continue;
+        }
+        let length = match device.read(&mut buffer) {
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let report = match event::parse(&buffer[..length]) {
+            FromKernel::Output(report) => Some(report),
+            FromKernel::SetReport { id, report } => {
+                device.write_all(&event::set_report_reply(id, report.is_some()))?;
+                report
+            }
+            FromKernel::GetReport { id } => {
+                device.write_all(&event::get_report_refusal(id))?;
+                None
+            }
+            FromKernel::Nothing => None,
+        };
+        if let Some(report) = report
+            && events.send(Event::Report((), report)).is_err()
+        {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "uhid/tests.rs"]
+mod tests;

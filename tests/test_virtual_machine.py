@@ -1,0 +1,118 @@
+"""The software key plugged into a computer: uhid in a real kernel, and clients that know of no
+other key than one on USB. The computer is emulated; everything else is as it is."""
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gateway_process import hallway
+from virtual_machine import HERE, Machine
+
+PIN = "27182818"
+DEVICE = "/dev/hidraw0"
+# What the key says yes to with nobody there.
+POLICY = """
+select = true
+
+[[allow]]
+relying_party = "gate.example"
+operations = ["register", "sign-in"]
+per_minute = 60
+
+[[allow]]
+relying_party = "ssh:"
+operations = ["register", "sign-in"]
+per_minute = 60
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory) -> Iterator[Machine]:
+    """A machine with our key plugged in. What the tests do to the key, they do in order."""
+    folder = tmp_path_factory.mktemp("machine")
+    # Without its symbols it loads faster.
+    subprocess.run(["strip", "-o", folder / "hallway", hallway()], check=True)
+    shutil.copy(HERE / "login.py", folder)
+    (folder / "passphrase").write_text("correct horse battery staple\n")
+    (folder / "policy.toml").write_text(POLICY)
+    running = Machine.boot(folder, within=120)
+    try:
+        opened = ["--passphrase-file", "/mnt/passphrase"]
+        made = running.run("/mnt/hallway", "key", "new", "/tmp/my.key", *opened, within=120)
+        assert made.returncode == 0, made.stderr
+        served = ["--uhid", "--json", "--policy", "/mnt/policy.toml"]
+        said = running.start("/mnt/hallway", "key", "serve", "/tmp/my.key", *opened, *served)
+        assert json.loads(said)["uhid"] is True, running.said()
+        done(running, "sh", "-c", f"until test -c {DEVICE}; do sleep 0.05; done")
+        yield running
+    finally:
+        running.stop()
+
+
+def done(machine: Machine, *arguments: str | Path, typed: str = "") -> str:
+    result = machine.run(*arguments, typed=typed)
+    assert result.returncode == 0, f"{result.stderr}\nIts console:\n{machine.said()}"
+    return result.stdout
+
+
+def write(machine: Machine, path: str, text: str) -> None:
+    done(machine, "dd", "status=none", f"of={path}", typed=text)
+
+
+def request(*fields: bytes | str) -> str:
+    """What fido2-cred and fido2-assert read: strings as they are, bytes in base64."""
+    lines = [f if isinstance(f, str) else base64.b64encode(f).decode() for f in fields]
+    return "\n".join(lines) + "\n"
+
+
+def test_libfido2_finds_it_and_reads_what_it_is(machine):
+    listed = done(machine, "fido2-token", "-L")
+    assert listed.startswith(f"{DEVICE}:"), listed
+    assert "FIDO_2_3" in done(machine, "fido2-token", "-I", DEVICE)
+
+
+def test_libfido2_registers_and_signs_in(machine):
+    write(machine, "/tmp/request", request(b"\1" * 32, "gate.example", "ada", b"ada"))
+    done(machine, "fido2-cred", "-M", "-i", "/tmp/request", "-o", "/tmp/made", DEVICE)
+    done(machine, "fido2-cred", "-V", "-i", "/tmp/made", "-o", "/tmp/credential")
+    identifier, _, public_key = done(machine, "cat", "/tmp/credential").partition("\n")
+    write(machine, "/tmp/public.pem", public_key)
+    write(machine, "/tmp/request", request(b"\2" * 32, "gate.example", identifier))
+    done(machine, "fido2-assert", "-G", "-i", "/tmp/request", "-o", "/tmp/signed", DEVICE)
+    done(machine, "fido2-assert", "-V", "-p", "-i", "/tmp/signed", "/tmp/public.pem", "es256")
+
+
+def test_the_policy_refuses_what_it_does_not_name(machine):
+    write(machine, "/tmp/request", request(b"\1" * 32, "other.example", "ada", b"ada"))
+    refused = machine.run("fido2-cred", "-M", "-i", "/tmp/request", DEVICE)
+    assert refused.returncode == 1
+    assert "FIDO_ERR_OPERATION_DENIED" in refused.stderr
+
+
+def test_ssh_keygen_makes_a_key_and_signs_with_its_own_usb_support(machine):
+    done(machine, "ssh-keygen", "-q", "-t", "ed25519-sk", "-N", "", "-f", "/tmp/id")
+    write(machine, "/tmp/message", "open the door")
+    done(machine, "ssh-keygen", "-Y", "sign", "-f", "/tmp/id", "-n", "file", "/tmp/message")
+    public = done(machine, "cat", "/tmp/id.pub")
+    assert public.startswith("sk-ssh-ed25519@openssh.com ")
+    write(machine, "/tmp/signers", f"ada {public}")
+    verify = ["ssh-keygen", "-Y", "verify", "-f", "/tmp/signers", "-I", "ada", "-n", "file"]
+    said = done(machine, *verify, "-s", "/tmp/message.sig", typed="open the door")
+    assert "Good" in said
+    forged = machine.run(*verify, "-s", "/tmp/message.sig", typed="open the gate")
+    assert forged.returncode != 0
+
+
+def test_a_pin_is_set_and_python_fido2_signs_in_with_a_passkey(machine):
+    done(machine, "fido2-token", "-S", DEVICE, typed=f"{PIN}\n{PIN}\n")
+    said = done(machine, "fido2-token", "-I", DEVICE)
+    assert "clientPin" in said and "noclientPin" not in said
+    found = json.loads(done(machine, machine.python, "/mnt/login.py", "gate.example", PIN))
+    assert found["product"] == "Hallway security key"
+    # ML-DSA: an answer of more reports than the kernel keeps for a client.
+    assert found["algorithm"] in (-48, -49, -50)
+    assert (found["user"], found["verified"], found["present"]) == ("ada", True, True)

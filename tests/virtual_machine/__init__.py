@@ -1,0 +1,147 @@
+"""A Linux of its own, with a kernel of its own: for what only a kernel has, such as /dev/uhid.
+
+qemu emulates the computer, so nothing is asked of the host but time. The kernel is Debian's, which
+`scripts/setup test` unpacks into target/virtual-machine; its programs are the host's own, shared
+read-only.
+"""
+
+import gzip
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import CompletedProcess
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+KERNEL = Path(os.environ.get("HALLWAY_TEST_KERNEL", ROOT / "target/virtual-machine"))
+BUSYBOX = Path("/bin/busybox")
+# What the kernel does not have built in. Debian's has hidraw in `hid`.
+MODULES = ["virtio_pci", "9pnet_virtio", "9p", "hid-generic", "uhid"]
+
+
+def modules() -> list[Path]:
+    """The files of all modules that are needed, each after those that it needs itself."""
+    found = {path.stem.replace("-", "_"): path for path in KERNEL.glob("lib/modules/**/*.ko")}
+    order: list[Path] = []
+
+    def need(name: str) -> None:
+        path = found[name.replace("-", "_")]
+        _, _, rest = path.read_bytes().partition(b"\0depends=")
+        for other in filter(None, rest.partition(b"\0")[0].decode().split(",")):
+            need(other)
+        if path not in order:
+            order.append(path)
+
+    for name in MODULES:
+        need(name)
+    return order
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    """A cpio archive of executable files, in the form that the kernel unpacks (newc)."""
+    out = bytearray()
+
+    def entry(name: str, mode: int, data: bytes) -> None:
+        encoded = name.encode() + b"\0"
+        fields = [0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(encoded), 0]
+        out.extend(b"070701" + b"".join(b"%08X" % field for field in fields) + encoded)
+        out.extend(bytes(-len(out) % 4) + data)
+        out.extend(bytes(-len(out) % 4))
+
+    for folder in sorted({str(Path(name).parent) for name in files} - {"."}):
+        entry(folder, 0o040755, b"")
+    for name, data in files.items():
+        entry(name, 0o100755, data)
+    entry("TRAILER!!!", 0, b"")
+    return bytes(out)
+
+
+@dataclass
+class Machine:
+    """A machine that runs. Its programs see `folder`, read-only, as /mnt."""
+
+    folder: Path
+    process: subprocess.Popen
+    line: socket.socket
+    console: Path
+    python: str = sys.executable
+    rest: bytes = b""
+
+    @classmethod
+    def boot(cls, folder: Path, within: float) -> "Machine":
+        """Boots, and waits until it takes commands."""
+        [kernel] = KERNEL.glob("boot/vmlinuz-*")
+        shutil.copy(HERE / "agent.py", folder)
+        order = modules()
+        files = {f"modules/{path.name}": path.read_bytes() for path in order}
+        files["modules/order"] = " ".join(path.name for path in order).encode()
+        files["bin/busybox"] = BUSYBOX.read_bytes()
+        files["init"] = (HERE / "init").read_bytes()
+        image, console, serial = folder / "initramfs", folder / "console", folder / "serial"
+        image.write_bytes(gzip.compress(archive(files), 1))
+        command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"]
+        command += ["-smp", "2", "-m", "1024", "-nodefaults", "-display", "none", "-no-reboot"]
+        command += ["-kernel", kernel, "-initrd", image, "-append"]
+        # What follows the two dashes are init's own arguments.
+        command += [f"console=ttyS0 panic=-1 quiet -- {sys.executable} /mnt/agent.py"]
+        command += ["-serial", f"file:{console}"]
+        command += ["-serial", f"unix:{serial},server=on,wait=off"]
+        for tag, path in [("host", "/"), ("test", folder)]:
+            share = f"local,path={path},mount_tag={tag},security_model=none,readonly=on"
+            command += ["-virtfs", f"{share},multidevs=remap"]
+        process = subprocess.Popen(command)
+        line = socket.socket(socket.AF_UNIX)
+        deadline = time.monotonic() + within
+        while True:
+            try:
+                line.connect(str(serial))
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                assert process.poll() is None and time.monotonic() < deadline, "qemu does not start"
+                time.sleep(0.02)
+        machine = cls(folder, process, line, console)
+        assert machine._answer(within)["output"] == "ready"
+        return machine
+
+    def _answer(self, within: float) -> dict:
+        deadline = time.monotonic() + within
+        while b"\n" not in self.rest:
+            self.line.settimeout(max(deadline - time.monotonic(), 0.01))
+            try:
+                received = self.line.recv(65536)
+            except TimeoutError:
+                raise AssertionError(f"no answer within {within} s; its console:\n{self.said()}")
+            assert received, f"the machine stopped; its console:\n{self.said()}"
+            self.rest += received
+        answer, _, self.rest = self.rest.partition(b"\n")
+        return json.loads(answer)
+
+    def said(self) -> str:
+        """The end of what it wrote on its console."""
+        return self.console.read_text(errors="replace")[-4000:]
+
+    def _command(self, arguments, typed: str, background: bool, within: float) -> CompletedProcess:
+        request = {"arguments": [str(a) for a in arguments], "typed": typed}
+        self.line.sendall(json.dumps({**request, "background": background}).encode() + b"\n")
+        answer = self._answer(within)
+        return CompletedProcess(arguments, answer["code"], answer["output"], answer["errors"])
+
+    def run(self, *arguments: str | Path, typed: str = "", within: float = 60) -> CompletedProcess:
+        """Runs a program in it to its end."""
+        return self._command(arguments, typed, False, within)
+
+    def start(self, *arguments: str | Path, within: float = 60) -> str:
+        """Starts a program in it, and gives its first line."""
+        return self._command(arguments, "", True, within).stdout
+
+    def stop(self) -> None:
+        """Pulls its plug."""
+        self.line.close()
+        self.process.kill()
+        self.process.wait()
