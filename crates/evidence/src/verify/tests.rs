@@ -153,7 +153,7 @@ fn stories_that_do_not_fit_fail_at_their_step() {
                 ..Story::default()
             },
             "7.1.16",
-            "UV",
+            "the flag is not set",
         ),
     ];
     for (story, expected_step, words) in cases {
