@@ -42,10 +42,10 @@ def machine(tmp_path_factory) -> Iterator[Machine]:
     running = Machine.boot(folder, within=120)
     try:
         opened = ["--passphrase-file", "/mnt/passphrase"]
-        made = running.run("/mnt/hallway", "key", "new", "/tmp/my.key", *opened, within=120)
+        made = running.run("/mnt/hallway", "key", "new", "/run/my.key", *opened, within=120)
         assert made.returncode == 0, made.stderr
         served = ["--uhid", "--json", "--policy", "/mnt/policy.toml"]
-        said = running.start("/mnt/hallway", "key", "serve", "/tmp/my.key", *opened, *served)
+        said = running.start("/mnt/hallway", "key", "serve", "/run/my.key", *opened, *served)
         assert json.loads(said)["uhid"] is True, running.said()
         done(running, "sh", "-c", f"until test -c {DEVICE}; do sleep 0.05; done")
         yield running
@@ -76,34 +76,34 @@ def test_libfido2_finds_it_and_reads_what_it_is(machine):
 
 
 def test_libfido2_registers_and_signs_in(machine):
-    write(machine, "/tmp/request", request(b"\1" * 32, "gate.example", "ada", b"ada"))
-    done(machine, "fido2-cred", "-M", "-i", "/tmp/request", "-o", "/tmp/made", DEVICE)
-    done(machine, "fido2-cred", "-V", "-i", "/tmp/made", "-o", "/tmp/credential")
-    identifier, _, public_key = done(machine, "cat", "/tmp/credential").partition("\n")
-    write(machine, "/tmp/public.pem", public_key)
-    write(machine, "/tmp/request", request(b"\2" * 32, "gate.example", identifier))
-    done(machine, "fido2-assert", "-G", "-i", "/tmp/request", "-o", "/tmp/signed", DEVICE)
-    done(machine, "fido2-assert", "-V", "-p", "-i", "/tmp/signed", "/tmp/public.pem", "es256")
+    write(machine, "/run/request", request(b"\1" * 32, "gate.example", "ada", b"ada"))
+    done(machine, "fido2-cred", "-M", "-i", "/run/request", "-o", "/run/made", DEVICE)
+    done(machine, "fido2-cred", "-V", "-i", "/run/made", "-o", "/run/credential")
+    identifier, _, public_key = done(machine, "cat", "/run/credential").partition("\n")
+    write(machine, "/run/public.pem", public_key)
+    write(machine, "/run/request", request(b"\2" * 32, "gate.example", identifier))
+    done(machine, "fido2-assert", "-G", "-i", "/run/request", "-o", "/run/signed", DEVICE)
+    done(machine, "fido2-assert", "-V", "-p", "-i", "/run/signed", "/run/public.pem", "es256")
 
 
 def test_the_policy_refuses_what_it_does_not_name(machine):
-    write(machine, "/tmp/request", request(b"\1" * 32, "other.example", "ada", b"ada"))
-    refused = machine.run("fido2-cred", "-M", "-i", "/tmp/request", DEVICE)
+    write(machine, "/run/request", request(b"\1" * 32, "other.example", "ada", b"ada"))
+    refused = machine.run("fido2-cred", "-M", "-i", "/run/request", DEVICE)
     assert refused.returncode == 1
     assert "FIDO_ERR_OPERATION_DENIED" in refused.stderr
 
 
 def test_ssh_keygen_makes_a_key_and_signs_with_its_own_usb_support(machine):
-    done(machine, "ssh-keygen", "-q", "-t", "ed25519-sk", "-N", "", "-f", "/tmp/id")
-    write(machine, "/tmp/message", "open the door")
-    done(machine, "ssh-keygen", "-Y", "sign", "-f", "/tmp/id", "-n", "file", "/tmp/message")
-    public = done(machine, "cat", "/tmp/id.pub")
+    done(machine, "ssh-keygen", "-q", "-t", "ed25519-sk", "-N", "", "-f", "/run/id")
+    write(machine, "/run/message", "open the door")
+    done(machine, "ssh-keygen", "-Y", "sign", "-f", "/run/id", "-n", "file", "/run/message")
+    public = done(machine, "cat", "/run/id.pub")
     assert public.startswith("sk-ssh-ed25519@openssh.com ")
-    write(machine, "/tmp/signers", f"ada {public}")
-    verify = ["ssh-keygen", "-Y", "verify", "-f", "/tmp/signers", "-I", "ada", "-n", "file"]
-    said = done(machine, *verify, "-s", "/tmp/message.sig", typed="open the door")
+    write(machine, "/run/signers", f"ada {public}")
+    verify = ["ssh-keygen", "-Y", "verify", "-f", "/run/signers", "-I", "ada", "-n", "file"]
+    said = done(machine, *verify, "-s", "/run/message.sig", typed="open the door")
     assert "Good" in said
-    forged = machine.run(*verify, "-s", "/tmp/message.sig", typed="open the gate")
+    forged = machine.run(*verify, "-s", "/run/message.sig", typed="open the gate")
     assert forged.returncode != 0
 
 
