@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod console;

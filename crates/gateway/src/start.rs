@@ -33,7 +33,7 @@ use crate::store::{Link, Purpose as LinkPurpose, Repositories, Role, Store, Stor
 /// How long a set-up link is good.
 const SETUP: Duration = Duration::from_secs(24 * 3600);
 
-const OPERATOR_KEY: &str = "operator.key";
+pub(crate) const OPERATOR_KEY: &str = "operator.key";
 const REALM: &str = "realm";
 const LOG_KEY: &str = "log-key";
 const SEAL_KEY: &str = "seal-key";
@@ -226,7 +226,7 @@ impl Ready {
 }
 
 /// A database address with relative SQLite files under the data folder.
-fn database(address: &str, folder: &Path) -> String {
+pub(crate) fn database(address: &str, folder: &Path) -> String {
     match address.strip_prefix("sqlite:") {
         Some(file) => folder
             .join(file.trim_start_matches("//"))
