@@ -31,8 +31,12 @@ fmt:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --offline check licenses bans sources; \
-	else echo "licences and duplicates are not checked: 'cargo install --locked cargo-deny' brings what checks them"; fi
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) deny --offline check licenses bans sources; \
+	else \
+		echo "NOT CHECKED: licences, duplicates and sources of dependencies (deny.toml)."; \
+		echo "Install cargo-deny: $(CARGO) install --locked cargo-deny"; \
+	fi
 
 docs:
 	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps

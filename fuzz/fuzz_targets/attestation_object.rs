@@ -1,9 +1,9 @@
 //! Whole attestation objects: explained, and registered under the most lenient policy.
 #![no_main]
 
-use hallway_webauthn::explain::{Evidence, explain};
+use hallway_webauthn::explain::{ClientDataGiven, Evidence, Expected, explain};
 use hallway_webauthn::{
-    AndroidKeyLists, CompoundStatements, RegistrationPolicy, RegistrationResponse, RelyingParty,
+    AndroidKeyLists, CompoundStatements, Framing, RegistrationPolicy, RegistrationResponse, RelyingParty,
     TrustAnchors, UnixSeconds, UserPresence, UserVerification, verify_registration,
 };
 use libfuzzer_sys::fuzz_target;
@@ -14,10 +14,16 @@ const CLIENT_DATA: &[u8] =
 fuzz_target!(|bytes: &[u8]| {
     let anchors = TrustAnchors::new();
     let now = UnixSeconds(1_767_225_600);
+    let rp = RelyingParty::new("example.org", "https://example.org");
     let told = explain(
         bytes,
         &Evidence {
-            client_data_hash: Some(&[7; 32]),
+            client_data: ClientDataGiven::Json(CLIENT_DATA),
+            expected: Some(Expected {
+                rp: &rp,
+                challenge: &[0; 3],
+                framing: &Framing::SameOrigin,
+            }),
             anchors: &anchors,
             now,
         },
@@ -30,7 +36,6 @@ fuzz_target!(|bytes: &[u8]| {
         compound: CompoundStatements::AtLeastOne,
         ..RegistrationPolicy::person()
     };
-    let rp = RelyingParty::new("example.org", "https://example.org");
     let response = RegistrationResponse::new(CLIENT_DATA, bytes);
     let _ = verify_registration(&rp, &[0; 3], &policy, now, &response);
 });

@@ -1,4 +1,7 @@
-//! `hallway attest explain`: what an attestation object says, and which step fails.
+//! `hallway attest explain`: what an attestation object or an assertion says, and which step fails.
+
+mod input;
+mod print;
 
 use std::error::Error;
 use std::fs;
@@ -6,14 +9,22 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use clap::{Args, Subcommand};
+use hallway_ctap::aaguid::Aaguid;
+use hallway_ctap::authenticator_data::{AuthenticatorData, Flags};
 use hallway_evidence::Timestamp;
-use hallway_webauthn::explain::{Conclusion, Evidence, Explanation, explain};
-use hallway_webauthn::wire::{Base64Url, RegistrationResponseJson};
-use hallway_webauthn::{Outcome, TrustAnchor, TrustAnchors, UnixSeconds};
+use hallway_webauthn::explain::{
+    ClientDataGiven, Conclusion, Evidence, Expected, Explanation, explain, explain_assertion,
+};
+use hallway_webauthn::{
+    AssertionPolicy, AssertionResponse, AttestationObject, CounterPolicy, CredentialRecord,
+    Framing, RelyingParty, TrustAnchor, TrustAnchors, UnixSeconds, UnnamedTop, UserPresence,
+    UserVerification,
+};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+
+use self::input::{Assertion, Input};
 
 /// Attestation: what an authenticator's maker says about it.
 #[derive(Debug, Args)]
@@ -27,17 +38,35 @@ enum Action {
     Explain(Explain),
 }
 
-/// Print what an attestation object says and which step of its verification fails.
+/// Print what an attestation object or an assertion says, and which step of its verification fails.
 ///
-/// Exit codes: 0 it verifies (or was only to be read), 1 it does not, 2 the command line is wrong.
+/// JSON may hold the ceremony around it: "challenge", "origin" and "rpId", as in the options that
+/// were sent, beside the browser's response. With them, or with the options below, every step is
+/// checked; without them, only what the object proves by itself. An assertion needs them, and the
+/// credential's key as "publicKey" (a COSE_Key) or in the "attestationObject" of its registration.
+///
+/// Exit codes: 0 it verifies (or was only to be read), 1 it does not, 2 the command line or the
+/// file is wrong.
 #[derive(Debug, Args)]
 struct Explain {
-    /// The attestation object: CBOR, its base64url, or a browser's RegistrationResponseJSON.
+    /// CBOR, its hexadecimal or base64 text, or JSON such as a browser's response.
     file: PathBuf,
-    /// The client data that it came with, to check signatures; a RegistrationResponseJSON has them.
+    /// The client data that it came with, to check signatures; a browser's response has them.
     #[arg(long, value_name = "FILE")]
     client_data: Option<PathBuf>,
-    /// A certificate that is trusted to vouch, PEM. May be given again.
+    /// The challenge that was sent: base64url, hexadecimal or plain text.
+    #[arg(long, value_name = "TEXT")]
+    challenge: Option<String>,
+    /// An origin that may speak for the relying party. May be given again.
+    #[arg(long, value_name = "ORIGIN")]
+    origin: Vec<String>,
+    /// The relying party's id; otherwise the host of the origin.
+    #[arg(long, value_name = "DOMAIN")]
+    rp_id: Option<String>,
+    /// The origin of a page that may hold the relying party's in a frame. May be given again.
+    #[arg(long, value_name = "ORIGIN")]
+    top_origin: Vec<String>,
+    /// Certificates that are trusted to vouch, PEM. May be given again.
     #[arg(long, value_name = "FILE")]
     anchor: Vec<PathBuf>,
     /// The time that certificates are judged by, in seconds since 1970; otherwise now.
@@ -50,121 +79,222 @@ struct Explain {
 
 pub(crate) fn run(command: &AttestCommand) -> Result<ExitCode, Box<dyn Error>> {
     let Action::Explain(asked) = &command.action;
-    let Given {
-        object,
-        client_data,
-    } = asked.read()?;
-    let hash = client_data.as_deref().map(sha256);
-    let mut anchors = TrustAnchors::new();
-    for path in &asked.anchor {
-        let der = CertificateDer::from_pem_file(path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        anchors.add(TrustAnchor::new(name, der.to_vec())?);
-    }
-    let now = Timestamp::from(SystemTime::now());
-    let now = asked
-        .at
-        .map_or_else(|| UnixSeconds::from_ms(now.as_ms()), UnixSeconds);
-    let found = explain(
-        &object,
-        &Evidence {
-            client_data_hash: hash.as_ref(),
-            anchors: &anchors,
-            now,
-        },
-    );
+    let found = match asked.explain() {
+        Ok(found) => found,
+        Err(problem) => {
+            eprintln!("hallway: {problem}");
+            return Ok(ExitCode::from(2));
+        }
+    };
     if asked.json {
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else {
-        print(&found);
+        print::print(&found);
     }
     Ok(match found.conclusion {
         Conclusion::Unreadable | Conclusion::Invalid | Conclusion::Untrusted => ExitCode::FAILURE,
-        Conclusion::NotChecked | Conclusion::NoCertificate | Conclusion::Trusted => {
-            ExitCode::SUCCESS
-        }
+        Conclusion::NotChecked
+        | Conclusion::NoCertificate
+        | Conclusion::Trusted
+        | Conclusion::Verified => ExitCode::SUCCESS,
     })
 }
 
-/// What is to be explained.
-struct Given {
-    object: Vec<u8>,
-    client_data: Option<Vec<u8>>,
+/// A ceremony as far as it is known.
+struct Ceremony {
+    rp: RelyingParty,
+    challenge: Vec<u8>,
+    framing: Framing,
 }
 
 impl Explain {
-    fn read(&self) -> Result<Given, Box<dyn Error>> {
-        let bytes = read(&self.file)?;
-        let client_data = self.client_data.as_deref().map(read).transpose()?;
-        if let Ok(response) = serde_json::from_slice::<RegistrationResponseJson>(&bytes) {
-            let own = response.response.client_data_json.0;
-            return Ok(Given {
-                object: response.response.attestation_object.0,
-                client_data: Some(client_data.unwrap_or(own)),
-            });
+    fn explain(&self) -> Result<Explanation, Box<dyn Error>> {
+        let mut given = input::read(&read(&self.file)?)
+            .map_err(|problem| format!("{}: {problem}", self.file.display()))?;
+        if let Some(path) = &self.client_data {
+            given.client_data = Some(read(path)?);
         }
-        let text = std::str::from_utf8(&bytes)
-            .ok()
-            .and_then(|text| text.trim().parse::<Base64Url>().ok());
-        let object = text.map_or(bytes, |decoded| decoded.0);
-        Ok(Given {
+        let ceremony = self.ceremony(&given)?;
+        let expected = ceremony.as_ref().map(|ceremony| Expected {
+            rp: &ceremony.rp,
+            challenge: &ceremony.challenge,
+            framing: &ceremony.framing,
+        });
+        if let Some(assertion) = &given.assertion {
+            let expected = expected.ok_or(
+                "an assertion is checked against its ceremony: give --challenge and --origin, or \
+                 \"challenge\" and \"origin\" in the JSON",
+            )?;
+            return self::assertion(&given, assertion, &expected);
+        }
+        let object = given.attestation_object.as_deref().unwrap_or_default();
+        let hash: Option<[u8; 32]> = match &given.client_data_hash {
+            None => None,
+            Some(hash) => Some(
+                hash.as_slice()
+                    .try_into()
+                    .map_err(|_| "clientDataHash is not 32 bytes long")?,
+            ),
+        };
+        let client_data = match (&given.client_data, &hash) {
+            (Some(json), _) => ClientDataGiven::Json(json),
+            (None, Some(hash)) => ClientDataGiven::Hash(hash),
+            (None, None) => ClientDataGiven::Nothing,
+        };
+        if expected.is_none() && given.client_data.is_some() {
+            eprintln!(
+                "The challenge, the origin and the relying party id are not checked: give \
+                 --challenge and --origin for that."
+            );
+        }
+        Ok(explain(
             object,
-            client_data,
-        })
+            &Evidence {
+                client_data,
+                expected,
+                anchors: &self.anchors()?,
+                now: self.now(&given),
+            },
+        ))
+    }
+
+    fn now(&self, given: &Input) -> UnixSeconds {
+        let now = || UnixSeconds::from_ms(Timestamp::from(SystemTime::now()).as_ms());
+        self.at.map(UnixSeconds).or(given.at).unwrap_or_else(now)
+    }
+
+    fn anchors(&self) -> Result<TrustAnchors, Box<dyn Error>> {
+        let mut anchors = TrustAnchors::new();
+        for path in &self.anchor {
+            let problem = |error: &dyn Error| format!("{}: {error}", path.display());
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let before = anchors.iter().count();
+            for der in CertificateDer::pem_file_iter(path).map_err(|error| problem(&error))? {
+                let der = der.map_err(|error| problem(&error))?;
+                anchors.add(
+                    TrustAnchor::new(name.clone(), der.to_vec())
+                        .map_err(|error| problem(&error))?,
+                );
+            }
+            if anchors.iter().count() == before {
+                return Err(format!("{}: no certificate in PEM form", path.display()).into());
+            }
+        }
+        Ok(anchors)
+    }
+
+    /// The ceremony, if the challenge and an origin are known.
+    fn ceremony(&self, given: &Input) -> Result<Option<Ceremony>, Box<dyn Error>> {
+        let challenges = match &self.challenge {
+            Some(text) => input::challenges(text),
+            None => given.challenges.clone(),
+        };
+        let origins = if self.origin.is_empty() {
+            given.origins.clone()
+        } else {
+            self.origin.clone()
+        };
+        let (Some(first), Some(origin)) = (challenges.first(), origins.first()) else {
+            return Ok(None);
+        };
+        let rp_id = self.rp_id.clone().or_else(|| given.rp_id.clone());
+        let rp_id = match rp_id.or_else(|| host(origin)) {
+            Some(id) => id,
+            None => return Err(format!("\"{origin}\" has no host: give --rp-id").into()),
+        };
+        // A challenge in text form can be read in several ways: the client data tell which.
+        let client_data = given.client_data.as_deref().unwrap_or_default();
+        let challenge = challenges
+            .iter()
+            .find(|challenge| input::mentions(client_data, challenge))
+            .unwrap_or(first);
+        let framing = if self.top_origin.is_empty() {
+            Framing::SameOrigin
+        } else {
+            Framing::Within {
+                top_origins: self.top_origin.clone(),
+                unnamed_top: UnnamedTop::Accept,
+            }
+        };
+        Ok(Some(Ceremony {
+            rp: RelyingParty { id: rp_id, origins },
+            challenge: challenge.clone(),
+            framing,
+        }))
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    hash
+/// `gate.example` of `https://gate.example:8443`.
+fn host(origin: &str) -> Option<String> {
+    let (_, rest) = origin.split_once("://")?;
+    let host = rest.split([':', '/']).next()?;
+    (!host.is_empty()).then(|| host.to_owned())
+}
+
+/// Verifies an assertion by the most lenient policy: what it proves is told, not whether that
+/// suffices for some door.
+fn assertion(
+    given: &Input,
+    assertion: &Assertion,
+    expected: &Expected<'_>,
+) -> Result<Explanation, Box<dyn Error>> {
+    let public_key = public_key(given, assertion)?;
+    let eligible = AuthenticatorData::parse(&assertion.authenticator_data)
+        .is_ok_and(|data| data.flags.contains(Flags::BACKUP_ELIGIBLE));
+    let record = CredentialRecord {
+        id: assertion.credential_id.clone(),
+        public_key,
+        sign_count: assertion.sign_count,
+        backup_eligible: eligible,
+        backed_up: false,
+        uv_initialized: false,
+        transports: Vec::new(),
+        user_handle: assertion.user_handle.clone().unwrap_or_default(),
+        aaguid: Aaguid::ZERO,
+    };
+    let response = AssertionResponse {
+        credential_id: &assertion.credential_id,
+        client_data_json: given
+            .client_data
+            .as_deref()
+            .ok_or("the assertion comes without its clientDataJSON")?,
+        authenticator_data: &assertion.authenticator_data,
+        signature: &assertion.signature,
+        user_handle: assertion.user_handle.as_deref(),
+    };
+    let policy = AssertionPolicy {
+        user_presence: UserPresence::NotRequired,
+        user_verification: UserVerification::NotRequired,
+        counter: CounterPolicy::Report,
+        ..AssertionPolicy::default()
+    };
+    Ok(explain_assertion(&response, &record, expected, &policy))
+}
+
+/// The credential's COSE_Key, as it is given or out of the registration.
+fn public_key(given: &Input, assertion: &Assertion) -> Result<Vec<u8>, Box<dyn Error>> {
+    let registered = given.attestation_object.as_deref().and_then(|object| {
+        let object = AttestationObject::parse(object).ok()?;
+        let data = AuthenticatorData::parse(object.authenticator_data).ok()?;
+        Some(data.attested_credential?.public_key.to_vec())
+    });
+    match (&assertion.public_key, registered) {
+        // A SubjectPublicKeyInfo, which browsers give beside the attestation object.
+        (Some(key), None) if key.first() == Some(&0x30) => Err(
+            "the public key is a SubjectPublicKeyInfo; give the COSE_Key, or the \
+             attestationObject of the registration"
+                .into(),
+        ),
+        (Some(key), _) if key.first() != Some(&0x30) => Ok(key.clone()),
+        (_, Some(key)) => Ok(key),
+        (_, None) => Err(
+            "the assertion comes without the credential's key: give \"publicKey\" (a COSE_Key), or \
+             the \"attestationObject\" of the registration"
+                .into(),
+        ),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn print(found: &Explanation) {
-    println!("{}\n", found.summary);
-    if let Some(format) = &found.format {
-        println!("Format {format}");
-    }
-    for member in &found.statement {
-        println!("  {:<12} {}", member.name, member.value);
-    }
-    if let Some(data) = &found.authenticator_data {
-        println!("Authenticator data");
-        println!("  rpIdHash     {}", data.rp_id_hash);
-        let set: Vec<&str> = data
-            .flags
-            .iter()
-            .filter(|flag| flag.set)
-            .map(|flag| flag.name)
-            .collect();
-        println!("  flags        {}", set.join(" "));
-        println!("  signCount    {}", data.sign_count);
-        if let Some(credential) = &data.credential {
-            println!("  aaguid       {}", credential.aaguid);
-            println!("  credential   {}", credential.id);
-            println!("  algorithm    {}", credential.algorithm);
-        }
-    }
-    for certificate in &found.certificates {
-        println!("Certificate of {}", certificate.subject);
-        println!("  issuer       {}", certificate.issuer);
-        println!("  SHA-256      {}", certificate.sha256);
-    }
-    println!("Steps");
-    for step in &found.steps.0 {
-        let mark = match step.outcome {
-            Outcome::Held => "✓",
-            Outcome::Failed => "✗",
-            Outcome::Skipped => "–",
-        };
-        println!(
-            "  {mark} {:<10} {}  {}",
-            step.step.number, step.step.title, step.detail
-        );
-    }
 }

@@ -1,6 +1,7 @@
 //! The `hallway` command.
 
 mod attest;
+mod backup;
 mod device;
 mod key;
 mod log;
@@ -36,6 +37,8 @@ struct Cli {
 enum Command {
     Tour(tour::TourCommand),
     Serve(serve::ServeCommand),
+    Backup(backup::BackupCommand),
+    Restore(backup::RestoreCommand),
     Key(key::KeyCommand),
     Device(device::DeviceCommand),
     Verify(verify::VerifyCommand),
@@ -73,6 +76,8 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Tour(command) => return tour::run(command),
         Command::Serve(command) => serve::run(command)?,
+        Command::Backup(command) => backup::back_up(&command)?,
+        Command::Restore(command) => backup::restore(&command)?,
         Command::Key(command) => return Ok(key(command)),
         Command::Device(command) => return device::run(&command),
         Command::Verify(command) => return verify::run(&command),

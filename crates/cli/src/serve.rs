@@ -40,6 +40,9 @@ struct Overrides {
     /// Where to listen; port 0 takes any.
     #[arg(long, value_name = "ADDRESS:PORT", env = "HALLWAY_LISTEN")]
     listen: Option<SocketAddr>,
+    /// Where Prometheus asks for metrics, over plain HTTP; nowhere without it.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "HALLWAY_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
     /// How people and devices reach the gateway.
     #[arg(long, value_name = "URL", env = "HALLWAY_PUBLIC_URL")]
     public_url: Option<String>,
@@ -101,6 +104,7 @@ impl Overrides {
         Ok(Config {
             realm: self.realm.unwrap_or(config.realm),
             listen: self.listen.unwrap_or(config.listen),
+            metrics_listen: self.metrics_listen.or(config.metrics_listen),
             public_url: self.public_url.or(config.public_url),
             database: self.database.unwrap_or(config.database),
             tls,

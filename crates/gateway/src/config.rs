@@ -24,6 +24,9 @@ pub struct Config {
     pub realm: String,
     /// Where the gateway listens.
     pub listen: SocketAddr,
+    /// Where Prometheus asks for metrics, over plain HTTP; nowhere without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
     /// How people and devices reach it, such as `https://gate.example`. Without one it is
     /// `http://localhost:PORT`, which browsers take as secure on this machine alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +83,7 @@ impl Default for Config {
             tls: None,
             limits: Limits::default(),
             metadata: MetadataConfig::default(),
+            metrics_listen: None,
             policy: Policies::default(),
         }
     }

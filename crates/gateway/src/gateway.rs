@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::http::problem::Problem;
 use crate::ledger::{Entry, Ingest, Keyring, Ledger, LedgerError};
+use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
@@ -50,6 +51,8 @@ pub struct Shared {
     pub models: Models,
     /// Bounds what strangers can make us write.
     pub refusals: Brake,
+    /// What was counted since the start.
+    pub metrics: Metrics,
     /// Turns at decoding pictures.
     pub thumbnails: Semaphore,
 }

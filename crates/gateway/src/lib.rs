@@ -19,6 +19,7 @@
 //! # }
 //! ```
 
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod console;
@@ -27,6 +28,7 @@ pub mod gateway;
 pub mod http;
 pub mod ledger;
 pub mod live;
+pub mod metrics;
 pub mod models;
 pub mod operator_key;
 pub mod realm_authority;

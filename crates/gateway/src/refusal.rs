@@ -125,6 +125,7 @@ impl Gateway {
         if problem.status.is_server_error() {
             return;
         }
+        self.metrics.refused(door, problem);
         tracing::info!(
             door = door.as_str(),
             code = problem.code,

@@ -22,6 +22,7 @@ use crate::http::problem::Problem;
 use crate::http::route::{Access, Route};
 use crate::http::{headers, openapi};
 use crate::live;
+use crate::metrics;
 use crate::refusal;
 use crate::store::Role;
 use crate::thumbnail;
@@ -32,7 +33,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(acts());
     routes.extend(devices());
     routes.extend(evidence_and_log());
-    routes.extend(metadata());
+    routes.extend(models_of_keys());
     routes.extend(operation());
     routes.extend(console::routes());
     routes
@@ -176,7 +177,7 @@ fn evidence_and_log() -> Vec<Route> {
     ]
 }
 
-fn metadata() -> Vec<Route> {
+fn models_of_keys() -> Vec<Route> {
     vec![
         Route::get("/api/metadata", OPERATOR, models::metadata)
             .summary("What is known about models of keys, and from where")
@@ -227,6 +228,7 @@ pub fn router(gateway: &Gateway) -> Router {
         .fallback(console::nowhere)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(gateway.clone(), headers::secure))
+        .layer(from_fn_with_state(gateway.clone(), metrics::count))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))

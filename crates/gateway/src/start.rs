@@ -10,6 +10,7 @@ use std::time::Duration;
 use hallway_evidence::log::SigningKey;
 use hallway_webauthn::RelyingParty;
 use object_store::local::LocalFileSystem;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -20,6 +21,7 @@ use crate::gateway::Shared;
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
+use crate::metrics::{self, Metrics};
 use crate::models::refresh::{self, LearnError};
 use crate::models::{Models, ModelsError};
 use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
@@ -33,7 +35,7 @@ use crate::store::{Link, Purpose as LinkPurpose, Repositories, Role, Store, Stor
 /// How long a set-up link is good.
 const SETUP: Duration = Duration::from_secs(24 * 3600);
 
-const OPERATOR_KEY: &str = "operator.key";
+pub(crate) const OPERATOR_KEY: &str = "operator.key";
 const REALM: &str = "realm";
 const LOG_KEY: &str = "log-key";
 const SEAL_KEY: &str = "seal-key";
@@ -77,6 +79,14 @@ pub enum StartError {
     /// The address.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The address for metrics.
+    #[error("cannot listen for metrics on {address}: {source}")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The realm's certificate authority.
     #[error(transparent)]
     Authority(#[from] RealmAuthorityError),
@@ -113,6 +123,7 @@ pub struct Ready {
     /// The one-time link that makes the first owner, while there is none.
     pub setup_link: Option<String>,
     listener: Listener,
+    metrics: Option<TcpListener>,
 }
 
 /// Reads the configuration in `folder`, making both if they are not there.
@@ -164,6 +175,14 @@ impl Start {
             source,
         })?;
         let origin = config.origin(bound)?;
+        let metrics = match config.metrics_listen {
+            None => None,
+            Some(address) => Some(
+                TcpListener::bind(address)
+                    .await
+                    .map_err(|source| StartError::Metrics { address, source })?,
+            ),
+        };
         let models = Models::new(&config, &folder)?;
 
         let store = Store::connect(&database(&config.database, &folder)).await?;
@@ -187,6 +206,7 @@ impl Start {
             clock,
             limits,
             models,
+            metrics: Metrics::default(),
             refusals: Brake::default(),
             thumbnails: Semaphore::new(1),
         });
@@ -198,6 +218,7 @@ impl Start {
             gateway,
             setup_link,
             listener,
+            metrics,
         })
     }
 }
@@ -215,7 +236,16 @@ impl Ready {
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let router = routes::router(&self.gateway);
         let learning = tokio::spawn(refresh::keep_up(self.gateway.clone()));
+        let counting = self.metrics.map(|listener| {
+            if let Ok(address) = listener.local_addr() {
+                tracing::info!("metrics at http://{address}/metrics");
+            }
+            tokio::spawn(metrics::serve(self.gateway.clone(), listener))
+        });
         self.listener.serve(router, stop).await;
+        if let Some(counting) = counting {
+            counting.abort();
+        }
         // Whatever it is at, a BLOB that is not kept yet is looked for again.
         learning.abort();
         self.gateway.ingest.drain().await;
@@ -226,7 +256,7 @@ impl Ready {
 }
 
 /// A database address with relative SQLite files under the data folder.
-fn database(address: &str, folder: &Path) -> String {
+pub(crate) fn database(address: &str, folder: &Path) -> String {
     match address.strip_prefix("sqlite:") {
         Some(file) => folder
             .join(file.trim_start_matches("//"))

@@ -40,6 +40,7 @@ mod column;
 mod connect;
 mod credential;
 mod device;
+mod dump;
 mod entity;
 mod error;
 mod evidence;
@@ -64,6 +65,7 @@ pub use attestation::{AttestationRepository, KeyAttestation};
 pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
 pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
 pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment};
+pub use dump::DumpError;
 pub use error::{StoreError, UnknownWord};
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
 pub use ids::{

@@ -6,34 +6,67 @@
 
 mod certificate;
 mod data;
+mod statement;
 
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use hallway_ctap::authenticator_data::AuthenticatorData;
 use serde::Serialize;
 
 pub use self::certificate::{CertificateSummary, ExtensionSummary};
 pub use self::data::{CredentialSummary, DataSummary, FlagSummary};
+pub use self::statement::Member;
+use self::statement::members;
+use crate::assertion::{AssertionError, verify_assertion_observed};
 use crate::attestation::{self, AttestationObject, Context, Format, Statement, Verified};
-use crate::cbor_map;
 use crate::certificate::Certificate;
-use crate::observer::{Observer, Outcome, Record, Step};
-use crate::path;
-use crate::policy::{AndroidKeyLists, RegistrationPolicy};
-use crate::relying_party::UnixSeconds;
+use crate::observer::{self, Observer, Outcome, Record, Step, part};
+use crate::policy::{
+    AndroidKeyLists, AssertionPolicy, Framing, RegistrationPolicy, UserPresence, UserVerification,
+};
+use crate::registration::{self, RegistrationError};
+use crate::relying_party::{AssertionResponse, CredentialRecord, RelyingParty, UnixSeconds};
 use crate::trust_anchor::TrustAnchors;
-use hallway_ctap::authenticator_data::AuthenticatorData;
-use hallway_ctap::cose::PublicKey;
+use crate::{authenticator_flags, client_data, path};
 
 /// What to explain an attestation object with.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// SHA-256 of the client data that the object came with; without it, no signature is checked.
-    pub client_data_hash: Option<&'a [u8; 32]>,
+    /// The client data that the object came with.
+    pub client_data: ClientDataGiven<'a>,
+    /// What the relying party sent, and who it is; without it, only what the object proves by
+    /// itself is explained.
+    pub expected: Option<Expected<'a>>,
     /// Who may vouch.
     pub anchors: &'a TrustAnchors,
     /// The time that certificates are judged by.
     pub now: UnixSeconds,
 }
 
-/// An attestation object, explained.
+/// What is known of the client data.
+#[derive(Clone, Copy, Debug)]
+pub enum ClientDataGiven<'a> {
+    /// Nothing: no signature is checked.
+    Nothing,
+    /// Their SHA-256: signatures are checked.
+    Hash(&'a [u8; 32]),
+    /// All, as they were hashed: what they say is checked too.
+    Json(&'a [u8]),
+}
+
+/// A ceremony as the relying party began it.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// Whose ceremony it is.
+    pub rp: &'a RelyingParty,
+    /// The challenge that was sent.
+    pub challenge: &'a [u8],
+    /// Whether it may run in frames of other sites.
+    pub framing: &'a Framing,
+}
+
+/// An attestation object or an assertion, explained.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Explanation {
     /// The format's identifier, where the object can be read.
@@ -52,15 +85,6 @@ pub struct Explanation {
     pub summary: String,
 }
 
-/// A member of an attestation statement.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Member {
-    /// Its name.
-    pub name: String,
-    /// What it holds, in a few words.
-    pub value: String,
-}
-
 /// How far an attestation object holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,75 +101,156 @@ pub enum Conclusion {
     Untrusted,
     /// It verifies, and an anchor vouches for it.
     Trusted,
+    /// An assertion: it verifies.
+    Verified,
 }
 
-const OBJECT: Step = Step {
-    number: "7.1.13",
-    title: "The attestation object is well formed",
-};
-const FORMAT: Step = Step {
-    number: "7.1.21",
-    title: "The attestation format is known",
-};
-const STATEMENT: Step = Step {
-    number: "7.1.22",
-    title: "The attestation statement verifies",
-};
-const TRUST: Step = Step {
-    number: "7.1.24",
-    title: "The certificates lead to a trust anchor",
-};
+const OBJECT: Step = step("7.1.13", "The attestation object is well formed");
+const RP_ID: Step = step("7.1.14", "The RP ID hash is this relying party's");
+const KEY: Step = step("7.1.20", "The public key is well formed");
+const FORMAT: Step = step("7.1.21", "The attestation format is known");
+const STATEMENT: Step = step("7.1.22", "The attestation statement verifies");
+const TRUST: Step = step("7.1.24", "The certificates lead to a trust anchor");
+
+const fn step(number: &'static str, title: &'static str) -> Step {
+    Step { number, title }
+}
 
 /// Explains an attestation object, of at most
 /// [`MAX_ATTESTATION_OBJECT`](crate::MAX_ATTESTATION_OBJECT) bytes.
 pub fn explain(object: &[u8], evidence: &Evidence<'_>) -> Explanation {
-    let mut explanation = Explanation {
-        format: None,
-        statement: Vec::new(),
-        authenticator_data: None,
-        certificates: Vec::new(),
-        steps: Record::default(),
-        conclusion: Conclusion::Unreadable,
-        summary: String::new(),
-    };
+    let mut explanation = Explanation::empty();
+    let client_data = explanation.read_client_data(evidence);
     let result = explanation.read(object, evidence);
-    (explanation.conclusion, explanation.summary) = match result {
-        Ok((conclusion, summary)) | Err((conclusion, summary)) => (conclusion, summary),
+    explanation.conclude(match (result, client_data) {
+        (Ok(_), Err(problem)) => problem,
+        (Ok(told) | Err(told), _) => told,
+    });
+    explanation
+}
+
+/// Explains an assertion: verifies it by `policy`, and tells every step.
+pub fn explain_assertion(
+    response: &AssertionResponse<'_>,
+    record: &CredentialRecord,
+    expected: &Expected<'_>,
+    policy: &AssertionPolicy,
+) -> Explanation {
+    let mut explanation = Explanation::empty();
+    if let Ok(data) = AuthenticatorData::parse(response.authenticator_data) {
+        explanation.authenticator_data = Some(DataSummary::new(&data));
+    }
+    let policy = AssertionPolicy {
+        framing: expected.framing.clone(),
+        ..policy.clone()
     };
+    let verified = verify_assertion_observed(
+        expected.rp,
+        expected.challenge,
+        &policy,
+        record,
+        response,
+        &mut explanation.steps,
+    );
+    explanation.conclude(match verified {
+        Ok(_) => (
+            Conclusion::Verified,
+            "the credential's key signed the answer to this challenge".to_owned(),
+        ),
+        Err(AssertionError::AuthenticatorData(error)) => {
+            (Conclusion::Unreadable, error.to_string())
+        }
+        Err(error) => (Conclusion::Invalid, error.to_string()),
+    });
     explanation
 }
 
 type Told = (Conclusion, String);
 
+fn invalid(error: &dyn fmt::Display) -> Told {
+    (Conclusion::Invalid, error.to_string())
+}
+
+fn unreadable(error: &dyn fmt::Display) -> Told {
+    (Conclusion::Unreadable, error.to_string())
+}
+
 impl Explanation {
+    fn empty() -> Self {
+        Self {
+            format: None,
+            statement: Vec::new(),
+            authenticator_data: None,
+            certificates: Vec::new(),
+            steps: Record::default(),
+            conclusion: Conclusion::Unreadable,
+            summary: String::new(),
+        }
+    }
+
+    fn conclude(&mut self, (conclusion, summary): Told) {
+        self.conclusion = conclusion;
+        self.summary = summary;
+    }
+
+    /// Steps 5 to 11, where there is something to compare with.
+    fn read_client_data(&mut self, evidence: &Evidence<'_>) -> Result<(), Told> {
+        let (ClientDataGiven::Json(json), Some(expected)) =
+            (evidence.client_data, evidence.expected)
+        else {
+            return Ok(());
+        };
+        let steps = &registration::CLIENT_DATA;
+        let Expected {
+            rp,
+            challenge,
+            framing,
+        } = expected;
+        client_data::verify(rp, challenge, framing, json, steps, &mut self.steps)
+            .map_err(|error| invalid(&error))
+    }
+
     fn read(&mut self, bytes: &[u8], evidence: &Evidence<'_>) -> Result<Told, Told> {
-        let unreadable =
-            |error: &dyn std::fmt::Display| (Conclusion::Unreadable, error.to_string());
-        let object = self.note(OBJECT, AttestationObject::parse(bytes), unreadable)?;
+        let object = AttestationObject::parse(bytes);
+        let object = part(&mut self.steps, OBJECT, object).map_err(|error| unreadable(&error))?;
         self.format = Some(object.format.to_owned());
         self.statement = members(object.statement);
         self.certificates = certificate::summaries(object.statement, evidence.now);
         let data = AuthenticatorData::parse(object.authenticator_data);
-        let data = self.note(OBJECT, data, unreadable)?;
+        let data = part(&mut self.steps, OBJECT, data).map_err(|error| unreadable(&error))?;
         self.authenticator_data = Some(DataSummary::new(&data));
-        let invalid = |error: &dyn std::fmt::Display| (Conclusion::Invalid, error.to_string());
         let credential = data
             .attested_credential
             .ok_or("the authenticator data hold no credential");
-        let credential = self.note(OBJECT, credential, invalid)?;
-        let key = PublicKey::decode(credential.public_key);
-        let public_key = self.note(OBJECT, key, invalid)?;
+        let length = format!("{} bytes", bytes.len());
+        let credential = self.note(OBJECT, credential, &length)?;
+        if let Some(expected) = evidence.expected {
+            let rp_id = &expected.rp.id;
+            let ours = data.rp_id_hash == digest(&SHA256, rp_id.as_bytes()).as_ref();
+            let ours = ours
+                .then_some(())
+                .ok_or("the credential is for another relying party id");
+            self.note(RP_ID, ours, &format!("SHA-256 of \"{rp_id}\""))?;
+        }
+        authenticator_flags::verify(
+            data.flags,
+            UserPresence::NotRequired,
+            UserVerification::NotRequired,
+            &registration::FLAGS,
+            &mut self.steps,
+        )
+        .map_err(|problem| invalid(&RegistrationError::from(problem)))?;
+        let public_key = registration::well_formed(credential.public_key);
+        let public_key = part(&mut self.steps, KEY, public_key).map_err(|error| invalid(&error))?;
+        let algorithm = public_key.algorithm();
+        self.steps
+            .step(KEY, Outcome::Held, format_args!("{algorithm}"));
         let format = Format::from_name(object.format).ok_or("the format is not known");
-        let format = self.note(FORMAT, format, invalid)?;
-        let Some(hash) = evidence.client_data_hash else {
-            let why = "signatures cannot be checked without the client data";
-            self.steps
-                .step(STATEMENT, Outcome::Skipped, format_args!("{why}"));
-            if let Ok(chain) = Statement(object.statement).certificates() {
-                // What they lead to can be said all the same.
-                self.judge_chain(&chain, evidence);
-            }
-            return Ok((Conclusion::NotChecked, why.to_owned()));
+        let format = self.note(FORMAT, format, object.format)?;
+        let hash = match evidence.client_data {
+            ClientDataGiven::Nothing => return Ok(self.unchecked(&object, evidence)),
+            ClientDataGiven::Hash(hash) => *hash,
+            ClientDataGiven::Json(json) => sha256(json),
         };
         let policy = RegistrationPolicy {
             android_key: AndroidKeyLists::Either,
@@ -156,32 +261,34 @@ impl Explanation {
             authenticator_data: object.authenticator_data,
             credential,
             public_key,
-            client_data_hash: hash,
+            client_data_hash: &hash,
             policy: &policy,
         };
         let verified = attestation::verify(format, &context, &mut self.steps);
-        let verified = self.note(STATEMENT, verified, invalid)?;
+        let verified = self.note(STATEMENT, verified, "by the format's procedure")?;
         Ok(self.judge(verified, evidence))
     }
 
+    /// Without client data: what the certificates lead to can be said all the same.
+    fn unchecked(&mut self, object: &AttestationObject<'_>, evidence: &Evidence<'_>) -> Told {
+        let why = "signatures cannot be checked without the client data";
+        self.steps
+            .step(STATEMENT, Outcome::Skipped, format_args!("{why}"));
+        if let Ok(chain) = Statement(object.statement).certificates() {
+            self.judge_chain(&chain, evidence);
+        }
+        (Conclusion::NotChecked, why.to_owned())
+    }
+
     /// Records how a step ended, and turns a failure into the conclusion.
-    fn note<T, E: std::fmt::Display>(
+    fn note<T, E: fmt::Display>(
         &mut self,
         step: Step,
         result: Result<T, E>,
-        tell: impl FnOnce(&dyn std::fmt::Display) -> Told,
+        detail: &str,
     ) -> Result<T, Told> {
-        match result {
-            Ok(value) => {
-                self.steps.step(step, Outcome::Held, format_args!(""));
-                Ok(value)
-            }
-            Err(error) => {
-                self.steps
-                    .step(step, Outcome::Failed, format_args!("{error}"));
-                Err(tell(&error))
-            }
-        }
+        observer::conclude(&mut self.steps, step, result, format_args!("{detail}"))
+            .map_err(|error| invalid(&error))
     }
 
     /// Step 24, without a policy: what the certificates lead to.
@@ -232,36 +339,8 @@ impl Explanation {
     }
 }
 
-/// The members of a statement; for a compound one, of each part.
-fn members(statement: &[u8]) -> Vec<Member> {
-    if let Some(parts) = cbor_map::array(statement) {
-        return parts.take(8).flat_map(members).collect();
-    }
-    let Some(map) = cbor_map::CborMap::new(statement) else {
-        return Vec::new();
-    };
-    map.entries()
-        .take(32)
-        .map(|(name, value)| Member {
-            name: name.chars().take(64).collect(),
-            value: described(value),
-        })
-        .collect()
-}
-
-fn described(value: &[u8]) -> String {
-    if let Some(bytes) = cbor_map::bytes(value) {
-        format!("{} bytes", bytes.len())
-    } else if let Some(text) = cbor_map::text(value) {
-        text.chars().take(200).collect()
-    } else if let Some(number) = cbor_map::integer(value) {
-        match hallway_ctap::cose::Algorithm::from_id(number) {
-            Some(algorithm) => format!("{number} ({algorithm})"),
-            None => number.to_string(),
-        }
-    } else if let Some(items) = cbor_map::array(value) {
-        format!("{} items", items.count())
-    } else {
-        "a map or another value".to_owned()
-    }
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    hash
 }

@@ -130,7 +130,7 @@ const FORMAT: Step = step("7.1.21", "The attestation format is known");
 const STATEMENT: Step = step("7.1.22", "The attestation statement verifies");
 const ID_LENGTH: Step = step("7.1.25", "The credential id is at most 1023 bytes");
 const EXTENSIONS: Step = step("7.1.28", "Extension outputs are kept");
-const CLIENT_DATA: Steps = Steps {
+pub(crate) const CLIENT_DATA: Steps = Steps {
     parse: step("7.1.6", "The client data are JSON"),
     ceremony: step("7.1.7", "The type is webauthn.create"),
     challenge: step("7.1.8", "The challenge is ours"),
@@ -140,7 +140,7 @@ const CLIENT_DATA: Steps = Steps {
     expected_type: "webauthn.create",
 };
 
-const FLAGS: authenticator_flags::Steps = authenticator_flags::Steps {
+pub(crate) const FLAGS: authenticator_flags::Steps = authenticator_flags::Steps {
     present: step("7.1.15", "The user was present (UP)"),
     verified: step("7.1.16", "The user was verified (UV)"),
     backed_up: step("7.1.17", "Not backed up unless eligible (BS, BE)"),
@@ -352,13 +352,8 @@ fn verify_algorithm<'a, O: Observer>(
     public_key: &'a [u8],
     observer: &mut O,
 ) -> Result<PublicKey<'a>, RegistrationError> {
-    let key = part(observer, ALGORITHM, PublicKey::decode(public_key))?;
+    let key = part(observer, ALGORITHM, well_formed(public_key))?;
     let algorithm = key.algorithm();
-    let on_curve = signature::is_on_curve(&key);
-    let on_curve = on_curve
-        .then_some(())
-        .ok_or(RegistrationError::OffCurve(algorithm));
-    part(observer, ALGORITHM, on_curve)?;
     check(
         observer,
         ALGORITHM,
@@ -367,4 +362,14 @@ fn verify_algorithm<'a, O: Observer>(
         || RegistrationError::Algorithm(algorithm),
     )?;
     Ok(key)
+}
+
+/// A key that can be used: one that never verifies should not be registered.
+pub(crate) fn well_formed(public_key: &[u8]) -> Result<PublicKey<'_>, RegistrationError> {
+    let key = PublicKey::decode(public_key)?;
+    if signature::is_on_curve(&key) {
+        Ok(key)
+    } else {
+        Err(RegistrationError::OffCurve(key.algorithm()))
+    }
 }

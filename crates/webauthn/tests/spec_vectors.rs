@@ -3,7 +3,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::cose::Algorithm;
-use hallway_webauthn::explain::{Conclusion, Evidence, explain};
+use hallway_webauthn::explain::{ClientDataGiven, Conclusion, Evidence, explain};
 use hallway_webauthn::{
     AndroidKeyLists, AssertionPolicy, AssertionResponse, AttestationKind, BackupEligibility,
     Details, Framing, Record, Registration, RegistrationError, RegistrationPolicy,
@@ -308,7 +308,8 @@ fn explanations_of_every_vector() {
             .try_into()
             .unwrap();
         let mut evidence = Evidence {
-            client_data_hash: Some(&hash),
+            client_data: ClientDataGiven::Hash(&hash),
+            expected: None,
             anchors: &anchors,
             now: NOW,
         };
@@ -326,7 +327,7 @@ fn explanations_of_every_vector() {
         let credential = &json["authenticator_data"]["credential"];
         assert_eq!(credential["id"], ceremony["credential_id"], "{name}");
 
-        evidence.client_data_hash = None;
+        evidence.client_data = ClientDataGiven::Nothing;
         assert_eq!(
             explain(&object, &evidence).conclusion,
             Conclusion::NotChecked

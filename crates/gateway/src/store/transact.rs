@@ -90,6 +90,14 @@ impl Store {
         }
     }
 
+    pub(super) const fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    pub(super) const fn reader(&self) -> &DatabaseConnection {
+        &self.reader.0
+    }
+
     /// Reads what is committed. Each call sees the newest; nothing can be written.
     #[must_use]
     pub fn read(&self) -> &dyn Repositories {

@@ -1,6 +1,7 @@
 //! What the store and the ledger promise, held to it on SQLite and on PostgreSQL alike.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod backup;
 mod cluster;
 mod database;
 mod devices;
@@ -42,6 +43,7 @@ contract! {
         code_attempts_are_all_counted, refusals_are_bounded;
     devices: a_life_follows_its_rules, a_serial_number_is_one_device, an_announcement_is_claimed_once,
         an_authority_may_come_back, lists_are_filtered;
+    backup: a_realm_moves_between_databases;
     metadata: a_blob_number_never_goes_back, one_gateway_looks_for_metadata_at_a_time,
         an_attestation_goes_with_its_key;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,

@@ -36,6 +36,7 @@ pub async fn send(
 ) -> Result<Response, Problem> {
     match take(&gateway, &headers, body).await {
         Ok(Outcome::Accepted(receipt)) => {
+            gateway.metrics.transaction();
             Ok((StatusCode::CREATED, receipt_response(&receipt)).into_response())
         }
         Ok(Outcome::AlreadyAccepted(receipt)) => {

@@ -1,0 +1,98 @@
+//! `hallway backup` and `hallway restore`: a whole realm in one file, and back.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::Args;
+use hallway_gateway::backup::{Realm, Summary};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+/// Back up a whole realm into one file: configuration, database, log and payloads.
+///
+/// Gateways may serve meanwhile: the database is as it was at one moment. The file is encrypted under
+/// the operator key, which is not in it: keep that elsewhere. Sessions and one-time links are not in
+/// it either. An existing file is not overwritten.
+#[derive(Debug, Args)]
+pub(crate) struct BackupCommand {
+    /// The file to make.
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Bring a realm back from a backup, into an empty folder and database.
+///
+/// Put the realm's operator.key into the folder first. A hallway.toml that is there is kept;
+/// otherwise the backup's is used. The backup may be from SQLite and the database PostgreSQL, or the
+/// other way round.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreCommand {
+    /// The backup.
+    file: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Where the realm is.
+#[derive(Debug, Args)]
+struct Place {
+    /// The data folder.
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "hallway-data",
+        env = "HALLWAY_DATA"
+    )]
+    data: PathBuf,
+    /// The database instead of that in hallway.toml.
+    #[arg(long, value_name = "ADDRESS", env = "HALLWAY_DATABASE")]
+    database: Option<String>,
+    /// Print what was done as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Done {
+    rows: u64,
+    payloads: u64,
+}
+
+impl Place {
+    fn realm(&self) -> Realm {
+        Realm {
+            folder: self.data.clone(),
+            database: self.database.clone(),
+            operator_key: std::env::var("HALLWAY_OPERATOR_KEY")
+                .ok()
+                .map(Zeroizing::new),
+        }
+    }
+
+    fn tell(&self, what: &str, done: Summary) -> serde_json::Result<()> {
+        let Summary { rows, payloads } = done;
+        if self.json {
+            println!("{}", serde_json::to_string(&Done { rows, payloads })?);
+        } else {
+            println!("{what}: {rows} rows, {payloads} payloads");
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn back_up(command: &BackupCommand) -> Result<(), Box<dyn Error>> {
+    crate::logging::start(false);
+    let realm = command.place.realm();
+    let done = crate::runtime()?.block_on(realm.back_up(&command.file))?;
+    let what = format!("Backed up into {}", command.file.display());
+    Ok(command.place.tell(&what, done)?)
+}
+
+pub(crate) fn restore(command: &RestoreCommand) -> Result<(), Box<dyn Error>> {
+    crate::logging::start(false);
+    let realm = command.place.realm();
+    let done = crate::runtime()?.block_on(realm.restore(&command.file))?;
+    let what = format!("Restored from {}", command.file.display());
+    Ok(command.place.tell(&what, done)?)
+}

@@ -1,0 +1,161 @@
+//! What the gateway counts, for Prometheus, on a listener of its own.
+//!
+//! It tells how much there is of what, never whose: no names, no addresses, no identifiers.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::refusal::Door;
+
+/// Upper bounds of the spans that are told apart, seconds.
+const SPANS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    /// The route, not the address: identifiers stay out.
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    door: String,
+    code: &'static str,
+}
+
+/// What this gateway counted since it started.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Histogram,
+    refusals: Family<RefusalLabels, Counter>,
+    transactions: Counter,
+    log_entries: Gauge,
+    database_up: Gauge,
+    database_seconds: Gauge<f64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("hallway"),
+            requests: Family::default(),
+            request_seconds: Histogram::new(SPANS),
+            refusals: Family::default(),
+            transactions: Counter::default(),
+            log_entries: Gauge::default(),
+            database_up: Gauge::default(),
+            database_seconds: Gauge::default(),
+        };
+        let registry = &mut metrics.registry;
+        let help = "Answers, by route";
+        registry.register("requests", help, metrics.requests.clone());
+        let help = "Time to the head of an answer";
+        registry.register("request_seconds", help, metrics.request_seconds.clone());
+        let help = "What was refused, by door and reason";
+        registry.register("refusals", help, metrics.refusals.clone());
+        let help = "Device transactions that were accepted here";
+        registry.register("transactions", help, metrics.transactions.clone());
+        let help = "Entries of the realm's log";
+        registry.register("log_entries", help, metrics.log_entries.clone());
+        let help = "Whether the database answers, 1 or 0";
+        registry.register("database_up", help, metrics.database_up.clone());
+        let help = "How long the database took to answer just now";
+        registry.register("database_seconds", help, metrics.database_seconds.clone());
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Counts something that was refused.
+    pub fn refused(&self, door: Door, problem: &Problem) {
+        let labels = RefusalLabels {
+            door: door.to_string(),
+            code: problem.code,
+        };
+        self.refusals.get_or_create(&labels).inc();
+    }
+
+    /// Counts a device transaction that was accepted.
+    pub fn transaction(&self) {
+        self.transactions.inc();
+    }
+}
+
+/// Counts an answer and how long it took.
+pub async fn count(
+    State(gateway): State<Gateway>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (begun, method) = (Instant::now(), request.method().clone());
+    let response = next.run(request).await;
+    let metrics = &gateway.metrics;
+    metrics
+        .request_seconds
+        .observe(begun.elapsed().as_secs_f64());
+    let labels = RequestLabels {
+        // Others' words are no labels: a stranger could make as many as they like.
+        method: match method.as_str() {
+            known @ ("GET" | "POST" | "HEAD") => known.to_owned(),
+            _ => "other".to_owned(),
+        },
+        route: route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned()),
+        status: response.status().as_u16(),
+    };
+    metrics.requests.get_or_create(&labels).inc();
+    response
+}
+
+/// Serves `/metrics` until the future is dropped.
+///
+/// # Errors
+/// The listener fails.
+pub async fn serve(gateway: Gateway, listener: TcpListener) -> io::Result<()> {
+    let router = Router::new()
+        .route("/metrics", get(tell))
+        .with_state(Arc::new(gateway));
+    axum::serve(listener, router).await
+}
+
+async fn tell(State(gateway): State<Arc<Gateway>>) -> Response {
+    let metrics = &gateway.metrics;
+    let begun = Instant::now();
+    let head = gateway.store.read().log().head().await;
+    metrics.database_seconds.set(begun.elapsed().as_secs_f64());
+    metrics.database_up.set(i64::from(head.is_ok()));
+    if let Ok(head) = head {
+        metrics
+            .log_entries
+            .set(i64::try_from(head.size).unwrap_or(i64::MAX));
+    }
+    let mut text = String::new();
+    match encode(&mut text, &metrics.registry) {
+        Ok(()) => {
+            let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, openmetrics)], text).into_response()
+        }
+        Err(error) => Problem::internal(&error).into_response(),
+    }
+}

@@ -1,0 +1,98 @@
+//! A realm moves between databases, of whichever kinds.
+
+use std::fs;
+
+use hallway_gateway::backup::{BackupError, Realm, Summary};
+use hallway_gateway::config::Config;
+use hallway_gateway::operator_key::OperatorKey;
+use hallway_gateway::store::{DumpError, Holder, KeyAttestation, Role};
+
+use crate::database::Database;
+use crate::sample::{authority, credential, device, entries, ledger, person};
+
+/// A folder with an operator's key and a configuration for `database`.
+fn realm(address: &str) -> (tempfile::TempDir, Realm) {
+    let folder = tempfile::tempdir().unwrap();
+    OperatorKey::load_or_create(&folder.path().join("operator.key")).unwrap();
+    let config = Config {
+        database: if address.contains("://") {
+            address.to_owned()
+        } else {
+            format!("sqlite:{address}")
+        },
+        ..Config::default()
+    };
+    config.save(folder.path()).unwrap();
+    let realm = Realm {
+        folder: folder.path().to_owned(),
+        database: None,
+        operator_key: None,
+    };
+    (folder, realm)
+}
+
+pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
+    let store = database.store().await;
+    let (emily, maker, ledger) = (person(Role::Owner), authority(), ledger());
+    let camera = device(maker.id, emily.id);
+    let key = credential(Holder::Person(emily.id));
+    let proof = KeyAttestation {
+        format: "packed".to_owned(),
+        chain: vec![vec![0x30; 700]],
+        anchor: None,
+        serial_number: Some("1".to_owned()),
+    };
+    let unit = store.begin().await.unwrap();
+    unit.people().add(&emily).await.unwrap();
+    unit.authorities().add(&maker).await.unwrap();
+    unit.devices().add(&camera).await.unwrap();
+    unit.credentials().add(&key).await.unwrap();
+    unit.attestations().add(&key.id, &proof).await.unwrap();
+    unit.settings().put("realm", b"gate.example").await.unwrap();
+    ledger.append(unit.as_ref(), entries(300)).await.unwrap();
+    unit.save().await.unwrap();
+
+    let (folder, source) = realm(database.address());
+    let file = folder.path().join("realm.backup");
+    let done = source.back_up(&file).await.unwrap();
+    assert!(done.rows > 305 && done.payloads == 0, "{done:?}");
+
+    // Into a database of the other kind, and from there into one of this kind.
+    for target in [Database::sqlite(), Database::postgres()] {
+        let (place, to) = realm(target.address());
+        fs::copy(
+            folder.path().join("operator.key"),
+            place.path().join("operator.key"),
+        )
+        .unwrap();
+        let Summary { rows, .. } = to.restore(&file).await.unwrap();
+        assert_eq!(rows, done.rows);
+        let store = target.store().await;
+        let reader = store.read();
+        let kept = reader.people().get(emily.id).await.unwrap();
+        assert_eq!(kept.as_ref(), Some(&emily));
+        let kept = reader.credentials().get(&key.id).await.unwrap();
+        assert_eq!(kept.as_ref(), Some(&key));
+        let kept = reader.attestations().get(&key.id).await.unwrap();
+        assert_eq!(kept.as_ref(), Some(&proof));
+        assert_eq!(
+            reader.devices().get(camera.id).await.unwrap(),
+            Some(camera.clone())
+        );
+        let head = reader.log().head().await.unwrap();
+        assert_eq!(
+            head,
+            database.store().await.read().log().head().await.unwrap()
+        );
+        // It goes on.
+        let unit = store.begin().await.unwrap();
+        let receipts = ledger.append(unit.as_ref(), entries(1)).await.unwrap();
+        unit.save().await.unwrap();
+        assert_eq!(receipts[0].proof.index(), 300);
+        let refused = to.restore(&file).await;
+        assert!(
+            matches!(refused, Err(BackupError::Dump(DumpError::NotEmpty(_)))),
+            "{refused:?}"
+        );
+    }
+}

@@ -1,0 +1,151 @@
+"""What whoever runs a gateway does: backing a realm up, bringing it back, watching it."""
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+from api_caller import Caller, Person
+from gateway_process import Gateway, GatewayAgain, hallway
+from soft_device import Device, Maker
+
+METRICS = re.compile(r"metrics at (http\S+)")
+# Longer than what lies in the database.
+PICTURE = bytes(range(256)) * 4000
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess:
+    """Runs a `hallway` command."""
+    return subprocess.run(
+        [hallway(), *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+def succeed(*arguments: str | Path) -> str:
+    done = run(*arguments)
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def fail(*arguments: str | Path) -> str:
+    done = run(*arguments)
+    assert done.returncode == 1, f"{arguments}\n{done.stdout}{done.stderr}"
+    return done.stderr
+
+
+def verify_log(gateway: Gateway, trust: Path, *options: str | Path) -> str:
+    return succeed("log", "verify", gateway.origin, "--trust", trust, *options)
+
+
+@pytest.fixture
+def backed_up(tmp_path: Path, gateway: Gateway) -> tuple[Gateway, Person, Device, Path]:
+    """A realm with an owner and a camera, and its backup, made while it served."""
+    owner = Person.owner(gateway)
+    maker = Maker()
+    owner.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    camera = Device(owner.origin, maker, "CAM-1")
+    camera.enrol(owner)
+    camera.send(camera.compose(PICTURE), PICTURE).expect_bytes(201)
+    camera.send(camera.compose(b"small"), b"small").expect_bytes(201)
+    file = tmp_path / "realm.backup"
+    done = json.loads(succeed("backup", file, "--data", gateway.folder, "--json"))
+    assert done["payloads"] == 1 and done["rows"] > 10
+    return gateway, owner, camera, file
+
+
+def place(tmp_path: Path, source: Gateway, name: str = "restored") -> Path:
+    """A folder with nothing but the operator's key."""
+    folder = tmp_path / name
+    folder.mkdir()
+    shutil.copy2(source.folder / "operator.key", folder)
+    return folder
+
+
+def test_a_realm_comes_back_whole(tmp_path: Path, backed_up: tuple):
+    gateway, owner, camera, file = backed_up
+    assert oct(file.stat().st_mode)[-3:] == "600"
+    trust = tmp_path / "trust.json"
+    succeed("trust", "export", "--url", gateway.origin, trust)
+    before = owner.state_of_the_realm()
+    listed = owner.get("/api/transactions").expect()["items"]
+    invitation = owner.act(kind="invite", name="Late", role="member")["link"]
+
+    folder = place(tmp_path, gateway)
+    succeed("restore", file, "--data", folder)
+    # At the address that keys and statements know; the first gateway makes room for it.
+    assert gateway.stop() == 0
+    gateway.folder, first = folder, gateway.folder
+    restored = GatewayAgain(gateway)
+    try:
+        # Nobody is signed in, and what came after the backup never was; keys are as good as ever.
+        assert owner.get("/api/me").status == 401
+        Caller(owner.origin).post(
+            "/api/join/look", {"token": invitation.split("#")[1]}
+        ).refused(403, "link")
+        owner.sign_in()
+        after = owner.state_of_the_realm()
+        assert {**after, "log": None} == {**before, "log": None}
+        assert int(after["log"]) == int(before["log"]) + 1
+        for row in listed:
+            payload = owner.get(f"/api/transactions/{row['evidence']}/payload")
+            assert payload.expect_bytes(200) in (PICTURE, b"small")
+        # The log goes on where it was, under the same key.
+        verify_log(restored, trust)
+        camera.send(camera.compose(b"more"), b"more").expect_bytes(201)
+        verify_log(restored, trust)
+    finally:
+        assert restored.stop() == 0
+        gateway.folder = first
+
+
+def test_a_restore_harms_nothing(tmp_path: Path, backed_up: tuple):
+    gateway, owner, _, file = backed_up
+    before = owner.state_of_the_realm()
+    assert "holds a realm already" in fail("restore", file, "--data", gateway.folder)
+    assert owner.state_of_the_realm() == before
+    assert "exists" in fail("backup", file, "--data", gateway.folder)
+    assert "no realm" in fail("backup", tmp_path / "x", "--data", place(tmp_path, gateway, "empty"))
+
+    # Without the key, with another, and with a byte changed: nothing is there afterwards.
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    assert "no operator key" in fail("restore", file, "--data", nowhere)
+    other = Gateway(tmp_path / "other")
+    assert other.stop() == 0
+    stranger = place(tmp_path, other, "stranger")
+    assert "another operator key" in fail("restore", file, "--data", stranger)
+    damaged = bytearray(file.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    file.write_bytes(damaged)
+    target = place(tmp_path, gateway, "damaged")
+    assert "damaged" in fail("restore", file, "--data", target)
+    file.write_bytes(damaged[:-100])
+    again = place(tmp_path, gateway, "cut")
+    assert "damaged" in fail("restore", file, "--data", again)
+
+
+def test_metrics_count_without_names(tmp_path: Path):
+    gateway = Gateway(tmp_path / "data", "--metrics-listen", "127.0.0.1:0")
+    owner = Person.owner(gateway)
+    owner.try_to_sign_in(counter=0).refused(403, "refused")
+    told = METRICS.search("\n".join(gateway.lines)) or gateway.wait_for(METRICS)
+    with urllib.request.urlopen(told[1], timeout=10) as answer:
+        text = answer.read().decode()
+    counted = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    route = 'method="POST",route="/api/sign-in"'
+    assert counted[f'hallway_requests_total{{{route},status="200"}}'] == "1"
+    assert counted[f'hallway_requests_total{{{route},status="403"}}'] == "1"
+    assert counted['hallway_refusals_total{door="web",code="bad-assertion"}'] == "1"
+    assert counted["hallway_log_entries"] == "2" and counted["hallway_database_up"] == "1"
+    assert owner.name not in text and owner.id not in text
+    # Not on the gateway's own address.
+    assert Caller(owner.origin).get("/metrics").status == 404
+    assert gateway.stop() == 0
+
+
+def test_no_metrics_unless_configured(gateway: Gateway):
+    Person.owner(gateway)
+    assert not any("metrics" in line for line in gateway.lines)
