@@ -1,0 +1,95 @@
+//! `hallway key backup`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::KeyCommandError;
+use super::consent::ConsentArguments;
+use super::pin::OpenArguments;
+use super::protection::{BackupPassphrase, Prompt};
+
+/// Arguments of `hallway key backup`.
+#[derive(clap::Args, Debug)]
+pub(super) struct Backup {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Print the seed as 24 words (BIP-39).
+    ///
+    /// Whoever has them has every credential of this key that is not a passkey.
+    Words {
+        #[command(flatten)]
+        key: OpenArguments,
+        #[command(flatten)]
+        consent: ConsentArguments,
+        /// Print the result as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write all passkeys to a file, encrypted under a passphrase of its own.
+    ///
+    /// Large blobs that websites stored, the PIN and the policy stay behind.
+    Passkeys {
+        #[command(flatten)]
+        key: OpenArguments,
+        #[command(flatten)]
+        consent: ConsentArguments,
+        /// The file to make; there must be none of this name.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        #[command(flatten)]
+        passphrase: BackupPassphrase,
+        /// Print the result as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Backup {
+    pub(super) fn run(&self) -> Result<(), KeyCommandError> {
+        match &self.action {
+            Action::Words { key, consent, json } => {
+                let mut client = key.open_verified(consent.choose()?)?;
+                let words = client.connection_mut().backup_seed()?.words()?;
+                if *json {
+                    let words: Vec<&str> = words.split(' ').collect();
+                    println!("{}", json!({ "words": words }));
+                } else {
+                    print_words(&words);
+                    eprintln!("Write them down, and keep them where you would keep the key.");
+                }
+            }
+            Action::Passkeys {
+                key,
+                consent,
+                to,
+                passphrase,
+                json,
+            } => {
+                let mut client = key.open_verified(consent.choose()?)?;
+                let protection = passphrase.read(Prompt::Twice)?;
+                let count = client.connection_mut().backup_passkeys(to, &protection)?;
+                if *json {
+                    println!("{}", json!({ "file": to, "passkeys": count }));
+                } else {
+                    println!("{}", to.display());
+                    eprintln!("{count} passkeys are in it.");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Six words a line.
+fn print_words(words: &str) {
+    let words: Vec<&str> = words.split(' ').collect();
+    for line in words.chunks(6) {
+        println!("{}", line.join(" "));
+    }
+}
