@@ -31,6 +31,22 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Print the seed as shares (SLIP-0039), of which any few bring it back, and fewer say nothing.
+    Shares {
+        #[command(flatten)]
+        key: OpenArguments,
+        #[command(flatten)]
+        consent: ConsentArguments,
+        /// How many shares to make: 2 to 16.
+        #[arg(long, value_name = "N")]
+        shares: u8,
+        /// How many of them bring the seed back: 2 or more.
+        #[arg(long, value_name = "N")]
+        threshold: u8,
+        /// Print the result as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write all passkeys to a file, encrypted under a passphrase of its own.
     ///
     /// Large blobs that websites stored, the PIN and the policy stay behind.
@@ -62,6 +78,27 @@ impl Backup {
                 } else {
                     print_words(&words);
                     eprintln!("Write them down, and keep them where you would keep the key.");
+                }
+            }
+            Action::Shares {
+                key,
+                consent,
+                shares,
+                threshold,
+                json,
+            } => {
+                let mut client = key.open_verified(consent.choose()?)?;
+                let seed = client.connection_mut().backup_seed()?;
+                let shares = seed.shares(*threshold, *shares)?;
+                if *json {
+                    println!("{}", json!({ "threshold": threshold, "shares": *shares }));
+                } else {
+                    for (number, share) in (1..).zip(shares.iter()) {
+                        println!("{number}: {share}");
+                    }
+                    eprintln!(
+                        "Any {threshold} of them bring the seed back: give each another place."
+                    );
                 }
             }
             Action::Passkeys {

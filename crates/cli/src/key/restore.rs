@@ -33,6 +33,17 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         words_file: Option<PathBuf>,
     },
+    /// Make a new key file with the seed that shares bring back.
+    ///
+    /// Every credential that is not a passkey works again; there is no PIN yet.
+    Shares {
+        #[command(flatten)]
+        new: NewFile,
+        /// Read the shares from FILE, one a line, with or without its number in front. Otherwise
+        /// they are asked for, until an empty one.
+        #[arg(long, value_name = "FILE")]
+        shares_file: Option<PathBuf>,
+    },
     /// Add the passkeys of a backup to a key. An account that has a passkey there keeps that one.
     Passkeys {
         #[command(flatten)]
@@ -79,6 +90,14 @@ impl Restore {
                 };
                 new.make(Seed::from_words(&words)?)
             }
+            Action::Shares { new, shares_file } => {
+                let shares = match shares_file {
+                    Some(path) => text(path)?,
+                    None => ask_for_shares()?,
+                };
+                let shares: Vec<&str> = shares.lines().filter_map(share).collect();
+                new.make(Seed::from_shares(&shares)?)
+            }
             Action::Passkeys {
                 key,
                 consent,
@@ -124,6 +143,26 @@ impl NewFile {
             eprintln!("Made a security key with this seed. It has no PIN yet.");
         }
         Ok(())
+    }
+}
+
+/// A line's share, without the number that `hallway key backup shares` put before it.
+fn share(line: &str) -> Option<&str> {
+    let words = line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
+    Some(words.trim()).filter(|words| !words.is_empty())
+}
+
+/// Shares that are typed, one after the other, each on a line.
+fn ask_for_shares() -> Result<Zeroizing<String>, KeyCommandError> {
+    let mut all = Zeroizing::new(String::new());
+    loop {
+        let typed = ask_passphrase("One more share (not shown; nothing to end): ")
+            .map_err(failed("the shares cannot be asked for; use --shares-file"))?;
+        if typed.trim().is_empty() {
+            return Ok(all);
+        }
+        all.push_str(&typed);
+        all.push('\n');
     }
 }
 
