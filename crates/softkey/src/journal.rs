@@ -6,6 +6,8 @@
 //! history, it is rewritten beside itself and renamed.
 //!
 //! Whoever can write the file can put an older copy in its place; a file alone cannot prevent that.
+//! While it is open, though, its records are in memory, and a commit to a file that is no longer the
+//! one under its name fails: nothing is acknowledged that the next start would not know of.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -157,6 +159,14 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether the open file is still the one under its name, and as long as it was left.
+    fn is_in_place(&self) -> bool {
+        let identity = |found: std::fs::Metadata| (found.dev(), found.ino(), found.len());
+        let open = self.file.metadata().map(identity);
+        let named = std::fs::metadata(&self.path).map(identity);
+        matches!((open, named), (Ok(open), Ok(named)) if open == named && open.2 == self.length)
+    }
+
     /// Takes back what a failed append may have left.
     fn undo(&mut self) {
         let undone = self
@@ -201,7 +211,7 @@ impl Storage for Journal {
     }
 
     fn commit(&mut self, changes: &[Change<'_>]) -> Result<(), StorageError> {
-        if self.broken {
+        if self.broken || !self.is_in_place() {
             return Err(StorageError::Fault);
         }
         let plain = batch::encode(changes);
