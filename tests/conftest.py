@@ -9,6 +9,9 @@ from gateway_process import Gateway
 from soft_device import Maker
 from playwright.sync_api import Browser, sync_playwright
 
+# Other people's suites: `test_foreign_suites.py` runs them, each in a process of its own.
+collect_ignore = ["foreign"]
+
 SCREENSHOTS = Path(__file__).resolve().parent / "screenshots"
 
 # Debian's browser, kept from calling home.

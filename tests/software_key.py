@@ -36,8 +36,9 @@ class SoftwareKey:
 
     def __init__(self, folder: Path, consent: str = "always"):
         self.file = folder / "test.key"
-        self.consent = consent
+        self.consent = ["--consent", consent]
         self.fingers: str | None = None
+        self.errors: int | None = None
         self.process: subprocess.Popen[str] | None = None
         self.devices: list[CtapHidDevice] = []
         self.run("new", self.file)
@@ -58,11 +59,12 @@ class SoftwareKey:
         """Powers the key up, and connects to it as python-fido2 connects to any key."""
         self.process = subprocess.Popen(
             [hallway(), "key", "serve", self.file, "--udp", "127.0.0.1:0"]
-            + ["--consent", self.consent, "--json"]
+            + [*self.consent, "--json"]
             + (["--simulate-fingerprints", self.fingers] if self.fingers else []),
             env={**os.environ, **PASSPHRASE},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self.errors,
             text=True,
         )
         host, port = json.loads(self.process.stdout.readline())["udp"].split(":")

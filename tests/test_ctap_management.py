@@ -180,7 +180,11 @@ def test_a_token_of_one_relying_party_manages_that_one(wire):
     assert status == "SUCCESS"
     foreign = Manager(wire)(CREDENTIALS, {1: hash_of("b.example")})[1]
     manage = Manager(wire, CM, "a.example")
-    assert manage(DELETE, {2: foreign[7]})[0] == "PIN_AUTH_INVALID"
+    unknown = {"id": bytes(32), "type": "public-key"}
+    for other in [foreign[7], unknown]:
+        assert manage(DELETE, {2: other})[0] == "PIN_AUTH_INVALID"
+        renamed = {2: other, 3: {"id": b"ada", "name": "eve"}}
+        assert manage(UPDATE, renamed)[0] == "PIN_AUTH_INVALID"
     assert manage(DELETE, {2: found[7]})[0] == "SUCCESS"
 
 

@@ -72,7 +72,9 @@ def test_pin_passkeys_policy_and_reset(key, tmp_path):
     done("config", "pin-policy", key.file, "--min-length", "10")
     (tmp_path / "longer").write_text("a longer pin\n")
     done("pin", "change", key.file, "--new-pin-file", tmp_path / "longer")
-    assert json.loads(done("info", key.file, "--json"))["pin_set"] is True
+    info = json.loads(done("info", key.file, "--json"))
+    assert (info["pin_set"], info["always_uv"], info["min_pin_length"]) == (True, True, 10)
+    assert info["backup_allowed"] is False
 
     refused = command("reset", key.file)
     assert refused.returncode == 1

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import CHROMIUM
 from gateway_process import hallway
 from virtual_machine import HERE, Machine
 
@@ -20,6 +21,11 @@ select = true
 
 [[allow]]
 relying_party = "gate.example"
+operations = ["register", "sign-in"]
+per_minute = 60
+
+[[allow]]
+relying_party = "localhost"
 operations = ["register", "sign-in"]
 per_minute = 60
 
@@ -36,7 +42,8 @@ def machine(tmp_path_factory) -> Iterator[Machine]:
     folder = tmp_path_factory.mktemp("machine")
     # Without its symbols it loads faster.
     subprocess.run(["strip", "-o", folder / "hallway", hallway()], check=True)
-    shutil.copy(HERE / "login.py", folder)
+    for script in ("login.py", "browser.py"):
+        shutil.copy(HERE / script, folder)
     (folder / "passphrase").write_text("correct horse battery staple\n")
     (folder / "policy.toml").write_text(POLICY)
     running = Machine.boot(folder, within=120)
@@ -53,8 +60,8 @@ def machine(tmp_path_factory) -> Iterator[Machine]:
         running.stop()
 
 
-def done(machine: Machine, *arguments: str | Path, typed: str = "") -> str:
-    result = machine.run(*arguments, typed=typed)
+def done(machine: Machine, *arguments: str | Path, typed: str = "", within: float = 60) -> str:
+    result = machine.run(*arguments, typed=typed, within=within)
     assert result.returncode == 0, f"{result.stderr}\nIts console:\n{machine.said()}"
     return result.stdout
 
@@ -105,6 +112,13 @@ def test_ssh_keygen_makes_a_key_and_signs_with_its_own_usb_support(machine):
     assert "Good" in said
     forged = machine.run(*verify, "-s", "/run/message.sig", typed="open the gate")
     assert forged.returncode != 0
+
+
+def test_chromium_registers_and_signs_in_at_a_website(machine):
+    said = done(machine, machine.python, "/mnt/browser.py", CHROMIUM, within=400)
+    found = json.loads(said)
+    assert found["signed_in"] is True, found
+    assert found["transports"] == ["usb"]
 
 
 def test_a_pin_is_set_and_python_fido2_signs_in_with_a_passkey(machine):

@@ -86,7 +86,7 @@ class Machine:
         image, console, serial = folder / "initramfs", folder / "console", folder / "serial"
         image.write_bytes(gzip.compress(archive(files), 1))
         command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max"]
-        command += ["-smp", "2", "-m", "1024", "-nodefaults", "-display", "none", "-no-reboot"]
+        command += ["-smp", "2", "-m", "2048", "-nodefaults", "-display", "none", "-no-reboot"]
         command += ["-kernel", kernel, "-initrd", image, "-append"]
         # What follows the two dashes are init's own arguments.
         command += [f"console=ttyS0 panic=-1 quiet -- {sys.executable} /mnt/agent.py"]

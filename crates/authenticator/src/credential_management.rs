@@ -156,12 +156,17 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
-    /// A discoverable credential that the token may manage.
+    /// A discoverable credential that the token may manage. A token of one relying party does not
+    /// tell whether there are credentials of others.
     fn managed(&self, id: &[u8], bound: Bound) -> Result<(u16, Credential), Status> {
-        let slot = self.index.of_id(id).ok_or(Status::NoCredentials)?;
+        let absent = match bound {
+            Some(_) => Status::PinAuthInvalid,
+            None => Status::NoCredentials,
+        };
+        let slot = self.index.of_id(id).ok_or(absent)?;
         let credential = self.load(slot)?;
         if credential.id != id {
-            return Err(Status::NoCredentials);
+            return Err(absent);
         }
         let rp_id_hash = sha256(credential.rp_id.as_deref().unwrap_or_default().as_bytes());
         match bound {

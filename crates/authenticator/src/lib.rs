@@ -76,6 +76,7 @@ extern crate std;
 
 mod attestation;
 mod authenticator;
+mod backup;
 mod bio_enrollment;
 mod built_in_uv;
 mod client_pin;
@@ -110,6 +111,7 @@ mod verification;
 
 pub use attestation::{Attestation, Enterprise, Everyday};
 pub use authenticator::{AttestationRecord, Authenticator, PowerUpError, Settings};
+pub use backup::{BackupError, RestoredCredentials};
 pub use fingerprint_sensor::{
     Capture, Feedback, FingerprintKind, FingerprintSensor, Identification, NoSensor, SensorInfo,
     Template,
@@ -117,8 +119,8 @@ pub use fingerprint_sensor::{
 pub use hid::{HidAction, HidDevice, KeepaliveStatus, RequestKind};
 pub use large_blobs::LargeBlobs;
 pub use platform::{
-    Answer, Change, Clock, Environment, Platform, Presence, Question, Randomness, RandomnessError,
-    RecordKey, ResetTouch, Storage, StorageError,
+    Answer, BackupContent, Change, Clock, Environment, Platform, Presence, Question, Randomness,
+    RandomnessError, RecordKey, ResetTouch, Storage, StorageError,
 };
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
 pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};

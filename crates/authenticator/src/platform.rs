@@ -34,6 +34,9 @@ impl RecordKey {
     pub(crate) const UV_STATE: Self = Self(10);
 
     const FIRST_FINGERPRINT: u16 = 0x0100;
+    /// Whether secrets may leave the key; it outlives resets.
+    pub(crate) const BACKUP: Self = Self(11);
+
     const FIRST_CREDENTIAL: u16 = 0x1000;
     /// How many discoverable credentials have a record key.
     pub const CREDENTIAL_SLOTS: u16 = 0x7000;
@@ -149,6 +152,22 @@ pub enum Question<'a> {
         /// How hard the owner made it.
         touch: ResetTouch,
     },
+    /// Give secrets out.
+    Backup(BackupContent),
+    /// Take discoverable credentials in.
+    Restore {
+        /// How many.
+        credentials: usize,
+    },
+}
+
+/// What leaves the key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BackupContent {
+    /// The seed.
+    Seed,
+    /// All discoverable credentials.
+    Credentials,
 }
 
 /// What a reset takes (CTAP 2.3, section 6.11.5).

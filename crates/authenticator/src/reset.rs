@@ -15,7 +15,8 @@ use crate::policy::Policy;
 use crate::seed::Secrets;
 
 impl<E: Environment> Authenticator<E> {
-    /// Erases everything but the attestation: allowed shortly after power-up, with a touch.
+    /// Erases everything but the attestation and whether the key may be backed up: allowed shortly
+    /// after power-up, with a touch.
     pub(crate) fn reset(&mut self) -> Result<(), Status> {
         let since = self
             .platform
@@ -37,7 +38,11 @@ impl<E: Environment> Authenticator<E> {
         // goes on, so that a relying party never sees a value twice.
         let [token, state] = persistent.changes();
         self.platform.storage.commit(&[
-            Change::KeepOnly(&[RecordKey::ATTESTATION, RecordKey::COUNTER]),
+            Change::KeepOnly(&[
+                RecordKey::ATTESTATION,
+                RecordKey::COUNTER,
+                RecordKey::BACKUP,
+            ]),
             Change::Put(RecordKey::SEED, &seed[..]),
             token,
             state,

@@ -6,6 +6,8 @@
 //! history, it is rewritten beside itself and renamed.
 //!
 //! Whoever can write the file can put an older copy in its place; a file alone cannot prevent that.
+//! While it is open, though, its records are in memory, and a commit to a file that is no longer the
+//! one under its name fails: nothing is acknowledged that the next start would not know of.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -20,7 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::batch;
 use crate::error::KeyFileError;
-use crate::protection::{DataKey, HEADER_LENGTH, Protection, WrappingKey, random};
+use crate::protection::{DataKey, FileKind, HEADER_LENGTH, Protection, WrappingKey, random};
 
 const NONCE: usize = 24;
 /// Below this length the file is never rewritten.
@@ -59,7 +61,7 @@ impl Journal {
         }
         let mut records = Records::new();
         batch::apply(&mut records, first);
-        let wrapping = WrappingKey::new(protection)?;
+        let wrapping = WrappingKey::new(FileKind::Key, protection)?;
         let written = write_whole(path, &wrapping, &records)?;
         // A link, unlike a rename, never takes the place of a file that came meanwhile.
         let linked = std::fs::hard_link(&written.path, path);
@@ -84,7 +86,7 @@ impl Journal {
             return Err(KeyFileError::NotAKeyFile);
         }
         file.read_exact(&mut header).map_err(at(path))?;
-        let (wrapping, data_key) = WrappingKey::open(&header, protection)?;
+        let (wrapping, data_key) = WrappingKey::open(FileKind::Key, &header, protection)?;
         let mut body = Vec::new();
         file.read_to_end(&mut body).map_err(at(path))?;
         let mut journal = Self {
@@ -118,7 +120,7 @@ impl Journal {
                 // Less than its length says, or nothing but zeros: the end of a torn write.
                 return self.drop_tail(body);
             };
-            match self.open_batch(sealed) {
+            match open_batch(&self.data_key, self.sequence, sealed) {
                 Some(plain) => {
                     batch::replay(&mut self.records, &plain).ok_or(KeyFileError::Damaged {
                         offset: self.length,
@@ -146,18 +148,6 @@ impl Journal {
             .map_err(at(&self.path))
     }
 
-    fn open_batch(&self, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
-        let payload = Payload {
-            msg: sealed,
-            aad: &self.sequence.to_be_bytes(),
-        };
-        XChaCha20Poly1305::new((&*self.data_key).into())
-            .decrypt(&XNonce::from(*nonce), payload)
-            .ok()
-            .map(Zeroizing::new)
-    }
-
     /// Appends one batch and waits until it is on the disk.
     fn append(&mut self, plain: &[u8]) -> io::Result<()> {
         let sealed = seal(&self.data_key, self.sequence, plain)?;
@@ -167,6 +157,14 @@ impl Journal {
         self.length += sealed.len() as u64;
         self.sequence += 1;
         Ok(())
+    }
+
+    /// Whether the open file is still the one under its name, and as long as it was left.
+    fn is_in_place(&self) -> bool {
+        let identity = |found: std::fs::Metadata| (found.dev(), found.ino(), found.len());
+        let open = self.file.metadata().map(identity);
+        let named = std::fs::metadata(&self.path).map(identity);
+        matches!((open, named), (Ok(open), Ok(named)) if open == named && open.2 == self.length)
     }
 
     /// Takes back what a failed append may have left.
@@ -213,7 +211,7 @@ impl Storage for Journal {
     }
 
     fn commit(&mut self, changes: &[Change<'_>]) -> Result<(), StorageError> {
-        if self.broken {
+        if self.broken || !self.is_in_place() {
             return Err(StorageError::Fault);
         }
         let plain = batch::encode(changes);
@@ -283,8 +281,25 @@ fn write_whole(
     }
 }
 
+/// What [`seal`] sealed under this number, without the length.
+pub(crate) fn open_batch(
+    data_key: &DataKey,
+    sequence: u64,
+    sealed: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+    let payload = Payload {
+        msg: sealed,
+        aad: &sequence.to_be_bytes(),
+    };
+    XChaCha20Poly1305::new((&**data_key).into())
+        .decrypt(&XNonce::from(*nonce), payload)
+        .ok()
+        .map(Zeroizing::new)
+}
+
 /// Length, nonce, ciphertext and tag of one batch.
-fn seal(data_key: &DataKey, sequence: u64, plain: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) fn seal(data_key: &DataKey, sequence: u64, plain: &[u8]) -> io::Result<Vec<u8>> {
     let failed = |_| io::Error::other("encryption failed");
     let nonce = random::<NONCE>().map_err(io::Error::other)?;
     let payload = Payload {
@@ -299,7 +314,7 @@ fn seal(data_key: &DataKey, sequence: u64, plain: &[u8]) -> io::Result<Vec<u8>> 
 }
 
 /// Nonce, ciphertext and tag of the first batch, and what follows it.
-fn split_batch(body: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_batch(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = body.split_first_chunk::<4>()?;
     match u32::from_be_bytes(*length) as usize {
         0 => None,
@@ -328,7 +343,7 @@ fn lock(path: &Path) -> Result<File, KeyFileError> {
     }
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -336,7 +351,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
     let path = path.to_owned();
     move |error| KeyFileError::Io { path, error }
 }

@@ -49,6 +49,7 @@
 //! ```
 
 mod aws_lc;
+mod backup;
 mod batch;
 mod consent;
 mod error;
@@ -56,6 +57,7 @@ mod journal;
 mod poll;
 mod protection;
 mod serve;
+mod slip39;
 mod soft_key;
 mod stream;
 mod udp;
@@ -63,6 +65,8 @@ mod uhid;
 mod unix;
 mod worker;
 
+pub use backup::BackupError;
+pub use backup::seed::Seed;
 pub use consent::command::ConsentCommand;
 pub use consent::desktop::DesktopNotification;
 pub use consent::policy::{ConsentPolicy, ConsentPolicyError};
@@ -71,7 +75,8 @@ pub use consent::{ANSWER_WITHIN, Asker, Consent, Wait};
 pub use error::KeyFileError;
 pub use hallway_authenticator::{Answer, Attestation, Gesture, Question, ResetTouch};
 pub use protection::Protection;
-pub use soft_key::{KeyFile, NewKey, SoftKey};
+pub use slip39::ShareError;
+pub use soft_key::{BackupLeave, KeyFile, NewKey, SoftKey};
 pub use stream::serve_stream;
 pub use udp::serve_udp;
 pub use uhid::{Uhid, UhidError, serve_uhid};

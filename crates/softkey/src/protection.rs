@@ -17,9 +17,9 @@ pub enum Protection {
 }
 
 /// A header: magic, version, kind, Argon2 costs, salt, wrapped data key.
-pub(crate) const HEADER_LENGTH: usize = MAGIC.len() + 2 + 12 + SALT + NONCE + 32 + TAG;
+pub(crate) const HEADER_LENGTH: usize = MAGIC + 2 + 12 + SALT + NONCE + 32 + TAG;
 
-const MAGIC: &[u8; 12] = b"hallway key\n";
+const MAGIC: usize = 12;
 const VERSION: u8 = 1;
 const SALT: usize = 16;
 const NONCE: usize = 24;
@@ -33,6 +33,24 @@ const LANES: u32 = 4;
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_PASSES: u32 = 64;
 
+/// What a file is: the first bytes of its header, to which everything in it is bound.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FileKind {
+    /// A key file.
+    Key,
+    /// Passkeys that left a key.
+    Passkeys,
+}
+
+impl FileKind {
+    const fn magic(self) -> &'static [u8; MAGIC] {
+        match self {
+            Self::Key => b"hallway key\n",
+            Self::Passkeys => b"hallway pks\n",
+        }
+    }
+}
+
 /// The key that wraps data keys, with what belongs to it in the header.
 pub(crate) struct WrappingKey {
     /// Magic to salt.
@@ -45,8 +63,8 @@ pub(crate) type DataKey = Zeroizing<[u8; 32]>;
 
 impl WrappingKey {
     /// Makes one for a new file.
-    pub(crate) fn new(protection: &Protection) -> Result<Self, KeyFileError> {
-        let mut prefix = MAGIC.to_vec();
+    pub(crate) fn new(kind: FileKind, protection: &Protection) -> Result<Self, KeyFileError> {
+        let mut prefix = kind.magic().to_vec();
         prefix.push(VERSION);
         match protection {
             Protection::Passphrase(_) => {
@@ -61,16 +79,17 @@ impl WrappingKey {
             }
         }
         prefix.extend(random::<SALT>()?.iter());
-        Self::derive(prefix, protection)
+        Self::derive(kind, prefix, protection)
     }
 
     /// Derives the one that a header asks for, and opens its data key.
     pub(crate) fn open(
+        kind: FileKind,
         header: &[u8; HEADER_LENGTH],
         protection: &Protection,
     ) -> Result<(Self, DataKey), KeyFileError> {
         let (prefix, wrapped) = header.split_at(HEADER_LENGTH - NONCE - 32 - TAG);
-        let wrapping = Self::derive(prefix.to_vec(), protection)?;
+        let wrapping = Self::derive(kind, prefix.to_vec(), protection)?;
         let (nonce, sealed) = wrapped
             .split_first_chunk::<NONCE>()
             .ok_or(KeyFileError::NotAKeyFile)?;
@@ -114,9 +133,13 @@ impl WrappingKey {
         XChaCha20Poly1305::new((&*self.key).into())
     }
 
-    fn derive(prefix: Vec<u8>, protection: &Protection) -> Result<Self, KeyFileError> {
+    fn derive(
+        file: FileKind,
+        prefix: Vec<u8>,
+        protection: &Protection,
+    ) -> Result<Self, KeyFileError> {
         let rest = prefix
-            .strip_prefix(MAGIC)
+            .strip_prefix(file.magic())
             .ok_or(KeyFileError::NotAKeyFile)?;
         let Some(([version, kind], rest)) = rest.split_first_chunk::<2>() else {
             return Err(KeyFileError::NotAKeyFile);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hallway_authenticator::{
     Attestation, Authenticator, Clock, Environment, Gesture, Platform, Randomness, RandomnessError,
@@ -13,6 +13,7 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::command::{Command, Response, get_info};
 
 use crate::aws_lc::{AwsLc, p256_from_pkcs8};
+use crate::backup::seed::Seed;
 use crate::consent::{Consent, Job, Owner};
 use crate::error::KeyFileError;
 use crate::journal::Journal;
@@ -50,6 +51,20 @@ impl Randomness for OperatingSystem {
 pub struct NewKey {
     /// How its credentials are attested; it outlives resets.
     pub attestation: Attestation,
+    /// Whether the owner may take secrets out; it outlives resets.
+    pub backup: BackupLeave,
+    /// A seed that is known, in place of a new one.
+    pub seed: Option<Seed>,
+}
+
+/// Whether secrets may leave a key file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum BackupLeave {
+    /// They stay.
+    #[default]
+    Never,
+    /// The owner may take them out.
+    Allowed,
 }
 
 impl NewKey {
@@ -57,6 +72,8 @@ impl NewKey {
     pub const fn personal() -> Self {
         Self {
             attestation: Attestation::SelfSigned,
+            backup: BackupLeave::Never,
+            seed: None,
         }
     }
 
@@ -91,6 +108,7 @@ impl NewKey {
         }
         Ok(Self {
             attestation: Attestation::Certified { chain, key, aaguid },
+            ..Self::personal()
         })
     }
 }
@@ -104,14 +122,32 @@ impl KeyFile {
     /// # Errors
     /// [`KeyFileError::Exists`] when there is a file already.
     pub fn create(path: &Path, protection: &Protection, new: &NewKey) -> Result<(), KeyFileError> {
-        let record = Authenticator::<Computer>::attestation_record(&new.attestation);
-        Journal::create(path, protection, &[record.as_change()])
+        type Key = Authenticator<Computer>;
+        let attestation = Key::attestation_record(&new.attestation);
+        let mut records = vec![attestation.as_change()];
+        if new.backup == BackupLeave::Allowed {
+            records.push(Key::allow_backup());
+        }
+        let count = seconds_since_1970().to_be_bytes();
+        if let Some(Seed(seed)) = &new.seed {
+            records.extend(Key::with_seed(seed, &count));
+        }
+        Journal::create(path, protection, &records)
     }
+}
+
+/// Where the signature counter of a restored seed goes on: nobody knows how far the lost key had
+/// counted, but not to more than one each second since 1970.
+fn seconds_since_1970() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(u32::MAX / 2, |since| {
+        u32::try_from(since.as_secs()).unwrap_or(u32::MAX / 2)
+    })
 }
 
 /// An open key. Dropping it gives back what was reserved of the signature counter.
 pub struct SoftKey {
-    authenticator: Authenticator<Computer>,
+    pub(crate) authenticator: Authenticator<Computer>,
 }
 
 /// The largest number of discoverable credentials.

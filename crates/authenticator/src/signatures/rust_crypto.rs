@@ -1,5 +1,10 @@
 //! Signatures by RustCrypto, for machines without std.
 
+#[cfg(any(feature = "es384", feature = "es512", feature = "es256k"))]
+mod curves;
+#[cfg(feature = "ml-dsa")]
+mod ml_dsa;
+
 use alloc::vec::Vec;
 
 use ed25519_dalek::Signer;
@@ -8,18 +13,38 @@ use p256::ecdsa::{DerSignature, SigningKey};
 
 use super::{PrivateKey, SignatureError, Signatures};
 
-/// Pure Rust: P-256 and Ed25519.
+/// Pure Rust: P-256 and Ed25519; other curves and ML-DSA by the features `es384`, `es512`,
+/// `es256k` and `ml-dsa`.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct RustCrypto;
 
+/// The favourite first.
+const ALGORITHMS: &[Algorithm] = &[
+    Algorithm::Es256,
+    Algorithm::EdDsa,
+    #[cfg(feature = "es384")]
+    Algorithm::Es384,
+    #[cfg(feature = "es512")]
+    Algorithm::Es512,
+    #[cfg(feature = "es256k")]
+    Algorithm::Es256K,
+    Algorithm::Esp256,
+    Algorithm::Ed25519,
+    #[cfg(feature = "es384")]
+    Algorithm::Esp384,
+    #[cfg(feature = "es512")]
+    Algorithm::Esp512,
+    #[cfg(feature = "ml-dsa")]
+    Algorithm::MlDsa44,
+    #[cfg(feature = "ml-dsa")]
+    Algorithm::MlDsa65,
+    #[cfg(feature = "ml-dsa")]
+    Algorithm::MlDsa87,
+];
+
 impl Signatures for RustCrypto {
     fn algorithms(&self) -> &'static [Algorithm] {
-        &[
-            Algorithm::Es256,
-            Algorithm::EdDsa,
-            Algorithm::Esp256,
-            Algorithm::Ed25519,
-        ]
+        ALGORITHMS
     }
 
     fn public_key(&mut self, key: &PrivateKey) -> Result<Vec<u8>, SignatureError> {
@@ -36,6 +61,14 @@ impl Signatures for RustCrypto {
                 let x = ed25519_key(key)?.verifying_key().to_bytes();
                 Ok(PublicKey::Okp { algorithm, x: &x }.encode())
             }
+            #[cfg(feature = "es384")]
+            Algorithm::Es384 | Algorithm::Esp384 => curves::es384::public_key(key),
+            #[cfg(feature = "es512")]
+            Algorithm::Es512 | Algorithm::Esp512 => curves::es512::public_key(key),
+            #[cfg(feature = "es256k")]
+            Algorithm::Es256K => curves::es256k::public_key(key),
+            #[cfg(feature = "ml-dsa")]
+            Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => ml_dsa::public_key(key),
             _ => Err(SignatureError),
         }
     }
@@ -50,6 +83,16 @@ impl Signatures for RustCrypto {
             }
             Algorithm::EdDsa | Algorithm::Ed25519 => {
                 Ok(ed25519_key(key)?.sign(message).to_bytes().to_vec())
+            }
+            #[cfg(feature = "es384")]
+            Algorithm::Es384 | Algorithm::Esp384 => curves::es384::sign(key, message),
+            #[cfg(feature = "es512")]
+            Algorithm::Es512 | Algorithm::Esp512 => curves::es512::sign(key, message),
+            #[cfg(feature = "es256k")]
+            Algorithm::Es256K => curves::es256k::sign(key, message),
+            #[cfg(feature = "ml-dsa")]
+            Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => {
+                ml_dsa::sign(key, message)
             }
             _ => Err(SignatureError),
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hallway_client::ClientError;
 use hallway_ctap::status::Status;
-use hallway_softkey::{ConsentPolicyError, KeyFileError, UhidError};
+use hallway_softkey::{BackupError, ConsentPolicyError, KeyFileError, UhidError};
 
 /// Why a `hallway key` command did not work.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,9 @@ pub(crate) enum KeyCommandError {
         path: PathBuf,
         error: ConsentPolicyError,
     },
+    /// A backup was not made or not read.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// No USB security key could be made.
     #[error(transparent)]
     Uhid(#[from] UhidError),
@@ -64,6 +67,7 @@ impl KeyCommandError {
     /// The process's exit code.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
+            Self::Backup(BackupError::File(KeyFileError::WrongProtection)) => 3,
             Self::KeyFile(
                 KeyFileError::WrongProtection
                 | KeyFileError::WantsPassphrase
@@ -80,4 +84,10 @@ impl KeyCommandError {
             _ => 1,
         }
     }
+}
+
+/// What failed, for [`KeyCommandError::Io`].
+pub(super) fn failed(what: impl ToString) -> impl FnOnce(io::Error) -> KeyCommandError {
+    let what = what.to_string();
+    move |error| KeyCommandError::Io { what, error }
 }

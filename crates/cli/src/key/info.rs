@@ -29,6 +29,9 @@ struct Account {
     attestation: &'static str,
     pin_set: bool,
     pin_tries_left: u8,
+    min_pin_length: u64,
+    always_uv: bool,
+    backup_allowed: bool,
     credentials: usize,
     credentials_left: u64,
     extensions: Vec<String>,
@@ -51,6 +54,9 @@ impl Info {
             },
             pin_set: info.option("clientPin") == Some(true),
             pin_tries_left: key.pin_retries(),
+            min_pin_length: info.min_pin_length.unwrap_or(4),
+            always_uv: info.option("alwaysUv") == Some(true),
+            backup_allowed: key.backup_allowed()?,
             credentials: key.discoverable_credentials(),
             credentials_left: info.remaining_discoverable_credentials.unwrap_or(0),
             versions: info.versions,
@@ -80,11 +86,29 @@ impl Account {
             ("attestation", self.attestation.into()),
             ("PIN", pin),
             (
+                "PIN policy",
+                format!(
+                    "{} characters at least, {}",
+                    self.min_pin_length,
+                    match self.always_uv {
+                        true => "asked for always",
+                        false => "asked for where a site wants it",
+                    }
+                ),
+            ),
+            (
                 "passkeys",
                 format!(
                     "{}, room for {} more",
                     self.credentials, self.credentials_left
                 ),
+            ),
+            (
+                "backup",
+                match self.backup_allowed {
+                    true => "allowed".into(),
+                    false => "never".into(),
+                },
             ),
             ("extensions", self.extensions.join(", ")),
         ] {

@@ -1,6 +1,8 @@
 //! `hallway key`: a security key in a file.
 
+mod backup;
 mod config;
+mod consent;
 mod error;
 mod info;
 mod new;
@@ -8,6 +10,7 @@ mod passkeys;
 mod pin;
 pub(crate) mod protection;
 mod reset;
+mod restore;
 mod serve;
 
 use clap::Subcommand;
@@ -39,6 +42,10 @@ enum Action {
     Passkeys(passkeys::Passkeys),
     /// Configure a key.
     Config(config::Config),
+    /// Take the seed or the passkeys out of a key that allows it.
+    Backup(backup::Backup),
+    /// Make a key from a seed, or bring passkeys back.
+    Restore(restore::Restore),
     /// Erase everything on a key but its attestation.
     Reset(reset::Reset),
 }
@@ -52,6 +59,8 @@ pub(crate) fn run(command: KeyCommand) -> Result<(), KeyCommandError> {
         Action::Pin(pin) => pin.run(),
         Action::Passkeys(passkeys) => passkeys.run(),
         Action::Config(config) => config.run(),
+        Action::Backup(backup) => backup.run(),
+        Action::Restore(restore) => restore.run(),
         Action::Reset(reset) => reset.run(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hallway_softkey::{Attestation, KeyFile, NewKey};
+use hallway_softkey::{Attestation, BackupLeave, KeyFile, NewKey};
 
 use super::KeyCommandError;
 use super::protection::{Prompt, ProtectionArguments};
@@ -17,6 +17,10 @@ pub(super) struct New {
     /// How new credentials are attested.
     #[arg(long, value_enum, default_value = "self")]
     attestation: AttestationKind,
+    /// Allow `hallway key backup`. It cannot be allowed later: a key that was made without holds
+    /// its secrets for good.
+    #[arg(long)]
+    allow_backup: bool,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -39,6 +43,8 @@ impl New {
                 AttestationKind::None => Attestation::None,
                 AttestationKind::SelfSigned => Attestation::SelfSigned,
             },
+            backup: backup_leave(self.allow_backup),
+            ..NewKey::personal()
         };
         KeyFile::create(&self.file, &protection, &new)?;
         if self.json {
@@ -51,5 +57,13 @@ impl New {
             );
         }
         Ok(())
+    }
+}
+
+/// What the flag says.
+pub(super) const fn backup_leave(allowed: bool) -> BackupLeave {
+    match allowed {
+        true => BackupLeave::Allowed,
+        false => BackupLeave::Never,
     }
 }

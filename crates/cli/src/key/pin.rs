@@ -51,9 +51,26 @@ pub(super) struct OpenArguments {
 impl OpenArguments {
     /// Opens the key. What is done here is for no website, so there is no origin.
     pub(super) fn open(&self) -> Result<Client<SoftKey>, KeyCommandError> {
+        self.open_with(Consent::Always)
+    }
+
+    /// Opens the key for what its owner is asked to confirm.
+    pub(super) fn open_with(&self, consent: Consent) -> Result<Client<SoftKey>, KeyCommandError> {
         let protection = self.protection.read(Prompt::Once)?;
-        let key = SoftKey::open(&self.file, &protection, Consent::Always)?;
+        let key = SoftKey::open(&self.file, &protection, consent)?;
         Ok(Client::new(key, ""))
+    }
+
+    /// Opens the key, and has the PIN shown if one is set: for what takes secrets out.
+    pub(super) fn open_verified(
+        &self,
+        consent: Consent,
+    ) -> Result<Client<SoftKey>, KeyCommandError> {
+        let mut client = self.open_with(consent)?;
+        if client.info()?.option("clientPin") == Some(true) {
+            client.passkeys(&mut self.pin()?)?;
+        }
+        Ok(client)
     }
 
     /// The PIN from a file or variable, or a prompt that asks when it is wanted.

@@ -48,6 +48,37 @@ impl ProtectionArguments {
     }
 }
 
+/// What a backup of passkeys is encrypted under.
+#[derive(clap::Args, Debug)]
+pub(super) struct BackupPassphrase {
+    /// Read the backup's passphrase from the first line of FILE.
+    ///
+    /// Otherwise it is taken from the variable HALLWAY_BACKUP_PASSPHRASE, or asked for. It need not
+    /// be the key file's.
+    #[arg(long, value_name = "FILE")]
+    backup_passphrase_file: Option<PathBuf>,
+}
+
+impl BackupPassphrase {
+    /// Finds the passphrase.
+    pub(super) fn read(&self, prompt: Prompt) -> Result<Protection, KeyCommandError> {
+        let passphrase = match &self.backup_passphrase_file {
+            Some(path) => first_line(path)?,
+            None => match std::env::var("HALLWAY_BACKUP_PASSPHRASE") {
+                Ok(passphrase) => Zeroizing::new(passphrase),
+                Err(_) => {
+                    eprintln!("For the backup:");
+                    ask(prompt)?
+                }
+            },
+        };
+        if passphrase.is_empty() {
+            return Err(KeyCommandError::EmptyPassphrase);
+        }
+        Ok(Protection::Passphrase(passphrase))
+    }
+}
+
 fn ask(prompt: Prompt) -> Result<Zeroizing<String>, KeyCommandError> {
     let ask = |text: &str| {
         ask_passphrase(text).map_err(|error| KeyCommandError::Io {

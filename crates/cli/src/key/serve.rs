@@ -1,10 +1,8 @@
 //! `hallway key serve`.
 
-mod consent;
 mod signals;
 mod transports;
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,10 +12,11 @@ use std::thread;
 
 use hallway_softkey::{Gesture, SoftKey, Worker};
 
-use self::consent::ConsentArguments;
 use self::signals::Signals;
 use self::transports::{Ended, Transports};
 use super::KeyCommandError;
+use super::consent::ConsentArguments;
+use super::error::failed;
 use super::protection::{Prompt, ProtectionArguments};
 
 /// Arguments of `hallway key serve`.
@@ -68,7 +67,10 @@ struct TransportArguments {
 
 impl Serve {
     pub(super) fn run(&self) -> Result<(), KeyCommandError> {
-        let consent = self.consent.choose(self.transports.stdio)?;
+        let consent = match self.transports.stdio {
+            true => self.consent.choose_without_terminal()?,
+            false => self.consent.choose()?,
+        };
         let protection = self.protection.read(Prompt::Once)?;
         let mut key = SoftKey::open(&self.file, &protection, consent)?;
         if let Some(script) = &self.simulate_fingerprints {
@@ -104,9 +106,4 @@ impl Serve {
             _ => Ok(()),
         }
     }
-}
-
-fn failed(what: impl ToString) -> impl FnOnce(io::Error) -> KeyCommandError {
-    let what = what.to_string();
-    move |error| KeyCommandError::Io { what, error }
 }

@@ -17,6 +17,7 @@ impl<'a> RelyingParty<'a> {
     /// Reads the entity's map.
     pub fn parse(value: Value<'a>) -> Result<Self, ReadError> {
         let map = value.map()?;
+        pass_over_icon(&map)?;
         Ok(Self {
             id: map.required("id")?.text()?,
             name: map.optional("name", Value::text)?,
@@ -48,6 +49,7 @@ impl<'a> User<'a> {
     /// Reads the entity's map.
     pub fn parse(value: Value<'a>) -> Result<Self, ReadError> {
         let map = value.map()?;
+        pass_over_icon(&map)?;
         Ok(Self {
             id: map.required("id")?.bytes()?,
             name: map.optional("name", Value::text)?,
@@ -64,6 +66,11 @@ impl Encode for User<'_> {
             .put_some("displayName", self.display_name)
             .encode(out);
     }
+}
+
+/// The icon that entities had in CTAP 2.0: no error now, and of no use, but still a text.
+fn pass_over_icon(map: &Map<'_>) -> Result<(), ReadError> {
+    map.optional("icon", Value::text).map(|_| ())
 }
 
 /// PublicKeyCredentialDescriptor, of type `public-key`.

@@ -12,7 +12,7 @@ use super::{Asker, Wait};
 /// Runs a program for each question; exit code 0 is yes, everything else is no.
 ///
 /// The program is told what for in its environment: `HALLWAY_OPERATION` is `register`, `sign-in`,
-/// `select` or `reset`; with it come `HALLWAY_RELYING_PARTY`, `HALLWAY_USER`,
+/// `select`, `reset`, `backup` or `restore`; with it come `HALLWAY_RELYING_PARTY`, `HALLWAY_USER`,
 /// `HALLWAY_APPLICATION` (U2F: a SHA-256 in hexadecimal digits) and `HALLWAY_RESET_TOUCH` (`short`
 /// or `long`), where they apply. A website chose the relying party and the user: they must not be
 /// handed to a shell unquoted. What it writes to standard output is dropped. When the time is up

@@ -146,7 +146,10 @@ impl ConsentPolicy {
                 rule.application == application[..]
             }),
             Question::Selection if self.select => return Ok(()),
-            Question::Selection | Question::Reset { .. } => return Err(Refusal::NotAllowed),
+            Question::Selection
+            | Question::Reset { .. }
+            | Question::Backup(_)
+            | Question::Restore { .. } => return Err(Refusal::NotAllowed),
         };
         self.rules
             .iter_mut()

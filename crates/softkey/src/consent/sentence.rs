@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hallway_authenticator::{Question, ResetTouch};
+use hallway_authenticator::{BackupContent, Question, ResetTouch};
 
 /// The question, for a person. What a website chose is quoted and its control characters are
 /// shown, so that it cannot pretend to be something else.
@@ -23,11 +23,14 @@ pub(crate) fn sentence(question: &Question<'_>) -> String {
         ),
         Question::Selection => "Use this key?".into(),
         Question::Reset { .. } => "ERASE everything on this key?".into(),
+        Question::Backup(BackupContent::Seed) => "Give out the SEED of this key?".into(),
+        Question::Backup(BackupContent::Credentials) => "Give out ALL PASSKEYS of this key?".into(),
+        Question::Restore { credentials } => format!("Add {credentials} passkeys to this key?"),
     }
 }
 
 /// The question as variables of a program's environment: `HALLWAY_OPERATION` (`register`,
-/// `sign-in`, `select` or `reset`), and what belongs to it.
+/// `sign-in`, `select`, `reset`, `backup` or `restore`), and what belongs to it.
 pub(crate) fn variables(question: &Question<'_>) -> Vec<(&'static str, String)> {
     let operation = |name: &str| ("HALLWAY_OPERATION", name.to_owned());
     match question {
@@ -59,6 +62,8 @@ pub(crate) fn variables(question: &Question<'_>) -> Vec<(&'static str, String)> 
             };
             vec![operation("reset"), ("HALLWAY_RESET_TOUCH", touch.into())]
         }
+        Question::Backup(_) => vec![operation("backup")],
+        Question::Restore { .. } => vec![operation("restore")],
     }
 }
 

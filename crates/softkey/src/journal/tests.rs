@@ -176,3 +176,24 @@ fn what_is_not_a_key_file_is_refused() {
         ));
     }
 }
+
+#[test]
+fn an_older_copy_in_its_place_is_not_written_to_and_changes_nothing() {
+    for put_back in [
+        // As a restored backup is: another file under the same name.
+        (|old: &Path, path: &Path| std::fs::rename(old, path)) as fn(&Path, &Path) -> _,
+        // Or the same file with other content.
+        |old, path| std::fs::copy(old, path).map(|_| ()),
+        |_, path| std::fs::remove_file(path),
+    ] {
+        let (folder, path) = new_file();
+        let old = folder.path().join("old");
+        std::fs::copy(&path, &old).unwrap();
+        let mut journal = Journal::open(&path, &operator()).unwrap();
+        journal.commit(&[Change::Put(A, b"newer")]).unwrap();
+        put_back(&old, &path).unwrap();
+        let refused = journal.commit(&[Change::Put(A, b"newest")]);
+        assert_eq!(refused, Err(StorageError::Fault));
+        assert_eq!(journal.read(A).unwrap().unwrap()[..], *b"newer");
+    }
+}

@@ -14,8 +14,9 @@ use std::thread::{self, JoinHandle};
 
 use hallway_softkey::{Uhid, Worker, serve_stream, serve_udp, serve_uhid, serve_unix};
 
-use super::{TransportArguments, failed};
+use super::TransportArguments;
 use crate::key::KeyCommandError;
+use crate::key::error::failed;
 
 /// Where every Linux has it.
 const UHID: &str = "/dev/uhid";

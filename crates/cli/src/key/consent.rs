@@ -1,4 +1,4 @@
-//! Who confirms what a served key is asked to do.
+//! Who confirms what a key is asked to do.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use hallway_softkey::{
     Asker, Consent, ConsentCommand, ConsentPolicy, DesktopNotification, Terminal,
 };
 
-use super::failed;
-use crate::key::KeyCommandError;
+use super::KeyCommandError;
+use super::error::failed;
 
 /// Who confirms what the key is asked to do.
 #[derive(clap::Args, Debug)]
@@ -48,12 +48,11 @@ enum ConsentKind {
 const MAX_POLICY: u64 = 64 * 1024;
 
 impl ConsentArguments {
-    /// `stdio` says whether standard input carries reports.
-    pub(super) fn choose(&self, stdio: bool) -> Result<Consent, KeyCommandError> {
+    /// Who was chosen.
+    pub(super) fn choose(&self) -> Result<Consent, KeyCommandError> {
         let asker: Box<dyn Asker> = match (&self.policy, &self.consent_command, self.consent) {
             (Some(path), ..) => Box::new(policy(path)?),
             (_, Some(program), _) => Box::new(ConsentCommand::new(program.clone())),
-            (.., ConsentKind::Ask) if stdio => return Err(KeyCommandError::NobodyToAsk),
             (.., ConsentKind::Ask) => Box::new(Terminal::new().map_err(failed("the terminal"))?),
             (.., ConsentKind::Desktop) => Box::new(DesktopNotification::new()),
             (.., ConsentKind::Always) => return Ok(Consent::Always),
@@ -63,6 +62,20 @@ impl ConsentArguments {
             asker,
             within: Duration::from_secs(self.answer_within),
         })
+    }
+
+    /// The same where standard input carries reports, so that nobody can be asked on it.
+    pub(super) fn choose_without_terminal(&self) -> Result<Consent, KeyCommandError> {
+        if self.asks_on_terminal() {
+            return Err(KeyCommandError::NobodyToAsk);
+        }
+        self.choose()
+    }
+
+    const fn asks_on_terminal(&self) -> bool {
+        matches!(self.consent, ConsentKind::Ask)
+            && self.policy.is_none()
+            && self.consent_command.is_none()
     }
 }
 

@@ -1,0 +1,213 @@
+//! What may leave the key and come back: the seed, and the discoverable credentials.
+//!
+//! CTAP knows no such thing; it is for whoever runs the authenticator in a program of their own. A
+//! key whose maker did not allow it when the key was made gives nothing out, whoever asks.
+
+use alloc::vec::Vec;
+
+use hallway_ctap::status::Status;
+use zeroize::Zeroizing;
+
+use crate::authenticator::Authenticator;
+use crate::credential::{Credential, sha256};
+use crate::platform::{
+    Answer, BackupContent, Change, Environment, Platform, Presence, Question, RecordKey, Storage,
+    StorageError,
+};
+
+/// Why nothing was given out or taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BackupError {
+    /// It was not allowed when the key was made.
+    #[error("this key was made without leave to be backed up")]
+    NotAllowed,
+    /// The owner did not say yes.
+    #[error("the owner did not confirm it")]
+    NotConfirmed(Answer),
+    /// A record is not a discoverable credential.
+    #[error("the backup holds something that is not a passkey")]
+    NotACredential,
+    /// There is no room for all of them.
+    #[error("this key has no room for all of the passkeys")]
+    Full,
+    /// Storage or randomness failed.
+    #[error("the storage or the source of randomness failed")]
+    Fault,
+}
+
+/// What became of credentials that were brought in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RestoredCredentials {
+    /// Stored now.
+    pub added: usize,
+    /// Passed over: for their account this key has a credential already.
+    pub kept: usize,
+}
+
+/// The records of a new key that may be backed up: see [`Authenticator::allow_backup`].
+const ALLOWED: &[u8] = &[1];
+
+impl<E: Environment> Authenticator<E> {
+    /// The record that a maker writes into the storage of a new authenticator whose owner may take
+    /// secrets out; it outlives resets.
+    pub const fn allow_backup() -> Change<'static> {
+        Change::Put(RecordKey::BACKUP, ALLOWED)
+    }
+
+    /// The records that make a new authenticator one with a known seed. Its signature counter goes
+    /// on after `count` (big-endian), which must be above all that the seed's authenticator gave
+    /// out, or relying parties take it for a copy (WebAuthn Level 3, section 6.1.1).
+    pub const fn with_seed<'a>(seed: &'a [u8; 32], count: &'a [u8; 4]) -> [Change<'a>; 2] {
+        [
+            Change::Put(RecordKey::SEED, seed),
+            Change::Put(RecordKey::COUNTER, count),
+        ]
+    }
+
+    /// Whether the owner may take secrets out.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn backup_allowed(&self) -> Result<bool, StorageError> {
+        match self.platform.storage.read(RecordKey::BACKUP)? {
+            Some(record) if record[..] == *ALLOWED => Ok(true),
+            Some(_) => Err(StorageError::Fault),
+            None => Ok(false),
+        }
+    }
+
+    /// Gives out the seed, once the owner confirmed it. With it every credential that is not
+    /// discoverable works on another authenticator.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn backup_seed(&mut self) -> Result<Zeroizing<[u8; 32]>, BackupError> {
+        self.confirm_backup(BackupContent::Seed)?;
+        let record = self.platform.storage.read(RecordKey::SEED)?;
+        let seed = record.ok_or(BackupError::Fault)?;
+        let seed: &[u8; 32] = seed[..].try_into().map_err(|_| BackupError::Fault)?;
+        Ok(Zeroizing::new(*seed))
+    }
+
+    /// Gives out the records of all discoverable credentials, secrets and all, once the owner
+    /// confirmed it.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn backup_credentials(&mut self) -> Result<Vec<Zeroizing<Vec<u8>>>, BackupError> {
+        self.confirm_backup(BackupContent::Credentials)?;
+        let mut records = Vec::with_capacity(self.index.len());
+        self.platform.storage.each(&mut |key, record| {
+            if key.slot().is_some() {
+                records.push(Zeroizing::new(record.to_vec()));
+            }
+        })?;
+        Ok(records)
+    }
+
+    /// Takes in what [`backup_credentials`](Self::backup_credentials) gave out, in one batch, once
+    /// the owner confirmed it. An account that has a credential here keeps that one.
+    ///
+    /// # Errors
+    /// [`BackupError`]; then nothing was stored.
+    pub fn restore_credentials(
+        &mut self,
+        records: &[Zeroizing<Vec<u8>>],
+    ) -> Result<RestoredCredentials, BackupError> {
+        let mut fresh = Vec::new();
+        for record in records {
+            let credential = Credential::decode(record).ok_or(BackupError::NotACredential)?;
+            if !self.has_account_of(&credential)? {
+                fresh.push(credential);
+            }
+        }
+        if fresh.len() > self.room() {
+            return Err(BackupError::Full);
+        }
+        let outcome = RestoredCredentials {
+            added: fresh.len(),
+            kept: records.len() - fresh.len(),
+        };
+        let credentials = fresh.len();
+        confirm(&mut self.platform, &Question::Restore { credentials })?;
+        fresh.sort_by_key(|credential| credential.created);
+        self.store_all(fresh)?;
+        Ok(outcome)
+    }
+
+    fn confirm_backup(&mut self, content: BackupContent) -> Result<(), BackupError> {
+        if !self.backup_allowed()? {
+            return Err(BackupError::NotAllowed);
+        }
+        confirm(&mut self.platform, &Question::Backup(content))
+    }
+
+    fn has_account_of(&self, wanted: &Credential) -> Result<bool, BackupError> {
+        let (Some(rp_id), Some(user)) = (&wanted.rp_id, &wanted.user) else {
+            return Err(BackupError::NotACredential);
+        };
+        for slot in self.index.of_account(&sha256(rp_id.as_bytes()), &user.id) {
+            let known = self.load(slot)?;
+            if known.rp_id == wanted.rp_id && known.user.is_some_and(|known| known.id == user.id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn store_all(&mut self, mut fresh: Vec<Credential>) -> Result<(), BackupError> {
+        let state = *self.platform.random::<16>().map_err(Status::from)?;
+        let mut placed = Vec::with_capacity(fresh.len());
+        for credential in &mut fresh {
+            credential.created = self.index.next_created();
+            // There is room for all of them.
+            let Some(slot) = self.index.vacancy(self.max_discoverable()) else {
+                break;
+            };
+            self.index.put(slot, credential);
+            placed.push((slot, credential.encode()));
+        }
+        let mut changes: Vec<Change<'_>> = placed
+            .iter()
+            .map(|(slot, record)| Change::Put(RecordKey::credential(*slot), record))
+            .collect();
+        changes.push(Change::Put(RecordKey::STORE_STATE, &state));
+        let stored = match placed.len() == fresh.len() {
+            true => self.platform.storage.commit(&changes),
+            false => Err(StorageError::Full),
+        };
+        if let Err(error) = stored {
+            for ((slot, _), credential) in placed.iter().zip(&fresh) {
+                self.index.remove(*slot, credential);
+            }
+            return Err(error.into());
+        }
+        self.persistent.store_state = state;
+        Ok(())
+    }
+}
+
+fn confirm<E: Environment>(
+    platform: &mut Platform<E>,
+    question: &Question<'_>,
+) -> Result<(), BackupError> {
+    match platform.presence.confirm(question) {
+        Answer::Granted => Ok(()),
+        answer => Err(BackupError::NotConfirmed(answer)),
+    }
+}
+
+impl From<StorageError> for BackupError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Full => Self::Full,
+            StorageError::Fault => Self::Fault,
+        }
+    }
+}
+
+impl From<Status> for BackupError {
+    fn from(_: Status) -> Self {
+        Self::Fault
+    }
+}

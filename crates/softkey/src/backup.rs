@@ -1,0 +1,54 @@
+//! What leaves a key file and comes back: the seed as words or shares, and the passkeys as a file.
+
+pub(crate) mod passkeys;
+pub(crate) mod seed;
+
+use hallway_authenticator::Answer;
+
+use crate::error::KeyFileError;
+use crate::slip39::ShareError;
+
+/// Why a backup was not made, or not read.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The key file was made without leave.
+    #[error(
+        "this key was made without leave to be backed up (`hallway key new --allow-backup`), and \
+         that cannot be changed"
+    )]
+    NotAllowed,
+    /// The owner did not say yes.
+    #[error("not confirmed: nothing was done")]
+    NotConfirmed(Answer),
+    /// The file cannot be made, read or opened.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// It is something else.
+    #[error("this is not a backup of passkeys, or it is damaged")]
+    NotABackup,
+    /// There is no room for all of them.
+    #[error("this key has no room for all of the passkeys; nothing was added")]
+    Full,
+    /// Storage or randomness failed.
+    #[error("the key file or the source of randomness failed")]
+    Fault,
+    /// Words that are no seed.
+    #[error("these are not the 24 words of a seed: {0}")]
+    Words(String),
+    /// Shares that are no seed.
+    #[error("these shares do not give a seed: {0}")]
+    Shares(#[from] ShareError),
+}
+
+impl From<hallway_authenticator::BackupError> for BackupError {
+    fn from(error: hallway_authenticator::BackupError) -> Self {
+        use hallway_authenticator::BackupError as Inner;
+        match error {
+            Inner::NotAllowed => Self::NotAllowed,
+            Inner::NotConfirmed(answer) => Self::NotConfirmed(answer),
+            Inner::NotACredential => Self::NotABackup,
+            Inner::Full => Self::Full,
+            Inner::Fault => Self::Fault,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Passkeys in a file of their own, under a passphrase of its own: the same header and the same
+//! sealing as a key file, under another name, with a single batch in it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use hallway_authenticator::{Change, RecordKey, RestoredCredentials};
+use zeroize::Zeroizing;
+
+use super::BackupError;
+use crate::batch;
+use crate::error::KeyFileError;
+use crate::journal::{Records, at, open_batch, seal, split_batch, sync_folder};
+use crate::protection::{FileKind, HEADER_LENGTH, Protection, WrappingKey};
+use crate::soft_key::SoftKey;
+
+/// A backup is read whole: this bounds what that can cost. 10,000 passkeys take a few megabytes.
+const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+impl SoftKey {
+    /// Writes all passkeys to a new file, once the owner confirmed it, and gives their number.
+    ///
+    /// # Errors
+    /// [`BackupError`]; then there is no file.
+    pub fn backup_passkeys(
+        &mut self,
+        path: &Path,
+        protection: &Protection,
+    ) -> Result<usize, BackupError> {
+        if path.exists() {
+            return Err(KeyFileError::Exists(path.into()).into());
+        }
+        let credentials = self.authenticator.backup_credentials()?;
+        let changes: Vec<Change<'_>> = (0..)
+            .zip(&credentials)
+            .map(|(number, record)| Change::Put(RecordKey::from_number(number), record))
+            .collect();
+        let (header, data_key) = WrappingKey::new(FileKind::Passkeys, protection)?.wrap()?;
+        let sealed = seal(&data_key, 0, &batch::encode(&changes)).map_err(at(path))?;
+        let write = |mut file: File| {
+            file.write_all(&header)?;
+            file.write_all(&sealed)?;
+            file.sync_all()?;
+            sync_folder(path)
+        };
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let file = options.open(path).map_err(at(path))?;
+        if let Err(error) = write(file) {
+            // Half a backup must not be taken for one.
+            let _ = std::fs::remove_file(path);
+            return Err(at(path)(error).into());
+        }
+        Ok(credentials.len())
+    }
+
+    /// Adds the passkeys of a backup, once the owner confirmed it. An account that has a passkey
+    /// here keeps that one.
+    ///
+    /// # Errors
+    /// [`BackupError`]; then nothing was added.
+    pub fn restore_passkeys(
+        &mut self,
+        path: &Path,
+        protection: &Protection,
+    ) -> Result<RestoredCredentials, BackupError> {
+        let mut bytes = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+            .map_err(at(path))?;
+        let credentials = unseal(&bytes, protection)?;
+        Ok(self.authenticator.restore_credentials(&credentials)?)
+    }
+}
+
+fn unseal(bytes: &[u8], protection: &Protection) -> Result<Vec<Zeroizing<Vec<u8>>>, BackupError> {
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(BackupError::NotABackup);
+    }
+    let (header, body) = bytes
+        .split_first_chunk::<HEADER_LENGTH>()
+        .ok_or(BackupError::NotABackup)?;
+    let (_, data_key) =
+        WrappingKey::open(FileKind::Passkeys, header, protection).map_err(|error| match error {
+            KeyFileError::NotAKeyFile => BackupError::NotABackup,
+            other => other.into(),
+        })?;
+    let Some((sealed, [])) = split_batch(body) else {
+        return Err(BackupError::NotABackup);
+    };
+    let plain = open_batch(&data_key, 0, sealed).ok_or(BackupError::NotABackup)?;
+    let mut records = Records::new();
+    batch::replay(&mut records, &plain).ok_or(BackupError::NotABackup)?;
+    Ok(records.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_backup_is_refused() {
+        let protection = Protection::OperatorKey([7; 32].into());
+        let (header, key) = WrappingKey::new(FileKind::Passkeys, &protection)
+            .unwrap()
+            .wrap()
+            .unwrap();
+        let change = Change::Put(RecordKey::from_number(0), b"record");
+        let sealed = seal(&key, 0, &batch::encode(&[change])).unwrap();
+        let whole = [&header[..], &sealed].concat();
+        assert_eq!(*unseal(&whole, &protection).unwrap()[0], b"record");
+        for end in 0..whole.len() {
+            assert!(unseal(&whole[..end], &protection).is_err(), "cut at {end}");
+        }
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            assert!(unseal(&changed, &protection).is_err(), "changed at {at}");
+        }
+        let more = [&whole[..], &[0]].concat();
+        assert!(unseal(&more, &protection).is_err());
+        let other = Protection::OperatorKey([8; 32].into());
+        assert!(matches!(
+            unseal(&whole, &other),
+            Err(BackupError::File(KeyFileError::WrongProtection))
+        ));
+    }
+}

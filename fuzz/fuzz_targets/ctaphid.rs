@@ -1,0 +1,42 @@
+//! CTAPHID: reports of 64 bytes in any order, some time apart, with work that is finished at once
+//! or later. Never more than one request is under way.
+#![no_main]
+
+use hallway_authenticator::{HidAction, HidDevice, KeepaliveStatus};
+use hallway_ctap::ctaphid::{MAX_MESSAGE, REPORT_LENGTH};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut device = HidDevice::default();
+    let mut now_ms = 0;
+    let mut working = false;
+    // A byte of time and haste, and a report.
+    for chunk in bytes.chunks_exact(1 + REPORT_LENGTH) {
+        let (haste, report) = (chunk[0], chunk[1..].try_into().expect("a report"));
+        now_ms += u64::from(haste >> 1) * 20;
+        match device.receive(report, now_ms) {
+            HidAction::Work { request, .. } => {
+                assert!(!working, "two requests at once");
+                assert!(!request.is_empty() && request.len() <= MAX_MESSAGE);
+                working = true;
+            }
+            HidAction::Cancel => assert!(working, "nothing to cancel"),
+            HidAction::Abort(_) => {
+                assert!(working, "nothing to abort");
+                working = false;
+            }
+            HidAction::Nothing
+            | HidAction::AwaitMore
+            | HidAction::Reply(_)
+            | HidAction::Wink(_) => {}
+        }
+        let keepalive = device.keepalive(KeepaliveStatus::Processing);
+        assert_eq!(keepalive.is_some(), working);
+        if haste & 1 == 1 {
+            let answered = !device.finished(&[0]).is_empty();
+            assert_eq!(answered, working);
+            working = false;
+        }
+        device.tick(now_ms);
+    }
+});

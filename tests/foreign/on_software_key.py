@@ -1,0 +1,47 @@
+"""Lets a suite that wants a key on USB, and a person beside it, run on a software key: a plugin for
+pytest, loaded before the suite (`-p on_software_key`). The environment says where the key's file
+goes (HALLWAY_TEST_FOLDER) and which fingers the simulated sensor feels (HALLWAY_TEST_FINGERS)."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import fido2.hid
+import pytest
+from fido2.hid.base import CtapHidConnection, HidDescriptor
+from software_key import SoftwareKey, UdpConnection
+
+key = SoftwareKey(Path(os.environ["HALLWAY_TEST_FOLDER"]))
+key.fingers = os.environ.get("HALLWAY_TEST_FINGERS")
+
+
+def list_descriptors() -> Iterator[HidDescriptor]:
+    if key.process:
+        yield HidDescriptor(f"{key.address}", 0, 0, 64, 64, "Hallway", None)
+
+
+def open_connection(_: HidDescriptor) -> CtapHidConnection:
+    return UdpConnection(key.address)
+
+
+def open_device(_: str) -> fido2.hid.CtapHidDevice:
+    [descriptor] = list_descriptors()
+    return fido2.hid.CtapHidDevice(descriptor, open_connection(descriptor))
+
+
+fido2.hid.list_descriptors = list_descriptors
+fido2.hid.open_connection = open_connection
+fido2.hid.open_device = open_device
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives the person's part to the key: its owner always consents."""
+    from device import Printer
+
+    Printer.insert = lambda *_, **__: key.plug_in()
+    Printer.remove = lambda *_, **__: key.unplug()
+    key.plug_in()
+
+
+def pytest_unconfigure() -> None:
+    key.unplug()
