@@ -1,0 +1,51 @@
+//! An explanation on a terminal.
+
+use hallway_webauthn::Outcome;
+use hallway_webauthn::explain::Explanation;
+
+pub(super) fn print(found: &Explanation) {
+    println!("{}\n", found.summary);
+    if let Some(format) = &found.format {
+        println!("Format {format}");
+    }
+    for member in &found.statement {
+        println!("  {:<12} {}", member.name, member.value);
+    }
+    if let Some(data) = &found.authenticator_data {
+        println!("Authenticator data");
+        println!("  rpIdHash     {}", data.rp_id_hash);
+        let set: Vec<&str> = data
+            .flags
+            .iter()
+            .filter(|flag| flag.set)
+            .map(|flag| flag.name)
+            .collect();
+        println!("  flags        {}", set.join(" "));
+        println!("  signCount    {}", data.sign_count);
+        if let Some(credential) = &data.credential {
+            println!("  aaguid       {}", credential.aaguid);
+            println!("  credential   {}", credential.id);
+            println!("  algorithm    {}", credential.algorithm);
+        }
+        if let Some(extensions) = &data.extensions {
+            println!("  extensions   {extensions}");
+        }
+    }
+    for certificate in &found.certificates {
+        println!("Certificate of {}", certificate.subject);
+        println!("  issuer       {}", certificate.issuer);
+        println!("  SHA-256      {}", certificate.sha256);
+    }
+    println!("Steps");
+    for step in &found.steps.0 {
+        let mark = match step.outcome {
+            Outcome::Held => "✓",
+            Outcome::Failed => "✗",
+            Outcome::Skipped => "–",
+        };
+        println!(
+            "  {mark} {:<10} {}  {}",
+            step.step.number, step.step.title, step.detail
+        );
+    }
+}
