@@ -54,3 +54,79 @@ def test_the_failing_step_is_named(tmp_path: Path):
     code, found = explain(tmp_path, ceremony)
     assert code == 1
     assert [step["outcome"] for step in found["steps"]].count("failed") >= 1
+
+
+REAL = json.loads((ROOT / "crates/webauthn/tests/data/real/py_webauthn.json").read_text())
+
+
+def run(tmp_path: Path, content: str | bytes, *more: str) -> tuple[int, dict, str]:
+    """The explanation of a file, whatever is in it, and what is said beside it."""
+    file = tmp_path / "file"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    ended = subprocess.run(
+        [hallway(), "attest", "explain", file, "--json", *more], capture_output=True, text=True
+    )
+    return ended.returncode, json.loads(ended.stdout or "{}"), ended.stderr
+
+
+def a_registration(format_: str) -> dict:
+    return next(one for one in REAL["registrations"] if one["format"] == format_)
+
+
+def test_the_whole_ceremony_is_checked_where_it_is_known(tmp_path: Path):
+    ceremony = a_registration("apple")
+    response = {
+        "challenge": ceremony["challenge"],
+        "origin": ceremony["origin"],
+        "at": ceremony["at"],
+        "response": {
+            "attestationObject": ceremony["attestationObject"],
+            "clientDataJSON": ceremony["clientDataJSON"],
+        },
+    }
+    _, found, _ = run(tmp_path, json.dumps(response))
+    # Nobody said whom to trust; all before that holds.
+    assert found["conclusion"] == "untrusted"
+    held = [step["number"] for step in found["steps"] if step["outcome"] == "held"]
+    assert {"7.1.8", "7.1.9", "7.1.14", "8.8/4", "8.8/5", "7.1.22"} <= set(held)
+    response["challenge"] = "AAAA"
+    code, found, _ = run(tmp_path, json.dumps(response))
+    assert code == 1
+    assert found["conclusion"] == "invalid"
+    assert [s["number"] for s in found["steps"] if s["outcome"] == "failed"][0] == "7.1.8"
+
+
+@pytest.mark.parametrize("form", ["hex", "base64", "base64url", "cbor", "json"])
+def test_any_form_will_do(tmp_path: Path, form: str):
+    text = a_registration("tpm")["attestationObject"]
+    object_ = base64.urlsafe_b64decode(text + "==")
+    content = {
+        "hex": object_.hex(),
+        "base64": base64.encodebytes(object_),
+        "base64url": text,
+        "cbor": object_,
+        "json": json.dumps({"attestation_object": list(object_)}),
+    }[form]
+    code, found, _ = run(tmp_path, content)
+    assert code == 0
+    assert found["format"] == "tpm"
+    assert found["conclusion"] == "not_checked"
+
+
+def test_assertions_are_explained_with_their_key(tmp_path: Path):
+    for assertion in REAL["assertions"]:
+        code, found, _ = run(tmp_path, json.dumps(assertion))
+        verified = assertion["outcome"] == "verified"
+        assert code == (0 if verified else 1), found["summary"]
+        if verified:
+            assert found["conclusion"] == "verified"
+    del assertion["publicKey"]
+    code, _, told = run(tmp_path, json.dumps(assertion))
+    assert code == 2
+    assert "publicKey" in told
+
+
+def test_what_is_no_object_gets_a_reason(tmp_path: Path):
+    code, _, told = run(tmp_path, "hello, world!")
+    assert code == 2
+    assert "neither CBOR" in told

@@ -251,7 +251,8 @@ mod tests {
     #[test]
     fn another_key_does_not_open_it() {
         let other = OperatorKey::from_base64("AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-        let opened = SealedReader::new(seal(b"a realm").as_slice(), &other.unwrap());
+        let file = seal(b"a realm");
+        let opened = SealedReader::new(file.as_slice(), &other.unwrap());
         assert!(matches!(opened, Err(SealedFileError::Key(_))));
     }
 }

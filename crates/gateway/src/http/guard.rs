@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::problem::Problem;
 use super::route::{Access, Kind};
-use super::session::{self, Carrier, Token};
+use super::session::{self, Caller, Carrier, Token};
 use crate::Gateway;
 use crate::console;
 use crate::doors::act::{includes, role_needed};
@@ -29,18 +29,23 @@ pub async fn guard(
     next: Next,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    match admit(&gateway, rule, &mut request).await {
+    let admitted = admit(&gateway, rule, &mut request).await;
+    let caller = request.extensions().get::<Caller>().cloned();
+    let caller = caller.as_ref();
+    match admitted {
         Ok(()) => {
             let response = next.run(request).await;
             match (rule.kind, response.extensions().get::<Problem>().cloned()) {
-                (Kind::Page, Some(problem)) => console::problem_page(&gateway, &problem),
+                (Kind::Page, Some(problem)) => console::problem_page(&gateway, caller, &problem),
                 _ => response,
             }
         }
         Err(problem) if rule.kind == Kind::Page && problem.status == 401 => {
             Redirect::to(&console::sign_in_path(&path)).into_response()
         }
-        Err(problem) if rule.kind == Kind::Page => console::problem_page(&gateway, &problem),
+        Err(problem) if rule.kind == Kind::Page => {
+            console::problem_page(&gateway, caller, &problem)
+        }
         Err(problem) => problem.into_response(),
     }
 }
@@ -54,14 +59,16 @@ async fn admit(gateway: &Gateway, rule: Rule, request: &mut Request) -> Result<(
         Some(token) => session::find(gateway, token).await?,
         None => None,
     };
+    let role = caller.as_ref().map(|caller| caller.person.role);
+    if let Some(caller) = caller {
+        // Also for a page that says that it is not for this person.
+        request.extensions_mut().insert(caller);
+    }
     if let Access::Person(least) = rule.access {
-        let caller = caller.as_ref().ok_or_else(Problem::unauthenticated)?;
-        if !includes(caller.person.role, least) {
+        let role = role.ok_or_else(Problem::unauthenticated)?;
+        if !includes(role, least) {
             return Err(role_needed(least));
         }
-    }
-    if let Some(caller) = caller {
-        request.extensions_mut().insert(caller);
     }
     Ok(())
 }

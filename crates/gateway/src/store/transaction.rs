@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
+use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -134,6 +135,49 @@ fn filtered(filter: TransactionFilter) -> sea_orm::Select<row::Entity> {
     }
 }
 
+/// For how many devices of a person their lists are merged here.
+const MERGED: usize = 256;
+
+impl Sql<'_> {
+    /// The newest of each device, merged: each list comes from an index, whereas the database would
+    /// look through everybody's transactions, or sort all of the person's. Nothing for a person with
+    /// more than [`MERGED`] devices, for whom looking through everybody's is the shorter way.
+    async fn page_of_owner(
+        &self,
+        owner: PersonId,
+        request: &PageRequest<u64>,
+    ) -> Result<Option<Page<Transaction, u64>>, StoreError> {
+        let devices: Vec<Uuid> = device::Entity::find()
+            .select_only()
+            .column(device::Column::Id)
+            .filter(device::Column::Owner.eq(owner.as_uuid()))
+            .limit(MERGED as u64 + 1)
+            .into_tuple()
+            .all(self.db())
+            .await?;
+        if devices.len() > MERGED {
+            return Ok(None);
+        }
+        let (mut items, mut more) = (Vec::new(), false);
+        for device in devices {
+            let of_device = TransactionFilter::Device(device.into());
+            let page = TransactionRepository::page(self, of_device, request).await?;
+            items.extend(page.items);
+            more |= page.next.is_some();
+        }
+        items.sort_unstable_by_key(|item| core::cmp::Reverse(item.log_index));
+        let limit = usize::from(request.limit.get());
+        more |= items.len() > limit;
+        items.truncate(limit);
+        let next = items
+            .last()
+            .filter(|_| more)
+            .map(|item: &Transaction| item.log_index);
+        let page = Page { items, next };
+        Ok(Some(page))
+    }
+}
+
 #[async_trait]
 impl TransactionRepository for Sql<'_> {
     async fn get(&self, hash: &EvidenceHash) -> Result<Option<Transaction>, StoreError> {
@@ -166,6 +210,11 @@ impl TransactionRepository for Sql<'_> {
         filter: TransactionFilter,
         request: &PageRequest<u64>,
     ) -> Result<Page<Transaction, u64>, StoreError> {
+        if let TransactionFilter::Owner(owner) = filter
+            && let Some(page) = self.page_of_owner(owner, request).await?
+        {
+            return Ok(page);
+        }
         let mut query = filtered(filter).limit(request.limit.with_one_more());
         // Within a device the log's order is the order of (era, sequence), which has an index.
         query = match filter {

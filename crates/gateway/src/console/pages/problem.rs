@@ -4,13 +4,15 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use super::super::view::ProblemPage;
-use super::{bare_frame, html};
+use super::super::view::{Frame, Place, ProblemPage};
+use super::{bare_frame, frame, html};
 use crate::Gateway;
 use crate::http::problem::Problem;
+use crate::http::session::{self, Caller, Token};
 
-/// The page that says what is wrong, with the problem's status.
-pub fn problem_page(gateway: &Gateway, problem: &Problem) -> Response {
+/// The page that says what is wrong, with the problem's status; with the way to other pages for
+/// somebody who is signed in.
+pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Problem) -> Response {
     let title = match problem.status.as_u16() {
         400 => "This address makes no sense",
         401 => "Sign in first",
@@ -22,7 +24,13 @@ pub fn problem_page(gateway: &Gateway, problem: &Problem) -> Response {
         _ => "Something went wrong",
     };
     let page = ProblemPage {
-        frame: bare_frame(gateway),
+        frame: Frame {
+            here: None,
+            ..caller.map_or_else(
+                || bare_frame(gateway),
+                |caller| frame(gateway, caller, Place::Overview),
+            )
+        },
         status: problem.status.as_u16(),
         title: title.to_owned(),
         detail: sentence(&problem.detail),
@@ -36,13 +44,17 @@ pub fn problem_page(gateway: &Gateway, problem: &Problem) -> Response {
 
 /// The answer for an address that leads nowhere: a page for a browser, a problem for a program.
 pub async fn nowhere(State(gateway): State<Gateway>, request: HeaderMap) -> Response {
+    let caller = match Token::from_headers(&gateway, &request) {
+        Some(token) => session::find(&gateway, token).await.ok().flatten(),
+        None => None,
+    };
     let problem = Problem::not_found("address");
     let reads_pages = request
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
     if reads_pages {
-        problem_page(&gateway, &problem)
+        problem_page(&gateway, caller.as_ref(), &problem)
     } else {
         problem.into_response()
     }

@@ -177,7 +177,8 @@ fn problem(error: IngestError) -> Problem {
             Refused::Sequence { last, .. } => {
                 Problem::conflict("out-of-order", refused.to_string()).with("last_sequence", last)
             }
-            Refused::Taken { .. } => Problem::conflict("out-of-order", refused.to_string()),
+            Refused::Taken { last, .. } => Problem::conflict("out-of-order", refused.to_string())
+                .with("last_taken_ms", last.as_ms()),
             Refused::NotRegistered(state) => not_registered(state),
             Refused::Counter { .. } => Problem::forbidden("cloned-key", refused.to_string()),
             refused => Problem::forbidden("unknown-credential", refused.to_string()),
