@@ -12,6 +12,8 @@ run: setup
 test: setup-test $(VENV)/ready
 	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) test --locked --workspace --quiet
+	$(CARGO) check --locked --quiet --package hallway-authenticator --no-default-features \
+		--features all-algorithms --target thumbv8m.main-none-eabi
 	$(PYTHON) -m pytest tests
 
 setup:

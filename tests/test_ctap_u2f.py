@@ -3,6 +3,7 @@
 import os
 import struct
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 from cryptography import x509
@@ -23,7 +24,6 @@ from ctap_client import (
     registration,
 )
 from fido2.ctap1 import RegistrationData, SignatureData
-from hashlib import sha256
 from software_key import SoftwareKey
 
 OK, CONDITIONS, WRONG_DATA, WRONG_LENGTH = 0x9000, 0x6985, 0x6A80, 0x6700

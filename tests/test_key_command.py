@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from fido2.ctap import CtapError
 from fido2.ctap2 import ClientPin, Ctap2
 from gateway_process import hallway
 from software_key import PASSPHRASE, SoftwareKey
@@ -92,4 +93,34 @@ def test_exit_codes_say_what_is_wrong(key, tmp_path):
     assert command("new", key.file).returncode == 1
     key.plug_in()
     assert command("info", key.file).returncode == 4
+    key.unplug()
+
+
+def test_an_older_copy_gives_no_pin_tries_back(key, tmp_path):
+    witness = ["--witness", tmp_path / "witness"]
+    done("pin", "set", key.file, "--new-pin-file", tmp_path / "pin", *witness)
+    older = key.file.read_bytes()
+    guess = ["passkeys", "list", key.file]
+    assert command(*guess, *witness, pin="a guess").returncode == 5
+    assert json.loads(done("info", key.file, "--json", *witness))["pin_tries_left"] == 7
+    newer = key.file.read_bytes()
+    key.file.write_bytes(older)
+    refused = command(*guess, *witness, pin="a guess")
+    assert refused.returncode == 6
+    assert "older copy" in refused.stderr
+    key.file.write_bytes(newer)
+    assert json.loads(done("info", key.file, "--json", *witness))["pin_tries_left"] == 7
+
+
+def test_an_older_copy_put_in_place_of_a_served_key_changes_nothing(key, tmp_path):
+    done("pin", "set", key.file, "--new-pin-file", tmp_path / "pin")
+    older = tmp_path / "older"
+    older.write_bytes(key.file.read_bytes())
+    pins = ClientPin(Ctap2(key.plug_in()))
+    with pytest.raises(CtapError, match="PIN_INVALID"):
+        pins.get_pin_token("a guess")
+    older.rename(key.file)
+    with pytest.raises(CtapError, match="OTHER"):
+        pins.get_pin_token("a guess")
+    assert pins.get_pin_retries()[0] == 7
     key.unplug()

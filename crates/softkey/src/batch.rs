@@ -8,6 +8,23 @@ use crate::journal::Records;
 const PUT: u8 = 1;
 const REMOVE: u8 = 2;
 const KEEP_ONLY: u8 = 3;
+const COMMITS: u8 = 4;
+
+/// What batches add up to.
+#[derive(Default)]
+pub(crate) struct Replayed {
+    pub(crate) records: Records,
+    /// How many commits came before the batches that are there.
+    pub(crate) commits_before: u64,
+}
+
+/// Prints, in front of the first batch of a file, how many commits came before it.
+pub(crate) fn commits_before(commits: u64) -> Vec<u8> {
+    let mut out = vec![COMMITS, 0, 0];
+    out.extend(8_u32.to_be_bytes());
+    out.extend(commits.to_be_bytes());
+    out
+}
 
 /// Prints a batch: for each change its kind, its key and the length of what follows.
 pub(crate) fn encode(changes: &[Change<'_>]) -> Zeroizing<Vec<u8>> {
@@ -46,7 +63,8 @@ pub(crate) fn apply(records: &mut Records, changes: &[Change<'_>]) {
 }
 
 /// Makes the changes of a printed batch; `None` if it is not one.
-pub(crate) fn replay(records: &mut Records, mut bytes: &[u8]) -> Option<()> {
+pub(crate) fn replay(replayed: &mut Replayed, mut bytes: &[u8]) -> Option<()> {
+    let records = &mut replayed.records;
     while !bytes.is_empty() {
         let (head, rest) = bytes.split_first_chunk::<7>()?;
         let [kind, a, b, c, d, e, f] = *head;
@@ -63,6 +81,7 @@ pub(crate) fn replay(records: &mut Records, mut bytes: &[u8]) -> Option<()> {
                     .collect();
                 apply(records, &[Change::KeepOnly(&keys)]);
             }
+            COMMITS => replayed.commits_before = u64::from_be_bytes(value.try_into().ok()?),
             _ => return None,
         }
         bytes = rest;

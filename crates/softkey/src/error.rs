@@ -43,6 +43,16 @@ pub enum KeyFileError {
         /// Where.
         offset: u64,
     },
+    /// The witness saw more than this file holds.
+    #[error(
+        "this is an older copy of the key file than {} has seen, so PIN tries may have been given \
+         back; find the newest copy, or remove the witness if you put this one in place yourself",
+        .0.display()
+    )]
+    OlderCopy(PathBuf),
+    /// The witness is about something else.
+    #[error("{} is not the witness of this key file; name another", .0.display())]
+    OtherWitness(PathBuf),
     /// The records make no sense.
     #[error("the key file cannot be used: {0}")]
     PowerUp(#[from] PowerUpError),

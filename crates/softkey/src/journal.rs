@@ -20,9 +20,10 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hallway_authenticator::{Change, RecordKey, Storage, StorageError};
 use zeroize::Zeroizing;
 
-use crate::batch;
+use crate::batch::{self, Replayed};
 use crate::error::KeyFileError;
 use crate::protection::{DataKey, FileKind, HEADER_LENGTH, Protection, WrappingKey, random};
+use crate::witness::Witness;
 
 const NONCE: usize = 24;
 /// Below this length the file is never rewritten.
@@ -38,7 +39,7 @@ pub(crate) struct Journal {
     file: File,
     wrapping: WrappingKey,
     data_key: DataKey,
-    records: Records,
+    replayed: Replayed,
     /// Bytes that are known to be good.
     length: u64,
     /// The number of the next batch.
@@ -47,6 +48,7 @@ pub(crate) struct Journal {
     dropped: u64,
     /// A write failed and could not be undone: nothing may be written any more.
     broken: bool,
+    witness: Option<Witness>,
 }
 
 impl Journal {
@@ -62,7 +64,7 @@ impl Journal {
         let mut records = Records::new();
         batch::apply(&mut records, first);
         let wrapping = WrappingKey::new(FileKind::Key, protection)?;
-        let written = write_whole(path, &wrapping, &records)?;
+        let written = write_whole(path, &wrapping, &records, 0)?;
         // A link, unlike a rename, never takes the place of a file that came meanwhile.
         let linked = std::fs::hard_link(&written.path, path);
         let removed = std::fs::remove_file(&written.path);
@@ -94,14 +96,27 @@ impl Journal {
             file,
             wrapping,
             data_key,
-            records: Records::new(),
+            replayed: Replayed::default(),
             length: HEADER_LENGTH as u64,
             sequence: 0,
             dropped: 0,
             broken: false,
+            witness: None,
         };
         journal.replay(&body)?;
         Ok(journal)
+    }
+
+    /// Has a witness keep count of the commits, and refuses the file if it is behind.
+    pub(crate) fn watched_by(mut self, witness: &Path) -> Result<Self, KeyFileError> {
+        let identity = self.wrapping.identity();
+        self.witness = Some(Witness::hear(witness, identity, self.commits())?);
+        Ok(self)
+    }
+
+    /// How many commits the file has seen, rewrites or not.
+    const fn commits(&self) -> u64 {
+        self.replayed.commits_before + self.sequence
     }
 
     /// Bytes of a torn last batch that were dropped on opening.
@@ -122,7 +137,7 @@ impl Journal {
             };
             match open_batch(&self.data_key, self.sequence, sealed) {
                 Some(plain) => {
-                    batch::replay(&mut self.records, &plain).ok_or(KeyFileError::Damaged {
+                    batch::replay(&mut self.replayed, &plain).ok_or(KeyFileError::Damaged {
                         offset: self.length,
                     })?
                 }
@@ -154,6 +169,9 @@ impl Journal {
         self.file.seek(SeekFrom::Start(self.length))?;
         self.file.write_all(&sealed)?;
         self.file.sync_data()?;
+        if let Some(witness) = &self.witness {
+            witness.note(self.commits() + 1)?;
+        }
         self.length += sealed.len() as u64;
         self.sequence += 1;
         Ok(())
@@ -178,11 +196,18 @@ impl Journal {
 
     /// Rewrites the file when at least three quarters of it are history.
     fn rewrite_if_worthwhile(&mut self) -> Result<(), KeyFileError> {
-        let live: usize = self.records.values().map(|record| record.len() + 8).sum();
+        let live: usize = self
+            .replayed
+            .records
+            .values()
+            .map(|record| record.len() + 8)
+            .sum();
         if self.length < REWRITE_FROM || self.length < 4 * live as u64 {
             return Ok(());
         }
-        let written = write_whole(&self.path, &self.wrapping, &self.records)?;
+        // The one batch that it holds counts as the last commit.
+        let before = self.commits() - 1;
+        let written = write_whole(&self.path, &self.wrapping, &self.replayed.records, before)?;
         written
             .file
             .try_lock()
@@ -194,17 +219,18 @@ impl Journal {
         self.data_key = written.data_key;
         self.length = written.length;
         self.sequence = 1;
+        self.replayed.commits_before = before;
         Ok(())
     }
 }
 
 impl Storage for Journal {
     fn read(&self, key: RecordKey) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError> {
-        Ok(self.records.get(&key).cloned())
+        Ok(self.replayed.records.get(&key).cloned())
     }
 
     fn each(&self, visit: &mut dyn FnMut(RecordKey, &[u8])) -> Result<(), StorageError> {
-        for (key, record) in &self.records {
+        for (key, record) in &self.replayed.records {
             visit(*key, record);
         }
         Ok(())
@@ -222,7 +248,7 @@ impl Storage for Journal {
                 _ => StorageError::Fault,
             });
         }
-        batch::apply(&mut self.records, changes);
+        batch::apply(&mut self.replayed.records, changes);
         // What was asked for is durable; a rewrite that fails leaves the file as it is.
         let _ = self.rewrite_if_worthwhile();
         Ok(())
@@ -241,6 +267,7 @@ fn write_whole(
     path: &Path,
     wrapping: &WrappingKey,
     records: &Records,
+    commits_before: u64,
 ) -> Result<Written, KeyFileError> {
     let (header, data_key) = wrapping.wrap()?;
     let changes: Vec<Change<'_>> = records
@@ -254,7 +281,9 @@ fn write_whole(
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{suffix}.new"));
     let write = || -> io::Result<(File, u64)> {
-        let sealed = seal(&data_key, 0, &batch::encode(&changes))?;
+        let mut plain = Zeroizing::new(batch::commits_before(commits_before));
+        plain.extend_from_slice(&batch::encode(&changes));
+        let sealed = seal(&data_key, 0, &plain)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -63,6 +63,7 @@ mod stream;
 mod udp;
 mod uhid;
 mod unix;
+mod witness;
 mod worker;
 
 pub use backup::BackupError;

@@ -1,11 +1,13 @@
 //! What a key file is encrypted under: a passphrase, or the operator's key.
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use aws_lc_rs::digest::{SHA256, digest};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use crate::error::KeyFileError;
+use crate::witness::Identity;
 
 /// Opens a key file.
 #[derive(Clone)]
@@ -108,6 +110,13 @@ impl WrappingKey {
             .try_into()
             .map_err(|_| KeyFileError::NotAKeyFile)?;
         Ok((wrapping, Zeroizing::new(key)))
+    }
+
+    /// Names the file, through all its rewrites: the salt is made once.
+    pub(crate) fn identity(&self) -> Identity {
+        let mut identity = [0; 32];
+        identity.copy_from_slice(digest(&SHA256, &self.prefix).as_ref());
+        identity
     }
 
     /// A new data key, and the header that holds it.

@@ -163,8 +163,27 @@ impl SoftKey {
         protection: &Protection,
         consent: Consent,
     ) -> Result<Self, KeyFileError> {
+        Self::power_up(Journal::open(path, protection)?, consent)
+    }
+
+    /// Opens a key file of which `witness`, a file elsewhere, has seen every commit: an older copy
+    /// is refused, and cannot give PIN tries back. Without a file of that name one is made.
+    ///
+    /// # Errors
+    /// [`KeyFileError::OlderCopy`], [`KeyFileError::OtherWitness`] and the others.
+    pub fn open_witnessed(
+        path: &Path,
+        protection: &Protection,
+        consent: Consent,
+        witness: &Path,
+    ) -> Result<Self, KeyFileError> {
+        let journal = Journal::open(path, protection)?.watched_by(witness)?;
+        Self::power_up(journal, consent)
+    }
+
+    fn power_up(storage: Journal, consent: Consent) -> Result<Self, KeyFileError> {
         let platform = Platform::<Computer> {
-            storage: Journal::open(path, protection)?,
+            storage,
             presence: Owner {
                 consent,
                 job: Arc::default(),

@@ -54,7 +54,7 @@ impl ConsentArguments {
             (Some(path), ..) => Box::new(policy(path)?),
             (_, Some(program), _) => Box::new(ConsentCommand::new(program.clone())),
             (.., ConsentKind::Ask) => Box::new(Terminal::new().map_err(failed("the terminal"))?),
-            (.., ConsentKind::Desktop) => Box::new(DesktopNotification::new()),
+            (.., ConsentKind::Desktop) => Box::new(DesktopNotification),
             (.., ConsentKind::Always) => return Ok(Consent::Always),
             (.., ConsentKind::Never) => return Ok(Consent::Never),
         };

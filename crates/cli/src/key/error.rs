@@ -74,6 +74,7 @@ impl KeyCommandError {
                 | KeyFileError::WantsOperatorKey,
             ) => 3,
             Self::KeyFile(KeyFileError::InUse(_)) => 4,
+            Self::KeyFile(KeyFileError::OlderCopy(_)) => 6,
             Self::NobodyToAsk | Self::Policy { .. } | Self::CredentialId(_) => 2,
             Self::Client(
                 ClientError::PinNotGiven

@@ -2,19 +2,17 @@
 
 use std::path::PathBuf;
 
-use hallway_softkey::{Attestation, Consent, SoftKey};
+use hallway_softkey::{Attestation, Consent};
 use serde::Serialize;
 
 use super::KeyCommandError;
-use super::protection::{Prompt, ProtectionArguments};
+use super::key_file::KeyFileArguments;
 
 /// Arguments of `hallway key info`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Info {
-    /// The key file.
-    file: PathBuf,
     #[command(flatten)]
-    protection: ProtectionArguments,
+    key: KeyFileArguments,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -40,11 +38,10 @@ struct Account {
 
 impl Info {
     pub(super) fn run(&self) -> Result<(), KeyCommandError> {
-        let protection = self.protection.read(Prompt::Once)?;
-        let mut key = SoftKey::open(&self.file, &protection, Consent::Never)?;
+        let mut key = self.key.open(Consent::Never)?;
         let info = key.info();
         let account = Account {
-            file: self.file.clone(),
+            file: self.key.file.clone(),
             aaguid: info.aaguid.to_string(),
             attestation: match key.attestation() {
                 Attestation::None => "none",

@@ -5,6 +5,7 @@ mod config;
 mod consent;
 mod error;
 mod info;
+mod key_file;
 mod new;
 mod passkeys;
 mod pin;
@@ -21,7 +22,7 @@ pub(crate) use error::KeyCommandError;
 ///
 /// Exit codes: 0 done; 1 it did not work, the reason is on standard error; 2 the command line is
 /// wrong; 3 the passphrase or operator's key does not open the file; 4 the file is in use; 5 the
-/// PIN is wrong or was not given.
+/// PIN is wrong or was not given; 6 it is an older copy than its witness has seen.
 #[derive(clap::Args, Debug)]
 pub(crate) struct KeyCommand {
     #[command(subcommand)]

@@ -8,7 +8,8 @@ use hallway_softkey::{Consent, SoftKey, ask_passphrase};
 use zeroize::Zeroizing;
 
 use super::KeyCommandError;
-use super::protection::{Prompt, ProtectionArguments, first_line};
+use super::key_file::KeyFileArguments;
+use super::protection::first_line;
 
 /// Arguments of `hallway key pin`.
 #[derive(clap::Args, Debug)]
@@ -37,10 +38,8 @@ struct Change {
 /// A key file that is opened in process. Having it and its passphrase is the owner's consent.
 #[derive(clap::Args, Debug)]
 pub(super) struct OpenArguments {
-    /// The key file.
-    file: PathBuf,
     #[command(flatten)]
-    protection: ProtectionArguments,
+    key: KeyFileArguments,
     /// Read the key's PIN from the first line of FILE.
     ///
     /// Otherwise it is taken from the variable HALLWAY_PIN, or asked for.
@@ -56,9 +55,7 @@ impl OpenArguments {
 
     /// Opens the key for what its owner is asked to confirm.
     pub(super) fn open_with(&self, consent: Consent) -> Result<Client<SoftKey>, KeyCommandError> {
-        let protection = self.protection.read(Prompt::Once)?;
-        let key = SoftKey::open(&self.file, &protection, consent)?;
-        Ok(Client::new(key, ""))
+        Ok(Client::new(self.key.open(consent)?, ""))
     }
 
     /// Opens the key, and has the PIN shown if one is set: for what takes secrets out.

@@ -10,22 +10,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use hallway_softkey::{Gesture, SoftKey, Worker};
+use hallway_softkey::{Gesture, Worker};
 
 use self::signals::Signals;
 use self::transports::{Ended, Transports};
 use super::KeyCommandError;
 use super::consent::ConsentArguments;
 use super::error::failed;
-use super::protection::{Prompt, ProtectionArguments};
+use super::key_file::KeyFileArguments;
 
 /// Arguments of `hallway key serve`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Serve {
-    /// The key file.
-    file: PathBuf,
     #[command(flatten)]
-    protection: ProtectionArguments,
+    key: KeyFileArguments,
     #[command(flatten)]
     transports: TransportArguments,
     #[command(flatten)]
@@ -71,8 +69,7 @@ impl Serve {
             true => self.consent.choose_without_terminal()?,
             false => self.consent.choose()?,
         };
-        let protection = self.protection.read(Prompt::Once)?;
-        let mut key = SoftKey::open(&self.file, &protection, consent)?;
+        let mut key = self.key.open(consent)?;
         if let Some(script) = &self.simulate_fingerprints {
             eprintln!("The fingerprint sensor is simulated: it verifies nobody.");
             key.simulate_fingerprints(script.iter().copied());

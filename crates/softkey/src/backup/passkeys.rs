@@ -10,9 +10,9 @@ use hallway_authenticator::{Change, RecordKey, RestoredCredentials};
 use zeroize::Zeroizing;
 
 use super::BackupError;
-use crate::batch;
+use crate::batch::{self, Replayed};
 use crate::error::KeyFileError;
-use crate::journal::{Records, at, open_batch, seal, split_batch, sync_folder};
+use crate::journal::{at, open_batch, seal, split_batch, sync_folder};
 use crate::protection::{FileKind, HEADER_LENGTH, Protection, WrappingKey};
 use crate::soft_key::SoftKey;
 
@@ -91,9 +91,9 @@ fn unseal(bytes: &[u8], protection: &Protection) -> Result<Vec<Zeroizing<Vec<u8>
         return Err(BackupError::NotABackup);
     };
     let plain = open_batch(&data_key, 0, sealed).ok_or(BackupError::NotABackup)?;
-    let mut records = Records::new();
-    batch::replay(&mut records, &plain).ok_or(BackupError::NotABackup)?;
-    Ok(records.into_values().collect())
+    let mut replayed = Replayed::default();
+    batch::replay(&mut replayed, &plain).ok_or(BackupError::NotABackup)?;
+    Ok(replayed.records.into_values().collect())
 }
 
 #[cfg(test)]

@@ -13,22 +13,12 @@ use super::{Asker, Wait};
 ///
 /// Only the button that allows is a yes: closing the notification, a desktop that knows no buttons
 /// and a missing `notify-send` are all a no.
-#[derive(Default)]
-pub struct DesktopNotification {
-    _made_by_new: (),
-}
+pub struct DesktopNotification;
 
 /// The program that shows it.
 const PROGRAM: &str = "notify-send";
 /// What it prints when the owner allows.
 const ALLOW: &str = "allow";
-
-impl DesktopNotification {
-    /// Asks through the desktop of whoever runs this program.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
 
 impl Asker for DesktopNotification {
     fn ask(&mut self, question: &Question<'_>, wait: &Wait) -> Answer {

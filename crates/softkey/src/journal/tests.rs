@@ -197,3 +197,57 @@ fn an_older_copy_in_its_place_is_not_written_to_and_changes_nothing() {
         assert_eq!(journal.read(A).unwrap().unwrap()[..], *b"newer");
     }
 }
+
+#[test]
+fn an_older_copy_is_behind_its_witness() {
+    let (folder, path) = new_file();
+    let witness = folder.path().join("witness");
+    let old = folder.path().join("old");
+    let open = |path: &Path| {
+        Journal::open(path, &operator())
+            .unwrap()
+            .watched_by(&witness)
+    };
+    std::fs::copy(&path, &old).unwrap();
+    let mut journal = open(&path).unwrap();
+    journal.commit(&[Change::Put(A, b"newer")]).unwrap();
+    drop(journal);
+    assert!(matches!(open(&old), Err(KeyFileError::OlderCopy(_))));
+    // Rewrites, and commits that the witness did not see, leave the file ahead of it.
+    let mut journal = open(&path).unwrap();
+    for _ in 0..30 {
+        journal.commit(&[Change::Put(B, &[1; 10_000])]).unwrap();
+    }
+    assert!(journal.length < REWRITE_FROM, "{}", journal.length);
+    let commits = journal.commits();
+    assert_eq!(commits, 32);
+    drop(journal);
+    let mut journal = Journal::open(&path, &operator()).unwrap();
+    assert_eq!(journal.commits(), commits);
+    journal.commit(&[Change::Remove(B)]).unwrap();
+    drop(journal);
+    drop(open(&path).unwrap());
+    // Another key's witness, or something else, is not believed.
+    let (_other, path) = new_file();
+    assert!(matches!(open(&path), Err(KeyFileError::OtherWitness(_))));
+    std::fs::write(&witness, "1").unwrap();
+    assert!(matches!(open(&path), Err(KeyFileError::OtherWitness(_))));
+}
+
+#[test]
+fn what_the_witness_cannot_note_is_not_committed() {
+    let (folder, path) = new_file();
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let mut journal = Journal::open(&path, &operator())
+        .unwrap()
+        .watched_by(&elsewhere.join("witness"))
+        .unwrap();
+    std::fs::remove_dir_all(&elsewhere).unwrap();
+    let refused = journal.commit(&[Change::Put(A, b"newer")]);
+    assert_eq!(refused, Err(StorageError::Fault));
+    drop(journal);
+    let journal = Journal::open(&path, &operator()).unwrap();
+    assert_eq!(journal.read(A).unwrap().unwrap()[..], *b"first");
+    assert_eq!(journal.dropped(), 0);
+}

@@ -1,0 +1,86 @@
+//! How far a key file got, kept elsewhere: an older copy of the file is behind it.
+//!
+//! It is worth something where whoever could put an older copy in place cannot write the witness:
+//! the key file on a stick or a synchronised folder, the witness on this computer's own disk.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::KeyFileError;
+use crate::journal::{at, sync_folder};
+
+/// Names one key file through all its rewrites.
+pub(crate) type Identity = [u8; 32];
+
+/// A file with one line: a word, whose key file it is about, and its number of commits.
+pub(crate) struct Witness {
+    path: PathBuf,
+    identity: Identity,
+}
+
+const WORD: &str = "hallway-key-witness-1";
+/// More than a line takes.
+const MAX_LINE: u64 = 256;
+
+impl Witness {
+    /// Hears what the witness says of a key file that has `commits`. Without a file, it is one that
+    /// sees this key for the first time.
+    pub(crate) fn hear(
+        path: &Path,
+        identity: Identity,
+        commits: u64,
+    ) -> Result<Self, KeyFileError> {
+        let witness = Self {
+            path: path.into(),
+            identity,
+        };
+        match witness.read()? {
+            Some(seen) if seen > commits => Err(KeyFileError::OlderCopy(path.into())),
+            Some(seen) if seen == commits => Ok(witness),
+            _ => {
+                witness.note(commits).map_err(at(path))?;
+                Ok(witness)
+            }
+        }
+    }
+
+    fn read(&self) -> Result<Option<u64>, KeyFileError> {
+        let mut line = String::new();
+        match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened
+                .and_then(|file| file.take(MAX_LINE).read_to_string(&mut line))
+                .map_err(at(&self.path))?,
+        };
+        let rest = line
+            .strip_prefix(&self.prefix())
+            .and_then(|rest| rest.strip_suffix('\n'));
+        rest.and_then(|number| number.parse().ok())
+            .map(Some)
+            .ok_or_else(|| KeyFileError::OtherWitness(self.path.clone()))
+    }
+
+    /// Notes, durably, how many commits there are.
+    pub(crate) fn note(&self, commits: u64) -> io::Result<()> {
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let temporary = self.path.with_file_name(name);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        writeln!(file, "{}{commits}", self.prefix())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &self.path)?;
+        sync_folder(&self.path)
+    }
+
+    fn prefix(&self) -> String {
+        let digits: String = self.identity.iter().map(|b| format!("{b:02x}")).collect();
+        format!("{WORD} {digits} ")
+    }
+}
