@@ -1,0 +1,38 @@
+//! The hall: files and TCP services over mutual TLS.
+//!
+//! A hall is a named channel of a realm. What it offers, stores of files and TCP services, is
+//! provided by the gateway itself or by an agent that dials out to it. Who comes in shows an
+//! X.509-SVID: a certificate of some minutes for a key in memory, given after one touch.
+//!
+//! This crate is the data plane, the same code in gateway, agent and client. It knows nothing of
+//! databases, statements and grants: the gateway asks its own rows and says what is allowed.
+//!
+//! ```
+//! use hallway_hall::{Party, Right, Rights, SpiffeId};
+//!
+//! let id: SpiffeId = "spiffe://bank.example/person/ada".parse()?;
+//! assert_eq!(id.party(), Some(Party::Person("ada".to_owned())));
+//!
+//! let rights = Rights::parse(["read:data", "connect:psql"])?;
+//! assert!(rights.contains(&Right::Connect("psql".parse()?)));
+//! assert!("read:*".parse::<Right>().is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod tls;
+
+mod authority;
+mod bundle;
+mod identity;
+mod key;
+mod names;
+mod rights;
+mod svid;
+
+pub use authority::{Authority, AuthorityError, Leaf, Usage};
+pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES};
+pub use identity::{IdentityError, LONGEST_ID, LONGEST_TRUST_DOMAIN, Party, SpiffeId, TrustDomain};
+pub use key::{HallKey, KeyError, PublicKey};
+pub use names::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
+pub use rights::{MOST_RIGHTS, Right, RightError, Rights, StoreAccess};
+pub use svid::{Provenance, Svid, SvidError};
