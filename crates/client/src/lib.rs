@@ -1,7 +1,7 @@
 //! The platform's side of FIDO: talk to a security key, ask for its PIN, run a ceremony.
 //!
 //! A [`Client`] speaks CTAP2 over any [`Connection`]: a software key in the same process, or one
-//! behind reports of 64 bytes ([`ReportConnection`] over UDP or a Unix socket). It writes the
+//! behind reports of 64 bytes ([`ReportConnection`] over USB, UDP or a Unix socket). It writes the
 //! client data and hands back exactly what a relying party verifies.
 //!
 //! ```no_run
@@ -31,6 +31,7 @@ mod config;
 mod connection;
 mod error;
 mod get_assertion;
+mod hidraw;
 mod make_credential;
 mod passkeys;
 mod pin;
@@ -42,6 +43,7 @@ pub use client_data::{Ceremony, client_data_json};
 pub use connection::{Connection, ConnectionError, Keepalive};
 pub use error::ClientError;
 pub use get_assertion::{Asserted, GetAssertion, Presence};
+pub use hidraw::{HidKey, HidRaw, hid_keys};
 pub use make_credential::{AttestationPreference, CreatedCredential, MakeCredential, User};
 pub use passkeys::{Passkey, PasskeyStore};
 pub use pin::{NoPin, Pin, PinPrompt, PinRequest};
