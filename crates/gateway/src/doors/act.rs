@@ -241,7 +241,7 @@ async fn perform(
         Act::Device(act) => lifecycle::perform(&actor, act).await,
         Act::Authority(act) => authority::perform(&actor, act).await,
         Act::Web(Web::RemoveKey(terms)) => keys::perform_removal(&actor, terms).await,
-        Act::Web(_) => Err(Problem::malformed(
+        Act::Web(_) | Act::Hall(_) => Err(Problem::malformed(
             "this statement has a ceremony of its own",
         )),
     }
