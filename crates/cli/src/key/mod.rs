@@ -5,7 +5,7 @@ mod error;
 mod info;
 mod new;
 mod passkeys;
-mod pin;
+pub(crate) mod pin;
 pub(crate) mod protection;
 mod reset;
 mod serve;
