@@ -19,20 +19,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod client;
+pub mod stream;
 pub mod tls;
 
 mod authority;
+mod body;
 mod bundle;
 mod identity;
 mod key;
 mod names;
+mod pass;
+mod pool;
+mod problem;
 mod rights;
+mod service;
 mod svid;
 
 pub use authority::{Authority, AuthorityError, Leaf, Usage};
+pub use body::Body;
 pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES};
+pub use client::{ClientError, Grant, HallClient, Opening, Person, Renewed};
 pub use identity::{IdentityError, LONGEST_ID, LONGEST_TRUST_DOMAIN, Party, SpiffeId, TrustDomain};
 pub use key::{HallKey, KeyError, PublicKey};
 pub use names::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
+pub use pass::{Flow, MOST_STREAMS, Pass};
+pub use problem::Problem;
 pub use rights::{MOST_RIGHTS, Right, RightError, Rights, StoreAccess};
+pub use service::{Address, AddressError};
 pub use svid::{Provenance, Svid, SvidError};

@@ -78,6 +78,14 @@ impl ClientCertVerifier for Clients {
             .get(svid.id.trust_domain())
             .ok_or(CertificateError::UnknownIssuer)?
             .verify_client_cert(end_entity, intermediates, now)
+            .map_err(|error| match error {
+                // Made by an authority that took the name of ours: not a broken message, as the
+                // alert for a bad signature would say.
+                Error::InvalidCertificate(CertificateError::BadSignature) => {
+                    CertificateError::UnknownIssuer.into()
+                }
+                other => other,
+            })
     }
 
     fn verify_tls12_signature(
