@@ -42,6 +42,9 @@ mod device;
 mod entity;
 mod error;
 mod evidence;
+mod grant;
+mod hall;
+mod hall_agent;
 mod ids;
 mod link;
 mod log;
@@ -63,6 +66,9 @@ pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
 pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment};
 pub use error::{StoreError, UnknownWord};
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
+pub use grant::{Grant, GrantFilter, GrantHolder, GrantRepository};
+pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS};
+pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
 pub use ids::{
     AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, StatementHash, TokenHash,
 };

@@ -16,13 +16,14 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use super::error::StoreError;
 
 mod first;
+mod halls;
 
 /// Knows every migration, oldest first.
 struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::First)]
+        vec![Box::new(first::First), Box::new(halls::Halls)]
     }
 }
 
@@ -106,6 +107,6 @@ mod tests {
             .unwrap();
         run(&database).await.unwrap();
         let known = seaql_migrations::Entity::find().count(&database).await;
-        assert_eq!(known.unwrap(), 2);
+        assert_eq!(known.unwrap(), 1 + Migrations::migrations().len() as u64);
     }
 }

@@ -55,7 +55,10 @@ impl MigrationTrait for First {
     }
 }
 
-fn table(name: &'static str, columns: impl IntoIterator<Item = ColumnDef>) -> TableCreateStatement {
+pub(super) fn table(
+    name: &'static str,
+    columns: impl IntoIterator<Item = ColumnDef>,
+) -> TableCreateStatement {
     let mut table = Table::create();
     table.table(name);
     for column in columns {
@@ -64,12 +67,12 @@ fn table(name: &'static str, columns: impl IntoIterator<Item = ColumnDef>) -> Ta
     table
 }
 
-fn key(mut column: ColumnDef) -> ColumnDef {
+pub(super) fn key(mut column: ColumnDef) -> ColumnDef {
     column.primary_key();
     column
 }
 
-fn refer(
+pub(super) fn refer(
     mut table: TableCreateStatement,
     from: (&'static str, &'static str),
     to: (&'static str, &'static str),
@@ -322,7 +325,7 @@ fn log(backend: DbBackend) -> Vec<TableCreateStatement> {
     vec![evidence, transaction, tile, head, refusal, setting]
 }
 
-fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+pub(super) fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     let mut index = Index::create();
     index
         .name(format!("{table}_{}", columns.join("_")))
