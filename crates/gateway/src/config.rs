@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod hall;
+
+pub use hall::{Hall, Service, Store};
+
 /// The name of the configuration file inside the data folder.
 pub const FILE: &str = "hallway.toml";
 
@@ -31,6 +35,9 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// What a caller may ask for.
     pub limits: Limits,
+    /// The hall door; without it nobody enters a hall but with a browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hall: Option<Hall>,
 }
 
 /// The server certificate, in PEM files that are read at start.
@@ -69,6 +76,7 @@ impl Default for Config {
             objects: PathBuf::from("objects"),
             tls: None,
             limits: Limits::default(),
+            hall: None,
         }
     }
 }
@@ -115,6 +123,9 @@ pub enum ConfigError {
         "public_url \"{0}\" must be https://NAME[:PORT] (http only for localhost), without a path"
     )]
     PublicUrl(String),
+    /// Something in `[hall]`.
+    #[error("[hall] in hallway.toml: {0}")]
+    Hall(String),
     /// WebAuthn Level 3, 5.1.3: the origin's host must be the relying party id or below it.
     #[error("the realm \"{realm}\" is not the host of public_url \"{url}\" or a parent of it")]
     Realm {

@@ -61,6 +61,8 @@ pub enum Door {
     Web,
     /// Devices.
     Device,
+    /// Halls.
+    Hall,
 }
 
 impl Door {
@@ -68,6 +70,7 @@ impl Door {
         match self {
             Self::Web => "web",
             Self::Device => "device",
+            Self::Hall => "hall",
         }
     }
 }
