@@ -9,20 +9,23 @@ use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// An error of any body.
-pub(crate) type AnyError = Box<dyn std::error::Error + Send + Sync>;
+pub type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-pub(crate) fn empty() -> Body {
+/// Nothing.
+#[must_use]
+pub fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+/// These bytes.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into())
         .map_err(|never| match never {})
         .boxed_unsync()
 }
 
 /// Any body as ours.
-pub(crate) fn boxed<B>(body: B) -> Body
+pub fn boxed<B>(body: B) -> Body
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<AnyError>,

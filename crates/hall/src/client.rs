@@ -413,7 +413,10 @@ fn refused(address: &str, error: io::Error) -> ClientError {
 }
 
 /// Asks for an upgrade over a fresh connection, and gives the raw stream.
-pub(crate) async fn upgrade(
+///
+/// # Errors
+/// [`ClientError`]: the connection broke, or the answer refuses.
+pub async fn upgrade(
     stream: BoxStream,
     path: &str,
     protocol: &'static str,
@@ -440,9 +443,10 @@ pub(crate) async fn upgrade(
 }
 
 /// The answer, or what it says is wrong.
-pub(crate) async fn accepted(
-    response: Response<Incoming>,
-) -> Result<Response<Incoming>, ClientError> {
+///
+/// # Errors
+/// [`ClientError::Problem`].
+pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>, ClientError> {
     let status = response.status();
     if status.is_success() || status.is_informational() {
         return Ok(response);
@@ -470,7 +474,11 @@ async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {
         .to_bytes())
 }
 
-pub(crate) async fn json<T: for<'de> Deserialize<'de>>(
+/// An answer's JSON, of at most 4 MiB.
+///
+/// # Errors
+/// It broke off, or is not the JSON that was expected.
+pub async fn json<T: for<'de> Deserialize<'de>>(
     response: Response<Incoming>,
 ) -> Result<T, ClientError> {
     serde_json::from_slice(&collect(response).await?)

@@ -19,12 +19,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod body;
 pub mod client;
+pub mod files;
 pub mod stream;
 pub mod tls;
 
+mod agent;
+mod agent_protocol;
 mod authority;
-mod body;
 mod bundle;
 mod identity;
 mod key;
@@ -35,7 +38,10 @@ mod problem;
 mod rights;
 mod service;
 mod svid;
+mod switchboard;
 
+pub use agent::{Agent, AgentEvent, Provided};
+pub use agent_protocol::Provides;
 pub use authority::{Authority, AuthorityError, Leaf, Usage};
 pub use body::Body;
 pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES};
@@ -48,3 +54,4 @@ pub use problem::Problem;
 pub use rights::{MOST_RIGHTS, Right, RightError, Rights, StoreAccess};
 pub use service::{Address, AddressError};
 pub use svid::{Provenance, Svid, SvidError};
+pub use switchboard::Switchboard;

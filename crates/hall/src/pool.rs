@@ -1,6 +1,5 @@
 //! HTTP/1.1 connections that are kept for the next request.
 
-use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -113,20 +112,5 @@ impl<E: std::fmt::Display> Pool<E> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
-    }
-}
-
-impl<E> SendError<E> {
-    pub(crate) fn map_connect<F>(self, map: impl FnOnce(E) -> F) -> SendError<F> {
-        match self {
-            Self::Connect(error) => SendError::Connect(map(error)),
-            Self::Http(error) => SendError::Http(error),
-        }
-    }
-}
-
-impl From<io::Error> for SendError<io::Error> {
-    fn from(error: io::Error) -> Self {
-        Self::Connect(error)
     }
 }

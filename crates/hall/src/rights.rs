@@ -185,7 +185,7 @@ impl From<Rights> for Vec<Right> {
 }
 
 /// What one asker may do with one store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StoreAccess {
     /// List and get.
     pub read: bool,
