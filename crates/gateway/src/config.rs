@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod hall;
 
-pub use hall::{Hall, Service, Store};
+pub use hall::{Bucket, Hall, Service, Store};
 
 /// The name of the configuration file inside the data folder.
 pub const FILE: &str = "hallway.toml";

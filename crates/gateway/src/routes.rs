@@ -160,6 +160,48 @@ fn halls() -> Vec<Route> {
         Route::get("/api/halls/{name}", MEMBER, hall::look::one)
             .summary("One hall")
             .gives::<hall::look::HallView>(),
+        Route::get("/api/halls/{name}/grant", MEMBER, hall::files::grant)
+            .summary("What is open in a hall for the caller's session, or null")
+            .gives::<Option<hall::grants::GrantRow>>(),
+        Route::get("/api/halls/{name}/events", MEMBER, hall::flows::events)
+            .summary("Who is inside a hall and what flows, as server-sent events"),
+        Route::get(
+            "/api/halls/{name}/files/{store}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("The top folder of a store, under the session's grant"),
+        Route::get(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("A file or folder"),
+        Route::put(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("Write a file whole"),
+        Route::patch(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("Go on with an upload, ?upload=ID"),
+        Route::delete(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("Delete a file or folder, or throw an upload away"),
+        Route::post(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::change,
+        )
+        .summary("Rename a file, or make a folder")
+        .takes::<hall::files::Change>(),
         Route::get("/api/grants", MEMBER, hall::grants::list)
             .summary("What opened in halls, newest first")
             .gives::<PageView<hall::grants::GrantRow>>(),

@@ -80,6 +80,9 @@ pub enum StartError {
     /// The realm's certificate authority.
     #[error(transparent)]
     Authority(#[from] RealmAuthorityError),
+    /// A store of a hall.
+    #[error("a store in [hall] of hallway.toml: {0}")]
+    HallStore(#[from] crate::hall::offers::OfferError),
     /// The certificate authority's key.
     #[error(transparent)]
     AuthorityKey(#[from] hallway_hall::AuthorityError),
@@ -181,7 +184,7 @@ impl Start {
             longest: Duration::from_secs(hall.max_hours * 3600),
             certificate: Duration::from_secs(hall.certificate_seconds),
             authority: secrets.authority,
-            offers: Offers::new(&hall),
+            offers: Offers::open(&hall, &folder)?,
             inside: Inside::default(),
         };
         let ledger = Arc::new(Ledger::new(secrets.log));

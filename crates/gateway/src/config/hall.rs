@@ -38,8 +38,32 @@ pub struct Store {
     pub hall: Name,
     /// What rights call it.
     pub name: Name,
-    /// The folder with the files.
-    pub folder: PathBuf,
+    /// The folder with the files; this or `bucket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// The bucket with the files; this or `folder`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<Bucket>,
+}
+
+/// A bucket of an S3-compatible object store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// `https://HOST[:PORT]` of the object store; Amazon's own without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The region, such as `eu-central-1`.
+    pub region: String,
+    /// The bucket.
+    pub name: String,
+    /// The part of the bucket that is the store; all of it without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The access key's id.
+    pub access_key: String,
+    /// A file that holds the access key's secret, for the operator's eyes only.
+    pub secret_key_file: PathBuf,
 }
 
 /// A TCP service that the gateway provides.
@@ -71,7 +95,7 @@ impl Hall {
     /// Checks what serde cannot.
     ///
     /// # Errors
-    /// Hours or seconds out of bounds, or two stores or services of one name in one hall.
+    /// Hours or seconds out of bounds, a store that is nowhere or in two places, or two stores or services of one name in one hall.
     pub fn check(&self) -> Result<(), ConfigError> {
         if !(1..=24 * 31).contains(&self.max_hours) {
             return Err(ConfigError::Hall("max_hours is 1 to 744".to_owned()));
@@ -80,6 +104,14 @@ impl Hall {
             return Err(ConfigError::Hall(
                 "certificate_seconds is 5 to 86400".to_owned(),
             ));
+        }
+        for store in &self.stores {
+            if store.folder.is_some() == store.bucket.is_some() {
+                return Err(ConfigError::Hall(format!(
+                    "the store {} of the hall {} needs a folder or a bucket, and not both",
+                    store.name, store.hall
+                )));
+            }
         }
         let stores = self.stores.iter().map(|store| (&store.hall, &store.name));
         let services = self
@@ -129,6 +161,10 @@ mod tests {
             (
                 "[[hall.stores]]\nhall=\"A\"\nname=\"a\"\nfolder=\"x\"",
                 "a name is",
+            ),
+            (
+                "[[hall.stores]]\nhall=\"a\"\nname=\"a\"",
+                "needs a folder or a bucket",
             ),
             (
                 "[[hall.services]]\nhall=\"a\"\nname=\"db\"\naddress=\"localhost\"",

@@ -6,6 +6,8 @@
 pub mod acts;
 pub mod agents;
 pub mod certificate;
+pub mod files;
+pub mod flows;
 pub mod grants;
 pub mod look;
 pub mod open;

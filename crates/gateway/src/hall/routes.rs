@@ -52,6 +52,16 @@ pub struct Visitor {
     pub svid: Svid,
 }
 
+impl Visitor {
+    /// The hall and the name of the agent that this is.
+    fn agent(&self) -> Result<(&Name, &Name), Problem> {
+        match &self.presence.who {
+            Who::Agent { hall, name, .. } => Ok((hall, name)),
+            Who::Guest(_) => Err(Problem::forbidden("guest", "only agents may ask for this")),
+        }
+    }
+}
+
 /// All of them.
 pub fn all() -> Vec<HallRoute> {
     let route = |method, path, admits, handler| HallRoute {
@@ -65,7 +75,12 @@ pub fn all() -> Vec<HallRoute> {
         route(read.clone(), "/grant", Admits::Guest, get(grant)),
         route(write.clone(), "/grant/renew", Admits::Guest, post(renew)),
         route(write.clone(), "/grant/end", Admits::Guest, post(end)),
+        route(read.clone(), "/agent/control", Admits::Agent, get(control)),
+        route(read.clone(), "/agent/dial/{id}", Admits::Agent, get(dial)),
         route(read, "/connect/{service}", Admits::Guest, get(connect)),
+        route(None, "/files/{store}", Admits::Guest, any(files)),
+        route(None, "/files/{store}/", Admits::Guest, any(files)),
+        route(None, "/files/{store}/{*path}", Admits::Guest, any(files)),
         route(write, "/agent/renew", Admits::Agent, post(renew_agent)),
     ]
 }
@@ -161,11 +176,47 @@ async fn renew_agent(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Renewed>, Problem> {
-    let Who::Agent { hall, name, .. } = &visitor.presence.who else {
-        return Err(Problem::forbidden("guest", "only agents may ask for this"));
-    };
+    let (hall, name) = visitor.agent()?;
     let key = visitor.svid.public_key.as_spki();
     certificate::agent(&gateway, hall, name, key).map(renewed)
+}
+
+/// An agent is here and says what it provides, until it goes or is put out.
+async fn control(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (hall, name) = visitor.agent()?;
+    let (hall, name) = (plain_name(hall)?, plain_name(name)?);
+    let cut = visitor.presence.pass.cut.clone();
+    let switchboard = &gateway.halls.offers.switchboard;
+    let answer = switchboard.control(hall, name, request, cut).await;
+    Ok(answer.map(Body::new))
+}
+
+/// An agent brings the stream that it was asked for.
+async fn dial(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (hall, name) = visitor.agent()?;
+    let (hall, name) = (plain_name(hall)?, plain_name(name)?);
+    let switchboard = &gateway.halls.offers.switchboard;
+    let answer = switchboard.dial(&hall, &name, &id, request).await;
+    Ok(answer.map(Body::new))
+}
+
+/// A name as the data plane knows it.
+fn plain_name<T>(name: &Name) -> Result<T, Problem>
+where
+    T: std::str::FromStr<Err = hallway_hall::NameError>,
+{
+    name.as_str()
+        .parse()
+        .map_err(|error: hallway_hall::NameError| Problem::internal(&error))
 }
 
 fn renewed(certified: Certified) -> Json<Renewed> {
@@ -215,6 +266,27 @@ async fn connect(
     let pass = visitor.presence.pass.clone();
     let answer = stream::serve(request, pass, open).await;
     Ok(answer.map(Body::new))
+}
+
+/// The files of a store: which of the methods the grant allows is decided there.
+async fn files(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+    Path(place): Path<FilePlace>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let store = place.store.parse();
+    let store: Name = store.map_err(|_| Problem::not_found("store"))?;
+    let mount = format!("/files/{store}");
+    let (offers, pass) = (&gateway.halls.offers, &visitor.presence.pass);
+    Ok(offers.files(&standing, &store, &mount, pass, request).await)
+}
+
+/// Where a request for files points; the rest of its path is the store's business.
+#[derive(Debug, serde::Deserialize)]
+struct FilePlace {
+    store: String,
 }
 
 /// The name in a path, if the grant allows `verb` on it. A name that was not granted gets the same

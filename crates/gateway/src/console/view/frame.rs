@@ -40,6 +40,8 @@ pub enum Place {
     Transactions,
     /// `/devices`
     Devices,
+    /// `/halls`
+    Halls,
     /// `/evidence`
     Evidence,
     /// `/keys`
@@ -53,10 +55,11 @@ pub enum Place {
 }
 
 impl Place {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Overview,
         Self::Transactions,
         Self::Devices,
+        Self::Halls,
         Self::Evidence,
         Self::Keys,
         Self::People,
@@ -70,6 +73,7 @@ impl Place {
             Self::Overview => "/",
             Self::Transactions => "/transactions",
             Self::Devices => "/devices",
+            Self::Halls => "/halls",
             Self::Evidence => "/evidence",
             Self::Keys => "/keys",
             Self::People => "/people",
@@ -84,6 +88,7 @@ impl Place {
             Self::Overview => "Overview",
             Self::Transactions => "Transactions",
             Self::Devices => "Devices",
+            Self::Halls => "Halls",
             Self::Evidence => "Evidence",
             Self::Keys => "My keys",
             Self::People => "People",
