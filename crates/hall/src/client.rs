@@ -100,9 +100,27 @@ impl From<SendError<ClientError>> for ClientError {
     fn from(error: SendError<ClientError>) -> Self {
         match error {
             SendError::Connect(error) => error,
-            SendError::Http(error) => Self::Broken(explain(&error)),
+            SendError::Http(error) => broken(&error),
         }
     }
+}
+
+/// In TLS 1.3 a client learns that it was refused only when it reads.
+fn broken(error: &hyper::Error) -> ClientError {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let inner = cause
+            .downcast_ref::<io::Error>()
+            .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::AlertReceived(alert)) = inner {
+            return ClientError::Refused {
+                address: "the gateway".to_owned(),
+                reason: format!("it refuses this certificate ({alert:?}): open the hall again"),
+            };
+        }
+        source = cause.source();
+    }
+    ClientError::Broken(explain(error))
 }
 
 impl ClientError {
@@ -422,7 +440,7 @@ pub async fn upgrade(
     protocol: &'static str,
     host: &HeaderValue,
 ) -> Result<BoxStream, ClientError> {
-    let broken = |error: hyper::Error| ClientError::Broken(explain(&error));
+    let broken = |error: hyper::Error| broken(&error);
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(broken)?;

@@ -40,6 +40,9 @@ mod service;
 mod svid;
 mod switchboard;
 
+#[cfg(test)]
+mod site;
+
 pub use agent::{Agent, AgentEvent, Provided};
 pub use agent_protocol::Provides;
 pub use authority::{Authority, AuthorityError, Leaf, Usage};

@@ -470,3 +470,6 @@ fn strip(headers: &mut http::HeaderMap) {
         headers.remove(name);
     }
 }
+
+#[cfg(test)]
+mod tests;

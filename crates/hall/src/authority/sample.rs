@@ -55,6 +55,14 @@ pub(crate) fn realm(domain: &str) -> Realm {
 }
 
 impl Realm {
+    /// The same authority once more.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            authority: Authority::new(self.authority.certificate(), &self.key).unwrap(),
+            key: self.key.clone(),
+        }
+    }
+
     pub(crate) fn bundle(&self) -> Bundle {
         Bundle::new(vec![self.authority.certificate().clone()]).unwrap()
     }

@@ -48,6 +48,7 @@ impl Half {
                 State::Closing => {
                     ready!(writer.as_mut().poll_shutdown(context))?;
                     self.state = State::Done;
+                    return Poll::Ready(Ok(()));
                 }
                 State::Done => return Poll::Ready(Ok(())),
             }

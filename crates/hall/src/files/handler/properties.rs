@@ -236,6 +236,7 @@ fn parse(request: &[u8]) -> Result<Wanted, Problem> {
             }
             // Entities that a document defines for itself are of no use here but to do harm.
             Event::DocType(_) => return Err(malformed("the request has a document type")),
+            Event::Eof if depth > 0 => return Err(malformed("the request ends in the middle")),
             Event::Eof => break,
             _ => {
                 buffer.clear();

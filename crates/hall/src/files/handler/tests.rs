@@ -253,9 +253,27 @@ async fn a_sender_of_one_byte_a_minute_is_refused_and_leaves_nothing() {
 async fn an_ended_grant_breaks_off_what_is_under_way() {
     let site = Site::new();
     site.put("/a", "hello").await;
+    let ask = |method: &str, name: &str, body| {
+        let uri = format!("/files/data/{name}");
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(body)
+            .unwrap();
+        serve(
+            Arc::clone(&site.store),
+            ALL,
+            "/files/data",
+            &site.pass,
+            request,
+        )
+    };
+    // The answer has begun when the grant ends.
+    let download = ask("GET", "a", body::empty()).await;
     site.pass.cut.cancel();
-    let put = site.ask("PUT", "/b", &[], body::full("hello")).await;
-    assert_eq!(put.status, 400);
+    assert!(download.into_body().collect().await.is_err());
+    let upload = ask("PUT", "b", body::full("hello")).await;
+    assert_eq!(upload.status(), 400);
     assert!(!site.path().join("b").exists());
     assert_eq!(site.partial_files(), 0);
 }
