@@ -3,6 +3,7 @@
 mod attest;
 mod backup;
 mod device;
+mod hall;
 mod key;
 mod log;
 mod logging;
@@ -41,6 +42,17 @@ enum Command {
     Restore(backup::RestoreCommand),
     Key(key::KeyCommand),
     Device(device::DeviceCommand),
+    Join(person::JoinCommand),
+    SignIn(person::SignInCommand),
+    SignOut(person::SignOutCommand),
+    Open(hall::OpenCommand),
+    Ls(hall::LsCommand),
+    Get(hall::GetCommand),
+    Put(hall::PutCommand),
+    Rm(hall::RmCommand),
+    Mirror(hall::MirrorCommand),
+    Connect(hall::ConnectCommand),
+    Hall(hall::HallCommand),
     Verify(verify::VerifyCommand),
     Log(log::LogCommand),
     Trust(trust::TrustCommand),
@@ -80,6 +92,17 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Restore(command) => backup::restore(&command)?,
         Command::Key(command) => return Ok(key(command)),
         Command::Device(command) => return device::run(&command),
+        Command::Join(command) => person::join(&command)?,
+        Command::SignIn(command) => person::sign_in(&command)?,
+        Command::SignOut(command) => person::sign_out(&command)?,
+        Command::Open(command) => hall::open(command)?,
+        Command::Ls(command) => hall::ls(&command)?,
+        Command::Get(command) => hall::get(&command)?,
+        Command::Put(command) => hall::put(&command)?,
+        Command::Rm(command) => hall::rm(&command)?,
+        Command::Mirror(command) => hall::mirror(&command)?,
+        Command::Connect(command) => hall::connect(&command)?,
+        Command::Hall(command) => hall::manage(command)?,
         Command::Verify(command) => return verify::run(&command),
         Command::Log(command) => return log::run(&command),
         Command::Trust(command) => trust::run(command)?,

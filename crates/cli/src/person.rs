@@ -1,8 +1,16 @@
-//! A person at the gateway's API, with a security key that a program holds.
+//! A person at the gateway's API, with a security key.
+
+mod arguments;
+mod command;
+mod error;
+pub(crate) mod folders;
+mod kept_session;
+mod key_choice;
+mod visitor;
 
 use hallway_client::{
-    AttestationPreference, Client, ClientError, Connection, GetAssertion, MakeCredential, Pin,
-    Presence, User, UserVerification,
+    AttestationPreference, Client, Connection, GetAssertion, MakeCredential, PinPrompt, Presence,
+    User, UserVerification,
 };
 use hallway_ctap::cose::Algorithm;
 use hallway_webauthn::wire::{
@@ -13,28 +21,14 @@ use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
-/// Why the gateway was not asked, or did not do it.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PersonError {
-    /// The network.
-    #[error("the gateway does not answer: {0}")]
-    Network(#[from] reqwest::Error),
-    /// The key.
-    #[error("the security key: {0}")]
-    Key(#[from] ClientError),
-    /// The gateway refused.
-    #[error("the gateway refuses ({code}): {detail}")]
-    Refused {
-        /// Its code.
-        code: String,
-        /// Its words.
-        detail: String,
-    },
-    /// The gateway says something that this program does not understand.
-    #[error("the gateway's answer is not understood: {0}")]
-    Answer(#[from] serde_json::Error),
-}
+pub(crate) use arguments::{PersonArguments, Settings};
+pub(crate) use command::{JoinCommand, SignInCommand, SignOutCommand, join, sign_in, sign_out};
+pub(crate) use error::PersonError;
+use kept_session::KeptSession;
+use key_choice::KeyChoice;
+pub(crate) use visitor::Visitor;
 
 /// What the gateway asks to be signed.
 #[derive(Debug, Deserialize)]
@@ -47,31 +41,48 @@ struct Ceremony {
     attachment: Option<Base64Url>,
 }
 
+#[derive(Deserialize)]
+struct SignedIn {
+    token: Zeroizing<String>,
+    person: Value,
+}
+
 #[derive(Debug, Deserialize)]
 struct Problem {
     code: String,
     detail: String,
 }
 
-/// A person, once signed in.
-pub(crate) struct Person<C> {
+/// The gateway's API, with a session or without.
+pub(crate) struct Api {
     http: reqwest::Client,
     origin: String,
+    token: Option<Zeroizing<String>>,
+}
+
+/// A person with a key at hand.
+pub(crate) struct Person<C> {
+    api: Api,
     key: Client<C>,
-    pin: Pin,
-    token: Option<String>,
+    pin: Box<dyn PinPrompt>,
+    announce: fn(&str),
 }
 
 impl<C: Connection> Person<C> {
-    /// A person who holds `key` and knows its `pin`.
-    pub(crate) fn new(origin: &str, key: C, pin: Pin) -> Self {
+    /// A person who holds `key` and can give its PIN. `announce` is told what a touch is for before
+    /// the key waits for it.
+    pub(crate) fn new(api: Api, key: C, pin: impl PinPrompt + 'static, announce: fn(&str)) -> Self {
         Self {
-            http: reqwest::Client::new(),
-            origin: origin.to_owned(),
-            key: Client::new(key, origin),
-            pin,
-            token: None,
+            key: Client::new(key, &api.origin),
+            api,
+            pin: Box::new(pin),
+            announce,
         }
+    }
+
+    /// The API, with the session once it is open.
+    pub(crate) fn api(&self) -> &Api {
+        &self.api
     }
 
     /// The key, to set it up.
@@ -83,11 +94,15 @@ impl<C: Connection> Person<C> {
     pub(crate) async fn join(
         &mut self,
         token: &str,
-        name: &str,
+        name: Option<&str>,
         label: &str,
     ) -> Result<(), PersonError> {
-        let wanted = json!({ "token": token, "name": name, "label": label });
-        let ceremony: Ceremony = self.post("/api/keys/statement", &wanted).await?;
+        let mut wanted = json!({ "token": token, "label": label });
+        if let Some(name) = name {
+            wanted["name"] = name.into();
+        }
+        let ceremony: Ceremony = self.api.post("/api/keys/statement", &wanted).await?;
+        (self.announce)(&ceremony.sentence);
         let options: CreationOptions = serde_json::from_value(ceremony.public_key)?;
         let rp_id = options.rp.id.unwrap_or_default();
         let algorithms: Vec<Algorithm> = options
@@ -111,7 +126,7 @@ impl<C: Connection> Person<C> {
                 exclude: &[],
                 attestation: AttestationPreference::None,
             },
-            &mut self.pin,
+            &mut *self.pin,
         )?;
         let credential = RegistrationResponseJson {
             id: Base64Url(created.credential_id.clone()),
@@ -131,31 +146,33 @@ impl<C: Connection> Person<C> {
             "credential": credential,
             "token": token,
         });
-        let _: Value = self.post("/api/keys", &answer).await?;
+        let _: Value = self.api.post("/api/keys", &answer).await?;
         Ok(())
     }
 
-    /// Signs in; what follows is done with the session.
-    pub(crate) async fn sign_in(&mut self) -> Result<(), PersonError> {
-        let ceremony: Ceremony = self.post("/api/sign-in/statement", &json!({})).await?;
+    /// Signs in; what follows is done with the session. Says who that is.
+    pub(crate) async fn sign_in(&mut self) -> Result<Value, PersonError> {
+        let ceremony: Ceremony = self.api.post("/api/sign-in/statement", &json!({})).await?;
         let mut answer = self.sign(ceremony)?;
         answer["grant"] = "bearer".into();
-        let signed_in: Value = self.post("/api/sign-in", &answer).await?;
-        self.token = signed_in["token"].as_str().map(str::to_owned);
-        Ok(())
+        let signed_in: SignedIn = self.api.post("/api/sign-in", &answer).await?;
+        self.api.token = Some(signed_in.token);
+        Ok(signed_in.person)
     }
 
     /// Does an act; gives its sentence and its outcome.
     pub(crate) async fn act(&mut self, act: Value) -> Result<(String, Value), PersonError> {
         let ceremony: Ceremony = self
+            .api
             .post("/api/acts/statement", &json!({ "act": act }))
             .await?;
         let sentence = ceremony.sentence.clone();
         let answer = self.sign(ceremony)?;
-        Ok((sentence, self.post("/api/acts", &answer).await?))
+        Ok((sentence, self.api.post("/api/acts", &answer).await?))
     }
 
     fn sign(&mut self, ceremony: Ceremony) -> Result<Value, PersonError> {
+        (self.announce)(&ceremony.sentence);
         let options: RequestOptions = serde_json::from_value(ceremony.public_key)?;
         let allow: Vec<Vec<u8>> = options
             .allow_credentials
@@ -170,7 +187,7 @@ impl<C: Connection> Person<C> {
                 user_verification: UserVerification::Required,
                 presence: Presence::Required,
             },
-            &mut self.pin,
+            &mut *self.pin,
         )?;
         let credential = AuthenticationResponseJson {
             id: Base64Url(asserted.credential_id.clone()),
@@ -191,6 +208,17 @@ impl<C: Connection> Person<C> {
             "credential": credential,
             "attachment": ceremony.attachment,
         }))
+    }
+}
+
+impl Api {
+    /// At `origin`, without a session.
+    pub(crate) fn new(http: reqwest::Client, origin: &str) -> Self {
+        Self {
+            http,
+            origin: origin.to_owned(),
+            token: None,
+        }
     }
 
     /// Posts JSON.
@@ -214,7 +242,7 @@ impl<C: Connection> Person<C> {
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.origin));
         match &self.token {
-            Some(token) => request.bearer_auth(token),
+            Some(token) => request.bearer_auth(token.as_str()),
             None => request,
         }
     }
@@ -225,14 +253,16 @@ async fn read(response: Response) -> Result<Response, PersonError> {
         return Ok(response);
     }
     let status = response.status();
-    match response.json::<Problem>().await {
-        Ok(problem) => Err(PersonError::Refused {
-            code: problem.code,
-            detail: problem.detail,
-        }),
-        Err(_) => Err(PersonError::Refused {
+    let problem = match response.json::<Problem>().await {
+        Ok(problem) => problem,
+        Err(_) => Problem {
             code: status.to_string(),
             detail: "without a reason".to_owned(),
-        }),
-    }
+        },
+    };
+    Err(PersonError::Refused {
+        status,
+        code: problem.code,
+        detail: problem.detail,
+    })
 }

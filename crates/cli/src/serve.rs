@@ -143,4 +143,7 @@ fn announce(ready: &Ready) {
     if let Some(link) = &ready.setup_link {
         println!("Set up the first owner, once, within a day: {link}");
     }
+    if let Some(address) = &ready.gateway.halls.address {
+        println!("Halls open at {address}");
+    }
 }

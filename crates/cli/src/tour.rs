@@ -20,7 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::person::Person;
+use crate::person::{Api, Person};
 use account::Account;
 use place::Place;
 
@@ -151,14 +151,14 @@ async fn show(
     let accepted = camera::take_photographs(tour, place, origin, &mut owner).await?;
 
     tour.begin("Writing the trust file");
-    let trust: Value = owner.get("/api/trust").await?;
+    let trust: Value = owner.api().get("/api/trust").await?;
     let trust = TrustFile::from_json(&serde_json::to_vec(&trust)?)?;
     place.write_trust(&trust)?;
     check::photographs(tour, &trust, accepted)?;
     check::one_changed_byte(tour, &trust)?;
     check::log(tour, origin, &trust).await?;
 
-    let link: Value = owner.post("/api/sign-in/link", &json!({})).await?;
+    let link: Value = owner.api().post("/api/sign-in/link", &json!({})).await?;
     tour.account.console = link["link"].as_str().unwrap_or_default().to_owned();
     Ok(())
 }
@@ -177,14 +177,15 @@ async fn owner(
         KeyFile::create(&path, &place.protection(), &NewKey::personal())?;
     }
     let key = SoftKey::open(&path, &place.protection(), Consent::Always)?;
-    let mut owner = Person::new(origin, key, Pin(place.pin()));
+    let api = Api::new(reqwest::Client::new(), origin);
+    let mut owner = Person::new(api, key, Pin(place.pin()), |_| {});
     if new {
         owner.key().set_pin(&place.pin())?;
     }
     if let Some(link) = setup_link {
         let token = link.rsplit('#').next().unwrap_or_default().to_owned();
         owner
-            .join(&token, "Tour Owner", "software key of the tour")
+            .join(&token, Some("Tour Owner"), "software key of the tour")
             .await?;
     }
     owner.sign_in().await?;
@@ -205,7 +206,7 @@ async fn authority(
         camera::SERIAL
     ));
     tour.begin("Installing the maker's certificate");
-    let installed: Vec<Value> = owner.get("/api/authorities").await?;
+    let installed: Vec<Value> = owner.api().get("/api/authorities").await?;
     if installed.is_empty() {
         let act = json!({
             "kind": "add_authority",

@@ -1,7 +1,7 @@
 //! The platform's side of FIDO: talk to a security key, ask for its PIN, run a ceremony.
 //!
 //! A [`Client`] speaks CTAP2 over any [`Connection`]: a software key in the same process, or one
-//! behind reports of 64 bytes ([`ReportConnection`] over UDP or a Unix socket). It writes the
+//! behind reports of 64 bytes ([`ReportConnection`] over USB, UDP or a Unix socket). It writes the
 //! client data and hands back exactly what a relying party verifies.
 //!
 //! ```no_run
@@ -32,6 +32,7 @@ mod connection;
 mod error;
 mod fingerprints;
 mod get_assertion;
+mod hidraw;
 mod make_credential;
 mod passkeys;
 mod pin;
@@ -45,6 +46,7 @@ pub use connection::{Connection, ConnectionError, Keepalive};
 pub use error::ClientError;
 pub use fingerprints::{FingerprintStore, Next, Progress};
 pub use get_assertion::{Asserted, GetAssertion, Presence};
+pub use hidraw::{HidKey, HidRaw, hid_keys};
 pub use make_credential::{AttestationPreference, CreatedCredential, MakeCredential, User};
 pub use passkeys::{Passkey, PasskeyStore};
 pub use pin::{NoPin, Pin, PinPrompt, PinRequest};

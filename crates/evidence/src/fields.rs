@@ -10,7 +10,7 @@ use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
 use crate::credential_id::CredentialId;
-use crate::id::{DeviceId, PersonId};
+use crate::id::{DeviceId, GrantId, PersonId};
 use crate::line::Line;
 use crate::log::tlog_proof::TlogProofError;
 use crate::timestamp::Timestamp;
@@ -262,6 +262,9 @@ member!(PersonId, value => Value::Bytes(value.as_bytes()), Value::Bytes(bytes) =
 });
 member!(DeviceId, value => Value::Bytes(value.as_bytes()), Value::Bytes(bytes) => {
     array(bytes).map(DeviceId::from_bytes)
+});
+member!(GrantId, value => Value::Bytes(value.as_bytes()), Value::Bytes(bytes) => {
+    array(bytes).map(GrantId::from_bytes)
 });
 member!(Aaguid, value => Value::Bytes(&value.0), Value::Bytes(bytes) => array(bytes).map(Aaguid));
 member!(CredentialId, value => Value::Bytes(value.as_bytes()), Value::Bytes(bytes) => {

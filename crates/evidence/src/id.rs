@@ -71,6 +71,8 @@ ids! {
     PersonId;
     /// A device as the gateway knows it. A device keeps its id when it changes owners.
     DeviceId;
+    /// What opened for somebody in a hall.
+    GrantId;
 }
 
 #[cfg(test)]

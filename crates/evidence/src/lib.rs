@@ -47,7 +47,7 @@ pub use bundle::{Bundle, BundleError, MAX_BUNDLE, MAX_RECEIPTS};
 pub use credential_id::{CredentialId, CredentialIdError};
 pub use evidence::{Evidence, MAX_EVIDENCE};
 pub use fields::{DecodeError, UnknownWord};
-pub use id::{DeviceId, PersonId};
+pub use id::{DeviceId, GrantId, PersonId};
 pub use line::{Line, LineError};
 pub use receipt::{MAX_RECEIPT, Receipt};
 pub use signed_statement::{MAX_SIGNED_STATEMENT, Response, SignedStatement};

@@ -86,6 +86,8 @@ doors! {
     device: Device = "device",
     /// The attestation authorities whose devices may enrol.
     authority: Authority = "authority",
+    /// Channels to files and services.
+    hall: Hall = "hall",
 }
 
 /// The longest statement, in bytes.

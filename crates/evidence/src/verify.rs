@@ -10,6 +10,7 @@
 //! of a device later is not in the bundle.
 
 mod chain;
+mod hall;
 mod receipt;
 mod report;
 

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod hall;
 pub mod metadata;
 pub mod policy;
 
+pub use hall::{Bucket, Hall, Service, Store};
 pub use metadata::MetadataConfig;
 pub use policy::{DevicePolicy, PersonPolicy, Policies};
 
@@ -44,6 +46,9 @@ pub struct Config {
     pub metadata: MetadataConfig,
     /// Which keys open doors.
     pub policy: Policies,
+    /// The hall door; without it nobody enters a hall but with a browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hall: Option<Hall>,
 }
 
 /// The server certificate, in PEM files that are read at start.
@@ -85,6 +90,7 @@ impl Default for Config {
             metadata: MetadataConfig::default(),
             metrics_listen: None,
             policy: Policies::default(),
+            hall: None,
         }
     }
 }
@@ -131,6 +137,9 @@ pub enum ConfigError {
         "public_url \"{0}\" must be https://NAME[:PORT] (http only for localhost), without a path"
     )]
     PublicUrl(String),
+    /// Something in `[hall]`.
+    #[error("[hall] in hallway.toml: {0}")]
+    Hall(String),
     /// WebAuthn Level 3, 5.1.3: the origin's host must be the relying party id or below it.
     #[error("the realm \"{realm}\" is not the host of public_url \"{url}\" or a parent of it")]
     Realm {

@@ -9,6 +9,7 @@ pub mod authority;
 pub mod ceremony;
 pub mod device;
 pub mod evidence;
+pub mod hall;
 pub mod log;
 pub mod models;
 pub mod people;

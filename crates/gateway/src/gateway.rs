@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::Limits;
+use crate::hall::Halls;
 use crate::http::problem::Problem;
 use crate::ledger::{Entry, Ingest, Keyring, Ledger, LedgerError};
 use crate::metrics::Metrics;
@@ -55,6 +56,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// Turns at decoding pictures.
     pub thumbnails: Semaphore,
+    /// The hall door.
+    pub halls: Halls,
 }
 
 /// Evidence that the log took in.

@@ -25,6 +25,7 @@ pub mod config;
 pub mod console;
 pub mod doors;
 pub mod gateway;
+pub mod hall;
 pub mod http;
 pub mod ledger;
 pub mod live;

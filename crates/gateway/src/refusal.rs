@@ -64,6 +64,8 @@ pub enum Door {
     Web,
     /// Devices.
     Device,
+    /// Halls.
+    Hall,
 }
 
 impl Door {
@@ -71,6 +73,7 @@ impl Door {
         match self {
             Self::Web => "web",
             Self::Device => "device",
+            Self::Hall => "hall",
         }
     }
 }
@@ -81,6 +84,7 @@ impl Door {
         match act {
             // What people do with devices, they do at the web door.
             Act::Web(_) | Act::People(_) | Act::Authority(_) | Act::Device(_) => Self::Web,
+            Act::Hall(_) => Self::Hall,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::doors::ceremony::{Answer, Ceremony};
 use crate::doors::device::{
     announce, challenge, code, lifecycle, payload, send, status, transactions,
 };
+use crate::doors::hall;
 use crate::doors::web::{grant, join, keys, sign_in};
 use crate::doors::{act, authority, evidence, log, models, people};
 use crate::http::page::PageView;
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Route> {
     let mut routes = web();
     routes.extend(acts());
     routes.extend(devices());
+    routes.extend(halls());
     routes.extend(evidence_and_log());
     routes.extend(models_of_keys());
     routes.extend(operation());
@@ -149,6 +151,71 @@ fn devices() -> Vec<Route> {
             .summary("A picture, small"),
         Route::get("/api/events", MEMBER, live::events)
             .summary("New transactions as server-sent events"),
+    ]
+}
+
+fn halls() -> Vec<Route> {
+    vec![
+        Route::get("/api/halls", MEMBER, hall::look::list)
+            .summary("The halls that the caller may see")
+            .gives::<Vec<hall::look::HallRow>>(),
+        Route::get("/api/halls/{name}", MEMBER, hall::look::one)
+            .summary("One hall")
+            .gives::<hall::look::HallView>(),
+        Route::get("/api/halls/{name}/grant", MEMBER, hall::files::grant)
+            .summary("What is open in a hall for the caller's session, or null")
+            .gives::<Option<hall::grants::GrantRow>>(),
+        Route::get("/api/halls/{name}/events", MEMBER, hall::flows::events)
+            .summary("Who is inside a hall and what flows, as server-sent events"),
+        Route::get(
+            "/api/halls/{name}/files/{store}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("The top folder of a store, under the session's grant"),
+        Route::get(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("A file or folder"),
+        Route::put(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("Write a file whole"),
+        Route::patch(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("Go on with an upload, ?upload=ID"),
+        Route::delete(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::files,
+        )
+        .summary("Delete a file or folder, or throw an upload away"),
+        Route::post(
+            "/api/halls/{name}/files/{store}/{*path}",
+            MEMBER,
+            hall::files::change,
+        )
+        .summary("Rename a file, or make a folder")
+        .takes::<hall::files::Change>(),
+        Route::get("/api/grants", MEMBER, hall::grants::list)
+            .summary("What opened in halls, newest first")
+            .gives::<PageView<hall::grants::GrantRow>>(),
+        Route::post("/api/grants/{id}/end", MEMBER, hall::grants::end)
+            .summary("End a grant of the caller's own")
+            .gives::<hall::grants::GrantRow>(),
+        Route::post("/api/hall-agents/join", Access::Proof, hall::agents::join)
+            .summary("Join a hall as an agent, by a one-time token")
+            .takes::<hall::agents::Join>()
+            .gives::<hall::agents::Joined>(),
+        Route::get("/api/hall/bundle", Access::Public, hall::look::bundle)
+            .summary("The realm's SPIFFE trust bundle"),
     ]
 }
 

@@ -27,11 +27,11 @@ use tower::ServiceExt;
 use crate::config::Tls;
 
 /// How long a peer may take for a handshake or for the head of a request.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How long open requests may take once the gateway is told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Bytes of a request's head. A device sends its evidence there, ML-DSA signatures included.
-const HEAD: usize = 64 * 1024;
+pub(crate) const HEAD: usize = 64 * 1024;
 
 /// Why the gateway can't listen.
 #[derive(Debug, thiserror::Error)]

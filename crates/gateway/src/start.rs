@@ -18,6 +18,8 @@ use crate::Gateway;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::gateway::Shared;
+use crate::hall::listener::HallListener;
+use crate::hall::{Halls, Inside, Offers};
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
@@ -96,6 +98,12 @@ pub enum StartError {
     /// What is known about models cannot be read back, so nobody can say what was revoked.
     #[error(transparent)]
     Metadata(#[from] LearnError),
+    /// A store of a hall.
+    #[error("a store in [hall] of hallway.toml: {0}")]
+    HallStore(#[from] crate::hall::offers::OfferError),
+    /// The certificate authority's key.
+    #[error(transparent)]
+    AuthorityKey(#[from] hallway_hall::AuthorityError),
     /// A key does not fit.
     #[error("the log's key: {0}")]
     LogKey(#[from] hallway_evidence::log::NoteError),
@@ -124,6 +132,7 @@ pub struct Ready {
     pub setup_link: Option<String>,
     listener: Listener,
     metrics: Option<TcpListener>,
+    hall: Option<HallListener>,
 }
 
 /// Reads the configuration in `folder`, making both if they are not there.
@@ -184,6 +193,12 @@ impl Start {
             ),
         };
         let models = Models::new(&config, &folder)?;
+        let hall = config.hall.clone().unwrap_or_default();
+        hall.check()?;
+        let hall_listener = match config.hall {
+            Some(_) => Some(HallListener::bind(hall.listen, limits.connections).await?),
+            None => None,
+        };
 
         let store = Store::connect(&database(&config.database, &folder)).await?;
         let secrets = Secrets::load_or_make(&store, &operator_key, &config.realm).await?;
@@ -192,6 +207,14 @@ impl Start {
             path: objects.clone(),
             source,
         })?;
+        let halls = Halls {
+            address: hall_address(&hall, hall_listener.as_ref(), &folder)?,
+            longest: Duration::from_secs(hall.max_hours * 3600),
+            certificate: Duration::from_secs(hall.certificate_seconds),
+            authority: secrets.authority,
+            offers: Offers::open(&hall, &folder)?,
+            inside: Inside::default(),
+        };
         let ledger = Arc::new(Ledger::new(secrets.log));
         let now = Arc::clone(&clock);
         let gateway = Gateway::from(Shared {
@@ -209,6 +232,7 @@ impl Start {
             metrics: Metrics::default(),
             refusals: Brake::default(),
             thumbnails: Semaphore::new(1),
+            halls,
         });
         refresh::load(&gateway).await?;
         let setup_link = setup_link(&gateway)
@@ -219,6 +243,7 @@ impl Start {
             setup_link,
             listener,
             metrics,
+            hall: hall_listener,
         })
     }
 }
@@ -242,7 +267,22 @@ impl Ready {
             }
             tokio::spawn(metrics::serve(self.gateway.clone(), listener))
         });
-        self.listener.serve(router, stop).await;
+        let (told, hall_told) = tokio::sync::oneshot::channel::<()>();
+        let hall = self.hall.map(|hall| {
+            let stop = async { hall_told.await.unwrap_or_default() };
+            tokio::spawn(hall.serve(self.gateway.clone(), stop))
+        });
+        let watch = tokio::spawn(Inside::watch(self.gateway.clone()));
+        self.listener
+            .serve(router, async move {
+                stop.await;
+                drop(told);
+            })
+            .await;
+        if let Some(hall) = hall {
+            let _ = hall.await;
+        }
+        watch.abort();
         if let Some(counting) = counting {
             counting.abort();
         }
@@ -253,6 +293,25 @@ impl Ready {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
+}
+
+/// Where guests and agents reach the hall listener.
+fn hall_address(
+    hall: &crate::config::Hall,
+    listener: Option<&HallListener>,
+    folder: &Path,
+) -> Result<Option<String>, StartError> {
+    let Some(listener) = listener else {
+        return Ok(None);
+    };
+    let bound = listener.address().map_err(|source| StartError::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
+    Ok(Some(match &hall.address {
+        Some(address) => address.to_string(),
+        None => bound.to_string(),
+    }))
 }
 
 /// A database address with relative SQLite files under the data folder.
@@ -300,6 +359,7 @@ async fn setup_link(gateway: &Gateway) -> Result<Option<String>, Problem> {
 struct Secrets {
     log: SigningKey,
     sealer: Sealer,
+    authority: hallway_hall::Authority,
 }
 
 impl Secrets {
@@ -317,10 +377,11 @@ impl Secrets {
         }
         let log = secret(store, operator, LOG_KEY).await?;
         let seal = secret(store, operator, SEAL_KEY).await?;
-        realm_authority(store, operator, realm).await?;
+        let authority = realm_authority(store, operator, realm).await?;
         Ok(Self {
             log: SigningKey::from_seed(&format!("{realm}/log"), &log)?,
             sealer: Sealer::new(&*seal),
+            authority,
         })
     }
 }
@@ -343,22 +404,27 @@ async fn realm_authority(
     store: &Store,
     operator: &OperatorKey,
     realm: &str,
-) -> Result<(), StartError> {
+) -> Result<hallway_hall::Authority, StartError> {
     if store
         .read()
         .settings()
         .get(AUTHORITY_CERTIFICATE)
         .await?
-        .is_some()
+        .is_none()
     {
-        return Ok(());
+        let authority = RealmAuthority::generate(realm)?;
+        let key = operator.seal(AUTHORITY_KEY, &authority.key)?;
+        store
+            .transact(|unit| Box::pin(keep_authority(unit, &authority.certificate, &key)))
+            .await?;
     }
-    let authority = RealmAuthority::generate(realm)?;
-    let key = operator.seal(AUTHORITY_KEY, &authority.key)?;
-    store
-        .transact(|unit| Box::pin(keep_authority(unit, &authority.certificate, &key)))
-        .await?;
-    Ok(())
+    let settings = store.read().settings();
+    let missing = |what| StartError::Store(StoreError::Missing(what));
+    let certificate = settings.get(AUTHORITY_CERTIFICATE).await?;
+    let certificate = certificate.ok_or_else(|| missing(AUTHORITY_CERTIFICATE))?;
+    let key = settings.get(AUTHORITY_KEY).await?;
+    let key = operator.open(AUTHORITY_KEY, &key.ok_or_else(|| missing(AUTHORITY_KEY))?)?;
+    Ok(hallway_hall::Authority::new(&certificate, &key)?)
 }
 
 /// Whoever writes the certificate writes its key, in the same unit.

@@ -44,6 +44,9 @@ mod dump;
 mod entity;
 mod error;
 mod evidence;
+mod grant;
+mod hall;
+mod hall_agent;
 mod ids;
 mod link;
 mod log;
@@ -68,6 +71,9 @@ pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment}
 pub use dump::DumpError;
 pub use error::{StoreError, UnknownWord};
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
+pub use grant::{Grant, GrantFilter, GrantHolder, GrantRepository};
+pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS};
+pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
 pub use ids::{
     AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, SignerHash, StatementHash,
     TokenHash,

@@ -8,7 +8,7 @@
 
 // Talking to the gateway
 
-class Problem extends Error {
+export class Problem extends Error {
   constructor(detail, code = "", steps = []) {
     super(detail);
     this.code = code;
@@ -37,10 +37,10 @@ async function post(path, body = {}) {
   return answer;
 }
 
-const asSentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+export const asSentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 /** What went wrong, in words for whoever holds the key. */
-function readable(error) {
+export function readable(error) {
   switch (error.name) {
     case "NotAllowedError":
       return "No key was touched in time, or you stopped it. Nothing was signed; you can try again.";
@@ -119,9 +119,9 @@ async function touch(ceremony, kind, signal) {
 
 // Showing what will be signed, then waiting for the key
 
-const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
+export const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
 
-function say(place, text, tone = "") {
+export function say(place, text, tone = "") {
   if (!place) return;
   place.textContent = text;
   place.classList.toggle("bad", tone === "bad");
@@ -219,10 +219,11 @@ async function register(fields) {
 
 const LINK_TEXTS = {
   invite: "It works once. Send it so that only the person you invite can read it.",
+  invite_agent: "It works once, within an hour. Give it to “hallway hall agent” on the machine that joins.",
   recover: "It works once. Make sure that it is really them who asks, before you hand it over.",
 };
 
-async function act(kind, fields) {
+export async function act(kind, fields) {
   const ceremony = await post("/api/acts/statement", { act: { kind, ...fields } });
   const done = await post("/api/acts", await agree(ceremony, "get"));
   if (done.link) await handOver(done.link, LINK_TEXTS[kind] ?? "It works once.");
@@ -244,7 +245,7 @@ async function lookUp(fields, form) {
   section.focus();
 }
 
-const FLOWS = {
+export const FLOWS = {
   "sign-in": async (_fields, form) => {
     say(form.querySelector(".status"), "Touch your key now.");
     await signIn();
@@ -331,7 +332,7 @@ const SPANS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 
 const distance = new Intl.RelativeTimeFormat("en", { numeric: "always" });
 const exactly = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeStyle: "medium", timeZone: "UTC" });
 
-function setTime(element, ms) {
+export function setTime(element, ms) {
   element.dateTime = new Date(ms).toISOString();
   element.title = `${exactly.format(ms).replace(" at ", ", ")} UTC`;
   tellTime(element);
@@ -346,7 +347,7 @@ function tellTime(element) {
 
 setInterval(() => document.querySelectorAll("time[datetime]").forEach(tellTime), 30_000);
 
-function sized(bytes) {
+export function sized(bytes) {
   if (bytes < 1000) return `${bytes}\u00a0B`;
   const [unit, name] = bytes < 1e6 ? [1e3, "kB"] : bytes < 1e9 ? [1e6, "MB"] : [1e9, "GB"];
   return `${(Math.floor(bytes / (unit / 10)) / 10).toFixed(1)}\u00a0${name}`;

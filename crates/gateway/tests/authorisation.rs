@@ -31,6 +31,21 @@ const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/api/evidence", MEMBER),
     ("GET", "/api/evidence/{hash}", MEMBER),
     ("GET", "/api/evidence/{hash}/explanation", MEMBER),
+    ("GET", "/api/grants", MEMBER),
+    ("GET", "/api/hall/bundle", PUBLIC),
+    ("GET", "/api/halls", MEMBER),
+    ("DELETE", "/api/halls/{name}/files/{store}/{*path}", MEMBER),
+    ("GET", "/api/halls/{name}", MEMBER),
+    ("GET", "/api/halls/{name}/events", MEMBER),
+    ("GET", "/api/halls/{name}/files/{store}", MEMBER),
+    ("GET", "/api/halls/{name}/files/{store}/{*path}", MEMBER),
+    ("GET", "/api/halls/{name}/grant", MEMBER),
+    ("PATCH", "/api/halls/{name}/files/{store}/{*path}", MEMBER),
+    ("POST", "/api/halls/{name}/files/{store}/{*path}", MEMBER),
+    ("PUT", "/api/halls/{name}/files/{store}/{*path}", MEMBER),
+    ("GET", "/halls", MEMBER),
+    ("GET", "/halls/{name}", MEMBER),
+    ("GET", "/halls/{name}/files/{store}", MEMBER),
     ("GET", "/api/keys", MEMBER),
     ("GET", "/api/me", MEMBER),
     ("GET", "/api/metadata", OPERATOR),
@@ -71,6 +86,8 @@ const RULES: &[(&str, &str, Access)] = &[
     ("POST", "/api/device/transactions", PROOF),
     ("POST", "/api/devices/code", MEMBER),
     ("POST", "/api/devices/{id}/name", MEMBER),
+    ("POST", "/api/grants/{id}/end", MEMBER),
+    ("POST", "/api/hall-agents/join", PROOF),
     ("POST", "/api/join/look", PROOF),
     ("POST", "/api/join/sign-in", PROOF),
     ("POST", "/api/keys", PROOF),
@@ -151,12 +168,7 @@ impl Realm {
 
     /// Calls a route with arguments that name nothing.
     async fn call(&self, route: &Route, token: Option<&str>) -> Response {
-        let path = route
-            .path
-            .replace("{id}", "00000000-0000-7000-8000-000000000000")
-            .replace("{hash}", &"00".repeat(32))
-            .replace("{name}", "none")
-            .replace("{*path}", "0/000");
+        let path = concrete(route.path);
         let mut request = Request::builder().method(&route.method).uri(path);
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -169,6 +181,15 @@ impl Realm {
         };
         self.send(request.unwrap()).await
     }
+}
+
+/// A path that names nothing.
+fn concrete(path: &str) -> String {
+    path.replace("{id}", "00000000-0000-7000-8000-000000000000")
+        .replace("{hash}", &"00".repeat(32))
+        .replace("{name}", "none")
+        .replace("{store}", "none")
+        .replace("{*path}", "0/000")
 }
 
 /// Whether the guard let the caller through: what the handler says about the arguments does not
@@ -288,13 +309,12 @@ async fn another_site_cannot_make_a_browser_act() {
     ];
     for route in routes::all()
         .into_iter()
-        .filter(|route| route.method == Method::POST)
+        .filter(|route| !route.method.is_safe())
     {
         let post = |origin: Option<&str>| {
-            let path = route
-                .path
-                .replace("{id}", "00000000-0000-7000-8000-000000000000");
-            let mut request = Request::post(path)
+            let mut request = Request::builder()
+                .method(&route.method)
+                .uri(concrete(route.path))
                 .header(
                     header::COOKIE,
                     format!("{}={token}", realm.gateway.cookie_name()),

@@ -8,7 +8,7 @@ mod info;
 mod key_file;
 mod new;
 mod passkeys;
-mod pin;
+pub(crate) mod pin;
 pub(crate) mod protection;
 mod reset;
 mod restore;

@@ -1,6 +1,6 @@
 //! `hallway key pin`, and where PINs come from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use hallway_client::{Client, ClientError, PinPrompt, PinRequest};
@@ -72,15 +72,22 @@ impl OpenArguments {
 
     /// The PIN from a file or variable, or a prompt that asks when it is wanted.
     pub(super) fn pin(&self) -> Result<Typed, KeyCommandError> {
-        Ok(Typed(match &self.pin_file {
+        Typed::from_file(self.pin_file.as_deref())
+    }
+}
+
+/// A PIN that is known, or typed when it is wanted.
+pub(crate) struct Typed(Option<Zeroizing<String>>);
+
+impl Typed {
+    /// The first line of a file, or what HALLWAY_PIN says; without either it is asked for.
+    pub(crate) fn from_file(path: Option<&Path>) -> Result<Self, KeyCommandError> {
+        Ok(Self(match path {
             Some(path) => Some(first_line(path)?),
             None => std::env::var("HALLWAY_PIN").ok().map(Zeroizing::new),
         }))
     }
 }
-
-/// A PIN that is known, or typed when it is wanted.
-pub(super) struct Typed(Option<Zeroizing<String>>);
 
 impl PinPrompt for Typed {
     fn pin(&mut self, request: &PinRequest) -> Option<Zeroizing<String>> {

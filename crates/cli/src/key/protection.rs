@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::KeyCommandError;
 
 /// What opens the key file.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct ProtectionArguments {
     /// Read the passphrase from the first line of FILE.
     ///

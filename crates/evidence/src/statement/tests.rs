@@ -1,5 +1,6 @@
 use super::authority::Certificate;
 use super::device::{Change, ChangeTerms, Claim, Delivery, Payload, Transaction};
+use super::hall;
 use super::people::{ChangeRole, Invite, Named, Recover, Role};
 use super::web::{Reason, RegisterKey, RemoveKey};
 use super::*;
@@ -94,6 +95,7 @@ fn every_act() -> Vec<Act> {
         Authority::Add(certificate.clone()).into(),
         Authority::Remove(certificate).into(),
     ];
+    acts.extend(every_hall_act());
     for change in [
         Change::Suspend,
         Change::Resume,
@@ -112,6 +114,70 @@ fn every_act() -> Vec<Act> {
         );
     }
     acts
+}
+
+fn every_hall_act() -> Vec<Act> {
+    let name = || "backups".parse::<hall::Name>().unwrap();
+    let person = PersonId::from_bytes([1; 16]);
+    let emily = || hall::Guest::Person {
+        id: person,
+        name: line("Emily"),
+    };
+    let rights = || hall::Rights::try_from(vec!["read:data".parse().unwrap()]).unwrap();
+    let open = |public_key| {
+        Hall::Open(hall::Open {
+            host: line("gate.example"),
+            hall: name(),
+            person,
+            name: line("Emily"),
+            rights: rights(),
+            duration_ms: 3_600_000,
+            public_key,
+        })
+    };
+    let key = rcgen::KeyPair::generate().unwrap();
+    let key = rcgen::PublicKeyData::subject_public_key_info(&key);
+    let key = hall::P256PublicKey::from_der(&key).unwrap();
+    let admit = |guest| {
+        Hall::Admit(hall::Admit {
+            hall: name(),
+            guest,
+            rights: rights(),
+        })
+    };
+    let acts = [
+        Hall::Create(hall::Create {
+            hall: name(),
+            title: line("Backups"),
+        }),
+        Hall::Remove(hall::Named { hall: name() }),
+        admit(emily()),
+        admit(hall::Guest::Role(Role::Operator)),
+        admit(hall::Guest::Role(Role::Member)),
+        Hall::Dismiss(hall::Dismiss {
+            hall: name(),
+            guest: emily(),
+        }),
+        Hall::InviteAgent(hall::InviteAgent {
+            hall: name(),
+            agent: "lab".parse().unwrap(),
+            token: [6; 32],
+            expires: Timestamp::from_ms(1_790_000_600_000),
+        }),
+        Hall::DismissAgent(hall::Agent {
+            hall: name(),
+            agent: "lab".parse().unwrap(),
+        }),
+        open(None),
+        open(Some(key)),
+        Hall::End(hall::End {
+            grant: crate::id::GrantId::from_bytes([3; 16]),
+            opened: [4; 32],
+            hall: name(),
+            name: line("Emily"),
+        }),
+    ];
+    acts.map(Act::from).into()
 }
 
 fn statement(act: Act) -> Statement {
@@ -278,7 +344,7 @@ fn the_longest_possible_statement_fits() {
 proptest::proptest! {
     #[test]
     fn a_changed_byte_changes_the_meaning_or_is_refused(
-        which in 0usize..22, at: proptest::sample::Index, bit in 0u8..8
+        which in 0usize..33, at: proptest::sample::Index, bit in 0u8..8
     ) {
         let original = statement(every_act().swap_remove(which));
         let mut bytes = original.encode();

@@ -2,6 +2,7 @@
 
 use hallway_webauthn::{AttestationKind, Registration};
 
+use super::hall;
 use super::receipt::Receipts;
 use super::report::{Conclusion, Section, TransactionFacts};
 use crate::credential_id::CredentialId;
@@ -9,7 +10,7 @@ use crate::id::PersonId;
 use crate::line::Line;
 use crate::statement::device::{Claim, Transaction};
 use crate::statement::web::RegisterKey;
-use crate::statement::{Act, Device, Web};
+use crate::statement::{Act, Device, Hall, Web};
 
 /// Checks that the subject follows from the other receipts. Gives what follows; the caller drops
 /// it when any step failed.
@@ -78,11 +79,14 @@ fn check_other(
         "",
     )?;
     let statement = subject.statement.as_ref()?;
-    let sentences = vec![
+    let mut sentences = vec![
         format!("Signed by {signer}: {}", statement.sentence()),
         accepted_and_logged(receipts)?,
-        "This shows that this key signed this statement.".to_owned(),
     ];
+    if let Act::Hall(Hall::Open(open)) = act {
+        sentences.push(hall::check_opening(receipts, section, open, by)?);
+    }
+    sentences.push("This shows that this key signed this statement.".to_owned());
     conclude(receipts, sentences, None)
 }
 

@@ -11,7 +11,7 @@ use crate::bundle::Bundle;
 use crate::log::TlogProofError;
 use crate::receipt::Receipt;
 use crate::signed_statement::Response;
-use crate::statement::{Act, Device, Statement, Web};
+use crate::statement::{Act, Device, Hall, Statement, Web};
 use crate::trust::TrustFile;
 
 /// The receipts of a bundle, each with what is known about it.
@@ -284,6 +284,7 @@ fn title(act: &Act) -> String {
         Act::Device(Device::Enrol) => "the device's enrolment".to_owned(),
         Act::Device(Device::Claim(_)) => "the device's owner takes it".to_owned(),
         Act::Web(Web::RegisterKey(_)) => "the registration of a person's key".to_owned(),
+        Act::Hall(Hall::Open(_)) => "a person opens a hall".to_owned(),
         other => other.name(),
     }
 }

@@ -1,3 +1,4 @@
+mod hall;
 mod realm;
 
 use hallway_ctap::authenticator_data::Flags;

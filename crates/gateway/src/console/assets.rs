@@ -14,7 +14,7 @@ struct Asset {
     content: &'static str,
 }
 
-const ASSETS: [Asset; 3] = [
+const ASSETS: [Asset; 5] = [
     Asset {
         name: "console.css",
         media_type: "text/css; charset=utf-8",
@@ -26,6 +26,16 @@ const ASSETS: [Asset; 3] = [
         content: include_str!("../../static/console.js"),
     },
     Asset {
+        name: "halls.css",
+        media_type: "text/css; charset=utf-8",
+        content: include_str!("../../static/halls.css"),
+    },
+    Asset {
+        name: "halls.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: include_str!("../../static/halls.js"),
+    },
+    Asset {
         name: "icon.svg",
         media_type: "image/svg+xml",
         content: include_str!("../../static/icon.svg"),
@@ -33,7 +43,7 @@ const ASSETS: [Asset; 3] = [
 ];
 
 /// An entity tag for each asset, in the same order: the beginning of its SHA-256.
-static TAGS: LazyLock<[String; 3]> = LazyLock::new(|| {
+static TAGS: LazyLock<[String; 5]> = LazyLock::new(|| {
     ASSETS.map(|asset| {
         let digest =
             aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, asset.content.as_bytes());

@@ -5,6 +5,7 @@ mod authorities;
 mod devices;
 mod evidence;
 mod explanation;
+mod halls;
 mod keys;
 mod metadata;
 mod names;
@@ -42,6 +43,9 @@ pub fn routes() -> Vec<Route> {
         Route::page("/devices", member, devices::list),
         Route::page("/devices/{id}", member, devices::one),
         Route::page("/claim", member, devices::claim),
+        Route::page("/halls", member, halls::list),
+        Route::page("/halls/{name}", member, halls::one),
+        Route::page("/halls/{name}/files/{store}", member, halls::store),
         Route::page("/transactions", member, transactions::list),
         Route::page("/evidence", member, evidence::list),
         Route::page("/evidence/{hash}", member, explanation::explain),

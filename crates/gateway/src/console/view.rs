@@ -11,6 +11,7 @@ mod devices;
 mod evidence;
 mod explanation;
 mod frame;
+mod halls;
 mod keys;
 mod mark;
 mod metadata;
@@ -37,6 +38,9 @@ pub use explanation::{
     Verdict,
 };
 pub use frame::{Frame, Place, Standing, Visitor};
+pub use halls::{
+    AgentRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, OfferRow, StorePage,
+};
 pub use keys::{KeyRow, KeysPage};
 pub use mark::{Mark, Tone};
 pub use metadata::{Blob, MetadataPage, ModelCard, PolicyRow, StatementRow};

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use hallway_evidence::statement::{Act, Device as DeviceAct, Web};
-use hallway_evidence::{Statement, Timestamp};
+use hallway_evidence::{CredentialId, Statement, Timestamp};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use super::assertion;
 use super::authority::{self, AuthorityRequest};
 use super::ceremony::{self, Answer, Ceremony};
 use super::device::lifecycle::{self, DeviceRequest, DeviceView};
+use super::hall::acts::{self as hall, HallRequest};
+use super::hall::open::Opened;
 use super::people::{self, PeopleRequest};
 use super::web::grant::Peer;
 use super::web::join::NewLink;
@@ -37,6 +39,8 @@ pub enum ActRequest {
     Authority(AuthorityRequest),
     /// With one's own keys.
     Key(KeyRequest),
+    /// With halls.
+    Hall(HallRequest),
 }
 
 /// An act on one's own keys, as asked for.
@@ -68,6 +72,9 @@ pub struct Outcome {
     /// The device, where it was about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceView>,
+    /// What opened, where a hall did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Opened>,
 }
 
 /// Who does it, inside the unit that makes it true.
@@ -78,6 +85,10 @@ pub struct Actor<'a> {
     pub unit: &'a dyn Repositories,
     /// Who signed.
     pub person: &'a Person,
+    /// With which key.
+    pub credential: &'a CredentialId,
+    /// In which session.
+    pub caller: &'a Caller,
     /// The evidence of it.
     pub evidence: EvidenceHash,
     /// What was signed.
@@ -95,6 +106,7 @@ impl Outcome {
             evidence: actor.evidence.to_string(),
             link: None,
             device: None,
+            grant: None,
         }
     }
 }
@@ -162,6 +174,12 @@ pub async fn begin(
         ActRequest::Key(KeyRequest::RemoveKey { key }) => {
             keys::prepare_removal(&gateway, &caller, &key).await?.into()
         }
+        ActRequest::Hall(request) => {
+            let token = link_token_hash(&gateway, &nonce);
+            hall::prepare(&gateway, &caller, request, token)
+                .await?
+                .into()
+        }
     };
     let statement = ceremony::statement_with_nonce(&gateway, act, nonce)?;
     let held = gateway
@@ -195,7 +213,12 @@ pub async fn finish(
         .transact(|unit| Box::pin(perform(&gateway, unit, &caller, &answer)))
         .await;
     match done {
-        Ok(outcome) => Ok(Json(outcome)),
+        Ok(outcome) => {
+            // Whoever is inside a hall by what is no longer so is put out at once, not at the
+            // next look.
+            gateway.halls.inside.look_again(&gateway).await;
+            Ok(Json(outcome))
+        }
         Err(problem) => {
             gateway.refuse(Door::Web, &problem, &peer).await;
             Err(problem)
@@ -231,6 +254,8 @@ async fn perform(
         gateway,
         unit,
         person: &checked.person,
+        credential: &checked.credential.id,
+        caller,
         evidence: accepted.hash,
         statement: &checked.statement,
         now: accepted.at,
@@ -241,6 +266,7 @@ async fn perform(
         Act::Device(act) => lifecycle::perform(&actor, act).await,
         Act::Authority(act) => authority::perform(&actor, act).await,
         Act::Web(Web::RemoveKey(terms)) => keys::perform_removal(&actor, terms).await,
+        Act::Hall(act) => hall::perform(&actor, act).await,
         Act::Web(_) => Err(Problem::malformed(
             "this statement has a ceremony of its own",
         )),

@@ -101,6 +101,33 @@ impl Route {
         Self::new(Method::POST, MethodFilter::POST, path, access, handler)
     }
 
+    /// A PUT route of the API.
+    pub fn put<H: Handler<T, Gateway>, T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::PUT, MethodFilter::PUT, path, access, handler)
+    }
+
+    /// A PATCH route of the API.
+    pub fn patch<H: Handler<T, Gateway>, T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::PATCH, MethodFilter::PATCH, path, access, handler)
+    }
+
+    /// A DELETE route of the API.
+    pub fn delete<H: Handler<T, Gateway>, T: 'static>(
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::DELETE, MethodFilter::DELETE, path, access, handler)
+    }
+
     /// A page of the console.
     pub fn page<H: Handler<T, Gateway>, T: 'static>(
         path: &'static str,

@@ -1,6 +1,6 @@
 //! Every table of a realm, row by row, between any two databases.
 //!
-//! Sessions, one-time links and counted attempts stay behind: a backup must hold nothing that opens
+//! Sessions, grants, one-time links and counted attempts stay behind: a backup must hold nothing that opens
 //! a door without a key, and a link that was used since must not work again.
 
 use std::io;
@@ -109,7 +109,8 @@ macro_rules! tables {
 
 tables! {
     person, authority, device, credential, attestation, announcement, evidence, device_transaction,
-    log_tile, log_head, refusal, setting, metadata, metadata_blob
+    log_tile, log_head, refusal, setting, metadata, metadata_blob,
+    hall, hall_guest, hall_agent
 }
 
 impl Store {
@@ -332,7 +333,13 @@ mod tests {
     use super::*;
 
     /// What is left behind on purpose: see the module's documentation.
-    const LEFT_BEHIND: [&str; 4] = ["session", "link", "code_attempt", "seaql_migrations"];
+    const LEFT_BEHIND: [&str; 5] = [
+        "session",
+        "link",
+        "code_attempt",
+        "hall_grant",
+        "seaql_migrations",
+    ];
 
     #[tokio::test]
     async fn no_table_is_forgotten() {

@@ -47,6 +47,14 @@ pub enum StoreError {
     /// A person holds as many keys as the store keeps for one.
     #[error("person {0} has {max} keys, as many as a person may have; remove one first", max = super::credential::MAX_KEYS)]
     TooManyKeys(PersonId),
+    /// There are as many of them as the store keeps.
+    #[error("there are {max} {what}, as many as there may be; remove one first")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        max: u64,
+    },
     /// The device may not go from its state to that one.
     #[error("device {device} is {from} and cannot become {to}")]
     Transition {

@@ -16,6 +16,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use super::error::StoreError;
 
 mod first;
+mod halls;
 mod metadata;
 
 /// Knows every migration, oldest first.
@@ -23,7 +24,11 @@ struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::First), Box::new(metadata::Metadata)]
+        vec![
+            Box::new(first::First),
+            Box::new(metadata::Metadata),
+            Box::new(halls::Halls),
+        ]
     }
 }
 

@@ -10,6 +10,9 @@ use super::credential::CredentialRepository;
 use super::device::DeviceRepository;
 use super::error::StoreError;
 use super::evidence::EvidenceRepository;
+use super::grant::GrantRepository;
+use super::hall::HallRepository;
+use super::hall_agent::HallAgentRepository;
 use super::link::LinkRepository;
 use super::log::LogRepository;
 use super::metadata::MetadataRepository;
@@ -52,6 +55,12 @@ pub trait Repositories: Send + Sync {
     fn metadata(&self) -> Box<dyn MetadataRepository + '_>;
     /// Settings.
     fn settings(&self) -> Box<dyn SettingRepository + '_>;
+    /// Halls and their guests.
+    fn halls(&self) -> Box<dyn HallRepository + '_>;
+    /// Agents of halls.
+    fn hall_agents(&self) -> Box<dyn HallAgentRepository + '_>;
+    /// What opened in halls.
+    fn grants(&self) -> Box<dyn GrantRepository + '_>;
 }
 
 /// A unit of work. Units run one after another, on one gateway or on many: what one reads, no
@@ -167,6 +176,18 @@ impl<T: Runs> Repositories for T {
     }
 
     fn settings(&self) -> Box<dyn SettingRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn halls(&self) -> Box<dyn HallRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn hall_agents(&self) -> Box<dyn HallAgentRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn grants(&self) -> Box<dyn GrantRepository + '_> {
         Box::new(self.sql())
     }
 }

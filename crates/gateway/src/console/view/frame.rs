@@ -40,6 +40,8 @@ pub enum Place {
     Transactions,
     /// `/devices`
     Devices,
+    /// `/halls`
+    Halls,
     /// `/evidence`
     Evidence,
     /// `/keys`
@@ -55,10 +57,11 @@ pub enum Place {
 }
 
 impl Place {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Overview,
         Self::Transactions,
         Self::Devices,
+        Self::Halls,
         Self::Evidence,
         Self::Keys,
         Self::People,
@@ -73,6 +76,7 @@ impl Place {
             Self::Overview => "/",
             Self::Transactions => "/transactions",
             Self::Devices => "/devices",
+            Self::Halls => "/halls",
             Self::Evidence => "/evidence",
             Self::Keys => "/keys",
             Self::People => "/people",
@@ -88,6 +92,7 @@ impl Place {
             Self::Overview => "Overview",
             Self::Transactions => "Transactions",
             Self::Devices => "Devices",
+            Self::Halls => "Halls",
             Self::Evidence => "Evidence",
             Self::Keys => "My keys",
             Self::People => "People",

@@ -1,6 +1,7 @@
 //! A realm that never was, for looking at the pages.
 
 mod evidence;
+mod halls;
 
 use evidence::explanation;
 
@@ -311,6 +312,12 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             )])
             .render(),
         ),
+        ("halls", halls::list(3).render()),
+        ("halls-empty", halls::list(0).render()),
+        ("hall", halls::full().render()),
+        ("hall-fresh", halls::fresh().render()),
+        ("store", halls::store(true).render()),
+        ("store-closed", halls::store(false).render()),
         ("devices", devices(states.map(device).to_vec(), 1).render()),
         ("devices-empty", devices(Vec::new(), 1).render()),
         ("devices-no-authority", devices(Vec::new(), 0).render()),

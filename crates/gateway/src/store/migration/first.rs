@@ -325,7 +325,7 @@ fn log(backend: DbBackend) -> Vec<TableCreateStatement> {
     vec![evidence, transaction, tile, head, refusal, setting]
 }
 
-fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+pub(super) fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     let mut index = Index::create();
     index
         .name(format!("{table}_{}", columns.join("_")))

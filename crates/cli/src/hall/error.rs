@@ -1,0 +1,104 @@
+//! Why a command of the hall did not work.
+
+use std::io;
+use std::path::PathBuf;
+
+use hallway_hall::client::ClientError;
+use hallway_hall::{BundleError, IdentityError, KeyError};
+
+use super::path::PlaceError;
+use crate::person::PersonError;
+
+/// Why a command of the hall did not work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HallCommandError {
+    /// The person, their key, or the gateway's API.
+    #[error(transparent)]
+    Person(#[from] PersonError),
+    /// The data plane.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The ephemeral key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The trust bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The gateway's SPIFFE ID.
+    #[error("the gateway's answer is not understood: {0}")]
+    Identity(#[from] IdentityError),
+    /// Not a place.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// The gateway says something that this program does not understand.
+    #[error("the gateway's answer is not understood: {0}")]
+    Answer(#[from] serde_json::Error),
+    /// The certificates that it gave are none.
+    #[error("the gateway's answer is not understood: its certificates are no base64url")]
+    Certificates,
+    /// A file, a folder or a socket.
+    #[error("{what}: {error}")]
+    Io {
+        /// Which.
+        what: String,
+        /// What happened.
+        error: io::Error,
+    },
+    /// An entry of a listing can't be a file here.
+    #[error("{0}: the far side names something that can't be a file here")]
+    Name(String),
+    /// The far side lists without end.
+    #[error("{0}: the far side lists more than {1} entries")]
+    TooMany(String, usize),
+    /// Not there.
+    #[error("{0} is not there")]
+    Missing(String),
+    /// A folder where a file is wanted.
+    #[error("{0} is a folder; `hallway mirror` copies folders")]
+    IsFolder(String),
+    /// Something is there already.
+    #[error("{0} is there already; --force replaces it")]
+    Exists(String),
+    /// A whole store, or a folder with something in it.
+    #[error("{0} is a folder; --recursive removes it with all that is in it")]
+    Recursive(String),
+    /// Two sides of one kind.
+    #[error("one side is on this computer and the other in a hall: HALL:STORE/path")]
+    Sides,
+    /// The content that arrived is another.
+    #[error("{0}: what arrived is not what was sent (SHA-256 differs); nothing was kept")]
+    Checksum(String),
+    /// The file was written to meanwhile.
+    #[error("{} changed while it was read; try again when it is at rest", .0.display())]
+    Changed(PathBuf),
+    /// Some files of many.
+    #[error("{0} of {1} files failed; the rest is done, and the same command goes on from here")]
+    Some(u64, u64),
+    /// A mirror that deletes would delete the copies of what was left out.
+    #[error(
+        "{0} is no plain file or folder ({1} such); take them away, or mirror without --delete"
+    )]
+    Skipped(String, usize),
+    /// Ctrl-C or SIGTERM.
+    #[error("stopped; the same command goes on from here")]
+    Stopped,
+    /// The grant ended.
+    #[error("the grant has ended: {0}")]
+    Ended(String),
+    /// A service that is bound twice or has no place.
+    #[error("{0}")]
+    Binding(String),
+}
+
+impl HallCommandError {
+    /// Names what an I/O error happened to.
+    pub(crate) fn io(what: impl ToString) -> impl FnOnce(io::Error) -> Self {
+        let what = what.to_string();
+        move |error| Self::Io { what, error }
+    }
+
+    /// Whether trying again may help.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Client(error) if error.is_passing())
+    }
+}

@@ -1,0 +1,289 @@
+//! `hallway ls`, `get`, `put` and `rm`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use hallway_evidence::Timestamp;
+use hallway_hall::Right;
+use serde::Serialize;
+
+use super::mirror::plan::{Entry, FileEntry};
+use super::path::{Place, RelativePath};
+use super::progress::Progress;
+use super::remote::Remote;
+use super::transfer::{download, upload};
+use super::visit::visit;
+use super::{HallCommandError, quoted};
+use crate::person::PersonArguments;
+
+/// List a folder of a hall's store.
+///
+/// It uses the grant of a `hallway open` that runs; otherwise it opens the hall with a touch, as do
+/// get, put, rm and mirror.
+///
+/// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct LsCommand {
+    /// The folder or file: HALL:STORE/path.
+    place: Place,
+    #[command(flatten)]
+    person: PersonArguments,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Get a file of a hall's store.
+///
+/// It appears under its name when it is whole and its SHA-256 is right. Run the command again after
+/// it was interrupted and it goes on where it was.
+///
+/// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct GetCommand {
+    /// The file: HALL:STORE/path.
+    place: Place,
+    /// Where to: a file, or a folder that is there.
+    #[arg(default_value = ".")]
+    to: PathBuf,
+    #[command(flatten)]
+    replacing: Replacing,
+}
+
+/// Put a file into a hall's store.
+///
+/// It appears there when it is whole and its SHA-256 is right. Run the command again after it was
+/// interrupted and it goes on where it was.
+///
+/// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct PutCommand {
+    /// The file.
+    file: PathBuf,
+    /// Where to: HALL:STORE/path; with a slash at the end, or the store alone, into that folder.
+    place: String,
+    #[command(flatten)]
+    replacing: Replacing,
+}
+
+#[derive(Debug, Args)]
+struct Replacing {
+    /// Replace a file that is there.
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    person: PersonArguments,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Remove a file of a hall's store.
+///
+/// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct RmCommand {
+    /// The file or folder: HALL:STORE/path.
+    place: Place,
+    /// Remove a folder with everything in it.
+    #[arg(long, short)]
+    recursive: bool,
+    #[command(flatten)]
+    person: PersonArguments,
+}
+
+/// A line of `ls --json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<&'a str>,
+}
+
+/// What `get` and `put` say.
+#[derive(Serialize)]
+struct Moved {
+    from: String,
+    to: String,
+    bytes: u64,
+}
+
+pub(crate) fn ls(command: &LsCommand) -> Result<(), HallCommandError> {
+    let place = &command.place;
+    let rights = [Right::Read(place.store.clone())];
+    let inside = visit(&command.person, &place.hall, &rights, async |way| {
+        let remote = Remote::new(way, place.store.clone());
+        let Some(path) = &place.path else {
+            return remote.list(None).await;
+        };
+        match remote.entry(path).await? {
+            Some(Entry::Folder) => remote.list(Some(path)).await,
+            Some(file) => Ok(vec![(path.clone(), file)]),
+            None => Err(HallCommandError::Missing(place.to_string())),
+        }
+    });
+    let mut entries = super::run(inside)?;
+    entries.sort_by(|one, other| one.0.cmp(&other.0));
+    let lines: Vec<Line<'_>> = entries.iter().map(Line::new).collect();
+    if command.json {
+        println!("{}", serde_json::to_string(&lines)?);
+        return Ok(());
+    }
+    let width = lines
+        .iter()
+        .map(|line| line.size().len())
+        .max()
+        .unwrap_or(0);
+    for line in lines {
+        let slash = if line.kind == "folder" { "/" } else { "" };
+        println!(
+            "{:>width$}  {:<20}  {}{slash}",
+            line.size(),
+            line.modified(),
+            quoted(line.name)
+        );
+    }
+    Ok(())
+}
+
+impl<'a> Line<'a> {
+    fn new((path, entry): &'a (RelativePath, Entry)) -> Self {
+        let file = match entry {
+            Entry::Folder => None,
+            Entry::File(file) => Some(file),
+        };
+        Self {
+            name: path.name(),
+            kind: if file.is_some() { "file" } else { "folder" },
+            bytes: file.map(|file| file.bytes),
+            modified_ms: file.and_then(|file| file.modified_ms),
+            etag: file.and_then(|file| file.etag.as_deref()),
+        }
+    }
+
+    fn size(&self) -> String {
+        self.bytes
+            .map_or_else(|| "-".to_owned(), |bytes| bytes.to_string())
+    }
+
+    fn modified(&self) -> String {
+        self.modified_ms
+            .map_or_else(String::new, |ms| Timestamp::from_ms(ms).to_string())
+    }
+}
+
+pub(crate) fn get(command: &GetCommand) -> Result<(), HallCommandError> {
+    let place = &command.place;
+    let folder = || HallCommandError::IsFolder(place.to_string());
+    let path = place.path.as_ref().ok_or_else(folder)?;
+    let to = if command.to.is_dir() {
+        command.to.join(path.name())
+    } else {
+        command.to.clone()
+    };
+    if !command.replacing.force && to.symlink_metadata().is_ok() {
+        return Err(HallCommandError::Exists(to.display().to_string()));
+    }
+    let rights = [Right::Read(place.store.clone())];
+    let Replacing { person, json, .. } = &command.replacing;
+    let bytes = super::run(visit(person, &place.hall, &rights, async |way| {
+        let remote = Remote::new(way, place.store.clone());
+        let entry = match remote.entry(path).await? {
+            Some(Entry::File(entry)) => entry,
+            Some(Entry::Folder) => return Err(folder()),
+            None => return Err(HallCommandError::Missing(place.to_string())),
+        };
+        let progress = Progress::new(entry.bytes, *json);
+        let done = download(&remote, path, &entry, &to, &progress).await;
+        progress.finish();
+        done.map(|()| entry.bytes)
+    }))?;
+    tell(place.to_string(), to.display().to_string(), bytes, *json)
+}
+
+pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
+    let mut place: Place = command.place.parse()?;
+    let name = command.file.file_name().and_then(|name| name.to_str());
+    let odd = || HallCommandError::Name(command.file.display().to_string());
+    let into = if command.place.ends_with('/') || place.path.is_none() {
+        let name = name.ok_or_else(odd)?;
+        match &place.path {
+            Some(folder) => folder.child(name),
+            None => RelativePath::top(name),
+        }
+    } else {
+        place.path.clone()
+    };
+    let path = into.ok_or_else(odd)?;
+    place.path = Some(path.clone());
+    let rights = [
+        Right::Read(place.store.clone()),
+        Right::Write(place.store.clone()),
+    ];
+    let Replacing {
+        person,
+        json,
+        force,
+    } = &command.replacing;
+    let bytes = super::run(visit(person, &place.hall, &rights, async |way| {
+        let remote = Remote::new(way, place.store.clone());
+        match remote.entry(&path).await? {
+            Some(Entry::Folder) => return Err(HallCommandError::IsFolder(place.to_string())),
+            Some(_) if !force => return Err(HallCommandError::Exists(place.to_string())),
+            _ => {}
+        }
+        let progress = Progress::new(length(&command.file)?.bytes, *json);
+        let done = upload(&remote, &command.file, &path, &progress).await;
+        progress.finish();
+        done
+    }))?;
+    tell(
+        command.file.display().to_string(),
+        place.to_string(),
+        bytes,
+        *json,
+    )
+}
+
+fn length(file: &Path) -> Result<FileEntry, HallCommandError> {
+    let about = std::fs::metadata(file).map_err(HallCommandError::io(file.display()))?;
+    if about.is_file() {
+        Ok(super::mirror::local::file_entry(&about))
+    } else {
+        Err(HallCommandError::IsFolder(file.display().to_string()))
+    }
+}
+
+fn tell(from: String, to: String, bytes: u64, json: bool) -> Result<(), HallCommandError> {
+    if json {
+        println!("{}", serde_json::to_string(&Moved { from, to, bytes })?);
+    } else {
+        println!("{}", quoted(&to));
+    }
+    Ok(())
+}
+
+pub(crate) fn rm(command: &RmCommand) -> Result<(), HallCommandError> {
+    let place = &command.place;
+    let whole = || HallCommandError::Recursive(place.to_string());
+    // A whole store is removed by nobody in one word.
+    let path = place.path.as_ref().ok_or_else(whole)?;
+    let rights = [
+        Right::Read(place.store.clone()),
+        Right::Delete(place.store.clone()),
+    ];
+    super::run(visit(&command.person, &place.hall, &rights, async |way| {
+        let remote = Remote::new(way, place.store.clone());
+        match remote.entry(path).await? {
+            None => return Err(HallCommandError::Missing(place.to_string())),
+            Some(Entry::Folder) if !command.recursive => return Err(whole()),
+            Some(_) => {}
+        }
+        Ok(remote.remove(path).await?)
+    }))
+}

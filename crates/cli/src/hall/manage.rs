@@ -1,0 +1,226 @@
+//! `hallway hall`: halls, who may enter, and what is open.
+
+use clap::{Args, Subcommand};
+use hallway_hall::{AgentName, HallName, Right};
+use serde_json::{Value, json};
+
+use super::HallCommandError;
+use crate::person::{PersonArguments, Visitor};
+
+/// Halls: make them, say who may enter, see what is open, and run an agent.
+///
+/// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct HallCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a hall.
+    Create {
+        /// Its name: small letters, digits and hyphens.
+        hall: HallName,
+        /// What people call it.
+        #[arg(long)]
+        title: Option<String>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// List the halls that you may see.
+    List {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Show a hall: what it offers, who may enter, which agents it has.
+    Show {
+        /// The hall.
+        hall: HallName,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Let a person, or everybody of a role, into a hall.
+    Admit {
+        /// The hall.
+        hall: HallName,
+        #[command(flatten)]
+        guest: Guest,
+        /// The rights, such as read:data,connect:db.
+        #[arg(long, value_delimiter = ',', required = true)]
+        rights: Vec<Right>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Take back what a person or role was admitted to. What they have open is cut.
+    Dismiss {
+        /// The hall.
+        hall: HallName,
+        #[command(flatten)]
+        guest: Guest,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Make a one-time link for an agent, which offers stores and services from where it runs.
+    InviteAgent {
+        /// The hall.
+        hall: HallName,
+        /// The agent's name.
+        agent: AgentName,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Send an agent away for good.
+    DismissAgent {
+        /// The hall.
+        hall: HallName,
+        /// The agent's name.
+        agent: AgentName,
+        #[command(flatten)]
+        how: How,
+    },
+    /// List what is open: your grants, and everybody's for an operator.
+    Grants {
+        #[command(flatten)]
+        how: How,
+    },
+    /// End a grant: one's own at once, another's with a touch.
+    End {
+        /// Its id.
+        grant: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Remove a hall. Its files stay where they are.
+    Remove {
+        /// The hall.
+        hall: HallName,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+/// Who is admitted or dismissed.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Guest {
+    /// A person, by id.
+    #[arg(long, value_name = "ID")]
+    person: Option<String>,
+    /// Everybody of a role: member, operator or owner.
+    #[arg(long)]
+    role: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct How {
+    #[command(flatten)]
+    person: PersonArguments,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Guest {
+    fn json(&self) -> Value {
+        match (&self.person, &self.role) {
+            (Some(person), _) => json!({ "person": person }),
+            (None, role) => json!({ "role": role }),
+        }
+    }
+}
+
+pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
+    let (act, how, done) = match command.action {
+        Action::List { how } => return show(&how, "/api/halls"),
+        Action::Show { hall, how } => return show(&how, &format!("/api/halls/{hall}")),
+        Action::Grants { how } => return show(&how, "/api/grants"),
+        Action::End { grant, how } => return end(&how, &grant),
+        Action::Create { hall, title, how } => {
+            let title = title.unwrap_or_else(|| hall.to_string());
+            let done = format!("The hall {hall} is there.");
+            (
+                json!({ "kind": "create_hall", "name": hall, "title": title }),
+                how,
+                done,
+            )
+        }
+        Action::Remove { hall, how } => {
+            let done = format!("The hall {hall} is removed.");
+            (json!({ "kind": "remove_hall", "hall": hall }), how, done)
+        }
+        Action::Admit {
+            hall,
+            guest,
+            rights,
+            how,
+        } => {
+            let guest = guest.json();
+            let act = json!({
+                "kind": "admit_to_hall", "hall": hall, "guest": guest, "rights": rights,
+            });
+            (act, how, format!("Admitted to {hall}."))
+        }
+        Action::Dismiss { hall, guest, how } => {
+            let guest = guest.json();
+            let act = json!({ "kind": "dismiss_from_hall", "hall": hall, "guest": guest });
+            (act, how, format!("Dismissed from {hall}."))
+        }
+        Action::InviteAgent { hall, agent, how } => {
+            let act = json!({ "kind": "invite_agent", "hall": hall, "agent": agent });
+            (act, how, "Give this link to the agent, once:".to_owned())
+        }
+        Action::DismissAgent { hall, agent, how } => {
+            let act = json!({ "kind": "dismiss_agent", "hall": hall, "agent": agent });
+            (act, how, format!("The agent {agent} is dismissed."))
+        }
+    };
+    let mut visitor = Visitor::new(&how.person)?;
+    let outcome = super::run(async { Ok(visitor.act(act).await?) })?;
+    if how.json {
+        println!("{outcome}");
+    } else {
+        eprintln!("{done}");
+        if let Some(link) = outcome["link"].as_str() {
+            println!("{link}");
+        }
+    }
+    Ok(())
+}
+
+fn end(how: &How, grant: &str) -> Result<(), HallCommandError> {
+    let mut visitor = Visitor::new(&how.person)?;
+    let outcome = super::run(async { end_grant(&mut visitor, grant).await })?;
+    if how.json {
+        println!("{outcome}");
+    } else {
+        eprintln!("The grant has ended.");
+    }
+    Ok(())
+}
+
+/// Ends one's own grant, or asks for a touch to end another's.
+async fn end_grant(visitor: &mut Visitor, grant: &str) -> Result<Value, HallCommandError> {
+    let mine: Value = visitor.get("/api/me").await?;
+    let grants: Value = visitor.get("/api/grants").await?;
+    let listed = grants["items"].as_array().or_else(|| grants.as_array());
+    let found = listed.and_then(|all| all.iter().find(|row| row["id"] == *grant));
+    let is_mine = found.is_some_and(|row| row["person"] == mine["id"]);
+    if is_mine {
+        let path = format!("/api/grants/{}/end", super::path::encode(grant));
+        return Ok(visitor.post(&path, &json!({})).await?);
+    }
+    let act = json!({ "kind": "end_grant", "grant": grant });
+    Ok(visitor.act(act).await?)
+}
+
+fn show(how: &How, path: &str) -> Result<(), HallCommandError> {
+    let mut visitor = Visitor::new(&how.person)?;
+    let found: Value = super::run(async { Ok(visitor.get(path).await?) })?;
+    if how.json {
+        println!("{found}");
+    } else {
+        super::table::print(&found);
+    }
+    Ok(())
+}

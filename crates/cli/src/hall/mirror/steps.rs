@@ -1,0 +1,354 @@
+//! The steps of a mirror, done.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tokio::task::JoinSet;
+
+use super::Account;
+use super::local::{Role, Scan, scan};
+use super::plan::{Entry, FileEntry, Listing, Plan, Surplus};
+use crate::hall::HallCommandError;
+use crate::hall::path::RelativePath;
+use crate::hall::progress::Progress;
+use crate::hall::remote::{Remote, is_missing};
+use crate::hall::transfer::{download, local_sha256, set_modified, upload};
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// From this computer.
+    Up,
+    /// To this computer.
+    Down,
+}
+
+/// A folder here, a place there, and a direction.
+#[derive(Clone, Debug)]
+pub(super) struct Mirror {
+    pub(super) remote: Remote,
+    /// Where in the store; `None` is its root.
+    pub(super) base: Option<RelativePath>,
+    pub(super) folder: PathBuf,
+    pub(super) direction: Direction,
+    pub(super) workers: usize,
+    pub(super) json: bool,
+}
+
+/// Both sides.
+pub(super) struct Listings {
+    pub(super) source: Listing,
+    pub(super) target: Listing,
+    skipped: Vec<PathBuf>,
+    parts: Vec<PathBuf>,
+}
+
+/// What to do with one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    Copy,
+    /// Copy it if the checksums differ.
+    Compare,
+}
+
+/// What became of one file.
+enum Outcome {
+    Copied(u64),
+    Same,
+}
+
+type Results = Vec<(RelativePath, Result<Outcome, HallCommandError>)>;
+
+impl Mirror {
+    /// Lists both sides. A target that is not there yet is empty; a source has to be there.
+    pub(super) async fn list(&self, surplus: Surplus) -> Result<Listings, HallCommandError> {
+        let role = match self.direction {
+            Direction::Up => Role::Source,
+            Direction::Down => Role::Target,
+        };
+        if self.direction == Direction::Down {
+            tokio::fs::create_dir_all(&self.folder)
+                .await
+                .map_err(HallCommandError::io(self.folder.display()))?;
+        }
+        let folder = self.folder.clone();
+        let here = tokio::task::spawn_blocking(move || scan(&folder, role));
+        let there = self.list_remote().await;
+        let scan = here.await.map_err(io::Error::other).flatten();
+        let scan = scan.map_err(HallCommandError::io("the folder can't be read"))?;
+        let Scan {
+            listing,
+            skipped,
+            parts,
+        } = scan;
+        let (source, target) = match self.direction {
+            Direction::Up => (listing, there?.unwrap_or_default()),
+            Direction::Down => {
+                let missing = || HallCommandError::Missing(self.base_name());
+                (there?.ok_or_else(missing)?, listing)
+            }
+        };
+        // What was left out here is not gone: deleting its copy there would be wrong.
+        if surplus == Surplus::Delete && role == Role::Source && !skipped.is_empty() {
+            let named = skipped[0].display().to_string();
+            return Err(HallCommandError::Skipped(named, skipped.len()));
+        }
+        Ok(Listings {
+            source,
+            target,
+            skipped,
+            parts,
+        })
+    }
+
+    fn base_name(&self) -> String {
+        self.base
+            .as_ref()
+            .map_or_else(String::new, ToString::to_string)
+    }
+
+    /// Everything below the place at the far side; `None` where that is nothing.
+    async fn list_remote(&self) -> Result<Option<Listing>, HallCommandError> {
+        let mut listing = Listing::new();
+        let mut under_way = JoinSet::new();
+        let mut waiting: Vec<Option<RelativePath>> = vec![None];
+        loop {
+            while under_way.len() < self.workers
+                && let Some(folder) = waiting.pop()
+            {
+                let (remote, there) = (self.remote.clone(), self.join_base(folder.as_ref()));
+                under_way.spawn(async move { (folder, remote.list(there.as_ref()).await) });
+            }
+            let Some(listed) = under_way.join_next().await else {
+                return Ok(Some(listing));
+            };
+            let (folder, entries) = listed.map_err(|error| ended(&error))?;
+            let entries = match entries {
+                Err(HallCommandError::Client(error)) if folder.is_none() && is_missing(&error) => {
+                    return Ok(None);
+                }
+                other => other?,
+            };
+            for (path, entry) in entries {
+                let below = match &folder {
+                    Some(folder) => folder.child(path.name()),
+                    None => RelativePath::top(path.name()),
+                };
+                let Some(below) = below else { continue };
+                if entry == Entry::Folder {
+                    waiting.push(Some(below.clone()));
+                }
+                listing.insert(below, entry);
+            }
+        }
+    }
+
+    /// Where a path is at the far side; `None` is the root.
+    fn join_base(&self, path: Option<&RelativePath>) -> Option<RelativePath> {
+        match (&self.base, path) {
+            (Some(base), Some(path)) => Some(base.join(path)),
+            (base, path) => path.or(base.as_ref()).cloned(),
+        }
+    }
+
+    fn there(&self, path: &RelativePath) -> RelativePath {
+        match &self.base {
+            Some(base) => base.join(path),
+            None => path.clone(),
+        }
+    }
+
+    /// Does what a plan says. What fails is in the account, and then nothing is deleted.
+    pub(super) async fn carry_out(
+        &self,
+        plan: Plan,
+        listings: Listings,
+    ) -> Result<Account, HallCommandError> {
+        let mut account = Account {
+            same: plan.same,
+            skipped: listings
+                .skipped
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+            ..Account::default()
+        };
+        for path in &plan.blocked {
+            let reason = "something of another kind is in the way; --delete removes it";
+            account.failed.push(format!("{path}: {reason}"));
+        }
+        for path in &plan.clear {
+            self.remove(path, &listings.target).await?;
+            account.deleted += 1;
+        }
+        if self.direction == Direction::Up
+            && let Some(base) = &self.base
+        {
+            self.make_base(base).await?;
+        }
+        for path in &plan.make {
+            self.make(path).await?;
+            account.made += 1;
+        }
+        let copy = plan.copy.iter().map(|path| (path, Task::Copy));
+        let compare = plan.compare.iter().map(|path| (path, Task::Compare));
+        let work: Vec<_> = copy.chain(compare).collect();
+        let bytes = work
+            .iter()
+            .map(|(path, _)| length(&listings.source, path))
+            .sum();
+        let progress = Progress::new(bytes, self.json);
+        for (path, result) in self.copy_all(&work, &listings.source, &progress).await? {
+            match result {
+                Ok(Outcome::Copied(bytes)) => {
+                    account.copied += 1;
+                    account.bytes += bytes;
+                }
+                Ok(Outcome::Same) => account.same += 1,
+                Err(error) => account.failed.push(format!("{path}: {error}")),
+            }
+        }
+        progress.finish();
+        if account.failed.is_empty() {
+            for path in &plan.delete {
+                self.remove(path, &listings.target).await?;
+                account.deleted += 1;
+            }
+            // Of versions that nobody will ask for again.
+            for part in listings
+                .parts
+                .iter()
+                .filter(|_| self.direction == Direction::Down)
+            {
+                let _ = tokio::fs::remove_file(part).await;
+            }
+        }
+        Ok(account)
+    }
+
+    async fn copy_all(
+        &self,
+        work: &[(&RelativePath, Task)],
+        source: &Listing,
+        progress: &Progress,
+    ) -> Result<Results, HallCommandError> {
+        let mut results = Vec::with_capacity(work.len());
+        let mut under_way = JoinSet::new();
+        let mut left = work.iter();
+        loop {
+            while under_way.len() < self.workers
+                && let Some((path, task)) = left.next()
+            {
+                let Some(Entry::File(entry)) = source.get(*path) else {
+                    continue;
+                };
+                let (mirror, path, entry) = (self.clone(), (*path).clone(), entry.clone());
+                let (task, progress) = (*task, progress.clone());
+                under_way.spawn(async move {
+                    let result = mirror.copy(&path, &entry, task, &progress).await;
+                    (path, result)
+                });
+            }
+            match under_way.join_next().await {
+                None => return Ok(results),
+                Some(result) => results.push(result.map_err(|error| ended(&error))?),
+            }
+        }
+    }
+
+    async fn copy(
+        &self,
+        path: &RelativePath,
+        entry: &FileEntry,
+        task: Task,
+        progress: &Progress,
+    ) -> Result<Outcome, HallCommandError> {
+        let here = path.under(&self.folder);
+        let there = self.there(path);
+        if task == Task::Compare && self.is_same(&here, &there, entry).await? {
+            progress.advance(entry.bytes);
+            return Ok(Outcome::Same);
+        }
+        match self.direction {
+            Direction::Up => upload(&self.remote, &here, &there, progress)
+                .await
+                .map(Outcome::Copied),
+            Direction::Down => {
+                download(&self.remote, &there, entry, &here, progress).await?;
+                Ok(Outcome::Copied(entry.bytes))
+            }
+        }
+    }
+
+    /// Whether both sides have the same bytes. Then the copy here takes the time of the original,
+    /// so that nobody has to compare again.
+    async fn is_same(
+        &self,
+        here: &Path,
+        there: &RelativePath,
+        entry: &FileEntry,
+    ) -> Result<bool, HallCommandError> {
+        let Some(sha256) = self.remote.sha256(there).await? else {
+            return Ok(false);
+        };
+        if local_sha256(here).await? != sha256 {
+            return Ok(false);
+        }
+        if self.direction == Direction::Down
+            && let Some(modified_ms) = entry.modified_ms
+        {
+            set_modified(here, modified_ms).map_err(HallCommandError::io(here.display()))?;
+        }
+        Ok(true)
+    }
+
+    /// Makes the folders down to the place itself.
+    async fn make_base(&self, base: &RelativePath) -> Result<(), HallCommandError> {
+        let mut above = vec![base.clone()];
+        while let Some(parent) = above.last().and_then(RelativePath::parent) {
+            above.push(parent);
+        }
+        for folder in above.iter().rev() {
+            self.remote.make_folder(folder).await?;
+        }
+        Ok(())
+    }
+
+    async fn make(&self, path: &RelativePath) -> Result<(), HallCommandError> {
+        match self.direction {
+            Direction::Up => Ok(self.remote.make_folder(&self.there(path)).await?),
+            Direction::Down => {
+                let here = path.under(&self.folder);
+                let made = tokio::fs::create_dir(&here).await;
+                made.map_err(HallCommandError::io(here.display()))
+            }
+        }
+    }
+
+    async fn remove(&self, path: &RelativePath, target: &Listing) -> Result<(), HallCommandError> {
+        if self.direction == Direction::Up {
+            return Ok(self.remote.remove(&self.there(path)).await?);
+        }
+        let here = path.under(&self.folder);
+        let removed = match target.get(path) {
+            // Only an empty one: what appeared in it meanwhile is nobody's to delete.
+            Some(Entry::Folder) => tokio::fs::remove_dir(&here).await,
+            _ => tokio::fs::remove_file(&here).await,
+        };
+        match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(HallCommandError::io(here.display())),
+        }
+    }
+}
+
+fn length(listing: &Listing, path: &RelativePath) -> u64 {
+    match listing.get(path) {
+        Some(Entry::File(file)) => file.bytes,
+        _ => 0,
+    }
+}
+
+fn ended(error: &tokio::task::JoinError) -> HallCommandError {
+    HallCommandError::io("a worker")(io::Error::other(error.to_string()))
+}

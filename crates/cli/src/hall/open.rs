@@ -1,0 +1,254 @@
+//! `hallway open`: one touch, then local doors to a hall until it is closed.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Args;
+use hallway_hall::client::ClientError;
+use hallway_hall::{Flow, HallName, Right, ServiceName};
+use tokio::task::JoinSet;
+use zeroize::Zeroizing;
+
+use super::HallCommandError;
+use super::binding::{self, Binding, Listener, LocalAddress};
+use super::duration::Lasting;
+use super::opening::{self, Opened, Wanted};
+use super::relay::{Admission, Relay};
+use super::visit::socket;
+use crate::person::{PersonArguments, Visitor};
+use display::{Display, Doors, Event, WebDav};
+
+mod display;
+
+/// How often the gateway is asked whether the grant stands.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+
+/// Open a hall with one touch, until Ctrl-C or the end of the grant.
+///
+/// Services of the hall get a local port or Unix socket each; its stores are files behind one local
+/// WebDAV port, for rclone, curl and file managers, and `hallway ls`, `get`, `put`, `rm`, `mirror`
+/// and `connect` need no touch of their own while it is open. The key of the grant is made for it
+/// and stays in memory.
+///
+/// Exit codes: 0 closed by Ctrl-C or at its end, 1 it failed or was ended by somebody else, 2 the
+/// command line is wrong.
+#[derive(Debug, Args)]
+pub(crate) struct OpenCommand {
+    /// The hall.
+    hall: HallName,
+    /// The rights to ask for, such as read:data,connect:db; all that you have, if none is named.
+    #[arg(long, value_name = "RIGHTS", value_delimiter = ',')]
+    rights: Vec<Right>,
+    /// For how long, such as 30m or 8h; as long as the gateway allows, if this is not given.
+    #[arg(long = "for", value_name = "TIME")]
+    lasting: Option<Lasting>,
+    /// Bind a service: SERVICE=PORT, SERVICE=ADDRESS:PORT or SERVICE=unix:PATH. Those that are not
+    /// named get a loopback port that is free.
+    #[arg(long = "bind", value_name = "SERVICE=ADDRESS")]
+    bindings: Vec<Binding>,
+    /// Where to serve the stores by WebDAV.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    webdav: SocketAddr,
+    #[command(flatten)]
+    person: PersonArguments,
+    /// Print what happens as JSON lines.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The listeners, bound before anybody has to touch anything.
+struct Bound {
+    socket: Listener,
+    webdav: Listener,
+    services: BTreeMap<ServiceName, Listener>,
+}
+
+pub(crate) fn run(command: OpenCommand) -> Result<(), HallCommandError> {
+    let runtime = crate::runtime().map_err(HallCommandError::io("the runtime"))?;
+    runtime.block_on(open(command))
+}
+
+async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
+    let stopped = crate::told_to_stop();
+    let display = Arc::new(Display::new(command.json));
+    let mut visitor = Visitor::new(&command.person)?;
+    let bound = Bound::new(&command, &visitor).await?;
+    let wanted = Wanted {
+        hall: command.hall,
+        rights: command.rights,
+        duration_ms: command.lasting.map(Lasting::milliseconds),
+    };
+    let opened = opening::open(&mut visitor, &wanted).await?;
+    drop(visitor);
+    let outcome = tokio::select! {
+        outcome = serve(&wanted.hall, &opened, bound, &display) => outcome,
+        () = stopped => Ok("closed".to_owned()),
+    };
+    // Whatever happened, nothing is left open.
+    if let Err(error) = opened.client.end().await {
+        tracing::debug!(%error, "the grant was not ended; it ends by itself");
+    }
+    let reason = match &outcome {
+        Ok(reason) => reason.clone(),
+        Err(error) => error.to_string(),
+    };
+    display.tell(&Event::Ended { reason });
+    outcome.map(drop)
+}
+
+impl Bound {
+    async fn new(command: &OpenCommand, visitor: &Visitor) -> Result<Self, HallCommandError> {
+        let path = socket(&visitor.settings().folders, &command.hall);
+        let socket = Listener::private(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => HallCommandError::Binding(format!(
+                "{} is open already: another `hallway open` serves {}",
+                command.hall,
+                path.display()
+            )),
+            _ => HallCommandError::io(path.display())(error),
+        })?;
+        let mut services = BTreeMap::new();
+        for Binding { service, address } in &command.bindings {
+            let listener = bind(address).await?;
+            if services.insert(service.clone(), listener).is_some() {
+                let twice = format!("{service} is bound twice");
+                return Err(HallCommandError::Binding(twice));
+            }
+        }
+        Ok(Self {
+            socket,
+            webdav: bind(&LocalAddress::Tcp(command.webdav)).await?,
+            services,
+        })
+    }
+
+    /// Binds what was granted and not named; what was named has to be granted.
+    async fn complete(&mut self, rights: &[Right]) -> Result<(), HallCommandError> {
+        let mut granted = Vec::new();
+        for right in rights {
+            if let Right::Connect(service) = right {
+                granted.push(service);
+            }
+        }
+        if let Some(service) = self.services.keys().find(|name| !granted.contains(name)) {
+            let refused = format!("connect:{service} was not granted, so it can't be bound");
+            return Err(HallCommandError::Binding(refused));
+        }
+        for service in granted {
+            if !self.services.contains_key(service) {
+                let any = LocalAddress::Tcp((std::net::Ipv4Addr::LOCALHOST, 0).into());
+                self.services.insert(service.clone(), bind(&any).await?);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn bind(address: &LocalAddress) -> Result<Listener, HallCommandError> {
+    Listener::bind(address)
+        .await
+        .map_err(HallCommandError::io(address))
+}
+
+/// Serves until the grant ends.
+async fn serve(
+    hall: &HallName,
+    opened: &Opened,
+    mut bound: Bound,
+    display: &Arc<Display>,
+) -> Result<String, HallCommandError> {
+    bound.complete(&opened.granted.rights).await?;
+    let named = |listener: &Listener| {
+        let address = listener.address().map(|address| address.to_string());
+        address.map_err(HallCommandError::io("a local address"))
+    };
+    let mut services = BTreeMap::new();
+    for (service, listener) in &bound.services {
+        services.insert(service.clone(), named(listener)?);
+    }
+    let password = Arc::new(password()?);
+    let webdav = WebDav::new(&named(&bound.webdav)?, &password, &opened.granted.rights);
+    display.open(&Doors {
+        hall,
+        grant: &opened.granted.id,
+        evidence: &opened.evidence,
+        rights: &opened.granted.rights,
+        ends_ms: opened.granted.ends_ms,
+        socket: named(&bound.socket)?,
+        webdav,
+        services,
+    });
+
+    let flow = Arc::new(Flow::default());
+    let relay = |admission| Relay {
+        client: opened.client.clone(),
+        admission,
+        flow: Arc::clone(&flow),
+    };
+    // Dropped when this function is, so listeners and their connections go together.
+    let mut listening = JoinSet::new();
+    for (listener, relay) in [
+        (bound.socket, relay(Admission::Socket)),
+        (bound.webdav, relay(Admission::Password(password))),
+    ] {
+        listening.spawn(listener.serve(move |stream| relay.clone().serve(stream)));
+    }
+    for (service, listener) in bound.services {
+        let (client, flow, display) = (
+            opened.client.clone(),
+            Arc::clone(&flow),
+            Arc::clone(display),
+        );
+        listening.spawn(listener.serve(move |near| {
+            let (client, flow, display) = (client.clone(), Arc::clone(&flow), Arc::clone(&display));
+            let service = service.clone();
+            async move {
+                let tell = |detail| display.tell(&Event::Problem { detail });
+                binding::forward(near, client, service, flow, tell).await;
+            }
+        }));
+    }
+    let error = tokio::select! {
+        error = opened.client.keep_renewed() => error,
+        error = watch(opened, &flow, display) => error,
+    };
+    Err(HallCommandError::Ended(error.to_string()))
+}
+
+/// Shows how things stand; ends when the gateway says that the grant has.
+async fn watch(opened: &Opened, flow: &Flow, display: &Display) -> ClientError {
+    let mut certificate_ends_ms = opened.client.certificate_ends_ms();
+    let mut is_reachable = true;
+    loop {
+        tokio::time::sleep(ASK_EVERY).await;
+        match opened.client.grant().await {
+            Ok(_) => is_reachable = true,
+            Err(error) if !error.is_passing() => return error,
+            Err(error) if is_reachable => {
+                is_reachable = false;
+                let detail = error.to_string();
+                display.tell(&Event::Problem { detail });
+            }
+            Err(_) => {}
+        }
+        if opened.client.certificate_ends_ms() != certificate_ends_ms {
+            certificate_ends_ms = opened.client.certificate_ends_ms();
+            display.tell(&Event::Renewed {
+                certificate_ends_ms,
+            });
+        }
+        display.state(flow, opened.granted.ends_ms);
+    }
+}
+
+/// A password for the local port, for as long as the hall is open.
+fn password() -> Result<Zeroizing<String>, HallCommandError> {
+    let mut bytes = Zeroizing::new([0; 18]);
+    getrandom::fill(bytes.as_mut_slice())
+        .map_err(|error| HallCommandError::io("randomness")(error.into()))?;
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
+}

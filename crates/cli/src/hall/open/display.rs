@@ -1,0 +1,145 @@
+//! What `hallway open` says: lines of JSON for programs, a page and a live line for people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{IsTerminal, Write as _};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hallway_evidence::Timestamp;
+use hallway_hall::{Flow, HallName, Right, ServiceName, StoreName};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar};
+use serde::Serialize;
+
+use super::super::relay::USER;
+
+/// Something that happened.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub(super) enum Event {
+    /// The certificate was renewed.
+    Renewed {
+        /// Until when it is valid, unix milliseconds.
+        certificate_ends_ms: u64,
+    },
+    /// Something does not work, and is tried again.
+    Problem {
+        /// What.
+        detail: String,
+    },
+    /// The hall is closed.
+    Ended {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What is open, and where.
+#[derive(Debug, Serialize)]
+#[serde(rename = "open", tag = "event")]
+pub(super) struct Doors<'a> {
+    pub(super) hall: &'a HallName,
+    pub(super) grant: &'a str,
+    pub(super) evidence: &'a str,
+    pub(super) rights: &'a [Right],
+    pub(super) ends_ms: u64,
+    /// The Unix socket that the other commands use.
+    pub(super) socket: String,
+    pub(super) webdav: WebDav<'a>,
+    pub(super) services: BTreeMap<ServiceName, String>,
+}
+
+/// The local WebDAV port.
+#[derive(Debug, Serialize)]
+pub(super) struct WebDav<'a> {
+    url: String,
+    user: &'static str,
+    password: &'a str,
+    stores: BTreeSet<StoreName>,
+}
+
+impl<'a> WebDav<'a> {
+    pub(super) fn new(address: &str, password: &'a str, rights: &[Right]) -> Self {
+        let store = |right: &Right| match right {
+            Right::Read(store) | Right::Write(store) | Right::Delete(store) => Some(store.clone()),
+            Right::Connect(_) => None,
+        };
+        Self {
+            url: format!("http://{address}/files/"),
+            user: USER,
+            password,
+            stores: rights.iter().filter_map(store).collect(),
+        }
+    }
+}
+
+/// Where all this is shown.
+pub(super) struct Display {
+    json: bool,
+    live: ProgressBar,
+}
+
+impl Display {
+    pub(super) fn new(json: bool) -> Self {
+        let live = if json || !std::io::stderr().is_terminal() {
+            ProgressBar::hidden()
+        } else {
+            ProgressBar::new_spinner()
+        };
+        Self { json, live }
+    }
+
+    /// Says what is open.
+    pub(super) fn open(&self, doors: &Doors<'_>) {
+        if self.json {
+            return print(doors);
+        }
+        let ends = Timestamp::from_ms(doors.ends_ms);
+        println!("{} is open until {ends}", doors.hall);
+        for store in &doors.webdav.stores {
+            println!("  {store:<12} {}{store}/", doors.webdav.url);
+        }
+        if !doors.webdav.stores.is_empty() {
+            println!(
+                "  {:<12} user {USER}, password {}",
+                "", doors.webdav.password
+            );
+        }
+        for (service, address) in &doors.services {
+            println!("  {service:<12} {address}");
+        }
+        eprintln!("Ctrl-C closes it.");
+    }
+
+    /// Says what happened.
+    pub(super) fn tell(&self, event: &Event) {
+        if self.json {
+            return print(event);
+        }
+        let line = match event {
+            Event::Renewed { .. } => return,
+            Event::Problem { detail } => detail.clone(),
+            Event::Ended { reason } => format!("The hall is closed: {reason}"),
+        };
+        self.live.suspend(|| eprintln!("{line}"));
+    }
+
+    /// Shows how things stand.
+    pub(super) fn state(&self, flow: &Flow, ends_ms: u64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let left = Duration::from_millis(ends_ms).saturating_sub(now.unwrap_or_default());
+        self.live.set_message(format!(
+            "{} sent, {} received, {} left",
+            HumanBytes(flow.received()),
+            HumanBytes(flow.sent()),
+            HumanDuration(left)
+        ));
+        self.live.tick();
+    }
+}
+
+/// One line; a reader that went away is no reason to close the hall.
+fn print(what: &impl Serialize) {
+    if let Ok(json) = serde_json::to_string(what) {
+        let mut out = std::io::stdout();
+        let _ = writeln!(out, "{json}").and_then(|()| out.flush());
+    }
+}

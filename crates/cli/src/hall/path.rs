@@ -1,0 +1,261 @@
+//! Paths inside a store, and the names that point there.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use hallway_hall::{HallName, ServiceName, StoreName};
+
+/// The longest path: what the far side takes.
+const LONGEST: usize = 4096;
+
+/// A path below the root of a store or folder: names between slashes, none of them empty, `.` or
+/// `..`. Ordered so that a folder comes before what is in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RelativePath(Vec<String>);
+
+/// The text is not a path, or not a place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PlaceError {
+    /// Not a path.
+    #[error(
+        "{0:?} is no path: names between slashes, none of them empty, \".\" or \"..\", 4096 bytes at most"
+    )]
+    Path(String),
+    /// Not a place in a hall.
+    #[error("{0:?} is no place in a hall: HALL:STORE/path")]
+    Store(String),
+    /// Not a service of a hall.
+    #[error("{0:?} is no service of a hall: HALL:SERVICE")]
+    Service(String),
+}
+
+impl FromStr for RelativePath {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let wrong = || PlaceError::Path(text.to_owned());
+        if text.len() > LONGEST {
+            return Err(wrong());
+        }
+        let names = text.split('/').map(str::to_owned).collect();
+        Self::from_names(names).ok_or_else(wrong)
+    }
+}
+
+impl RelativePath {
+    fn from_names(names: Vec<String>) -> Option<Self> {
+        let plain =
+            |name: &String| !matches!(name.as_str(), "" | "." | "..") && !name.contains('\0');
+        (!names.is_empty() && names.iter().all(plain)).then_some(Self(names))
+    }
+
+    /// This path and one more name; `None` when that is not a name.
+    pub(crate) fn child(&self, name: &str) -> Option<Self> {
+        let mut names = self.0.clone();
+        names.push(name.to_owned());
+        (!name.contains('/')).then_some(())?;
+        Self::from_names(names)
+    }
+
+    /// A path of one name; `None` when it is not one.
+    pub(crate) fn top(name: &str) -> Option<Self> {
+        (!name.contains('/')).then_some(())?;
+        Self::from_names(vec![name.to_owned()])
+    }
+
+    /// A path below this one.
+    pub(crate) fn join(&self, below: &Self) -> Self {
+        Self([&self.0[..], &below.0].concat())
+    }
+
+    /// The folder that it is in; `None` at the root.
+    pub(crate) fn parent(&self) -> Option<Self> {
+        let (_, parents) = self.0.split_last()?;
+        Self::from_names(parents.to_vec())
+    }
+
+    /// The last name.
+    pub(crate) fn name(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+
+    /// Whether `folder` contains it, at whatever depth.
+    pub(crate) fn is_below(&self, folder: &Self) -> bool {
+        self.0.len() > folder.0.len() && self.0.starts_with(&folder.0)
+    }
+
+    /// The same path below a folder of this computer.
+    pub(crate) fn under(&self, root: &Path) -> PathBuf {
+        let mut path = root.to_owned();
+        path.extend(&self.0);
+        path
+    }
+
+    /// As a part of a URL, every name percent-encoded.
+    pub(crate) fn encoded(&self) -> String {
+        let names: Vec<String> = self.0.iter().map(|name| encode(name)).collect();
+        names.join("/")
+    }
+}
+
+/// Percent-encodes a name.
+pub(super) fn encode(name: &str) -> String {
+    let mut text = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                text.push(char::from(byte));
+            }
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+impl fmt::Display for RelativePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("/"))
+    }
+}
+
+/// A place in a store: `HALL:STORE/path`, or `HALL:STORE` for its root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which hall.
+    pub(crate) hall: HallName,
+    /// Which of its stores.
+    pub(crate) store: StoreName,
+    /// Where in it; `None` is the root.
+    pub(crate) path: Option<RelativePath>,
+}
+
+impl FromStr for Place {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let wrong = || PlaceError::Store(text.to_owned());
+        let (hall, rest) = text.split_once(':').ok_or_else(wrong)?;
+        let (store, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let path = path.strip_suffix('/').unwrap_or(path);
+        Ok(Self {
+            hall: hall.parse().map_err(|_| wrong())?,
+            store: store.parse().map_err(|_| wrong())?,
+            path: (!path.is_empty()).then(|| path.parse()).transpose()?,
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.hall, self.store)?;
+        match &self.path {
+            Some(path) => write!(f, "/{path}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A service: `HALL:SERVICE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServicePlace {
+    /// Which hall.
+    pub(crate) hall: HallName,
+    /// Which of its services.
+    pub(crate) service: ServiceName,
+}
+
+impl FromStr for ServicePlace {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let wrong = || PlaceError::Service(text.to_owned());
+        let (hall, service) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(Self {
+            hall: hall.parse().map_err(|_| wrong())?,
+            service: service.parse().map_err(|_| wrong())?,
+        })
+    }
+}
+
+/// One side of a copy. As with scp, a colon before the first slash means the far side; `./a:b` is
+/// a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// On this computer.
+    Local(PathBuf),
+    /// In a hall.
+    Hall(Place),
+}
+
+impl FromStr for Side {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let before = text.split('/').next().unwrap_or_default();
+        if before.contains(':') {
+            text.parse().map(Self::Hall)
+        } else {
+            Ok(Self::Local(text.into()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn tricks_are_no_paths() {
+        for text in [
+            "", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/./b", "a\0b",
+        ] {
+            assert!(text.parse::<RelativePath>().is_err(), "{text:?}");
+        }
+        assert!("x".repeat(4097).parse::<RelativePath>().is_err());
+        let path: RelativePath = "a b/ü?#%".parse().unwrap();
+        assert_eq!(path.encoded(), "a%20b/%C3%BC%3F%23%25");
+        assert_eq!(path.child("../c"), None);
+        assert_eq!(RelativePath::top(".."), None);
+    }
+
+    #[test]
+    fn places_are_told_from_files() {
+        let place: Place = "lab:data/a/b/".parse().unwrap();
+        assert_eq!(place.to_string(), "lab:data/a/b");
+        assert_eq!("lab:data".parse::<Place>().unwrap().path, None);
+        assert_eq!("lab:data/".parse::<Place>().unwrap().path, None);
+        for text in [
+            "lab",
+            "Lab:data",
+            "lab:",
+            "lab:data/../x",
+            ":data",
+            "lab:da_ta",
+        ] {
+            assert!(text.parse::<Place>().is_err(), "{text:?}");
+        }
+        assert_eq!(
+            "./a:b".parse::<Side>().unwrap(),
+            Side::Local("./a:b".into())
+        );
+        assert!(matches!("lab:data".parse::<Side>().unwrap(), Side::Hall(_)));
+        assert!(
+            "Lab:data".parse::<Side>().is_err(),
+            "a mistyped hall is not a file"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_folder_comes_right_before_what_is_in_it(texts: Vec<String>) {
+            let mut all: Vec<RelativePath> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+            all.sort();
+            for pair in all.windows(2) {
+                prop_assert!(!pair[0].is_below(&pair[1]));
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! A store at the far side, as requests.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hallway_hall::client::{self, ClientError};
+use hallway_hall::{Body, StoreName};
+use http::header::{self, HeaderMap, HeaderName};
+use http::{Method, Request, Response, StatusCode, request};
+use hyper::body::Incoming;
+use serde::Deserialize;
+
+use super::HallCommandError;
+use super::mirror::plan::{Entry, FileEntry};
+use super::path::RelativePath;
+use super::way::Way;
+
+/// The most entries that one folder may list.
+const MOST_ENTRIES: usize = 1_000_000;
+/// The longest name.
+const LONGEST_NAME: usize = 1024;
+
+const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
+const SHA_256: &str = "sha-256=1";
+pub(super) const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+/// The modification time of what is sent, seconds since 1970; the name is what WebDAV clients use.
+pub(super) const MODIFIED: HeaderName = HeaderName::from_static("x-oc-mtime");
+pub(super) const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+pub(super) const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
+
+/// A store, and the way to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Remote {
+    way: Way,
+    store: StoreName,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    entries: Vec<Listed>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    name: String,
+    kind: Kind,
+    #[serde(default)]
+    bytes: u64,
+    /// 0 where the store does not know.
+    #[serde(default)]
+    modified_ms: u64,
+    etag: Option<String>,
+}
+
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    File,
+    Folder,
+}
+
+impl Remote {
+    pub(crate) fn new(way: Way, store: StoreName) -> Self {
+        Self { way, store }
+    }
+
+    /// What is in a folder, by name; `None` is the root.
+    ///
+    /// # Errors
+    /// It is no folder, or names something that can't be a file here.
+    pub(crate) async fn list(
+        &self,
+        folder: Option<&RelativePath>,
+    ) -> Result<Vec<(RelativePath, Entry)>, HallCommandError> {
+        let mut entries = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let mut url = self.url(folder);
+            if folder.is_some() {
+                url.push('/');
+            }
+            if let Some(next) = &after {
+                url.push_str("?after=");
+                url.push_str(&super::path::encode(next));
+            }
+            let request = Request::get(url).header(header::ACCEPT, "application/json");
+            let page: Page = client::json(self.send(request, Body::default()).await?).await?;
+            for listed in page.entries {
+                let name = || super::quoted(&listed.name);
+                let path = match folder {
+                    Some(folder) => folder.child(&listed.name),
+                    None => RelativePath::top(&listed.name),
+                };
+                let path = path
+                    .filter(|_| listed.name.len() <= LONGEST_NAME)
+                    .ok_or_else(|| HallCommandError::Name(name()))?;
+                entries.push((path, listed.entry()));
+            }
+            if entries.len() > MOST_ENTRIES {
+                let folder = folder.map(ToString::to_string).unwrap_or_default();
+                return Err(HallCommandError::TooMany(folder, MOST_ENTRIES));
+            }
+            match page.next {
+                Some(next) if Some(&next) != after.as_ref() => after = Some(next),
+                _ => return Ok(entries),
+            }
+        }
+    }
+
+    /// What a path is; `None` where there is nothing.
+    ///
+    /// # Errors
+    /// The far side refuses or can't be reached.
+    pub(crate) async fn entry(
+        &self,
+        path: &RelativePath,
+    ) -> Result<Option<Entry>, HallCommandError> {
+        // A folder lists its children's kinds, which a HEAD does not tell.
+        match self.list(path.parent().as_ref()).await {
+            Ok(entries) => Ok(entries
+                .into_iter()
+                .find_map(|(other, entry)| (other == *path).then_some(entry))),
+            Err(HallCommandError::Client(error)) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The content from `offset` on, if the version still is `etag`.
+    ///
+    /// # Errors
+    /// It is another by now (412), or the far side refuses or can't be reached.
+    pub(crate) async fn get(
+        &self,
+        path: &RelativePath,
+        offset: u64,
+        etag: Option<&str>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let mut request = Request::get(self.url(Some(path))).header(WANT_REPR_DIGEST, SHA_256);
+        if let Some(etag) = etag {
+            request = request.header(header::IF_MATCH, format!("\"{etag}\""));
+        }
+        if offset > 0 {
+            request = request.header(header::RANGE, format!("bytes={offset}-"));
+        }
+        self.send(request, Body::default()).await
+    }
+
+    /// The SHA-256 of a file, where the far side says it without sending the file.
+    ///
+    /// # Errors
+    /// The far side refuses or can't be reached.
+    pub(crate) async fn sha256(
+        &self,
+        path: &RelativePath,
+    ) -> Result<Option<[u8; 32]>, ClientError> {
+        let request = Request::head(self.url(Some(path))).header(WANT_REPR_DIGEST, SHA_256);
+        let response = self.send(request, Body::default()).await?;
+        Ok(digest_of(response.headers()))
+    }
+
+    /// A request that changes a file, to be completed.
+    pub(super) fn change(
+        &self,
+        method: Method,
+        path: &RelativePath,
+        query: &str,
+    ) -> request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(format!("{}{query}", self.url(Some(path))))
+    }
+
+    /// Sends a request.
+    pub(super) async fn send(
+        &self,
+        request: request::Builder,
+        body: Body,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let request = request
+            .body(body)
+            .map_err(|error| ClientError::Answer(error.to_string()))?;
+        self.way.send(request).await
+    }
+
+    /// Makes a folder; one that is there is left as it is.
+    ///
+    /// # Errors
+    /// The far side refuses or can't be reached.
+    pub(crate) async fn make_folder(&self, path: &RelativePath) -> Result<(), ClientError> {
+        let method = Method::from_bytes(b"MKCOL").unwrap_or(Method::PUT);
+        match self
+            .send(self.change(method, path, "/"), Body::default())
+            .await
+        {
+            // RFC 4918, 9.3.1: something is there.
+            Err(ClientError::Problem(problem))
+                if problem.status == StatusCode::METHOD_NOT_ALLOWED.as_u16() =>
+            {
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Removes a file, or a folder with everything in it.
+    ///
+    /// # Errors
+    /// The far side refuses or can't be reached; what is gone already is no error.
+    pub(crate) async fn remove(&self, path: &RelativePath) -> Result<(), ClientError> {
+        let request = self.change(Method::DELETE, path, "");
+        match self.send(request, Body::default()).await {
+            Err(error) if is_missing(&error) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    fn url(&self, path: Option<&RelativePath>) -> String {
+        let path = path.map(RelativePath::encoded).unwrap_or_default();
+        format!("/files/{}/{path}", self.store)
+    }
+}
+
+impl Listed {
+    fn entry(&self) -> Entry {
+        if self.kind == Kind::Folder {
+            return Entry::Folder;
+        }
+        Entry::File(FileEntry {
+            bytes: self.bytes,
+            modified_ms: Some(self.modified_ms).filter(|ms| *ms > 0),
+            etag: self.etag.clone(),
+        })
+    }
+}
+
+/// Whether there is nothing there.
+pub(super) fn is_missing(error: &ClientError) -> bool {
+    matches!(error, ClientError::Problem(problem) if problem.status == 404)
+}
+
+/// The SHA-256 of the whole file (RFC 9530), if the answer has one.
+pub(super) fn digest_of(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let value = headers.get(REPR_DIGEST)?.to_str().ok()?;
+    value.split(',').find_map(|item| {
+        let inner = item.trim().strip_prefix("sha-256=:")?.strip_suffix(':')?;
+        STANDARD.decode(inner).ok()?.try_into().ok()
+    })
+}
+
+/// A SHA-256 as the header wants it.
+pub(super) fn digest_header(sha256: &[u8]) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(sha256))
+}
+
+/// A modification time as the header wants it.
+pub(super) fn modified_header(modified_ms: u64) -> String {
+    format!("{}.{:03}", modified_ms / 1000, modified_ms % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_read_as_they_are_written() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(digest_of(&headers), None);
+        let both = format!("sha-512=:AAAA:, {}", digest_header(&[7; 32]));
+        headers.insert(REPR_DIGEST, both.parse().unwrap());
+        assert_eq!(digest_of(&headers), Some([7; 32]));
+        headers.insert(REPR_DIGEST, "sha-256=:AAAA:".parse().unwrap());
+        assert_eq!(digest_of(&headers), None, "too short");
+        assert_eq!(modified_header(1_700_000_000_007), "1700000000.007");
+    }
+}

@@ -1,0 +1,105 @@
+//! One file, to this computer or from it: resumed where it broke, in view only when it is whole, and
+//! checked by SHA-256 from end to end.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use tokio::fs::File;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::HallCommandError;
+use super::progress::Progress;
+
+mod download;
+mod upload;
+
+pub(crate) use download::download;
+pub(crate) use upload::upload;
+
+/// Bytes read from a file at once.
+const CHUNK: usize = 256 * 1024;
+/// How often something that may pass is tried again in a row without a byte getting through.
+const TRIES: u32 = 6;
+/// The first pause between tries; each is twice the one before.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What unfinished files of this computer are called, and hidden by.
+const PART: &str = ".hallway-part-";
+
+/// Whether a name is that of an unfinished copy.
+pub(crate) fn is_part(name: &str) -> bool {
+    name.starts_with(PART)
+}
+
+/// Tries again while that may help: as long as bytes get through, and [`TRIES`] times beyond that.
+#[derive(Default)]
+struct Attempts(u32);
+
+impl Attempts {
+    /// Waits before the next attempt, or gives up with what went wrong.
+    async fn after(
+        &mut self,
+        failure: Failure,
+        progress: &Progress,
+    ) -> Result<(), HallCommandError> {
+        self.0 = if failure.moved > 0 { 1 } else { self.0 + 1 };
+        if self.0 > TRIES || !failure.error.is_passing() {
+            return Err(failure.error);
+        }
+        progress.say(&format!("{}; trying again", failure.error));
+        tokio::time::sleep(PAUSE * 2_u32.pow(self.0 - 1)).await;
+        Ok(())
+    }
+}
+
+/// An attempt that failed, after so many bytes.
+struct Failure {
+    error: HallCommandError,
+    moved: u64,
+}
+
+impl<E: Into<HallCommandError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self {
+            error: error.into(),
+            moved: 0,
+        }
+    }
+}
+
+/// Hashes everything up to the end. Gives how many bytes that were.
+async fn hash_all(reader: &mut (impl AsyncRead + Unpin), context: &mut Context) -> io::Result<u64> {
+    let mut buffer = vec![0; CHUNK];
+    let mut length = 0;
+    loop {
+        let bytes = reader.read(&mut buffer).await?;
+        if bytes == 0 {
+            return Ok(length);
+        }
+        context.update(&buffer[..bytes]);
+        length += bytes as u64;
+    }
+}
+
+/// The SHA-256 of a file of this computer.
+///
+/// # Errors
+/// It can't be read.
+pub(crate) async fn local_sha256(path: &Path) -> Result<[u8; 32], HallCommandError> {
+    let failed = |error| HallCommandError::io(path.display())(error);
+    let mut file = File::open(path).await.map_err(failed)?;
+    let mut context = Context::new(&SHA256);
+    hash_all(&mut file, &mut context).await.map_err(failed)?;
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(context.finish().as_ref());
+    Ok(sha256)
+}
+
+/// Sets a file's modification time.
+pub(crate) fn set_modified(path: &Path, modified_ms: u64) -> io::Result<()> {
+    let modified = UNIX_EPOCH + Duration::from_millis(modified_ms);
+    let file = std::fs::File::options().write(true).open(path)?;
+    file.set_modified(modified)
+}

@@ -1,0 +1,200 @@
+//! From a hall to this computer.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use hallway_hall::client::ClientError;
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+use http_body_util::BodyExt;
+use tokio::fs::{self, File};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+
+use super::super::HallCommandError;
+use super::super::mirror::plan::FileEntry;
+use super::super::path::RelativePath;
+use super::super::progress::Progress;
+use super::super::remote::{Remote, digest_of};
+use super::{Attempts, Failure, PART, hash_all, set_modified};
+
+/// Where the unfinished copy of a version is. Another version goes elsewhere, so that no file is
+/// made of two.
+fn part_of(target: &Path, entry: &FileEntry) -> PathBuf {
+    let mut context = Context::new(&SHA256);
+    let version = format!("{:?} {} {:?}", entry.etag, entry.bytes, entry.modified_ms);
+    context.update(target.file_name().unwrap_or_default().as_encoded_bytes());
+    context.update(b"\0");
+    context.update(version.as_bytes());
+    let name = hex::encode(&context.finish().as_ref()[..16]);
+    target.with_file_name(format!("{PART}{name}"))
+}
+
+/// Gets a file. It appears under its name only when it is whole and what the far side says it is.
+///
+/// # Errors
+/// The far side refuses or can't be reached for long, another version came up, the checksum differs,
+/// or this computer can't keep it. What is there under the name stays; what arrived stays for a
+/// later attempt.
+pub(crate) async fn download(
+    remote: &Remote,
+    path: &RelativePath,
+    entry: &FileEntry,
+    target: &Path,
+    progress: &Progress,
+) -> Result<(), HallCommandError> {
+    progress.name(path);
+    let part = part_of(target, entry);
+    let failed = |error| HallCommandError::io(part.display())(error);
+    let mut attempts = Attempts::default();
+    let sha256 = loop {
+        match receive(remote, path, entry, &part, progress).await {
+            Ok(sums) => break sums,
+            Err(failure) => attempts.after(failure, progress).await?,
+        }
+    };
+    let told = match sha256.told {
+        Some(told) => Some(told),
+        None => remote.sha256(path).await?,
+    };
+    if told.is_some_and(|told| told[..] != sha256.arrived[..]) {
+        fs::remove_file(&part).await.map_err(failed)?;
+        progress.take_back(entry.bytes);
+        return Err(HallCommandError::Checksum(path.to_string()));
+    }
+    if let Some(modified_ms) = entry.modified_ms {
+        set_modified(&part, modified_ms).map_err(failed)?;
+    }
+    fs::rename(&part, target)
+        .await
+        .map_err(HallCommandError::io(target.display()))
+}
+
+/// The checksum of what arrived, and the one that was announced.
+struct Sums {
+    arrived: Vec<u8>,
+    told: Option<[u8; 32]>,
+}
+
+async fn receive(
+    remote: &Remote,
+    path: &RelativePath,
+    entry: &FileEntry,
+    part: &Path,
+    progress: &Progress,
+) -> Result<Sums, Failure> {
+    let failed = |error| HallCommandError::io(part.display())(error);
+    let mut file = open_part(part).await.map_err(failed)?;
+    let mut context = Context::new(&SHA256);
+    let mut length = hash_all(&mut file, &mut context).await.map_err(failed)?;
+    if length > entry.bytes {
+        file.set_len(0).await.map_err(failed)?;
+        file.rewind().await.map_err(failed)?;
+        (context, length) = (Context::new(&SHA256), 0);
+    }
+    if length == entry.bytes && length > 0 {
+        progress.advance(length);
+        return Ok(sums(context, None));
+    }
+    let mut response = remote.get(path, length, entry.etag.as_deref()).await?;
+    if length > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
+        // It sends the whole file again.
+        file.set_len(0).await.map_err(failed)?;
+        file.rewind().await.map_err(failed)?;
+        (context, length) = (Context::new(&SHA256), 0);
+    }
+    let told = digest_of(response.headers());
+    let expected = entry.bytes - length;
+    let announced = response.headers().get(CONTENT_LENGTH);
+    let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|announced| announced != expected) {
+        let other = format!("{path} has another length by now");
+        return Err(ClientError::Answer(other).into());
+    }
+    progress.advance(length);
+    let mut moved = 0;
+    let body = response.body_mut();
+    let ended = loop {
+        match body.frame().await {
+            None => break Ok(()),
+            Some(Err(error)) => break Err(ClientError::Broken(error.to_string())),
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else {
+                    continue;
+                };
+                moved += data.len() as u64;
+                if moved > expected {
+                    let lie = format!("{path} is longer than was said");
+                    break Err(ClientError::Answer(lie));
+                }
+                context.update(&data);
+                file.write_all(&data).await.map_err(failed)?;
+                progress.advance(data.len() as u64);
+            }
+        }
+    };
+    file.flush().await.map_err(failed)?;
+    let ended = match ended {
+        Ok(()) if moved < expected => Err(ClientError::Broken("it ended early".to_owned())),
+        other => other,
+    };
+    match ended {
+        Ok(()) => Ok(sums(context, told)),
+        Err(error) => {
+            // The next attempt counts what is on the disk again.
+            progress.take_back(length + moved);
+            Err(Failure {
+                error: error.into(),
+                moved,
+            })
+        }
+    }
+}
+
+fn sums(context: Context, told: Option<[u8; 32]>) -> Sums {
+    Sums {
+        arrived: context.finish().as_ref().to_vec(),
+        told,
+    }
+}
+
+/// Opens an unfinished copy; whatever else has its name is replaced, never written through.
+async fn open_part(part: &Path) -> io::Result<File> {
+    if let Ok(about) = fs::symlink_metadata(part).await
+        && !about.is_file()
+    {
+        fs::remove_file(part).await?;
+    }
+    let mut options = fs::OpenOptions::new();
+    let options = options.read(true).write(true).create(true);
+    options.truncate(false).open(part).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::is_part;
+    use super::*;
+
+    #[test]
+    fn each_version_has_an_unfinished_copy_of_its_own() {
+        let entry = |etag: &str, bytes| FileEntry {
+            etag: Some(etag.to_owned()),
+            bytes,
+            ..FileEntry::default()
+        };
+        let of = |name: &str, entry: &FileEntry| part_of(&Path::new("/folder").join(name), entry);
+        let one = of("a", &entry("1", 5));
+        assert_eq!(one.parent(), Some(Path::new("/folder")));
+        assert!(is_part(one.file_name().unwrap().to_str().unwrap()));
+        assert_eq!(one, of("a", &entry("1", 5)));
+        for other in [
+            of("b", &entry("1", 5)),
+            of("a", &entry("2", 5)),
+            of("a", &entry("1", 6)),
+        ] {
+            assert_ne!(one, other);
+        }
+        let long = "x".repeat(255);
+        assert!(of(&long, &entry("1", 5)).file_name().unwrap().len() < 64);
+    }
+}

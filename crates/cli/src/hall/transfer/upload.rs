@@ -1,0 +1,202 @@
+//! From this computer to a hall.
+
+use std::fs::Metadata;
+use std::io::SeekFrom;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use hallway_hall::Body;
+use hallway_hall::client::ClientError;
+use http::Method;
+use http::header::CONTENT_LENGTH;
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use tokio::fs::{self, File};
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio_util::io::ReaderStream;
+
+use super::super::HallCommandError;
+use super::super::mirror::local::file_entry;
+use super::super::path::RelativePath;
+use super::super::progress::Progress;
+use super::super::remote::{
+    MODIFIED, REPR_DIGEST, Remote, UPLOAD_COMPLETE, UPLOAD_OFFSET, digest_header, is_missing,
+    modified_header,
+};
+use super::{Attempts, CHUNK, Failure, hash_all};
+
+/// Files up to this long are sent in one piece; longer ones can be resumed. One such piece for each
+/// worker is held in memory.
+const ONE_PIECE: u64 = 4 * 1024 * 1024;
+/// Puts a file. It appears at the far side only when it is whole.
+///
+/// # Errors
+/// The far side refuses or can't be reached for long, or the file changed meanwhile.
+pub(crate) async fn upload(
+    remote: &Remote,
+    source: &Path,
+    path: &RelativePath,
+    progress: &Progress,
+) -> Result<u64, HallCommandError> {
+    progress.name(path);
+    let failed = |error| HallCommandError::io(source.display())(error);
+    let about = fs::metadata(source).await.map_err(failed)?;
+    if about.len() <= ONE_PIECE {
+        return put(remote, source, path, progress).await;
+    }
+    let mut attempts = Attempts::default();
+    loop {
+        match send_pieces(remote, source, path, &about, progress).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(failure) => attempts.after(failure, progress).await?,
+        }
+    }
+}
+
+async fn put(
+    remote: &Remote,
+    source: &Path,
+    path: &RelativePath,
+    progress: &Progress,
+) -> Result<u64, HallCommandError> {
+    let failed = |error| HallCommandError::io(source.display())(error);
+    let mut file = File::open(source).await.map_err(failed)?;
+    let before = file.metadata().await.map_err(failed)?;
+    let mut content = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + 1);
+    let mut bounded = (&mut file).take(ONE_PIECE + 1);
+    bounded.read_to_end(&mut content).await.map_err(failed)?;
+    let after = file.metadata().await.map_err(failed)?;
+    unchanged(source, &before, &after)?;
+    let content = Bytes::from(content);
+    let sha256 = digest(&SHA256, &content);
+    let mut attempts = Attempts::default();
+    loop {
+        let mut request = remote
+            .change(Method::PUT, path, "")
+            .header(REPR_DIGEST, digest_header(sha256.as_ref()));
+        if let Some(modified_ms) = file_entry(&before).modified_ms {
+            request = request.header(MODIFIED, modified_header(modified_ms));
+        }
+        match remote.send(request, full(content.clone())).await {
+            Ok(_) => break,
+            Err(error) => attempts.after(error.into(), progress).await?,
+        }
+    }
+    progress.advance(content.len() as u64);
+    Ok(content.len() as u64)
+}
+
+/// Whether a file stood still while it was read.
+fn unchanged(path: &Path, before: &Metadata, after: &Metadata) -> Result<(), HallCommandError> {
+    let same = before.len() == after.len() && before.modified().ok() == after.modified().ok();
+    if same {
+        Ok(())
+    } else {
+        Err(HallCommandError::Changed(path.to_owned()))
+    }
+}
+
+/// What an upload is called at the far side. The same file at the same time gets the same name, so
+/// another run of the command finds what the first one sent.
+fn upload_id(source: &Path, path: &RelativePath, about: &Metadata) -> String {
+    let mut context = Context::new(&SHA256);
+    let modified = file_entry(about).modified_ms;
+    for part in [
+        std::path::absolute(source)
+            .unwrap_or_default()
+            .as_os_str()
+            .as_encoded_bytes(),
+        path.to_string().as_bytes(),
+        format!("{} {modified:?}", about.len()).as_bytes(),
+    ] {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    hex::encode(&context.finish().as_ref()[..16])
+}
+
+async fn send_pieces(
+    remote: &Remote,
+    source: &Path,
+    path: &RelativePath,
+    before: &Metadata,
+    progress: &Progress,
+) -> Result<u64, Failure> {
+    let failed = |error| HallCommandError::io(source.display())(error);
+    let query = format!("?upload={}", upload_id(source, path, before));
+    let offset = offset(remote, path, &query).await?.min(before.len());
+    let mut file = File::open(source).await.map_err(failed)?;
+    let mut context = Context::new(&SHA256);
+    let mut sent = (&mut file).take(offset);
+    hash_all(&mut sent, &mut context).await.map_err(failed)?;
+    file.seek(SeekFrom::Start(offset)).await.map_err(failed)?;
+    progress.advance(offset);
+
+    let hashing = Arc::new(Mutex::new((context, 0_u64)));
+    let pieces = {
+        let (hashing, progress) = (Arc::clone(&hashing), progress.clone());
+        let rest = file.take(before.len() - offset);
+        ReaderStream::with_capacity(rest, CHUNK).map_ok(move |bytes| {
+            let mut hashing = hashing.lock().unwrap_or_else(PoisonError::into_inner);
+            hashing.0.update(&bytes);
+            hashing.1 += bytes.len() as u64;
+            progress.advance(bytes.len() as u64);
+            Frame::data(bytes)
+        })
+    };
+    let request = remote
+        .change(Method::PATCH, path, &query)
+        .header(UPLOAD_OFFSET, offset)
+        .header(UPLOAD_COMPLETE, "?0")
+        .header(CONTENT_LENGTH, before.len() - offset);
+    let went = remote
+        .send(request, StreamBody::new(pieces).boxed_unsync())
+        .await;
+    let (context, moved) = {
+        let hashing = hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        (hashing.0.clone(), hashing.1)
+    };
+    if let Err(error) = went {
+        progress.take_back(offset + moved);
+        return Err(Failure {
+            error: error.into(),
+            moved,
+        });
+    }
+    let after = fs::metadata(source).await.map_err(failed)?;
+    if offset + moved != before.len() {
+        return Err(HallCommandError::Changed(source.to_owned()).into());
+    }
+    unchanged(source, before, &after)?;
+    let mut request = remote
+        .change(Method::PATCH, path, &query)
+        .header(UPLOAD_OFFSET, before.len())
+        .header(UPLOAD_COMPLETE, "?1")
+        .header(REPR_DIGEST, digest_header(context.finish().as_ref()));
+    if let Some(modified_ms) = file_entry(before).modified_ms {
+        request = request.header(MODIFIED, modified_header(modified_ms));
+    }
+    remote.send(request, Body::default()).await?;
+    Ok(before.len())
+}
+
+async fn offset(remote: &Remote, path: &RelativePath, query: &str) -> Result<u64, ClientError> {
+    let request = remote.change(Method::HEAD, path, query);
+    let response = match remote.send(request, Body::default()).await {
+        Err(error) if is_missing(&error) => return Ok(0),
+        other => other?,
+    };
+    let value = response.headers().get(UPLOAD_OFFSET);
+    value
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .ok_or_else(|| ClientError::Answer("an upload without an offset".to_owned()))
+}
+
+fn full(content: Bytes) -> Body {
+    Full::new(content)
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}

@@ -1,0 +1,111 @@
+//! A person's files, where the XDG base directory specification wants them.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use etcetera::base_strategy::{BaseStrategy, Xdg};
+
+/// The folder that everything of ours is in, below each of the three.
+const NAME: &str = "hallway";
+
+/// Where configuration, state and sockets are.
+#[derive(Clone, Debug)]
+pub(crate) struct Folders {
+    /// `hallway.toml`.
+    pub(crate) configuration: PathBuf,
+    /// What outlives a restart: sessions.
+    pub(crate) state: PathBuf,
+    /// What does not: sockets. Where the system gives no folder for this it is below the state.
+    pub(crate) runtime: PathBuf,
+}
+
+impl Folders {
+    /// From `XDG_*`, or below `HOME`.
+    ///
+    /// # Errors
+    /// Where there is no home folder.
+    pub(crate) fn find() -> io::Result<Self> {
+        let xdg = Xdg::new().map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))?;
+        let home_state = || xdg.home_dir().join(".local/state");
+        let state = xdg.state_dir().unwrap_or_else(home_state).join(NAME);
+        Ok(Self {
+            configuration: xdg.config_dir().join(NAME),
+            runtime: match xdg.runtime_dir() {
+                Some(folder) => folder.join(NAME),
+                None => state.join("run"),
+            },
+            state,
+        })
+    }
+}
+
+/// Makes a folder that only its owner may enter.
+///
+/// # Errors
+/// Where it can't be made, or belongs to somebody else: what is put there would be theirs.
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?;
+    if is_private(&fs::symlink_metadata(path)?) {
+        return Ok(());
+    }
+    let message = "others may read it, or it is not yours; it should have mode 700";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
+}
+
+/// Whether only this user can read it.
+pub(crate) fn is_private(about: &fs::Metadata) -> bool {
+    about.uid() == rustix::process::geteuid().as_raw() && about.mode() & 0o077 == 0
+}
+
+/// Writes a file that only its owner may read; whoever reads meanwhile sees the old one or the new.
+///
+/// # Errors
+/// Whatever the file system says.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let unfinished = path.with_file_name(name);
+    let written = (|| {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let private = folder.path().join("a/b");
+        private_folder(&private).unwrap();
+        let file = private.join("secret");
+        write_private(&file, b"one").unwrap();
+        write_private(&file, b"two").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(private.read_dir().unwrap().count(), 1);
+        fs::set_permissions(&private, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(private_folder(&private).is_err());
+    }
+}

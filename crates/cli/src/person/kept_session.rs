@@ -1,0 +1,97 @@
+//! The session that a person's commands share, so that not each of them asks for a touch to sign in.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::folders::{is_private, private_folder, write_private};
+
+/// A session token in a file of its own, for one gateway.
+#[derive(Debug)]
+pub(crate) struct KeptSession {
+    path: PathBuf,
+    gateway: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    gateway: String,
+    token: Zeroizing<String>,
+}
+
+impl KeptSession {
+    /// Of `gateway`, an origin, below the state folder.
+    pub(crate) fn of(gateway: &str, state: &Path) -> Self {
+        let place = gateway.split_once("://").map_or(gateway, |parts| parts.1);
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-');
+        let name = place.replace(|letter| !plain(letter), "_");
+        Self {
+            path: state.join(format!("session-{name}.json")),
+            gateway: gateway.to_owned(),
+        }
+    }
+
+    /// The token, if there is one that nobody else could read.
+    pub(crate) fn read(&self) -> Option<Zeroizing<String>> {
+        if !is_private(&fs::symlink_metadata(&self.path).ok()?) {
+            return None;
+        }
+        let bytes = Zeroizing::new(fs::read(&self.path).ok()?);
+        let kept: Kept = serde_json::from_slice(&bytes).ok()?;
+        // Two origins may share a file name; a token goes only where it came from.
+        (kept.gateway == self.gateway).then_some(kept.token)
+    }
+
+    /// Keeps a token.
+    ///
+    /// # Errors
+    /// Where the folder or the file can't be written.
+    pub(crate) fn keep(&self, token: &str) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            private_folder(folder)?;
+        }
+        let kept = Kept {
+            gateway: self.gateway.clone(),
+            token: Zeroizing::new(token.to_owned()),
+        };
+        let json = Zeroizing::new(serde_json::to_vec(&kept)?);
+        write_private(&self.path, &json)
+    }
+
+    /// Forgets it.
+    ///
+    /// # Errors
+    /// Where the file can't be removed.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_token_goes_only_where_it_came_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("hallway");
+        let one = KeptSession::of("https://gate.example:8443", &state);
+        assert_eq!(one.read(), None);
+        one.keep("secret").unwrap();
+        assert_eq!(one.read().unwrap().as_str(), "secret");
+        let other = KeptSession::of("http://gate.example:8443", &state);
+        assert_eq!((one.path == other.path, other.read()), (true, None));
+        fs::set_permissions(&one.path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert_eq!(one.read(), None, "others could read it");
+        one.forget().unwrap();
+        one.forget().unwrap();
+    }
+}

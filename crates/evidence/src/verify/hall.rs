@@ -1,0 +1,48 @@
+//! Whether evidence that opened a hall grants what it says to whom it says.
+
+use std::time::Duration;
+
+use super::receipt::Receipts;
+use super::report::Section;
+use crate::statement::hall::Open;
+use crate::statement::{Act, Web};
+
+/// Checks that who entered is who signed: receipt `by` registered the key. Gives what to know of
+/// the grant.
+pub(super) fn check_opening(
+    receipts: &Receipts<'_>,
+    section: &mut Section,
+    open: &Open,
+    by: usize,
+) -> Option<String> {
+    let owner = match receipts.act(by) {
+        Some(Act::Web(Web::RegisterKey(key))) if key.person == open.person => Ok(()),
+        Some(Act::Web(Web::RegisterKey(key))) => Err(format!(
+            "it lets {} in, but the key that signed is {}’s",
+            open.name, key.name
+        )),
+        _ => Err("the key that signed is no person’s".to_owned()),
+    };
+    section.check(
+        "chain.3",
+        "Whoever is let in is who signed",
+        owner,
+        format_args!("{}, receipt {}", open.name, by + 1),
+    )?;
+    let accepted = receipts.all.first()?.receipt.evidence.accepted;
+    let ends = accepted.plus(Duration::from_millis(open.duration_ms));
+    Some(match &open.public_key {
+        Some(key) => format!(
+            "Until {ends} at the latest, the holder of the private key to the public key with \
+             the SHA-256 {} is {} for the hall “{}”.",
+            hex::encode(key.sha256()),
+            open.name,
+            open.hall
+        ),
+        None => format!(
+            "Until {ends} at the latest, {}’s browser session could use the hall “{}”. No other \
+             party can check which browser that was.",
+            open.name, open.hall
+        ),
+    })
+}

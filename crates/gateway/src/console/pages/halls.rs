@@ -1,0 +1,279 @@
+//! `/halls`, `/halls/{name}` and `/halls/{name}/files/{store}`.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use hallway_evidence::PersonId;
+use hallway_evidence::statement::hall::{Guest, Name, Right, Rights};
+
+use super::super::view::{
+    AgentRow, Count, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, Mark, OfferRow,
+    Place, Size, StorePage, Tone,
+};
+use super::names::Names;
+use super::{frame, html, moment, sees_all};
+use crate::Gateway;
+use crate::doors::hall::{files, flows, look};
+use crate::hall::offers::Offer;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{Grant, GrantFilter, GuestId, HallAgent, Limit, PageRequest, PersonState, Role};
+
+/// How many of the newest grants are shown with a hall.
+const NEWEST: u64 = 20;
+
+/// The halls that the visitor may see.
+pub(super) async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let seen = look::seen(&gateway, &caller).await?;
+    let row = |seen: look::Seen| HallRow {
+        inside: Count(gateway.halls.inside.guests(Some(&seen.hall.name)).len() as u64),
+        rights: in_words(&seen.rights),
+        name: seen.hall.name.to_string(),
+        title: seen.hall.title,
+    };
+    html(&HallsPage {
+        halls: seen.into_iter().map(row).collect(),
+        listens: gateway.halls.address.is_some(),
+        frame: frame(&gateway, &caller, Place::Halls),
+    })
+}
+
+/// One hall.
+pub(super) async fn one(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let seen = look::find(&gateway, &caller, &name).await?;
+    let hall = &seen.hall.name;
+    let looks_after = sees_all(&caller.person);
+    let offers = &gateway.halls.offers;
+    let offer_row = |offer: Offer| OfferRow {
+        rights: verbs(&seen.rights, &offer.name),
+        name: offer.name.to_string(),
+        agent: offer.agent.map(|agent| agent.to_string()),
+    };
+    let shown = |rows: Vec<Offer>| {
+        rows.into_iter()
+            .map(offer_row)
+            .filter(|row| looks_after || !row.rights.is_empty())
+            .collect()
+    };
+    let inside = flows::inside(&gateway, &caller, &seen).into_iter();
+    let inside = inside.map(|row| InsideRow {
+        grant: row.grant.to_string(),
+        name: row.name,
+        streams: Count(row.streams as u64),
+        received: Size(row.received),
+        sent: Size(row.sent),
+        own: row.own,
+    });
+    let open = files::entered(&gateway, &caller, hall).await;
+    let open = match open {
+        Ok(entered) => entered.map(|(_, standing)| {
+            grant_row(
+                &gateway,
+                &caller,
+                &standing.grant,
+                standing.person.name.clone(),
+            )
+        }),
+        Err(problem) if problem.status.is_server_error() => return Err(problem),
+        Err(_) => None,
+    };
+    html(&HallPage {
+        frame: frame(&gateway, &caller, Place::Halls),
+        name: hall.to_string(),
+        rights: in_words(&seen.rights),
+        open,
+        stores: shown(offers.stores(hall)),
+        services: shown(offers.services(hall)),
+        inside: inside.collect(),
+        looks_after,
+        guests: match looks_after {
+            true => guests(&gateway, hall).await?,
+            false => Vec::new(),
+        },
+        people: match caller.person.role {
+            Role::Owner => people(&gateway).await?,
+            _ => Vec::new(),
+        },
+        agents: match looks_after {
+            true => agents(&gateway, hall).await?,
+            false => Vec::new(),
+        },
+        grants: grants(&gateway, &caller, hall).await?,
+        title: seen.hall.title,
+    })
+}
+
+/// The files of a store.
+pub(super) async fn store(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path((name, store)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let seen = look::find(&gateway, &caller, &name).await?;
+    let store: Name = store.parse().map_err(|_| Problem::not_found("store"))?;
+    if verbs(&seen.rights, &store).is_empty() {
+        return Err(Problem::not_found("store"));
+    }
+    let entered = files::entered(&gateway, &caller, &seen.hall.name).await;
+    let rights: Vec<Right> = match entered {
+        Ok(Some((_, standing))) => standing.rights.iter().cloned().collect(),
+        Err(problem) if problem.status.is_server_error() => return Err(problem),
+        _ => Vec::new(),
+    };
+    html(&StorePage {
+        frame: frame(&gateway, &caller, Place::Halls),
+        hall: seen.hall.name.to_string(),
+        title: seen.hall.title,
+        open: !rights.is_empty(),
+        may: verbs(&rights, &store).replace(',', ""),
+        store: store.to_string(),
+    })
+}
+
+/// Rights as a sentence says them; nothing for none.
+fn in_words(rights: &[Right]) -> String {
+    let named: Vec<Right> = rights.iter().take(Rights::MAX).cloned().collect();
+    Rights::try_from(named).map_or_else(|_| String::new(), |rights| rights.to_string())
+}
+
+/// What may be done with one store or service: `read, write`.
+fn verbs(rights: &[Right], name: &Name) -> String {
+    let verbs: Vec<&str> = rights
+        .iter()
+        .filter(|right| right.name == *name)
+        .map(|right| right.verb.as_str())
+        .collect();
+    verbs.join(", ")
+}
+
+async fn guests(gateway: &Gateway, hall: &Name) -> Result<Vec<GuestRow>, Problem> {
+    let reader = gateway.store.read();
+    let mut names = Names::new(reader);
+    let mut rows = Vec::new();
+    for guest in reader.halls().guests(hall).await? {
+        let (who, kind, value) = match guest.guest {
+            GuestId::Person(id) => (names.person(id).await?, "person", id.to_string()),
+            GuestId::Role(role) => (Guest::Role(role).to_string(), "role", role.to_string()),
+        };
+        rows.push(GuestRow {
+            who,
+            kind,
+            value,
+            rights: guest.rights.to_string(),
+            since: moment(gateway, guest.admitted),
+            evidence: guest.evidence.to_string(),
+        });
+    }
+    Ok(rows)
+}
+
+async fn people(gateway: &Gateway) -> Result<Vec<(String, String)>, Problem> {
+    let request = PageRequest::<PersonId> {
+        after: None,
+        limit: Limit::nearest(u64::from(Limit::MAX)),
+    };
+    let people = gateway.store.read().people().page(&request).await?;
+    Ok(people
+        .items
+        .into_iter()
+        .filter(|person| person.state == PersonState::Active)
+        .map(|person| (person.id.to_string(), person.name))
+        .collect())
+}
+
+async fn agents(gateway: &Gateway, hall: &Name) -> Result<Vec<AgentRow>, Problem> {
+    let agents = gateway.store.read().hall_agents().of_hall(hall).await?;
+    let offers = &gateway.halls.offers;
+    let all: Vec<(&str, Offer)> = offers
+        .stores(hall)
+        .into_iter()
+        .map(|offer| ("store", offer))
+        .chain(
+            offers
+                .services(hall)
+                .into_iter()
+                .map(|offer| ("service", offer)),
+        )
+        .collect();
+    let row = |agent: HallAgent| {
+        let provides: Vec<String> = all
+            .iter()
+            .filter(|(_, offer)| offer.agent.as_ref() == Some(&agent.name))
+            .map(|(kind, offer)| format!("{kind} {}", offer.name))
+            .collect();
+        let here = !provides.is_empty();
+        let late = gateway.now() > agent.expires;
+        AgentRow {
+            state: match (agent.joined, here) {
+                (None, _) if late => Mark::new(Tone::Quiet, "Invitation expired"),
+                (None, _) => Mark::new(Tone::Waiting, "Invited"),
+                (Some(_), true) => Mark::new(Tone::Good, "Here"),
+                (Some(_), false) => Mark::new(Tone::Warning, "Away"),
+            },
+            since: moment(gateway, agent.joined.map_or(agent.invited, |(at, _)| at)),
+            provides: provides.join(", "),
+            evidence: agent.evidence.to_string(),
+            name: agent.name.to_string(),
+        }
+    };
+    Ok(agents.into_iter().map(row).collect())
+}
+
+async fn grants(gateway: &Gateway, caller: &Caller, hall: &Name) -> Result<Vec<GrantRow>, Problem> {
+    let filter: GrantFilter = crate::doors::hall::grants::visible_to(caller, Some(hall.clone()));
+    let newest = PageRequest {
+        after: None,
+        limit: Limit::nearest(NEWEST),
+    };
+    let reader = gateway.store.read();
+    let mut names = Names::new(reader);
+    let mut rows = Vec::new();
+    for grant in reader.grants().page(&filter, &newest).await?.items {
+        let name = names.person(grant.person).await?;
+        rows.push(grant_row(gateway, caller, &grant, name));
+    }
+    Ok(rows)
+}
+
+fn grant_row(gateway: &Gateway, caller: &Caller, grant: &Grant, name: String) -> GrantRow {
+    let open = grant.is_open(gateway.now());
+    GrantRow {
+        id: grant.id.to_string(),
+        name,
+        rights: grant.rights.to_string(),
+        state: match (open, grant.ended) {
+            (true, _) => Mark::new(Tone::Good, "Open"),
+            (false, Some(_)) => Mark::new(Tone::Quiet, "Ended"),
+            (false, None) => Mark::new(Tone::Quiet, "Run out"),
+        },
+        open,
+        opened: moment(gateway, grant.opened),
+        ends: moment(gateway, grant.ended.map_or(grant.ends, |(at, _)| at)),
+        own: grant.person == caller.person.id,
+        evidence: grant.evidence.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_read_well() {
+        let rights: Vec<Right> = ["read:data", "write:data", "connect:db"]
+            .map(|text| text.parse().unwrap())
+            .into();
+        assert_eq!(verbs(&rights, &"data".parse().unwrap()), "read, write");
+        assert_eq!(
+            in_words(&rights),
+            "read “data”, write “data”, connect to “db”"
+        );
+        assert_eq!(in_words(&[]), "");
+    }
+}

@@ -1,0 +1,116 @@
+//! Halls that never were.
+
+use super::super::*;
+use super::{HASH, ago, frame};
+
+fn grant(state: Mark, open: bool, own: bool) -> GrantRow {
+    GrantRow {
+        id: format!("0197-{own}-{open}"),
+        name: "Emily Gray".to_owned(),
+        rights: "read “data” and “logs”, write “data”, connect to “db”".to_owned(),
+        state,
+        open,
+        opened: ago(1_200),
+        ends: ago(0),
+        own,
+        evidence: HASH.to_owned(),
+    }
+}
+
+fn offer(name: &str, agent: Option<&str>, rights: &str) -> OfferRow {
+    OfferRow {
+        name: name.to_owned(),
+        agent: agent.map(str::to_owned),
+        rights: rights.to_owned(),
+    }
+}
+
+pub(super) fn list(rows: usize) -> HallsPage {
+    let row = |n| HallRow {
+        name: format!("hall-{n}"),
+        title: "Backups of the lab".to_owned(),
+        rights: "read “data”".to_owned(),
+        inside: Count(3),
+    };
+    HallsPage {
+        frame: frame(Some(Place::Halls)),
+        halls: (0..rows).map(row).collect(),
+        listens: rows > 0,
+    }
+}
+
+pub(super) fn full() -> HallPage {
+    let open = || grant(Mark::new(Tone::Good, "Open"), true, true);
+    HallPage {
+        frame: frame(Some(Place::Halls)),
+        name: "backups".to_owned(),
+        title: "Backups of the lab".to_owned(),
+        rights: "read “data”".to_owned(),
+        open: Some(open()),
+        stores: vec![
+            offer("data", None, "read, write"),
+            offer("logs", Some("lab"), ""),
+        ],
+        services: vec![offer("db", Some("lab"), "connect"), offer("ssh", None, "")],
+        inside: (0..40)
+            .map(|n| InsideRow {
+                grant: format!("0197-{n}"),
+                name: "Lachlan Gleeson".to_owned(),
+                streams: Count(n),
+                received: Size(n * 1_000_000),
+                sent: Size(1_850),
+                own: n == 0,
+            })
+            .collect(),
+        looks_after: true,
+        guests: ["person", "role"]
+            .map(|kind| GuestRow {
+                who: "Emily Gray".to_owned(),
+                kind,
+                value: "0197".to_owned(),
+                rights: "read “data”".to_owned(),
+                since: ago(86_400),
+                evidence: HASH.to_owned(),
+            })
+            .to_vec(),
+        people: vec![("0197".to_owned(), "Emily Gray".to_owned())],
+        agents: vec![AgentRow {
+            name: "lab".to_owned(),
+            state: Mark::new(Tone::Good, "Here"),
+            since: ago(400),
+            provides: "store logs, service db".to_owned(),
+            evidence: HASH.to_owned(),
+        }],
+        grants: vec![
+            open(),
+            grant(Mark::new(Tone::Good, "Open"), true, false),
+            grant(Mark::new(Tone::Quiet, "Ended"), false, false),
+        ],
+    }
+}
+
+/// What an owner sees of a hall just made.
+pub(super) fn fresh() -> HallPage {
+    HallPage {
+        rights: String::new(),
+        open: None,
+        stores: Vec::new(),
+        services: Vec::new(),
+        inside: Vec::new(),
+        guests: Vec::new(),
+        agents: Vec::new(),
+        grants: Vec::new(),
+        ..full()
+    }
+}
+
+pub(super) fn store(open: bool) -> StorePage {
+    StorePage {
+        frame: frame(Some(Place::Halls)),
+        hall: "backups".to_owned(),
+        title: "Backups of the lab".to_owned(),
+        store: "data".to_owned(),
+        open,
+        may: "read write delete".to_owned(),
+    }
+}

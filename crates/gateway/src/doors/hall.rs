@@ -1,0 +1,13 @@
+//! The hall door: who may enter which hall, and the grants that let them in.
+//!
+//! [`acts`] are what people sign about halls, [`open`] is the one that lets the signer in,
+//! [`certificate`] is what they get for it. What flows then is the business of [`crate::hall`].
+
+pub mod acts;
+pub mod agents;
+pub mod certificate;
+pub mod files;
+pub mod flows;
+pub mod grants;
+pub mod look;
+pub mod open;

@@ -1,0 +1,329 @@
+//! Making halls, admitting guests, inviting agents, ending grants: what people sign about halls.
+
+use std::time::Duration;
+
+use hallway_evidence::statement::hall::{
+    Admit, Agent, Create, Dismiss, End, Guest, Hall as HallAct, InviteAgent, Name, Named, Right,
+    Rights,
+};
+use hallway_evidence::{GrantId, PersonId};
+use hallway_webauthn::wire::Base64Url;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::act::{Actor, Outcome, includes, role_needed};
+use super::super::web::join::NewLink;
+use super::super::web::keys::line;
+use super::open;
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{GuestId, Hall, HallAgent, HallGuest, Role, StoreError, TokenHash};
+
+/// How long an agent's invitation is good: an hour.
+const INVITATION: Duration = Duration::from_secs(3600);
+
+/// An act on halls, as asked for. Names are `a-z`, `0-9` and `-`; rights are `read:STORE`,
+/// `write:STORE`, `delete:STORE` and `connect:SERVICE`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum HallRequest {
+    /// Make a hall.
+    CreateHall {
+        /// Its name.
+        #[schemars(with = "String")]
+        name: Name,
+        /// What people call it.
+        title: String,
+    },
+    /// Remove a hall; everybody in it is put out.
+    RemoveHall {
+        /// Which.
+        #[schemars(with = "String")]
+        hall: Name,
+    },
+    /// Let somebody enter.
+    AdmitToHall {
+        /// Which hall.
+        #[schemars(with = "String")]
+        hall: Name,
+        /// Whom.
+        guest: GuestRequest,
+        /// To do what.
+        #[schemars(with = "Vec<String>")]
+        rights: Rights,
+    },
+    /// Let somebody no longer enter.
+    DismissFromHall {
+        /// Which hall.
+        #[schemars(with = "String")]
+        hall: Name,
+        /// Whom.
+        guest: GuestRequest,
+    },
+    /// Invite a machine by a one-time token.
+    InviteAgent {
+        /// To which hall.
+        #[schemars(with = "String")]
+        hall: Name,
+        /// What it is called there.
+        #[schemars(with = "String")]
+        agent: Name,
+    },
+    /// Put a machine out.
+    DismissAgent {
+        /// Of which hall.
+        #[schemars(with = "String")]
+        hall: Name,
+        /// Which.
+        #[schemars(with = "String")]
+        agent: Name,
+    },
+    /// Enter a hall.
+    OpenHall {
+        /// Which.
+        #[schemars(with = "String")]
+        hall: Name,
+        /// To do what; everything that one is admitted to without it.
+        #[schemars(with = "Option<Vec<String>>")]
+        rights: Option<Vec<Right>>,
+        /// For how long; as long as the operator allows without it.
+        duration_ms: Option<u64>,
+        /// The P-256 key to certify, SubjectPublicKeyInfo; the session itself without it.
+        #[schemars(with = "Option<String>")]
+        public_key: Option<Base64Url>,
+    },
+    /// End somebody's grant.
+    EndGrant {
+        /// Which.
+        #[schemars(with = "String")]
+        grant: GrantId,
+    },
+}
+
+/// Who may enter: one of the two.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum GuestRequest {
+    /// A person of the realm.
+    Person(#[schemars(with = "String")] PersonId),
+    /// Everybody who has this role or one that includes it.
+    Role(#[schemars(with = "String")] Role),
+}
+
+/// Refuses whoever may not do the act, before anybody touches a key.
+fn may(caller: &Caller, least: Role) -> Result<(), Problem> {
+    if includes(caller.person.role, least) {
+        Ok(())
+    } else {
+        Err(role_needed(least))
+    }
+}
+
+/// The statement of an act on halls. `token` is the hash of the token that an invitation makes.
+pub async fn prepare(
+    gateway: &Gateway,
+    caller: &Caller,
+    request: HallRequest,
+    token: TokenHash,
+) -> Result<HallAct, Problem> {
+    let least = match request {
+        HallRequest::OpenHall { .. } => Role::Member,
+        HallRequest::EndGrant { .. } => Role::Operator,
+        _ => Role::Owner,
+    };
+    may(caller, least)?;
+    Ok(match request {
+        HallRequest::CreateHall { name, title } => HallAct::Create(Create {
+            hall: name,
+            title: line("title", &title)?,
+        }),
+        HallRequest::RemoveHall { hall } => {
+            find(gateway, &hall).await?;
+            HallAct::Remove(Named { hall })
+        }
+        HallRequest::AdmitToHall {
+            hall,
+            guest,
+            rights,
+        } => {
+            find(gateway, &hall).await?;
+            let guest = named(gateway, guest).await?;
+            HallAct::Admit(Admit {
+                hall,
+                guest,
+                rights,
+            })
+        }
+        HallRequest::DismissFromHall { hall, guest } => {
+            find(gateway, &hall).await?;
+            let guest = named(gateway, guest).await?;
+            HallAct::Dismiss(Dismiss { hall, guest })
+        }
+        HallRequest::InviteAgent { hall, agent } => {
+            find(gateway, &hall).await?;
+            HallAct::InviteAgent(InviteAgent {
+                hall,
+                agent,
+                token: token.0,
+                expires: gateway.now().plus(INVITATION),
+            })
+        }
+        HallRequest::DismissAgent { hall, agent } => {
+            find(gateway, &hall).await?;
+            HallAct::DismissAgent(Agent { hall, agent })
+        }
+        HallRequest::OpenHall {
+            hall,
+            rights,
+            duration_ms,
+            public_key,
+        } => {
+            let wanted = open::Wanted {
+                hall,
+                rights,
+                duration_ms,
+                public_key,
+            };
+            HallAct::Open(open::prepare(gateway, caller, wanted).await?)
+        }
+        HallRequest::EndGrant { grant } => {
+            let reader = gateway.store.read();
+            let found = reader.grants().get(grant).await?;
+            let found = found.ok_or_else(|| Problem::not_found("grant"))?;
+            let person = reader.people().get(found.person).await?;
+            HallAct::End(End {
+                grant,
+                opened: found.evidence.0,
+                hall: found.hall,
+                name: line(
+                    "name",
+                    &person.map(|person| person.name).unwrap_or_default(),
+                )?,
+            })
+        }
+    })
+}
+
+/// The hall, or 404.
+pub async fn find(gateway: &Gateway, name: &Name) -> Result<Hall, Problem> {
+    let hall = gateway.store.read().halls().get(name).await?;
+    hall.ok_or_else(|| Problem::not_found("hall"))
+}
+
+async fn named(gateway: &Gateway, guest: GuestRequest) -> Result<Guest, Problem> {
+    Ok(match guest {
+        GuestRequest::Role(role) => Guest::Role(role),
+        GuestRequest::Person(id) => {
+            let person = gateway.store.read().people().get(id).await?;
+            let person = person.ok_or_else(|| Problem::not_found("person"))?;
+            Guest::Person {
+                id,
+                name: line("name", &person.name)?,
+            }
+        }
+    })
+}
+
+const fn guest_id(guest: &Guest) -> GuestId {
+    match guest {
+        Guest::Person { id, .. } => GuestId::Person(*id),
+        Guest::Role(role) => GuestId::Role(*role),
+    }
+}
+
+/// Does what was signed.
+pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Problem> {
+    let (unit, now, evidence) = (actor.unit, actor.now, actor.evidence);
+    match act {
+        HallAct::Open(terms) => return open::perform(actor, terms).await,
+        HallAct::End(_) => actor.needs(Role::Operator)?,
+        _ => actor.needs(Role::Owner)?,
+    }
+    match act {
+        HallAct::Open(_) => {}
+        HallAct::Create(terms) => {
+            let hall = Hall {
+                name: terms.hall.clone(),
+                title: terms.title.to_string(),
+                created_by: actor.person.id,
+                created: now,
+                evidence,
+            };
+            unit.halls().add(&hall).await.map_err(refused)?;
+        }
+        HallAct::Remove(terms) => {
+            unit.halls().remove(&terms.hall).await.map_err(refused)?;
+            unit.grants()
+                .end_of_hall(&terms.hall, actor.person.id, now)
+                .await?;
+        }
+        HallAct::Admit(terms) => {
+            exists(actor, &terms.hall).await?;
+            let guest = HallGuest {
+                hall: terms.hall.clone(),
+                guest: guest_id(&terms.guest),
+                rights: terms.rights.clone(),
+                admitted: now,
+                evidence,
+            };
+            unit.halls().admit(&guest).await.map_err(refused)?;
+        }
+        HallAct::Dismiss(terms) => unit
+            .halls()
+            .dismiss(&terms.hall, guest_id(&terms.guest))
+            .await
+            .map_err(refused)?,
+        HallAct::InviteAgent(terms) => {
+            exists(actor, &terms.hall).await?;
+            let agent = HallAgent {
+                hall: terms.hall.clone(),
+                name: terms.agent.clone(),
+                token: terms.token.into(),
+                expires: terms.expires,
+                joined: None,
+                invited: now,
+                evidence,
+            };
+            unit.hall_agents().invite(&agent).await.map_err(refused)?;
+            return Ok(Outcome {
+                link: Some(NewLink {
+                    link: format!("{}/halls#{}", actor.gateway.origin, actor.link_token()),
+                    expires_ms: terms.expires.as_ms(),
+                }),
+                ..Outcome::done(actor)
+            });
+        }
+        HallAct::DismissAgent(terms) => unit
+            .hall_agents()
+            .dismiss(&terms.hall, &terms.agent)
+            .await
+            .map_err(refused)?,
+        HallAct::End(terms) => {
+            if !unit.grants().end(terms.grant, actor.person.id, now).await? {
+                return Err(Problem::conflict(
+                    "grant-ended",
+                    "this grant has ended already",
+                ));
+            }
+        }
+    }
+    Ok(Outcome::done(actor))
+}
+
+async fn exists(actor: &Actor<'_>, hall: &Name) -> Result<(), Problem> {
+    let hall = actor.unit.halls().get(hall).await?;
+    hall.map(drop).ok_or_else(|| Problem::not_found("hall"))
+}
+
+fn refused(error: StoreError) -> Problem {
+    match error {
+        StoreError::Missing(what) => Problem::not_found(what),
+        StoreError::Exists { what, .. } => Problem::conflict(
+            "exists",
+            format!("there already is a {what} of this name; choose another"),
+        ),
+        StoreError::TooMany { .. } => Problem::conflict("too-many", error.to_string()),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,108 @@
+//! Certificates for guests and agents: X.509-SVIDs by the realm's authority.
+
+use std::time::Duration;
+
+use hallway_evidence::statement::hall::Name;
+use hallway_hall::{Leaf, Party, Provenance, PublicKey, SpiffeId, Usage};
+use hallway_webauthn::wire::Base64Url;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::store::Grant;
+
+/// How long an agent's certificate lasts: a day. It renews it without anybody.
+const AGENT: Duration = Duration::from_secs(24 * 3600);
+
+/// A certificate, and what its holder needs to use it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Certified {
+    /// DER, base64url, the leaf first.
+    #[schemars(with = "Vec<String>")]
+    pub certificates: Vec<Base64Url>,
+    /// When the leaf ends, milliseconds since 1970.
+    pub certificate_ends_ms: u64,
+    /// The authorities to check the gateway by, DER, base64url.
+    #[schemars(with = "Vec<String>")]
+    pub bundle: Vec<Base64Url>,
+    /// `HOST:PORT` of the hall listener.
+    pub address: String,
+    /// The SPIFFE ID that the gateway shows there.
+    pub gateway: String,
+}
+
+/// The hall listener's address.
+///
+/// # Errors
+/// 409: there is none.
+pub fn address(gateway: &Gateway) -> Result<String, Problem> {
+    gateway.halls.address.clone().ok_or_else(|| {
+        Problem::conflict(
+            "no-hall-listener",
+            "this gateway has no hall listener; its operator sets [hall] listen in hallway.toml",
+        )
+    })
+}
+
+/// A certificate for `public_key`, within the grant.
+pub fn guest(gateway: &Gateway, grant: &Grant, public_key: &[u8]) -> Result<Certified, Problem> {
+    let ends = gateway
+        .now()
+        .plus(gateway.halls.certificate)
+        .min(grant.ends);
+    let provenance = Provenance {
+        credential: Base64Url::from(grant.credential.as_bytes()).to_string(),
+        evidence: grant.evidence.to_string(),
+    };
+    let party = Party::Person(grant.person.to_string());
+    issue(gateway, party, public_key, ends.as_ms(), Some(provenance))
+}
+
+/// A certificate for an agent's key.
+pub fn agent(
+    gateway: &Gateway,
+    hall: &Name,
+    name: &Name,
+    public_key: &[u8],
+) -> Result<Certified, Problem> {
+    let internal = |error: hallway_hall::NameError| Problem::internal(&error);
+    let party = Party::Agent {
+        hall: hall.as_str().parse().map_err(internal)?,
+        agent: name.as_str().parse().map_err(internal)?,
+    };
+    let ends = gateway.now().plus(AGENT);
+    issue(gateway, party, public_key, ends.as_ms(), None)
+}
+
+fn issue(
+    gateway: &Gateway,
+    party: Party,
+    public_key: &[u8],
+    ends_ms: u64,
+    provenance: Option<Provenance>,
+) -> Result<Certified, Problem> {
+    let address = address(gateway)?;
+    let authority = &gateway.halls.authority;
+    let public_key =
+        PublicKey::from_spki(public_key).map_err(|error| Problem::malformed(error.to_string()))?;
+    let leaf = authority
+        .issue(&Leaf {
+            party,
+            public_key: &public_key,
+            not_before_ms: gateway.now().as_ms(),
+            not_after_ms: ends_ms,
+            usage: Usage::Client,
+            provenance,
+        })
+        .map_err(|error| Problem::internal(&error))?;
+    let id = SpiffeId::new(authority.trust_domain().clone(), &Party::Gateway)
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(Certified {
+        certificates: vec![Base64Url::from(leaf.as_ref())],
+        certificate_ends_ms: ends_ms / 1000 * 1000,
+        bundle: vec![Base64Url::from(authority.certificate().as_ref())],
+        address,
+        gateway: id.to_string(),
+    })
+}

@@ -1,0 +1,128 @@
+//! Grants: listing them, and ending one's own.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use hallway_evidence::statement::hall::{Name, Rights};
+use hallway_evidence::{GrantId, PersonId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::act::includes;
+use crate::Gateway;
+use crate::http::input::Asked;
+use crate::http::page::{PageQuery, PageView};
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{Grant, GrantFilter, GrantHolder, Role};
+
+/// A grant in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GrantRow {
+    /// A UUID.
+    #[schemars(with = "String")]
+    pub id: GrantId,
+    /// The hall.
+    #[schemars(with = "String")]
+    pub hall: Name,
+    /// Whose.
+    #[schemars(with = "String")]
+    pub person: PersonId,
+    /// What was granted.
+    #[schemars(with = "Vec<String>")]
+    pub rights: Rights,
+    /// `key` or `browser`.
+    pub holder: &'static str,
+    /// Since when, milliseconds since 1970.
+    pub opened_ms: u64,
+    /// Until when at the latest.
+    pub ends_ms: u64,
+    /// When it was ended.
+    pub ended_ms: Option<u64>,
+    /// The evidence that opened it, hexadecimal.
+    pub evidence: String,
+}
+
+/// Which grants to list.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+pub struct GrantQuery {
+    /// Only of this hall.
+    #[schemars(with = "Option<String>")]
+    pub hall: Option<Name>,
+    /// The page.
+    #[serde(flatten)]
+    pub page: PageQuery,
+}
+
+impl From<&Grant> for GrantRow {
+    fn from(grant: &Grant) -> Self {
+        Self {
+            id: grant.id,
+            hall: grant.hall.clone(),
+            person: grant.person,
+            rights: grant.rights.clone(),
+            holder: match grant.holder {
+                GrantHolder::Key(_) => "key",
+                GrantHolder::Session(_) => "browser",
+            },
+            opened_ms: grant.opened.as_ms(),
+            ends_ms: grant.ends.as_ms(),
+            ended_ms: grant.ended.map(|(at, _)| at.as_ms()),
+            evidence: grant.evidence.to_string(),
+        }
+    }
+}
+
+/// The grants that `caller` may see: members their own, operators and owners all.
+pub fn visible_to(caller: &Caller, hall: Option<Name>) -> GrantFilter {
+    match (includes(caller.person.role, Role::Operator), hall) {
+        (true, None) => GrantFilter::All,
+        (true, Some(hall)) => GrantFilter::Hall(hall),
+        (false, None) => GrantFilter::Person(caller.person.id),
+        (false, Some(hall)) => GrantFilter::PersonInHall(caller.person.id, hall),
+    }
+}
+
+/// Lists grants, newest first.
+pub async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Asked(query): Asked<GrantQuery>,
+) -> Result<Json<PageView<GrantRow>>, Problem> {
+    let filter = visible_to(&caller, query.hall);
+    let reader = gateway.store.read();
+    let page = reader
+        .grants()
+        .page(&filter, &query.page.request()?)
+        .await?;
+    let rows = page.items.iter().map(GrantRow::from).collect();
+    Ok(Json(PageView::new(rows, page.next)))
+}
+
+/// Ends a grant of the caller's own. It needs no touch: it only takes away.
+pub async fn end(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<GrantRow>, Problem> {
+    let id: GrantId = id.parse().map_err(|_| Problem::not_found("grant"))?;
+    let (gateway, caller) = (&gateway, &caller);
+    let ended = gateway
+        .transact(|unit| {
+            Box::pin(async move {
+                let grants = unit.grants();
+                let found = grants.get(id).await?;
+                let own = found.filter(|grant| grant.person == caller.person.id);
+                if own.is_none() {
+                    return Err(Problem::not_found("grant"));
+                }
+                grants.end(id, caller.person.id, gateway.now()).await?;
+                grants
+                    .get(id)
+                    .await?
+                    .ok_or_else(|| Problem::not_found("grant"))
+            })
+        })
+        .await?;
+    gateway.halls.inside.look_again(gateway).await;
+    Ok(Json(GrantRow::from(&ended)))
+}

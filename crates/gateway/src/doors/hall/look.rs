@@ -1,0 +1,220 @@
+//! Looking at halls, and the bundle by which others check this realm's certificates.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use hallway_evidence::statement::hall::{Name, Right, Rights};
+use hallway_hall::Bundle;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::super::act::includes;
+use crate::Gateway;
+use crate::hall::offers::Offer;
+use crate::hall::standing::rights_in;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{Hall, HallAgent, HallGuest, Role};
+
+/// Seconds after which others should look at the bundle again.
+const REFRESH: u64 = 300;
+
+/// A hall in a list.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HallRow {
+    /// Its name.
+    #[schemars(with = "String")]
+    pub name: Name,
+    /// What people call it.
+    pub title: String,
+    /// What the caller may do there.
+    #[schemars(with = "Vec<String>")]
+    pub rights: Vec<Right>,
+    /// How many people are inside through this gateway.
+    pub inside: usize,
+}
+
+/// One hall.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HallView {
+    /// As in the list.
+    #[serde(flatten)]
+    pub row: HallRow,
+    /// What it offers, as far as the caller may use it; operators and owners see all.
+    pub services: Vec<OfferView>,
+    /// The same for stores.
+    pub stores: Vec<OfferView>,
+    /// Who may enter: for operators and owners.
+    pub guests: Vec<GuestView>,
+    /// The machines that were invited: for operators and owners.
+    pub agents: Vec<AgentView>,
+}
+
+/// Something that a hall offers now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OfferView {
+    /// What rights call it.
+    #[schemars(with = "String")]
+    pub name: Name,
+    /// The agent that provides it; nothing for the gateway itself.
+    #[schemars(with = "Option<String>")]
+    pub agent: Option<Name>,
+}
+
+/// An admission.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GuestView {
+    /// `person/UUID` or `role/ROLE`.
+    pub guest: String,
+    /// What the guest may do.
+    #[schemars(with = "Vec<String>")]
+    pub rights: Rights,
+    /// Since when, milliseconds since 1970.
+    pub admitted_ms: u64,
+    /// The evidence, hexadecimal.
+    pub evidence: String,
+}
+
+/// An agent.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AgentView {
+    /// Its name.
+    #[schemars(with = "String")]
+    pub name: Name,
+    /// When it was invited, milliseconds since 1970.
+    pub invited_ms: u64,
+    /// When it joined.
+    pub joined_ms: Option<u64>,
+    /// The evidence, hexadecimal.
+    pub evidence: String,
+}
+
+impl From<Offer> for OfferView {
+    fn from(offer: Offer) -> Self {
+        Self {
+            name: offer.name,
+            agent: offer.agent,
+        }
+    }
+}
+
+impl From<&HallGuest> for GuestView {
+    fn from(guest: &HallGuest) -> Self {
+        Self {
+            guest: guest.guest.to_string(),
+            rights: guest.rights.clone(),
+            admitted_ms: guest.admitted.as_ms(),
+            evidence: guest.evidence.to_string(),
+        }
+    }
+}
+
+impl From<&HallAgent> for AgentView {
+    fn from(agent: &HallAgent) -> Self {
+        Self {
+            name: agent.name.clone(),
+            invited_ms: agent.invited.as_ms(),
+            joined_ms: agent.joined.map(|(at, _)| at.as_ms()),
+            evidence: agent.evidence.to_string(),
+        }
+    }
+}
+
+/// A hall that the caller may see, and what they may do there.
+#[derive(Debug)]
+pub struct Seen {
+    /// The hall.
+    pub hall: Hall,
+    /// The caller's rights.
+    pub rights: Vec<Right>,
+}
+
+/// The halls that the caller may see: those to which they are admitted; operators and owners see
+/// all.
+pub async fn seen(gateway: &Gateway, caller: &Caller) -> Result<Vec<Seen>, Problem> {
+    let halls = gateway.store.read().halls();
+    let admissions = halls
+        .admissions(caller.person.id, caller.person.role)
+        .await?;
+    let sees_all = includes(caller.person.role, Role::Operator);
+    let all = halls.all().await?.into_iter().map(|hall| Seen {
+        rights: rights_in(&admissions, &hall.name),
+        hall,
+    });
+    Ok(all
+        .filter(|seen| sees_all || !seen.rights.is_empty())
+        .collect())
+}
+
+/// One of them, or 404.
+pub async fn find(gateway: &Gateway, caller: &Caller, name: &str) -> Result<Seen, Problem> {
+    let all = seen(gateway, caller).await?;
+    all.into_iter()
+        .find(|seen| seen.hall.name.as_str() == name)
+        .ok_or_else(|| Problem::not_found("hall"))
+}
+
+fn row(gateway: &Gateway, seen: Seen) -> HallRow {
+    HallRow {
+        inside: gateway.halls.inside.guests(Some(&seen.hall.name)).len(),
+        name: seen.hall.name,
+        title: seen.hall.title,
+        rights: seen.rights,
+    }
+}
+
+/// Lists the halls.
+pub async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+) -> Result<Json<Vec<HallRow>>, Problem> {
+    let seen = seen(&gateway, &caller).await?;
+    Ok(Json(
+        seen.into_iter().map(|seen| row(&gateway, seen)).collect(),
+    ))
+}
+
+/// One hall.
+pub async fn one(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<HallView>, Problem> {
+    let seen = find(&gateway, &caller, &name).await?;
+    let sees_all = includes(caller.person.role, Role::Operator);
+    let name = seen.hall.name.clone();
+    let (mut guests, mut agents) = (Vec::new(), Vec::new());
+    if sees_all {
+        let reader = gateway.store.read();
+        guests = reader.halls().guests(&name).await?;
+        agents = reader.hall_agents().of_hall(&name).await?;
+    }
+    let usable =
+        |offer: &Offer| sees_all || seen.rights.iter().any(|right| right.name == offer.name);
+    let offers = &gateway.halls.offers;
+    let view = |offers: Vec<Offer>| {
+        offers
+            .into_iter()
+            .filter(usable)
+            .map(OfferView::from)
+            .collect()
+    };
+    let (services, stores) = (view(offers.services(&name)), view(offers.stores(&name)));
+    Ok(Json(HallView {
+        services,
+        stores,
+        guests: guests.iter().map(GuestView::from).collect(),
+        agents: agents.iter().map(AgentView::from).collect(),
+        row: row(&gateway, seen),
+    }))
+}
+
+/// The realm's SPIFFE trust bundle (SPIFFE Trust Domain and Bundle, 4), for anybody.
+pub async fn bundle(State(gateway): State<Gateway>) -> Result<Response, Problem> {
+    let authority = gateway.halls.authority.certificate().clone();
+    let json = Bundle::new(vec![authority])
+        .and_then(|bundle| bundle.to_json(1, REFRESH))
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
+}

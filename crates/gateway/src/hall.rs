@@ -1,0 +1,49 @@
+//! The hall door's data plane: who comes in over the hall listener, and what it is let through to.
+//!
+//! [`Standing`] says whether a grant opens anything now; [`Inside`] knows who is inside through
+//! this gateway, asks again every two seconds, and cuts whoever may no longer be there;
+//! [`Offers`] knows what there is behind each hall; [`routes`] lists the listener's routes with
+//! the rule of each; [`listener`] does TLS.
+//!
+//! Grants are rows in the database that all gateways of the realm share, so ending one takes
+//! effect wherever its holder is connected.
+
+pub mod inside;
+pub mod listener;
+pub mod offers;
+pub mod routes;
+pub mod standing;
+
+use std::time::Duration;
+
+use hallway_evidence::statement::hall::Rights;
+use hallway_hall::Authority;
+
+pub use inside::{Inside, Presence, Who};
+pub use offers::Offers;
+pub use standing::Standing;
+
+use crate::http::problem::Problem;
+
+/// What the door needs besides the store.
+pub struct Halls {
+    /// `HOST:PORT` of the hall listener as others reach it; nothing when there is none.
+    pub address: Option<String>,
+    /// The most that a touch opens a hall for.
+    pub longest: Duration,
+    /// How long a guest's certificate lasts.
+    pub certificate: Duration,
+    /// Signs certificates.
+    pub authority: Authority,
+    /// What is behind each hall.
+    pub offers: Offers,
+    /// Who is inside through this gateway.
+    pub inside: Inside,
+}
+
+/// The same rights as the data plane knows them.
+fn plain(rights: &Rights) -> Result<hallway_hall::Rights, Problem> {
+    let texts: Vec<String> = rights.iter().map(ToString::to_string).collect();
+    hallway_hall::Rights::parse(texts.iter().map(String::as_str))
+        .map_err(|error| Problem::internal(&error))
+}

@@ -1,0 +1,335 @@
+//! The hall listener: TLS 1.3 with client certificates, beside the web server.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hallway_evidence::PersonId;
+use hallway_evidence::statement::hall::Name;
+use hallway_hall::tls::{self, Identity};
+use hallway_hall::{Authority, Bundle, Bundles, HallKey, Leaf, Party, Svid, Usage};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::inside::{Presence, Who};
+use super::routes::{self, Visitor};
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::server::{HEAD, ListenError, PATIENCE};
+use crate::sha256;
+
+/// How long the gateway's own certificate lasts, and how often it makes a new one.
+const OWN_CERTIFICATE: Duration = Duration::from_secs(24 * 3600);
+const OWN_RENEWAL: Duration = Duration::from_secs(6 * 3600);
+/// How long answers may take once whoever asked was put out, or the gateway stops.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A bound hall listener, before anything is served on it.
+pub struct HallListener {
+    tcp: TcpListener,
+    connections: Arc<Semaphore>,
+}
+
+/// Why the listener can't do TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum HallTlsError {
+    /// No key for the gateway itself.
+    #[error("the hall listener's key: {0}")]
+    Key(#[from] hallway_hall::KeyError),
+    /// No certificate for it.
+    #[error("the hall listener's certificate: {0}")]
+    Certificate(#[from] hallway_hall::AuthorityError),
+    /// The realm's authority makes no bundle.
+    #[error("the realm's trust bundle: {0}")]
+    Bundle(#[from] hallway_hall::BundleError),
+    /// rustls refuses.
+    #[error("the hall listener: {0}")]
+    Tls(#[from] tls::TlsError),
+}
+
+/// The gateway's own certificate on the hall listener.
+struct Own {
+    key: HallKey,
+    names: Vec<String>,
+    identity: Arc<Identity>,
+}
+
+impl HallListener {
+    /// Binds `address`.
+    ///
+    /// # Errors
+    /// The address is taken or not ours.
+    pub async fn bind(address: SocketAddr, connections: usize) -> Result<Self, ListenError> {
+        let tcp = TcpListener::bind(address)
+            .await
+            .map_err(|source| ListenError::Bind { address, source })?;
+        Ok(Self {
+            tcp,
+            connections: Arc::new(Semaphore::new(connections)),
+        })
+    }
+
+    /// The address that was bound.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Serves until `stop` resolves, then gives answers that are under way two seconds.
+    pub async fn serve(self, gateway: Gateway, stop: impl Future<Output = ()>) {
+        let own = match Own::new(&gateway) {
+            Ok(own) => own,
+            Err(error) => {
+                tracing::error!(%error, "the hall listener does not start");
+                return;
+            }
+        };
+        let acceptor = match own.acceptor(&gateway) {
+            Ok(acceptor) => acceptor,
+            Err(error) => {
+                tracing::error!(%error, "the hall listener does not start");
+                return;
+            }
+        };
+        let router = routes::router(&gateway);
+        let connections = TaskTracker::new();
+        tokio::pin!(stop);
+        let renewal = own.keep_renewed(&gateway);
+        tokio::pin!(renewal);
+        loop {
+            let (slot, stream, peer) = tokio::select! {
+                () = &mut stop => break,
+                () = &mut renewal => continue,
+                Some(accepted) = self.accept() => accepted,
+            };
+            let (gateway, router, acceptor) = (gateway.clone(), router.clone(), acceptor.clone());
+            connections.spawn(async move {
+                match timeout(PATIENCE, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => connection(&gateway, stream, peer, router).await,
+                    Ok(Err(error)) => tracing::debug!(%peer, %error, "hall: TLS handshake failed"),
+                    Err(_) => tracing::debug!(%peer, "hall: TLS handshake took too long"),
+                }
+                drop(slot);
+            });
+        }
+        gateway.halls.inside.put_everybody_out();
+        connections.close();
+        let _ = timeout(FAREWELL * 2, connections.wait()).await;
+    }
+
+    async fn accept(&self) -> Option<(tokio::sync::OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+        let slot = Arc::clone(&self.connections).acquire_owned().await.ok()?;
+        loop {
+            match self.tcp.accept().await {
+                Ok((stream, peer)) => {
+                    let _ = stream.set_nodelay(true);
+                    return Some((slot, stream, peer));
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: closing connections frees some.
+                    tracing::warn!(%error, "cannot accept a hall connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}
+
+impl Own {
+    fn new(gateway: &Gateway) -> Result<Self, HallTlsError> {
+        let key = HallKey::generate()?;
+        let address = gateway.halls.address.as_deref().unwrap_or_default();
+        let names = names(address);
+        let chain = chain(gateway, &key, &names)?;
+        Ok(Self {
+            identity: Identity::new(chain, &key)?,
+            key,
+            names,
+        })
+    }
+
+    fn acceptor(&self, gateway: &Gateway) -> Result<TlsAcceptor, HallTlsError> {
+        let bundle = Bundle::new(vec![gateway.halls.authority.certificate().clone()])?;
+        let bundles = Bundles::new([&bundle])?;
+        let config = tls::server_config(Arc::clone(&self.identity), bundles)?;
+        Ok(TlsAcceptor::from(config))
+    }
+
+    async fn keep_renewed(&self, gateway: &Gateway) {
+        loop {
+            tokio::time::sleep(OWN_RENEWAL).await;
+            let renewed = chain(gateway, &self.key, &self.names)
+                .and_then(|chain| Ok(self.identity.replace(chain, &self.key)?));
+            if let Err(error) = renewed {
+                tracing::error!(%error, "the hall listener keeps its old certificate");
+            }
+        }
+    }
+}
+
+/// By which names stock tools may check the gateway.
+fn names(address: &str) -> Vec<String> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback = host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let mut names = vec![host.to_owned()];
+    if loopback {
+        names.push("localhost".to_owned());
+    }
+    names
+}
+
+fn chain(
+    gateway: &Gateway,
+    key: &HallKey,
+    names: &[String],
+) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>, HallTlsError> {
+    let authority: &Authority = &gateway.halls.authority;
+    let now = gateway.now();
+    let leaf = authority.issue(&Leaf {
+        party: Party::Gateway,
+        public_key: key.public(),
+        not_before_ms: now.as_ms(),
+        not_after_ms: now.plus(OWN_CERTIFICATE).as_ms(),
+        usage: Usage::Server {
+            names: names.to_vec(),
+        },
+        provenance: None,
+    })?;
+    Ok(vec![leaf])
+}
+
+/// Whom a certificate lets in. The certificate says who, the database whether still.
+async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem> {
+    let nobody = || Problem::forbidden("unknown-grant", "no grant was given for this certificate");
+    let key = sha256(svid.public_key.as_spki());
+    match svid.id.party() {
+        Some(Party::Person(id)) => {
+            let grant = gateway.store.read().grants().by_key(&key).await?;
+            let grant = grant.ok_or_else(nobody)?;
+            let id: PersonId = id.parse().map_err(|_| nobody())?;
+            if grant.person != id {
+                return Err(nobody());
+            }
+            gateway.halls.inside.guest(gateway, &grant).await
+        }
+        Some(Party::Agent { hall, agent }) => {
+            let name = |text: &str| text.parse::<Name>().map_err(|_| nobody());
+            let who = Who::Agent {
+                hall: name(hall.as_str())?,
+                name: name(agent.as_str())?,
+                key,
+            };
+            gateway.halls.inside.enter(gateway, who).await
+        }
+        _ => Err(nobody()),
+    }
+}
+
+async fn connection(
+    gateway: &Gateway,
+    stream: TlsStream<TcpStream>,
+    peer: SocketAddr,
+    router: Router,
+) {
+    let svid = match tls::peer(stream.get_ref().1, gateway.now().as_ms()) {
+        Ok(svid) => svid,
+        Err(error) => {
+            tracing::info!(%peer, %error, "hall: a certificate was refused");
+            return;
+        }
+    };
+    match enter(gateway, &svid).await {
+        Ok(presence) => {
+            let cut = presence.pass.cut.clone();
+            let visitor = Visitor { presence, svid };
+            let inner = router.map_request(move |request: axum::http::Request<Incoming>| {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(visitor.clone());
+                request
+            });
+            serve(stream, peer, inner, cut.cancelled_owned()).await;
+        }
+        Err(problem) => {
+            tracing::info!(%peer, id = %svid.id, code = problem.code, "hall: refused at the door");
+            // Said in HTTP, because nobody reads the reason of a closed connection.
+            let refuse = tower::service_fn(move |_: axum::http::Request<Incoming>| {
+                let mut answer = axum::response::IntoResponse::into_response(problem.clone());
+                answer.headers_mut().insert(
+                    axum::http::header::CONNECTION,
+                    axum::http::HeaderValue::from_static("close"),
+                );
+                std::future::ready(Ok::<_, std::convert::Infallible>(answer))
+            });
+            serve(stream, peer, refuse, tokio::time::sleep(PATIENCE)).await;
+        }
+    }
+}
+
+/// Serves one connection until it ends, or is told to by `end`.
+async fn serve<S>(
+    stream: TlsStream<TcpStream>,
+    peer: SocketAddr,
+    service: S,
+    end: impl Future<Output = ()>,
+) where
+    S: tower::Service<
+            axum::http::Request<Incoming>,
+            Response = axum::response::Response,
+            Error = std::convert::Infallible,
+        > + Clone
+        + Send
+        + 'static,
+    S::Future: Send + 'static,
+{
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEAD as u32)
+        .max_concurrent_streams(64)
+        .keep_alive_interval(Some(PATIENCE));
+    let served = builder
+        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    tokio::pin!(served, end);
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = end => {
+            served.as_mut().graceful_shutdown();
+            timeout(FAREWELL, served).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "hall: a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_tools_check_the_host_of_the_address() {
+        assert_eq!(names("hall.example:8443"), ["hall.example"]);
+        assert_eq!(names("127.0.0.1:8443"), ["127.0.0.1", "localhost"]);
+        assert_eq!(names("[::1]:8443"), ["::1", "localhost"]);
+    }
+}

@@ -1,0 +1,305 @@
+//! The routes of the hall listener, each with its rule.
+//!
+//! As with the API: the router and the test that proves every rule are made from one list. Whoever
+//! gets here has shown a certificate of the realm; the guard asks on every request whether what
+//! it stands for is still good.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{Method, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any, get, post};
+use axum::{Extension, Json, Router};
+use hallway_evidence::statement::hall::{Name, Verb};
+use hallway_hall::{Renewed, Svid, stream};
+
+use super::inside::{Presence, Who};
+use super::plain;
+use super::standing::Standing;
+use crate::Gateway;
+use crate::doors::hall::certificate::{self, Certified};
+use crate::http::problem::Problem;
+
+/// Who may use a route of the hall listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admits {
+    /// The holder of a grant; what it may do is decided by the grant's rights.
+    Guest,
+    /// A machine that provides something.
+    Agent,
+}
+
+/// One route of the hall listener.
+pub struct HallRoute {
+    /// The method; every one when absent.
+    pub method: Option<Method>,
+    /// The path, parameters in braces.
+    pub path: &'static str,
+    /// The rule.
+    pub admits: Admits,
+    handler: MethodRouter<Gateway>,
+}
+
+/// Who is at the other end of a connection. The listener puts it into every request.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// Their place among those who are inside.
+    pub presence: Arc<Presence>,
+    /// The certificate that they showed.
+    pub svid: Svid,
+}
+
+impl Visitor {
+    /// The hall and the name of the agent that this is.
+    fn agent(&self) -> Result<(&Name, &Name), Problem> {
+        match &self.presence.who {
+            Who::Agent { hall, name, .. } => Ok((hall, name)),
+            Who::Guest(_) => Err(Problem::forbidden("guest", "only agents may ask for this")),
+        }
+    }
+}
+
+/// All of them.
+pub fn all() -> Vec<HallRoute> {
+    let route = |method, path, admits, handler| HallRoute {
+        method,
+        path,
+        admits,
+        handler,
+    };
+    let (read, write) = (Some(Method::GET), Some(Method::POST));
+    vec![
+        route(read.clone(), "/grant", Admits::Guest, get(grant)),
+        route(write.clone(), "/grant/renew", Admits::Guest, post(renew)),
+        route(write.clone(), "/grant/end", Admits::Guest, post(end)),
+        route(read.clone(), "/agent/control", Admits::Agent, get(control)),
+        route(read.clone(), "/agent/dial/{id}", Admits::Agent, get(dial)),
+        route(read, "/connect/{service}", Admits::Guest, get(connect)),
+        route(None, "/files/{store}", Admits::Guest, any(files)),
+        route(None, "/files/{store}/", Admits::Guest, any(files)),
+        route(None, "/files/{store}/{*path}", Admits::Guest, any(files)),
+        route(write, "/agent/renew", Admits::Agent, post(renew_agent)),
+    ]
+}
+
+/// The router over all routes.
+pub fn router(gateway: &Gateway) -> Router {
+    all()
+        .into_iter()
+        .fold(Router::new(), |router, route| {
+            let layer = from_fn_with_state((gateway.clone(), route.admits), guard);
+            router.route(route.path, route.handler.layer(layer))
+        })
+        .fallback(any(nowhere))
+        .with_state(gateway.clone())
+}
+
+async fn nowhere() -> Problem {
+    Problem::not_found("address on the hall listener")
+}
+
+async fn guard(
+    State((gateway, admits)): State<(Gateway, Admits)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match admit(&gateway, admits, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn admit(gateway: &Gateway, admits: Admits, request: &mut Request) -> Result<(), Problem> {
+    // Tools have no origin. A browser that was given a certificate sends one, and then it is
+    // another site that asks.
+    if request.headers().contains_key(header::ORIGIN) {
+        return Err(Problem::forbidden(
+            "cross-origin",
+            "no web page may send requests here",
+        ));
+    }
+    let visitor = request.extensions().get::<Visitor>().cloned();
+    let visitor = visitor.ok_or_else(Problem::unauthenticated)?;
+    if gateway.now().as_ms() > visitor.svid.not_after_ms {
+        return Err(Problem::forbidden(
+            "certificate-expired",
+            "the certificate of this connection has expired; connect with the renewed one",
+        ));
+    }
+    let standing = visitor.presence.standing(gateway).await?;
+    match (admits, standing) {
+        (Admits::Guest, Some(standing)) => {
+            request.extensions_mut().insert(standing);
+            Ok(())
+        }
+        (Admits::Agent, None) => Ok(()),
+        (Admits::Guest, None) => Err(Problem::forbidden("agent", "an agent has no grant here")),
+        (Admits::Agent, Some(_)) => {
+            Err(Problem::forbidden("guest", "only agents may ask for this"))
+        }
+    }
+}
+
+/// What the caller may do, until when.
+async fn grant(
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+) -> Result<Json<hallway_hall::Grant>, Problem> {
+    let hall = standing.grant.hall.as_str().parse();
+    Ok(Json(hallway_hall::Grant {
+        hall: hall.map_err(|error: hallway_hall::NameError| Problem::internal(&error))?,
+        person: hallway_hall::Person {
+            id: standing.person.id.to_string(),
+            name: standing.person.name.clone(),
+        },
+        rights: plain(&standing.rights)?,
+        ends_ms: standing.grant.ends.as_ms(),
+        certificate_ends_ms: visitor.svid.not_after_ms,
+    }))
+}
+
+/// A new certificate for the same key, within the grant and without a touch.
+async fn renew(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+) -> Result<Json<Renewed>, Problem> {
+    let key = visitor.svid.public_key.as_spki();
+    certificate::guest(&gateway, &standing.grant, key).map(renewed)
+}
+
+/// The same for an agent.
+async fn renew_agent(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Renewed>, Problem> {
+    let (hall, name) = visitor.agent()?;
+    let key = visitor.svid.public_key.as_spki();
+    certificate::agent(&gateway, hall, name, key).map(renewed)
+}
+
+/// An agent is here and says what it provides, until it goes or is put out.
+async fn control(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (hall, name) = visitor.agent()?;
+    let (hall, name) = (plain_name(hall)?, plain_name(name)?);
+    let cut = visitor.presence.pass.cut.clone();
+    let switchboard = &gateway.halls.offers.switchboard;
+    let answer = switchboard.control(hall, name, request, cut).await;
+    Ok(answer.map(Body::new))
+}
+
+/// An agent brings the stream that it was asked for.
+async fn dial(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (hall, name) = visitor.agent()?;
+    let (hall, name) = (plain_name(hall)?, plain_name(name)?);
+    let switchboard = &gateway.halls.offers.switchboard;
+    let answer = switchboard.dial(&hall, &name, &id, request).await;
+    Ok(answer.map(Body::new))
+}
+
+/// A name as the data plane knows it.
+fn plain_name<T>(name: &Name) -> Result<T, Problem>
+where
+    T: std::str::FromStr<Err = hallway_hall::NameError>,
+{
+    name.as_str()
+        .parse()
+        .map_err(|error: hallway_hall::NameError| Problem::internal(&error))
+}
+
+fn renewed(certified: Certified) -> Json<Renewed> {
+    Json(Renewed {
+        certificates: certified
+            .certificates
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        certificate_ends_ms: certified.certificate_ends_ms,
+    })
+}
+
+/// Ends the caller's own grant: everything of it is cut once the answer is out.
+async fn end(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+) -> Result<Response, Problem> {
+    let (gateway, grant) = (&gateway, &standing.grant);
+    gateway
+        .transact(|unit| {
+            Box::pin(async move {
+                Ok::<_, Problem>(
+                    unit.grants()
+                        .end(grant.id, grant.person, gateway.now())
+                        .await?,
+                )
+            })
+        })
+        .await?;
+    visitor.presence.pass.cut.cancel();
+    Ok(axum::http::StatusCode::NO_CONTENT.into_response())
+}
+
+/// Joins the connection to a service.
+async fn connect(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+    Path(service): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let service = granted(&standing, Verb::Connect, &service)?;
+    let hall = standing.grant.hall.clone();
+    let open = async move { gateway.halls.offers.connect(&hall, &service).await };
+    let pass = visitor.presence.pass.clone();
+    let answer = stream::serve(request, pass, open).await;
+    Ok(answer.map(Body::new))
+}
+
+/// The files of a store: which of the methods the grant allows is decided there.
+async fn files(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+    Path(place): Path<FilePlace>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let store = place.store.parse();
+    let store: Name = store.map_err(|_| Problem::not_found("store"))?;
+    let mount = format!("/files/{store}");
+    let (offers, pass) = (&gateway.halls.offers, &visitor.presence.pass);
+    Ok(offers.files(&standing, &store, &mount, pass, request).await)
+}
+
+/// Where a request for files points; the rest of its path is the store's business.
+#[derive(Debug, serde::Deserialize)]
+struct FilePlace {
+    store: String,
+}
+
+/// The name in a path, if the grant allows `verb` on it. A name that was not granted gets the same
+/// answer whether anything is called so or not.
+fn granted(standing: &Standing, verb: Verb, name: &str) -> Result<Name, Problem> {
+    name.parse()
+        .ok()
+        .filter(|name| standing.rights.allow(verb, name))
+        .ok_or_else(|| {
+            let name = hallway_evidence::Line::nearest(name);
+            Problem::forbidden(
+                "not-granted",
+                format!("this grant does not allow to {verb} “{name}”; open the hall for more"),
+            )
+        })
+}

@@ -1,0 +1,291 @@
+//! Grants: what opened in halls, for whom, until when.
+
+use async_trait::async_trait;
+use hallway_evidence::statement::hall::{Name, Rights};
+use hallway_evidence::{CredentialId, GrantId, PersonId, Timestamp};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+
+use super::column::{Cell, ms, time};
+use super::entity::hall_grant as row;
+use super::error::StoreError;
+use super::hall::{rights, rights_text};
+use super::ids::{EvidenceHash, TokenHash};
+use super::page::{Limit, Page, PageRequest};
+use super::unit::Sql;
+
+/// Who may use a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantHolder {
+    /// Whoever holds the private key to the public key with this SHA-256.
+    Key([u8; 32]),
+    /// The browser session with this token.
+    Session(TokenHash),
+}
+
+/// A grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Which.
+    pub id: GrantId,
+    /// In which hall.
+    pub hall: Name,
+    /// Whose.
+    pub person: PersonId,
+    /// The key that was touched for it.
+    pub credential: CredentialId,
+    /// What it allows.
+    pub rights: Rights,
+    /// Who may use it.
+    pub holder: GrantHolder,
+    /// Since when.
+    pub opened: Timestamp,
+    /// Until when, unless it is ended before.
+    pub ends: Timestamp,
+    /// When it was ended, and by whom.
+    pub ended: Option<(Timestamp, PersonId)>,
+    /// The evidence that opened it.
+    pub evidence: EvidenceHash,
+    /// The address from which it was opened.
+    pub address: String,
+}
+
+/// Which grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantFilter {
+    /// All of the realm.
+    All,
+    /// One person's.
+    Person(PersonId),
+    /// One hall's.
+    Hall(Name),
+    /// One person's in one hall.
+    PersonInHall(PersonId, Name),
+}
+
+/// The grants, past and present.
+#[async_trait]
+pub trait GrantRepository: Send + Sync {
+    /// Adds one.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when a grant was given for this key before.
+    async fn add(&self, grant: &Grant) -> Result<(), StoreError>;
+    /// One of them.
+    async fn get(&self, id: GrantId) -> Result<Option<Grant>, StoreError>;
+    /// The grant that was given for a key, whether it ended or not.
+    async fn by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<Grant>, StoreError>;
+    /// The grants of a browser session in a hall that have not ended at `now`, newest first.
+    async fn of_session(
+        &self,
+        session: &TokenHash,
+        hall: &Name,
+        now: Timestamp,
+    ) -> Result<Vec<Grant>, StoreError>;
+    /// The grants that have not ended at `now`, newest first.
+    async fn active(
+        &self,
+        filter: &GrantFilter,
+        now: Timestamp,
+        limit: Limit,
+    ) -> Result<Vec<Grant>, StoreError>;
+    /// All grants, newest first.
+    async fn page(
+        &self,
+        filter: &GrantFilter,
+        request: &PageRequest<GrantId>,
+    ) -> Result<Page<Grant, GrantId>, StoreError>;
+    /// Ends a grant; tells whether it was still open.
+    async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Ends every grant of a hall; tells how many.
+    async fn end_of_hall(
+        &self,
+        hall: &Name,
+        by: PersonId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+}
+
+impl Grant {
+    /// Whether it has neither run out nor been ended at `now`.
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.ended.is_none() && now < self.ends
+    }
+}
+
+impl TryFrom<row::Model> for Grant {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("hall_grant", column);
+        let key = cell("key_sha256").hash_option(row.key_sha256.as_deref())?;
+        let session = cell("session_hash").hash_option(row.session_hash.as_deref())?;
+        let holder = match (key, session) {
+            (Some(key), None) => GrantHolder::Key(key),
+            (None, Some(session)) => GrantHolder::Session(session),
+            _ => return Err(cell("key_sha256").corrupt()),
+        };
+        Ok(Self {
+            id: row.id.into(),
+            hall: cell("hall").word(&row.hall)?,
+            person: row.person_id.into(),
+            credential: cell("credential_id").credential(row.credential_id)?,
+            rights: rights(cell("rights"), &row.rights)?,
+            holder,
+            opened: time(row.opened_ms),
+            ends: time(row.ends_ms),
+            ended: row.ended_ms.map(time).zip(row.ended_by.map(PersonId::from)),
+            evidence: cell("evidence").hash(&row.evidence)?,
+            address: row.address,
+        })
+    }
+}
+
+/// The rows that a filter means.
+fn filtered(filter: &GrantFilter) -> Select<row::Entity> {
+    let all = row::Entity::find();
+    match filter {
+        GrantFilter::All => all,
+        GrantFilter::Person(person) => all.filter(row::Column::PersonId.eq(person.as_uuid())),
+        GrantFilter::Hall(hall) => all.filter(row::Column::Hall.eq(hall.as_str())),
+        GrantFilter::PersonInHall(person, hall) => all
+            .filter(row::Column::PersonId.eq(person.as_uuid()))
+            .filter(row::Column::Hall.eq(hall.as_str())),
+    }
+}
+
+fn open(rows: Select<row::Entity>, now: Timestamp) -> Select<row::Entity> {
+    rows.filter(row::Column::EndedMs.is_null())
+        .filter(row::Column::EndsMs.gt(ms(now)))
+        .order_by_desc(row::Column::Id)
+}
+
+#[async_trait]
+impl GrantRepository for Sql<'_> {
+    async fn add(&self, grant: &Grant) -> Result<(), StoreError> {
+        let (key, session) = match grant.holder {
+            GrantHolder::Key(sha256) => (Some(sha256.to_vec()), None),
+            GrantHolder::Session(token) => (None, Some(token.0.to_vec())),
+        };
+        let row = row::Model {
+            id: grant.id.as_uuid(),
+            hall: grant.hall.to_string(),
+            person_id: grant.person.as_uuid(),
+            credential_id: grant.credential.as_bytes().to_vec(),
+            rights: rights_text(&grant.rights),
+            key_sha256: key,
+            session_hash: session,
+            opened_ms: ms(grant.opened),
+            ends_ms: ms(grant.ends),
+            ended_ms: grant.ended.map(|(at, _)| ms(at)),
+            ended_by: grant.ended.map(|(_, by)| by.as_uuid()),
+            evidence: grant.evidence.0.to_vec(),
+            address: grant.address.clone(),
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("grant"))?;
+        Ok(())
+    }
+
+    async fn get(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
+        row::Entity::find_by_id(id.as_uuid())
+            .one(self.db())
+            .await?
+            .map(Grant::try_from)
+            .transpose()
+    }
+
+    async fn by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<Grant>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::KeySha256.eq(key_sha256.to_vec()))
+            .one(self.db())
+            .await?
+            .map(Grant::try_from)
+            .transpose()
+    }
+
+    async fn of_session(
+        &self,
+        session: &TokenHash,
+        hall: &Name,
+        now: Timestamp,
+    ) -> Result<Vec<Grant>, StoreError> {
+        let rows = filtered(&GrantFilter::Hall(hall.clone()))
+            .filter(row::Column::SessionHash.eq(session.0.to_vec()));
+        open(rows, now)
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect()
+    }
+
+    async fn active(
+        &self,
+        filter: &GrantFilter,
+        now: Timestamp,
+        limit: Limit,
+    ) -> Result<Vec<Grant>, StoreError> {
+        open(filtered(filter), now)
+            .limit(u64::from(limit.get()))
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect()
+    }
+
+    async fn page(
+        &self,
+        filter: &GrantFilter,
+        request: &PageRequest<GrantId>,
+    ) -> Result<Page<Grant, GrantId>, StoreError> {
+        let mut query = filtered(filter)
+            .order_by_desc(row::Column::Id)
+            .limit(request.limit.with_one_more());
+        if let Some(after) = request.after {
+            query = query.filter(row::Column::Id.lt(after.as_uuid()));
+        }
+        let grants = query
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Page::of(grants, request.limit, |grant: &Grant| grant.id))
+    }
+
+    async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+            .col_expr(row::Column::EndedBy, Expr::value(by.as_uuid()))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)))
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected > 0)
+    }
+
+    async fn end_of_hall(
+        &self,
+        hall: &Name,
+        by: PersonId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+            .col_expr(row::Column::EndedBy, Expr::value(by.as_uuid()))
+            .filter(row::Column::Hall.eq(hall.as_str()))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)))
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected)
+    }
+}

@@ -1,0 +1,326 @@
+//! Halls, and who may enter them.
+
+use core::fmt;
+use core::str::FromStr;
+
+use async_trait::async_trait;
+use hallway_evidence::statement::hall::{Name, Rights};
+use hallway_evidence::{PersonId, Timestamp};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::column::{Cell, ms, time};
+use super::entity::{hall as row, hall_guest as guest_row};
+use super::error::{StoreError, UnknownWord};
+use super::ids::EvidenceHash;
+use super::person::Role;
+use super::unit::Sql;
+
+/// How many halls a realm may have.
+pub const MAX_HALLS: u64 = 256;
+/// How many guests one hall may have.
+pub const MAX_GUESTS: u64 = 1024;
+
+/// A hall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hall {
+    /// Its name, for programs.
+    pub name: Name,
+    /// What it is called, for people.
+    pub title: String,
+    /// Who made it.
+    pub created_by: PersonId,
+    /// When.
+    pub created: Timestamp,
+    /// The evidence of that.
+    pub evidence: EvidenceHash,
+}
+
+/// Whom an admission is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GuestId {
+    /// One person.
+    Person(PersonId),
+    /// Everybody who has this role, or one that includes it.
+    Role(Role),
+}
+
+/// An admission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HallGuest {
+    /// To which hall.
+    pub hall: Name,
+    /// Of whom.
+    pub guest: GuestId,
+    /// What the guest may do there.
+    pub rights: Rights,
+    /// Since when.
+    pub admitted: Timestamp,
+    /// The evidence of that.
+    pub evidence: EvidenceHash,
+}
+
+/// The halls of the realm and their guests.
+#[async_trait]
+pub trait HallRepository: Send + Sync {
+    /// Adds a hall.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the name is taken; [`StoreError::TooMany`].
+    async fn add(&self, hall: &Hall) -> Result<(), StoreError>;
+    /// One hall.
+    async fn get(&self, name: &Name) -> Result<Option<Hall>, StoreError>;
+    /// All of them, by name; at most [`MAX_HALLS`].
+    async fn all(&self) -> Result<Vec<Hall>, StoreError>;
+    /// Removes a hall with its guests and agents.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn remove(&self, name: &Name) -> Result<(), StoreError>;
+    /// Admits somebody; what was said of the same guest before is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`].
+    async fn admit(&self, guest: &HallGuest) -> Result<(), StoreError>;
+    /// Takes an admission back.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn dismiss(&self, hall: &Name, guest: GuestId) -> Result<(), StoreError>;
+    /// The guests of a hall, in the order of their identifiers; at most [`MAX_GUESTS`].
+    async fn guests(&self, hall: &Name) -> Result<Vec<HallGuest>, StoreError>;
+    /// Every admission that counts for a person of this role.
+    async fn admissions(&self, person: PersonId, role: Role) -> Result<Vec<HallGuest>, StoreError>;
+}
+
+impl GuestId {
+    /// The guests as whom a person of this role may enter.
+    fn of(person: PersonId, role: Role) -> Vec<Self> {
+        let mut guests = vec![Self::Person(person), Self::Role(Role::Member)];
+        if role != Role::Member {
+            guests.push(Self::Role(Role::Operator));
+        }
+        if role == Role::Owner {
+            guests.push(Self::Role(Role::Owner));
+        }
+        guests
+    }
+}
+
+impl fmt::Display for GuestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(id) => write!(f, "person/{id}"),
+            Self::Role(role) => write!(f, "role/{role}"),
+        }
+    }
+}
+
+impl FromStr for GuestId {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        let unknown = || UnknownWord;
+        match text.split_once('/').ok_or_else(unknown)? {
+            ("person", id) => id.parse().map(Self::Person).map_err(|_| unknown()),
+            ("role", role) => role.parse().map(Self::Role).map_err(|_| unknown()),
+            _ => Err(unknown()),
+        }
+    }
+}
+
+/// Rights as a column: separated by blanks.
+pub(super) fn rights_text(rights: &Rights) -> String {
+    let texts: Vec<String> = rights.iter().map(ToString::to_string).collect();
+    texts.join(" ")
+}
+
+/// And back.
+pub(super) fn rights(cell: Cell, text: &str) -> Result<Rights, StoreError> {
+    let rights: Result<Vec<_>, _> = text.split(' ').map(str::parse).collect();
+    rights
+        .ok()
+        .and_then(|rights| Rights::try_from(rights).ok())
+        .ok_or(cell.corrupt())
+}
+
+impl TryFrom<row::Model> for Hall {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("hall", column);
+        Ok(Self {
+            name: cell("name").word(&row.name)?,
+            title: row.title,
+            created_by: row.created_by.into(),
+            created: time(row.created_ms),
+            evidence: cell("evidence").hash(&row.evidence)?,
+        })
+    }
+}
+
+impl TryFrom<guest_row::Model> for HallGuest {
+    type Error = StoreError;
+
+    fn try_from(row: guest_row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("hall_guest", column);
+        Ok(Self {
+            hall: cell("hall").word(&row.hall)?,
+            guest: cell("guest").word(&row.guest)?,
+            rights: rights(cell("rights"), &row.rights)?,
+            admitted: time(row.admitted_ms),
+            evidence: cell("evidence").hash(&row.evidence)?,
+        })
+    }
+}
+
+#[async_trait]
+impl HallRepository for Sql<'_> {
+    async fn add(&self, hall: &Hall) -> Result<(), StoreError> {
+        if row::Entity::find().count(self.db()).await? >= MAX_HALLS {
+            return Err(StoreError::TooMany {
+                what: "halls",
+                max: MAX_HALLS,
+            });
+        }
+        let row = row::Model {
+            name: hall.name.to_string(),
+            title: hall.title.clone(),
+            created_by: hall.created_by.as_uuid(),
+            created_ms: ms(hall.created),
+            evidence: hall.evidence.0.to_vec(),
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("hall"))?;
+        Ok(())
+    }
+
+    async fn get(&self, name: &Name) -> Result<Option<Hall>, StoreError> {
+        row::Entity::find_by_id(name.as_str())
+            .one(self.db())
+            .await?
+            .map(Hall::try_from)
+            .transpose()
+    }
+
+    async fn all(&self) -> Result<Vec<Hall>, StoreError> {
+        row::Entity::find()
+            .order_by_asc(row::Column::Name)
+            .limit(MAX_HALLS)
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Hall::try_from)
+            .collect()
+    }
+
+    async fn remove(&self, name: &Name) -> Result<(), StoreError> {
+        let deleted = row::Entity::delete_by_id(name.as_str())
+            .exec(self.db())
+            .await?;
+        match deleted.rows_affected {
+            0 => Err(StoreError::Missing("hall")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn admit(&self, guest: &HallGuest) -> Result<(), StoreError> {
+        let guests =
+            guest_row::Entity::find().filter(guest_row::Column::Hall.eq(guest.hall.as_str()));
+        if guests.count(self.db()).await? >= MAX_GUESTS {
+            return Err(StoreError::TooMany {
+                what: "guests of this hall",
+                max: MAX_GUESTS,
+            });
+        }
+        let row = guest_row::Model {
+            hall: guest.hall.to_string(),
+            guest: guest.guest.to_string(),
+            rights: rights_text(&guest.rights),
+            admitted_ms: ms(guest.admitted),
+            evidence: guest.evidence.0.to_vec(),
+        };
+        guest_row::Entity::insert(row.into_active_model())
+            .on_conflict(
+                OnConflict::columns([guest_row::Column::Hall, guest_row::Column::Guest])
+                    .update_columns([
+                        guest_row::Column::Rights,
+                        guest_row::Column::AdmittedMs,
+                        guest_row::Column::Evidence,
+                    ])
+                    .to_owned(),
+            )
+            .exec_without_returning(self.db())
+            .await?;
+        Ok(())
+    }
+
+    async fn dismiss(&self, hall: &Name, guest: GuestId) -> Result<(), StoreError> {
+        let deleted = guest_row::Entity::delete_by_id((hall.to_string(), guest.to_string()))
+            .exec(self.db())
+            .await?;
+        match deleted.rows_affected {
+            0 => Err(StoreError::Missing("guest")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn guests(&self, hall: &Name) -> Result<Vec<HallGuest>, StoreError> {
+        guest_row::Entity::find()
+            .filter(guest_row::Column::Hall.eq(hall.as_str()))
+            .order_by_asc(guest_row::Column::Guest)
+            .limit(MAX_GUESTS)
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(HallGuest::try_from)
+            .collect()
+    }
+
+    async fn admissions(&self, person: PersonId, role: Role) -> Result<Vec<HallGuest>, StoreError> {
+        let guests = GuestId::of(person, role)
+            .into_iter()
+            .map(|id| id.to_string());
+        guest_row::Entity::find()
+            .filter(guest_row::Column::Guest.is_in(guests))
+            .order_by_asc(guest_row::Column::Hall)
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(HallGuest::try_from)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_is_text_and_back() {
+        let ids = [
+            GuestId::Person(PersonId::generate()),
+            GuestId::Role(Role::Operator),
+        ];
+        for id in ids {
+            assert_eq!(id.to_string().parse::<GuestId>(), Ok(id));
+        }
+        for bad in ["", "person", "person/x", "role/king", "machine/1"] {
+            assert!(bad.parse::<GuestId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_role_enters_as_itself_and_as_what_it_includes() {
+        let id = PersonId::generate();
+        let as_whom = |role| GuestId::of(id, role).len();
+        assert_eq!(as_whom(Role::Member), 2);
+        assert_eq!(as_whom(Role::Operator), 3);
+        assert_eq!(as_whom(Role::Owner), 4);
+        assert!(!GuestId::of(id, Role::Operator).contains(&GuestId::Role(Role::Owner)));
+    }
+}

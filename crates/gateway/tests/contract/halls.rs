@@ -1,0 +1,347 @@
+//! Halls, their guests and agents, and what opened in them.
+
+use hallway_evidence::statement::hall::{Name, Rights};
+use hallway_evidence::{CredentialId, GrantId, Timestamp};
+use hallway_gateway::store::{
+    EvidenceHash, Grant, GrantFilter, GrantHolder, GuestId, Hall, HallAgent, HallGuest, Limit,
+    PageRequest, Person, Role, Store, StoreError,
+};
+
+use crate::database::Database;
+use crate::sample::{at, hash32, person, token};
+
+fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+fn rights(texts: &[&str]) -> Rights {
+    let rights: Vec<_> = texts.iter().map(|text| text.parse().unwrap()).collect();
+    rights.try_into().unwrap()
+}
+
+fn hall(text: &str, by: &Person) -> Hall {
+    Hall {
+        name: name(text),
+        title: format!("The hall {text}"),
+        created_by: by.id,
+        created: at(1_000),
+        evidence: EvidenceHash(hash32()),
+    }
+}
+
+fn guest(hall: &Name, guest: GuestId, allowed: &[&str]) -> HallGuest {
+    HallGuest {
+        hall: hall.clone(),
+        guest,
+        rights: rights(allowed),
+        admitted: at(2_000),
+        evidence: EvidenceHash(hash32()),
+    }
+}
+
+fn agent(hall: &Name, text: &str, expires: Timestamp) -> HallAgent {
+    HallAgent {
+        hall: hall.clone(),
+        name: name(text),
+        token: token(),
+        expires,
+        joined: None,
+        invited: at(1_000),
+        evidence: EvidenceHash(hash32()),
+    }
+}
+
+fn grant(hall: &Name, person: &Person, holder: GrantHolder, ends: Timestamp) -> Grant {
+    Grant {
+        id: GrantId::generate(),
+        hall: hall.clone(),
+        person: person.id,
+        credential: CredentialId::new(hash32()).unwrap(),
+        rights: rights(&["read:data"]),
+        holder,
+        opened: at(1_000),
+        ends,
+        ended: None,
+        evidence: EvidenceHash(hash32()),
+        address: "192.0.2.1".to_owned(),
+    }
+}
+
+/// A store with a hall that its owner made.
+async fn furnished(database: &Database) -> (Store, Person, Hall) {
+    let store = database.store().await;
+    let emily = person(Role::Owner);
+    let backups = hall("backups", &emily);
+    let unit = store.begin().await.unwrap();
+    unit.people().add(&emily).await.unwrap();
+    unit.halls().add(&backups).await.unwrap();
+    unit.save().await.unwrap();
+    (store, emily, backups)
+}
+
+pub(crate) async fn a_hall_goes_with_its_guests_and_agents(database: &Database) {
+    let (store, emily, backups) = furnished(database).await;
+    let unit = store.begin().await.unwrap();
+    let everybody = guest(&backups.name, GuestId::Role(Role::Member), &["read:data"]);
+    unit.halls().admit(&everybody).await.unwrap();
+    let lab = agent(&backups.name, "lab", at(5_000));
+    unit.hall_agents().invite(&lab).await.unwrap();
+    unit.save().await.unwrap();
+
+    let reader = store.read();
+    assert_eq!(reader.halls().all().await.unwrap(), [backups.clone()]);
+    assert_eq!(
+        reader.halls().get(&backups.name).await.unwrap(),
+        Some(backups.clone())
+    );
+    let agents = reader.hall_agents().of_hall(&backups.name).await.unwrap();
+    assert_eq!(agents, [lab]);
+
+    let unit = store.begin().await.unwrap();
+    unit.halls().remove(&backups.name).await.unwrap();
+    unit.save().await.unwrap();
+    assert!(reader.halls().all().await.unwrap().is_empty());
+    assert!(
+        reader
+            .halls()
+            .guests(&backups.name)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let agents = reader.hall_agents().of_hall(&backups.name).await.unwrap();
+    assert!(agents.is_empty());
+
+    // Its name is free again, and nothing of the old one comes back.
+    let unit = store.begin().await.unwrap();
+    unit.halls().add(&hall("backups", &emily)).await.unwrap();
+    unit.save().await.unwrap();
+    let unit = store.begin().await.unwrap();
+    let again = unit.halls().add(&hall("backups", &emily)).await;
+    assert!(matches!(
+        again,
+        Err(StoreError::Exists { what: "hall", .. })
+    ));
+    unit.cancel().await.unwrap();
+    let halls = reader.halls();
+    let admissions = halls.admissions(emily.id, Role::Owner).await.unwrap();
+    assert!(admissions.is_empty());
+    let unit = store.begin().await.unwrap();
+    let missing = unit.halls().remove(&name("elsewhere")).await;
+    assert!(matches!(missing, Err(StoreError::Missing("hall"))));
+    unit.cancel().await.unwrap();
+}
+
+pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Database) {
+    let (store, emily, backups) = furnished(database).await;
+    let gaston = person(Role::Member);
+    let unit = store.begin().await.unwrap();
+    let halls = unit.halls();
+    let everybody = guest(&backups.name, GuestId::Role(Role::Member), &["read:data"]);
+    let operators = guest(
+        &backups.name,
+        GuestId::Role(Role::Operator),
+        &["write:data"],
+    );
+    let her = guest(&backups.name, GuestId::Person(emily.id), &["connect:db"]);
+    for admitted in [&everybody, &operators, &her] {
+        halls.admit(admitted).await.unwrap();
+    }
+    assert_eq!(
+        halls.admissions(gaston.id, Role::Member).await.unwrap(),
+        [everybody.clone()]
+    );
+    let hers = halls.admissions(emily.id, Role::Owner).await.unwrap();
+    assert_eq!(hers.len(), 3);
+
+    // What is said later replaces what was said before.
+    let more = HallGuest {
+        rights: rights(&["read:data", "delete:data"]),
+        ..everybody
+    };
+    halls.admit(&more).await.unwrap();
+    assert_eq!(
+        halls.admissions(gaston.id, Role::Member).await.unwrap(),
+        [more]
+    );
+    assert_eq!(halls.guests(&backups.name).await.unwrap().len(), 3);
+
+    halls
+        .dismiss(&backups.name, GuestId::Role(Role::Member))
+        .await
+        .unwrap();
+    let nothing = halls.admissions(gaston.id, Role::Member).await.unwrap();
+    assert!(nothing.is_empty());
+    let twice = halls
+        .dismiss(&backups.name, GuestId::Role(Role::Member))
+        .await;
+    assert!(matches!(twice, Err(StoreError::Missing("guest"))));
+    drop(halls);
+    unit.cancel().await.unwrap();
+}
+
+pub(crate) async fn an_agents_token_is_used_once(database: &Database) {
+    let (one, _, backups) = furnished(database).await;
+    let other = database.store().await;
+    let lab = agent(&backups.name, "lab", at(100));
+    let unit = one.begin().await.unwrap();
+    unit.hall_agents().invite(&lab).await.unwrap();
+    unit.save().await.unwrap();
+    let mut trying = tokio::task::JoinSet::new();
+    for n in 0..8u64 {
+        let store = if n % 2 == 0 {
+            one.clone()
+        } else {
+            other.clone()
+        };
+        let (token, key) = (lab.token, hash32());
+        trying.spawn(async move {
+            let joined: Result<Option<HallAgent>, StoreError> = store
+                .transact(|unit| {
+                    Box::pin(async move { unit.hall_agents().join(&token, &key, at(50 + n)).await })
+                })
+                .await;
+            joined.unwrap()
+        });
+    }
+    let joined: Vec<HallAgent> = trying.join_all().await.into_iter().flatten().collect();
+    assert_eq!(joined.len(), 1);
+    let stored = one.read().hall_agents().get(&lab.hall, &lab.name).await;
+    assert_eq!(stored.unwrap().as_ref(), joined.first());
+    assert!(joined[0].joined.is_some());
+
+    // A new invitation puts the machine that had the name out.
+    let unit = one.begin().await.unwrap();
+    let agents = unit.hall_agents();
+    let again = agent(&backups.name, "lab", at(100));
+    agents.invite(&again).await.unwrap();
+    assert_eq!(
+        agents.join(&lab.token, &hash32(), at(50)).await.unwrap(),
+        None
+    );
+    // Too late is too late.
+    assert_eq!(
+        agents.join(&again.token, &hash32(), at(100)).await.unwrap(),
+        None
+    );
+    assert!(
+        agents
+            .join(&again.token, &hash32(), at(99))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    agents.dismiss(&lab.hall, &lab.name).await.unwrap();
+    let twice = agents.dismiss(&lab.hall, &lab.name).await;
+    assert!(matches!(twice, Err(StoreError::Missing("agent"))));
+    drop(agents);
+    unit.cancel().await.unwrap();
+}
+
+pub(crate) async fn a_grant_ends_once(database: &Database) {
+    let (store, emily, backups) = furnished(database).await;
+    let key = hash32();
+    let session = token();
+    let by_key = grant(&backups.name, &emily, GrantHolder::Key(key), at(10_000));
+    let by_session = grant(
+        &backups.name,
+        &emily,
+        GrantHolder::Session(session),
+        at(5_000),
+    );
+    let unit = store.begin().await.unwrap();
+    let grants = unit.grants();
+    grants.add(&by_key).await.unwrap();
+    grants.add(&by_session).await.unwrap();
+    assert_eq!(grants.get(by_key.id).await.unwrap(), Some(by_key.clone()));
+    assert_eq!(grants.by_key(&key).await.unwrap(), Some(by_key.clone()));
+    assert_eq!(grants.by_key(&hash32()).await.unwrap(), None);
+    assert_eq!(
+        grants
+            .of_session(&session, &backups.name, at(4_999))
+            .await
+            .unwrap(),
+        [by_session.clone()]
+    );
+    assert!(
+        grants
+            .of_session(&session, &backups.name, at(5_000))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        grants
+            .of_session(&session, &name("other"), at(1))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    let all = GrantFilter::Hall(backups.name.clone());
+    let active = |now| grants.active(&all, now, Limit::default());
+    assert_eq!(active(at(4_000)).await.unwrap().len(), 2);
+    assert_eq!(active(at(6_000)).await.unwrap(), [by_key.clone()]);
+    assert!(active(at(10_000)).await.unwrap().is_empty());
+
+    assert!(grants.end(by_key.id, emily.id, at(7_000)).await.unwrap());
+    assert!(!grants.end(by_key.id, emily.id, at(7_001)).await.unwrap());
+    let ended = grants.by_key(&key).await.unwrap().unwrap();
+    assert_eq!(ended.ended, Some((at(7_000), emily.id)));
+    assert!(by_key.is_open(at(6_999)) && !ended.is_open(at(1_000)));
+    // What ran out is not ended afterwards.
+    assert!(
+        !grants
+            .end(by_session.id, emily.id, at(5_000))
+            .await
+            .unwrap()
+    );
+    drop(grants);
+    unit.save().await.unwrap();
+
+    let unit = store.begin().await.unwrap();
+    let third = grant(&backups.name, &emily, GrantHolder::Key(hash32()), at(9_000));
+    unit.grants().add(&third).await.unwrap();
+    let grants = unit.grants();
+    let ended = grants.end_of_hall(&backups.name, emily.id, at(8_000)).await;
+    assert_eq!(ended.unwrap(), 1);
+    drop(grants);
+    unit.save().await.unwrap();
+    let request = PageRequest {
+        after: None,
+        limit: Limit::nearest(2),
+    };
+    let mine = GrantFilter::PersonInHall(emily.id, backups.name.clone());
+    let first = store.read().grants().page(&mine, &request).await.unwrap();
+    assert_eq!(first.items.len(), 2);
+    assert_eq!(first.items[0].id, third.id);
+    let rest = PageRequest {
+        after: first.next,
+        limit: Limit::nearest(2),
+    };
+    let rest = store.read().grants().page(&mine, &rest).await.unwrap();
+    assert_eq!(
+        rest.items,
+        [Grant {
+            ended: Some((at(7_000), emily.id)),
+            ..by_key
+        }]
+    );
+}
+
+pub(crate) async fn a_key_gets_one_grant(database: &Database) {
+    let (store, emily, backups) = furnished(database).await;
+    let key = GrantHolder::Key(hash32());
+    let unit = store.begin().await.unwrap();
+    let first = grant(&backups.name, &emily, key, at(2_000));
+    unit.grants().add(&first).await.unwrap();
+    unit.save().await.unwrap();
+    let unit = store.begin().await.unwrap();
+    let second = grant(&backups.name, &emily, key, at(2_000));
+    let refused = unit.grants().add(&second).await;
+    assert!(matches!(
+        refused,
+        Err(StoreError::Exists { what: "grant", .. })
+    ));
+    unit.cancel().await.unwrap();
+}

@@ -1,0 +1,9 @@
+//! The hall door, from the touch to the last byte: what opens, what is refused, what is cut.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod agents;
+mod cutting;
+mod listener;
+mod opening;
+mod realm;
+mod rules;

@@ -1,0 +1,341 @@
+//! A machine that dials out to the gateway and provides stores and services of one hall, so that
+//! no port is opened where they are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncWrite, BufReader};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep, timeout};
+use tokio_rustls::rustls::ClientConfig;
+
+use crate::agent_protocol::{
+    FromAgent, FromGateway, PING_EVERY, Provides, SILENCE, What, receive, send,
+};
+use crate::client::{self, ClientError};
+use crate::files::{self, Store};
+use crate::names::{ServiceName, StoreName};
+use crate::pass::{Flow, Pass};
+use crate::problem::Problem;
+use crate::rights::StoreAccess;
+use crate::service::Address;
+use crate::stream::{self, AGENT_PROTOCOL, BoxStream, Duplex, STREAM_PROTOCOL};
+use crate::switchboard::agent_mount;
+
+/// The first pause before connecting again; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long the gateway may take for a line.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The most streams at a time.
+const MOST_STREAMS: usize = 1024;
+
+/// What is provided, here or at the gateway. Nothing else is reached through a hall.
+#[derive(Clone, Default)]
+pub struct Provided {
+    /// Stores of files.
+    pub stores: BTreeMap<StoreName, Arc<dyn Store>>,
+    /// TCP services.
+    pub services: BTreeMap<ServiceName, Address>,
+}
+
+impl Provided {
+    /// The names of all of it.
+    #[must_use]
+    pub fn names(&self) -> Provides {
+        Provides {
+            stores: self.stores.keys().cloned().collect(),
+            services: self.services.keys().cloned().collect(),
+        }
+    }
+
+    /// Connects to a service.
+    ///
+    /// # Errors
+    /// It is not on the list, or can't be reached.
+    pub async fn connect(&self, service: &ServiceName) -> Result<BoxStream, Problem> {
+        match self.services.get(service) {
+            Some(address) => address.connect(service).await,
+            None => Err(not_provided("service", service.as_str())),
+        }
+    }
+}
+
+fn not_provided(kind: &str, name: &str) -> Problem {
+    Problem::new(
+        http::StatusCode::NOT_FOUND,
+        "not-found",
+        format!("no {kind} {name} is provided here"),
+    )
+}
+
+/// What an agent tells about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentEvent {
+    /// The gateway hears it.
+    Connected,
+    /// The connection ended; it tries again after a pause.
+    Lost {
+        /// Why.
+        reason: String,
+        /// How long it waits.
+        pause: Duration,
+    },
+    /// A stream or a store was asked for and could not be given.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for AgentEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected => f.write_str("connected to the gateway"),
+            Self::Lost { reason, pause } => {
+                write!(f, "lost the gateway: {reason}; trying again in {pause:?}")
+            }
+            Self::Failed { reason } => f.write_str(reason),
+        }
+    }
+}
+
+/// An agent of one hall, at one gateway. With several gateways behind one name, run one for each.
+pub struct Agent<C, E> {
+    address: String,
+    config: C,
+    provided: Arc<Provided>,
+    event: E,
+}
+
+impl<C, E> Agent<C, E>
+where
+    C: Fn() -> Arc<ClientConfig> + Send + Sync,
+    E: Fn(AgentEvent) + Send + Sync,
+{
+    /// An agent for the gateway at `address` (`HOST:PORT`). `config` is asked before each
+    /// connection, so that a renewed certificate is used: [`crate::tls::client_config`] with
+    /// [`crate::tls::HTTP_1`]. `event` is told what happens.
+    pub fn new(address: &str, config: C, provided: Provided, event: E) -> Self {
+        Self {
+            address: address.to_owned(),
+            config,
+            provided: Arc::new(provided),
+            event,
+        }
+    }
+
+    /// Serves until `stop`; whatever breaks, it connects again.
+    ///
+    /// # Errors
+    /// The gateway refuses the agent for good: its certificate, or it was dismissed.
+    pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), ClientError> {
+        tokio::pin!(stop);
+        let mut pause = FIRST_PAUSE;
+        // Streams have connections of their own, and outlive the one over which they were asked.
+        let mut streams = JoinSet::new();
+        loop {
+            let served = tokio::select! {
+                () = &mut stop => return Ok(()),
+                served = self.serve(&mut pause, &mut streams) => served,
+            };
+            let reason = match served {
+                Err(error @ ClientError::Refused { .. }) => return Err(error),
+                Err(ClientError::Problem(problem)) if matches!(problem.status, 401 | 403 | 410) => {
+                    return Err(problem.into());
+                }
+                Err(error) => error.to_string(),
+                Ok(()) => "it ended the connection".to_owned(),
+            };
+            (self.event)(AgentEvent::Lost { reason, pause });
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                () = sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One control connection, from its beginning to its end.
+    async fn serve(
+        &self,
+        pause: &mut Duration,
+        streams: &mut JoinSet<()>,
+    ) -> Result<(), ClientError> {
+        let control = self.open("/agent/control", AGENT_PROTOCOL).await?;
+        let (reader, mut writer) = tokio::io::split(control);
+        let mut reader = BufReader::new(reader);
+        send(&mut writer, &FromAgent::Provides(self.provided.names())).await?;
+        (self.event)(AgentEvent::Connected);
+        *pause = FIRST_PAUSE;
+
+        let (failures, failed) = mpsc::channel::<FromAgent>(64);
+        let (asks, mut asked) = mpsc::channel(64);
+        // Reading a line is not to be broken off in the middle, so it is a future of its own.
+        let hearing = async {
+            while let Some(message) = timeout(SILENCE, receive(&mut reader)).await?? {
+                if let FromGateway::Dial { id, what } = message {
+                    let _ = asks.send((id, what)).await;
+                }
+            }
+            Ok::<(), io::Error>(())
+        };
+        let working = async {
+            while let Some((id, what)) = asked.recv().await {
+                while streams.try_join_next().is_some() {}
+                if streams.len() >= MOST_STREAMS {
+                    let problem = busy();
+                    let _ = failures.send(failure(id, &problem)).await;
+                    continue;
+                }
+                let dialling = Dialling {
+                    address: self.address.clone(),
+                    config: (self.config)(),
+                    provided: Arc::clone(&self.provided),
+                };
+                let (failures, told) = (failures.clone(), id.clone());
+                streams.spawn(async move {
+                    if let Err(problem) = dialling.serve(&id, what).await {
+                        tracing::debug!(%problem, "a stream could not be given");
+                        let _ = failures.send(failure(told, &problem)).await;
+                    }
+                });
+            }
+        };
+        tokio::select! {
+            heard = hearing => Ok(heard?),
+            told = tell(&mut writer, failed) => Ok(told?),
+            () = working => Ok(()),
+        }
+    }
+
+    async fn open(&self, path: &str, protocol: &'static str) -> Result<BoxStream, ClientError> {
+        open(&self.address, (self.config)(), path, protocol).await
+    }
+}
+
+/// Tells the gateway what failed, and that the agent is there.
+async fn tell(
+    writer: &mut (impl AsyncWrite + Unpin),
+    mut failed: mpsc::Receiver<FromAgent>,
+) -> io::Result<()> {
+    let mut pings = interval(PING_EVERY);
+    loop {
+        let message = tokio::select! {
+            _ = pings.tick() => FromAgent::Ping {},
+            Some(message) = failed.recv() => message,
+        };
+        timeout(PATIENCE, send(writer, &message)).await??;
+    }
+}
+
+async fn open(
+    address: &str,
+    config: Arc<ClientConfig>,
+    path: &str,
+    protocol: &'static str,
+) -> Result<BoxStream, ClientError> {
+    let host = HeaderValue::try_from(address)
+        .map_err(|_| ClientError::Answer(format!("{address:?} is no address")))?;
+    let stream = client::connect(address, config).await?;
+    client::upgrade(stream, path, protocol, &host).await
+}
+
+fn busy() -> Problem {
+    Problem::new(
+        http::StatusCode::SERVICE_UNAVAILABLE,
+        "agent-busy",
+        "the agent has as many streams open as it may",
+    )
+}
+
+fn failure(dial: String, problem: &Problem) -> FromAgent {
+    FromAgent::Failed {
+        dial,
+        status: problem.status,
+        code: problem.code.clone(),
+        detail: problem.detail.clone(),
+    }
+}
+
+/// One stream that the gateway asked for.
+struct Dialling {
+    address: String,
+    config: Arc<ClientConfig>,
+    provided: Arc<Provided>,
+}
+
+impl Dialling {
+    /// What is asked for is looked up and connected first: only then is there a stream to give.
+    async fn serve(self, id: &str, what: What) -> Result<(), Problem> {
+        match what {
+            What::Service(service) => {
+                let far = self.provided.connect(&service).await?;
+                let near = self.dial(id).await?;
+                if let Err(error) = stream::join(near, far, &Flow::default()).await {
+                    tracing::debug!(%service, %error, "a stream broke");
+                }
+            }
+            What::Store { name, access } => {
+                let store = self
+                    .provided
+                    .stores
+                    .get(&name)
+                    .cloned()
+                    .ok_or_else(|| not_provided("store", name.as_str()))?;
+                let near = self.dial(id).await?;
+                serve_store(near, store, &name, access).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn dial(&self, id: &str) -> Result<BoxStream, Problem> {
+        let path = format!("/agent/dial/{id}");
+        open(
+            &self.address,
+            Arc::clone(&self.config),
+            &path,
+            STREAM_PROTOCOL,
+        )
+        .await
+        .map_err(|error| {
+            let detail = format!("the agent cannot dial back: {error}");
+            Problem::new(http::StatusCode::BAD_GATEWAY, "agent-lost", detail)
+        })
+    }
+}
+
+/// Answers HTTP/1.1 requests for one store until the gateway ends the stream. The gateway has
+/// checked who asks, and says with the stream what they may do.
+async fn serve_store(
+    stream: impl Duplex + 'static,
+    store: Arc<dyn Store>,
+    name: &StoreName,
+    access: StoreAccess,
+) {
+    let (mount, pass) = (agent_mount(name), Pass::default());
+    let service = service_fn(|request| {
+        let (store, mount, pass) = (Arc::clone(&store), &mount, &pass);
+        async move {
+            Ok::<_, std::convert::Infallible>(
+                files::serve(store, access, mount, pass, request).await,
+            )
+        }
+    });
+    let mut server = http1::Builder::new();
+    // The gateway keeps streams for later requests, so waiting for one is no fault.
+    server.timer(TokioTimer::new()).header_read_timeout(None);
+    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "a store's stream ended early");
+    }
+}

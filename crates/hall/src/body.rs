@@ -1,0 +1,34 @@
+//! Bodies of requests and answers.
+
+use std::io;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+
+/// What every request and answer here carries.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// An error of any body.
+pub type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Nothing.
+#[must_use]
+pub fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// These bytes.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// Any body as ours.
+pub fn boxed<B>(body: B) -> Body
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<AnyError>,
+{
+    body.map_err(io::Error::other).boxed_unsync()
+}

@@ -1,0 +1,237 @@
+//! Trust bundles: the authorities of trust domains (SPIFFE Trust Domain and Bundle, section 4).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rustls_pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
+use tokio_rustls::rustls::RootCertStore;
+
+use crate::identity::TrustDomain;
+use crate::svid::{self, SvidError};
+
+/// The most authorities that a bundle may have.
+pub const MOST_AUTHORITIES: usize = 16;
+/// The longest bundle that is read, in bytes of JSON.
+pub const LONGEST_BUNDLE: usize = 256 * 1024;
+
+/// Why a bundle can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Not the JSON of a bundle.
+    #[error("the trust bundle is not a JWKS document: {0}")]
+    Json(#[from] serde_json::Error),
+    /// None, or more than [`MOST_AUTHORITIES`], or a longer document than [`LONGEST_BUNDLE`].
+    #[error("the trust bundle has no authority, or too many")]
+    Size,
+    /// A key has no certificate, or more than one (section 4.2.2).
+    #[error("a key of the trust bundle has not exactly one certificate in base64")]
+    Certificate,
+    /// A certificate is no authority's.
+    #[error("an authority of the trust bundle: {0}")]
+    Svid(#[from] SvidError),
+    /// A certificate is an authority of another trust domain.
+    #[error("an authority of the trust bundle is of {0}, not of {1}")]
+    Domain(TrustDomain, TrustDomain),
+}
+
+/// The authorities of one trust domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bundle {
+    trust_domain: TrustDomain,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+/// A JWKS document (section 4.1). Members that are not for X.509-SVIDs are ignored.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    keys: Vec<Key>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spiffe_sequence: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spiffe_refresh_hint: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Key {
+    #[serde(rename = "use", default)]
+    usage: String,
+    #[serde(default)]
+    kty: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crv: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    x: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
+    #[serde(default)]
+    x5c: Vec<String>,
+}
+
+impl Bundle {
+    /// From the authorities' certificates, DER: 1 to [`MOST_AUTHORITIES`], all of one domain.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub fn new(authorities: Vec<CertificateDer<'static>>) -> Result<Self, BundleError> {
+        let (Some(first), true) = (authorities.first(), authorities.len() <= MOST_AUTHORITIES)
+        else {
+            return Err(BundleError::Size);
+        };
+        let trust_domain = svid::authority_domain(first)?;
+        for authority in &authorities {
+            let other = svid::authority_domain(authority)?;
+            if other != trust_domain {
+                return Err(BundleError::Domain(other, trust_domain));
+            }
+        }
+        Ok(Self {
+            trust_domain,
+            authorities,
+        })
+    }
+
+    /// Reads the JSON of a SPIFFE bundle (section 4): keys of use `x509-svid`.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub fn from_json(json: &[u8]) -> Result<Self, BundleError> {
+        if json.len() > LONGEST_BUNDLE {
+            return Err(BundleError::Size);
+        }
+        let document: Document = serde_json::from_slice(json)?;
+        let mut authorities = Vec::new();
+        for key in document.keys {
+            if key.usage != "x509-svid" {
+                continue;
+            }
+            let [certificate] = &key.x5c[..] else {
+                return Err(BundleError::Certificate);
+            };
+            let der = STANDARD
+                .decode(certificate)
+                .map_err(|_| BundleError::Certificate)?;
+            authorities.push(CertificateDer::from(der));
+        }
+        Self::new(authorities)
+    }
+
+    /// The JSON of the SPIFFE bundle. `sequence` grows with each change; `refresh_seconds` is how
+    /// often others should look.
+    ///
+    /// # Errors
+    /// An authority's key is not one that a JWK is made for here (P-256).
+    pub fn to_json(&self, sequence: u64, refresh_seconds: u64) -> Result<String, BundleError> {
+        let keys = self.authorities.iter().map(jwk).collect::<Result<_, _>>()?;
+        Ok(serde_json::to_string(&Document {
+            keys,
+            spiffe_sequence: Some(sequence),
+            spiffe_refresh_hint: Some(refresh_seconds),
+        })?)
+    }
+
+    /// The trust domain.
+    #[must_use]
+    pub fn trust_domain(&self) -> &TrustDomain {
+        &self.trust_domain
+    }
+
+    /// The authorities' certificates.
+    #[must_use]
+    pub fn authorities(&self) -> &[CertificateDer<'static>] {
+        &self.authorities
+    }
+}
+
+fn jwk(certificate: &CertificateDer<'static>) -> Result<Key, BundleError> {
+    let (_, parsed) =
+        x509_parser::parse_x509_certificate(certificate).map_err(|_| BundleError::Certificate)?;
+    let point = &parsed.public_key().subject_public_key.data;
+    let [0x04, coordinates @ ..] = point.as_ref() else {
+        return Err(BundleError::Certificate);
+    };
+    if coordinates.len() != 64 {
+        return Err(BundleError::Certificate);
+    }
+    let (x, y) = coordinates.split_at(32);
+    Ok(Key {
+        usage: "x509-svid".to_owned(),
+        kty: "EC".to_owned(),
+        crv: Some("P-256".to_owned()),
+        x: Some(URL_SAFE_NO_PAD.encode(x)),
+        y: Some(URL_SAFE_NO_PAD.encode(y)),
+        x5c: vec![STANDARD.encode(certificate)],
+    })
+}
+
+/// The bundles of all trust domains that are trusted: one's own, and those of other realms.
+///
+/// A certificate is checked against the bundle of the trust domain that it names and no other
+/// (X.509-SVID, section 5.2), so a realm can't make people of another.
+#[derive(Debug, Clone, Default)]
+pub struct Bundles(BTreeMap<TrustDomain, Arc<RootCertStore>>);
+
+impl Bundles {
+    /// Of these bundles. A later bundle of a domain replaces an earlier one.
+    ///
+    /// # Errors
+    /// A certificate can't be a trust anchor.
+    pub fn new<'a>(bundles: impl IntoIterator<Item = &'a Bundle>) -> Result<Self, BundleError> {
+        let mut all = BTreeMap::new();
+        for bundle in bundles {
+            let mut roots = RootCertStore::empty();
+            for authority in bundle.authorities() {
+                roots
+                    .add(authority.clone())
+                    .map_err(|_| BundleError::Certificate)?;
+            }
+            all.insert(bundle.trust_domain.clone(), Arc::new(roots));
+        }
+        Ok(Self(all))
+    }
+
+    pub(crate) fn roots(&self, domain: &TrustDomain) -> Option<&Arc<RootCertStore>> {
+        self.0.get(domain)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&TrustDomain, &Arc<RootCertStore>)> {
+        self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authority::sample;
+
+    #[test]
+    fn a_bundle_reads_back_as_it_was_written() {
+        let bundle = sample::realm("bank.example").bundle();
+        let json = bundle.to_json(7, 300).unwrap();
+        assert_eq!(Bundle::from_json(json.as_bytes()).unwrap(), bundle);
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value["spiffe_sequence"], 7);
+        assert_eq!(value["keys"][0]["use"], "x509-svid");
+        assert_eq!(value["keys"][0]["crv"], "P-256");
+    }
+
+    #[test]
+    fn keys_for_jwt_are_ignored_and_a_bundle_of_none_is_refused() {
+        let json = br#"{"keys":[{"use":"jwt-svid","kty":"EC","kid":"a"}]}"#;
+        assert!(matches!(Bundle::from_json(json), Err(BundleError::Size)));
+    }
+
+    #[test]
+    fn a_bundle_is_of_one_trust_domain_and_of_authorities_only() {
+        let (bank, shop) = (sample::realm("bank.example"), sample::realm("shop.example"));
+        let both = [&bank, &shop].map(|realm| realm.authority.certificate().clone());
+        assert!(matches!(
+            Bundle::new(both.to_vec()),
+            Err(BundleError::Domain(..))
+        ));
+        let leaf = bank.person("ada").chain.remove(0);
+        assert!(matches!(Bundle::new(vec![leaf]), Err(BundleError::Svid(_))));
+    }
+}

@@ -1,0 +1,21 @@
+//! Files of a hall: stores, and how they are reached over HTTP.
+
+mod bucket;
+mod folder;
+mod handler;
+mod path;
+mod patience;
+mod store;
+mod turns;
+
+#[cfg(test)]
+mod contract;
+
+pub use bucket::{BucketSettings, BucketStore, PIECE};
+pub use folder::{FolderError, FolderStore};
+pub use handler::serve;
+pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
+pub use store::{
+    ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Sha256, Store, StoreError, UploadId,
+    UploadNameError, Written,
+};

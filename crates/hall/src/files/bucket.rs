@@ -1,0 +1,479 @@
+//! A bucket of an S3-compatible object store as a store.
+//!
+//! A file is an object; a folder is what objects have in common, and an object `.hallway` in it
+//! keeps it when it is empty. Uploads that can be resumed are kept as objects of at most
+//! [`PIECE`] bytes until they are whole.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::aws::AmazonS3Builder;
+use object_store::path::Path;
+use object_store::{
+    BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload, RetryConfig, UpdateVersion,
+};
+use zeroize::Zeroizing;
+
+use self::pieces::Pieces;
+use self::writer::Writer;
+use super::path::{FilePath, RESERVED};
+use super::store::{
+    ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Store, StoreError, UploadId, Written,
+};
+use super::turns::Turns;
+
+mod pieces;
+mod writer;
+
+/// The size of the parts in which big objects are written, in bytes; S3 wants at least 5 MiB.
+pub const PIECE: usize = 8 * 1024 * 1024;
+
+/// Where a bucket is and how it is opened.
+#[derive(Clone)]
+pub struct BucketSettings {
+    /// `https://HOST` of the object store; absent for Amazon's own. `http://` only where the
+    /// network in between is trusted.
+    pub endpoint: Option<String>,
+    /// The region, such as `eu-central-1`.
+    pub region: String,
+    /// The bucket.
+    pub bucket: String,
+    /// The part of the bucket that is the store, such as `team/data`; absent for all of it.
+    pub prefix: Option<String>,
+    /// The access key's id.
+    pub access_key: String,
+    /// The access key's secret.
+    pub secret_key: Zeroizing<String>,
+}
+
+/// A bucket as a store.
+pub struct BucketStore {
+    objects: Arc<dyn ObjectStore>,
+    prefix: Path,
+    turns: Turns<()>,
+}
+
+impl BucketStore {
+    /// Makes ready; the object store is not asked yet. A request that it does not answer, or
+    /// answers with 5xx, is tried again for up to 20 seconds.
+    ///
+    /// # Errors
+    /// The settings are no address, or the prefix no path.
+    pub fn new(settings: &BucketSettings) -> Result<Self, StoreError> {
+        let retry = RetryConfig {
+            backoff: BackoffConfig {
+                init_backoff: Duration::from_millis(200),
+                max_backoff: Duration::from_secs(4),
+                base: 2.0,
+            },
+            max_retries: 6,
+            retry_timeout: Duration::from_secs(20),
+        };
+        let mut builder = AmazonS3Builder::new()
+            .with_region(&settings.region)
+            .with_bucket_name(&settings.bucket)
+            .with_access_key_id(&settings.access_key)
+            .with_secret_access_key(settings.secret_key.as_str())
+            .with_retry(retry);
+        if let Some(endpoint) = &settings.endpoint {
+            builder = builder
+                .with_endpoint(endpoint)
+                .with_allow_http(endpoint.starts_with("http://"));
+        }
+        let objects = Arc::new(builder.build()?);
+        Self::over(objects, settings.prefix.as_deref().unwrap_or_default())
+    }
+
+    /// Over any object store.
+    ///
+    /// # Errors
+    /// The prefix is no path.
+    pub fn over(objects: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self, StoreError> {
+        let prefix = Path::parse(prefix).map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok(Self {
+            objects,
+            prefix,
+            turns: Turns::default(),
+        })
+    }
+
+    fn key(&self, path: &FilePath) -> Result<Path, StoreError> {
+        if path.is_root() {
+            return Ok(self.prefix.clone());
+        }
+        let key = if self.prefix.as_ref().is_empty() {
+            path.to_string()
+        } else {
+            format!("{}/{path}", self.prefix)
+        };
+        Path::parse(key).map_err(|_| StoreError::Unsupported("objects cannot have that name"))
+    }
+
+    /// What keeps a folder that is empty.
+    fn marker(&self, folder: &FilePath) -> Result<Path, StoreError> {
+        Ok(self.key(folder)?.join(RESERVED))
+    }
+
+    fn pieces(&self, id: &UploadId) -> Pieces {
+        let folder = self.prefix.clone().join(RESERVED).join("uploads");
+        Pieces::new(Arc::clone(&self.objects), folder.join(id.as_str()))
+    }
+
+    async fn present(&self, path: &FilePath) -> Result<Option<Entry>, StoreError> {
+        match self.entry(path).await {
+            Ok(entry) => Ok(Some(entry)),
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The keys of all objects of a folder.
+    async fn below(&self, folder: &FilePath) -> Result<Vec<Path>, StoreError> {
+        let key = self.key(folder)?;
+        let found = self.objects.list(Some(&key));
+        Ok(found.map_ok(|object| object.location).try_collect().await?)
+    }
+
+    async fn delete_all(&self, keys: Vec<Path>) -> Result<(), StoreError> {
+        let keys = stream::iter(keys.into_iter().map(Ok)).boxed();
+        let mut deleted = self.objects.delete_stream(keys);
+        while let Some(result) = deleted.next().await {
+            match result {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { .. } => Self::NotFound,
+            object_store::Error::AlreadyExists { .. }
+            | object_store::Error::Precondition { .. } => Self::Precondition,
+            object_store::Error::PermissionDenied { .. }
+            | object_store::Error::Unauthenticated { .. } => {
+                tracing::warn!(%error, "the object store denies");
+                Self::Denied
+            }
+            object_store::Error::NotSupported { .. }
+            | object_store::Error::NotImplemented { .. } => {
+                tracing::warn!(%error, "the object store can't");
+                Self::Unsupported("the object store does not support it")
+            }
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+fn describe(name: &str, object: &ObjectMeta) -> Entry {
+    let modified_ms = u64::try_from(object.last_modified.timestamp_millis()).unwrap_or(0);
+    // Without the quotes of S3; a store without entity tags still has times and sizes.
+    let etag = object.e_tag.as_ref().map_or_else(
+        || format!("{modified_ms:x}-{:x}", object.size),
+        |etag| etag.trim_matches('"').to_owned(),
+    );
+    Entry {
+        name: name.to_owned(),
+        kind: Kind::File,
+        bytes: object.size,
+        modified_ms,
+        etag: Some(etag),
+    }
+}
+
+fn folder(name: &str) -> Entry {
+    Entry {
+        name: name.to_owned(),
+        kind: Kind::Folder,
+        bytes: 0,
+        modified_ms: 0,
+        etag: None,
+    }
+}
+
+struct Opened {
+    objects: Arc<dyn ObjectStore>,
+    object: ObjectMeta,
+    entry: Entry,
+}
+
+impl OpenFile for Opened {
+    fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    fn read(self: Box<Self>, range: Range<u64>) -> ByteStream {
+        if range.is_empty() {
+            return stream::empty().boxed();
+        }
+        let reading = async move {
+            let options = GetOptions {
+                // Another object that took its place is not mixed with this one.
+                if_match: self.object.e_tag.clone(),
+                range: Some(range.into()),
+                ..GetOptions::default()
+            };
+            let got = self.objects.get_opts(&self.object.location, options).await;
+            got.map(object_store::GetResult::into_stream)
+                .map_err(std::io::Error::from)
+        };
+        stream::once(reading)
+            .map_ok(|bytes| bytes.map_err(std::io::Error::from))
+            .try_flatten()
+            .boxed()
+    }
+}
+
+#[async_trait]
+impl Store for BucketStore {
+    async fn entry(&self, path: &FilePath) -> Result<Entry, StoreError> {
+        if path.is_root() {
+            return Ok(folder(""));
+        }
+        let key = self.key(path)?;
+        match self.objects.head(&key).await {
+            Ok(object) => return Ok(describe(path.name(), &object)),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.objects.list(Some(&key)).next().await {
+            Some(Ok(_)) => Ok(folder(path.name())),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(StoreError::NotFound),
+        }
+    }
+
+    async fn list(
+        &self,
+        path: &FilePath,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Page, StoreError> {
+        let found = self
+            .objects
+            .list_with_delimiter(Some(&self.key(path)?))
+            .await?;
+        if found.objects.is_empty() && found.common_prefixes.is_empty() && !path.is_root() {
+            return Err(match self.entry(path).await?.kind {
+                Kind::File => StoreError::IsFile,
+                Kind::Folder => StoreError::NotFound,
+            });
+        }
+        let files = found.objects.iter().filter_map(|object| {
+            let name = object.location.filename()?;
+            Some(describe(name, object))
+        });
+        let folders = found.common_prefixes.iter().filter_map(|prefix| {
+            let name = prefix.filename()?;
+            Some(folder(name))
+        });
+        let mut entries: Vec<Entry> = files
+            .chain(folders)
+            .filter(|entry| path.join(&entry.name).is_ok())
+            .filter(|entry| after.is_none_or(|after| entry.name.as_str() > after))
+            .collect();
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let more = entries.len() > most;
+        entries.truncate(most);
+        let next = if more {
+            entries.last().map(|entry| entry.name.clone())
+        } else {
+            None
+        };
+        Ok(Page { entries, next })
+    }
+
+    async fn open(&self, path: &FilePath) -> Result<Box<dyn OpenFile>, StoreError> {
+        let object = match self.objects.head(&self.key(path)?).await {
+            Err(object_store::Error::NotFound { .. }) => {
+                self.entry(path).await?;
+                return Err(StoreError::IsFolder);
+            }
+            object => object?,
+        };
+        Ok(Box::new(Opened {
+            objects: Arc::clone(&self.objects),
+            entry: describe(path.name(), &object),
+            object,
+        }))
+    }
+
+    async fn put(
+        &self,
+        path: &FilePath,
+        plan: Plan,
+        mut body: ByteStream,
+    ) -> Result<Written, StoreError> {
+        let present = self.present(path).await?;
+        if path.is_root()
+            || present
+                .as_ref()
+                .is_some_and(|entry| entry.kind == Kind::Folder)
+        {
+            return Err(StoreError::IsFolder);
+        }
+        plan.condition.check(present.as_ref())?;
+        let key = self.key(path)?;
+        let mut writer = Writer::new(Arc::clone(&self.objects), key.clone());
+        while let Some(bytes) = body.next().await {
+            writer.write(&bytes.map_err(StoreError::Body)?).await?;
+        }
+        let mode = match &plan.condition {
+            Condition::Any | Condition::Present => PutMode::Overwrite,
+            Condition::Absent => PutMode::Create,
+            Condition::Is(_) => PutMode::Update(UpdateVersion {
+                e_tag: self.objects.head(&key).await?.e_tag,
+                version: None,
+            }),
+        };
+        // Looked at again: a long upload gives others time.
+        let present = self.present(path).await?;
+        plan.condition.check(present.as_ref())?;
+        let sha256 = writer.finish(&plan, PutOptions::from(mode)).await?;
+        Ok(Written {
+            entry: describe(path.name(), &self.objects.head(&key).await?),
+            sha256,
+            replaced: present.is_some(),
+        })
+    }
+
+    async fn offset(&self, id: &UploadId) -> Result<u64, StoreError> {
+        let _turn = self.turns.take(id).await;
+        self.pieces(id).length().await?.ok_or(StoreError::NotFound)
+    }
+
+    async fn append(
+        &self,
+        id: &UploadId,
+        offset: u64,
+        body: ByteStream,
+    ) -> Result<u64, StoreError> {
+        let turn = self.turns.take(id).await;
+        let pieces = self.pieces(id);
+        match pieces.length().await? {
+            None if offset > 0 => return Err(StoreError::NotFound),
+            Some(length) if length != offset => return Err(StoreError::Offset(length)),
+            _ => {}
+        }
+        let body = body.take_until(turn.cut.clone().cancelled_owned());
+        let reached = pieces.append(offset, body.boxed()).await?;
+        if turn.cut.is_cancelled() {
+            let newer = "a newer request went on with the upload";
+            return Err(StoreError::Body(std::io::Error::other(newer)));
+        }
+        Ok(reached)
+    }
+
+    async fn finish(
+        &self,
+        id: &UploadId,
+        path: &FilePath,
+        plan: Plan,
+    ) -> Result<Written, StoreError> {
+        let _turn = self.turns.take(id).await;
+        let pieces = self.pieces(id);
+        let length = pieces.length().await?.ok_or(StoreError::NotFound)?;
+        if plan.length.is_some_and(|planned| planned != length) {
+            return Err(StoreError::Length);
+        }
+        let written = self.put(path, plan, pieces.read().await?).await;
+        // The sender has sent all: it is the object store that does not give it back.
+        let written = written.map_err(|error| match error {
+            StoreError::Body(error) => StoreError::Unavailable(error.to_string()),
+            other => other,
+        });
+        if matches!(written, Ok(_) | Err(StoreError::Checksum)) {
+            self.delete_all(pieces.keys().await?).await?;
+            self.turns.forget(id);
+        }
+        written
+    }
+
+    async fn abandon(&self, id: &UploadId) -> Result<(), StoreError> {
+        let _turn = self.turns.take(id).await;
+        let keys = self.pieces(id).keys().await?;
+        self.turns.forget(id);
+        if keys.is_empty() {
+            return Err(StoreError::NotFound);
+        }
+        self.delete_all(keys).await
+    }
+
+    async fn make_folder(&self, path: &FilePath) -> Result<(), StoreError> {
+        if path.is_root() || self.present(path).await?.is_some() {
+            return Err(StoreError::Exists);
+        }
+        let parent = path.parent();
+        match self.present(&parent).await?.map(|entry| entry.kind) {
+            Some(Kind::Folder) => {}
+            Some(Kind::File) | None => return Err(StoreError::NoParent),
+        }
+        let marker = self.marker(path)?;
+        self.objects.put(&marker, PutPayload::new()).await?;
+        Ok(())
+    }
+
+    async fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError> {
+        if path.is_root() {
+            return Err(StoreError::Unsupported("the store itself stays"));
+        }
+        let entry = self.entry(path).await?;
+        condition.check(Some(&entry))?;
+        match entry.kind {
+            Kind::File => Ok(self.objects.delete(&self.key(path)?).await?),
+            Kind::Folder => self.delete_all(self.below(path).await?).await,
+        }
+    }
+
+    async fn rename(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        condition: &Condition,
+    ) -> Result<(), StoreError> {
+        if from.is_root() || to.is_within(from) {
+            return Err(StoreError::Unsupported(
+                "a folder cannot be moved into itself",
+            ));
+        }
+        let source = self.entry(from).await?;
+        let present = self.present(to).await?;
+        condition.check(present.as_ref())?;
+        match (source.kind, present.map(|entry| entry.kind)) {
+            (_, None) | (Kind::File, Some(Kind::File)) => {}
+            (_, Some(Kind::Folder)) => return Err(StoreError::IsFolder),
+            (Kind::Folder, Some(Kind::File)) => return Err(StoreError::IsFile),
+        }
+        let (old, new) = (self.key(from)?, self.key(to)?);
+        if source.kind == Kind::File {
+            self.objects.copy(&old, &new).await?;
+            return Ok(self.objects.delete(&old).await?);
+        }
+        // All is copied before anything is deleted: a failure in between loses nothing.
+        let keys = self.below(from).await?;
+        for key in &keys {
+            let rest = key.as_ref().strip_prefix(old.as_ref()).unwrap_or_default();
+            let target = Path::parse(format!("{new}{rest}"))
+                .map_err(|error| StoreError::Failed(error.to_string()))?;
+            self.objects.copy(key, &target).await?;
+        }
+        self.delete_all(keys).await
+    }
+}
+
+/// A SHA-256 as it grows.
+fn fresh_hash() -> digest::Context {
+    digest::Context::new(&digest::SHA256)
+}
+
+/// Bytes collected to a piece.
+type Collected = Vec<Bytes>;

@@ -1,0 +1,244 @@
+//! Stores over HTTP: plain methods with conditions, ranges and checksums (RFC 9110, RFC 9530),
+//! uploads that can be resumed, and WebDAV (RFC 4918, class 1).
+//!
+//! | request | right | |
+//! |---|---|---|
+//! | `GET`, `HEAD` file | read | `Range`, `If-Match`, `If-None-Match`, `If-Range`, `Want-Repr-Digest: sha-256` |
+//! | `GET` folder | read | JSON list: `?after=NAME&most=N` |
+//! | `PROPFIND` | read | `Depth: 0` or `1` |
+//! | `PUT` file | write | `If-Match`, `If-None-Match: *`, `Repr-Digest`, `X-OC-Mtime` |
+//! | `PATCH` file`?upload=ID` | write | `Upload-Offset: N`, `Upload-Complete: ?0` or `?1`; the last with the headers of `PUT` and `Upload-Length` |
+//! | `HEAD`, `DELETE` file`?upload=ID` | write | where it is; throw it away |
+//! | `MKCOL` | write | |
+//! | `COPY` | read, write | `Destination`, `Overwrite: F` |
+//! | `MOVE` | write, delete | `Destination`, `Overwrite: F` |
+//! | `DELETE` | delete | `If-Match`; a folder goes with all that is in it |
+//!
+//! The headers of resumable uploads are those of draft-ietf-httpbis-resumable-upload. The upload is
+//! named by its sender in the path's query, instead of by a `Location` in an interim answer, so
+//! that a sender that was killed finds it again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::header::{ALLOW, CACHE_CONTROL, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode};
+
+use super::path::FilePath;
+use super::patience::Patient;
+use super::store::{ByteStream, Store, UploadId};
+use crate::body::{self, AnyError, Body};
+use crate::pass::{Pass, Way};
+use crate::problem::Problem;
+use crate::rights::StoreAccess;
+
+mod change;
+mod headers;
+mod media_type;
+mod properties;
+mod read;
+mod upload;
+
+const METHODS: &str = "OPTIONS, GET, HEAD, PUT, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND";
+
+/// A request, taken apart.
+struct Call {
+    store: Arc<dyn Store>,
+    access: StoreAccess,
+    /// Where the store is mounted, without a slash at the end.
+    mount: String,
+    path: FilePath,
+    query: Query,
+    headers: HeaderMap,
+}
+
+/// `?after=`, `?most=`, `?upload=`.
+#[derive(Default)]
+struct Query {
+    after: Option<String>,
+    most: Option<usize>,
+    upload: Option<String>,
+}
+
+type Answer = Result<Response<Body>, Problem>;
+
+/// Answers a request for `store`, which is reached at `mount`, such as `/files/data`. Whoever asks
+/// may do what `access` says; `pass` counts what flows and can cut it.
+pub async fn serve<B>(
+    store: Arc<dyn Store>,
+    access: StoreAccess,
+    mount: &str,
+    pass: &Pass,
+    request: Request<B>,
+) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<AnyError>,
+{
+    let (head, body) = request.into_parts();
+    let answer = async {
+        let below = head
+            .uri
+            .path()
+            .strip_prefix(mount)
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            .ok_or_else(|| not_found("store"))?;
+        let path = FilePath::from_uri(below).map_err(malformed)?;
+        let query = Query::parse(head.uri.query().unwrap_or_default())?;
+        let call = Call {
+            store,
+            access,
+            mount: mount.to_owned(),
+            path,
+            query,
+            headers: head.headers,
+        };
+        let body = pass.over(body::boxed(body), Way::Received);
+        call.answer(head.method.as_str(), body).await
+    };
+    let mut response = answer.await.unwrap_or_else(Problem::into_response);
+    let headers = response.headers_mut();
+    // Whatever a file says that it is, a browser never runs it as a page of the gateway.
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        "content-security-policy",
+        HeaderValue::from_static("default-src 'none'; sandbox"),
+    );
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("private, no-cache"));
+    response.map(|body| pass.over(body, Way::Sent))
+}
+
+impl Call {
+    async fn answer(self, method: &str, body: Body) -> Answer {
+        let upload = match &self.query.upload {
+            Some(name) => Some(UploadId::new(&self.path, name).map_err(malformed)?),
+            None => None,
+        };
+        if let Some(upload) = upload {
+            self.need(self.access.write, "write")?;
+            return match method {
+                "HEAD" => self.upload_offset(&upload).await,
+                "PATCH" => self.append(&upload, patient(body)).await,
+                "DELETE" => self.abandon(&upload).await,
+                _ => Err(not_allowed("HEAD, PATCH, DELETE")),
+            };
+        }
+        match method {
+            "OPTIONS" => Ok(options()),
+            "GET" | "HEAD" => {
+                self.need(self.access.read, "read")?;
+                self.read(method == "HEAD").await
+            }
+            "PROPFIND" => {
+                self.need(self.access.read, "read")?;
+                self.properties(body).await
+            }
+            "PUT" => {
+                self.need(self.access.write, "write")?;
+                self.put(patient(body)).await
+            }
+            "PATCH" => Err(malformed(
+                "PATCH goes on with an upload: name it with ?upload=ID",
+            )),
+            "MKCOL" => {
+                self.need(self.access.write, "write")?;
+                self.make_folder(body).await
+            }
+            "COPY" => {
+                self.need(self.access.read, "read")?;
+                self.need(self.access.write, "write")?;
+                self.copy().await
+            }
+            "MOVE" => {
+                self.need(self.access.write, "write")?;
+                self.need(self.access.delete, "delete")?;
+                self.rename().await
+            }
+            "DELETE" => {
+                self.need(self.access.delete, "delete")?;
+                self.remove().await
+            }
+            _ => Err(not_allowed(METHODS)),
+        }
+    }
+
+    fn need(&self, granted: bool, right: &str) -> Result<(), Problem> {
+        if granted {
+            return Ok(());
+        }
+        let store = self.mount.rsplit('/').next().unwrap_or_default();
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "not-granted",
+            format!("this grant does not have the right {right}:{store}: open the hall with it"),
+        ))
+    }
+}
+
+/// A body's bytes, unless they come too slowly.
+fn patient(body: Body) -> ByteStream {
+    Patient::new(body).boxed()
+}
+
+impl Query {
+    fn parse(query: &str) -> Result<Self, Problem> {
+        let mut parsed = Self::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match name {
+                "after" => {
+                    let after = FilePath::from_uri(&value.replace('+', "%20"));
+                    parsed.after = Some(after.map_err(malformed)?.to_string());
+                }
+                "most" => {
+                    parsed.most = Some(value.parse().map_err(|_| malformed("most is a number"))?);
+                }
+                "upload" => parsed.upload = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+/// An answer without a body.
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn options() -> Response<Body> {
+    let mut response = status(StatusCode::NO_CONTENT);
+    let headers = response.headers_mut();
+    headers.insert("dav", HeaderValue::from_static("1"));
+    headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+    headers.insert("accept-ranges", HeaderValue::from_static("bytes"));
+    response
+}
+
+fn malformed(reason: impl ToString) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "malformed", reason.to_string())
+}
+
+fn not_found(what: &str) -> Problem {
+    let detail = format!("there is no such {what}");
+    Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+}
+
+fn not_allowed(methods: &str) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        format!("here one can: {methods}"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,327 @@
+//! Reading and writing the headers of files.
+
+use std::ops::Range;
+use std::time::{Duration, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::{
+    AsHeaderName, CONTENT_LENGTH, HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE,
+};
+
+use super::malformed;
+use crate::files::store::{Condition, Entry, Plan, Sha256};
+use crate::problem::Problem;
+
+/// A header's text, if it is there once.
+pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value
+            .to_str()
+            .map(|value| Some(value.trim()))
+            .map_err(|_| malformed("a header is not ASCII")),
+        _ => Err(malformed("a header is there twice")),
+    }
+}
+
+/// The entity tags of a condition (RFC 9110, 8.8.3): `"a", W/"b"`. Weak ones never match strongly.
+fn tags(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').filter_map(|tag| {
+        let tag = tag.trim();
+        tag.strip_prefix('"')?.strip_suffix('"')
+    })
+}
+
+/// What has to be so for a write (RFC 9110, 13.1.1 and 13.1.2).
+pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Problem> {
+    match (text(headers, IF_MATCH)?, text(headers, IF_NONE_MATCH)?) {
+        (None, None) => Ok(Condition::Any),
+        (None, Some("*")) => Ok(Condition::Absent),
+        (Some("*"), None) => Ok(Condition::Present),
+        (Some(value), None) => {
+            let mut tags = tags(value);
+            match (tags.next(), tags.next()) {
+                (Some(tag), None) => Ok(Condition::Is(tag.to_owned())),
+                _ => Err(malformed("If-Match has one strong entity tag, or *")),
+            }
+        }
+        _ => Err(malformed(
+            "a write has If-Match with one tag, or If-None-Match: *, and not both",
+        )),
+    }
+}
+
+/// What a condition says of a read (RFC 9110, 13.2.2).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Proceed,
+    NotModified,
+    Failed,
+}
+
+pub(super) fn read_condition(headers: &HeaderMap, etag: &str) -> Result<Verdict, Problem> {
+    if let Some(value) = text(headers, IF_MATCH)?
+        && value != "*"
+        && tags(value).all(|tag| tag != etag)
+    {
+        return Ok(Verdict::Failed);
+    }
+    if let Some(value) = text(headers, IF_NONE_MATCH)? {
+        // Weak comparison: the mark of weakness does not count.
+        let weak = value.replace("W/", "");
+        if value == "*" || tags(&weak).any(|tag| tag == etag) {
+            return Ok(Verdict::NotModified);
+        }
+    }
+    Ok(Verdict::Proceed)
+}
+
+/// Which part of a file is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Bytes(Range<u64>),
+    Unsatisfiable,
+}
+
+/// The range of bytes (RFC 9110, 14.2). Several ranges, or a range that is not understood, get the
+/// whole file, as the specification allows.
+pub(super) fn part(headers: &HeaderMap, entry: &Entry) -> Result<Part, Problem> {
+    let Some(spec) = text(headers, RANGE)?.and_then(|range| range.strip_prefix("bytes=")) else {
+        return Ok(Part::Whole);
+    };
+    if let Some(wanted) = text(headers, IF_RANGE)?
+        && !tags(wanted).any(|tag| entry.etag.as_deref() == Some(tag))
+    {
+        return Ok(Part::Whole);
+    }
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
+    };
+    let length = entry.bytes;
+    let Some((first, last)) = spec.split_once('-') else {
+        return Ok(Part::Whole);
+    };
+    let range = match (number(first), number(last)) {
+        (Some(first), None) if last.is_empty() => first..length,
+        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(length),
+        (None, Some(suffix)) if first.is_empty() => length.saturating_sub(suffix)..length,
+        _ => return Ok(Part::Whole),
+    };
+    if range.is_empty() {
+        return Ok(Part::Unsatisfiable);
+    }
+    Ok(Part::Bytes(range))
+}
+
+/// What a write says that the file shall be.
+pub(super) fn plan(headers: &HeaderMap) -> Result<Plan, Problem> {
+    Ok(Plan {
+        condition: condition(headers)?,
+        modified_ms: modified(headers)?,
+        length: number(headers, CONTENT_LENGTH.as_str())?,
+        sha256: repr_digest(headers)?,
+    })
+}
+
+pub(super) fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Problem> {
+    text(headers, name)?
+        .map(|value| {
+            value
+                .parse()
+                .map_err(|_| malformed(format!("{name} is a number of bytes")))
+        })
+        .transpose()
+}
+
+/// `X-OC-Mtime: SECONDS[.FRACTION]`, as clients of ownCloud send it.
+fn modified(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(value) = text(headers, "x-oc-mtime")? else {
+        return Ok(None);
+    };
+    let wrong = || malformed("X-OC-Mtime is in seconds since 1970");
+    let (seconds, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let seconds: u64 = seconds.parse().map_err(|_| wrong())?;
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let milliseconds: u64 = format!("{fraction:0<3}")
+        .get(..3)
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(wrong)?;
+    // Year 9999, beyond which dates can't be written.
+    if seconds > 253_402_300_799 {
+        return Err(wrong());
+    }
+    Ok(Some(seconds * 1000 + milliseconds))
+}
+
+/// `Repr-Digest: sha-256=:BASE64:` (RFC 9530, 3). Other algorithms are ignored.
+fn repr_digest(headers: &HeaderMap) -> Result<Option<Sha256>, Problem> {
+    let Some(value) = text(headers, "repr-digest")? else {
+        return Ok(None);
+    };
+    for item in value.split(',') {
+        if let Some(digest) = item.trim().strip_prefix("sha-256=") {
+            return digest
+                .strip_prefix(':')
+                .and_then(|digest| digest.strip_suffix(':'))
+                .and_then(|digest| STANDARD.decode(digest).ok())
+                .and_then(|digest| digest.try_into().ok())
+                .map(Some)
+                .ok_or_else(|| malformed("Repr-Digest is sha-256=:BASE64:"));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the SHA-256 is wanted (RFC 9530, 4): `Want-Repr-Digest: sha-256=1`.
+pub(super) fn wants_digest(headers: &HeaderMap) -> Result<bool, Problem> {
+    Ok(text(headers, "want-repr-digest")?.is_some_and(|value| {
+        value.split(',').any(|item| {
+            let (name, weight) = item.trim().split_once('=').unwrap_or((item.trim(), "1"));
+            name == "sha-256" && weight != "0"
+        })
+    }))
+}
+
+/// The value of `Repr-Digest`.
+pub(super) fn digest_value(sha256: &Sha256) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("sha-256=:{}:", STANDARD.encode(sha256))).ok()
+}
+
+/// The value of `ETag`.
+pub(super) fn etag_value(entry: &Entry) -> Option<HeaderValue> {
+    let etag = entry.etag.as_ref()?;
+    HeaderValue::try_from(format!("\"{etag}\"")).ok()
+}
+
+/// A date as HTTP writes it (RFC 9110, 5.6.7).
+pub(super) fn http_date(modified_ms: u64) -> Option<String> {
+    // Year 9999, beyond which such dates can't be written.
+    (modified_ms < 253_402_300_800_000)
+        .then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(modified_ms)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Kind;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap()))
+            .collect::<Vec<(http::HeaderName, HeaderValue)>>()
+            .into_iter()
+            .collect()
+    }
+
+    fn entry() -> Entry {
+        Entry {
+            name: "a".to_owned(),
+            kind: Kind::File,
+            bytes: 10,
+            modified_ms: 0,
+            etag: Some("tag".to_owned()),
+        }
+    }
+
+    #[test]
+    fn ranges_are_cut_to_the_file() {
+        let part = |range: &str| part(&headers(&[("range", range)]), &entry()).unwrap();
+        assert_eq!(part("bytes=0-3"), Part::Bytes(0..4));
+        assert_eq!(part("bytes=4-"), Part::Bytes(4..10));
+        assert_eq!(part("bytes=-3"), Part::Bytes(7..10));
+        assert_eq!(part("bytes=-30"), Part::Bytes(0..10));
+        assert_eq!(part("bytes=9-18446744073709551615"), Part::Bytes(9..10));
+        assert_eq!(part("bytes=9-99999999999999999999999"), Part::Bytes(9..10));
+        assert_eq!(part("bytes=10-"), Part::Unsatisfiable);
+        assert_eq!(part("bytes=-0"), Part::Unsatisfiable);
+        for whole in [
+            "bytes=",
+            "bytes=-",
+            "bytes=3-2",
+            "bytes=0-1,3-4",
+            "lines=1-2",
+            "bytes=a-b",
+        ] {
+            assert_eq!(part(whole), Part::Whole, "{whole}");
+        }
+    }
+
+    #[test]
+    fn a_range_of_another_version_gets_the_whole() {
+        let asked = |tag| {
+            let headers = headers(&[("range", "bytes=0-3"), ("if-range", tag)]);
+            part(&headers, &entry()).unwrap()
+        };
+        assert_eq!(asked("\"tag\""), Part::Bytes(0..4));
+        for other in ["\"other\"", "W/\"tag\"", "Sat, 01 Jan 2000 00:00:00 GMT"] {
+            assert_eq!(asked(other), Part::Whole);
+        }
+    }
+
+    #[test]
+    fn conditions_of_writes_are_one_and_clear() {
+        let of = |pairs: &[(&'static str, &str)]| condition(&headers(pairs)).ok();
+        assert_eq!(of(&[]), Some(Condition::Any));
+        assert_eq!(of(&[("if-none-match", "*")]), Some(Condition::Absent));
+        assert_eq!(of(&[("if-match", "*")]), Some(Condition::Present));
+        assert_eq!(
+            of(&[("if-match", "\"a\"")]),
+            Some(Condition::Is("a".to_owned()))
+        );
+        assert_eq!(of(&[("if-match", "\"a\", \"b\"")]), None);
+        assert_eq!(of(&[("if-match", "W/\"a\"")]), None);
+        assert_eq!(of(&[("if-none-match", "\"a\"")]), None);
+        assert_eq!(of(&[("if-match", "*"), ("if-none-match", "*")]), None);
+        assert_eq!(of(&[("if-match", "*"), ("if-match", "*")]), None);
+    }
+
+    #[test]
+    fn conditions_of_reads_compare_as_they_should() {
+        let of = |name, value| read_condition(&headers(&[(name, value)]), "tag").unwrap();
+        assert_eq!(of("if-match", "\"tag\""), Verdict::Proceed);
+        assert_eq!(of("if-match", "*"), Verdict::Proceed);
+        assert_eq!(of("if-match", "W/\"tag\""), Verdict::Failed);
+        assert_eq!(
+            of("if-none-match", "\"x\", W/\"tag\""),
+            Verdict::NotModified
+        );
+        assert_eq!(of("if-none-match", "\"x\""), Verdict::Proceed);
+    }
+
+    #[test]
+    fn times_and_digests_are_read_strictly() {
+        let time = |value| modified(&headers(&[("x-oc-mtime", value)]));
+        assert_eq!(time("1700000000").unwrap(), Some(1_700_000_000_000));
+        assert_eq!(time("1700000000.25").unwrap(), Some(1_700_000_000_250));
+        assert_eq!(
+            time("1700000000.123456789").unwrap(),
+            Some(1_700_000_000_123)
+        );
+        for wrong in [
+            "",
+            "-1",
+            "x",
+            "1.x",
+            "1e9",
+            "99999999999999999999",
+            "253402300800",
+        ] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+        let digest = |value: &str| repr_digest(&headers(&[("repr-digest", value)]));
+        let value = digest_value(&[7; 32]).unwrap();
+        assert_eq!(digest(value.to_str().unwrap()).unwrap(), Some([7; 32]));
+        assert_eq!(digest("sha-512=:AA==:").unwrap(), None);
+        for wrong in ["sha-256=AA==", "sha-256=:AA==:", "sha-256=:!:"] {
+            assert!(digest(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `PUT`, and uploads that can be resumed.
+
+use http::header::{CONTENT_RANGE, HeaderValue, LOCATION};
+use http::{HeaderMap, Response, StatusCode};
+
+use super::headers;
+use super::{Answer, Call, malformed, read, status};
+use crate::body::Body;
+use crate::files::store::{ByteStream, StoreError, UploadId, Written};
+use crate::problem::Problem;
+
+const UPLOAD_OFFSET: &str = "upload-offset";
+const UPLOAD_COMPLETE: &str = "upload-complete";
+const UPLOAD_LENGTH: &str = "upload-length";
+
+impl Call {
+    pub(super) async fn put(self, body: ByteStream) -> Answer {
+        // RFC 9110, 14.5: a part must not pass for the whole.
+        if self.headers.contains_key(CONTENT_RANGE) {
+            return Err(malformed(
+                "PUT takes a whole file: a part is sent with PATCH and ?upload=ID",
+            ));
+        }
+        let plan = headers::plan(&self.headers)?;
+        let keeps_time = plan.modified_ms;
+        let written = self.store.put(&self.path, plan, body).await?;
+        Ok(answer(&written, keeps_time))
+    }
+
+    pub(super) async fn upload_offset(self, upload: &UploadId) -> Answer {
+        let offset = self.store.offset(upload).await?;
+        Ok(progress(offset))
+    }
+
+    pub(super) async fn append(self, upload: &UploadId, body: ByteStream) -> Answer {
+        let offset = headers::number(&self.headers, UPLOAD_OFFSET)?
+            .ok_or_else(|| malformed("Upload-Offset says where in the file the body begins"))?;
+        let complete = is_complete(&self.headers)?;
+        let mut plan = headers::plan(&self.headers)?;
+        plan.length = headers::number(&self.headers, UPLOAD_LENGTH)?;
+        let keeps_time = plan.modified_ms;
+        let reached = match self.store.append(upload, offset, body).await {
+            Ok(reached) => reached,
+            Err(error) => return mismatch(error),
+        };
+        if !complete {
+            return Ok(progress(reached));
+        }
+        let written = self.store.finish(upload, &self.path, plan).await?;
+        let mut response = answer(&written, keeps_time);
+        let headers = response.headers_mut();
+        headers.insert(UPLOAD_OFFSET, reached.into());
+        headers.insert(UPLOAD_COMPLETE, HeaderValue::from_static("?1"));
+        if let Ok(place) = HeaderValue::try_from(format!("{}/{}", self.mount, self.path.to_uri())) {
+            headers.insert(LOCATION, place);
+        }
+        Ok(response)
+    }
+
+    pub(super) async fn abandon(self, upload: &UploadId) -> Answer {
+        self.store.abandon(upload).await?;
+        Ok(status(StatusCode::NO_CONTENT))
+    }
+}
+
+fn is_complete(headers: &HeaderMap) -> Result<bool, Problem> {
+    match headers::text(headers, UPLOAD_COMPLETE)? {
+        Some("?1") => Ok(true),
+        Some("?0") => Ok(false),
+        _ => Err(malformed(
+            "Upload-Complete says whether the file ends with this body: ?1 or ?0",
+        )),
+    }
+}
+
+/// 204 and where the upload is.
+fn progress(offset: u64) -> Response<Body> {
+    let mut response = status(StatusCode::NO_CONTENT);
+    let headers = response.headers_mut();
+    headers.insert(UPLOAD_OFFSET, offset.into());
+    headers.insert(UPLOAD_COMPLETE, HeaderValue::from_static("?0"));
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An offset that does not fit is answered with the one that does.
+fn mismatch(error: StoreError) -> Answer {
+    let offset = match error {
+        StoreError::Offset(offset) => Some(offset),
+        _ => None,
+    };
+    let mut response = Problem::from(error).into_response();
+    if let Some(offset) = offset {
+        response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
+    }
+    Ok(response)
+}
+
+/// 201 or 204, with what the file is now.
+fn answer(written: &Written, keeps_time: Option<u64>) -> Response<Body> {
+    let mut response = status(if written.replaced {
+        StatusCode::NO_CONTENT
+    } else {
+        StatusCode::CREATED
+    });
+    read::describe(&mut response, &written.entry);
+    let headers = response.headers_mut();
+    if let Some(value) = headers::digest_value(&written.sha256) {
+        headers.insert("repr-digest", value);
+    }
+    // As ownCloud answers, so that its clients know that the time was kept.
+    if keeps_time.is_some_and(|time| time == written.entry.modified_ms) {
+        headers.insert("x-oc-mtime", HeaderValue::from_static("accepted"));
+    }
+    response
+}

@@ -1,0 +1,344 @@
+//! What a store of files can do. Every implementation passes one contract suite.
+
+use std::io;
+use std::ops::Range;
+
+use async_trait::async_trait;
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::path::FilePath;
+use crate::problem::Problem;
+
+/// Bytes as they come.
+pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// A SHA-256.
+pub type Sha256 = [u8; 32];
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+/// A file or folder, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The last segment of its path; empty for the store itself.
+    pub name: String,
+    /// File or folder.
+    pub kind: Kind,
+    /// Size in bytes; 0 for a folder.
+    pub bytes: u64,
+    /// When it was last changed, unix milliseconds; 0 where a store does not know.
+    pub modified_ms: u64,
+    /// Changes with every change of the content. Files have one. Without quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+/// A part of a folder's list, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// At most as many as were asked for.
+    pub entries: Vec<Entry>,
+    /// The last name of this page, if there are more after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What has to be so for a write to happen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    #[default]
+    Any,
+    /// There is no such file (`If-None-Match: *`).
+    Absent,
+    /// There is one (`If-Match: *`).
+    Present,
+    /// It is this one (`If-Match: "..."`).
+    Is(String),
+}
+
+impl Condition {
+    /// Whether `present`, what is there now, is as it has to be.
+    ///
+    /// # Errors
+    /// [`StoreError::Precondition`].
+    pub fn check(&self, present: Option<&Entry>) -> Result<(), StoreError> {
+        let holds = match self {
+            Self::Any => true,
+            Self::Absent => present.is_none(),
+            Self::Present => present.is_some(),
+            Self::Is(etag) => present.is_some_and(|entry| entry.etag.as_ref() == Some(etag)),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(StoreError::Precondition)
+        }
+    }
+}
+
+/// What a new file shall be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What has to be so when it takes its place.
+    pub condition: Condition,
+    /// The time to show as its last change, unix milliseconds. Buckets can't.
+    pub modified_ms: Option<u64>,
+    /// Its size.
+    pub length: Option<u64>,
+    /// Its SHA-256.
+    pub sha256: Option<Sha256>,
+}
+
+impl Plan {
+    /// Whether what arrived is what was planned.
+    pub(crate) fn check(&self, length: u64, sha256: &Sha256) -> Result<(), StoreError> {
+        if self.length.is_some_and(|planned| planned != length) {
+            return Err(StoreError::Length);
+        }
+        if self.sha256.is_some_and(|planned| planned != *sha256) {
+            return Err(StoreError::Checksum);
+        }
+        Ok(())
+    }
+}
+
+/// An upload that can be resumed: the SHA-256 of the path that it is for and of the name that the
+/// sender gave it, as 64 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UploadId(String);
+
+/// A name that no upload can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an upload is named by 16 to 64 of A-Z, a-z, 0-9, '-' and '_'")]
+pub struct UploadNameError;
+
+impl UploadId {
+    /// The upload of `path` that its sender calls `name`.
+    ///
+    /// # Errors
+    /// [`UploadNameError`].
+    pub fn new(path: &FilePath, name: &str) -> Result<Self, UploadNameError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !(16..=64).contains(&name.len()) || !name.bytes().all(allowed) {
+            return Err(UploadNameError);
+        }
+        // No path has a NUL, so no two pairs are the same text.
+        Ok(Self::hash(&format!("{path}\0{name}")))
+    }
+
+    /// One that no sender can name, for what is written in one go.
+    pub(crate) fn random() -> io::Result<Self> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        Ok(Self(hex::encode(bytes)))
+    }
+
+    fn hash(text: &str) -> Self {
+        Self(hex::encode(digest::digest(
+            &digest::SHA256,
+            text.as_bytes(),
+        )))
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A file that took its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The file.
+    pub entry: Entry,
+    /// Its SHA-256.
+    pub sha256: Sha256,
+    /// Whether there was one of that name before.
+    pub replaced: bool,
+}
+
+/// Why a store does not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing has that name.
+    #[error("there is no such file or folder")]
+    NotFound,
+    /// The folder to write into is missing.
+    #[error("there is no such folder: make it first")]
+    NoParent,
+    /// A folder where a file is needed.
+    #[error("this is a folder")]
+    IsFolder,
+    /// A file where a folder is needed.
+    #[error("this is a file, not a folder")]
+    IsFile,
+    /// Something has that name already.
+    #[error("there is something of that name already")]
+    Exists,
+    /// [`Condition`].
+    #[error("it was changed in the meantime: look at it again")]
+    Precondition,
+    /// An append that does not begin where the upload is.
+    #[error("the upload is at byte {0}: go on from there")]
+    Offset(u64),
+    /// More or fewer bytes than announced.
+    #[error("what arrived is not as long as it was said to be")]
+    Length,
+    /// Another SHA-256 than announced.
+    #[error("what arrived has another SHA-256 than it was said to have: send it again")]
+    Checksum,
+    /// No space, or a quota.
+    #[error("the store is full")]
+    Full,
+    /// The store's owner does not let the gateway, or the path leads out by a link.
+    #[error("the store does not allow that")]
+    Denied,
+    /// What this store can't do.
+    #[error("this store cannot do that: {0}")]
+    Unsupported(&'static str),
+    /// The sender broke off or was too slow.
+    #[error("the upload broke off: {0}")]
+    Body(io::Error),
+    /// The store does not answer as it should; it may later.
+    #[error("the store is out of order: try again later")]
+    Unavailable(String),
+    /// Anything else.
+    #[error("the store failed")]
+    Failed(String),
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NotFound,
+            io::ErrorKind::AlreadyExists => Self::Exists,
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Denied,
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full,
+            io::ErrorKind::IsADirectory => Self::IsFolder,
+            io::ErrorKind::NotADirectory => Self::IsFile,
+            io::ErrorKind::CrossesDevices => {
+                Self::Unsupported("the folder and what is in it are on different file systems")
+            }
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let (status, code) = match &error {
+            StoreError::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+            StoreError::NoParent => (StatusCode::CONFLICT, "no-such-folder"),
+            StoreError::IsFolder => (StatusCode::CONFLICT, "is-a-folder"),
+            StoreError::IsFile => (StatusCode::CONFLICT, "is-a-file"),
+            StoreError::Exists => (StatusCode::PRECONDITION_FAILED, "exists"),
+            StoreError::Precondition => (StatusCode::PRECONDITION_FAILED, "changed"),
+            StoreError::Offset(_) => (StatusCode::CONFLICT, "mismatching-upload-offset"),
+            StoreError::Length => (StatusCode::BAD_REQUEST, "wrong-length"),
+            StoreError::Checksum => (StatusCode::BAD_REQUEST, "digest-mismatch"),
+            StoreError::Full => (StatusCode::INSUFFICIENT_STORAGE, "store-full"),
+            StoreError::Denied => (StatusCode::FORBIDDEN, "store-denies"),
+            StoreError::Unsupported(_) => (StatusCode::CONFLICT, "store-cannot"),
+            StoreError::Body(error) if error.kind() == io::ErrorKind::TimedOut => {
+                (StatusCode::REQUEST_TIMEOUT, "too-slow")
+            }
+            StoreError::Body(_) => (StatusCode::BAD_REQUEST, "broken-off"),
+            StoreError::Unavailable(cause) => {
+                tracing::warn!(cause, "a store is out of order");
+                (StatusCode::SERVICE_UNAVAILABLE, "store-down")
+            }
+            StoreError::Failed(cause) => {
+                tracing::error!(cause, "a store failed");
+                (StatusCode::INTERNAL_SERVER_ERROR, "store-failed")
+            }
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+/// A file that is open: its content stays the same while it is read, or reading fails.
+pub trait OpenFile: Send {
+    /// What it is.
+    fn entry(&self) -> &Entry;
+
+    /// Reads bytes `range`, which lies within it.
+    fn read(self: Box<Self>, range: Range<u64>) -> ByteStream;
+}
+
+/// A folder of files. A file is there whole or not at all, whatever happens while it is written.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// What `path` is.
+    async fn entry(&self, path: &FilePath) -> Result<Entry, StoreError>;
+
+    /// At most `most` entries of a folder in the order of their names' bytes, beginning after the
+    /// name `after`.
+    async fn list(
+        &self,
+        folder: &FilePath,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Page, StoreError>;
+
+    /// Opens a file for reading.
+    async fn open(&self, path: &FilePath) -> Result<Box<dyn OpenFile>, StoreError>;
+
+    /// Writes a file in one go. Nothing of it is seen before all of it is there.
+    async fn put(
+        &self,
+        path: &FilePath,
+        plan: Plan,
+        body: ByteStream,
+    ) -> Result<Written, StoreError>;
+
+    /// How far an upload is. An append that is still open is broken off, and what arrived of it
+    /// counts.
+    async fn offset(&self, id: &UploadId) -> Result<u64, StoreError>;
+
+    /// Adds to an upload from `offset` on, and says where it is then; at 0 it begins. What arrives
+    /// before `body` breaks off is kept.
+    async fn append(&self, id: &UploadId, offset: u64, body: ByteStream)
+    -> Result<u64, StoreError>;
+
+    /// Puts an upload in its place at `path`. A wrong checksum ends the upload.
+    async fn finish(
+        &self,
+        id: &UploadId,
+        path: &FilePath,
+        plan: Plan,
+    ) -> Result<Written, StoreError>;
+
+    /// Throws an upload away.
+    async fn abandon(&self, id: &UploadId) -> Result<(), StoreError>;
+
+    /// Makes a folder in one that is there.
+    async fn make_folder(&self, path: &FilePath) -> Result<(), StoreError>;
+
+    /// Removes a file, or a folder with all that is in it.
+    async fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError>;
+
+    /// Gives a file or folder another name. A file may replace a file where `condition` allows it;
+    /// nothing replaces a folder.
+    async fn rename(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        condition: &Condition,
+    ) -> Result<(), StoreError>;
+}

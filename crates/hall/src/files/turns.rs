@@ -1,0 +1,99 @@
+//! One append to an upload at a time: a newer one takes over from one whose sender is gone.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio_util::sync::CancellationToken;
+
+use super::store::UploadId;
+
+/// What is known of an upload between appends; lost with the process, and then made again.
+pub(crate) type Kept<T> = OwnedMutexGuard<Option<T>>;
+
+struct Line<T> {
+    /// Breaks off whoever has the turn.
+    cut: CancellationToken,
+    kept: Arc<AsyncMutex<Option<T>>>,
+}
+
+/// The turns of all uploads of a store.
+pub(crate) struct Turns<T> {
+    lines: Mutex<HashMap<UploadId, Line<T>>>,
+}
+
+/// The right to work on one upload.
+pub(crate) struct Turn<T> {
+    /// Cancelled when a newer request wants the turn.
+    pub(crate) cut: CancellationToken,
+    /// What the last turn left.
+    pub(crate) kept: Kept<T>,
+}
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self {
+            lines: Mutex::default(),
+        }
+    }
+}
+
+impl<T> Turns<T> {
+    /// Takes the turn, breaking off whoever has it.
+    pub(crate) async fn take(&self, id: &UploadId) -> Turn<T> {
+        let cut = CancellationToken::new();
+        let waiting = {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let line = lines.entry(id.clone()).or_insert_with(|| Line {
+                cut: CancellationToken::new(),
+                kept: Arc::default(),
+            });
+            line.cut.cancel();
+            line.cut = cut.clone();
+            Arc::clone(&line.kept).lock_owned()
+        };
+        Turn {
+            cut,
+            kept: waiting.await,
+        }
+    }
+
+    /// Forgets an upload that is done.
+    pub(crate) fn forget(&self, id: &UploadId) {
+        self.lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_newer_request_breaks_off_the_older_and_gets_what_it_kept() {
+        let turns = Arc::new(Turns::<u64>::default());
+        let id = UploadId::random().unwrap();
+        let mut first = turns.take(&id).await;
+        *first.kept = Some(7);
+        let (waiting, waited) = (Arc::clone(&turns), id.clone());
+        let second = tokio::spawn(async move { turns_take(&waiting, &waited).await });
+        first.cut.cancelled().await;
+        drop(first);
+        assert_eq!(second.await.unwrap(), Some(7));
+    }
+
+    async fn turns_take(turns: &Turns<u64>, id: &UploadId) -> Option<u64> {
+        *turns.take(id).await.kept
+    }
+
+    #[tokio::test]
+    async fn a_forgotten_upload_leaves_nothing() {
+        let turns = Turns::<u64>::default();
+        let id = UploadId::random().unwrap();
+        *turns.take(&id).await.kept = Some(7);
+        turns.forget(&id);
+        assert!(turns.take(&id).await.kept.is_none());
+    }
+}

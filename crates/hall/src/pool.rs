@@ -1,0 +1,116 @@
+//! HTTP/1.1 connections that are kept for the next request.
+
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+
+use crate::body::Body;
+use crate::stream::BoxStream;
+
+/// The most idle connections that are kept.
+const MOST_IDLE: usize = 16;
+
+/// Why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError<E> {
+    /// No connection.
+    #[error(transparent)]
+    Connect(E),
+    /// The connection broke, or what came back is not HTTP.
+    #[error("the connection broke: {}", explain(.0))]
+    Http(#[from] hyper::Error),
+}
+
+/// hyper says what failed; the cause says why.
+pub(crate) fn explain(error: &hyper::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+type Connect<E> = Box<dyn Fn() -> BoxFuture<'static, Result<BoxStream, E>> + Send + Sync>;
+
+/// Connections to one place.
+pub(crate) struct Pool<E> {
+    connect: Connect<E>,
+    idle: Mutex<Vec<SendRequest<Body>>>,
+}
+
+impl<E: std::fmt::Display> Pool<E> {
+    pub(crate) fn new<F>(connect: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<BoxStream, E>> + Send + 'static,
+    {
+        Self {
+            connect: Box::new(move || Box::pin(connect())),
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Sends over an idle connection if there is one, or a new one. A request that a connection
+    /// did not take, because it was closed in the meantime, goes over the next.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<Response<Incoming>, SendError<E>> {
+        while let Some(mut sender) = self.take() {
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    self.keep(sender);
+                    return Ok(response);
+                }
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(error.into_error().into()),
+                },
+            }
+        }
+        let mut sender = self.fresh().await?;
+        let response = sender.send_request(request).await?;
+        self.keep(sender);
+        Ok(response)
+    }
+
+    async fn fresh(&self) -> Result<SendRequest<Body>, SendError<E>> {
+        let stream = (self.connect)().await.map_err(SendError::Connect)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%error, "a kept connection ended");
+            }
+        });
+        Ok(sender)
+    }
+
+    /// One that is ready now: a connection whose last answer is still being read is not.
+    fn take(&self) -> Option<SendRequest<Body>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|sender| !sender.is_closed());
+        let ready = idle.iter().position(SendRequest::is_ready)?;
+        Some(idle.swap_remove(ready))
+    }
+
+    fn keep(&self, sender: SendRequest<Body>) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST_IDLE {
+            idle.push(sender);
+        }
+    }
+
+    /// Forgets the idle connections, as after a renewal.
+    pub(crate) fn clear(&self) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+}
