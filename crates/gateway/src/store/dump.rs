@@ -1,7 +1,7 @@
 //! Every table of a realm, row by row, between any two databases.
 //!
-//! Sessions, grants, one-time links and counted attempts stay behind: a backup must hold nothing that opens
-//! a door without a key, and a link that was used since must not work again.
+//! Sessions, grants, one-time links and counted attempts stay behind: a backup must hold nothing
+//! that opens a door without a key, and a link that was used since must not work again.
 
 use std::io;
 
