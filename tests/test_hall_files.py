@@ -245,7 +245,7 @@ def test_rclone_copies_and_syncs(opened: Open, data: Path, tmp_path: Path):
 
     def rclone(*arguments: str) -> None:
         done = subprocess.run(
-            ["rclone", "--config", "/dev/null", "--create-empty-src-dirs", *arguments],
+            ["rclone", "--config", "/dev/null", *arguments, "--create-empty-src-dirs"],
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
