@@ -28,7 +28,7 @@ pub(crate) use command::{JoinCommand, SignInCommand, SignOutCommand, join, sign_
 pub(crate) use error::PersonError;
 use kept_session::KeptSession;
 use key_choice::KeyChoice;
-pub(crate) use visitor::Visitor;
+pub(crate) use visitor::{Visitor, web_client};
 
 /// What the gateway asks to be signed.
 #[derive(Debug, Deserialize)]

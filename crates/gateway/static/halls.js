@@ -353,11 +353,17 @@ class Files {
   async upload(files) {
     const folder = this.folder;
     const present = new Set([...this.part("table").tBodies[0].rows].map((row) => row.dataset.name));
+    const there = [];
     for (const file of files) {
       if (present.has(file.name) && !(await ask(`Replace ${file.name}?`, "Replace"))) continue;
-      await new Upload(this, [...folder, file.name], file).run();
+      if (await new Upload(this, [...folder, file.name], file).run()) there.push(file.name);
     }
+    await this.arrived(there);
+  }
+
+  async arrived(names) {
     await this.list();
+    if (names.length) this.tell(`${names.join(", ")} ${names.length === 1 ? "is" : "are"} there.`);
   }
 }
 
@@ -382,6 +388,7 @@ class Upload {
     this.words.textContent = `${sized(offset)} of ${sized(this.file.size)}`;
   }
 
+  /** Sends it; tells whether it is there. */
   async run() {
     this.stopping = new AbortController();
     this.stop.textContent = "Stop";
@@ -391,12 +398,13 @@ class Upload {
       await this.transfer();
       localStorage.removeItem(this.key);
       this.place.remove();
-      this.files.tell(`${this.file.name} is there.`);
+      return true;
     } catch (error) {
       const stopped = this.stopping.signal.aborted;
       this.note.textContent = stopped ? "Stopped. What was sent is kept for a while." : readable(error);
       this.stop.textContent = "Resume";
-      this.stop.onclick = () => this.run().then(() => this.files.list());
+      this.stop.onclick = () => this.run().then((there) => there && this.files.arrived([this.file.name]));
+      return false;
     }
   }
 

@@ -79,6 +79,14 @@ pub(crate) enum HallCommandError {
         "{0} is no plain file or folder ({1} such); take them away, or mirror without --delete"
     )]
     Skipped(String, usize),
+    /// An agent's configuration or identity.
+    #[error("{}: {reason}", .path.display())]
+    Agent {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Ctrl-C or SIGTERM.
     #[error("stopped; the same command goes on from here")]
     Stopped,

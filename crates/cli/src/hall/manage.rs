@@ -5,6 +5,7 @@ use hallway_hall::{AgentName, HallName, Right};
 use serde_json::{Value, json};
 
 use super::HallCommandError;
+use super::agent::AgentCommand;
 use crate::person::{PersonArguments, Visitor};
 
 /// Halls: make them, say who may enter, see what is open, and run an agent.
@@ -98,6 +99,7 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
+    Agent(AgentCommand),
 }
 
 /// Who is admitted or dismissed.
@@ -132,6 +134,7 @@ impl Guest {
 
 pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
     let (act, how, done) = match command.action {
+        Action::Agent(agent) => return super::agent::run(agent),
         Action::List { how } => return show(&how, "/api/halls"),
         Action::Show { hall, how } => return show(&how, &format!("/api/halls/{hall}")),
         Action::Grants { how } => return show(&how, "/api/grants"),

@@ -22,7 +22,7 @@ pub(crate) struct PersonArguments {
     #[arg(long, value_name = "URL", env = "HALLWAY_GATEWAY")]
     gateway: Option<String>,
     /// Your security key: usb, usb:DEVICE, unix:PATH, udp:ADDRESS:PORT, or a key FILE [default: usb]
-    #[arg(long, value_name = "KEY", env = "HALLWAY_KEY")]
+    #[arg(long, value_name = "KEY", env = "HALLWAY_SECURITY_KEY")]
     key: Option<KeyChoice>,
     #[command(flatten)]
     protection: ProtectionArguments,

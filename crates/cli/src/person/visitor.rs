@@ -25,13 +25,8 @@ impl Visitor {
 
     /// At another gateway than the arguments name.
     pub(super) fn at(arguments: &PersonArguments, settings: Settings) -> Result<Self, PersonError> {
-        let mut http = reqwest::Client::builder();
-        if let Some(pem) = &settings.authority {
-            for certificate in reqwest::Certificate::from_pem_bundle(pem)? {
-                http = http.add_root_certificate(certificate);
-            }
-        }
-        let mut api = Api::new(http.build()?, &settings.gateway);
+        let http = web_client(settings.authority.as_deref())?;
+        let mut api = Api::new(http, &settings.gateway);
         api.token = settings.session().read();
         Ok(Self {
             arguments: arguments.clone(),
@@ -159,6 +154,17 @@ impl Visitor {
         }
         Ok(())
     }
+}
+
+/// An HTTP client that trusts one more authority than the system does, where there is one (PEM).
+pub(crate) fn web_client(authority: Option<&[u8]>) -> Result<reqwest::Client, PersonError> {
+    let mut http = reqwest::Client::builder();
+    if let Some(pem) = authority {
+        for certificate in reqwest::Certificate::from_pem_bundle(pem)? {
+            http = http.add_root_certificate(certificate);
+        }
+    }
+    Ok(http.build()?)
 }
 
 /// Says what a touch is for. The sentence is the gateway's, so nothing in it may steer a terminal.

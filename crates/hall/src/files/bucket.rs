@@ -66,14 +66,27 @@ impl BucketStore {
     /// # Errors
     /// The settings are no address, or the prefix no path.
     pub fn new(settings: &BucketSettings) -> Result<Self, StoreError> {
+        Self::patient(
+            settings,
+            Duration::from_millis(200),
+            Duration::from_secs(20),
+        )
+    }
+
+    /// Tries again first after `pause`, then after twice as long, until `end`.
+    fn patient(
+        settings: &BucketSettings,
+        pause: Duration,
+        end: Duration,
+    ) -> Result<Self, StoreError> {
         let retry = RetryConfig {
             backoff: BackoffConfig {
-                init_backoff: Duration::from_millis(200),
-                max_backoff: Duration::from_secs(4),
+                init_backoff: pause,
+                max_backoff: pause * 20,
                 base: 2.0,
             },
             max_retries: 6,
-            retry_timeout: Duration::from_secs(20),
+            retry_timeout: end,
         };
         let mut builder = AmazonS3Builder::new()
             .with_region(&settings.region)
@@ -477,3 +490,6 @@ fn fresh_hash() -> digest::Context {
 
 /// Bytes collected to a piece.
 type Collected = Vec<Bytes>;
+
+#[cfg(test)]
+mod tests;

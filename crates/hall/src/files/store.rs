@@ -342,3 +342,37 @@ pub trait Store: Send + Sync + 'static {
         condition: &Condition,
     ) -> Result<(), StoreError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        for kind in [
+            io::ErrorKind::StorageFull,
+            io::ErrorKind::QuotaExceeded,
+            io::ErrorKind::FileTooLarge,
+        ] {
+            let problem = Problem::from(StoreError::from(io::Error::from(kind)));
+            assert_eq!((problem.status, problem.code.as_str()), (507, "store-full"));
+        }
+    }
+
+    #[test]
+    fn uploads_are_named_well_and_are_of_one_path() {
+        let (a, b): (FilePath, FilePath) = ("a".parse().unwrap(), "b".parse().unwrap());
+        let name = "0123456789-_ABCz";
+        assert_ne!(UploadId::new(&a, name), UploadId::new(&b, name));
+        assert_eq!(UploadId::new(&a, name), UploadId::new(&a, name));
+        for wrong in [
+            "",
+            "short",
+            "0123456789abcde/",
+            "../../../../../../x",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(UploadId::new(&a, wrong), Err(UploadNameError), "{wrong}");
+        }
+    }
+}

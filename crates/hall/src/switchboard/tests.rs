@@ -80,6 +80,37 @@ async fn a_stream_leads_to_the_gateways_own_service_and_ends_on_both_sides() {
 }
 
 #[tokio::test]
+async fn all_of_a_long_echo_comes_back_after_the_sender_has_ended() {
+    for by_agent in [false, true] {
+        let provided = if by_agent {
+            Provided::default()
+        } else {
+            echo().await
+        };
+        let site = Site::new(provided, &[]).await;
+        let mut agent = None;
+        if by_agent {
+            let (stop, mut events) = site.agent(echo().await);
+            events.recv().await.unwrap();
+            site.agents(1).await;
+            agent = Some(stop);
+        }
+        let stream = site.client().stream(&name("echo")).await.unwrap();
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let data: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+        let sent = data.clone();
+        tokio::spawn(async move {
+            writer.write_all(&sent).await.unwrap();
+            writer.shutdown().await.unwrap();
+        });
+        let mut heard = Vec::new();
+        reader.read_to_end(&mut heard).await.unwrap();
+        assert!(heard == data, "{} of {} bytes", heard.len(), data.len());
+        drop(agent);
+    }
+}
+
+#[tokio::test]
 async fn a_stream_leads_to_an_agents_service() {
     let site = Site::new(Provided::default(), &[]).await;
     let (_stop, mut events) = site.agent(echo().await);

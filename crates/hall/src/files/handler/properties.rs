@@ -77,7 +77,7 @@ impl Property {
             Self::LastModified => headers::http_date(entry.modified_ms),
             Self::Etag => {
                 let etag = entry.etag.as_ref()?;
-                Some(escape(&format!("\"{etag}\"")).into_owned())
+                Some(escape(format!("\"{etag}\"")).into_owned())
             }
         }
     }

@@ -303,19 +303,25 @@ async fn a_connection_that_is_dropped_leaves_no_partial_file() {
 async fn each_method_needs_its_right() {
     let mut site = Site::new();
     site.put("/a", "x").await;
-    let to = ("destination", "/files/data/b");
-    let patch = [("upload-offset", "0"), ("upload-complete", "?1")];
-    let upload = "/c?upload=0123456789abcdef";
-    let asks: [(&str, &str, &[(&str, &str)], [bool; 3]); 10] = [
+    type Ask = (
+        &'static str,
+        &'static str,
+        &'static [(&'static str, &'static str)],
+        [bool; 3],
+    );
+    const TO: (&str, &str) = ("destination", "/files/data/b");
+    const PATCH: &[(&str, &str)] = &[("upload-offset", "0"), ("upload-complete", "?1")];
+    const UPLOAD: &str = "/c?upload=0123456789abcdef";
+    let asks: [Ask; 10] = [
         ("GET", "/a", &[], [true, false, false]),
         ("HEAD", "/a", &[], [true, false, false]),
         ("PROPFIND", "/", &[("depth", "1")], [true, false, false]),
         ("PUT", "/p", &[], [false, true, false]),
-        ("PATCH", upload, &patch, [false, true, false]),
-        ("HEAD", upload, &[], [false, true, false]),
+        ("PATCH", UPLOAD, PATCH, [false, true, false]),
+        ("HEAD", UPLOAD, &[], [false, true, false]),
         ("MKCOL", "/f", &[], [false, true, false]),
-        ("COPY", "/a", &[to], [true, true, false]),
-        ("MOVE", "/a", &[to], [false, true, true]),
+        ("COPY", "/a", &[TO], [true, true, false]),
+        ("MOVE", "/a", &[TO], [false, true, true]),
         ("DELETE", "/a", &[], [false, false, true]),
     ];
     for (method, uri, headers, needed) in asks {

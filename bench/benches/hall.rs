@@ -1,0 +1,94 @@
+//! Streams through a hall, against a bare rustls copy and against other tunnels.
+//!
+//! `cargo bench -p hallway-bench --bench hall`; `scripts/bench-hall` does the same beside stunnel
+//! and `ssh -L`. Each tunnel is a process of its own with both of its ends in it: plain TCP in,
+//! mutual TLS 1.3 over loopback, plain TCP out. What feeds it and what swallows is here, and not
+//! counted. Tunnels take turns, so that whatever else the machine does meets all of them.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+
+#[path = "hall/load.rs"]
+mod load;
+#[path = "hall/process.rs"]
+mod process;
+#[path = "hall/relay.rs"]
+mod relay;
+
+use std::time::{Duration, Instant};
+
+use load::Sink;
+use process::Tunnel;
+
+/// Bytes through a tunnel in one turn.
+const BYTES: u64 = 1 << 30;
+/// Turns of each tunnel.
+const TURNS: usize = 3;
+/// Streams opened one after the other.
+const OPENINGS: u32 = 300;
+/// Idle streams for the measure of memory.
+const IDLE: usize = 1000;
+/// The part of a bare copy's bytes per CPU-second that is aimed at.
+const AIM: f64 = 0.9;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    if let Some("relay") = arguments.next().as_deref() {
+        let kind = arguments.next().unwrap();
+        let sink = arguments.next().unwrap().parse().unwrap();
+        return relay::run(kind.parse().unwrap(), sink);
+    }
+    let sink = Sink::listen();
+    let mut tunnels = vec![
+        Tunnel::relay("bare", sink.address()),
+        Tunnel::relay("hall", sink.address()),
+    ];
+    // Tunnels that a script makes: it is told where they have to lead, and says where they begin.
+    if let Ok(script) = std::env::var("HALLWAY_BENCH_TUNNELS") {
+        tunnels.extend(Tunnel::from_script(&script, sink.address()));
+    }
+    throughput(&sink, &tunnels);
+    opening();
+    memory(&tunnels[1]);
+}
+
+fn throughput(sink: &Sink, tunnels: &[Tunnel]) {
+    println!("streams tunnel     MB/CPU-s     MB/s  of bare (aim {AIM})");
+    for streams in [1, 64] {
+        let mut best: Vec<(f64, f64)> = vec![(0.0, 0.0); tunnels.len()];
+        for _ in 0..TURNS {
+            for (tunnel, best) in tunnels.iter().zip(&mut best) {
+                let (before, began) = (tunnel.cpu(), Instant::now());
+                sink.swallow(tunnel.near(), streams, BYTES);
+                let wall = began.elapsed().as_secs_f64();
+                let megabytes = BYTES as f64 / 1e6;
+                let per_cpu = megabytes / (tunnel.cpu() - before).as_secs_f64();
+                if per_cpu > best.0 {
+                    *best = (per_cpu, megabytes / wall);
+                }
+            }
+        }
+        let bare = best[0].0;
+        for (tunnel, (per_cpu, per_second)) in tunnels.iter().zip(&best) {
+            let (name, ratio) = (tunnel.name(), per_cpu / bare);
+            println!("{streams:>7} {name:<8} {per_cpu:>10.0} {per_second:>8.0}  {ratio:.2}");
+        }
+    }
+}
+
+fn opening() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let times = runtime.block_on(relay::openings(OPENINGS));
+    let micro = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(OPENINGS);
+    let (bare, resumed, hall) = (micro(times.bare), micro(times.resumed), micro(times.hall));
+    println!("\nopening a stream, one after the other, in microseconds:");
+    println!("bare rustls, full handshake   {bare:>6.0}");
+    println!("bare rustls, resumed          {resumed:>6.0}");
+    println!("hall, resumed                 {hall:>6.0}  {:.2} of bare (aim 1.5)", hall / bare);
+}
+
+fn memory(tunnel: &Tunnel) {
+    let before = tunnel.memory();
+    let idle = load::idle(tunnel.near(), IDLE);
+    let each = tunnel.memory().saturating_sub(before) / IDLE as u64;
+    println!("\nmemory for an idle stream, both ends of the hall together: {each} bytes");
+    drop(idle);
+}

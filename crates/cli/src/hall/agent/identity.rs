@@ -1,0 +1,131 @@
+//! An agent's key and certificate, in one file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallway_hall::client::{self, HallClient, Opening, Renewed};
+use hallway_hall::tls;
+use hallway_hall::{AgentName, Body, Bundle, Bundles, HallKey, HallName, SpiffeId};
+use http::Request;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_rustls::rustls::ClientConfig;
+use zeroize::Zeroizing;
+
+use super::super::opening::certificates;
+use super::HallCommandError;
+use crate::person::folders::{is_private, write_private};
+use crate::person::{Api, PersonError, web_client};
+
+/// Who the agent is.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Identity {
+    /// In which hall.
+    pub(super) hall: HallName,
+    /// Under which name.
+    pub(super) agent: AgentName,
+    /// `HOST:PORT` of the hall listener.
+    pub(super) address: String,
+    /// When the certificate ends, unix milliseconds.
+    pub(super) certificate_ends_ms: u64,
+    gateway: String,
+    certificates: Vec<String>,
+    bundle: Vec<String>,
+    /// PKCS #8, base64url.
+    #[serde(default)]
+    key: Zeroizing<String>,
+}
+
+impl Identity {
+    /// Makes a key and joins with it.
+    pub(super) async fn join(link: &str, ca: Option<&Path>) -> Result<Self, HallCommandError> {
+        let (address, token) = link.split_once('#').ok_or(PersonError::NotALink)?;
+        let url = reqwest::Url::parse(address).map_err(|_| PersonError::NotALink)?;
+        let authority = match ca {
+            Some(path) => Some(std::fs::read(path).map_err(HallCommandError::io(path.display()))?),
+            None => None,
+        };
+        let http = web_client(authority.as_deref())?;
+        let api = Api::new(http, &url.origin().ascii_serialization());
+        let key = HallKey::generate()?;
+        let wanted = json!({
+            "token": token,
+            "public_key": URL_SAFE_NO_PAD.encode(key.public().as_spki()),
+        });
+        let joined: Self = api.post("/api/hall-agents/join", &wanted).await?;
+        Ok(Self {
+            key: Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_pkcs8())),
+            ..joined
+        })
+    }
+
+    /// Reads it from its file, which nobody else may be able to read.
+    pub(super) fn read(path: &Path) -> Result<Self, HallCommandError> {
+        let failed = |error| HallCommandError::io(path.display())(error);
+        let wrong = |reason: &str| HallCommandError::Agent {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let about = match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(wrong("this agent has not joined yet: give it --join LINK"));
+            }
+            other => other.map_err(failed)?,
+        };
+        if !is_private(&about) {
+            return Err(wrong("others may read this key; it should have mode 600"));
+        }
+        let json = Zeroizing::new(std::fs::read(path).map_err(failed)?);
+        serde_json::from_slice(&json).map_err(|error| wrong(&error.to_string()))
+    }
+
+    /// Writes it to its file.
+    pub(super) fn write(&self, path: &Path) -> Result<(), HallCommandError> {
+        let json = Zeroizing::new(serde_json::to_vec(self)?);
+        write_private(path, &json).map_err(HallCommandError::io(path.display()))
+    }
+
+    /// TLS with this certificate.
+    pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, HallCommandError> {
+        let own = tls::Identity::new(certificates(&self.certificates)?, &self.key()?);
+        let bundle = Bundle::new(certificates(&self.bundle)?)?;
+        let config = own.and_then(|own| {
+            let bundles = Bundles::new([&bundle])
+                .map_err(|error| tls::TlsError::Verifier(error.to_string()))?;
+            let gateway = self
+                .gateway
+                .parse::<SpiffeId>()
+                .map_err(|error| tls::TlsError::Identity(error.to_string()))?;
+            tls::client_config(own, bundles, gateway, tls::HTTP_1)
+        });
+        Ok(config.map_err(client::ClientError::from)?)
+    }
+
+    /// The same with a new certificate for the same key.
+    pub(super) async fn renewed(&self) -> Result<Self, HallCommandError> {
+        let client = HallClient::new(Opening {
+            address: self.address.clone(),
+            gateway: self.gateway.parse::<SpiffeId>()?,
+            bundle: Bundle::new(certificates(&self.bundle)?)?,
+            chain: certificates(&self.certificates)?,
+            key: self.key()?,
+        })?;
+        let request = Request::post("/agent/renew").body(Body::default());
+        let request = request.map_err(|error| client::ClientError::Answer(error.to_string()))?;
+        let response = client::accepted(client.forward(request).await?).await?;
+        let renewed: Renewed = client::json(response).await?;
+        Ok(Self {
+            certificates: renewed.certificates,
+            certificate_ends_ms: renewed.certificate_ends_ms,
+            ..self.clone()
+        })
+    }
+
+    fn key(&self) -> Result<HallKey, HallCommandError> {
+        let der = URL_SAFE_NO_PAD.decode(self.key.as_bytes());
+        let der = Zeroizing::new(der.map_err(|_| HallCommandError::Certificates)?);
+        Ok(HallKey::from_pkcs8(&der)?)
+    }
+}

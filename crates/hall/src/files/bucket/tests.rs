@@ -1,0 +1,59 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::problem::Problem;
+
+const OUT_OF_ORDER: &str =
+    "HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const FILE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\netag: \"tag\"\r\n\
+    last-modified: Sat, 01 Jan 2022 00:00:00 GMT\r\nconnection: close\r\n\r\n";
+
+/// An object store that answers 503 to its first `broken` requests.
+async fn store(broken: usize) -> (BucketStore, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = BucketSettings {
+        endpoint: Some(format!("http://{}", listener.local_addr().unwrap())),
+        region: "here".to_owned(),
+        bucket: "bucket".to_owned(),
+        prefix: None,
+        access_key: "key".to_owned(),
+        secret_key: Zeroizing::new("secret".to_owned()),
+    };
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let _ = tcp.read(&mut [0; 8192]).await.unwrap();
+            let number = counting.fetch_add(1, Ordering::Relaxed);
+            let answer = if number < broken { OUT_OF_ORDER } else { FILE };
+            let _ = tcp.write_all(answer.as_bytes()).await;
+        }
+    });
+    let pause = Duration::from_millis(1);
+    (
+        BucketStore::patient(&settings, pause, Duration::from_secs(10)).unwrap(),
+        asked,
+    )
+}
+
+#[tokio::test]
+async fn a_store_that_answers_503_is_asked_again() {
+    let (store, asked) = store(3).await;
+    let entry = store.entry(&"a".parse().unwrap()).await.unwrap();
+    assert_eq!((entry.bytes, entry.etag.as_deref()), (5, Some("tag")));
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn a_store_that_stays_out_of_order_is_told_as_such() {
+    let (store, asked) = store(usize::MAX).await;
+    let error = store.entry(&"a".parse().unwrap()).await.unwrap_err();
+    assert!(asked.load(Ordering::Relaxed) > 3);
+    let problem = Problem::from(error);
+    assert_eq!((problem.status, problem.code.as_str()), (503, "store-down"));
+    assert!(!problem.detail.contains("127.0.0.1"));
+}

@@ -1,0 +1,202 @@
+"""An agent dials out, and psql, ssh, rsync and an S3 bucket are reached behind it."""
+
+import getpass
+import glob
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from gateway_process import Program
+from hall_place import HALL, Guest, Realm, free_port
+from moto.server import ThreadedMotoServer
+
+AGENT = "annex"
+RIGHTS = ["connect:db", "connect:ssh", "read:scans", "write:scans", "delete:scans",
+          "read:bucket", "write:bucket", "delete:bucket"]  # fmt: skip
+
+
+def event(name: str) -> re.Pattern[str]:
+    return re.compile(f'"event":"{name}"')
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("annex")
+
+
+@pytest.fixture(scope="module")
+def database(place: Path) -> Iterator[int]:
+    """A PostgreSQL of its own; gives its port."""
+    binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+    folder, port = place / "postgres", free_port()
+    folder.mkdir()
+    place.chmod(0o755)
+    place.parent.chmod(0o755)
+    as_user = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+        as_user = ["runuser", "-u", "postgres", "--"]
+        for above in [place.parent, *place.parent.parents]:
+            if above.stat().st_uid == 0 and above.is_relative_to("/tmp") and above != Path("/tmp"):
+                above.chmod(0o755)
+    subprocess.run(
+        [*as_user, f"{binaries}/initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust",
+         "--no-sync"],
+        check=True, stdout=subprocess.DEVNULL, cwd="/",
+    )  # fmt: skip
+    server = subprocess.Popen(
+        [*as_user, f"{binaries}/postgres", "-D", folder / "data", "-p", str(port),
+         "-k", "", "-h", "127.0.0.1"],
+        stderr=subprocess.DEVNULL, cwd="/",
+    )  # fmt: skip
+    ready = [f"{binaries}/pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "30"]
+    while subprocess.run(ready, stdout=subprocess.DEVNULL).returncode != 0:
+        assert server.poll() is None, "PostgreSQL did not start"
+    yield port
+    server.terminate()
+    server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def sshd(place: Path) -> Iterator[tuple[int, Path]]:
+    """A loopback sshd; gives its port and the private key that it lets in."""
+    for name in ["host", "user"]:
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / name], check=True)
+    port = free_port()
+    config = place / "sshd_config"
+    config.write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {place}/host\nPidFile none\n"
+        f"AuthorizedKeysFile {place}/user.pub\nStrictModes no\nUsePAM no\n"
+        "PermitRootLogin yes\nSubsystem sftp internal-sftp\n"
+    )
+    Path("/run/sshd").mkdir(exist_ok=True)
+    daemon = subprocess.Popen(
+        ["/usr/sbin/sshd", "-D", "-e", "-f", config], stderr=subprocess.PIPE, text=True
+    )
+    assert any("listening" in line for line in daemon.stderr)
+    yield port, place / "user"
+    daemon.terminate()
+    daemon.wait(30)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A bucket of an S3-compatible server; gives its address."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    s3 = boto3.client("s3", endpoint_url=address, region_name="us-east-1",
+                      aws_access_key_id="who", aws_secret_access_key="secret")  # fmt: skip
+    s3.create_bucket(Bucket="annex")
+    yield address
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def realm(tmp_path_factory) -> Iterator[Realm]:
+    made = Realm(tmp_path_factory.mktemp("realm"), "")
+    yield made
+    made.gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def agent(
+    realm: Realm, place: Path, database: int, sshd: tuple[int, Path], bucket: str
+) -> Iterator[Program]:
+    (place / "scans").mkdir()
+    (place / "s3.secret").write_text("secret\n")
+    config = place / "hall-agent.toml"
+    config.write_text(
+        f'[[services]]\nname = "db"\naddress = "127.0.0.1:{database}"\n'
+        f'[[services]]\nname = "ssh"\naddress = "127.0.0.1:{sshd[0]}"\n'
+        '[[stores]]\nname = "scans"\nfolder = "scans"\n'
+        f'[[stores]]\nname = "bucket"\n[stores.bucket]\nendpoint = "{bucket}"\n'
+        'region = "us-east-1"\nname = "annex"\naccess_key = "who"\nsecret_key_file = "s3.secret"\n'
+    )
+    link = realm.owner.act(kind="invite_agent", hall=HALL, agent=AGENT)["link"]
+    running = Program("hall", "agent", "--config", config, "--join", link, "--json")
+    running.wait_for(event("connected"))
+    assert (place / "hall-agent.identity").stat().st_mode & 0o777 == 0o600
+    yield running
+    assert running.stop() == 0, "\n".join(running.lines)
+
+
+@pytest.fixture(scope="module")
+def ada(realm: Realm, agent: Program) -> Guest:
+    return realm.guest("Ada", RIGHTS)
+
+
+def test_psql_reaches_a_database_behind_an_agent(ada: Guest):
+    opened = ada.open("--rights", "connect:db")
+    host, port = opened.address("db")
+    done = subprocess.run(
+        ["psql", "-h", host, "-p", str(port), "-U", "postgres", "-At",
+         "-c", "select sum(n) from generate_series(1, 1000) n"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.returncode) == ("500500", 0), done.stderr
+    opened.close()
+
+
+def test_ssh_and_rsync_go_through_connect(ada: Guest, sshd: tuple[int, Path], tmp_path: Path):
+    opened = ada.open("--rights", "connect:ssh")
+    from gateway_process import hallway
+
+    ssh = (
+        f"ssh -F /dev/null -i {sshd[1]} -o BatchMode=yes -o StrictHostKeyChecking=no "
+        f"-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "
+        f"-o ProxyCommand='{hallway()} connect {HALL}:ssh'"
+    )
+    user = getpass.getuser()
+    done = subprocess.run(f"{ssh} {user}@lab echo reached", shell=True, env=ada.environment,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert done.stdout.strip() == "reached", done.stderr
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    for number in range(20):
+        (here / f"{number}.bin").write_bytes(os.urandom(100_000))
+    done = subprocess.run(["rsync", "-a", "-e", ssh, f"{here}/", f"{user}@lab:{there}/"],
+                          env=ada.environment, capture_output=True, text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert {p.name: p.read_bytes() for p in there.iterdir()} == {
+        p.name: p.read_bytes() for p in here.iterdir()
+    }
+    opened.close()
+
+
+@pytest.mark.parametrize("name", ["scans", "bucket"])
+def test_a_mirror_reaches_folders_and_buckets_behind_an_agent(
+    ada: Guest, tmp_path: Path, name: str
+):
+    here, back = tmp_path / "here", tmp_path / "back"
+    (here / "sub").mkdir(parents=True)
+    (here / "sub/small").write_bytes(b"small")
+    (here / "large ü").write_bytes(os.urandom(9_000_000))
+    opened = ada.open("--rights", f"read:{name},write:{name},delete:{name}")
+    first = ada.json("mirror", here, f"{HALL}:{name}/copy")
+    assert (first["copied"], first["failed"]) == (2, [])
+    again = ada.json("mirror", here, f"{HALL}:{name}/copy")
+    assert (again["copied"], again["same"]) == (0, 2)
+    down = ada.json("mirror", f"{HALL}:{name}/copy", back)
+    assert (down["copied"], down["failed"]) == (2, [])
+    assert (back / "large ü").read_bytes() == (here / "large ü").read_bytes()
+    ada.run("rm", "--recursive", f"{HALL}:{name}/copy")
+    assert ada.json("ls", f"{HALL}:{name}") == []
+    opened.close()
+
+
+def test_a_dismissed_agent_is_cut_and_stays_out(realm: Realm, place: Path, ada: Guest):
+    (place / "second.toml").write_text("")
+    link = realm.owner.act(kind="invite_agent", hall=HALL, agent="second")["link"]
+    running = Program("hall", "agent", "--config", place / "second.toml", "--join", link, "--json")
+    running.wait_for(event("connected"))
+    realm.owner.act(kind="dismiss_agent", hall=HALL, agent="second")
+    assert running.process.wait(60) == 1, "\n".join(running.lines)
+    again = Program("hall", "agent", "--config", place / "second.toml", "--join", link)
+    assert again.process.wait(60) == 1, "a link works once"

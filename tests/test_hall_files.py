@@ -1,0 +1,259 @@
+"""Files of a hall: by `hallway ls`, `get`, `put`, `rm` and `mirror`, and by stock curl and rclone."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gateway_process import hallway
+from hall_place import HALL, Guest, Open, Realm, store
+
+RIGHTS = ["read:data", "write:data", "delete:data", "read:archive"]
+
+
+@pytest.fixture(scope="module")
+def realm(tmp_path_factory) -> Iterator[Realm]:
+    folder = tmp_path_factory.mktemp("realm")
+    made = Realm(folder, store("data", folder / "data") + store("archive", folder / "archive"))
+    yield made
+    made.gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def ada(realm: Realm) -> Guest:
+    return realm.guest("Ada", RIGHTS)
+
+
+@pytest.fixture(scope="module")
+def opened(ada: Guest) -> Iterator[Open]:
+    running = ada.open()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def data(realm: Realm) -> Path:
+    """The store, as it lies at the gateway."""
+    return realm.folder / "data"
+
+
+def tree(root: Path) -> dict[str, bytes | None]:
+    """Every file with its content, every folder with None; nothing hidden."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if not any(part.startswith(".hallway") for part in path.relative_to(root).parts):
+            found[name] = None if path.is_dir() else path.read_bytes()
+    return found
+
+
+def plant(root: Path, seed: int, files: int = 40) -> None:
+    """Folders and files, with names that need care."""
+    chance = random.Random(seed)
+    for number in range(files):
+        folder = root / f"folder {number % 5}" / ("ünïcode" if number % 2 else "a%20b")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}#?.bin").write_bytes(chance.randbytes(chance.randrange(50_000)))
+    (root / "empty").mkdir(exist_ok=True)
+    (root / "nothing").touch()
+
+
+def test_put_get_ls_rm(ada: Guest, opened: Open, data: Path, tmp_path: Path):
+    file = tmp_path / "report ü.bin"
+    file.write_bytes(os.urandom(9_000_000))
+    ada.run("put", file, f"{HALL}:data")
+    assert (data / file.name).read_bytes() == file.read_bytes()
+    [line] = [line for line in ada.json("ls", f"{HALL}:data") if line["name"] == file.name]
+    assert (line["kind"], line["bytes"]) == ("file", 9_000_000)
+    assert line["modified_ms"] == file.stat().st_mtime_ns // 1_000_000
+    ada.refused("put", file, f"{HALL}:data", words="--force")
+    got = tmp_path / "got"
+    ada.run("get", f"{HALL}:data/{file.name}", got)
+    assert got.read_bytes() == file.read_bytes()
+    assert got.stat().st_mtime_ns // 1_000_000 == line["modified_ms"]
+    ada.refused("get", f"{HALL}:data/{file.name}", got, words="--force")
+    ada.refused("get", f"{HALL}:data/nowhere", tmp_path / "x", words="nowhere")
+    assert not (tmp_path / "x").exists()
+    ada.run("rm", f"{HALL}:data/{file.name}")
+    assert not (data / file.name).exists()
+    ada.refused("rm", f"{HALL}:data/{file.name}", words="not there")
+    ada.refused("rm", f"{HALL}:data", words="--recursive")
+    assert ada.try_to("get", f"{HALL}:data/../secret", tmp_path).returncode == 2
+
+
+def test_a_mirror_makes_both_sides_alike_and_copies_only_changes(
+    ada: Guest, opened: Open, data: Path, tmp_path: Path
+):
+    here, back = tmp_path / "here", tmp_path / "back"
+    plant(here, 1)
+    first = ada.json("mirror", here, f"{HALL}:data/copy")
+    assert (first["copied"], first["failed"]) == (41, [])
+    assert tree(data / "copy") == tree(here)
+    again = ada.json("mirror", here, f"{HALL}:data/copy")
+    assert (again["copied"], again["same"]) == (0, 41)
+    # A new time alone is no change; a new byte is.
+    touched, changed = sorted(here.rglob("*.bin"))[:2]
+    os.utime(touched)
+    changed.write_bytes(b"changed")
+    (here / "nothing").unlink()
+    third = ada.json("mirror", here, f"{HALL}:data/copy")
+    assert (third["copied"], third["deleted"]) == (1, 0)
+    assert (data / "copy/nothing").exists(), "nothing is deleted unless told"
+    told = ada.json("mirror", here, f"{HALL}:data/copy", "--delete")
+    assert told["deleted"] == 1
+    assert tree(data / "copy") == tree(here)
+    down = ada.json("mirror", f"{HALL}:data/copy", back)
+    assert down["copied"] == 40
+    assert tree(back) == tree(here)
+    (back / "surplus").mkdir()
+    (back / "surplus/file").write_text("x")
+    ada.json("mirror", f"{HALL}:data/copy", back)
+    assert (back / "surplus/file").exists()
+    plan = ada.json("mirror", f"{HALL}:data/copy", back, "--delete", "--dry-run")
+    assert plan["delete"] == ["surplus/file", "surplus"]
+    ada.json("mirror", f"{HALL}:data/copy", back, "--delete")
+    assert tree(back) == tree(here)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_mirror_that_is_killed_goes_on_and_shows_no_half_file(
+    ada: Guest, opened: Open, data: Path, tmp_path: Path, way: str
+):
+    here, there = tmp_path / "here", data / f"killed-{way}"
+    source, target = (here, there) if way == "up" else (there, here)
+    source.mkdir()
+    chance = random.Random(7)
+    wanted = {}
+    for number in range(12):
+        content = chance.randbytes(6_000_000)
+        (source / f"{number}.bin").write_bytes(content)
+        wanted[f"{number}.bin"] = hashlib.sha256(content).digest()
+    sides = [here, f"{HALL}:data/killed-{way}"]
+    sides = sides if way == "up" else sides[::-1]
+    for _ in range(3):
+        killed = subprocess.Popen(
+            [hallway(), "mirror", *map(str, sides), "--parallel", "2"],
+            env=ada.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        # Until something more is under way, whatever that is.
+        seen = set(target.rglob("*")) if target.exists() else set()
+        while killed.poll() is None:
+            now = set(target.rglob("*")) if target.exists() else set()
+            if now - seen:
+                break
+            time.sleep(0.005)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        for name, content in tree(target).items():
+            assert hashlib.sha256(content).digest() == wanted[name], f"half of {name} is in view"
+    ada.json("mirror", *sides)
+    assert {name: hashlib.sha256(content).digest() for name, content in tree(target).items()} == wanted
+    left = [path for path in target.rglob("*") if path.name.startswith(".hallway")]
+    assert way == "up" or left == [], "nothing unfinished stays"
+
+
+def test_links_are_neither_followed_nor_deleted_for(
+    ada: Guest, opened: Open, data: Path, tmp_path: Path
+):
+    here, outside = tmp_path / "here", tmp_path / "outside"
+    here.mkdir()
+    outside.mkdir()
+    (outside / "secret").write_text("secret")
+    (here / "file").write_text("file")
+    (here / "link").symlink_to(outside)
+    done = ada.json("mirror", here, f"{HALL}:data/links")
+    assert done["skipped"] == [str(here / "link")]
+    assert tree(data / "links") == {"file": b"file"}
+    ada.refused("mirror", here, f"{HALL}:data/links", "--delete", words="link")
+    # In the target, a link is replaced, and what it points at is left alone.
+    back = tmp_path / "back"
+    back.mkdir()
+    (back / "file").symlink_to(outside / "secret")
+    ada.json("mirror", f"{HALL}:data/links", back)
+    assert (back / "file").read_text() == "file" and not (back / "file").is_symlink()
+    assert (outside / "secret").read_text() == "secret"
+
+
+def test_rights_decide(ada: Guest, opened: Open, realm: Realm, tmp_path: Path):
+    (realm.folder / "archive/old").write_text("old")
+    ada.run("get", f"{HALL}:archive/old", tmp_path / "old")
+    file = tmp_path / "new"
+    file.write_text("new")
+    ada.refused("put", file, f"{HALL}:archive", words="archive")
+    ada.refused("rm", f"{HALL}:archive/old", words="archive")
+    assert (realm.folder / "archive/old").read_text() == "old"
+    assert not (realm.folder / "archive/new").exists()
+
+
+def curl(opened: Open, *arguments: str, succeeds: bool = True) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(
+        ["curl", "--silent", "--show-error", "--fail-with-body", "--path-as-is",
+         "--user", f"hall:{opened.password}", *arguments],
+        capture_output=True,
+        timeout=60,
+    )  # fmt: skip
+    assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+    return done
+
+
+def test_curl_reads_and_writes_through_the_local_port(opened: Open, data: Path, tmp_path: Path):
+    file = tmp_path / "curl.bin"
+    file.write_bytes(os.urandom(2_000_000))
+    curl(opened, "--upload-file", str(file), f"{opened.files}data/curl.bin")
+    assert (data / "curl.bin").read_bytes() == file.read_bytes()
+    got = curl(opened, f"{opened.files}data/curl.bin").stdout
+    assert got == file.read_bytes()
+    part = curl(opened, "--range", "10-19", f"{opened.files}data/curl.bin").stdout
+    assert part == file.read_bytes()[10:20]
+    listing = json.loads(curl(opened, f"{opened.files}data/").stdout)
+    assert "curl.bin" in [entry["name"] for entry in listing["entries"]]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["data/../../secret", "data/..%2f..%2fsecret", "data/%2e%2e/secret", "data/a%00b",
+     "data/" + "x" * 4096, "data/a%5c..%5cb/../../../secret", "nothing/file"],
+)  # fmt: skip
+def test_path_tricks_lead_nowhere(opened: Open, realm: Realm, path: str):
+    (realm.folder / "secret").write_text("a secret beside the store")
+    done = curl(opened, opened.files + path, succeeds=False)
+    assert b"a secret" not in done.stdout
+    assert json.loads(done.stdout)["detail"]
+
+
+def test_the_local_port_wants_its_password(opened: Open):
+    stranger = subprocess.run(
+        ["curl", "--silent", "--write-out", "%{http_code}", "--output", "/dev/null",
+         f"{opened.files}data/"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert stranger.stdout == "401"
+
+
+def test_rclone_copies_and_syncs(opened: Open, data: Path, tmp_path: Path):
+    here, back = tmp_path / "here", tmp_path / "back"
+    plant(here, 2, files=15)
+    remote = f":webdav,url='{opened.files}data/',bearer_token='{opened.password}',vendor=other:rclone"
+
+    def rclone(*arguments: str) -> None:
+        done = subprocess.run(
+            ["rclone", "--config", "/dev/null", *arguments, "--create-empty-src-dirs"],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    rclone("copy", str(here), remote)
+    assert tree(data / "rclone") == tree(here)
+    (here / "nothing").unlink()
+    rclone("sync", str(here), remote)
+    assert tree(data / "rclone") == tree(here)
+    rclone("copy", remote, str(back))
+    assert tree(back) == tree(here)

@@ -1,0 +1,234 @@
+"""`hallway open`: one touch, local doors to services, and how they close."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_caller import Person
+from gateway_process import hallway
+from hall_place import HALL, Echo, Guest, Realm, free_port, service
+
+CERTIFICATE_SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[Echo]:
+    server = Echo()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def realm(echo: Echo, tmp_path_factory) -> Iterator[Realm]:
+    offers = service("echo", echo.port) + service("other", echo.port) + service("away", free_port())
+    # Short certificates, so that every test that takes its time sees renewals.
+    made = Realm(tmp_path_factory.mktemp("realm"), offers, certificate_seconds=CERTIFICATE_SECONDS)
+    yield made
+    made.gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def ada(realm: Realm) -> Guest:
+    return realm.guest("Ada", ["connect:echo", "connect:away"])
+
+
+def exchange(stream: socket.socket, data: bytes) -> bytes:
+    """Sends and ends sending, while it reads to the end."""
+    stream.settimeout(30)
+
+    def send() -> None:
+        stream.sendall(data)
+        stream.shutdown(socket.SHUT_WR)
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    got = b""
+    while piece := stream.recv(65536):
+        got += piece
+    sending.join()
+    return got
+
+
+def is_cut(stream: socket.socket) -> bool:
+    """Whether a stream ends within seconds, though nobody here ended it."""
+    stream.settimeout(10)
+    try:
+        return stream.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_touch_binds_services_to_ports_and_sockets(realm: Realm, ada: Guest):
+    path = ada.home / "echo.sock"
+    opened = ada.open("--rights", "connect:echo", "--bind", f"echo=unix:{path}", "--for", "30m")
+    assert opened.doors["rights"] == ["connect:echo"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    data = os.urandom(3_000_000)
+    with socket.socket(socket.AF_UNIX) as stream:
+        stream.connect(str(path))
+        assert exchange(stream, data) == data
+    opened.close()
+    assert not path.exists()
+    opened = ada.open()
+    assert opened.doors["rights"] == ["connect:away", "connect:echo"]
+    host, port = opened.address("echo")
+    assert host == "127.0.0.1"
+    with socket.create_connection((host, port)) as stream:
+        assert exchange(stream, b"hello") == b"hello"
+    # A service that does not answer is a problem of that service alone.
+    with socket.create_connection(opened.address("away")) as stream:
+        assert is_cut(stream)
+    assert "away" in opened.wait_for("problem")["detail"]
+    opened.close()
+    ended = [grant for grant in realm.owner.pages("/api/grants") if grant["person"] == ada.id]
+    assert ended and all(grant["ended_ms"] for grant in ended)
+
+
+def test_connect_uses_the_open_grant_and_opens_one_without(realm: Realm, ada: Guest):
+    def connect(data: bytes) -> bytes:
+        done = subprocess.run(
+            [hallway(), "connect", f"{HALL}:echo"],
+            env=ada.environment,
+            input=data,
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    data = os.urandom(1_000_000)
+    before = realm.log_size()
+    assert connect(data) == data
+    assert realm.log_size() == before + 1, "it opened the hall, and left it"
+    opened = ada.open("--rights", "connect:echo")
+    before = realm.log_size()
+    assert connect(data) == data
+    assert realm.log_size() == before, "nothing was touched for"
+    ada.refused("connect", f"{HALL}:other", words="other")
+    opened.close()
+
+
+def test_a_hall_is_opened_once_at_a_time_and_its_socket_is_private(ada: Guest):
+    opened = ada.open("--rights", "connect:echo")
+    path = Path(opened.doors["socket"])
+    assert path == ada.runtime / "hallway" / f"{HALL}.sock"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    ada.refused("open", HALL, words="is open already")
+    opened.close()
+    # One that was killed leaves its socket, and nobody minds.
+    opened = ada.open("--rights", "connect:echo")
+    opened.process.kill()
+    opened.process.wait()
+    assert path.exists()
+    ada.open("--rights", "connect:echo").close()
+
+
+def test_a_right_that_was_not_admitted_opens_nothing(realm: Realm, ada: Guest):
+    before = realm.log_size()
+    ada.refused("open", HALL, "--rights", "connect:other", words="connect:other")
+    ada.refused("open", "cellar", words="cellar")
+    stranger = realm.guest("Eve", [])
+    ada.refused("open", HALL, "--rights", "connect:echo", "--bind", "away=0", words="away")
+    stranger.refused("open", HALL, words=HALL)
+    assert ada.try_to("open", HALL, "--rights", "read:*").returncode == 2
+    assert ada.try_to("open", HALL, "--for", "soon").returncode == 2
+    assert realm.log_size() >= before
+
+
+def test_a_certificate_is_renewed_and_streams_go_on(realm: Realm, ada: Guest):
+    opened = ada.open("--rights", "connect:echo")
+    before = realm.log_size()
+    with socket.create_connection(opened.address("echo")) as stream:
+        stream.settimeout(30)
+        first = opened.wait_for("renewed")["certificate_ends_ms"]
+        second = opened.wait_for("renewed")["certificate_ends_ms"]
+        assert first < second <= opened.doors["ends_ms"]
+        # Longer than the certificate with which it was opened.
+        stream.sendall(b"still here")
+        assert stream.recv(100) == b"still here"
+    with socket.create_connection(opened.address("echo")) as stream:
+        assert exchange(stream, b"new") == b"new"
+    assert realm.log_size() == before, "no touch was needed"
+    opened.close()
+
+
+def lose_the_key(realm: Realm, guest: Guest) -> None:
+    """A new key by a recovery link, which rids the person of the one that is lost."""
+    link = realm.owner.act(kind="recover", person=guest.id)["link"]
+    Person(realm.gateway.origin, link)
+
+
+def dismiss(realm: Realm, guest: Guest) -> None:
+    realm.owner.act(kind="dismiss_from_hall", hall=HALL, guest={"person": guest.id})
+
+
+ENDS = {
+    "ended": lambda realm, guest, grant: realm.owner.act(kind="end_grant", grant=grant),
+    "dismissed": lambda realm, guest, grant: dismiss(realm, guest),
+    "suspended": lambda realm, guest, grant: realm.owner.act(kind="suspend", person=guest.id),
+    "key-lost": lambda realm, guest, grant: lose_the_key(realm, guest),
+}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_what_ends_a_grant_cuts_its_streams(realm: Realm, how: str):
+    guest = realm.guest(f"Bob-{how}", ["connect:echo"])
+    opened = guest.open()
+    with socket.create_connection(opened.address("echo")) as stream:
+        stream.settimeout(30)
+        stream.sendall(b"x")
+        assert stream.recv(1) == b"x"
+        ENDS[how](realm, guest, opened.doors["grant"])
+        assert is_cut(stream)
+    assert opened.wait_for("ended")["reason"]
+    assert opened.process.wait(30) == 1
+    if how == "ended":
+        guest.open().close()
+    else:
+        assert guest.try_to("open", HALL).returncode == 1
+
+
+def test_a_killed_client_leaves_nothing_open(realm: Realm, echo: Echo, ada: Guest):
+    opened = ada.open("--rights", "connect:echo")
+    while not echo.ended.empty():
+        echo.ended.get()
+    stream = socket.create_connection(opened.address("echo"))
+    stream.sendall(b"1234")
+    stream.settimeout(30)
+    stream.recv(4)
+    opened.process.send_signal(signal.SIGKILL)
+    opened.process.wait()
+    assert echo.ended.get(timeout=30) == 4, "the service was told"
+    stream.close()
+
+
+def test_the_gateway_may_be_killed_and_started_again(realm: Realm, ada: Guest):
+    opened = ada.open("--rights", "connect:echo")
+    with socket.create_connection(opened.address("echo")) as stream:
+        stream.settimeout(30)
+        stream.sendall(b"x")
+        assert stream.recv(1) == b"x"
+        realm.gateway.kill()
+        assert is_cut(stream)
+    assert opened.wait_for("problem")["detail"]
+    realm.gateway.start_again()
+    with socket.create_connection(opened.address("echo")) as stream:
+        assert exchange(stream, b"again") == b"again"
+    opened.close()
+
+
+def test_json_and_help_say_what_there_is(realm: Realm, ada: Guest):
+    [hall] = ada.json("hall", "list")
+    assert (hall["name"], hall["title"]) == (HALL, "The laboratory")
+    shown = ada.json("hall", "show", HALL)
+    assert {offer["name"] for offer in shown["services"]} == {"echo", "other", "away"}
+    assert "The laboratory" in ada.run("hall", "list").stdout
+    grants = json.loads(ada.run("hall", "grants", "--json").stdout)
+    assert all(row["person"] == ada.id for row in grants["items"])
