@@ -172,3 +172,17 @@ def test_the_last_owner_stays(owner: Person, unchanged: None):
     for act in ({"kind": "suspend"}, {"kind": "change_role", "role": "member"}):
         ceremony = owner.prepare(person=owner.id, **act)
         owner.touch(ceremony).refused(409, "last-owner")
+
+
+def test_a_page_that_fails_leads_on(owner: Person, mia: Person):
+    for person, path, status in [
+        (owner, "/devices/none", 404),
+        (owner, "/nowhere", 404),
+        (mia, "/people", 403),
+    ]:
+        page = person.get(path, Accept="text/html")
+        assert page.status == status
+        assert b'href="/transactions"' in page.body, path
+    # Who is not signed in is told nothing of what there is.
+    stranger = Caller(owner.origin).get("/nowhere", Accept="text/html")
+    assert stranger.status == 404 and b'href="/transactions"' not in stranger.body

@@ -9,7 +9,7 @@ mod none;
 mod object;
 mod packed;
 mod statement;
-mod tpm;
+pub(crate) mod tpm;
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::AttestedCredential;
@@ -23,7 +23,7 @@ pub(crate) use self::statement::Statement;
 use crate::certificate::{Certificate, CertificateError};
 use crate::jws::JwsError;
 use crate::observer::{Observer, Step};
-use crate::policy::RegistrationPolicy;
+use crate::policy::{AndroidKeyLists, CompoundStatements};
 use crate::signature::{Message, SignatureError};
 
 /// An attestation statement format of the IANA registry (WebAuthn Level 3, 8).
@@ -175,6 +175,9 @@ pub enum AttestationError {
     /// A member that the format does not have.
     #[error("an attestation of this format is empty")]
     NotEmpty,
+    /// The format is about credentials, and says nothing about a device by itself.
+    #[error("an attestation of this format is about a credential, not about a device")]
+    NotOfDevices,
     /// A value that the format does not allow.
     #[error("{0}")]
     Value(&'static str),
@@ -232,17 +235,74 @@ pub enum AttestationError {
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) statement: Statement<'a>,
-    pub(crate) authenticator_data: &'a [u8],
-    pub(crate) credential: AttestedCredential<'a>,
-    pub(crate) public_key: PublicKey<'a>,
-    pub(crate) client_data_hash: &'a [u8],
-    pub(crate) policy: &'a RegistrationPolicy,
+    pub(crate) about: About<'a>,
+    pub(crate) android_key: AndroidKeyLists,
+    pub(crate) compound: CompoundStatements,
 }
 
-impl Context<'_> {
-    /// The authenticator data and the hash of the client data, which most formats sign.
+/// What an attestation is about.
+#[derive(Clone, Copy)]
+pub(crate) enum About<'a> {
+    /// A new credential.
+    Credential {
+        authenticator_data: &'a [u8],
+        client_data_hash: &'a [u8],
+        credential: AttestedCredential<'a>,
+        public_key: PublicKey<'a>,
+    },
+    /// A device that answers an ACME server (draft-ietf-acme-device-attest, 5): there is no
+    /// authenticator data and no credential, and the key authorization is what gets signed.
+    Device {
+        key_authorization: &'a [u8],
+        /// Its SHA-256.
+        digest: &'a [u8],
+    },
+}
+
+impl<'a> Context<'a> {
+    /// What most formats sign: the authenticator data and the hash of the client data.
     fn message(&self) -> Message {
-        Message::new(self.authenticator_data, self.client_data_hash)
+        match self.about {
+            About::Credential {
+                authenticator_data,
+                client_data_hash,
+                ..
+            } => Message::new(authenticator_data, client_data_hash),
+            About::Device {
+                key_authorization, ..
+            } => Message::new(key_authorization, &[]),
+        }
+    }
+
+    /// The challenge of formats that take the hash of the client data as one.
+    const fn challenge(&self) -> &'a [u8] {
+        match self.about {
+            About::Credential {
+                client_data_hash, ..
+            } => client_data_hash,
+            About::Device { digest, .. } => digest,
+        }
+    }
+
+    /// The credential's key; a device has none.
+    const fn public_key(&self) -> Option<PublicKey<'a>> {
+        match self.about {
+            About::Credential { public_key, .. } => Some(public_key),
+            About::Device { .. } => None,
+        }
+    }
+
+    /// The key, for formats that are about credentials only.
+    fn credential_key(&self) -> Result<PublicKey<'a>, AttestationError> {
+        self.public_key().ok_or(AttestationError::NotOfDevices)
+    }
+
+    /// The authenticator's model, where the authenticator data tell it.
+    const fn model(&self) -> Option<Aaguid> {
+        match self.about {
+            About::Credential { credential, .. } => Some(credential.aaguid),
+            About::Device { .. } => None,
+        }
     }
 }
 
@@ -307,6 +367,9 @@ impl Certified {
         }
     }
 }
+
+/// Said of steps that compare with the credential's key.
+const DEVICE: &str = "a device has no credential: its own key is attested";
 
 const fn step(number: &'static str, title: &'static str) -> Step {
     Step { number, title }

@@ -27,7 +27,7 @@ impl Tag {
     pub(crate) const SEQUENCE: Self = Self::constructed(16);
     pub(crate) const SET: Self = Self::constructed(17);
 
-    const fn universal(number: u32) -> Self {
+    pub(crate) const fn universal(number: u32) -> Self {
         Self { form: 0, number }
     }
 

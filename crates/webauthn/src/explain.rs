@@ -19,11 +19,11 @@ pub use self::data::{CredentialSummary, DataSummary, FlagSummary};
 pub use self::statement::Member;
 use self::statement::members;
 use crate::assertion::{AssertionError, verify_assertion_observed};
-use crate::attestation::{self, AttestationObject, Context, Format, Statement, Verified};
+use crate::attestation::{self, About, AttestationObject, Context, Format, Statement, Verified};
 use crate::certificate::Certificate;
 use crate::observer::{self, Observer, Outcome, Record, Step, part};
 use crate::policy::{
-    AndroidKeyLists, AssertionPolicy, Framing, RegistrationPolicy, UserPresence, UserVerification,
+    AndroidKeyLists, AssertionPolicy, CompoundStatements, Framing, UserPresence, UserVerification,
 };
 use crate::registration::{self, RegistrationError};
 use crate::relying_party::{AssertionResponse, CredentialRecord, RelyingParty, UnixSeconds};
@@ -252,17 +252,16 @@ impl Explanation {
             ClientDataGiven::Hash(hash) => *hash,
             ClientDataGiven::Json(json) => sha256(json),
         };
-        let policy = RegistrationPolicy {
-            android_key: AndroidKeyLists::Either,
-            ..RegistrationPolicy::default()
-        };
         let context = Context {
             statement: Statement(object.statement),
-            authenticator_data: object.authenticator_data,
-            credential,
-            public_key,
-            client_data_hash: &hash,
-            policy: &policy,
+            about: About::Credential {
+                authenticator_data: object.authenticator_data,
+                client_data_hash: &hash,
+                credential,
+                public_key,
+            },
+            android_key: AndroidKeyLists::Either,
+            compound: CompoundStatements::All,
         };
         let verified = attestation::verify(format, &context, &mut self.steps);
         let verified = self.note(STATEMENT, verified, "by the format's procedure")?;

@@ -31,6 +31,7 @@ mod cbor_map;
 mod certificate;
 mod client_data;
 mod der;
+pub mod device_attestation;
 pub mod explain;
 mod extensions;
 mod json;

@@ -12,7 +12,9 @@ use hallway_ctap::authenticator_data::{
 };
 use hallway_ctap::cose::{Algorithm, PublicKey, PublicKeyError};
 
-use crate::attestation::{self, Attestation, AttestationError, AttestationObject, Context, Format};
+use crate::attestation::{
+    self, About, Attestation, AttestationError, AttestationObject, Context, Format,
+};
 use crate::authenticator_flags;
 use crate::certificate::CertificateError;
 use crate::client_data::{self, ClientDataError, Steps};
@@ -209,11 +211,14 @@ pub fn verify_registration_observed<O: Observer>(
     )?;
     let context = Context {
         statement: attestation::Statement(object.statement),
-        authenticator_data: object.authenticator_data,
-        credential,
-        public_key,
-        client_data_hash: hash.as_ref(),
-        policy,
+        about: About::Credential {
+            authenticator_data: object.authenticator_data,
+            client_data_hash: hash.as_ref(),
+            credential,
+            public_key,
+        },
+        android_key: policy.android_key,
+        compound: policy.compound,
     };
     let verified = attestation::verify(format, &context, observer);
     let verified = conclude(

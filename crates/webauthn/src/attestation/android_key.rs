@@ -4,9 +4,9 @@ use std::fmt;
 
 use x509_parser::oid_registry::{Oid, asn1_rs::oid};
 
-use super::{AttestationError, Context, Details, Verified, step};
+use super::{AttestationError, Context, DEVICE, Details, Verified, step};
 use crate::der::{self, Reader, Tag};
-use crate::observer::{Hex, Observer, Step, check, conclude, part};
+use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part};
 use crate::policy::AndroidKeyLists;
 use crate::signature;
 
@@ -66,13 +66,16 @@ pub(super) fn verify<'a, O: Observer>(
         signature::verify_named(algorithm, &key, context.message().bytes(), signature),
         format_args!("{algorithm} over the authenticator data and the hash"),
     )?;
-    check(
-        observer,
-        PUBLIC_KEY,
-        key.is(&context.public_key),
-        format_args!("{}", leaf.subject()),
-        || AttestationError::PublicKeyDiffers,
-    )?;
+    match context.public_key() {
+        Some(credential) => check(
+            observer,
+            PUBLIC_KEY,
+            key.is(&credential),
+            format_args!("{}", leaf.subject()),
+            || AttestationError::PublicKeyDiffers,
+        )?,
+        None => observer.step(PUBLIC_KEY, Outcome::Skipped, format_args!("{DEVICE}")),
+    }
     let description = leaf
         .extension(&OID_KEY_DESCRIPTION)
         .and_then(|(value, _)| KeyDescription::parse(value));
@@ -81,15 +84,15 @@ pub(super) fn verify<'a, O: Observer>(
     check(
         observer,
         CHALLENGE,
-        description.challenge == context.client_data_hash,
+        description.challenge == context.challenge(),
         format_args!(
             "{}, expected {}",
             Hex(description.challenge),
-            Hex(context.client_data_hash)
+            Hex(context.challenge())
         ),
         || AttestationError::Nonce,
     )?;
-    verify_lists(&description, context.policy.android_key, observer)?;
+    verify_lists(&description, context.android_key, observer)?;
     let details = Details::AndroidKey {
         attestation: description.attestation_level,
         key: description.key_level,

@@ -5,7 +5,7 @@ use x509_parser::oid_registry::{Oid, asn1_rs::oid};
 
 use super::{AttestationError, Context, Details, Verified, step};
 use crate::der::{self, Tag};
-use crate::observer::{Hex, Observer, Step, check, conclude};
+use crate::observer::{Hex, Observer, Step, check, conclude, part};
 
 const OID_APPLE_NONCE: Oid<'static> = oid!(1.2.840.113635.100.8.2);
 
@@ -31,6 +31,7 @@ pub(super) fn verify<'a, O: Observer>(
     let Some(leaf) = chain.first() else {
         return Err(AttestationError::Missing("x5c"));
     };
+    let credential = part(observer, SYNTAX, context.credential_key())?;
     let expected = digest(&SHA256, context.message().bytes());
     let found = leaf
         .extension(&OID_APPLE_NONCE)
@@ -46,7 +47,7 @@ pub(super) fn verify<'a, O: Observer>(
     check(
         observer,
         PUBLIC_KEY,
-        leaf.key()?.is(&context.public_key),
+        leaf.key()?.is(&credential),
         format_args!("{}", leaf.subject()),
         || AttestationError::PublicKeyDiffers,
     )?;

@@ -33,7 +33,7 @@ pub(super) fn verify<'a, O: Observer>(
     for item in items {
         match part(context, item, observer) {
             Ok(part) => verified.push(part),
-            Err(problem) if context.policy.compound == CompoundStatements::AtLeastOne => {
+            Err(problem) if context.compound == CompoundStatements::AtLeastOne => {
                 observer.step(EACH, Outcome::Skipped, format_args!("{problem}"));
                 first_problem.get_or_insert(problem);
             }

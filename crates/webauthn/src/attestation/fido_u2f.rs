@@ -2,9 +2,9 @@
 
 use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
 
-use super::{AttestationError, Context, Details, Verified, step};
+use super::{About, AttestationError, Context, Details, Verified, step};
 use crate::certificate::{Certificate, CertificateError};
-use crate::observer::{Observer, Step, check, conclude, part};
+use crate::observer::{Observer, Step, conclude, part};
 use crate::signature;
 
 const SYNTAX: Step = step("8.6/1", "The statement has its members");
@@ -34,24 +34,45 @@ pub(super) fn verify<'a, O: Observer>(
             chain.first().map(Certificate::subject).unwrap_or_default()
         ),
     )?;
-    let is_p256 = matches!(
-        context.public_key,
-        PublicKey::Ec2 { algorithm, .. } if algorithm.curve() == Some(Curve::P256)
-    );
-    check(
+    let About::Credential {
+        authenticator_data,
+        client_data_hash,
+        credential,
+        public_key,
+    } = context.about
+    else {
+        return part(observer, PUBLIC_KEY, Err(AttestationError::NotOfDevices));
+    };
+    let wrong = AttestationError::Algorithm {
+        statement: Algorithm::Es256,
+        credential: public_key.algorithm(),
+    };
+    let coordinates = match public_key {
+        PublicKey::Ec2 { algorithm, x, y } if algorithm.curve() == Some(Curve::P256) => Ok((x, y)),
+        _ => Err(wrong),
+    };
+    let (x, y) = conclude(
         observer,
         PUBLIC_KEY,
-        is_p256,
-        format_args!("{}", context.public_key.algorithm()),
-        || AttestationError::Algorithm {
-            statement: Algorithm::Es256,
-            credential: context.public_key.algorithm(),
-        },
+        coordinates,
+        format_args!("{}", public_key.algorithm()),
     )?;
+    // Steps 4 and 5: 00, RP ID hash, client data hash, credential id, uncompressed point.
+    let rp_id_hash = authenticator_data.get(..32).unwrap_or_default();
+    let signed = [
+        &[0],
+        rp_id_hash,
+        client_data_hash,
+        credential.credential_id,
+        &[4],
+        x,
+        y,
+    ]
+    .concat();
     conclude(
         observer,
         SIGNATURE,
-        signature::verify_named(Algorithm::Es256, &key, &signed(context), signature),
+        signature::verify_named(Algorithm::Es256, &key, &signed, signature),
         format_args!("ES256 over the U2F registration"),
     )?;
     Ok(Verified::certified(chain, Details::None))
@@ -73,23 +94,4 @@ fn verify_certificate<'c>(
             what: "its key is not on P-256",
         })
     }
-}
-
-/// Steps 4 and 5: 00, RP ID hash, client data hash, credential id, uncompressed point.
-fn signed(context: &Context<'_>) -> Vec<u8> {
-    let rp_id_hash = context.authenticator_data.get(..32).unwrap_or_default();
-    let (x, y) = match context.public_key {
-        PublicKey::Ec2 { x, y, .. } => (x, y),
-        _ => (&[][..], &[][..]),
-    };
-    [
-        &[0],
-        rp_id_hash,
-        context.client_data_hash,
-        context.credential.credential_id,
-        &[4],
-        x,
-        y,
-    ]
-    .concat()
 }

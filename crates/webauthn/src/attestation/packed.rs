@@ -33,7 +33,8 @@ pub(super) fn verify<'a, O: Observer>(
     let message = context.message();
     if !statement.has("x5c")? {
         observer.step(SYNTAX, Outcome::Held, format_args!("alg and sig"));
-        let credential = context.public_key.algorithm();
+        let key = part(observer, SELF_ALGORITHM, context.credential_key())?;
+        let credential = key.algorithm();
         check(
             observer,
             SELF_ALGORITHM,
@@ -47,7 +48,7 @@ pub(super) fn verify<'a, O: Observer>(
         conclude(
             observer,
             SELF_SIGNATURE,
-            signature::verify(&context.public_key, message.bytes(), signature),
+            signature::verify(&key, message.bytes(), signature),
             format_args!("{algorithm} over the authenticator data and the hash"),
         )?;
         return Ok(Verified::SelfSigned);
@@ -73,7 +74,7 @@ pub(super) fn verify<'a, O: Observer>(
         verify_requirements(leaf),
         format_args!("{}", leaf.subject()),
     )?;
-    verify_model(leaf, context.credential.aaguid, MODEL, observer)?;
+    verify_model(leaf, context.model(), MODEL, observer)?;
     Ok(Verified::certified(chain, Details::None))
 }
 
@@ -118,7 +119,7 @@ fn verify_requirements(leaf: &Certificate<'_>) -> Result<(), AttestationError> {
 /// extension's own, and the authenticator's model.
 pub(super) fn verify_model<O: Observer>(
     leaf: &Certificate<'_>,
-    authenticator: Aaguid,
+    authenticator: Option<Aaguid>,
     step: Step,
     observer: &mut O,
 ) -> Result<(), AttestationError> {
@@ -128,6 +129,11 @@ pub(super) fn verify_model<O: Observer>(
             Outcome::Skipped,
             format_args!("the certificate names no model"),
         );
+        return Ok(());
+    };
+    let Some(authenticator) = authenticator else {
+        let detail = format_args!("no authenticator data name a model to compare with");
+        observer.step(step, Outcome::Skipped, detail);
         return Ok(());
     };
     let found = match value.strip_prefix(&[0x04, 0x10]) {

@@ -9,11 +9,12 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::oid_registry::{Oid, asn1_rs::oid};
 
 use self::certify_info::CertifyInfo;
-use self::public_area::PublicArea;
+pub(crate) use self::public_area::{AreaKey, PublicArea};
 use super::packed::verify_model;
-use super::{AttestationError, Context, Details, Verified, step};
+use super::statement::Statement;
+use super::{AttestationError, Context, DEVICE, Details, Verified, step};
 use crate::certificate::Certificate;
-use crate::observer::{Hex, Observer, Step, check, conclude, part};
+use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part};
 use crate::signature;
 
 const OID_AIK: Oid<'static> = oid!(2.23.133.8.3);
@@ -53,17 +54,17 @@ pub(super) fn verify<'a, O: Observer>(
         format_args!("ver is \"{version}\""),
         || AttestationError::Value("the TPM version is not \"2.0\""),
     )?;
-    let area_parts = PublicArea::parse(area).ok_or(AttestationError::Value(
-        "pubArea is not a TPMT_PUBLIC of an RSA or elliptic curve key",
-    ));
-    let area_parts = part(observer, PUBLIC_KEY, area_parts)?;
-    check(
-        observer,
-        PUBLIC_KEY,
-        area_parts.key.is(&context.public_key),
-        format_args!("{}", context.public_key.algorithm()),
-        || AttestationError::PublicKeyDiffers,
-    )?;
+    let area_parts = part(observer, PUBLIC_KEY, attested_key(statement))?;
+    match context.public_key() {
+        Some(credential) => check(
+            observer,
+            PUBLIC_KEY,
+            area_parts.key.is(&credential),
+            format_args!("{}", credential.algorithm()),
+            || AttestationError::PublicKeyDiffers,
+        )?,
+        None => observer.step(PUBLIC_KEY, Outcome::Skipped, format_args!("{DEVICE}")),
+    }
     verify_info(
         context,
         algorithm,
@@ -87,7 +88,7 @@ pub(super) fn verify<'a, O: Observer>(
         verify_requirements(leaf),
         format_args!("an attestation key's certificate"),
     )?;
-    verify_model(leaf, context.credential.aaguid, MODEL, observer)?;
+    verify_model(leaf, context.model(), MODEL, observer)?;
     Ok(Verified::certified(chain, details))
 }
 
@@ -216,4 +217,12 @@ fn device(leaf: &Certificate<'_>) -> Option<Details> {
             version: value(&OID_VERSION)?,
         })
     })
+}
+
+/// The key in a statement's pubArea, which the statement attests.
+pub(crate) fn attested_key(statement: Statement<'_>) -> Result<PublicArea<'_>, AttestationError> {
+    let area = statement.bytes("pubArea")?;
+    PublicArea::parse(area).ok_or(AttestationError::Value(
+        "pubArea is not a TPMT_PUBLIC of an RSA or elliptic curve key",
+    ))
 }

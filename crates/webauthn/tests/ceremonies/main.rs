@@ -9,6 +9,7 @@ mod apple;
 mod assertion;
 mod chain;
 mod compound;
+mod device_attestation;
 mod fido_u2f;
 mod maker;
 mod metadata;

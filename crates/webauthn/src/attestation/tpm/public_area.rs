@@ -14,14 +14,14 @@ const DEFAULT_EXPONENT: u32 = 65537;
 
 /// What a public area says.
 #[derive(Debug)]
-pub(super) struct PublicArea<'a> {
-    pub(super) name_algorithm: u16,
-    pub(super) key: AreaKey<'a>,
+pub(crate) struct PublicArea<'a> {
+    pub(crate) name_algorithm: u16,
+    pub(crate) key: AreaKey<'a>,
 }
 
 /// The key in a public area.
 #[derive(Debug)]
-pub(super) enum AreaKey<'a> {
+pub(crate) enum AreaKey<'a> {
     Rsa {
         n: &'a [u8],
         e: u32,

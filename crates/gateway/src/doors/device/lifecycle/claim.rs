@@ -1,0 +1,211 @@
+//! Claiming a device: its owner types the code that it shows, and signs which device it is.
+
+use hallway_evidence::statement::Device as Act;
+use hallway_evidence::statement::device::Claim;
+use hallway_evidence::{DeviceId, SignedStatement};
+
+use crate::Gateway;
+use crate::doors::act::Actor;
+use crate::doors::device::{announce, code};
+use crate::doors::web::keys::line;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::models::verdict;
+use crate::store::{
+    Announcement, Credential, Device, DeviceState, Enrolment, Holder, Person, Repositories,
+    StoreError,
+};
+
+/// The statement that claims the device which shows a code.
+pub(super) async fn prepare(
+    gateway: &Gateway,
+    caller: &Caller,
+    code: &str,
+) -> Result<Act, Problem> {
+    let announcement = code::find(gateway, caller, code).await?;
+    let reader = gateway.store.read();
+    let known = reader
+        .devices()
+        .by_serial(announcement.authority, &announcement.serial)
+        .await?;
+    if let Some(device) = &known {
+        may_claim(&caller.person, device)?;
+    }
+    let authority = reader
+        .authorities()
+        .get(announcement.authority)
+        .await?
+        .ok_or_else(|| Problem::not_found("authority"))?;
+    let signed = decode(&announcement.signed)?;
+    Ok(Act::Claim(Claim {
+        device: known.map_or_else(DeviceId::generate, |device| device.id),
+        serial: line("serial number", &announcement.serial)?,
+        model: announcement.aaguid,
+        authority: line("authority", &authority.name)?,
+        credential: announcement.credential,
+        enrolment: signed.challenge(),
+        owner: caller.person.id,
+    }))
+}
+
+fn decode(signed: &[u8]) -> Result<SignedStatement, Problem> {
+    SignedStatement::decode(signed).map_err(|error| Problem::internal(&error))
+}
+
+/// A device that has an owner can be enrolled anew by that owner alone, factory reset or not.
+fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
+    match device.state {
+        DeviceState::Announced | DeviceState::Released => Ok(()),
+        DeviceState::Stolen => Err(Problem::forbidden(
+            "stolen",
+            "this device was reported stolen",
+        )),
+        DeviceState::Retired => Err(Problem::forbidden(
+            "retired",
+            "this device was retired for good",
+        )),
+        _ if device.owner == Some(person.id) => Ok(()),
+        _ => Err(Problem::forbidden(
+            "owned",
+            "this device belongs to somebody else, who must release it first",
+        )),
+    }
+}
+
+/// Logs the enrolment that a claim takes up. It comes before the claim in the log, because it came
+/// before it: whoever verifies a receipt looks at the order.
+///
+/// # Errors
+/// 404: nothing is announced under these terms.
+pub async fn log_enrolment(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    terms: &Claim,
+) -> Result<(), Problem> {
+    let gone = || Problem::not_found("code; the device's code was used or has expired");
+    let announcement = unit
+        .announcements()
+        .by_credential(&terms.credential)
+        .await?
+        .ok_or_else(gone)?;
+    let signed = decode(&announcement.signed)?;
+    if signed.challenge() != terms.enrolment {
+        return Err(gone());
+    }
+    gateway
+        .accept(unit, signed, Some(terms.owner), Some(terms.device))
+        .await?;
+    Ok(())
+}
+
+/// Makes the claim true.
+pub(super) async fn perform(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId, Problem> {
+    let (unit, now) = (actor.unit, actor.now);
+    let gone = || Problem::not_found("code; the device's code was used or has expired");
+    let announcement = unit
+        .announcements()
+        .by_credential(&terms.credential)
+        .await?
+        .ok_or_else(gone)?;
+    let signed = decode(&announcement.signed)?;
+    if terms.owner != actor.person.id || signed.challenge() != terms.enrolment {
+        return Err(gone());
+    }
+    let known = unit
+        .devices()
+        .by_serial(announcement.authority, &announcement.serial)
+        .await?;
+    match &known {
+        Some(device) if device.id == terms.device => {
+            may_claim(actor.person, device)?;
+            // Enrolled anew by its owner: it passes through release, so that a new era begins.
+            if !matches!(device.state, DeviceState::Announced | DeviceState::Released) {
+                unit.devices()
+                    .set_state(device.id, DeviceState::Released)
+                    .await?;
+            }
+        }
+        Some(_) => {
+            return Err(Problem::conflict(
+                "owned",
+                "somebody else claimed this device meanwhile",
+            ));
+        }
+        None => {
+            unit.devices()
+                .add(&newcomer(&announcement, terms.device))
+                .await?
+        }
+    }
+    if !unit
+        .announcements()
+        .claim(announcement.id, terms.device, now)
+        .await?
+    {
+        return Err(gone());
+    }
+    // Once more: an authority may have been removed, or a model revoked, since it was announced.
+    let registration = announce::verify(actor.gateway, unit, &signed).await?;
+    let enrolment = unit
+        .evidence()
+        .by_statement(&terms.enrolment.into())
+        .await?
+        .ok_or_else(gone)?;
+    unit.credentials()
+        .add(&Credential {
+            id: announcement.credential.clone(),
+            holder: Holder::Device(terms.device),
+            public_key: announcement.public_key,
+            sign_count: announcement.sign_count,
+            aaguid: announcement.aaguid,
+            label: announcement.serial.clone(),
+            transports: Vec::new(),
+            backup_eligible: false,
+            backed_up: false,
+            uv_initialized: false,
+            user_handle: terms.device.as_bytes().to_vec(),
+            created: now,
+            last_used: None,
+            registration: enrolment.hash,
+        })
+        .await
+        .map_err(|error| match error {
+            StoreError::Exists { .. } => announce::known_key(),
+            error => error.into(),
+        })?;
+    if let Some(attestation) = verdict::to_keep(&registration.attestation) {
+        unit.attestations()
+            .add(&announcement.credential, &attestation)
+            .await?;
+    }
+    let name = known.map_or_else(|| announcement.serial.clone(), |device| device.name);
+    let enrolled = Enrolment {
+        credential: announcement.credential,
+        owner: actor.person.id,
+        name,
+        enrolment: enrolment.hash,
+        claim: actor.evidence,
+    };
+    unit.devices().enrol(terms.device, &enrolled).await?;
+    Ok(terms.device)
+}
+
+fn newcomer(announcement: &Announcement, id: DeviceId) -> Device {
+    Device {
+        id,
+        serial: announcement.serial.clone(),
+        authority: announcement.authority,
+        aaguid: announcement.aaguid,
+        name: announcement.serial.clone(),
+        owner: None,
+        state: DeviceState::Announced,
+        credential: None,
+        era: 0,
+        last_sequence: 0,
+        last_taken: announcement.created,
+        last_seen: None,
+        created: announcement.created,
+        enrolment: None,
+        claim: None,
+    }
+}

@@ -1,0 +1,148 @@
+//! Devices as the API shows them, and what whoever sees one may call it.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use hallway_evidence::{DeviceId, Line, PersonId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Gateway;
+use crate::doors::act::includes;
+use crate::doors::web::keys::line;
+use crate::http::input::{Asked, Input};
+use crate::http::page::{PageQuery, PageView};
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{Device, DeviceFilter, DeviceState, Person, Repositories, Role};
+
+/// A device, as the API shows one.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct DeviceView {
+    /// A UUID.
+    #[schemars(with = "String")]
+    pub id: DeviceId,
+    /// The serial number that its authority attests.
+    pub serial: String,
+    /// The model, an AAGUID.
+    pub model: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The owner's id.
+    #[schemars(with = "Option<String>")]
+    pub owner: Option<PersonId>,
+    /// announced, claimed, registered, suspended, stolen, released or retired.
+    #[schemars(with = "String")]
+    pub state: DeviceState,
+    /// The number of its last transaction.
+    pub last_sequence: u64,
+    /// When it was heard of last, milliseconds since 1970.
+    pub last_seen_ms: Option<u64>,
+    /// When it was first claimed, milliseconds since 1970.
+    pub created_ms: u64,
+}
+
+impl From<&Device> for DeviceView {
+    fn from(device: &Device) -> Self {
+        Self {
+            id: device.id,
+            serial: device.serial.clone(),
+            model: device.aaguid.to_string(),
+            name: device.name.clone(),
+            owner: device.owner,
+            state: device.state,
+            last_sequence: device.last_sequence,
+            last_seen_ms: device.last_seen.map(|at| at.as_ms()),
+            created_ms: device.created.as_ms(),
+        }
+    }
+}
+
+/// Whether a person may see a device: its owner, and whoever runs the realm.
+pub fn may_see(person: &Person, device: &Device) -> bool {
+    device.owner == Some(person.id) || includes(person.role, Role::Operator)
+}
+
+/// Which devices a person sees.
+pub fn visible_to(person: &Person) -> DeviceFilter {
+    let owner = (!includes(person.role, Role::Operator)).then_some(person.id);
+    DeviceFilter { owner, state: None }
+}
+
+/// A device that `person` may see; the others need not be known to exist.
+pub async fn seen(
+    unit: &dyn Repositories,
+    person: &Person,
+    id: DeviceId,
+) -> Result<Device, Problem> {
+    unit.devices()
+        .get(id)
+        .await?
+        .filter(|device| may_see(person, device))
+        .ok_or_else(|| Problem::not_found("device"))
+}
+
+/// Lists the devices that the caller may see.
+pub async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Json<PageView<DeviceView>>, Problem> {
+    let page = gateway
+        .store
+        .read()
+        .devices()
+        .page(visible_to(&caller.person), &query.request()?)
+        .await?;
+    Ok(Json(PageView::new(
+        page.items.iter().map(DeviceView::from).collect(),
+        page.next,
+    )))
+}
+
+/// One device.
+pub async fn one(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<DeviceView>, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found("device"))?;
+    Ok(Json(DeviceView::from(
+        &seen(gateway.store.read(), &caller.person, id).await?,
+    )))
+}
+
+/// A new name for a device.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Name {
+    /// What its owner calls it.
+    pub name: String,
+}
+
+/// Names a device.
+pub async fn name(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Input(request): Input<Name>,
+) -> Result<Json<DeviceView>, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found("device"))?;
+    let name = line("name", &request.name)?;
+    let renamed = gateway
+        .transact(|unit| Box::pin(rename(unit, &caller.person, id, &name)))
+        .await?;
+    Ok(Json(DeviceView::from(&renamed)))
+}
+
+async fn rename(
+    unit: &dyn Repositories,
+    person: &Person,
+    id: DeviceId,
+    name: &Line,
+) -> Result<Device, Problem> {
+    let device = seen(unit, person, id).await?;
+    unit.devices().rename(id, name.as_str()).await?;
+    Ok(Device {
+        name: name.as_str().to_owned(),
+        ..device
+    })
+}

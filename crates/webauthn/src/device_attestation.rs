@@ -1,0 +1,223 @@
+//! Answers to an ACME server's `device-attest-01` challenge (draft-ietf-acme-device-attest, 5): a
+//! device proves which one it is, and which key it holds.
+//!
+//! The attestation object has no authenticator data. The key authorization (RFC 8555, 8.1) takes the
+//! place of what a WebAuthn registration signs; Apple's devices, whose authority is asked before
+//! there is an account key, sign the token alone.
+//!
+//! What is returned is what the device proved. That the order's identifier is among
+//! [`DeviceAttestation::identifiers`], and that the certificate request is for
+//! [`DeviceAttestation::key`], is the server's to check.
+
+mod apple;
+mod identifier;
+mod key;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use hallway_ctap::cbor::{self, Form};
+
+pub use self::identifier::DeviceIdentifier;
+pub use self::key::AttestedKey;
+use crate::attestation::{
+    self, About, AnchorFound, AttestationError, Context, Details, Format, MAX_ATTESTATION_OBJECT,
+    Statement, Verified, tpm,
+};
+use crate::cbor_map::{self, CborMap};
+use crate::certificate::{Certificate, CertificateError};
+use crate::observer::{Observer, Outcome, Step, conclude, part};
+use crate::path;
+use crate::policy::{AndroidKeyLists, CompoundStatements};
+use crate::relying_party::UnixSeconds;
+use crate::trust_anchor::TrustAnchors;
+
+/// A challenge as the server sent it to an account.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceChallenge<'a> {
+    /// The token.
+    pub token: &'a str,
+    /// The token, a point, and the base64url SHA-256 thumbprint of the account's key.
+    pub key_authorization: &'a str,
+}
+
+/// What a device proved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeviceAttestation {
+    /// The statement's format.
+    pub format: Format,
+    /// The key that the statement attests; `None` for `packed`, which attests none by itself.
+    pub key: Option<AttestedKey>,
+    /// Who the device is, by its certificates.
+    pub identifiers: Vec<DeviceIdentifier>,
+    /// What the attestation is bound to.
+    pub binding: Binding,
+    /// Who vouches.
+    pub anchor: AnchorFound,
+    /// What only this format says.
+    pub details: Details,
+}
+
+/// What an attestation is bound to (5, "attToBeSigned").
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Binding {
+    /// The challenge and the account.
+    KeyAuthorization,
+    /// The challenge alone.
+    Token,
+}
+
+/// Why a device is refused. ACME's error for it is `badAttestationStatement`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceAttestationError {
+    /// The attestation object or its statement.
+    #[error(transparent)]
+    Attestation(#[from] AttestationError),
+    /// The format is not known.
+    #[error("the attestation format \"{0}\" is not known")]
+    Format(String),
+    /// The key authorization does not start with the token.
+    #[error("the key authorization is not the token's")]
+    KeyAuthorization,
+    /// The certificates lead to no anchor.
+    #[error("the attestation certificate is not trusted: {0}")]
+    Untrusted(#[from] CertificateError),
+    /// Nothing names the device.
+    #[error("the attestation names no device")]
+    NoIdentifier,
+}
+
+const OBJECT: Step = step(
+    "device-attest-01/1",
+    "The attestation object is well formed",
+);
+const STATEMENT: Step = step(
+    "device-attest-01/2",
+    "The attestation answers this challenge",
+);
+const TRUST: Step = step(
+    "device-attest-01/2",
+    "The certificates lead to a trust anchor",
+);
+const IDENTIFIER: Step = step("device-attest-01/3", "The attestation names a device");
+
+const fn step(number: &'static str, title: &'static str) -> Step {
+    Step { number, title }
+}
+
+/// Verifies an attestation object that answers `challenge`. Certificates are judged at `now`.
+///
+/// # Errors
+/// The first step that does not hold.
+pub fn verify_device_attestation(
+    object: &[u8],
+    challenge: &DeviceChallenge<'_>,
+    anchors: &TrustAnchors,
+    now: UnixSeconds,
+) -> Result<DeviceAttestation, DeviceAttestationError> {
+    verify_device_attestation_observed(object, challenge, anchors, now, &mut ())
+}
+
+/// [`verify_device_attestation`], telling `observer` about every step.
+///
+/// # Errors
+/// As [`verify_device_attestation`].
+pub fn verify_device_attestation_observed<O: Observer>(
+    object: &[u8],
+    challenge: &DeviceChallenge<'_>,
+    anchors: &TrustAnchors,
+    now: UnixSeconds,
+    observer: &mut O,
+) -> Result<DeviceAttestation, DeviceAttestationError> {
+    let (name, statement) = part(observer, OBJECT, parse(object))?;
+    let shown = || DeviceAttestationError::Format(name.chars().take(64).collect());
+    let format = Format::from_name(name).ok_or_else(shown);
+    let format = conclude(observer, OBJECT, format, format_args!("\"{name}\""))?;
+    let ours = challenge.key_authorization.strip_prefix(challenge.token);
+    let ours = ours.is_some_and(|rest| rest.starts_with('.') && !challenge.token.is_empty());
+    let ours = ours
+        .then_some(())
+        .ok_or(DeviceAttestationError::KeyAuthorization);
+    part(observer, STATEMENT, ours)?;
+    let hash = digest(&SHA256, challenge.key_authorization.as_bytes());
+    let context = Context {
+        statement,
+        about: About::Device {
+            key_authorization: challenge.key_authorization.as_bytes(),
+            digest: hash.as_ref(),
+        },
+        android_key: AndroidKeyLists::Hardware,
+        compound: CompoundStatements::All,
+    };
+    let (binding, verified) = match format {
+        Format::Apple => (
+            Binding::Token,
+            apple::verify(statement, challenge.token, observer),
+        ),
+        Format::Packed | Format::Tpm | Format::AndroidKey => (
+            Binding::KeyAuthorization,
+            attestation::verify(format, &context, observer),
+        ),
+        _ => (
+            Binding::KeyAuthorization,
+            Err(AttestationError::NotOfDevices),
+        ),
+    };
+    let bound = match binding {
+        Binding::KeyAuthorization => "bound to the challenge and the account",
+        Binding::Token => "bound to the challenge",
+    };
+    let verified = conclude(observer, STATEMENT, verified, format_args!("{bound}"))?;
+    let Verified::Certified { chain, details } = verified else {
+        return Err(AttestationError::NotOfDevices.into());
+    };
+    let anchor = path::validate(&chain, anchors, now);
+    let anchor = part(observer, TRUST, anchor)?;
+    observer.step(TRUST, Outcome::Held, format_args!("\"{}\"", anchor.name()));
+    let Some(leaf) = chain.first() else {
+        return Err(CertificateError::ChainLength(0).into());
+    };
+    let identifiers = identifier::of(leaf);
+    let named = (!identifiers.is_empty())
+        .then_some(())
+        .ok_or(DeviceAttestationError::NoIdentifier);
+    conclude(
+        observer,
+        IDENTIFIER,
+        named,
+        format_args!("{}", identifier::Listed(&identifiers)),
+    )?;
+    Ok(DeviceAttestation {
+        format,
+        key: attested_key(format, statement, leaf)?,
+        identifiers,
+        binding,
+        anchor: AnchorFound {
+            name: anchor.name().to_owned(),
+            certificate: anchor.certificate().to_vec(),
+        },
+        details,
+    })
+}
+
+/// The format and the statement. Authenticator data have no meaning here and are passed over.
+fn parse(object: &[u8]) -> Result<(&str, Statement<'_>), AttestationError> {
+    if object.len() > MAX_ATTESTATION_OBJECT {
+        return Err(AttestationError::TooLong);
+    }
+    cbor::check(object, Form::Tolerant)?;
+    let map = CborMap::new(object).ok_or(cbor::Malformed::NotMap)?;
+    let member = |name| map.get(name).ok_or(AttestationError::Missing(name));
+    let format = cbor_map::text(member("fmt")?).ok_or(AttestationError::WrongType("fmt"))?;
+    Ok((format, Statement(member("attStmt")?)))
+}
+
+fn attested_key(
+    format: Format,
+    statement: Statement<'_>,
+    leaf: &Certificate<'_>,
+) -> Result<Option<AttestedKey>, AttestationError> {
+    Ok(match format {
+        Format::Tpm => Some(AttestedKey::from_area(&tpm::attested_key(statement)?.key)),
+        Format::Apple | Format::AndroidKey => Some(AttestedKey::from_certificate(leaf)),
+        _ => None,
+    })
+}
