@@ -79,7 +79,10 @@ def request(*fields: bytes | str) -> str:
 def test_libfido2_finds_it_and_reads_what_it_is(machine):
     listed = done(machine, "fido2-token", "-L")
     assert listed.startswith(f"{DEVICE}:"), listed
-    assert "FIDO_2_3" in done(machine, "fido2-token", "-I", DEVICE)
+    said = done(machine, "fido2-token", "-I", DEVICE)
+    assert "FIDO_2_3" in said
+    # What the kernel keeps for the key even if the key is slow.
+    assert "maxmsgsiz: 1200" in said
 
 
 def test_libfido2_registers_and_signs_in(machine):
@@ -115,7 +118,7 @@ def test_ssh_keygen_makes_a_key_and_signs_with_its_own_usb_support(machine):
 
 
 def test_chromium_registers_and_signs_in_at_a_website(machine):
-    said = done(machine, machine.python, "/mnt/browser.py", CHROMIUM, within=400)
+    said = done(machine, machine.python, "/mnt/browser.py", CHROMIUM, within=600)
     found = json.loads(said)
     assert found["signed_in"] is True, found
     assert found["transports"] == ["usb"]

@@ -42,6 +42,9 @@ pub struct Settings {
     pub transports: &'static [&'static str],
     /// For how long after power-up a reset is allowed (CTAP 2.3, section 6.6: 10 seconds).
     pub reset_window_ms: u64,
+    /// The longest request that clients are told to send (maxMsgSize), in bytes; at least 1024.
+    /// Longer ones are taken, up to the longest that CTAPHID can carry.
+    pub max_message: usize,
     /// Where large blobs are kept.
     pub large_blobs: LargeBlobs,
     /// Whether getInfo lists post-quantum algorithms: some browsers refuse a getInfo with an
@@ -67,6 +70,7 @@ impl Default for Settings {
             max_discoverable: 256,
             transports: &["usb"],
             reset_window_ms: 10_000,
+            max_message: MAX_MESSAGE,
             large_blobs: LargeBlobs::Array { max_length: 4096 },
             advertise_post_quantum: false,
             enterprise_rp_ids: &[],
@@ -232,6 +236,11 @@ impl<E: Environment> Authenticator<E> {
     /// How credentials are attested.
     pub const fn attestation(&self) -> &Attestation {
         &self.attestation
+    }
+
+    /// What a maker decides, to be changed before the first command.
+    pub const fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
     }
 
     /// The machine underneath.

@@ -9,7 +9,7 @@ use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
 
 use crate::attestation::Attestation;
-use crate::authenticator::{Authenticator, MAX_MESSAGE};
+use crate::authenticator::Authenticator;
 use crate::built_in_uv;
 use crate::fingerprint_sensor::FingerprintSensor;
 use crate::large_blobs::LargeBlobs;
@@ -70,7 +70,7 @@ impl<E: Environment> Authenticator<E> {
             ]),
             aaguid: self.aaguid(),
             options: self.options(),
-            max_message_size: Some(MAX_MESSAGE as u64),
+            max_message_size: Some(self.settings.max_message as u64),
             pin_uv_auth_protocols: vec![2, 1],
             max_credential_count_in_list: Some(MAX_LIST as u64),
             max_credential_id_length: Some(MAX_OWN_ID as u64),

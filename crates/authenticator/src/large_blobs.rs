@@ -6,13 +6,13 @@ use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::large_blobs::{Request, Response as Part};
 use hallway_ctap::status::Status;
 
-use crate::authenticator::{Authenticator, MAX_MESSAGE, Sequence};
+use crate::authenticator::{Authenticator, Sequence};
 use crate::credential::sha256;
 use crate::pin_protocol::Protocol;
 use crate::platform::{Change, Clock, Environment, RecordKey, Storage};
 
-/// The longest part that one command reads or writes: what a message holds beside its head.
-const MAX_FRAGMENT: usize = MAX_MESSAGE - 64;
+/// What a message holds beside a part (CTAP 2.3, section 6.10.2: maxFragmentLength).
+const HEAD: usize = 64;
 /// An array and the half hash behind it have at least this many bytes.
 const MIN_LENGTH: usize = 17;
 /// An empty array and its half hash.
@@ -87,10 +87,15 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
+    /// The longest part that one command reads or writes.
+    const fn max_fragment(&self) -> usize {
+        self.settings.max_message.saturating_sub(HEAD)
+    }
+
     fn read_blobs(&self, offset: usize, count: u64) -> Result<Part, Status> {
         let count = usize::try_from(count)
             .ok()
-            .filter(|count| *count <= MAX_FRAGMENT)
+            .filter(|count| *count <= self.max_fragment())
             .ok_or(Status::InvalidLength)?;
         let record = self.platform.storage.read(RecordKey::LARGE_BLOBS)?;
         let array = record.as_ref().map_or(&EMPTY[..], |record| &record[..]);
@@ -108,7 +113,7 @@ impl<E: Environment> Authenticator<E> {
         max_length: usize,
         earlier: Option<BlobWrite>,
     ) -> Result<(), Status> {
-        if part.len() > MAX_FRAGMENT {
+        if part.len() > self.max_fragment() {
             return Err(Status::InvalidLength);
         }
         let mut write = match (offset, request.length) {

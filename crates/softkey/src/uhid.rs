@@ -6,6 +6,7 @@ mod pace;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +16,15 @@ use std::time::Instant;
 
 use crate::poll::readable;
 use crate::serve::{Event, Session};
+use crate::soft_key::SoftKey;
 use crate::uhid::event::{EVENT_LENGTH, FromKernel};
 use crate::uhid::pace::Pace;
 use crate::worker::Worker;
+
+/// Reading does not wait; writing to uhid never does.
+const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+/// UHID_BUFSIZE (drivers/hid/uhid.c).
+const KEPT_EVENTS: usize = 32;
 
 /// A device that is plugged in until it is dropped.
 pub struct Uhid {
@@ -49,6 +56,18 @@ pub enum UhidError {
     },
 }
 
+/// What clients are told to send at most, in bytes: 21 reports, so that a request fits
+/// [`KEPT_EVENTS`] even if all of it is written before anything is read.
+const MAX_REQUEST: usize = 1200;
+
+impl SoftKey {
+    /// Tells clients to keep requests short enough for uhid, where the rest of a longer one may be
+    /// lost on a busy computer. To be called before the key is served there.
+    pub const fn fit_requests_to_uhid(&mut self) {
+        self.authenticator.settings_mut().max_message = MAX_REQUEST;
+    }
+}
+
 impl Uhid {
     /// Plugs a security key in. `path` is `/dev/uhid`.
     ///
@@ -58,6 +77,7 @@ impl Uhid {
         OpenOptions::new()
             .read(true)
             .write(true)
+            .custom_flags(NONBLOCK)
             .open(path)
             .and_then(Self::over)
             .map_err(|error| match error.kind() {
@@ -72,6 +92,7 @@ impl Uhid {
             })
     }
 
+    /// `device` does not block.
     fn over(mut device: File) -> io::Result<Self> {
         device.write_all(&event::create())?;
         Ok(Self { device })
@@ -114,33 +135,38 @@ pub fn serve_uhid(worker: Worker, uhid: &Uhid, stop: &Arc<AtomicBool>) -> io::Re
     served.and(received)
 }
 
+/// Linux keeps 32 events for us and drops what comes while all of them wait, so that a client's long
+/// request is taken as fast as it is written: everything that is there, and only then passed on.
 fn receive(mut device: File, events: &Sender<Event<()>>, stop: &AtomicBool) -> io::Result<()> {
     let mut buffer = [0; EVENT_LENGTH];
+    let mut taken = Vec::with_capacity(KEPT_EVENTS);
     while !stop.load(Ordering::Relaxed) {
         if !readable(&device)? {
             continue;
         }
-        let length = match device.read(&mut buffer) {
-            Ok(length) => length,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let report = match event::parse(&buffer[..length]) {
-            FromKernel::Output(report) => Some(report),
-            FromKernel::SetReport { id, report } => {
-                device.write_all(&event::set_report_reply(id, report.is_some()))?;
-                report
+        while taken.len() < KEPT_EVENTS {
+            let length = match device.read(&mut buffer) {
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            match event::parse(&buffer[..length]) {
+                FromKernel::Output(report) => taken.push(report),
+                FromKernel::SetReport { id, report } => {
+                    device.write_all(&event::set_report_reply(id, report.is_some()))?;
+                    taken.extend(report);
+                }
+                FromKernel::GetReport { id } => {
+                    device.write_all(&event::get_report_refusal(id))?;
+                }
+                FromKernel::Nothing => {}
             }
-            FromKernel::GetReport { id } => {
-                device.write_all(&event::get_report_refusal(id))?;
-                None
+        }
+        for report in taken.drain(..) {
+            if events.send(Event::Report((), report)).is_err() {
+                return Ok(());
             }
-            FromKernel::Nothing => None,
-        };
-        if let Some(report) = report
-            && events.send(Event::Report((), report)).is_err()
-        {
-            return Ok(());
         }
     }
     Ok(())

@@ -74,6 +74,9 @@ impl Serve {
             eprintln!("The fingerprint sensor is simulated: it verifies nobody.");
             key.simulate_fingerprints(script.iter().copied());
         }
+        if self.transports.uhid {
+            key.fit_requests_to_uhid();
+        }
         let transports = Transports::open(&self.transports)?;
         let mut signals = Signals::new().map_err(failed("signals"))?;
         let (worker, closing) = Worker::start(key).map_err(failed("a thread"))?;

@@ -38,6 +38,7 @@ fn plugged_in() -> (Kernel, Uhid) {
     kernel
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
+    device.set_nonblocking(true).unwrap();
     let uhid = Uhid::over(File::from(OwnedFd::from(device))).unwrap();
     (Kernel(kernel), uhid)
 }
