@@ -22,7 +22,7 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
     folder = tmp_path_factory.mktemp("realm")
     made = Realm(folder, store("data", folder / "data") + store("archive", folder / "archive"))
     yield made
-    made.gateway.stop()
+    made.close()
 
 
 @pytest.fixture(scope="module")
