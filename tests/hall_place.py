@@ -73,6 +73,7 @@ class Guest:
     def __init__(self, home: Path, origin: str, link: str):
         home.mkdir(parents=True)
         self.home, self.key = home, home / "my.key"
+        self.opened: list[Open] = []
         self.runtime = home / "run"
         self.runtime.mkdir(mode=0o700)
         self.environment = {
@@ -122,7 +123,9 @@ class Guest:
         return done.stderr
 
     def open(self, *arguments: str | Path) -> "Open":
-        return Open(self, arguments)
+        opened = Open(self, arguments)
+        self.opened.append(opened)
+        return opened
 
 
 class Open:
@@ -214,6 +217,7 @@ class Realm:
     def __init__(self, folder: Path, offers: str, **settings):
         self.folder = folder
         self.gateway = HallGateway(folder / "gateway", offers, **settings)
+        self.guests: list[Guest] = []
         self.owner = Person(self.gateway.origin, self.gateway.set_up_link, "Olga")
         self.owner.act(kind="create_hall", name=HALL, title="The laboratory")
 
@@ -221,8 +225,17 @@ class Realm:
         """Somebody new, admitted with these rights."""
         link = self.owner.act(kind="invite", name=name, role="member")["link"]
         guest = Guest(self.folder / name, self.gateway.origin, link)
+        self.guests.append(guest)
         self.admit(guest, rights)
         return guest
+
+    def close(self) -> None:
+        """Ends what a failed test left open, and the gateway."""
+        for guest in self.guests:
+            for opened in guest.opened:
+                opened.process.kill()
+                opened.process.wait()
+        self.gateway.stop()
 
     def admit(self, guest: Guest, rights: list[str]) -> None:
         if rights:

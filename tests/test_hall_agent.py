@@ -102,7 +102,7 @@ def bucket() -> Iterator[str]:
 def realm(tmp_path_factory) -> Iterator[Realm]:
     made = Realm(tmp_path_factory.mktemp("realm"), "")
     yield made
-    made.gateway.stop()
+    made.close()
 
 
 @pytest.fixture(scope="module")

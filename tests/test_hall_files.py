@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
     folder = tmp_path_factory.mktemp("realm")
     made = Realm(folder, store("data", folder / "data") + store("archive", folder / "archive"))
     yield made
-    made.gateway.stop()
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +228,30 @@ def test_path_tricks_lead_nowhere(opened: Open, realm: Realm, path: str):
     done = curl(opened, opened.files + path, succeeds=False)
     assert b"a secret" not in done.stdout
     assert json.loads(done.stdout)["detail"]
+
+
+def test_a_body_that_lies_about_its_length_leaves_nothing(opened: Open, data: Path):
+    host, port = opened.files.removeprefix("http://").split("/")[0].split(":")
+    head = (
+        "PUT /files/data/lie HTTP/1.1\r\nHost: hall\r\n"
+        f"Authorization: Bearer {opened.password}\r\nContent-Length: 1000\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port)), timeout=60) as stream:
+        stream.sendall(head.encode() + b"only this")
+        stream.shutdown(socket.SHUT_WR)
+        while stream.recv(65536):
+            pass
+    assert not (data / "lie").exists()
+
+
+def test_another_checksum_than_announced_leaves_nothing(opened: Open, data: Path, tmp_path: Path):
+    file = tmp_path / "wrong"
+    file.write_text("these bytes")
+    wrong = "Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:"
+    done = curl(opened, "--header", wrong, "--upload-file", str(file), f"{opened.files}data/wrong",
+                succeeds=False)  # fmt: skip
+    assert json.loads(done.stdout)["code"] == "digest-mismatch"
+    assert not (data / "wrong").exists()
 
 
 def test_the_local_port_wants_its_password(opened: Open):

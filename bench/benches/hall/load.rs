@@ -31,7 +31,10 @@ impl Sink {
                         }
                         total += read as u64;
                     }
-                    let _ = sender.send(total);
+                    // A connection that only looked whether somebody is there sends nothing.
+                    if total > 0 {
+                        let _ = sender.send(total);
+                    }
                 });
             }
         });

@@ -89,7 +89,10 @@ pub(crate) async fn a_hall_goes_with_its_guests_and_agents(database: &Database) 
     unit.save().await.unwrap();
 
     let reader = store.read();
-    assert_eq!(reader.halls().all().await.unwrap(), [backups.clone()]);
+    assert_eq!(
+        reader.halls().all().await.unwrap(),
+        std::slice::from_ref(&backups)
+    );
     assert_eq!(
         reader.halls().get(&backups.name).await.unwrap(),
         Some(backups.clone())
@@ -149,7 +152,7 @@ pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Databa
     }
     assert_eq!(
         halls.admissions(gaston.id, Role::Member).await.unwrap(),
-        [everybody.clone()]
+        std::slice::from_ref(&everybody)
     );
     let hers = halls.admissions(emily.id, Role::Owner).await.unwrap();
     assert_eq!(hers.len(), 3);
@@ -261,7 +264,7 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
             .of_session(&session, &backups.name, at(4_999))
             .await
             .unwrap(),
-        [by_session.clone()]
+        std::slice::from_ref(&by_session)
     );
     assert!(
         grants
@@ -281,7 +284,10 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     let all = GrantFilter::Hall(backups.name.clone());
     let active = |now| grants.active(&all, now, Limit::default());
     assert_eq!(active(at(4_000)).await.unwrap().len(), 2);
-    assert_eq!(active(at(6_000)).await.unwrap(), [by_key.clone()]);
+    assert_eq!(
+        active(at(6_000)).await.unwrap(),
+        std::slice::from_ref(&by_key)
+    );
     assert!(active(at(10_000)).await.unwrap().is_empty());
 
     assert!(grants.end(by_key.id, emily.id, at(7_000)).await.unwrap());

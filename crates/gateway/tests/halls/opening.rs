@@ -55,7 +55,12 @@ async fn a_touch_opens_a_service_until_it_is_ended() {
         "{seen}"
     );
     let grants = house
-        .ask("GET", "/api/grants", &member.token, Value::Null)
+        .ask(
+            "GET",
+            "/api/grants?hall=one&limit=5",
+            &member.token,
+            Value::Null,
+        )
         .await
         .unwrap();
     assert_eq!(grants["items"][0]["id"], entered.id.as_str());

@@ -15,7 +15,7 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AuthenticatorData, Flags};
 use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
-use hallway_gateway::config::{Config, Hall, Service};
+use hallway_gateway::config::{Config, Hall, Service, Store};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::http::session::new_token;
 use hallway_gateway::store::{
@@ -98,8 +98,17 @@ impl House {
             name: name.parse().unwrap(),
             address: address.parse().unwrap(),
         };
+        let files = folder.join("files");
+        std::fs::create_dir_all(&files).unwrap();
+        std::fs::write(files.join("notes.txt"), "notes").unwrap();
         let hall = Hall {
             listen: "127.0.0.1:0".parse().unwrap(),
+            stores: vec![Store {
+                hall: "one".parse().unwrap(),
+                name: "data".parse().unwrap(),
+                folder: Some(files),
+                bucket: None,
+            }],
             services: vec![
                 service("one", "echo"),
                 service("one", "other"),
@@ -315,7 +324,6 @@ impl House {
 pub(crate) struct Entered {
     pub(crate) id: String,
     pub(crate) client: HallClient,
-    pub(crate) address: String,
 }
 
 impl Entered {
@@ -323,7 +331,6 @@ impl Entered {
         Self {
             id: grant["id"].as_str().unwrap_or_default().to_owned(),
             client: client(grant, key),
-            address: grant["address"].as_str().unwrap().to_owned(),
         }
     }
 

@@ -74,9 +74,8 @@ async fn code(house: &House, method: &str, path: &str, visitor: Option<&Visitor>
 }
 
 /// Somebody who is inside, as the listener would say.
-async fn visitor(house: &House, who: Who, key: &HallKey, given: &serde_json::Value) -> Visitor {
+async fn visitor(house: &House, who: Who, given: &serde_json::Value) -> Visitor {
     use base64::Engine as _;
-    let _ = key;
     let presence: Arc<Presence> = house
         .gateway
         .halls
@@ -104,7 +103,7 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
     let act = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)});
     let given = house.act(&owner, act).await.unwrap()["grant"].clone();
     let id = given["id"].as_str().unwrap().parse().unwrap();
-    let guest = visitor(&house, Who::Guest(id), &key, &given).await;
+    let guest = visitor(&house, Who::Guest(id), &given).await;
 
     let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab"});
     let done = house.act(&owner, act).await.unwrap();
@@ -120,7 +119,7 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
         name: "lab".parse().unwrap(),
         key: sha256(key.public().as_spki()),
     };
-    let agent = visitor(&house, who, &key, &given).await;
+    let agent = visitor(&house, who, &given).await;
 
     let mut ordered: Vec<_> = RULES.to_vec();
     // Ending the grant comes last: nothing is admitted afterwards.

@@ -406,7 +406,6 @@ impl Store for BucketStore {
         });
         if matches!(written, Ok(_) | Err(StoreError::Checksum)) {
             self.delete_all(pieces.keys().await?).await?;
-            self.turns.forget(id);
         }
         written
     }
@@ -414,7 +413,6 @@ impl Store for BucketStore {
     async fn abandon(&self, id: &UploadId) -> Result<(), StoreError> {
         let _turn = self.turns.take(id).await;
         let keys = self.pieces(id).keys().await?;
-        self.turns.forget(id);
         if keys.is_empty() {
             return Err(StoreError::NotFound);
         }

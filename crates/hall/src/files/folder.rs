@@ -438,14 +438,11 @@ impl Store for FolderStore {
 
     async fn offset(&self, id: &UploadId) -> Result<u64, StoreError> {
         let (turn, asked) = (self.turns.take(id).await, id.clone());
-        let offset = self
-            .blocking(move |inner| partial::length(&inner.uploads, &asked))
-            .await;
-        drop(turn);
-        if offset.is_err() {
-            self.turns.forget(id);
-        }
-        offset
+        self.blocking(move |inner| {
+            let _turn = turn;
+            partial::length(&inner.uploads, &asked)
+        })
+        .await
     }
 
     async fn append(
@@ -466,16 +463,7 @@ impl Store for FolderStore {
                     Ok(length) => Partial::open(uploads, &going_on, length, kept),
                 }
             })
-            .await;
-        let partial = match partial {
-            Ok(partial) => partial,
-            Err(error) => {
-                if matches!(error, StoreError::NotFound) {
-                    self.turns.forget(id);
-                }
-                return Err(error);
-            }
-        };
+            .await?;
         let body = body.take_until(turn.cut.clone().cancelled_owned());
         let (partial, filled) = self.fill(partial, body.boxed()).await;
         if turn.cut.is_cancelled() {
@@ -496,39 +484,28 @@ impl Store for FolderStore {
     ) -> Result<Written, StoreError> {
         let mut turn = self.turns.take(id).await;
         let (kept, finishing, path) = (turn.kept.take(), id.clone(), path.clone());
-        let placed = self
-            .blocking(move |inner| {
-                let length = partial::length(&inner.uploads, &finishing)?;
-                let partial = Partial::open(&inner.uploads, &finishing, length, kept)?;
-                let placed = inner.place(&finishing, partial, &path, &plan);
-                // What has the right length and is wrong can't become right any more.
-                if matches!(placed, Err(StoreError::Checksum)) {
-                    partial::discard(&inner.uploads, &finishing);
-                }
-                placed
-            })
-            .await;
-        if matches!(
-            placed,
-            Ok(_) | Err(StoreError::Checksum | StoreError::NotFound)
-        ) {
-            self.turns.forget(id);
-        }
-        placed
+        self.blocking(move |inner| {
+            let length = partial::length(&inner.uploads, &finishing)?;
+            let partial = Partial::open(&inner.uploads, &finishing, length, kept)?;
+            let placed = inner.place(&finishing, partial, &path, &plan);
+            // What has the right length and is wrong can't become right any more.
+            if matches!(placed, Err(StoreError::Checksum)) {
+                partial::discard(&inner.uploads, &finishing);
+            }
+            placed
+        })
+        .await
     }
 
     async fn abandon(&self, id: &UploadId) -> Result<(), StoreError> {
         let _turn = self.turns.take(id).await;
         let abandoned = id.clone();
-        let done = self
-            .blocking(move |inner| {
-                partial::length(&inner.uploads, &abandoned)?;
-                partial::discard(&inner.uploads, &abandoned);
-                Ok(())
-            })
-            .await;
-        self.turns.forget(id);
-        done
+        self.blocking(move |inner| {
+            partial::length(&inner.uploads, &abandoned)?;
+            partial::discard(&inner.uploads, &abandoned);
+            Ok(())
+        })
+        .await
     }
 
     async fn make_folder(&self, path: &FilePath) -> Result<(), StoreError> {

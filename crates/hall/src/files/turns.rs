@@ -17,23 +17,27 @@ struct Line<T> {
     kept: Arc<AsyncMutex<Option<T>>>,
 }
 
+type Lines<T> = Arc<Mutex<HashMap<UploadId, Line<T>>>>;
+
 /// The turns of all uploads of a store.
 pub(crate) struct Turns<T> {
-    lines: Mutex<HashMap<UploadId, Line<T>>>,
+    lines: Lines<T>,
 }
 
 /// The right to work on one upload.
 pub(crate) struct Turn<T> {
     /// Cancelled when a newer request wants the turn.
     pub(crate) cut: CancellationToken,
-    /// What the last turn left.
+    /// What the last turn left, and this one leaves.
     pub(crate) kept: Kept<T>,
+    id: UploadId,
+    lines: Lines<T>,
 }
 
 impl<T> Default for Turns<T> {
     fn default() -> Self {
         Self {
-            lines: Mutex::default(),
+            lines: Arc::default(),
         }
     }
 }
@@ -55,15 +59,23 @@ impl<T> Turns<T> {
         Turn {
             cut,
             kept: waiting.await,
+            id: id.clone(),
+            lines: Arc::clone(&self.lines),
         }
     }
+}
 
-    /// Forgets an upload that is done.
-    pub(crate) fn forget(&self, id: &UploadId) {
-        self.lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(id);
+impl<T> Drop for Turn<T> {
+    /// An upload of which nothing is kept and for which nobody waits is forgotten.
+    fn drop(&mut self) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = lines
+            .get(&self.id)
+            // The line's own, and this turn's.
+            .is_some_and(|line| Arc::strong_count(&line.kept) == 2);
+        if alone && self.kept.is_none() {
+            lines.remove(&self.id);
+        }
     }
 }
 
@@ -89,11 +101,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_forgotten_upload_leaves_nothing() {
+    async fn an_upload_of_which_nothing_is_kept_takes_no_memory() {
         let turns = Turns::<u64>::default();
         let id = UploadId::random().unwrap();
         *turns.take(&id).await.kept = Some(7);
-        turns.forget(&id);
-        assert!(turns.take(&id).await.kept.is_none());
+        assert_eq!(turns.lines.lock().unwrap().len(), 1);
+        *turns.take(&id).await.kept = None;
+        assert!(turns.lines.lock().unwrap().is_empty());
     }
 }

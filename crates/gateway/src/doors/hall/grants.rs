@@ -48,9 +48,10 @@ pub struct GrantQuery {
     /// Only of this hall.
     #[schemars(with = "Option<String>")]
     pub hall: Option<Name>,
-    /// The page.
-    #[serde(flatten)]
-    pub page: PageQuery,
+    /// The `next` of the page before; nothing for the first page.
+    pub after: Option<String>,
+    /// How many rows, 200 at most.
+    pub limit: Option<u64>,
 }
 
 impl From<&Grant> for GrantRow {
@@ -89,11 +90,12 @@ pub async fn list(
     Asked(query): Asked<GrantQuery>,
 ) -> Result<Json<PageView<GrantRow>>, Problem> {
     let filter = visible_to(&caller, query.hall);
+    let page = PageQuery {
+        after: query.after,
+        limit: query.limit,
+    };
     let reader = gateway.store.read();
-    let page = reader
-        .grants()
-        .page(&filter, &query.page.request()?)
-        .await?;
+    let page = reader.grants().page(&filter, &page.request()?).await?;
     let rows = page.items.iter().map(GrantRow::from).collect();
     Ok(Json(PageView::new(rows, page.next)))
 }
