@@ -97,10 +97,7 @@ fn other_name(oid: &Oid<'_>, value: &[u8]) -> Option<DeviceIdentifier> {
     )?);
     if *oid == OID_PERMANENT_IDENTIFIER {
         let value = std::str::from_utf8(fields.optional(UTF8_STRING)?).ok()?;
-        let assigner = match fields.optional(Tag::OID) {
-            None => None,
-            Some(content) => Some(dotted(content)),
-        };
+        let assigner = fields.optional(Tag::OID).map(dotted);
         return (fields.is_empty() && !value.is_empty()).then(|| DeviceIdentifier::Permanent {
             value: value.to_owned(),
             assigner,
