@@ -38,6 +38,7 @@ class SoftwareKey:
         self.file = folder / "test.key"
         self.consent = ["--consent", consent]
         self.fingers: str | None = None
+        self.features: list[str] = []
         self.errors: int | None = None
         self.process: subprocess.Popen[str] | None = None
         self.devices: list[CtapHidDevice] = []
@@ -59,7 +60,7 @@ class SoftwareKey:
         """Powers the key up, and connects to it as python-fido2 connects to any key."""
         self.process = subprocess.Popen(
             [hallway(), "key", "serve", self.file, "--udp", "127.0.0.1:0"]
-            + [*self.consent, "--json"]
+            + [*self.consent, *self.features, "--json"]
             + (["--simulate-fingerprints", self.fingers] if self.fingers else []),
             env={**os.environ, **PASSPHRASE},
             stdin=subprocess.PIPE,

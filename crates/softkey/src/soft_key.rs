@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hallway_authenticator::{
-    Attestation, Authenticator, Clock, Environment, Gesture, Platform, Randomness, RandomnessError,
-    Settings, SimulatedSensor,
+    Attestation, Authenticator, Clock, Environment, Gesture, LargeBlobs, Platform, Randomness,
+    RandomnessError, Settings, SimulatedSensor,
 };
 use hallway_client::{Connection, ConnectionError, Keepalive};
 use hallway_ctap::aaguid::Aaguid;
@@ -150,6 +150,8 @@ pub struct SoftKey {
     pub(crate) authenticator: Authenticator<Computer>,
 }
 
+/// The longest large blob beside a credential, compressed, in bytes.
+const MAX_BLOB: usize = 4096;
 /// The largest number of discoverable credentials.
 const MAX_DISCOVERABLE: u16 = 10_000;
 
@@ -200,6 +202,20 @@ impl SoftKey {
         Ok(Self {
             authenticator: Authenticator::power_up(platform, settings)?,
         })
+    }
+
+    /// Lists ML-DSA among the algorithms in getInfo. It is taken either way; some browsers refuse a
+    /// key that lists an algorithm that they do not know.
+    pub const fn advertise_post_quantum(&mut self) {
+        self.authenticator.settings_mut().advertise_post_quantum = true;
+    }
+
+    /// Keeps large blobs beside their credentials (extension largeBlob) instead of in one array
+    /// (largeBlobKey), until the key is closed. What is kept in one way is not seen in the other.
+    pub const fn keep_blobs_with_credentials(&mut self) {
+        self.authenticator.settings_mut().large_blobs = LargeBlobs::WithCredentials {
+            max_length: MAX_BLOB,
+        };
     }
 
     /// Gives the key a fingerprint sensor that is not there, at which `script` happens, and then its

@@ -1,5 +1,6 @@
 //! `hallway key serve`.
 
+mod features;
 mod signals;
 mod transports;
 
@@ -10,8 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 
-use hallway_softkey::{Gesture, Worker};
+use hallway_softkey::Worker;
 
+use self::features::FeatureArguments;
 use self::signals::Signals;
 use self::transports::{Ended, Transports};
 use super::KeyCommandError;
@@ -28,14 +30,8 @@ pub(super) struct Serve {
     transports: TransportArguments,
     #[command(flatten)]
     consent: ConsentArguments,
-    /// Pretend to have a fingerprint sensor, at which GESTURES happen one after the other and the
-    /// last one again and again: numbers of fingers, too-fast, too-slow, poor, short, skewed,
-    /// nothing.
-    ///
-    /// It verifies nobody: for testing programs that talk to keys, never for a key that guards
-    /// something.
-    #[arg(long, value_name = "GESTURES", value_delimiter = ',')]
-    simulate_fingerprints: Option<Vec<Gesture>>,
+    #[command(flatten)]
+    features: FeatureArguments,
     /// Print the addresses as one line of JSON once they are served.
     #[arg(long, conflicts_with = "stdio")]
     json: bool,
@@ -70,10 +66,7 @@ impl Serve {
             false => self.consent.choose()?,
         };
         let mut key = self.key.open(consent)?;
-        if let Some(script) = &self.simulate_fingerprints {
-            eprintln!("The fingerprint sensor is simulated: it verifies nobody.");
-            key.simulate_fingerprints(script.iter().copied());
-        }
+        self.features.apply(&mut key);
         if self.transports.uhid {
             key.fit_requests_to_uhid();
         }

@@ -1,0 +1,49 @@
+//! What a served key offers beside the usual.
+
+use hallway_softkey::{Gesture, SoftKey};
+
+/// What the key offers.
+#[derive(clap::Args, Debug)]
+pub(super) struct FeatureArguments {
+    /// List post-quantum signatures (ML-DSA) among what the key can.
+    ///
+    /// They are made for whoever asks for them in any case; some browsers refuse a key that lists
+    /// an algorithm that they do not know.
+    #[arg(long)]
+    post_quantum: bool,
+    /// Where large blobs are kept.
+    #[arg(long, value_enum, value_name = "WHERE", default_value = "array")]
+    large_blobs: LargeBlobs,
+    /// Pretend to have a fingerprint sensor, at which GESTURES happen one after the other and the
+    /// last one again and again: numbers of fingers, too-fast, too-slow, poor, short, skewed,
+    /// nothing.
+    ///
+    /// It verifies nobody: for testing programs that talk to keys, never for a key that guards
+    /// something.
+    #[arg(long, value_name = "GESTURES", value_delimiter = ',')]
+    simulate_fingerprints: Option<Vec<Gesture>>,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum LargeBlobs {
+    /// In one array (largeBlobKey): what today's platforms know.
+    Array,
+    /// Beside each passkey (largeBlob of CTAP 2.2 and later).
+    Credentials,
+}
+
+impl FeatureArguments {
+    /// Gives the key these features, until it is closed.
+    pub(super) fn apply(&self, key: &mut SoftKey) {
+        if self.post_quantum {
+            key.advertise_post_quantum();
+        }
+        if self.large_blobs == LargeBlobs::Credentials {
+            key.keep_blobs_with_credentials();
+        }
+        if let Some(script) = &self.simulate_fingerprints {
+            eprintln!("The fingerprint sensor is simulated: it verifies nobody.");
+            key.simulate_fingerprints(script.iter().copied());
+        }
+    }
+}
