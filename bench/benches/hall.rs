@@ -30,7 +30,9 @@ const IDLE: usize = 1000;
 const AIM: f64 = 0.9;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench");
     if let Some("relay") = arguments.next().as_deref() {
         let kind = arguments.next().unwrap();
         let sink = arguments.next().unwrap().parse().unwrap();
@@ -82,7 +84,10 @@ fn opening() {
     println!("\nopening a stream, one after the other, in microseconds:");
     println!("bare rustls, full handshake   {bare:>6.0}");
     println!("bare rustls, resumed          {resumed:>6.0}");
-    println!("hall, resumed                 {hall:>6.0}  {:.2} of bare (aim 1.5)", hall / bare);
+    println!(
+        "hall, resumed                 {hall:>6.0}  {:.2} of bare (aim 1.5)",
+        hall / bare
+    );
 }
 
 fn memory(tunnel: &Tunnel) {

@@ -90,7 +90,10 @@ impl Tunnel {
     /// Resident memory, in bytes.
     pub fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pids[0])).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
         let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
         kilobytes * 1024
     }
@@ -101,5 +104,8 @@ fn stat(pid: u32) -> Option<Vec<u64>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = text.rsplit_once(") ")?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
-    [1, 11, 12, 13, 14].map(|at| fields[at].parse().ok()).into_iter().collect()
+    [1, 11, 12, 13, 14]
+        .map(|at| fields[at].parse().ok())
+        .into_iter()
+        .collect()
 }

@@ -17,9 +17,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector, rustls};
+
+/// What each direction of a bare copy reads at once: as much as the hall does.
+const BUFFER: usize = 64 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -156,7 +159,7 @@ impl Near {
         match kind {
             Kind::Bare => {
                 let mut far = self.open_bare().await;
-                let _ = copy_bidirectional(&mut tcp, &mut far).await;
+                let _ = copy_bidirectional_with_sizes(&mut tcp, &mut far, BUFFER, BUFFER).await;
             }
             Kind::Hall => {
                 let far = self.open_hall().await;
@@ -228,7 +231,9 @@ impl Realm {
                     match kind {
                         Kind::Bare => {
                             let mut far = TcpStream::connect(sink).await.unwrap();
-                            let _ = copy_bidirectional(&mut near, &mut far).await;
+                            let _ =
+                                copy_bidirectional_with_sizes(&mut near, &mut far, BUFFER, BUFFER)
+                                    .await;
                         }
                         Kind::Hall => serve(near, sink).await,
                     }

@@ -1,0 +1,53 @@
+"""People sign in from a command, with a key behind each transport that there is."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from gateway_process import Gateway, hallway
+from software_key import PASSPHRASE, SoftwareKey
+
+PIN = "27182818"
+
+
+@pytest.mark.parametrize("transport", ["file", "udp", "usb"])
+def test_join_and_sign_in_keep_a_private_session(gateway: Gateway, tmp_path: Path, transport: str):
+    key = SoftwareKey(tmp_path)
+    (tmp_path / "pin").write_text(PIN)
+    key.run("pin", "set", key.file, "--new-pin-file", tmp_path / "pin")
+    variables = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path)}
+    chosen = str(key.file)
+    if transport != "file":
+        key.plug_in()
+        chosen = "udp:{}:{}".format(*key.address)
+    if transport == "usb":
+        # No USB here: the device's calls are given to the socket, as for libfido2.
+        library = tmp_path / "hidraw.so"
+        source = Path(__file__).with_name("hidraw_preload.c")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+        variables |= {"LD_PRELOAD": str(library), "HALLWAY_UDP_PORT": str(key.address[1])}
+        chosen = "usb:/dev/hidraw-hallway"
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [hallway(), *arguments],
+            env={**os.environ, **PASSPHRASE, **variables, "HALLWAY_PIN": PIN},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    joined = run("join", gateway.set_up_link, "--name", "Olga", "--key", chosen, "--json")
+    assert json.loads(joined)["person"]["name"] == "Olga"
+    [session] = (tmp_path / "state/hallway").iterdir()
+    assert session.stat().st_mode & 0o777 == 0o600
+    # With the session nobody has to touch anything.
+    at = ["--gateway", gateway.origin]
+    assert json.loads(run("hall", "list", *at, "--key", "udp:127.0.0.1:9", "--json")) == []
+    run("sign-out", *at)
+    assert not session.exists()
+    run("sign-in", *at, "--key", chosen)
+    assert session.exists()
+    key.unplug()
