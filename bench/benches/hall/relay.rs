@@ -72,7 +72,7 @@ pub(crate) struct Times {
 }
 
 /// Opens streams to a service one after the other, each until the service has answered.
-pub async fn openings(number: u32) -> Times {
+pub(crate) async fn openings(number: u32) -> Times {
     let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sink = service.local_addr().unwrap();
     tokio::spawn(async move {
