@@ -34,7 +34,7 @@ lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
-		$(CARGO) deny --offline check licenses bans sources; \
+		$(CARGO) deny check licenses bans sources; \
 	else \
 		echo "NOT CHECKED: licences, duplicates and sources of dependencies (deny.toml)."; \
 		echo "Install cargo-deny: $(CARGO) install --locked cargo-deny"; \
