@@ -8,13 +8,13 @@ use std::thread;
 const CHUNK: usize = 256 * 1024;
 
 /// A service that swallows everything, and says how much when a stream ends.
-pub struct Sink {
+pub(crate) struct Sink {
     address: SocketAddr,
     swallowed: Receiver<u64>,
 }
 
 impl Sink {
-    pub fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, swallowed) = channel();
@@ -41,12 +41,12 @@ impl Sink {
         Self { address, swallowed }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Sends `bytes` in all through `near` over as many streams, and waits until all are here.
-    pub fn swallow(&self, near: SocketAddr, streams: usize, bytes: u64) {
+    pub(crate) fn swallow(&self, near: SocketAddr, streams: usize, bytes: u64) {
         let each = bytes / streams as u64;
         let feeding: Vec<_> = (0..streams)
             .map(|_| {
@@ -81,6 +81,6 @@ fn open(near: SocketAddr) -> TcpStream {
 }
 
 /// Streams over which nothing flows any more.
-pub fn idle(near: SocketAddr, streams: usize) -> Vec<TcpStream> {
+pub(crate) fn idle(near: SocketAddr, streams: usize) -> Vec<TcpStream> {
     (0..streams).map(|_| open(near)).collect()
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Ticks of a second in /proc, on every Linux there is.
 const TICKS: u64 = 100;
 
-pub struct Tunnel {
+pub(crate) struct Tunnel {
     name: String,
     near: SocketAddr,
     pids: Vec<u32>,
@@ -20,7 +20,7 @@ pub struct Tunnel {
 
 impl Tunnel {
     /// This program once more, as a relay to `sink`.
-    pub fn relay(kind: &str, sink: SocketAddr) -> Self {
+    pub(crate) fn relay(kind: &str, sink: SocketAddr) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["relay", kind, &sink.to_string()])
             .stdin(Stdio::piped())
@@ -39,7 +39,7 @@ impl Tunnel {
     }
 
     /// Runs `script SINK`, which prints lines `NAME NEAR PID...` and leaves the tunnels running.
-    pub fn from_script(script: &str, sink: SocketAddr) -> Vec<Self> {
+    pub(crate) fn from_script(script: &str, sink: SocketAddr) -> Vec<Self> {
         let output = Command::new(script).arg(sink.to_string()).output().unwrap();
         assert!(output.status.success(), "{script} failed");
         let lines = String::from_utf8(output.stdout).unwrap();
@@ -55,16 +55,16 @@ impl Tunnel {
         lines.lines().map(tunnel).collect()
     }
 
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub fn near(&self) -> SocketAddr {
+    pub(crate) fn near(&self) -> SocketAddr {
         self.near
     }
 
     /// Processor time so far, with all processes that it started.
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         let stats: HashMap<u32, Vec<u64>> = fs::read_dir("/proc")
             .unwrap()
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
@@ -88,7 +88,7 @@ impl Tunnel {
     }
 
     /// Resident memory, in bytes.
-    pub fn memory(&self) -> u64 {
+    pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pids[0])).unwrap();
         let line = status
             .lines()

@@ -25,7 +25,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, rustls};
 const BUFFER: usize = 64 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// tokio-rustls on both sides and tokio's own copy.
     Bare,
     /// The hall's client and server.
@@ -45,7 +45,7 @@ impl std::str::FromStr for Kind {
 }
 
 /// Relays until standard input ends.
-pub fn run(kind: Kind, sink: SocketAddr) {
+pub(crate) fn run(kind: Kind, sink: SocketAddr) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.spawn(async move {
         let realm = Realm::new();
@@ -65,14 +65,14 @@ pub fn run(kind: Kind, sink: SocketAddr) {
 }
 
 /// How long so many openings took.
-pub struct Times {
-    pub bare: Duration,
-    pub resumed: Duration,
-    pub hall: Duration,
+pub(crate) struct Times {
+    pub(crate) bare: Duration,
+    pub(crate) resumed: Duration,
+    pub(crate) hall: Duration,
 }
 
 /// Opens streams to a service one after the other, each until the service has answered.
-pub async fn openings(number: u32) -> Times {
+pub(crate) async fn openings(number: u32) -> Times {
     let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sink = service.local_addr().unwrap();
     tokio::spawn(async move {
