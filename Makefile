@@ -12,8 +12,8 @@ run: setup
 test: setup-test $(VENV)/ready
 	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) test --locked --workspace --quiet
-	$(CARGO) check --locked --quiet --package hallway-authenticator --no-default-features \
-		--features all-algorithms --target thumbv8m.main-none-eabi
+	$(CARGO) test --locked --quiet --package hallway-authenticator --test memory
+	scripts/check-no-std
 	$(PYTHON) -m pytest tests
 
 setup:
