@@ -90,7 +90,7 @@ def test_a_hall_is_made_opened_used_and_closed(
     make_hall(emily)
 
     # Nothing opens without a touch.
-    page.get_by_role("link", name="data").click()
+    page.get_by_role("link", name="data", exact=True).click()
     expect(page.get_by_text("The hall is not open in this browser.")).to_be_visible()
     emily.press("Open it with a touch")
     emily.agree("open the hall “backups” of localhost to Emily Gray for 8 hours, in the browser that asks")

@@ -5,7 +5,7 @@
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
 use hallway_ctap::cose::{Algorithm, PublicKey};
-use hallway_webauthn::explain::{Evidence, explain};
+use hallway_webauthn::explain::{ClientDataGiven, Evidence, explain};
 use hallway_webauthn::{Format, TrustAnchors, UnixSeconds};
 use libfuzzer_sys::fuzz_target;
 use minicbor::Encoder;
@@ -46,7 +46,8 @@ fuzz_target!(|bytes: &[u8]| {
     let format = Format::ALL[usize::from(*choice) % Format::ALL.len()];
     let anchors = TrustAnchors::new();
     let evidence = Evidence {
-        client_data_hash: Some(&[7; 32]),
+        client_data: ClientDataGiven::Hash(&[7; 32]),
+        expected: None,
         anchors: &anchors,
         now: UnixSeconds(1_767_225_600),
     };

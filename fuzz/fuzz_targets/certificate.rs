@@ -1,7 +1,7 @@
 //! Certificates: as anchors, and as a chain of one that leads to itself.
 #![no_main]
 
-use hallway_webauthn::explain::{Evidence, explain};
+use hallway_webauthn::explain::{ClientDataGiven, Evidence, explain};
 use hallway_webauthn::{TrustAnchor, TrustAnchors, UnixSeconds};
 use libfuzzer_sys::fuzz_target;
 use minicbor::Encoder;
@@ -19,7 +19,8 @@ fuzz_target!(|bytes: &[u8]| {
         });
         written.expect("writing to a vector does not fail");
         let evidence = Evidence {
-            client_data_hash: Some(&[7; 32]),
+            client_data: ClientDataGiven::Hash(&[7; 32]),
+            expected: None,
             anchors: &anchors,
             now: UnixSeconds(1_767_225_600),
         };

@@ -88,9 +88,9 @@ class Site(BaseHTTPRequestHandler):
 site = HTTPServer(("127.0.0.1", 0), Site)
 threading.Thread(target=site.serve_forever, daemon=True).start()
 started = time.monotonic()
-with open("/tmp/chromium.log", "w+") as log:
+with open("/run/chromium.log", "w+") as log:
     browser = subprocess.Popen(
-        [chromium, "--headless=new", *QUIET, "--user-data-dir=/tmp/chromium"]
+        [chromium, "--headless=new", *QUIET, "--user-data-dir=/run/chromium"]
         + [f"http://localhost:{site.server_port}/"],
         stdout=log,
         stderr=log,
