@@ -89,8 +89,9 @@ def test_nobody_answers(key):
     key.errors = subprocess.DEVNULL
     ctap = plug_in(key, "--consent", "ask", "--answer-within", "1")
     heard = []
-    assert refusal(register, ctap, on_keepalive=heard.append) == CODE.USER_ACTION_TIMEOUT
+    assert refusal(register, ctap, on_keepalive=heard.append) == CODE.OPERATION_DENIED
     assert heard[-1] == STATUS.UPNEEDED
+    assert refusal(ctap.selection) == CODE.USER_ACTION_TIMEOUT
 
 
 def test_the_client_cancels(key):
@@ -168,7 +169,8 @@ def test_a_command_that_takes_too_long_is_ended(key, tmp_path):
     ctap = plug_in(
         key, "--consent-command", script(tmp_path / "slow", "sleep 600"), "--answer-within", "1"
     )
-    assert refusal(register, ctap) == CODE.USER_ACTION_TIMEOUT
+    assert refusal(register, ctap) == CODE.OPERATION_DENIED
+    assert refusal(ctap.selection) == CODE.USER_ACTION_TIMEOUT
 
 
 def test_the_owner_at_a_desktop(key, tmp_path, monkeypatch):

@@ -3,8 +3,8 @@
 
 use hallway_webauthn::explain::{ClientDataGiven, Evidence, Expected, explain};
 use hallway_webauthn::{
-    AndroidKeyLists, CompoundStatements, Framing, RegistrationPolicy, RegistrationResponse, RelyingParty,
-    TrustAnchors, UnixSeconds, UserPresence, UserVerification, verify_registration,
+    AndroidKeyLists, CompoundStatements, Framing, RegistrationPolicy, RegistrationResponse,
+    RelyingParty, TrustAnchors, UnixSeconds, UserPresence, UserVerification, verify_registration,
 };
 use libfuzzer_sys::fuzz_target;
 

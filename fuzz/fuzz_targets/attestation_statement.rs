@@ -31,9 +31,13 @@ fn object(format: &str, statement: &[u8]) -> Vec<u8> {
     let data = data.encode().expect("the credential id is short");
     let mut out = Vec::new();
     let mut e = Encoder::new(&mut out);
-    let written = e
-        .map(3)
-        .and_then(|e| e.str("fmt")?.str(format)?.str("authData")?.bytes(&data)?.str("attStmt"));
+    let written = e.map(3).and_then(|e| {
+        e.str("fmt")?
+            .str(format)?
+            .str("authData")?
+            .bytes(&data)?
+            .str("attStmt")
+    });
     written.expect("writing to a vector does not fail");
     out.extend_from_slice(statement);
     out

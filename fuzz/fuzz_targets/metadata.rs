@@ -24,7 +24,11 @@ fn service() -> &'static Service {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.not_before = date_time_ymd(2025, 1, 1);
         params.not_after = date_time_ymd(2035, 1, 1);
-        let leaf = params.self_signed(&key).expect("a certificate").der().to_vec();
+        let leaf = params
+            .self_signed(&key)
+            .expect("a certificate")
+            .der()
+            .to_vec();
         let certificate = STANDARD.encode(&leaf);
         let header = format!(r#"{{"alg":"EdDSA","x5c":["{certificate}"]}}"#);
         Service {

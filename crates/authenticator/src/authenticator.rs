@@ -326,6 +326,15 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
+    /// Asks the owner in a ceremony, where an answer that does not come in time is a no (CTAP 2.3,
+    /// sections 6.1.2, steps 1 and 14, and 6.2.2, steps 1 and 9).
+    pub(crate) fn touch_in_ceremony(&mut self, question: &Question<'_>) -> Result<(), Status> {
+        self.touch(question).map_err(|status| match status {
+            Status::UserActionTimeout => Status::OperationDenied,
+            other => other,
+        })
+    }
+
     /// Asks the owner.
     pub(crate) fn touch(&mut self, question: &Question<'_>) -> Result<(), Status> {
         match self.platform.presence.confirm(question) {
@@ -339,7 +348,7 @@ impl<E: Environment> Authenticator<E> {
     /// The answer to a request whose pinUvAuthParam has no bytes: a touch picks this key, and the
     /// status tells whether it has a PIN (CTAP 2.3, sections 6.1.2 and 6.2.2, step 1).
     pub(crate) fn selected_by_touch(&mut self) -> Status {
-        match self.touch(&Question::Selection) {
+        match self.touch_in_ceremony(&Question::Selection) {
             Ok(()) if self.pin.is_set() => Status::PinInvalid,
             Ok(()) => Status::PinNotSet,
             Err(status) => status,

@@ -145,7 +145,7 @@ impl<E: Environment> Authenticator<E> {
         question: &Question<'_>,
     ) -> Result<(), Status> {
         if !proved.present {
-            self.touch(question)?;
+            self.touch_in_ceremony(question)?;
         }
         self.token.spend();
         Ok(())
