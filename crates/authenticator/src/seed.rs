@@ -80,7 +80,17 @@ impl Secrets {
         id.push(VERSION);
         id.extend_from_slice(nonce);
         id.extend_from_slice(&sealed);
-        self.unseal(rp_id_hash, &id)
+        Some(Credential {
+            id,
+            rp_id: None,
+            user: None,
+            algorithm,
+            secret: self.secret_of(nonce, rp_id_hash)?,
+            protection,
+            features,
+            cred_blob: cred_blob.to_vec(),
+            created: 0,
+        })
     }
 
     /// Opens a credential id of this authenticator for this relying party; `None` for any other.
@@ -101,22 +111,27 @@ impl Secrets {
         let (head, cred_blob) = plain.split_first_chunk::<HEAD>()?;
         let [a, b, c, d, protection, features] = *head;
         let algorithm = Algorithm::from_id(i64::from(i32::from_be_bytes([a, b, c, d])))?;
-        let mut secret = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::from_prk(&self.derive[..])
-            .ok()?
-            .expand_multi_info(&[nonce, rp_id_hash], &mut secret[..])
-            .ok()?;
         Some(Credential {
             id: id.to_vec(),
             rp_id: None,
             user: None,
             algorithm,
-            secret,
+            secret: self.secret_of(nonce, rp_id_hash)?,
             protection: Protection::from_level(u64::from(protection))?,
             features: Features::from_bits(features),
             cred_blob: cred_blob.to_vec(),
             created: 0,
         })
+    }
+
+    /// What a sealed credential's key is made from.
+    fn secret_of(&self, nonce: &[u8; NONCE], rp_id_hash: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
+        let mut secret = Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::from_prk(&self.derive[..])
+            .ok()?
+            .expand_multi_info(&[nonce, rp_id_hash], &mut secret[..])
+            .ok()?;
+        Some(secret)
     }
 }
 
