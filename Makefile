@@ -12,7 +12,6 @@ run: setup
 test: setup-test $(VENV)/ready
 	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) test --locked --workspace --quiet
-	$(CARGO) test --locked --quiet --package hallway-authenticator --test memory
 	scripts/check-no-std
 	$(PYTHON) -m pytest tests
 
