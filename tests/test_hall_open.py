@@ -227,6 +227,20 @@ def test_the_gateway_may_be_killed_and_started_again(echo: Echo, tmp_path: Path)
     realm.close()
 
 
+def test_a_gateway_that_is_told_to_stop_cuts_its_guests(echo: Echo, tmp_path: Path):
+    realm = Realm(tmp_path / "realm", service("echo", echo.port))
+    opened = realm.guest("Ada", ["connect:echo"]).open()
+    with socket.create_connection(opened.address("echo")) as stream:
+        stream.settimeout(30)
+        stream.sendall(b"x")
+        assert stream.recv(1) == b"x"
+        realm.gateway.stop()
+        assert is_cut(stream)
+    realm.gateway.start_again()
+    opened.close()
+    realm.close()
+
+
 def test_json_and_help_say_what_there_is(realm: Realm, ada: Guest):
     [hall] = ada.json("hall", "list")
     assert (hall["name"], hall["title"]) == (HALL, "The laboratory")
