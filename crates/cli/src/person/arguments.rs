@@ -18,7 +18,7 @@ const FILE: &str = "hallway.toml";
 /// What every command has that a person gives to a gateway.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PersonArguments {
-    /// The gateway, such as https://gate.example.
+    /// The gateway, such as `https://gate.example`.
     #[arg(long, value_name = "URL", env = "HALLWAY_GATEWAY")]
     gateway: Option<String>,
     /// Your security key: usb, usb:DEVICE, unix:PATH, udp:ADDRESS:PORT, or a key FILE [default: usb]

@@ -1,7 +1,7 @@
 //! The hall door: channels to files and services, and who may enter them.
 //!
-//! A hall is known by its [`Name`]. What a person may do inside is a set of [`Rights`]; what opens
-//! is bound to a [`P256PublicKey`] whose private half never leaves the memory of whoever opened
+//! A hall is known by its `Name`. What a person may do inside is a set of `Rights`; what opens
+//! is bound to a `P256PublicKey` whose private half never leaves the memory of whoever opened
 //! it, or to the browser session of the signer when there is no such key.
 
 use serde::Serialize;

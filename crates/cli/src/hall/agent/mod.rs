@@ -32,7 +32,7 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct AgentCommand {
-    /// What it offers: [[stores]] and [[services]], TOML.
+    /// What it offers: `[[stores]]` and `[[services]]`, TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Join a hall by a one-time link.
