@@ -26,7 +26,7 @@ class Visitor:
         self.screenshots = screenshots
         self.faults: list[str] = []
         self.context = browser.new_context(**{"viewport": DESKTOP, **options})
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(60_000)
         self.context.add_init_script(WATCH_POLICY)
         self.page: Page = self.context.new_page()
         self.page.on("console", self._heard)
