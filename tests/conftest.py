@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from api_caller import Person
+from ctap_client import CLIENT_PIN, PIN, Pins, Wire, wired
 from gateway_process import Gateway
 from soft_device import Maker
 from playwright.sync_api import Browser, sync_playwright
+from software_key import SoftwareKey, plugged_in
 
 # Other people's suites: `test_foreign_suites.py` runs them, each in a process of its own.
 collect_ignore = ["foreign"]
@@ -82,3 +84,31 @@ def unchanged(owner: Person) -> Iterator[None]:
     before = owner.state_of_the_realm()
     yield
     assert owner.state_of_the_realm() == before
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftwareKey]:
+    """One software key without a PIN for all tests of a file."""
+    with plugged_in(tmp_path_factory.mktemp("key")) as key:
+        yield key
+
+
+@pytest.fixture(scope="module")
+def protected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftwareKey]:
+    """One with a PIN, for tests that leave it as it is and give no wrong one."""
+    with plugged_in(tmp_path_factory.mktemp("protected")) as key:
+        with wired(key) as wire:
+            wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
+        yield key
+
+
+@pytest.fixture
+def wire(key: SoftwareKey) -> Iterator[Wire]:
+    with wired(key) as wire:
+        yield wire
+
+
+@pytest.fixture
+def with_pin(protected: SoftwareKey) -> Iterator[Wire]:
+    with wired(protected) as wire:
+        yield wire

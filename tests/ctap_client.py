@@ -4,7 +4,8 @@ maps and U2F APDUs, with nothing in between that would repair or refuse them."""
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -13,6 +14,7 @@ from fido2.cose import CoseKey
 from fido2.ctap import CtapError
 from fido2.ctap2.pin import PinProtocolV1, PinProtocolV2
 from fido2.webauthn import AuthenticatorData
+from software_key import SoftwareKey
 
 ERR = CtapError.ERR
 BROADCAST = 0xFFFFFFFF
@@ -147,6 +149,14 @@ class Wire:
         kind, answer = self.call(MSG, apdu)
         assert kind == MSG, f"CTAPHID {kind:#x} {answer.hex()}"
         return struct.unpack(">H", answer[-2:])[0], answer[:-2]
+
+
+@contextmanager
+def wired(key: SoftwareKey) -> Iterator[Wire]:
+    """A channel of this key, for as long as it is asked for."""
+    wire = Wire(key.address)
+    yield wire
+    wire.close()
 
 
 def registration(rp_id: str = "gate.example", user: bytes = b"ada", **more: Any) -> dict:

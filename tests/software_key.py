@@ -4,6 +4,8 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fido2.hid import CtapHidDevice
@@ -95,3 +97,12 @@ class SoftwareKey:
         """A power cycle."""
         self.unplug()
         return self.plug_in()
+
+
+@contextmanager
+def plugged_in(folder: Path, **options: str) -> Iterator[SoftwareKey]:
+    """A new key in this folder, under power for as long as it is asked for."""
+    key = SoftwareKey(folder, **options)
+    key.plug_in()
+    yield key
+    key.unplug()

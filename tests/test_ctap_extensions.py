@@ -1,11 +1,9 @@
 """The extensions, on the wire (CTAP 2.3, section 12)."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 from ctap_client import (
-    CLIENT_PIN,
     CONFIG,
     CREDENTIAL_MANAGEMENT,
     EXAMPLES,
@@ -13,7 +11,6 @@ from ctap_client import (
     GET_INFO,
     GET_NEXT_ASSERTION,
     MAKE_CREDENTIAL,
-    PIN,
     Pins,
     Wire,
     assertion,
@@ -27,39 +24,6 @@ from fido2 import cbor
 from software_key import SoftwareKey
 
 SALTS = [b"\xa5" * 32, b"\x96" * 32]
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Iterator[SoftwareKey]:
-    key = SoftwareKey(tmp_path_factory.mktemp("key"))
-    key.plug_in()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture(scope="module")
-def protected(tmp_path_factory) -> Iterator[SoftwareKey]:
-    key = SoftwareKey(tmp_path_factory.mktemp("protected"))
-    key.plug_in()
-    wire = Wire(key.address)
-    wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
-    wire.close()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture
-def wire(key: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(key.address)
-    yield wire
-    wire.close()
-
-
-@pytest.fixture
-def with_pin(protected: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(protected.address)
-    yield wire
-    wire.close()
 
 
 def salted(pins: Pins, *salts: bytes) -> dict:

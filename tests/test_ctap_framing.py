@@ -18,9 +18,10 @@ from ctap_client import (
     WINK,
     Wire,
     registration,
+    wired,
 )
 from fido2 import cbor
-from software_key import SoftwareKey
+from software_key import SoftwareKey, plugged_in
 
 INVALID_COMMAND, INVALID_PARAMETER, INVALID_LENGTH, INVALID_SEQUENCE = b"\1", b"\2", b"\3", b"\4"
 TIMEOUT, BUSY, INVALID_CHANNEL = b"\5", b"\6", b"\x0b"
@@ -29,42 +30,23 @@ MAX_MESSAGE = 57 + 128 * 59
 
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Iterator[SoftwareKey]:
-    key = SoftwareKey(tmp_path_factory.mktemp("key"))
-    key.plug_in()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture(scope="module")
 def asking(tmp_path_factory) -> Iterator[SoftwareKey]:
     """A key whose owner is asked on a terminal, and is not there."""
-    key = SoftwareKey(tmp_path_factory.mktemp("asking"), consent="ask")
-    key.plug_in()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture
-def wire(key: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(key.address)
-    yield wire
-    wire.close()
+    with plugged_in(tmp_path_factory.mktemp("asking"), consent="ask") as key:
+        yield key
 
 
 @pytest.fixture
 def other(key: SoftwareKey) -> Iterator[Wire]:
     """Another program."""
-    wire = Wire(key.address)
-    yield wire
-    wire.close()
+    with wired(key) as wire:
+        yield wire
 
 
 @pytest.fixture
 def waiting(asking: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(asking.address)
-    yield wire
-    wire.close()
+    with wired(asking) as wire:
+        yield wire
 
 
 def test_init_names_channel_version_and_capabilities(wire):

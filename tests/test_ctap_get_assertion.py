@@ -23,10 +23,11 @@ from ctap_client import (
     descriptor,
     registration,
     verify,
+    wired,
     wrong_types,
 )
 from fido2 import cbor
-from software_key import SoftwareKey
+from software_key import SoftwareKey, plugged_in
 
 FULL = assertion(
     allow=[{"id": b"nobody's", "type": "public-key"}],
@@ -54,38 +55,13 @@ MEMBERS = [
 
 
 @pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Iterator[SoftwareKey]:
-    key = SoftwareKey(tmp_path_factory.mktemp("key"))
-    key.plug_in()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture(scope="module")
 def protected(tmp_path_factory) -> Iterator[SoftwareKey]:
     """A key with a PIN and a discoverable credential of Ada's."""
-    key = SoftwareKey(tmp_path_factory.mktemp("protected"))
-    key.plug_in()
-    wire = Wire(key.address)
-    wire.well(MAKE_CREDENTIAL, registration(options={"rk": True}))
-    wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
-    wire.close()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture
-def wire(key: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(key.address)
-    yield wire
-    wire.close()
-
-
-@pytest.fixture
-def with_pin(protected: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(protected.address)
-    yield wire
-    wire.close()
+    with plugged_in(tmp_path_factory.mktemp("protected")) as key:
+        with wired(key) as wire:
+            wire.well(MAKE_CREDENTIAL, registration(options={"rk": True}))
+            wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
+        yield key
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,17 @@
 """authenticatorMakeCredential, parameter by parameter (CTAP 2.3, section 6.1)."""
 
 import copy
-from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
 from ctap_client import (
-    CLIENT_PIN,
     DIGEST,
     ES256,
     EXAMPLES,
     GET_ASSERTION,
     GET_INFO,
     MAKE_CREDENTIAL,
-    PIN,
     Pins,
-    Wire,
     assertion,
     data_of,
     descriptor,
@@ -25,7 +21,6 @@ from ctap_client import (
 )
 from fido2 import cbor
 from fido2.cose import CoseKey
-from software_key import SoftwareKey
 
 FULL = registration(
     exclude=[{"id": b"nobody's", "type": "public-key"}],
@@ -79,40 +74,6 @@ def changed(path: list, value) -> dict:
         place = place[step]
     place[path[-1]] = value
     return request
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Iterator[SoftwareKey]:
-    key = SoftwareKey(tmp_path_factory.mktemp("key"))
-    key.plug_in()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture(scope="module")
-def protected(tmp_path_factory) -> Iterator[SoftwareKey]:
-    """A key with a PIN."""
-    key = SoftwareKey(tmp_path_factory.mktemp("protected"))
-    key.plug_in()
-    wire = Wire(key.address)
-    wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
-    wire.close()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture
-def wire(key: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(key.address)
-    yield wire
-    wire.close()
-
-
-@pytest.fixture
-def with_pin(protected: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(protected.address)
-    yield wire
-    wire.close()
 
 
 def test_the_answer_says_what_it_should(wire):

@@ -25,10 +25,11 @@ from ctap_client import (
     data_of,
     descriptor,
     registration,
+    wired,
     wrong_types,
 )
 from fido2 import cbor
-from software_key import SoftwareKey
+from software_key import SoftwareKey, plugged_in
 
 CM, LBW, ACFG, PCMR = 0x04, 0x10, 0x20, 0x40
 METADATA, RPS, NEXT_RP, CREDENTIALS, NEXT_CREDENTIAL, DELETE, UPDATE = range(1, 8)
@@ -37,18 +38,15 @@ EMPTY = b"\x80" + sha256(b"\x80").digest()[:16]
 
 @pytest.fixture
 def key(tmp_path) -> Iterator[SoftwareKey]:
-    key = SoftwareKey(tmp_path)
-    key.plug_in()
-    yield key
-    key.unplug()
+    with plugged_in(tmp_path) as key:
+        yield key
 
 
 @pytest.fixture
 def bare(key: SoftwareKey) -> Iterator[Wire]:
     """A key without a PIN."""
-    wire = Wire(key.address)
-    yield wire
-    wire.close()
+    with wired(key) as wire:
+        yield wire
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from ctap_client import (
     Wire,
     data_of,
     registration,
+    wired,
     wrong_types,
 )
-from software_key import SoftwareKey
+from software_key import SoftwareKey, plugged_in
 
 WRONG = "not the PIN"
 # Of P-256, x and y of the base point, and of a point that is not on the curve.
@@ -31,51 +32,13 @@ SUBCOMMANDS = {
 }
 
 
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory) -> Iterator[SoftwareKey]:
-    """A key without a PIN."""
-    key = SoftwareKey(tmp_path_factory.mktemp("bare"))
-    key.plug_in()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture
-def wire(bare: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(bare.address)
-    yield wire
-    wire.close()
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory) -> Iterator[SoftwareKey]:
-    """A key with a PIN, for tests that leave it as it is and give no wrong one."""
-    key = SoftwareKey(tmp_path_factory.mktemp("shared"))
-    key.plug_in()
-    wire = Wire(key.address)
-    wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
-    wire.close()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture
-def with_pin(shared: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(shared.address)
-    yield wire
-    wire.close()
-
-
 @pytest.fixture
 def own(tmp_path) -> Iterator[SoftwareKey]:
     """A key with a PIN, for one test alone."""
-    key = SoftwareKey(tmp_path)
-    key.plug_in()
-    wire = Wire(key.address)
-    wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
-    wire.close()
-    yield key
-    key.unplug()
+    with plugged_in(tmp_path) as key:
+        with wired(key) as wire:
+            wire.well(CLIENT_PIN, Pins(wire).setting(PIN))
+        yield key
 
 
 def tries(wire: Wire) -> tuple[int, bool]:

@@ -2,7 +2,6 @@
 
 import os
 import struct
-from collections.abc import Iterator
 from hashlib import sha256
 
 import pytest
@@ -32,21 +31,6 @@ REGISTER, AUTHENTICATE, VERSION = 1, 2, 3
 CHECK_ONLY, ENFORCE, DO_NOT_ENFORCE = 0x07, 0x03, 0x08
 CHALLENGE = sha256(b"challenge").digest()
 APPLICATION = sha256(b"https://gate.example").digest()
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Iterator[SoftwareKey]:
-    key = SoftwareKey(tmp_path_factory.mktemp("key"))
-    key.plug_in()
-    yield key
-    key.unplug()
-
-
-@pytest.fixture
-def wire(key: SoftwareKey) -> Iterator[Wire]:
-    wire = Wire(key.address)
-    yield wire
-    wire.close()
 
 
 def extended(instruction: int, data: bytes = b"", p1: int = 0, le: bytes = b"\0\0") -> bytes:
