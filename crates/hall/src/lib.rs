@@ -48,7 +48,7 @@ pub use agent_protocol::Provides;
 pub use authority::{Authority, AuthorityError, Leaf, Usage};
 pub use body::Body;
 pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES};
-pub use client::{ClientError, Grant, HallClient, Opening, Person, Renewed};
+pub use client::{ClientError, Grant, HallClient, Opening, Person, Place, Renewed};
 pub use identity::{IdentityError, LONGEST_ID, LONGEST_TRUST_DOMAIN, Party, SpiffeId, TrustDomain};
 pub use key::{HallKey, KeyError, PublicKey};
 pub use names::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
