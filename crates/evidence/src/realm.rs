@@ -1,6 +1,7 @@
 //! Names of realms, and the addresses at which their gateways are reached.
 
 use core::fmt;
+use core::ops::Deref;
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -132,6 +133,14 @@ macro_rules! text {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
             }
         }
 

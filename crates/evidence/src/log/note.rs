@@ -132,6 +132,12 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The key itself, 32 bytes (RFC 8032).
+    #[must_use]
+    pub fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
     /// Checks that this key signed `note`, and gives its text. Signatures by other keys are passed
     /// over, as the specification demands.
     ///
