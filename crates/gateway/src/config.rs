@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 mod hall;
 pub mod metadata;
+mod partners;
 pub mod policy;
 
 pub use hall::{Bucket, Hall, Service, Store};
 pub use metadata::MetadataConfig;
+pub use partners::PartnersConfig;
 pub use policy::{DevicePolicy, PersonPolicy, Policies};
 
 /// The name of the configuration file inside the data folder.
@@ -46,6 +48,9 @@ pub struct Config {
     pub metadata: MetadataConfig,
     /// Which keys open doors.
     pub policy: Policies,
+    /// How other realms are reached.
+    #[serde(skip_serializing_if = "PartnersConfig::is_empty")]
+    pub partners: PartnersConfig,
     /// The hall door; without it nobody enters a hall but with a browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hall: Option<Hall>,
@@ -90,6 +95,7 @@ impl Default for Config {
             metadata: MetadataConfig::default(),
             metrics_listen: None,
             policy: Policies::default(),
+            partners: PartnersConfig::default(),
             hall: None,
         }
     }

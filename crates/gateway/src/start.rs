@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallway_evidence::log::SigningKey;
+use hallway_hall::Bundle;
 use hallway_webauthn::RelyingParty;
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::gateway::Shared;
 use crate::hall::listener::HallListener;
+use crate::hall::visit::farewell;
 use crate::hall::{Halls, Inside, Offers};
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
@@ -27,6 +29,7 @@ use crate::metrics::{self, Metrics};
 use crate::models::refresh::{self, LearnError};
 use crate::models::{Models, ModelsError};
 use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
+use crate::partners::{self, Partners, PartnersError};
 use crate::realm_authority::{RealmAuthority, RealmAuthorityError};
 use crate::refusal::Brake;
 use crate::routes;
@@ -101,6 +104,9 @@ pub enum StartError {
     /// A store of a hall.
     #[error("a store in [hall] of hallway.toml: {0}")]
     HallStore(#[from] crate::hall::offers::OfferError),
+    /// `[partners]`.
+    #[error(transparent)]
+    Partners(#[from] PartnersError),
     /// The certificate authority's key.
     #[error(transparent)]
     AuthorityKey(#[from] hallway_hall::AuthorityError),
@@ -215,6 +221,9 @@ impl Start {
             offers: Offers::open(&hall, &folder)?,
             inside: Inside::default(),
         };
+        let own = Bundle::new(vec![halls.authority.certificate().clone()]);
+        let own = own.map_err(PartnersError::from)?;
+        let partners = Partners::new(&config.partners, &folder, &origin, operator_key, &own)?;
         let ledger = Arc::new(Ledger::new(secrets.log));
         let now = Arc::clone(&clock);
         let gateway = Gateway::from(Shared {
@@ -233,6 +242,7 @@ impl Start {
             refusals: Brake::default(),
             thumbnails: Semaphore::new(1),
             halls,
+            partners,
         });
         refresh::load(&gateway).await?;
         let setup_link = setup_link(&gateway)
@@ -273,6 +283,8 @@ impl Ready {
             tokio::spawn(hall.serve(self.gateway.clone(), stop))
         });
         let watch = tokio::spawn(Inside::watch(self.gateway.clone()));
+        let telling = tokio::spawn(farewell::keep_telling(self.gateway.clone()));
+        let joining = tokio::spawn(partners::refresh::keep_up(self.gateway.clone()));
         self.listener
             .serve(router, async move {
                 stop.await;
@@ -283,11 +295,13 @@ impl Ready {
             let _ = hall.await;
         }
         watch.abort();
+        telling.abort();
         if let Some(counting) = counting {
             counting.abort();
         }
         // Whatever it is at, a BLOB that is not kept yet is looked for again.
         learning.abort();
+        joining.abort();
         self.gateway.ingest.drain().await;
         if let Err(error) = self.gateway.store.clone().close().await {
             tracing::warn!(%error, "the database did not close cleanly");

@@ -18,6 +18,8 @@ use super::error::StoreError;
 mod first;
 mod halls;
 mod metadata;
+mod partners;
+mod visits;
 
 /// Knows every migration, oldest first.
 struct Migrations;
@@ -28,6 +30,8 @@ impl MigratorTrait for Migrations {
             Box::new(first::First),
             Box::new(metadata::Metadata),
             Box::new(halls::Halls),
+            Box::new(partners::Partners),
+            Box::new(visits::Visits),
         ]
     }
 }
