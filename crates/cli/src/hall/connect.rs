@@ -23,7 +23,7 @@ const BUFFER: usize = 64 * 1024;
 /// Exit codes: 0 the stream ended, 1 it could not be opened or was cut, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectCommand {
-    /// The service: HALL:SERVICE.
+    /// The service: [REALM/]HALL:SERVICE.
     service: ServicePlace,
     #[command(flatten)]
     person: PersonArguments,

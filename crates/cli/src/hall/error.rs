@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use hallway_evidence::RealmName;
 use hallway_hall::client::ClientError;
 use hallway_hall::{BundleError, IdentityError, KeyError};
 
@@ -18,6 +19,14 @@ pub(crate) enum HallCommandError {
     /// The data plane.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A partner's gateway, after one's own agreed.
+    #[error("{host} does not let you in: {error}")]
+    Host {
+        /// Which realm.
+        host: RealmName,
+        /// What it says.
+        error: ClientError,
+    },
     /// The ephemeral key.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -93,6 +102,14 @@ pub(crate) enum HallCommandError {
     /// The grant ended.
     #[error("the grant has ended: {0}")]
     Ended(String),
+    /// Another realm did not take an acceptance.
+    #[error("{realm} is no partner: {reason}")]
+    Partner {
+        /// Which realm.
+        realm: String,
+        /// What the gateway says.
+        reason: String,
+    },
     /// A service that is bound twice or has no place.
     #[error("{0}")]
     Binding(String),

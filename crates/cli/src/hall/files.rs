@@ -24,7 +24,7 @@ use crate::person::PersonArguments;
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct LsCommand {
-    /// The folder or file: HALL:STORE/path.
+    /// The folder or file: [REALM/]HALL:STORE/path.
     place: Place,
     #[command(flatten)]
     person: PersonArguments,
@@ -41,7 +41,7 @@ pub(crate) struct LsCommand {
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct GetCommand {
-    /// The file: HALL:STORE/path.
+    /// The file: [REALM/]HALL:STORE/path.
     place: Place,
     /// Where to: a file, or a folder that is there.
     #[arg(default_value = ".")]
@@ -60,7 +60,7 @@ pub(crate) struct GetCommand {
 pub(crate) struct PutCommand {
     /// The file.
     file: PathBuf,
-    /// Where to: HALL:STORE/path; with a slash at the end, or the store alone, into that folder.
+    /// Where to: [REALM/]HALL:STORE/path; with a slash at the end, or the store alone, into that folder.
     place: String,
     #[command(flatten)]
     replacing: Replacing,
@@ -83,7 +83,7 @@ struct Replacing {
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct RmCommand {
-    /// The file or folder: HALL:STORE/path.
+    /// The file or folder: [REALM/]HALL:STORE/path.
     place: Place,
     /// Remove a folder with everything in it.
     #[arg(long, short)]

@@ -8,8 +8,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
+use hallway_evidence::RealmName;
 use hallway_hall::client::ClientError;
-use hallway_hall::{Flow, HallName, Right, ServiceName};
+use hallway_hall::{Flow, Right, ServiceName};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
@@ -17,6 +18,7 @@ use super::HallCommandError;
 use super::binding::{self, Binding, Listener, LocalAddress};
 use super::duration::Lasting;
 use super::opening::{self, Opened, Wanted};
+use super::path::HallPlace;
 use super::relay::{Admission, Relay};
 use super::visit::socket;
 use crate::person::{PersonArguments, Visitor};
@@ -34,12 +36,15 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 /// and `connect` need no touch of their own while it is open. The key of the grant is made for it
 /// and stays in memory.
 ///
+/// REALM/HALL is a hall of a partner of your realm: you sign at home, and the other realm checks
+/// your evidence itself before it lets you in.
+///
 /// Exit codes: 0 closed by Ctrl-C or at its end, 1 it failed or was ended by somebody else, 2 the
 /// command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct OpenCommand {
-    /// The hall.
-    hall: HallName,
+    /// The hall; REALM/HALL for one of a partner.
+    hall: HallPlace,
     /// The rights to ask for, such as read:data,connect:db; all that you have, if none is named.
     #[arg(long, value_name = "RIGHTS", value_delimiter = ',')]
     rights: Vec<Right>,
@@ -156,7 +161,7 @@ async fn bind(address: &LocalAddress) -> Result<Listener, HallCommandError> {
 
 /// Serves until the grant ends.
 async fn serve(
-    hall: &HallName,
+    hall: &HallPlace,
     opened: &Opened,
     mut bound: Bound,
     display: &Arc<Display>,
@@ -212,11 +217,15 @@ async fn serve(
             }
         }));
     }
-    let error = tokio::select! {
-        error = opened.client.keep_renewed() => error,
-        error = watch(opened, &flow, display) => error,
+    // A visitor's certificate is home's business, everything else the host's.
+    let (by, error) = tokio::select! {
+        error = opened.client.keep_renewed() => ("your own realm", error),
+        error = watch(opened, &flow, display) => (hall.host.as_ref().map_or("", RealmName::as_str), error),
     };
-    Err(HallCommandError::Ended(error.to_string()))
+    Err(HallCommandError::Ended(match hall.host {
+        Some(_) => format!("{by}: {error}"),
+        None => error.to_string(),
+    }))
 }
 
 /// Shows how things stand; ends when the gateway says that the grant has.

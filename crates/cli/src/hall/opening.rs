@@ -2,20 +2,23 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallway_evidence::RealmName;
+use hallway_hall::client::ClientError;
 use hallway_hall::client::{HallClient, Opening};
-use hallway_hall::{Bundle, HallKey, HallName, Right, SpiffeId};
+use hallway_hall::{Bundle, HallKey, Place, Right, SpiffeId};
 use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::HallCommandError;
+use super::path::HallPlace;
 use crate::person::Visitor;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     /// Which hall.
-    pub(crate) hall: HallName,
+    pub(crate) hall: HallPlace,
     /// Which rights; none at all means every right that the person has there.
     pub(crate) rights: Vec<Right>,
     /// For how long; the longest that the gateway allows where none is named.
@@ -32,9 +35,24 @@ pub(crate) struct Granted {
     /// Until when, unix milliseconds.
     pub(crate) ends_ms: u64,
     certificates: Vec<String>,
+    #[serde(flatten)]
+    listener: Listener,
+    /// Where the certificate is renewed, for a hall of a partner.
+    home: Option<Listener>,
+}
+
+/// A hall listener, as the API describes it.
+#[derive(Debug, Deserialize)]
+struct Listener {
     bundle: Vec<String>,
     address: String,
     gateway: String,
+}
+
+/// The evidence to show to another realm.
+#[derive(Deserialize)]
+struct Evidence {
+    bundle: String,
 }
 
 #[derive(Deserialize)]
@@ -64,9 +82,12 @@ pub(crate) async fn open(
     let key = HallKey::generate()?;
     let mut act = json!({
         "kind": "open_hall",
-        "hall": wanted.hall,
+        "hall": wanted.hall.hall,
         "public_key": URL_SAFE_NO_PAD.encode(key.public().as_der()),
     });
+    if let Some(host) = &wanted.hall.host {
+        act["host"] = host.as_str().into();
+    }
     if !wanted.rights.is_empty() {
         act["rights"] = wanted.rights.iter().map(ToString::to_string).collect();
     }
@@ -76,19 +97,64 @@ pub(crate) async fn open(
     let outcome: Value = visitor.act(act).await?;
     let outcome: Outcome = serde_json::from_value(outcome)?;
     let granted = outcome.grant;
+    let place = granted.listener.place()?;
     let opening = Opening {
-        address: granted.address.clone(),
-        gateway: granted.gateway.parse::<SpiffeId>()?,
-        bundle: Bundle::new(certificates(&granted.bundle)?)?,
+        address: place.address,
+        gateway: place.gateway,
+        bundle: place.bundle,
         chain: certificates(&granted.certificates)?,
         key,
-        home: None,
+        home: granted.home.as_ref().map(Listener::place).transpose()?,
     };
-    Ok(Opened {
+    let opened = Opened {
         client: HallClient::new(opening)?,
         granted,
         evidence: outcome.evidence,
-    })
+    };
+    if let Some(host) = &wanted.hall.host
+        && let Err(error) = opened.show_evidence(visitor, host).await
+    {
+        // What the host did not let in is not left open at home.
+        let _ = opened.client.end().await;
+        return Err(error);
+    }
+    Ok(opened)
+}
+
+impl Opened {
+    /// Shows the host what was signed, with the proofs of the log at home.
+    async fn show_evidence(
+        &self,
+        visitor: &mut Visitor,
+        host: &RealmName,
+    ) -> Result<(), HallCommandError> {
+        let path = format!("/api/grants/{}/visit", self.granted.id);
+        let evidence: Evidence = visitor.get(&path).await?;
+        let bundle = URL_SAFE_NO_PAD.decode(evidence.bundle);
+        let bundle = bundle.map_err(|_| HallCommandError::Certificates)?;
+        let abroad = |error: ClientError| HallCommandError::Host {
+            host: host.clone(),
+            error,
+        };
+        match self.client.visit(bundle).await {
+            // The answer was lost, and perhaps not what it said.
+            Err(error) if error.is_passing() => {
+                self.client.grant().await.map_err(|_| abroad(error))
+            }
+            other => other.map_err(abroad),
+        }
+        .map(drop)
+    }
+}
+
+impl Listener {
+    fn place(&self) -> Result<Place, HallCommandError> {
+        Ok(Place {
+            address: self.address.clone(),
+            gateway: self.gateway.parse::<SpiffeId>()?,
+            bundle: Bundle::new(certificates(&self.bundle)?)?,
+        })
+    }
 }
 
 /// Certificates as the API writes them: DER in base64url.

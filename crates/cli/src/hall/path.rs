@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use hallway_evidence::RealmName;
 use hallway_hall::{HallName, ServiceName, StoreName};
+use serde::{Serialize, Serializer};
 
 /// The longest path: what the far side takes.
 const LONGEST: usize = 4096;
@@ -22,12 +24,53 @@ pub(crate) enum PlaceError {
         "{0:?} is no path: names between slashes, none of them empty, \".\" or \"..\", 4096 bytes at most"
     )]
     Path(String),
+    /// Not a hall.
+    #[error("{0:?} is no hall: HALL, or REALM/HALL for one of a partner")]
+    Hall(String),
     /// Not a place in a hall.
-    #[error("{0:?} is no place in a hall: HALL:STORE/path")]
+    #[error("{0:?} is no place in a hall: [REALM/]HALL:STORE/path")]
     Store(String),
     /// Not a service of a hall.
-    #[error("{0:?} is no service of a hall: HALL:SERVICE")]
+    #[error("{0:?} is no service of a hall: [REALM/]HALL:SERVICE")]
     Service(String),
+}
+
+/// A hall: `HALL` of one's own realm, or `REALM/HALL` of a partner's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HallPlace {
+    /// The realm, where it is another one.
+    pub(crate) host: Option<RealmName>,
+    /// The hall's name there.
+    pub(crate) hall: HallName,
+}
+
+impl FromStr for HallPlace {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let wrong = || PlaceError::Hall(text.to_owned());
+        let (host, hall) = match text.split_once('/') {
+            Some((host, hall)) => (Some(host.parse().map_err(|_| wrong())?), hall),
+            None => (None, text),
+        };
+        let hall = hall.parse().map_err(|_| wrong())?;
+        Ok(Self { host, hall })
+    }
+}
+
+impl fmt::Display for HallPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Some(host) => write!(f, "{host}/{}", self.hall),
+            None => write!(f, "{}", self.hall),
+        }
+    }
+}
+
+impl Serialize for HallPlace {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl FromStr for RelativePath {
@@ -119,11 +162,12 @@ impl fmt::Display for RelativePath {
     }
 }
 
-/// A place in a store: `HALL:STORE/path`, or `HALL:STORE` for its root.
+/// A place in a store: `HALL:STORE/path`, or `HALL:STORE` for its root; before HALL the realm, if it
+/// is another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Which hall.
-    pub(crate) hall: HallName,
+    pub(crate) hall: HallPlace,
     /// Which of its stores.
     pub(crate) store: StoreName,
     /// Where in it; `None` is the root.
@@ -156,11 +200,11 @@ impl fmt::Display for Place {
     }
 }
 
-/// A service: `HALL:SERVICE`.
+/// A service: `HALL:SERVICE`, before HALL the realm, if it is another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServicePlace {
     /// Which hall.
-    pub(crate) hall: HallName,
+    pub(crate) hall: HallPlace,
     /// Which of its services.
     pub(crate) service: ServiceName,
 }
@@ -178,8 +222,8 @@ impl FromStr for ServicePlace {
     }
 }
 
-/// One side of a copy. As with scp, a colon before the first slash means the far side; `./a:b` is
-/// a file.
+/// One side of a copy. As with scp, a colon before the first slash means the far side, and so does
+/// `REALM.WITH.DOTS/HALL:`; `./a:b` is a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     /// On this computer.
@@ -192,8 +236,15 @@ impl FromStr for Side {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let before = text.split('/').next().unwrap_or_default();
-        if before.contains(':') {
+        let far = match text.split_once(':') {
+            None => false,
+            Some((before, _)) => match before.split_once('/') {
+                None => true,
+                Some((realm, _)) => realm.contains('.') && before.parse::<HallPlace>().is_ok(),
+            },
+        };
+        // A realm is a domain name, so a folder that begins with a dot is none.
+        if far && !text.starts_with('.') {
             text.parse().map(Self::Hall)
         } else {
             Ok(Self::Local(text.into()))
@@ -246,6 +297,32 @@ mod tests {
             "Lab:data".parse::<Side>().is_err(),
             "a mistyped hall is not a file"
         );
+    }
+
+    #[test]
+    fn a_partners_hall_has_its_realm_before_it() {
+        let place: Place = "alpha.example/lab:data/a/b".parse().unwrap();
+        assert_eq!(place.to_string(), "alpha.example/lab:data/a/b");
+        assert_eq!(place.hall.host, Some("alpha.example".parse().unwrap()));
+        assert_eq!(place.hall.hall.as_str(), "lab");
+        for text in [
+            "/lab:data",
+            "alpha.example/:data",
+            "a.b/c/lab:data",
+            "A.b/lab:data",
+        ] {
+            assert!(text.parse::<Place>().is_err(), "{text:?}");
+        }
+        let side = |text: &str| text.parse::<Side>().unwrap();
+        assert!(matches!(side("alpha.example/lab:data"), Side::Hall(_)));
+        for local in [
+            "./alpha.example/lab:data",
+            "folder/lab:data",
+            "../lab:data",
+            "a.b/c/d:e",
+        ] {
+            assert_eq!(side(local), Side::Local(local.into()));
+        }
     }
 
     proptest! {

@@ -4,19 +4,25 @@
 use std::path::{Path, PathBuf};
 
 use hallway_hall::client::{self, Grant};
-use hallway_hall::{Body, HallName, Right};
+use hallway_hall::{Body, Right};
 use http::Request;
 use tokio::net::UnixStream;
 
 use super::HallCommandError;
 use super::opening::{self, Wanted};
+use super::path::HallPlace;
 use super::way::Way;
 use crate::person::folders::Folders;
 use crate::person::{PersonArguments, Visitor};
 
 /// The socket of a `hallway open`, below the folder for what runs.
-pub(super) fn socket(folders: &Folders, hall: &HallName) -> PathBuf {
-    folders.runtime.join(format!("{hall}.sock"))
+pub(super) fn socket(folders: &Folders, place: &HallPlace) -> PathBuf {
+    // Neither name may have an @, so no hall of a partner is taken for one of our own.
+    let name = match &place.host {
+        Some(host) => format!("{}@{host}.sock", place.hall),
+        None => format!("{}.sock", place.hall),
+    };
+    folders.runtime.join(name)
 }
 
 /// Somebody inside a hall.
@@ -38,7 +44,7 @@ struct Own {
 /// [`HallCommandError`] of the person's key, the gateway, the network, or the work.
 pub(crate) async fn visit<T>(
     person: &PersonArguments,
-    hall: &HallName,
+    hall: &HallPlace,
     rights: &[Right],
     work: impl AsyncFnOnce(Way) -> Result<T, HallCommandError>,
 ) -> Result<T, HallCommandError> {
@@ -55,7 +61,7 @@ pub(crate) async fn visit<T>(
 impl Visit {
     async fn enter(
         person: &PersonArguments,
-        hall: &HallName,
+        hall: &HallPlace,
         rights: &[Right],
     ) -> Result<Self, HallCommandError> {
         // The socket needs no gateway's name, so a missing one is no error yet.

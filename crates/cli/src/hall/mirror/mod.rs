@@ -27,9 +27,9 @@ use steps::{Direction, Mirror};
 /// wrong.
 #[derive(Debug, Args)]
 pub(crate) struct MirrorCommand {
-    /// What to copy: a folder, or HALL:STORE/path.
+    /// What to copy: a folder, or [REALM/]HALL:STORE/path.
     from: Side,
-    /// Where to: HALL:STORE/path, or a folder.
+    /// Where to: [REALM/]HALL:STORE/path, or a folder.
     to: Side,
     /// Delete what only the target has. Nothing is deleted when anything failed before.
     #[arg(long)]

@@ -5,10 +5,11 @@ use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallway_evidence::Timestamp;
-use hallway_hall::{Flow, HallName, Right, ServiceName, StoreName};
+use hallway_hall::{Flow, Right, ServiceName, StoreName};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar};
 use serde::Serialize;
 
+use super::super::path::HallPlace;
 use super::super::relay::USER;
 
 /// Something that happened.
@@ -36,7 +37,7 @@ pub(super) enum Event {
 #[derive(Debug, Serialize)]
 #[serde(rename = "open", tag = "event")]
 pub(super) struct Doors<'a> {
-    pub(super) hall: &'a HallName,
+    pub(super) hall: &'a HallPlace,
     pub(super) grant: &'a str,
     pub(super) evidence: &'a str,
     pub(super) rights: &'a [Right],
