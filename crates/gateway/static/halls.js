@@ -9,10 +9,26 @@ const admitted = ({ guest, person, role }) => {
   return { [kind]: value };
 };
 
-FLOWS["admit-guest"] = ({ hall, rights, ...who }) =>
-  act("admit_to_hall", { hall, guest: admitted(who), rights: rights.trim().split(/[\s,]+/) });
+FLOWS["admit-guest"] = ({ hall, rights, ...fields }) => {
+  const demanded = ["key", "approval", "hours"].map((need) => [need, fields[`needs-${need}`]?.trim()]);
+  const needs = Object.fromEntries(demanded.filter(([, value]) => value));
+  return act("admit_to_hall", { hall, guest: admitted(fields), rights: rights.trim().split(/[\s,]+/), needs });
+};
 
 FLOWS["dismiss-guest"] = ({ hall, ...who }) => act("dismiss_from_hall", { hall, guest: admitted(who) });
+
+// An opening that waits: the page is loaded again when that is over
+
+const WAITS_MS = 2000;
+
+function wait(notice) {
+  const timer = setInterval(async () => {
+    const answer = await fetch(notice.dataset.waits).catch(() => undefined);
+    if (!answer?.ok || (await answer.json())?.state === "waiting") return;
+    clearInterval(timer);
+    location.reload();
+  }, WAITS_MS);
+}
 
 // Who is inside, once a second
 
@@ -112,3 +128,4 @@ function follow(section) {
 }
 
 document.querySelectorAll("[data-inside]").forEach(follow);
+document.querySelectorAll("[data-waits]").forEach(wait);

@@ -138,13 +138,15 @@ fn every_hall_act() -> Vec<Act> {
     let key = rcgen::KeyPair::generate().unwrap();
     let key = rcgen::PublicKeyData::subject_public_key_info(&key);
     let key = hall::P256PublicKey::from_der(&key).unwrap();
-    let admit = |guest| {
+    let demanding = |guest, needs: &str| {
         Hall::Admit(hall::Admit {
             hall: name(),
             guest,
             rights: rights(),
+            needs: serde_json::from_str(needs).unwrap(),
         })
     };
+    let admit = |guest| demanding(guest, "{}");
     let acts = [
         Hall::Create(hall::Create {
             hall: name(),
@@ -154,6 +156,11 @@ fn every_hall_act() -> Vec<Act> {
         admit(emily()),
         admit(hall::Guest::Role(Role::Operator)),
         admit(hall::Guest::Role(Role::Member)),
+        demanding(emily(), r#"{"approval": "owner"}"#),
+        demanding(
+            emily(),
+            r#"{"key": "L2", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}"#,
+        ),
         Hall::Dismiss(hall::Dismiss {
             hall: name(),
             guest: emily(),
@@ -170,6 +177,13 @@ fn every_hall_act() -> Vec<Act> {
         }),
         open(None),
         open(Some(key)),
+        Hall::Approve(hall::Approve {
+            grant: crate::id::GrantId::from_bytes([3; 16]),
+            opened: [4; 32],
+            hall: name(),
+            name: line("Emily"),
+            rights: rights(),
+        }),
         Hall::End(hall::End {
             grant: crate::id::GrantId::from_bytes([3; 16]),
             opened: [4; 32],

@@ -3,9 +3,13 @@
 use hallway_evidence::Timestamp;
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
 
+use super::needs::{self, Case};
 use crate::http::problem::Problem;
+use crate::models::Models;
+use crate::models::verdict::KeyFacts;
 use crate::store::{
-    Grant, GrantHolder, HallAgent, HallGuest, Holder, Person, PersonState, Repositories,
+    Credential, Grant, GrantHolder, GrantState, HallAgent, HallGuest, Holder, Person, PersonState,
+    Repositories,
 };
 
 /// A grant that is good, and what it allows at this moment.
@@ -27,12 +31,28 @@ impl Standing {
     /// # Errors
     /// 403 says what is gone.
     pub async fn of(
+        models: &Models,
         reader: &dyn Repositories,
         grant: Grant,
         now: Timestamp,
     ) -> Result<Self, Problem> {
-        if !grant.is_open(now) {
-            return Err(closed("grant-ended", "this grant has ended"));
+        match grant.state(now) {
+            GrantState::Open => {}
+            GrantState::Waiting => {
+                return Err(Problem::forbidden(
+                    "waiting-for-approval",
+                    "this grant opens nothing before a second person approved it",
+                ));
+            }
+            GrantState::Unapproved => {
+                return Err(closed(
+                    "approval-expired",
+                    "nobody approved this grant in time",
+                ));
+            }
+            GrantState::Ended | GrantState::RunOut => {
+                return Err(closed("grant-ended", "this grant has ended"));
+            }
         }
         let person = reader
             .people()
@@ -41,12 +61,9 @@ impl Standing {
             .filter(|person| person.state == PersonState::Active)
             .ok_or_else(|| closed("suspended", "the person whose grant this is, is suspended"))?;
         let key = reader.credentials().get(&grant.credential).await?;
-        if key.is_none_or(|key| key.holder != Holder::Person(grant.person)) {
-            return Err(closed(
-                "key-removed",
-                "the key that opened this grant was removed",
-            ));
-        }
+        let key = key
+            .filter(|key| key.holder == Holder::Person(grant.person))
+            .ok_or_else(|| closed("key-removed", "the key that opened this grant was removed"))?;
         if let GrantHolder::Session(token) = grant.holder
             && reader.sessions().get(&token, now).await?.is_none()
         {
@@ -55,19 +72,7 @@ impl Standing {
                 "the browser session of this grant has ended",
             ));
         }
-        let admitted = admitted(reader, &person, &grant.hall).await?;
-        let rights: Vec<Right> = grant
-            .rights
-            .iter()
-            .filter(|right| admitted.contains(right))
-            .cloned()
-            .collect();
-        let rights = rights.try_into().map_err(|_| {
-            closed(
-                "not-admitted",
-                "its holder is no longer admitted to this hall",
-            )
-        })?;
+        let rights = counting(models, reader, &grant, &person, &key, now).await?;
         Ok(Self {
             grant,
             person,
@@ -76,14 +81,54 @@ impl Standing {
     }
 }
 
-/// Every right that `person` has in `hall` by all admissions that count for them.
-pub async fn admitted(
+/// What was granted, as far as admissions whose needs are met still give it.
+async fn counting(
+    models: &Models,
     reader: &dyn Repositories,
+    grant: &Grant,
     person: &Person,
-    hall: &HallName,
-) -> Result<Vec<Right>, Problem> {
-    let admissions = reader.halls().admissions(person.id, person.role).await?;
-    Ok(rights_in(&admissions, hall))
+    key: &Credential,
+    now: Timestamp,
+) -> Result<Rights, Problem> {
+    let mut admissions = reader.halls().admissions(person.id, person.role).await?;
+    admissions.retain(|admission| admission.hall == grant.hall);
+    // Asked every two seconds, so only where it can matter.
+    let attestation = if admissions
+        .iter()
+        .any(|admission| admission.needs.key.is_some())
+    {
+        reader.attestations().get(&key.id).await?
+    } else {
+        None
+    };
+    let case = Case {
+        models,
+        key: KeyFacts::of(key, attestation.as_ref()),
+        approved: grant.approved(),
+        now,
+    };
+    let each = admissions
+        .iter()
+        .map(|admission| (&admission.rights, &admission.needs));
+    let weighed = needs::weigh(each, &case);
+    let granted = grant.rights.iter();
+    let counting: Vec<Right> = granted
+        .filter(|right| weighed.open.contains(*right))
+        .cloned()
+        .collect();
+    counting.try_into().map_err(|_| {
+        let lost = grant
+            .rights
+            .iter()
+            .find_map(|right| weighed.missing_for(right));
+        match lost {
+            Some(missing) => closed("needs-not-met", &missing),
+            None => closed(
+                "not-admitted",
+                "its holder is no longer admitted to this hall",
+            ),
+        }
+    })
 }
 
 /// The rights that `admissions` give in `hall`, sorted, each once.

@@ -48,7 +48,8 @@ contract! {
     metadata: a_blob_number_never_goes_back, one_gateway_looks_for_metadata_at_a_time,
         an_attestation_goes_with_its_key;
     halls: a_hall_goes_with_its_guests_and_agents, an_admission_counts_for_a_person_or_a_role,
-        an_agents_token_is_used_once, a_grant_ends_once, a_key_gets_one_grant;
+        an_agents_token_is_used_once, a_grant_ends_once, a_key_gets_one_grant,
+        a_grant_waits_for_its_approval;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
         erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed;
     ingest: order_is_enforced, one_bad_item_spoils_nothing, what_is_sent_again_gets_its_receipt,

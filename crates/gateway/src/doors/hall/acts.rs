@@ -14,7 +14,8 @@ use serde::Deserialize;
 use super::super::act::{Actor, Outcome, includes, role_needed};
 use super::super::web::join::NewLink;
 use super::super::web::keys::line;
-use super::open;
+use super::demands::{self, NeedsRequest};
+use super::{approvals, open};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -52,6 +53,9 @@ pub enum HallRequest {
         /// To do what.
         #[schemars(with = "Vec<String>")]
         rights: Rights,
+        /// What is demanded besides.
+        #[serde(default)]
+        needs: NeedsRequest,
     },
     /// Let somebody no longer enter.
     DismissFromHall {
@@ -93,6 +97,12 @@ pub enum HallRequest {
         #[schemars(with = "Option<String>")]
         public_key: Option<Base64Url>,
     },
+    /// Approve what somebody else opens.
+    ApproveGrant {
+        /// Which.
+        #[schemars(with = "String")]
+        grant: GrantId,
+    },
     /// End somebody's grant.
     EndGrant {
         /// Which.
@@ -128,7 +138,8 @@ pub async fn prepare(
     token: TokenHash,
 ) -> Result<HallAct, Problem> {
     let least = match request {
-        HallRequest::OpenHall { .. } => Role::Member,
+        // Whom an opening waits for, the opening says.
+        HallRequest::OpenHall { .. } | HallRequest::ApproveGrant { .. } => Role::Member,
         HallRequest::EndGrant { .. } => Role::Operator,
         _ => Role::Owner,
     };
@@ -146,6 +157,7 @@ pub async fn prepare(
             hall,
             guest,
             rights,
+            needs,
         } => {
             find(gateway, &hall).await?;
             let guest = named(gateway, guest).await?;
@@ -153,6 +165,7 @@ pub async fn prepare(
                 hall,
                 guest,
                 rights,
+                needs: demands::demanded(gateway, needs)?,
             })
         }
         HallRequest::DismissFromHall { hall, guest } => {
@@ -186,6 +199,9 @@ pub async fn prepare(
                 public_key,
             };
             HallAct::Open(open::prepare(gateway, caller, wanted).await?)
+        }
+        HallRequest::ApproveGrant { grant } => {
+            HallAct::Approve(approvals::prepare(gateway, caller, grant).await?)
         }
         HallRequest::EndGrant { grant } => {
             let reader = gateway.store.read();
@@ -237,11 +253,12 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
     let (unit, now, evidence) = (actor.unit, actor.now, actor.evidence);
     match act {
         HallAct::Open(terms) => return open::perform(actor, terms).await,
+        HallAct::Approve(terms) => return approvals::perform(actor, terms).await,
         HallAct::End(_) => actor.needs(Role::Operator)?,
         _ => actor.needs(Role::Owner)?,
     }
     match act {
-        HallAct::Open(_) => {}
+        HallAct::Open(_) | HallAct::Approve(_) => {}
         HallAct::Create(terms) => {
             let hall = Hall {
                 name: terms.hall.clone(),
@@ -264,6 +281,7 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
                 hall: terms.hall.clone(),
                 guest: guest_id(&terms.guest),
                 rights: terms.rights.clone(),
+                needs: terms.needs.clone(),
                 admitted: now,
                 evidence,
             };

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use hallway_evidence::GrantId;
-use hallway_evidence::statement::hall::{
-    HallName, MOST_RIGHTS, Open, P256PublicKey, Right, Rights,
-};
+use hallway_evidence::statement::hall::{HallName, Open, P256PublicKey, Right, Rights};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::act::{Actor, Outcome};
 use super::super::web::keys::line;
+use super::approvals::{self, Waits};
 use super::certificate::{self, Certified};
+use super::demands::{self, KnownKey};
 use crate::Gateway;
-use crate::hall::standing::admitted;
+use crate::hall::needs::{Opening, Weighed};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Grant, GrantHolder, Person, Repositories, StoreError};
+use crate::store::{Approval, Grant, GrantHolder, StoreError};
 
 /// What somebody who enters asks for.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Opened {
     pub rights: Rights,
     /// When it ends at the latest, milliseconds since 1970.
     pub ends_ms: u64,
+    /// What it waits for before it opens anything, if it has to be approved.
+    pub waits: Option<Waits>,
     /// What the data plane needs; nothing for a browser session.
     #[serde(flatten)]
     pub certified: Option<Certified>,
@@ -53,14 +55,12 @@ pub struct Opened {
 
 /// The statement, if the hall would open.
 pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Result<Open, Problem> {
-    let reader = gateway.store.read();
-    let allowed = rights_of(reader, &caller.person, &wanted.hall).await?;
-    let rights = match wanted.rights {
-        Some(rights) => rights
-            .try_into()
-            .map_err(|error| Problem::malformed(format!("the rights: {error}")))?,
-        None => allowed.clone(),
-    };
+    let rights = wanted
+        .rights
+        .map(Rights::try_from)
+        .transpose()
+        .map_err(|error| Problem::malformed(format!("the rights: {error}")))?;
+    let opening = foreseen(gateway, caller, &wanted.hall, rights.as_ref()).await?;
     let public_key = wanted
         .public_key
         .map(|key| P256PublicKey::from_der(&key.0))
@@ -75,50 +75,57 @@ pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Resu
         hall: wanted.hall,
         person: caller.person.id,
         name: line("name", &caller.person.name)?,
-        rights,
+        rights: opening.rights,
         duration_ms: wanted.duration_ms.unwrap_or(longest),
         public_key,
     };
-    check(gateway, &open, &allowed)?;
+    check(gateway, &open)?;
     Ok(open)
 }
 
-/// What `person` may do in `hall`. Whoever may do nothing there may not know that it exists.
-async fn rights_of(
-    reader: &dyn Repositories,
-    person: &Person,
+/// What would open by whichever of the caller's keys opens the most: which one is touched is not
+/// known yet.
+async fn foreseen(
+    gateway: &Gateway,
+    caller: &Caller,
     hall: &HallName,
-) -> Result<Rights, Problem> {
-    let rights = admitted(reader, person, hall).await?;
-    if rights.is_empty() {
-        return Err(Problem::forbidden(
-            "not-admitted",
-            format!("you are not admitted to a hall “{hall}”; ask an owner of this realm"),
-        ));
+    wanted: Option<&Rights>,
+) -> Result<Opening, Problem> {
+    let (reader, person) = (gateway.store.read(), &caller.person);
+    let admissions = reader.halls().admissions(person.id, person.role).await?;
+    let admissions = demands::to_hall(&admissions, hall);
+    let (mut best, mut refused) = (None::<Opening>, None);
+    for key in KnownKey::of(reader, person).await? {
+        let weighed = demands::weighed(gateway, &admissions, &key, gateway.now());
+        match weighed.opening(hall, wanted) {
+            Ok(opening)
+                if best
+                    .as_ref()
+                    .is_none_or(|best| opening.opens_more_than(best)) =>
+            {
+                best = Some(opening);
+            }
+            Ok(_) => {}
+            Err(problem) => refused = refused.or(Some(problem)),
+        }
     }
-    // Several admissions may add up to more than one statement can name.
-    let named: Vec<Right> = rights.into_iter().take(MOST_RIGHTS).collect();
-    named.try_into().map_err(|error| Problem::internal(&error))
+    let opening = match (best, refused) {
+        (Some(opening), _) => opening,
+        (None, Some(problem)) => return Err(problem),
+        (None, None) => return Err(Weighed::default().refusal(hall, None)),
+    };
+    if let Some(role) = opening.approval {
+        approvals::possible(reader, role, Some(person.id)).await?;
+    }
+    Ok(opening)
 }
 
 fn longest_ms(gateway: &Gateway) -> u64 {
     u64::try_from(gateway.halls.longest.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The operator's limits and the admissions, asked when the statement is made and again when it
-/// comes back signed.
-fn check(gateway: &Gateway, open: &Open, allowed: &Rights) -> Result<(), Problem> {
-    if let Some(right) = allowed.lacks(&open.rights) {
-        return Err(Problem::forbidden(
-            "not-granted",
-            format!(
-                "you may not {} “{}” in the hall “{}”; ask an owner of this realm",
-                right.verb(),
-                right.name(),
-                open.hall
-            ),
-        ));
-    }
+/// The operator's limits, asked when the statement is made and again when it comes back signed.
+fn check(gateway: &Gateway, open: &Open) -> Result<(), Problem> {
     let longest = longest_ms(gateway);
     if open.duration_ms == 0 || open.duration_ms > longest {
         return Err(Problem::forbidden(
@@ -133,6 +140,22 @@ fn check(gateway: &Gateway, open: &Open, allowed: &Rights) -> Result<(), Problem
     Ok(())
 }
 
+/// What the key that was touched opens.
+async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
+    let (reader, person) = (actor.unit, actor.person);
+    let admissions = reader.halls().admissions(person.id, person.role).await?;
+    let admissions = demands::to_hall(&admissions, &terms.hall);
+    let key = reader.credentials().get(actor.credential).await?;
+    let key = key.ok_or_else(|| Problem::not_found("key"))?;
+    let key = KnownKey::new(reader, key).await?;
+    let weighed = demands::weighed(actor.gateway, &admissions, &key, actor.now);
+    let opening = weighed.opening(&terms.hall, Some(&terms.rights))?;
+    if let Some(role) = opening.approval {
+        approvals::possible(reader, role, Some(person.id)).await?;
+    }
+    Ok(opening)
+}
+
 /// Lets the signer in.
 pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
     let gateway = actor.gateway;
@@ -142,8 +165,8 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
             "the statement lets somebody else in, or in elsewhere",
         ));
     }
-    let allowed = rights_of(actor.unit, actor.person, &terms.hall).await?;
-    check(gateway, terms, &allowed)?;
+    check(gateway, terms)?;
+    let opening = opening(actor, terms).await?;
     let grant = Grant {
         id: GrantId::generate(),
         hall: terms.hall.clone(),
@@ -159,7 +182,9 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
         ended: None,
         evidence: actor.evidence,
         address: actor.caller.session.address.clone(),
+        approval: opening.approval.map(Approval::asked),
     };
+    let waits = Waits::of(gateway, actor.unit, &grant).await?;
     let certified = terms
         .public_key
         .as_ref()
@@ -183,6 +208,7 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
             hall: grant.hall,
             rights: grant.rights,
             ends_ms: grant.ends.as_ms(),
+            waits,
             certified,
         }),
         ..Outcome::done(actor)

@@ -19,6 +19,10 @@ pub struct Model {
     pub ended_by: Option<Uuid>,
     pub evidence: Vec<u8>,
     pub address: String,
+    pub approval: Option<String>,
+    pub approved_ms: Option<i64>,
+    pub approved_by: Option<Uuid>,
+    pub approval_evidence: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
