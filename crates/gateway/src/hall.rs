@@ -1,6 +1,7 @@
 //! The hall door's data plane: who comes in over the hall listener, and what it is let through to.
 //!
-//! [`Standing`] says whether a grant opens anything now; [`Inside`] knows who is inside through
+//! [`Standing`] says whether a grant opens anything now, [`needs`] whether what its admissions demand
+//! is met; [`Inside`] knows who is inside through
 //! this gateway, asks again every two seconds, and cuts whoever may no longer be there;
 //! [`Offers`] knows what there is behind each hall; [`routes`] lists the listener's routes with
 //! the rule of each; [`listener`] does TLS.
@@ -10,10 +11,12 @@
 
 pub mod inside;
 pub mod listener;
+pub mod needs;
 pub mod offers;
 pub mod routes;
 pub mod standing;
 pub mod visit;
+pub mod wall_clock;
 
 use std::time::Duration;
 

@@ -215,6 +215,9 @@ fn halls() -> Vec<Route> {
         Route::post("/api/grants/{id}/end", MEMBER, hall::grants::end)
             .summary("End a grant of the caller's own")
             .gives::<hall::grants::GrantRow>(),
+        Route::get("/api/approvals", MEMBER, hall::approvals::list)
+            .summary("Openings that wait until the caller, or somebody else, approves them")
+            .gives::<Vec<hall::approvals::WaitingRow>>(),
         Route::post("/api/hall-agents/join", Access::Proof, hall::agents::join)
             .summary("Join a hall as an agent, by a one-time token")
             .takes::<hall::agents::Join>()

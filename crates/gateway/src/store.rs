@@ -73,7 +73,10 @@ pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment}
 pub use dump::DumpError;
 pub use error::{StoreError, UnknownWord};
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
-pub use grant::{Grant, GrantFilter, GrantHolder, GrantKind, GrantRepository, Visitor};
+pub use grant::{
+    APPROVAL_PATIENCE, Approval, Given, Grant, GrantFilter, GrantHolder, GrantKind, GrantRepository,
+    GrantState, Visitor,
+};
 pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
 pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
 pub use ids::{

@@ -24,6 +24,7 @@ const OPERATOR: Access = Access::Person(Role::Operator);
 /// The rules, stated a second time: whoever adds or changes a route says here what was meant.
 const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/", PUBLIC),
+    ("GET", "/api/approvals", MEMBER),
     ("GET", "/api/authorities", OPERATOR),
     ("GET", "/api/devices", MEMBER),
     ("GET", "/api/devices/{id}", MEMBER),

@@ -388,7 +388,7 @@ pub(crate) async fn connect(
         let name =
             ServerName::try_from("hall").map_err(|error| ClientError::Answer(error.to_string()))?;
         let tls = TlsConnector::from(config)
-            .connect(name, tcp)
+            .connect(name, tls::Socket::new(tcp))
             .await
             .map_err(|error| refused(address, error))?;
         Ok(Box::new(tls) as BoxStream)

@@ -35,6 +35,7 @@ mod pass;
 mod pool;
 mod problem;
 mod service;
+mod spare;
 mod svid;
 mod switchboard;
 

@@ -17,7 +17,10 @@ use crate::identity::SpiffeId;
 use crate::key::HallKey;
 use crate::svid::{Svid, SvidError};
 
+mod socket;
 mod verifier;
+
+pub use socket::Socket;
 
 /// The protocol of most streams: one that can be upgraded.
 pub const HTTP_1: &[u8] = b"http/1.1";

@@ -15,13 +15,17 @@ use crate::line::Line;
 use crate::realm::RealmName;
 use crate::timestamp::Timestamp;
 
+mod hours;
 mod name;
+mod needs;
 mod partner;
 mod public_key;
 mod right;
 
 pub use crate::id::GrantId;
+pub use hours::{Day, Hours, HoursError};
 pub use name::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
+pub use needs::{Approve, KeyNeed, Needs, approver};
 pub use partner::{
     AcceptPartner, Authorities, AuthoritiesError, InvitePartner, LeavePartner, Pins,
 };
@@ -46,6 +50,8 @@ pub enum Hall {
     DismissAgent(Agent),
     /// The signer enters.
     Open(Open),
+    /// What somebody else opened may open.
+    Approve(Approve),
     /// Somebody's grant ends before its time.
     End(End),
     /// Another realm may become a partner, whose people can be admitted.
@@ -118,6 +124,9 @@ pub struct Admit {
     pub guest: Guest,
     /// What the guest may do inside. This replaces what was said of the guest before.
     pub rights: Rights,
+    /// What is demanded besides.
+    #[serde(skip_serializing_if = "Needs::is_empty")]
+    pub needs: Needs,
 }
 
 /// The terms of `hall.dismiss`.
@@ -252,6 +261,7 @@ impl Door for Hall {
             Self::InviteAgent(_) => "invite_agent",
             Self::DismissAgent(_) => "dismiss_agent",
             Self::Open(_) => "open",
+            Self::Approve(_) => "approve",
             Self::End(_) => "end",
             Self::InvitePartner(_) => "invite_partner",
             Self::AcceptPartner(_) => "accept_partner",
@@ -264,11 +274,10 @@ impl Door for Hall {
         match self {
             Self::Create(terms) => fields.with("hall", &terms.hall).with("title", &terms.title),
             Self::Remove(terms) => fields.with("hall", &terms.hall),
-            Self::Admit(terms) => terms
-                .guest
-                .terms(fields)
-                .with("hall", &terms.hall)
-                .with("rights", &terms.rights),
+            Self::Admit(terms) => {
+                let fields = terms.guest.terms(fields).with("hall", &terms.hall);
+                terms.needs.terms(fields.with("rights", &terms.rights))
+            }
             Self::Dismiss(terms) => terms.guest.terms(fields).with("hall", &terms.hall),
             Self::InviteAgent(terms) => fields
                 .with("hall", &terms.hall)
@@ -287,6 +296,12 @@ impl Door for Hall {
                 .with("rights", &terms.rights)
                 .with("duration", &terms.duration_ms)
                 .with_some("public_key", terms.public_key.as_ref()),
+            Self::Approve(terms) => fields
+                .with("grant", &terms.grant)
+                .with("opened", &terms.opened)
+                .with("hall", &terms.hall)
+                .with("name", &terms.name)
+                .with("rights", &terms.rights),
             Self::End(terms) => fields
                 .with("grant", &terms.grant)
                 .with("opened", &terms.opened)
@@ -311,6 +326,7 @@ impl Door for Hall {
                 hall: terms.take("hall")?,
                 guest: Guest::read(terms)?,
                 rights: terms.take("rights")?,
+                needs: Needs::read(terms)?,
             }),
             "dismiss" => Self::Dismiss(Dismiss {
                 hall: terms.take("hall")?,
@@ -336,6 +352,13 @@ impl Door for Hall {
                 duration_ms: terms.take("duration")?,
                 public_key: terms.take_optional("public_key")?,
             }),
+            "approve" => Self::Approve(Approve {
+                grant: terms.take("grant")?,
+                opened: terms.take("opened")?,
+                hall: terms.take("hall")?,
+                name: terms.take("name")?,
+                rights: terms.take("rights")?,
+            }),
             "end" => Self::End(End {
                 grant: terms.take("grant")?,
                 opened: terms.take("opened")?,
@@ -359,8 +382,12 @@ impl Door for Hall {
                 terms.hall
             ),
             Self::Admit(terms) => format!(
-                "let {} enter the hall “{}” to {}",
-                terms.guest, terms.hall, terms.rights
+                "let {} enter the hall “{}” to {}{}{}",
+                terms.guest,
+                terms.hall,
+                terms.rights,
+                if terms.needs.is_empty() { "" } else { ", only " },
+                terms.needs
             ),
             Self::Dismiss(terms) => {
                 format!("no longer let {} enter the hall “{}”", terms.guest, terms.hall)
@@ -386,6 +413,10 @@ impl Door for Hall {
                     None => "in the browser that asks".to_owned(),
                 },
                 terms.rights
+            ),
+            Self::Approve(terms) => format!(
+                "approve that {} opens the hall “{}” to {}, by the grant {}",
+                terms.name, terms.hall, terms.rights, terms.grant
             ),
             Self::End(terms) => format!(
                 "end the grant {} of {} in the hall “{}”",

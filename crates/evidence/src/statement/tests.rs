@@ -139,11 +139,12 @@ fn every_hall_act() -> Vec<Act> {
     let key = rcgen::KeyPair::generate().unwrap();
     let key = rcgen::PublicKeyData::subject_public_key_info(&key);
     let key = hall::P256PublicKey::from_der(&key).unwrap();
-    let admit = |guest| {
+    let demanding = |guest, needs: &str| {
         Hall::Admit(hall::Admit {
             hall: name(),
             guest,
             rights: rights(),
+            needs: serde_json::from_str(needs).unwrap(),
         })
     };
     let realm = || "beta.example".parse::<crate::RealmName>().unwrap();
@@ -153,6 +154,7 @@ fn every_hall_act() -> Vec<Act> {
         log: [7; 32],
         authorities: vec![[8; 32]].try_into().unwrap(),
     };
+    let admit = |guest| demanding(guest, "{}");
     let acts = [
         Hall::Create(hall::Create {
             hall: name(),
@@ -183,6 +185,11 @@ fn every_hall_act() -> Vec<Act> {
             token: [6; 32],
         }),
         Hall::LeavePartner(hall::LeavePartner { realm: realm() }),
+        demanding(emily(), r#"{"approval": "owner"}"#),
+        demanding(
+            emily(),
+            r#"{"key": "L2", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}"#,
+        ),
         Hall::Dismiss(hall::Dismiss {
             hall: name(),
             guest: emily(),
@@ -200,6 +207,13 @@ fn every_hall_act() -> Vec<Act> {
         open("gate.example", None, None),
         open("gate.example", None, Some(key)),
         open("alpha.example", Some(Role::Member), Some(key)),
+        Hall::Approve(hall::Approve {
+            grant: crate::id::GrantId::from_bytes([3; 16]),
+            opened: [4; 32],
+            hall: name(),
+            name: line("Emily"),
+            rights: rights(),
+        }),
         Hall::End(hall::End {
             grant: crate::id::GrantId::from_bytes([3; 16]),
             opened: [4; 32],

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use hallway_evidence::statement::hall::KeyNeed;
 use hallway_webauthn::metadata::CertificationLevel;
 use hallway_webauthn::{KeyProtection, ModelId, ModelList, ModelPolicy, SerialNumbers};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -122,6 +123,15 @@ impl PersonPolicy {
             key_protection: Protection::Any,
             allow: Vec::new(),
             deny: Vec::new(),
+        }
+    }
+
+    /// What an admission to a hall demands of a key: the strictest, at its own level.
+    #[must_use]
+    pub fn demanded(need: KeyNeed) -> Self {
+        Self {
+            certification: Level(need.certification()),
+            ..Self::default()
         }
     }
 

@@ -14,7 +14,7 @@ struct Asset {
     content: &'static str,
 }
 
-const ASSETS: [Asset; 5] = [
+const ASSETS: [Asset; 6] = [
     Asset {
         name: "console.css",
         media_type: "text/css; charset=utf-8",
@@ -36,6 +36,11 @@ const ASSETS: [Asset; 5] = [
         content: include_str!("../../static/halls.js"),
     },
     Asset {
+        name: "hall-files.js",
+        media_type: "text/javascript; charset=utf-8",
+        content: include_str!("../../static/hall-files.js"),
+    },
+    Asset {
         name: "icon.svg",
         media_type: "image/svg+xml",
         content: include_str!("../../static/icon.svg"),
@@ -43,7 +48,7 @@ const ASSETS: [Asset; 5] = [
 ];
 
 /// An entity tag for each asset, in the same order: the beginning of its SHA-256.
-static TAGS: LazyLock<[String; 5]> = LazyLock::new(|| {
+static TAGS: LazyLock<[String; 6]> = LazyLock::new(|| {
     ASSETS.map(|asset| {
         let digest =
             aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, asset.content.as_bytes());

@@ -39,7 +39,8 @@ pub use explanation::{
 };
 pub use frame::{Frame, Place, Standing, Visitor};
 pub use halls::{
-    AgentRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, OfferRow, StorePage,
+    AgentRow, ApprovalRow, DemandRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow,
+    OfferRow, StorePage, WaitingNotice,
 };
 pub use keys::{KeyRow, KeysPage};
 pub use mark::{Mark, Tone};

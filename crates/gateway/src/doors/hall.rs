@@ -1,11 +1,13 @@
 //! The hall door: who may enter which hall, and the grants that let them in.
 //!
 //! [`acts`] are what people sign about halls, [`open`] is the one that lets the signer in,
-//! [`certificate`] is what they get for it. What flows then is the business of [`crate::hall`].
+//! [`approvals`] what somebody else may have to sign first, [`certificate`] what they get for it. What flows then is the business of [`crate::hall`].
 
 pub mod acts;
 pub mod agents;
+pub mod approvals;
 pub mod certificate;
+pub mod demands;
 pub mod files;
 pub mod flows;
 pub mod grants;

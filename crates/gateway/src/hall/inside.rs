@@ -1,12 +1,13 @@
 //! Who is inside through this gateway, and putting them out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hallway_evidence::statement::hall::{AgentName, HallName};
+use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_evidence::{GrantId, PersonId, RealmName};
 use hallway_hall::Pass;
+use tokio_util::sync::CancellationToken;
 
 use super::standing::{self, Standing};
 use crate::Gateway;
@@ -48,6 +49,26 @@ pub enum Who {
     },
 }
 
+/// Something that a hall offers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Thing {
+    /// Files.
+    Store(StoreName),
+    /// A TCP service.
+    Service(ServiceName),
+}
+
+impl From<&Right> for Thing {
+    fn from(right: &Right) -> Self {
+        match right {
+            Right::Read(store) | Right::Write(store) | Right::Delete(store) => {
+                Self::Store(store.clone())
+            }
+            Right::Connect(service) => Self::Service(service.clone()),
+        }
+    }
+}
+
 /// Somebody who is inside.
 #[derive(Debug)]
 pub struct Presence {
@@ -63,6 +84,27 @@ struct Checked {
     at: Instant,
     used: Instant,
     standing: Option<Arc<Standing>>,
+    /// Cancelled where a right on a thing goes while the grant goes on.
+    cuts: BTreeMap<Thing, CancellationToken>,
+}
+
+impl Checked {
+    /// Takes in what is so now, and cuts what no longer is.
+    fn take(&mut self, asked: Instant, standing: Option<&Arc<Standing>>) {
+        let rights = |standing: Option<&Arc<Standing>>| -> BTreeSet<Right> {
+            let rights = standing
+                .into_iter()
+                .flat_map(|standing| standing.rights.iter());
+            rights.cloned().collect()
+        };
+        for lost in rights(self.standing.as_ref()).difference(&rights(standing)) {
+            if let Some(cut) = self.cuts.remove(&Thing::from(lost)) {
+                cut.cancel();
+            }
+        }
+        self.at = asked;
+        self.standing = standing.cloned();
+    }
 }
 
 /// What is shown of a guest who is inside.
@@ -95,6 +137,31 @@ impl Presence {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What goes with a request or stream on `thing`: it is cut when the grant ends, and when any
+    /// of the rights on it goes that `standing` has.
+    pub fn pass_for(&self, standing: &Standing, thing: Thing) -> Pass {
+        let mut checked = self.checked();
+        let on = |standing: &Standing| -> Vec<Right> {
+            let rights = standing.rights.iter();
+            let on = rights.filter(|right| Thing::from(*right) == thing);
+            on.cloned().collect()
+        };
+        // What was looked up may have been overtaken since.
+        let is_so = checked.standing.as_deref().map(on) == Some(on(standing));
+        let cut = if is_so {
+            let cut = checked.cuts.entry(thing);
+            cut.or_insert_with(|| self.pass.cut.child_token()).clone()
+        } else {
+            let cut = CancellationToken::new();
+            cut.cancel();
+            cut
+        };
+        Pass {
+            cut,
+            flow: Arc::clone(&self.pass.flow),
+        }
+    }
+
     /// What the holder of the grant may do now; nothing for an agent. At most two seconds old.
     ///
     /// # Errors
@@ -118,9 +185,7 @@ impl Presence {
         let asked = Instant::now();
         match self.ask(gateway).await {
             Ok(standing) => {
-                let mut checked = self.checked();
-                checked.at = asked;
-                checked.standing.clone_from(&standing);
+                self.checked().take(asked, standing.as_ref());
                 Ok(standing)
             }
             Err(problem) => {
@@ -138,7 +203,8 @@ impl Presence {
         match &self.who {
             Who::Guest(id) => {
                 let grant = reader.grants().get(*id).await?.ok_or_else(put_out)?;
-                let standing = Standing::of(reader, grant, gateway.now()).await?;
+                let models = &gateway.models;
+                let standing = Standing::of(models, reader, grant, gateway.now()).await?;
                 Ok(Some(Arc::new(standing)))
             }
             Who::Newcomer { home, .. } | Who::Partner(home) => {
@@ -185,6 +251,7 @@ impl Inside {
                     at: Instant::now(),
                     used: Instant::now(),
                     standing: None,
+                    cuts: BTreeMap::new(),
                 }),
             })
         });

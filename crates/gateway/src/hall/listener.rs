@@ -126,7 +126,7 @@ impl HallListener {
             };
             let (gateway, router, acceptor) = (gateway.clone(), router.clone(), acceptor.clone());
             connections.spawn(async move {
-                match timeout(PATIENCE, acceptor.accept(stream)).await {
+                match timeout(PATIENCE, acceptor.accept(tls::Socket::new(stream))).await {
                     Ok(Ok(stream)) => connection(&gateway, stream, peer, router).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "hall: TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "hall: TLS handshake took too long"),
@@ -262,7 +262,7 @@ async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem>
 
 async fn connection(
     gateway: &Gateway,
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<tls::Socket<TcpStream>>,
     peer: SocketAddr,
     router: Router,
 ) {
@@ -306,7 +306,7 @@ async fn connection(
 
 /// Serves one connection until it ends, or is told to by `end`.
 async fn serve<S>(
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<tls::Socket<TcpStream>>,
     peer: SocketAddr,
     service: S,
     end: impl Future<Output = ()>,

@@ -17,7 +17,7 @@ use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName,
 use hallway_evidence::RealmName;
 use hallway_hall::{Renewed, Svid, stream};
 
-use super::inside::{Presence, Who};
+use super::inside::{Presence, Thing, Who};
 use super::standing::Standing;
 use super::visit;
 use super::visit::farewell::{Ended, Heard};
@@ -356,9 +356,10 @@ async fn connect(
                 ),
             )
         })?;
+    let thing = Thing::Service(service.clone());
+    let pass = visitor.presence.pass_for(&standing, thing);
     let hall = standing.grant.hall.clone();
     let open = async move { gateway.halls.offers.connect(&hall, &service).await };
-    let pass = visitor.presence.pass.clone();
     let answer = stream::serve(request, pass, open).await;
     Ok(answer.map(Body::new))
 }
@@ -374,8 +375,12 @@ async fn files(
     let store = place.store.parse();
     let store: StoreName = store.map_err(|_| Problem::not_found("store"))?;
     let mount = format!("/files/{store}");
-    let (offers, pass) = (&gateway.halls.offers, &visitor.presence.pass);
-    Ok(offers.files(&standing, &store, &mount, pass, request).await)
+    let thing = Thing::Store(store.clone());
+    let pass = visitor.presence.pass_for(&standing, thing);
+    let offers = &gateway.halls.offers;
+    Ok(offers
+        .files(&standing, &store, &mount, &pass, request)
+        .await)
 }
 
 /// Where a request for files points; the rest of its path is the store's business.

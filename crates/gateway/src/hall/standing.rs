@@ -3,11 +3,14 @@
 use hallway_evidence::{PersonId, RealmName, Timestamp};
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
 
+use super::needs::{self, Case};
 use crate::http::problem::Problem;
+use crate::models::Models;
+use crate::models::verdict::KeyFacts;
 use crate::partners;
 use crate::store::{
-    Grant, GrantHolder, GrantKind, HallAgent, HallGuest, Holder, Person, PersonState, Repositories,
-    Visitor,
+    Credential, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, Holder, Person,
+    PersonState, Repositories, Visitor,
 };
 
 /// Whose a grant is: one of our people, or a partner's.
@@ -41,21 +44,37 @@ impl Standing {
     /// # Errors
     /// 403 says what is gone.
     pub async fn of(
+        models: &Models,
         reader: &dyn Repositories,
         grant: Grant,
         now: Timestamp,
     ) -> Result<Self, Problem> {
-        if !grant.is_open(now) {
-            return Err(closed("grant-ended", "this grant has ended"));
+        match grant.state(now) {
+            GrantState::Open => {}
+            GrantState::Waiting => {
+                return Err(Problem::forbidden(
+                    "waiting-for-approval",
+                    "this grant opens nothing before a second person approved it",
+                ));
+            }
+            GrantState::Unapproved => {
+                return Err(closed(
+                    "approval-expired",
+                    "nobody approved this grant in time",
+                ));
+            }
+            GrantState::Ended | GrantState::RunOut => {
+                return Err(closed("grant-ended", "this grant has ended"));
+            }
         }
         let (person, rights) = match &grant.kind {
             GrantKind::Own => {
-                let person = at_home(reader, &grant, now).await?;
-                let admitted = admitted(reader, &person, &grant.hall).await?;
-                (Somebody::from(person), within(&grant, &admitted)?)
+                let (person, key) = at_home(reader, &grant, now).await?;
+                let rights = counting(models, reader, &grant, &person, &key, now).await?;
+                (Somebody::from(person), rights)
             }
             GrantKind::Away { host, role, .. } => {
-                let person = at_home(reader, &grant, now).await?;
+                let (person, _) = at_home(reader, &grant, now).await?;
                 if person.role != *role {
                     return Err(closed("role-changed", "the role that was stated has changed"));
                 }
@@ -63,13 +82,13 @@ impl Standing {
                 (Somebody::from(person), grant.rights.clone())
             }
             GrantKind::Visitor(visitor) => {
-                let admitted = vouched(reader, &grant, visitor, now).await?;
+                let rights = vouched(models, reader, &grant, visitor, now).await?;
                 let somebody = Somebody {
                     id: grant.person,
                     name: visitor.name.clone(),
                     home: Some(visitor.home.clone()),
                 };
-                (somebody, within(&grant, &admitted)?)
+                (somebody, rights)
             }
         };
         Ok(Self {
@@ -90,12 +109,12 @@ impl From<Person> for Somebody {
     }
 }
 
-/// One of our people, if everything is there on which their grant rests at home.
+/// One of our people and their key, if everything is there on which their grant rests at home.
 async fn at_home(
     reader: &dyn Repositories,
     grant: &Grant,
     now: Timestamp,
-) -> Result<Person, Problem> {
+) -> Result<(Person, Credential), Problem> {
     let person = reader
         .people()
         .get(grant.person)
@@ -103,12 +122,9 @@ async fn at_home(
         .filter(|person| person.state == PersonState::Active)
         .ok_or_else(|| closed("suspended", "the person whose grant this is, is suspended"))?;
     let key = reader.credentials().get(&grant.credential).await?;
-    if key.is_none_or(|key| key.holder != Holder::Person(grant.person)) {
-        return Err(closed(
-            "key-removed",
-            "the key that opened this grant was removed",
-        ));
-    }
+    let key = key
+        .filter(|key| key.holder == Holder::Person(grant.person))
+        .ok_or_else(|| closed("key-removed", "the key that opened this grant was removed"))?;
     if let GrantHolder::Session(token) = grant.holder
         && reader.sessions().get(&token, now).await?.is_none()
     {
@@ -117,16 +133,17 @@ async fn at_home(
             "the browser session of this grant has ended",
         ));
     }
-    Ok(person)
+    Ok((person, key))
 }
 
-/// What a visitor is admitted to, if their realm is still a partner and still certifies them.
+/// What counts for a visitor, if their realm is still a partner and still certifies them.
 async fn vouched(
+    models: &Models,
     reader: &dyn Repositories,
     grant: &Grant,
     visitor: &Visitor,
     now: Timestamp,
-) -> Result<Vec<Right>, Problem> {
+) -> Result<Rights, Problem> {
     partners::active(reader, &visitor.home).await?;
     if now > visitor.vouched {
         return Err(closed(
@@ -134,32 +151,73 @@ async fn vouched(
             &format!("{} no longer certifies its person", visitor.home),
         ));
     }
-    let admissions = reader
+    let mut admissions = reader
         .halls()
         .admissions_of_visitor(&visitor.home, grant.person, visitor.role)
         .await?;
-    Ok(rights_in(&admissions, &grant.hall))
+    admissions.retain(|admission| admission.hall == grant.hall);
+    let case = Case {
+        models,
+        key: KeyFacts::UNKNOWN,
+        approved: grant.approved(),
+        now,
+    };
+    within(grant, &admissions, &case)
 }
 
-/// What was granted, as far as `admitted` still says so.
-fn within(grant: &Grant, admitted: &[Right]) -> Result<Rights, Problem> {
-    let rights = grant.rights.iter().filter(|right| admitted.contains(right));
-    rights.cloned().collect::<Vec<_>>().try_into().map_err(|_| {
-        closed(
-            "not-admitted",
-            "its holder is no longer admitted to this hall",
-        )
-    })
-}
-
-/// Every right that `person` has in `hall` by all admissions that count for them.
-pub async fn admitted(
+/// What was granted to one of our people, as far as admissions whose needs are met still give it.
+async fn counting(
+    models: &Models,
     reader: &dyn Repositories,
+    grant: &Grant,
     person: &Person,
-    hall: &HallName,
-) -> Result<Vec<Right>, Problem> {
-    let admissions = reader.halls().admissions(person.id, person.role).await?;
-    Ok(rights_in(&admissions, hall))
+    key: &Credential,
+    now: Timestamp,
+) -> Result<Rights, Problem> {
+    let mut admissions = reader.halls().admissions(person.id, person.role).await?;
+    admissions.retain(|admission| admission.hall == grant.hall);
+    // Asked every two seconds, so only where it can matter.
+    let attestation = if admissions
+        .iter()
+        .any(|admission| admission.needs.key.is_some())
+    {
+        reader.attestations().get(&key.id).await?
+    } else {
+        None
+    };
+    let case = Case {
+        models,
+        key: KeyFacts::of(key, attestation.as_ref()),
+        approved: grant.approved(),
+        now,
+    };
+    within(grant, &admissions, &case)
+}
+
+/// What was granted, as far as `admissions` to its hall still give it.
+fn within(grant: &Grant, admissions: &[HallGuest], case: &Case<'_>) -> Result<Rights, Problem> {
+    let each = admissions
+        .iter()
+        .map(|admission| (&admission.rights, &admission.needs));
+    let weighed = needs::weigh(each, case);
+    let granted = grant.rights.iter();
+    let counting: Vec<Right> = granted
+        .filter(|right| weighed.open.contains(*right))
+        .cloned()
+        .collect();
+    counting.try_into().map_err(|_| {
+        let lost = grant
+            .rights
+            .iter()
+            .find_map(|right| weighed.missing_for(right));
+        match lost {
+            Some(missing) => closed("needs-not-met", &missing),
+            None => closed(
+                "not-admitted",
+                "its holder is no longer admitted to this hall",
+            ),
+        }
+    })
 }
 
 /// The rights that `admissions` give in `hall`, sorted, each once.

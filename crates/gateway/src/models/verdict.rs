@@ -2,6 +2,7 @@
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::Timestamp;
+use hallway_evidence::statement::hall::KeyNeed;
 use hallway_webauthn::{
     Attestation as Attested, AttestationKind, BackupEligibility, ModelError, ModelPolicy,
     RegistrationPolicy, RequiredTrust, Standing, StoredProof, TrustAnchors, UnixSeconds,
@@ -30,12 +31,12 @@ pub enum Refused {
     },
     /// The policy asks for attestation, which the key was registered without.
     #[error(
-        "this role needs a key whose maker vouches for it, and nobody vouched for this one when it \
+        "a key is needed here whose maker vouches for it, and nobody vouched for this one when it \
          was registered"
     )]
     Unattested,
     /// The key can be copied to other devices.
-    #[error("this role needs a key that never leaves its device, and this one can be copied")]
+    #[error("a key is needed here that never leaves its device, and this one can be copied")]
     Copied,
     /// What only fresh metadata can tell.
     #[error(
@@ -43,6 +44,35 @@ pub enum Refused {
          only; ask whoever runs this gateway"
     )]
     Overdue(String),
+}
+
+/// What a key proved about itself when it was registered, by which it is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyFacts<'a> {
+    /// The model that it names.
+    pub aaguid: Aaguid,
+    /// Whether it can be copied to other devices.
+    pub backup_eligible: bool,
+    /// The attestation, as far as one verified. Its anchor is one that *this* realm knew.
+    pub attestation: Option<&'a KeyAttestation>,
+}
+
+impl<'a> KeyFacts<'a> {
+    /// Those of a key of which nobody here knows anything.
+    pub const UNKNOWN: KeyFacts<'static> = KeyFacts {
+        aaguid: Aaguid::ZERO,
+        backup_eligible: true,
+        attestation: None,
+    };
+
+    /// Those of a key of this realm.
+    pub const fn of(key: &Credential, attestation: Option<&'a KeyAttestation>) -> Self {
+        Self {
+            aaguid: key.aaguid,
+            backup_eligible: key.backup_eligible,
+            attestation,
+        }
+    }
 }
 
 impl From<Refused> for Problem {
@@ -167,22 +197,32 @@ impl Models {
         now: Timestamp,
     ) -> Result<(), Refused> {
         let of_role = self.policies.of(role);
+        let key = KeyFacts::of(key, attestation);
         for policy in [of_role].into_iter().chain(self.policies.doors.get(&door)) {
-            self.admit_by(policy, key, attestation, now)?;
+            self.admit_by(policy, key, now)?;
         }
         Ok(())
+    }
+
+    /// Judges a key by what is known now, for an admission that demands a certain key.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn meets(&self, need: KeyNeed, key: KeyFacts<'_>, now: Timestamp) -> Result<(), Refused> {
+        self.admit_by(&PersonPolicy::demanded(need), key, now)
     }
 
     fn admit_by(
         &self,
         policy: &PersonPolicy,
-        key: &Credential,
-        attestation: Option<&KeyAttestation>,
+        key: KeyFacts<'_>,
         now: Timestamp,
     ) -> Result<(), Refused> {
-        self.judge(policy.models(), key.aaguid, attestation, now)?;
+        self.judge(policy.models(), key.aaguid, key.attestation, now)?;
         if policy.attestation == Attestation::Required
-            && attestation.is_none_or(|attestation| attestation.anchor.is_none())
+            && key
+                .attestation
+                .is_none_or(|attestation| attestation.anchor.is_none())
         {
             return Err(Refused::Unattested);
         }

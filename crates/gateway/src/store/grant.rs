@@ -1,9 +1,11 @@
 //! Grants: what opened in halls, for whom, until when.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{CredentialId, GrantId, PersonId, RealmName, Timestamp};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Condition, Expr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
 };
@@ -16,6 +18,9 @@ use super::ids::{EvidenceHash, TokenHash};
 use super::page::{Limit, Page, PageRequest};
 use super::person::Role;
 use super::unit::Sql;
+
+/// How long an opening waits until somebody approves it: an hour.
+pub const APPROVAL_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Who may use a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +63,49 @@ pub struct Visitor {
     pub vouched: Timestamp,
 }
 
+/// That somebody else has to approve an opening before it opens anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// The least role of who approves.
+    pub role: Role,
+    /// When somebody did.
+    pub given: Option<Given>,
+}
+
+/// An approval that was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: PersonId,
+    /// The evidence of it.
+    pub evidence: EvidenceHash,
+}
+
+impl Approval {
+    /// Nobody approved it yet.
+    #[must_use]
+    pub const fn asked(role: Role) -> Self {
+        Self { role, given: None }
+    }
+}
+
+/// How a grant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantState {
+    /// It opens what it allows.
+    Open,
+    /// It opens nothing before somebody approved it.
+    Waiting,
+    /// Nobody approved it in time.
+    Unapproved,
+    /// Somebody ended it.
+    Ended,
+    /// Its time is over.
+    RunOut,
+}
+
 /// A grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -85,6 +133,8 @@ pub struct Grant {
     pub evidence: EvidenceHash,
     /// The address from which it was opened.
     pub address: String,
+    /// Whether somebody else has to approve it.
+    pub approval: Option<Approval>,
 }
 
 /// Which grants.
@@ -132,6 +182,10 @@ pub trait GrantRepository: Send + Sync {
         filter: &GrantFilter,
         request: &PageRequest<GrantId>,
     ) -> Result<Page<Grant, GrantId>, StoreError>;
+    /// The grants that wait for an approval at `now`, newest first.
+    async fn waiting(&self, now: Timestamp, limit: Limit) -> Result<Vec<Grant>, StoreError>;
+    /// Approves a grant; tells whether it still waited then.
+    async fn approve(&self, id: GrantId, given: &Given) -> Result<bool, StoreError>;
     /// Ends a grant; tells whether it was still open.
     async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError>;
     /// Notes that a visitor was seen with a certificate of home that is valid until then.
@@ -162,10 +216,37 @@ pub trait GrantRepository: Send + Sync {
 }
 
 impl Grant {
-    /// Whether it has neither run out nor been ended at `now`.
+    /// How it stands at `now`.
     #[must_use]
-    pub fn is_open(&self, now: Timestamp) -> bool {
-        self.ended.is_none() && now < self.ends
+    pub fn state(&self, now: Timestamp) -> GrantState {
+        let waits = self
+            .approval
+            .is_some_and(|approval| approval.given.is_none());
+        if self.ended.is_some() {
+            GrantState::Ended
+        } else if waits && now >= self.waits_until() {
+            GrantState::Unapproved
+        } else if now >= self.ends {
+            GrantState::RunOut
+        } else if waits {
+            GrantState::Waiting
+        } else {
+            GrantState::Open
+        }
+    }
+
+    /// Until when it can be approved.
+    #[must_use]
+    pub fn waits_until(&self) -> Timestamp {
+        self.opened.plus(APPROVAL_PATIENCE).min(self.ends)
+    }
+
+    /// As what somebody approved it, if somebody did.
+    #[must_use]
+    pub fn approved(&self) -> Option<Role> {
+        self.approval
+            .filter(|approval| approval.given.is_some())
+            .map(|approval| approval.role)
     }
 }
 
@@ -212,6 +293,28 @@ impl row::Model {
     }
 }
 
+/// The approval in the four columns of a row.
+fn approval(row: &row::Model) -> Result<Option<Approval>, StoreError> {
+    let cell = |column| Cell("hall_grant", column);
+    let Some(role) = &row.approval else {
+        return Ok(None);
+    };
+    let evidence = cell("approval_evidence").hash_option(row.approval_evidence.as_deref())?;
+    let given = match (row.approved_ms, row.approved_by, evidence) {
+        (Some(at), Some(by), Some(evidence)) => Some(Given {
+            at: time(at),
+            by: by.into(),
+            evidence,
+        }),
+        (None, None, None) => None,
+        _ => return Err(cell("approved_ms").corrupt()),
+    };
+    Ok(Some(Approval {
+        role: cell("approval").word(role)?,
+        given,
+    }))
+}
+
 impl TryFrom<row::Model> for Grant {
     type Error = StoreError;
 
@@ -226,6 +329,7 @@ impl TryFrom<row::Model> for Grant {
         };
         let (kind, hall, person) = row.kind()?;
         Ok(Self {
+            approval: approval(&row)?,
             id: row.id.into(),
             kind,
             hall,
@@ -255,9 +359,15 @@ fn filtered(filter: &GrantFilter) -> Select<row::Entity> {
     }
 }
 
+/// Those that have neither run out nor been ended, nor waited for an approval in vain.
 fn open(rows: Select<row::Entity>, now: Timestamp) -> Select<row::Entity> {
+    let patient = Condition::any()
+        .add(row::Column::Approval.is_null())
+        .add(row::Column::ApprovedMs.is_not_null())
+        .add(asked_lately(now));
     rows.filter(row::Column::EndedMs.is_null())
         .filter(row::Column::EndsMs.gt(ms(now)))
+        .filter(patient)
         .order_by_desc(row::Column::Id)
 }
 
@@ -282,6 +392,17 @@ impl Sql<'_> {
             .collect::<Result<_, _>>()?;
         Ok(Page::of(grants, request.limit, |grant: &Grant| grant.id))
     }
+}
+
+fn asked_lately(now: Timestamp) -> SimpleExpr {
+    let hour = i64::try_from(APPROVAL_PATIENCE.as_millis()).unwrap_or(i64::MAX);
+    row::Column::OpenedMs.gt(ms(now).saturating_sub(hour))
+}
+
+fn waits() -> Condition {
+    Condition::all()
+        .add(row::Column::Approval.is_not_null())
+        .add(row::Column::ApprovedMs.is_null())
 }
 
 #[async_trait]
@@ -317,6 +438,10 @@ impl GrantRepository for Sql<'_> {
             visitor_role: role.map(|role| role.to_string()),
             vouched_ms: visitor.map(|visitor| ms(visitor.vouched)),
             told_ms: told.map(ms),
+            approval: grant.approval.map(|approval| approval.role.to_string()),
+            approved_ms: None,
+            approved_by: None,
+            approval_evidence: None,
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())
@@ -379,6 +504,34 @@ impl GrantRepository for Sql<'_> {
         request: &PageRequest<GrantId>,
     ) -> Result<Page<Grant, GrantId>, StoreError> {
         self.newest_first(filtered(filter), request).await
+    }
+
+    async fn waiting(&self, now: Timestamp, limit: Limit) -> Result<Vec<Grant>, StoreError> {
+        open(row::Entity::find().filter(waits()), now)
+            .limit(u64::from(limit.get()))
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect()
+    }
+
+    async fn approve(&self, id: GrantId, given: &Given) -> Result<bool, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::ApprovedMs, Expr::value(ms(given.at)))
+            .col_expr(row::Column::ApprovedBy, Expr::value(given.by.as_uuid()))
+            .col_expr(
+                row::Column::ApprovalEvidence,
+                Expr::value(given.evidence.0.to_vec()),
+            )
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .filter(waits())
+            .filter(asked_lately(given.at))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(given.at)))
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected > 0)
     }
 
     async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError> {

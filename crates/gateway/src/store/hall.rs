@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use async_trait::async_trait;
-use hallway_evidence::statement::hall::{HallName, Rights};
+use hallway_evidence::statement::hall::{HallName, Needs, Rights};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -67,6 +67,8 @@ pub struct HallGuest {
     pub guest: GuestId,
     /// What the guest may do there.
     pub rights: Rights,
+    /// What is demanded besides.
+    pub needs: Needs,
     /// Since when.
     pub admitted: Timestamp,
     /// The evidence of that.
@@ -198,6 +200,21 @@ pub(super) fn rights(cell: Cell, text: &str) -> Result<Rights, StoreError> {
         .ok_or(cell.corrupt())
 }
 
+/// Needs as a column: JSON, or nothing where nothing is demanded.
+fn needs_text(needs: &Needs) -> Result<Option<String>, StoreError> {
+    let text = (!needs.is_empty()).then(|| serde_json::to_string(needs));
+    text.transpose()
+        .map_err(|_| Cell("hall_guest", "needs").corrupt())
+}
+
+/// And back. What this version does not understand is not passed over: it was demanded.
+fn needs(cell: Cell, text: Option<&str>) -> Result<Needs, StoreError> {
+    let needs = text.map(serde_json::from_str).transpose();
+    needs
+        .map(Option::unwrap_or_default)
+        .map_err(|_| cell.corrupt())
+}
+
 impl TryFrom<row::Model> for Hall {
     type Error = StoreError;
 
@@ -222,6 +239,7 @@ impl TryFrom<guest_row::Model> for HallGuest {
             hall: cell("hall").word(&row.hall)?,
             guest: cell("guest").word(&row.guest)?,
             rights: rights(cell("rights"), &row.rights)?,
+            needs: needs(cell("needs"), row.needs.as_deref())?,
             admitted: time(row.admitted_ms),
             evidence: cell("evidence").hash(&row.evidence)?,
         })
@@ -306,6 +324,7 @@ impl HallRepository for Sql<'_> {
             hall: guest.hall.to_string(),
             guest: guest.guest.to_string(),
             rights: rights_text(&guest.rights),
+            needs: needs_text(&guest.needs)?,
             admitted_ms: ms(guest.admitted),
             evidence: guest.evidence.0.to_vec(),
         };
@@ -314,6 +333,7 @@ impl HallRepository for Sql<'_> {
                 OnConflict::columns([guest_row::Column::Hall, guest_row::Column::Guest])
                     .update_columns([
                         guest_row::Column::Rights,
+                        guest_row::Column::Needs,
                         guest_row::Column::AdmittedMs,
                         guest_row::Column::Evidence,
                     ])

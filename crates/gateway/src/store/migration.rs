@@ -18,6 +18,7 @@ use super::error::StoreError;
 mod first;
 mod halls;
 mod metadata;
+mod needs;
 mod partners;
 mod visits;
 
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrations {
             Box::new(halls::Halls),
             Box::new(partners::Partners),
             Box::new(visits::Visits),
+            Box::new(needs::Needs),
         ]
     }
 }

@@ -12,7 +12,7 @@ pub use hallway_evidence::statement::people::Role;
 use super::column::{Cell, ms, time};
 use super::entity::person as row;
 use super::error::StoreError;
-use super::page::{Page, PageRequest};
+use super::page::{Limit, Page, PageRequest};
 use super::unit::Sql;
 use super::words::words;
 
@@ -59,6 +59,8 @@ pub trait PersonRepository: Send + Sync {
     /// How many people have the role and are active. No active owner means that the gateway was
     /// never set up.
     async fn count_active(&self, role: Role) -> Result<u64, StoreError>;
+    /// Some of the active people who have one of these roles, by name.
+    async fn active(&self, roles: &[Role], limit: Limit) -> Result<Vec<Person>, StoreError>;
     /// Gives the person another name.
     ///
     /// # Errors
@@ -181,6 +183,20 @@ impl PersonRepository for Sql<'_> {
             .filter(row::Column::State.eq(PersonState::Active.as_str()))
             .count(self.db())
             .await?)
+    }
+
+    async fn active(&self, roles: &[Role], limit: Limit) -> Result<Vec<Person>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::State.eq(PersonState::Active.as_str()))
+            .filter(row::Column::Role.is_in(roles.iter().map(|role| role.as_str())))
+            .order_by_asc(row::Column::Name)
+            .order_by_asc(row::Column::Id)
+            .limit(u64::from(limit.get()))
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Person::try_from)
+            .collect()
     }
 
     async fn rename(&self, id: PersonId, name: &str) -> Result<(), StoreError> {

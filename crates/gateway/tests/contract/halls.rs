@@ -1,10 +1,11 @@
 //! Halls, their guests and agents, and what opened in them.
 
-use hallway_evidence::statement::hall::{HallName, Rights};
+use hallway_evidence::statement::hall::{HallName, KeyNeed, Needs, Rights};
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
 use hallway_gateway::store::{
-    EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, GuestId, Hall, HallAgent, HallGuest, Limit,
-    PageRequest, Person, Role, Store, StoreError,
+    APPROVAL_PATIENCE, Approval, EvidenceHash, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    GrantState, GuestId, Hall, HallAgent, HallGuest, Limit, PageRequest, Person, Role, Store,
+    StoreError,
 };
 
 use crate::database::Database;
@@ -29,6 +30,7 @@ fn guest(hall: &HallName, guest: GuestId, allowed: &[&str]) -> HallGuest {
         hall: hall.clone(),
         guest,
         rights: Rights::parse(allowed.iter().copied()).unwrap(),
+        needs: Needs::default(),
         admitted: at(2_000),
         evidence: EvidenceHash(hash32()),
     }
@@ -60,6 +62,7 @@ fn grant(hall: &HallName, person: &Person, holder: GrantHolder, ends: Timestamp)
         ended: None,
         evidence: EvidenceHash(hash32()),
         address: "192.0.2.1".to_owned(),
+        approval: None,
     }
 }
 
@@ -142,7 +145,15 @@ pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Databa
         GuestId::Role(Role::Operator),
         &["write:data"],
     );
-    let her = guest(&backups.name, GuestId::Person(emily.id), &["connect:db"]);
+    let needs = Needs {
+        key: Some(KeyNeed::L2),
+        approval: Some(Role::Operator),
+        hours: Some("mon-fri 08:00-18:00 Europe/Berlin".parse().unwrap()),
+    };
+    let her = HallGuest {
+        needs: needs.clone(),
+        ..guest(&backups.name, GuestId::Person(emily.id), &["connect:db"])
+    };
     for admitted in [&everybody, &operators, &her] {
         halls.admit(admitted).await.unwrap();
     }
@@ -152,9 +163,11 @@ pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Databa
     );
     let hers = halls.admissions(emily.id, Role::Owner).await.unwrap();
     assert_eq!(hers.len(), 3);
+    assert!(hers.contains(&her) && her.needs.hours.is_some());
 
     // What is said later replaces what was said before.
     let more = HallGuest {
+        needs,
         rights: Rights::parse(["read:data", "delete:data"]).unwrap(),
         ..everybody
     };
@@ -164,6 +177,13 @@ pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Databa
         [more]
     );
     assert_eq!(halls.guests(&backups.name).await.unwrap().len(), 3);
+    let undemanding = HallGuest {
+        needs: Needs::default(),
+        ..her
+    };
+    halls.admit(&undemanding).await.unwrap();
+    let guests = halls.guests(&backups.name).await.unwrap();
+    assert!(guests.contains(&undemanding), "what was demanded is gone");
 
     halls
         .dismiss(&backups.name, &GuestId::Role(Role::Member))
@@ -290,7 +310,9 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     assert!(!grants.end(by_key.id, emily.id, at(7_001)).await.unwrap());
     let ended = grants.by_key(&key).await.unwrap().unwrap();
     assert_eq!(ended.ended, Some((at(7_000), emily.id)));
-    assert!(by_key.is_open(at(6_999)) && !ended.is_open(at(1_000)));
+    assert_eq!(by_key.state(at(6_999)), GrantState::Open);
+    assert_eq!(by_key.state(at(10_000)), GrantState::RunOut);
+    assert_eq!(ended.state(at(1_000)), GrantState::Ended);
     // What ran out is not ended afterwards.
     assert!(
         !grants
@@ -345,5 +367,65 @@ pub(crate) async fn a_key_gets_one_grant(database: &Database) {
         refused,
         Err(StoreError::Exists { what: "grant", .. })
     ));
+    unit.cancel().await.unwrap();
+}
+
+pub(crate) async fn a_grant_waits_for_its_approval(database: &Database) {
+    let (store, emily, backups) = furnished(database).await;
+    let opened = at(1_000);
+    let hour = opened.plus(APPROVAL_PATIENCE);
+    let asked = |ends| Grant {
+        approval: Some(Approval::asked(Role::Operator)),
+        ..grant(&backups.name, &emily, GrantHolder::Key(hash32()), ends)
+    };
+    let (long, short) = (asked(hour.plus(APPROVAL_PATIENCE)), asked(at(5_000)));
+    let plain = grant(&backups.name, &emily, GrantHolder::Key(hash32()), at(9_000));
+    let unit = store.begin().await.unwrap();
+    let grants = unit.grants();
+    for added in [&long, &short, &plain] {
+        grants.add(added).await.unwrap();
+        assert_eq!(grants.get(added.id).await.unwrap().as_ref(), Some(added));
+    }
+    let just_before = Timestamp::from_ms(hour.as_ms() - 1);
+    assert_eq!(long.waits_until(), hour);
+    assert_eq!(short.waits_until(), at(5_000));
+    assert_eq!(long.state(just_before), GrantState::Waiting);
+    assert_eq!(long.state(hour), GrantState::Unapproved);
+    let waiting = |now| grants.waiting(now, Limit::default());
+    assert_eq!(waiting(at(4_999)).await.unwrap().len(), 2);
+    assert_eq!(
+        waiting(just_before).await.unwrap(),
+        std::slice::from_ref(&long)
+    );
+    assert!(waiting(hour).await.unwrap().is_empty());
+
+    let given = |when| Given {
+        at: when,
+        by: emily.id,
+        evidence: EvidenceHash(hash32()),
+    };
+    // Too late, too late, and never asked for.
+    assert!(!grants.approve(long.id, &given(hour)).await.unwrap());
+    assert!(!grants.approve(short.id, &given(at(5_000))).await.unwrap());
+    assert!(!grants.approve(plain.id, &given(at(2_000))).await.unwrap());
+    // What is approved stays so, by whoever was first, and lasts beyond the hour.
+    let first = given(at(2_000));
+    assert!(grants.approve(long.id, &first).await.unwrap());
+    assert!(!grants.approve(long.id, &given(at(2_001))).await.unwrap());
+    let approved = grants.get(long.id).await.unwrap().unwrap();
+    assert_eq!(approved.approved(), Some(Role::Operator));
+    assert_eq!(approved.approval.unwrap().given, Some(first));
+    assert_eq!(approved.state(hour), GrantState::Open);
+    let all = GrantFilter::Hall(backups.name.clone());
+    assert_eq!(
+        grants.active(&all, hour, Limit::default()).await.unwrap(),
+        std::slice::from_ref(&approved)
+    );
+    // What was ended is not approved afterwards.
+    let ended = asked(hour);
+    grants.add(&ended).await.unwrap();
+    assert!(grants.end(ended.id, emily.id, at(3_000)).await.unwrap());
+    assert!(!grants.approve(ended.id, &given(at(3_001))).await.unwrap());
+    drop(grants);
     unit.cancel().await.unwrap();
 }

@@ -50,7 +50,8 @@ contract! {
     metadata: a_blob_number_never_goes_back, one_gateway_looks_for_metadata_at_a_time,
         an_attestation_goes_with_its_key;
     halls: a_hall_goes_with_its_guests_and_agents, an_admission_counts_for_a_person_or_a_role,
-        an_agents_token_is_used_once, a_grant_ends_once, a_key_gets_one_grant;
+        an_agents_token_is_used_once, a_grant_ends_once, a_key_gets_one_grant,
+        a_grant_waits_for_its_approval;
     partners: a_partnership_has_one_life, a_bundle_never_goes_back,
         one_gateway_looks_at_a_partner_at_a_time, partners_are_bounded,
         an_admission_counts_for_one_realm_alone;

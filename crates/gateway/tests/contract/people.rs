@@ -20,6 +20,8 @@ pub(crate) async fn the_last_owner_stays(database: &Database) {
         .set_state(gaston.id, PersonState::Suspended)
         .await
         .unwrap();
+    let owners = people.active(&[Role::Owner], Limit::default());
+    assert_eq!(owners.await.unwrap(), std::slice::from_ref(&emily));
     for refused in [
         people.set_state(emily.id, PersonState::Suspended).await,
         people.set_role(emily.id, Role::Operator).await,
@@ -30,6 +32,12 @@ pub(crate) async fn the_last_owner_stays(database: &Database) {
         .set_state(gaston.id, PersonState::Active)
         .await
         .unwrap();
+    let both = [Role::Owner, Role::Operator];
+    let all = people.active(&both, Limit::default()).await.unwrap();
+    assert_eq!(all.len(), 3);
+    assert!(all.is_sorted_by_key(|person| person.name.clone()));
+    let some = people.active(&both, Limit::nearest(2)).await.unwrap();
+    assert_eq!(some, all[..2]);
     people.set_role(emily.id, Role::Member).await.unwrap();
     people.rename(emily.id, "Émilie").await.unwrap();
     let kept = people.get(emily.id).await.unwrap().unwrap();

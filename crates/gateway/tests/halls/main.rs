@@ -5,6 +5,7 @@ mod agents;
 mod browser;
 mod cutting;
 mod listener;
+mod needs;
 mod opening;
 mod realm;
 mod rules;

@@ -7,13 +7,17 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
-/// Bytes read at once: four TLS records.
-const BUFFER: usize = 64 * 1024;
+use crate::spare::{self, BUFFER};
+
+/// What a TLS connection gives at once. With less room than this left, what is there goes on first.
+const RECORD: usize = 16 * 1024;
 
 #[derive(Debug, Default)]
 enum State {
     #[default]
     Copying,
+    /// The reader broke: what came before that is written, and then this is said.
+    Broken(io::Error),
     /// The reader has ended: the writer has to be told.
     Closing,
     Done,
@@ -43,15 +47,9 @@ impl Half {
         W: AsyncWrite + ?Sized,
     {
         loop {
-            match self.state {
-                State::Copying => {}
-                State::Closing => {
-                    ready!(writer.as_mut().poll_shutdown(context))?;
-                    self.state = State::Done;
-                    return Poll::Ready(Ok(()));
-                }
-                State::Done => return Poll::Ready(Ok(())),
-            }
+            // Nothing is read while something waits to be written, so that a slow writer slows the
+            // reader down.
+            let is_waiting = self.buffer.is_empty() && self.fill(context, reader.as_mut());
             while self.written < self.buffer.len() {
                 let rest = &self.buffer[self.written..];
                 let bytes = ready!(writer.as_mut().poll_write(context, rest))?;
@@ -63,24 +61,56 @@ impl Half {
                 count(bytes);
             }
             self.written = 0;
-            self.buffer.clear();
-            self.buffer.reserve(BUFFER);
-            match poll_read_buf(reader.as_mut(), context, &mut self.buffer) {
-                Poll::Ready(Ok(0)) => {
-                    self.buffer = Vec::new();
-                    self.state = State::Closing;
-                }
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.buffer = Vec::new();
+            spare::give(&mut self.buffer);
+            match std::mem::take(&mut self.state) {
+                State::Copying if is_waiting => {
                     if self.unflushed {
                         ready!(writer.as_mut().poll_flush(context))?;
                         self.unflushed = false;
                     }
                     return Poll::Pending;
                 }
+                State::Copying => {}
+                State::Broken(error) => return Poll::Ready(Err(error)),
+                State::Closing => {
+                    self.state = State::Closing;
+                    ready!(writer.as_mut().poll_shutdown(context))?;
+                    self.state = State::Done;
+                }
+                State::Done => {
+                    self.state = State::Done;
+                    return Poll::Ready(Ok(()));
+                }
             }
         }
+    }
+
+    /// Reads as much as is there, so that what came in many pieces goes on in one. Says whether the
+    /// reader has nothing more now and will wake the task when it has.
+    fn fill<R>(&mut self, context: &mut Context<'_>, mut reader: Pin<&mut R>) -> bool
+    where
+        R: AsyncRead + ?Sized,
+    {
+        if !matches!(self.state, State::Copying) {
+            return false;
+        }
+        if self.buffer.capacity() == 0 {
+            self.buffer = spare::take();
+        }
+        while self.buffer.len() + RECORD <= BUFFER {
+            match poll_read_buf(reader.as_mut(), context, &mut self.buffer) {
+                Poll::Ready(Ok(0)) => {
+                    self.state = State::Closing;
+                    return false;
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    self.state = State::Broken(error);
+                    return false;
+                }
+                Poll::Pending => return true,
+            }
+        }
+        false
     }
 }

@@ -55,6 +55,23 @@ async fn a_side_that_breaks_ends_the_other() {
     drop(near);
 }
 
+#[tokio::test]
+async fn what_came_before_a_break_is_passed_on() {
+    let (mut near, here) = duplex(100);
+    let reader = breaking_after(b"last words");
+    let joined = tokio::spawn(async move { join(here, reader, &Flow::default()).await });
+    let mut words = String::new();
+    near.read_to_string(&mut words).await.unwrap();
+    assert_eq!(words, "last words");
+    let error = joined.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+/// Says `words`, and breaks.
+fn breaking_after(words: &'static [u8]) -> impl Duplex {
+    tokio::io::join(words.chain(Failing), Failing)
+}
+
 struct Failing;
 
 impl AsyncRead for Failing {

@@ -4,23 +4,25 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use hallway_evidence::{PersonId, RealmName};
 use hallway_evidence::statement::hall::{
-    AgentName, Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName,
+    AgentName, Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName, approver,
 };
 
 use super::super::view::{
-    AgentRow, Count, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, Mark, OfferRow,
-    Place, Size, StorePage, Tone,
+    AgentRow, ApprovalRow, Count, DemandRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage,
+    InsideRow, Mark, OfferRow, Place, Size, StorePage, Tone, WaitingNotice,
 };
 use super::names::Names;
 use super::{frame, html, moment, sees_all};
 use crate::Gateway;
+use crate::doors::hall::approvals::{self, Waits};
+use crate::doors::hall::look::DemandView;
 use crate::doors::hall::{files, flows, look};
 use crate::hall::offers::Offer;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{
-    Grant, GrantFilter, GrantKind, GuestId, HallAgent, Limit, PageRequest, PersonState, Role,
-    VisitorId,
+    Grant, GrantFilter, GrantKind, GrantState, GuestId, HallAgent, Limit, PageRequest, PersonState,
+    Role, VisitorId,
 };
 
 /// How many of the newest grants are shown with a hall.
@@ -41,6 +43,7 @@ pub(super) async fn list(
     html(&HallsPage {
         halls: seen.into_iter().map(row).collect(),
         listens: gateway.halls.address.is_some(),
+        approvals: approvals_in(&gateway, &caller, None).await?,
         frame: frame(&gateway, &caller, Place::Halls),
     })
 }
@@ -86,10 +89,15 @@ pub(super) async fn one(
         Err(problem) if problem.status.is_server_error() => return Err(problem),
         Err(_) => None,
     };
+    let demands = look::demands_of(&gateway, &caller, hall).await?;
     html(&HallPage {
         frame: frame(&gateway, &caller, Place::Halls),
         name: hall.to_string(),
         rights: in_words(&seen.rights),
+        demands: demands.into_iter().map(demand_row).collect(),
+        waiting: waiting(&gateway, &caller, hall).await?,
+        approvals: approvals_in(&gateway, &caller, Some(hall)).await?,
+        knows_models: gateway.models.is_configured(),
         open,
         stores: stores.filter(shown).collect(),
         services: services.filter(shown).collect(),
@@ -130,7 +138,9 @@ pub(super) async fn store(
         Err(problem) if problem.status.is_server_error() => return Err(problem),
         _ => Vec::new(),
     };
+    let waiting = waiting(&gateway, &caller, &seen.hall.name).await?;
     html(&StorePage {
+        waiting,
         frame: frame(&gateway, &caller, Place::Halls),
         hall: seen.hall.name.to_string(),
         title: seen.hall.title,
@@ -138,6 +148,73 @@ pub(super) async fn store(
         may: verbs(&rights, &of_store).replace(',', ""),
         store: store.to_string(),
     })
+}
+
+/// What an admission of the visitor's demands, and how that stands.
+fn demand_row(demand: DemandView) -> DemandRow {
+    DemandRow {
+        rights: capitalised(&demand.rights.to_string()),
+        state: if demand.missing.is_empty() {
+            Mark::new(Tone::Good, "Met")
+        } else {
+            Mark::new(Tone::Warning, "Missing")
+        },
+        needs: demand.needs,
+        missing: demand
+            .missing
+            .iter()
+            .map(|what| format!("{}.", capitalised(what)))
+            .collect(),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// The visitor's own opening in a hall, if it waits.
+async fn waiting(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+) -> Result<Option<WaitingNotice>, Problem> {
+    let Some(grant) = files::waiting(gateway, caller, hall).await? else {
+        return Ok(None);
+    };
+    let waits = Waits::of(gateway, gateway.store.read(), &grant).await?;
+    Ok(waits.map(|waits| WaitingNotice {
+        grant: grant.id.to_string(),
+        approver: approver(waits.role),
+        names: waits.approvers.join(", "),
+        until: moment(gateway, grant.waits_until()),
+    }))
+}
+
+/// What the visitor can approve, in one hall or in all.
+async fn approvals_in(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: Option<&HallName>,
+) -> Result<Vec<ApprovalRow>, Problem> {
+    let mut names = Names::new(gateway.store.read());
+    let mut rows = Vec::new();
+    for grant in approvals::for_caller(gateway, caller).await? {
+        if hall.is_some_and(|hall| *hall != grant.hall) {
+            continue;
+        }
+        rows.push(ApprovalRow {
+            name: names.person(grant.person).await?,
+            grant: grant.id.to_string(),
+            hall: grant.hall.to_string(),
+            rights: grant.rights.to_string(),
+            opened: moment(gateway, grant.opened),
+            evidence: grant.evidence.to_string(),
+        });
+    }
+    Ok(rows)
 }
 
 /// Rights as a sentence says them; nothing for none.
@@ -187,6 +264,7 @@ async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Pro
             kind,
             value,
             rights: guest.rights.to_string(),
+            needs: guest.needs.to_string(),
             since: moment(gateway, guest.admitted),
             evidence: guest.evidence.to_string(),
         });
@@ -273,17 +351,19 @@ fn at(name: &str, home: Option<&RealmName>) -> String {
 }
 
 fn grant_row(gateway: &Gateway, caller: &Caller, grant: &Grant, name: String) -> GrantRow {
-    let open = grant.is_open(gateway.now());
+    let state = grant.state(gateway.now());
     GrantRow {
         id: grant.id.to_string(),
         name,
         rights: grant.rights.to_string(),
-        state: match (open, grant.ended) {
-            (true, _) => Mark::new(Tone::Good, "Open"),
-            (false, Some(_)) => Mark::new(Tone::Quiet, "Ended"),
-            (false, None) => Mark::new(Tone::Quiet, "Run out"),
+        state: match state {
+            GrantState::Open => Mark::new(Tone::Good, "Open"),
+            GrantState::Waiting => Mark::new(Tone::Waiting, "Waiting"),
+            GrantState::Unapproved => Mark::new(Tone::Quiet, "Not approved"),
+            GrantState::Ended => Mark::new(Tone::Quiet, "Ended"),
+            GrantState::RunOut => Mark::new(Tone::Quiet, "Run out"),
         },
-        open,
+        open: matches!(state, GrantState::Open | GrantState::Waiting),
         opened: moment(gateway, grant.opened),
         ends: moment(gateway, grant.ended.map_or(grant.ends, |(at, _)| at)),
         own: grant.person == caller.person.id && !matches!(grant.kind, GrantKind::Visitor(_)),

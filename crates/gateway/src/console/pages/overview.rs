@@ -8,6 +8,7 @@ use super::super::view::{Count, NextStep, OverviewPage, Place};
 use super::{arrive, evidence, frame, html, sees_all, transactions};
 use crate::Gateway;
 use crate::doors::device::lifecycle;
+use crate::doors::hall::approvals;
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -45,7 +46,9 @@ pub(super) async fn overview(
         .held_by(Holder::Person(caller.person.id))
         .await?
         .len();
+    let approvals = approvals::for_caller(&gateway, &caller).await?.len() as u64;
     html(&OverviewPage {
+        approvals: (approvals > 0).then_some(Count(approvals)),
         next: next_steps(&gateway, &caller, keys, has_devices).await?,
         devices: Count(in_service),
         keys: Count(keys as u64),

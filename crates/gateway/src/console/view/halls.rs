@@ -17,6 +17,49 @@ pub struct HallRow {
     pub inside: Count,
 }
 
+/// An opening that waits until the visitor, or somebody else, approves it.
+#[derive(Clone, Debug)]
+pub struct ApprovalRow {
+    /// The grant.
+    pub grant: String,
+    /// The hall's name.
+    pub hall: String,
+    /// Who opened it.
+    pub name: String,
+    /// To do what.
+    pub rights: String,
+    /// Since when.
+    pub opened: Moment,
+    /// The evidence of the opening, in hexadecimal.
+    pub evidence: String,
+}
+
+/// The visitor's own opening, which waits.
+#[derive(Clone, Debug)]
+pub struct WaitingNotice {
+    /// The grant.
+    pub grant: String,
+    /// Who has to approve it: `an operator`.
+    pub approver: &'static str,
+    /// The names of some who can.
+    pub names: String,
+    /// When it is too late.
+    pub until: Moment,
+}
+
+/// An admission of the visitor's that demands something.
+#[derive(Clone, Debug)]
+pub struct DemandRow {
+    /// What it is for.
+    pub rights: String,
+    /// What it demands, in words.
+    pub needs: String,
+    /// Whether that is so now.
+    pub state: Mark,
+    /// What is missing, each a sentence.
+    pub missing: Vec<String>,
+}
+
 /// `/halls`.
 #[derive(Template, Clone, Debug)]
 #[template(path = "halls.html")]
@@ -27,6 +70,8 @@ pub struct HallsPage {
     pub halls: Vec<HallRow>,
     /// Whether the gateway has a hall listener.
     pub listens: bool,
+    /// What the visitor can approve.
+    pub approvals: Vec<ApprovalRow>,
 }
 
 /// What a hall offers.
@@ -68,6 +113,8 @@ pub struct GuestRow {
     pub value: String,
     /// What they may do.
     pub rights: String,
+    /// What is demanded, in words; nothing for nothing.
+    pub needs: String,
     /// Since when.
     pub since: Moment,
     /// The evidence, in hexadecimal.
@@ -124,8 +171,16 @@ pub struct HallPage {
     pub title: String,
     /// What the visitor may do here, in words.
     pub rights: String,
+    /// The visitor's admissions that demand something.
+    pub demands: Vec<DemandRow>,
     /// The grant of this browser, if the hall is open in it.
     pub open: Option<GrantRow>,
+    /// The opening of this browser that waits.
+    pub waiting: Option<WaitingNotice>,
+    /// What the visitor can approve in this hall.
+    pub approvals: Vec<ApprovalRow>,
+    /// Whether an admission can demand a certain key: whether anything is known about models.
+    pub knows_models: bool,
     /// Its stores.
     pub stores: Vec<OfferRow>,
     /// Its services.
@@ -158,6 +213,8 @@ pub struct StorePage {
     pub store: String,
     /// Whether the hall is open in this browser.
     pub open: bool,
+    /// The opening of this browser that waits.
+    pub waiting: Option<WaitingNotice>,
     /// What the visitor may do here: `read`, `write`, `delete`, separated by blanks.
     pub may: String,
 }

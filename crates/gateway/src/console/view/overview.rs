@@ -34,6 +34,8 @@ pub struct OverviewPage {
     /// Refusals of the last 24 hours, `200+` where there are more than one look can count; `None`
     /// where the visitor may not see them.
     pub refusals: Option<String>,
+    /// Openings that wait until the visitor approves them; `None` for none.
+    pub approvals: Option<Count>,
     /// The newest transactions, at most five.
     pub latest: Vec<TransactionRow>,
     /// The newest evidence, at most five.

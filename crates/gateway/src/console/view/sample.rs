@@ -181,6 +181,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         keys: Count(rows / 2),
         log_size: Count(rows * 2_964),
         refusals: Some((rows / 2).to_string()),
+        approvals: (rows > 0).then_some(Count(2)),
         latest: transactions(rows),
         evidence: evidence(rows),
     };
@@ -316,6 +317,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("halls-empty", halls::list(0).render()),
         ("hall", halls::full().render()),
         ("hall-fresh", halls::fresh().render()),
+        ("hall-waiting", halls::waiting_for_approval().render()),
         ("store", halls::store(true).render()),
         ("store-closed", halls::store(false).render()),
         ("devices", devices(states.map(device).to_vec(), 1).render()),

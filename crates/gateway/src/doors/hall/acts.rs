@@ -14,7 +14,8 @@ use serde::Deserialize;
 use super::super::act::{Actor, Outcome, includes, role_needed};
 use super::super::web::join::NewLink;
 use super::super::web::keys::line;
-use super::{open, partners};
+use super::demands::{self, NeedsRequest};
+use super::{approvals, open, partners};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -55,6 +56,9 @@ pub enum HallRequest {
         /// To do what.
         #[schemars(with = "Vec<String>")]
         rights: Rights,
+        /// What is demanded besides.
+        #[serde(default)]
+        needs: NeedsRequest,
     },
     /// Let somebody no longer enter.
     DismissFromHall {
@@ -98,6 +102,12 @@ pub enum HallRequest {
         /// The P-256 key to certify, SubjectPublicKeyInfo; the session itself without it.
         #[schemars(with = "Option<String>")]
         public_key: Option<Base64Url>,
+    },
+    /// Approve what somebody else opens.
+    ApproveGrant {
+        /// Which.
+        #[schemars(with = "String")]
+        grant: GrantId,
     },
     /// End somebody's grant.
     EndGrant {
@@ -159,7 +169,8 @@ pub async fn prepare(
     token: TokenHash,
 ) -> Result<HallAct, Problem> {
     let least = match request {
-        HallRequest::OpenHall { .. } => Role::Member,
+        // Whom an opening waits for, the opening says.
+        HallRequest::OpenHall { .. } | HallRequest::ApproveGrant { .. } => Role::Member,
         HallRequest::EndGrant { .. } => Role::Operator,
         _ => Role::Owner,
     };
@@ -177,6 +188,7 @@ pub async fn prepare(
             hall,
             guest,
             rights,
+            needs,
         } => {
             find(gateway, &hall).await?;
             let guest = named(gateway, guest).await?;
@@ -184,6 +196,7 @@ pub async fn prepare(
                 hall,
                 guest,
                 rights,
+                needs: demands::demanded(gateway, needs)?,
             })
         }
         HallRequest::DismissFromHall { hall, guest } => {
@@ -219,6 +232,9 @@ pub async fn prepare(
                 public_key,
             };
             HallAct::Open(open::prepare(gateway, caller, wanted).await?)
+        }
+        HallRequest::ApproveGrant { grant } => {
+            HallAct::Approve(approvals::prepare(gateway, caller, grant).await?)
         }
         HallRequest::EndGrant { grant } => {
             let reader = gateway.store.read();
@@ -294,11 +310,13 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
         HallAct::InvitePartner(_) | HallAct::AcceptPartner(_) | HallAct::LeavePartner(_) => {
             return partners::acts::perform(actor, act).await;
         }
+        HallAct::Approve(terms) => return approvals::perform(actor, terms).await,
         HallAct::End(_) => actor.needs(Role::Operator)?,
         _ => actor.needs(Role::Owner)?,
     }
     match act {
         HallAct::Open(_)
+        | HallAct::Approve(_)
         | HallAct::InvitePartner(_)
         | HallAct::AcceptPartner(_)
         | HallAct::LeavePartner(_) => {}
@@ -327,6 +345,7 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
                 hall: terms.hall.clone(),
                 guest: guest_id(&terms.guest),
                 rights: terms.rights.clone(),
+                needs: terms.needs.clone(),
                 admitted: now,
                 evidence,
             };

@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::grants::GrantRow;
 use crate::Gateway;
+use crate::hall::inside::Thing;
 use crate::hall::{Presence, Standing};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
+use crate::store::{Grant, GrantState};
 
 /// What a browser does to a file besides reading and writing it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -46,8 +48,9 @@ pub async fn entered(
     let now = gateway.now();
     let grants = gateway.store.read().grants();
     let grants = grants.of_session(&caller.session.token, hall, now).await?;
-    // The newest: a touch for more or for less replaces what was open before.
-    let Some(grant) = grants.first() else {
+    // The newest: a touch for more or for less replaces what was open before, once it opens.
+    let open = |grant: &&Grant| grant.state(now) == GrantState::Open;
+    let Some(grant) = grants.iter().find(open) else {
         return Ok(None);
     };
     let presence = gateway.halls.inside.guest(gateway, grant).await?;
@@ -55,17 +58,32 @@ pub async fn entered(
     Ok(standing.map(|standing| (presence, standing)))
 }
 
-/// The grant of the caller's session in a hall, for pages: nothing when it is not open.
+/// The newest grant of this session in a hall that waits for an approval.
+pub async fn waiting(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+) -> Result<Option<Grant>, Problem> {
+    let now = gateway.now();
+    let grants = gateway.store.read().grants();
+    let grants = grants.of_session(&caller.session.token, hall, now).await?;
+    let waits = |grant: &Grant| grant.state(now) == GrantState::Waiting;
+    Ok(grants.into_iter().find(waits))
+}
+
+/// The grant of the caller's session in a hall: the one that is open, or else one that waits.
 pub async fn open_now(
     gateway: &Gateway,
     caller: &Caller,
     hall: &HallName,
 ) -> Result<Option<GrantRow>, Problem> {
+    let row = |grant: &Grant| GrantRow::new(grant, gateway.now());
     match entered(gateway, caller, hall).await {
-        Ok(entered) => Ok(entered.map(|(_, standing)| GrantRow::from(&standing.grant))),
-        Err(problem) if problem.status.is_server_error() => Err(problem),
-        Err(_) => Ok(None),
+        Ok(Some((_, standing))) => return Ok(Some(row(&standing.grant))),
+        Err(problem) if problem.status.is_server_error() => return Err(problem),
+        Ok(None) | Err(_) => {}
     }
+    Ok(waiting(gateway, caller, hall).await?.as_ref().map(row))
 }
 
 /// GET, HEAD, PUT, PATCH and DELETE, as on the hall listener.
@@ -137,8 +155,9 @@ async fn serve(
     request.headers_mut().remove(header::COOKIE);
     request.headers_mut().remove(header::AUTHORIZATION);
     let (offers, mount) = (&gateway.halls.offers, mount(place));
+    let pass = presence.pass_for(&standing, Thing::Store(store.clone()));
     Ok(offers
-        .files(&standing, &store, &mount, &presence.pass, request)
+        .files(&standing, &store, &mount, &pass, request)
         .await)
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use hallway_evidence::statement::hall::{HallName, Rights};
-use hallway_evidence::{GrantId, PersonId, RealmName};
+use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Grant, GrantFilter, GrantHolder, GrantKind, Role};
+use crate::store::{Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Role};
 
 /// A grant in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,6 +43,13 @@ pub struct GrantRow {
     pub rights: Rights,
     /// `key` or `browser`.
     pub holder: &'static str,
+    /// `open`, `waiting` for an approval, `unapproved`, `ended` or `run-out`.
+    pub state: &'static str,
+    /// Who approved it, where somebody had to and did.
+    #[schemars(with = "Option<String>")]
+    pub approved_by: Option<PersonId>,
+    /// The evidence of the approval, hexadecimal.
+    pub approval: Option<String>,
     /// Since when, milliseconds since 1970.
     pub opened_ms: u64,
     /// Until when at the latest.
@@ -65,14 +72,25 @@ pub struct GrantQuery {
     pub limit: Option<u64>,
 }
 
-impl From<&Grant> for GrantRow {
-    fn from(grant: &Grant) -> Self {
+impl GrantRow {
+    /// A grant as it stands at `now`.
+    pub fn new(grant: &Grant, now: Timestamp) -> Self {
+        let given = grant.approval.and_then(|approval| approval.given);
         let (host, visitor) = match &grant.kind {
             GrantKind::Own => (None, None),
             GrantKind::Away { host, .. } => (Some(host.clone()), None),
             GrantKind::Visitor(visitor) => (None, Some(visitor)),
         };
         Self {
+            state: match grant.state(now) {
+                GrantState::Open => "open",
+                GrantState::Waiting => "waiting",
+                GrantState::Unapproved => "unapproved",
+                GrantState::Ended => "ended",
+                GrantState::RunOut => "run-out",
+            },
+            approved_by: given.map(|given| given.by),
+            approval: given.map(|given| given.evidence.to_string()),
             id: grant.id,
             hall: grant.hall.clone(),
             host,
@@ -115,7 +133,9 @@ pub async fn list(
     };
     let reader = gateway.store.read();
     let page = reader.grants().page(&filter, &page.request()?).await?;
-    let rows = page.items.iter().map(GrantRow::from).collect();
+    let now = gateway.now();
+    let row = |grant| GrantRow::new(grant, now);
+    let rows = page.items.iter().map(row).collect();
     Ok(Json(PageView::new(rows, page.next)))
 }
 
@@ -148,5 +168,5 @@ pub async fn end(
         })
         .await?;
     gateway.halls.inside.look_again(gateway).await;
-    Ok(Json(GrantRow::from(&ended)))
+    Ok(Json(GrantRow::new(&ended, gateway.now())))
 }

@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
+use hallway_evidence::statement::hall::{AgentName, HallName, Needs, Right, Rights};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::act::includes;
+use super::demands::{self, KnownKey};
 use crate::Gateway;
 use crate::hall::offers::Offer;
 use crate::hall::standing::rights_in;
@@ -46,6 +47,21 @@ pub struct HallView {
     pub guests: Vec<GuestView>,
     /// The machines that were invited: for operators and owners.
     pub agents: Vec<AgentView>,
+    /// The caller's own admissions that demand something.
+    pub demands: Vec<DemandView>,
+}
+
+/// An admission of the caller's that demands something.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DemandView {
+    /// What it is for.
+    #[schemars(with = "Vec<String>")]
+    pub rights: Rights,
+    /// What it demands: a sentence.
+    pub needs: String,
+    /// What is missing now by the best of the caller's keys, each a sentence; an approval is always
+    /// missing before the hall is opened.
+    pub missing: Vec<String>,
 }
 
 /// Something that a hall offers now.
@@ -66,6 +82,9 @@ pub struct GuestView {
     /// What the guest may do.
     #[schemars(with = "Vec<String>")]
     pub rights: Rights,
+    /// What is demanded besides: `key`, `approval` and `hours`, as they are asked for.
+    #[schemars(with = "std::collections::BTreeMap<String, String>")]
+    pub needs: Needs,
     /// Since when, milliseconds since 1970.
     pub admitted_ms: u64,
     /// The evidence, hexadecimal.
@@ -100,6 +119,7 @@ impl From<&HallGuest> for GuestView {
         Self {
             guest: guest.guest.to_string(),
             rights: guest.rights.clone(),
+            needs: guest.needs.clone(),
             admitted_ms: guest.admitted.as_ms(),
             evidence: guest.evidence.to_string(),
         }
@@ -205,8 +225,42 @@ pub async fn one(
         stores: stores.map(OfferView::from).collect(),
         guests: guests.iter().map(GuestView::from).collect(),
         agents: agents.iter().map(AgentView::from).collect(),
+        demands: demands_of(&gateway, &caller, &name).await?,
         row: row(&gateway, seen),
     }))
+}
+
+/// What the caller's admissions to a hall demand.
+///
+/// # Errors
+/// The database.
+pub async fn demands_of(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+) -> Result<Vec<DemandView>, Problem> {
+    let (reader, person) = (gateway.store.read(), &caller.person);
+    let admissions = reader.halls().admissions(person.id, person.role).await?;
+    let mut demanding = demands::to_hall(&admissions, hall);
+    demanding.retain(|admission| !admission.needs.is_empty());
+    if demanding.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys = KnownKey::of(reader, person).await?;
+    let missing = |admission: &HallGuest| {
+        let unmet = |key| demands::unmet(gateway, admission, key);
+        keys.iter().map(unmet).min_by_key(Vec::len)
+    };
+    let view = |admission: &&HallGuest| DemandView {
+        rights: admission.rights.clone(),
+        needs: admission.needs.to_string(),
+        missing: missing(admission)
+            .unwrap_or_default()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    };
+    Ok(demanding.iter().map(view).collect())
 }
 
 /// The realm's SPIFFE trust bundle (SPIFFE Trust Domain and Bundle, 4), for anybody.

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
+use hallway_evidence::statement::hall::{HallName, Open, P256PublicKey, Right, Rights};
 use hallway_evidence::{GrantId, RealmName};
-use hallway_evidence::statement::hall::{
-    HallName, MOST_RIGHTS, Open, P256PublicKey, Right, Rights,
-};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::act::{Actor, Outcome};
 use super::super::web::keys::line;
+use super::approvals::{self, Waits};
 use super::certificate::{self, Certified, Listener};
+use super::demands::{self, KnownKey};
 use super::visit;
 use crate::Gateway;
-use crate::hall::standing::admitted;
+use crate::hall::needs::{Opening, Weighed};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::partners::description::own_realm;
-use crate::store::{Grant, GrantHolder, GrantKind, Person, Repositories, StoreError};
+use crate::store::{Approval, Grant, GrantHolder, GrantKind, StoreError};
 
 /// What somebody who enters asks for.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub struct Opened {
     pub rights: Rights,
     /// When it ends at the latest, milliseconds since 1970.
     pub ends_ms: u64,
+    /// What it waits for before it opens anything, if it has to be approved.
+    pub waits: Option<Waits>,
     /// What the data plane needs; nothing for a browser session.
     #[serde(flatten)]
     pub certified: Option<Certified>,
@@ -58,20 +60,14 @@ pub struct Opened {
     pub home: Option<Listener>,
 }
 
-/// Within which bounds a hall opens for somebody.
-#[derive(Debug)]
-pub struct Bounds {
-    /// The realm that decides it.
-    pub host: RealmName,
-    /// What they may do there.
-    pub allowed: Rights,
-    /// For how long at most, in milliseconds.
-    pub longest_ms: u64,
-}
-
 /// The statement, if the hall would open.
 pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Result<Open, Problem> {
     let own = own_realm(gateway)?;
+    let rights = wanted
+        .rights
+        .map(Rights::try_from)
+        .transpose()
+        .map_err(|error| Problem::malformed(format!("the rights: {error}")))?;
     let public_key = wanted
         .public_key
         .map(|key| P256PublicKey::from_der(&key.0))
@@ -82,61 +78,66 @@ pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Resu
     }
     let away = wanted.host.filter(|host| *host != own);
     let role = away.is_some().then_some(caller.person.role);
-    let bounds = match away {
-        Some(host) => visit::bounds(gateway, &caller.person, host, &wanted.hall).await?,
+    let (host, rights, longest_ms) = match away {
+        Some(host) => {
+            let bounds = visit::bounds(gateway, &caller.person, &host, &wanted.hall).await?;
+            let rights = bounds.rights(rights, &host, &wanted.hall)?;
+            (host, rights, bounds.longest_ms)
+        }
         None => {
-            let reader = gateway.store.read();
-            Bounds {
-                host: own,
-                allowed: rights_of(reader, &caller.person, &wanted.hall).await?,
-                longest_ms: longest_ms(gateway),
-            }
+            let opening = foreseen(gateway, caller, &wanted.hall, rights.as_ref()).await?;
+            (own, opening.rights, longest_ms(gateway))
         }
     };
-    let rights = match wanted.rights {
-        Some(rights) => rights
-            .try_into()
-            .map_err(|error| Problem::malformed(format!("the rights: {error}")))?,
-        None => bounds.allowed.clone(),
-    };
     let open = Open {
-        host: bounds.host.clone(),
+        host,
         hall: wanted.hall,
         person: caller.person.id,
         name: line("name", &caller.person.name)?,
         role,
         rights,
-        duration_ms: wanted.duration_ms.unwrap_or(bounds.longest_ms),
+        duration_ms: wanted.duration_ms.unwrap_or(longest_ms),
         public_key,
     };
-    check(&open, &bounds)?;
+    check_duration(&open, longest_ms)?;
     Ok(open)
 }
 
-/// What `person` may do in `hall`. Whoever may do nothing there may not know that it exists.
-async fn rights_of(
-    reader: &dyn Repositories,
-    person: &Person,
+/// What would open by whichever of the caller's keys opens the most: which one is touched is not
+/// known yet.
+async fn foreseen(
+    gateway: &Gateway,
+    caller: &Caller,
     hall: &HallName,
-) -> Result<Rights, Problem> {
-    named(admitted(reader, person, hall).await?, hall, "this realm")
-}
-
-/// Rights as a statement names them, if there are any.
-pub(super) fn named(
-    rights: Vec<Right>,
-    hall: &HallName,
-    realm: impl std::fmt::Display,
-) -> Result<Rights, Problem> {
-    if rights.is_empty() {
-        return Err(Problem::forbidden(
-            "not-admitted",
-            format!("you are not admitted to a hall “{hall}”; ask an owner of {realm}"),
-        ));
+    wanted: Option<&Rights>,
+) -> Result<Opening, Problem> {
+    let (reader, person) = (gateway.store.read(), &caller.person);
+    let admissions = reader.halls().admissions(person.id, person.role).await?;
+    let admissions = demands::to_hall(&admissions, hall);
+    let (mut best, mut refused) = (None::<Opening>, None);
+    for key in KnownKey::of(reader, person).await? {
+        let weighed = demands::weighed(gateway, &admissions, &key, gateway.now());
+        match weighed.opening(hall, wanted) {
+            Ok(opening)
+                if best
+                    .as_ref()
+                    .is_none_or(|best| opening.opens_more_than(best)) =>
+            {
+                best = Some(opening);
+            }
+            Ok(_) => {}
+            Err(problem) => refused = refused.or(Some(problem)),
+        }
     }
-    // Several admissions may add up to more than one statement can name.
-    let named: Vec<Right> = rights.into_iter().take(MOST_RIGHTS).collect();
-    named.try_into().map_err(|error| Problem::internal(&error))
+    let opening = match (best, refused) {
+        (Some(opening), _) => opening,
+        (None, Some(problem)) => return Err(problem),
+        (None, None) => return Err(Weighed::default().refusal(hall, None)),
+    };
+    if let Some(role) = opening.approval {
+        approvals::possible(reader, role, Some(person.id)).await?;
+    }
+    Ok(opening)
 }
 
 /// The operator's limit.
@@ -144,24 +145,7 @@ pub(super) fn longest_ms(gateway: &Gateway) -> u64 {
     u64::try_from(gateway.halls.longest.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The limits and the admissions, asked when the statement is made and again when it comes back
-/// signed.
-fn check(open: &Open, bounds: &Bounds) -> Result<(), Problem> {
-    if let Some(right) = bounds.allowed.lacks(&open.rights) {
-        return Err(Problem::forbidden(
-            "not-granted",
-            format!(
-                "you may not {} “{}” in the hall “{}”; ask an owner of {}",
-                right.verb(),
-                right.name(),
-                open.hall,
-                bounds.host
-            ),
-        ));
-    }
-    check_duration(open, bounds.longest_ms)
-}
-
+/// The operator's limit, asked when the statement is made and again when it comes back signed.
 fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
     if open.duration_ms == 0 || open.duration_ms > longest_ms {
         return Err(Problem::forbidden(
@@ -176,6 +160,22 @@ fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What the key that was touched opens.
+async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
+    let (reader, person) = (actor.unit, actor.person);
+    let admissions = reader.halls().admissions(person.id, person.role).await?;
+    let admissions = demands::to_hall(&admissions, &terms.hall);
+    let key = reader.credentials().get(actor.credential).await?;
+    let key = key.ok_or_else(|| Problem::not_found("key"))?;
+    let key = KnownKey::new(reader, key).await?;
+    let weighed = demands::weighed(actor.gateway, &admissions, &key, actor.now);
+    let opening = weighed.opening(&terms.hall, Some(&terms.rights))?;
+    if let Some(role) = opening.approval {
+        approvals::possible(reader, role, Some(person.id)).await?;
+    }
+    Ok(opening)
+}
+
 /// Lets the signer in.
 pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
     let gateway = actor.gateway;
@@ -185,19 +185,12 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
             "the statement lets somebody else in",
         ));
     }
-    let own = own_realm(gateway)?;
-    let kind = if terms.host == own {
-        let bounds = Bounds {
-            allowed: rights_of(actor.unit, actor.person, &terms.hall).await?,
-            longest_ms: longest_ms(gateway),
-            host: own,
-        };
-        check(terms, &bounds)?;
-        GrantKind::Own
+    check_duration(terms, longest_ms(gateway))?;
+    let (kind, approval) = if terms.host == own_realm(gateway)? {
+        (GrantKind::Own, opening(actor, terms).await?.approval)
     } else {
-        // What it opens there is the host's to say; here it only must not last too long.
-        check_duration(terms, longest_ms(gateway))?;
-        visit::kind(actor, terms).await?
+        // What it opens there, and who must approve it, is the host's to say.
+        (visit::kind(actor, terms).await?, None)
     };
     let grant = Grant {
         id: GrantId::generate(),
@@ -215,7 +208,9 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
         ended: None,
         evidence: actor.evidence,
         address: actor.caller.session.address.clone(),
+        approval: approval.map(Approval::asked),
     };
+    let waits = Waits::of(gateway, actor.unit, &grant).await?;
     let certified = terms
         .public_key
         .as_ref()
@@ -246,6 +241,7 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
             hall: grant.hall,
             rights: grant.rights,
             ends_ms: grant.ends.as_ms(),
+            waits,
             certified,
             home,
         }),

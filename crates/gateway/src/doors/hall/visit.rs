@@ -5,7 +5,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use hallway_evidence::statement::hall::{HallName, Open};
+use hallway_evidence::statement::hall::{HallName, MOST_RIGHTS, Open, Right, Rights};
 use hallway_evidence::{Bundle, GrantId, RealmName, Receipt};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::super::act::Actor;
 use super::certificate::{Certified, Listener};
-use super::open::{Bounds, longest_ms, named};
+use super::open::longest_ms;
 use crate::Gateway;
 use crate::hall::Standing;
 use crate::http::problem::Problem;
@@ -47,19 +47,61 @@ pub async fn shared(gateway: &Gateway, host: &RealmName) -> Result<Shared, Probl
     })
 }
 
+/// Within which bounds a partner's hall opens for somebody.
+pub(super) struct Bounds {
+    /// What they may do there.
+    allowed: Vec<Right>,
+    /// For how long at most, in milliseconds.
+    pub(super) longest_ms: u64,
+}
+
+impl Bounds {
+    /// What is `wanted`, or else everything that they may do.
+    ///
+    /// # Errors
+    /// 403 `not-admitted` or `not-granted`.
+    pub(super) fn rights(
+        &self,
+        wanted: Option<Rights>,
+        host: &RealmName,
+        hall: &HallName,
+    ) -> Result<Rights, Problem> {
+        if self.allowed.is_empty() {
+            return Err(Problem::forbidden(
+                "not-admitted",
+                format!("you are not admitted to a hall “{hall}”; ask an owner of {host}"),
+            ));
+        }
+        let Some(wanted) = wanted else {
+            // Several admissions may add up to more than one statement can name.
+            let named: Vec<Right> = self.allowed.iter().take(MOST_RIGHTS).cloned().collect();
+            return named.try_into().map_err(|error| Problem::internal(&error));
+        };
+        match wanted.iter().find(|right| !self.allowed.contains(right)) {
+            None => Ok(wanted),
+            Some(right) => Err(Problem::forbidden(
+                "not-granted",
+                format!(
+                    "you may not {} “{}” in the hall “{hall}”; ask an owner of {host}",
+                    right.verb(),
+                    right.name(),
+                ),
+            )),
+        }
+    }
+}
+
 /// What the host lets `person` do in a hall of its own, and for how long.
 pub(super) async fn bounds(
     gateway: &Gateway,
     person: &Person,
-    host: RealmName,
+    host: &RealmName,
     hall: &HallName,
 ) -> Result<Bounds, Problem> {
-    let shared = shared(gateway, &host).await?;
-    let allowed = shared.rights(hall, person.id, person.role);
+    let shared = shared(gateway, host).await?;
     Ok(Bounds {
-        allowed: named(allowed, hall, &host)?,
+        allowed: shared.rights(hall, person.id, person.role),
         longest_ms: shared.longest_ms.min(longest_ms(gateway)),
-        host,
     })
 }
 
@@ -134,7 +176,7 @@ pub async fn evidence(
     if grant.person != caller.person.id {
         return Err(missing());
     }
-    let standing = Standing::of(reader, grant, gateway.now()).await?;
+    let standing = Standing::of(&gateway.models, reader, grant, gateway.now()).await?;
     let key = reader.credentials().get(&standing.grant.credential).await?;
     let registration = key.ok_or_else(missing)?.registration;
     let bundle = bundle_for(&gateway, &host, &[standing.grant.evidence, registration]).await?;

@@ -25,6 +25,10 @@ pub struct Model {
     pub visitor_role: Option<String>,
     pub vouched_ms: Option<i64>,
     pub told_ms: Option<i64>,
+    pub approval: Option<String>,
+    pub approved_ms: Option<i64>,
+    pub approved_by: Option<Uuid>,
+    pub approval_evidence: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -12,6 +12,7 @@ pub struct Model {
     pub rights: String,
     pub admitted_ms: i64,
     pub evidence: Vec<u8>,
+    pub needs: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

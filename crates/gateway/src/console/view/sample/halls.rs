@@ -25,6 +25,26 @@ fn offer(name: &str, agent: Option<&str>, rights: &str) -> OfferRow {
     }
 }
 
+fn approval() -> ApprovalRow {
+    ApprovalRow {
+        grant: "0197".to_owned(),
+        hall: "backups".to_owned(),
+        name: "Lachlan Gleeson".to_owned(),
+        rights: "read “data”".to_owned(),
+        opened: ago(90),
+        evidence: HASH.to_owned(),
+    }
+}
+
+fn waiting() -> WaitingNotice {
+    WaitingNotice {
+        grant: "0197".to_owned(),
+        approver: "an operator",
+        names: "Emily Gray, Lachlan Gleeson".to_owned(),
+        until: ago(0),
+    }
+}
+
 pub(super) fn list(rows: usize) -> HallsPage {
     let row = |n| HallRow {
         name: format!("hall-{n}"),
@@ -36,6 +56,7 @@ pub(super) fn list(rows: usize) -> HallsPage {
         frame: frame(Some(Place::Halls)),
         halls: (0..rows).map(row).collect(),
         listens: rows > 0,
+        approvals: (0..rows.min(2)).map(|_| approval()).collect(),
     }
 }
 
@@ -46,6 +67,17 @@ pub(super) fn full() -> HallPage {
         name: "backups".to_owned(),
         title: "Backups of the lab".to_owned(),
         rights: "read “data”".to_owned(),
+        demands: vec![DemandRow {
+            rights: "read “data”".to_owned(),
+            needs: "with a certified hardware key, from Monday to Friday, 08:00 to 18:00 \
+                    Europe/Berlin, each time approved by an operator"
+                .to_owned(),
+            state: Mark::new(Tone::Warning, "Missing"),
+            missing: vec!["There it is Saturday 14:03.".to_owned()],
+        }],
+        waiting: None,
+        approvals: vec![approval()],
+        knows_models: true,
         open: Some(open()),
         stores: vec![
             offer("data", None, "read, write"),
@@ -69,6 +101,7 @@ pub(super) fn full() -> HallPage {
                 kind,
                 value: "0197".to_owned(),
                 rights: "read “data”".to_owned(),
+                needs: "from Monday to Friday, 08:00 to 18:00 Europe/Berlin".to_owned(),
                 since: ago(86_400),
                 evidence: HASH.to_owned(),
             })
@@ -93,6 +126,9 @@ pub(super) fn full() -> HallPage {
 pub(super) fn fresh() -> HallPage {
     HallPage {
         rights: String::new(),
+        demands: Vec::new(),
+        approvals: Vec::new(),
+        knows_models: false,
         open: None,
         stores: Vec::new(),
         services: Vec::new(),
@@ -111,6 +147,16 @@ pub(super) fn store(open: bool) -> StorePage {
         title: "Backups of the lab".to_owned(),
         store: "data".to_owned(),
         open,
+        waiting: None,
         may: "read write delete".to_owned(),
+    }
+}
+
+/// What whoever opened the hall sees until somebody approved it.
+pub(super) fn waiting_for_approval() -> HallPage {
+    HallPage {
+        open: None,
+        waiting: Some(waiting()),
+        ..full()
     }
 }

@@ -1,0 +1,203 @@
+//! What an admission demands beyond being the guest: of the key, of others, of the clock; and the
+//! approval by which one of others is met.
+
+use core::fmt;
+
+use hallway_webauthn::metadata::CertificationLevel;
+use serde::{Deserialize, Serialize};
+
+use super::super::json::hexadecimal;
+use super::super::people::Role;
+use super::super::Hash;
+use super::hours::Hours;
+use super::name::HallName;
+use super::right::Rights;
+use crate::fields::{DecodeError, Fields};
+use crate::id::GrantId;
+use crate::line::Line;
+use crate::words::words;
+
+words! {
+    /// What the key must be that opens, as far as the metadata of its model say it: all of these
+    /// never leave their hardware, and their makers vouch for them.
+    KeyNeed {
+        /// Nothing more.
+        Hardware = "hardware",
+        /// Certified at level 1 at least.
+        L1 = "L1",
+        /// Level 1+.
+        L1Plus = "L1+",
+        /// Level 2.
+        L2 = "L2",
+        /// Level 2+.
+        L2Plus = "L2+",
+        /// Level 3.
+        L3 = "L3",
+        /// Level 3+.
+        L3Plus = "L3+",
+    }
+}
+
+impl KeyNeed {
+    /// The least certification.
+    #[must_use]
+    pub const fn certification(self) -> CertificationLevel {
+        match self {
+            Self::Hardware => CertificationLevel::NotCertified,
+            Self::L1 => CertificationLevel::L1,
+            Self::L1Plus => CertificationLevel::L1Plus,
+            Self::L2 => CertificationLevel::L2,
+            Self::L2Plus => CertificationLevel::L2Plus,
+            Self::L3 => CertificationLevel::L3,
+            Self::L3Plus => CertificationLevel::L3Plus,
+        }
+    }
+
+    /// As it stands in a sentence: `with a certified hardware key`.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Hardware => "with a hardware key for which its maker vouches".to_owned(),
+            Self::L1 => "with a certified hardware key".to_owned(),
+            level => format!("with a hardware key that is certified {level} at least"),
+        }
+    }
+}
+
+/// What an admission demands. All of it must be met; `Default` demands nothing.
+///
+/// In JSON `{"key": "L1", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}`,
+/// without what is not demanded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Needs {
+    /// Of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyNeed>,
+    /// That somebody else who has at least this role approves each opening.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Role>,
+    /// When the hall is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+}
+
+/// The terms of `hall.approve`: the opening that is approved, word for word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Approve {
+    /// Which grant.
+    pub grant: GrantId,
+    /// The hash of the evidence that opened it.
+    #[serde(serialize_with = "hexadecimal")]
+    pub opened: Hash,
+    /// Which hall it is of.
+    pub hall: HallName,
+    /// Whose it is.
+    pub name: Line,
+    /// What it allows.
+    pub rights: Rights,
+}
+
+impl Needs {
+    /// Whether nothing is demanded.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        matches!(
+            self,
+            Self {
+                key: None,
+                approval: None,
+                hours: None
+            }
+        )
+    }
+
+    /// The same terms, and what is demanded if there is anything.
+    pub(super) fn terms<'a>(&'a self, terms: Fields<'a>) -> Fields<'a> {
+        if self.is_empty() {
+            return terms;
+        }
+        let needs = Fields::default()
+            .with_some("key", self.key.as_ref())
+            .with_some("approval", self.approval.as_ref())
+            .with_some("hours", self.hours.as_ref());
+        terms.with("needs", needs)
+    }
+
+    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
+        let Some(mut fields) = terms.take_optional::<Fields<'_>>("needs")? else {
+            return Ok(Self::default());
+        };
+        let needs = Self {
+            key: fields.take_optional("key")?,
+            approval: fields.take_optional("approval")?,
+            hours: fields.take_optional("hours")?,
+        };
+        fields.finish()?;
+        Ok(needs)
+    }
+}
+
+/// Who approves, as it stands in a sentence: `an operator`.
+#[must_use]
+pub const fn approver(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "an owner",
+        Role::Operator => "an operator",
+        Role::Member => "somebody else of the realm",
+    }
+}
+
+impl fmt::Display for Needs {
+    /// As it stands in a sentence; nothing where nothing is demanded.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let approved = |role| format!("each time approved by {}", approver(role));
+        let all = [
+            self.key.map(KeyNeed::in_words),
+            self.hours.as_ref().map(Hours::in_words),
+            self.approval.map(approved),
+        ];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        f.write_str(&all.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_understands_it() {
+        let needs: Needs = serde_json::from_str(
+            r#"{"key": "L1", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            needs.to_string(),
+            "with a certified hardware key, from Monday to Friday, 08:00 to 18:00 Europe/Berlin, \
+             each time approved by an operator"
+        );
+        let level = Needs {
+            key: Some(KeyNeed::L2Plus),
+            ..Needs::default()
+        };
+        assert_eq!(
+            level.to_string(),
+            "with a hardware key that is certified L2+ at least"
+        );
+        assert_eq!(Needs::default().to_string(), "");
+    }
+
+    #[test]
+    fn json_says_what_is_demanded_and_nothing_unknown() {
+        assert_eq!(serde_json::to_string(&Needs::default()).unwrap(), "{}");
+        for text in [
+            r#"{"key": "gold"}"#,
+            r#"{"approval": "king"}"#,
+            r#"{"hours": "always"}"#,
+            r#"{"weather": "fair"}"#,
+        ] {
+            assert!(serde_json::from_str::<Needs>(text).is_err(), "{text}");
+        }
+    }
+}
