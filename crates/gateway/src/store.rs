@@ -74,8 +74,8 @@ pub use dump::DumpError;
 pub use error::{StoreError, UnknownWord};
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
 pub use grant::{
-    APPROVAL_PATIENCE, Approval, Given, Grant, GrantFilter, GrantHolder, GrantKind, GrantRepository,
-    GrantState, Visitor,
+    APPROVAL_PATIENCE, Approval, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    GrantRepository, GrantState, Visitor,
 };
 pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
 pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};

@@ -29,7 +29,7 @@ use crate::key::HallKey;
 use crate::pool::{SendError, explain};
 use crate::problem::Problem;
 use crate::stream::{self, BoxStream, STREAM_PROTOCOL};
-use crate::tls::{Identity, TlsError};
+use crate::tls::{self, Identity, TlsError};
 use listener::Listener;
 
 mod listener;

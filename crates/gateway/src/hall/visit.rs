@@ -24,17 +24,21 @@ use hallway_webauthn::RelyingParty;
 use tokio::time::timeout;
 
 use super::inside::{Presence, Who};
+use super::needs::{self, Case};
 use super::routes::Visitor as Caller;
 use super::standing::rights_in;
 use crate::Gateway;
+use crate::doors::hall::{approvals, demands};
 use crate::doors::web::grant::Peer;
 use crate::http::problem::Problem;
 use crate::ledger::Entry;
+use crate::models::verdict::KeyFacts;
 use crate::partners;
 use crate::partners::description::own_realm;
 use crate::refusal;
 use crate::store::{
-    EvidenceHash, Grant, GrantHolder, GrantKind, Partner, Repositories, StoreError, Visit, Visitor,
+    Approval, EvidenceHash, Grant, GrantHolder, GrantKind, Partner, Repositories, StoreError,
+    Visit, Visitor,
 };
 
 /// How long the evidence may take to arrive.
@@ -62,9 +66,9 @@ pub async fn arrive(
                 let id = grant.id;
                 gateway
                     .transact(|unit| {
-                        Box::pin(async move {
-                            Ok::<_, Problem>(unit.grants().vouch(id, until).await?)
-                        })
+                        Box::pin(
+                            async move { Ok::<_, Problem>(unit.grants().vouch(id, until).await?) },
+                        )
                     })
                     .await?;
             }
@@ -198,6 +202,18 @@ async fn let_in(
         )
         .with("step", failure.step)
     })?;
+    let case = Case {
+        models: &gateway.models,
+        key: KeyFacts::UNKNOWN,
+        approved: None,
+        now,
+    };
+    let each = demands::to_hall(&admissions, &claimed.hall).into_iter();
+    let each = each.map(|admission| (&admission.rights, &admission.needs));
+    let opening = needs::weigh(each, &case).opening(&claimed.hall, Some(&visit.open.rights))?;
+    if let Some(role) = opening.approval {
+        approvals::possible(unit, role, None).await?;
+    }
     let evidence = EvidenceHash(visit.evidence.hash());
     let grant = Grant {
         id: GrantId::generate(),
@@ -217,6 +233,7 @@ async fn let_in(
         ended: None,
         evidence,
         address: caller.address.clone(),
+        approval: opening.approval.map(Approval::asked),
     };
     // The very evidence that the log at home holds is an entry of ours, too.
     let entry = Entry::new(visit.evidence)?;

@@ -96,11 +96,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// The file can't be used.
-    pub fn new(
-        config: &PartnersConfig,
-        folder: &Path,
-        origin: &str,
-    ) -> Result<Self, FetcherError> {
+    pub fn new(config: &PartnersConfig, folder: &Path, origin: &str) -> Result<Self, FetcherError> {
         let plain = origin.starts_with("http:");
         let mut http = Client::builder()
             .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
@@ -164,7 +160,9 @@ impl Fetcher {
         if answer.status() == StatusCode::FORBIDDEN {
             return Err(FetchError::Spent);
         }
-        Ok(serde_json::from_slice(&read(answer, LONGEST_ANSWER).await?)?)
+        Ok(serde_json::from_slice(
+            &read(answer, LONGEST_ANSWER).await?,
+        )?)
     }
 
     async fn get(

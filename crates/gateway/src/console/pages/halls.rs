@@ -2,10 +2,10 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hallway_evidence::{PersonId, RealmName};
 use hallway_evidence::statement::hall::{
     AgentName, Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName, approver,
 };
+use hallway_evidence::{PersonId, RealmName};
 
 use super::super::view::{
     AgentRow, ApprovalRow, Count, DemandRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage,

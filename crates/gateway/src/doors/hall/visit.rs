@@ -77,7 +77,8 @@ impl Bounds {
             let named: Vec<Right> = self.allowed.iter().take(MOST_RIGHTS).cloned().collect();
             return named.try_into().map_err(|error| Problem::internal(&error));
         };
-        match wanted.iter().find(|right| !self.allowed.contains(right)) {
+        let refused = wanted.iter().find(|right| !self.allowed.contains(right));
+        match refused.cloned() {
             None => Ok(wanted),
             Some(right) => Err(Problem::forbidden(
                 "not-granted",
@@ -151,10 +152,11 @@ async fn listener(reader: &dyn Repositories, partner: &Partner) -> Result<Listen
     })?;
     let bundle = bundle(reader, partner).await?;
     let authorities = bundle.authorities().iter();
-    let gateway =
-        gateway_id(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
+    let gateway = gateway_id(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
     Ok(Listener {
-        bundle: authorities.map(|der| Base64Url::from(der.as_ref())).collect(),
+        bundle: authorities
+            .map(|der| Base64Url::from(der.as_ref()))
+            .collect(),
         address: address.into(),
         gateway: gateway.to_string(),
     })

@@ -98,7 +98,7 @@ async fn is_over(
         return Ok(None);
     };
     let which = (grant.id, grant.evidence);
-    match Standing::of(gateway.store.read(), grant, gateway.now()).await {
+    match Standing::of(&gateway.models, gateway.store.read(), grant, gateway.now()).await {
         Ok(_) => Ok(None),
         Err(problem) if problem.status.is_server_error() => Err(problem),
         Err(_) => Ok(Some((host, which))),
