@@ -234,7 +234,13 @@ async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem>
                 let person = id.parse().map_err(|_| nobody())?;
                 visit::arrive(gateway, realm, person, svid).await
             }
-            Some(Party::Gateway) => gateway.halls.inside.enter(gateway, Who::Partner(realm)).await,
+            Some(Party::Gateway) => {
+                gateway
+                    .halls
+                    .inside
+                    .enter(gateway, Who::Partner(realm))
+                    .await
+            }
             _ => Err(nobody()),
         };
     }

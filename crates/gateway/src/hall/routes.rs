@@ -13,8 +13,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
-use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_evidence::RealmName;
+use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_hall::{Renewed, Svid, stream};
 
 use super::inside::{Presence, Who};
@@ -117,7 +117,12 @@ pub fn all() -> Vec<HallRoute> {
             Admits::Partner,
             post(gateways::left).layer(DefaultBodyLimit::max(gateways::LONGEST_LEFT)),
         ),
-        route(write.clone(), "/partner/ended", Admits::Partner, post(ended)),
+        route(
+            write.clone(),
+            "/partner/ended",
+            Admits::Partner,
+            post(ended),
+        ),
         route(read.clone(), "/agent/control", Admits::Agent, get(control)),
         route(read.clone(), "/agent/dial/{id}", Admits::Agent, get(dial)),
         route(read, "/connect/{service}", Admits::Guest, get(connect)),

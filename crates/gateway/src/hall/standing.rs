@@ -1,7 +1,7 @@
 //! Whether a grant opens anything now.
 
-use hallway_evidence::{PersonId, RealmName, Timestamp};
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
+use hallway_evidence::{PersonId, RealmName, Timestamp};
 
 use crate::http::problem::Problem;
 use crate::partners;
@@ -57,7 +57,10 @@ impl Standing {
             GrantKind::Away { host, role, .. } => {
                 let person = at_home(reader, &grant, now).await?;
                 if person.role != *role {
-                    return Err(closed("role-changed", "the role that was stated has changed"));
+                    return Err(closed(
+                        "role-changed",
+                        "the role that was stated has changed",
+                    ));
                 }
                 partners::active(reader, host).await?;
                 (Somebody::from(person), grant.rights.clone())

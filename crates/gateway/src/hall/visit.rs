@@ -62,9 +62,9 @@ pub async fn arrive(
                 let id = grant.id;
                 gateway
                     .transact(|unit| {
-                        Box::pin(async move {
-                            Ok::<_, Problem>(unit.grants().vouch(id, until).await?)
-                        })
+                        Box::pin(
+                            async move { Ok::<_, Problem>(unit.grants().vouch(id, until).await?) },
+                        )
                     })
                     .await?;
             }

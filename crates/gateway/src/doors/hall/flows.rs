@@ -51,8 +51,7 @@ pub fn inside(gateway: &Gateway, caller: &Caller, hall: &look::Seen) -> Vec<Insi
     let sees_all = includes(caller.person.role, Role::Operator);
     let all = gateway.halls.inside.guests(Some(&hall.hall.name));
     // Ids are of the realm where somebody is at home.
-    let is_own =
-        |glance: &Glance| glance.home.is_none() && glance.person == caller.person.id;
+    let is_own = |glance: &Glance| glance.home.is_none() && glance.person == caller.person.id;
     all.into_iter()
         .filter(|glance| sees_all || is_own(glance))
         .map(|glance| InsideRow {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hallway_evidence::{GrantId, RealmName};
 use hallway_evidence::statement::hall::{
     HallName, MOST_RIGHTS, Open, P256PublicKey, Right, Rights,
 };
+use hallway_evidence::{GrantId, RealmName};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;

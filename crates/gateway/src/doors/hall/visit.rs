@@ -109,10 +109,11 @@ async fn listener(reader: &dyn Repositories, partner: &Partner) -> Result<Listen
     })?;
     let bundle = bundle(reader, partner).await?;
     let authorities = bundle.authorities().iter();
-    let gateway =
-        gateway_id(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
+    let gateway = gateway_id(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
     Ok(Listener {
-        bundle: authorities.map(|der| Base64Url::from(der.as_ref())).collect(),
+        bundle: authorities
+            .map(|der| Base64Url::from(der.as_ref()))
+            .collect(),
         address: address.into(),
         gateway: gateway.to_string(),
     })

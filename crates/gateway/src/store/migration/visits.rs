@@ -5,7 +5,7 @@
 //! refers to it.
 #![allow(elided_lifetimes_in_paths)] // as the trait, which async_trait would otherwise not match
 
-use sea_orm::{DbBackend, ConnectionTrait};
+use sea_orm::{ConnectionTrait, DbBackend};
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, blob, blob_null, text, text_null, uuid, uuid_null,
