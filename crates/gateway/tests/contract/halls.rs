@@ -3,8 +3,8 @@
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
 use hallway_gateway::store::{
-    EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, GuestId, Hall, HallAgent, HallGuest, Limit,
-    PageRequest, Person, Role, Store, StoreError,
+    EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, GuestId, Hall, HallAgent, HallGuest,
+    Limit, PageRequest, Person, Role, Store, StoreError,
 };
 
 use crate::database::Database;

@@ -1,10 +1,10 @@
 //! Grants across realms: of our people in partners' halls, and of partners' people in ours.
 
+use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{
     Bundle, CredentialId, Evidence, GrantId, PersonId, Receipt, Response, SignedStatement,
 };
-use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
 use hallway_gateway::store::{
     EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, PageRequest, Role, Store, StoreError,
     Visit, Visitor,
@@ -79,7 +79,14 @@ pub(crate) async fn a_grant_elsewhere_is_none_of_a_hall_here(database: &Database
     // The host is told once.
     let untold = grants.away(at(5_000), &all).await.unwrap().items;
     assert_eq!(untold, std::slice::from_ref(&abroad));
-    assert!(grants.away(at(10_000), &all).await.unwrap().items.is_empty());
+    assert!(
+        grants
+            .away(at(10_000), &all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
     let unit = store.begin().await.unwrap();
     unit.grants().note_told(abroad.id, at(6_000)).await.unwrap();
     unit.save().await.unwrap();
@@ -101,7 +108,10 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
     let grants = store.read().grants();
     assert_eq!(grants.get(of_beta.id).await.unwrap(), Some(of_beta.clone()));
     let none = grants.page(&GrantFilter::Person(id), &PageRequest::default());
-    assert!(none.await.unwrap().items.is_empty(), "a visitor is nobody's person here");
+    assert!(
+        none.await.unwrap().items.is_empty(),
+        "a visitor is nobody's person here"
+    );
     let here = grants.page(&GrantFilter::Hall(lab()), &PageRequest::default());
     assert_eq!(here.await.unwrap().items.len(), 2);
 
@@ -120,7 +130,12 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
     let unit = store.begin().await.unwrap();
     let ended = |hashes| {
         let (unit, beta) = (&unit, &beta);
-        async move { unit.grants().end_visits(beta, hashes, at(4_000)).await.unwrap() }
+        async move {
+            unit.grants()
+                .end_visits(beta, hashes, at(4_000))
+                .await
+                .unwrap()
+        }
     };
     assert_eq!(ended(&[EvidenceHash(hash32())]).await, 0);
     assert_eq!(ended(&[of_beta.evidence]).await, 1);
@@ -168,6 +183,9 @@ pub(crate) async fn what_a_visitor_brought_is_kept_once(database: &Database) {
     assert_eq!(read, Some(visit.clone()));
     let unit = store.begin().await.unwrap();
     let again = unit.visits().add(&visit).await;
-    assert!(matches!(again, Err(StoreError::Exists { what: "visit", .. })));
+    assert!(matches!(
+        again,
+        Err(StoreError::Exists { what: "visit", .. })
+    ));
     unit.cancel().await.unwrap();
 }

@@ -2,12 +2,12 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
-use hallway_gateway::hall::routes::{self, Admits, Visitor};
-use hallway_gateway::hall::{Presence, Who};
-use hallway_gateway::http::problem::Problem;
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::hall::Rights;
 use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
+use hallway_gateway::hall::routes::{self, Admits, Visitor};
+use hallway_gateway::hall::{Presence, Who};
+use hallway_gateway::http::problem::Problem;
 use hallway_gateway::store::{
     self, EvidenceHash, Grant, GrantHolder, GrantKind, GuestId, HallGuest, Partner, PartnerState,
     Role, TokenHash, VisitorId,
@@ -159,7 +159,11 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
     let welcome = visitor(&house, welcome, certificate).await;
 
     let parties = [
-        (&guest, "guest", &[Admits::Guest, Admits::Holder, Admits::AtHome][..]),
+        (
+            &guest,
+            "guest",
+            &[Admits::Guest, Admits::Holder, Admits::AtHome][..],
+        ),
         (&welcome, "visitor", &[Admits::Guest, Admits::Holder]),
         (&away, "away", &[Admits::Holder, Admits::AtHome]),
         (&agent, "agent", &[Admits::Agent]),
@@ -211,7 +215,11 @@ async fn joined(house: &House, owner: &Guest, realm: &str) -> RealmName {
             Box::pin(async move {
                 unit.partners().begin(partner).await?;
                 let now = partner.made;
-                assert!(unit.partners().join(&partner.realm, &partner.pact, now).await?);
+                assert!(
+                    unit.partners()
+                        .join(&partner.realm, &partner.pact, now)
+                        .await?
+                );
                 Ok::<_, Problem>(unit.halls().admit(admission).await?)
             })
         })
