@@ -8,8 +8,8 @@ use hallway_evidence::RealmName;
 use hallway_hall::client::{self, ClientError, HallClient, Opening};
 use hallway_hall::{HallKey, Leaf, Party, Usage, body};
 use rustls_pki_types::CertificateDer;
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::description::gateway_id;

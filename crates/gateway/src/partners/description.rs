@@ -185,7 +185,11 @@ impl Description {
                 realm,
             });
         }
-        if gateway_id(realm.as_str()).map(|id| id.to_string()).ok().as_ref() != Some(&hall.gateway)
+        if gateway_id(realm.as_str())
+            .map(|id| id.to_string())
+            .ok()
+            .as_ref()
+            != Some(&hall.gateway)
         {
             return Err(Unfit::Gateway(hall.gateway));
         }
@@ -287,7 +291,10 @@ pub fn gateway_id(realm: &str) -> Result<SpiffeId, hallway_hall::IdentityError> 
 /// Whether a hall listener is a realm's own: its host is the realm's or below it, or this machine
 /// where the whole realm is on it.
 fn is_of(realm: &RealmName, origin: &Origin, address: &Address) -> bool {
-    let host = address.as_str().rsplit_once(':').map_or("", |(host, _)| host);
+    let host = address
+        .as_str()
+        .rsplit_once(':')
+        .map_or("", |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let here = host
         .parse()
@@ -376,7 +383,10 @@ mod tests {
             "notbeta.example:443",
         ] {
             let unfit = refused(|it| it.hall.as_mut().unwrap().address = address.parse().unwrap());
-            assert!(matches!(unfit, Unfit::Elsewhere { .. }), "{address}: {unfit}");
+            assert!(
+                matches!(unfit, Unfit::Elsewhere { .. }),
+                "{address}: {unfit}"
+            );
         }
         let witness = |url: &str| Witness {
             vkey: "beta.example/witness+1+x".to_owned(),

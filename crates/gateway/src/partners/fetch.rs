@@ -96,18 +96,14 @@ impl Fetcher {
     ///
     /// # Errors
     /// The file can't be used.
-    pub fn new(
-        config: &PartnersConfig,
-        folder: &Path,
-        origin: &str,
-    ) -> Result<Self, FetcherError> {
+    pub fn new(config: &PartnersConfig, folder: &Path, origin: &str) -> Result<Self, FetcherError> {
         let plain = origin.starts_with("http:");
         let mut http = Client::builder()
             .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
             .https_only(!plain)
             .redirect(Policy::none())
             .referer(false)
-            .dns_resolver(Arc::new(Names))
+            .dns_resolver(Arc::new(LocalNames))
             .connect_timeout(CONNECT)
             .timeout(PATIENCE);
         if let Some(file) = &config.ca {
@@ -164,7 +160,9 @@ impl Fetcher {
         if answer.status() == StatusCode::FORBIDDEN {
             return Err(FetchError::Spent);
         }
-        Ok(serde_json::from_slice(&read(answer, LONGEST_ANSWER).await?)?)
+        Ok(serde_json::from_slice(
+            &read(answer, LONGEST_ANSWER).await?,
+        )?)
     }
 
     async fn get(
@@ -212,9 +210,10 @@ pub(super) fn is_local(host: &str) -> bool {
 }
 
 /// The system's names, and those that are this machine's whatever the system says (RFC 6761, 6.3).
-struct Names;
+#[derive(Debug, Clone, Copy)]
+pub struct LocalNames;
 
-impl Resolve for Names {
+impl Resolve for LocalNames {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let host = name.as_str();

@@ -145,6 +145,9 @@ mod tests {
     fn the_order_of_authorities_is_no_change() {
         let (one, two) = (certificate(), certificate());
         let first = published(&[&one, &two], Some(1));
-        assert_eq!(after(&first, &published(&[&two, &one], Some(1))), Ok(Change::None));
+        assert_eq!(
+            after(&first, &published(&[&two, &one], Some(1))),
+            Ok(Change::None)
+        );
     }
 }

@@ -216,7 +216,12 @@ async fn look(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
     if described.log != partner.log {
         return Err(LookError::Other("its log has another key"));
     }
-    let bytes = gateway.store.read().partners().bundle(&partner.realm).await?;
+    let bytes = gateway
+        .store
+        .read()
+        .partners()
+        .bundle(&partner.realm)
+        .await?;
     let in_use = bytes
         .as_deref()
         .map(Published::from_json)
@@ -241,9 +246,7 @@ async fn look(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
     let (realm, pact, learned) = (&partner.realm, &partner.pact, &learned);
     gateway
         .store
-        .transact(|unit| {
-            Box::pin(async move { unit.partners().learn(realm, pact, learned).await })
-        })
+        .transact(|unit| Box::pin(async move { unit.partners().learn(realm, pact, learned).await }))
         .await
         .map_err(|error: StoreError| LookError::Store(error))?;
     if partner.state == PartnerState::Joining {
@@ -337,7 +340,13 @@ async fn hand_in(gateway: &Gateway, partner: &Partner) -> Result<(), LookError> 
     let (realm, pact, now) = (&partner.realm, &partner.pact, gateway.now());
     gateway
         .transact(|unit| {
-            Box::pin(async move { Ok::<_, Problem>(unit.partners().join(realm, pact, now, now.plus(SETTLE)).await?) })
+            Box::pin(async move {
+                Ok::<_, Problem>(
+                    unit.partners()
+                        .join(realm, pact, now, now.plus(SETTLE))
+                        .await?,
+                )
+            })
         })
         .await?;
     tracing::info!(%realm, "joined a partner");
@@ -376,7 +385,9 @@ async fn tell(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
 /// After how long a bundle with this hint is fetched again.
 fn interval(hint_s: Option<u64>) -> Duration {
     let (least, most) = REFRESH_WITHIN;
-    hint_s.map_or(REFRESH, Duration::from_secs).clamp(least, most)
+    hint_s
+        .map_or(REFRESH, Duration::from_secs)
+        .clamp(least, most)
 }
 
 /// Nine to eleven tenths, so that many realms do not all ask at the same moment.

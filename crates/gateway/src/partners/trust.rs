@@ -83,7 +83,12 @@ pub async fn follow(gateway: &Gateway) -> Result<(), TrustError> {
 
 /// The partner's bundle; nothing while there is none that is its own.
 async fn bundle_of(gateway: &Gateway, partner: &Partner) -> Result<Option<Bundle>, TrustError> {
-    let bytes = gateway.store.read().partners().bundle(&partner.realm).await?;
+    let bytes = gateway
+        .store
+        .read()
+        .partners()
+        .bundle(&partner.realm)
+        .await?;
     let Some(bytes) = bytes else {
         return Ok(None);
     };

@@ -207,9 +207,8 @@ impl TryFrom<row::Model> for Partner {
 
     fn try_from(row: row::Model) -> Result<Self, StoreError> {
         let cell = |column| Cell("partner", column);
-        let optional = |column, value: Option<i64>| {
-            value.map(|value| cell(column).number(value)).transpose()
-        };
+        let optional =
+            |column, value: Option<i64>| value.map(|value| cell(column).number(value)).transpose();
         let (pins, rest) = row.pins.as_chunks::<32>();
         if pins.is_empty() || !rest.is_empty() {
             return Err(cell("pins").corrupt());

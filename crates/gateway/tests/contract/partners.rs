@@ -69,13 +69,31 @@ pub(crate) async fn a_partnership_has_one_life(database: &Database) {
     let partners = unit.partners();
     partners.begin(&first).await.unwrap();
     assert_eq!(partners.get(realm).await.unwrap(), Some(first.clone()));
-    assert!(!partners.join(realm, &token(), at(2_000), at(9_000)).await.unwrap());
-    assert!(partners.join(realm, pact, at(2_000), at(9_000)).await.unwrap());
+    assert!(
+        !partners
+            .join(realm, &token(), at(2_000), at(9_000))
+            .await
+            .unwrap()
+    );
+    assert!(
+        partners
+            .join(realm, pact, at(2_000), at(9_000))
+            .await
+            .unwrap()
+    );
     // The answer was lost, so it is asked again: nothing changes.
-    assert!(partners.join(realm, pact, at(3_000), at(9_000)).await.unwrap());
+    assert!(
+        partners
+            .join(realm, pact, at(3_000), at(9_000))
+            .await
+            .unwrap()
+    );
     let joined = partners.get(realm).await.unwrap().unwrap();
     assert_eq!(joined.state, PartnerState::Active);
-    assert_eq!((joined.joined, joined.sealed_token), (Some(at(2_000)), None));
+    assert_eq!(
+        (joined.joined, joined.sealed_token),
+        (Some(at(2_000)), None)
+    );
 
     let again = partner("b.example", &emily);
     let begun = partners.begin(&again).await;
@@ -85,7 +103,12 @@ pub(crate) async fn a_partnership_has_one_life(database: &Database) {
     assert!(!end(&again.pact).await.unwrap());
     assert!(end(pact).await.unwrap());
     assert!(!end(pact).await.unwrap());
-    assert!(!partners.join(realm, pact, at(5_000), at(9_000)).await.unwrap());
+    assert!(
+        !partners
+            .join(realm, pact, at(5_000), at(9_000))
+            .await
+            .unwrap()
+    );
     let ended = partners.get(realm).await.unwrap().unwrap();
     assert_eq!(ended.ended, Some((at(4_000), EndedBy::Us)));
     assert_eq!(ended.told, None);
@@ -112,7 +135,9 @@ pub(crate) async fn a_bundle_never_goes_back(database: &Database) {
     assert!(!partners.learn(realm, &token(), &second).await.unwrap());
     assert!(partners.learn(realm, pact, &second).await.unwrap());
     for older in [Some(1), None] {
-        let refused = partners.learn(realm, pact, &learned(older, at(3_000))).await;
+        let refused = partners
+            .learn(realm, pact, &learned(older, at(3_000)))
+            .await;
         assert!(
             matches!(refused, Err(StoreError::OlderBundle { .. })),
             "{refused:?}"
@@ -131,10 +156,7 @@ pub(crate) async fn a_bundle_never_goes_back(database: &Database) {
     assert_eq!(partners.bundle(realm).await.unwrap(), Some(b"{}".to_vec()));
 
     // A new partnership begins without what the old one knew.
-    partners
-        .begin(&partner("b.example", &emily))
-        .await
-        .unwrap();
+    partners.begin(&partner("b.example", &emily)).await.unwrap();
     assert_eq!(partners.bundle(realm).await.unwrap(), None);
     drop(partners);
     unit.cancel().await.unwrap();
@@ -202,7 +224,10 @@ pub(crate) async fn an_admission_counts_for_one_realm_alone(database: &Database)
         evidence: EvidenceHash(hash32()),
     };
     // In SQL's LIKE the underscore stands for any character.
-    let (beta, other) = ("b_a.example".parse().unwrap(), "bxa.example".parse().unwrap());
+    let (beta, other) = (
+        "b_a.example".parse().unwrap(),
+        "bxa.example".parse().unwrap(),
+    );
     let admit = |guest| HallGuest {
         hall: lab.name.clone(),
         guest,
@@ -211,10 +236,7 @@ pub(crate) async fn an_admission_counts_for_one_realm_alone(database: &Database)
         evidence: EvidenceHash(hash32()),
     };
     let person = hallway_evidence::PersonId::generate();
-    let operators = admit(GuestId::Visitor(
-        beta,
-        VisitorId::Role(Role::Operator),
-    ));
+    let operators = admit(GuestId::Visitor(beta, VisitorId::Role(Role::Operator)));
     let one = admit(GuestId::Visitor(other, VisitorId::Person(person)));
     let own = admit(GuestId::Role(Role::Member));
     let unit = store.begin().await.unwrap();
@@ -222,7 +244,10 @@ pub(crate) async fn an_admission_counts_for_one_realm_alone(database: &Database)
     for guest in [&operators, &one, &own] {
         unit.halls().admit(guest).await.unwrap();
     }
-    let (beta, other) = ("b_a.example".parse().unwrap(), "bxa.example".parse().unwrap());
+    let (beta, other) = (
+        "b_a.example".parse().unwrap(),
+        "bxa.example".parse().unwrap(),
+    );
     let halls = unit.halls();
     let of = |realm, role| halls.admissions_of_visitor(realm, person, role);
     assert_eq!(of(&beta, Role::Owner).await.unwrap(), [operators.clone()]);

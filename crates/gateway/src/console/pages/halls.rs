@@ -2,10 +2,10 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hallway_evidence::{PersonId, RealmName};
 use hallway_evidence::statement::hall::{
     AgentName, Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName,
 };
+use hallway_evidence::{PersonId, RealmName};
 
 use super::super::view::{
     AgentRow, Count, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, Mark, OfferRow,
@@ -19,8 +19,8 @@ use crate::hall::offers::Offer;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{
-    Grant, GrantFilter, GrantKind, GuestId, HallAgent, Limit, PageRequest, PersonState, Role,
-    VisitorId,
+    Grant, GrantFilter, GrantKind, GuestId, HallAgent, Limit, PageRequest, Partner, PersonState,
+    Role, VisitorId,
 };
 
 /// How many of the newest grants are shown with a hall.
@@ -103,6 +103,10 @@ pub(super) async fn one(
             Role::Owner => people(&gateway).await?,
             _ => Vec::new(),
         },
+        partners: match caller.person.role {
+            Role::Owner => partners(&gateway).await?,
+            _ => Vec::new(),
+        },
         agents: match looks_after {
             true => agents(&gateway, hall).await?,
             false => Vec::new(),
@@ -169,18 +173,14 @@ async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Pro
         let (who, kind, value) = match guest.guest {
             GuestId::Person(id) => (names.person(id).await?, "person", id.to_string()),
             GuestId::Role(role) => (Guest::Role(role).to_string(), "role", role.to_string()),
-            GuestId::Visitor(realm, whom) => match whom {
-                VisitorId::Person(id) => (
-                    format!("the person {id} of {realm}"),
-                    "visitor",
-                    format!("{realm}/person/{id}"),
-                ),
-                VisitorId::Role(role) => (
-                    format!("everybody of {realm} who is at least {role}"),
-                    "visitor",
-                    format!("{realm}/role/{role}"),
-                ),
-            },
+            GuestId::Visitor(realm, whom) => (
+                visitor_in_words(&realm, whom),
+                "visitor",
+                match whom {
+                    VisitorId::Person(id) => format!("{realm}/person/{id}"),
+                    VisitorId::Role(role) => format!("{realm}/role/{role}"),
+                },
+            ),
         };
         rows.push(GuestRow {
             who,
@@ -192,6 +192,22 @@ async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Pro
         });
     }
     Ok(rows)
+}
+
+/// Somebody of a partner, as a person says it.
+pub(super) fn visitor_in_words(realm: &RealmName, whom: VisitorId) -> String {
+    match whom {
+        VisitorId::Person(id) => format!("the person {id} of {realm}"),
+        VisitorId::Role(Role::Member) => format!("everybody of {realm}"),
+        VisitorId::Role(role) => format!("everybody of {realm} who is at least {role} there"),
+    }
+}
+
+/// The partners whose people can be admitted.
+async fn partners(gateway: &Gateway) -> Result<Vec<String>, Problem> {
+    let all = gateway.store.read().partners().all().await?;
+    let active = all.into_iter().filter(Partner::is_active);
+    Ok(active.map(|partner| partner.realm.to_string()).collect())
 }
 
 async fn people(gateway: &Gateway) -> Result<Vec<(String, String)>, Problem> {

@@ -2,6 +2,7 @@
 
 mod evidence;
 mod halls;
+mod partners;
 
 use evidence::explanation;
 
@@ -317,6 +318,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("hall", halls::full().render()),
         ("hall-fresh", halls::fresh().render()),
         ("store", halls::store(true).render()),
+        ("partners", partners::full().render()),
+        ("partners-empty", partners::fresh().render()),
         ("store-closed", halls::store(false).render()),
         ("devices", devices(states.map(device).to_vec(), 1).render()),
         ("devices-empty", devices(Vec::new(), 1).render()),

@@ -130,7 +130,12 @@ async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
             format!("{address} is a gateway of this realm itself"),
         ));
     }
-    let known = gateway.store.read().partners().get(&described.realm).await?;
+    let known = gateway
+        .store
+        .read()
+        .partners()
+        .get(&described.realm)
+        .await?;
     if known.is_some_and(|known| known.is_active()) {
         return Err(already(&described.realm));
     }
@@ -189,7 +194,12 @@ async fn invite(actor: &Actor<'_>, terms: &InvitePartner) -> Result<Outcome, Pro
             expires: terms.expires,
         },
     )?;
-    actor.unit.partners().begin(&partner).await.map_err(refused)?;
+    actor
+        .unit
+        .partners()
+        .begin(&partner)
+        .await
+        .map_err(refused)?;
     Ok(Outcome {
         link: Some(NewLink {
             link: format!("{}/partners#{}", actor.gateway.origin, actor.link_token()),
@@ -217,7 +227,12 @@ async fn accept(actor: &Actor<'_>, terms: &AcceptPartner) -> Result<Outcome, Pro
             expires: actor.now.plus(INVITATION),
         },
     )?;
-    actor.unit.partners().begin(&partner).await.map_err(refused)?;
+    actor
+        .unit
+        .partners()
+        .begin(&partner)
+        .await
+        .map_err(refused)?;
     Ok(Outcome::done(actor))
 }
 
