@@ -31,10 +31,12 @@ const RULES: &[(&str, &str, Admits)] = &[
     ("GET", "/connect/{service}", Admits::Guest),
     ("GET", "/grant", Admits::Holder),
     ("GET", "/partner/halls", Admits::Partner),
+    ("GET", "/partner/realm", Admits::Partner),
     ("POST", "/agent/renew", Admits::Agent),
     ("POST", "/grant/end", Admits::Holder),
     ("POST", "/grant/renew", Admits::AtHome),
     ("POST", "/partner/ended", Admits::Partner),
+    ("POST", "/partner/left", Admits::Partner),
     ("POST", "/visit", Admits::Newcomer),
 ];
 
