@@ -6,5 +6,7 @@ mod browser;
 mod cutting;
 mod listener;
 mod opening;
+mod partners;
 mod realm;
 mod rules;
+mod visiting;
