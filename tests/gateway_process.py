@@ -23,10 +23,11 @@ def hallway() -> Path:
 class Program:
     """A running `hallway`, whose lines can be waited for."""
 
-    def __init__(self, *arguments: str | Path, **variables: str):
+    def __init__(self, *arguments: str | Path, within: tuple[str, ...] = (), **variables: str):
+        """`within` is what runs it elsewhere, such as in another network namespace."""
         self.arguments = [str(argument) for argument in arguments]
         self.process = subprocess.Popen(
-            [hallway(), *self.arguments],
+            [*within, hallway(), *self.arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

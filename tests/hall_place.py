@@ -70,9 +70,17 @@ def service(name: str, port: int) -> str:
 class Guest:
     """Somebody at a shell: a home folder, a key file, and `hallway`."""
 
-    def __init__(self, home: Path, origin: str, link: str):
+    def __init__(
+        self,
+        home: Path,
+        origin: str,
+        link: str,
+        within: tuple[str, ...] = (),
+        **variables: str,
+    ):
+        """`within` is what runs commands elsewhere, such as in another network namespace."""
         home.mkdir(parents=True)
-        self.home, self.key = home, home / "my.key"
+        self.home, self.key, self.within = home, home / "my.key", within
         self.opened: list[Open] = []
         self.runtime = home / "run"
         self.runtime.mkdir(mode=0o700)
@@ -86,6 +94,7 @@ class Guest:
             "HALLWAY_SECURITY_KEY": str(self.key),
             "HALLWAY_PASSPHRASE": PASSPHRASE,
             "HALLWAY_PIN": PIN,
+            **variables,
         }
         (home / "pin").write_text(PIN)
         self.run("key", "new", self.key)
@@ -96,7 +105,7 @@ class Guest:
     def try_to(self, *arguments: str | Path, **how) -> subprocess.CompletedProcess[str]:
         """Runs a command to its end, whatever that is."""
         return subprocess.run(
-            [hallway(), *map(str, arguments)],
+            [*self.within, hallway(), *map(str, arguments)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -122,8 +131,8 @@ class Guest:
         assert words in done.stderr, done.stderr
         return done.stderr
 
-    def open(self, *arguments: str | Path) -> "Open":
-        opened = Open(self, arguments)
+    def open(self, *arguments: str | Path, hall: str = HALL) -> "Open":
+        opened = Open(self, hall, arguments)
         self.opened.append(opened)
         return opened
 
@@ -131,9 +140,9 @@ class Guest:
 class Open:
     """A running `hallway open`."""
 
-    def __init__(self, guest: Guest, arguments: tuple[str | Path, ...]):
+    def __init__(self, guest: Guest, hall: str, arguments: tuple[str | Path, ...]):
         self.process = subprocess.Popen(
-            [hallway(), "open", HALL, *map(str, arguments), "--json"],
+            [*guest.within, hallway(), "open", hall, *map(str, arguments), "--json"],
             env=guest.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -271,6 +271,12 @@ fn evidence_and_log() -> Vec<Route> {
             .summary("A piece of evidence with all that it rests on, CBOR"),
         Route::get("/api/trust", Access::Public, evidence::trust)
             .summary("What checks this realm's receipts offline"),
+        Route::get(
+            "/api/partners/{realm}/trust",
+            OPERATOR,
+            evidence::partner_trust,
+        )
+        .summary("What checks what a partner's people brought, offline"),
         Route::get("/log/checkpoint", Access::Public, log::checkpoint)
             .summary("The log's signed checkpoint (C2SP tlog-checkpoint)"),
         Route::get("/log/tile/{*path}", Access::Public, log::tile)

@@ -220,6 +220,7 @@ async function register(fields) {
 const LINK_TEXTS = {
   invite: "It works once. Send it so that only the person you invite can read it.",
   invite_agent: "It works once, within an hour. Give it to “hallway hall agent” on the machine that joins.",
+  invite_partner: "It is good for a week. Send it to the other realm’s owner, who gives it to their own gateway.",
   recover: "It works once. Make sure that it is really them who asks, before you hand it over.",
 };
 

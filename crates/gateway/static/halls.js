@@ -4,7 +4,10 @@ import { FLOWS, act, part, sized } from "/static/console.js";
 
 // Admissions: their fields are no plain members of the act
 
-const admitted = ({ guest, person, role }) => {
+const admitted = ({ guest, person, role, visitor }) => {
+  // REALM/person/ID or REALM/role/ROLE
+  const [realm, whom, who] = (visitor ?? guest?.match(/^visitor:(.*)$/)?.[1] ?? "").split("/");
+  if (realm) return { visitor: { realm, whom: whom === "role" ? { role: who } : { person: { id: who } } } };
   const [kind, value] = guest ? guest.split(":") : person ? ["person", person] : ["role", role];
   return { [kind]: value };
 };

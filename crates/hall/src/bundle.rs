@@ -237,7 +237,10 @@ mod tests {
         let bundle = sample::realm("bank.example").bundle();
         let json = bundle.to_json(7, 300).unwrap();
         let published = Published::from_json(json.as_bytes()).unwrap();
-        assert_eq!((published.sequence, published.refresh_seconds), (Some(7), Some(300)));
+        assert_eq!(
+            (published.sequence, published.refresh_seconds),
+            (Some(7), Some(300))
+        );
         assert_eq!(published.bundle, bundle);
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["spiffe_sequence"], 7);

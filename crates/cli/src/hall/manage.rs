@@ -1,11 +1,13 @@
 //! `hallway hall`: halls, who may enter, and what is open.
 
 use clap::{Args, Subcommand};
+use hallway_evidence::RealmName;
 use hallway_hall::{AgentName, HallName, Right};
 use serde_json::{Value, json};
 
 use super::HallCommandError;
 use super::agent::AgentCommand;
+use super::partners::PartnerAction;
 use crate::person::{PersonArguments, Visitor};
 
 /// Halls: make them, say who may enter, see what is open, and run an agent.
@@ -100,12 +102,26 @@ enum Action {
         how: How,
     },
     Agent(AgentCommand),
+    #[command(flatten)]
+    Partner(PartnerAction),
 }
 
 /// Who is admitted or dismissed.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
 struct Guest {
+    #[command(flatten)]
+    who: Who,
+    /// Of this partner, and not of this realm.
+    #[arg(long, value_name = "REALM")]
+    partner: Option<RealmName>,
+    /// What to call the partner's person in what you sign; the id without it.
+    #[arg(long, requires = "partner", requires = "person")]
+    name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Who {
     /// A person, by id.
     #[arg(long, value_name = "ID")]
     person: Option<String>,
@@ -115,26 +131,34 @@ struct Guest {
 }
 
 #[derive(Debug, Args)]
-struct How {
+pub(super) struct How {
     #[command(flatten)]
-    person: PersonArguments,
+    pub(super) person: PersonArguments,
     /// Print the result as JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Guest {
     fn json(&self) -> Value {
-        match (&self.person, &self.role) {
-            (Some(person), _) => json!({ "person": person }),
+        let Some(realm) = &self.partner else {
+            return match (&self.who.person, &self.who.role) {
+                (Some(person), _) => json!({ "person": person }),
+                (None, role) => json!({ "role": role }),
+            };
+        };
+        let whom = match (&self.who.person, &self.who.role) {
+            (Some(person), _) => json!({ "person": { "id": person, "name": self.name } }),
             (None, role) => json!({ "role": role }),
-        }
+        };
+        json!({ "visitor": { "realm": realm, "whom": whom } })
     }
 }
 
 pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
     let (act, how, done) = match command.action {
         Action::Agent(agent) => return super::agent::run(agent),
+        Action::Partner(action) => return super::partners::run(action),
         Action::List { how } => return show(&how, "/api/halls"),
         Action::Show { hall, how } => return show(&how, &format!("/api/halls/{hall}")),
         Action::Grants { how } => return show(&how, "/api/grants"),

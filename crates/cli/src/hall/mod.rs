@@ -10,6 +10,7 @@ mod manage;
 mod mirror;
 mod open;
 mod opening;
+mod partners;
 mod path;
 mod progress;
 mod relay;

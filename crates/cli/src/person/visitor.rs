@@ -1,6 +1,9 @@
 //! Somebody at a terminal: the session is kept, and the key is opened only while it is needed.
 
+use std::sync::Arc;
+
 use hallway_client::Connection;
+use hallway_gateway::partners::fetch::LocalNames;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -158,7 +161,7 @@ impl Visitor {
 
 /// An HTTP client that trusts one more authority than the system does, where there is one (PEM).
 pub(crate) fn web_client(authority: Option<&[u8]>) -> Result<reqwest::Client, PersonError> {
-    let mut http = reqwest::Client::builder();
+    let mut http = reqwest::Client::builder().dns_resolver(Arc::new(LocalNames));
     if let Some(pem) = authority {
         for certificate in reqwest::Certificate::from_pem_bundle(pem)? {
             http = http.add_root_certificate(certificate);

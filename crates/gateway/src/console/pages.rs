@@ -10,6 +10,7 @@ mod keys;
 mod metadata;
 mod names;
 mod overview;
+mod partners;
 mod people;
 mod problem;
 mod query;
@@ -49,6 +50,7 @@ pub fn routes() -> Vec<Route> {
         Route::page("/transactions", member, transactions::list),
         Route::page("/evidence", member, evidence::list),
         Route::page("/evidence/{hash}", member, explanation::explain),
+        Route::page("/partners", operator, partners::list),
         Route::page("/people", operator, people::list),
         Route::page("/authorities", operator, authorities::list),
         Route::page("/metadata", operator, metadata::metadata),

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::act::includes;
 use super::device::{lifecycle, payload, transactions};
 use crate::Gateway;
+use crate::hall::visit;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
@@ -145,9 +146,13 @@ pub fn receipt_response(receipt: &Receipt) -> Response {
         .into_response()
 }
 
-/// A piece of evidence with all that it rests on: what `hallway verify` takes.
+/// A piece of evidence with all that it rests on: what `hallway verify` takes. What a visitor brought
+/// is given as they brought it.
 pub async fn bundle_of(gateway: &Gateway, record: &EvidenceRecord) -> Result<Bundle, Problem> {
     let reader = gateway.store.read();
+    if let Some(visit) = reader.visits().get(&record.hash).await? {
+        return Ok(visit.bundle);
+    }
     let mut receipts = vec![gateway.ledger.receipt_of(reader, record).await?];
     if let Some(device) = record.device
         && let Some(device) = reader.devices().get(device).await?
@@ -168,6 +173,18 @@ pub async fn bundle_of(gateway: &Gateway, record: &EvidenceRecord) -> Result<Bun
         receipts.extend(gateway.ledger.receipt(reader, &registration).await?);
     }
     Ok(Bundle(receipts))
+}
+
+/// What checks the bundle of a piece of evidence: the realm's own trust file, or for what a visitor
+/// brought that of their realm.
+pub async fn trust_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<TrustFile, Problem> {
+    let reader = gateway.store.read();
+    let Some(visit) = reader.visits().get(&record.hash).await? else {
+        return gateway.trust_file().await;
+    };
+    let partner = reader.partners().get(&visit.home).await?;
+    let partner = partner.ok_or_else(|| Problem::not_found("partner"))?;
+    visit::trust_file(&partner)
 }
 
 /// Whether `receipt` is of the registration of the key that signed `signed`.
@@ -317,7 +334,8 @@ pub async fn explanation(
         Some(transaction) => Some(payload::bytes(&gateway, &transaction).await?),
         None => None,
     };
-    let report = verify::bundle(&bundle, payload.as_deref(), &gateway.trust_file().await?);
+    let trust = trust_for(&gateway, &record).await?;
+    let report = verify::bundle(&bundle, payload.as_deref(), &trust);
     serde_json::to_value(report)
         .map(Json)
         .map_err(|error| Problem::internal(&error))
@@ -344,6 +362,18 @@ pub async fn signed_picture(
         &transaction.file_name,
         signed,
     ))
+}
+
+/// What checks what a partner's people brought, offline: what an owner pinned.
+pub async fn partner_trust(
+    State(gateway): State<Gateway>,
+    _caller: Caller,
+    Path(realm): Path<String>,
+) -> Result<Json<TrustFile>, Problem> {
+    let missing = || Problem::not_found("partner");
+    let realm = realm.parse().map_err(|_| missing())?;
+    let partner = gateway.store.read().partners().get(&realm).await?;
+    visit::trust_file(&partner.ok_or_else(missing)?).map(Json)
 }
 
 /// What anybody needs to check this realm's receipts offline.

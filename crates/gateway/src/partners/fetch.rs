@@ -103,7 +103,7 @@ impl Fetcher {
             .https_only(!plain)
             .redirect(Policy::none())
             .referer(false)
-            .dns_resolver(Arc::new(Names))
+            .dns_resolver(Arc::new(LocalNames))
             .connect_timeout(CONNECT)
             .timeout(PATIENCE);
         if let Some(file) = &config.ca {
@@ -210,9 +210,10 @@ pub(super) fn is_local(host: &str) -> bool {
 }
 
 /// The system's names, and those that are this machine's whatever the system says (RFC 6761, 6.3).
-struct Names;
+#[derive(Debug, Clone, Copy)]
+pub struct LocalNames;
 
-impl Resolve for Names {
+impl Resolve for LocalNames {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let host = name.as_str();

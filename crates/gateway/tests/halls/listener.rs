@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::realm::{House, client, spki};
 
-fn leaf(authority: &Authority, party: Party, key: &HallKey, from: i64, to: i64) -> Vec<u8> {
+pub(crate) fn leaf(authority: &Authority, party: Party, key: &HallKey, from: i64, to: i64) -> Vec<u8> {
     let now = i64::try_from(
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
@@ -29,7 +29,7 @@ fn leaf(authority: &Authority, party: Party, key: &HallKey, from: i64, to: i64) 
 }
 
 /// What the gateway would have given, with another certificate.
-fn given(house: &House, der: &[u8]) -> serde_json::Value {
+pub(crate) fn given(house: &House, der: &[u8]) -> serde_json::Value {
     use base64::Engine as _;
     let encode = |der: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(der);
     let authority: &CertificateDer<'_> = house.gateway.halls.authority.certificate();
@@ -41,7 +41,7 @@ fn given(house: &House, der: &[u8]) -> serde_json::Value {
     })
 }
 
-const MINUTE: i64 = 60_000;
+pub(crate) const MINUTE: i64 = 60_000;
 
 #[tokio::test]
 async fn certificates_that_are_not_this_realms_or_not_of_now_are_refused_by_tls() {

@@ -7,5 +7,7 @@ mod cutting;
 mod listener;
 mod needs;
 mod opening;
+mod partners;
 mod realm;
 mod rules;
+mod visiting;

@@ -12,9 +12,13 @@ use axum::http::{Request, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_ctap::authenticator_data::{AuthenticatorData, Flags};
+use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
 use hallway_ctap::cose::{Algorithm, PublicKey};
-use hallway_evidence::{CredentialId, PersonId, Timestamp};
+use hallway_evidence::statement::Web;
+use hallway_evidence::statement::web::{Reason, RegisterKey};
+use hallway_evidence::{
+    CredentialId, Line, PersonId, Response, SignedStatement, Statement, Timestamp,
+};
 use hallway_gateway::config::{Config, Hall, Service, Store};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::http::session::new_token;
@@ -22,7 +26,7 @@ use hallway_gateway::store::{
     Credential, EvidenceHash, Holder, Person, PersonState, Role, Session,
 };
 use hallway_gateway::{Clock, Gateway, Start, SystemClock, routes};
-use hallway_hall::{Bundle, HallClient, HallKey, Opening};
+use hallway_hall::{Bundle, HallClient, HallKey, Opening, Place};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -55,6 +59,14 @@ pub(crate) struct Guest {
     pub(crate) token: String,
     pub(crate) credential: CredentialId,
     key: EcdsaKeyPair,
+}
+
+/// What the browser or command says that it signed for (WebAuthn Level 3, 5.8.1).
+fn client_data(kind: &str, challenge: &str, origin: &str) -> Vec<u8> {
+    format!(
+        r#"{{"type":"webauthn.{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#
+    )
+    .into_bytes()
 }
 
 /// A refused request: status and code.
@@ -92,6 +104,12 @@ impl House {
     }
 
     async fn on(folder: &Path) -> Self {
+        let hall = Self::furniture(folder).await;
+        Self::with(folder, Some(hall)).await
+    }
+
+    /// What is behind the halls.
+    async fn furniture(folder: &Path) -> Hall {
         let address = echo().await;
         let service = |hall: &str, name: &str| Service {
             hall: hall.parse().unwrap(),
@@ -101,7 +119,7 @@ impl House {
         let files = folder.join("files");
         std::fs::create_dir_all(&files).unwrap();
         std::fs::write(files.join("notes.txt"), "notes").unwrap();
-        let hall = Hall {
+        Hall {
             listen: "127.0.0.1:0".parse().unwrap(),
             stores: vec![Store {
                 hall: "one".parse().unwrap(),
@@ -116,14 +134,27 @@ impl House {
                 service("two", "hidden"),
             ],
             ..Hall::default()
-        };
-        Self::with(folder, Some(hall)).await
+        }
     }
 
     pub(crate) async fn with(folder: &Path, hall: Option<Hall>) -> Self {
+        Self::of_realm(folder, hall, "localhost").await
+    }
+
+    /// A gateway of a realm of this name, with the halls of [`House::open`].
+    pub(crate) async fn called(realm: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let hall = Self::furniture(folder.path()).await;
+        let mut house = Self::of_realm(folder.path(), Some(hall), realm).await;
+        house._own = Some(folder);
+        house
+    }
+
+    async fn of_realm(folder: &Path, hall: Option<Hall>, realm: &str) -> Self {
         let clock = Arc::new(TestClock::default());
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
+            realm: realm.to_owned(),
             hall,
             ..Config::default()
         };
@@ -186,6 +217,7 @@ impl House {
             last_used: None,
             registration: EvidenceHash([0; 32]),
         };
+        let registration = self.registration(&person, &credential);
         let (token, hash) = new_token().unwrap();
         let now = self.gateway.now();
         let session = Session {
@@ -199,12 +231,21 @@ impl House {
             address: "192.0.2.1".to_owned(),
             agent: String::new(),
         };
-        let (one, two, three) = (&person, &credential, &session);
+        let (one, two, three, registration) = (&person, &credential, &session, &registration);
         self.gateway
             .transact(|unit| {
                 Box::pin(async move {
                     unit.people().add(one).await?;
-                    unit.credentials().add(two).await?;
+                    let signed = registration.clone();
+                    let logged = self
+                        .gateway
+                        .accept(unit, signed, Some(one.id), None)
+                        .await?;
+                    let key = Credential {
+                        registration: logged.hash,
+                        ..two.clone()
+                    };
+                    unit.credentials().add(&key).await?;
                     Ok::<_, Problem>(unit.sessions().add(three).await?)
                 })
             })
@@ -215,6 +256,50 @@ impl House {
             token,
             credential: credential.id,
             key,
+        }
+    }
+
+    /// What registering a person's key leaves in the log.
+    fn registration(&self, person: &Person, key: &Credential) -> SignedStatement {
+        let statement = Statement {
+            realm: Line::new(self.gateway.rp.id.as_str()).unwrap(),
+            issued: self.gateway.now(),
+            nonce: *person.id.as_bytes(),
+            act: Web::RegisterKey(RegisterKey {
+                person: person.id,
+                name: Line::new(person.name.as_str()).unwrap(),
+                role: person.role,
+                label: Line::new("a key").unwrap(),
+                reason: Reason::Setup,
+                authorised_by: None,
+            })
+            .into(),
+        };
+        let authenticator_data = AuthenticatorData {
+            rp_id_hash: &sha256(self.gateway.rp.id.as_bytes()),
+            flags: Flags::USER_PRESENT | Flags::USER_VERIFIED,
+            sign_count: 0,
+            attested_credential: Some(AttestedCredential {
+                aaguid: Aaguid::ZERO,
+                credential_id: key.id.as_bytes(),
+                public_key: &key.public_key,
+            }),
+            extensions: None,
+        }
+        .encode()
+        .unwrap();
+        // {"fmt": "none", "attStmt": {}, "authData": h'…'} (WebAuthn Level 3, 6.5.4)
+        let head = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59";
+        let length = u16::try_from(authenticator_data.len()).unwrap();
+        let attestation_object = [&head[..], &length.to_be_bytes(), &authenticator_data].concat();
+        let challenge = BASE64.encode(statement.hash());
+        SignedStatement {
+            statement: statement.encode(),
+            credential_id: key.id.clone(),
+            response: Response::Registration {
+                client_data_json: client_data("create", &challenge, &self.gateway.origin),
+                attestation_object,
+            },
         }
     }
 
@@ -260,10 +345,7 @@ impl House {
             )
             .await?;
         let challenge = ceremony["public_key"]["challenge"].as_str().unwrap();
-        let client_data = format!(
-            r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"{}","crossOrigin":false}}"#,
-            self.gateway.origin
-        );
+        let client_data = client_data("get", challenge, &self.gateway.origin);
         let authenticator_data = AuthenticatorData {
             rp_id_hash: &sha256(self.gateway.rp.id.as_bytes()),
             flags: Flags::USER_PRESENT | Flags::USER_VERIFIED,
@@ -273,7 +355,7 @@ impl House {
         }
         .encode()
         .unwrap();
-        let message = [&authenticator_data[..], &sha256(client_data.as_bytes())].concat();
+        let message = [&authenticator_data[..], &sha256(&client_data)].concat();
         let signature = guest.key.sign(&SystemRandom::new(), &message).unwrap();
         let id = BASE64.encode(guest.credential.as_bytes());
         Ok(json!({
@@ -352,13 +434,19 @@ pub(crate) fn client(given: &Value, key: HallKey) -> HallClient {
         list.map(|der| BASE64.decode(der.as_str().unwrap()).unwrap().into())
             .collect::<Vec<_>>()
     };
+    let place = |listener: &Value| Place {
+        address: listener["address"].as_str().unwrap().to_owned(),
+        gateway: listener["gateway"].as_str().unwrap().parse().unwrap(),
+        bundle: Bundle::new(ders(&listener["bundle"])).unwrap(),
+    };
+    let host = place(given);
     HallClient::new(Opening {
-        address: given["address"].as_str().unwrap().to_owned(),
-        gateway: given["gateway"].as_str().unwrap().parse().unwrap(),
-        bundle: Bundle::new(ders(&given["bundle"])).unwrap(),
+        address: host.address,
+        gateway: host.gateway,
+        bundle: host.bundle,
         chain: ders(&given["certificates"]),
         key,
-        home: None,
+        home: given.get("home").map(place),
     })
     .unwrap()
 }

@@ -31,10 +31,12 @@ const RULES: &[(&str, &str, Admits)] = &[
     ("GET", "/connect/{service}", Admits::Guest),
     ("GET", "/grant", Admits::Holder),
     ("GET", "/partner/halls", Admits::Partner),
+    ("GET", "/partner/realm", Admits::Partner),
     ("POST", "/agent/renew", Admits::Agent),
     ("POST", "/grant/end", Admits::Holder),
     ("POST", "/grant/renew", Admits::AtHome),
     ("POST", "/partner/ended", Admits::Partner),
+    ("POST", "/partner/left", Admits::Partner),
     ("POST", "/visit", Admits::Newcomer),
 ];
 
@@ -217,7 +219,7 @@ async fn joined(house: &House, owner: &Guest, realm: &str) -> RealmName {
                 let now = partner.made;
                 assert!(
                     unit.partners()
-                        .join(&partner.realm, &partner.pact, now)
+                        .join(&partner.realm, &partner.pact, now, Timestamp::MAX)
                         .await?
                 );
                 Ok::<_, Problem>(unit.halls().admit(admission).await?)
@@ -228,7 +230,7 @@ async fn joined(house: &House, owner: &Guest, realm: &str) -> RealmName {
     realm
 }
 
-fn partner(realm: &RealmName, made_by: PersonId) -> Partner {
+pub(crate) fn partner(realm: &RealmName, made_by: PersonId) -> Partner {
     let log = SigningKey::from_seed(&format!("{realm}/log"), &[1; 32]).unwrap();
     Partner {
         realm: realm.clone(),
@@ -244,7 +246,7 @@ fn partner(realm: &RealmName, made_by: PersonId) -> Partner {
         bundle: None,
         checked: None,
         problem: None,
-        next_attempt: Timestamp::from_ms(0),
+        next_attempt: Timestamp::MAX,
         made_by,
         made: Timestamp::from_ms(1),
         joined: None,

@@ -86,7 +86,7 @@ struct Explained {
 async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Explained, Problem> {
     let record = door::seen(gateway, caller, hash).await?;
     let bundle = door::bundle_of(gateway, &record).await?;
-    let trust = gateway.trust_file().await?;
+    let trust = door::trust_for(gateway, &record).await?;
     let transaction = gateway
         .store
         .read()

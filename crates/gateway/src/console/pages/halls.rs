@@ -21,8 +21,8 @@ use crate::hall::offers::Offer;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{
-    Grant, GrantFilter, GrantKind, GrantState, GuestId, HallAgent, Limit, PageRequest, PersonState,
-    Role, VisitorId,
+    Grant, GrantFilter, GrantKind, GrantState, GuestId, HallAgent, Limit, PageRequest, Partner,
+    PersonState, Role, VisitorId,
 };
 
 /// How many of the newest grants are shown with a hall.
@@ -109,6 +109,10 @@ pub(super) async fn one(
         },
         people: match caller.person.role {
             Role::Owner => people(&gateway).await?,
+            _ => Vec::new(),
+        },
+        partners: match caller.person.role {
+            Role::Owner => partners(&gateway).await?,
             _ => Vec::new(),
         },
         agents: match looks_after {
@@ -246,18 +250,14 @@ async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Pro
         let (who, kind, value) = match guest.guest {
             GuestId::Person(id) => (names.person(id).await?, "person", id.to_string()),
             GuestId::Role(role) => (Guest::Role(role).to_string(), "role", role.to_string()),
-            GuestId::Visitor(realm, whom) => match whom {
-                VisitorId::Person(id) => (
-                    format!("the person {id} of {realm}"),
-                    "visitor",
-                    format!("{realm}/person/{id}"),
-                ),
-                VisitorId::Role(role) => (
-                    format!("everybody of {realm} who is at least {role}"),
-                    "visitor",
-                    format!("{realm}/role/{role}"),
-                ),
-            },
+            GuestId::Visitor(realm, whom) => (
+                visitor_in_words(&realm, whom),
+                "visitor",
+                match whom {
+                    VisitorId::Person(id) => format!("{realm}/person/{id}"),
+                    VisitorId::Role(role) => format!("{realm}/role/{role}"),
+                },
+            ),
         };
         rows.push(GuestRow {
             who,
@@ -270,6 +270,22 @@ async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Pro
         });
     }
     Ok(rows)
+}
+
+/// Somebody of a partner, as a person says it.
+pub(super) fn visitor_in_words(realm: &RealmName, whom: VisitorId) -> String {
+    match whom {
+        VisitorId::Person(id) => format!("the person {id} of {realm}"),
+        VisitorId::Role(Role::Member) => format!("everybody of {realm}"),
+        VisitorId::Role(role) => format!("everybody of {realm} who is at least {role} there"),
+    }
+}
+
+/// The partners whose people can be admitted.
+async fn partners(gateway: &Gateway) -> Result<Vec<String>, Problem> {
+    let all = gateway.store.read().partners().all().await?;
+    let active = all.into_iter().filter(Partner::is_active);
+    Ok(active.map(|partner| partner.realm.to_string()).collect())
 }
 
 async fn people(gateway: &Gateway) -> Result<Vec<(String, String)>, Problem> {

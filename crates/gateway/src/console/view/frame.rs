@@ -42,6 +42,8 @@ pub enum Place {
     Devices,
     /// `/halls`
     Halls,
+    /// `/partners`
+    Partners,
     /// `/evidence`
     Evidence,
     /// `/keys`
@@ -57,11 +59,12 @@ pub enum Place {
 }
 
 impl Place {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Overview,
         Self::Transactions,
         Self::Devices,
         Self::Halls,
+        Self::Partners,
         Self::Evidence,
         Self::Keys,
         Self::People,
@@ -77,6 +80,7 @@ impl Place {
             Self::Transactions => "/transactions",
             Self::Devices => "/devices",
             Self::Halls => "/halls",
+            Self::Partners => "/partners",
             Self::Evidence => "/evidence",
             Self::Keys => "/keys",
             Self::People => "/people",
@@ -93,6 +97,7 @@ impl Place {
             Self::Transactions => "Transactions",
             Self::Devices => "Devices",
             Self::Halls => "Halls",
+            Self::Partners => "Partners",
             Self::Evidence => "Evidence",
             Self::Keys => "My keys",
             Self::People => "People",
@@ -104,7 +109,7 @@ impl Place {
 
     const fn shown_to(self, standing: Standing) -> bool {
         match self {
-            Self::People | Self::Authorities | Self::Metadata | Self::Refusals => {
+            Self::Partners | Self::People | Self::Authorities | Self::Metadata | Self::Refusals => {
                 !matches!(standing, Standing::Member)
             }
             _ => true,

@@ -193,6 +193,8 @@ pub struct HallPage {
     pub guests: Vec<GuestRow>,
     /// Whom an owner may admit: identifiers and names.
     pub people: Vec<(String, String)>,
+    /// The partners whose people an owner may admit.
+    pub partners: Vec<String>,
     /// Its machines.
     pub agents: Vec<AgentRow>,
     /// The newest grants.

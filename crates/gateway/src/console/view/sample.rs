@@ -2,6 +2,7 @@
 
 mod evidence;
 mod halls;
+mod partners;
 
 use evidence::explanation;
 
@@ -319,6 +320,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("hall-fresh", halls::fresh().render()),
         ("hall-waiting", halls::waiting_for_approval().render()),
         ("store", halls::store(true).render()),
+        ("partners", partners::full().render()),
+        ("partners-empty", partners::fresh().render()),
         ("store-closed", halls::store(false).render()),
         ("devices", devices(states.map(device).to_vec(), 1).render()),
         ("devices-empty", devices(Vec::new(), 1).render()),

@@ -77,6 +77,12 @@ pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Resu
         certificate::address(gateway)?;
     }
     let away = wanted.host.filter(|host| *host != own);
+    if away.is_some() && public_key.is_none() {
+        return Err(Problem::forbidden(
+            "key-needed",
+            "a hall of a partner opens for a key: use hallway open REALM/HALL",
+        ));
+    }
     let role = away.is_some().then_some(caller.person.role);
     let (host, rights, longest_ms) = match away {
         Some(host) => {

@@ -126,3 +126,42 @@ async fn rebuild(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::EntityTrait;
+    use sea_orm_migration::MigratorTrait as _;
+
+    use super::super::Migrations;
+    use crate::store::connect::{self, Address};
+    use crate::store::entity::hall_grant;
+
+    #[tokio::test]
+    async fn grants_of_before_stay() {
+        use sea_orm::ConnectionTrait as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hallway.db");
+        let database = connect::open(&Address::Sqlite(path)).await.unwrap().writer;
+        Migrations::up(&database, Some(4)).await.unwrap();
+        for row in [
+            "INSERT INTO person (id, name, role, state, created_ms)
+             VALUES (x'01010101010101010101010101010101', 'Ada', 'member', 'active', 1)",
+            "INSERT INTO hall_grant (id, hall, person_id, credential_id, rights, key_sha256,
+                opened_ms, ends_ms, evidence, address)
+             VALUES (x'02020202020202020202020202020202', 'lab',
+                x'01010101010101010101010101010101', x'03', 'read:data', x'04', 5, 6, x'07', 'here')",
+        ] {
+            database.execute_unprepared(row).await.unwrap();
+        }
+        Migrations::up(&database, None).await.unwrap();
+        let grants = hall_grant::Entity::find().all(&database).await.unwrap();
+        assert_eq!(grants.len(), 1);
+        let grant = &grants[0];
+        assert_eq!((grant.hall.as_str(), grant.ends_ms), ("lab", 6));
+        assert_eq!(grant.person_id.unwrap().as_bytes(), &[1; 16]);
+        assert_eq!((&grant.home, grant.visitor_id), (&None, None));
+        // A grant is somebody's, and one person's only.
+        let nobody = "UPDATE hall_grant SET person_id = NULL";
+        assert!(database.execute_unprepared(nobody).await.is_err());
+    }
+}

@@ -95,7 +95,7 @@ pub(super) fn full() -> HallPage {
             })
             .collect(),
         looks_after: true,
-        guests: ["person", "role"]
+        guests: ["person", "role", "visitor"]
             .map(|kind| GuestRow {
                 who: "Emily Gray".to_owned(),
                 kind,
@@ -107,6 +107,7 @@ pub(super) fn full() -> HallPage {
             })
             .to_vec(),
         people: vec![("0197".to_owned(), "Emily Gray".to_owned())],
+        partners: vec!["beta.example".to_owned()],
         agents: vec![AgentRow {
             name: "lab".to_owned(),
             state: Mark::new(Tone::Good, "Here"),

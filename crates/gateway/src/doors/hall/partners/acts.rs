@@ -6,7 +6,7 @@ use hallway_evidence::log::VerifierKey;
 use hallway_evidence::statement::hall::{
     AcceptPartner, Authorities, Hall as HallAct, InvitePartner, LeavePartner, Pins,
 };
-use hallway_evidence::{Origin, RealmName};
+use hallway_evidence::{Origin, OriginError, RealmName};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,8 +31,7 @@ pub enum PartnerRequest {
     /// Invite another realm.
     InvitePartner {
         /// Where its gateway is reached: `https://HOST[:PORT]`.
-        #[schemars(with = "String")]
-        address: Origin,
+        address: String,
     },
     /// Accept another realm's invitation.
     AcceptPartner {
@@ -72,6 +71,10 @@ pub async fn prepare(
     }
     match request {
         PartnerRequest::InvitePartner { address } => {
+            let address: Origin = address
+                .trim()
+                .parse()
+                .map_err(|error: OriginError| Problem::malformed(error.to_string()))?;
             let pins = look_at(gateway, &address).await?;
             let act = HallAct::InvitePartner(InvitePartner {
                 pins,

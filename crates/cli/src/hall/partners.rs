@@ -1,0 +1,152 @@
+//! `hallway hall invite`, `accept`, `partners` and `leave`: joining another realm.
+
+use std::time::Duration;
+
+use clap::Subcommand;
+use hallway_evidence::{Origin, RealmName};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::HallCommandError;
+use super::manage::How;
+use crate::person::{PersonError, Visitor};
+
+/// How long `accept` waits for the other gateway before it leaves that to its own.
+const PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PartnerAction {
+    /// Invite another organisation's realm to be a partner; prints a link for its owner.
+    ///
+    /// The gateway asks the other one who it is, and what you sign names it: its log's key and its
+    /// authorities. Compare them with its owner before you touch.
+    Invite {
+        /// Where its gateway is reached: https://HOST[:PORT].
+        address: Origin,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Accept another realm's invitation.
+    Accept {
+        /// The link that its owner gave you.
+        link: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// List the partners: how far they are joined, and what is shared with them.
+    Partners {
+        /// Look at this one's trust bundle now.
+        #[arg(long, value_name = "REALM")]
+        refresh: Option<RealmName>,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Be a partner no longer: its people are cut, and what they were admitted to is forgotten.
+    Leave {
+        /// Of which realm.
+        realm: RealmName,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
+    match action {
+        PartnerAction::Invite { address, how } => {
+            let act = json!({ "kind": "invite_partner", "address": address });
+            let outcome = act_out(&how, act)?;
+            if how.json {
+                println!("{outcome}");
+            } else {
+                eprintln!("Give this link to the other realm's owner, within a week:");
+                println!("{}", outcome["link"].as_str().unwrap_or_default());
+            }
+            Ok(())
+        }
+        PartnerAction::Accept { link, how } => accept(&how, &link),
+        PartnerAction::Partners { refresh, how } => {
+            let mut visitor = Visitor::new(&how.person)?;
+            let found: Value = super::run(async {
+                if let Some(realm) = refresh {
+                    let path = format!("/api/partners/{realm}/refresh");
+                    let _: Value = visitor.post(&path, &json!({})).await?;
+                }
+                Ok(visitor.get("/api/partners").await?)
+            })?;
+            if how.json {
+                println!("{found}");
+            } else {
+                super::table::print(&found);
+            }
+            Ok(())
+        }
+        PartnerAction::Leave { realm, how } => {
+            let act = json!({ "kind": "leave_partner", "realm": realm });
+            let outcome = act_out(&how, act)?;
+            if how.json {
+                println!("{outcome}");
+            } else {
+                eprintln!("{realm} is a partner no longer.");
+            }
+            Ok(())
+        }
+    }
+}
+
+fn act_out(how: &How, act: Value) -> Result<Value, HallCommandError> {
+    let mut visitor = Visitor::new(&how.person)?;
+    super::run(async { Ok(visitor.act(act).await?) })
+}
+
+/// Accepts, and sees whether the other gateway took it.
+fn accept(how: &How, link: &str) -> Result<(), HallCommandError> {
+    let mut visitor = Visitor::new(&how.person)?;
+    let partner = super::run(async {
+        let act = json!({ "kind": "accept_partner", "link": link });
+        let outcome = visitor.act(act).await?;
+        Ok(settled(&mut visitor, &outcome["evidence"]).await?)
+    })?;
+    if how.json {
+        println!("{partner}");
+        return Ok(());
+    }
+    let realm = partner["realm"].as_str().unwrap_or_default();
+    match (partner["state"].as_str(), partner["problem"].as_str()) {
+        (Some("active"), _) => eprintln!("{realm} is a partner now."),
+        (Some("ended"), problem) => {
+            return Err(HallCommandError::Partner {
+                realm: realm.to_owned(),
+                reason: problem.unwrap_or("it ended the partnership").to_owned(),
+            });
+        }
+        (_, problem) => eprintln!(
+            "Accepted. {realm} does not know yet ({}); your gateway tells it as soon as it can.",
+            problem.unwrap_or("it was not asked yet")
+        ),
+    }
+    Ok(())
+}
+
+/// The partner that came of `evidence`, once its gateway answered or something went wrong.
+async fn settled(visitor: &mut Visitor, evidence: &Value) -> Result<Value, PersonError> {
+    let mut last = Value::Null;
+    let waiting = async {
+        loop {
+            let all: Value = visitor.get("/api/partners").await?;
+            let mut rows = all.as_array().into_iter().flatten();
+            if let Some(found) = rows.find(|row| row["evidence"] == *evidence) {
+                last = found.clone();
+                if last["state"] != "joining" || !last["problem"].is_null() {
+                    return Ok::<_, PersonError>(());
+                }
+            }
+            sleep(POLL).await;
+        }
+    };
+    match timeout(PATIENCE, waiting).await {
+        Ok(done) => done?,
+        Err(_) => tracing::debug!("the other gateway takes its time"),
+    }
+    Ok(last)
+}

@@ -1,0 +1,92 @@
+//! `/partners`.
+
+use axum::extract::State;
+use axum::response::Response;
+use hallway_hall::Bundle;
+
+use super::super::view::{Mark, PartnerRow, PartnersPage, Place, SharedRow, Tone};
+use super::halls::visitor_in_words;
+use super::{frame, html, moment};
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::partners::description::{authorities, own_bundle};
+use crate::store::{EndedBy, GuestId, HallGuest, Partner, PartnerState};
+
+/// All partners.
+pub(super) async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let reader = gateway.store.read();
+    let mut rows = Vec::new();
+    for partner in reader.partners().all().await? {
+        let bundle = reader.partners().bundle(&partner.realm).await?;
+        let authorities = match bundle.map(|json| Bundle::from_json(&json)) {
+            Some(Ok(bundle)) => authorities(&bundle),
+            _ => partner.pins.clone(),
+        };
+        let shared = reader.halls().shared_with(&partner.realm).await?;
+        rows.push(PartnerRow {
+            authorities: authorities.iter().map(hex::encode).collect(),
+            shared: shared.into_iter().map(shared_row).collect(),
+            ..row(&gateway, partner)
+        });
+    }
+    let own = own_bundle(&gateway).map_err(|error| Problem::internal(&error))?;
+    html(&PartnersPage {
+        frame: frame(&gateway, &caller, Place::Partners),
+        listens: gateway.halls.address.is_some(),
+        partners: rows,
+        own_log: hex::encode(gateway.ledger.verifier().public()),
+        own_authority: authorities(&own).iter().map(hex::encode).collect(),
+    })
+}
+
+fn row(gateway: &Gateway, partner: Partner) -> PartnerRow {
+    let waits = matches!(partner.state, PartnerState::Invited | PartnerState::Joining);
+    let expired = waits && gateway.now() >= partner.expires;
+    let (state, since) = match (partner.state, partner.ended) {
+        (_, _) if expired => (Mark::new(Tone::Quiet, "Expired"), partner.expires),
+        (PartnerState::Ended, Some((at, EndedBy::Us))) => (Mark::new(Tone::Quiet, "We left"), at),
+        (PartnerState::Ended, Some((at, EndedBy::Them))) => {
+            (Mark::new(Tone::Quiet, "They left"), at)
+        }
+        (PartnerState::Invited, _) => (Mark::new(Tone::Waiting, "Invited"), partner.made),
+        (PartnerState::Joining, _) => (Mark::new(Tone::Waiting, "Joining"), partner.made),
+        (PartnerState::Active, _) if partner.problem.is_some() => (
+            Mark::new(Tone::Warning, "Partner"),
+            partner.joined.unwrap_or(partner.made),
+        ),
+        (PartnerState::Active | PartnerState::Ended, _) => (
+            Mark::new(Tone::Good, "Partner"),
+            partner.joined.unwrap_or(partner.made),
+        ),
+    };
+    PartnerRow {
+        state,
+        stands: partner.state != PartnerState::Ended,
+        since: moment(gateway, since),
+        expires: (waits && !expired).then(|| moment(gateway, partner.expires)),
+        bundle: partner.bundle.map(|bundle| moment(gateway, bundle.fetched)),
+        problem: partner.problem,
+        log: hex::encode(partner.log.public()),
+        authorities: Vec::new(),
+        shared: Vec::new(),
+        evidence: partner.evidence.to_string(),
+        realm: partner.realm.to_string(),
+        origin: partner.origin.to_string(),
+    }
+}
+
+fn shared_row(guest: HallGuest) -> SharedRow {
+    let who = match &guest.guest {
+        GuestId::Visitor(realm, whom) => visitor_in_words(realm, *whom),
+        other => other.to_string(),
+    };
+    SharedRow {
+        hall: guest.hall.to_string(),
+        who,
+        rights: guest.rights.to_string(),
+    }
+}

@@ -1,0 +1,259 @@
+"""Two organisations that run apart become partners, follow each other's authorities, and part."""
+
+import json
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hall_place import HALL, store
+from two_realms import Organisation, TwoRealms
+
+RIGHTS = ["read:data"]
+
+
+@pytest.fixture(scope="module")
+def realms(tmp_path_factory) -> Iterator[TwoRealms]:
+    folder = tmp_path_factory.mktemp("realms")
+    made = TwoRealms(folder, store("data", folder / "files"))
+    made.alpha.api.act(kind="create_hall", name=HALL, title="The laboratory")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def joined(realms: TwoRealms) -> Iterator[TwoRealms]:
+    """Partners for one test, and for no other."""
+    realms.join()
+    yield realms
+    if partner(realms.alpha, realms.beta)["state"] == "active":
+        realms.alpha.owner.run("hall", "leave", realms.beta.site.realm)
+    until(lambda: partner(realms.beta, realms.alpha)["state"] == "ended")
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Waits for what a gateway does by itself."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.1)
+
+
+def partner(here: Organisation, there: Organisation) -> dict:
+    """What one knows of the other."""
+    rows = here.api.get("/api/partners").expect()
+    return next(row for row in rows if row["realm"] == there.site.realm)
+
+
+def look(here: Organisation, there: Organisation) -> dict:
+    """The same after it looked anew."""
+    here.owner.run("hall", "partners", "--refresh", there.site.realm)
+    return partner(here, there)
+
+
+def invited(here: Organisation, there: Organisation) -> tuple[str, str]:
+    """An invitation's link and token."""
+    link = here.owner.json("hall", "invite", there.site.origin)["link"]
+    address, token = link.split("/partners#")
+    assert address == here.site.origin
+    return link, token
+
+
+def test_a_realm_says_what_it_is(realms: TwoRealms):
+    beta = realms.beta
+    realm = beta.api.get("/api/realm").expect()
+    assert (realm["realm"], realm["origin"]) == (beta.site.realm, beta.site.origin)
+    assert realm["log"].startswith(f"{beta.site.realm}/log+")
+    assert realm["hall"]["gateway"] == f"spiffe://{beta.site.realm}/gateway"
+    bundle = beta.api.get(realm["bundle_endpoint"].removeprefix(beta.site.origin)).expect()
+    assert bundle["spiffe_sequence"] == 1
+    assert [key["use"] for key in bundle["keys"]] == ["x509-svid"]
+
+
+def test_two_owners_join_their_realms(joined: TwoRealms):
+    alpha, beta = joined.alpha, joined.beta
+    for here, there in [(alpha, beta), (beta, alpha)]:
+        row = look(here, there)
+        assert (row["state"], row["problem"]) == ("active", None)
+        assert row["bundle"]["sequence"] == 1
+        evidence = here.api.get(f"/api/evidence/{row['evidence']}").expect()
+        assert there.site.origin in evidence["sentence"], evidence["sentence"]
+        assert row["log"] == there.api.get("/api/realm").expect()["log"]
+    again = alpha.owner.refused("hall", "invite", beta.site.origin, words="is a partner already")
+    assert "leave it first" in again
+
+
+def test_a_partner_stays_when_a_gateway_is_killed(joined: TwoRealms):
+    alpha, beta = joined.alpha, joined.beta
+    alpha.restart()
+    # Alpha believes beta's gateway again, and beta alpha's.
+    until(lambda: look(beta, alpha)["problem"] is None)
+    assert look(alpha, beta)["problem"] is None
+    assert partner(alpha, beta)["state"] == "active"
+
+
+def test_only_an_owner_joins_realms(realms: TwoRealms):
+    operator = realms.beta.person("Opal", "operator")
+    operator.refused("hall", "invite", realms.alpha.site.origin, words="needs the role owner")
+    _, token = invited(realms.alpha, realms.beta)
+    link = f"{realms.alpha.site.origin}/partners#{token}"
+    operator.refused("hall", "accept", link, words="needs the role owner")
+    realms.alpha.owner.run("hall", "leave", realms.beta.site.realm)
+
+
+def test_a_token_counts_for_the_realm_that_was_invited(realms: TwoRealms):
+    alpha, beta = realms.alpha, realms.beta
+    _, token = invited(alpha, beta)
+    other = "A" * 42 + "E"
+    for wrong in [
+        {"token": token, "realm": "gamma.example"},
+        {"token": token, "realm": alpha.site.realm},
+        {"token": other, "realm": beta.site.realm},
+        {"token": "short", "realm": beta.site.realm},
+    ]:
+        reply = alpha.api.post("/api/partners/join", wrong)
+        assert (reply.status, reply.json["code"]) == (403, "partner-token"), wrong
+    assert partner(alpha, beta)["state"] == "invited"
+    right = {"token": token, "realm": beta.site.realm}
+    for _ in range(2):
+        # An answer may be lost, so the same realm is told again.
+        joined = alpha.api.post("/api/partners/join", right).expect()
+        assert joined == {"realm": alpha.site.realm}
+    alpha.owner.run("hall", "leave", beta.site.realm)
+    assert alpha.api.post("/api/partners/join", right).status == 403
+
+
+def test_an_invitation_that_was_withdrawn_or_replaced_is_refused(realms: TwoRealms):
+    alpha, beta = realms.alpha, realms.beta
+    first, _ = invited(alpha, beta)
+    second, _ = invited(alpha, beta)
+    beta.owner.refused("hall", "accept", first, words="is no partner")
+    assert partner(beta, alpha)["state"] == "ended"
+    assert partner(alpha, beta)["state"] == "invited"
+    alpha.owner.run("hall", "leave", beta.site.realm)
+    beta.owner.refused("hall", "accept", second, words="is no partner")
+
+
+def test_what_is_no_partner_is_refused(realms: TwoRealms):
+    alpha, beta = realms.alpha, realms.beta
+    alpha.owner.refused("hall", "invite", alpha.site.origin, words="this realm itself")
+    nobody = f"https://{beta.site.host}:9"
+    alpha.owner.refused("hall", "invite", nobody, words="cannot be reached")
+    plain = alpha.owner.try_to("hall", "invite", f"http://{beta.site.host}")
+    assert plain.returncode != 0
+    beside = f"https://{beta.site.host}:{beta.site.hall_port}"
+    alpha.owner.refused("hall", "invite", beside, words="cannot be reached")
+    guest = {"visitor": {"realm": "gamma.example", "whom": {"role": "member"}}}
+    act = {"kind": "admit_to_hall", "hall": HALL, "guest": guest, "rights": RIGHTS}
+    reply = alpha.api.post("/api/acts/statement", {"act": act})
+    assert (reply.status, reply.json["code"]) == (403, "not-partner")
+
+
+def test_a_bundle_that_is_swapped_changes_nothing(joined: TwoRealms):
+    alpha, beta = joined.alpha, joined.beta
+    before = look(alpha, beta)
+    beta.kill()
+    # Another authority under the same name, address and log: as if somebody held the web server.
+    whole = beta.folder / "whole"
+    shutil.copytree(beta.data, whole)
+    with sqlite3.connect(beta.data / "hallway.db") as database:
+        database.execute("DELETE FROM setting WHERE key LIKE 'realm-authority%'")
+    database.close()
+    beta.start(beta.data)
+    after = look(alpha, beta)
+    assert "no authority in common" in after["problem"]
+    assert after["bundle"] == before["bundle"]
+    assert after["state"] == "active"
+    # Whom the new authority vouches for is not believed either.
+    assert look(beta, alpha)["problem"] is not None
+    beta.kill()
+    # A realm that was set up anew has another log, too.
+    beta.start(beta.folder / "anew")
+    after = look(alpha, beta)
+    assert "its log has another key" in after["problem"]
+    assert after["bundle"] == before["bundle"]
+    beta.kill()
+    shutil.rmtree(beta.data)
+    shutil.move(whole, beta.data)
+    beta.start(beta.data)
+    until(lambda: look(alpha, beta)["problem"] is None)
+    assert look(beta, alpha)["problem"] is None
+
+
+def test_a_partner_that_is_away_keeps_its_bundle(joined: TwoRealms):
+    alpha, beta = joined.alpha, joined.beta
+    before = look(alpha, beta)
+    assert before["problem"] is None
+    beta.kill()
+    away = look(alpha, beta)
+    assert "cannot be reached" in away["problem"]
+    assert (away["state"], away["bundle"]) == ("active", before["bundle"])
+    beta.start(beta.data)
+    until(lambda: look(alpha, beta)["problem"] is None)
+
+
+def test_leaving_takes_back_what_was_shared_and_tells_the_other(realms: TwoRealms):
+    alpha, beta = realms.alpha, realms.beta
+    realms.join()
+    realms.share(RIGHTS)
+    alpha.owner.run(
+        "hall", "admit", HALL, "--partner", beta.site.realm, "--person", beta.owner.id,
+        "--name", "Olga of beta", "--rights", "read:data",
+    )  # fmt: skip
+    shared = {row["guest"] for row in partner(alpha, beta)["shared"]}
+    whom = f"partner/{beta.site.realm}"
+    assert shared == {f"{whom}/role/member", f"{whom}/person/{beta.owner.id}"}
+    beta.owner.run("hall", "leave", alpha.site.realm)
+    left = partner(beta, alpha)
+    assert (left["state"], left["ended_by"]) == ("ended", "us")
+    until(lambda: partner(alpha, beta)["state"] == "ended")
+    told = partner(alpha, beta)
+    assert (told["ended_by"], told["shared"]) == ("them", [])
+    # Joined again they begin with nothing.
+    realms.join()
+    assert partner(alpha, beta)["shared"] == []
+    # Alpha leaves while beta is away, and tells it when it is back.
+    beta.kill()
+    alpha.owner.run("hall", "leave", beta.site.realm)
+    beta.start(beta.data)
+    assert partner(beta, alpha)["state"] == "active"
+    look(alpha, beta)
+    until(lambda: partner(beta, alpha)["state"] == "ended")
+    assert partner(beta, alpha)["ended_by"] == "them"
+
+
+def test_a_partners_gateway_gets_no_further_than_its_own_matters(
+    joined: TwoRealms, tmp_path: Path
+):
+    """What a person of beta shows opens nothing of alpha's that is for gateways, and a stranger's
+    certificate ends in TLS."""
+    alpha, beta = joined.alpha, joined.beta
+    own = tmp_path / "own"
+    made = beta.site.run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+        "-nodes", "-keyout", f"{own}.key", "-out", f"{own}.pem", "-days", "2", "-subj", "/O=x",
+        "-addext", f"subjectAltName=URI:spiffe://{beta.site.realm}/gateway",
+        "-addext", "keyUsage=critical,digitalSignature",
+        "-addext", "extendedKeyUsage=clientAuth",
+        "-addext", "basicConstraints=critical,CA:FALSE",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    address = f"https://{alpha.site.host}:{alpha.site.hall_port}/partner/realm"
+    asked = beta.site.run(
+        "curl", "-sS", "--insecure", "--cert", f"{own}.pem", "--key", f"{own}.key", address
+    )
+    assert asked.returncode != 0, asked.stdout
+    assert "alert" in asked.stderr, asked.stderr
+
+
+def test_what_was_signed_is_checked_without_a_gateway(joined: TwoRealms, tmp_path: Path):
+    alpha, beta = joined.alpha, joined.beta
+    for here, there in [(alpha, beta), (beta, alpha)]:
+        row = partner(here, there)
+        evidence, trust = tmp_path / "joined.evidence", tmp_path / "trust.json"
+        here.api.save(f"/api/receipts/{row['evidence']}", evidence)
+        here.api.save("/api/trust", trust)
+        report = json.loads(here.owner.run("verify", evidence, "--trust", trust, "--json").stdout)
+        assert there.site.realm in json.dumps(report)
