@@ -16,14 +16,11 @@ pub mod standing;
 
 use std::time::Duration;
 
-use hallway_evidence::statement::hall::Rights;
 use hallway_hall::Authority;
 
 pub use inside::{Inside, Presence, Who};
 pub use offers::Offers;
 pub use standing::Standing;
-
-use crate::http::problem::Problem;
 
 /// What the door needs besides the store.
 pub struct Halls {
@@ -39,11 +36,4 @@ pub struct Halls {
     pub offers: Offers,
     /// Who is inside through this gateway.
     pub inside: Inside,
-}
-
-/// The same rights as the data plane knows them.
-fn plain(rights: &Rights) -> Result<hallway_hall::Rights, Problem> {
-    let texts: Vec<String> = rights.iter().map(ToString::to_string).collect();
-    hallway_hall::Rights::parse(texts.iter().map(String::as_str))
-        .map_err(|error| Problem::internal(&error))
 }

@@ -1,6 +1,7 @@
 //! A machine that dials out to the gateway and provides stores and services of one hall, so that
 //! no port is opened where they are.
 
+use hallway_evidence::statement::hall::{ServiceName, StoreName};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -21,11 +22,10 @@ use crate::agent_protocol::{
     FromAgent, FromGateway, PING_EVERY, Provides, SILENCE, What, receive, send,
 };
 use crate::client::{self, ClientError};
+use crate::files::StoreAccess;
 use crate::files::{self, Store};
-use crate::names::{ServiceName, StoreName};
 use crate::pass::{Flow, Pass};
 use crate::problem::Problem;
-use crate::rights::StoreAccess;
 use crate::service::Address;
 use crate::stream::{self, AGENT_PROTOCOL, BoxStream, Duplex, STREAM_PROTOCOL};
 use crate::switchboard::agent_mount;

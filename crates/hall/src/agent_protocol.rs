@@ -1,5 +1,6 @@
 //! What gateway and agent tell each other over `GET /agent/control`: lines of JSON.
 
+use hallway_evidence::statement::hall::{ServiceName, StoreName};
 use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
@@ -7,8 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::names::{ServiceName, StoreName};
-use crate::rights::StoreAccess;
+use crate::files::StoreAccess;
 
 /// The longest line, in bytes.
 const LONGEST_LINE: u64 = 64 * 1024;

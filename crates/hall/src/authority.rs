@@ -1,5 +1,6 @@
 //! Issuing: the realm's authority signs X.509-SVIDs (SPIFFE X.509-SVID).
 
+use hallway_evidence::statement::hall::P256PublicKey;
 use std::net::IpAddr;
 
 use rcgen::{
@@ -10,7 +11,6 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use x509_parser::time::ASN1Time;
 
 use crate::identity::{IdentityError, Party, SpiffeId, TrustDomain};
-use crate::key::PublicKey;
 use crate::svid::{self, Provenance};
 
 /// How far a certificate is dated back, because clocks differ: a minute.
@@ -55,7 +55,7 @@ pub struct Leaf<'a> {
     /// Whom it names.
     pub party: Party,
     /// The key that it is for.
-    pub public_key: &'a PublicKey,
+    pub public_key: &'a P256PublicKey,
     /// From when, unix milliseconds. The certificate is dated back by a minute more.
     pub not_before_ms: u64,
     /// Until when, unix milliseconds; cut to whole seconds.
@@ -160,7 +160,7 @@ impl Authority {
                 provenance.to_der(),
             )];
         }
-        let key = SubjectPublicKeyInfo::from_der(leaf.public_key.as_spki())?;
+        let key = SubjectPublicKeyInfo::from_der(leaf.public_key.as_der())?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(certificate.der().clone())
     }

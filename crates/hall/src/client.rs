@@ -1,5 +1,6 @@
 //! The visitor's side: one grant, its key in memory, and what can be done with it.
 
+use hallway_evidence::statement::hall::{HallName, Rights, ServiceName};
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -24,10 +25,8 @@ use crate::body::{self, Body};
 use crate::bundle::{Bundle, BundleError, Bundles};
 use crate::identity::SpiffeId;
 use crate::key::HallKey;
-use crate::names::{HallName, ServiceName};
 use crate::pool::{Pool, SendError, explain};
 use crate::problem::Problem;
-use crate::rights::Rights;
 use crate::stream::{self, BoxStream, STREAM_PROTOCOL};
 use crate::tls::{self, Identity, TlsError};
 

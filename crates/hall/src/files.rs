@@ -1,5 +1,6 @@
 //! Files of a hall: stores, and how they are reached over HTTP.
 
+mod access;
 mod bucket;
 mod folder;
 mod handler;
@@ -11,6 +12,7 @@ mod turns;
 #[cfg(test)]
 mod contract;
 
+pub use access::StoreAccess;
 pub use bucket::{BucketSettings, BucketStore, PIECE};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;

@@ -1,9 +1,8 @@
 //! SPIFFE IDs: who stands at the other end of a connection (SPIFFE-ID, section 2).
 
+use hallway_evidence::statement::hall::{AgentName, HallName};
 use std::fmt;
 use std::str::FromStr;
-
-use crate::names::{AgentName, HallName};
 
 /// The longest SPIFFE ID, in bytes (SPIFFE-ID, section 2.3).
 pub const LONGEST_ID: usize = 2048;

@@ -2,64 +2,28 @@
 
 use std::sync::Arc;
 
+use hallway_evidence::statement::hall::{P256PublicKey, PublicKeyError};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
 use tokio_rustls::rustls::sign::SigningKey;
 use zeroize::Zeroizing;
 
-/// The fixed head of a P-256 SubjectPublicKeyInfo (RFC 5480): algorithm, curve, and the point's
-/// header up to its 0x04.
-const P256_SPKI_HEAD: [u8; 27] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
-];
-const P256_SPKI: usize = P256_SPKI_HEAD.len() + 64;
-
 /// Why a key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Not an uncompressed P-256 SubjectPublicKeyInfo of 91 bytes, or its point is off the curve.
-    #[error("the public key is not a P-256 key as SubjectPublicKeyInfo (91 bytes of DER)")]
-    Public,
+    /// Its public part.
+    #[error(transparent)]
+    Public(#[from] PublicKeyError),
     /// Not a P-256 key as PKCS#8.
     #[error("the private key is not a P-256 key as PKCS#8: {0}")]
     Private(String),
 }
 
-/// The public part: a P-256 SubjectPublicKeyInfo, 91 bytes of DER.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKey([u8; P256_SPKI]);
-
-impl PublicKey {
-    /// Reads and checks it.
-    ///
-    /// # Errors
-    /// [`KeyError::Public`].
-    pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
-        let spki: [u8; P256_SPKI] = der.try_into().map_err(|_| KeyError::Public)?;
-        let point = spki
-            .strip_prefix(&P256_SPKI_HEAD[..26])
-            .ok_or(KeyError::Public)?;
-        aws_lc_rs::signature::ParsedPublicKey::new(
-            &aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1,
-            point,
-        )
-        .map_err(|_| KeyError::Public)?;
-        Ok(Self(spki))
-    }
-
-    /// The DER.
-    #[must_use]
-    pub fn as_spki(&self) -> &[u8] {
-        &self.0
-    }
-}
-
 /// A key pair. The private part is wiped when it goes.
 pub struct HallKey {
     pkcs8: Zeroizing<Vec<u8>>,
-    public: PublicKey,
+    public: P256PublicKey,
     signing: Arc<dyn SigningKey>,
 }
 
@@ -82,7 +46,8 @@ impl HallKey {
         let private = PrivatePkcs8KeyDer::from(der);
         let pair = KeyPair::from_pkcs8_der_and_sign_algo(&private, &PKCS_ECDSA_P256_SHA256)
             .map_err(|error| KeyError::Private(error.to_string()))?;
-        let public = PublicKey::from_spki(&rcgen::PublicKeyData::subject_public_key_info(&pair))?;
+        let public =
+            P256PublicKey::from_der(&rcgen::PublicKeyData::subject_public_key_info(&pair))?;
         let signing = any_ecdsa_type(&PrivateKeyDer::Pkcs8(private.clone_key()))
             .map_err(|error| KeyError::Private(error.to_string()))?;
         Ok(Self {
@@ -100,7 +65,7 @@ impl HallKey {
 
     /// The public part.
     #[must_use]
-    pub fn public(&self) -> &PublicKey {
+    pub fn public(&self) -> &P256PublicKey {
         &self.public
     }
 
@@ -124,19 +89,6 @@ mod tests {
         let key = HallKey::generate().unwrap();
         let again = HallKey::from_pkcs8(key.as_pkcs8()).unwrap();
         assert_eq!(again.public(), key.public());
-    }
-
-    #[test]
-    fn only_points_of_the_curve_are_public_keys() {
-        let good = HallKey::generate().unwrap().public().as_spki().to_vec();
-        assert!(PublicKey::from_spki(&good).is_ok());
-        let mut off_curve = good.clone();
-        off_curve[90] ^= 1;
-        let mut other_curve = good.clone();
-        other_curve[22] ^= 1;
-        for bad in [&good[..90], &off_curve, &other_curve, &[]] {
-            assert!(PublicKey::from_spki(bad).is_err());
-        }
     }
 
     #[test]

@@ -31,11 +31,9 @@ mod authority;
 mod bundle;
 mod identity;
 mod key;
-mod names;
 mod pass;
 mod pool;
 mod problem;
-mod rights;
 mod service;
 mod svid;
 mod switchboard;
@@ -49,12 +47,14 @@ pub use authority::{Authority, AuthorityError, Leaf, Usage};
 pub use body::Body;
 pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES};
 pub use client::{ClientError, Grant, HallClient, Opening, Person, Renewed};
+pub use hallway_evidence::statement::hall::{
+    AgentName, HallName, NameError, P256PublicKey, Right, RightError, Rights, ServiceName,
+    StoreName,
+};
 pub use identity::{IdentityError, LONGEST_ID, LONGEST_TRUST_DOMAIN, Party, SpiffeId, TrustDomain};
-pub use key::{HallKey, KeyError, PublicKey};
-pub use names::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
+pub use key::{HallKey, KeyError};
 pub use pass::{Flow, MOST_STREAMS, Pass};
 pub use problem::Problem;
-pub use rights::{MOST_RIGHTS, Right, RightError, Rights, StoreAccess};
 pub use service::{Address, AddressError};
 pub use svid::{Provenance, Svid, SvidError};
 pub use switchboard::Switchboard;

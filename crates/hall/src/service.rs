@@ -1,5 +1,6 @@
 //! What is provided behind a hall: TCP services, by list.
 
+use hallway_evidence::statement::hall::ServiceName;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -10,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::names::ServiceName;
 use crate::problem::Problem;
 use crate::stream::BoxStream;
 

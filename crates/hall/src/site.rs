@@ -1,5 +1,6 @@
 //! A gateway's hall listener as tests need one: it trusts one person and one agent, and counts.
 
+use hallway_evidence::statement::hall::{HallName, Rights};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,11 +20,10 @@ use crate::authority::sample::{Holder, QUARTER_MS, Realm, now_ms, realm};
 use crate::authority::{Leaf, Usage};
 use crate::body::{self, Body};
 use crate::client::{Grant, HallClient, Opening, Person, Renewed};
+use crate::files::StoreAccess;
 use crate::identity::Party;
-use crate::names::HallName;
 use crate::pass::Pass;
 use crate::problem::Problem;
-use crate::rights::Rights;
 use crate::svid::Svid;
 use crate::switchboard::Switchboard;
 use crate::{files, stream, tls};
@@ -217,7 +217,7 @@ impl Shared {
             (Some(Party::Person(_)), _, ["files", store, ..]) => {
                 let mount = format!("/files/{store}");
                 let store = store.parse().unwrap();
-                let access = self.rights.on_store(&store);
+                let access = StoreAccess::of(&self.rights, &store);
                 match self.provided.stores.get(&store) {
                     Some(own) => {
                         files::serve(Arc::clone(own), access, &mount, &self.pass, request).await

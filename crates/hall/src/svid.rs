@@ -1,12 +1,12 @@
 //! Reading X.509-SVIDs: what a leaf must and must not say (SPIFFE X.509-SVID).
 
+use hallway_evidence::statement::hall::P256PublicKey;
 use rustls_pki_types::CertificateDer;
 use x509_parser::asn1_rs::{Oid, oid};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 
 use crate::identity::{IdentityError, SpiffeId, TrustDomain};
-use crate::key::PublicKey;
 
 /// id-pe-subjectInfoAccess (RFC 5280, 4.2.2.2).
 pub(crate) const SUBJECT_INFORMATION_ACCESS: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 1, 11];
@@ -144,7 +144,7 @@ pub struct Svid {
     /// Whom it names.
     pub id: SpiffeId,
     /// The key that it is for.
-    pub public_key: PublicKey,
+    pub public_key: P256PublicKey,
     /// From when, unix milliseconds.
     pub not_before_ms: u64,
     /// Until when, unix milliseconds.
@@ -182,7 +182,7 @@ impl Svid {
         };
         Ok(Self {
             id,
-            public_key: PublicKey::from_spki(certificate.public_key().raw)
+            public_key: P256PublicKey::from_der(certificate.public_key().raw)
                 .map_err(|_| SvidError::Encoding)?,
             not_before_ms: milliseconds(certificate.validity().not_before),
             not_after_ms: milliseconds(certificate.validity().not_after),

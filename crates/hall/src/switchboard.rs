@@ -1,5 +1,6 @@
 //! The gateway's side of agents: which are there, what they provide, and streams to them.
 
+use hallway_evidence::statement::hall::{AgentName, HallName, ServiceName, StoreName};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,11 +19,10 @@ use crate::agent_protocol::{
     FromAgent, FromGateway, MOST_PROVIDED, PING_EVERY, Provides, SILENCE, What, receive, send,
 };
 use crate::body::{self, AnyError, Body};
-use crate::names::{AgentName, HallName, ServiceName, StoreName};
+use crate::files::StoreAccess;
 use crate::pass::{Pass, Way};
 use crate::pool::{Pool, SendError};
 use crate::problem::Problem;
-use crate::rights::StoreAccess;
 use crate::stream::{self, AGENT_PROTOCOL, BoxStream, STREAM_PROTOCOL};
 
 /// How long an agent may take to give a stream.

@@ -65,7 +65,7 @@ pub(crate) async fn open(
     let mut act = json!({
         "kind": "open_hall",
         "hall": wanted.hall,
-        "public_key": URL_SAFE_NO_PAD.encode(key.public().as_spki()),
+        "public_key": URL_SAFE_NO_PAD.encode(key.public().as_der()),
     });
     if !wanted.rights.is_empty() {
         act["rights"] = wanted.rights.iter().map(ToString::to_string).collect();

@@ -1,6 +1,6 @@
 //! The hall door: channels to files and services, and who may enter them.
 //!
-//! A hall is known by its `Name`. What a person may do inside is a set of `Rights`; what opens
+//! A hall is known by its `HallName`. What a person may do inside is a set of `Rights`; what opens
 //! is bound to a `P256PublicKey` whose private half never leaves the memory of whoever opened
 //! it, or to the browser session of the signer when there is no such key.
 
@@ -19,9 +19,9 @@ mod public_key;
 mod right;
 
 pub use crate::id::GrantId;
-pub use name::{Name, NameError};
+pub use name::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
 pub use public_key::{P256PublicKey, PublicKeyError};
-pub use right::{Right, RightError, Rights, RightsError, Verb};
+pub use right::{MOST_RIGHTS, Right, RightError, Rights, RightsError};
 
 /// What happens to a hall.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,7 +49,7 @@ pub enum Hall {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Create {
     /// The hall's name, for programs.
-    pub hall: Name,
+    pub hall: HallName,
     /// What it is called, for people.
     pub title: Line,
 }
@@ -58,7 +58,7 @@ pub struct Create {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Named {
     /// Which hall.
-    pub hall: Name,
+    pub hall: HallName,
 }
 
 /// Who may enter: one person, or everybody with a role.
@@ -80,7 +80,7 @@ pub enum Guest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Admit {
     /// Which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// Who may enter.
     pub guest: Guest,
     /// What the guest may do inside. This replaces what was said of the guest before.
@@ -91,7 +91,7 @@ pub struct Admit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dismiss {
     /// Which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// Who may no longer enter.
     pub guest: Guest,
 }
@@ -100,9 +100,9 @@ pub struct Dismiss {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InviteAgent {
     /// Which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// What the machine is called there.
-    pub agent: Name,
+    pub agent: AgentName,
     /// SHA-256 of the one-time token with which it joins.
     #[serde(serialize_with = "hexadecimal")]
     pub token: Hash,
@@ -114,9 +114,9 @@ pub struct InviteAgent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Agent {
     /// Which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// Which machine.
-    pub agent: Name,
+    pub agent: AgentName,
 }
 
 /// The terms of `hall.open`.
@@ -125,7 +125,7 @@ pub struct Open {
     /// The realm where the hall is.
     pub host: Line,
     /// Which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// Who enters: the signer.
     pub person: PersonId,
     /// The person's name.
@@ -147,7 +147,7 @@ pub struct End {
     #[serde(serialize_with = "hexadecimal")]
     pub opened: Hash,
     /// Which hall it is of.
-    pub hall: Name,
+    pub hall: HallName,
     /// Whose it is.
     pub name: Line,
 }
@@ -365,13 +365,12 @@ mod tests {
 
     #[test]
     fn the_sentence_of_an_opening_says_all_of_it() {
-        let rights = ["connect:db", "write:data", "read:logs", "read:data"];
         let open = Hall::Open(Open {
             host: Line::new("lab.example").unwrap(),
             hall: "backups".parse().unwrap(),
             person: PersonId::from_bytes([1; 16]),
             name: Line::new("Emily").unwrap(),
-            rights: rights.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>().try_into().unwrap(),
+            rights: Rights::parse(["connect:db", "write:data", "read:logs", "read:data"]).unwrap(),
             duration_ms: 8 * 3_600_000,
             public_key: None,
         });

@@ -117,7 +117,7 @@ fn every_act() -> Vec<Act> {
 }
 
 fn every_hall_act() -> Vec<Act> {
-    let name = || "backups".parse::<hall::Name>().unwrap();
+    let name = || "backups".parse::<hall::HallName>().unwrap();
     let person = PersonId::from_bytes([1; 16]);
     let emily = || hall::Guest::Person {
         id: person,

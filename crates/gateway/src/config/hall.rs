@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use hallway_evidence::statement::hall::Name;
+use hallway_evidence::statement::hall::{HallName, ServiceName, StoreName};
 use hallway_hall::Address;
 use serde::{Deserialize, Serialize};
 
@@ -35,9 +35,9 @@ pub struct Hall {
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// In which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// What rights call it.
-    pub name: Name,
+    pub name: StoreName,
     /// The folder with the files; this or `bucket`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
@@ -71,9 +71,9 @@ pub struct Bucket {
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// In which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// What rights call it.
-    pub name: Name,
+    pub name: ServiceName,
     /// `HOST:PORT`.
     pub address: Address,
 }
@@ -113,11 +113,14 @@ impl Hall {
                 )));
             }
         }
-        let stores = self.stores.iter().map(|store| (&store.hall, &store.name));
+        let stores = self
+            .stores
+            .iter()
+            .map(|store| (&store.hall, store.name.as_str()));
         let services = self
             .services
             .iter()
-            .map(|service| (&service.hall, &service.name));
+            .map(|service| (&service.hall, service.name.as_str()));
         for (kind, named) in [
             ("stores", stores.collect::<Vec<_>>()),
             ("services", services.collect()),
@@ -160,7 +163,7 @@ mod tests {
             ("[hall]\nlisten_on = 1", "listen_on"),
             (
                 "[[hall.stores]]\nhall=\"A\"\nname=\"a\"\nfolder=\"x\"",
-                "a name is",
+                "is no name",
             ),
             (
                 "[[hall.stores]]\nhall=\"a\"\nname=\"a\"",

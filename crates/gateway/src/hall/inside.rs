@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hallway_evidence::statement::hall::Name;
+use hallway_evidence::statement::hall::{AgentName, HallName};
 use hallway_evidence::{GrantId, PersonId};
 use hallway_hall::Pass;
 
@@ -28,9 +28,9 @@ pub enum Who {
     /// A machine that provides something.
     Agent {
         /// In which hall.
-        hall: Name,
+        hall: HallName,
         /// Called what.
-        name: Name,
+        name: AgentName,
         /// SHA-256 of its public key.
         key: [u8; 32],
     },
@@ -59,7 +59,7 @@ pub struct Glance {
     /// The grant.
     pub grant: GrantId,
     /// In which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// Whose.
     pub person: PersonId,
     /// The person's name.
@@ -181,7 +181,7 @@ impl Inside {
     }
 
     /// The guests inside, in one hall or in all.
-    pub fn guests(&self, hall: Option<&Name>) -> Vec<Glance> {
+    pub fn guests(&self, hall: Option<&HallName>) -> Vec<Glance> {
         let all = self.all();
         let glance = |presence: &Arc<Presence>| {
             let standing = presence.checked().standing.clone()?;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use hallway_evidence::PersonId;
-use hallway_evidence::statement::hall::Name;
 use hallway_hall::tls::{self, Identity};
 use hallway_hall::{Authority, Bundle, Bundles, HallKey, Leaf, Party, Svid, Usage};
 use hyper::body::Incoming;
@@ -27,7 +26,6 @@ use super::routes::{self, Visitor};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::server::{HEAD, ListenError, PATIENCE};
-use crate::sha256;
 
 /// How long the gateway's own certificate lasts, and how often it makes a new one.
 const OWN_CERTIFICATE: Duration = Duration::from_secs(24 * 3600);
@@ -215,7 +213,7 @@ fn chain(
 /// Whom a certificate lets in. The certificate says who, the database whether still.
 async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem> {
     let nobody = || Problem::forbidden("unknown-grant", "no grant was given for this certificate");
-    let key = sha256(svid.public_key.as_spki());
+    let key = svid.public_key.sha256();
     match svid.id.party() {
         Some(Party::Person(id)) => {
             let grant = gateway.store.read().grants().by_key(&key).await?;
@@ -227,10 +225,9 @@ async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem>
             gateway.halls.inside.guest(gateway, &grant).await
         }
         Some(Party::Agent { hall, agent }) => {
-            let name = |text: &str| text.parse::<Name>().map_err(|_| nobody());
             let who = Who::Agent {
-                hall: name(hall.as_str())?,
-                name: name(agent.as_str())?,
+                hall,
+                name: agent,
                 key,
             };
             gateway.halls.inside.enter(gateway, who).await

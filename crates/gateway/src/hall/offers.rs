@@ -10,12 +10,10 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
-use hallway_evidence::statement::hall::{Name, Verb};
-use hallway_hall::files::{self, BucketSettings, BucketStore, FolderStore, Store};
+use hallway_evidence::statement::hall::{AgentName, HallName, ServiceName, StoreName};
+use hallway_hall::files::{self, BucketSettings, BucketStore, FolderStore, Store, StoreAccess};
 use hallway_hall::stream::BoxStream;
-use hallway_hall::{
-    Address, HallName, NameError, Pass, Problem as Refused, StoreAccess, Switchboard,
-};
+use hallway_hall::{Address, Pass, Problem as Refused, Switchboard};
 use zeroize::Zeroizing;
 
 use super::standing::Standing;
@@ -24,19 +22,19 @@ use crate::config;
 /// What is behind the halls.
 #[derive(Default)]
 pub struct Offers {
-    services: BTreeMap<(Name, Name), Address>,
-    stores: BTreeMap<(Name, Name), Arc<dyn Store>>,
+    services: BTreeMap<(HallName, ServiceName), Address>,
+    stores: BTreeMap<(HallName, StoreName), Arc<dyn Store>>,
     /// The agents that are here.
     pub switchboard: Switchboard,
 }
 
 /// One thing behind a hall.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Offer {
+pub struct Offer<N> {
     /// What rights call it.
-    pub name: Name,
+    pub name: N,
     /// The agent that provides it; nothing for the gateway itself.
-    pub agent: Option<Name>,
+    pub agent: Option<AgentName>,
 }
 
 /// Why a store of the configuration can't be provided.
@@ -89,31 +87,21 @@ impl Offers {
     }
 
     /// The services of a hall: the gateway's own first.
-    pub fn services(&self, hall: &Name) -> Vec<Offer> {
+    pub fn services(&self, hall: &HallName) -> Vec<Offer<ServiceName>> {
         let mut all = own(self.services.keys(), hall);
-        for (agent, provides) in self.agents(hall) {
-            all.extend(theirs(
-                &agent,
-                provides.services.iter().map(|name| name.as_str()),
-            ));
+        for (agent, provides) in self.switchboard.provides(hall) {
+            all.extend(theirs(&agent, provides.services));
         }
         all
     }
 
     /// The stores of a hall: the gateway's own first.
-    pub fn stores(&self, hall: &Name) -> Vec<Offer> {
+    pub fn stores(&self, hall: &HallName) -> Vec<Offer<StoreName>> {
         let mut all = own(self.stores.keys(), hall);
-        for (agent, provides) in self.agents(hall) {
-            all.extend(theirs(
-                &agent,
-                provides.stores.iter().map(|name| name.as_str()),
-            ));
+        for (agent, provides) in self.switchboard.provides(hall) {
+            all.extend(theirs(&agent, provides.stores));
         }
         all
-    }
-
-    fn agents(&self, hall: &Name) -> Vec<(hallway_hall::AgentName, hallway_hall::Provides)> {
-        plain(hall).map_or_else(|_| Vec::new(), |hall| self.switchboard.provides(&hall))
     }
 
     /// Connects to a service of a hall: the gateway's own, or else an agent's. Whether the asker
@@ -121,15 +109,14 @@ impl Offers {
     ///
     /// # Errors
     /// 404: nobody provides it; 502, 504: it does not answer.
-    pub async fn connect(&self, hall: &Name, service: &Name) -> Result<BoxStream, Refused> {
-        let unnamed = |_: NameError| nobody_provides("service", service);
-        let name = service.as_str().parse().map_err(unnamed)?;
+    pub async fn connect(
+        &self,
+        hall: &HallName,
+        service: &ServiceName,
+    ) -> Result<BoxStream, Refused> {
         match self.services.get(&(hall.clone(), service.clone())) {
-            Some(address) => address.connect(&name).await,
-            None => {
-                let hall = plain(hall).map_err(unnamed)?;
-                self.switchboard.connect(&hall, &name).await
-            }
+            Some(address) => address.connect(service).await,
+            None => self.switchboard.connect(hall, service).await,
         }
     }
 
@@ -138,17 +125,12 @@ impl Offers {
     pub async fn files(
         &self,
         standing: &Standing,
-        store: &Name,
+        store: &StoreName,
         mount: &str,
         pass: &Pass,
         request: Request,
     ) -> Response {
-        let allows = |verb| standing.rights.allow(verb, store);
-        let access = StoreAccess {
-            read: allows(Verb::Read),
-            write: allows(Verb::Write),
-            delete: allows(Verb::Delete),
-        };
+        let access = StoreAccess::of(&standing.rights, store);
         // A store on which nothing was granted gets one answer, whether it is there or not.
         if access == StoreAccess::default() {
             let refused = Refused::new(
@@ -163,14 +145,12 @@ impl Offers {
         let hall = &standing.grant.hall;
         let answer = match self.stores.get(&(hall.clone(), store.clone())) {
             Some(own) => files::serve(Arc::clone(own), access, mount, pass, request).await,
-            None => match (plain(hall), store.as_str().parse()) {
-                (Ok(hall), Ok(name)) => {
-                    self.switchboard
-                        .files(&hall, &name, access, mount, pass, request)
-                        .await
-                }
-                _ => nobody_provides("store", store).into_response(),
-            },
+            None => {
+                let switchboard = &self.switchboard;
+                switchboard
+                    .files(hall, store, access, mount, pass, request)
+                    .await
+            }
         };
         answer.map(Body::new)
     }
@@ -195,11 +175,10 @@ fn open_bucket(bucket: &config::Bucket, data: &Path) -> Result<BucketStore, Offe
     })
 }
 
-fn plain(hall: &Name) -> Result<HallName, NameError> {
-    hall.as_str().parse()
-}
-
-fn own<'a>(all: impl Iterator<Item = &'a (Name, Name)>, hall: &Name) -> Vec<Offer> {
+fn own<'a, N: Clone + 'a>(
+    all: impl Iterator<Item = &'a (HallName, N)>,
+    hall: &HallName,
+) -> Vec<Offer<N>> {
     all.filter(|(of, _)| of == hall)
         .map(|(_, name)| Offer {
             name: name.clone(),
@@ -209,24 +188,12 @@ fn own<'a>(all: impl Iterator<Item = &'a (Name, Name)>, hall: &Name) -> Vec<Offe
 }
 
 /// What an agent says that it provides, by its own word.
-fn theirs<'a>(agent: &hallway_hall::AgentName, names: impl Iterator<Item = &'a str>) -> Vec<Offer> {
-    let Ok(agent) = agent.as_str().parse::<Name>() else {
-        return Vec::new();
-    };
-    names
-        .filter_map(|name| {
-            Some(Offer {
-                name: name.parse().ok()?,
-                agent: Some(agent.clone()),
-            })
-        })
-        .collect()
-}
-
-fn nobody_provides(what: &str, name: &Name) -> Refused {
-    Refused::new(
-        StatusCode::NOT_FOUND,
-        "not-provided",
-        format!("nobody provides the {what} “{name}” now; its agent may be away"),
-    )
+fn theirs<N>(
+    agent: &AgentName,
+    names: impl IntoIterator<Item = N>,
+) -> impl Iterator<Item = Offer<N>> {
+    names.into_iter().map(|name| Offer {
+        name,
+        agent: Some(agent.clone()),
+    })
 }

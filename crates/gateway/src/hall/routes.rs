@@ -13,11 +13,10 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
-use hallway_evidence::statement::hall::{Name, Verb};
+use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_hall::{Renewed, Svid, stream};
 
 use super::inside::{Presence, Who};
-use super::plain;
 use super::standing::Standing;
 use crate::Gateway;
 use crate::doors::hall::certificate::{self, Certified};
@@ -54,7 +53,7 @@ pub struct Visitor {
 
 impl Visitor {
     /// The hall and the name of the agent that this is.
-    fn agent(&self) -> Result<(&Name, &Name), Problem> {
+    fn agent(&self) -> Result<(&HallName, &AgentName), Problem> {
         match &self.presence.who {
             Who::Agent { hall, name, .. } => Ok((hall, name)),
             Who::Guest(_) => Err(Problem::forbidden("guest", "only agents may ask for this")),
@@ -148,14 +147,13 @@ async fn grant(
     Extension(visitor): Extension<Visitor>,
     Extension(standing): Extension<Arc<Standing>>,
 ) -> Result<Json<hallway_hall::Grant>, Problem> {
-    let hall = standing.grant.hall.as_str().parse();
     Ok(Json(hallway_hall::Grant {
-        hall: hall.map_err(|error: hallway_hall::NameError| Problem::internal(&error))?,
+        hall: standing.grant.hall.clone(),
         person: hallway_hall::Person {
             id: standing.person.id.to_string(),
             name: standing.person.name.clone(),
         },
-        rights: plain(&standing.rights)?,
+        rights: standing.rights.clone(),
         ends_ms: standing.grant.ends.as_ms(),
         certificate_ends_ms: visitor.svid.not_after_ms,
     }))
@@ -167,8 +165,7 @@ async fn renew(
     Extension(visitor): Extension<Visitor>,
     Extension(standing): Extension<Arc<Standing>>,
 ) -> Result<Json<Renewed>, Problem> {
-    let key = visitor.svid.public_key.as_spki();
-    certificate::guest(&gateway, &standing.grant, key).map(renewed)
+    certificate::guest(&gateway, &standing.grant, &visitor.svid.public_key).map(renewed)
 }
 
 /// The same for an agent.
@@ -177,8 +174,7 @@ async fn renew_agent(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Renewed>, Problem> {
     let (hall, name) = visitor.agent()?;
-    let key = visitor.svid.public_key.as_spki();
-    certificate::agent(&gateway, hall, name, key).map(renewed)
+    certificate::agent(&gateway, hall, name, &visitor.svid.public_key).map(renewed)
 }
 
 /// An agent is here and says what it provides, until it goes or is put out.
@@ -188,7 +184,7 @@ async fn control(
     request: Request,
 ) -> Result<Response, Problem> {
     let (hall, name) = visitor.agent()?;
-    let (hall, name) = (plain_name(hall)?, plain_name(name)?);
+    let (hall, name) = (hall.clone(), name.clone());
     let cut = visitor.presence.pass.cut.clone();
     let switchboard = &gateway.halls.offers.switchboard;
     let answer = switchboard.control(hall, name, request, cut).await;
@@ -203,20 +199,9 @@ async fn dial(
     request: Request,
 ) -> Result<Response, Problem> {
     let (hall, name) = visitor.agent()?;
-    let (hall, name) = (plain_name(hall)?, plain_name(name)?);
     let switchboard = &gateway.halls.offers.switchboard;
-    let answer = switchboard.dial(&hall, &name, &id, request).await;
+    let answer = switchboard.dial(hall, name, &id, request).await;
     Ok(answer.map(Body::new))
-}
-
-/// A name as the data plane knows it.
-fn plain_name<T>(name: &Name) -> Result<T, Problem>
-where
-    T: std::str::FromStr<Err = hallway_hall::NameError>,
-{
-    name.as_str()
-        .parse()
-        .map_err(|error: hallway_hall::NameError| Problem::internal(&error))
 }
 
 fn renewed(certified: Certified) -> Json<Renewed> {
@@ -260,7 +245,23 @@ async fn connect(
     Path(service): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let service = granted(&standing, Verb::Connect, &service)?;
+    // A name that was not granted gets the same answer whether anything is called so or not.
+    let service = service
+        .parse()
+        .ok()
+        .filter(|service: &ServiceName| {
+            let wanted = Right::Connect(service.clone());
+            standing.rights.contains(&wanted)
+        })
+        .ok_or_else(|| {
+            let service = hallway_evidence::Line::nearest(&service);
+            Problem::forbidden(
+                "not-granted",
+                format!(
+                    "this grant does not allow to connect to “{service}”; open the hall for more"
+                ),
+            )
+        })?;
     let hall = standing.grant.hall.clone();
     let open = async move { gateway.halls.offers.connect(&hall, &service).await };
     let pass = visitor.presence.pass.clone();
@@ -277,7 +278,7 @@ async fn files(
     request: Request,
 ) -> Result<Response, Problem> {
     let store = place.store.parse();
-    let store: Name = store.map_err(|_| Problem::not_found("store"))?;
+    let store: StoreName = store.map_err(|_| Problem::not_found("store"))?;
     let mount = format!("/files/{store}");
     let (offers, pass) = (&gateway.halls.offers, &visitor.presence.pass);
     Ok(offers.files(&standing, &store, &mount, pass, request).await)
@@ -287,19 +288,4 @@ async fn files(
 #[derive(Debug, serde::Deserialize)]
 struct FilePlace {
     store: String,
-}
-
-/// The name in a path, if the grant allows `verb` on it. A name that was not granted gets the same
-/// answer whether anything is called so or not.
-fn granted(standing: &Standing, verb: Verb, name: &str) -> Result<Name, Problem> {
-    name.parse()
-        .ok()
-        .filter(|name| standing.rights.allow(verb, name))
-        .ok_or_else(|| {
-            let name = hallway_evidence::Line::nearest(name);
-            Problem::forbidden(
-                "not-granted",
-                format!("this grant does not allow to {verb} “{name}”; open the hall for more"),
-            )
-        })
 }

@@ -1,7 +1,7 @@
 //! Whether a grant opens anything now.
 
 use hallway_evidence::Timestamp;
-use hallway_evidence::statement::hall::{Name, Right, Rights};
+use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
 
 use crate::http::problem::Problem;
 use crate::store::{
@@ -80,14 +80,14 @@ impl Standing {
 pub async fn admitted(
     reader: &dyn Repositories,
     person: &Person,
-    hall: &Name,
+    hall: &HallName,
 ) -> Result<Vec<Right>, Problem> {
     let admissions = reader.halls().admissions(person.id, person.role).await?;
     Ok(rights_in(&admissions, hall))
 }
 
 /// The rights that `admissions` give in `hall`, sorted, each once.
-pub fn rights_in(admissions: &[HallGuest], hall: &Name) -> Vec<Right> {
+pub fn rights_in(admissions: &[HallGuest], hall: &HallName) -> Vec<Right> {
     let rights: std::collections::BTreeSet<Right> = admissions
         .iter()
         .filter(|admission| admission.hall == *hall)
@@ -102,8 +102,8 @@ pub fn rights_in(admissions: &[HallGuest], hall: &Name) -> Vec<Right> {
 /// 403.
 pub async fn agent(
     reader: &dyn Repositories,
-    hall: &Name,
-    name: &Name,
+    hall: &HallName,
+    name: &AgentName,
     key_sha256: &[u8; 32],
 ) -> Result<HallAgent, Problem> {
     reader

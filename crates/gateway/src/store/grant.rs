@@ -1,7 +1,7 @@
 //! Grants: what opened in halls, for whom, until when.
 
 use async_trait::async_trait;
-use hallway_evidence::statement::hall::{Name, Rights};
+use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{CredentialId, GrantId, PersonId, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -31,7 +31,7 @@ pub struct Grant {
     /// Which.
     pub id: GrantId,
     /// In which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// Whose.
     pub person: PersonId,
     /// The key that was touched for it.
@@ -60,9 +60,9 @@ pub enum GrantFilter {
     /// One person's.
     Person(PersonId),
     /// One hall's.
-    Hall(Name),
+    Hall(HallName),
     /// One person's in one hall.
-    PersonInHall(PersonId, Name),
+    PersonInHall(PersonId, HallName),
 }
 
 /// The grants, past and present.
@@ -81,7 +81,7 @@ pub trait GrantRepository: Send + Sync {
     async fn of_session(
         &self,
         session: &TokenHash,
-        hall: &Name,
+        hall: &HallName,
         now: Timestamp,
     ) -> Result<Vec<Grant>, StoreError>;
     /// The grants that have not ended at `now`, newest first.
@@ -102,7 +102,7 @@ pub trait GrantRepository: Send + Sync {
     /// Ends every grant of a hall; tells how many.
     async fn end_of_hall(
         &self,
-        hall: &Name,
+        hall: &HallName,
         by: PersonId,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
@@ -212,7 +212,7 @@ impl GrantRepository for Sql<'_> {
     async fn of_session(
         &self,
         session: &TokenHash,
-        hall: &Name,
+        hall: &HallName,
         now: Timestamp,
     ) -> Result<Vec<Grant>, StoreError> {
         let rows = filtered(&GrantFilter::Hall(hall.clone()))
@@ -274,7 +274,7 @@ impl GrantRepository for Sql<'_> {
 
     async fn end_of_hall(
         &self,
-        hall: &Name,
+        hall: &HallName,
         by: PersonId,
         now: Timestamp,
     ) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use async_trait::async_trait;
-use hallway_evidence::statement::hall::{Name, Rights};
+use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{PersonId, Timestamp};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -27,7 +27,7 @@ pub const MAX_GUESTS: u64 = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hall {
     /// Its name, for programs.
-    pub name: Name,
+    pub name: HallName,
     /// What it is called, for people.
     pub title: String,
     /// Who made it.
@@ -51,7 +51,7 @@ pub enum GuestId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HallGuest {
     /// To which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// Of whom.
     pub guest: GuestId,
     /// What the guest may do there.
@@ -71,14 +71,14 @@ pub trait HallRepository: Send + Sync {
     /// [`StoreError::Exists`] when the name is taken; [`StoreError::TooMany`].
     async fn add(&self, hall: &Hall) -> Result<(), StoreError>;
     /// One hall.
-    async fn get(&self, name: &Name) -> Result<Option<Hall>, StoreError>;
+    async fn get(&self, name: &HallName) -> Result<Option<Hall>, StoreError>;
     /// All of them, by name; at most [`MAX_HALLS`].
     async fn all(&self) -> Result<Vec<Hall>, StoreError>;
     /// Removes a hall with its guests and agents.
     ///
     /// # Errors
     /// [`StoreError::Missing`].
-    async fn remove(&self, name: &Name) -> Result<(), StoreError>;
+    async fn remove(&self, name: &HallName) -> Result<(), StoreError>;
     /// Admits somebody; what was said of the same guest before is replaced.
     ///
     /// # Errors
@@ -88,9 +88,9 @@ pub trait HallRepository: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Missing`].
-    async fn dismiss(&self, hall: &Name, guest: GuestId) -> Result<(), StoreError>;
+    async fn dismiss(&self, hall: &HallName, guest: GuestId) -> Result<(), StoreError>;
     /// The guests of a hall, in the order of their identifiers; at most [`MAX_GUESTS`].
-    async fn guests(&self, hall: &Name) -> Result<Vec<HallGuest>, StoreError>;
+    async fn guests(&self, hall: &HallName) -> Result<Vec<HallGuest>, StoreError>;
     /// Every admission that counts for a person of this role.
     async fn admissions(&self, person: PersonId, role: Role) -> Result<Vec<HallGuest>, StoreError>;
 }
@@ -199,7 +199,7 @@ impl HallRepository for Sql<'_> {
         Ok(())
     }
 
-    async fn get(&self, name: &Name) -> Result<Option<Hall>, StoreError> {
+    async fn get(&self, name: &HallName) -> Result<Option<Hall>, StoreError> {
         row::Entity::find_by_id(name.as_str())
             .one(self.db())
             .await?
@@ -218,7 +218,7 @@ impl HallRepository for Sql<'_> {
             .collect()
     }
 
-    async fn remove(&self, name: &Name) -> Result<(), StoreError> {
+    async fn remove(&self, name: &HallName) -> Result<(), StoreError> {
         let deleted = row::Entity::delete_by_id(name.as_str())
             .exec(self.db())
             .await?;
@@ -259,7 +259,7 @@ impl HallRepository for Sql<'_> {
         Ok(())
     }
 
-    async fn dismiss(&self, hall: &Name, guest: GuestId) -> Result<(), StoreError> {
+    async fn dismiss(&self, hall: &HallName, guest: GuestId) -> Result<(), StoreError> {
         let deleted = guest_row::Entity::delete_by_id((hall.to_string(), guest.to_string()))
             .exec(self.db())
             .await?;
@@ -269,7 +269,7 @@ impl HallRepository for Sql<'_> {
         }
     }
 
-    async fn guests(&self, hall: &Name) -> Result<Vec<HallGuest>, StoreError> {
+    async fn guests(&self, hall: &HallName) -> Result<Vec<HallGuest>, StoreError> {
         guest_row::Entity::find()
             .filter(guest_row::Column::Hall.eq(hall.as_str()))
             .order_by_asc(guest_row::Column::Guest)

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use hallway_evidence::Timestamp;
-use hallway_evidence::statement::hall::Name;
+use hallway_evidence::statement::hall::{AgentName, HallName};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -21,9 +21,9 @@ pub const MAX_AGENTS: u64 = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HallAgent {
     /// Of which hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// What it is called there.
-    pub name: Name,
+    pub name: AgentName,
     /// SHA-256 of the token with which it joins.
     pub token: TokenHash,
     /// Until when it may join.
@@ -45,9 +45,10 @@ pub trait HallAgentRepository: Send + Sync {
     /// [`StoreError::TooMany`].
     async fn invite(&self, agent: &HallAgent) -> Result<(), StoreError>;
     /// One agent.
-    async fn get(&self, hall: &Name, name: &Name) -> Result<Option<HallAgent>, StoreError>;
+    async fn get(&self, hall: &HallName, name: &AgentName)
+    -> Result<Option<HallAgent>, StoreError>;
     /// The agents of a hall by name; at most [`MAX_AGENTS`].
-    async fn of_hall(&self, hall: &Name) -> Result<Vec<HallAgent>, StoreError>;
+    async fn of_hall(&self, hall: &HallName) -> Result<Vec<HallAgent>, StoreError>;
     /// Uses a token up: gives the agent to exactly one caller, whatever the number of gateways.
     ///
     /// # Errors
@@ -62,7 +63,7 @@ pub trait HallAgentRepository: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Missing`].
-    async fn dismiss(&self, hall: &Name, name: &Name) -> Result<(), StoreError>;
+    async fn dismiss(&self, hall: &HallName, name: &AgentName) -> Result<(), StoreError>;
 }
 
 impl TryFrom<row::Model> for HallAgent {
@@ -121,7 +122,11 @@ impl HallAgentRepository for Sql<'_> {
         Ok(())
     }
 
-    async fn get(&self, hall: &Name, name: &Name) -> Result<Option<HallAgent>, StoreError> {
+    async fn get(
+        &self,
+        hall: &HallName,
+        name: &AgentName,
+    ) -> Result<Option<HallAgent>, StoreError> {
         row::Entity::find_by_id((hall.to_string(), name.to_string()))
             .one(self.db())
             .await?
@@ -129,7 +134,7 @@ impl HallAgentRepository for Sql<'_> {
             .transpose()
     }
 
-    async fn of_hall(&self, hall: &Name) -> Result<Vec<HallAgent>, StoreError> {
+    async fn of_hall(&self, hall: &HallName) -> Result<Vec<HallAgent>, StoreError> {
         row::Entity::find()
             .filter(row::Column::Hall.eq(hall.as_str()))
             .order_by_asc(row::Column::Name)
@@ -168,7 +173,7 @@ impl HallAgentRepository for Sql<'_> {
             .transpose()
     }
 
-    async fn dismiss(&self, hall: &Name, name: &Name) -> Result<(), StoreError> {
+    async fn dismiss(&self, hall: &HallName, name: &AgentName) -> Result<(), StoreError> {
         let deleted = row::Entity::delete_by_id((hall.to_string(), name.to_string()))
             .exec(self.db())
             .await?;

@@ -1,6 +1,6 @@
 //! Halls, their guests and agents, and what opened in them.
 
-use hallway_evidence::statement::hall::{Name, Rights};
+use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
 use hallway_gateway::store::{
     EvidenceHash, Grant, GrantFilter, GrantHolder, GuestId, Hall, HallAgent, HallGuest, Limit,
@@ -10,13 +10,8 @@ use hallway_gateway::store::{
 use crate::database::Database;
 use crate::sample::{at, hash32, person, token};
 
-fn name(text: &str) -> Name {
+fn name(text: &str) -> HallName {
     text.parse().unwrap()
-}
-
-fn rights(texts: &[&str]) -> Rights {
-    let rights: Vec<_> = texts.iter().map(|text| text.parse().unwrap()).collect();
-    rights.try_into().unwrap()
 }
 
 fn hall(text: &str, by: &Person) -> Hall {
@@ -29,20 +24,20 @@ fn hall(text: &str, by: &Person) -> Hall {
     }
 }
 
-fn guest(hall: &Name, guest: GuestId, allowed: &[&str]) -> HallGuest {
+fn guest(hall: &HallName, guest: GuestId, allowed: &[&str]) -> HallGuest {
     HallGuest {
         hall: hall.clone(),
         guest,
-        rights: rights(allowed),
+        rights: Rights::parse(allowed.iter().copied()).unwrap(),
         admitted: at(2_000),
         evidence: EvidenceHash(hash32()),
     }
 }
 
-fn agent(hall: &Name, text: &str, expires: Timestamp) -> HallAgent {
+fn agent(hall: &HallName, text: &str, expires: Timestamp) -> HallAgent {
     HallAgent {
         hall: hall.clone(),
-        name: name(text),
+        name: text.parse().unwrap(),
         token: token(),
         expires,
         joined: None,
@@ -51,13 +46,13 @@ fn agent(hall: &Name, text: &str, expires: Timestamp) -> HallAgent {
     }
 }
 
-fn grant(hall: &Name, person: &Person, holder: GrantHolder, ends: Timestamp) -> Grant {
+fn grant(hall: &HallName, person: &Person, holder: GrantHolder, ends: Timestamp) -> Grant {
     Grant {
         id: GrantId::generate(),
         hall: hall.clone(),
         person: person.id,
         credential: CredentialId::new(hash32()).unwrap(),
-        rights: rights(&["read:data"]),
+        rights: Rights::parse(["read:data"]).unwrap(),
         holder,
         opened: at(1_000),
         ends,
@@ -159,7 +154,7 @@ pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Databa
 
     // What is said later replaces what was said before.
     let more = HallGuest {
-        rights: rights(&["read:data", "delete:data"]),
+        rights: Rights::parse(["read:data", "delete:data"]).unwrap(),
         ..everybody
     };
     halls.admit(&more).await.unwrap();

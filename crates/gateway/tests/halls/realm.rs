@@ -363,7 +363,7 @@ pub(crate) fn client(given: &Value, key: HallKey) -> HallClient {
 }
 
 pub(crate) fn spki(key: &HallKey) -> String {
-    BASE64.encode(key.public().as_spki())
+    BASE64.encode(key.public().as_der())
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {

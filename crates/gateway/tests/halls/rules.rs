@@ -117,7 +117,7 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
     let who = Who::Agent {
         hall: "one".parse().unwrap(),
         name: "lab".parse().unwrap(),
-        key: sha256(key.public().as_spki()),
+        key: sha256(key.public().as_der()),
     };
     let agent = visitor(&house, who, &given).await;
 

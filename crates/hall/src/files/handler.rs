@@ -29,9 +29,9 @@ use super::path::FilePath;
 use super::patience::Patient;
 use super::store::{ByteStream, Store, UploadId};
 use crate::body::{self, AnyError, Body};
+use crate::files::StoreAccess;
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
-use crate::rights::StoreAccess;
 
 mod change;
 mod headers;

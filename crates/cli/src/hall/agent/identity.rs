@@ -52,7 +52,7 @@ impl Identity {
         let key = HallKey::generate()?;
         let wanted = json!({
             "token": token,
-            "public_key": URL_SAFE_NO_PAD.encode(key.public().as_spki()),
+            "public_key": URL_SAFE_NO_PAD.encode(key.public().as_der()),
         });
         let joined: Self = api.post("/api/hall-agents/join", &wanted).await?;
         Ok(Self {

@@ -58,15 +58,11 @@ pub(super) struct WebDav<'a> {
 
 impl<'a> WebDav<'a> {
     pub(super) fn new(address: &str, password: &'a str, rights: &[Right]) -> Self {
-        let store = |right: &Right| match right {
-            Right::Read(store) | Right::Write(store) | Right::Delete(store) => Some(store.clone()),
-            Right::Connect(_) => None,
-        };
         Self {
             url: format!("http://{address}/files/"),
             user: USER,
             password,
-            stores: rights.iter().filter_map(store).collect(),
+            stores: rights.iter().filter_map(Right::store).cloned().collect(),
         }
     }
 }

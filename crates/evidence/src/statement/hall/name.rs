@@ -1,5 +1,6 @@
-//! Names of halls, stores, services and agents.
+//! Names that people give: halls, stores, services, agents.
 
+use core::borrow::Borrow;
 use core::fmt;
 use core::str::FromStr;
 
@@ -7,97 +8,110 @@ use serde::{Deserialize, Serialize};
 
 use crate::fields::{FromValue, Unfit, Value};
 
-/// A name for programs: 1 to 63 of `a-z`, `0-9` and `-`, the first of them no hyphen. It means the
-/// same in a path, in a DNS label and in a SPIFFE ID.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Name(String);
+/// The longest name, in bytes: what a DNS label may have, because a name may become one.
+pub const LONGEST_NAME: usize = 63;
 
-/// The text is not a [`Name`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a name is 1 to 63 of a-z, 0-9 and -, and does not begin with -")]
-pub struct NameError;
+/// A name that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no name: use 1 to 63 of a-z, 0-9 and '-', and begin with a letter or a digit")]
+pub struct NameError(String);
 
-impl Name {
-    /// The longest name, in bytes.
-    pub const MAX_BYTES: usize = 63;
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+fn check(name: &str) -> Result<(), NameError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let good = (1..=LONGEST_NAME).contains(&bytes.len())
+        && allowed(bytes[0])
+        && bytes.iter().all(|&byte| allowed(byte) || byte == b'-');
+    if good {
+        Ok(())
+    } else {
+        // An error is shown to people, so a name of a megabyte is not repeated in whole.
+        Err(NameError(name.chars().take(LONGEST_NAME + 1).collect()))
     }
 }
 
-fn acceptable(text: &str) -> bool {
-    (1..=Name::MAX_BYTES).contains(&text.len())
-        && !text.starts_with('-')
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-}
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
 
-impl TryFrom<String> for Name {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        if acceptable(&text) {
-            Ok(Self(text))
-        } else {
-            Err(NameError)
+        impl $name {
+            /// The name itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-    }
-}
 
-impl FromStr for Name {
-    type Err = NameError;
+        impl FromStr for $name {
+            type Err = NameError;
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        // Checked before it is copied: the text may be long.
-        if acceptable(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NameError)
+            fn from_str(name: &str) -> Result<Self, NameError> {
+                check(name)?;
+                Ok(Self(name.to_owned()))
+            }
         }
-    }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(name: String) -> Result<Self, NameError> {
+                check(&name)?;
+                Ok(Self(name))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<'a> From<&'a $name> for Value<'a> {
+            fn from(name: &'a $name) -> Self {
+                Self::Text(name.as_str())
+            }
+        }
+
+        impl<'a> FromValue<'a> for $name {
+            fn from_value(value: Value<'a>) -> Result<Self, Unfit> {
+                <&str>::from_value(value)?
+                    .parse()
+                    .map_err(|_| Unfit::Value("is not 1 to 63 of a-z, 0-9 and -"))
+            }
+        }
+    };
 }
 
-impl From<Name> for String {
-    fn from(name: Name) -> Self {
-        name.0
-    }
+name! {
+    /// A hall of a realm: `[a-z0-9][a-z0-9-]{0,62}`.
+    HallName
 }
-
-impl AsRef<str> for Name {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
+name! {
+    /// A store of a hall: a folder or a bucket. `[a-z0-9][a-z0-9-]{0,62}`.
+    StoreName
 }
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+name! {
+    /// A service behind a hall: one TCP address. `[a-z0-9][a-z0-9-]{0,62}`.
+    ServiceName
 }
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl<'a> From<&'a Name> for Value<'a> {
-    fn from(name: &'a Name) -> Self {
-        Self::Text(name.as_str())
-    }
-}
-
-impl<'a> FromValue<'a> for Name {
-    fn from_value(value: Value<'a>) -> Result<Self, Unfit> {
-        <&str>::from_value(value)?
-            .parse()
-            .map_err(|_| Unfit::Value("is not 1 to 63 of a-z, 0-9 and -"))
-    }
+name! {
+    /// An agent of a hall: a machine that dials out and provides. `[a-z0-9][a-z0-9-]{0,62}`.
+    AgentName
 }
 
 #[cfg(test)]
@@ -105,13 +119,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_plain() {
-        for good in ["a", "0", "backups-2026", &"x".repeat(63)] {
-            assert_eq!(good.parse::<Name>().unwrap().as_str(), good);
+    fn a_name_is_short_lower_case_and_begins_with_a_letter_or_a_digit() {
+        let longest = "a".repeat(LONGEST_NAME);
+        for good in ["a", "0", "data-2024", "a--b", "a-", longest.as_str()] {
+            assert_eq!(good.parse::<HallName>().unwrap().as_str(), good);
         }
-        for bad in ["", "-a", "A", "a.b", "a/b", "a b", "ä", "..", &"x".repeat(64)] {
-            assert_eq!(bad.parse::<Name>(), Err(NameError), "{bad}");
-            assert!(serde_json::from_value::<Name>(bad.into()).is_err());
+        let too_long = "a".repeat(LONGEST_NAME + 1);
+        for bad in [
+            "",
+            "-a",
+            "A",
+            "a.b",
+            "a/b",
+            "a b",
+            "ä",
+            "a\0",
+            "..",
+            too_long.as_str(),
+        ] {
+            assert!(bad.parse::<HallName>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_name_read_from_json_is_checked() {
+        assert!(serde_json::from_str::<StoreName>("\"data\"").is_ok());
+        assert!(serde_json::from_str::<StoreName>("\"../data\"").is_err());
+    }
+
+    #[test]
+    fn an_error_never_repeats_more_than_a_name() {
+        let error = "x/".repeat(4096).parse::<ServiceName>().unwrap_err();
+        assert!(error.to_string().len() < 250);
     }
 }

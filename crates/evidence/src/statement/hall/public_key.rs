@@ -1,5 +1,6 @@
 //! The public key to which a grant is bound.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use serde::Serialize;
 
 use crate::fields::{FromValue, Unfit, Value};
@@ -13,10 +14,11 @@ pub struct P256PublicKey(#[serde(serialize_with = "hexadecimal")] [u8; Self::BYT
 
 /// The bytes are not such a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a P-256 public key as SubjectPublicKeyInfo of 91 bytes with an uncompressed point")]
+#[error("the public key is not a P-256 key as SubjectPublicKeyInfo (91 bytes of DER)")]
 pub struct PublicKeyError;
 
-/// SEQUENCE { SEQUENCE { id-ecPublicKey, secp256r1 }, BIT STRING of an uncompressed point }.
+/// SEQUENCE { SEQUENCE { id-ecPublicKey, secp256r1 }, BIT STRING of an uncompressed point }, up to
+/// and with the point's 0x04.
 const PREFIX: [u8; 27] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
@@ -26,18 +28,18 @@ impl P256PublicKey {
     /// The length of the DER.
     pub const BYTES: usize = 91;
 
-    /// Takes DER of the right form. That the point is on the curve is found out by whoever
-    /// verifies with it.
+    /// Takes DER of the right form whose point is on the curve.
     ///
     /// # Errors
     /// [`PublicKeyError`].
     pub fn from_der(der: &[u8]) -> Result<Self, PublicKeyError> {
         let key = <[u8; Self::BYTES]>::try_from(der).map_err(|_| PublicKeyError)?;
-        if key.starts_with(&PREFIX) {
-            Ok(Self(key))
-        } else {
-            Err(PublicKeyError)
+        if !key.starts_with(&PREFIX) {
+            return Err(PublicKeyError);
         }
+        let point = &key[PREFIX.len() - 1..];
+        ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).map_err(|_| PublicKeyError)?;
+        Ok(Self(key))
     }
 
     /// The SubjectPublicKeyInfo.
@@ -76,8 +78,10 @@ mod tests {
         let der = KeyPair::generate().unwrap().subject_public_key_info();
         assert_eq!(P256PublicKey::from_der(&der).unwrap().as_der()[..], der);
         assert_eq!(P256PublicKey::from_der(&der[1..]), Err(PublicKeyError));
-        let mut other = der.clone();
-        other[22] ^= 1;
-        assert_eq!(P256PublicKey::from_der(&other), Err(PublicKeyError));
+        for (what, at) in [("another curve", 22), ("off the curve", 90)] {
+            let mut other = der.clone();
+            other[at] ^= 1;
+            assert_eq!(P256PublicKey::from_der(&other), Err(PublicKeyError), "{what}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What somebody may do inside a hall.
+//! What a grant lets its holder do: rights, and sets of them.
 
 use core::fmt;
 use core::str::FromStr;
@@ -6,54 +6,97 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::name::{Name, NameError};
+use super::name::{NameError, ServiceName, StoreName};
 use crate::fields::{Fields, FromValue, Unfit, Value};
-use crate::words::words;
 
-words! {
-    /// What is done.
-    Verb {
-        /// List and read the files of a store.
-        Read = "read",
-        /// Add and change files of a store.
-        Write = "write",
-        /// Delete files of a store.
-        Delete = "delete",
-        /// Connect to a service.
-        Connect = "connect",
-    }
-}
+/// The most rights that one grant or admission lists.
+pub const MOST_RIGHTS: usize = 64;
 
-/// One thing that may be done with one store or service; prints as `read:STORE`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What may be done, in the order in which a sentence says it.
+const VERBS: [&str; 4] = ["read", "write", "delete", "connect"];
+
+/// One thing that somebody may do in a hall. There are no wildcards, and none includes another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Right {
-    /// What may be done.
-    pub verb: Verb,
-    /// With which store, or with which service for [`Verb::Connect`].
-    pub name: Name,
+pub enum Right {
+    /// `read:STORE`: list it and get its files.
+    Read(StoreName),
+    /// `write:STORE`: make and replace its files and folders.
+    Write(StoreName),
+    /// `delete:STORE`: remove its files and folders.
+    Delete(StoreName),
+    /// `connect:SERVICE`: open streams to it.
+    Connect(ServiceName),
 }
 
-/// Why text is not a [`Right`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// A text that is no right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RightError {
-    /// Not one of the four verbs and a colon.
-    #[error("a right is read:STORE, write:STORE, delete:STORE or connect:SERVICE")]
-    Verb,
-    /// What follows the colon.
-    #[error(transparent)]
+    /// It does not begin with one of the four verbs and a colon.
+    #[error("{0:?} is no right: write read:STORE, write:STORE, delete:STORE or connect:SERVICE")]
+    Verb(String),
+    /// What follows the colon is no name.
+    #[error("a right names a store or a service: {0}")]
     Name(#[from] NameError),
+}
+
+impl Right {
+    /// `read`, `write`, `delete` or `connect`.
+    #[must_use]
+    pub const fn verb(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "read",
+            Self::Write(_) => "write",
+            Self::Delete(_) => "delete",
+            Self::Connect(_) => "connect",
+        }
+    }
+
+    /// The name of the store or the service.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.store().map_or_else(
+            || self.service().map_or("", ServiceName::as_str),
+            StoreName::as_str,
+        )
+    }
+
+    /// The store, where it is about one.
+    #[must_use]
+    pub const fn store(&self) -> Option<&StoreName> {
+        match self {
+            Self::Read(store) | Self::Write(store) | Self::Delete(store) => Some(store),
+            Self::Connect(_) => None,
+        }
+    }
+
+    /// The service, where it is about one.
+    #[must_use]
+    pub const fn service(&self) -> Option<&ServiceName> {
+        match self {
+            Self::Connect(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    fn new(verb: &str, name: &str) -> Result<Option<Self>, NameError> {
+        Ok(Some(match verb {
+            "read" => Self::Read(name.parse()?),
+            "write" => Self::Write(name.parse()?),
+            "delete" => Self::Delete(name.parse()?),
+            "connect" => Self::Connect(name.parse()?),
+            _ => return Ok(None),
+        }))
+    }
 }
 
 impl FromStr for Right {
     type Err = RightError;
 
     fn from_str(text: &str) -> Result<Self, RightError> {
-        let (verb, name) = text.split_once(':').ok_or(RightError::Verb)?;
-        Ok(Self {
-            verb: verb.parse().map_err(|_| RightError::Verb)?,
-            name: name.parse()?,
-        })
+        let unknown = || RightError::Verb(text.chars().take(80).collect());
+        let (verb, name) = text.split_once(':').ok_or_else(unknown)?;
+        Self::new(verb, name)?.ok_or_else(unknown)
     }
 }
 
@@ -73,11 +116,11 @@ impl From<Right> for String {
 
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.verb, self.name)
+        write!(f, "{}:{}", self.verb(), self.name())
     }
 }
 
-/// At least one and at most [`Rights::MAX`] rights, each once. No right includes another.
+/// At least one and at most [`MOST_RIGHTS`] rights, each once.
 ///
 /// In a statement it is a map from verb to the sorted list of names; in JSON a sorted list of
 /// `read:STORE`.
@@ -86,30 +129,36 @@ impl fmt::Display for Right {
 pub struct Rights(BTreeSet<Right>);
 
 /// Why rights are not [`Rights`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RightsError {
     /// None at all.
     #[error("no right is named; name one at least, such as read:STORE")]
     None,
-    /// More than [`Rights::MAX`].
-    #[error("{0} rights are more than the 64 that one statement may name")]
+    /// More than [`MOST_RIGHTS`].
+    #[error("{0} rights are more than the {MOST_RIGHTS} that can be named at once")]
     TooMany(usize),
+    /// One of the texts.
+    #[error(transparent)]
+    Right(#[from] RightError),
 }
 
 impl Rights {
-    /// The most rights.
-    pub const MAX: usize = 64;
+    /// Reads rights from texts such as `read:data`.
+    ///
+    /// # Errors
+    /// One of them is no right, or there is none, or there are too many.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, RightsError> {
+        let rights: Vec<Right> = texts
+            .into_iter()
+            .map(str::parse)
+            .collect::<Result<_, _>>()?;
+        Self::try_from(rights)
+    }
 
-    /// Whether this very right is among them.
+    /// Whether `right` is among them.
     #[must_use]
     pub fn contains(&self, right: &Right) -> bool {
         self.0.contains(right)
-    }
-
-    /// Whether it may be done, without a [`Right`] at hand.
-    #[must_use]
-    pub fn allow(&self, verb: Verb, name: &Name) -> bool {
-        self.names(verb).any(|allowed| allowed == name)
     }
 
     /// The first right of `wanted` that is not among these.
@@ -118,24 +167,28 @@ impl Rights {
         wanted.iter().find(|right| !self.contains(right))
     }
 
-    /// The rights, sorted.
+    /// Each right, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Right> {
         self.0.iter()
     }
 
-    /// With which stores or services `verb` may be done, sorted.
-    pub fn names(&self, verb: Verb) -> impl Iterator<Item = &Name> {
-        self.iter()
-            .filter(move |right| right.verb == verb)
-            .map(|right| &right.name)
+    /// The stores of which they speak, in order, each once.
+    #[must_use]
+    pub fn stores(&self) -> BTreeSet<&StoreName> {
+        self.0.iter().filter_map(Right::store).collect()
     }
 
-    /// These and those, if they are not too many.
-    ///
-    /// # Errors
-    /// [`RightsError::TooMany`].
-    pub fn union(&self, others: &Self) -> Result<Self, RightsError> {
-        self.0.union(&others.0).cloned().collect::<Vec<_>>().try_into()
+    /// The services that may be connected to, in order.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
+        self.0.iter().filter_map(Right::service)
+    }
+
+    /// The names with which `verb` may be done, in order.
+    fn names<'a>(&'a self, verb: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |right| right.verb() == verb)
+            .map(Right::name)
     }
 }
 
@@ -146,7 +199,7 @@ impl TryFrom<Vec<Right>> for Rights {
         let rights: BTreeSet<Right> = rights.into_iter().collect();
         match rights.len() {
             0 => Err(RightsError::None),
-            1..=Self::MAX => Ok(Self(rights)),
+            1..=MOST_RIGHTS => Ok(Self(rights)),
             more => Err(RightsError::TooMany(more)),
         }
     }
@@ -162,12 +215,12 @@ impl fmt::Display for Rights {
     /// As it stands in a sentence: `read “a” and “b”, connect to “db”`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut gap = "";
-        for verb in Verb::ALL {
-            let names: Vec<String> = self.names(*verb).map(|name| format!("“{name}”")).collect();
+        for verb in VERBS {
+            let names: Vec<String> = self.names(verb).map(|name| format!("“{name}”")).collect();
             let Some((last, others)) = names.split_last() else {
                 continue;
             };
-            let to = if *verb == Verb::Connect { " to" } else { "" };
+            let to = if verb == "connect" { " to" } else { "" };
             write!(f, "{gap}{verb}{to} ")?;
             if !others.is_empty() {
                 write!(f, "{} and ", others.join(", "))?;
@@ -182,10 +235,10 @@ impl fmt::Display for Rights {
 impl<'a> From<&'a Rights> for Value<'a> {
     fn from(rights: &'a Rights) -> Self {
         let mut fields = Fields::default();
-        for verb in Verb::ALL {
-            let names: Vec<Value<'a>> = rights.names(*verb).map(Value::from).collect();
+        for verb in VERBS {
+            let names: Vec<Value<'a>> = rights.names(verb).map(Value::Text).collect();
             if !names.is_empty() {
-                fields = fields.with(verb.as_str(), Value::List(names));
+                fields = fields.with(verb, Value::List(names));
             }
         }
         Self::Map(fields)
@@ -197,11 +250,11 @@ impl<'a> FromValue<'a> for Rights {
         let mut fields = Fields::from_value(value)?;
         let mut rights = Vec::new();
         let unfit = |_| Unfit::Value("is not a map from verbs to names");
-        for verb in Verb::ALL {
-            let names: Option<Vec<Value<'_>>> = fields.take_optional(verb.as_str()).map_err(unfit)?;
+        for verb in VERBS {
+            let names: Option<Vec<Value<'_>>> = fields.take_optional(verb).map_err(unfit)?;
             for name in names.into_iter().flatten() {
-                let name = Name::from_value(name)?;
-                rights.push(Right { verb: *verb, name });
+                let unnamed = Unfit::Value("is not 1 to 63 of a-z, 0-9 and -");
+                rights.extend(Right::new(verb, <&str>::from_value(name)?).map_err(|_| unnamed)?);
             }
         }
         fields.finish().map_err(unfit)?;
@@ -217,49 +270,45 @@ impl<'a> FromValue<'a> for Rights {
 mod tests {
     use super::*;
 
-    fn rights(texts: &[&str]) -> Result<Rights, RightsError> {
-        texts
-            .iter()
-            .map(|text| text.parse().unwrap())
-            .collect::<Vec<Right>>()
-            .try_into()
-    }
-
     #[test]
-    fn a_right_is_a_verb_and_a_name() {
-        let right: Right = "read:data".parse().unwrap();
-        assert_eq!((right.verb, right.name.as_str()), (Verb::Read, "data"));
-        assert_eq!(right.to_string(), "read:data");
-        for bad in ["read", "read:", "read:*", "Read:data", "own:data", "read:a:b", ""] {
-            assert!(bad.parse::<Right>().is_err(), "{bad}");
+    fn a_right_reads_back_as_it_was_written() {
+        for text in ["read:data", "write:data", "delete:data", "connect:psql"] {
+            assert_eq!(text.parse::<Right>().unwrap().to_string(), text);
+        }
+        for bad in ["read:*", "*", "own:data", "read", "read:", "Read:data", "read:a:b", ""] {
+            assert!(bad.parse::<Right>().is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn no_right_includes_another() {
-        let held = rights(&["write:data", "read:data", "connect:db"]).unwrap();
-        let inside = rights(&["read:data"]).unwrap();
-        let outside = rights(&["read:data", "delete:data"]).unwrap();
+        let held = Rights::parse(["write:data", "read:data", "connect:db"]).unwrap();
+        let inside = Rights::parse(["read:data"]).unwrap();
+        let outside = Rights::parse(["read:data", "delete:data"]).unwrap();
         assert_eq!(held.lacks(&inside), None);
         assert_eq!(held.lacks(&outside).unwrap().to_string(), "delete:data");
-        let name = "db".parse().unwrap();
-        assert!(held.allow(Verb::Connect, &name) && !held.allow(Verb::Read, &name));
+    }
+
+    #[test]
+    fn stores_and_services_of_one_name_are_two_things() {
+        let rights = Rights::parse(["read:data", "write:data", "connect:db"]).unwrap();
+        let stores: Vec<&str> = rights.stores().into_iter().map(StoreName::as_str).collect();
+        let services: Vec<&str> = rights.services().map(ServiceName::as_str).collect();
+        assert_eq!((stores, services), (vec!["data"], vec!["db"]));
     }
 
     #[test]
     fn there_is_one_at_least_and_not_too_many() {
-        assert_eq!(rights(&[]), Err(RightsError::None));
-        let many: Vec<String> = (0..65).map(|n| format!("read:s{n}")).collect();
+        assert_eq!(Rights::parse([]), Err(RightsError::None));
+        let many: Vec<String> = (0..=MOST_RIGHTS).map(|n| format!("read:s{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert_eq!(rights(&many), Err(RightsError::TooMany(65)));
-        assert!(rights(&many[..64]).is_ok());
-        let halves = (rights(&many[..64]).unwrap(), rights(&many[64..]).unwrap());
-        assert_eq!(halves.0.union(&halves.1), Err(RightsError::TooMany(65)));
+        assert_eq!(Rights::parse(many.iter().copied()), Err(RightsError::TooMany(65)));
+        assert!(Rights::parse(many[..MOST_RIGHTS].iter().copied()).is_ok());
     }
 
     #[test]
     fn json_is_a_sorted_list() {
-        let rights = rights(&["connect:db", "read:b", "read:a", "read:a"]).unwrap();
+        let rights = Rights::parse(["connect:db", "read:b", "read:a", "read:a"]).unwrap();
         let json = serde_json::to_string(&rights).unwrap();
         assert_eq!(json, r#"["read:a","read:b","connect:db"]"#);
         assert_eq!(serde_json::from_str::<Rights>(&json).unwrap(), rights);

@@ -3,7 +3,9 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hallway_evidence::PersonId;
-use hallway_evidence::statement::hall::{Guest, Name, Right, Rights};
+use hallway_evidence::statement::hall::{
+    AgentName, Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName,
+};
 
 use super::super::view::{
     AgentRow, Count, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, Mark, OfferRow,
@@ -50,17 +52,15 @@ pub(super) async fn one(
     let hall = &seen.hall.name;
     let looks_after = sees_all(&caller.person);
     let offers = &gateway.halls.offers;
-    let offer_row = |offer: Offer| OfferRow {
-        rights: verbs(&seen.rights, &offer.name),
-        name: offer.name.to_string(),
-        agent: offer.agent.map(|agent| agent.to_string()),
-    };
-    let shown = |rows: Vec<Offer>| {
-        rows.into_iter()
-            .map(offer_row)
-            .filter(|row| looks_after || !row.rights.is_empty())
-            .collect()
-    };
+    let stores = offers.stores(hall).into_iter().map(|offer| {
+        let rights = verbs(&seen.rights, &|right| right.store() == Some(&offer.name));
+        offer_row(offer, rights)
+    });
+    let services = offers.services(hall).into_iter().map(|offer| {
+        let rights = verbs(&seen.rights, &|right| right.service() == Some(&offer.name));
+        offer_row(offer, rights)
+    });
+    let shown = |row: &OfferRow| looks_after || !row.rights.is_empty();
     let inside = flows::inside(&gateway, &caller, &seen).into_iter();
     let inside = inside.map(|row| InsideRow {
         grant: row.grant.to_string(),
@@ -88,8 +88,8 @@ pub(super) async fn one(
         name: hall.to_string(),
         rights: in_words(&seen.rights),
         open,
-        stores: shown(offers.stores(hall)),
-        services: shown(offers.services(hall)),
+        stores: stores.filter(shown).collect(),
+        services: services.filter(shown).collect(),
         inside: inside.collect(),
         looks_after,
         guests: match looks_after {
@@ -116,8 +116,9 @@ pub(super) async fn store(
     Path((name, store)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     let seen = look::find(&gateway, &caller, &name).await?;
-    let store: Name = store.parse().map_err(|_| Problem::not_found("store"))?;
-    if verbs(&seen.rights, &store).is_empty() {
+    let store: StoreName = store.parse().map_err(|_| Problem::not_found("store"))?;
+    let of_store = |right: &Right| right.store() == Some(&store);
+    if !seen.rights.iter().any(of_store) {
         return Err(Problem::not_found("store"));
     }
     let entered = files::entered(&gateway, &caller, &seen.hall.name).await;
@@ -131,28 +132,33 @@ pub(super) async fn store(
         hall: seen.hall.name.to_string(),
         title: seen.hall.title,
         open: !rights.is_empty(),
-        may: verbs(&rights, &store).replace(',', ""),
+        may: verbs(&rights, &of_store).replace(',', ""),
         store: store.to_string(),
     })
 }
 
 /// Rights as a sentence says them; nothing for none.
 fn in_words(rights: &[Right]) -> String {
-    let named: Vec<Right> = rights.iter().take(Rights::MAX).cloned().collect();
+    let named: Vec<Right> = rights.iter().take(MOST_RIGHTS).cloned().collect();
     Rights::try_from(named).map_or_else(|_| String::new(), |rights| rights.to_string())
 }
 
-/// What may be done with one store or service: `read, write`.
-fn verbs(rights: &[Right], name: &Name) -> String {
-    let verbs: Vec<&str> = rights
-        .iter()
-        .filter(|right| right.name == *name)
-        .map(|right| right.verb.as_str())
-        .collect();
-    verbs.join(", ")
+/// What may be done with the one thing that the rights are about which `is_it` picks:
+/// `read, write`.
+fn verbs(rights: &[Right], is_it: &dyn Fn(&Right) -> bool) -> String {
+    let picked = rights.iter().filter(|right| is_it(right));
+    picked.map(Right::verb).collect::<Vec<_>>().join(", ")
 }
 
-async fn guests(gateway: &Gateway, hall: &Name) -> Result<Vec<GuestRow>, Problem> {
+fn offer_row<N: ToString>(offer: Offer<N>, rights: String) -> OfferRow {
+    OfferRow {
+        rights,
+        name: offer.name.to_string(),
+        agent: offer.agent.map(|agent| agent.to_string()),
+    }
+}
+
+async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Problem> {
     let reader = gateway.store.read();
     let mut names = Names::new(reader);
     let mut rows = Vec::new();
@@ -187,25 +193,20 @@ async fn people(gateway: &Gateway) -> Result<Vec<(String, String)>, Problem> {
         .collect())
 }
 
-async fn agents(gateway: &Gateway, hall: &Name) -> Result<Vec<AgentRow>, Problem> {
+async fn agents(gateway: &Gateway, hall: &HallName) -> Result<Vec<AgentRow>, Problem> {
     let agents = gateway.store.read().hall_agents().of_hall(hall).await?;
     let offers = &gateway.halls.offers;
-    let all: Vec<(&str, Offer)> = offers
-        .stores(hall)
-        .into_iter()
-        .map(|offer| ("store", offer))
-        .chain(
-            offers
-                .services(hall)
-                .into_iter()
-                .map(|offer| ("service", offer)),
-        )
+    let stores = offers.stores(hall).into_iter();
+    let services = offers.services(hall).into_iter();
+    let all: Vec<(Option<AgentName>, String)> = stores
+        .map(|offer| (offer.agent, format!("store {}", offer.name)))
+        .chain(services.map(|offer| (offer.agent, format!("service {}", offer.name))))
         .collect();
     let row = |agent: HallAgent| {
         let provides: Vec<String> = all
             .iter()
-            .filter(|(_, offer)| offer.agent.as_ref() == Some(&agent.name))
-            .map(|(kind, offer)| format!("{kind} {}", offer.name))
+            .filter(|(provider, _)| provider.as_ref() == Some(&agent.name))
+            .map(|(_, what)| what.clone())
             .collect();
         let here = !provides.is_empty();
         let late = gateway.now() > agent.expires;
@@ -225,7 +226,11 @@ async fn agents(gateway: &Gateway, hall: &Name) -> Result<Vec<AgentRow>, Problem
     Ok(agents.into_iter().map(row).collect())
 }
 
-async fn grants(gateway: &Gateway, caller: &Caller, hall: &Name) -> Result<Vec<GrantRow>, Problem> {
+async fn grants(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+) -> Result<Vec<GrantRow>, Problem> {
     let filter: GrantFilter = crate::doors::hall::grants::visible_to(caller, Some(hall.clone()));
     let newest = PageRequest {
         after: None,
@@ -269,7 +274,10 @@ mod tests {
         let rights: Vec<Right> = ["read:data", "write:data", "connect:db"]
             .map(|text| text.parse().unwrap())
             .into();
-        assert_eq!(verbs(&rights, &"data".parse().unwrap()), "read, write");
+        assert_eq!(
+            verbs(&rights, &|right| right.store().is_some()),
+            "read, write"
+        );
         assert_eq!(
             in_words(&rights),
             "read “data”, write “data”, connect to “db”"

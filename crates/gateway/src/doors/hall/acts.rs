@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hallway_evidence::statement::hall::{
-    Admit, Agent, Create, Dismiss, End, Guest, Hall as HallAct, InviteAgent, Name, Named, Right,
-    Rights,
+    Admit, Agent, AgentName, Create, Dismiss, End, Guest, Hall as HallAct, HallName, InviteAgent,
+    Named, Right, Rights,
 };
 use hallway_evidence::{GrantId, PersonId};
 use hallway_webauthn::wire::Base64Url;
@@ -32,7 +32,7 @@ pub enum HallRequest {
     CreateHall {
         /// Its name.
         #[schemars(with = "String")]
-        name: Name,
+        name: HallName,
         /// What people call it.
         title: String,
     },
@@ -40,13 +40,13 @@ pub enum HallRequest {
     RemoveHall {
         /// Which.
         #[schemars(with = "String")]
-        hall: Name,
+        hall: HallName,
     },
     /// Let somebody enter.
     AdmitToHall {
         /// Which hall.
         #[schemars(with = "String")]
-        hall: Name,
+        hall: HallName,
         /// Whom.
         guest: GuestRequest,
         /// To do what.
@@ -57,7 +57,7 @@ pub enum HallRequest {
     DismissFromHall {
         /// Which hall.
         #[schemars(with = "String")]
-        hall: Name,
+        hall: HallName,
         /// Whom.
         guest: GuestRequest,
     },
@@ -65,25 +65,25 @@ pub enum HallRequest {
     InviteAgent {
         /// To which hall.
         #[schemars(with = "String")]
-        hall: Name,
+        hall: HallName,
         /// What it is called there.
         #[schemars(with = "String")]
-        agent: Name,
+        agent: AgentName,
     },
     /// Put a machine out.
     DismissAgent {
         /// Of which hall.
         #[schemars(with = "String")]
-        hall: Name,
+        hall: HallName,
         /// Which.
         #[schemars(with = "String")]
-        agent: Name,
+        agent: AgentName,
     },
     /// Enter a hall.
     OpenHall {
         /// Which.
         #[schemars(with = "String")]
-        hall: Name,
+        hall: HallName,
         /// To do what; everything that one is admitted to without it.
         #[schemars(with = "Option<Vec<String>>")]
         rights: Option<Vec<Right>>,
@@ -206,7 +206,7 @@ pub async fn prepare(
 }
 
 /// The hall, or 404.
-pub async fn find(gateway: &Gateway, name: &Name) -> Result<Hall, Problem> {
+pub async fn find(gateway: &Gateway, name: &HallName) -> Result<Hall, Problem> {
     let hall = gateway.store.read().halls().get(name).await?;
     hall.ok_or_else(|| Problem::not_found("hall"))
 }
@@ -311,7 +311,7 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
     Ok(Outcome::done(actor))
 }
 
-async fn exists(actor: &Actor<'_>, hall: &Name) -> Result<(), Problem> {
+async fn exists(actor: &Actor<'_>, hall: &HallName) -> Result<(), Problem> {
     let hall = actor.unit.halls().get(hall).await?;
     hall.map(drop).ok_or_else(|| Problem::not_found("hall"))
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::statement::hall::{Name, P256PublicKey};
+use hallway_evidence::statement::hall::{AgentName, HallName, P256PublicKey};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,10 +32,10 @@ pub struct Join {
 pub struct Joined {
     /// The hall.
     #[schemars(with = "String")]
-    pub hall: Name,
+    pub hall: HallName,
     /// What it is called there.
     #[schemars(with = "String")]
-    pub agent: Name,
+    pub agent: AgentName,
     /// Its certificate.
     #[serde(flatten)]
     pub certified: Certified,
@@ -65,7 +65,7 @@ async fn take_in(gateway: &Gateway, join: &Join) -> Result<Joined, Problem> {
         .transact(|unit| Box::pin(use_up(gateway, unit, token, key)))
         .await?;
     Ok(Joined {
-        certified: certificate::agent(gateway, &agent.hall, &agent.name, key.as_der())?,
+        certified: certificate::agent(gateway, &agent.hall, &agent.name, &key)?,
         hall: agent.hall,
         agent: agent.name,
     })

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hallway_evidence::statement::hall::Name;
-use hallway_hall::{Leaf, Party, Provenance, PublicKey, SpiffeId, Usage};
+use hallway_evidence::statement::hall::{AgentName, HallName, P256PublicKey};
+use hallway_hall::{Leaf, Party, Provenance, SpiffeId, Usage};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -46,7 +46,11 @@ pub fn address(gateway: &Gateway) -> Result<String, Problem> {
 }
 
 /// A certificate for `public_key`, within the grant.
-pub fn guest(gateway: &Gateway, grant: &Grant, public_key: &[u8]) -> Result<Certified, Problem> {
+pub fn guest(
+    gateway: &Gateway,
+    grant: &Grant,
+    public_key: &P256PublicKey,
+) -> Result<Certified, Problem> {
     let ends = gateway
         .now()
         .plus(gateway.halls.certificate)
@@ -62,14 +66,13 @@ pub fn guest(gateway: &Gateway, grant: &Grant, public_key: &[u8]) -> Result<Cert
 /// A certificate for an agent's key.
 pub fn agent(
     gateway: &Gateway,
-    hall: &Name,
-    name: &Name,
-    public_key: &[u8],
+    hall: &HallName,
+    name: &AgentName,
+    public_key: &P256PublicKey,
 ) -> Result<Certified, Problem> {
-    let internal = |error: hallway_hall::NameError| Problem::internal(&error);
     let party = Party::Agent {
-        hall: hall.as_str().parse().map_err(internal)?,
-        agent: name.as_str().parse().map_err(internal)?,
+        hall: hall.clone(),
+        agent: name.clone(),
     };
     let ends = gateway.now().plus(AGENT);
     issue(gateway, party, public_key, ends.as_ms(), None)
@@ -78,18 +81,16 @@ pub fn agent(
 fn issue(
     gateway: &Gateway,
     party: Party,
-    public_key: &[u8],
+    public_key: &P256PublicKey,
     ends_ms: u64,
     provenance: Option<Provenance>,
 ) -> Result<Certified, Problem> {
     let address = address(gateway)?;
     let authority = &gateway.halls.authority;
-    let public_key =
-        PublicKey::from_spki(public_key).map_err(|error| Problem::malformed(error.to_string()))?;
     let leaf = authority
         .issue(&Leaf {
             party,
-            public_key: &public_key,
+            public_key,
             not_before_ms: gateway.now().as_ms(),
             not_after_ms: ends_ms,
             usage: Usage::Client,

@@ -6,7 +6,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::Response;
 use axum::{Json, RequestExt};
-use hallway_evidence::statement::hall::Name;
+use hallway_evidence::statement::hall::{HallName, StoreName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ pub struct Place {
 pub async fn entered(
     gateway: &Gateway,
     caller: &Caller,
-    hall: &Name,
+    hall: &HallName,
 ) -> Result<Option<(Arc<Presence>, Arc<Standing>)>, Problem> {
     let now = gateway.now();
     let grants = gateway.store.read().grants();
@@ -59,7 +59,7 @@ pub async fn entered(
 pub async fn open_now(
     gateway: &Gateway,
     caller: &Caller,
-    hall: &Name,
+    hall: &HallName,
 ) -> Result<Option<GrantRow>, Problem> {
     match entered(gateway, caller, hall).await {
         Ok(entered) => Ok(entered.map(|(_, standing)| GrantRow::from(&standing.grant))),
@@ -122,7 +122,7 @@ async fn serve(
     place: &Place,
     mut request: Request,
 ) -> Result<Response, Problem> {
-    let (hall, store): (Name, Name) = match (place.name.parse(), place.store.parse()) {
+    let (hall, store): (HallName, StoreName) = match (place.name.parse(), place.store.parse()) {
         (Ok(hall), Ok(store)) => (hall, store),
         _ => return Err(Problem::not_found("store")),
     };
@@ -148,6 +148,6 @@ pub async fn grant(
     caller: Caller,
     Path(name): Path<String>,
 ) -> Result<Json<Option<GrantRow>>, Problem> {
-    let hall: Name = name.parse().map_err(|_| Problem::not_found("hall"))?;
+    let hall: HallName = name.parse().map_err(|_| Problem::not_found("hall"))?;
     Ok(Json(open_now(&gateway, &caller, &hall).await?))
 }

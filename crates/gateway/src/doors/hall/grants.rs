@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use hallway_evidence::statement::hall::{Name, Rights};
+use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{GrantId, PersonId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct GrantRow {
     pub id: GrantId,
     /// The hall.
     #[schemars(with = "String")]
-    pub hall: Name,
+    pub hall: HallName,
     /// Whose.
     #[schemars(with = "String")]
     pub person: PersonId,
@@ -47,7 +47,7 @@ pub struct GrantRow {
 pub struct GrantQuery {
     /// Only of this hall.
     #[schemars(with = "Option<String>")]
-    pub hall: Option<Name>,
+    pub hall: Option<HallName>,
     /// The `next` of the page before; nothing for the first page.
     pub after: Option<String>,
     /// How many rows, 200 at most.
@@ -74,7 +74,7 @@ impl From<&Grant> for GrantRow {
 }
 
 /// The grants that `caller` may see: members their own, operators and owners all.
-pub fn visible_to(caller: &Caller, hall: Option<Name>) -> GrantFilter {
+pub fn visible_to(caller: &Caller, hall: Option<HallName>) -> GrantFilter {
     match (includes(caller.person.role, Role::Operator), hall) {
         (true, None) => GrantFilter::All,
         (true, Some(hall)) => GrantFilter::Hall(hall),

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use hallway_evidence::statement::hall::{Name, Right, Rights};
+use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
 use hallway_hall::Bundle;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -25,7 +25,7 @@ const REFRESH: u64 = 300;
 pub struct HallRow {
     /// Its name.
     #[schemars(with = "String")]
-    pub name: Name,
+    pub name: HallName,
     /// What people call it.
     pub title: String,
     /// What the caller may do there.
@@ -55,11 +55,10 @@ pub struct HallView {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OfferView {
     /// What rights call it.
-    #[schemars(with = "String")]
-    pub name: Name,
+    pub name: String,
     /// The agent that provides it; nothing for the gateway itself.
     #[schemars(with = "Option<String>")]
-    pub agent: Option<Name>,
+    pub agent: Option<AgentName>,
 }
 
 /// An admission.
@@ -81,7 +80,7 @@ pub struct GuestView {
 pub struct AgentView {
     /// Its name.
     #[schemars(with = "String")]
-    pub name: Name,
+    pub name: AgentName,
     /// When it was invited, milliseconds since 1970.
     pub invited_ms: u64,
     /// When it joined.
@@ -90,10 +89,10 @@ pub struct AgentView {
     pub evidence: String,
 }
 
-impl From<Offer> for OfferView {
-    fn from(offer: Offer) -> Self {
+impl<N: ToString> From<Offer<N>> for OfferView {
+    fn from(offer: Offer<N>) -> Self {
         Self {
-            name: offer.name,
+            name: offer.name.to_string(),
             agent: offer.agent,
         }
     }
@@ -190,20 +189,23 @@ pub async fn one(
         guests = reader.halls().guests(&name).await?;
         agents = reader.hall_agents().of_hall(&name).await?;
     }
-    let usable =
-        |offer: &Offer| sees_all || seen.rights.iter().any(|right| right.name == offer.name);
+    let rights = &seen.rights;
     let offers = &gateway.halls.offers;
-    let view = |offers: Vec<Offer>| {
-        offers
-            .into_iter()
-            .filter(usable)
-            .map(OfferView::from)
-            .collect()
-    };
-    let (services, stores) = (view(offers.services(&name)), view(offers.stores(&name)));
+    let services = offers.services(&name).into_iter().filter(|offer| {
+        sees_all
+            || rights
+                .iter()
+                .any(|right| right.service() == Some(&offer.name))
+    });
+    let stores = offers.stores(&name).into_iter().filter(|offer| {
+        sees_all
+            || rights
+                .iter()
+                .any(|right| right.store() == Some(&offer.name))
+    });
     Ok(Json(HallView {
-        services,
-        stores,
+        services: services.map(OfferView::from).collect(),
+        stores: stores.map(OfferView::from).collect(),
         guests: guests.iter().map(GuestView::from).collect(),
         agents: agents.iter().map(AgentView::from).collect(),
         row: row(&gateway, seen),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use hallway_evidence::GrantId;
-use hallway_evidence::statement::hall::{Name, Open, P256PublicKey, Right, Rights};
+use hallway_evidence::statement::hall::{
+    HallName, MOST_RIGHTS, Open, P256PublicKey, Right, Rights,
+};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,7 +23,7 @@ use crate::store::{Grant, GrantHolder, Person, Repositories, StoreError};
 #[derive(Debug)]
 pub struct Wanted {
     /// The hall.
-    pub hall: Name,
+    pub hall: HallName,
     /// What they want to do; everything they may when absent.
     pub rights: Option<Vec<Right>>,
     /// For how long; the longest when absent.
@@ -38,7 +40,7 @@ pub struct Opened {
     pub id: GrantId,
     /// The hall.
     #[schemars(with = "String")]
-    pub hall: Name,
+    pub hall: HallName,
     /// What it allows.
     #[schemars(with = "Vec<String>")]
     pub rights: Rights,
@@ -85,7 +87,7 @@ pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Resu
 async fn rights_of(
     reader: &dyn Repositories,
     person: &Person,
-    hall: &Name,
+    hall: &HallName,
 ) -> Result<Rights, Problem> {
     let rights = admitted(reader, person, hall).await?;
     if rights.is_empty() {
@@ -95,7 +97,7 @@ async fn rights_of(
         ));
     }
     // Several admissions may add up to more than one statement can name.
-    let named: Vec<Right> = rights.into_iter().take(Rights::MAX).collect();
+    let named: Vec<Right> = rights.into_iter().take(MOST_RIGHTS).collect();
     named.try_into().map_err(|error| Problem::internal(&error))
 }
 
@@ -111,7 +113,9 @@ fn check(gateway: &Gateway, open: &Open, allowed: &Rights) -> Result<(), Problem
             "not-granted",
             format!(
                 "you may not {} “{}” in the hall “{}”; ask an owner of this realm",
-                right.verb, right.name, open.hall
+                right.verb(),
+                right.name(),
+                open.hall
             ),
         ));
     }
@@ -159,7 +163,7 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
     let certified = terms
         .public_key
         .as_ref()
-        .map(|key| certificate::guest(gateway, &grant, key.as_der()))
+        .map(|key| certificate::guest(gateway, &grant, key))
         .transpose()?;
     actor
         .unit
