@@ -13,6 +13,7 @@ mod chain;
 mod hall;
 mod receipt;
 mod report;
+mod witness;
 
 use crate::bundle::Bundle;
 use crate::trust::TrustFile;

@@ -84,6 +84,13 @@ impl Checkpoint {
         Ok(Self::parse(text)?.origin)
     }
 
+    /// How many entries a note says that its log has, before anything is verified.
+    #[must_use]
+    pub fn unverified_size(note: &str) -> Option<u64> {
+        let (text, _) = parse(note).ok()?;
+        Self::parse(text).ok().map(|checkpoint| checkpoint.size)
+    }
+
     fn parse(text: &str) -> Result<Self, CheckpointError> {
         let mut lines = text.lines();
         let (Some(origin), Some(size), Some(root), None) =

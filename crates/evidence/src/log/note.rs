@@ -269,6 +269,28 @@ pub(crate) struct Signature<'a> {
     bytes: Vec<u8>,
 }
 
+/// One note with the signatures of all `notes`, each once. They must have the same text.
+///
+/// # Errors
+/// [`NoteError::Format`] when the texts differ, or there is no note; or one cannot be read.
+pub fn gather<'a>(notes: impl IntoIterator<Item = &'a str>) -> Result<String, NoteError> {
+    let mut gathered: Option<String> = None;
+    for note in notes {
+        let (text, _) = parse(note)?;
+        let lines = &note[text.len() + 1..];
+        let gathered = gathered.get_or_insert_with(|| format!("{text}\n"));
+        if gathered.get(..=text.len()) != Some(&note[..=text.len()]) {
+            return Err(NoteError::Format);
+        }
+        for line in lines.split_inclusive('\n') {
+            if !gathered[text.len()..].contains(line) {
+                gathered.push_str(line);
+            }
+        }
+    }
+    gathered.ok_or(NoteError::Format)
+}
+
 /// The text, with its last newline, and the signatures.
 pub(crate) fn parse(note: &str) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
     if note.len() > MAX_NOTE {
@@ -348,6 +370,22 @@ mod tests {
             renamed.verifier().open(&note),
             Err(NoteError::Unsigned("ours".into()))
         );
+    }
+
+    #[test]
+    fn signatures_under_one_text_are_gathered() {
+        let key = |name: &str| SigningKey::from_seed(name, &[1; 32]).unwrap();
+        let (a, b) = (key("a").sign("text\n"), key("b").sign("text\n"));
+        let both = gather([a.as_str(), &b]).unwrap();
+        assert_eq!(key("a").verifier().keep_own(&both), Ok(a.clone()));
+        assert_eq!(key("b").verifier().keep_own(&both), Ok(b.clone()));
+        assert_eq!(gather([both.as_str(), &a, &b]), Ok(both.clone()));
+        let other = key("b").sign("another text\n");
+        let longer = key("b").sign("text\nmore\n");
+        for other in [other, longer] {
+            assert_eq!(gather([a.as_str(), &other]), Err(NoteError::Format));
+        }
+        assert_eq!(gather([]), Err(NoteError::Format));
     }
 
     #[test]
