@@ -38,6 +38,7 @@ mod authority;
 mod bulk;
 mod column;
 mod connect;
+mod cosigner;
 mod credential;
 mod device;
 mod dump;
@@ -61,11 +62,13 @@ mod standing;
 mod transact;
 mod transaction;
 mod unit;
+mod witnessed;
 mod words;
 
 pub use announcement::{Announcement, AnnouncementRepository};
 pub use attestation::{AttestationRepository, KeyAttestation};
 pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
+pub use cosigner::{CosignedCheckpoint, CosignerRepository, CosignerState};
 pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
 pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment};
 pub use dump::DumpError;
@@ -92,3 +95,4 @@ pub use transaction::{
     MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRepository,
 };
 pub use unit::{Repositories, Unit};
+pub use witnessed::{WitnessedLog, WitnessedRepository};

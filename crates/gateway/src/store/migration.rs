@@ -18,6 +18,7 @@ use super::error::StoreError;
 mod first;
 mod halls;
 mod metadata;
+mod witness;
 
 /// Knows every migration, oldest first.
 struct Migrations;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrations {
             Box::new(first::First),
             Box::new(metadata::Metadata),
             Box::new(halls::Halls),
+            Box::new(witness::Witness),
         ]
     }
 }

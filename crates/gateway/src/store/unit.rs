@@ -6,6 +6,7 @@ use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
 use super::announcement::AnnouncementRepository;
 use super::attestation::AttestationRepository;
 use super::authority::AuthorityRepository;
+use super::cosigner::CosignerRepository;
 use super::credential::CredentialRepository;
 use super::device::DeviceRepository;
 use super::error::StoreError;
@@ -22,6 +23,7 @@ use super::session::SessionRepository;
 use super::setting::SettingRepository;
 use super::standing::StandingRepository;
 use super::transaction::TransactionRepository;
+use super::witnessed::WitnessedRepository;
 
 /// The repositories, all in the same view of the database.
 pub trait Repositories: Send + Sync {
@@ -61,6 +63,10 @@ pub trait Repositories: Send + Sync {
     fn hall_agents(&self) -> Box<dyn HallAgentRepository + '_>;
     /// What opened in halls.
     fn grants(&self) -> Box<dyn GrantRepository + '_>;
+    /// Others' logs that this realm watches.
+    fn witnessed(&self) -> Box<dyn WitnessedRepository + '_>;
+    /// The witnesses of this realm's log.
+    fn cosigners(&self) -> Box<dyn CosignerRepository + '_>;
 }
 
 /// A unit of work. Units run one after another, on one gateway or on many: what one reads, no
@@ -188,6 +194,14 @@ impl<T: Runs> Repositories for T {
     }
 
     fn grants(&self) -> Box<dyn GrantRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn witnessed(&self) -> Box<dyn WitnessedRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn cosigners(&self) -> Box<dyn CosignerRepository + '_> {
         Box::new(self.sql())
     }
 }

@@ -90,6 +90,12 @@ impl AddCheckpoint {
     pub fn origin(&self) -> Result<String, CheckpointError> {
         Checkpoint::unverified_origin(&self.note)
     }
+
+    /// How many entries it says that the log has; unverified.
+    #[must_use]
+    pub fn unverified_size(&self) -> Option<u64> {
+        Checkpoint::unverified_size(&self.note)
+    }
 }
 
 /// A size in decimal: no sign, no leading zero.

@@ -52,12 +52,14 @@ pub enum Place {
     Authorities,
     /// `/metadata`
     Metadata,
+    /// `/witnesses`
+    Witnesses,
     /// `/refusals`
     Refusals,
 }
 
 impl Place {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Overview,
         Self::Transactions,
         Self::Devices,
@@ -67,6 +69,7 @@ impl Place {
         Self::People,
         Self::Authorities,
         Self::Metadata,
+        Self::Witnesses,
         Self::Refusals,
     ];
 
@@ -82,6 +85,7 @@ impl Place {
             Self::People => "/people",
             Self::Authorities => "/authorities",
             Self::Metadata => "/metadata",
+            Self::Witnesses => "/witnesses",
             Self::Refusals => "/refusals",
         }
     }
@@ -98,15 +102,18 @@ impl Place {
             Self::People => "People",
             Self::Authorities => "Authorities",
             Self::Metadata => "Metadata",
+            Self::Witnesses => "Witnesses",
             Self::Refusals => "Refusals",
         }
     }
 
     const fn shown_to(self, standing: Standing) -> bool {
         match self {
-            Self::People | Self::Authorities | Self::Metadata | Self::Refusals => {
-                !matches!(standing, Standing::Member)
-            }
+            Self::People
+            | Self::Authorities
+            | Self::Metadata
+            | Self::Witnesses
+            | Self::Refusals => !matches!(standing, Standing::Member),
             _ => true,
         }
     }

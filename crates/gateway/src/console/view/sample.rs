@@ -2,6 +2,7 @@
 
 mod evidence;
 mod halls;
+mod witnesses;
 
 use evidence::explanation;
 
@@ -392,6 +393,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ),
         ("metadata-empty", metadata(Vec::new(), true).render()),
         ("metadata-nothing", metadata(Vec::new(), false).render()),
+        ("witnesses", witnesses::witnesses().render()),
+        ("witnesses-empty", witnesses::nobody().render()),
         (
             "refusals",
             RefusalsPage {
