@@ -14,6 +14,7 @@ mod people;
 
 mod sample;
 mod units;
+mod witness;
 
 /// Makes of each scenario a test for each kind of database. A scenario that is not listed is dead
 /// code, which the compiler tells.
@@ -49,6 +50,8 @@ contract! {
         an_attestation_goes_with_its_key;
     halls: a_hall_goes_with_its_guests_and_agents, an_admission_counts_for_a_person_or_a_role,
         an_agents_token_is_used_once, a_grant_ends_once, a_key_gets_one_grant;
+    witness: two_trees_of_one_size_are_never_both_kept, a_fork_is_kept_for_good,
+        one_gateway_asks_a_witness_at_a_time, receipts_stand_on_what_witnesses_cosigned;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
         erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed;
     ingest: order_is_enforced, one_bad_item_spoils_nothing, what_is_sent_again_gets_its_receipt,
