@@ -134,6 +134,7 @@ impl Near {
             bundle: realm.bundle(),
             chain,
             key,
+            home: None,
         };
         Self {
             far,

@@ -13,12 +13,14 @@ mod chain;
 mod hall;
 mod receipt;
 mod report;
+mod visit;
 mod witness;
 
 use crate::bundle::Bundle;
 use crate::trust::TrustFile;
 
 pub use report::{Conclusion, Failure, Report, Section, StepReport, TransactionFacts};
+pub use visit::{CLOCKS_APART, Door, FRESH, NotAVisit, UncheckedVisit, Visit, visit};
 
 /// Checks `bundle`, and that its subject is about `payload` if that is given: for a picture with
 /// embedded evidence, its bytes without the evidence (see [`crate::jpeg::extract`]).

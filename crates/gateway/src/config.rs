@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 
 mod hall;
 pub mod metadata;
+mod partners;
 pub mod policy;
 mod witness;
 
 pub use hall::{Bucket, Hall, Service, Store};
 pub use metadata::MetadataConfig;
+pub use partners::PartnersConfig;
 pub use policy::{DevicePolicy, PersonPolicy, Policies};
 pub use witness::{WatchedLog, WitnessAddress};
 
@@ -48,6 +50,9 @@ pub struct Config {
     pub metadata: MetadataConfig,
     /// Which keys open doors.
     pub policy: Policies,
+    /// How other realms are reached.
+    #[serde(skip_serializing_if = "PartnersConfig::is_empty")]
+    pub partners: PartnersConfig,
     /// The hall door; without it nobody enters a hall but with a browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hall: Option<Hall>,
@@ -98,6 +103,7 @@ impl Default for Config {
             metadata: MetadataConfig::default(),
             metrics_listen: None,
             policy: Policies::default(),
+            partners: PartnersConfig::default(),
             hall: None,
             witnesses: Vec::new(),
             witnessed: Vec::new(),

@@ -18,6 +18,7 @@ use crate::http::problem::Problem;
 use crate::ledger::{Entry, Ingest, Keyring, Ledger, LedgerError};
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::partners::Partners;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
 use crate::store::{EvidenceHash, Repositories, Store, Work};
@@ -61,6 +62,8 @@ pub struct Shared {
     pub halls: Halls,
     /// This realm as a witness, and the way to its own.
     pub witness: Witness,
+    /// Other realms.
+    pub partners: Partners,
 }
 
 /// Evidence that the log took in.

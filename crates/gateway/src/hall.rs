@@ -13,6 +13,7 @@ pub mod listener;
 pub mod offers;
 pub mod routes;
 pub mod standing;
+pub mod visit;
 
 use std::time::Duration;
 

@@ -32,6 +32,7 @@ pub mod live;
 pub mod metrics;
 pub mod models;
 pub mod operator_key;
+pub mod partners;
 pub mod realm_authority;
 pub mod refusal;
 pub mod routes;

@@ -24,6 +24,7 @@ use crate::http::route::{Access, Route};
 use crate::http::{headers, openapi};
 use crate::live;
 use crate::metrics;
+use crate::partners::description::Description;
 use crate::refusal;
 use crate::store::Role;
 use crate::thumbnail;
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(acts());
     routes.extend(devices());
     routes.extend(halls());
+    routes.extend(partners());
     routes.extend(evidence_and_log());
     routes.extend(witnesses());
     routes.extend(models_of_keys());
@@ -208,6 +210,9 @@ fn halls() -> Vec<Route> {
         Route::get("/api/grants", MEMBER, hall::grants::list)
             .summary("What opened in halls, newest first")
             .gives::<PageView<hall::grants::GrantRow>>(),
+        Route::get("/api/grants/{id}/visit", MEMBER, hall::visit::evidence)
+            .summary("The evidence of a grant of the caller's own to show to the host of the hall")
+            .gives::<hall::visit::VisitView>(),
         Route::post("/api/grants/{id}/end", MEMBER, hall::grants::end)
             .summary("End a grant of the caller's own")
             .gives::<hall::grants::GrantRow>(),
@@ -217,6 +222,32 @@ fn halls() -> Vec<Route> {
             .gives::<hall::agents::Joined>(),
         Route::get("/api/hall/bundle", Access::Public, hall::look::bundle)
             .summary("The realm's SPIFFE trust bundle"),
+    ]
+}
+
+fn partners() -> Vec<Route> {
+    vec![
+        Route::get("/api/realm", Access::Public, hall::partners::look::realm)
+            .summary("What this realm is: for realms that want to be partners")
+            .gives::<Description>(),
+        Route::get("/api/partners", OPERATOR, hall::partners::look::list)
+            .summary("Partners: other realms that are joined with this one")
+            .gives::<Vec<hall::partners::look::PartnerView>>(),
+        Route::post(
+            "/api/partners/{realm}/refresh",
+            OPERATOR,
+            hall::partners::look::look_now,
+        )
+        .summary("Look at a partner's trust bundle now")
+        .gives::<hall::partners::look::PartnerView>(),
+        Route::post(
+            "/api/partners/join",
+            Access::Proof,
+            hall::partners::join::join,
+        )
+        .summary("Join this realm as the realm that was invited, by the invitation's token")
+        .takes::<hall::partners::join::Join>()
+        .gives::<hall::partners::join::Joined>(),
     ]
 }
 

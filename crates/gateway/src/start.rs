@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallway_evidence::log::{CosigningKey, SigningKey};
+use hallway_hall::Bundle;
 use hallway_webauthn::RelyingParty;
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::gateway::Shared;
 use crate::hall::listener::HallListener;
+use crate::hall::visit::farewell;
 use crate::hall::{Halls, Inside, Offers};
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
@@ -27,6 +29,7 @@ use crate::metrics::{self, Metrics};
 use crate::models::refresh::{self, LearnError};
 use crate::models::{Models, ModelsError};
 use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
+use crate::partners::{self, Partners, PartnersError};
 use crate::realm_authority::{RealmAuthority, RealmAuthorityError};
 use crate::refusal::Brake;
 use crate::routes;
@@ -106,6 +109,9 @@ pub enum StartError {
     /// A store of a hall.
     #[error("a store in [hall] of hallway.toml: {0}")]
     HallStore(#[from] crate::hall::offers::OfferError),
+    /// `[partners]`.
+    #[error(transparent)]
+    Partners(#[from] PartnersError),
     /// The certificate authority's key.
     #[error(transparent)]
     AuthorityKey(#[from] hallway_hall::AuthorityError),
@@ -221,6 +227,9 @@ impl Start {
             offers: Offers::open(&hall, &folder)?,
             inside: Inside::default(),
         };
+        let own = Bundle::new(vec![halls.authority.certificate().clone()]);
+        let own = own.map_err(PartnersError::from)?;
+        let partners = Partners::new(&config.partners, &folder, &origin, operator_key, &own)?;
         let ledger = Arc::new(Ledger::new(secrets.log));
         let now = Arc::clone(&clock);
         let gateway = Gateway::from(Shared {
@@ -240,6 +249,7 @@ impl Start {
             thumbnails: Semaphore::new(1),
             halls,
             witness,
+            partners,
         });
         refresh::load(&gateway).await?;
         let setup_link = setup_link(&gateway)
@@ -281,6 +291,8 @@ impl Ready {
             tokio::spawn(hall.serve(self.gateway.clone(), stop))
         });
         let watch = tokio::spawn(Inside::watch(self.gateway.clone()));
+        let telling = tokio::spawn(farewell::keep_telling(self.gateway.clone()));
+        let joining = tokio::spawn(partners::refresh::keep_up(self.gateway.clone()));
         self.listener
             .serve(router, async move {
                 stop.await;
@@ -291,6 +303,7 @@ impl Ready {
             let _ = hall.await;
         }
         watch.abort();
+        telling.abort();
         if let Some(counting) = counting {
             counting.abort();
         }
@@ -298,6 +311,7 @@ impl Ready {
         learning.abort();
         // So is a cosignature that is not.
         asking.abort();
+        joining.abort();
         self.gateway.ingest.drain().await;
         if let Err(error) = self.gateway.store.clone().close().await {
             tracing::warn!(%error, "the database did not close cleanly");

@@ -54,6 +54,7 @@ mod log;
 mod metadata;
 mod migration;
 mod page;
+mod partner;
 mod person;
 mod refusal;
 mod session;
@@ -62,6 +63,7 @@ mod standing;
 mod transact;
 mod transaction;
 mod unit;
+mod visit;
 mod witnessed;
 mod words;
 
@@ -74,8 +76,8 @@ pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment}
 pub use dump::DumpError;
 pub use error::{StoreError, UnknownWord};
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
-pub use grant::{Grant, GrantFilter, GrantHolder, GrantRepository};
-pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS};
+pub use grant::{Grant, GrantFilter, GrantHolder, GrantKind, GrantRepository, Visitor};
+pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
 pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
 pub use ids::{
     AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, SignerHash, StatementHash,
@@ -85,6 +87,10 @@ pub use link::{Link, LinkRepository, Purpose};
 pub use log::{LogHead, LogRepository};
 pub use metadata::{BlobRecord, MetadataRepository, MetadataState};
 pub use page::{Limit, Page, PageRequest};
+pub use partner::{
+    BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerRepository, PartnerState,
+    PartnerWitness,
+};
 pub use person::{Person, PersonRepository, PersonState, Role};
 pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository};
 pub use session::{Session, SessionRepository};
@@ -95,4 +101,5 @@ pub use transaction::{
     MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRepository,
 };
 pub use unit::{Repositories, Unit};
+pub use visit::{Visit, VisitRepository};
 pub use witnessed::{WitnessedLog, WitnessedRepository};

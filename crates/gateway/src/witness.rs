@@ -8,7 +8,6 @@ pub mod ask;
 pub mod peers;
 
 use hallway_evidence::log::{CosignerKey, CosigningKey};
-use reqwest::Client;
 
 pub use ask::cosigned_by;
 pub use peers::{Peer, PeersError};
@@ -20,7 +19,6 @@ use crate::config::Config;
 pub struct Witness {
     key: CosigningKey,
     configured: Configured,
-    client: Client,
 }
 
 impl Witness {
@@ -32,7 +30,6 @@ impl Witness {
         Ok(Self {
             key,
             configured: Configured::new(config)?,
-            client: ask::client()?,
         })
     }
 

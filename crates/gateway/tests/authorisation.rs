@@ -51,7 +51,9 @@ const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/api/metadata", OPERATOR),
     ("GET", "/api/metadata/models", OPERATOR),
     ("GET", "/api/metadata/models/{id}/icon", MEMBER),
+    ("GET", "/api/partners", OPERATOR),
     ("GET", "/api/people", OPERATOR),
+    ("GET", "/api/realm", PUBLIC),
     ("GET", "/api/receipts/{hash}", MEMBER),
     ("GET", "/api/refusals", OPERATOR),
     ("GET", "/api/transactions", MEMBER),
@@ -86,6 +88,7 @@ const RULES: &[(&str, &str, Access)] = &[
     ("POST", "/api/device/transactions", PROOF),
     ("POST", "/api/devices/code", MEMBER),
     ("POST", "/api/devices/{id}/name", MEMBER),
+    ("GET", "/api/grants/{id}/visit", MEMBER),
     ("POST", "/api/grants/{id}/end", MEMBER),
     ("POST", "/api/hall-agents/join", PROOF),
     ("POST", "/api/join/look", PROOF),
@@ -94,6 +97,8 @@ const RULES: &[(&str, &str, Access)] = &[
     ("POST", "/api/keys/statement", PROOF),
     ("POST", "/api/keys/{id}/label", MEMBER),
     ("POST", "/api/metadata/refresh", OPERATOR),
+    ("POST", "/api/partners/join", PROOF),
+    ("POST", "/api/partners/{realm}/refresh", OPERATOR),
     ("POST", "/api/sign-in", PROOF),
     ("POST", "/api/sign-in/link", MEMBER),
     ("POST", "/api/sign-in/statement", PUBLIC),
@@ -194,6 +199,7 @@ fn concrete(path: &str) -> String {
     path.replace("{id}", "00000000-0000-7000-8000-000000000000")
         .replace("{hash}", &"00".repeat(32))
         .replace("{name}", "none")
+        .replace("{realm}", "none")
         .replace("{store}", "none")
         .replace("{*path}", "0/000")
 }

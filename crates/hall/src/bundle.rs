@@ -44,6 +44,17 @@ pub struct Bundle {
     authorities: Vec<CertificateDer<'static>>,
 }
 
+/// A bundle as it is published: with how it relates to earlier ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The authorities.
+    pub bundle: Bundle,
+    /// `spiffe_sequence`, which grows with each change (section 4.1.1).
+    pub sequence: Option<u64>,
+    /// `spiffe_refresh_hint`, seconds (section 4.1.2).
+    pub refresh_seconds: Option<u64>,
+}
+
 /// A JWKS document (section 4.1). Members that are not for X.509-SVIDs are ignored.
 #[derive(Serialize, Deserialize)]
 struct Document {
@@ -98,24 +109,7 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`].
     pub fn from_json(json: &[u8]) -> Result<Self, BundleError> {
-        if json.len() > LONGEST_BUNDLE {
-            return Err(BundleError::Size);
-        }
-        let document: Document = serde_json::from_slice(json)?;
-        let mut authorities = Vec::new();
-        for key in document.keys {
-            if key.usage != "x509-svid" {
-                continue;
-            }
-            let [certificate] = &key.x5c[..] else {
-                return Err(BundleError::Certificate);
-            };
-            let der = STANDARD
-                .decode(certificate)
-                .map_err(|_| BundleError::Certificate)?;
-            authorities.push(CertificateDer::from(der));
-        }
-        Self::new(authorities)
+        Published::from_json(json).map(|published| published.bundle)
     }
 
     /// The JSON of the SPIFFE bundle. `sequence` grows with each change; `refresh_seconds` is how
@@ -142,6 +136,38 @@ impl Bundle {
     #[must_use]
     pub fn authorities(&self) -> &[CertificateDer<'static>] {
         &self.authorities
+    }
+}
+
+impl Published {
+    /// Reads the JSON of a SPIFFE bundle (section 4): keys of use `x509-svid`.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub fn from_json(json: &[u8]) -> Result<Self, BundleError> {
+        if json.len() > LONGEST_BUNDLE {
+            return Err(BundleError::Size);
+        }
+        let document: Document = serde_json::from_slice(json)?;
+        let mut authorities = Vec::new();
+        for key in document.keys {
+            // Other uses and types of keys are ignored (sections 4.2.1 and 4.2.2).
+            if key.usage != "x509-svid" || !matches!(&*key.kty, "EC" | "RSA" | "OKP") {
+                continue;
+            }
+            let [certificate] = &key.x5c[..] else {
+                return Err(BundleError::Certificate);
+            };
+            let der = STANDARD
+                .decode(certificate)
+                .map_err(|_| BundleError::Certificate)?;
+            authorities.push(CertificateDer::from(der));
+        }
+        Ok(Self {
+            bundle: Bundle::new(authorities)?,
+            sequence: document.spiffe_sequence,
+            refresh_seconds: document.spiffe_refresh_hint,
+        })
     }
 }
 
@@ -210,7 +236,9 @@ mod tests {
     fn a_bundle_reads_back_as_it_was_written() {
         let bundle = sample::realm("bank.example").bundle();
         let json = bundle.to_json(7, 300).unwrap();
-        assert_eq!(Bundle::from_json(json.as_bytes()).unwrap(), bundle);
+        let published = Published::from_json(json.as_bytes()).unwrap();
+        assert_eq!((published.sequence, published.refresh_seconds), (Some(7), Some(300)));
+        assert_eq!(published.bundle, bundle);
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["spiffe_sequence"], 7);
         assert_eq!(value["keys"][0]["use"], "x509-svid");
@@ -219,8 +247,12 @@ mod tests {
 
     #[test]
     fn keys_for_jwt_are_ignored_and_a_bundle_of_none_is_refused() {
-        let json = br#"{"keys":[{"use":"jwt-svid","kty":"EC","kid":"a"}]}"#;
-        assert!(matches!(Bundle::from_json(json), Err(BundleError::Size)));
+        for json in [
+            br#"{"keys":[{"use":"jwt-svid","kty":"EC","kid":"a"}]}"#.as_slice(),
+            br#"{"keys":[{"use":"x509-svid","kty":"of the future"}]}"#,
+        ] {
+            assert!(matches!(Bundle::from_json(json), Err(BundleError::Size)));
+        }
     }
 
     #[test]

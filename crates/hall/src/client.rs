@@ -2,7 +2,8 @@
 
 use hallway_evidence::statement::hall::{HallName, Rights, ServiceName};
 use std::io;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -22,13 +23,16 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{self, ClientConfig};
 
 use crate::body::{self, Body};
-use crate::bundle::{Bundle, BundleError, Bundles};
+use crate::bundle::{Bundle, BundleError};
 use crate::identity::SpiffeId;
 use crate::key::HallKey;
-use crate::pool::{Pool, SendError, explain};
+use crate::pool::{SendError, explain};
 use crate::problem::Problem;
 use crate::stream::{self, BoxStream, STREAM_PROTOCOL};
-use crate::tls::{self, Identity, TlsError};
+use crate::tls::{Identity, TlsError};
+use listener::Listener;
+
+mod listener;
 
 /// How long a connection may take to be made.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,6 +52,19 @@ pub struct Opening {
     pub chain: Vec<CertificateDer<'static>>,
     /// The key that the certificate is for.
     pub key: HallKey,
+    /// Where the certificate is renewed, when that is not where the hall is: a visitor's realm.
+    pub home: Option<Place>,
+}
+
+/// A gateway's hall listener.
+#[derive(Debug)]
+pub struct Place {
+    /// `HOST:PORT`.
+    pub address: String,
+    /// Who answers there.
+    pub gateway: SpiffeId,
+    /// The authorities of its realm.
+    pub bundle: Bundle,
 }
 
 /// Why something did not work.
@@ -167,27 +184,20 @@ pub struct Renewed {
     pub certificate_ends_ms: u64,
 }
 
-/// What changes with a renewal.
-struct Current {
-    config: Arc<ClientConfig>,
-    certificate_ends_ms: u64,
-}
-
 struct Inner {
-    address: String,
-    host: HeaderValue,
-    gateway: SpiffeId,
-    bundles: Bundles,
+    /// Where the hall is.
+    host: Listener,
+    /// Where certificates are renewed, when that is elsewhere.
+    home: Option<Listener>,
     key: HallKey,
     identity: Arc<Identity>,
-    current: RwLock<Current>,
+    certificate_ends_ms: AtomicU64,
 }
 
 /// An open hall. Cloning is cheap, and clones share their connections.
 #[derive(Clone)]
 pub struct HallClient {
     inner: Arc<Inner>,
-    pool: Arc<Pool<ClientError>>,
 }
 
 impl HallClient {
@@ -196,38 +206,40 @@ impl HallClient {
     /// # Errors
     /// The certificate is not for the key, or the bundle can't be used.
     pub fn new(opening: Opening) -> Result<Self, ClientError> {
-        let bundles = Bundles::new([&opening.bundle])?;
-        let certificate_ends_ms = leaf_end(&opening.chain)?;
+        let certificate_ends_ms = leaf_end(&opening.chain)?.into();
         let identity = Identity::new(opening.chain, &opening.key)?;
-        let host = HeaderValue::try_from(opening.address.as_str())
-            .map_err(|_| ClientError::Answer(format!("{:?} is no address", opening.address)))?;
-        let config = tls::client_config(
-            Arc::clone(&identity),
-            bundles.clone(),
-            opening.gateway.clone(),
-            tls::HTTP_1,
-        )?;
-        let inner = Arc::new(Inner {
-            address: opening.address,
-            host,
-            gateway: opening.gateway,
-            bundles,
+        let listener = |place| Listener::new(place, Arc::clone(&identity));
+        let inner = Inner {
+            host: listener(Place {
+                address: opening.address,
+                gateway: opening.gateway,
+                bundle: opening.bundle,
+            })?,
+            home: opening.home.map(listener).transpose()?,
             key: opening.key,
             identity,
-            current: RwLock::new(Current {
-                config,
-                certificate_ends_ms,
-            }),
-        });
-        let connecting = Arc::clone(&inner);
-        let pool = Pool::new(move || {
-            let inner = Arc::clone(&connecting);
-            async move { inner.connect().await }
-        });
+            certificate_ends_ms,
+        };
         Ok(Self {
-            inner,
-            pool: Arc::new(pool),
+            inner: Arc::new(inner),
         })
+    }
+
+    /// Shows the evidence by which a visitor is let in: an encoded
+    /// evidence bundle of the opening and of the registration of the key that
+    /// signed it. Gives the grant as the host made it.
+    ///
+    /// # Errors
+    /// [`ClientError::Problem`] says what the host does not accept.
+    pub async fn visit(&self, evidence: Vec<u8>) -> Result<Grant, ClientError> {
+        let request = Request::post("/visit")
+            .header(CONTENT_TYPE, "application/cbor")
+            .body(body::full(evidence))
+            .map_err(|error| ClientError::Answer(error.to_string()))?;
+        let grant = json(self.ask(request).await?).await;
+        // Whoever comes now is a guest, which the connections of before do not know.
+        self.inner.host.forget_connections();
+        grant
     }
 
     /// The grant, as the gateway sees it now.
@@ -235,7 +247,7 @@ impl HallClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn grant(&self) -> Result<Grant, ClientError> {
-        json(self.call(Method::GET, "/grant").await?).await
+        json(self.call(&self.inner.host, Method::GET, "/grant").await?).await
     }
 
     /// Gets a new certificate for the same key and shows it from now on. Open streams go on.
@@ -243,7 +255,8 @@ impl HallClient {
     /// # Errors
     /// [`ClientError`]; the present certificate stays.
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
-        let renewed: Renewed = json(self.call(Method::POST, "/grant/renew").await?).await?;
+        let renewed = self.call(self.inner.home(), Method::POST, "/grant/renew");
+        let renewed: Renewed = json(renewed.await?).await?;
         let chain = renewed
             .certificates
             .iter()
@@ -253,21 +266,10 @@ impl HallClient {
         let certificate_ends_ms = leaf_end(&chain)?;
         let inner = &self.inner;
         inner.identity.replace(chain, &inner.key)?;
-        // A new configuration, so that no session of the old certificate is resumed.
-        let config = tls::client_config(
-            Arc::clone(&inner.identity),
-            inner.bundles.clone(),
-            inner.gateway.clone(),
-            tls::HTTP_1,
-        )?;
-        *inner
-            .current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Current {
-            config,
-            certificate_ends_ms,
-        };
-        self.pool.clear();
+        for listener in inner.listeners() {
+            listener.show_renewed()?;
+        }
+        (inner.certificate_ends_ms).store(certificate_ends_ms, Ordering::Relaxed);
         Ok(renewed)
     }
 
@@ -292,19 +294,21 @@ impl HallClient {
     /// Until when the present certificate is valid, unix milliseconds.
     #[must_use]
     pub fn certificate_ends_ms(&self) -> u64 {
-        self.inner
-            .current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .certificate_ends_ms
+        self.inner.certificate_ends_ms.load(Ordering::Relaxed)
     }
 
-    /// Ends the grant: everything that runs under it is cut.
+    /// Ends the grant: everything that runs under it is cut. A visitor's is ended where the hall
+    /// is and at home, whichever of the two answers.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn end(&self) -> Result<(), ClientError> {
-        self.call(Method::POST, "/grant/end").await.map(|_| ())
+        let mut ended = Ok(());
+        for listener in self.inner.listeners() {
+            let done = self.call(listener, Method::POST, "/grant/end").await;
+            ended = ended.and(done.map(drop));
+        }
+        ended
     }
 
     /// A stream to `service`, over a TLS connection of its own.
@@ -312,15 +316,9 @@ impl HallClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn stream(&self, service: &ServiceName) -> Result<BoxStream, ClientError> {
-        let (tls, config) = (&self.inner, self.inner.config());
-        let stream = tls.connect_with(config).await?;
-        upgrade(
-            stream,
-            &format!("/connect/{service}"),
-            STREAM_PROTOCOL,
-            &self.inner.host,
-        )
-        .await
+        let host = &self.inner.host;
+        let path = format!("/connect/{service}");
+        upgrade(host.connect().await?, &path, STREAM_PROTOCOL, host.name()).await
     }
 
     /// Sends any request of the data plane and gives the answer as it is. The path is all that
@@ -328,20 +326,8 @@ impl HallClient {
     ///
     /// # Errors
     /// There is no answer. An answer that refuses is not an error here.
-    pub async fn forward(
-        &self,
-        mut request: Request<Body>,
-    ) -> Result<Response<Incoming>, ClientError> {
-        let path = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .parse()
-            .map_err(|_| ClientError::Answer("the path is no path".to_owned()))?;
-        *request.uri_mut() = path;
-        *request.version_mut() = http::Version::HTTP_11;
-        request.headers_mut().insert(HOST, self.inner.host.clone());
-        Ok(self.pool.send(request).await?)
+    pub async fn forward(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+        self.inner.host.send(request).await
     }
 
     /// As [`HallClient::forward`], and an answer that refuses is an error.
@@ -352,36 +338,37 @@ impl HallClient {
         accepted(self.forward(request).await?).await
     }
 
-    async fn call(&self, method: Method, path: &str) -> Result<Response<Incoming>, ClientError> {
+    async fn call(
+        &self,
+        listener: &Listener,
+        method: Method,
+        path: &str,
+    ) -> Result<Response<Incoming>, ClientError> {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .body(body::empty())
             .map_err(|error| ClientError::Answer(error.to_string()))?;
-        self.ask(request).await
+        accepted(listener.send(request).await?).await
     }
 }
 
 impl std::fmt::Debug for HallClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HallClient")
-            .field("address", &self.inner.address)
+            .field("host", &self.inner.host)
             .finish_non_exhaustive()
     }
 }
 
 impl Inner {
-    fn config(&self) -> Arc<ClientConfig> {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&current.config)
+    /// Where certificates are renewed.
+    fn home(&self) -> &Listener {
+        self.home.as_ref().unwrap_or(&self.host)
     }
 
-    async fn connect(&self) -> Result<BoxStream, ClientError> {
-        self.connect_with(self.config()).await
-    }
-
-    async fn connect_with(&self, config: Arc<ClientConfig>) -> Result<BoxStream, ClientError> {
-        connect(&self.address, config).await
+    fn listeners(&self) -> impl Iterator<Item = &Listener> {
+        std::iter::once(&self.host).chain(&self.home)
     }
 }
 

@@ -45,8 +45,8 @@ pub use agent::{Agent, AgentEvent, Provided};
 pub use agent_protocol::Provides;
 pub use authority::{Authority, AuthorityError, Leaf, Usage};
 pub use body::Body;
-pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES};
-pub use client::{ClientError, Grant, HallClient, Opening, Person, Renewed};
+pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES, Published};
+pub use client::{ClientError, Grant, HallClient, Opening, Person, Place, Renewed};
 pub use hallway_evidence::statement::hall::{
     AgentName, HallName, NameError, P256PublicKey, Right, RightError, Rights, ServiceName,
     StoreName,

@@ -117,6 +117,7 @@ impl Site {
             bundle: self.realm.bundle(),
             chain: holder.chain,
             key: holder.key,
+            home: None,
         })
         .unwrap()
     }

@@ -82,6 +82,7 @@ pub(crate) async fn open(
         bundle: Bundle::new(certificates(&granted.bundle)?)?,
         chain: certificates(&granted.certificates)?,
         key,
+        home: None,
     };
     Ok(Opened {
         client: HallClient::new(opening)?,

@@ -141,6 +141,12 @@ impl<const TYPE: u8> NoteKey<TYPE> {
         &self.name
     }
 
+    /// The key itself, 32 bytes (RFC 8032).
+    #[must_use]
+    pub fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
     /// Reads `note` and checks each signature of this key with `check`, which is given the text and
     /// the signature's bytes. Gives the text and what the last check found. Signatures by other keys
     /// are passed over, as the specification demands.

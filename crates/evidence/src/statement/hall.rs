@@ -12,14 +12,19 @@ use super::{Door, Hash};
 use crate::fields::{DecodeError, Fields};
 use crate::id::PersonId;
 use crate::line::Line;
+use crate::realm::RealmName;
 use crate::timestamp::Timestamp;
 
 mod name;
+mod partner;
 mod public_key;
 mod right;
 
 pub use crate::id::GrantId;
 pub use name::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
+pub use partner::{
+    AcceptPartner, Authorities, AuthoritiesError, InvitePartner, LeavePartner, Pins,
+};
 pub use public_key::{P256PublicKey, PublicKeyError};
 pub use right::{MOST_RIGHTS, Right, RightError, Rights, RightsError};
 
@@ -43,6 +48,12 @@ pub enum Hall {
     Open(Open),
     /// Somebody's grant ends before its time.
     End(End),
+    /// Another realm may become a partner, whose people can be admitted.
+    InvitePartner(InvitePartner),
+    /// Another realm's invitation is accepted.
+    AcceptPartner(AcceptPartner),
+    /// Another realm is a partner no longer.
+    LeavePartner(LeavePartner),
 }
 
 /// The terms of `hall.create`.
@@ -73,6 +84,28 @@ pub enum Guest {
         name: Line,
     },
     /// Everybody of the realm who has this role or one that includes it.
+    Role(Role),
+    /// Somebody of a partner.
+    Visitor {
+        /// Of which realm.
+        realm: RealmName,
+        /// Who there.
+        whom: Whom,
+    },
+}
+
+/// Who of a partner may enter. The partner says who its people are and which roles they have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    /// A person of the partner.
+    Person {
+        /// Who, by the id that the partner gave.
+        id: PersonId,
+        /// What the signer calls them.
+        name: Line,
+    },
+    /// Everybody of the partner who has this role there or one that includes it.
     Role(Role),
 }
 
@@ -123,13 +156,16 @@ pub struct Agent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Open {
     /// The realm where the hall is.
-    pub host: Line,
+    pub host: RealmName,
     /// Which hall.
     pub hall: HallName,
     /// Who enters: the signer.
     pub person: PersonId,
     /// The person's name.
     pub name: Line,
+    /// The person's role at home: stated for a hall of another realm, which may admit by it, and
+    /// for no other.
+    pub role: Option<Role>,
     /// What the person may do inside. More needs another statement.
     pub rights: Rights,
     /// For how long, in milliseconds from when the evidence was accepted.
@@ -157,10 +193,27 @@ impl Guest {
         match self {
             Self::Person { id, name } => fields.with("person", id).with("name", name),
             Self::Role(role) => fields.with("role", role),
+            Self::Visitor { realm, whom } => {
+                let fields = fields.with("realm", realm);
+                match whom {
+                    Whom::Person { id, name } => fields.with("person", id).with("name", name),
+                    Whom::Role(role) => fields.with("role", role),
+                }
+            }
         }
     }
 
     fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
+        if let Some(realm) = terms.take_optional("realm")? {
+            let whom = match terms.take_optional("person")? {
+                Some(id) => Whom::Person {
+                    id,
+                    name: terms.take("name")?,
+                },
+                None => Whom::Role(terms.take("role")?),
+            };
+            return Ok(Self::Visitor { realm, whom });
+        }
         Ok(match terms.take_optional("person")? {
             Some(id) => Self::Person {
                 id,
@@ -178,6 +231,13 @@ impl core::fmt::Display for Guest {
             Self::Person { name, .. } => write!(f, "{name}"),
             Self::Role(Role::Member) => f.write_str("everybody of the realm"),
             Self::Role(role) => write!(f, "everybody who is at least {role}"),
+            Self::Visitor { realm, whom } => match whom {
+                Whom::Person { id, name } => write!(f, "{name} ({id}) of the partner {realm}"),
+                Whom::Role(Role::Member) => write!(f, "everybody of the partner {realm}"),
+                Whom::Role(role) => {
+                    write!(f, "everybody of the partner {realm} who is at least {role} there")
+                }
+            },
         }
     }
 }
@@ -193,6 +253,9 @@ impl Door for Hall {
             Self::DismissAgent(_) => "dismiss_agent",
             Self::Open(_) => "open",
             Self::End(_) => "end",
+            Self::InvitePartner(_) => "invite_partner",
+            Self::AcceptPartner(_) => "accept_partner",
+            Self::LeavePartner(_) => "leave_partner",
         }
     }
 
@@ -220,6 +283,7 @@ impl Door for Hall {
                 .with("hall", &terms.hall)
                 .with("person", &terms.person)
                 .with("name", &terms.name)
+                .with_some("role", terms.role.as_ref())
                 .with("rights", &terms.rights)
                 .with("duration", &terms.duration_ms)
                 .with_some("public_key", terms.public_key.as_ref()),
@@ -228,6 +292,9 @@ impl Door for Hall {
                 .with("opened", &terms.opened)
                 .with("hall", &terms.hall)
                 .with("name", &terms.name),
+            Self::InvitePartner(terms) => terms.terms(),
+            Self::AcceptPartner(terms) => terms.terms(),
+            Self::LeavePartner(terms) => terms.terms(),
         }
     }
 
@@ -264,6 +331,7 @@ impl Door for Hall {
                 hall: terms.take("hall")?,
                 person: terms.take("person")?,
                 name: terms.take("name")?,
+                role: terms.take_optional("role")?,
                 rights: terms.take("rights")?,
                 duration_ms: terms.take("duration")?,
                 public_key: terms.take_optional("public_key")?,
@@ -274,6 +342,9 @@ impl Door for Hall {
                 hall: terms.take("hall")?,
                 name: terms.take("name")?,
             }),
+            "invite_partner" => Self::InvitePartner(InvitePartner::read(terms)?),
+            "accept_partner" => Self::AcceptPartner(AcceptPartner::read(terms)?),
+            "leave_partner" => Self::LeavePartner(LeavePartner::read(terms)?),
             _ => return Ok(None),
         }))
     }
@@ -304,10 +375,11 @@ impl Door for Hall {
                 terms.agent, terms.hall
             ),
             Self::Open(terms) => format!(
-                "open the hall “{}” of {} to {} for {}, {}, to {}",
+                "open the hall “{}” of {} to {}{} for {}, {}, to {}",
                 terms.hall,
                 terms.host,
                 terms.name,
+                terms.role.map_or_else(String::new, |role| format!(" ({role} at home)")),
                 Duration(terms.duration_ms),
                 match &terms.public_key {
                     Some(key) => format!("with the key whose SHA-256 is {}", hex::encode(key.sha256())),
@@ -319,6 +391,9 @@ impl Door for Hall {
                 "end the grant {} of {} in the hall “{}”",
                 terms.grant, terms.name, terms.hall
             ),
+            Self::InvitePartner(terms) => terms.sentence(),
+            Self::AcceptPartner(terms) => terms.sentence(),
+            Self::LeavePartner(terms) => terms.sentence(),
         }
     }
 }
@@ -366,10 +441,11 @@ mod tests {
     #[test]
     fn the_sentence_of_an_opening_says_all_of_it() {
         let open = Hall::Open(Open {
-            host: Line::new("lab.example").unwrap(),
+            host: "lab.example".parse().unwrap(),
             hall: "backups".parse().unwrap(),
             person: PersonId::from_bytes([1; 16]),
             name: Line::new("Emily").unwrap(),
+            role: None,
             rights: Rights::parse(["connect:db", "write:data", "read:logs", "read:data"]).unwrap(),
             duration_ms: 8 * 3_600_000,
             public_key: None,

@@ -124,12 +124,13 @@ fn every_hall_act() -> Vec<Act> {
         name: line("Emily"),
     };
     let rights = || hall::Rights::try_from(vec!["read:data".parse().unwrap()]).unwrap();
-    let open = |public_key| {
+    let open = |host: &str, role, public_key| {
         Hall::Open(hall::Open {
-            host: line("gate.example"),
+            host: host.parse().unwrap(),
             hall: name(),
             person,
             name: line("Emily"),
+            role,
             rights: rights(),
             duration_ms: 3_600_000,
             public_key,
@@ -145,6 +146,13 @@ fn every_hall_act() -> Vec<Act> {
             rights: rights(),
         })
     };
+    let realm = || "beta.example".parse::<crate::RealmName>().unwrap();
+    let pins = || hall::Pins {
+        realm: realm(),
+        origin: "https://gate.beta.example".parse().unwrap(),
+        log: [7; 32],
+        authorities: vec![[8; 32]].try_into().unwrap(),
+    };
     let acts = [
         Hall::Create(hall::Create {
             hall: name(),
@@ -154,6 +162,27 @@ fn every_hall_act() -> Vec<Act> {
         admit(emily()),
         admit(hall::Guest::Role(Role::Operator)),
         admit(hall::Guest::Role(Role::Member)),
+        admit(hall::Guest::Visitor {
+            realm: realm(),
+            whom: hall::Whom::Role(Role::Member),
+        }),
+        admit(hall::Guest::Visitor {
+            realm: realm(),
+            whom: hall::Whom::Person {
+                id: person,
+                name: line("Bea"),
+            },
+        }),
+        Hall::InvitePartner(hall::InvitePartner {
+            pins: pins(),
+            token: [6; 32],
+            expires: Timestamp::from_ms(1_790_000_600_000),
+        }),
+        Hall::AcceptPartner(hall::AcceptPartner {
+            pins: pins(),
+            token: [6; 32],
+        }),
+        Hall::LeavePartner(hall::LeavePartner { realm: realm() }),
         Hall::Dismiss(hall::Dismiss {
             hall: name(),
             guest: emily(),
@@ -168,8 +197,9 @@ fn every_hall_act() -> Vec<Act> {
             hall: name(),
             agent: "lab".parse().unwrap(),
         }),
-        open(None),
-        open(Some(key)),
+        open("gate.example", None, None),
+        open("gate.example", None, Some(key)),
+        open("alpha.example", Some(Role::Member), Some(key)),
         Hall::End(hall::End {
             grant: crate::id::GrantId::from_bytes([3; 16]),
             opened: [4; 32],

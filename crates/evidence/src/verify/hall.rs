@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::receipt::Receipts;
 use super::report::Section;
 use crate::statement::hall::Open;
-use crate::statement::{Act, Web};
+use crate::statement::{Act, Statement, Web};
 
 /// Checks that who entered is who signed: receipt `by` registered the key. Gives what to know of
 /// the grant.
@@ -29,15 +29,17 @@ pub(super) fn check_opening(
         owner,
         format_args!("{}, receipt {}", open.name, by + 1),
     )?;
-    let accepted = receipts.all.first()?.receipt.evidence.accepted;
-    let ends = accepted.plus(Duration::from_millis(open.duration_ms));
+    let subject = receipts.all.first()?;
+    check_role(subject.statement.as_ref()?, section, open)?;
+    let ends = (subject.receipt.evidence.accepted).plus(Duration::from_millis(open.duration_ms));
     Some(match &open.public_key {
         Some(key) => format!(
             "Until {ends} at the latest, the holder of the private key to the public key with \
-             the SHA-256 {} is {} for the hall “{}”.",
+             the SHA-256 {} is {} for the hall “{}” of {}.",
             hex::encode(key.sha256()),
             open.name,
-            open.hall
+            open.hall,
+            open.host
         ),
         None => format!(
             "Until {ends} at the latest, {}’s browser session could use the hall “{}”. No other \
@@ -45,4 +47,24 @@ pub(super) fn check_opening(
             open.name, open.hall
         ),
     })
+}
+
+/// A role is stated to another realm, which may admit by it, and to no other.
+fn check_role(statement: &Statement, section: &mut Section, open: &Open) -> Option<()> {
+    let at_home = open.host.as_str() == &*statement.realm;
+    let stated = match (at_home, open.role) {
+        (true, None) => Ok("at home".to_owned()),
+        (false, Some(role)) => Ok(format!("{role} of {}", statement.realm)),
+        (true, Some(_)) => Err("it states a role for a hall at home".to_owned()),
+        (false, None) => Err(format!("it opens a hall of {} without a role", open.host)),
+    };
+    let detail = stated.clone().unwrap_or_default();
+    section
+        .check(
+            "chain.4",
+            "A visitor’s role at home is stated, and only a visitor’s",
+            stated,
+            detail,
+        )
+        .map(drop)
 }

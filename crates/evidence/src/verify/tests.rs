@@ -1,5 +1,6 @@
 mod hall;
 mod realm;
+mod visit;
 mod witness;
 
 use hallway_ctap::authenticator_data::Flags;

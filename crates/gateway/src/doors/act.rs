@@ -14,6 +14,7 @@ use super::ceremony::{self, Answer, Ceremony};
 use super::device::lifecycle::{self, DeviceRequest, DeviceView};
 use super::hall::acts::{self as hall, HallRequest};
 use super::hall::open::Opened;
+use super::hall::partners::acts::{self as partners, PartnerRequest};
 use super::people::{self, PeopleRequest};
 use super::web::grant::Peer;
 use super::web::join::NewLink;
@@ -41,6 +42,8 @@ pub enum ActRequest {
     Key(KeyRequest),
     /// With halls.
     Hall(HallRequest),
+    /// With other realms.
+    Partner(PartnerRequest),
 }
 
 /// An act on one's own keys, as asked for.
@@ -180,6 +183,12 @@ pub async fn begin(
                 .await?
                 .into()
         }
+        ActRequest::Partner(request) => {
+            let token = link_token_hash(&gateway, &nonce);
+            let prepared = partners::prepare(&gateway, &caller, request, token).await?;
+            attachment = prepared.token;
+            prepared.act.into()
+        }
     };
     let statement = ceremony::statement_with_nonce(&gateway, act, nonce)?;
     let held = gateway
@@ -216,6 +225,7 @@ pub async fn finish(
         Ok(outcome) => {
             // Whoever is inside a hall by what is no longer so is put out at once, not at the
             // next look.
+            gateway.partners.wake();
             gateway.halls.inside.look_again(&gateway).await;
             Ok(Json(outcome))
         }

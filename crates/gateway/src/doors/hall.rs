@@ -11,3 +11,5 @@ pub mod flows;
 pub mod grants;
 pub mod look;
 pub mod open;
+pub mod partners;
+pub mod visit;

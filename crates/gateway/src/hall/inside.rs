@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hallway_evidence::statement::hall::{AgentName, HallName};
-use hallway_evidence::{GrantId, PersonId};
+use hallway_evidence::{GrantId, PersonId, RealmName};
 use hallway_hall::Pass;
 
 use super::standing::{self, Standing};
 use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::store::Grant;
+use crate::partners;
+use crate::store::{Grant, GrantKind};
 
 /// How often everybody inside is looked at again, and how old an answer may be.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -25,6 +26,17 @@ const LINGER: Duration = Duration::from_secs(30);
 pub enum Who {
     /// The holder of a grant.
     Guest(GrantId),
+    /// A partner's person who has shown no evidence yet.
+    Newcomer {
+        /// The realm where they are at home.
+        home: RealmName,
+        /// Who, there.
+        person: PersonId,
+        /// SHA-256 of their public key.
+        key: [u8; 32],
+    },
+    /// A partner's gateway.
+    Partner(RealmName),
     /// A machine that provides something.
     Agent {
         /// In which hall.
@@ -64,6 +76,8 @@ pub struct Glance {
     pub person: PersonId,
     /// The person's name.
     pub name: String,
+    /// The realm where they are at home, when it is another one.
+    pub home: Option<RealmName>,
     /// Bytes that came from them.
     pub received: u64,
     /// Bytes that went to them.
@@ -127,6 +141,10 @@ impl Presence {
                 let standing = Standing::of(reader, grant, gateway.now()).await?;
                 Ok(Some(Arc::new(standing)))
             }
+            Who::Newcomer { home, .. } | Who::Partner(home) => {
+                partners::active(reader, home).await?;
+                Ok(None)
+            }
             Who::Agent { hall, name, key } => {
                 standing::agent(reader, hall, name, key).await?;
                 Ok(None)
@@ -180,17 +198,19 @@ impl Inside {
         Ok(Arc::clone(kept))
     }
 
-    /// The guests inside, in one hall or in all.
+    /// The guests inside the halls of this realm, in one of them or in all.
     pub fn guests(&self, hall: Option<&HallName>) -> Vec<Glance> {
         let all = self.all();
         let glance = |presence: &Arc<Presence>| {
             let standing = presence.checked().standing.clone()?;
-            let inside = hall.is_none_or(|hall| standing.grant.hall == *hall);
+            let here = !matches!(standing.grant.kind, GrantKind::Away { .. });
+            let inside = here && hall.is_none_or(|hall| standing.grant.hall == *hall);
             inside.then(|| Glance {
                 grant: standing.grant.id,
                 hall: standing.grant.hall.clone(),
                 person: standing.person.id,
                 name: standing.person.name.clone(),
+                home: standing.person.home.clone(),
                 received: presence.pass.flow.received(),
                 sent: presence.pass.flow.sent(),
                 streams: presence.pass.flow.streams(),

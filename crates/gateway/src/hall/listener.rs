@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use hallway_evidence::PersonId;
+use hallway_evidence::{PersonId, RealmName};
 use hallway_hall::tls::{self, Identity};
-use hallway_hall::{Authority, Bundle, Bundles, HallKey, Leaf, Party, Svid, Usage};
+use hallway_hall::{Authority, Bundles, HallKey, Leaf, Party, Svid, Usage};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -23,9 +23,11 @@ use tower::ServiceExt;
 
 use super::inside::{Presence, Who};
 use super::routes::{self, Visitor};
+use super::visit;
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::server::{HEAD, ListenError, PATIENCE};
+use crate::store::GrantKind;
 
 /// How long the gateway's own certificate lasts, and how often it makes a new one.
 const OWN_CERTIFICATE: Duration = Duration::from_secs(24 * 3600);
@@ -48,9 +50,6 @@ pub enum HallTlsError {
     /// No certificate for it.
     #[error("the hall listener's certificate: {0}")]
     Certificate(#[from] hallway_hall::AuthorityError),
-    /// The realm's authority makes no bundle.
-    #[error("the realm's trust bundle: {0}")]
-    Bundle(#[from] hallway_hall::BundleError),
     /// rustls refuses.
     #[error("the hall listener: {0}")]
     Tls(#[from] tls::TlsError),
@@ -95,7 +94,9 @@ impl HallListener {
                 return;
             }
         };
-        let acceptor = match own.acceptor(&gateway) {
+        let mut trust = gateway.partners.trust.watch();
+        let believed = trust.borrow_and_update().clone();
+        let mut acceptor = match own.acceptor(believed) {
             Ok(acceptor) => acceptor,
             Err(error) => {
                 tracing::error!(%error, "the hall listener does not start");
@@ -111,6 +112,16 @@ impl HallListener {
             let (slot, stream, peer) = tokio::select! {
                 () = &mut stop => break,
                 () = &mut renewal => continue,
+                Ok(()) = trust.changed() => {
+                    let believed = trust.borrow_and_update().clone();
+                    match own.acceptor(believed) {
+                        Ok(next) => acceptor = next,
+                        Err(error) => {
+                            tracing::error!(%error, "the hall listener believes whom it believed");
+                        }
+                    }
+                    continue;
+                }
                 Some(accepted) = self.accept() => accepted,
             };
             let (gateway, router, acceptor) = (gateway.clone(), router.clone(), acceptor.clone());
@@ -159,9 +170,9 @@ impl Own {
         })
     }
 
-    fn acceptor(&self, gateway: &Gateway) -> Result<TlsAcceptor, HallTlsError> {
-        let bundle = Bundle::new(vec![gateway.halls.authority.certificate().clone()])?;
-        let bundles = Bundles::new([&bundle])?;
+    /// For connections from now on. Sessions of before are not resumed: they would carry on a
+    /// trust that may have ended.
+    fn acceptor(&self, bundles: Bundles) -> Result<TlsAcceptor, HallTlsError> {
         let config = tls::server_config(Arc::clone(&self.identity), bundles)?;
         Ok(TlsAcceptor::from(config))
     }
@@ -214,12 +225,31 @@ fn chain(
 async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem> {
     let nobody = || Problem::forbidden("unknown-grant", "no grant was given for this certificate");
     let key = svid.public_key.sha256();
+    let domain = svid.id.trust_domain();
+    if *domain != *gateway.halls.authority.trust_domain() {
+        // TLS has checked that the realm's own authority says so.
+        let realm: RealmName = domain.as_str().parse().map_err(|_| nobody())?;
+        return match svid.id.party() {
+            Some(Party::Person(id)) => {
+                let person = id.parse().map_err(|_| nobody())?;
+                visit::arrive(gateway, realm, person, svid).await
+            }
+            Some(Party::Gateway) => {
+                gateway
+                    .halls
+                    .inside
+                    .enter(gateway, Who::Partner(realm))
+                    .await
+            }
+            _ => Err(nobody()),
+        };
+    }
     match svid.id.party() {
         Some(Party::Person(id)) => {
             let grant = gateway.store.read().grants().by_key(&key).await?;
             let grant = grant.ok_or_else(nobody)?;
             let id: PersonId = id.parse().map_err(|_| nobody())?;
-            if grant.person != id {
+            if grant.person != id || matches!(grant.kind, GrantKind::Visitor(_)) {
                 return Err(nobody());
             }
             gateway.halls.inside.guest(gateway, &grant).await
@@ -252,7 +282,11 @@ async fn connection(
     match enter(gateway, &svid).await {
         Ok(presence) => {
             let cut = presence.pass.cut.clone();
-            let visitor = Visitor { presence, svid };
+            let visitor = Visitor {
+                presence,
+                svid,
+                address: peer.ip().to_string(),
+            };
             let inner = router.map_request(move |request: axum::http::Request<Incoming>| {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(visitor.clone());

@@ -7,28 +7,44 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
+use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_hall::{Renewed, Svid, stream};
 
 use super::inside::{Presence, Who};
 use super::standing::Standing;
+use super::visit;
+use super::visit::farewell::{Ended, Heard};
 use crate::Gateway;
 use crate::doors::hall::certificate::{self, Certified};
+use crate::doors::hall::partners::gateways;
+use crate::http::input::Input;
 use crate::http::problem::Problem;
+use crate::partners::shared::Shared;
+use crate::store::GrantKind;
 
 /// Who may use a route of the hall listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admits {
-    /// The holder of a grant; what it may do is decided by the grant's rights.
+    /// The holder of a grant for a hall of this realm; what it may do is decided by the grant's
+    /// rights.
     Guest,
+    /// The holder of any grant, wherever its hall is.
+    Holder,
+    /// The holder of a grant whose person is of this realm, wherever its hall is.
+    AtHome,
+    /// A partner's person who has no grant yet.
+    Newcomer,
     /// A machine that provides something.
     Agent,
+    /// A gateway of a realm that is a partner.
+    Partner,
 }
 
 /// One route of the hall listener.
@@ -49,6 +65,8 @@ pub struct Visitor {
     pub presence: Arc<Presence>,
     /// The certificate that they showed.
     pub svid: Svid,
+    /// Their IP address.
+    pub address: String,
 }
 
 impl Visitor {
@@ -56,7 +74,18 @@ impl Visitor {
     fn agent(&self) -> Result<(&HallName, &AgentName), Problem> {
         match &self.presence.who {
             Who::Agent { hall, name, .. } => Ok((hall, name)),
-            Who::Guest(_) => Err(Problem::forbidden("guest", "only agents may ask for this")),
+            other => Err(refused(other, None)),
+        }
+    }
+
+    /// The partner whose gateway this is.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn partner(&self) -> Result<&RealmName, Problem> {
+        match &self.presence.who {
+            Who::Partner(realm) => Ok(realm),
+            other => Err(refused(other, None)),
         }
     }
 }
@@ -71,9 +100,29 @@ pub fn all() -> Vec<HallRoute> {
     };
     let (read, write) = (Some(Method::GET), Some(Method::POST));
     vec![
-        route(read.clone(), "/grant", Admits::Guest, get(grant)),
-        route(write.clone(), "/grant/renew", Admits::Guest, post(renew)),
-        route(write.clone(), "/grant/end", Admits::Guest, post(end)),
+        route(read.clone(), "/grant", Admits::Holder, get(grant)),
+        route(write.clone(), "/grant/renew", Admits::AtHome, post(renew)),
+        route(write.clone(), "/grant/end", Admits::Holder, post(end)),
+        route(write.clone(), "/visit", Admits::Newcomer, post(visit::show)),
+        route(
+            read.clone(),
+            "/partner/realm",
+            Admits::Partner,
+            get(gateways::realm),
+        ),
+        route(read.clone(), "/partner/halls", Admits::Partner, get(shared)),
+        route(
+            write.clone(),
+            "/partner/left",
+            Admits::Partner,
+            post(gateways::left).layer(DefaultBodyLimit::max(gateways::LONGEST_LEFT)),
+        ),
+        route(
+            write.clone(),
+            "/partner/ended",
+            Admits::Partner,
+            post(ended),
+        ),
         route(read.clone(), "/agent/control", Admits::Agent, get(control)),
         route(read.clone(), "/agent/dial/{id}", Admits::Agent, get(dial)),
         route(read, "/connect/{service}", Admits::Guest, get(connect)),
@@ -129,17 +178,67 @@ async fn admit(gateway: &Gateway, admits: Admits, request: &mut Request) -> Resu
         ));
     }
     let standing = visitor.presence.standing(gateway).await?;
-    match (admits, standing) {
-        (Admits::Guest, Some(standing)) => {
-            request.extensions_mut().insert(standing);
-            Ok(())
+    let who = &visitor.presence.who;
+    let kind = standing.as_ref().map(|standing| &standing.grant.kind);
+    let may = match (admits, who) {
+        (Admits::Guest, Who::Guest(_)) => {
+            matches!(kind, Some(GrantKind::Own | GrantKind::Visitor(_)))
         }
-        (Admits::Agent, None) => Ok(()),
-        (Admits::Guest, None) => Err(Problem::forbidden("agent", "an agent has no grant here")),
-        (Admits::Agent, Some(_)) => {
-            Err(Problem::forbidden("guest", "only agents may ask for this"))
+        (Admits::AtHome, Who::Guest(_)) => {
+            matches!(kind, Some(GrantKind::Own | GrantKind::Away { .. }))
         }
+        (Admits::Holder, Who::Guest(_))
+        | (Admits::Agent, Who::Agent { .. })
+        | (Admits::Newcomer, Who::Newcomer { .. })
+        | (Admits::Partner, Who::Partner(_)) => true,
+        _ => false,
+    };
+    if !may {
+        return Err(refused(who, kind));
     }
+    if let Some(standing) = standing {
+        request.extensions_mut().insert(standing);
+    }
+    Ok(())
+}
+
+/// What is said to those who may not ask for something.
+fn refused(who: &Who, kind: Option<&GrantKind>) -> Problem {
+    match (who, kind) {
+        (Who::Guest(_), Some(GrantKind::Away { host, .. })) => Problem::forbidden(
+            "away",
+            format!("the hall of this grant is at {host}; connect there"),
+        ),
+        (Who::Guest(_), Some(GrantKind::Visitor(visitor))) => Problem::forbidden(
+            "visitor",
+            format!("{} gives its people their certificates", visitor.home),
+        ),
+        (Who::Guest(_), _) => Problem::forbidden("guest", "a guest may not ask for this"),
+        (Who::Agent { .. }, _) => Problem::forbidden("agent", "an agent has no grant here"),
+        (Who::Newcomer { .. }, _) => Problem::forbidden(
+            "newcomer",
+            "show the evidence of what you opened before anything else",
+        ),
+        (Who::Partner(_), _) => Problem::forbidden("partner", "a gateway has no grant here"),
+    }
+}
+
+/// What this realm shares with the partner that asks.
+async fn shared(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Shared>, Problem> {
+    Shared::with(&gateway, visitor.partner()?).await.map(Json)
+}
+
+/// The partner says what has ended there.
+async fn ended(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Input(ended): Input<Ended>,
+) -> Result<Json<Heard>, Problem> {
+    visit::ended_at_home(&gateway, visitor.partner()?, &ended.hashes()?).await?;
+    Ok(Json(Heard {}))
 }
 
 /// What the caller may do, until when.

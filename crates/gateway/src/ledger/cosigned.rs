@@ -6,6 +6,10 @@ use hallway_evidence::log::note::gather;
 
 use crate::store::{Repositories, StoreError};
 
+/// The most cosignatures that a checkpoint carries: every reader takes that many (C2SP
+/// signed-note), with the log's own.
+const MOST: usize = 15;
+
 /// The log's newest checkpoint, with the cosignatures that it has; empty while the log is.
 ///
 /// # Errors
@@ -13,7 +17,7 @@ use crate::store::{Repositories, StoreError};
 pub async fn newest(store: &dyn Repositories) -> Result<String, StoreError> {
     let head = store.log().head().await?;
     let all = by_size(store).await?;
-    let cosigned = all.get(&head.size).into_iter().flatten();
+    let cosigned = all.get(&head.size).into_iter().flatten().take(MOST);
     let notes = std::iter::once(&head.checkpoint).chain(cosigned);
     // One of another tree, which no database that is whole holds, is left out.
     Ok(gather(notes.map(String::as_str)).unwrap_or(head.checkpoint))
@@ -32,7 +36,10 @@ pub async fn covering(
     let best = all
         .range(at_least..)
         .max_by_key(|(size, notes)| (notes.len(), **size));
-    Ok(best.and_then(|(_, notes)| gather(notes.iter().map(String::as_str)).ok()))
+    Ok(best.and_then(|(_, notes)| {
+        let notes = notes.iter().take(MOST).map(String::as_str);
+        gather(notes).ok()
+    }))
 }
 
 async fn by_size(store: &dyn Repositories) -> Result<BTreeMap<u64, Vec<String>>, StoreError> {

@@ -80,6 +80,17 @@ pub enum StoreError {
         /// The number of the one in use.
         in_use: u64,
     },
+    /// A partner's trust bundle with a higher sequence number is in use.
+    #[error(
+        "the trust bundle has {}, but {} is in use already",
+        sequence(*.found), sequence(*.in_use)
+    )]
+    OlderBundle {
+        /// The number of the one that was offered.
+        found: Option<u64>,
+        /// The number of the one in use.
+        in_use: Option<u64>,
+    },
     /// A number is larger than the database keeps (2^63 - 1).
     #[error("{0} is too large a number to be kept")]
     TooLarge(&'static str),
@@ -128,6 +139,13 @@ impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
     }
+}
+
+fn sequence(number: Option<u64>) -> String {
+    number.map_or_else(
+        || "no sequence number".to_owned(),
+        |number| format!("the sequence number {number}"),
+    )
 }
 
 fn sqlstate(error: &DbErr) -> Option<String> {

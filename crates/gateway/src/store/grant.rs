@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Rights};
-use hallway_evidence::{CredentialId, GrantId, PersonId, Timestamp};
+use hallway_evidence::{CredentialId, GrantId, PersonId, RealmName, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
@@ -14,6 +14,7 @@ use super::error::StoreError;
 use super::hall::{rights, rights_text};
 use super::ids::{EvidenceHash, TokenHash};
 use super::page::{Limit, Page, PageRequest};
+use super::person::Role;
 use super::unit::Sql;
 
 /// Who may use a grant.
@@ -25,14 +26,48 @@ pub enum GrantHolder {
     Session(TokenHash),
 }
 
+/// Between which realms a grant is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantKind {
+    /// One of our people in a hall of ours.
+    Own,
+    /// One of our people in a hall of a partner, which alone decides what it opens there. It opens
+    /// nothing here, whatever our own halls are called.
+    Away {
+        /// Where the hall is.
+        host: RealmName,
+        /// The role that the person had when they signed, by which the host may have let them in.
+        role: Role,
+        /// When the host was told that it has ended.
+        told: Option<Timestamp>,
+    },
+    /// One of a partner's people in a hall of ours.
+    Visitor(Visitor),
+}
+
+/// Whom a partner vouches for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visitor {
+    /// The realm where they are at home.
+    pub home: RealmName,
+    /// The name, as they signed it.
+    pub name: String,
+    /// Their role at home.
+    pub role: Role,
+    /// Until when their realm certified them, as far as it was seen here.
+    pub vouched: Timestamp,
+}
+
 /// A grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// Which.
     pub id: GrantId,
+    /// Between which realms: where the hall is, and where the person is at home.
+    pub kind: GrantKind,
     /// In which hall.
     pub hall: HallName,
-    /// Whose.
+    /// Whose: an id of the realm where the person is at home.
     pub person: PersonId,
     /// The key that was touched for it.
     pub credential: CredentialId,
@@ -57,9 +92,9 @@ pub struct Grant {
 pub enum GrantFilter {
     /// All of the realm.
     All,
-    /// One person's.
+    /// One person's, of our realm.
     Person(PersonId),
-    /// One hall's.
+    /// Those in one hall of ours.
     Hall(HallName),
     /// One person's in one hall.
     PersonInHall(PersonId, HallName),
@@ -99,6 +134,24 @@ pub trait GrantRepository: Send + Sync {
     ) -> Result<Page<Grant, GrantId>, StoreError>;
     /// Ends a grant; tells whether it was still open.
     async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Notes that a visitor was seen with a certificate of home that is valid until then.
+    async fn vouch(&self, id: GrantId, until: Timestamp) -> Result<(), StoreError>;
+    /// Ends the grants that visitors of a realm got for this evidence; tells how many.
+    async fn end_visits(
+        &self,
+        home: &RealmName,
+        evidence: &[EvidenceHash],
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
+    /// The grants of our people in partners' halls that have not run out at `now` and of whose end
+    /// nobody was told yet, newest first.
+    async fn away(
+        &self,
+        now: Timestamp,
+        request: &PageRequest<GrantId>,
+    ) -> Result<Page<Grant, GrantId>, StoreError>;
+    /// Notes that the host knows of the end.
+    async fn note_told(&self, id: GrantId, now: Timestamp) -> Result<(), StoreError>;
     /// Ends every grant of a hall; tells how many.
     async fn end_of_hall(
         &self,
@@ -116,6 +169,49 @@ impl Grant {
     }
 }
 
+/// A hall in the column: `lab`, or `alpha.example/lab` for one of a partner. So no query for a hall
+/// of ours finds a grant for a partner's, and a gateway from before there were any refuses to read
+/// it.
+fn hall_text(hall: &HallName, kind: &GrantKind) -> String {
+    match kind {
+        GrantKind::Away { host, .. } => format!("{host}/{hall}"),
+        GrantKind::Own | GrantKind::Visitor(_) => hall.to_string(),
+    }
+}
+
+impl row::Model {
+    fn kind(&self) -> Result<(GrantKind, HallName, PersonId), StoreError> {
+        let cell = |column| Cell("hall_grant", column);
+        let (host, hall) = match self.hall.split_once('/') {
+            Some((host, hall)) => (Some(cell("hall").word(host)?), hall),
+            None => (None, self.hall.as_str()),
+        };
+        let hall = cell("hall").word(hall)?;
+        let role = || cell("visitor_role").word(self.visitor_role.as_deref().unwrap_or_default());
+        match (self.person_id, host, &self.home) {
+            (Some(person), None, None) => Ok((GrantKind::Own, hall, person.into())),
+            (Some(person), Some(host), None) => {
+                let told = self.told_ms.map(time);
+                let role = role()?;
+                Ok((GrantKind::Away { host, role, told }, hall, person.into()))
+            }
+            (None, None, Some(home)) => {
+                let missing = |column| cell(column).corrupt();
+                let visitor = self.visitor_id.ok_or_else(|| missing("visitor_id"))?;
+                let name = self.visitor_name.clone();
+                let kind = GrantKind::Visitor(Visitor {
+                    home: cell("home").word(home)?,
+                    name: name.ok_or_else(|| missing("visitor_name"))?,
+                    role: role()?,
+                    vouched: time(self.vouched_ms.unwrap_or_default()),
+                });
+                Ok((kind, hall, visitor.into()))
+            }
+            _ => Err(cell("home").corrupt()),
+        }
+    }
+}
+
 impl TryFrom<row::Model> for Grant {
     type Error = StoreError;
 
@@ -128,10 +224,12 @@ impl TryFrom<row::Model> for Grant {
             (None, Some(session)) => GrantHolder::Session(session),
             _ => return Err(cell("key_sha256").corrupt()),
         };
+        let (kind, hall, person) = row.kind()?;
         Ok(Self {
             id: row.id.into(),
-            hall: cell("hall").word(&row.hall)?,
-            person: row.person_id.into(),
+            kind,
+            hall,
+            person,
             credential: cell("credential_id").credential(row.credential_id)?,
             rights: rights(cell("rights"), &row.rights)?,
             holder,
@@ -163,6 +261,29 @@ fn open(rows: Select<row::Entity>, now: Timestamp) -> Select<row::Entity> {
         .order_by_desc(row::Column::Id)
 }
 
+impl Sql<'_> {
+    /// A page of `rows`.
+    async fn newest_first(
+        &self,
+        rows: Select<row::Entity>,
+        request: &PageRequest<GrantId>,
+    ) -> Result<Page<Grant, GrantId>, StoreError> {
+        let mut query = rows
+            .order_by_desc(row::Column::Id)
+            .limit(request.limit.with_one_more());
+        if let Some(after) = request.after {
+            query = query.filter(row::Column::Id.lt(after.as_uuid()));
+        }
+        let grants = query
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Page::of(grants, request.limit, |grant: &Grant| grant.id))
+    }
+}
+
 #[async_trait]
 impl GrantRepository for Sql<'_> {
     async fn add(&self, grant: &Grant) -> Result<(), StoreError> {
@@ -170,10 +291,16 @@ impl GrantRepository for Sql<'_> {
             GrantHolder::Key(sha256) => (Some(sha256.to_vec()), None),
             GrantHolder::Session(token) => (None, Some(token.0.to_vec())),
         };
+        let (visitor, role, told) = match &grant.kind {
+            GrantKind::Visitor(visitor) => (Some(visitor), Some(visitor.role), None),
+            GrantKind::Away { role, told, .. } => (None, Some(*role), *told),
+            GrantKind::Own => (None, None, None),
+        };
+        let person = grant.person.as_uuid();
         let row = row::Model {
             id: grant.id.as_uuid(),
-            hall: grant.hall.to_string(),
-            person_id: grant.person.as_uuid(),
+            hall: hall_text(&grant.hall, &grant.kind),
+            person_id: visitor.is_none().then_some(person),
             credential_id: grant.credential.as_bytes().to_vec(),
             rights: rights_text(&grant.rights),
             key_sha256: key,
@@ -184,6 +311,12 @@ impl GrantRepository for Sql<'_> {
             ended_by: grant.ended.map(|(_, by)| by.as_uuid()),
             evidence: grant.evidence.0.to_vec(),
             address: grant.address.clone(),
+            home: visitor.map(|visitor| visitor.home.to_string()),
+            visitor_id: visitor.map(|_| person),
+            visitor_name: visitor.map(|visitor| visitor.name.clone()),
+            visitor_role: role.map(|role| role.to_string()),
+            vouched_ms: visitor.map(|visitor| ms(visitor.vouched)),
+            told_ms: told.map(ms),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())
@@ -245,19 +378,7 @@ impl GrantRepository for Sql<'_> {
         filter: &GrantFilter,
         request: &PageRequest<GrantId>,
     ) -> Result<Page<Grant, GrantId>, StoreError> {
-        let mut query = filtered(filter)
-            .order_by_desc(row::Column::Id)
-            .limit(request.limit.with_one_more());
-        if let Some(after) = request.after {
-            query = query.filter(row::Column::Id.lt(after.as_uuid()));
-        }
-        let grants = query
-            .all(self.db())
-            .await?
-            .into_iter()
-            .map(Grant::try_from)
-            .collect::<Result<_, _>>()?;
-        Ok(Page::of(grants, request.limit, |grant: &Grant| grant.id))
+        self.newest_first(filtered(filter), request).await
     }
 
     async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError> {
@@ -270,6 +391,56 @@ impl GrantRepository for Sql<'_> {
             .exec(self.db())
             .await?;
         Ok(updated.rows_affected > 0)
+    }
+
+    async fn vouch(&self, id: GrantId, until: Timestamp) -> Result<(), StoreError> {
+        row::Entity::update_many()
+            .col_expr(row::Column::VouchedMs, Expr::value(ms(until)))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .filter(row::Column::VouchedMs.lt(ms(until)))
+            .exec(self.db())
+            .await?;
+        Ok(())
+    }
+
+    async fn end_visits(
+        &self,
+        home: &RealmName,
+        evidence: &[EvidenceHash],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let hashes = evidence.iter().map(|hash| hash.0.to_vec());
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+            // Whoever it was at home is home's business: here it is the visitor who left.
+            .col_expr(row::Column::EndedBy, Expr::col(row::Column::VisitorId))
+            .filter(row::Column::Home.eq(home.as_str()))
+            .filter(row::Column::Evidence.is_in(hashes))
+            .filter(row::Column::EndedMs.is_null())
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected)
+    }
+
+    async fn away(
+        &self,
+        now: Timestamp,
+        request: &PageRequest<GrantId>,
+    ) -> Result<Page<Grant, GrantId>, StoreError> {
+        let untold = row::Entity::find()
+            .filter(row::Column::Hall.contains("/"))
+            .filter(row::Column::ToldMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)));
+        self.newest_first(untold, request).await
+    }
+
+    async fn note_told(&self, id: GrantId, now: Timestamp) -> Result<(), StoreError> {
+        row::Entity::update_many()
+            .col_expr(row::Column::ToldMs, Expr::value(ms(now)))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .exec(self.db())
+            .await?;
+        Ok(())
     }
 
     async fn end_of_hall(

@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Rights};
-use hallway_evidence::{PersonId, Timestamp};
+use hallway_evidence::{PersonId, RealmName, Timestamp};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -39,11 +39,22 @@ pub struct Hall {
 }
 
 /// Whom an admission is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum GuestId {
     /// One person.
     Person(PersonId),
     /// Everybody who has this role, or one that includes it.
+    Role(Role),
+    /// Somebody of a partner.
+    Visitor(RealmName, VisitorId),
+}
+
+/// Who of a partner an admission is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VisitorId {
+    /// The person with this id at home.
+    Person(PersonId),
+    /// Everybody who has this role at home, or one that includes it.
     Role(Role),
 }
 
@@ -88,32 +99,64 @@ pub trait HallRepository: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Missing`].
-    async fn dismiss(&self, hall: &HallName, guest: GuestId) -> Result<(), StoreError>;
+    async fn dismiss(&self, hall: &HallName, guest: &GuestId) -> Result<(), StoreError>;
+    /// Takes back every admission of people of a realm; tells how many.
+    async fn dismiss_realm(&self, realm: &RealmName) -> Result<u64, StoreError>;
     /// The guests of a hall, in the order of their identifiers; at most [`MAX_GUESTS`].
     async fn guests(&self, hall: &HallName) -> Result<Vec<HallGuest>, StoreError>;
     /// Every admission that counts for a person of this role.
     async fn admissions(&self, person: PersonId, role: Role) -> Result<Vec<HallGuest>, StoreError>;
+    /// Every admission that counts for a person of a partner who has this role at home.
+    async fn admissions_of_visitor(
+        &self,
+        realm: &RealmName,
+        person: PersonId,
+        role: Role,
+    ) -> Result<Vec<HallGuest>, StoreError>;
+    /// Every admission of people of a realm, by hall.
+    async fn shared_with(&self, realm: &RealmName) -> Result<Vec<HallGuest>, StoreError>;
 }
 
 impl GuestId {
     /// The guests as whom a person of this role may enter.
     fn of(person: PersonId, role: Role) -> Vec<Self> {
-        let mut guests = vec![Self::Person(person), Self::Role(Role::Member)];
-        if role != Role::Member {
-            guests.push(Self::Role(Role::Operator));
-        }
-        if role == Role::Owner {
-            guests.push(Self::Role(Role::Owner));
-        }
-        guests
+        let roles = included(role).into_iter().map(Self::Role);
+        std::iter::once(Self::Person(person)).chain(roles).collect()
+    }
+
+    /// The guests as whom a person of a partner may enter.
+    fn of_visitor(realm: &RealmName, person: PersonId, role: Role) -> Vec<Self> {
+        let roles = included(role).into_iter().map(VisitorId::Role);
+        std::iter::once(VisitorId::Person(person))
+            .chain(roles)
+            .map(|who| Self::Visitor(realm.clone(), who))
+            .collect()
     }
 }
+
+/// The role and those that it includes.
+fn included(role: Role) -> Vec<Role> {
+    match role {
+        Role::Member => vec![Role::Member],
+        Role::Operator => vec![Role::Member, Role::Operator],
+        Role::Owner => vec![Role::Member, Role::Operator, Role::Owner],
+    }
+}
+
+/// How the guests of a realm begin.
+const VISITOR: &str = "partner";
 
 impl fmt::Display for GuestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Person(id) => write!(f, "person/{id}"),
             Self::Role(role) => write!(f, "role/{role}"),
+            Self::Visitor(realm, VisitorId::Person(id)) => {
+                write!(f, "{VISITOR}/{realm}/person/{id}")
+            }
+            Self::Visitor(realm, VisitorId::Role(role)) => {
+                write!(f, "{VISITOR}/{realm}/role/{role}")
+            }
         }
     }
 }
@@ -126,6 +169,15 @@ impl FromStr for GuestId {
         match text.split_once('/').ok_or_else(unknown)? {
             ("person", id) => id.parse().map(Self::Person).map_err(|_| unknown()),
             ("role", role) => role.parse().map(Self::Role).map_err(|_| unknown()),
+            (VISITOR, rest) => {
+                let (realm, who) = rest.split_once('/').ok_or_else(unknown)?;
+                let realm = realm.parse().map_err(|_| unknown())?;
+                match who.parse()? {
+                    Self::Person(id) => Ok(Self::Visitor(realm, VisitorId::Person(id))),
+                    Self::Role(role) => Ok(Self::Visitor(realm, VisitorId::Role(role))),
+                    Self::Visitor(..) => Err(unknown()),
+                }
+            }
             _ => Err(unknown()),
         }
     }
@@ -173,6 +225,19 @@ impl TryFrom<guest_row::Model> for HallGuest {
             admitted: time(row.admitted_ms),
             evidence: cell("evidence").hash(&row.evidence)?,
         })
+    }
+}
+
+impl Sql<'_> {
+    async fn of_guests(&self, guests: &[GuestId]) -> Result<Vec<HallGuest>, StoreError> {
+        guest_row::Entity::find()
+            .filter(guest_row::Column::Guest.is_in(guests.iter().map(ToString::to_string)))
+            .order_by_asc(guest_row::Column::Hall)
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(HallGuest::try_from)
+            .collect()
     }
 }
 
@@ -259,7 +324,7 @@ impl HallRepository for Sql<'_> {
         Ok(())
     }
 
-    async fn dismiss(&self, hall: &HallName, guest: GuestId) -> Result<(), StoreError> {
+    async fn dismiss(&self, hall: &HallName, guest: &GuestId) -> Result<(), StoreError> {
         let deleted = guest_row::Entity::delete_by_id((hall.to_string(), guest.to_string()))
             .exec(self.db())
             .await?;
@@ -282,17 +347,40 @@ impl HallRepository for Sql<'_> {
     }
 
     async fn admissions(&self, person: PersonId, role: Role) -> Result<Vec<HallGuest>, StoreError> {
-        let guests = GuestId::of(person, role)
-            .into_iter()
-            .map(|id| id.to_string());
-        guest_row::Entity::find()
-            .filter(guest_row::Column::Guest.is_in(guests))
+        self.of_guests(&GuestId::of(person, role)).await
+    }
+
+    async fn admissions_of_visitor(
+        &self,
+        realm: &RealmName,
+        person: PersonId,
+        role: Role,
+    ) -> Result<Vec<HallGuest>, StoreError> {
+        self.of_guests(&GuestId::of_visitor(realm, person, role))
+            .await
+    }
+
+    async fn shared_with(&self, realm: &RealmName) -> Result<Vec<HallGuest>, StoreError> {
+        // The database narrows it down; a wildcard in a name can't widen what is given.
+        let prefix = format!("{VISITOR}/{realm}/");
+        let rows = guest_row::Entity::find()
+            .filter(guest_row::Column::Guest.starts_with(&prefix))
             .order_by_asc(guest_row::Column::Hall)
+            .order_by_asc(guest_row::Column::Guest)
             .all(self.db())
-            .await?
-            .into_iter()
+            .await?;
+        rows.into_iter()
+            .filter(|row| row.guest.starts_with(&prefix))
             .map(HallGuest::try_from)
             .collect()
+    }
+
+    async fn dismiss_realm(&self, realm: &RealmName) -> Result<u64, StoreError> {
+        let shared = self.shared_with(realm).await?;
+        for guest in &shared {
+            HallRepository::dismiss(self, &guest.hall, &guest.guest).await?;
+        }
+        Ok(shared.len() as u64)
     }
 }
 
@@ -305,11 +393,25 @@ mod tests {
         let ids = [
             GuestId::Person(PersonId::generate()),
             GuestId::Role(Role::Operator),
+            GuestId::Visitor(
+                "b.example".parse().unwrap(),
+                VisitorId::Person(PersonId::generate()),
+            ),
+            GuestId::Visitor("b.example".parse().unwrap(), VisitorId::Role(Role::Member)),
         ];
         for id in ids {
             assert_eq!(id.to_string().parse::<GuestId>(), Ok(id));
         }
-        for bad in ["", "person", "person/x", "role/king", "machine/1"] {
+        for bad in [
+            "",
+            "person",
+            "person/x",
+            "role/king",
+            "machine/1",
+            "partner/b.example",
+            "partner/role/member",
+            "partner/b/partner/c/role/member",
+        ] {
             assert!(bad.parse::<GuestId>().is_err(), "{bad}");
         }
     }

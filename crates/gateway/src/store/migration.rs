@@ -18,6 +18,8 @@ use super::error::StoreError;
 mod first;
 mod halls;
 mod metadata;
+mod partners;
+mod visits;
 mod witness;
 
 /// Knows every migration, oldest first.
@@ -29,6 +31,8 @@ impl MigratorTrait for Migrations {
             Box::new(first::First),
             Box::new(metadata::Metadata),
             Box::new(halls::Halls),
+            Box::new(partners::Partners),
+            Box::new(visits::Visits),
             Box::new(witness::Witness),
         ]
     }

@@ -17,12 +17,14 @@ use super::hall_agent::HallAgentRepository;
 use super::link::LinkRepository;
 use super::log::LogRepository;
 use super::metadata::MetadataRepository;
+use super::partner::PartnerRepository;
 use super::person::PersonRepository;
 use super::refusal::RefusalRepository;
 use super::session::SessionRepository;
 use super::setting::SettingRepository;
 use super::standing::StandingRepository;
 use super::transaction::TransactionRepository;
+use super::visit::VisitRepository;
 use super::witnessed::WitnessedRepository;
 
 /// The repositories, all in the same view of the database.
@@ -63,6 +65,10 @@ pub trait Repositories: Send + Sync {
     fn hall_agents(&self) -> Box<dyn HallAgentRepository + '_>;
     /// What opened in halls.
     fn grants(&self) -> Box<dyn GrantRepository + '_>;
+    /// What visitors brought.
+    fn visits(&self) -> Box<dyn VisitRepository + '_>;
+    /// Other realms that are joined with this one.
+    fn partners(&self) -> Box<dyn PartnerRepository + '_>;
     /// Others' logs that this realm watches.
     fn witnessed(&self) -> Box<dyn WitnessedRepository + '_>;
     /// The witnesses of this realm's log.
@@ -194,6 +200,14 @@ impl<T: Runs> Repositories for T {
     }
 
     fn grants(&self) -> Box<dyn GrantRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn visits(&self) -> Box<dyn VisitRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn partners(&self) -> Box<dyn PartnerRepository + '_> {
         Box::new(self.sql())
     }
 

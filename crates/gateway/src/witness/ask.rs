@@ -6,8 +6,6 @@ use axum::http::{StatusCode, header};
 use futures_util::future::join_all;
 use hallway_evidence::log::AddCheckpoint;
 use hallway_evidence::log::witness::{Answer, AnswerError, MAX_ANSWER};
-use reqwest::Client;
-use reqwest::redirect::Policy;
 
 use super::peers::{self, Peer};
 use crate::Gateway;
@@ -17,8 +15,6 @@ use crate::store::{CosignedCheckpoint, StoreError};
 
 /// How often a gateway sees whether the log grew.
 const POLL: Duration = Duration::from_secs(2);
-/// How long an answer may take, from the name to the last byte.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one gateway has the turn: longer than asking can take.
 const TURN: Duration = Duration::from_secs(60);
 /// The pause after a failure; twice as long after each further one.
@@ -91,16 +87,6 @@ impl AskError {
     }
 }
 
-/// Connections to witnesses: bounded in time, and to nobody else.
-pub(super) fn client() -> reqwest::Result<Client> {
-    Client::builder()
-        .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
-        .redirect(Policy::none())
-        .connect_timeout(PATIENCE)
-        .timeout(PATIENCE)
-        .build()
-}
-
 /// The checkpoint of this realm's log with the cosignature of `realm`'s witness, over `at_least` so
 /// many entries: the one that is kept, or else a new one.
 ///
@@ -108,7 +94,7 @@ pub(super) fn client() -> reqwest::Result<Client> {
 /// 409 `witness-refused` when that realm is no witness of this log, or says no; 503
 /// `witness-unreachable` when it does not answer as it should.
 pub async fn cosigned_by(gateway: &Gateway, realm: &str, at_least: u64) -> Result<String, Problem> {
-    let name = format!("{realm}/witness");
+    let name = peers::witness_name(realm);
     let witnesses = peers::witnesses(gateway).await?;
     let witness = witnesses
         .iter()
@@ -153,7 +139,7 @@ pub async fn keep_up(gateway: Gateway) {
                 join_all(asking).await;
                 beginning = false;
             }
-            Err(problem) => tracing::warn!(problem.detail, "no witness was asked"),
+            Err(error) => tracing::warn!(%error, "no witness was asked"),
         }
         tokio::time::sleep(POLL).await;
     }
@@ -235,7 +221,7 @@ async fn request(gateway: &Gateway, witness: &Peer) -> Result<CosignedCheckpoint
         }
         let proof = gateway.ledger.growth(store, old, head.size).await?;
         let request = AddCheckpoint::new(old, proof, head.checkpoint.clone());
-        match post(gateway, witness, &request, &head.checkpoint).await? {
+        match post(witness, &request, &head.checkpoint).await? {
             Answer::Cosigned(note) => {
                 let at = witness.key.cosigned(&note).map_err(AnswerError::from)?;
                 return Ok(CosignedCheckpoint {
@@ -251,19 +237,13 @@ async fn request(gateway: &Gateway, witness: &Peer) -> Result<CosignedCheckpoint
     Err(AskError::Restless)
 }
 
-async fn post(
-    gateway: &Gateway,
-    witness: &Peer,
-    request: &AddCheckpoint,
-    note: &str,
-) -> Result<Answer, AskError> {
+async fn post(witness: &Peer, request: &AddCheckpoint, note: &str) -> Result<Answer, AskError> {
     let unreachable = |error: reqwest::Error| AskError::Unreachable(chain(&error.without_url()));
     let url = format!(
         "{}/add-checkpoint",
         witness.url.as_str().trim_end_matches('/')
     );
-    let mut answer = gateway
-        .witness
+    let mut answer = witness
         .client
         .post(url)
         .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")

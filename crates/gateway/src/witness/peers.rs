@@ -1,22 +1,30 @@
-//! Whom this realm is witness to, and whom it asks.
+//! Whom this realm is witness to, and whom it asks: what the configuration names, and partners.
 
+use std::time::Duration;
+
+use hallway_evidence::RealmName;
 use hallway_evidence::log::{CosignerKey, VerifierKey};
-use reqwest::Url;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
 
 use crate::Gateway;
 use crate::config::Config;
-use crate::http::problem::Problem;
+use crate::store::{Partner, StoreError};
 
-/// The most witnesses that a log has: a checkpoint with all their cosignatures is read everywhere.
+/// The most witnesses that `hallway.toml` names.
 const MAX_WITNESSES: usize = 16;
+/// How long an answer may take, from the name to the last byte.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A witness to ask.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Peer {
     /// Its key.
     pub key: CosignerKey,
     /// Its submission prefix.
     pub url: Url,
+    /// The connections to it.
+    pub(super) client: Client,
 }
 
 /// What `hallway.toml` says about witnesses.
@@ -45,6 +53,12 @@ pub enum PeersError {
 
 impl Configured {
     pub(super) fn new(config: &Config) -> Result<Self, PeersError> {
+        let client = Client::builder()
+            .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .connect_timeout(PATIENCE)
+            .timeout(PATIENCE)
+            .build()?;
         let witnesses = config
             .witnesses
             .iter()
@@ -52,6 +66,7 @@ impl Configured {
                 Ok(Peer {
                     key: witness.key.clone(),
                     url: address(&witness.url)?,
+                    client: client.clone(),
                 })
             })
             .collect::<Result<Vec<_>, PeersError>>()?;
@@ -86,21 +101,60 @@ fn once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), PeersError> {
     Ok(())
 }
 
+/// The name under which a realm cosigns.
+pub(super) fn witness_name(realm: &str) -> String {
+    format!("{realm}/witness")
+}
+
 /// The key of the log with this origin, if this realm is witness to it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn log_key(gateway: &Gateway, origin: &str) -> Result<Option<VerifierKey>, Problem> {
-    let logs = &gateway.witness.configured.logs;
-    Ok(logs.iter().find(|key| key.name() == origin).cloned())
+pub async fn log_key(gateway: &Gateway, origin: &str) -> Result<Option<VerifierKey>, StoreError> {
+    let configured = &gateway.witness.configured.logs;
+    if let Some(key) = configured.iter().find(|key| key.name() == origin) {
+        return Ok(Some(key.clone()));
+    }
+    let realm = origin.strip_suffix("/log");
+    let Some(realm) = realm.and_then(|realm| realm.parse::<RealmName>().ok()) else {
+        return Ok(None);
+    };
+    let partner = gateway.store.read().partners().get(&realm).await?;
+    let log = partner
+        .filter(Partner::is_active)
+        .map(|partner| partner.log);
+    Ok(log.filter(|log| log.name() == origin))
 }
 
-/// The witnesses of this realm's log.
+/// The witnesses of this realm's log. What the configuration says of a name goes before what a
+/// partner of that name says.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn witnesses(gateway: &Gateway) -> Result<Vec<Peer>, Problem> {
-    Ok(gateway.witness.configured.witnesses.clone())
+pub async fn witnesses(gateway: &Gateway) -> Result<Vec<Peer>, StoreError> {
+    let mut peers = gateway.witness.configured.witnesses.clone();
+    for partner in gateway.store.read().partners().all().await? {
+        if let Some(peer) = of_partner(gateway, &partner)
+            && !peers
+                .iter()
+                .any(|other| other.key.name() == peer.key.name())
+        {
+            peers.push(peer);
+        }
+    }
+    Ok(peers)
+}
+
+/// The witness that an active partner is, under no other name than its own.
+fn of_partner(gateway: &Gateway, partner: &Partner) -> Option<Peer> {
+    let witness = partner.witness.as_ref().filter(|_| partner.is_active())?;
+    let key: CosignerKey = witness.key.parse().ok()?;
+    let url = witness.url.parse().ok()?;
+    (key.name() == witness_name(partner.realm.as_str())).then(|| Peer {
+        key,
+        url,
+        client: gateway.partners.fetcher.http().clone(),
+    })
 }
 
 #[cfg(test)]

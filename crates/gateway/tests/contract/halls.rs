@@ -3,8 +3,8 @@
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
 use hallway_gateway::store::{
-    EvidenceHash, Grant, GrantFilter, GrantHolder, GuestId, Hall, HallAgent, HallGuest, Limit,
-    PageRequest, Person, Role, Store, StoreError,
+    EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, GuestId, Hall, HallAgent, HallGuest,
+    Limit, PageRequest, Person, Role, Store, StoreError,
 };
 
 use crate::database::Database;
@@ -49,6 +49,7 @@ fn agent(hall: &HallName, text: &str, expires: Timestamp) -> HallAgent {
 fn grant(hall: &HallName, person: &Person, holder: GrantHolder, ends: Timestamp) -> Grant {
     Grant {
         id: GrantId::generate(),
+        kind: GrantKind::Own,
         hall: hall.clone(),
         person: person.id,
         credential: CredentialId::new(hash32()).unwrap(),
@@ -165,13 +166,13 @@ pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Databa
     assert_eq!(halls.guests(&backups.name).await.unwrap().len(), 3);
 
     halls
-        .dismiss(&backups.name, GuestId::Role(Role::Member))
+        .dismiss(&backups.name, &GuestId::Role(Role::Member))
         .await
         .unwrap();
     let nothing = halls.admissions(gaston.id, Role::Member).await.unwrap();
     assert!(nothing.is_empty());
     let twice = halls
-        .dismiss(&backups.name, GuestId::Role(Role::Member))
+        .dismiss(&backups.name, &GuestId::Role(Role::Member))
         .await;
     assert!(matches!(twice, Err(StoreError::Missing("guest"))));
     drop(halls);

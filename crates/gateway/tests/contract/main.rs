@@ -10,10 +10,12 @@ mod ingest;
 mod links;
 mod log;
 mod metadata;
+mod partners;
 mod people;
 
 mod sample;
 mod units;
+mod visits;
 mod witness;
 
 /// Makes of each scenario a test for each kind of database. A scenario that is not listed is dead
@@ -52,6 +54,11 @@ contract! {
         an_agents_token_is_used_once, a_grant_ends_once, a_key_gets_one_grant;
     witness: two_trees_of_one_size_are_never_both_kept, a_fork_is_kept_for_good,
         one_gateway_asks_a_witness_at_a_time, receipts_stand_on_what_witnesses_cosigned;
+    partners: a_partnership_has_one_life, a_bundle_never_goes_back,
+        one_gateway_looks_at_a_partner_at_a_time, partners_are_bounded,
+        an_admission_counts_for_one_realm_alone;
+    visits: a_grant_elsewhere_is_none_of_a_hall_here, a_visitors_grant_ends_when_home_says_so,
+        what_a_visitor_brought_is_kept_once;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
         erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed;
     ingest: order_is_enforced, one_bad_item_spoils_nothing, what_is_sent_again_gets_its_receipt,

@@ -358,6 +358,7 @@ pub(crate) fn client(given: &Value, key: HallKey) -> HallClient {
         bundle: Bundle::new(ders(&given["bundle"])).unwrap(),
         chain: ders(&given["certificates"]),
         key,
+        home: None,
     })
     .unwrap()
 }

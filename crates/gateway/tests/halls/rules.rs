@@ -2,17 +2,24 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
+use hallway_evidence::log::SigningKey;
+use hallway_evidence::statement::hall::Rights;
+use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
 use hallway_gateway::hall::routes::{self, Admits, Visitor};
 use hallway_gateway::hall::{Presence, Who};
 use hallway_gateway::http::problem::Problem;
-use hallway_gateway::store::Role;
+use hallway_gateway::store::{
+    self, EvidenceHash, Grant, GrantHolder, GrantKind, GuestId, HallGuest, Partner, PartnerState,
+    Role, TokenHash, VisitorId,
+};
 use hallway_hall::{HallKey, Svid};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use tower::ServiceExt;
 
-use crate::realm::{House, sha256, spki};
+use crate::realm::{Guest, House, sha256, spki};
 
 /// The rules, stated a second time.
 const RULES: &[(&str, &str, Admits)] = &[
@@ -22,10 +29,13 @@ const RULES: &[(&str, &str, Admits)] = &[
     ("GET", "/agent/control", Admits::Agent),
     ("GET", "/agent/dial/{id}", Admits::Agent),
     ("GET", "/connect/{service}", Admits::Guest),
-    ("GET", "/grant", Admits::Guest),
+    ("GET", "/grant", Admits::Holder),
+    ("GET", "/partner/halls", Admits::Partner),
     ("POST", "/agent/renew", Admits::Agent),
-    ("POST", "/grant/end", Admits::Guest),
-    ("POST", "/grant/renew", Admits::Guest),
+    ("POST", "/grant/end", Admits::Holder),
+    ("POST", "/grant/renew", Admits::AtHome),
+    ("POST", "/partner/ended", Admits::Partner),
+    ("POST", "/visit", Admits::Newcomer),
 ];
 
 #[test]
@@ -90,6 +100,7 @@ async fn visitor(house: &House, who: Who, given: &serde_json::Value) -> Visitor 
     Visitor {
         presence,
         svid: Svid::read(&der.into()).unwrap(),
+        address: "192.0.2.1".to_owned(),
     }
 }
 
@@ -121,27 +132,57 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
     };
     let agent = visitor(&house, who, &given).await;
 
+    // Across realms: whoever comes with a partner's certificate, and our own person elsewhere.
+    let beta = joined(&house, &owner, "beta.example").await;
+    let certificate = &house.act(&owner, open_one()).await.unwrap()["grant"];
+    let newcomer = Who::Newcomer {
+        home: beta.clone(),
+        person: PersonId::generate(),
+        key: [7; 32],
+    };
+    let newcomer = visitor(&house, newcomer, certificate).await;
+    let partner = visitor(&house, Who::Partner(beta.clone()), certificate).await;
+    let away = GrantKind::Away {
+        host: beta.clone(),
+        role: Role::Owner,
+        told: None,
+    };
+    let away = Who::Guest(granted(&house, &owner, away).await);
+    let away = visitor(&house, away, certificate).await;
+    let welcome = GrantKind::Visitor(store::Visitor {
+        home: beta,
+        name: "Boris".to_owned(),
+        role: Role::Member,
+        vouched: house.gateway.now().plus(Duration::from_secs(600)),
+    });
+    let welcome = Who::Guest(granted(&house, &owner, welcome).await);
+    let welcome = visitor(&house, welcome, certificate).await;
+
+    let parties = [
+        (
+            &guest,
+            "guest",
+            &[Admits::Guest, Admits::Holder, Admits::AtHome][..],
+        ),
+        (&welcome, "visitor", &[Admits::Guest, Admits::Holder]),
+        (&away, "away", &[Admits::Holder, Admits::AtHome]),
+        (&agent, "agent", &[Admits::Agent]),
+        (&newcomer, "newcomer", &[Admits::Newcomer]),
+        (&partner, "partner", &[Admits::Partner]),
+    ];
     let mut ordered: Vec<_> = RULES.to_vec();
     // Ending the grant comes last: nothing is admitted afterwards.
     ordered.sort_by_key(|(_, path, _)| *path == "/grant/end");
     for (method, path, admits) in ordered {
         assert_eq!(code(&house, method, path, None).await, "sign-in", "{path}");
-        let as_agent = code(&house, method, path, Some(&agent)).await;
-        let as_guest = code(&house, method, path, Some(&guest)).await;
-        match admits {
-            Admits::Guest => {
-                assert_eq!(as_agent, "agent", "{path}");
-                assert!(
-                    !matches!(as_guest.as_str(), "guest" | "sign-in"),
-                    "{path}: {as_guest}"
-                );
-            }
-            Admits::Agent => {
-                assert_eq!(as_guest, "guest", "{path}");
-                assert!(
-                    !matches!(as_agent.as_str(), "agent" | "sign-in"),
-                    "{path}: {as_agent}"
-                );
+        for (party, refusal, may) in parties {
+            let code = code(&house, method, path, Some(party)).await;
+            if may.contains(&admits) {
+                let refusals = parties.map(|(_, refusal, _)| refusal);
+                assert!(!refusals.contains(&code.as_str()), "{path}: {code}");
+                assert_ne!(code, "sign-in", "{path}");
+            } else {
+                assert_eq!(code, refusal, "{path}");
             }
         }
     }
@@ -149,6 +190,96 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
         let after = code(&house, method, path, Some(&guest)).await;
         assert_eq!(after, "grant-ended", "{path} after the end");
     }
+}
+
+fn open_one() -> serde_json::Value {
+    let key = HallKey::generate().unwrap();
+    json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)})
+}
+
+/// A partner of the realm.
+async fn joined(house: &House, owner: &Guest, realm: &str) -> RealmName {
+    let realm: RealmName = realm.parse().unwrap();
+    let partner = partner(&realm, owner.id);
+    let admission = HallGuest {
+        hall: "one".parse().unwrap(),
+        guest: GuestId::Visitor(realm.clone(), VisitorId::Role(Role::Member)),
+        rights: Rights::parse(["connect:echo", "read:data"]).unwrap(),
+        admitted: house.gateway.now(),
+        evidence: EvidenceHash([3; 32]),
+    };
+    let (partner, admission) = (&partner, &admission);
+    house
+        .gateway
+        .transact(|unit| {
+            Box::pin(async move {
+                unit.partners().begin(partner).await?;
+                let now = partner.made;
+                assert!(
+                    unit.partners()
+                        .join(&partner.realm, &partner.pact, now)
+                        .await?
+                );
+                Ok::<_, Problem>(unit.halls().admit(admission).await?)
+            })
+        })
+        .await
+        .unwrap();
+    realm
+}
+
+fn partner(realm: &RealmName, made_by: PersonId) -> Partner {
+    let log = SigningKey::from_seed(&format!("{realm}/log"), &[1; 32]).unwrap();
+    Partner {
+        realm: realm.clone(),
+        origin: format!("https://{realm}").parse().unwrap(),
+        state: PartnerState::Invited,
+        log: log.verifier(),
+        pins: vec![[2; 32]],
+        pact: TokenHash([4; 32]),
+        sealed_token: None,
+        expires: Timestamp::MAX,
+        hall: None,
+        witness: None,
+        bundle: None,
+        checked: None,
+        problem: None,
+        next_attempt: Timestamp::from_ms(0),
+        made_by,
+        made: Timestamp::from_ms(1),
+        joined: None,
+        ended: None,
+        told: None,
+        evidence: EvidenceHash([2; 32]),
+    }
+}
+
+/// A grant of this kind in a hall `one`, with nothing to show for it.
+async fn granted(house: &House, owner: &Guest, kind: GrantKind) -> GrantId {
+    let grant = Grant {
+        id: GrantId::generate(),
+        hall: "one".parse().unwrap(),
+        person: match kind {
+            GrantKind::Visitor(_) => PersonId::generate(),
+            GrantKind::Own | GrantKind::Away { .. } => owner.id,
+        },
+        kind,
+        credential: owner.credential.clone(),
+        rights: Rights::parse(["connect:echo", "read:data"]).unwrap(),
+        holder: GrantHolder::Key(sha256(GrantId::generate().to_string().as_bytes())),
+        opened: house.gateway.now(),
+        ends: house.gateway.now().plus(Duration::from_secs(600)),
+        ended: None,
+        evidence: EvidenceHash([5; 32]),
+        address: "192.0.2.1".to_owned(),
+    };
+    let kept = &grant;
+    house
+        .gateway
+        .transact(|unit| Box::pin(async move { Ok::<_, Problem>(unit.grants().add(kept).await?) }))
+        .await
+        .unwrap();
+    grant.id
 }
 
 #[tokio::test]

@@ -35,7 +35,6 @@ fn leaf(certificate: &CertificateDer<'_>) -> Result<Svid, Error> {
 #[derive(Debug)]
 pub(super) struct Clients {
     domains: BTreeMap<TrustDomain, Arc<dyn ClientCertVerifier>>,
-    hints: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -43,9 +42,7 @@ impl Clients {
     pub(super) fn new(bundles: Bundles, provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
         let algorithms = provider.signature_verification_algorithms;
         let mut domains: BTreeMap<TrustDomain, Arc<dyn ClientCertVerifier>> = BTreeMap::new();
-        let mut hints = Vec::new();
         for (domain, roots) in bundles.all() {
-            hints.extend(roots.subjects());
             let verifier = WebPkiClientVerifier::builder_with_provider(
                 Arc::clone(roots),
                 Arc::clone(&provider),
@@ -56,15 +53,15 @@ impl Clients {
         }
         Ok(Self {
             domains,
-            hints,
             algorithms,
         })
     }
 }
 
 impl ClientCertVerifier for Clients {
+    /// None: they would tell every stranger who the realm's partners are.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.hints
+        &[]
     }
 
     fn verify_client_cert(

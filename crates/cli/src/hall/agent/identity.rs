@@ -111,6 +111,7 @@ impl Identity {
             bundle: Bundle::new(certificates(&self.bundle)?)?,
             chain: certificates(&self.certificates)?,
             key: self.key()?,
+            home: None,
         })?;
         let request = Request::post("/agent/renew").body(Body::default());
         let request = request.map_err(|error| client::ClientError::Answer(error.to_string()))?;

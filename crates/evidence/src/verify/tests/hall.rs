@@ -35,10 +35,11 @@ fn opened(let_in: PersonId, certificate_key: Option<P256PublicKey>) -> Bundle {
     let open = statement(
         "gate.example",
         Hall::Open(Open {
-            host: line("gate.example"),
+            host: "gate.example".parse().unwrap(),
             hall: "backups".parse().unwrap(),
             person: let_in,
             name: line(if let_in == OWNER { "Emily" } else { "Boris" }),
+            role: None,
             rights: vec!["read:data".parse().unwrap()].try_into().unwrap(),
             duration_ms: 3_600_000,
             public_key: certificate_key,
@@ -63,7 +64,7 @@ fn an_opening_can_be_checked_by_the_other_party_alone() {
     let fingerprint = hex::encode(key.sha256());
     assert!(
         text.contains(&format!(
-            "SHA-256 {fingerprint} is Emily for the hall “backups”"
+            "SHA-256 {fingerprint} is Emily for the hall “backups” of gate.example."
         )),
         "{text}"
     );

@@ -2,10 +2,10 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
-use hallway_evidence::PersonId;
 use hallway_evidence::statement::hall::{
     AgentName, Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName,
 };
+use hallway_evidence::{PersonId, RealmName};
 
 use super::super::view::{
     AgentRow, Count, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, Mark, OfferRow,
@@ -18,7 +18,10 @@ use crate::doors::hall::{files, flows, look};
 use crate::hall::offers::Offer;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Grant, GrantFilter, GuestId, HallAgent, Limit, PageRequest, PersonState, Role};
+use crate::store::{
+    Grant, GrantFilter, GrantKind, GuestId, HallAgent, Limit, PageRequest, PersonState, Role,
+    VisitorId,
+};
 
 /// How many of the newest grants are shown with a hall.
 const NEWEST: u64 = 20;
@@ -64,7 +67,7 @@ pub(super) async fn one(
     let inside = flows::inside(&gateway, &caller, &seen).into_iter();
     let inside = inside.map(|row| InsideRow {
         grant: row.grant.to_string(),
-        name: row.name,
+        name: at(&row.name, row.home.as_ref()),
         streams: Count(row.streams as u64),
         received: Size(row.received),
         sent: Size(row.sent),
@@ -166,6 +169,18 @@ async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Pro
         let (who, kind, value) = match guest.guest {
             GuestId::Person(id) => (names.person(id).await?, "person", id.to_string()),
             GuestId::Role(role) => (Guest::Role(role).to_string(), "role", role.to_string()),
+            GuestId::Visitor(realm, whom) => match whom {
+                VisitorId::Person(id) => (
+                    format!("the person {id} of {realm}"),
+                    "visitor",
+                    format!("{realm}/person/{id}"),
+                ),
+                VisitorId::Role(role) => (
+                    format!("everybody of {realm} who is at least {role}"),
+                    "visitor",
+                    format!("{realm}/role/{role}"),
+                ),
+            },
         };
         rows.push(GuestRow {
             who,
@@ -240,10 +255,21 @@ async fn grants(
     let mut names = Names::new(reader);
     let mut rows = Vec::new();
     for grant in reader.grants().page(&filter, &newest).await?.items {
-        let name = names.person(grant.person).await?;
+        let name = match &grant.kind {
+            GrantKind::Visitor(visitor) => at(&visitor.name, Some(&visitor.home)),
+            GrantKind::Own | GrantKind::Away { .. } => names.person(grant.person).await?,
+        };
         rows.push(grant_row(gateway, caller, &grant, name));
     }
     Ok(rows)
+}
+
+/// A name, with the realm where they are at home when it is a partner.
+fn at(name: &str, home: Option<&RealmName>) -> String {
+    match home {
+        Some(home) => format!("{name} of {home}"),
+        None => name.to_owned(),
+    }
 }
 
 fn grant_row(gateway: &Gateway, caller: &Caller, grant: &Grant, name: String) -> GrantRow {
@@ -260,7 +286,7 @@ fn grant_row(gateway: &Gateway, caller: &Caller, grant: &Grant, name: String) ->
         open,
         opened: moment(gateway, grant.opened),
         ends: moment(gateway, grant.ended.map_or(grant.ends, |(at, _)| at)),
-        own: grant.person == caller.person.id,
+        own: grant.person == caller.person.id && !matches!(grant.kind, GrantKind::Visitor(_)),
         evidence: grant.evidence.to_string(),
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use hallway_evidence::statement::hall::{
     Admit, Agent, AgentName, Create, Dismiss, End, Guest, Hall as HallAct, HallName, InviteAgent,
-    Named, Right, Rights,
+    Named, Right, Rights, Whom,
 };
-use hallway_evidence::{GrantId, PersonId};
+use hallway_evidence::{GrantId, Line, PersonId, RealmName};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,11 +14,14 @@ use serde::Deserialize;
 use super::super::act::{Actor, Outcome, includes, role_needed};
 use super::super::web::join::NewLink;
 use super::super::web::keys::line;
-use super::open;
+use super::{open, partners};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{GuestId, Hall, HallAgent, HallGuest, Role, StoreError, TokenHash};
+use crate::partners::active;
+use crate::store::{
+    GrantKind, GuestId, Hall, HallAgent, HallGuest, Role, StoreError, TokenHash, VisitorId,
+};
 
 /// How long an agent's invitation is good: an hour.
 const INVITATION: Duration = Duration::from_secs(3600);
@@ -81,6 +84,9 @@ pub enum HallRequest {
     },
     /// Enter a hall.
     OpenHall {
+        /// The realm where the hall is; this one without it.
+        #[schemars(with = "Option<String>")]
+        host: Option<RealmName>,
         /// Which.
         #[schemars(with = "String")]
         hall: HallName,
@@ -101,13 +107,38 @@ pub enum HallRequest {
     },
 }
 
-/// Who may enter: one of the two.
+/// Who may enter: one of them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum GuestRequest {
     /// A person of the realm.
     Person(#[schemars(with = "String")] PersonId),
     /// Everybody who has this role or one that includes it.
+    Role(#[schemars(with = "String")] Role),
+    /// Somebody of a partner.
+    Visitor {
+        /// Of which realm.
+        #[schemars(with = "String")]
+        realm: RealmName,
+        /// Who there.
+        whom: WhomRequest,
+    },
+}
+
+/// Who of a partner may enter: one of the two.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum WhomRequest {
+    /// A person of the partner.
+    Person {
+        /// By the id that the partner gave.
+        #[schemars(with = "String")]
+        id: PersonId,
+        /// What the signer calls them; the id without it.
+        #[schemars(with = "Option<String>")]
+        name: Option<Line>,
+    },
+    /// Everybody of the partner who has this role there or one that includes it.
     Role(#[schemars(with = "String")] Role),
 }
 
@@ -174,12 +205,14 @@ pub async fn prepare(
             HallAct::DismissAgent(Agent { hall, agent })
         }
         HallRequest::OpenHall {
+            host,
             hall,
             rights,
             duration_ms,
             public_key,
         } => {
             let wanted = open::Wanted {
+                host,
                 hall,
                 rights,
                 duration_ms,
@@ -191,15 +224,18 @@ pub async fn prepare(
             let reader = gateway.store.read();
             let found = reader.grants().get(grant).await?;
             let found = found.ok_or_else(|| Problem::not_found("grant"))?;
-            let person = reader.people().get(found.person).await?;
+            let name = match found.kind {
+                GrantKind::Visitor(visitor) => visitor.name,
+                GrantKind::Own | GrantKind::Away { .. } => {
+                    let person = reader.people().get(found.person).await?;
+                    person.map(|person| person.name).unwrap_or_default()
+                }
+            };
             HallAct::End(End {
                 grant,
                 opened: found.evidence.0,
                 hall: found.hall,
-                name: line(
-                    "name",
-                    &person.map(|person| person.name).unwrap_or_default(),
-                )?,
+                name: line("name", &name)?,
             })
         }
     })
@@ -222,13 +258,31 @@ async fn named(gateway: &Gateway, guest: GuestRequest) -> Result<Guest, Problem>
                 name: line("name", &person.name)?,
             }
         }
+        GuestRequest::Visitor { realm, whom } => {
+            active(gateway.store.read(), &realm).await?;
+            let whom = match whom {
+                WhomRequest::Role(role) => Whom::Role(role),
+                WhomRequest::Person { id, name } => Whom::Person {
+                    id,
+                    name: name.unwrap_or_else(|| Line::nearest(&id.to_string())),
+                },
+            };
+            Guest::Visitor { realm, whom }
+        }
     })
 }
 
-const fn guest_id(guest: &Guest) -> GuestId {
+fn guest_id(guest: &Guest) -> GuestId {
     match guest {
         Guest::Person { id, .. } => GuestId::Person(*id),
         Guest::Role(role) => GuestId::Role(*role),
+        Guest::Visitor { realm, whom } => {
+            let whom = match whom {
+                Whom::Person { id, .. } => VisitorId::Person(*id),
+                Whom::Role(role) => VisitorId::Role(*role),
+            };
+            GuestId::Visitor(realm.clone(), whom)
+        }
     }
 }
 
@@ -237,11 +291,17 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
     let (unit, now, evidence) = (actor.unit, actor.now, actor.evidence);
     match act {
         HallAct::Open(terms) => return open::perform(actor, terms).await,
+        HallAct::InvitePartner(_) | HallAct::AcceptPartner(_) | HallAct::LeavePartner(_) => {
+            return partners::acts::perform(actor, act).await;
+        }
         HallAct::End(_) => actor.needs(Role::Operator)?,
         _ => actor.needs(Role::Owner)?,
     }
     match act {
-        HallAct::Open(_) => {}
+        HallAct::Open(_)
+        | HallAct::InvitePartner(_)
+        | HallAct::AcceptPartner(_)
+        | HallAct::LeavePartner(_) => {}
         HallAct::Create(terms) => {
             let hall = Hall {
                 name: terms.hall.clone(),
@@ -260,6 +320,9 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
         }
         HallAct::Admit(terms) => {
             exists(actor, &terms.hall).await?;
+            if let Guest::Visitor { realm, .. } = &terms.guest {
+                active(unit, realm).await?;
+            }
             let guest = HallGuest {
                 hall: terms.hall.clone(),
                 guest: guest_id(&terms.guest),
@@ -271,7 +334,7 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
         }
         HallAct::Dismiss(terms) => unit
             .halls()
-            .dismiss(&terms.hall, guest_id(&terms.guest))
+            .dismiss(&terms.hall, &guest_id(&terms.guest))
             .await
             .map_err(refused)?,
         HallAct::InviteAgent(terms) => {

@@ -23,10 +23,18 @@ pub struct Certified {
     pub certificates: Vec<Base64Url>,
     /// When the leaf ends, milliseconds since 1970.
     pub certificate_ends_ms: u64,
+    /// Where it is used.
+    #[serde(flatten)]
+    pub listener: Listener,
+}
+
+/// A hall listener, and how to know it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Listener {
     /// The authorities to check the gateway by, DER, base64url.
     #[schemars(with = "Vec<String>")]
     pub bundle: Vec<Base64Url>,
-    /// `HOST:PORT` of the hall listener.
+    /// `HOST:PORT`.
     pub address: String,
     /// The SPIFFE ID that the gateway shows there.
     pub gateway: String,
@@ -102,8 +110,10 @@ fn issue(
     Ok(Certified {
         certificates: vec![Base64Url::from(leaf.as_ref())],
         certificate_ends_ms: ends_ms / 1000 * 1000,
-        bundle: vec![Base64Url::from(authority.certificate().as_ref())],
-        address,
-        gateway: id.to_string(),
+        listener: Listener {
+            bundle: vec![Base64Url::from(authority.certificate().as_ref())],
+            address,
+            gateway: id.to_string(),
+        },
     })
 }

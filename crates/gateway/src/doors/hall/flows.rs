@@ -7,13 +7,14 @@ use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream;
-use hallway_evidence::{GrantId, PersonId};
+use hallway_evidence::{GrantId, PersonId, RealmName};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::act::includes;
 use super::look;
 use crate::Gateway;
+use crate::hall::inside::Glance;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
 use crate::store::Role;
@@ -31,6 +32,10 @@ pub struct InsideRow {
     pub person: PersonId,
     /// The person's name.
     pub name: String,
+    /// The realm where they are at home, when it is a partner.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<RealmName>,
     /// Bytes that came from them since they came in.
     pub received: u64,
     /// Bytes that went to them.
@@ -45,13 +50,16 @@ pub struct InsideRow {
 pub fn inside(gateway: &Gateway, caller: &Caller, hall: &look::Seen) -> Vec<InsideRow> {
     let sees_all = includes(caller.person.role, Role::Operator);
     let all = gateway.halls.inside.guests(Some(&hall.hall.name));
+    // Ids are of the realm where somebody is at home.
+    let is_own = |glance: &Glance| glance.home.is_none() && glance.person == caller.person.id;
     all.into_iter()
-        .filter(|glance| sees_all || glance.person == caller.person.id)
+        .filter(|glance| sees_all || is_own(glance))
         .map(|glance| InsideRow {
             grant: glance.grant,
-            own: glance.person == caller.person.id,
+            own: is_own(&glance),
             person: glance.person,
             name: glance.name,
+            home: glance.home,
             received: glance.received,
             sent: glance.sent,
             streams: glance.streams,

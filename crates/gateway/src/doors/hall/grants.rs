@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use hallway_evidence::statement::hall::{HallName, Rights};
-use hallway_evidence::{GrantId, PersonId};
+use hallway_evidence::{GrantId, PersonId, RealmName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Grant, GrantFilter, GrantHolder, Role};
+use crate::store::{Grant, GrantFilter, GrantHolder, GrantKind, Role};
 
 /// A grant in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -24,9 +24,20 @@ pub struct GrantRow {
     /// The hall.
     #[schemars(with = "String")]
     pub hall: HallName,
+    /// The realm where the hall is, when it is a partner's.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<RealmName>,
     /// Whose.
     #[schemars(with = "String")]
     pub person: PersonId,
+    /// The realm where the person is at home, when it is a partner.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<RealmName>,
+    /// The visitor's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What was granted.
     #[schemars(with = "Vec<String>")]
     pub rights: Rights,
@@ -56,10 +67,18 @@ pub struct GrantQuery {
 
 impl From<&Grant> for GrantRow {
     fn from(grant: &Grant) -> Self {
+        let (host, visitor) = match &grant.kind {
+            GrantKind::Own => (None, None),
+            GrantKind::Away { host, .. } => (Some(host.clone()), None),
+            GrantKind::Visitor(visitor) => (None, Some(visitor)),
+        };
         Self {
             id: grant.id,
             hall: grant.hall.clone(),
+            host,
             person: grant.person,
+            home: visitor.map(|visitor| visitor.home.clone()),
+            name: visitor.map(|visitor| visitor.name.clone()),
             rights: grant.rights.clone(),
             holder: match grant.holder {
                 GrantHolder::Key(_) => "key",
@@ -113,7 +132,10 @@ pub async fn end(
             Box::pin(async move {
                 let grants = unit.grants();
                 let found = grants.get(id).await?;
-                let own = found.filter(|grant| grant.person == caller.person.id);
+                let own = found.filter(|grant| {
+                    let ours = !matches!(grant.kind, GrantKind::Visitor(_));
+                    ours && grant.person == caller.person.id
+                });
                 if own.is_none() {
                     return Err(Problem::not_found("grant"));
                 }

@@ -5,7 +5,6 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
-use hallway_hall::Bundle;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -15,10 +14,8 @@ use crate::hall::offers::Offer;
 use crate::hall::standing::rights_in;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
+use crate::partners::description::own_bundle_json;
 use crate::store::{Hall, HallAgent, HallGuest, Role};
-
-/// Seconds after which others should look at the bundle again.
-const REFRESH: u64 = 300;
 
 /// A hall in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -214,9 +211,6 @@ pub async fn one(
 
 /// The realm's SPIFFE trust bundle (SPIFFE Trust Domain and Bundle, 4), for anybody.
 pub async fn bundle(State(gateway): State<Gateway>) -> Result<Response, Problem> {
-    let authority = gateway.halls.authority.certificate().clone();
-    let json = Bundle::new(vec![authority])
-        .and_then(|bundle| bundle.to_json(1, REFRESH))
-        .map_err(|error| Problem::internal(&error))?;
+    let json = own_bundle_json(&gateway).map_err(|error| Problem::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }

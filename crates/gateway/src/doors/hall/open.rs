@@ -2,26 +2,30 @@
 
 use std::time::Duration;
 
-use hallway_evidence::GrantId;
 use hallway_evidence::statement::hall::{
     HallName, MOST_RIGHTS, Open, P256PublicKey, Right, Rights,
 };
+use hallway_evidence::{GrantId, RealmName};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::act::{Actor, Outcome};
 use super::super::web::keys::line;
-use super::certificate::{self, Certified};
+use super::certificate::{self, Certified, Listener};
+use super::visit;
 use crate::Gateway;
 use crate::hall::standing::admitted;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Grant, GrantHolder, Person, Repositories, StoreError};
+use crate::partners::description::own_realm;
+use crate::store::{Grant, GrantHolder, GrantKind, Person, Repositories, StoreError};
 
 /// What somebody who enters asks for.
 #[derive(Debug)]
 pub struct Wanted {
+    /// The realm where the hall is; this one when absent.
+    pub host: Option<RealmName>,
     /// The hall.
     pub hall: HallName,
     /// What they want to do; everything they may when absent.
@@ -49,18 +53,25 @@ pub struct Opened {
     /// What the data plane needs; nothing for a browser session.
     #[serde(flatten)]
     pub certified: Option<Certified>,
+    /// Where the certificate is renewed, when the hall is a partner's: here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<Listener>,
+}
+
+/// Within which bounds a hall opens for somebody.
+#[derive(Debug)]
+pub struct Bounds {
+    /// The realm that decides it.
+    pub host: RealmName,
+    /// What they may do there.
+    pub allowed: Rights,
+    /// For how long at most, in milliseconds.
+    pub longest_ms: u64,
 }
 
 /// The statement, if the hall would open.
 pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Result<Open, Problem> {
-    let reader = gateway.store.read();
-    let allowed = rights_of(reader, &caller.person, &wanted.hall).await?;
-    let rights = match wanted.rights {
-        Some(rights) => rights
-            .try_into()
-            .map_err(|error| Problem::malformed(format!("the rights: {error}")))?,
-        None => allowed.clone(),
-    };
+    let own = own_realm(gateway)?;
     let public_key = wanted
         .public_key
         .map(|key| P256PublicKey::from_der(&key.0))
@@ -69,17 +80,36 @@ pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Resu
     if public_key.is_some() {
         certificate::address(gateway)?;
     }
-    let longest = longest_ms(gateway);
+    let away = wanted.host.filter(|host| *host != own);
+    let role = away.is_some().then_some(caller.person.role);
+    let bounds = match away {
+        Some(host) => visit::bounds(gateway, &caller.person, host, &wanted.hall).await?,
+        None => {
+            let reader = gateway.store.read();
+            Bounds {
+                host: own,
+                allowed: rights_of(reader, &caller.person, &wanted.hall).await?,
+                longest_ms: longest_ms(gateway),
+            }
+        }
+    };
+    let rights = match wanted.rights {
+        Some(rights) => rights
+            .try_into()
+            .map_err(|error| Problem::malformed(format!("the rights: {error}")))?,
+        None => bounds.allowed.clone(),
+    };
     let open = Open {
-        host: line("realm", &gateway.rp.id)?,
+        host: bounds.host.clone(),
         hall: wanted.hall,
         person: caller.person.id,
         name: line("name", &caller.person.name)?,
+        role,
         rights,
-        duration_ms: wanted.duration_ms.unwrap_or(longest),
+        duration_ms: wanted.duration_ms.unwrap_or(bounds.longest_ms),
         public_key,
     };
-    check(gateway, &open, &allowed)?;
+    check(&open, &bounds)?;
     Ok(open)
 }
 
@@ -89,11 +119,19 @@ async fn rights_of(
     person: &Person,
     hall: &HallName,
 ) -> Result<Rights, Problem> {
-    let rights = admitted(reader, person, hall).await?;
+    named(admitted(reader, person, hall).await?, hall, "this realm")
+}
+
+/// Rights as a statement names them, if there are any.
+pub(super) fn named(
+    rights: Vec<Right>,
+    hall: &HallName,
+    realm: impl std::fmt::Display,
+) -> Result<Rights, Problem> {
     if rights.is_empty() {
         return Err(Problem::forbidden(
             "not-admitted",
-            format!("you are not admitted to a hall “{hall}”; ask an owner of this realm"),
+            format!("you are not admitted to a hall “{hall}”; ask an owner of {realm}"),
         ));
     }
     // Several admissions may add up to more than one statement can name.
@@ -101,34 +139,39 @@ async fn rights_of(
     named.try_into().map_err(|error| Problem::internal(&error))
 }
 
-fn longest_ms(gateway: &Gateway) -> u64 {
+/// The operator's limit.
+pub(super) fn longest_ms(gateway: &Gateway) -> u64 {
     u64::try_from(gateway.halls.longest.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The operator's limits and the admissions, asked when the statement is made and again when it
-/// comes back signed.
-fn check(gateway: &Gateway, open: &Open, allowed: &Rights) -> Result<(), Problem> {
-    if let Some(right) = allowed.lacks(&open.rights) {
+/// The limits and the admissions, asked when the statement is made and again when it comes back
+/// signed.
+fn check(open: &Open, bounds: &Bounds) -> Result<(), Problem> {
+    if let Some(right) = bounds.allowed.lacks(&open.rights) {
         return Err(Problem::forbidden(
             "not-granted",
             format!(
-                "you may not {} “{}” in the hall “{}”; ask an owner of this realm",
+                "you may not {} “{}” in the hall “{}”; ask an owner of {}",
                 right.verb(),
                 right.name(),
-                open.hall
+                open.hall,
+                bounds.host
             ),
         ));
     }
-    let longest = longest_ms(gateway);
-    if open.duration_ms == 0 || open.duration_ms > longest {
+    check_duration(open, bounds.longest_ms)
+}
+
+fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
+    if open.duration_ms == 0 || open.duration_ms > longest_ms {
         return Err(Problem::forbidden(
             "duration",
             format!(
-                "a hall opens here for 1 to {longest} milliseconds, not for {}",
+                "a hall opens here for 1 to {longest_ms} milliseconds, not for {}",
                 open.duration_ms
             ),
         )
-        .with("longest_ms", longest));
+        .with("longest_ms", longest_ms));
     }
     Ok(())
 }
@@ -136,16 +179,29 @@ fn check(gateway: &Gateway, open: &Open, allowed: &Rights) -> Result<(), Problem
 /// Lets the signer in.
 pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
     let gateway = actor.gateway;
-    if terms.person != actor.person.id || *terms.host != *gateway.rp.id {
+    if terms.person != actor.person.id {
         return Err(Problem::forbidden(
             "other-person",
-            "the statement lets somebody else in, or in elsewhere",
+            "the statement lets somebody else in",
         ));
     }
-    let allowed = rights_of(actor.unit, actor.person, &terms.hall).await?;
-    check(gateway, terms, &allowed)?;
+    let own = own_realm(gateway)?;
+    let kind = if terms.host == own {
+        let bounds = Bounds {
+            allowed: rights_of(actor.unit, actor.person, &terms.hall).await?,
+            longest_ms: longest_ms(gateway),
+            host: own,
+        };
+        check(terms, &bounds)?;
+        GrantKind::Own
+    } else {
+        // What it opens there is the host's to say; here it only must not last too long.
+        check_duration(terms, longest_ms(gateway))?;
+        visit::kind(actor, terms).await?
+    };
     let grant = Grant {
         id: GrantId::generate(),
+        kind,
         hall: terms.hall.clone(),
         person: actor.person.id,
         credential: actor.credential.clone(),
@@ -165,6 +221,13 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
         .as_ref()
         .map(|key| certificate::guest(gateway, &grant, key))
         .transpose()?;
+    let (certified, home) = match (certified, &grant.kind) {
+        (Some(certified), GrantKind::Away { host, .. }) => {
+            let (certified, home) = visit::at_host(actor.unit, host, certified).await?;
+            (Some(certified), Some(home))
+        }
+        (certified, _) => (certified, None),
+    };
     actor
         .unit
         .grants()
@@ -184,6 +247,7 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
             rights: grant.rights,
             ends_ms: grant.ends.as_ms(),
             certified,
+            home,
         }),
         ..Outcome::done(actor)
     })

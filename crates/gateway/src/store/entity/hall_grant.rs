@@ -8,7 +8,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub hall: String,
-    pub person_id: Uuid,
+    pub person_id: Option<Uuid>,
     pub credential_id: Vec<u8>,
     pub rights: String,
     pub key_sha256: Option<Vec<u8>>,
@@ -19,6 +19,12 @@ pub struct Model {
     pub ended_by: Option<Uuid>,
     pub evidence: Vec<u8>,
     pub address: String,
+    pub home: Option<String>,
+    pub visitor_id: Option<Uuid>,
+    pub visitor_name: Option<String>,
+    pub visitor_role: Option<String>,
+    pub vouched_ms: Option<i64>,
+    pub told_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,0 +1,280 @@
+//! A visitor's evidence, as the host of a hall checks it before it lets a partner's person in.
+//!
+//! The host asks nobody: the visitor brings the receipt of the opening and that of the
+//! registration of the key that signed it, and [`visit`] checks both under the keys that were
+//! pinned when the realms joined. What the partner is believed is who its people are and which
+//! roles they have, nothing else.
+
+use core::time::Duration;
+
+use hallway_webauthn::Registration;
+
+use super::report::{Report, Section};
+use super::{chain, receipt};
+use crate::bundle::Bundle;
+use crate::evidence::Evidence;
+use crate::id::PersonId;
+use crate::realm::RealmName;
+use crate::statement::hall::{HallName, Open, P256PublicKey, Right};
+use crate::statement::people::Role;
+use crate::statement::{Act, Hall, Hash};
+use crate::timestamp::Timestamp;
+use crate::trust::TrustFile;
+
+/// How long ago a visitor may have signed: room for somebody who waits for a slow network.
+pub const FRESH: Duration = Duration::from_secs(10 * 60);
+
+/// How far the clocks of two realms may be apart.
+pub const CLOCKS_APART: Duration = Duration::from_secs(2 * 60);
+
+/// Who stands at the door, and what the host asks of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Door<'a> {
+    /// The host's realm.
+    pub host: &'a RealmName,
+    /// The person whom the certificate of the connection names.
+    pub person: PersonId,
+    /// The key that it is for.
+    pub public_key: &'a P256PublicKey,
+    /// The hash of the evidence that it names.
+    pub evidence: Hash,
+    /// What the host's own admissions allow this person, or a role that they have.
+    pub allowed: &'a [Right],
+    /// The longest that the host opens a hall for.
+    pub longest: Duration,
+    /// The host's time.
+    pub now: Timestamp,
+}
+
+/// What a visit says of itself. Nothing of it is checked: it tells which admissions to look for
+/// before [`visit`] checks everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UncheckedVisit {
+    /// Which hall.
+    pub hall: HallName,
+    /// Who.
+    pub person: PersonId,
+    /// The role at home.
+    pub role: Role,
+}
+
+/// The bundle is not about somebody who visits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the evidence does not open a hall of another realm for somebody with a role at home")]
+pub struct NotAVisit;
+
+impl UncheckedVisit {
+    /// Reads it from the bundle's subject.
+    ///
+    /// # Errors
+    /// [`NotAVisit`].
+    pub fn read(bundle: &Bundle) -> Result<Self, NotAVisit> {
+        let subject = bundle.0.first().ok_or(NotAVisit)?;
+        let statement = subject.evidence.signed.read_statement();
+        match statement.map_err(|_| NotAVisit)?.act {
+            Act::Hall(Hall::Open(open)) => Ok(Self {
+                role: open.role.ok_or(NotAVisit)?,
+                hall: open.hall,
+                person: open.person,
+            }),
+            _ => Err(NotAVisit),
+        }
+    }
+}
+
+/// A visit that holds. Only [`visit`] makes one.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Visit {
+    /// What was signed.
+    pub open: Open,
+    /// The visitor's role at home.
+    pub role: Role,
+    /// The evidence, for the host's own log.
+    pub evidence: Evidence,
+    /// What the visitor's key proved of itself when it was registered.
+    pub registration: Registration,
+    /// When it ends at the latest: by the clock of whichever realm is earlier.
+    pub ends: Timestamp,
+}
+
+/// Checks `bundle` of somebody of the realm of `trust` who stands at `door`. The trust file names the
+/// host's own witness, and no other.
+///
+/// # Errors
+/// The report, which names the first step that does not hold.
+pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visit, Box<Report>> {
+    let anchors = trust
+        .anchors()
+        .map_err(|error| Box::new(Report::unreadable("The partner's trust file", &error)))?;
+    let mut receipts = receipt::Receipts::new(bundle, trust, anchors);
+    receipts.check_all();
+    let conclusion = chain::check(&mut receipts, None);
+    let mut section = Section::new("What the host asks of a visitor");
+    let opened = match receipts.act(0) {
+        Some(Act::Hall(Hall::Open(open))) => Some(open.clone()),
+        _ => None,
+    };
+    let role = check_form(bundle, opened.as_ref(), &mut section);
+    if let Some(open) = &opened {
+        check_door(open, bundle, door, &mut section);
+    }
+    check_witness(&receipts, &mut section);
+    let registration = (receipts.all.iter().skip(1)).find_map(|other| other.registration.clone());
+    let mut sections = receipts.into_sections();
+    sections.push(section);
+    let report = Report::new(sections, conclusion);
+    match (report.holds, opened, role, registration, bundle.0.first()) {
+        (true, Some(open), Some(role), Some(registration), Some(subject)) => {
+            let duration = Duration::from_millis(open.duration_ms);
+            let accepted = subject.evidence.accepted;
+            Ok(Visit {
+                ends: accepted.min(door.now).plus(duration),
+                open,
+                role,
+                evidence: subject.evidence.clone(),
+                registration,
+            })
+        }
+        _ => Err(Box::new(report)),
+    }
+}
+
+/// The bundle is a visit's: an opening, the registration of the key that signed it, and nothing
+/// else.
+fn check_form(bundle: &Bundle, open: Option<&Open>, section: &mut Section) -> Option<Role> {
+    let form = match (open, bundle.0.len()) {
+        (Some(open), 2) => open
+            .role
+            .ok_or_else(|| "it does not say which role the visitor has at home".to_owned()),
+        (Some(_), count) => Err(format!(
+            "there are {count} receipts, not the opening and the key's registration"
+        )),
+        (None, _) => Err("the first receipt does not open a hall".to_owned()),
+    };
+    let held = form.as_ref().map_or("", |role| role.as_str());
+    section.check(
+        "visit.1",
+        "The bundle is an opening by somebody with a role at home, and the key's registration",
+        form.clone(),
+        held,
+    )
+}
+
+/// Whether what was signed is what is asked for here, by who stands here, now.
+fn check_door(open: &Open, bundle: &Bundle, door: &Door<'_>, section: &mut Section) {
+    section.check(
+        "visit.2",
+        "It opens a hall of this realm",
+        expect(open.host == *door.host, || {
+            format!("it opens a hall of {}, not of {}", open.host, door.host)
+        }),
+        door.host,
+    );
+    section.check(
+        "visit.3",
+        "The person is whom the certificate names",
+        expect(open.person == door.person, || {
+            format!(
+                "it is of {}, the certificate of {}",
+                open.person, door.person
+            )
+        }),
+        open.person,
+    );
+    let key = match &open.public_key {
+        Some(key) if key == door.public_key => Ok(()),
+        Some(_) => Err("it lets in the holder of another key"),
+        None => Err("it lets in a browser session, which no other realm can check"),
+    };
+    section.check(
+        "visit.4",
+        "The key is the certificate's",
+        key,
+        hex::encode(door.public_key.sha256()),
+    );
+    let evidence = bundle.0.first().map(|subject| subject.evidence.hash());
+    section.check(
+        "visit.5",
+        "The certificate was given for this evidence",
+        expect(evidence == Some(door.evidence), || {
+            format!("it was given for {}", hex::encode(door.evidence))
+        }),
+        hex::encode(door.evidence),
+    );
+    let wider = open
+        .rights
+        .iter()
+        .find(|right| !door.allowed.contains(right));
+    section.check(
+        "visit.6",
+        "The rights are within what the host allows this visitor",
+        wider.map_or(Ok(()), |right| Err(format!("{right} is not allowed here"))),
+        &open.rights,
+    );
+    let longest = u64::try_from(door.longest.as_millis()).unwrap_or(u64::MAX);
+    section.check(
+        "visit.7",
+        "It is not for longer than the host opens a hall",
+        expect((1..=longest).contains(&open.duration_ms), || {
+            format!(
+                "it is for {} milliseconds, and 1 to {longest} are possible here",
+                open.duration_ms
+            )
+        }),
+        format_args!("{} of {longest} milliseconds", open.duration_ms),
+    );
+    check_age(bundle, door, section);
+}
+
+/// The log of the visitor's home cannot be rewritten any more so that this never happened: the host,
+/// whose witness the trust file names, saw it.
+fn check_witness(receipts: &receipt::Receipts<'_>, section: &mut Section) {
+    let unseen = receipts.all.iter().position(|one| one.cosigned.is_empty());
+    section.check(
+        "visit.9",
+        "The host's witness cosigned the log that holds it",
+        unseen.map_or(Ok(()), |at| {
+            Err(format!(
+                "receipt {} stands on a checkpoint that it did not cosign",
+                at + 1
+            ))
+        }),
+        receipts
+            .all
+            .first()
+            .and_then(|subject| subject.cosigned.first())
+            .map_or_else(String::new, ToString::to_string),
+    );
+}
+
+/// What was signed and accepted some time ago opens nothing: the visitor may have been put out at
+/// home since.
+fn check_age(bundle: &Bundle, door: &Door<'_>, section: &mut Section) {
+    let Some(subject) = bundle.0.first() else {
+        return;
+    };
+    let accepted = subject.evidence.accepted;
+    let issued = (subject.evidence.signed.read_statement()).map_or(accepted, |read| read.issued);
+    let (first, last) = (issued.min(accepted), issued.max(accepted));
+    let age = if first.plus(FRESH) < door.now {
+        Err(format!("it is of {first}, and here it is {}", door.now))
+    } else if last > door.now.plus(CLOCKS_APART) {
+        Err(format!(
+            "it is of {last}, and here it is only {}: compare the clocks of both realms",
+            door.now
+        ))
+    } else {
+        Ok(())
+    };
+    section.check(
+        "visit.8",
+        "It was signed and accepted a moment ago",
+        age,
+        format_args!("{first}, here it is {}", door.now),
+    );
+}
+
+fn expect(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(otherwise()) }
+}

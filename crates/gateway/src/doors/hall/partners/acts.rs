@@ -1,0 +1,322 @@
+//! Inviting a realm, accepting an invitation, and leaving: an owner's touch each.
+
+use std::time::Duration;
+
+use hallway_evidence::log::VerifierKey;
+use hallway_evidence::statement::hall::{
+    AcceptPartner, Authorities, Hall as HallAct, InvitePartner, LeavePartner, Pins,
+};
+use hallway_evidence::{Origin, RealmName};
+use hallway_webauthn::wire::Base64Url;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::Gateway;
+use crate::doors::act::{Actor, Outcome, includes, role_needed};
+use crate::doors::hall::certificate;
+use crate::doors::web::join::NewLink;
+use crate::http::problem::Problem;
+use crate::http::session::{Caller, token_hash};
+use crate::partners::description::{Described, own_realm};
+use crate::sha256;
+use crate::store::{EndedBy, Partner, PartnerState, Role, StoreError, TokenHash};
+
+/// How long an invitation is good, and how long one that was accepted is handed in: a week.
+const INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// An act on partners, as asked for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum PartnerRequest {
+    /// Invite another realm.
+    InvitePartner {
+        /// Where its gateway is reached: `https://HOST[:PORT]`.
+        #[schemars(with = "String")]
+        address: Origin,
+    },
+    /// Accept another realm's invitation.
+    AcceptPartner {
+        /// The link that its owner got: `https://HOST[:PORT]/partners#TOKEN`.
+        link: String,
+    },
+    /// Be a partner no longer.
+    LeavePartner {
+        /// Of which realm.
+        #[schemars(with = "String")]
+        realm: RealmName,
+    },
+}
+
+/// What is to be signed, and the token that only its hash is named of.
+pub struct Prepared {
+    /// The act.
+    pub act: HallAct,
+    /// The token of an invitation that is accepted.
+    pub token: Option<Base64Url>,
+}
+
+/// The statement of an act on partners. `token` is the hash of the token that an invitation makes.
+///
+/// # Errors
+/// The caller is no owner, the other gateway can't be reached or says what does not fit, or the
+/// realm is a partner already.
+pub async fn prepare(
+    gateway: &Gateway,
+    caller: &Caller,
+    request: PartnerRequest,
+    token: TokenHash,
+) -> Result<Prepared, Problem> {
+    // Before anything is connected to: nobody but an owner chooses where.
+    if !includes(caller.person.role, Role::Owner) {
+        return Err(role_needed(Role::Owner));
+    }
+    match request {
+        PartnerRequest::InvitePartner { address } => {
+            let pins = look_at(gateway, &address).await?;
+            let act = HallAct::InvitePartner(InvitePartner {
+                pins,
+                token: token.0,
+                expires: gateway.now().plus(INVITATION),
+            });
+            Ok(Prepared { act, token: None })
+        }
+        PartnerRequest::AcceptPartner { link } => {
+            let (address, token) = read_link(&link).ok_or_else(|| {
+                Problem::malformed("an invitation is a link https://HOST/partners#TOKEN")
+            })?;
+            let pins = look_at(gateway, &address).await?;
+            let act = HallAct::AcceptPartner(AcceptPartner {
+                pins,
+                token: sha256(&token.0),
+            });
+            Ok(Prepared {
+                act,
+                token: Some(token),
+            })
+        }
+        PartnerRequest::LeavePartner { realm } => {
+            find(gateway, &realm).await?;
+            let act = HallAct::LeavePartner(LeavePartner { realm });
+            Ok(Prepared { act, token: None })
+        }
+    }
+}
+
+/// A link's address and token.
+fn read_link(link: &str) -> Option<(Origin, Base64Url)> {
+    let (address, token) = link.trim().split_once("/partners#")?;
+    // Checks the length, too.
+    token_hash(token)?;
+    Some((address.parse().ok()?, token.parse().ok()?))
+}
+
+/// Asks the gateway at `address` what its realm is. That is what the owner signs.
+async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
+    certificate::address(gateway)?;
+    let described = gateway
+        .partners
+        .fetcher
+        .realm(address)
+        .await
+        .map_err(|error| {
+            Problem::conflict(
+                "partner-unfit",
+                format!("{address} cannot be a partner: {error}"),
+            )
+        })?;
+    if described.realm == own_realm(gateway)? {
+        return Err(Problem::conflict(
+            "ourselves",
+            format!("{address} is a gateway of this realm itself"),
+        ));
+    }
+    let known = gateway
+        .store
+        .read()
+        .partners()
+        .get(&described.realm)
+        .await?;
+    if known.is_some_and(|known| known.is_active()) {
+        return Err(already(&described.realm));
+    }
+    pins(described)
+}
+
+fn pins(described: Described) -> Result<Pins, Problem> {
+    let authorities = Authorities::try_from(described.authorities())
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(Pins {
+        log: *described.log.public(),
+        realm: described.realm,
+        origin: described.origin,
+        authorities,
+    })
+}
+
+fn already(realm: &RealmName) -> Problem {
+    Problem::conflict(
+        "partner-exists",
+        format!("{realm} is a partner already; leave it first"),
+    )
+}
+
+/// A partner that has not ended, or 404.
+async fn find(gateway: &Gateway, realm: &RealmName) -> Result<Partner, Problem> {
+    let partner = gateway.store.read().partners().get(realm).await?;
+    partner
+        .filter(|partner| partner.state != PartnerState::Ended)
+        .ok_or_else(|| Problem::not_found("partner"))
+}
+
+/// Does what an owner signed.
+///
+/// # Errors
+/// The signer is no owner, the realm became or ceased to be a partner meanwhile, there are too
+/// many, or the token is not the one whose hash was signed.
+pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Problem> {
+    actor.needs(Role::Owner)?;
+    match act {
+        HallAct::InvitePartner(terms) => invite(actor, terms).await,
+        HallAct::AcceptPartner(terms) => accept(actor, terms).await,
+        HallAct::LeavePartner(terms) => leave(actor, terms).await,
+        _ => Err(Problem::malformed("this is no act on partners")),
+    }
+}
+
+async fn invite(actor: &Actor<'_>, terms: &InvitePartner) -> Result<Outcome, Problem> {
+    let partner = begun(
+        actor,
+        &terms.pins,
+        Beginning {
+            state: PartnerState::Invited,
+            token: TokenHash(terms.token),
+            sealed_token: None,
+            expires: terms.expires,
+        },
+    )?;
+    actor
+        .unit
+        .partners()
+        .begin(&partner)
+        .await
+        .map_err(refused)?;
+    Ok(Outcome {
+        link: Some(NewLink {
+            link: format!("{}/partners#{}", actor.gateway.origin, actor.link_token()),
+            expires_ms: terms.expires.as_ms(),
+        }),
+        ..Outcome::done(actor)
+    })
+}
+
+/// Accepts what was signed. The token comes back beside the statement and is kept encrypted until
+/// the other gateway took it.
+async fn accept(actor: &Actor<'_>, terms: &AcceptPartner) -> Result<Outcome, Problem> {
+    let token = actor
+        .attachment
+        .and_then(|token| <&[u8; 32]>::try_from(token).ok())
+        .filter(|token| sha256(*token) == terms.token)
+        .ok_or_else(|| Problem::malformed("the invitation's token is missing or another one"))?;
+    let partner = begun(
+        actor,
+        &terms.pins,
+        Beginning {
+            state: PartnerState::Joining,
+            token: TokenHash(terms.token),
+            sealed_token: Some(actor.gateway.partners.seal_token(token)?),
+            expires: actor.now.plus(INVITATION),
+        },
+    )?;
+    actor
+        .unit
+        .partners()
+        .begin(&partner)
+        .await
+        .map_err(refused)?;
+    Ok(Outcome::done(actor))
+}
+
+/// Leaves: nobody of the realm is believed any more, and what they were admitted to is forgotten,
+/// so that joining again begins with nothing.
+async fn leave(actor: &Actor<'_>, terms: &LeavePartner) -> Result<Outcome, Problem> {
+    let partners = actor.unit.partners();
+    let known = partners.get(&terms.realm).await?;
+    let known = known.ok_or_else(|| Problem::not_found("partner"))?;
+    if !partners
+        .end(&terms.realm, &known.pact, EndedBy::Us, actor.now)
+        .await?
+    {
+        return Err(Problem::not_found("partner"));
+    }
+    actor.unit.halls().dismiss_realm(&terms.realm).await?;
+    Ok(Outcome::done(actor))
+}
+
+/// How a partnership begins.
+struct Beginning {
+    state: PartnerState,
+    token: TokenHash,
+    sealed_token: Option<Vec<u8>>,
+    expires: hallway_evidence::Timestamp,
+}
+
+fn begun(actor: &Actor<'_>, pins: &Pins, beginning: Beginning) -> Result<Partner, Problem> {
+    let log = VerifierKey::new(&format!("{}/log", pins.realm), pins.log)
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(Partner {
+        realm: pins.realm.clone(),
+        origin: pins.origin.clone(),
+        state: beginning.state,
+        log,
+        pins: pins.authorities.as_slice().to_vec(),
+        pact: beginning.token,
+        sealed_token: beginning.sealed_token,
+        expires: beginning.expires,
+        hall: None,
+        witness: None,
+        bundle: None,
+        checked: None,
+        problem: None,
+        next_attempt: actor.now,
+        made_by: actor.person.id,
+        made: actor.now,
+        joined: None,
+        ended: None,
+        told: None,
+        evidence: actor.evidence,
+    })
+}
+
+fn refused(error: StoreError) -> Problem {
+    match error {
+        StoreError::Exists { detail, .. } => Problem::conflict(
+            "partner-exists",
+            format!("{detail} is a partner already; leave it first"),
+        ),
+        StoreError::TooMany { .. } => Problem::conflict("too-many", error.to_string()),
+        error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_an_address_and_a_token() {
+        let token = Base64Url::from([7u8; 32].as_slice()).to_string();
+        let link = format!(" https://gate.beta.example/partners#{token}\n");
+        let (address, read) = read_link(&link).unwrap();
+        assert_eq!(address.as_str(), "https://gate.beta.example");
+        assert_eq!(read.0, [7; 32]);
+        for bad in [
+            format!("https://gate.beta.example/join#{token}"),
+            format!("https://gate.beta.example/x/partners#{token}"),
+            format!("http://gate.beta.example/partners#{token}"),
+            "https://gate.beta.example/partners#".to_owned(),
+            "https://gate.beta.example/partners#AAAA".to_owned(),
+        ] {
+            assert!(read_link(&bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The other side's gateway says that its owner accepted.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::Json;
+use axum::extract::State;
+use hallway_evidence::RealmName;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Gateway;
+use crate::doors::web::grant::Peer;
+use crate::http::input::Input;
+use crate::http::problem::Problem;
+use crate::http::session::token_hash;
+use crate::partners::description::own_realm;
+use crate::partners::refresh::SETTLE;
+use crate::refusal::Door;
+use crate::store::{PartnerState, Repositories, TokenHash};
+
+/// What the other gateway shows.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    /// The invitation's token.
+    pub token: String,
+    /// Which realm joins.
+    #[schemars(with = "String")]
+    pub realm: RealmName,
+}
+
+/// That it is joined.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Joined {
+    /// The realm that was joined.
+    #[schemars(with = "String")]
+    pub realm: RealmName,
+}
+
+/// Joins the realm that was invited. Asked again by the same realm it says so again, because an
+/// answer may be lost.
+pub async fn join(
+    State(gateway): State<Gateway>,
+    peer: Peer,
+    Input(join): Input<Join>,
+) -> Result<Json<Joined>, Problem> {
+    let realm = own_realm(&gateway)?;
+    match take_in(&gateway, &join).await {
+        Ok(()) => {
+            gateway.partners.wake();
+            Ok(Json(Joined { realm }))
+        }
+        Err(problem) => {
+            gateway.refuse(Door::Hall, &problem, &peer).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn take_in(gateway: &Gateway, join: &Join) -> Result<(), Problem> {
+    let token = token_hash(&join.token).ok_or_else(spent)?;
+    gateway
+        .transact(|unit| Box::pin(use_up(gateway, unit, token, &join.realm)))
+        .await
+}
+
+async fn use_up(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    token: TokenHash,
+    realm: &RealmName,
+) -> Result<(), Problem> {
+    let now = gateway.now();
+    let partners = unit.partners();
+    let partner = partners.get(realm).await?.ok_or_else(spent)?;
+    verify_slices_are_equal(partner.pact.as_bytes(), token.as_bytes()).map_err(|_| spent())?;
+    let good = match partner.state {
+        PartnerState::Invited => now < partner.expires,
+        PartnerState::Active => true,
+        // Who accepted hands the token in; nobody hands it in to them.
+        PartnerState::Joining | PartnerState::Ended => false,
+    };
+    if good && partners.join(realm, &token, now, now.plus(SETTLE)).await? {
+        Ok(())
+    } else {
+        Err(spent())
+    }
+}
+
+/// One answer for unknown realms, wrong, used, withdrawn and expired tokens.
+fn spent() -> Problem {
+    Problem::forbidden(
+        "partner-token",
+        "this invitation is for another realm, has expired, was withdrawn or never existed; ask \
+         for a new one",
+    )
+}

@@ -1,0 +1,168 @@
+//! Entering a partner's hall: what is signed here, at home, and the evidence for the host.
+//!
+//! The host decides what opens and checks the evidence itself. Home says who its person is, logs
+//! what was signed and certifies the key, as for a hall of its own.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use hallway_evidence::statement::hall::{HallName, Open};
+use hallway_evidence::{Bundle, GrantId, RealmName, Receipt};
+use hallway_webauthn::wire::Base64Url;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::super::act::Actor;
+use super::certificate::{Certified, Listener};
+use super::open::{Bounds, longest_ms, named};
+use crate::Gateway;
+use crate::hall::Standing;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::partners::call::{self, CallError};
+use crate::partners::description::gateway_id;
+use crate::partners::shared::Shared;
+use crate::partners::{active, bundle};
+use crate::store::{EvidenceHash, GrantKind, Partner, Person, Repositories};
+use crate::witness::cosigned_by;
+
+/// Evidence to show to the host of a hall.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct VisitView {
+    /// The opening and the registration of the key that signed it, CBOR, base64url.
+    #[schemars(with = "String")]
+    pub bundle: Base64Url,
+}
+
+/// What `host` shares with this realm.
+///
+/// # Errors
+/// 403 when it is no partner, 502 when it does not answer.
+pub async fn shared(gateway: &Gateway, host: &RealmName) -> Result<Shared, Problem> {
+    let shared = call::get(gateway, host, "/partner/halls").await;
+    shared.map_err(|error: CallError| {
+        let mut problem = Problem::from(error);
+        if problem.status.is_server_error() {
+            problem.detail = format!("{host}: {}", problem.detail);
+        }
+        problem
+    })
+}
+
+/// What the host lets `person` do in a hall of its own, and for how long.
+pub(super) async fn bounds(
+    gateway: &Gateway,
+    person: &Person,
+    host: RealmName,
+    hall: &HallName,
+) -> Result<Bounds, Problem> {
+    let shared = shared(gateway, &host).await?;
+    let allowed = shared.rights(hall, person.id, person.role);
+    Ok(Bounds {
+        allowed: named(allowed, hall, &host)?,
+        longest_ms: shared.longest_ms.min(longest_ms(gateway)),
+        host,
+    })
+}
+
+/// What kind of grant the signed statement earns.
+///
+/// # Errors
+/// 403 when the host is no partner any more, or the role in the statement is another by now.
+pub(super) async fn kind(actor: &Actor<'_>, terms: &Open) -> Result<GrantKind, Problem> {
+    active(actor.unit, &terms.host).await?;
+    let role = terms.role.filter(|role| *role == actor.person.role);
+    let role = role.ok_or_else(|| {
+        Problem::forbidden("role-changed", "your role is another by now; begin again")
+    })?;
+    Ok(GrantKind::Away {
+        host: terms.host.clone(),
+        role,
+        told: None,
+    })
+}
+
+/// The certificate with the host's listener as the place where it is used, and our own as that
+/// where it is renewed.
+pub(super) async fn at_host(
+    reader: &dyn Repositories,
+    host: &RealmName,
+    certified: Certified,
+) -> Result<(Certified, Listener), Problem> {
+    let partner = active(reader, host).await?;
+    let listener = listener(reader, &partner).await?;
+    let home = certified.listener;
+    Ok((
+        Certified {
+            listener,
+            ..certified
+        },
+        home,
+    ))
+}
+
+/// A partner's hall listener.
+async fn listener(reader: &dyn Repositories, partner: &Partner) -> Result<Listener, Problem> {
+    let address = partner.hall.clone().ok_or_else(|| {
+        Problem::conflict(
+            "no-hall-listener",
+            format!("{} has no hall listener", partner.realm),
+        )
+    })?;
+    let bundle = bundle(reader, partner).await?;
+    let authorities = bundle.authorities().iter();
+    let gateway = gateway_id(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
+    Ok(Listener {
+        bundle: authorities
+            .map(|der| Base64Url::from(der.as_ref()))
+            .collect(),
+        address: address.into(),
+        gateway: gateway.to_string(),
+    })
+}
+
+/// The evidence of a visit of the caller's own, for as long as it is open.
+pub async fn evidence(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<VisitView>, Problem> {
+    let missing = || Problem::not_found("visit");
+    let id: GrantId = id.parse().map_err(|_| missing())?;
+    let reader = gateway.store.read();
+    let grant = reader.grants().get(id).await?.ok_or_else(missing)?;
+    let GrantKind::Away { host, .. } = grant.kind.clone() else {
+        return Err(missing());
+    };
+    if grant.person != caller.person.id {
+        return Err(missing());
+    }
+    let standing = Standing::of(reader, grant, gateway.now()).await?;
+    let key = reader.credentials().get(&standing.grant.credential).await?;
+    let registration = key.ok_or_else(missing)?.registration;
+    let bundle = bundle_for(&gateway, &host, &[standing.grant.evidence, registration]).await?;
+    Ok(Json(VisitView {
+        bundle: Base64Url(bundle.encode()),
+    }))
+}
+
+/// The receipts of `evidence`, against a checkpoint that the host's witness cosigned.
+async fn bundle_for(
+    gateway: &Gateway,
+    host: &RealmName,
+    evidence: &[EvidenceHash],
+) -> Result<Bundle, Problem> {
+    let reader = gateway.store.read();
+    let mut records = Vec::with_capacity(evidence.len());
+    for hash in evidence {
+        let record = reader.evidence().get(hash).await?;
+        records.push(record.ok_or_else(|| Problem::not_found("evidence"))?);
+    }
+    let last = records.iter().map(|record| record.log_index).max();
+    let note = cosigned_by(gateway, host.as_str(), last.map_or(0, |last| last + 1)).await?;
+    let mut receipts: Vec<Receipt> = Vec::with_capacity(records.len());
+    for record in &records {
+        let receipt = gateway.ledger.receipt_at(reader, record, &note).await?;
+        receipts.push(receipt);
+    }
+    Ok(Bundle(receipts))
+}

@@ -1,0 +1,272 @@
+//! Visitors: a partner's people in halls of this realm.
+//!
+//! Whoever comes with a certificate of a partner is a newcomer, who may do one thing: show the
+//! evidence of what they signed at home. It is checked here, under the keys that an owner pinned,
+//! and logged here; then the newcomer has a grant like everybody else. What the partner is
+//! believed for is who its people are, which roles they have, and, by certifying them again every
+//! few minutes, that they still are.
+
+pub mod farewell;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use hallway_evidence::verify::{self, Door, UncheckedVisit};
+use hallway_evidence::{
+    Bundle, GrantId, Line, MAX_BUNDLE, PersonId, RealmName, Timestamp, TrustFile,
+};
+use hallway_webauthn::RelyingParty;
+use tokio::time::timeout;
+
+use super::inside::{Presence, Who};
+use super::routes::Visitor as Caller;
+use super::standing::rights_in;
+use crate::Gateway;
+use crate::doors::web::grant::Peer;
+use crate::http::problem::Problem;
+use crate::ledger::Entry;
+use crate::partners;
+use crate::partners::description::own_realm;
+use crate::refusal;
+use crate::store::{
+    EvidenceHash, Grant, GrantHolder, GrantKind, Partner, Repositories, StoreError, Visit, Visitor,
+};
+
+/// How long the evidence may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Whom a certificate of a partner's person lets in: the holder of a grant, or a newcomer.
+///
+/// # Errors
+/// 403.
+pub async fn arrive(
+    gateway: &Gateway,
+    home: RealmName,
+    person: PersonId,
+    svid: &hallway_hall::Svid,
+) -> Result<Arc<Presence>, Problem> {
+    let key = svid.public_key.sha256();
+    let Some(grant) = gateway.store.read().grants().by_key(&key).await? else {
+        let newcomer = Who::Newcomer { home, person, key };
+        return gateway.halls.inside.enter(gateway, newcomer).await;
+    };
+    match &grant.kind {
+        GrantKind::Visitor(visitor) if visitor.home == home && grant.person == person => {
+            let until = Timestamp::from_ms(svid.not_after_ms);
+            if until > visitor.vouched {
+                let id = grant.id;
+                gateway
+                    .transact(|unit| {
+                        Box::pin(
+                            async move { Ok::<_, Problem>(unit.grants().vouch(id, until).await?) },
+                        )
+                    })
+                    .await?;
+            }
+            gateway.halls.inside.guest(gateway, &grant).await
+        }
+        _ => Err(Problem::forbidden(
+            "unknown-grant",
+            "the grant for this key is somebody else's",
+        )),
+    }
+}
+
+/// What anybody needs to check a partner's evidence: what was pinned when the realms joined, and
+/// that our own witness saw their log.
+///
+/// # Errors
+/// 500 when the partner's name is no line of text, which no realm's is.
+pub fn trust_file(gateway: &Gateway, partner: &Partner) -> Result<TrustFile, Problem> {
+    let realm = Line::new(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
+    let relying_party = RelyingParty::new(partner.realm.as_str(), partner.origin.as_str());
+    let mut trust = TrustFile::new(realm, relying_party, partner.log.clone(), Vec::new());
+    trust.witnesses = vec![gateway.witness.key().clone()];
+    Ok(trust)
+}
+
+/// `POST /visit`: a newcomer shows their evidence.
+pub(super) async fn show(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
+    match admit(&gateway, &caller, request.into_body()).await {
+        Ok(grant) => {
+            let mut answer = Json(grant).into_response();
+            // Whoever comes now is a guest; this connection is a newcomer's.
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(header::CONNECTION, close);
+            Ok(answer)
+        }
+        Err(problem) => {
+            let peer = Peer {
+                address: caller.address.clone(),
+                agent: String::new(),
+                session: None,
+            };
+            gateway.refuse(refusal::Door::Hall, &problem, &peer).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn admit(
+    gateway: &Gateway,
+    caller: &Caller,
+    body: Body,
+) -> Result<hallway_hall::Grant, Problem> {
+    let bytes = timeout(PATIENCE, axum::body::to_bytes(body, MAX_BUNDLE))
+        .await
+        .map_err(|_| {
+            let slow = axum::http::StatusCode::REQUEST_TIMEOUT;
+            Problem::new(slow, "slow", "the evidence took too long to arrive")
+        })?
+        .map_err(|error| Problem::malformed(format!("the evidence: {error}")))?;
+    let bundle = Bundle::decode(&bytes).map_err(|error| Problem::malformed(error.to_string()))?;
+    let bundle = &bundle;
+    let grant = gateway
+        .transact(|unit| Box::pin(let_in(gateway, unit, caller, bundle)))
+        .await?;
+    let GrantKind::Visitor(visitor) = grant.kind else {
+        return Err(Problem::not_found("grant"));
+    };
+    Ok(hallway_hall::Grant {
+        hall: grant.hall,
+        person: hallway_hall::Person {
+            id: grant.person.to_string(),
+            name: visitor.name,
+        },
+        rights: grant.rights,
+        ends_ms: grant.ends.as_ms(),
+        certificate_ends_ms: caller.svid.not_after_ms,
+    })
+}
+
+/// Checks everything, logs it and makes the grant, all in one unit.
+async fn let_in(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    caller: &Caller,
+    bundle: &Bundle,
+) -> Result<Grant, Problem> {
+    let Who::Newcomer { home, person, key } = &caller.presence.who else {
+        return Err(Problem::forbidden("guest", "you are inside already"));
+    };
+    let partner = partners::active(unit, home).await?;
+    let claimed = UncheckedVisit::read(bundle)
+        .map_err(|error| Problem::forbidden("not-a-visit", error.to_string()))?;
+    let admissions = unit
+        .halls()
+        .admissions_of_visitor(home, *person, claimed.role)
+        .await?;
+    let allowed = rights_in(&admissions, &claimed.hall);
+    if allowed.is_empty() {
+        // As for one's own people: whoever may do nothing there may not know that it exists.
+        return Err(Problem::forbidden(
+            "not-admitted",
+            format!("you are not admitted to a hall “{}” here", claimed.hall),
+        ));
+    }
+    let now = gateway.now();
+    let host = own_realm(gateway)?;
+    let door = Door {
+        host: &host,
+        person: *person,
+        public_key: &caller.svid.public_key,
+        evidence: named_evidence(caller)?,
+        allowed: &allowed,
+        longest: gateway.halls.longest,
+        now,
+    };
+    let visit =
+        verify::visit(bundle, &trust_file(gateway, &partner)?, &door).map_err(|report| {
+            let failure = report.failure.unwrap_or_else(|| verify::Failure {
+                section: String::new(),
+                step: String::new(),
+                what: "the evidence does not hold".to_owned(),
+            });
+            Problem::forbidden(
+                "evidence",
+                format!("your evidence: step {}: {}", failure.step, failure.what),
+            )
+            .with("step", failure.step)
+        })?;
+    let evidence = EvidenceHash(visit.evidence.hash());
+    let grant = Grant {
+        id: GrantId::generate(),
+        kind: GrantKind::Visitor(Visitor {
+            home: home.clone(),
+            name: visit.open.name.to_string(),
+            role: visit.role,
+            vouched: Timestamp::from_ms(caller.svid.not_after_ms),
+        }),
+        hall: visit.open.hall.clone(),
+        person: *person,
+        credential: visit.evidence.signed.credential_id.clone(),
+        rights: visit.open.rights.clone(),
+        holder: GrantHolder::Key(*key),
+        opened: now,
+        ends: visit.ends,
+        ended: None,
+        evidence,
+        address: caller.address.clone(),
+    };
+    // The very evidence that the log at home holds is an entry of ours, too.
+    let entry = Entry::new(visit.evidence)?;
+    gateway.ledger.append(unit, vec![entry]).await?;
+    let kept = Visit {
+        evidence,
+        home: home.clone(),
+        bundle: bundle.clone(),
+    };
+    unit.visits().add(&kept).await.map_err(used)?;
+    unit.grants().add(&grant).await.map_err(used)?;
+    Ok(grant)
+}
+
+/// The evidence for which home made the certificate.
+fn named_evidence(caller: &Caller) -> Result<[u8; 32], Problem> {
+    let named = caller.svid.provenance.as_ref();
+    let named: Option<EvidenceHash> = named.and_then(|named| named.evidence.parse().ok());
+    let named = named.ok_or_else(|| {
+        Problem::forbidden("no-evidence", "the certificate names no evidence to check")
+    })?;
+    Ok(named.0)
+}
+
+fn used(error: StoreError) -> Problem {
+    match error {
+        StoreError::Exists { .. } => Problem::conflict(
+            "key-used",
+            "a grant was given for this evidence or key before; open the hall again",
+        ),
+        error => error.into(),
+    }
+}
+
+/// A partner says that openings of its people have ended: their grants here end.
+///
+/// # Errors
+/// The database fails.
+pub async fn ended_at_home(
+    gateway: &Gateway,
+    home: &RealmName,
+    evidence: &[EvidenceHash],
+) -> Result<(), Problem> {
+    let now = gateway.now();
+    gateway
+        .transact(|unit| {
+            Box::pin(async move {
+                Ok::<_, Problem>(unit.grants().end_visits(home, evidence, now).await?)
+            })
+        })
+        .await?;
+    gateway.halls.inside.look_again(gateway).await;
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Grants across realms: of our people in partners' halls, and of partners' people in ours.
+
+use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
+use hallway_evidence::statement::hall::{HallName, Rights};
+use hallway_evidence::{
+    Bundle, CredentialId, Evidence, GrantId, PersonId, Receipt, Response, SignedStatement,
+};
+use hallway_gateway::store::{
+    EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, PageRequest, Role, Store, StoreError,
+    Visit, Visitor,
+};
+
+use crate::database::Database;
+use crate::sample::{at, hash32, person};
+
+fn lab() -> HallName {
+    "lab".parse().unwrap()
+}
+
+fn grant(kind: GrantKind, person: PersonId) -> Grant {
+    Grant {
+        id: GrantId::generate(),
+        kind,
+        hall: lab(),
+        person,
+        credential: CredentialId::new(hash32()).unwrap(),
+        rights: Rights::parse(["read:data"]).unwrap(),
+        holder: GrantHolder::Key(hash32()),
+        opened: at(1_000),
+        ends: at(10_000),
+        ended: None,
+        evidence: EvidenceHash(hash32()),
+        address: "192.0.2.1".to_owned(),
+    }
+}
+
+fn away() -> GrantKind {
+    GrantKind::Away {
+        host: "alpha.example".parse().unwrap(),
+        role: Role::Member,
+        told: None,
+    }
+}
+
+fn visitor(home: &str) -> GrantKind {
+    GrantKind::Visitor(Visitor {
+        home: home.parse().unwrap(),
+        name: "Boris".to_owned(),
+        role: Role::Operator,
+        vouched: at(2_000),
+    })
+}
+
+async fn keep(store: &Store, grants: &[&Grant]) {
+    let unit = store.begin().await.unwrap();
+    for grant in grants {
+        unit.grants().add(grant).await.unwrap();
+    }
+    unit.save().await.unwrap();
+}
+
+pub(crate) async fn a_grant_elsewhere_is_none_of_a_hall_here(database: &Database) {
+    let store = database.store().await;
+    let emily = person(Role::Member);
+    let unit = store.begin().await.unwrap();
+    unit.people().add(&emily).await.unwrap();
+    unit.save().await.unwrap();
+    let (own, abroad) = (grant(GrantKind::Own, emily.id), grant(away(), emily.id));
+    keep(&store, &[&own, &abroad]).await;
+
+    let grants = store.read().grants();
+    assert_eq!(grants.get(abroad.id).await.unwrap(), Some(abroad.clone()));
+    let all = PageRequest::default();
+    let of_hall = grants.page(&GrantFilter::Hall(lab()), &all).await.unwrap();
+    assert_eq!(of_hall.items, std::slice::from_ref(&own));
+    let hers = grants.page(&GrantFilter::Person(emily.id), &all).await;
+    assert_eq!(hers.unwrap().items.len(), 2);
+
+    // The host is told once.
+    let untold = grants.away(at(5_000), &all).await.unwrap().items;
+    assert_eq!(untold, std::slice::from_ref(&abroad));
+    assert!(
+        grants
+            .away(at(10_000), &all)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let unit = store.begin().await.unwrap();
+    unit.grants().note_told(abroad.id, at(6_000)).await.unwrap();
+    unit.save().await.unwrap();
+    assert!(grants.away(at(5_000), &all).await.unwrap().items.is_empty());
+    let told = grants.get(abroad.id).await.unwrap().unwrap();
+    assert!(matches!(told.kind, GrantKind::Away { told: Some(when), .. } if when == at(6_000)));
+}
+
+pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database) {
+    let store = database.store().await;
+    // Nobody of this realm, and the same id in two others.
+    let id = PersonId::generate();
+    let of_beta = grant(visitor("beta.example"), id);
+    let same_evidence = Grant {
+        evidence: of_beta.evidence,
+        ..grant(visitor("gamma.example"), id)
+    };
+    keep(&store, &[&of_beta, &same_evidence]).await;
+    let grants = store.read().grants();
+    assert_eq!(grants.get(of_beta.id).await.unwrap(), Some(of_beta.clone()));
+    let none = grants.page(&GrantFilter::Person(id), &PageRequest::default());
+    assert!(
+        none.await.unwrap().items.is_empty(),
+        "a visitor is nobody's person here"
+    );
+    let here = grants.page(&GrantFilter::Hall(lab()), &PageRequest::default());
+    assert_eq!(here.await.unwrap().items.len(), 2);
+
+    let unit = store.begin().await.unwrap();
+    unit.grants().vouch(of_beta.id, at(3_000)).await.unwrap();
+    unit.grants().vouch(of_beta.id, at(2_500)).await.unwrap();
+    unit.save().await.unwrap();
+    let vouched = |grant: Grant| match grant.kind {
+        GrantKind::Visitor(visitor) => visitor.vouched,
+        other => panic!("{other:?}"),
+    };
+    let kept = grants.get(of_beta.id).await.unwrap().unwrap();
+    assert_eq!(vouched(kept), at(3_000), "it never goes back");
+
+    let beta = "beta.example".parse().unwrap();
+    let unit = store.begin().await.unwrap();
+    let ended = |hashes| {
+        let (unit, beta) = (&unit, &beta);
+        async move {
+            unit.grants()
+                .end_visits(beta, hashes, at(4_000))
+                .await
+                .unwrap()
+        }
+    };
+    assert_eq!(ended(&[EvidenceHash(hash32())]).await, 0);
+    assert_eq!(ended(&[of_beta.evidence]).await, 1);
+    assert_eq!(ended(&[of_beta.evidence]).await, 0);
+    unit.save().await.unwrap();
+    let ended = grants.get(of_beta.id).await.unwrap().unwrap();
+    assert_eq!(ended.ended, Some((at(4_000), id)));
+    let other = grants.get(same_evidence.id).await.unwrap().unwrap();
+    assert_eq!(other.ended, None, "another realm's visitor stays");
+}
+
+/// A receipt of nothing in particular.
+fn receipt() -> Receipt {
+    let key = SigningKey::from_seed("beta.example/log", &[1; 32]).unwrap();
+    let evidence = Evidence {
+        signed: SignedStatement {
+            statement: b"statement".to_vec(),
+            credential_id: CredentialId::new(hash32()).unwrap(),
+            response: Response::Registration {
+                client_data_json: b"{}".to_vec(),
+                attestation_object: vec![3; 300],
+            },
+        },
+        accepted: at(5),
+    };
+    let appended = Appender::new().append(&[evidence.hash()]);
+    let head = Checkpoint::new(key.name(), appended.size, appended.root).unwrap();
+    Receipt {
+        proof: TlogProof::new(&appended.proofs[0], head.sign(&key)),
+        evidence,
+    }
+}
+
+pub(crate) async fn what_a_visitor_brought_is_kept_once(database: &Database) {
+    let store = database.store().await;
+    let visit = Visit {
+        evidence: EvidenceHash(hash32()),
+        home: "beta.example".parse().unwrap(),
+        bundle: Bundle(vec![receipt(), receipt()]),
+    };
+    let unit = store.begin().await.unwrap();
+    unit.visits().add(&visit).await.unwrap();
+    unit.save().await.unwrap();
+    let read = store.read().visits().get(&visit.evidence).await.unwrap();
+    assert_eq!(read, Some(visit.clone()));
+    let unit = store.begin().await.unwrap();
+    let again = unit.visits().add(&visit).await;
+    assert!(matches!(
+        again,
+        Err(StoreError::Exists { what: "visit", .. })
+    ));
+    unit.cancel().await.unwrap();
+}
