@@ -2,6 +2,7 @@
 //!
 //! An entry is the 32-byte hash of a piece of evidence. The tree is that of RFC 6962, section 2.1,
 //! served as c2sp.org/tlog-tiles; its head is a c2sp.org/tlog-checkpoint, signed with Ed25519.
+//! Others cosign it ([`cosignature`]) after they saw that it only grew ([`witness`]).
 //!
 //! Nothing here does I/O. A gateway loads the tiles that [`Appender::edge`] names, appends a
 //! batch, and stores the tiles that changed together with the new checkpoint:
@@ -24,16 +25,20 @@
 pub mod appender;
 pub mod audit;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod note;
 pub mod proof;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
+pub mod witness;
 
 pub use appender::{AppendError, Appended, Appender};
 pub use audit::{Audit, AuditError, Fault, TileSource, audit};
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use cosignature::{Cosigned, CosignerKey, CosigningKey, cosigned};
 pub use note::{NoteError, SigningKey, VerifierKey};
 pub use proof::{InclusionProof, Plan, ProofError, TileSet};
 pub use tile::{Level, Tile};
 pub use tlog_proof::{TlogProof, TlogProofError};
+pub use witness::{AddCheckpoint, Fork, Latest, Refusal};

@@ -4,7 +4,7 @@ use hallway_webauthn::{RelyingParty, TrustAnchor, TrustAnchors};
 use serde::{Deserialize, Serialize};
 
 use crate::line::Line;
-use crate::log::VerifierKey;
+use crate::log::{CosignerKey, VerifierKey};
 
 /// The longest trust file that is read, in bytes.
 pub const MAX_TRUST_FILE: usize = 1024 * 1024;
@@ -25,6 +25,9 @@ pub struct TrustFile {
     pub origins: Vec<String>,
     /// The key that signs the log's checkpoints. Its name is the log's origin.
     pub log: VerifierKey,
+    /// The keys of the witnesses that watch the log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<CosignerKey>,
     /// The attestation authorities whose devices may enrol.
     pub authorities: Vec<TrustedAuthority>,
 }
@@ -66,7 +69,7 @@ pub enum TrustError {
 }
 
 impl TrustFile {
-    /// A trust file of these parts.
+    /// A trust file of these parts, without witnesses.
     #[must_use]
     pub fn new(
         realm: Line,
@@ -80,6 +83,7 @@ impl TrustFile {
             rp_id: relying_party.id,
             origins: relying_party.origins,
             log,
+            witnesses: Vec::new(),
             authorities,
         }
     }

@@ -14,6 +14,7 @@ mod hall;
 mod receipt;
 mod report;
 mod visit;
+mod witness;
 
 use crate::bundle::Bundle;
 use crate::trust::TrustFile;

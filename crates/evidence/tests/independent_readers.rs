@@ -1,11 +1,20 @@
 //! The log as others read it: the crates `signed_note` and `tlog_tiles`, written elsewhere from
 //! the same specifications.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hallway_evidence::Timestamp;
 use hallway_evidence::log::{
-    Appender, Checkpoint, Level, Plan, SigningKey, Tile, TileSet, proof::verify_consistency,
+    Appender, Checkpoint, CosignerKey, CosigningKey, Level, Plan, SigningKey, Tile, TileSet,
+    proof::verify_consistency,
 };
 use signed_note::{Note, StandardVerifier, VerifierList};
 use tlog_tiles::{Hash, HashReader, TileHashReader, TileReader};
@@ -129,4 +138,50 @@ fn they_verify_our_checkpoints() {
 
     let changed = Note::from_bytes(signed.replace("700", "701").as_bytes()).unwrap();
     assert!(changed.verify(&known).is_err());
+}
+
+#[test]
+fn they_read_a_cosigned_checkpoint_and_pass_over_what_they_do_not_know() {
+    let key = SigningKey::from_seed("gate.example/log", &[3; 32]).unwrap();
+    let witness = CosigningKey::from_seed("other.example/witness", &[4; 32]).unwrap();
+    let head = Checkpoint::new(key.name(), 700, [9; 32]).unwrap();
+    let at = Timestamp::from_ms(1_795_000_000_000);
+    let cosigned = head.sign(&key) + &witness.cosign(&head, at);
+
+    let note = Note::from_bytes(cosigned.as_bytes()).unwrap();
+    let verifier = StandardVerifier::new(&key.verifier().to_string()).unwrap();
+    let known = VerifierList::new(vec![Box::new(verifier)]);
+    let (verified, unverified) = note.verify(&known).unwrap();
+    assert_eq!((verified.len(), unverified.len()), (1, 1));
+
+    // The cosignature, from the words of c2sp.org/tlog-cosignature alone.
+    let vkey = witness.cosigner().to_string();
+    let [name, id, public] = *vkey.split('+').collect::<Vec<_>>() else {
+        panic!("{vkey}");
+    };
+    let public = STANDARD.decode(public).unwrap();
+    assert_eq!(public[0], 0x04);
+    let hashed = [name.as_bytes(), b"\n", &public[..]].concat();
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &hashed);
+    assert_eq!(hex::encode(&hash.as_ref()[..4]), id);
+    let line = cosigned.lines().last().unwrap();
+    let line = line.strip_prefix("— other.example/witness ").unwrap();
+    let signature = STANDARD.decode(line).unwrap();
+    assert_eq!(hex::encode(&signature[..4]), id);
+    assert_eq!(signature[4..12], 1_795_000_000u64.to_be_bytes());
+    let mut message = b"cosignature/v1\ntime 1795000000\n".to_vec();
+    message.extend_from_slice(note.text());
+    UnparsedPublicKey::new(&ED25519, &public[1..])
+        .verify(&message, &signature[12..])
+        .unwrap();
+}
+
+/// A witness that serves others, from the tests of github.com/transparency-dev/formats (Apache-2.0).
+#[test]
+fn the_key_of_a_witness_elsewhere_is_read() {
+    let vkey = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2";
+    let key: CosignerKey = vkey.parse().unwrap();
+    assert_eq!(key.name(), "remora.n621.de");
+    assert_eq!(key.to_string(), vkey);
+    assert!(vkey.replace("da77", "da78").parse::<CosignerKey>().is_err());
 }

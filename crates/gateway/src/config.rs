@@ -11,11 +11,13 @@ mod hall;
 pub mod metadata;
 mod partners;
 pub mod policy;
+mod witness;
 
 pub use hall::{Bucket, Hall, Service, Store};
 pub use metadata::MetadataConfig;
 pub use partners::PartnersConfig;
 pub use policy::{DevicePolicy, PersonPolicy, Policies};
+pub use witness::{WatchedLog, WitnessAddress};
 
 /// The name of the configuration file inside the data folder.
 pub const FILE: &str = "hallway.toml";
@@ -54,6 +56,12 @@ pub struct Config {
     /// The hall door; without it nobody enters a hall but with a browser.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hall: Option<Hall>,
+    /// Who watches the realm's log, besides its partners.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<WitnessAddress>,
+    /// Whose logs the realm watches, besides those of its partners.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnessed: Vec<WatchedLog>,
 }
 
 /// The server certificate, in PEM files that are read at start.
@@ -97,6 +105,8 @@ impl Default for Config {
             policy: Policies::default(),
             partners: PartnersConfig::default(),
             hall: None,
+            witnesses: Vec::new(),
+            witnessed: Vec::new(),
         }
     }
 }

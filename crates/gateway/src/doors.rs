@@ -15,3 +15,4 @@ pub mod models;
 pub mod people;
 pub mod user_code;
 pub mod web;
+pub mod witness;

@@ -22,6 +22,7 @@ use crate::partners::Partners;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
 use crate::store::{EvidenceHash, Repositories, Store, Work};
+use crate::witness::{Witness, peers};
 
 /// A gateway. Cloning gives another handle on the same one.
 #[derive(Clone)]
@@ -59,6 +60,8 @@ pub struct Shared {
     pub thumbnails: Semaphore,
     /// The hall door.
     pub halls: Halls,
+    /// This realm as a witness, and the way to its own.
+    pub witness: Witness,
     /// Other realms.
     pub partners: Partners,
 }
@@ -111,6 +114,11 @@ impl Shared {
         format!("{}/join#{token}", self.origin)
     }
 
+    /// Where this realm is asked to cosign others' logs.
+    pub fn witness_url(&self) -> String {
+        format!("{}/witness", self.origin)
+    }
+
     /// How far a device's clock may be off.
     pub fn clock_skew(&self) -> Duration {
         Duration::from_secs(self.limits.clock_skew_minutes * 60)
@@ -155,7 +163,9 @@ impl Shared {
         self.ledger.append(unit, vec![entry]).await?;
         Ok(Accepted { hash, at })
     }
+}
 
+impl Gateway {
     /// What anybody needs to check this realm's receipts offline.
     pub async fn trust_file(&self) -> Result<TrustFile, Problem> {
         let authorities = self.store.read().authorities().installed().await?;
@@ -167,12 +177,10 @@ impl Shared {
             })
             .collect();
         let realm = Line::new(self.rp.id.as_str()).map_err(|error| Problem::internal(&error))?;
-        Ok(TrustFile::new(
-            realm,
-            self.rp.clone(),
-            self.ledger.verifier(),
-            authorities,
-        ))
+        let witnesses = peers::witnesses(self).await?;
+        let mut trust = TrustFile::new(realm, self.rp.clone(), self.ledger.verifier(), authorities);
+        trust.witnesses = witnesses.into_iter().map(|witness| witness.key).collect();
+        Ok(trust)
     }
 }
 

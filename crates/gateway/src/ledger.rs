@@ -5,10 +5,12 @@
 //! devices send: it collects what waits and keeps it in one transaction, one disk flush for all.
 
 mod collector;
+pub mod cosigned;
 mod error;
 mod ingest;
 mod keyring;
 mod order;
+mod receipts;
 mod writer;
 
 pub use error::LedgerError;

@@ -41,6 +41,7 @@ pub mod server;
 pub mod start;
 pub mod store;
 pub mod thumbnail;
+pub mod witness;
 
 pub use clock::{Clock, SystemClock};
 pub use gateway::Gateway;

@@ -17,7 +17,7 @@ use crate::doors::device::{
 };
 use crate::doors::hall;
 use crate::doors::web::{grant, join, keys, sign_in};
-use crate::doors::{act, authority, evidence, log, models, people};
+use crate::doors::{act, authority, evidence, log, models, people, witness};
 use crate::http::page::PageView;
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Route};
@@ -37,6 +37,7 @@ pub fn all() -> Vec<Route> {
     routes.extend(halls());
     routes.extend(partners());
     routes.extend(evidence_and_log());
+    routes.extend(witnesses());
     routes.extend(models_of_keys());
     routes.extend(operation());
     routes.extend(console::routes());
@@ -281,6 +282,27 @@ fn evidence_and_log() -> Vec<Route> {
             .summary("The log's signed checkpoint (C2SP tlog-checkpoint)"),
         Route::get("/log/tile/{*path}", Access::Public, log::tile)
             .summary("A tile of the log (C2SP tlog-tiles)"),
+    ]
+}
+
+fn witnesses() -> Vec<Route> {
+    vec![
+        Route::post(
+            "/witness/add-checkpoint",
+            Access::Proof,
+            witness::add_checkpoint,
+        )
+        .summary("Cosign a checkpoint of another log (C2SP tlog-witness)"),
+        Route::get("/witness/key", Access::Public, witness::key)
+            .summary("The verifier key of this realm as a witness"),
+        Route::get("/log/cosigned", Access::Public, log::cosigned_checkpoint)
+            .summary("The checkpoint that most witnesses cosigned"),
+        Route::get("/api/witness", OPERATOR, witness::look::look)
+            .summary("Who cosigns the log, and whose logs are cosigned here")
+            .gives::<witness::look::WitnessView>(),
+        Route::post("/api/witness/ask", OPERATOR, witness::look::ask_now)
+            .summary("Ask the log's witnesses now")
+            .gives::<witness::look::WitnessView>(),
     ]
 }
 

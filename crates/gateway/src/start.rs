@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_evidence::log::SigningKey;
+use hallway_evidence::log::{CosigningKey, SigningKey};
 use hallway_hall::Bundle;
 use hallway_webauthn::RelyingParty;
 use object_store::local::LocalFileSystem;
@@ -36,6 +36,7 @@ use crate::routes;
 use crate::seal::Sealer;
 use crate::server::{ListenError, Listener};
 use crate::store::{Link, Purpose as LinkPurpose, Repositories, Role, Store, StoreError};
+use crate::witness::{PeersError, Witness, ask};
 
 /// How long a set-up link is good.
 const SETUP: Duration = Duration::from_secs(24 * 3600);
@@ -44,6 +45,7 @@ pub(crate) const OPERATOR_KEY: &str = "operator.key";
 const REALM: &str = "realm";
 const LOG_KEY: &str = "log-key";
 const SEAL_KEY: &str = "seal-key";
+const WITNESS_KEY: &str = "witness-key";
 const AUTHORITY_KEY: &str = "realm-authority-key";
 const AUTHORITY_CERTIFICATE: &str = "realm-authority-certificate";
 
@@ -101,6 +103,9 @@ pub enum StartError {
     /// What is known about models cannot be read back, so nobody can say what was revoked.
     #[error(transparent)]
     Metadata(#[from] LearnError),
+    /// `[[witnesses]]` or `[[witnessed]]`.
+    #[error(transparent)]
+    Witnesses(#[from] PeersError),
     /// A store of a hall.
     #[error("a store in [hall] of hallway.toml: {0}")]
     HallStore(#[from] crate::hall::offers::OfferError),
@@ -111,7 +116,7 @@ pub enum StartError {
     #[error(transparent)]
     AuthorityKey(#[from] hallway_hall::AuthorityError),
     /// A key does not fit.
-    #[error("the log's key: {0}")]
+    #[error("the log's key or the witness's: {0}")]
     LogKey(#[from] hallway_evidence::log::NoteError),
     /// The set-up link.
     #[error("the set-up link: {0}")]
@@ -208,6 +213,7 @@ impl Start {
 
         let store = Store::connect(&database(&config.database, &folder)).await?;
         let secrets = Secrets::load_or_make(&store, &operator_key, &config.realm).await?;
+        let witness = Witness::new(secrets.witness, &config)?;
         let objects = folder.join(&config.objects);
         fs::create_dir_all(&objects).map_err(|source| StartError::Folder {
             path: objects.clone(),
@@ -242,6 +248,7 @@ impl Start {
             refusals: Brake::default(),
             thumbnails: Semaphore::new(1),
             halls,
+            witness,
             partners,
         });
         refresh::load(&gateway).await?;
@@ -271,6 +278,7 @@ impl Ready {
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let router = routes::router(&self.gateway);
         let learning = tokio::spawn(refresh::keep_up(self.gateway.clone()));
+        let asking = tokio::spawn(ask::keep_up(self.gateway.clone()));
         let counting = self.metrics.map(|listener| {
             if let Ok(address) = listener.local_addr() {
                 tracing::info!("metrics at http://{address}/metrics");
@@ -301,6 +309,8 @@ impl Ready {
         }
         // Whatever it is at, a BLOB that is not kept yet is looked for again.
         learning.abort();
+        // So is a cosignature that is not.
+        asking.abort();
         joining.abort();
         self.gateway.ingest.drain().await;
         if let Err(error) = self.gateway.store.clone().close().await {
@@ -372,6 +382,7 @@ async fn setup_link(gateway: &Gateway) -> Result<Option<String>, Problem> {
 /// The realm's secrets, which all its gateways share through the database.
 struct Secrets {
     log: SigningKey,
+    witness: CosigningKey,
     sealer: Sealer,
     authority: hallway_hall::Authority,
 }
@@ -390,10 +401,12 @@ impl Secrets {
             });
         }
         let log = secret(store, operator, LOG_KEY).await?;
+        let witness = secret(store, operator, WITNESS_KEY).await?;
         let seal = secret(store, operator, SEAL_KEY).await?;
         let authority = realm_authority(store, operator, realm).await?;
         Ok(Self {
             log: SigningKey::from_seed(&format!("{realm}/log"), &log)?,
+            witness: CosigningKey::from_seed(&format!("{realm}/witness"), &witness)?,
             sealer: Sealer::new(&*seal),
             authority,
         })

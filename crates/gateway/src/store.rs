@@ -38,6 +38,7 @@ mod authority;
 mod bulk;
 mod column;
 mod connect;
+mod cosigner;
 mod credential;
 mod device;
 mod dump;
@@ -63,11 +64,13 @@ mod transact;
 mod transaction;
 mod unit;
 mod visit;
+mod witnessed;
 mod words;
 
 pub use announcement::{Announcement, AnnouncementRepository};
 pub use attestation::{AttestationRepository, KeyAttestation};
 pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
+pub use cosigner::{CosignedCheckpoint, CosignerRepository, CosignerState};
 pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
 pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment};
 pub use dump::DumpError;
@@ -102,3 +105,4 @@ pub use transaction::{
 };
 pub use unit::{Repositories, Unit};
 pub use visit::{Visit, VisitRepository};
+pub use witnessed::{WitnessedLog, WitnessedRepository};

@@ -106,6 +106,12 @@ const RULES: &[(&str, &str, Access)] = &[
     ("POST", "/api/sign-in/link", MEMBER),
     ("POST", "/api/sign-in/statement", PUBLIC),
     ("POST", "/api/sign-out", MEMBER),
+    ("GET", "/api/witness", OPERATOR),
+    ("POST", "/api/witness/ask", OPERATOR),
+    ("GET", "/log/cosigned", PUBLIC),
+    ("GET", "/witness/key", PUBLIC),
+    ("GET", "/witnesses", OPERATOR),
+    ("POST", "/witness/add-checkpoint", PROOF),
 ];
 
 struct Realm {

@@ -32,6 +32,8 @@ pub struct Audit {
     pub origin: String,
     /// How many entries the checkpoint signs for.
     pub size: u64,
+    /// The checkpoint's note, with all its signatures.
+    pub checkpoint: String,
     /// How many tiles and bundles were read.
     pub tiles: u64,
     /// What is wrong, in the order in which it was found; at most [`MAX_TOLD_FAULTS`].
@@ -101,14 +103,14 @@ pub fn audit(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Audit, AuditError> {
     let head = read(source, "checkpoint")?.ok_or(AuditError::NoCheckpoint)?;
-    let head = String::from_utf8(head)
-        .map_err(|_| CheckpointError::Format)
-        .and_then(|note| Checkpoint::open(&note, key))?;
+    let checkpoint = String::from_utf8(head).map_err(|_| CheckpointError::Format)?;
+    let head = Checkpoint::open(&checkpoint, key)?;
     let mut auditor = Auditor {
         source,
         audit: Audit {
             origin: head.origin.clone(),
             size: head.size,
+            checkpoint,
             tiles: 0,
             faults: Vec::new(),
             fault_count: 0,

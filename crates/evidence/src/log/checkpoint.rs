@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::note::{NoteError, SigningKey, VerifierKey};
+use super::note::{NoteError, SigningKey, VerifierKey, parse};
 use crate::statement::Hash;
 
 /// The head of a log.
@@ -65,6 +65,33 @@ impl Checkpoint {
     /// [`CheckpointError`] says what is wrong.
     pub fn open(note: &str, key: &VerifierKey) -> Result<Self, CheckpointError> {
         let text = key.open(note)?;
+        let checkpoint = Self::parse(text)?;
+        if checkpoint.origin != key.name() {
+            return Err(CheckpointError::Origin {
+                expected: key.name().to_owned(),
+                found: checkpoint.origin,
+            });
+        }
+        Ok(checkpoint)
+    }
+
+    /// Which log a note says that it is of, before anything is verified.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when it is not the note of a checkpoint.
+    pub fn unverified_origin(note: &str) -> Result<String, CheckpointError> {
+        let (text, _) = parse(note)?;
+        Ok(Self::parse(text)?.origin)
+    }
+
+    /// How many entries a note says that its log has, before anything is verified.
+    #[must_use]
+    pub fn unverified_size(note: &str) -> Option<u64> {
+        let (text, _) = parse(note).ok()?;
+        Self::parse(text).ok().map(|checkpoint| checkpoint.size)
+    }
+
+    fn parse(text: &str) -> Result<Self, CheckpointError> {
         let mut lines = text.lines();
         let (Some(origin), Some(size), Some(root), None) =
             (lines.next(), lines.next(), lines.next(), lines.next())
@@ -78,19 +105,14 @@ impl Checkpoint {
             .ok_or(CheckpointError::Format)?;
         let size = size.parse().map_err(|_| CheckpointError::Format)?;
         let checkpoint = Self::new(origin, size, root)?;
-        if checkpoint.text() != text {
-            return Err(CheckpointError::Format);
+        if checkpoint.text() == text {
+            Ok(checkpoint)
+        } else {
+            Err(CheckpointError::Format)
         }
-        if origin != key.name() {
-            return Err(CheckpointError::Origin {
-                expected: key.name().to_owned(),
-                found: origin.to_owned(),
-            });
-        }
-        Ok(checkpoint)
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!(
             "{}\n{}\n{}\n",
             self.origin,

@@ -17,7 +17,10 @@ pub const MAX_NOTE: usize = 64 * 1024;
 pub const MAX_SIGNATURES: usize = 32;
 
 /// The signature type of plain Ed25519.
-const ED25519_TYPE: u8 = 1;
+pub(crate) const ED25519_TYPE: u8 = 0x01;
+
+/// The signature type of witnesses' cosignatures (c2sp.org/tlog-cosignature).
+pub(crate) const COSIGNATURE_TYPE: u8 = 0x04;
 
 /// Why a note, or a key for one, is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,8 +28,11 @@ pub enum NoteError {
     /// A key name that could not stand in a note.
     #[error("{0:?} cannot name a key: it is empty, or has a space, a plus or a control character")]
     Name(String),
-    /// Not `name+id+key`, or the id does not belong to name and key.
-    #[error("not a verifier key for Ed25519: expected name+id+base64, where the id fits the rest")]
+    /// Not `name+id+key`, another type of key, or the id does not belong to name and key.
+    #[error(
+        "not a verifier key with Ed25519 of the type that is needed here: expected name+id+base64, \
+         where the id fits the rest"
+    )]
     VerifierKey,
     /// Longer than [`MAX_NOTE`].
     #[error("a note of {0} bytes is longer than the 65536 that are read")]
@@ -82,9 +88,8 @@ impl SigningKey {
 
     /// `text`, which ends in a newline, with the signature below it.
     pub(crate) fn sign(&self, text: &str) -> String {
-        let mut bytes = self.verifier.id.to_vec();
-        bytes.extend_from_slice(self.pair.sign(text.as_bytes()).as_ref());
-        format!("{text}\n— {} {}\n", self.name(), STANDARD.encode(bytes))
+        let signature = self.pair.sign(text.as_bytes());
+        format!("{text}\n{}", self.verifier.line(signature.as_ref()))
     }
 }
 
@@ -94,16 +99,20 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The public key of a log. Prints as `name+id+key`, the form that other log tools read.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The public key of a log.
+pub type VerifierKey = NoteKey<ED25519_TYPE>;
+
+/// The Ed25519 public key of somebody who signs notes, with signatures of type `TYPE`. Prints as
+/// `name+id+key`, the form that other log tools read.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct VerifierKey {
+pub struct NoteKey<const TYPE: u8> {
     name: String,
     id: [u8; 4],
     public: [u8; 32],
 }
 
-impl VerifierKey {
+impl<const TYPE: u8> NoteKey<TYPE> {
     /// A key from its name and its 32 bytes (RFC 8032).
     ///
     /// # Errors
@@ -116,7 +125,7 @@ impl VerifierKey {
         {
             return Err(NoteError::Name(name.to_owned()));
         }
-        let hash = sha256(&[name.as_bytes(), b"\n", &[ED25519_TYPE], &public].concat());
+        let hash = sha256(&[name.as_bytes(), b"\n", &[TYPE], &public].concat());
         let mut id = [0; 4];
         id.copy_from_slice(&hash[..4]);
         Ok(Self {
@@ -138,34 +147,73 @@ impl VerifierKey {
         &self.public
     }
 
-    /// Checks that this key signed `note`, and gives its text. Signatures by other keys are passed
-    /// over, as the specification demands.
+    /// Reads `note` and checks each signature of this key with `check`, which is given the text and
+    /// the signature's bytes. Gives the text and what the last check found. Signatures by other keys
+    /// are passed over, as the specification demands.
+    pub(crate) fn check_each<'a, T>(
+        &self,
+        note: &'a str,
+        check: impl Fn(&'a str, &[u8]) -> Option<T>,
+    ) -> Result<(&'a str, T), NoteError> {
+        let (text, signatures) = parse(note)?;
+        let mut found = None;
+        for signature in signatures.iter().filter(|found| self.made(found)) {
+            let checked = check(text, &signature.bytes);
+            found = Some(checked.ok_or_else(|| NoteError::Signature(self.name.clone()))?);
+        }
+        match found {
+            Some(found) => Ok((text, found)),
+            None => Err(NoteError::Unsigned(self.name.clone())),
+        }
+    }
+
+    /// Whether `signature` is Ed25519 over `message` by this key.
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, &self.public)
+            .verify(message, signature)
+            .is_ok()
+    }
+
+    /// A signature line.
+    pub(crate) fn line(&self, signature: &[u8]) -> String {
+        let bytes = [&self.id, signature].concat();
+        format!("— {} {}\n", self.name, STANDARD.encode(bytes))
+    }
+
+    /// `note` with no other signatures than this key's, which are not verified here.
+    ///
+    /// # Errors
+    /// [`NoteError::Unsigned`] when there is none, or the note cannot be read.
+    pub fn keep_own(&self, note: &str) -> Result<String, NoteError> {
+        let (text, signatures) = parse(note)?;
+        let own = signatures.iter().filter(|found| self.made(found));
+        let lines: String = own.map(|found| self.line(&found.bytes)).collect();
+        if lines.is_empty() {
+            return Err(NoteError::Unsigned(self.name.clone()));
+        }
+        Ok(format!("{text}\n{lines}"))
+    }
+
+    fn made(&self, signature: &Signature<'_>) -> bool {
+        signature.name == self.name && signature.id == self.id
+    }
+}
+
+impl VerifierKey {
+    /// Checks that this key signed `note`, and gives its text.
     ///
     /// # Errors
     /// [`NoteError`] says what is wrong.
     pub fn open<'a>(&self, note: &'a str) -> Result<&'a str, NoteError> {
-        let (text, signatures) = parse(note)?;
-        let mut found = false;
-        for signature in signatures {
-            if signature.name != self.name || signature.id != self.id {
-                continue;
-            }
-            UnparsedPublicKey::new(&ED25519, &self.public)
-                .verify(text.as_bytes(), &signature.bytes)
-                .map_err(|_| NoteError::Signature(self.name.clone()))?;
-            found = true;
-        }
-        if found {
-            Ok(text)
-        } else {
-            Err(NoteError::Unsigned(self.name.clone()))
-        }
+        let check =
+            |text: &str, signature: &[u8]| self.verifies(text.as_bytes(), signature).then_some(());
+        self.check_each(note, check).map(|(text, ())| text)
     }
 }
 
-impl fmt::Display for VerifierKey {
+impl<const TYPE: u8> fmt::Display for NoteKey<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut key = vec![ED25519_TYPE];
+        let mut key = vec![TYPE];
         key.extend_from_slice(&self.public);
         write!(
             f,
@@ -177,13 +225,13 @@ impl fmt::Display for VerifierKey {
     }
 }
 
-impl fmt::Debug for VerifierKey {
+impl<const TYPE: u8> fmt::Debug for NoteKey<TYPE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VerifierKey({self})")
+        write!(f, "NoteKey({self})")
     }
 }
 
-impl FromStr for VerifierKey {
+impl<const TYPE: u8> FromStr for NoteKey<TYPE> {
     type Err = NoteError;
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
@@ -193,7 +241,7 @@ impl FromStr for VerifierKey {
         };
         let key = STANDARD.decode(key).map_err(|_| NoteError::VerifierKey)?;
         let public = match key.split_first() {
-            Some((&ED25519_TYPE, public)) => {
+            Some((&kind, public)) if kind == TYPE => {
                 public.try_into().map_err(|_| NoteError::VerifierKey)?
             }
             _ => return Err(NoteError::VerifierKey),
@@ -207,7 +255,7 @@ impl FromStr for VerifierKey {
     }
 }
 
-impl TryFrom<String> for VerifierKey {
+impl<const TYPE: u8> TryFrom<String> for NoteKey<TYPE> {
     type Error = NoteError;
 
     fn try_from(text: String) -> Result<Self, NoteError> {
@@ -215,20 +263,42 @@ impl TryFrom<String> for VerifierKey {
     }
 }
 
-impl From<VerifierKey> for String {
-    fn from(key: VerifierKey) -> Self {
+impl<const TYPE: u8> From<NoteKey<TYPE>> for String {
+    fn from(key: NoteKey<TYPE>) -> Self {
         key.to_string()
     }
 }
 
-struct Signature<'a> {
+pub(crate) struct Signature<'a> {
     name: &'a str,
     id: [u8; 4],
     bytes: Vec<u8>,
 }
 
+/// One note with the signatures of all `notes`, each once. They must have the same text.
+///
+/// # Errors
+/// [`NoteError::Format`] when the texts differ, or there is no note; or one cannot be read.
+pub fn gather<'a>(notes: impl IntoIterator<Item = &'a str>) -> Result<String, NoteError> {
+    let mut gathered: Option<String> = None;
+    for note in notes {
+        let (text, _) = parse(note)?;
+        let lines = &note[text.len() + 1..];
+        let gathered = gathered.get_or_insert_with(|| format!("{text}\n"));
+        if gathered.get(..=text.len()) != Some(&note[..=text.len()]) {
+            return Err(NoteError::Format);
+        }
+        for line in lines.split_inclusive('\n') {
+            if !gathered[text.len()..].contains(line) {
+                gathered.push_str(line);
+            }
+        }
+    }
+    gathered.ok_or(NoteError::Format)
+}
+
 /// The text, with its last newline, and the signatures.
-fn parse(note: &str) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
+pub(crate) fn parse(note: &str) -> Result<(&str, Vec<Signature<'_>>), NoteError> {
     if note.len() > MAX_NOTE {
         return Err(NoteError::TooLarge(note.len()));
     }
@@ -306,6 +376,22 @@ mod tests {
             renamed.verifier().open(&note),
             Err(NoteError::Unsigned("ours".into()))
         );
+    }
+
+    #[test]
+    fn signatures_under_one_text_are_gathered() {
+        let key = |name: &str| SigningKey::from_seed(name, &[1; 32]).unwrap();
+        let (a, b) = (key("a").sign("text\n"), key("b").sign("text\n"));
+        let both = gather([a.as_str(), &b]).unwrap();
+        assert_eq!(key("a").verifier().keep_own(&both), Ok(a.clone()));
+        assert_eq!(key("b").verifier().keep_own(&both), Ok(b.clone()));
+        assert_eq!(gather([both.as_str(), &a, &b]), Ok(both.clone()));
+        let other = key("b").sign("another text\n");
+        let longer = key("b").sign("text\nmore\n");
+        for other in [other, longer] {
+            assert_eq!(gather([a.as_str(), &other]), Err(NoteError::Format));
+        }
+        assert_eq!(gather([]), Err(NoteError::Format));
     }
 
     #[test]

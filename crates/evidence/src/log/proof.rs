@@ -116,19 +116,37 @@ pub fn verify_consistency(
     new_root: &Hash,
     hashes: &[Hash],
 ) -> Result<(), ProofError> {
-    let ranges = consistency_ranges(old, new)?;
-    if ranges.len() != hashes.len() {
-        return Err(ProofError::Length {
-            expected: ranges.len(),
-            got: hashes.len(),
-        });
-    }
+    check_length(&consistency_ranges(old, new)?, hashes)?;
     if old == 0 {
-        return same(*old_root, &empty_root());
+        same(*old_root, &empty_root())?;
     }
     if old == new {
         return same(*old_root, new_root);
     }
+    if old == 0 {
+        return Ok(());
+    }
+    let (was, is) = consistency_roots(old, old_root, new, hashes)?;
+    same(was, old_root).and_then(|()| same(is, new_root))
+}
+
+/// The roots of the tree of `old` entries and of the tree of `new` that a consistency proof leads
+/// to, where `0 < old < new`. They need not be those of anybody's checkpoints.
+///
+/// A proof between trees whose smaller one is complete (`old` is a power of two) leaves the smaller
+/// one's root out, so there `old_root` stands in for it.
+///
+/// # Errors
+/// [`ProofError::Shrunk`] or [`ProofError::Length`]; [`ProofError::Rewritten`] when the hashes lead
+/// nowhere.
+pub fn consistency_roots(
+    old: u64,
+    old_root: &Hash,
+    new: u64,
+    hashes: &[Hash],
+) -> Result<(Hash, Hash), ProofError> {
+    let ranges = consistency_ranges(old, new)?;
+    check_length(&ranges, hashes)?;
     // The hashes cover the new tree once, except that the subtree that ends the old tree is left
     // out when it is the whole old tree: then it is the old root itself.
     let mut parts: Vec<(Range<u64>, Hash)> =
@@ -142,10 +160,19 @@ pub fn verify_consistency(
         .filter(|(range, _)| range.end <= old)
         .cloned()
         .collect();
-    let rebuilt = |parts: &[(Range<u64>, Hash)], end| rebuild(parts, 0..end);
-    match (rebuilt(&old_parts, old), rebuilt(&parts, new)) {
-        (Some(was), Some(is)) if was == *old_root && is == *new_root => Ok(()),
-        _ => Err(ProofError::Rewritten),
+    rebuild(&old_parts, 0..old)
+        .zip(rebuild(&parts, 0..new))
+        .ok_or(ProofError::Rewritten)
+}
+
+fn check_length(ranges: &[Range<u64>], hashes: &[Hash]) -> Result<(), ProofError> {
+    if ranges.len() == hashes.len() {
+        Ok(())
+    } else {
+        Err(ProofError::Length {
+            expected: ranges.len(),
+            got: hashes.len(),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use hallway_webauthn::{AttestationKind, Registration};
 use super::hall;
 use super::receipt::Receipts;
 use super::report::{Conclusion, Section, TransactionFacts};
+use super::witness;
 use crate::credential_id::CredentialId;
 use crate::id::PersonId;
 use crate::line::Line;
@@ -174,15 +175,21 @@ fn accepted_and_logged(receipts: &Receipts<'_>) -> Option<String> {
 
 fn conclude(
     receipts: &Receipts<'_>,
-    sentences: Vec<String>,
+    mut sentences: Vec<String>,
     transaction: Option<TransactionFacts>,
 ) -> Option<Conclusion> {
     let subject = receipts.all.first()?;
+    let checkpoint = subject.receipt.proof.checkpoint();
+    if let Some(seen) = witness::sentence(checkpoint, &subject.cosigned) {
+        // Before the last one, which says what all of it comes to.
+        sentences.insert(sentences.len().saturating_sub(1), seen);
+    }
     Some(Conclusion {
         sentences,
         log: receipts.trust.log.name().to_owned(),
         log_index: subject.log_index?,
         accepted_ms: subject.receipt.evidence.accepted,
+        cosigned: subject.cosigned.clone(),
         transaction,
     })
 }

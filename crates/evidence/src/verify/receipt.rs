@@ -7,8 +7,9 @@ use hallway_webauthn::{
 };
 
 use super::report::Section;
+use super::witness;
 use crate::bundle::Bundle;
-use crate::log::TlogProofError;
+use crate::log::{Cosigned, TlogProofError};
 use crate::receipt::Receipt;
 use crate::signed_statement::Response;
 use crate::statement::{Act, Device, Hall, Statement, Web};
@@ -32,6 +33,8 @@ pub(super) struct Checked<'a> {
     pub(super) statement: Option<Statement>,
     /// The proved index in the log.
     pub(super) log_index: Option<u64>,
+    /// Who cosigned the checkpoint that proves it.
+    pub(super) cosigned: Vec<Cosigned>,
     /// The credential that was registered, if the response is a registration that holds.
     pub(super) registration: Option<Registration>,
     /// Which receipt registered the credential that signed, if the response is an assertion that
@@ -48,6 +51,7 @@ impl<'a> Receipts<'a> {
                 section: Section::new(&format!("Receipt {number}")),
                 statement: None,
                 log_index: None,
+                cosigned: Vec::new(),
                 registration: None,
                 signer: None,
             })
@@ -229,6 +233,7 @@ impl Checked<'_> {
                 );
                 self.section.log_index = Some(index);
                 self.log_index = Some(index);
+                self.cosigned = witness::check(&mut self.section, proof.checkpoint(), trust);
             }
             Err(error @ TlogProofError::Inclusion(_)) => {
                 self.section

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::id::{DeviceId, PersonId};
 use crate::line::Line;
+use crate::log::Cosigned;
 use crate::statement::device::Delivery;
 use crate::timestamp::Timestamp;
 
@@ -75,6 +76,8 @@ pub struct Conclusion {
     pub log_index: u64,
     /// When the gateway accepted it.
     pub accepted_ms: Timestamp,
+    /// Which of the trust file's witnesses cosigned the checkpoint that proves it.
+    pub cosigned: Vec<Cosigned>,
     /// The facts of a device's transaction, when the subject is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<TransactionFacts>,

@@ -1,6 +1,7 @@
 mod hall;
 mod realm;
 mod visit;
+mod witness;
 
 use hallway_ctap::authenticator_data::Flags;
 use hallway_webauthn::Outcome;

@@ -98,7 +98,8 @@ pub struct Visit {
     pub ends: Timestamp,
 }
 
-/// Checks `bundle` of somebody of the realm of `trust` who stands at `door`.
+/// Checks `bundle` of somebody of the realm of `trust` who stands at `door`. The trust file names the
+/// host's own witness, and no other.
 ///
 /// # Errors
 /// The report, which names the first step that does not hold.
@@ -118,6 +119,7 @@ pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visi
     if let Some(open) = &opened {
         check_door(open, bundle, door, &mut section);
     }
+    check_witness(&receipts, &mut section);
     let registration = (receipts.all.iter().skip(1)).find_map(|other| other.registration.clone());
     let mut sections = receipts.into_sections();
     sections.push(section);
@@ -223,6 +225,27 @@ fn check_door(open: &Open, bundle: &Bundle, door: &Door<'_>, section: &mut Secti
         format_args!("{} of {longest} milliseconds", open.duration_ms),
     );
     check_age(bundle, door, section);
+}
+
+/// The log of the visitor's home cannot be rewritten any more so that this never happened: the host,
+/// whose witness the trust file names, saw it.
+fn check_witness(receipts: &receipt::Receipts<'_>, section: &mut Section) {
+    let unseen = receipts.all.iter().position(|one| one.cosigned.is_empty());
+    section.check(
+        "visit.9",
+        "The host's witness cosigned the log that holds it",
+        unseen.map_or(Ok(()), |at| {
+            Err(format!(
+                "receipt {} stands on a checkpoint that it did not cosign",
+                at + 1
+            ))
+        }),
+        receipts
+            .all
+            .first()
+            .and_then(|subject| subject.cosigned.first())
+            .map_or_else(String::new, ToString::to_string),
+    );
 }
 
 /// What was signed and accepted some time ago opens nothing: the visitor may have been put out at

@@ -16,6 +16,7 @@ mod problem;
 mod query;
 mod refusals;
 mod transactions;
+mod witnesses;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
@@ -54,6 +55,7 @@ pub fn routes() -> Vec<Route> {
         Route::page("/people", operator, people::list),
         Route::page("/authorities", operator, authorities::list),
         Route::page("/metadata", operator, metadata::metadata),
+        Route::page("/witnesses", operator, witnesses::witnesses),
         Route::page("/refusals", operator, refusals::list),
         Route::page("/static/{name}", Access::Public, assets::asset),
     ]

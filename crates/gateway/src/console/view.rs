@@ -28,6 +28,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 mod transactions;
+mod witnesses;
 
 pub use arrive::{JoinPage, SignInPage};
 pub use authorities::{AuthoritiesPage, AuthorityRow};
@@ -55,3 +56,4 @@ pub use people::{PeoplePage, PersonRow};
 pub use problem::ProblemPage;
 pub use refusals::{RefusalRow, RefusalsPage};
 pub use transactions::{TransactionRow, TransactionsPage};
+pub use witnesses::{CosignerRow, ForkCard, WitnessedRow, WitnessesPage};

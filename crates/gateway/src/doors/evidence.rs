@@ -184,7 +184,7 @@ pub async fn trust_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<Tru
     };
     let partner = reader.partners().get(&visit.home).await?;
     let partner = partner.ok_or_else(|| Problem::not_found("partner"))?;
-    visit::trust_file(&partner)
+    visit::trust_file(gateway, &partner)
 }
 
 /// Whether `receipt` is of the registration of the key that signed `signed`.
@@ -373,7 +373,7 @@ pub async fn partner_trust(
     let missing = || Problem::not_found("partner");
     let realm = realm.parse().map_err(|_| missing())?;
     let partner = gateway.store.read().partners().get(&realm).await?;
-    visit::trust_file(&partner.ok_or_else(missing)?).map(Json)
+    visit::trust_file(&gateway, &partner.ok_or_else(missing)?).map(Json)
 }
 
 /// What anybody needs to check this realm's receipts offline.

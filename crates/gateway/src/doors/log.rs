@@ -7,18 +7,31 @@ use hallway_evidence::log::Tile;
 
 use crate::Gateway;
 use crate::http::problem::Problem;
+use crate::ledger::cosigned;
 
-/// The newest checkpoint.
+/// The newest checkpoint, with the cosignatures that it has.
 pub async fn checkpoint(State(gateway): State<Gateway>) -> Result<Response, Problem> {
-    let head = gateway.store.read().log().head().await?;
-    if head.checkpoint.is_empty() {
+    let checkpoint = cosigned::newest(gateway.store.read()).await?;
+    if checkpoint.is_empty() {
         return Err(Problem::not_found("checkpoint: nothing is logged yet"));
     }
+    Ok(note(checkpoint))
+}
+
+/// The checkpoint that most witnesses cosigned; of several, the newest.
+pub async fn cosigned_checkpoint(State(gateway): State<Gateway>) -> Result<Response, Problem> {
+    let checkpoint = cosigned::covering(gateway.store.read(), 0).await?;
+    checkpoint
+        .map(note)
+        .ok_or_else(|| Problem::not_found("checkpoint: no witness cosigned one yet"))
+}
+
+fn note(checkpoint: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
     ];
-    Ok((headers, head.checkpoint).into_response())
+    (headers, checkpoint).into_response()
 }
 
 /// A tile or an entry bundle, whole or partial. It never changes, so anybody may keep it.

@@ -81,19 +81,17 @@ pub async fn arrive(
     }
 }
 
-/// What anybody needs to check a partner's evidence: what was pinned when the realms joined.
+/// What anybody needs to check a partner's evidence: what was pinned when the realms joined, and
+/// that our own witness saw their log.
 ///
 /// # Errors
 /// 500 when the partner's name is no line of text, which no realm's is.
-pub fn trust_file(partner: &Partner) -> Result<TrustFile, Problem> {
+pub fn trust_file(gateway: &Gateway, partner: &Partner) -> Result<TrustFile, Problem> {
     let realm = Line::new(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
     let relying_party = RelyingParty::new(partner.realm.as_str(), partner.origin.as_str());
-    Ok(TrustFile::new(
-        realm,
-        relying_party,
-        partner.log.clone(),
-        Vec::new(),
-    ))
+    let mut trust = TrustFile::new(realm, relying_party, partner.log.clone(), Vec::new());
+    trust.witnesses = vec![gateway.witness.key().clone()];
+    Ok(trust)
 }
 
 /// `POST /visit`: a newcomer shows their evidence.
@@ -190,18 +188,19 @@ async fn let_in(
         longest: gateway.halls.longest,
         now,
     };
-    let visit = verify::visit(bundle, &trust_file(&partner)?, &door).map_err(|report| {
-        let failure = report.failure.unwrap_or_else(|| verify::Failure {
-            section: String::new(),
-            step: String::new(),
-            what: "the evidence does not hold".to_owned(),
-        });
-        Problem::forbidden(
-            "evidence",
-            format!("your evidence: step {}: {}", failure.step, failure.what),
-        )
-        .with("step", failure.step)
-    })?;
+    let visit =
+        verify::visit(bundle, &trust_file(gateway, &partner)?, &door).map_err(|report| {
+            let failure = report.failure.unwrap_or_else(|| verify::Failure {
+                section: String::new(),
+                step: String::new(),
+                what: "the evidence does not hold".to_owned(),
+            });
+            Problem::forbidden(
+                "evidence",
+                format!("your evidence: step {}: {}", failure.step, failure.what),
+            )
+            .with("step", failure.step)
+        })?;
     let case = Case {
         models: &gateway.models,
         key: KeyFacts::UNKNOWN,

@@ -2,16 +2,12 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use hallway_evidence::log::{
-    Appender, Checkpoint, InclusionProof, Plan, SigningKey, TileSet, TlogProof, VerifierKey,
-};
+use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof, VerifierKey};
 use hallway_evidence::{DeviceId, Evidence, PersonId, Receipt};
 
 use super::error::LedgerError;
 use crate::sha256;
-use crate::store::{
-    EvidenceHash, EvidenceRecord, LogHead, Repositories, StatementHash, TRANSACTION_ACT,
-};
+use crate::store::{EvidenceRecord, LogHead, Repositories, StatementHash, TRANSACTION_ACT};
 
 /// Evidence that is to be logged, and whom it is listed under.
 #[derive(Clone, Debug)]
@@ -200,53 +196,5 @@ impl Ledger {
             return Ok(self.open(&head)?.sign(&self.key));
         }
         Ok(head.checkpoint)
-    }
-
-    /// The receipt of evidence that was logged before, as of the current checkpoint; nothing when
-    /// there is no such evidence.
-    ///
-    /// # Errors
-    /// [`LedgerError::Erased`], or when the log is damaged or the database fails.
-    pub async fn receipt(
-        &self,
-        store: &dyn Repositories,
-        hash: &EvidenceHash,
-    ) -> Result<Option<Receipt>, LedgerError> {
-        match store.evidence().get(hash).await? {
-            Some(record) => self.receipt_of(store, &record).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// As [`Ledger::receipt`], for evidence that is at hand.
-    ///
-    /// # Errors
-    /// [`LedgerError::Erased`], or when the log is damaged or the database fails.
-    pub async fn receipt_of(
-        &self,
-        store: &dyn Repositories,
-        record: &EvidenceRecord,
-    ) -> Result<Receipt, LedgerError> {
-        let bytes = record
-            .bytes
-            .as_deref()
-            .ok_or(LedgerError::Erased(record.hash))?;
-        let evidence = Evidence::decode(bytes)?;
-        // The head first: tiles only grow, so they hold whatever a head says that was read before.
-        let head = store.log().head().await?;
-        let plan = Plan::inclusion(record.log_index, head.size)?;
-        let mut tiles = TileSet::default();
-        for (tile, bytes) in store.log().tiles(&plan.tiles()).await? {
-            tiles.insert(tile, &bytes)?;
-        }
-        let proof = InclusionProof {
-            index: record.log_index,
-            size: head.size,
-            hashes: plan.hashes(&tiles)?,
-        };
-        Ok(Receipt {
-            evidence,
-            proof: TlogProof::new(&proof, head.checkpoint),
-        })
     }
 }

@@ -148,7 +148,10 @@ impl Description {
             bundle_endpoint: format!("{origin}/api/hall/bundle"),
             origin,
             log: gateway.ledger.verifier(),
-            witness: None,
+            witness: Some(Witness {
+                vkey: gateway.witness.key().to_string(),
+                url: gateway.witness_url(),
+            }),
             hall,
         })
     }

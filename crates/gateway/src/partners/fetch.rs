@@ -122,6 +122,12 @@ impl Fetcher {
         })
     }
 
+    /// The connections themselves, for what is not a gateway's own: bounded in time, and without
+    /// redirections.
+    pub(crate) const fn http(&self) -> &Client {
+        &self.http
+    }
+
     /// What the realm at `origin` says of itself, with its trust bundle, checked.
     ///
     /// # Errors

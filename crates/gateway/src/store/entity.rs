@@ -5,6 +5,7 @@
 pub(crate) mod announcement;
 pub(crate) mod attestation;
 pub(crate) mod authority;
+pub(crate) mod cosigner;
 pub(crate) mod credential;
 pub(crate) mod device;
 pub(crate) mod device_transaction;
@@ -25,3 +26,4 @@ pub(crate) mod person;
 pub(crate) mod refusal;
 pub(crate) mod session;
 pub(crate) mod setting;
+pub(crate) mod witnessed_log;

@@ -68,6 +68,10 @@ pub enum StoreError {
     /// The log's head was moved by somebody else meanwhile; the whole unit runs again.
     #[error("another gateway moved the head of the log; try again")]
     HeadMoved,
+    /// What this realm knows of another's log was moved by somebody else meanwhile; the whole unit
+    /// runs again.
+    #[error("another gateway cosigned a checkpoint of that log; try again")]
+    WitnessMoved,
     /// A metadata BLOB with a higher number is in use.
     #[error("the metadata BLOB has number {found}, but number {in_use} is in use already")]
     OlderMetadata {
@@ -109,7 +113,7 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::HeadMoved => true,
+            Self::HeadMoved | Self::WitnessMoved => true,
             Self::Database(error) | Self::Open(error) | Self::Migrate(error) => {
                 sqlstate(error).is_some_and(|code| {
                     // SQLite's extended result codes keep the primary one in the low byte.

@@ -21,6 +21,7 @@ mod metadata;
 mod needs;
 mod partners;
 mod visits;
+mod witness;
 
 /// Knows every migration, oldest first.
 struct Migrations;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrations {
             Box::new(halls::Halls),
             Box::new(partners::Partners),
             Box::new(visits::Visits),
+            Box::new(witness::Witness),
             Box::new(needs::Needs),
         ]
     }

@@ -6,6 +6,7 @@ use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
 use super::announcement::AnnouncementRepository;
 use super::attestation::AttestationRepository;
 use super::authority::AuthorityRepository;
+use super::cosigner::CosignerRepository;
 use super::credential::CredentialRepository;
 use super::device::DeviceRepository;
 use super::error::StoreError;
@@ -24,6 +25,7 @@ use super::setting::SettingRepository;
 use super::standing::StandingRepository;
 use super::transaction::TransactionRepository;
 use super::visit::VisitRepository;
+use super::witnessed::WitnessedRepository;
 
 /// The repositories, all in the same view of the database.
 pub trait Repositories: Send + Sync {
@@ -67,6 +69,10 @@ pub trait Repositories: Send + Sync {
     fn visits(&self) -> Box<dyn VisitRepository + '_>;
     /// Other realms that are joined with this one.
     fn partners(&self) -> Box<dyn PartnerRepository + '_>;
+    /// Others' logs that this realm watches.
+    fn witnessed(&self) -> Box<dyn WitnessedRepository + '_>;
+    /// The witnesses of this realm's log.
+    fn cosigners(&self) -> Box<dyn CosignerRepository + '_>;
 }
 
 /// A unit of work. Units run one after another, on one gateway or on many: what one reads, no
@@ -202,6 +208,14 @@ impl<T: Runs> Repositories for T {
     }
 
     fn partners(&self) -> Box<dyn PartnerRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn witnessed(&self) -> Box<dyn WitnessedRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn cosigners(&self) -> Box<dyn CosignerRepository + '_> {
         Box::new(self.sql())
     }
 }

@@ -16,6 +16,7 @@ mod people;
 mod sample;
 mod units;
 mod visits;
+mod witness;
 
 /// Makes of each scenario a test for each kind of database. A scenario that is not listed is dead
 /// code, which the compiler tells.
@@ -52,6 +53,8 @@ contract! {
     halls: a_hall_goes_with_its_guests_and_agents, an_admission_counts_for_a_person_or_a_role,
         an_agents_token_is_used_once, a_grant_ends_once, a_key_gets_one_grant,
         a_grant_waits_for_its_approval;
+    witness: two_trees_of_one_size_are_never_both_kept, a_fork_is_kept_for_good,
+        one_gateway_asks_a_witness_at_a_time, receipts_stand_on_what_witnesses_cosigned;
     partners: a_partnership_has_one_life, a_bundle_never_goes_back,
         one_gateway_looks_at_a_partner_at_a_time, partners_are_bounded,
         an_admission_counts_for_one_realm_alone;

@@ -232,6 +232,7 @@ pub(crate) async fn an_admission_counts_for_one_realm_alone(database: &Database)
         hall: lab.name.clone(),
         guest,
         rights: vec!["read:data".parse().unwrap()].try_into().unwrap(),
+        needs: Needs::default(),
         admitted: at(2_000),
         evidence: EvidenceHash(hash32()),
     };

@@ -31,6 +31,7 @@ fn grant(kind: GrantKind, person: PersonId) -> Grant {
         ended: None,
         evidence: EvidenceHash(hash32()),
         address: "192.0.2.1".to_owned(),
+        approval: None,
     }
 }
 

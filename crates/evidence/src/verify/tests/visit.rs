@@ -9,7 +9,7 @@ use super::PAYLOAD;
 use super::realm::{Key, OWNER, Story, line, log, log_key, play, statement};
 use crate::bundle::Bundle;
 use crate::id::PersonId;
-use crate::log::SigningKey;
+use crate::log::{Checkpoint, CosigningKey, SigningKey, TlogProof};
 use crate::receipt::Receipt;
 use crate::statement::hall::{Open, P256PublicKey, Right, Rights};
 use crate::statement::people::Role;
@@ -80,6 +80,18 @@ fn logged(registered: (&Key, PersonId), signer: &Key, open: Open, realm: &str) -
     [receipts[1].clone(), receipts[0].clone()]
 }
 
+fn witness() -> CosigningKey {
+    CosigningKey::from_seed("alpha.example/witness", &[8; 32]).unwrap()
+}
+
+/// The receipt on a checkpoint that the host cosigned.
+fn witnessed(receipt: Receipt) -> Receipt {
+    let head = Checkpoint::open(receipt.proof.checkpoint(), &log_key().verifier()).unwrap();
+    let line = witness().cosign(&head, Timestamp::from_ms(1_795_000_000_000));
+    let proof = TlogProof::parse(&format!("{}{line}", receipt.proof)).unwrap();
+    Receipt { proof, ..receipt }
+}
+
 impl Visitor {
     fn new() -> Self {
         Self::with(|_| {})
@@ -94,10 +106,12 @@ impl Visitor {
     }
 
     fn of(receipts: [Receipt; 2], key: P256PublicKey) -> Self {
+        let (_, mut trust) = play(&Story::default(), PAYLOAD);
+        trust.witnesses = vec![witness().cosigner().clone()];
         Self {
-            bundle: Bundle(receipts.into()),
+            bundle: Bundle(receipts.map(witnessed).into()),
             key,
-            trust: play(&Story::default(), PAYLOAD).1,
+            trust,
         }
     }
 
@@ -295,4 +309,24 @@ fn receipts_can_neither_be_altered_nor_left_out_nor_added() {
     visitor.bundle.0.swap(0, 1);
     assert!(UncheckedVisit::read(&visitor.bundle).is_err());
     visitor.refused("visit.1", "does not open a hall");
+}
+
+#[test]
+fn a_log_that_the_host_did_not_see_lets_nobody_in() {
+    let visitor = Visitor::new();
+    for at in [0, 1] {
+        let mut unseen = Visitor::new();
+        unseen.bundle = visitor.bundle.clone();
+        unseen.key = visitor.key.clone();
+        let proof = unseen.bundle.0[at].proof.to_string();
+        let (unsigned, _) = proof.split_at(proof.rfind("— alpha.example/witness").unwrap());
+        unseen.bundle.0[at].proof = TlogProof::parse(unsigned).unwrap();
+        let (step, what) = unseen.arrive(|_| {}).unwrap_err();
+        assert_eq!(step, "visit.9");
+        assert!(what.contains(&format!("receipt {}", at + 1)), "{what}");
+    }
+    // Another witness's word is not the host's.
+    let mut elsewhere = visitor;
+    elsewhere.trust.witnesses.clear();
+    assert_eq!(elsewhere.arrive(|_| {}).unwrap_err().0, "visit.9");
 }

@@ -131,6 +131,9 @@ fn facts(gateway: &Gateway, report: &Report, transaction: Option<&Transaction>) 
     let Some(conclusion) = &report.conclusion else {
         return out;
     };
+    for cosigned in &conclusion.cosigned {
+        out.push(fact("Cosigned by", cosigned.to_string()));
+    }
     if let (Some(found), Some(transaction)) = (&conclusion.transaction, transaction) {
         let at = |ms: hallway_evidence::Timestamp| {
             Moment::new(ms.as_ms(), gateway.now().as_ms()).exact()

@@ -54,12 +54,14 @@ pub enum Place {
     Authorities,
     /// `/metadata`
     Metadata,
+    /// `/witnesses`
+    Witnesses,
     /// `/refusals`
     Refusals,
 }
 
 impl Place {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Overview,
         Self::Transactions,
         Self::Devices,
@@ -70,6 +72,7 @@ impl Place {
         Self::People,
         Self::Authorities,
         Self::Metadata,
+        Self::Witnesses,
         Self::Refusals,
     ];
 
@@ -86,6 +89,7 @@ impl Place {
             Self::People => "/people",
             Self::Authorities => "/authorities",
             Self::Metadata => "/metadata",
+            Self::Witnesses => "/witnesses",
             Self::Refusals => "/refusals",
         }
     }
@@ -103,15 +107,19 @@ impl Place {
             Self::People => "People",
             Self::Authorities => "Authorities",
             Self::Metadata => "Metadata",
+            Self::Witnesses => "Witnesses",
             Self::Refusals => "Refusals",
         }
     }
 
     const fn shown_to(self, standing: Standing) -> bool {
         match self {
-            Self::Partners | Self::People | Self::Authorities | Self::Metadata | Self::Refusals => {
-                !matches!(standing, Standing::Member)
-            }
+            Self::Partners
+            | Self::People
+            | Self::Authorities
+            | Self::Metadata
+            | Self::Witnesses
+            | Self::Refusals => !matches!(standing, Standing::Member),
             _ => true,
         }
     }

@@ -3,6 +3,7 @@
 mod evidence;
 mod halls;
 mod partners;
+mod witnesses;
 
 use evidence::explanation;
 
@@ -397,6 +398,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ),
         ("metadata-empty", metadata(Vec::new(), true).render()),
         ("metadata-nothing", metadata(Vec::new(), false).render()),
+        ("witnesses", witnesses::witnesses().render()),
+        ("witnesses-empty", witnesses::nobody().render()),
         (
             "refusals",
             RefusalsPage {

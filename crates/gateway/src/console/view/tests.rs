@@ -117,6 +117,7 @@ fn empty_pages_say_what_to_do_next() {
         ("authorities-empty", "hallway device provision"),
         ("metadata-empty", "put statements into the folder"),
         ("metadata-nothing", "Nothing is known about models"),
+        ("witnesses-empty", "name a witness under"),
         ("refusals-empty", "Nothing has been refused"),
     ] {
         let (_, html) = pages.iter().find(|(name, _)| *name == page).unwrap();

@@ -23,6 +23,7 @@ use crate::partners::description::gateway_id;
 use crate::partners::shared::Shared;
 use crate::partners::{active, bundle};
 use crate::store::{EvidenceHash, GrantKind, Partner, Person, Repositories};
+use crate::witness::cosigned_by;
 
 /// Evidence to show to the host of a hall.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -187,17 +188,24 @@ pub async fn evidence(
     }))
 }
 
-/// The receipts of `evidence`, against a checkpoint that the host can check.
+/// The receipts of `evidence`, against a checkpoint that the host's witness cosigned.
 async fn bundle_for(
     gateway: &Gateway,
-    _host: &RealmName,
+    host: &RealmName,
     evidence: &[EvidenceHash],
 ) -> Result<Bundle, Problem> {
     let reader = gateway.store.read();
-    let mut receipts: Vec<Receipt> = Vec::with_capacity(evidence.len());
+    let mut records = Vec::with_capacity(evidence.len());
     for hash in evidence {
-        let receipt = gateway.ledger.receipt(reader, hash).await?;
-        receipts.push(receipt.ok_or_else(|| Problem::not_found("evidence"))?);
+        let record = reader.evidence().get(hash).await?;
+        records.push(record.ok_or_else(|| Problem::not_found("evidence"))?);
+    }
+    let last = records.iter().map(|record| record.log_index).max();
+    let note = cosigned_by(gateway, host.as_str(), last.map_or(0, |last| last + 1)).await?;
+    let mut receipts: Vec<Receipt> = Vec::with_capacity(records.len());
+    for record in &records {
+        let receipt = gateway.ledger.receipt_at(reader, record, &note).await?;
+        receipts.push(receipt);
     }
     Ok(Bundle(receipts))
 }

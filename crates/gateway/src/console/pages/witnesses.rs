@@ -1,0 +1,50 @@
+//! `/witnesses`.
+
+use axum::extract::State;
+use axum::response::Response;
+use hallway_evidence::Timestamp;
+
+use super::super::view::{CosignerRow, Count, ForkCard, Place, WitnessedRow, WitnessesPage};
+use super::{frame, html, moment};
+use crate::Gateway;
+use crate::doors::witness::look::{self, CosignerView, WitnessedView};
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+
+/// Who watches the log, and whose logs are watched.
+pub(super) async fn witnesses(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let found = look::view(&gateway).await?;
+    let (size, at) = (found.log_size, |ms| {
+        moment(&gateway, Timestamp::from_ms(ms))
+    });
+    let cosigner = |view: CosignerView| CosignerRow {
+        behind: view.size.is_none_or(|cosigned| cosigned < size),
+        cosigned: view.size.map(Count).zip(view.cosigned_ms.map(at)),
+        name: view.name,
+        url: view.url,
+        problem: view.problem,
+    };
+    let witnessed = |view: WitnessedView| WitnessedRow {
+        size: Count(view.size),
+        cosigned: at(view.cosigned_ms),
+        watched: view.watched,
+        doubted: view.doubted_size.map(Count).zip(view.doubted_ms.map(at)),
+        fork: view.fork.zip(view.forked_ms).map(|(fork, ms)| ForkCard {
+            at: at(ms),
+            first: fork.first,
+            second: fork.second,
+        }),
+        origin: view.origin,
+    };
+    html(&WitnessesPage {
+        frame: frame(&gateway, &caller, Place::Witnesses),
+        size: Count(size),
+        key: found.key,
+        url: found.url,
+        witnesses: found.witnesses.into_iter().map(cosigner).collect(),
+        witnessed: found.witnessed.into_iter().map(witnessed).collect(),
+    })
+}

@@ -1,0 +1,274 @@
+//! Asking the witnesses: soon after the log grew, and at once when somebody needs a cosignature.
+
+use std::time::Duration;
+
+use axum::http::{StatusCode, header};
+use futures_util::future::join_all;
+use hallway_evidence::log::AddCheckpoint;
+use hallway_evidence::log::witness::{Answer, AnswerError, MAX_ANSWER};
+
+use super::peers::{self, Peer};
+use crate::Gateway;
+use crate::http::problem::{Problem, chain};
+use crate::ledger::LedgerError;
+use crate::store::{CosignedCheckpoint, StoreError};
+
+/// How often a gateway sees whether the log grew.
+const POLL: Duration = Duration::from_secs(2);
+/// How long one gateway has the turn: longer than asking can take.
+const TURN: Duration = Duration::from_secs(60);
+/// The pause after a failure; twice as long after each further one.
+const PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+/// How often a witness that is elsewhere than thought is asked anew: others may ask meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// Why a witness did not cosign.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// Nothing is logged yet.
+    #[error("nothing is logged yet")]
+    Empty,
+    /// Nobody answered.
+    #[error("it does not answer: {0}")]
+    Unreachable(String),
+    /// It answered something else.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The witness saw more than is here.
+    #[error(
+        "it saw this log with {seen} entries, but here are {here}: this database is an older copy. \
+         What was logged after the copy was made is missing here, and a log that goes on from here \
+         is another one, which no witness of the first one cosigns"
+    )]
+    SetBack {
+        /// How many entries the witness saw.
+        seen: u64,
+        /// How many there are.
+        here: u64,
+    },
+    /// It says no.
+    #[error("it refuses ({status}): {words}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// In its own words.
+        words: String,
+    },
+    /// It is always elsewhere.
+    #[error("it named another size each time that it was asked")]
+    Restless,
+    /// The log.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<StoreError> for AskError {
+    fn from(error: StoreError) -> Self {
+        Self::Ledger(error.into())
+    }
+}
+
+impl AskError {
+    fn problem(self, witness: &str) -> Problem {
+        let detail = format!("the witness {witness}: {self}");
+        match self {
+            Self::Ledger(error) => error.into(),
+            Self::SetBack { .. } | Self::Refused { .. } => {
+                Problem::conflict("witness-refused", detail)
+            }
+            _ => Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "witness-unreachable",
+                detail,
+            ),
+        }
+    }
+}
+
+/// The checkpoint of this realm's log with the cosignature of `realm`'s witness, over `at_least` so
+/// many entries: the one that is kept, or else a new one.
+///
+/// # Errors
+/// 409 `witness-refused` when that realm is no witness of this log, or says no; 503
+/// `witness-unreachable` when it does not answer as it should.
+pub async fn cosigned_by(gateway: &Gateway, realm: &str, at_least: u64) -> Result<String, Problem> {
+    let name = peers::witness_name(realm);
+    let witnesses = peers::witnesses(gateway).await?;
+    let witness = witnesses
+        .iter()
+        .find(|witness| witness.key.name() == name)
+        .ok_or_else(|| {
+            let detail = format!("{realm} is no witness of this realm's log");
+            Problem::conflict("witness-refused", detail)
+        })?;
+    let state = gateway.store.read().cosigners().state(&witness.key).await?;
+    if let Some(kept) = state.cosigned
+        && kept.size >= at_least
+    {
+        return Ok(kept.note);
+    }
+    match ask(gateway, witness).await {
+        Ok(cosigned) if cosigned.size >= at_least => Ok(cosigned.note),
+        Ok(_) => Err(AskError::Empty.problem(&name)),
+        Err(error) => Err(error.problem(&name)),
+    }
+}
+
+/// Asks every witness now, whenever it was asked last, and notes how that went.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ask_all(gateway: &Gateway) -> Result<(), Problem> {
+    let witnesses = peers::witnesses(gateway).await?;
+    join_all(witnesses.iter().map(|witness| ask(gateway, witness))).await;
+    Ok(())
+}
+
+/// Asks when the log grew, for as long as the gateway serves; and once at the beginning, because a
+/// witness then tells an operator who restored an older copy before anything is added to it.
+pub async fn keep_up(gateway: Gateway) {
+    let mut beginning = true;
+    loop {
+        match peers::witnesses(&gateway).await {
+            Ok(witnesses) => {
+                let asking = witnesses
+                    .iter()
+                    .map(|witness| ask_if_due(&gateway, witness, beginning));
+                join_all(asking).await;
+                beginning = false;
+            }
+            Err(error) => tracing::warn!(%error, "no witness was asked"),
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+async fn ask_if_due(gateway: &Gateway, witness: &Peer, beginning: bool) {
+    match is_due(gateway, witness, beginning).await {
+        // What came of it is noted.
+        Ok(true) => drop(ask(gateway, witness).await),
+        Ok(false) => {}
+        Err(error) => tracing::warn!(witness = witness.key.name(), %error, "it was not asked"),
+    }
+}
+
+async fn is_due(gateway: &Gateway, witness: &Peer, beginning: bool) -> Result<bool, StoreError> {
+    let reader = gateway.store.read();
+    let size = reader.log().head().await?.size;
+    let state = reader.cosigners().state(&witness.key).await?;
+    let known = state.cosigned.map_or(0, |cosigned| cosigned.size);
+    let now = gateway.now();
+    if size == 0 || size == known && !beginning || now < state.next_attempt {
+        return Ok(false);
+    }
+    gateway
+        .store
+        .transact(|unit| {
+            Box::pin(async move {
+                let cosigners = unit.cosigners();
+                cosigners.take_turn(&witness.key, now, now.plus(TURN)).await
+            })
+        })
+        .await
+}
+
+/// Asks a witness to cosign the log as it is, and keeps what came of it.
+async fn ask(gateway: &Gateway, witness: &Peer) -> Result<CosignedCheckpoint, AskError> {
+    let asked = request(gateway, witness).await;
+    let now = gateway.now();
+    let (key, came) = (&witness.key, &asked);
+    let noted: Result<(), StoreError> = gateway
+        .store
+        .transact(|unit| {
+            Box::pin(async move {
+                let cosigners = unit.cosigners();
+                match came {
+                    Ok(cosigned) => cosigners.keep(key, cosigned, now).await,
+                    Err(error) => {
+                        let failures = cosigners.state(key).await?.failures;
+                        let doubled = 1 << u32::try_from(failures).unwrap_or(7).min(7);
+                        let pause = (PAUSE * doubled).min(LONGEST_PAUSE);
+                        let problem = error.to_string();
+                        cosigners.failed(key, &problem, now, now.plus(pause)).await
+                    }
+                }
+            })
+        })
+        .await;
+    noted?;
+    if let Err(error) = &asked {
+        tracing::warn!(witness = key.name(), %error, "a witness did not cosign the log");
+    }
+    asked
+}
+
+async fn request(gateway: &Gateway, witness: &Peer) -> Result<CosignedCheckpoint, AskError> {
+    let store = gateway.store.read();
+    let state = store.cosigners().state(&witness.key).await?;
+    let mut old = state.cosigned.map_or(0, |cosigned| cosigned.size);
+    for _ in 0..ATTEMPTS {
+        let head = store.log().head().await?;
+        if head.size == 0 {
+            return Err(AskError::Empty);
+        }
+        if old > head.size {
+            return Err(AskError::SetBack {
+                seen: old,
+                here: head.size,
+            });
+        }
+        let proof = gateway.ledger.growth(store, old, head.size).await?;
+        let request = AddCheckpoint::new(old, proof, head.checkpoint.clone());
+        match post(witness, &request, &head.checkpoint).await? {
+            Answer::Cosigned(note) => {
+                let at = witness.key.cosigned(&note).map_err(AnswerError::from)?;
+                return Ok(CosignedCheckpoint {
+                    size: head.size,
+                    note,
+                    at,
+                });
+            }
+            Answer::Stale(size) => old = size,
+            Answer::Refused { status, words } => return Err(AskError::Refused { status, words }),
+        }
+    }
+    Err(AskError::Restless)
+}
+
+async fn post(witness: &Peer, request: &AddCheckpoint, note: &str) -> Result<Answer, AskError> {
+    let unreachable = |error: reqwest::Error| AskError::Unreachable(chain(&error.without_url()));
+    let url = format!(
+        "{}/add-checkpoint",
+        witness.url.as_str().trim_end_matches('/')
+    );
+    let mut answer = witness
+        .client
+        .post(url)
+        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+        .body(request.to_string())
+        .send()
+        .await
+        .map_err(unreachable)?;
+    let status = answer.status().as_u16();
+    let media_type = answer.headers().get(header::CONTENT_TYPE);
+    let media_type = media_type.and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|value| value.split(';').next());
+    let media_type = media_type.unwrap_or_default().trim().to_owned();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            let why = format!("its answer is longer than {MAX_ANSWER} bytes");
+            return Err(AskError::Unreachable(why));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer::read(
+        status,
+        &media_type,
+        &body,
+        note,
+        &witness.key,
+    )?)
+}

@@ -1,0 +1,220 @@
+//! Whom this realm is witness to, and whom it asks: what the configuration names, and partners.
+
+use std::time::Duration;
+
+use hallway_evidence::RealmName;
+use hallway_evidence::log::{CosignerKey, VerifierKey};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Url};
+
+use crate::Gateway;
+use crate::config::Config;
+use crate::store::{Partner, StoreError};
+
+/// The most witnesses that `hallway.toml` names.
+const MAX_WITNESSES: usize = 16;
+/// How long an answer may take, from the name to the last byte.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A witness to ask.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its key.
+    pub key: CosignerKey,
+    /// Its submission prefix.
+    pub url: Url,
+    /// The connections to it.
+    pub(super) client: Client,
+}
+
+/// What `hallway.toml` says about witnesses.
+#[derive(Debug)]
+pub(super) struct Configured {
+    witnesses: Vec<Peer>,
+    logs: Vec<VerifierKey>,
+}
+
+/// Why `[[witnesses]]` or `[[witnessed]]` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PeersError {
+    /// The address.
+    #[error("[[witnesses]] url \"{0}\" must be https://…, or http://… on this machine")]
+    Url(String),
+    /// Something is there twice.
+    #[error("\"{0}\" stands twice in [[witnesses]] or [[witnessed]]")]
+    Twice(String),
+    /// Too many of them.
+    #[error("[[witnesses]] names {0}; at most 16 are asked")]
+    TooMany(usize),
+    /// TLS does not start.
+    #[error("connections to witnesses: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+impl Configured {
+    pub(super) fn new(config: &Config) -> Result<Self, PeersError> {
+        let client = Client::builder()
+            .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .connect_timeout(PATIENCE)
+            .timeout(PATIENCE)
+            .build()?;
+        let witnesses = config
+            .witnesses
+            .iter()
+            .map(|witness| {
+                Ok(Peer {
+                    key: witness.key.clone(),
+                    url: address(&witness.url)?,
+                    client: client.clone(),
+                })
+            })
+            .collect::<Result<Vec<_>, PeersError>>()?;
+        if witnesses.len() > MAX_WITNESSES {
+            return Err(PeersError::TooMany(witnesses.len()));
+        }
+        let logs: Vec<_> = config.witnessed.iter().map(|log| log.key.clone()).collect();
+        once(witnesses.iter().map(|witness| witness.key.name()))?;
+        once(logs.iter().map(VerifierKey::name))?;
+        Ok(Self { witnesses, logs })
+    }
+}
+
+fn address(url: &str) -> Result<Url, PeersError> {
+    let wrong = || PeersError::Url(url.to_owned());
+    let parsed: Url = url.parse().map_err(|_| wrong())?;
+    let here = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    if parsed.scheme() == "https" || parsed.scheme() == "http" && here {
+        Ok(parsed)
+    } else {
+        Err(wrong())
+    }
+}
+
+fn once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), PeersError> {
+    let mut seen = std::collections::HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(PeersError::Twice(name.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// The name under which a realm cosigns.
+pub(super) fn witness_name(realm: &str) -> String {
+    format!("{realm}/witness")
+}
+
+/// The key of the log with this origin, if this realm is witness to it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn log_key(gateway: &Gateway, origin: &str) -> Result<Option<VerifierKey>, StoreError> {
+    let configured = &gateway.witness.configured.logs;
+    if let Some(key) = configured.iter().find(|key| key.name() == origin) {
+        return Ok(Some(key.clone()));
+    }
+    let realm = origin.strip_suffix("/log");
+    let Some(realm) = realm.and_then(|realm| realm.parse::<RealmName>().ok()) else {
+        return Ok(None);
+    };
+    let partner = gateway.store.read().partners().get(&realm).await?;
+    let log = partner
+        .filter(Partner::is_active)
+        .map(|partner| partner.log);
+    Ok(log.filter(|log| log.name() == origin))
+}
+
+/// The witnesses of this realm's log. What the configuration says of a name goes before what a
+/// partner of that name says.
+///
+/// # Errors
+/// When the database fails.
+pub async fn witnesses(gateway: &Gateway) -> Result<Vec<Peer>, StoreError> {
+    let mut peers = gateway.witness.configured.witnesses.clone();
+    for partner in gateway.store.read().partners().all().await? {
+        if let Some(peer) = of_partner(gateway, &partner)
+            && !peers
+                .iter()
+                .any(|other| other.key.name() == peer.key.name())
+        {
+            peers.push(peer);
+        }
+    }
+    Ok(peers)
+}
+
+/// The witness that an active partner is, under no other name than its own.
+fn of_partner(gateway: &Gateway, partner: &Partner) -> Option<Peer> {
+    let witness = partner.witness.as_ref().filter(|_| partner.is_active())?;
+    let key: CosignerKey = witness.key.parse().ok()?;
+    let url = witness.url.parse().ok()?;
+    (key.name() == witness_name(partner.realm.as_str())).then(|| Peer {
+        key,
+        url,
+        client: gateway.partners.fetcher.http().clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use hallway_evidence::log::{CosigningKey, SigningKey};
+
+    use super::*;
+    use crate::config::{WatchedLog, WitnessAddress};
+
+    fn witness(name: &str, url: &str) -> WitnessAddress {
+        WitnessAddress {
+            key: CosigningKey::from_seed(name, &[1; 32])
+                .unwrap()
+                .cosigner()
+                .clone(),
+            url: url.to_owned(),
+        }
+    }
+
+    fn read(witnesses: Vec<WitnessAddress>, logs: &[&str]) -> Result<Configured, PeersError> {
+        let config = Config {
+            witnesses,
+            witnessed: logs
+                .iter()
+                .map(|name| WatchedLog {
+                    key: SigningKey::from_seed(name, &[2; 32]).unwrap().verifier(),
+                })
+                .collect(),
+            ..Config::default()
+        };
+        // By way of the file, as an operator writes it.
+        let text = toml::to_string(&config).unwrap();
+        Configured::new(&toml::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn the_file_names_witnesses_and_logs() {
+        let here = witness("a/witness", "http://localhost:81/witness");
+        let there = witness("b/witness", "https://b.example/witness/");
+        let found = read(vec![here, there], &["c/log"]).unwrap();
+        assert_eq!(found.witnesses.len(), 2);
+        assert_eq!(found.logs[0].name(), "c/log");
+    }
+
+    #[test]
+    fn plain_http_two_of_a_name_and_too_many_are_refused() {
+        for url in ["http://b.example/", "ftp://localhost/", "b.example"] {
+            let refused = read(vec![witness("b", url)], &[]);
+            assert!(matches!(refused, Err(PeersError::Url(_))), "{url}");
+        }
+        let twice = vec![witness("b", "https://b"), witness("b", "https://c")];
+        assert!(matches!(read(twice, &[]), Err(PeersError::Twice(_))));
+        assert!(matches!(
+            read(Vec::new(), &["c/log", "c/log"]),
+            Err(PeersError::Twice(_))
+        ));
+        let many = (0..17).map(|n| witness(&format!("w{n}"), "https://w"));
+        assert!(matches!(
+            read(many.collect(), &[]),
+            Err(PeersError::TooMany(17))
+        ));
+    }
+}
