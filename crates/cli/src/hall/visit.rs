@@ -104,7 +104,7 @@ async fn has_all(socket: &Path, rights: &[Right]) -> bool {
     let Ok(request) = Request::get("/grant").body(Body::default()) else {
         return false;
     };
-    let Ok(response) = way.send(request).await else {
+    let Ok(response) = way.send(request, client::ANSWER).await else {
         return false;
     };
     match client::json::<Grant>(response).await {
