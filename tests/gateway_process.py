@@ -23,10 +23,13 @@ def hallway() -> Path:
 class Program:
     """A running `hallway`, whose lines can be waited for."""
 
+    # What runs it, such as a program that enters another network first.
+    before: tuple[str, ...] = ()
+
     def __init__(self, *arguments: str | Path, **variables: str):
         self.arguments = [str(argument) for argument in arguments]
         self.process = subprocess.Popen(
-            [hallway(), *self.arguments],
+            [*self.before, hallway(), *self.arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
