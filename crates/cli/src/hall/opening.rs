@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::HallCommandError;
+use super::waiting::Waits;
 use crate::person::Visitor;
 
 /// What is asked for.
@@ -31,6 +32,8 @@ pub(crate) struct Granted {
     pub(crate) rights: Vec<Right>,
     /// Until when, unix milliseconds.
     pub(crate) ends_ms: u64,
+    /// What it waits for before it opens anything.
+    pub(crate) waits: Option<Waits>,
     certificates: Vec<String>,
     bundle: Vec<String>,
     address: String,
