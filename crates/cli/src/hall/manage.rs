@@ -194,7 +194,7 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
         Action::Approvals { how } => return show(&how, "/api/approvals"),
         Action::Approve { grant, how } => {
             let act = json!({ "kind": "approve_grant", "grant": grant });
-            (act, how, "Approved: it is open now.".to_owned())
+            (act, how, "Approved.".to_owned())
         }
         Action::End { grant, how } => return end(&how, &grant),
         Action::Create { hall, title, how } => {
