@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -28,15 +29,26 @@ def free_port() -> int:
 
 
 class HallGateway:
-    """A gateway with a hall listener, which keeps its addresses when it is started again."""
+    """A gateway with a hall listener, which keeps its addresses when it is started again.
 
-    def __init__(self, folder: Path, offers: str, certificate_seconds: int = 900):
-        folder.mkdir(parents=True)
+    `through` makes a way to a port, and gives the address at which guests and agents find it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        offers: str,
+        certificate_seconds: int = 900,
+        listen: str = "127.0.0.1",
+        through: Callable[[int], str] | None = None,
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port, self.hall_port = free_port(), free_port()
+        address = f'address = "{through(self.hall_port)}"\n' if through else ""
         (folder / "hallway.toml").write_text(
-            f'listen = "127.0.0.1:{self.port}"\n\n[hall]\nlisten = "127.0.0.1:{self.hall_port}"\n'
-            f"certificate_seconds = {certificate_seconds}\n{offers}"
+            f'listen = "127.0.0.1:{self.port}"\n\n[hall]\nlisten = "{listen}:{self.hall_port}"\n'
+            f"{address}certificate_seconds = {certificate_seconds}\n{offers}"
         )
         self.program = Program("serve", "--data", folder)
         self.program.wait_for(SERVES)
@@ -75,12 +87,13 @@ class Guest:
         home: Path,
         origin: str,
         link: str,
+        key: Path | None = None,
         within: tuple[str, ...] = (),
         **variables: str,
     ):
         """`within` is what runs commands elsewhere, such as in another network namespace."""
         home.mkdir(parents=True)
-        self.home, self.key, self.within = home, home / "my.key", within
+        self.home, self.key, self.within = home, key or home / "my.key", within
         self.opened: list[Open] = []
         self.runtime = home / "run"
         self.runtime.mkdir(mode=0o700)
@@ -97,7 +110,8 @@ class Guest:
             **variables,
         }
         (home / "pin").write_text(PIN)
-        self.run("key", "new", self.key)
+        if key is None:
+            self.run("key", "new", self.key)
         self.run("key", "pin", "set", self.key, "--new-pin-file", home / "pin")
         joined = self.run("join", link, "--label", "software key", "--json")
         self.id = json.loads(joined.stdout)["person"]["id"]
@@ -106,12 +120,11 @@ class Guest:
         """Runs a command to its end, whatever that is."""
         return subprocess.run(
             [*self.within, hallway(), *map(str, arguments)],
-            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
-            **how,
+            **{"env": self.environment, **how},
         )
 
     def run(self, *arguments: str | Path, **how) -> subprocess.CompletedProcess[str]:
@@ -119,6 +132,17 @@ class Guest:
         done = self.try_to(*arguments, **how)
         assert done.returncode == 0, done.stdout + done.stderr
         return done
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Starts a command, whose end is waited for later."""
+        return subprocess.Popen(
+            [*self.within, hallway(), *map(str, arguments)],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def json(self, *arguments: str | Path) -> dict | list:
         """What a command that must work prints as JSON."""
@@ -131,8 +155,9 @@ class Guest:
         assert words in done.stderr, done.stderr
         return done.stderr
 
-    def open(self, *arguments: str | Path, hall: str = HALL) -> "Open":
-        opened = Open(self, hall, arguments)
+    def open(self, *arguments: str | Path, hall: str = HALL, until: str = "open") -> "Open":
+        """Opens a hall, and waits for the event `until`."""
+        opened = Open(self, hall, arguments, until)
         self.opened.append(opened)
         return opened
 
@@ -140,7 +165,7 @@ class Guest:
 class Open:
     """A running `hallway open`."""
 
-    def __init__(self, guest: Guest, hall: str, arguments: tuple[str | Path, ...]):
+    def __init__(self, guest: Guest, hall: str, arguments: tuple[str | Path, ...], until: str):
         self.process = subprocess.Popen(
             [*guest.within, hallway(), "open", hall, *map(str, arguments), "--json"],
             env=guest.environment,
@@ -153,7 +178,13 @@ class Open:
         self.said: list[str] = []
         for pipe, take in [(self.process.stdout, self._event), (self.process.stderr, self._line)]:
             threading.Thread(target=self._read, args=(pipe, take), daemon=True).start()
-        self.doors = self.wait_for("open")
+        self.first = self.wait_for(until)
+        if until == "open":
+            self.enter(self.first)
+
+    def enter(self, doors: dict | None = None) -> None:
+        """Takes note of the local doors, once they are there."""
+        self.doors = doors or self.wait_for("open")
         self.files: str = self.doors["webdav"]["url"]
         self.password: str = self.doors["webdav"]["password"]
 

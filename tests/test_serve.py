@@ -1,6 +1,7 @@
 """`hallway serve`, as an operator starts it."""
 
 import datetime
+import json
 import re
 import ssl
 import subprocess
@@ -140,3 +141,16 @@ def test_help_and_manuals_are_made_of_one_description(tmp_path: Path):
     made = subprocess.run([hallway(), "manual", tmp_path / "man"], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     assert (tmp_path / "man" / "hallway-verify.1").read_text().startswith(".")
+
+
+def test_what_it_serves_is_told_as_json(tmp_path: Path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "hallway.toml").write_text('listen = "127.0.0.1:0"\n[hall]\nlisten = "127.0.0.1:0"\n')
+    program = Program("serve", "--data", data, "--json", HALLWAY_LOG="off")
+    said = json.loads(program.wait_for(re.compile("{.*}"))[0])
+    assert said["event"] == "serving" and said["realm"] == "localhost"
+    assert said["origin"].startswith("http://localhost:")
+    assert said["setup_link"].startswith(said["origin"] + "/join#")
+    assert said["halls"].startswith("127.0.0.1:")
+    assert program.stop() == 0

@@ -216,7 +216,9 @@ class Organisation:
         """Somebody new, with a software key."""
         link = self.api.act(kind="invite", name=name, role=role)["link"]
         home = self.folder / name
-        person = Guest(home, self.site.origin, link, self.site.within, HALLWAY_CA=str(self.roots))
+        person = Guest(
+            home, self.site.origin, link, within=self.site.within, HALLWAY_CA=str(self.roots)
+        )
         self.people.append(person)
         return person
 

@@ -226,17 +226,9 @@ impl Realm {
                 tcp.set_nodelay(true).unwrap();
                 let acceptor = TlsAcceptor::from(Arc::clone(&config));
                 tokio::spawn(async move {
-                    let Ok(mut near) = acceptor.accept(tcp).await else {
-                        return;
-                    };
                     match kind {
-                        Kind::Bare => {
-                            let mut far = TcpStream::connect(sink).await.unwrap();
-                            let _ =
-                                copy_bidirectional_with_sizes(&mut near, &mut far, BUFFER, BUFFER)
-                                    .await;
-                        }
-                        Kind::Hall => serve(near, sink).await,
+                        Kind::Bare => serve_bare(acceptor, tcp, sink).await,
+                        Kind::Hall => serve_hall(acceptor, tcp, sink).await,
                     }
                 });
             }
@@ -245,7 +237,18 @@ impl Realm {
     }
 }
 
-async fn serve(near: tokio_rustls::server::TlsStream<TcpStream>, sink: SocketAddr) {
+async fn serve_bare(acceptor: TlsAcceptor, tcp: TcpStream, sink: SocketAddr) {
+    let Ok(mut near) = acceptor.accept(tcp).await else {
+        return;
+    };
+    let mut far = TcpStream::connect(sink).await.unwrap();
+    let _ = copy_bidirectional_with_sizes(&mut near, &mut far, BUFFER, BUFFER).await;
+}
+
+async fn serve_hall(acceptor: TlsAcceptor, tcp: TcpStream, sink: SocketAddr) {
+    let Ok(near) = acceptor.accept(tls::Socket::new(tcp)).await else {
+        return;
+    };
     let address: Address = sink.to_string().parse().unwrap();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let address = address.clone();

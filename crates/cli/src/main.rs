@@ -8,6 +8,7 @@ mod key;
 mod log;
 mod logging;
 mod person;
+mod private_socket;
 mod serve;
 mod shell;
 mod tour;
@@ -139,9 +140,15 @@ fn causes(error: &dyn Error) -> String {
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()
+        .build()?;
+    // A file that reaches the limit of the system (RLIMIT_FSIZE) is an error of that file, as a
+    // full disk is; without a handler its signal would end the program.
+    let _inside = runtime.enter();
+    let limit = rustix::process::Signal::XFSZ.as_raw();
+    let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(limit))?;
+    Ok(runtime)
 }
 
 /// Resolves on Ctrl-C or SIGTERM. Listens from the call on, so that a signal that comes before

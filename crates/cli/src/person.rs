@@ -124,7 +124,11 @@ impl<C: Connection> Person<C> {
                 discoverable: true,
                 user_verification: UserVerification::Required,
                 exclude: &[],
-                attestation: AttestationPreference::None,
+                // A realm that demands certain models of keys asks what this one is.
+                attestation: match options.attestation.as_deref() {
+                    None | Some("none") => AttestationPreference::None,
+                    Some(_) => AttestationPreference::Direct,
+                },
             },
             &mut *self.pin,
         )?;

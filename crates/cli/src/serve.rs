@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use hallway_gateway::config::{Config, MetadataConfig, Tls};
 use hallway_gateway::{Ready, Start, SystemClock, configuration};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 /// Serve a realm: doors, log, console and API.
@@ -29,6 +30,24 @@ pub(crate) struct ServeCommand {
     /// Write logs as JSON lines.
     #[arg(long)]
     log_json: bool,
+    /// Print one line of JSON when it serves, instead of sentences.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints once the gateway serves. Logs go to standard error.
+#[derive(Serialize)]
+struct Serving<'a> {
+    /// `serving`.
+    event: &'static str,
+    /// Relying party id and trust domain.
+    realm: &'a str,
+    /// Where people and devices reach it.
+    origin: &'a str,
+    /// Makes the first owner, once, within a day; `null` when there is one.
+    setup_link: Option<&'a str>,
+    /// `HOST:PORT` of the hall listener; `null` without one.
+    halls: Option<&'a str>,
 }
 
 /// What goes over `hallway.toml`.
@@ -129,10 +148,26 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
     crate::runtime()?.block_on(async {
         let stop = crate::told_to_stop();
         let ready = start.ready().await?;
-        announce(&ready);
+        if command.json {
+            announce_as_json(&ready)?;
+        } else {
+            announce(&ready);
+        }
         ready.serve(stop).await;
         Ok(())
     })
+}
+
+fn announce_as_json(ready: &Ready) -> serde_json::Result<()> {
+    let serving = Serving {
+        event: "serving",
+        realm: &ready.gateway.rp.id,
+        origin: &ready.gateway.origin,
+        setup_link: ready.setup_link.as_deref(),
+        halls: ready.gateway.halls.address.as_deref(),
+    };
+    println!("{}", serde_json::to_string(&serving)?);
+    Ok(())
 }
 
 fn announce(ready: &Ready) {

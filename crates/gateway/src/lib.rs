@@ -47,6 +47,10 @@ pub use clock::{Clock, SystemClock};
 pub use gateway::Gateway;
 pub use start::{Ready, Start, StartError, configuration};
 
+mod accept;
+mod descriptors;
+mod pace;
+
 /// SHA-256.
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];

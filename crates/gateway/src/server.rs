@@ -10,21 +10,20 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
 use tower::ServiceExt;
 
+use crate::accept::{Arrival, Door, Room, http, refusing, turned_away};
 use crate::config::Tls;
+use crate::pace::Pace;
 
 /// How long a peer may take for a handshake or for the head of a request.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,9 +58,8 @@ pub enum ListenError {
 
 /// A bound socket, before anything is served on it.
 pub struct Listener {
-    tcp: TcpListener,
+    door: Door,
     tls: Option<TlsAcceptor>,
-    connections: Arc<Semaphore>,
 }
 
 impl Listener {
@@ -76,14 +74,8 @@ impl Listener {
         connections: usize,
     ) -> Result<Self, ListenError> {
         let tls = tls.map(|tls| acceptor(tls, folder)).transpose()?;
-        let tcp = TcpListener::bind(address)
-            .await
-            .map_err(|source| ListenError::Bind { address, source })?;
-        Ok(Self {
-            tcp,
-            tls,
-            connections: Arc::new(Semaphore::new(connections)),
-        })
+        let door = Door::bind(address, connections).await?;
+        Ok(Self { door, tls })
     }
 
     /// The address that was bound, with the port that the system chose for port 0.
@@ -91,25 +83,31 @@ impl Listener {
     /// # Errors
     /// The system does not say.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
+        self.door.address()
     }
 
     /// Serves until `stop` resolves, then lets open requests finish for up to 20 seconds.
     pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
+        let full = refusing(turned_away());
         tokio::pin!(stop);
         loop {
-            // A slot is taken before a connection is accepted, so that the surplus waits in the
-            // kernel's queue and costs no memory here.
-            let accepted = tokio::select! {
+            let arrival = tokio::select! {
                 () = &mut stop => break,
-                accepted = self.accept() => accepted,
+                arrival = self.door.next() => arrival,
             };
-            let Some((slot, stream, peer)) = accepted else {
-                continue;
+            let router = match arrival.room {
+                Room::Free => router.clone(),
+                Room::None => full.clone(),
             };
-            let (router, tls, watcher) = (router.clone(), self.tls.clone(), graceful.watcher());
+            let (tls, watcher) = (self.tls.clone(), graceful.watcher());
             tokio::spawn(async move {
+                let Arrival {
+                    stream,
+                    peer,
+                    place,
+                    ..
+                } = arrival;
                 match tls {
                     None => connection(stream, peer, router, watcher).await,
                     Some(tls) => match timeout(PATIENCE, tls.accept(stream)).await {
@@ -118,27 +116,11 @@ impl Listener {
                         Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
                     },
                 }
-                drop(slot);
+                drop(place);
             });
         }
         if timeout(DRAIN, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests did not end in time");
-        }
-    }
-
-    async fn accept(&self) -> Option<(tokio::sync::OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-        let slot = Arc::clone(&self.connections).acquire_owned().await.ok()?;
-        match self.tcp.accept().await {
-            Ok((stream, peer)) => {
-                let _ = stream.set_nodelay(true);
-                Some((slot, stream, peer))
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: closing connections frees some.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                None
-            }
         }
     }
 }
@@ -149,29 +131,24 @@ async fn connection(
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
+    let pace = Pace::default();
+    let readers = pace.clone();
     // Not a layer of the router: that would copy every route for every connection.
-    let service = router.map_request(move |request: axum::http::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request
-    });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(64)
-        .keep_alive_interval(Some(PATIENCE));
-    let served = builder
+    let service = router
+        .map_request(move |request: axum::http::Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        })
+        .map_response(move |response| readers.over(response));
+    let served = http()
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .into_owned();
-    if let Err(error) = watcher.watch(served).await {
-        tracing::debug!(%peer, %error, "a connection ended early");
+    tokio::select! {
+        served = watcher.watch(served) => if let Err(error) = served {
+            tracing::debug!(%peer, %error, "a connection ended early");
+        },
+        () = pace.lost() => tracing::debug!(%peer, "put out: it does not read its answer"),
     }
 }
 

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::Gateway;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::descriptors;
 use crate::gateway::Shared;
 use crate::hall::listener::HallListener;
 use crate::hall::visit::farewell;
@@ -182,7 +183,8 @@ impl Start {
             Some(text) => OperatorKey::from_base64(&text).ok_or(StartError::OperatorKeyVariable)?,
             None => OperatorKey::load_or_create(&folder.join(OPERATOR_KEY))?,
         };
-        let limits = config.limits.clone();
+        let mut limits = config.limits.clone();
+        limits.connections = descriptors::connections(limits.connections);
         let listener = Listener::bind(
             config.listen,
             config.tls.as_ref(),

@@ -30,6 +30,8 @@ const TEXTS = /\.(txt|md|csv|tsv|json|jsonl|log|toml|ya?ml|xml|html?|css|js|ts|r
 const TEXT_BYTES = 256 * 1024;
 const SLICE = 4 * 1024 * 1024;
 const TRIES = 5;
+/** What may go away when the same is asked again: the network, or a gateway, an agent or a store that is away or busy. */
+const PASSING = new Set([408, 429, 502, 503, 504]);
 
 /** A request for files; an answer that refuses is an error. */
 async function send(url, options = {}) {
@@ -37,11 +39,12 @@ async function send(url, options = {}) {
   try {
     response = await fetch(url, options);
   } catch {
-    throw new Problem("The connection was lost.", "lost");
+    throw Object.assign(new Problem("The connection was lost.", "lost"), { passing: true });
   }
   if (response.ok) return response;
   const answer = await response.json().catch(() => ({}));
-  throw new Problem(asSentence(answer.detail ?? `The gateway answered ${response.status}`), answer.code);
+  const problem = new Problem(asSentence(answer.detail ?? `The gateway answered ${response.status}`), answer.code);
+  throw Object.assign(problem, { status: response.status, passing: PASSING.has(response.status) });
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -323,11 +326,18 @@ class Upload {
         offset = end;
         tries = 0;
       } catch (error) {
-        const passing = error.code === "lost" || error.code === "busy" || error.code === "mismatching-upload-offset";
+        const passing = error.passing || error.code === "mismatching-upload-offset" || error.code === "broken-off";
         if (!passing || this.stopping.signal.aborted || ++tries > TRIES) throw error;
-        this.note.textContent = "The connection was lost; trying again.";
+        this.note.textContent = `${readable(error)} Trying again.`;
         await pause(500 * 2 ** tries);
-        offset = (await this.standing(id).catch(() => undefined)) ?? offset;
+        try {
+          const standing = await this.standing(id);
+          // It may be in its place already, and only the answer that said so was lost.
+          if (standing === undefined && end === this.file.size && (await this.isThere())) offset = end;
+          else offset = standing ?? 0;
+        } catch {
+          // Not yet.
+        }
         this.note.textContent = "";
       }
     } while (offset < this.file.size);
@@ -336,8 +346,21 @@ class Upload {
 
   /** Where the gateway stands with an upload; nothing if it knows of none. */
   async standing(id) {
-    const response = await fetch(this.address(id), { method: "HEAD" });
-    return response.ok ? Number(response.headers.get("upload-offset")) : undefined;
+    try {
+      const response = await send(this.address(id), { method: "HEAD" });
+      return Number(response.headers.get("upload-offset"));
+    } catch (error) {
+      if (error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether the file has taken its place, by its size and time. */
+  async isThere() {
+    const { ok, headers } = await fetch(this.files.url(this.path), { method: "HEAD" });
+    const changed = Math.floor(Date.parse(headers.get("last-modified")) / 1000);
+    const isSame = Number(headers.get("content-length")) === this.file.size;
+    return ok && isSame && changed === Math.floor(this.file.lastModified / 1000);
   }
 
   slice(id, offset, end) {

@@ -29,6 +29,7 @@ use crate::key::HallKey;
 use crate::pool::{SendError, explain};
 use crate::problem::Problem;
 use crate::stream::{self, BoxStream, STREAM_PROTOCOL};
+use crate::tcp;
 use crate::tls::{self, Identity, TlsError};
 use listener::Listener;
 
@@ -36,6 +37,8 @@ mod listener;
 
 /// How long a connection may take to be made.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an answer that needs no work may take, and its content again.
+pub const ANSWER: Duration = Duration::from_secs(60);
 /// Bytes of an answer in JSON.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
@@ -87,8 +90,16 @@ pub enum ClientError {
         reason: String,
     },
     /// It did not answer in time.
-    #[error("{0} did not answer within {PATIENCE:?}")]
-    Slow(String),
+    #[error("{what} did not answer within {patience:?}")]
+    Slow {
+        /// Who did not.
+        what: String,
+        /// How long that is.
+        patience: Duration,
+    },
+    /// It takes nothing of what is sent.
+    #[error("the far side has taken nothing for {0:?}")]
+    Stalled(Duration),
     /// The gateway says no.
     #[error(transparent)]
     Problem(#[from] Problem),
@@ -121,6 +132,13 @@ impl From<SendError<ClientError>> for ClientError {
     }
 }
 
+fn slow(what: &str, patience: Duration) -> ClientError {
+    ClientError::Slow {
+        what: what.to_owned(),
+        patience,
+    }
+}
+
 /// In TLS 1.3 a client learns that it was refused only when it reads.
 fn broken(error: &hyper::Error) -> ClientError {
     let mut source = std::error::Error::source(error);
@@ -144,7 +162,9 @@ impl ClientError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Slow(_) | Self::Broken(_) => true,
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Stalled(_) | Self::Broken(_) => {
+                true
+            }
             Self::Problem(problem) => matches!(problem.status, 408 | 429 | 502..=504),
             _ => false,
         }
@@ -351,7 +371,10 @@ impl HallClient {
             .uri(path)
             .body(body::empty())
             .map_err(|error| ClientError::Answer(error.to_string()))?;
-        accepted(listener.send(request).await?).await
+        let asked = async { accepted(listener.send(request).await?).await };
+        timeout(ANSWER, asked)
+            .await
+            .map_err(|_| slow(listener.address(), ANSWER))?
     }
 }
 
@@ -385,7 +408,7 @@ pub(crate) async fn connect(
             source,
         };
         let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
-        let _ = tcp.set_nodelay(true);
+        tcp::prepare(&tcp);
         // The name decides nothing: the gateway is known by its SPIFFE ID.
         let name =
             ServerName::try_from("hall").map_err(|error| ClientError::Answer(error.to_string()))?;
@@ -397,7 +420,7 @@ pub(crate) async fn connect(
     };
     timeout(PATIENCE, connecting)
         .await
-        .map_err(|_| ClientError::Slow(address.to_owned()))?
+        .map_err(|_| slow(address, PATIENCE))?
 }
 
 fn refused(address: &str, error: io::Error) -> ClientError {
@@ -438,7 +461,7 @@ pub async fn upgrade(
     request.headers_mut().insert(HOST, host.clone());
     let response = timeout(PATIENCE, sender.send_request(request))
         .await
-        .map_err(|_| ClientError::Slow("the far side".to_owned()))?
+        .map_err(|_| slow("the far side", PATIENCE))?
         .map_err(broken)?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         accepted(response).await?;
@@ -472,9 +495,10 @@ pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>
 }
 
 async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {
-    let whole = Limited::new(response.into_body(), LONGEST_ANSWER)
-        .collect()
-        .await;
+    let whole = Limited::new(response.into_body(), LONGEST_ANSWER).collect();
+    let whole = timeout(ANSWER, whole)
+        .await
+        .map_err(|_| slow("the far side", ANSWER))?;
     Ok(whole
         .map_err(|error| ClientError::Broken(error.to_string()))?
         .to_bytes())

@@ -17,6 +17,7 @@ pub use bucket::{BucketSettings, BucketStore, PIECE};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
 pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
+pub use patience::Patient;
 pub use store::{
     ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Sha256, Store, StoreError, UploadId,
     UploadNameError, Written,

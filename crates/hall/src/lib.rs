@@ -23,6 +23,7 @@ pub mod body;
 pub mod client;
 pub mod files;
 pub mod stream;
+pub mod tcp;
 pub mod tls;
 
 mod agent;

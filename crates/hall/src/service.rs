@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::problem::Problem;
 use crate::stream::BoxStream;
+use crate::tcp;
 
 /// How long a service may take to accept.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,7 +42,7 @@ impl Address {
     pub async fn connect(&self, service: &ServiceName) -> Result<BoxStream, Problem> {
         match timeout(PATIENCE, TcpStream::connect(self.as_str())).await {
             Ok(Ok(stream)) => {
-                let _ = stream.set_nodelay(true);
+                tcp::prepare(&stream);
                 Ok(Box::new(stream))
             }
             Ok(Err(error)) => {

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 
 use crate::person::folders::private_folder;
+use crate::private_socket;
 
 /// The most connections that one service has open at a time; more wait.
 const MOST: usize = 256;
@@ -112,25 +113,14 @@ impl Listener {
         }
     }
 
-    /// Binds a socket that only this user can reach. One that nobody serves any more is removed.
     fn bind_unix(path: &Path) -> io::Result<Self> {
-        use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-        use std::os::unix::net::UnixStream;
-
-        if let Ok(about) = std::fs::symlink_metadata(path) {
-            if !about.file_type().is_socket() || UnixStream::connect(path).is_ok() {
-                return Err(io::ErrorKind::AddrInUse.into());
-            }
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        let file = SocketFile(path.to_owned());
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self::Unix(listener, file))
+        let listener = private_socket::bind(path)?;
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        Ok(Self::Unix(listener, SocketFile(path.to_owned())))
     }
 
-    /// Binds a socket in a folder that only this user may enter, so that there is no moment at
-    /// which anybody else can connect.
+    /// Binds a socket in a folder that only this user may enter.
     ///
     /// # Errors
     /// Whatever making the folder or binding says.

@@ -53,6 +53,17 @@ pub(crate) enum HallCommandError {
         /// What happened.
         error: io::Error,
     },
+    /// The disk of this computer, or a limit of the system.
+    #[error(
+        "{}: {error}; what came is kept out of sight, and the same command goes on from here when there is room",
+        .target.display()
+    )]
+    NoRoom {
+        /// The file that was to be written.
+        target: PathBuf,
+        /// What happened.
+        error: io::Error,
+    },
     /// An entry of a listing can't be a file here.
     #[error("{0}: the far side names something that can't be a file here")]
     Name(String),

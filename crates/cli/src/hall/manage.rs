@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 use hallway_evidence::RealmName;
+use hallway_evidence::statement::hall::{Hours, KeyNeed, Needs};
+use hallway_evidence::statement::people::Role;
 use hallway_hall::{AgentName, HallName, Right};
 use serde_json::{Value, json};
 
@@ -53,6 +55,8 @@ enum Action {
         #[arg(long, value_delimiter = ',', required = true)]
         rights: Vec<Right>,
         #[command(flatten)]
+        demands: Demands,
+        #[command(flatten)]
         how: How,
     },
     /// Take back what a person or role was admitted to. What they have open is cut.
@@ -84,6 +88,18 @@ enum Action {
     },
     /// List what is open: your grants, and everybody's for an operator.
     Grants {
+        #[command(flatten)]
+        how: How,
+    },
+    /// List the openings that wait until you, or somebody else, approve them.
+    Approvals {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Approve what somebody else opens, with a touch.
+    Approve {
+        /// The grant's id, as `hallway hall approvals` or whoever waits says it.
+        grant: String,
         #[command(flatten)]
         how: How,
     },
@@ -130,6 +146,43 @@ struct Who {
     role: Option<String>,
 }
 
+/// What is demanded besides being admitted. Where a guest has several admissions, each counts with
+/// its own demands.
+#[derive(Debug, Args)]
+struct Demands {
+    /// Only with a key that never leaves its hardware and for which its maker vouches: hardware,
+    /// certified, or certified at a level from L1 to L3+.
+    #[arg(long, value_name = "KIND", value_parser = key_need)]
+    needs_key: Option<KeyNeed>,
+    /// Each opening waits until a second person approves it who is at least member, operator or
+    /// owner.
+    #[arg(long, value_name = "ROLE")]
+    needs_approval: Option<Role>,
+    /// Only in these hours, such as "mon-fri 08:00-18:00 Europe/Berlin"; when they end, what is open
+    /// is cut.
+    #[arg(long, value_name = "HOURS")]
+    hours: Option<Hours>,
+}
+
+fn key_need(text: &str) -> Result<KeyNeed, String> {
+    match text {
+        "certified" => Ok(KeyNeed::L1),
+        level => level.parse().map_err(|_| {
+            "write hardware, certified, or a level: L1, L1+, L2, L2+, L3 or L3+".to_owned()
+        }),
+    }
+}
+
+impl From<Demands> for Needs {
+    fn from(demands: Demands) -> Self {
+        Self {
+            key: demands.needs_key,
+            approval: demands.needs_approval,
+            hours: demands.hours,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct How {
     #[command(flatten)]
@@ -162,6 +215,11 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
         Action::List { how } => return show(&how, "/api/halls"),
         Action::Show { hall, how } => return show(&how, &format!("/api/halls/{hall}")),
         Action::Grants { how } => return show(&how, "/api/grants"),
+        Action::Approvals { how } => return show(&how, "/api/approvals"),
+        Action::Approve { grant, how } => {
+            let act = json!({ "kind": "approve_grant", "grant": grant });
+            (act, how, "Approved.".to_owned())
+        }
         Action::End { grant, how } => return end(&how, &grant),
         Action::Create { hall, title, how } => {
             let title = title.unwrap_or_else(|| hall.to_string());
@@ -180,11 +238,13 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
             hall,
             guest,
             rights,
+            demands,
             how,
         } => {
-            let guest = guest.json();
+            let (guest, needs) = (guest.json(), Needs::from(demands));
             let act = json!({
                 "kind": "admit_to_hall", "hall": hall, "guest": guest, "rights": rights,
+                "needs": needs,
             });
             (act, how, format!("Admitted to {hall}."))
         }

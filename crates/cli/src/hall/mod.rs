@@ -18,6 +18,7 @@ mod remote;
 mod table;
 mod transfer;
 mod visit;
+mod waiting;
 mod way;
 
 pub(crate) use connect::{ConnectCommand, run as connect};

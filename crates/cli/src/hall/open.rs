@@ -14,13 +14,13 @@ use hallway_hall::{Flow, Right, ServiceName};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use super::HallCommandError;
 use super::binding::{self, Binding, Listener, LocalAddress};
 use super::duration::Lasting;
 use super::opening::{self, Opened, Wanted};
 use super::path::HallPlace;
 use super::relay::{Admission, Relay};
 use super::visit::socket;
+use super::{HallCommandError, waiting};
 use crate::person::{PersonArguments, Visitor};
 use display::{Display, Doors, Event, WebDav};
 
@@ -79,6 +79,7 @@ pub(crate) fn run(command: OpenCommand) -> Result<(), HallCommandError> {
 
 async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
     let stopped = crate::told_to_stop();
+    tokio::pin!(stopped);
     let display = Arc::new(Display::new(command.json));
     let mut visitor = Visitor::new(&command.person)?;
     let bound = Bound::new(&command, &visitor).await?;
@@ -88,6 +89,16 @@ async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
         duration_ms: command.lasting.map(Lasting::milliseconds),
     };
     let opened = opening::open(&mut visitor, &wanted).await?;
+    let announce = |what: &waiting::Announcement<'_>| display.wait(what);
+    match waiting::until_approved(&mut visitor, &opened, stopped.as_mut(), announce).await {
+        Ok(()) => {}
+        Err(HallCommandError::Stopped) => {
+            let reason = "given up".to_owned();
+            display.tell(&Event::Ended { reason });
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
     drop(visitor);
     let outcome = tokio::select! {
         outcome = serve(&wanted.hall, &opened, bound, &display) => outcome,

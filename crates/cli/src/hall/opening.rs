@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::HallCommandError;
 use super::path::HallPlace;
+use super::waiting::Waits;
 use crate::person::Visitor;
 
 /// What is asked for.
@@ -34,6 +35,8 @@ pub(crate) struct Granted {
     pub(crate) rights: Vec<Right>,
     /// Until when, unix milliseconds.
     pub(crate) ends_ms: u64,
+    /// What it waits for before it opens anything.
+    pub(crate) waits: Option<Waits>,
     certificates: Vec<String>,
     #[serde(flatten)]
     listener: Listener,

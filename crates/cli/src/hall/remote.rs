@@ -1,8 +1,10 @@
 //! A store at the far side, as requests.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hallway_hall::client::{self, ClientError};
+use hallway_hall::client::{self, ANSWER, ClientError};
 use hallway_hall::{Body, StoreName};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Request, Response, StatusCode, request};
@@ -14,6 +16,9 @@ use super::mirror::plan::{Entry, FileEntry};
 use super::path::RelativePath;
 use super::way::Way;
 
+/// How long an answer may take for which the far side has to go through content: to hash a long
+/// file, or to put a long upload in its place.
+pub(super) const WORK: Duration = Duration::from_secs(15 * 60);
 /// The most entries that one folder may list.
 const MOST_ENTRIES: usize = 1_000_000;
 /// The longest name.
@@ -84,7 +89,8 @@ impl Remote {
                 url.push_str(&super::path::encode(next));
             }
             let request = Request::get(url).header(header::ACCEPT, "application/json");
-            let page: Page = client::json(self.send(request, Body::default()).await?).await?;
+            let answer = self.send(request, Body::default(), ANSWER).await?;
+            let page: Page = client::json(answer).await?;
             for listed in page.entries {
                 let name = || super::quoted(&listed.name);
                 let path = match folder {
@@ -142,7 +148,7 @@ impl Remote {
         if offset > 0 {
             request = request.header(header::RANGE, format!("bytes={offset}-"));
         }
-        self.send(request, Body::default()).await
+        self.send(request, Body::default(), WORK).await
     }
 
     /// The SHA-256 of a file, where the far side says it without sending the file.
@@ -154,7 +160,7 @@ impl Remote {
         path: &RelativePath,
     ) -> Result<Option<[u8; 32]>, ClientError> {
         let request = Request::head(self.url(Some(path))).header(WANT_REPR_DIGEST, SHA_256);
-        let response = self.send(request, Body::default()).await?;
+        let response = self.send(request, Body::default(), WORK).await?;
         Ok(digest_of(response.headers()))
     }
 
@@ -170,16 +176,17 @@ impl Remote {
             .uri(format!("{}{query}", self.url(Some(path))))
     }
 
-    /// Sends a request.
+    /// Sends a request whose answer begins within `patience`.
     pub(super) async fn send(
         &self,
         request: request::Builder,
         body: Body,
+        patience: Duration,
     ) -> Result<Response<Incoming>, ClientError> {
         let request = request
             .body(body)
             .map_err(|error| ClientError::Answer(error.to_string()))?;
-        self.way.send(request).await
+        self.way.send(request, patience).await
     }
 
     /// Makes a folder; one that is there is left as it is.
@@ -189,7 +196,7 @@ impl Remote {
     pub(crate) async fn make_folder(&self, path: &RelativePath) -> Result<(), ClientError> {
         let method = Method::from_bytes(b"MKCOL").unwrap_or(Method::PUT);
         match self
-            .send(self.change(method, path, "/"), Body::default())
+            .send(self.change(method, path, "/"), Body::default(), ANSWER)
             .await
         {
             // RFC 4918, 9.3.1: something is there.
@@ -208,7 +215,7 @@ impl Remote {
     /// The far side refuses or can't be reached; what is gone already is no error.
     pub(crate) async fn remove(&self, path: &RelativePath) -> Result<(), ClientError> {
         let request = self.change(Method::DELETE, path, "");
-        match self.send(request, Body::default()).await {
+        match self.send(request, Body::default(), WORK).await {
             Err(error) if is_missing(&error) => Ok(()),
             other => other.map(drop),
         }

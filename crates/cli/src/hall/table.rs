@@ -60,6 +60,13 @@ fn text(name: &str, value: &Value) -> String {
         Value::Number(ms) if name.ends_with("_ms") => ms
             .as_u64()
             .map_or_else(|| ms.to_string(), |ms| Timestamp::from_ms(ms).to_string()),
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, field)| format!("{} {}", quoted(name), text(name, field)))
+                .collect();
+            fields.join(", ")
+        }
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(|item| text("", item)).collect();
             items.join(",")
@@ -83,5 +90,12 @@ mod tests {
             "read:a,connect:b"
         );
         assert_eq!(text("joined_ms", &Value::Null), "-");
+        assert_eq!(
+            text(
+                "needs",
+                &json!({ "key": "L1", "hours": "mon 08:00-18:00 UTC" })
+            ),
+            "hours mon 08:00-18:00 UTC, key L1"
+        );
     }
 }

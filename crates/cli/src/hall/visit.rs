@@ -8,10 +8,10 @@ use hallway_hall::{Body, Right};
 use http::Request;
 use tokio::net::UnixStream;
 
-use super::HallCommandError;
 use super::opening::{self, Wanted};
 use super::path::HallPlace;
 use super::way::Way;
+use super::{HallCommandError, waiting};
 use crate::person::folders::Folders;
 use crate::person::{PersonArguments, Visitor};
 
@@ -49,7 +49,8 @@ pub(crate) async fn visit<T>(
     work: impl AsyncFnOnce(Way) -> Result<T, HallCommandError>,
 ) -> Result<T, HallCommandError> {
     let stopped = crate::told_to_stop();
-    let visit = Visit::enter(person, hall, rights).await?;
+    tokio::pin!(stopped);
+    let visit = Visit::enter(person, hall, rights, stopped.as_mut()).await?;
     let done = tokio::select! {
         done = work(visit.way.clone()) => done,
         () = stopped => Err(HallCommandError::Stopped),
@@ -63,6 +64,7 @@ impl Visit {
         person: &PersonArguments,
         hall: &HallPlace,
         rights: &[Right],
+        stopped: impl Future<Output = ()>,
     ) -> Result<Self, HallCommandError> {
         // The socket needs no gateway's name, so a missing one is no error yet.
         if let Ok(folders) = Folders::find() {
@@ -79,7 +81,9 @@ impl Visit {
             // It ends with this command.
             duration_ms: None,
         };
-        let client = opening::open(&mut visitor, &wanted).await?.client;
+        let opened = opening::open(&mut visitor, &wanted).await?;
+        waiting::until_approved(&mut visitor, &opened, stopped, |what| eprintln!("{what}")).await?;
+        let client = opened.client;
         let renewed = client.clone();
         Ok(Self {
             way: Way::Grant(client.clone()),
@@ -110,7 +114,7 @@ async fn has_all(socket: &Path, rights: &[Right]) -> bool {
     let Ok(request) = Request::get("/grant").body(Body::default()) else {
         return false;
     };
-    let Ok(response) = way.send(request).await else {
+    let Ok(response) = way.send(request, client::ANSWER).await else {
         return false;
     };
     match client::json::<Grant>(response).await {

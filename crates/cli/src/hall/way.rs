@@ -2,6 +2,7 @@
 //! that holds one.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hallway_hall::client::{self, ClientError, HallClient};
 use hallway_hall::stream::{BoxStream, STREAM_PROTOCOL};
@@ -12,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 /// What requests to `hallway open` are addressed to; nobody looks at it.
 const LOCAL: HeaderValue = HeaderValue::from_static("hall");
@@ -26,16 +28,26 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    /// Sends a request of the data plane.
+    /// Sends a request of the data plane, and waits at most `patience` for its answer to begin.
     ///
     /// # Errors
     /// There is no answer, or it refuses.
     pub(crate) async fn send(
         &self,
-        mut request: Request<Body>,
+        request: Request<Body>,
+        patience: Duration,
     ) -> Result<Response<Incoming>, ClientError> {
-        let response = match self {
-            Self::Grant(client) => client.forward(request).await?,
+        let answered = timeout(patience, self.forward(request)).await;
+        let response = answered.map_err(|_| ClientError::Slow {
+            what: "the far side".to_owned(),
+            patience,
+        })??;
+        client::accepted(response).await
+    }
+
+    async fn forward(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+        match self {
+            Self::Grant(client) => client.forward(request).await,
             // A local connection costs less than keeping one.
             Self::Shared(path) => {
                 request.headers_mut().insert(HOST, LOCAL);
@@ -44,10 +56,9 @@ impl Way {
                     .await
                     .map_err(broken)?;
                 tokio::spawn(connection);
-                sender.send_request(request).await.map_err(broken)?
+                sender.send_request(request).await.map_err(broken)
             }
-        };
-        client::accepted(response).await
+        }
     }
 
     /// Opens a stream to a service.

@@ -10,11 +10,9 @@ use hallway_evidence::{PersonId, RealmName};
 use hallway_hall::tls::{self, Identity};
 use hallway_hall::{Authority, Bundles, HallKey, Leaf, Party, Svid, Usage};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -25,8 +23,10 @@ use super::inside::{Presence, Who};
 use super::routes::{self, Visitor};
 use super::visit;
 use crate::Gateway;
+use crate::accept::{Arrival, Door, Room, http, refusing, turned_away};
 use crate::http::problem::Problem;
-use crate::server::{HEAD, ListenError, PATIENCE};
+use crate::pace::Pace;
+use crate::server::{ListenError, PATIENCE};
 use crate::store::GrantKind;
 
 /// How long the gateway's own certificate lasts, and how often it makes a new one.
@@ -36,10 +36,7 @@ const OWN_RENEWAL: Duration = Duration::from_secs(6 * 3600);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A bound hall listener, before anything is served on it.
-pub struct HallListener {
-    tcp: TcpListener,
-    connections: Arc<Semaphore>,
-}
+pub struct HallListener(Door);
 
 /// Why the listener can't do TLS.
 #[derive(Debug, thiserror::Error)]
@@ -68,13 +65,7 @@ impl HallListener {
     /// # Errors
     /// The address is taken or not ours.
     pub async fn bind(address: SocketAddr, connections: usize) -> Result<Self, ListenError> {
-        let tcp = TcpListener::bind(address)
-            .await
-            .map_err(|source| ListenError::Bind { address, source })?;
-        Ok(Self {
-            tcp,
-            connections: Arc::new(Semaphore::new(connections)),
-        })
+        Door::bind(address, connections).await.map(Self)
     }
 
     /// The address that was bound.
@@ -82,7 +73,7 @@ impl HallListener {
     /// # Errors
     /// The system does not say.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.tcp.local_addr()
+        self.0.address()
     }
 
     /// Serves until `stop` resolves, then gives answers that are under way two seconds.
@@ -109,7 +100,7 @@ impl HallListener {
         let renewal = own.keep_renewed(&gateway);
         tokio::pin!(renewal);
         loop {
-            let (slot, stream, peer) = tokio::select! {
+            let arrival = tokio::select! {
                 () = &mut stop => break,
                 () = &mut renewal => continue,
                 Ok(()) = trust.changed() => {
@@ -122,38 +113,33 @@ impl HallListener {
                     }
                     continue;
                 }
-                Some(accepted) = self.accept() => accepted,
+                arrival = self.0.next() => arrival,
             };
             let (gateway, router, acceptor) = (gateway.clone(), router.clone(), acceptor.clone());
             connections.spawn(async move {
-                match timeout(PATIENCE, acceptor.accept(tls::Socket::new(stream))).await {
-                    Ok(Ok(stream)) => connection(&gateway, stream, peer, router).await,
-                    Ok(Err(error)) => tracing::debug!(%peer, %error, "hall: TLS handshake failed"),
-                    Err(_) => tracing::debug!(%peer, "hall: TLS handshake took too long"),
+                let Arrival {
+                    stream,
+                    peer,
+                    room,
+                    place,
+                } = arrival;
+                let shaken = timeout(PATIENCE, acceptor.accept(tls::Socket::new(stream))).await;
+                match (shaken, room) {
+                    (Ok(Ok(stream)), Room::Free) => {
+                        connection(&gateway, stream, peer, router).await;
+                    }
+                    (Ok(Ok(stream)), Room::None) => refuse(stream, peer, turned_away()).await,
+                    (Ok(Err(error)), _) => {
+                        tracing::debug!(%peer, %error, "hall: TLS handshake failed");
+                    }
+                    (Err(_), _) => tracing::debug!(%peer, "hall: TLS handshake took too long"),
                 }
-                drop(slot);
+                drop(place);
             });
         }
         gateway.halls.inside.put_everybody_out();
         connections.close();
         let _ = timeout(FAREWELL * 2, connections.wait()).await;
-    }
-
-    async fn accept(&self) -> Option<(tokio::sync::OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-        let slot = Arc::clone(&self.connections).acquire_owned().await.ok()?;
-        loop {
-            match self.tcp.accept().await {
-                Ok((stream, peer)) => {
-                    let _ = stream.set_nodelay(true);
-                    return Some((slot, stream, peer));
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely: closing connections frees some.
-                    tracing::warn!(%error, "cannot accept a hall connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
     }
 }
 
@@ -296,18 +282,16 @@ async fn connection(
         }
         Err(problem) => {
             tracing::info!(%peer, id = %svid.id, code = problem.code, "hall: refused at the door");
-            // Said in HTTP, because nobody reads the reason of a closed connection.
-            let refuse = tower::service_fn(move |_: axum::http::Request<Incoming>| {
-                let mut answer = axum::response::IntoResponse::into_response(problem.clone());
-                answer.headers_mut().insert(
-                    axum::http::header::CONNECTION,
-                    axum::http::HeaderValue::from_static("close"),
-                );
-                std::future::ready(Ok::<_, std::convert::Infallible>(answer))
-            });
-            serve(stream, peer, refuse, tokio::time::sleep(PATIENCE)).await;
+            refuse(stream, peer, problem).await;
         }
     }
+}
+
+/// Says why, and nothing else.
+async fn refuse(stream: TlsStream<tls::Socket<TcpStream>>, peer: SocketAddr, problem: Problem) {
+    let router = refusing(problem)
+        .map_request(|request: axum::http::Request<Incoming>| request.map(Body::new));
+    serve(stream, peer, router, tokio::time::sleep(PATIENCE)).await;
 }
 
 /// Serves one connection until it ends, or is told to by `end`.
@@ -326,18 +310,10 @@ async fn serve<S>(
         + 'static,
     S::Future: Send + 'static,
 {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
-        .max_buf_size(HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(64)
-        .keep_alive_interval(Some(PATIENCE));
+    let pace = Pace::default();
+    let readers = pace.clone();
+    let service = service.map_response(move |response| readers.over(response));
+    let builder = http();
     let served = builder
         .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
     tokio::pin!(served, end);
@@ -346,6 +322,10 @@ async fn serve<S>(
         () = end => {
             served.as_mut().graceful_shutdown();
             timeout(FAREWELL, served).await.unwrap_or(Ok(()))
+        }
+        () = pace.lost() => {
+            tracing::debug!(%peer, "hall: put out: it does not read its answer");
+            Ok(())
         }
     };
     if let Err(error) = ended {

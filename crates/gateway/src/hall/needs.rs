@@ -219,3 +219,144 @@ impl Weighed {
         self.open.is_empty() && self.closed.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use hallway_ctap::aaguid::Aaguid;
+
+    use super::*;
+    use crate::config::Config;
+
+    // A Monday, 12:00 UTC.
+    const MONDAY: Timestamp = Timestamp::from_ms(1_795_435_200_000);
+    const NOW: &str = r#"{"hours": "mon 08:00-18:00 UTC"}"#;
+    const THEN: &str = r#"{"hours": "tue 08:00-18:00 UTC"}"#;
+
+    fn rights(texts: &[&str]) -> Rights {
+        Rights::parse(texts.iter().copied()).unwrap()
+    }
+
+    /// Weighs admissions, each rights and needs, for a key of which nothing is known.
+    fn weighed(admissions: &[(&[&str], &str)], approved: Option<Role>) -> Weighed {
+        let models = Models::new(&Config::default(), Path::new("/")).unwrap();
+        let all: Vec<(Rights, Needs)> = admissions
+            .iter()
+            .map(|(texts, needs)| (rights(texts), serde_json::from_str(needs).unwrap()))
+            .collect();
+        let case = Case {
+            models: &models,
+            key: KeyFacts {
+                aaguid: Aaguid::ZERO,
+                backup_eligible: false,
+                attestation: None,
+            },
+            approved,
+            now: MONDAY,
+        };
+        weigh(all.iter().map(|(rights, needs)| (rights, needs)), &case)
+    }
+
+    fn opening(
+        weighed: &Weighed,
+        wanted: Option<&[&str]>,
+    ) -> Result<Opening, (&'static str, String)> {
+        let wanted = wanted.map(rights);
+        weighed
+            .opening(&"lab".parse().unwrap(), wanted.as_ref())
+            .map_err(|problem| (problem.code, problem.detail))
+    }
+
+    #[test]
+    fn a_right_counts_by_one_admission_that_has_all_it_needs() {
+        let both = weighed(&[(&["read:a"], THEN), (&["read:a", "read:b"], NOW)], None);
+        assert_eq!(both.open.len(), 2);
+        assert_eq!(both.closed.len(), 1);
+        let neither = weighed(
+            &[(&["read:a"], THEN), (&["read:a"], r#"{"key": "L1"}"#)],
+            None,
+        );
+        assert!(neither.open.is_empty() && neither.approvable.is_empty());
+        // All that one admission needs, and not some of it here and some of it there.
+        let halves = r#"{"hours": "mon 08:00-18:00 UTC", "key": "hardware"}"#;
+        assert!(weighed(&[(&["read:a"], halves)], None).open.is_empty());
+    }
+
+    #[test]
+    fn the_least_approval_is_asked_for() {
+        let admissions: &[(&[&str], &str)] = &[
+            (&["read:a", "read:b"], r#"{"approval": "owner"}"#),
+            (&["read:a"], r#"{"approval": "operator"}"#),
+        ];
+        let asked = weighed(admissions, None);
+        let of = |wanted: &[&str]| opening(&asked, Some(wanted)).unwrap().approval;
+        assert_eq!(of(&["read:a"]), Some(Role::Operator));
+        assert_eq!(of(&["read:b"]), Some(Role::Owner));
+        assert_eq!(of(&["read:a", "read:b"]), Some(Role::Owner));
+        // An operator's approval is none of an owner's; an owner's is one of an operator's.
+        let open = |by| weighed(admissions, Some(by)).open.len();
+        assert_eq!(
+            [open(Role::Member), open(Role::Operator), open(Role::Owner)],
+            [0, 1, 2]
+        );
+    }
+
+    #[test]
+    fn without_a_wish_it_is_what_opens_at_once() {
+        let admissions: &[(&[&str], &str)] = &[
+            (&["read:a"], NOW),
+            (&["write:a"], r#"{"approval": "operator"}"#),
+            (&["delete:a"], THEN),
+        ];
+        let opened = opening(&weighed(admissions, None), None).unwrap();
+        assert_eq!(
+            opened,
+            Opening {
+                rights: rights(&["read:a"]),
+                approval: None
+            }
+        );
+        let asked = opening(&weighed(&admissions[1..], None), None).unwrap();
+        assert_eq!(asked.rights, rights(&["write:a"]));
+        assert_eq!(asked.approval, Some(Role::Operator));
+        assert!(opened.opens_more_than(&asked) && !asked.opens_more_than(&opened));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_missing() {
+        let admissions: &[(&[&str], &str)] = &[
+            (
+                &["read:a"],
+                r#"{"hours": "tue 08:00-18:00 UTC", "approval": "owner"}"#,
+            ),
+            (&["read:a"], THEN),
+            (&["write:a"], NOW),
+        ];
+        let all = weighed(admissions, None);
+        let (code, detail) = opening(&all, Some(&["read:a"])).unwrap_err();
+        assert_eq!(code, "needs-not-met");
+        assert_eq!(
+            detail,
+            "to read “a” in the hall “lab”: it opens on Tuesday, 08:00 to 18:00 UTC, and there it \
+             is Monday 12:00"
+        );
+        assert_eq!(
+            opening(&all, Some(&["connect:db"])).unwrap_err().0,
+            "not-granted"
+        );
+        let late = weighed(&admissions[..2], None);
+        assert_eq!(opening(&late, None).unwrap_err().0, "needs-not-met");
+        assert_eq!(
+            opening(&Weighed::default(), None).unwrap_err().0,
+            "not-admitted"
+        );
+        let (code, detail) =
+            opening(&weighed(&[(&["read:a"], r#"{"key": "L1"}"#)], None), None).unwrap_err();
+        assert_eq!(code, "needs-not-met");
+        assert!(
+            detail.contains("it opens with a certified hardware key, and"),
+            "{detail}"
+        );
+    }
+}

@@ -107,6 +107,14 @@ impl From<StoreError> for Problem {
                 "the gateway is busy; try again",
             );
         }
+        if error.is_of_the_disk() {
+            tracing::error!(%error, "the disk of the database is full, or fails");
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "no-space",
+                "the gateway's disk takes nothing more, so nothing was changed; tell its operator, and try again",
+            );
+        }
         Self::internal(&error)
     }
 }

@@ -314,3 +314,73 @@ fn proof<'a>(aaguid: Aaguid, attestation: Option<&'a KeyAttestation>) -> StoredP
         serial_number: attestation.and_then(|attestation| attestation.serial_number.as_deref()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hallway_webauthn::metadata::Metadata;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::models::known::Known;
+
+    const MODEL: Aaguid = Aaguid(*b"a model of a key");
+
+    /// What is known is one model, whose keys are where `protection` says.
+    fn knowing(protection: &str) -> Models {
+        let statement = format!(
+            r#"{{"aaguid": "{MODEL}", "description": "A key", "keyProtection": ["{protection}"]}}"#
+        );
+        let mut metadata = Metadata::new();
+        metadata.add_statement(statement.as_bytes()).unwrap();
+        let models = Models::new(&Config::default(), std::path::Path::new("/")).unwrap();
+        models.learn(Known {
+            metadata: Arc::new(metadata),
+            ..Known::default()
+        });
+        models
+    }
+
+    fn attestation(anchor: Option<&str>) -> KeyAttestation {
+        KeyAttestation {
+            format: "packed".to_owned(),
+            chain: Vec::new(),
+            anchor: anchor.map(str::to_owned),
+            serial_number: None,
+        }
+    }
+
+    #[test]
+    fn a_demanded_key_is_attested_in_hardware_and_there_for_good() {
+        let now = Timestamp::from_ms(1_790_000_000_000);
+        let (hardware, software) = (knowing("hardware"), knowing("software"));
+        let (anchored, own) = (attestation(Some("A maker")), attestation(None));
+        let key = KeyFacts {
+            aaguid: MODEL,
+            backup_eligible: false,
+            attestation: Some(&anchored),
+        };
+        let meets = |models: &Models, key| models.meets(KeyNeed::Hardware, key, now);
+        assert_eq!(meets(&hardware, key), Ok(()));
+        assert!(meets(&software, key).is_err());
+        for attestation in [None, Some(&own)] {
+            let unproven = KeyFacts { attestation, ..key };
+            assert!(meets(&hardware, unproven).is_err());
+        }
+        let copied = KeyFacts {
+            backup_eligible: true,
+            ..key
+        };
+        assert_eq!(meets(&hardware, copied), Err(Refused::Copied));
+        let other = KeyFacts {
+            aaguid: Aaguid::ZERO,
+            ..key
+        };
+        assert!(meets(&hardware, other).is_err());
+        // Nobody certified this model.
+        let refused = hardware.meets(KeyNeed::L1, key, now).unwrap_err();
+        let words = "is certified none, and this needs at least L1";
+        assert!(refused.to_string().contains(words), "{refused}");
+    }
+}

@@ -114,14 +114,24 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::HeadMoved | Self::WitnessMoved => true,
-            Self::Database(error) | Self::Open(error) | Self::Migrate(error) => {
-                sqlstate(error).is_some_and(|code| {
-                    // SQLite's extended result codes keep the primary one in the low byte.
+            Self::Database(error) | Self::Open(error) | Self::Migrate(error) => sqlstate(error)
+                .is_some_and(|code| {
                     matches!(code.as_str(), "40001" | "40P01")
-                        || (code.len() < 5
-                            && code.parse::<u32>().is_ok_and(|c| matches!(c & 0xff, 5 | 6)))
-                })
-            }
+                        || matches!(sqlite_primary(&code), Some(5 | 6))
+                }),
+            _ => false,
+        }
+    }
+
+    /// Whether the disk of the database is full or fails (SQLSTATE 53100 disk_full; SQLite's FULL,
+    /// and IOERR, which is what it makes of a quota). What was committed is there.
+    #[must_use]
+    pub fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Database(error) | Self::Open(error) | Self::Migrate(error) => sqlstate(error)
+                .is_some_and(|code| {
+                    code == "53100" || matches!(sqlite_primary(&code), Some(10 | 13))
+                }),
             _ => false,
         }
     }
@@ -146,6 +156,12 @@ fn sequence(number: Option<u64>) -> String {
         || "no sequence number".to_owned(),
         |number| format!("the sequence number {number}"),
     )
+}
+
+/// SQLite's extended result codes keep the primary one in the low byte. A SQLSTATE has five letters.
+fn sqlite_primary(code: &str) -> Option<u32> {
+    let code: u32 = (code.len() < 5).then(|| code.parse().ok())??;
+    Some(code & 0xff)
 }
 
 fn sqlstate(error: &DbErr) -> Option<String> {

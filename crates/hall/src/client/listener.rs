@@ -63,6 +63,11 @@ impl Listener {
         Ok(Self { shared, pool })
     }
 
+    /// `HOST:PORT`.
+    pub(super) fn address(&self) -> &str {
+        &self.shared.address
+    }
+
     /// What it is called in requests.
     pub(super) fn name(&self) -> &HeaderValue {
         &self.shared.name

@@ -4,59 +4,46 @@
 //! keeps it when it is empty. Uploads that can be resumed are kept as objects of at most
 //! [`PIECE`] bytes until they are whole.
 
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    PutPayload, RetryConfig, UpdateVersion,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
 };
-use zeroize::Zeroizing;
 
 use self::pieces::Pieces;
+use self::reading::Opened;
 use self::writer::Writer;
 use super::path::{FilePath, RESERVED};
 use super::store::{
-    ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Store, StoreError, UploadId, Written,
+    ByteStream, Condition, Entry, KEPT, Kind, OpenFile, Page, Plan, Store, StoreError, UploadId,
+    Written, may_move, may_replace,
 };
 use super::turns::Turns;
 
+pub use self::settings::BucketSettings;
+
 mod pieces;
+mod reading;
+mod settings;
 mod writer;
 
 /// The size of the parts in which big objects are written, in bytes; S3 wants at least 5 MiB.
 pub const PIECE: usize = 8 * 1024 * 1024;
-
-/// Where a bucket is and how it is opened.
-#[derive(Clone)]
-pub struct BucketSettings {
-    /// `https://HOST` of the object store; absent for Amazon's own. `http://` only where the
-    /// network in between is trusted.
-    pub endpoint: Option<String>,
-    /// The region, such as `eu-central-1`.
-    pub region: String,
-    /// The bucket.
-    pub bucket: String,
-    /// The part of the bucket that is the store, such as `team/data`; absent for all of it.
-    pub prefix: Option<String>,
-    /// The access key's id.
-    pub access_key: String,
-    /// The access key's secret.
-    pub secret_key: Zeroizing<String>,
-}
+/// How often it is looked for uploads that nobody goes on with.
+const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// A bucket as a store.
 pub struct BucketStore {
     objects: Arc<dyn ObjectStore>,
     prefix: Path,
     turns: Turns<()>,
+    swept: Mutex<Option<Instant>>,
 }
 
 impl BucketStore {
@@ -79,27 +66,7 @@ impl BucketStore {
         pause: Duration,
         end: Duration,
     ) -> Result<Self, StoreError> {
-        let retry = RetryConfig {
-            backoff: BackoffConfig {
-                init_backoff: pause,
-                max_backoff: pause * 20,
-                base: 2.0,
-            },
-            max_retries: 6,
-            retry_timeout: end,
-        };
-        let mut builder = AmazonS3Builder::new()
-            .with_region(&settings.region)
-            .with_bucket_name(&settings.bucket)
-            .with_access_key_id(&settings.access_key)
-            .with_secret_access_key(settings.secret_key.as_str())
-            .with_retry(retry);
-        if let Some(endpoint) = &settings.endpoint {
-            builder = builder
-                .with_endpoint(endpoint)
-                .with_allow_http(endpoint.starts_with("http://"));
-        }
-        let objects = Arc::new(builder.build()?);
+        let objects = settings.connect(pause, end)?;
         Self::over(objects, settings.prefix.as_deref().unwrap_or_default())
     }
 
@@ -113,6 +80,7 @@ impl BucketStore {
             objects,
             prefix,
             turns: Turns::default(),
+            swept: Mutex::default(),
         })
     }
 
@@ -133,9 +101,31 @@ impl BucketStore {
         Ok(self.key(folder)?.join(RESERVED))
     }
 
+    fn uploads(&self) -> Path {
+        self.prefix.clone().join(RESERVED).join("uploads")
+    }
+
     fn pieces(&self, id: &UploadId) -> Pieces {
-        let folder = self.prefix.clone().join(RESERVED).join("uploads");
-        Pieces::new(Arc::clone(&self.objects), folder.join(id.as_str()))
+        Pieces::new(Arc::clone(&self.objects), self.uploads().join(id.as_str()))
+    }
+
+    /// Throws away uploads that nobody went on with for a week, when the first of a day begins.
+    async fn sweep(&self) {
+        {
+            let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+            if swept.is_some_and(|at| at.elapsed() < SWEEP_EVERY) {
+                return;
+            }
+            *swept = Some(Instant::now());
+        }
+        let old = pieces::older_than(&*self.objects, &self.uploads(), KEPT).await;
+        let swept = match old {
+            Ok(keys) => self.delete_all(keys).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = swept {
+            tracing::warn!(%error, "old uploads cannot be thrown away");
+        }
     }
 
     async fn present(&self, path: &FilePath) -> Result<Option<Entry>, StoreError> {
@@ -210,39 +200,6 @@ fn folder(name: &str) -> Entry {
         bytes: 0,
         modified_ms: 0,
         etag: None,
-    }
-}
-
-struct Opened {
-    objects: Arc<dyn ObjectStore>,
-    object: ObjectMeta,
-    entry: Entry,
-}
-
-impl OpenFile for Opened {
-    fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    fn read(self: Box<Self>, range: Range<u64>) -> ByteStream {
-        if range.is_empty() {
-            return stream::empty().boxed();
-        }
-        let reading = async move {
-            let options = GetOptions {
-                // Another object that took its place is not mixed with this one.
-                if_match: self.object.e_tag.clone(),
-                range: Some(range.into()),
-                ..GetOptions::default()
-            };
-            let got = self.objects.get_opts(&self.object.location, options).await;
-            got.map(object_store::GetResult::into_stream)
-                .map_err(std::io::Error::from)
-        };
-        stream::once(reading)
-            .map_ok(|bytes| bytes.map_err(std::io::Error::from))
-            .try_flatten()
-            .boxed()
     }
 }
 
@@ -375,7 +332,8 @@ impl Store for BucketStore {
         match pieces.length().await? {
             None if offset > 0 => return Err(StoreError::NotFound),
             Some(length) if length != offset => return Err(StoreError::Offset(length)),
-            _ => {}
+            None => self.sweep().await,
+            Some(_) => {}
         }
         let body = body.take_until(turn.cut.clone().cancelled_owned());
         let reached = pieces.append(offset, body.boxed()).await?;
@@ -451,19 +409,11 @@ impl Store for BucketStore {
         to: &FilePath,
         condition: &Condition,
     ) -> Result<(), StoreError> {
-        if from.is_root() || to.is_within(from) {
-            return Err(StoreError::Unsupported(
-                "a folder cannot be moved into itself",
-            ));
-        }
+        may_move(from, to)?;
         let source = self.entry(from).await?;
         let present = self.present(to).await?;
         condition.check(present.as_ref())?;
-        match (source.kind, present.map(|entry| entry.kind)) {
-            (_, None) | (Kind::File, Some(Kind::File)) => {}
-            (_, Some(Kind::Folder)) => return Err(StoreError::IsFolder),
-            (Kind::Folder, Some(Kind::File)) => return Err(StoreError::IsFile),
-        }
+        may_replace(&source, present.as_ref())?;
         let (old, new) = (self.key(from)?, self.key(to)?);
         if source.kind == Kind::File {
             self.objects.copy(&old, &new).await?;

@@ -4,27 +4,25 @@
 //! it, also when somebody changes the folder meanwhile. A new file is written beside, made durable,
 //! and renamed into its place.
 
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::UNIX_EPOCH;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, Metadata, MetadataExt};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use tokio::task::spawn_blocking;
 
 use self::partial::Partial;
-use super::path::{FilePath, RESERVED};
+use self::tree::Tree;
+use super::path::FilePath;
 use super::store::{
-    ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Store, StoreError, UploadId, Written,
+    ByteStream, Condition, Entry, OpenFile, Page, Plan, Store, StoreError, UploadId, Written,
 };
 use super::turns::Turns;
 
 mod partial;
+mod reading;
+mod tree;
 
 /// Bytes read from a file at once.
 const READ: usize = 256 * 1024;
@@ -39,18 +37,10 @@ pub struct FolderError {
     source: io::Error,
 }
 
-struct Inner {
-    root: Dir,
-    /// `.hallway/uploads` in it: on the same file system, so that renaming is atomic.
-    uploads: Dir,
-    /// One change of names at a time, so that a condition holds while it is acted on.
-    naming: Mutex<()>,
-}
-
 /// A folder as a store.
 #[derive(Clone)]
 pub struct FolderStore {
-    inner: Arc<Inner>,
+    tree: Arc<Tree>,
     turns: Arc<Turns<partial::Hashed>>,
 }
 
@@ -60,24 +50,12 @@ impl FolderStore {
     /// # Errors
     /// It is not there, or can't be written.
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
-        let open = || {
-            let root = Dir::open_ambient_dir(folder, ambient_authority())?;
-            let uploads = format!("{RESERVED}/uploads");
-            root.create_dir_all(&uploads)?;
-            let uploads = root.open_dir(&uploads)?;
-            partial::sweep(&uploads)?;
-            Ok(Inner {
-                root,
-                uploads,
-                naming: Mutex::new(()),
-            })
-        };
-        let inner = open().map_err(|source| FolderError {
+        let tree = Tree::open(folder).map_err(|source| FolderError {
             folder: folder.to_owned(),
             source,
         })?;
         Ok(Self {
-            inner: Arc::new(inner),
+            tree: Arc::new(tree),
             turns: Arc::default(),
         })
     }
@@ -85,10 +63,10 @@ impl FolderStore {
     /// Runs `work` on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Inner) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let inner = Arc::clone(&self.inner);
-        spawn_blocking(move || work(&inner))
+        let tree = Arc::clone(&self.tree);
+        spawn_blocking(move || work(&tree))
             .await
             .map_err(|error| StoreError::Failed(error.to_string()))?
     }
@@ -144,244 +122,16 @@ impl FolderStore {
     }
 }
 
-impl Inner {
-    fn naming(&self) -> std::sync::MutexGuard<'_, ()> {
-        self.naming.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn present(&self, path: &FilePath) -> Result<Option<Entry>, StoreError> {
-        match self.entry(path) {
-            Ok(entry) => Ok(Some(entry)),
-            Err(StoreError::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn entry(&self, path: &FilePath) -> Result<Entry, StoreError> {
-        let metadata = if path.is_root() {
-            self.root.dir_metadata()?
-        } else {
-            match self.root.metadata(path.as_str()) {
-                // A file in the middle of the path: nothing is below it.
-                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                    return Err(StoreError::NotFound);
-                }
-                metadata => metadata?,
-            }
-        };
-        describe(path.name(), &metadata).ok_or(StoreError::NotFound)
-    }
-
-    fn list(
-        &self,
-        folder: &FilePath,
-        after: Option<&str>,
-        most: usize,
-    ) -> Result<Page, StoreError> {
-        let dir = self.dir(folder)?;
-        let mut names = Vec::new();
-        for entry in dir.entries()? {
-            // A name that is not UTF-8, or that a path can't have, can't be asked for either.
-            let Ok(name) = entry?.file_name().into_string() else {
-                continue;
-            };
-            if after.is_none_or(|after| name.as_str() > after) && folder.join(&name).is_ok() {
-                names.push(name);
-            }
-        }
-        names.sort_unstable();
-        let more = names.len() > most;
-        names.truncate(most);
-        let next = if more { names.last().cloned() } else { None };
-        // Links that lead out, sockets, and what went away meanwhile are left out.
-        let entries = names
-            .iter()
-            .filter_map(|name| describe(name, &dir.metadata(name).ok()?))
-            .collect();
-        Ok(Page { entries, next })
-    }
-
-    fn dir(&self, folder: &FilePath) -> Result<Dir, StoreError> {
-        if folder.is_root() {
-            return Ok(self.root.try_clone()?);
-        }
-        match self.entry(folder)?.kind {
-            Kind::File => Err(StoreError::IsFile),
-            Kind::Folder => Ok(self.root.open_dir(folder.as_str())?),
-        }
-    }
-
-    /// The folder that `path` is or will be in.
-    fn parent(&self, path: &FilePath) -> Result<Dir, StoreError> {
-        if path.is_root() {
-            return Err(StoreError::IsFolder);
-        }
-        self.dir(&path.parent()).map_err(|error| match error {
-            StoreError::NotFound | StoreError::IsFile => StoreError::NoParent,
-            other => other,
-        })
-    }
-
-    fn open(&self, path: &FilePath) -> Result<Box<dyn OpenFile>, StoreError> {
-        // Looked at first: opening a pipe would wait for its writer.
-        if self.entry(path)?.kind == Kind::Folder {
-            return Err(StoreError::IsFolder);
-        }
-        let file = self.root.open(path.as_str())?;
-        let entry = describe(path.name(), &file.metadata()?).ok_or(StoreError::NotFound)?;
-        Ok(Box::new(Opened { file, entry }))
-    }
-
-    fn make_folder(&self, path: &FilePath) -> Result<(), StoreError> {
-        let parent = self.parent(path)?;
-        parent.create_dir(path.name())?;
-        sync(&parent)
-    }
-
-    fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError> {
-        if path.is_root() {
-            return Err(StoreError::Unsupported("the store itself stays"));
-        }
-        let _naming = self.naming();
-        let entry = self.entry(path)?;
-        condition.check(Some(&entry))?;
-        let parent = self.parent(path)?;
-        match entry.kind {
-            // Of a link, the link goes and not what it leads to.
-            Kind::Folder if !parent.symlink_metadata(path.name())?.is_symlink() => {
-                parent.remove_dir_all(path.name())?;
-            }
-            _ => parent.remove_file(path.name())?,
-        }
-        sync(&parent)
-    }
-
-    fn rename(
-        &self,
-        from: &FilePath,
-        to: &FilePath,
-        condition: &Condition,
-    ) -> Result<(), StoreError> {
-        if from.is_root() || to.is_within(from) {
-            return Err(StoreError::Unsupported(
-                "a folder cannot be moved into itself",
-            ));
-        }
-        let _naming = self.naming();
-        let source = self.entry(from)?;
-        let (near, far) = (self.parent(from)?, self.parent(to)?);
-        let present = self.present(to)?;
-        condition.check(present.as_ref())?;
-        match (source.kind, present.map(|entry| entry.kind)) {
-            (_, None) | (Kind::File, Some(Kind::File)) => {}
-            (_, Some(Kind::Folder)) => return Err(StoreError::IsFolder),
-            (Kind::Folder, Some(Kind::File)) => return Err(StoreError::IsFile),
-        }
-        near.rename(from.name(), &far, to.name())?;
-        sync(&far)?;
-        sync(&near)
-    }
-}
-
-/// Makes a change of names durable.
-fn sync(dir: &Dir) -> Result<(), StoreError> {
-    // The directory's own handle is for resolving paths only.
-    Ok(dir.open(".")?.sync_all()?)
-}
-
-/// Files and folders; anything else is not there.
-fn describe(name: &str, metadata: &Metadata) -> Option<Entry> {
-    let modified = metadata
-        .modified()
-        .ok()
-        .map(cap_std::time::SystemTime::into_std);
-    let modified_ms = modified
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .and_then(|elapsed| u64::try_from(elapsed.as_millis()).ok())
-        .unwrap_or(0);
-    let (kind, bytes, etag) = if metadata.is_dir() {
-        (Kind::Folder, 0, None)
-    } else if metadata.is_file() {
-        // A file that takes another's place has another inode or another time of its change,
-        // whatever time it shows as its last modification.
-        let etag = format!(
-            "{:x}-{:x}-{:x}.{:x}",
-            metadata.ino(),
-            metadata.len(),
-            metadata.ctime(),
-            metadata.ctime_nsec()
-        );
-        (Kind::File, metadata.len(), Some(etag))
-    } else {
-        return None;
-    };
-    Some(Entry {
-        name: name.to_owned(),
-        kind,
-        bytes,
-        modified_ms,
-        etag,
-    })
-}
-
 /// Removes what was written of a file when it is dropped, as with a connection that is cut. Once
 /// the file has taken its place there is nothing left to remove.
 struct Unfinished {
-    inner: Arc<Inner>,
+    tree: Arc<Tree>,
     id: UploadId,
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        partial::discard(&self.inner.uploads, &self.id);
-    }
-}
-
-struct Opened {
-    file: File,
-    entry: Entry,
-}
-
-impl OpenFile for Opened {
-    fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    fn read(self: Box<Self>, range: Range<u64>) -> ByteStream {
-        struct Reading {
-            file: File,
-            range: Range<u64>,
-            placed: bool,
-        }
-        let reading = Reading {
-            file: self.file,
-            range,
-            placed: false,
-        };
-        let chunks = stream::try_unfold(reading, |mut reading| async move {
-            if reading.range.is_empty() {
-                return Ok(None);
-            }
-            let chunk = spawn_blocking(move || {
-                if !reading.placed {
-                    reading.file.seek(SeekFrom::Start(reading.range.start))?;
-                    reading.placed = true;
-                }
-                let left = reading.range.end - reading.range.start;
-                let wanted = usize::try_from(left).map_or(READ, |left| left.min(READ));
-                let mut buffer = BytesMut::zeroed(wanted);
-                let read = reading.file.read(&mut buffer)?;
-                if read == 0 {
-                    // It was cut short while it was read.
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                buffer.truncate(read);
-                reading.range.start += read as u64;
-                Ok::<_, io::Error>((buffer.freeze(), reading))
-            });
-            chunk.await.map_err(io::Error::other)?.map(Some)
-        });
-        chunks.boxed()
+        partial::discard(&self.tree.uploads, &self.id);
     }
 }
 
@@ -389,7 +139,7 @@ impl OpenFile for Opened {
 impl Store for FolderStore {
     async fn entry(&self, path: &FilePath) -> Result<Entry, StoreError> {
         let path = path.clone();
-        self.blocking(move |inner| inner.entry(&path)).await
+        self.blocking(move |tree| tree.entry(&path)).await
     }
 
     async fn list(
@@ -399,13 +149,13 @@ impl Store for FolderStore {
         most: usize,
     ) -> Result<Page, StoreError> {
         let (folder, after) = (folder.clone(), after.map(ToOwned::to_owned));
-        self.blocking(move |inner| inner.list(&folder, after.as_deref(), most))
+        self.blocking(move |tree| tree.list(&folder, after.as_deref(), most))
             .await
     }
 
     async fn open(&self, path: &FilePath) -> Result<Box<dyn OpenFile>, StoreError> {
         let path = path.clone();
-        self.blocking(move |inner| inner.open(&path)).await
+        self.blocking(move |tree| tree.open_file(&path)).await
     }
 
     async fn put(
@@ -417,30 +167,30 @@ impl Store for FolderStore {
         let path = path.clone();
         let id = UploadId::random()?;
         let unfinished = Unfinished {
-            inner: Arc::clone(&self.inner),
+            tree: Arc::clone(&self.tree),
             id: id.clone(),
         };
         let (target, planned, making) = (path.clone(), plan.clone(), id.clone());
         let partial = self
-            .blocking(move |inner| {
-                inner.may_write(&target, &planned)?;
-                Partial::create(&inner.uploads, &making)
+            .blocking(move |tree| {
+                tree.may_write(&target, &planned)?;
+                Partial::create(&tree.uploads, &making)
             })
             .await?;
         let (partial, filled) = self.fill(partial, body).await;
         filled?;
-        self.blocking(move |inner| {
+        self.blocking(move |tree| {
             let _unfinished = unfinished;
-            inner.place(&id, partial, &path, &plan)
+            tree.place(&id, partial, &path, &plan)
         })
         .await
     }
 
     async fn offset(&self, id: &UploadId) -> Result<u64, StoreError> {
         let (turn, asked) = (self.turns.take(id).await, id.clone());
-        self.blocking(move |inner| {
+        self.blocking(move |tree| {
             let _turn = turn;
-            partial::length(&inner.uploads, &asked)
+            partial::length(&tree.uploads, &asked)
         })
         .await
     }
@@ -454,10 +204,13 @@ impl Store for FolderStore {
         let mut turn = self.turns.take(id).await;
         let (kept, going_on) = (turn.kept.take(), id.clone());
         let partial = self
-            .blocking(move |inner| {
-                let uploads = &inner.uploads;
+            .blocking(move |tree| {
+                let uploads = &tree.uploads;
                 match partial::length(uploads, &going_on) {
-                    Err(StoreError::NotFound) if offset == 0 => Partial::create(uploads, &going_on),
+                    Err(StoreError::NotFound) if offset == 0 => {
+                        tree.sweep();
+                        Partial::create(uploads, &going_on)
+                    }
                     Err(error) => Err(error),
                     Ok(length) if length != offset => Err(StoreError::Offset(length)),
                     Ok(length) => Partial::open(uploads, &going_on, length, kept),
@@ -484,13 +237,13 @@ impl Store for FolderStore {
     ) -> Result<Written, StoreError> {
         let mut turn = self.turns.take(id).await;
         let (kept, finishing, path) = (turn.kept.take(), id.clone(), path.clone());
-        self.blocking(move |inner| {
-            let length = partial::length(&inner.uploads, &finishing)?;
-            let partial = Partial::open(&inner.uploads, &finishing, length, kept)?;
-            let placed = inner.place(&finishing, partial, &path, &plan);
+        self.blocking(move |tree| {
+            let length = partial::length(&tree.uploads, &finishing)?;
+            let partial = Partial::open(&tree.uploads, &finishing, length, kept)?;
+            let placed = tree.place(&finishing, partial, &path, &plan);
             // What has the right length and is wrong can't become right any more.
             if matches!(placed, Err(StoreError::Checksum)) {
-                partial::discard(&inner.uploads, &finishing);
+                partial::discard(&tree.uploads, &finishing);
             }
             placed
         })
@@ -500,9 +253,9 @@ impl Store for FolderStore {
     async fn abandon(&self, id: &UploadId) -> Result<(), StoreError> {
         let _turn = self.turns.take(id).await;
         let abandoned = id.clone();
-        self.blocking(move |inner| {
-            partial::length(&inner.uploads, &abandoned)?;
-            partial::discard(&inner.uploads, &abandoned);
+        self.blocking(move |tree| {
+            partial::length(&tree.uploads, &abandoned)?;
+            partial::discard(&tree.uploads, &abandoned);
             Ok(())
         })
         .await
@@ -510,12 +263,12 @@ impl Store for FolderStore {
 
     async fn make_folder(&self, path: &FilePath) -> Result<(), StoreError> {
         let path = path.clone();
-        self.blocking(move |inner| inner.make_folder(&path)).await
+        self.blocking(move |tree| tree.make_folder(&path)).await
     }
 
     async fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError> {
         let (path, condition) = (path.clone(), condition.clone());
-        self.blocking(move |inner| inner.remove(&path, &condition))
+        self.blocking(move |tree| tree.remove(&path, &condition))
             .await
     }
 
@@ -526,10 +279,7 @@ impl Store for FolderStore {
         condition: &Condition,
     ) -> Result<(), StoreError> {
         let (from, to, condition) = (from.clone(), to.clone(), condition.clone());
-        self.blocking(move |inner| inner.rename(&from, &to, &condition))
+        self.blocking(move |tree| tree.rename(&from, &to, &condition))
             .await
     }
 }
-
-/// A chunk as files give and take it.
-type Chunk = Bytes;

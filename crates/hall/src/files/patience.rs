@@ -17,8 +17,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// How much has to come in that time: about a kilobyte each second.
 const LEAST: usize = 64 * 1024;
 
-/// A body's data. Only time spent waiting for the sender counts, not what the store takes.
-pub(super) struct Patient {
+/// A body's data, which ends with [`io::ErrorKind::TimedOut`] when less than a kilobyte comes each
+/// second. Only time spent waiting for the sender counts, not what the reader takes for itself.
+pub struct Patient {
     body: BodyDataStream<Body>,
     waited: Duration,
     since: Option<Instant>,
@@ -27,7 +28,9 @@ pub(super) struct Patient {
 }
 
 impl Patient {
-    pub(super) fn new(body: Body) -> Self {
+    /// Over `body`.
+    #[must_use]
+    pub fn new(body: Body) -> Self {
         Self {
             body: BodyDataStream::new(body),
             waited: Duration::ZERO,
@@ -50,6 +53,12 @@ impl Patient {
         self.waited = Duration::ZERO;
         self.received = 0;
         None
+    }
+}
+
+impl std::fmt::Debug for Patient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Patient").finish_non_exhaustive()
     }
 }
 

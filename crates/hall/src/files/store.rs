@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest;
@@ -15,6 +16,9 @@ use crate::problem::Problem;
 
 /// Bytes as they come.
 pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// How long an upload is kept that nobody goes on with.
+pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A SHA-256.
 pub type Sha256 = [u8; 32];
@@ -86,6 +90,26 @@ impl Condition {
         } else {
             Err(StoreError::Precondition)
         }
+    }
+}
+
+/// Whether anything can be moved from `from` to `to` at all.
+pub(crate) fn may_move(from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
+    if from.is_root() || to.is_within(from) {
+        return Err(StoreError::Unsupported(
+            "a folder cannot be moved into itself",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether `source` may take the place of `present`: a file that of a file, and nothing that of a
+/// folder.
+pub(crate) fn may_replace(source: &Entry, present: Option<&Entry>) -> Result<(), StoreError> {
+    match (source.kind, present.map(|entry| entry.kind)) {
+        (_, None) | (Kind::File, Some(Kind::File)) => Ok(()),
+        (_, Some(Kind::Folder)) => Err(StoreError::IsFolder),
+        (Kind::Folder, Some(Kind::File)) => Err(StoreError::IsFile),
     }
 }
 

@@ -87,7 +87,7 @@ async fn all_of_a_long_echo_comes_back_after_the_sender_has_ended() {
         } else {
             echo().await
         };
-        let site = Site::new(provided, &[]).await;
+        let site = Site::new(provided, &["connect:echo"]).await;
         let mut agent = None;
         if by_agent {
             let (stop, mut events) = site.agent(echo().await);
@@ -112,7 +112,7 @@ async fn all_of_a_long_echo_comes_back_after_the_sender_has_ended() {
 
 #[tokio::test]
 async fn a_stream_leads_to_an_agents_service() {
-    let site = Site::new(Provided::default(), &[]).await;
+    let site = Site::new(Provided::default(), &["connect:echo"]).await;
     let (_stop, mut events) = site.agent(echo().await);
     assert_eq!(events.recv().await, Some(AgentEvent::Connected));
     site.agents(1).await;
@@ -133,7 +133,7 @@ async fn a_stream_leads_to_an_agents_service() {
 
 #[tokio::test]
 async fn what_is_not_on_the_list_is_not_reached() {
-    let site = Site::new(Provided::default(), &[]).await;
+    let site = Site::new(Provided::default(), &["connect:echo"]).await;
     let (_stop, mut events) = site.agent(echo().await);
     events.recv().await.unwrap();
     site.agents(1).await;
@@ -157,7 +157,7 @@ async fn a_service_that_is_down_is_told_from_behind_the_agent() {
     let address = taken.local_addr().unwrap().to_string();
     drop(taken);
     provided.services.insert(name("down"), name(&address));
-    let site = Site::new(Provided::default(), &[]).await;
+    let site = Site::new(Provided::default(), &["connect:echo"]).await;
     let (_stop, mut events) = site.agent(provided);
     events.recv().await.unwrap();
     site.agents(1).await;
@@ -236,7 +236,7 @@ async fn a_killed_agent_is_missed_at_once_and_back_when_it_starts_again() {
 
 #[tokio::test]
 async fn a_newer_connection_of_an_agent_takes_over() {
-    let site = Site::new(Provided::default(), &[]).await;
+    let site = Site::new(Provided::default(), &["connect:echo"]).await;
     let (_first, mut events) = site.agent(Provided::default());
     events.recv().await.unwrap();
     site.agents(1).await;
@@ -274,7 +274,7 @@ async fn a_renewed_certificate_is_used_from_then_on() {
 
 #[tokio::test]
 async fn a_client_says_clearly_why_it_is_refused() {
-    let site = Site::new(Provided::default(), &[]).await;
+    let site = Site::new(Provided::default(), &["connect:echo"]).await;
     let stranger = site.client_of(realm("bank.example").person("ada"));
     let error = stranger.grant().await.unwrap_err();
     assert!(error.to_string().contains("UnknownCA"), "{error}");
@@ -293,7 +293,7 @@ async fn a_client_says_clearly_why_it_is_refused() {
 
 #[tokio::test]
 async fn nobody_dials_for_a_stream_that_nobody_waits_for() {
-    let site = Site::new(Provided::default(), &[]).await;
+    let site = Site::new(Provided::default(), &["connect:echo"]).await;
     let request = stream::upgrade_request("/agent/dial/1", STREAM_PROTOCOL).unwrap();
     let answer = site
         .shared

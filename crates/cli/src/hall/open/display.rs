@@ -11,11 +11,20 @@ use serde::Serialize;
 
 use super::super::path::HallPlace;
 use super::super::relay::USER;
+use super::super::waiting::{Announcement, Waits};
 
 /// Something that happened.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub(super) enum Event {
+    /// Somebody else has to approve it first.
+    Waiting {
+        /// What.
+        grant: String,
+        /// Who can, and until when.
+        #[serde(flatten)]
+        waits: Waits,
+    },
     /// The certificate was renewed.
     Renewed {
         /// Until when it is valid, unix milliseconds.
@@ -84,6 +93,17 @@ impl Display {
         Self { json, live }
     }
 
+    /// Says what is waited for.
+    pub(super) fn wait(&self, what: &Announcement<'_>) {
+        if self.json {
+            return print(&Event::Waiting {
+                grant: what.grant.to_owned(),
+                waits: what.waits.clone(),
+            });
+        }
+        eprintln!("{what}");
+    }
+
     /// Says what is open.
     pub(super) fn open(&self, doors: &Doors<'_>) {
         if self.json {
@@ -112,7 +132,7 @@ impl Display {
             return print(event);
         }
         let line = match event {
-            Event::Renewed { .. } => return,
+            Event::Waiting { .. } | Event::Renewed { .. } => return,
             Event::Problem { detail } => detail.clone(),
             Event::Ended { reason } => format!("The hall is closed: {reason}"),
         };

@@ -1,13 +1,15 @@
 //! From a hall to this computer.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use futures_util::StreamExt;
+use hallway_hall::body::boxed;
 use hallway_hall::client::ClientError;
+use hallway_hall::files::Patient;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
-use http_body_util::BodyExt;
 use tokio::fs::{self, File};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
@@ -30,6 +32,18 @@ fn part_of(target: &Path, entry: &FileEntry) -> PathBuf {
     target.with_file_name(format!("{PART}{name}"))
 }
 
+/// What went wrong with the unfinished copy of `target`.
+fn failed(target: &Path) -> impl Fn(io::Error) -> HallCommandError {
+    let target = target.to_owned();
+    move |error| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            let target = target.clone();
+            HallCommandError::NoRoom { target, error }
+        }
+        _ => HallCommandError::io(target.display())(error),
+    }
+}
+
 /// Gets a file. It appears under its name only when it is whole and what the far side says it is.
 ///
 /// # Errors
@@ -45,10 +59,10 @@ pub(crate) async fn download(
 ) -> Result<(), HallCommandError> {
     progress.name(path);
     let part = part_of(target, entry);
-    let failed = |error| HallCommandError::io(part.display())(error);
+    let failed = failed(target);
     let mut attempts = Attempts::default();
     let sha256 = loop {
-        match receive(remote, path, entry, &part, progress).await {
+        match receive(remote, path, entry, &part, &failed, progress).await {
             Ok(sums) => break sums,
             Err(failure) => attempts.after(failure, progress).await?,
         }
@@ -58,12 +72,12 @@ pub(crate) async fn download(
         None => remote.sha256(path).await?,
     };
     if told.is_some_and(|told| told[..] != sha256.arrived[..]) {
-        fs::remove_file(&part).await.map_err(failed)?;
+        fs::remove_file(&part).await.map_err(&failed)?;
         progress.take_back(entry.bytes);
         return Err(HallCommandError::Checksum(path.to_string()));
     }
     if let Some(modified_ms) = entry.modified_ms {
-        set_modified(&part, modified_ms).map_err(failed)?;
+        set_modified(&part, modified_ms).map_err(&failed)?;
     }
     fs::rename(&part, target)
         .await
@@ -81,9 +95,9 @@ async fn receive(
     path: &RelativePath,
     entry: &FileEntry,
     part: &Path,
+    failed: &impl Fn(io::Error) -> HallCommandError,
     progress: &Progress,
 ) -> Result<Sums, Failure> {
-    let failed = |error| HallCommandError::io(part.display())(error);
     let mut file = open_part(part).await.map_err(failed)?;
     let mut context = Context::new(&SHA256);
     let mut length = hash_all(&mut file, &mut context).await.map_err(failed)?;
@@ -96,7 +110,7 @@ async fn receive(
         progress.advance(length);
         return Ok(sums(context, None));
     }
-    let mut response = remote.get(path, length, entry.etag.as_deref()).await?;
+    let response = remote.get(path, length, entry.etag.as_deref()).await?;
     if length > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
         // It sends the whole file again.
         file.set_len(0).await.map_err(failed)?;
@@ -113,15 +127,12 @@ async fn receive(
     }
     progress.advance(length);
     let mut moved = 0;
-    let body = response.body_mut();
+    let mut body = Patient::new(boxed(response.into_body()));
     let ended = loop {
-        match body.frame().await {
+        match body.next().await {
             None => break Ok(()),
             Some(Err(error)) => break Err(ClientError::Broken(error.to_string())),
-            Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else {
-                    continue;
-                };
+            Some(Ok(data)) => {
                 moved += data.len() as u64;
                 if moved > expected {
                     let lie = format!("{path} is longer than was said");

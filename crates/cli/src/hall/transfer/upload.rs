@@ -4,6 +4,7 @@ use std::fs::Metadata;
 use std::io::SeekFrom;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use super::super::mirror::local::file_entry;
 use super::super::path::RelativePath;
 use super::super::progress::Progress;
 use super::super::remote::{
-    MODIFIED, REPR_DIGEST, Remote, UPLOAD_COMPLETE, UPLOAD_OFFSET, digest_header, is_missing,
+    MODIFIED, REPR_DIGEST, Remote, UPLOAD_COMPLETE, UPLOAD_OFFSET, WORK, digest_header, is_missing,
     modified_header,
 };
 use super::{Attempts, CHUNK, Failure, hash_all};
@@ -31,6 +32,9 @@ use super::{Attempts, CHUNK, Failure, hash_all};
 /// Files up to this long are sent in one piece; longer ones can be resumed. One such piece for each
 /// worker is held in memory.
 const ONE_PIECE: u64 = 4 * 1024 * 1024;
+/// How long the far side may take nothing.
+const WINDOW: Duration = Duration::from_secs(60);
+
 /// Puts a file. It appears at the far side only when it is whole.
 ///
 /// # Errors
@@ -48,8 +52,9 @@ pub(crate) async fn upload(
         return put(remote, source, path, progress).await;
     }
     let mut attempts = Attempts::default();
+    let mut placing = None;
     loop {
-        match send_pieces(remote, source, path, &about, progress).await {
+        match send_pieces(remote, source, path, &about, progress, &mut placing).await {
             Ok(bytes) => return Ok(bytes),
             Err(failure) => attempts.after(failure, progress).await?,
         }
@@ -80,7 +85,7 @@ async fn put(
         if let Some(modified_ms) = file_entry(&before).modified_ms {
             request = request.header(MODIFIED, modified_header(modified_ms));
         }
-        match remote.send(request, full(content.clone())).await {
+        match remote.send(request, full(content.clone()), WORK).await {
             Ok(_) => break,
             Err(error) => attempts.after(error.into(), progress).await?,
         }
@@ -118,16 +123,25 @@ fn upload_id(source: &Path, path: &RelativePath, about: &Metadata) -> String {
     hex::encode(&context.finish().as_ref()[..16])
 }
 
+/// One attempt. `placing` is the SHA-256 of what an earlier one has asked to be put in its place.
 async fn send_pieces(
     remote: &Remote,
     source: &Path,
     path: &RelativePath,
     before: &Metadata,
     progress: &Progress,
+    placing: &mut Option<[u8; 32]>,
 ) -> Result<u64, Failure> {
     let failed = |error| HallCommandError::io(source.display())(error);
     let query = format!("?upload={}", upload_id(source, path, before));
-    let offset = offset(remote, path, &query).await?.min(before.len());
+    let offset = match offset(remote, path, &query).await? {
+        // It may have taken its place already, and only the answer that said so was lost.
+        None if placing.is_some() && remote.sha256(path).await.ok().flatten() == *placing => {
+            progress.advance(before.len());
+            return Ok(before.len());
+        }
+        offset => offset.unwrap_or(0).min(before.len()),
+    };
     let mut file = File::open(source).await.map_err(failed)?;
     let mut context = Context::new(&SHA256);
     let mut sent = (&mut file).take(offset);
@@ -152,9 +166,11 @@ async fn send_pieces(
         .header(UPLOAD_OFFSET, offset)
         .header(UPLOAD_COMPLETE, "?0")
         .header(CONTENT_LENGTH, before.len() - offset);
-    let went = remote
-        .send(request, StreamBody::new(pieces).boxed_unsync())
-        .await;
+    let moved = || hashing.lock().unwrap_or_else(PoisonError::into_inner).1;
+    let went = tokio::select! {
+        went = remote.send(request, StreamBody::new(pieces).boxed_unsync(), Duration::MAX) => went,
+        () = stalled(moved, before.len() - offset) => Err(ClientError::Stalled(WINDOW)),
+    };
     let (context, moved) = {
         let hashing = hashing.lock().unwrap_or_else(PoisonError::into_inner);
         (hashing.0.clone(), hashing.1)
@@ -171,32 +187,82 @@ async fn send_pieces(
         return Err(HallCommandError::Changed(source.to_owned()).into());
     }
     unchanged(source, before, &after)?;
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(context.finish().as_ref());
+    *placing = Some(sha256);
     let mut request = remote
         .change(Method::PATCH, path, &query)
         .header(UPLOAD_OFFSET, before.len())
         .header(UPLOAD_COMPLETE, "?1")
-        .header(REPR_DIGEST, digest_header(context.finish().as_ref()));
+        .header(REPR_DIGEST, digest_header(&sha256));
     if let Some(modified_ms) = file_entry(before).modified_ms {
         request = request.header(MODIFIED, modified_header(modified_ms));
     }
-    remote.send(request, Body::default()).await?;
+    remote.send(request, Body::default(), WORK).await?;
     Ok(before.len())
 }
 
-async fn offset(remote: &Remote, path: &RelativePath, query: &str) -> Result<u64, ClientError> {
+/// How far an upload is; `None` if the far side knows of none.
+async fn offset(
+    remote: &Remote,
+    path: &RelativePath,
+    query: &str,
+) -> Result<Option<u64>, ClientError> {
     let request = remote.change(Method::HEAD, path, query);
-    let response = match remote.send(request, Body::default()).await {
-        Err(error) if is_missing(&error) => return Ok(0),
+    let response = match remote.send(request, Body::default(), WORK).await {
+        Err(error) if is_missing(&error) => return Ok(None),
         other => other?,
     };
     let value = response.headers().get(UPLOAD_OFFSET);
     value
         .and_then(|value| value.to_str().ok()?.parse().ok())
+        .map(Some)
         .ok_or_else(|| ClientError::Answer("an upload without an offset".to_owned()))
+}
+
+/// Resolves when the far side has taken nothing for a while, or took all of it and says nothing.
+async fn stalled(moved: impl Fn() -> u64, expected: u64) {
+    loop {
+        let before = moved();
+        tokio::time::sleep(if before < expected { WINDOW } else { WORK }).await;
+        if moved() == before {
+            return;
+        }
+    }
 }
 
 fn full(content: Bytes) -> Body {
     Full::new(content)
         .map_err(|never| match never {})
         .boxed_unsync()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_far_side_that_takes_nothing_is_given_up_and_a_slow_one_is_not() {
+        let began = Instant::now();
+        stalled(|| 7, 100).await;
+        assert_eq!(began.elapsed(), WINDOW);
+
+        let moved = AtomicU64::new(0);
+        let taking = async {
+            for _ in 0..20 {
+                sleep(WINDOW / 2).await;
+                moved.fetch_add(5, Ordering::Relaxed);
+            }
+            // All is taken; now it is put away.
+            sleep(WORK / 2).await;
+        };
+        tokio::select! {
+            () = taking => {}
+            () = stalled(|| moved.load(Ordering::Relaxed), 100) => panic!("it goes on"),
+        }
+    }
 }

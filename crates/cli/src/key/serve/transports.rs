@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,6 +16,7 @@ use hallway_softkey::{Uhid, Worker, serve_stream, serve_udp, serve_uhid, serve_u
 use super::TransportArguments;
 use crate::key::KeyCommandError;
 use crate::key::error::failed;
+use crate::private_socket;
 
 /// Where every Linux has it.
 const UHID: &str = "/dev/uhid";
@@ -50,7 +50,10 @@ impl Transports {
             false => None,
         };
         let unix = match &wanted.unix {
-            Some(path) => Some((path.clone(), listen(path).map_err(failed(path.display()))?)),
+            Some(path) => Some((
+                path.clone(),
+                private_socket::bind(path).map_err(failed(path.display()))?,
+            )),
             None => None,
         };
         let stdio = match wanted.stdio {
@@ -137,21 +140,4 @@ fn streams() -> io::Result<(File, File)> {
     let input = io::stdin().as_fd().try_clone_to_owned()?;
     let output = io::stdout().as_fd().try_clone_to_owned()?;
     Ok((input.into(), output.into()))
-}
-
-/// Binds a socket that only this user can reach. A socket that nobody serves any more is removed.
-fn listen(path: &Path) -> io::Result<UnixListener> {
-    let listener = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
-            if !is_socket || UnixStream::connect(path).is_ok() {
-                return Err(error);
-            }
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)?
-        }
-        other => other?,
-    };
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }

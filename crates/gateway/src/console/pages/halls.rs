@@ -158,10 +158,10 @@ pub(super) async fn store(
 fn demand_row(demand: DemandView) -> DemandRow {
     DemandRow {
         rights: capitalised(&demand.rights.to_string()),
-        state: if demand.missing.is_empty() {
-            Mark::new(Tone::Good, "Met")
-        } else {
-            Mark::new(Tone::Warning, "Missing")
+        state: match (demand.missing.is_empty(), demand.approval) {
+            (false, _) => Mark::new(Tone::Warning, "Missing"),
+            (true, Some(_)) => Mark::new(Tone::Waiting, "Asks"),
+            (true, None) => Mark::new(Tone::Good, "Met"),
         },
         needs: demand.needs,
         missing: demand

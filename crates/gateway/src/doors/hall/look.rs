@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::super::act::includes;
 use super::demands::{self, KnownKey};
 use crate::Gateway;
+use crate::hall::needs::Unmet;
 use crate::hall::offers::Offer;
 use crate::hall::standing::rights_in;
 use crate::http::problem::Problem;
@@ -59,8 +60,10 @@ pub struct DemandView {
     pub rights: Rights,
     /// What it demands: a sentence.
     pub needs: String,
-    /// What is missing now by the best of the caller's keys, each a sentence; an approval is always
-    /// missing before the hall is opened.
+    /// The least role of who has to approve each opening, if somebody has to.
+    #[schemars(with = "Option<String>")]
+    pub approval: Option<Role>,
+    /// What else is missing now, by whichever of the caller's keys lacks the least: a sentence each.
     pub missing: Vec<String>,
 }
 
@@ -247,18 +250,22 @@ pub async fn demands_of(
         return Ok(Vec::new());
     }
     let keys = KnownKey::of(reader, person).await?;
-    let missing = |admission: &HallGuest| {
-        let unmet = |key| demands::unmet(gateway, admission, key);
-        keys.iter().map(unmet).min_by_key(Vec::len)
+    let missing = |admission: &HallGuest| -> Vec<Unmet> {
+        let unmet = |key| {
+            let mut unmet = demands::unmet(gateway, admission, key);
+            unmet.retain(|unmet| !matches!(unmet, Unmet::Approval(_)));
+            unmet
+        };
+        keys.iter()
+            .map(unmet)
+            .min_by_key(Vec::len)
+            .unwrap_or_default()
     };
     let view = |admission: &&HallGuest| DemandView {
         rights: admission.rights.clone(),
         needs: admission.needs.to_string(),
-        missing: missing(admission)
-            .unwrap_or_default()
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        approval: admission.needs.approval,
+        missing: missing(admission).iter().map(ToString::to_string).collect(),
     };
     Ok(demanding.iter().map(view).collect())
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
@@ -101,4 +102,25 @@ impl Pieces {
         });
         Ok(contents.try_flatten().boxed())
     }
+}
+
+/// The keys of pieces below `uploads` that came longer than `age` ago.
+pub(super) async fn older_than(
+    objects: &dyn ObjectStore,
+    uploads: &Path,
+    age: Duration,
+) -> Result<Vec<Path>, StoreError> {
+    let oldest = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .saturating_sub(age)
+        .as_millis();
+    let found: Vec<ObjectMeta> = objects.list(Some(uploads)).try_collect().await?;
+    let is_old =
+        |piece: &ObjectMeta| i128::from(piece.last_modified.timestamp_millis()) < oldest as i128;
+    Ok(found
+        .into_iter()
+        .filter(is_old)
+        .map(|piece| piece.location)
+        .collect())
 }

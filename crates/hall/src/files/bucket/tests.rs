@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use zeroize::Zeroizing;
 
 use super::*;
 use crate::problem::Problem;
@@ -56,4 +57,22 @@ async fn a_store_that_stays_out_of_order_is_told_as_such() {
     let problem = Problem::from(error);
     assert_eq!((problem.status, problem.code.as_str()), (503, "store-down"));
     assert!(!problem.detail.contains("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn only_uploads_that_nobody_goes_on_with_are_thrown_away() {
+    let objects = object_store::memory::InMemory::new();
+    let uploads = Path::from("data/.hallway/uploads");
+    for key in [
+        "data/file",
+        "data/.hallway/uploads/one/0",
+        "data/.hallway/uploads/two/0",
+    ] {
+        objects.put(&key.into(), PutPayload::new()).await.unwrap();
+    }
+    let young = pieces::older_than(&objects, &uploads, KEPT).await.unwrap();
+    assert_eq!(young, []);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let old = pieces::older_than(&objects, &uploads, Duration::from_millis(1)).await;
+    assert_eq!(old.unwrap().len(), 2);
 }

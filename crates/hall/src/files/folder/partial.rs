@@ -4,14 +4,12 @@ use std::io::{self, Read, Write};
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest;
+use bytes::Bytes;
 use cap_std::fs::{Dir, File, OpenOptions};
 
-use super::{Chunk, Inner, describe, sync};
+use super::tree::{Tree, describe, sync};
 use crate::files::path::FilePath;
-use crate::files::store::{Condition, Kind, Plan, Sha256, StoreError, UploadId, Written};
-
-/// How long an upload is kept that nobody goes on with.
-const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+use crate::files::store::{Condition, KEPT, Kind, Plan, Sha256, StoreError, UploadId, Written};
 
 /// The hash of what is there so far.
 pub(super) struct Hashed {
@@ -25,7 +23,7 @@ pub(super) struct Partial {
     open: Option<(File, Hashed)>,
 }
 
-fn part(id: &UploadId) -> String {
+pub(super) fn part(id: &UploadId) -> String {
     format!("{}.part", id.as_str())
 }
 
@@ -70,7 +68,7 @@ impl Partial {
         self.open.map(|(_, hashed)| hashed)
     }
 
-    pub(super) fn write(&mut self, batch: &[Chunk]) -> io::Result<()> {
+    pub(super) fn write(&mut self, batch: &[Bytes]) -> io::Result<()> {
         let (file, hashed) = self.open.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         for chunk in batch {
             file.write_all(chunk)?;
@@ -111,7 +109,7 @@ impl Hashed {
     }
 }
 
-impl Inner {
+impl Tree {
     /// What can be known before the bytes come: better to say it before a gigabyte was sent.
     pub(super) fn may_write(&self, path: &FilePath, plan: &Plan) -> Result<(), StoreError> {
         self.parent(path)?;
@@ -138,11 +136,28 @@ impl Inner {
         let sha256 = hashed.finish();
         plan.check(length, &sha256)?;
         let file = file.into_std();
-        if let Some(modified_ms) = plan.modified_ms {
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(modified_ms))?;
-        }
+        set_modified(&file, plan)?;
         file.sync_all()?;
 
+        let (parent, replaced) = self.take_place(id, path, plan)?;
+        sync(&parent)?;
+        let metadata = parent.metadata(path.name())?;
+        let entry = describe(path.name(), &metadata).ok_or(StoreError::NotFound)?;
+        Ok(Written {
+            entry,
+            sha256,
+            replaced,
+        })
+    }
+
+    /// Renames a partial file that is durable to `path`. Gives the folder, whose names are not
+    /// durable yet, and whether there was a file before.
+    pub(super) fn take_place(
+        &self,
+        id: &UploadId,
+        path: &FilePath,
+        plan: &Plan,
+    ) -> Result<(Dir, bool), StoreError> {
         let parent = self.parent(path)?;
         let _naming = self.naming();
         let present = self.present(path)?;
@@ -159,14 +174,15 @@ impl Inner {
         } else {
             self.uploads.rename(part(id), &parent, path.name())?;
         }
-        sync(&parent)?;
-        let metadata = parent.metadata(path.name())?;
-        let entry = describe(path.name(), &metadata).ok_or(StoreError::NotFound)?;
-        Ok(Written {
-            entry,
-            sha256,
-            replaced: present.is_some(),
-        })
+        Ok((parent, present.is_some()))
+    }
+}
+
+/// Gives a file the time that was planned for it.
+pub(super) fn set_modified(file: &std::fs::File, plan: &Plan) -> io::Result<()> {
+    match plan.modified_ms {
+        Some(time) => file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(time)),
+        None => Ok(()),
     }
 }
 

@@ -1,0 +1,96 @@
+//! Waiting until somebody else approves an opening.
+
+use std::fmt;
+use std::time::Duration;
+
+use hallway_evidence::Timestamp;
+use hallway_hall::client::ClientError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::opening::Opened;
+use super::{HallCommandError, quoted};
+use crate::person::Visitor;
+
+/// How often the gateway is asked.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// What the hall listener says as long as nobody approved.
+const WAITING: &str = "waiting-for-approval";
+
+/// What an opening waits for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Waits {
+    /// The least role of who approves.
+    role: String,
+    /// The names of some who can.
+    approvers: Vec<String>,
+    /// Until when it can be approved, unix milliseconds.
+    until_ms: u64,
+}
+
+/// What is said while it waits.
+pub(super) struct Announcement<'a> {
+    pub(super) waits: &'a Waits,
+    pub(super) grant: &'a str,
+}
+
+impl fmt::Display for Announcement<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Waits {
+            role,
+            approvers,
+            until_ms,
+        } = self.waits;
+        let names: Vec<String> = approvers.iter().map(|name| quoted(name)).collect();
+        write!(
+            f,
+            "It opens when a second person who is at least {} approves it: {}.\n\
+             In the console, or with `hallway hall approve {}`; until {}. Ctrl-C gives it up.",
+            quoted(role),
+            names.join(", "),
+            quoted(self.grant),
+            Timestamp::from_ms(*until_ms)
+        )
+    }
+}
+
+/// Waits until the grant opens, if it has to wait. Where that fails, or `stopped` comes first, the
+/// grant is ended: nobody shall approve what nobody waits for.
+///
+/// # Errors
+/// [`HallCommandError::Stopped`]; or the grant was ended, or nobody approved it in time.
+pub(super) async fn until_approved(
+    visitor: &mut Visitor,
+    opened: &Opened,
+    stopped: impl Future<Output = ()>,
+    announce: impl FnOnce(&Announcement<'_>),
+) -> Result<(), HallCommandError> {
+    let Some(waits) = &opened.granted.waits else {
+        return Ok(());
+    };
+    let grant = &opened.granted.id;
+    announce(&Announcement { waits, grant });
+    let outcome = tokio::select! {
+        outcome = opens(opened) => outcome,
+        () = stopped => Err(HallCommandError::Stopped),
+    };
+    if outcome.is_err() {
+        let path = format!("/api/grants/{}/end", super::path::encode(grant));
+        if let Err(error) = visitor.post::<Value>(&path, &json!({})).await {
+            tracing::debug!(%error, "the grant was not ended; it ends by itself");
+        }
+    }
+    outcome
+}
+
+async fn opens(opened: &Opened) -> Result<(), HallCommandError> {
+    loop {
+        match opened.client.grant().await {
+            Ok(_) => return Ok(()),
+            Err(ClientError::Problem(problem)) if problem.code == WAITING => {}
+            Err(error) if error.is_passing() => tracing::debug!(%error, "asked in vain"),
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}

@@ -1,0 +1,90 @@
+//! Many small files, made durable together.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use cap_std::fs::OpenOptions;
+
+use super::partial::{discard, part, set_modified};
+use super::tree::{Tree, sync};
+use crate::files::path::FilePath;
+use crate::files::store::{Sha256, SmallFile, StoreError, UploadId};
+
+/// From so many files on, one flush of the whole file system costs less than one for each.
+const MANY: usize = 16;
+
+impl Tree {
+    /// Writes files beside, makes all of them durable, gives each its name, and makes the names
+    /// durable: so none is seen before it is whole, and none is acknowledged that a power cut could
+    /// take. What is wrong with one does not concern the others.
+    pub(super) fn put_all(&self, files: &[SmallFile]) -> Vec<Result<(), StoreError>> {
+        let many = files.len() >= MANY;
+        let mut parts: Vec<Result<UploadId, StoreError>> = files
+            .iter()
+            .map(|file| self.write_beside(file, many))
+            .collect();
+        if many && let Err(error) = self.sync_file_system() {
+            for part in &mut parts {
+                if let Ok(id) = part {
+                    discard(&self.uploads, id);
+                    *part = Err(StoreError::Failed(error.to_string()));
+                }
+            }
+        }
+        let mut outcomes: Vec<Result<(), StoreError>> = files
+            .iter()
+            .zip(parts)
+            .map(|(file, part)| self.name(file, &part?))
+            .collect();
+        let placed = files.iter().zip(&outcomes).filter(|(_, done)| done.is_ok());
+        let folders: BTreeSet<FilePath> = placed.map(|(file, _)| file.path.parent()).collect();
+        for folder in folders {
+            if let Err(error) = self.dir(&folder).and_then(|dir| sync(&dir)) {
+                let lost = error.to_string();
+                for (file, outcome) in files.iter().zip(&mut outcomes) {
+                    if outcome.is_ok() && file.path.parent() == folder {
+                        *outcome = Err(StoreError::Failed(lost.clone()));
+                    }
+                }
+            }
+        }
+        outcomes
+    }
+
+    fn write_beside(&self, file: &SmallFile, many: bool) -> Result<UploadId, StoreError> {
+        self.may_write(&file.path, &file.plan)?;
+        let mut sha256: Sha256 = [0; 32];
+        sha256.copy_from_slice(digest(&SHA256, &file.content).as_ref());
+        file.plan.check(file.content.len() as u64, &sha256)?;
+        let id = UploadId::random()?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let open = self.uploads.open_with(part(&id), &options)?;
+        let write = || {
+            let mut open = open.into_std();
+            open.write_all(&file.content)?;
+            set_modified(&open, &file.plan)?;
+            if many { Ok(()) } else { open.sync_all() }
+        };
+        write().map_err(|error| {
+            discard(&self.uploads, &id);
+            StoreError::from(error)
+        })?;
+        Ok(id)
+    }
+
+    fn name(&self, file: &SmallFile, id: &UploadId) -> Result<(), StoreError> {
+        let named = self.take_place(id, &file.path, &file.plan);
+        if named.is_err() {
+            discard(&self.uploads, id);
+        }
+        named.map(drop)
+    }
+
+    /// Everything that was written to the file system of the store. The kernel also says here what
+    /// went wrong with files that are closed already.
+    fn sync_file_system(&self) -> std::io::Result<()> {
+        Ok(rustix::fs::syncfs(self.uploads.open(".")?)?)
+    }
+}

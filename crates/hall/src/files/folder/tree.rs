@@ -1,0 +1,229 @@
+//! The names of a folder: what is there, and changes of it.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, Metadata, MetadataExt};
+
+use super::partial;
+use super::reading::Opened;
+use crate::files::path::{FilePath, RESERVED};
+use crate::files::store::{
+    Condition, Entry, Kind, OpenFile, Page, StoreError, may_move, may_replace,
+};
+
+/// How often it is looked for uploads that nobody goes on with.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// The open folder.
+pub(super) struct Tree {
+    root: Dir,
+    /// `.hallway/uploads` in it: on the same file system, so that renaming is atomic.
+    pub(super) uploads: Dir,
+    /// One change of names at a time, so that a condition holds while it is acted on.
+    naming: Mutex<()>,
+    swept: Mutex<Instant>,
+}
+
+impl Tree {
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        let root = Dir::open_ambient_dir(folder, ambient_authority())?;
+        let uploads = format!("{RESERVED}/uploads");
+        root.create_dir_all(&uploads)?;
+        let uploads = root.open_dir(&uploads)?;
+        partial::sweep(&uploads)?;
+        Ok(Self {
+            root,
+            uploads,
+            naming: Mutex::new(()),
+            swept: Mutex::new(Instant::now()),
+        })
+    }
+
+    /// Throws away what nobody goes on with, once an hour: a gateway runs for months.
+    pub(super) fn sweep(&self) {
+        {
+            let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+            if swept.elapsed() < SWEEP_EVERY {
+                return;
+            }
+            *swept = Instant::now();
+        }
+        if let Err(error) = partial::sweep(&self.uploads) {
+            tracing::warn!(%error, "old uploads cannot be thrown away");
+        }
+    }
+
+    pub(super) fn naming(&self) -> MutexGuard<'_, ()> {
+        self.naming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn present(&self, path: &FilePath) -> Result<Option<Entry>, StoreError> {
+        match self.entry(path) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn entry(&self, path: &FilePath) -> Result<Entry, StoreError> {
+        let metadata = if path.is_root() {
+            self.root.dir_metadata()?
+        } else {
+            match self.root.metadata(path.as_str()) {
+                // A file in the middle of the path: nothing is below it.
+                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                    return Err(StoreError::NotFound);
+                }
+                metadata => metadata?,
+            }
+        };
+        describe(path.name(), &metadata).ok_or(StoreError::NotFound)
+    }
+
+    pub(super) fn list(
+        &self,
+        folder: &FilePath,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Page, StoreError> {
+        let dir = self.dir(folder)?;
+        let mut names = Vec::new();
+        for entry in dir.entries()? {
+            // A name that is not UTF-8, or that a path can't have, can't be asked for either.
+            let Ok(name) = entry?.file_name().into_string() else {
+                continue;
+            };
+            if after.is_none_or(|after| name.as_str() > after) && folder.join(&name).is_ok() {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        let more = names.len() > most;
+        names.truncate(most);
+        let next = if more { names.last().cloned() } else { None };
+        // Links that lead out, sockets, and what went away meanwhile are left out.
+        let entries = names
+            .iter()
+            .filter_map(|name| describe(name, &dir.metadata(name).ok()?))
+            .collect();
+        Ok(Page { entries, next })
+    }
+
+    pub(super) fn dir(&self, folder: &FilePath) -> Result<Dir, StoreError> {
+        if folder.is_root() {
+            return Ok(self.root.try_clone()?);
+        }
+        match self.entry(folder)?.kind {
+            Kind::File => Err(StoreError::IsFile),
+            Kind::Folder => Ok(self.root.open_dir(folder.as_str())?),
+        }
+    }
+
+    /// The folder that `path` is or will be in.
+    pub(super) fn parent(&self, path: &FilePath) -> Result<Dir, StoreError> {
+        if path.is_root() {
+            return Err(StoreError::IsFolder);
+        }
+        self.dir(&path.parent()).map_err(|error| match error {
+            StoreError::NotFound | StoreError::IsFile => StoreError::NoParent,
+            other => other,
+        })
+    }
+
+    pub(super) fn open_file(&self, path: &FilePath) -> Result<Box<dyn OpenFile>, StoreError> {
+        // Looked at first: opening a pipe would wait for its writer.
+        if self.entry(path)?.kind == Kind::Folder {
+            return Err(StoreError::IsFolder);
+        }
+        let file = self.root.open(path.as_str())?;
+        let entry = describe(path.name(), &file.metadata()?).ok_or(StoreError::NotFound)?;
+        Ok(Box::new(Opened::new(file, entry)))
+    }
+
+    pub(super) fn make_folder(&self, path: &FilePath) -> Result<(), StoreError> {
+        let parent = self.parent(path)?;
+        parent.create_dir(path.name())?;
+        sync(&parent)
+    }
+
+    pub(super) fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError> {
+        if path.is_root() {
+            return Err(StoreError::Unsupported("the store itself stays"));
+        }
+        let _naming = self.naming();
+        let entry = self.entry(path)?;
+        condition.check(Some(&entry))?;
+        let parent = self.parent(path)?;
+        match entry.kind {
+            // Of a link, the link goes and not what it leads to.
+            Kind::Folder if !parent.symlink_metadata(path.name())?.is_symlink() => {
+                parent.remove_dir_all(path.name())?;
+            }
+            _ => parent.remove_file(path.name())?,
+        }
+        sync(&parent)
+    }
+
+    pub(super) fn rename(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        condition: &Condition,
+    ) -> Result<(), StoreError> {
+        may_move(from, to)?;
+        let _naming = self.naming();
+        let source = self.entry(from)?;
+        let (near, far) = (self.parent(from)?, self.parent(to)?);
+        let present = self.present(to)?;
+        condition.check(present.as_ref())?;
+        may_replace(&source, present.as_ref())?;
+        near.rename(from.name(), &far, to.name())?;
+        sync(&far)?;
+        sync(&near)
+    }
+}
+
+/// Makes a change of names durable.
+pub(super) fn sync(dir: &Dir) -> Result<(), StoreError> {
+    // The directory's own handle is for resolving paths only.
+    Ok(dir.open(".")?.sync_all()?)
+}
+
+/// Files and folders; anything else is not there.
+pub(super) fn describe(name: &str, metadata: &Metadata) -> Option<Entry> {
+    let modified = metadata
+        .modified()
+        .ok()
+        .map(cap_std::time::SystemTime::into_std);
+    let modified_ms = modified
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .and_then(|elapsed| u64::try_from(elapsed.as_millis()).ok())
+        .unwrap_or(0);
+    let (kind, bytes, etag) = if metadata.is_dir() {
+        (Kind::Folder, 0, None)
+    } else if metadata.is_file() {
+        // A file that takes another's place has another inode or another time of its change,
+        // whatever time it shows as its last modification.
+        let etag = format!(
+            "{:x}-{:x}-{:x}.{:x}",
+            metadata.ino(),
+            metadata.len(),
+            metadata.ctime(),
+            metadata.ctime_nsec()
+        );
+        (Kind::File, metadata.len(), Some(etag))
+    } else {
+        return None;
+    };
+    Some(Entry {
+        name: name.to_owned(),
+        kind,
+        bytes,
+        modified_ms,
+        etag,
+    })
+}

@@ -1,0 +1,107 @@
+//! `POST` of a pack to a folder: many small files in one request.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+
+use super::headers::{self, LATEST_MS};
+use super::{Answer, Call, malformed, status};
+use crate::body;
+use crate::files::pack::{MOST_PACKED, PACK, PackError, PackedHead, Unpacking};
+use crate::files::path::FilePath;
+use crate::files::store::{ByteStream, Plan, SmallFile, StoreError};
+use crate::problem::Problem;
+
+/// Files and bytes that are put in their places together.
+const FILES: usize = 256;
+const BYTES: usize = 1024 * 1024;
+
+impl Call {
+    /// Answers for each file, in the order of the pack: `null`, or why it was refused. If the pack
+    /// breaks off, files before the break may be in their places, as after that many single `PUT`s.
+    pub(super) async fn unpack(self, body: ByteStream) -> Answer {
+        if headers::text(&self.headers, CONTENT_TYPE)? != Some(PACK) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "no-pack",
+                format!("POST takes {PACK}: a single file is sent with PUT"),
+            ));
+        }
+        let mut files = Unpacking::new(body);
+        let mut verdicts: Vec<Option<Problem>> = Vec::new();
+        let (mut group, mut size) = (Vec::new(), 0);
+        while let Some((head, content)) = files.next().await.map_err(refused)? {
+            if verdicts.len() == MOST_PACKED {
+                return Err(malformed(format!("a pack has at most {MOST_PACKED} files")));
+            }
+            size += content.len();
+            match self.small_file(&head, content) {
+                Ok(file) => {
+                    group.push((verdicts.len(), file));
+                    verdicts.push(None);
+                }
+                Err(problem) => verdicts.push(Some(problem)),
+            }
+            if group.len() == FILES || size >= BYTES {
+                self.put_group(std::mem::take(&mut group), &mut verdicts)
+                    .await;
+                size = 0;
+            }
+        }
+        self.put_group(group, &mut verdicts).await;
+        answer(&verdicts)
+    }
+
+    async fn put_group(&self, group: Vec<(usize, SmallFile)>, verdicts: &mut [Option<Problem>]) {
+        let (places, files): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        if files.is_empty() {
+            return;
+        }
+        let outcomes = self.store.put_all(files).await;
+        for (place, outcome) in places.into_iter().zip(outcomes) {
+            verdicts[place] = outcome.err().map(Problem::from);
+        }
+    }
+
+    fn small_file(&self, head: &PackedHead, content: Bytes) -> Result<SmallFile, Problem> {
+        let path: FilePath = if self.path.is_root() {
+            head.path.parse()
+        } else {
+            format!("{}/{}", self.path, head.path).parse()
+        }
+        .map_err(malformed)?;
+        let wrong = || malformed("a file's SHA-256 is 64 hexadecimal digits");
+        let sha256 = hex::decode(&head.sha256).map_err(|_| wrong())?;
+        if head.modified_ms.is_some_and(|time| time > LATEST_MS) {
+            return Err(malformed("a file's time is before the year 10000"));
+        }
+        let plan = Plan {
+            modified_ms: head.modified_ms,
+            length: Some(head.bytes),
+            sha256: Some(sha256.try_into().map_err(|_| wrong())?),
+            ..Plan::default()
+        };
+        Ok(SmallFile {
+            path,
+            plan,
+            content,
+        })
+    }
+}
+
+fn refused(error: PackError) -> Problem {
+    match error {
+        PackError::Body(error) => StoreError::Body(error).into(),
+        other => malformed(other),
+    }
+}
+
+fn answer(verdicts: &[Option<Problem>]) -> Result<Response<body::Body>, Problem> {
+    let json =
+        serde_json::to_vec(verdicts).map_err(|error| StoreError::Failed(error.to_string()))?;
+    let mut response = status(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.body_mut() = body::full(json);
+    Ok(response)
+}

@@ -1,0 +1,333 @@
+"""Peers that are slow, idle or far too many, and an object store that is out of order."""
+
+import http.client
+import http.server
+import os
+import resource
+import socket
+import ssl
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import boto3
+import pytest
+from hall_place import HALL, Echo, Guest, Realm, service, store
+from moto.server import ThreadedMotoServer
+from small_disk import MEGABYTE
+from test_hall_tls import Pass, opened
+
+# How long the gateway waits for a handshake or a head of a request.
+PATIENCE = 20
+CONNECTIONS = 10_000
+# What one connection may cost the gateway while nothing flows, before and after its handshake.
+BEFORE_TLS, AFTER_TLS = 8_000, 80_000
+
+
+@pytest.fixture(scope="module")
+def echo():
+    with closing(Echo()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def places():
+    """How many connections the gateway takes: what it is configured for, or what `ulimit -Hn` leaves
+    of it. Lets this program have as many, too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allowed = CONNECTIONS if hard == resource.RLIM_INFINITY else (hard - 512) // 2
+    assert allowed > 1000, f"`ulimit -Hn` is {hard}: that is too little to be idle with"
+    yield min(CONNECTIONS, allowed)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture(scope="module")
+def realm(echo: Echo, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("realm")
+    offers = store("data", folder / "data") + service("echo", echo.port)
+    with closing(Realm(folder / "realm", offers)) as made:
+        made.data = folder / "data"
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ada(realm: Realm) -> Guest:
+    return realm.guest("Ada", ["read:data", "write:data", "connect:echo"])
+
+
+@pytest.fixture
+def entry(realm: Realm, tmp_path: Path) -> Pass:
+    """A grant of the owner's, for TLS by Python."""
+    realm.owner.act(kind="admit_to_hall", hall=HALL, guest={"person": realm.owner.id},
+                    rights=["read:data", "write:data"])  # fmt: skip
+    return opened(realm.owner, tmp_path / "pass")
+
+
+def memory_of(realm: Realm) -> int:
+    """Bytes that the gateway has in memory."""
+    status = Path(f"/proc/{realm.gateway.program.process.pid}/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024
+
+
+def knock(realm: Realm) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", realm.gateway.hall_port), timeout=60)
+
+
+def enter(realm: Realm, entry: Pass, context: ssl.SSLContext | None = None, **how) -> ssl.SSLSocket:
+    """A TLS connection to the hall listener."""
+    return (context or tls(entry)).wrap_socket(knock(realm), **how)
+
+
+def tls(entry: Pass) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(entry.bundle))
+    context.check_hostname = False
+    context.load_cert_chain(entry.certificate, entry.key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def ended_after(stream: socket.socket, began: float, ended: dict, name: str) -> None:
+    """Reads to the end, and notes how long that took."""
+    stream.settimeout(4 * PATIENCE)
+    try:
+        while stream.recv(65536):
+            pass
+    except (ConnectionError, ssl.SSLError):
+        pass
+    ended[name] = time.monotonic() - began
+
+
+def drip(stream: socket.socket, data: bytes) -> None:
+    """A byte each second, as long as anybody takes it."""
+    try:
+        for byte in data:
+            stream.send(bytes([byte]))
+            time.sleep(1)
+    except OSError:
+        pass
+
+
+def test_peers_that_are_slow_with_their_heads_are_put_out_and_disturb_nobody(
+    realm: Realm, ada: Guest, entry: Pass
+):
+    """Silence and drips, before TLS, in it, and after it, all at the same time."""
+    (realm.data / "hello").write_text("hello")
+    head = b"GET /files/data/hello HTTP/1.1\r\nHost: hall\r\nX-Slow: " + b"x" * 1000
+    client_hello = bytes.fromhex("160301020001")
+    began, ended = time.monotonic(), {}
+    slow = {
+        "silent before TLS": (knock(realm), b""),
+        "dripping a handshake": (knock(realm), client_hello + bytes(500)),
+        "silent after TLS": (enter(realm, entry), b""),
+        "dripping a head": (enter(realm, entry), head),
+    }
+    threads = []
+    for name, (stream, data) in slow.items():
+        threads.append(threading.Thread(target=ended_after, args=(stream, began, ended, name)))
+        if data:
+            threads.append(threading.Thread(target=drip, args=(stream, data), daemon=True))
+    for thread in threads:
+        thread.start()
+    # Meanwhile others are served.
+    assert ada.run("get", f"{HALL}:data/hello", ada.home / "hello")
+    for thread in threads:
+        if not thread.daemon:
+            thread.join(4 * PATIENCE)
+    assert set(ended) == set(slow), "somebody still holds a connection"
+
+
+def test_a_head_without_end_and_one_of_rubbish_are_refused(realm: Realm, entry: Pass):
+    for data, answer in [
+        (b"GET /" + b"x" * 200_000, b"414"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000, b"431"),
+        (b"\x00\x01\x02\r\n\r\n", b"400"),
+    ]:
+        with enter(realm, entry) as stream:
+            try:
+                stream.sendall(data)
+            except OSError:
+                pass
+            got = b""
+            try:
+                while more := stream.recv(65536):
+                    got += more
+            except (ConnectionError, ssl.SSLError):
+                pass
+            assert got == b"" or answer in got.split(b"\r\n")[0], got
+
+
+def test_readers_that_stop_reading_cost_a_bounded_amount_of_memory(realm: Realm, entry: Pass):
+    with open(realm.data / "long", "wb") as file:
+        file.truncate(2000 * MEGABYTE)
+    before, readers = memory_of(realm), []
+    context = tls(entry)
+    for _ in range(40):
+        reader = enter(realm, entry, context)
+        reader.sendall(b"GET /files/data/long HTTP/1.1\r\nHost: hall\r\n\r\n")
+        assert reader.recv(1)
+        readers.append(reader)
+    # The buffers of the gateway and of the system are full once it stops growing.
+    last = 0
+    while (now := memory_of(realm)) > last + MEGABYTE:
+        last = now
+        time.sleep(0.5)
+    each = (now - before) / len(readers)
+    print(f"{each / 1024:.0f} KiB for each reader that has stopped")
+    assert each < 2 * MEGABYTE
+    for reader in readers:
+        reader.close()
+    (realm.data / "long").unlink()
+
+
+def test_ten_thousand_idle_connections_leave_the_others_alone(
+    realm: Realm, ada: Guest, places: int
+):
+    inside = ada.open()
+    with socket.create_connection(inside.address("echo")) as stream:
+        stream.settimeout(60)
+        stream.sendall(b"before")
+        assert stream.recv(100) == b"before"
+
+        before, idle = memory_of(realm), []
+        try:
+            for _ in range(places):
+                idle.append(knock(realm))
+            refused = ada.try_to("ls", f"{HALL}:data", env=alone(ada))
+            each = (memory_of(realm) - before) / places
+            print(f"{each:.0f} bytes for each of {places} idle connections")
+            assert each < BEFORE_TLS
+            # One too many hears why, in a sentence.
+            assert refused.returncode == 1, refused.stdout
+            assert "as many connections open as it may" in refused.stderr, refused.stderr
+            # Who is inside goes on, and so does the console.
+            stream.sendall(b"meanwhile")
+            assert stream.recv(100) == b"meanwhile"
+            assert realm.owner.get("/api/me").expect()["id"] == realm.owner.id
+            # Whoever says nothing is put out, and there is room again.
+            idle[0].settimeout(4 * PATIENCE)
+            assert idle[0].recv(1) == b""
+            ada.run("ls", f"{HALL}:data", env=alone(ada))
+        finally:
+            for connection in idle:
+                connection.close()
+    inside.close()
+    assert "panicked" not in "\n".join(realm.gateway.program.lines)
+
+
+def alone(guest: Guest) -> dict[str, str]:
+    """As somebody without a `hallway open`."""
+    return guest.environment | {"XDG_RUNTIME_DIR": str(guest.home / "elsewhere")}
+
+
+def test_idle_guests_cost_little_memory(realm: Realm, entry: Pass):
+    (realm.data / "hello").write_text("hello")
+    context, guests = tls(entry), []
+    session = None
+    before = memory_of(realm)
+    for _ in range(500):
+        guest = enter(realm, entry, context, session=session)
+        guest.sendall(b"GET /files/data/hello HTTP/1.1\r\nHost: hall\r\n\r\n")
+        assert guest.recv(65536).startswith(b"HTTP/1.1 200")
+        session = session or guest.session
+        guests.append(guest)
+    each = (memory_of(realm) - before) / len(guests)
+    print(f"{each:.0f} bytes for each idle guest")
+    assert each < AFTER_TLS
+    for guest in guests:
+        guest.close()
+
+
+class Moody(http.server.BaseHTTPRequestHandler):
+    """Stands before an object store, and answers 503 as long as it is told to."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_any(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        server = self.server
+        with server.lock:
+            server.asked += 1
+            fails = server.is_down or (server.flaky and server.asked % 3 == 0)
+            server.refused += fails
+        if fails:
+            self.send_response(503, "Slow Down")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        behind = http.client.HTTPConnection(*server.target, timeout=60)
+        headers = {name: value for name, value in self.headers.items() if name != "Connection"}
+        behind.request(self.command, self.path, body, headers)
+        answer = behind.getresponse()
+        content = answer.read()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            if name.lower() not in ("connection", "transfer-encoding", "content-length", "date", "server"):
+                self.send_header(name, value)
+        length = answer.headers["Content-Length"] if self.command == "HEAD" else len(content)
+        self.send_header("Content-Length", str(length or 0))
+        self.end_headers()
+        self.wfile.write(content)
+        behind.close()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_any
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture
+def moody(tmp_path: Path):
+    """An object store that can be out of order; gives its front."""
+    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    moto.start()
+    front = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moody)
+    front.target, front.lock = moto.get_host_and_port(), threading.Lock()
+    front.asked, front.refused, front.is_down, front.flaky = 0, 0, False, False
+    front.address = f"http://127.0.0.1:{front.server_port}"
+    front.s3 = boto3.client(
+        "s3", endpoint_url="http://%s:%d" % front.target, region_name="us-east-1",
+        aws_access_key_id="who", aws_secret_access_key="secret",
+    )  # fmt: skip
+    front.s3.create_bucket(Bucket="lab")
+    threading.Thread(target=front.serve_forever, daemon=True).start()
+    yield front
+    front.shutdown()
+    moto.stop()
+
+
+def test_a_bucket_that_answers_503_is_asked_again_and_told_of_when_it_stays_down(
+    moody, tmp_path: Path
+):
+    (tmp_path / "s3.secret").write_text("secret\n")
+    offers = (
+        f'[[hall.stores]]\nhall = "{HALL}"\nname = "data"\n[hall.stores.bucket]\n'
+        f'endpoint = "{moody.address}"\nregion = "us-east-1"\nname = "lab"\naccess_key = "who"\n'
+        f'secret_key_file = "{tmp_path}/s3.secret"\n'
+    )
+    with closing(Realm(tmp_path / "realm", offers)) as realm:
+        bob = realm.guest("Bob", ["read:data", "write:data"])
+        session = bob.open()
+        big, back = tmp_path / "big", tmp_path / "back"
+        big.write_bytes(os.urandom(20 * MEGABYTE))
+        # Every third request fails: nobody notices but the clock.
+        moody.flaky = True
+        bob.run("put", big, f"{HALL}:data")
+        bob.run("get", f"{HALL}:data/big", back)
+        assert back.read_bytes() == big.read_bytes() and moody.refused > 3
+        moody.flaky, moody.is_down = False, True
+        listed = bob.try_to("ls", f"{HALL}:data")
+        assert listed.returncode == 1 and "store is out of order" in listed.stderr, listed.stderr
+        small = tmp_path / "small"
+        small.write_text("small")
+        putting = bob.start("put", "--force", small, f"{HALL}:data")
+        assert any("out of order" in line and "trying again" in line for line in putting.stderr)
+        moody.is_down = False
+        said, complained = putting.communicate(timeout=60)
+        assert putting.returncode == 0, said + complained
+        assert moody.s3.get_object(Bucket="lab", Key="small")["Body"].read() == b"small"
+        left = moody.s3.list_objects_v2(Bucket="lab", Prefix=".hallway/")
+        assert left["KeyCount"] == 0, left
+        session.close()
