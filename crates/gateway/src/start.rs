@@ -26,7 +26,7 @@ use crate::ledger::{Ingest, Keyring, Ledger};
 use crate::metrics::{self, Metrics};
 use crate::models::refresh::{self, LearnError};
 use crate::models::{Models, ModelsError};
-use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
+use crate::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone, random_bytes};
 use crate::realm_authority::{RealmAuthority, RealmAuthorityError};
 use crate::refusal::Brake;
 use crate::routes;
@@ -37,7 +37,6 @@ use crate::store::{Link, Purpose as LinkPurpose, Repositories, Role, Store, Stor
 /// How long a set-up link is good.
 const SETUP: Duration = Duration::from_secs(24 * 3600);
 
-pub(crate) const OPERATOR_KEY: &str = "operator.key";
 const REALM: &str = "realm";
 const LOG_KEY: &str = "log-key";
 const SEAL_KEY: &str = "seal-key";
@@ -61,9 +60,9 @@ pub enum StartError {
     /// The operator's key.
     #[error(transparent)]
     OperatorKey(#[from] OperatorKeyError),
-    /// `HALLWAY_OPERATOR_KEY`.
-    #[error("HALLWAY_OPERATOR_KEY is not 32 bytes in base64")]
-    OperatorKeyVariable,
+    /// There is none.
+    #[error(transparent)]
+    NoOperatorKey(#[from] FindError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -167,10 +166,8 @@ impl Start {
             operator_key,
             clock,
         } = self;
-        let operator_key = match operator_key {
-            Some(text) => OperatorKey::from_base64(&text).ok_or(StartError::OperatorKeyVariable)?,
-            None => OperatorKey::load_or_create(&folder.join(OPERATOR_KEY))?,
-        };
+        let given = operator_key.as_ref().map(|text| text.as_str());
+        let operator_key = OperatorKey::find(given, &folder, WhereNone::Make)?;
         let limits = config.limits.clone();
         let listener = Listener::bind(
             config.listen,
