@@ -24,6 +24,15 @@ struct Parts {
     name: Vec<u8>,
     version: &'static str,
     params: CertificateParams,
+    /// From the DER form.
+    signature: fn(&[u8]) -> Vec<u8>,
+}
+
+/// TPMT_SIGNATURE of ECDSA with SHA-256.
+fn structure(der: &[u8]) -> Vec<u8> {
+    let number = |at: usize| &der[at + 2..at + 2 + usize::from(der[at + 1])];
+    let (r, s) = (number(2), number(4 + usize::from(der[3])));
+    [&[0, 0x18, 0, 0x0b][..], &sized(r), &sized(s)].concat()
 }
 
 /// TPMT_PUBLIC of a key on P-256 whose Name is hashed by SHA-256.
@@ -76,6 +85,7 @@ fn register(change: impl FnOnce(&mut Parts)) -> Outcome {
         area,
         version: "2.0",
         params: aik(),
+        signature: <[u8]>::to_vec,
     };
     change(&mut parts);
     let info = [
@@ -102,7 +112,7 @@ fn register(change: impl FnOnce(&mut Parts)) -> Outcome {
     e.str("alg").unwrap().i64(Algorithm::Es256.id()).unwrap();
     e.str("sig")
         .unwrap()
-        .bytes(&key.sign(&info).unwrap())
+        .bytes(&(parts.signature)(&key.sign(&info).unwrap()))
         .unwrap();
     e.str("certInfo").unwrap().bytes(&info).unwrap();
     e.str("pubArea").unwrap().bytes(&parts.area).unwrap();
@@ -142,6 +152,26 @@ fn what_the_tpm_signed_must_be_about_this_key_and_this_registration() {
         let (result, failed) = register(change);
         assert!(result.is_err(), "case {i}");
         assert_eq!(failed, Some(step), "case {i}");
+    }
+}
+
+#[test]
+fn the_signature_may_stand_in_its_structure() {
+    let (result, _) = register(|parts| parts.signature = structure);
+    assert!(result.is_ok(), "{result:?}");
+    let spoilt: [fn(&[u8]) -> Vec<u8>; 3] = [
+        |der| [structure(der), vec![0]].concat(),
+        |der| structure(der)[..20].to_vec(),
+        |der| {
+            let mut bytes = structure(der);
+            bytes[10] ^= 1;
+            bytes
+        },
+    ];
+    for (i, signature) in spoilt.into_iter().enumerate() {
+        let (result, failed) = register(|parts| parts.signature = signature);
+        assert!(result.is_err(), "case {i}");
+        assert_eq!(failed, Some("8.3/4.7"), "case {i}");
     }
 }
 
