@@ -12,7 +12,7 @@ use hallway_webauthn::{
     RegistrationError, RegistrationPolicy, RequiredTrust, SerialNumbers, Standing, StoredProof,
     TrustAnchors,
 };
-use rcgen::{DnType, KeyPair, PublicKeyData, SanType};
+use rcgen::{DnType, KeyPair, SanType};
 use serde_json::{Value, json};
 
 use crate::maker::{
