@@ -142,6 +142,89 @@ fn a_signed_blob_is_read() {
     assert_eq!(u2f.certification(NOW), CertificationLevel::L1);
 }
 
+/// As the service lists them: the level and the functional certification, newest first.
+#[test]
+fn a_functional_certification_lowers_no_level() {
+    use CertificationLevel::{L1, L2, NotCertified};
+    let service = Service::new();
+    for (reports, expected) in [
+        (
+            vec![
+                ("FIDO_CERTIFIED_L2", "2024-12-22"),
+                ("FIDO_CERTIFIED", "2024-12-22"),
+            ],
+            L2,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED", "2024-12-22"),
+                ("FIDO_CERTIFIED_L2", "2024-12-22"),
+            ],
+            L2,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED", "2025-01-01"),
+                ("FIDO_CERTIFIED_L2", "2024-12-22"),
+            ],
+            L2,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED_L2", "2025-01-01"),
+                ("FIDO_CERTIFIED_L1", "2024-01-01"),
+            ],
+            L2,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED_L1", "2025-01-01"),
+                ("FIDO_CERTIFIED_L2", "2024-01-01"),
+            ],
+            L1,
+        ),
+        (vec![("FIDO_CERTIFIED", "2024-01-01")], L1),
+        (
+            vec![
+                ("NOT_FIDO_CERTIFIED", "2025-01-01"),
+                ("FIDO_CERTIFIED", "2024-01-01"),
+            ],
+            NotCertified,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED", "2025-01-01"),
+                ("NOT_FIDO_CERTIFIED", "2024-01-01"),
+            ],
+            L1,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED_L2", "2027-01-01"),
+                ("FIDO_CERTIFIED", "2024-01-01"),
+            ],
+            L1,
+        ),
+        (
+            vec![
+                ("UPDATE_AVAILABLE", "2025-01-01"),
+                ("FIDO_CERTIFIED_L2", "2024-01-01"),
+            ],
+            L2,
+        ),
+    ] {
+        let listed: Vec<Value> = reports
+            .iter()
+            .map(|(status, since)| json!({"status": status, "effectiveDate": since}))
+            .collect();
+        let mut payload = payload();
+        payload["entries"][0]["statusReports"] = listed.into();
+        let metadata = read(&service.trust(), &service.blob(&payload)).unwrap();
+        let found = metadata.by_aaguid(MODEL).unwrap().certification(NOW);
+        assert_eq!(found, expected, "{reports:?}");
+    }
+}
+
 /// FIDO Metadata Service 3.1, 3.2: without `x5u` and `x5c` the trust anchor is the signer.
 #[test]
 fn a_blob_without_certificates_is_the_anchor_s() {
