@@ -124,7 +124,7 @@ impl Presence {
         match &self.who {
             Who::Guest(id) => {
                 let grant = reader.grants().get(*id).await?.ok_or_else(put_out)?;
-                let standing = Standing::of(reader, grant, gateway.now()).await?;
+                let standing = Standing::of(&gateway.models, reader, grant, gateway.now()).await?;
                 Ok(Some(Arc::new(standing)))
             }
             Who::Agent { hall, name, key } => {

@@ -4,6 +4,8 @@ use hallway_evidence::Timestamp;
 use hallway_evidence::statement::hall::{Name, Right, Rights};
 
 use crate::http::problem::Problem;
+use crate::models::Models;
+use crate::refusal::Door;
 use crate::store::{
     Grant, GrantHolder, HallAgent, HallGuest, Holder, Person, PersonState, Repositories,
 };
@@ -21,12 +23,13 @@ pub struct Standing {
 
 impl Standing {
     /// Asks the database, so that every gateway comes to the same answer. Everything on which a
-    /// grant rests must still be there: the person, the key that was touched, the admission and,
-    /// for a browser, the session.
+    /// grant rests must still be there: the person, the key that was touched and its model's good
+    /// standing, the admission and, for a browser, the session.
     ///
     /// # Errors
     /// 403 says what is gone.
     pub async fn of(
+        models: &Models,
         reader: &dyn Repositories,
         grant: Grant,
         now: Timestamp,
@@ -41,11 +44,12 @@ impl Standing {
             .filter(|person| person.state == PersonState::Active)
             .ok_or_else(|| closed("suspended", "the person whose grant this is, is suspended"))?;
         let key = reader.credentials().get(&grant.credential).await?;
-        if key.is_none_or(|key| key.holder != Holder::Person(grant.person)) {
-            return Err(closed(
-                "key-removed",
-                "the key that opened this grant was removed",
-            ));
+        let key = key
+            .filter(|key| key.holder == Holder::Person(grant.person))
+            .ok_or_else(|| closed("key-removed", "the key that opened this grant was removed"))?;
+        if models.may_refuse(Door::Hall, person.role) {
+            let attestation = reader.attestations().get(&key.id).await?;
+            models.admit_person(Door::Hall, person.role, &key, attestation.as_ref(), now)?;
         }
         if let GrantHolder::Session(token) = grant.holder
             && reader.sessions().get(&token, now).await?.is_none()

@@ -15,7 +15,7 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AuthenticatorData, Flags};
 use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
-use hallway_gateway::config::{Config, Hall, Service, Store};
+use hallway_gateway::config::{Config, Hall, Policies, Service, Store};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::http::session::new_token;
 use hallway_gateway::store::{
@@ -120,12 +120,28 @@ impl House {
         Self::with(folder, Some(hall)).await
     }
 
+    /// Another gateway of the same realm, which asks more of people's keys.
+    pub(crate) async fn another_with(&self, policy: Policies) -> Self {
+        let config = Config {
+            policy,
+            ..Config::default()
+        };
+        Self::configured(&self.folder, config).await
+    }
+
     pub(crate) async fn with(folder: &Path, hall: Option<Hall>) -> Self {
+        let config = Config {
+            hall,
+            ..Config::default()
+        };
+        Self::configured(folder, config).await
+    }
+
+    async fn configured(folder: &Path, config: Config) -> Self {
         let clock = Arc::new(TestClock::default());
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
-            hall,
-            ..Config::default()
+            ..config
         };
         let start = Start {
             folder: folder.to_owned(),
