@@ -8,7 +8,7 @@ use curve25519_dalek::constants::{ED25519_BASEPOINT_TABLE, EIGHT_TORSION};
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::{Signature, VerifyingKey, verify_batch};
-use rustix::time::{ClockId, clock_gettime};
+use hallway_bench_peers::{median, processor_time};
 use sha2::{Digest, Sha512};
 
 const TURNS: usize = 25;
@@ -97,26 +97,15 @@ fn mixed_order(number: u64) -> Signed {
     }
 }
 
-/// Processor time of this thread: what else the machine does is left out.
-fn microseconds() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
     println!("microseconds of processor time for each signature, medians of turns:");
     for count in [8, 64, 256] {
         let signed = Signed::new(count);
         assert!(signed.together() && signed.singly() == count && signed.nonces_are_torsion_free());
         let cost = |work: &dyn Fn() -> bool| {
-            let start = microseconds();
+            let start = processor_time();
             assert!(black_box(work()));
-            (microseconds() - start) / count as f64
+            (processor_time() - start) / count as f64
         };
         let turns: Vec<[f64; 3]> = (0..TURNS)
             .map(|_| {
