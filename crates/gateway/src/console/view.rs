@@ -40,7 +40,8 @@ pub use explanation::{
 };
 pub use frame::{Frame, Place, Standing, Visitor};
 pub use halls::{
-    AgentRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, OfferRow, StorePage,
+    AgentRow, AwayRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow, OfferRow,
+    StorePage,
 };
 pub use keys::{KeyRow, KeysPage};
 pub use mark::{Mark, Tone};

@@ -35,6 +35,12 @@ pub(super) fn list(rows: usize) -> HallsPage {
     HallsPage {
         frame: frame(Some(Place::Halls)),
         halls: (0..rows).map(row).collect(),
+        away: (0..rows)
+            .map(|_| AwayRow {
+                place: "alpha.example/lab".to_owned(),
+                grant: grant(Mark::new(Tone::Good, "Open"), true, true),
+            })
+            .collect(),
         listens: rows > 0,
     }
 }
