@@ -108,13 +108,13 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
     keep(&store, &[&of_beta, &same_evidence]).await;
     let grants = store.read().grants();
     assert_eq!(grants.get(of_beta.id).await.unwrap(), Some(of_beta.clone()));
-    let none = grants.page(&GrantFilter::Person(id), &PageRequest::default());
-    assert!(
-        none.await.unwrap().items.is_empty(),
-        "a visitor is nobody's person here"
-    );
-    let here = grants.page(&GrantFilter::Hall(lab()), &PageRequest::default());
-    assert_eq!(here.await.unwrap().items.len(), 2);
+    let newest = PageRequest::default();
+    let theirs = GrantFilter::Person(id);
+    let none = grants.page(&theirs, &newest).await.unwrap();
+    assert!(none.items.is_empty(), "a visitor is nobody's person here");
+    let in_the_hall = GrantFilter::Hall(lab());
+    let here = grants.page(&in_the_hall, &newest).await.unwrap();
+    assert_eq!(here.items.len(), 2);
 
     let unit = store.begin().await.unwrap();
     unit.grants().vouch(of_beta.id, at(3_000)).await.unwrap();
@@ -138,14 +138,44 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
                 .unwrap()
         }
     };
-    assert_eq!(ended(&[EvidenceHash(hash32())]).await, 0);
-    assert_eq!(ended(&[of_beta.evidence]).await, 1);
-    assert_eq!(ended(&[of_beta.evidence]).await, 0);
+    let (unknown, known) = ([EvidenceHash(hash32())], [of_beta.evidence]);
+    assert_eq!(ended(&unknown).await, 0);
+    assert_eq!(ended(&known).await, 1);
+    assert_eq!(ended(&known).await, 0);
     unit.save().await.unwrap();
     let ended = grants.get(of_beta.id).await.unwrap().unwrap();
     assert_eq!(ended.ended, Some((at(4_000), id)));
     let other = grants.get(same_evidence.id).await.unwrap().unwrap();
     assert_eq!(other.ended, None, "another realm's visitor stays");
+
+    // Who leaves takes all its visitors along, and nobody else's.
+    let (one, two) = (
+        grant(visitor("gamma.example"), id),
+        grant(visitor("beta.example"), id),
+    );
+    keep(&store, &[&one, &two]).await;
+    let unit = store.begin().await.unwrap();
+    let grants = unit.grants();
+    assert_eq!(grants.end_of_home(&beta, at(5_000)).await.unwrap(), 1);
+    assert_eq!(grants.end_of_home(&beta, at(5_000)).await.unwrap(), 0);
+    assert!(
+        !grants
+            .get(two.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .is_open(at(5_000))
+    );
+    assert!(
+        grants
+            .get(one.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .is_open(at(5_000))
+    );
+    drop(grants);
+    unit.cancel().await.unwrap();
 }
 
 /// A receipt of nothing in particular.
