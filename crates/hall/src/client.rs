@@ -247,11 +247,14 @@ impl HallClient {
 
     /// Shows the evidence by which a visitor is let in: an encoded
     /// evidence bundle of the opening and of the registration of the key that
-    /// signed it. Gives the grant as the host made it.
+    /// signed it. Gives what the host answers: at least the grant as it made it, a [`Grant`].
     ///
     /// # Errors
     /// [`ClientError::Problem`] says what the host does not accept.
-    pub async fn visit(&self, evidence: Vec<u8>) -> Result<Grant, ClientError> {
+    pub async fn visit<T: for<'de> Deserialize<'de>>(
+        &self,
+        evidence: Vec<u8>,
+    ) -> Result<T, ClientError> {
         let request = Request::post("/visit")
             .header(CONTENT_TYPE, "application/cbor")
             .body(body::full(evidence))

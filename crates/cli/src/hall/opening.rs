@@ -52,6 +52,13 @@ struct Listener {
     gateway: String,
 }
 
+/// What the host of a partner's hall says to a visitor.
+#[derive(Deserialize)]
+struct Welcome {
+    id: String,
+    waits: Option<Waits>,
+}
+
 /// The evidence to show to another realm.
 #[derive(Deserialize)]
 struct Evidence {
@@ -70,6 +77,8 @@ pub(crate) struct Opened {
     pub(crate) client: HallClient,
     /// What was granted.
     pub(crate) granted: Granted,
+    /// What the grant is called where the hall is.
+    pub(crate) at_host: String,
     /// The hash of the evidence, hexadecimal.
     pub(crate) evidence: String,
 }
@@ -109,8 +118,9 @@ pub(crate) async fn open(
         key,
         home: granted.home.as_ref().map(Listener::place).transpose()?,
     };
-    let opened = Opened {
+    let mut opened = Opened {
         client: HallClient::new(opening)?,
+        at_host: granted.id.clone(),
         granted,
         evidence: outcome.evidence,
     };
@@ -127,7 +137,7 @@ pub(crate) async fn open(
 impl Opened {
     /// Shows the host what was signed, with the proofs of the log at home.
     async fn show_evidence(
-        &self,
+        &mut self,
         visitor: &mut Visitor,
         host: &RealmName,
     ) -> Result<(), HallCommandError> {
@@ -139,14 +149,21 @@ impl Opened {
             host: host.clone(),
             error,
         };
-        match self.client.visit(bundle).await {
-            // The answer was lost, and perhaps not what it said.
-            Err(error) if error.is_passing() => {
-                self.client.grant().await.map_err(|_| abroad(error))
+        match self.client.visit::<Welcome>(bundle).await {
+            Ok(welcome) => {
+                self.at_host = welcome.id;
+                self.granted.waits = welcome.waits;
+                Ok(())
             }
-            other => other.map_err(abroad),
+            // The answer was lost, and perhaps not what it said.
+            Err(error) if error.is_passing() => self
+                .client
+                .grant()
+                .await
+                .map(drop)
+                .map_err(|_| abroad(error)),
+            Err(error) => Err(abroad(error)),
         }
-        .map(drop)
     }
 }
 

@@ -68,14 +68,17 @@ pub(super) async fn until_approved(
     let Some(waits) = &opened.granted.waits else {
         return Ok(());
     };
-    let grant = &opened.granted.id;
-    announce(&Announcement { waits, grant });
+    announce(&Announcement {
+        waits,
+        grant: &opened.at_host,
+    });
     let outcome = tokio::select! {
         outcome = opens(opened) => outcome,
         () = stopped => Err(HallCommandError::Stopped),
     };
     if outcome.is_err() {
-        let path = format!("/api/grants/{}/end", super::path::encode(grant));
+        let grant = super::path::encode(&opened.granted.id);
+        let path = format!("/api/grants/{grant}/end");
         if let Err(error) = visitor.post::<Value>(&path, &json!({})).await {
             tracing::debug!(%error, "the grant was not ended; it ends by itself");
         }

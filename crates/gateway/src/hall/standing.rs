@@ -4,6 +4,7 @@ use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
 
 use super::needs::{self, Case};
+use super::visit::key::VisitorKey;
 use crate::http::problem::Problem;
 use crate::models::Models;
 use crate::models::verdict::KeyFacts;
@@ -153,7 +154,7 @@ async fn vouched(
     visitor: &Visitor,
     now: Timestamp,
 ) -> Result<Rights, Problem> {
-    partners::active(reader, &visitor.home).await?;
+    let partner = partners::active(reader, &visitor.home).await?;
     if now > visitor.vouched {
         return Err(closed(
             "not-vouched",
@@ -165,9 +166,19 @@ async fn vouched(
         .admissions_of_visitor(&visitor.home, grant.person, visitor.role)
         .await?;
     admissions.retain(|admission| admission.hall == grant.hall);
+    // Asked every two seconds, so only where it can matter.
+    let key = if admissions
+        .iter()
+        .any(|admission| admission.needs.key.is_some())
+    {
+        let visit = reader.visits().get(&grant.evidence).await?;
+        visit.map(|visit| VisitorKey::of(models, &partner, &visit))
+    } else {
+        None
+    };
     let case = Case {
         models,
-        key: KeyFacts::UNKNOWN,
+        key: key.as_ref().map_or(KeyFacts::UNKNOWN, VisitorKey::facts),
         approved: grant.approved(),
         now,
     };

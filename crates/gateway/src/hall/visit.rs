@@ -7,6 +7,7 @@
 //! few minutes, that they still are.
 
 pub mod farewell;
+pub mod key;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +19,10 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use hallway_evidence::verify::{self, Door, UncheckedVisit};
 use hallway_evidence::{
-    Bundle, GrantId, Line, MAX_BUNDLE, PersonId, RealmName, Timestamp, TrustFile,
+    Bundle, Evidence, GrantId, Line, MAX_BUNDLE, PersonId, RealmName, Timestamp, TrustFile,
 };
 use hallway_webauthn::RelyingParty;
+use serde::Serialize;
 use tokio::time::timeout;
 
 use super::inside::{Presence, Who};
@@ -28,11 +30,11 @@ use super::needs::{self, Case};
 use super::routes::Visitor as Caller;
 use super::standing::rights_in;
 use crate::Gateway;
-use crate::doors::hall::{approvals, demands};
+use crate::doors::hall::approvals::{self, Waits};
+use crate::doors::hall::demands;
 use crate::doors::web::grant::Peer;
 use crate::http::problem::Problem;
 use crate::ledger::Entry;
-use crate::models::verdict::KeyFacts;
 use crate::partners;
 use crate::partners::description::own_realm;
 use crate::refusal;
@@ -40,6 +42,7 @@ use crate::store::{
     Approval, EvidenceHash, Grant, GrantHolder, GrantKind, Partner, Repositories, StoreError,
     Visit, Visitor,
 };
+use key::VisitorKey;
 
 /// How long the evidence may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -94,6 +97,18 @@ pub fn trust_file(gateway: &Gateway, partner: &Partner) -> Result<TrustFile, Pro
     Ok(trust)
 }
 
+/// The grant that a visitor has from now on.
+#[derive(Debug, Serialize)]
+struct Welcome {
+    /// What it is called here.
+    id: GrantId,
+    /// What it says.
+    #[serde(flatten)]
+    grant: hallway_hall::Grant,
+    /// What it waits for before it opens anything.
+    waits: Option<Waits>,
+}
+
 /// `POST /visit`: a newcomer shows their evidence.
 pub(super) async fn show(
     State(gateway): State<Gateway>,
@@ -120,11 +135,7 @@ pub(super) async fn show(
     }
 }
 
-async fn admit(
-    gateway: &Gateway,
-    caller: &Caller,
-    body: Body,
-) -> Result<hallway_hall::Grant, Problem> {
+async fn admit(gateway: &Gateway, caller: &Caller, body: Body) -> Result<Welcome, Problem> {
     let bytes = timeout(PATIENCE, axum::body::to_bytes(body, MAX_BUNDLE))
         .await
         .map_err(|_| {
@@ -133,39 +144,58 @@ async fn admit(
         })?
         .map_err(|error| Problem::malformed(format!("the evidence: {error}")))?;
     let bundle = Bundle::decode(&bytes).map_err(|error| Problem::malformed(error.to_string()))?;
-    let bundle = &bundle;
-    let grant = gateway
-        .transact(|unit| Box::pin(let_in(gateway, unit, caller, bundle)))
+    // Verified before a unit begins, so that nobody can keep others waiting by it.
+    let judged = judge(gateway, gateway.store.read(), caller, bundle).await?;
+    let Judged {
+        grant,
+        visit,
+        evidence,
+    } = &judged;
+    gateway
+        .transact(|unit| Box::pin(keep(gateway, unit, grant, visit, evidence)))
         .await?;
+    let grant = judged.grant;
+    let waits = Waits::of(gateway, gateway.store.read(), &grant).await?;
     let GrantKind::Visitor(visitor) = grant.kind else {
         return Err(Problem::not_found("grant"));
     };
-    Ok(hallway_hall::Grant {
-        hall: grant.hall,
-        person: hallway_hall::Person {
-            id: grant.person.to_string(),
-            name: visitor.name,
+    Ok(Welcome {
+        id: grant.id,
+        waits,
+        grant: hallway_hall::Grant {
+            hall: grant.hall,
+            person: hallway_hall::Person {
+                id: grant.person.to_string(),
+                name: visitor.name,
+            },
+            rights: grant.rights,
+            ends_ms: grant.ends.as_ms(),
+            certificate_ends_ms: caller.svid.not_after_ms,
         },
-        rights: grant.rights,
-        ends_ms: grant.ends.as_ms(),
-        certificate_ends_ms: caller.svid.not_after_ms,
     })
 }
 
-/// Checks everything, logs it and makes the grant, all in one unit.
-async fn let_in(
+/// What the evidence of a newcomer earns.
+struct Judged {
+    grant: Grant,
+    visit: Visit,
+    evidence: Evidence,
+}
+
+/// Checks everything, and changes nothing.
+async fn judge(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    reader: &dyn Repositories,
     caller: &Caller,
-    bundle: &Bundle,
-) -> Result<Grant, Problem> {
+    bundle: Bundle,
+) -> Result<Judged, Problem> {
     let Who::Newcomer { home, person, key } = &caller.presence.who else {
         return Err(Problem::forbidden("guest", "you are inside already"));
     };
-    let partner = partners::active(unit, home).await?;
-    let claimed = UncheckedVisit::read(bundle)
+    let partner = partners::active(reader, home).await?;
+    let claimed = UncheckedVisit::read(&bundle)
         .map_err(|error| Problem::forbidden("not-a-visit", error.to_string()))?;
-    let admissions = unit
+    let admissions = reader
         .halls()
         .admissions_of_visitor(home, *person, claimed.role)
         .await?;
@@ -189,7 +219,7 @@ async fn let_in(
         now,
     };
     let visit =
-        verify::visit(bundle, &trust_file(gateway, &partner)?, &door).map_err(|report| {
+        verify::visit(&bundle, &trust_file(gateway, &partner)?, &door).map_err(|report| {
             let failure = report.failure.unwrap_or_else(|| verify::Failure {
                 section: String::new(),
                 step: String::new(),
@@ -201,9 +231,17 @@ async fn let_in(
             )
             .with("step", failure.step)
         })?;
+    let evidence = EvidenceHash(visit.evidence.hash());
+    let kept = Visit {
+        evidence,
+        home: home.clone(),
+        bundle,
+    };
+    // What is demanded is judged here, by what the visitor's key proves to this realm.
+    let brought = VisitorKey::of(&gateway.models, &partner, &kept);
     let case = Case {
         models: &gateway.models,
-        key: KeyFacts::UNKNOWN,
+        key: brought.facts(),
         approved: None,
         now,
     };
@@ -211,9 +249,8 @@ async fn let_in(
     let each = each.map(|admission| (&admission.rights, &admission.needs));
     let opening = needs::weigh(each, &case).opening(&claimed.hall, Some(&visit.open.rights))?;
     if let Some(role) = opening.approval {
-        approvals::possible(unit, role, None).await?;
+        approvals::possible(reader, role, None).await?;
     }
-    let evidence = EvidenceHash(visit.evidence.hash());
     let grant = Grant {
         id: GrantId::generate(),
         kind: GrantKind::Visitor(Visitor {
@@ -234,17 +271,27 @@ async fn let_in(
         address: caller.address.clone(),
         approval: opening.approval.map(Approval::asked),
     };
+    Ok(Judged {
+        grant,
+        visit: kept,
+        evidence: visit.evidence,
+    })
+}
+
+/// Logs the evidence and makes the grant. Whatever changed since it was judged is found out when
+/// somebody uses the grant: its standing is asked then.
+async fn keep(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    grant: &Grant,
+    visit: &Visit,
+    evidence: &Evidence,
+) -> Result<(), Problem> {
     // The very evidence that the log at home holds is an entry of ours, too.
-    let entry = Entry::new(visit.evidence)?;
+    let entry = Entry::new(evidence.clone())?;
     gateway.ledger.append(unit, vec![entry]).await?;
-    let kept = Visit {
-        evidence,
-        home: home.clone(),
-        bundle: bundle.clone(),
-    };
-    unit.visits().add(&kept).await.map_err(used)?;
-    unit.grants().add(&grant).await.map_err(used)?;
-    Ok(grant)
+    unit.visits().add(visit).await.map_err(used)?;
+    unit.grants().add(grant).await.map_err(used)
 }
 
 /// The evidence for which home made the certificate.

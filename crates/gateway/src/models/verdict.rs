@@ -177,6 +177,15 @@ impl Models {
         })
     }
 
+    /// How the registration of a partner's person is verified here once more: any key will do, and
+    /// only what this realm's metadata vouch for counts as attested.
+    pub fn for_visitor(&self) -> RegistrationPolicy {
+        RegistrationPolicy {
+            models: self.informed(ModelPolicy::any()),
+            ..RegistrationPolicy::person()
+        }
+    }
+
     /// Whether a browser is asked to hand on the attestation: where metadata are known, or where
     /// the policy asks for what only an attestation proves. Otherwise a key need not tell its model.
     pub fn asks_attestation(&self, role: Role) -> bool {

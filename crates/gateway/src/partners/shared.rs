@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hallway_evidence::statement::hall::{HallName, Right, Rights};
+use hallway_evidence::statement::hall::{HallName, Needs, Right, Rights};
 use hallway_evidence::{PersonId, RealmName};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub struct SharedHall {
     pub guest: SharedGuest,
     /// What they may do there.
     pub rights: Rights,
+    /// What is demanded for it.
+    #[serde(default)]
+    pub needs: Needs,
 }
 
 /// Who of the partner.
@@ -59,6 +62,7 @@ impl Shared {
                 hall,
                 guest,
                 rights,
+                needs,
                 ..
             } = admission;
             let guest = match guest {
@@ -71,6 +75,7 @@ impl Shared {
                 hall,
                 guest,
                 rights,
+                needs,
             })
         });
         let longest = gateway.halls.longest.as_millis();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use hallway_evidence::statement::hall::Rights;
+use hallway_evidence::statement::hall::{Needs, Rights};
 use hallway_evidence::{Origin, PersonId, RealmName, Timestamp};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::partners::{description, trust};
@@ -13,7 +13,7 @@ use hallway_gateway::store::{
     TokenHash, VisitorId,
 };
 use hallway_hall::stream::BoxStream;
-use hallway_hall::{ClientError, HallKey};
+use hallway_hall::{ClientError, Grant, HallKey};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
@@ -118,6 +118,10 @@ impl Two {
     }
 
     async fn admit(&self, rights: &[&str]) {
+        self.admit_if(rights, Needs::default()).await;
+    }
+
+    async fn admit_if(&self, rights: &[&str], needs: Needs) {
         let admission = HallGuest {
             hall: "one".parse().unwrap(),
             guest: GuestId::Visitor(realm(&self.home), VisitorId::Role(Role::Member)),
@@ -153,13 +157,13 @@ impl Two {
     /// The visitor, inside, with a stream over which something came back.
     async fn enter(&self) -> (Entered, BoxStream) {
         let (entered, evidence) = self.sign(&self.visitor, json!({})).await;
-        entered.client.visit(evidence).await.unwrap();
+        let _: Grant = entered.client.visit(evidence).await.unwrap();
         let stream = entered.stream().await;
         (entered, stream)
     }
 }
 
-fn code(refused: Result<hallway_hall::Grant, ClientError>) -> String {
+fn code(refused: Result<Grant, ClientError>) -> String {
     match refused {
         Err(ClientError::Problem(problem)) => problem.code,
         other => panic!("{other:?}"),
@@ -173,7 +177,7 @@ async fn evidence_alone_lets_a_visitor_in() {
     // Before it is shown, nothing is open, at either side.
     let early = entered.client.stream(&"echo".parse().unwrap()).await;
     assert!(early.err().unwrap().to_string().contains("newcomer"));
-    let grant = entered.client.visit(evidence.clone()).await.unwrap();
+    let grant: Grant = entered.client.visit(evidence.clone()).await.unwrap();
     assert_eq!(grant.hall.as_str(), "one");
     assert_eq!(grant.person.id, two.visitor.id.to_string());
     let mut stream = entered.stream().await;
@@ -390,4 +394,37 @@ async fn a_partners_hall_wants_a_key_and_a_partner() {
         let refused = two.home.sign(&two.visitor, open(more.clone())).await;
         assert_eq!(refused.unwrap_err().1, expected, "{more}");
     }
+}
+
+#[tokio::test]
+async fn a_host_demands_more_of_visitors_than_home_does() {
+    let two = Two::open().await;
+    let needs = Needs {
+        approval: Some(Role::Operator),
+        ..Needs::default()
+    };
+    two.admit_if(&["connect:echo"], needs).await;
+    // Nobody but a second person of the host can let them in, and there has to be one.
+    let operator = two.host.person(Role::Operator).await;
+    let (entered, evidence) = two.sign(&two.visitor, json!({})).await;
+    let welcome: Value = entered.client.visit(evidence).await.unwrap();
+    assert_eq!(welcome["waits"]["role"], "operator", "{welcome}");
+    assert_eq!(code(entered.client.grant().await), "waiting-for-approval");
+    let waiting = two
+        .host
+        .ask("GET", "/api/approvals", &operator.token, Value::Null)
+        .await;
+    assert_eq!(waiting.unwrap()[0]["name"], "member of beta.localhost");
+    let act = json!({"kind": "approve_grant", "grant": welcome["id"]});
+    two.host.act(&operator, act).await.unwrap();
+    entered.stream().await;
+
+    // What home takes for a key may be too little here.
+    let needs = Needs {
+        key: Some("hardware".parse().unwrap()),
+        ..Needs::default()
+    };
+    two.admit_if(&["connect:echo"], needs).await;
+    let (entered, evidence) = two.sign(&two.visitor, json!({})).await;
+    assert_eq!(code(entered.client.visit(evidence).await), "needs-not-met");
 }

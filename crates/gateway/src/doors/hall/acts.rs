@@ -15,14 +15,13 @@ use super::super::act::{Actor, Outcome, includes, role_needed};
 use super::super::web::join::NewLink;
 use super::super::web::keys::line;
 use super::demands::{self, NeedsRequest};
+use super::grants::name_of;
 use super::{approvals, open, partners};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::partners::active;
-use crate::store::{
-    GrantKind, GuestId, Hall, HallAgent, HallGuest, Role, StoreError, TokenHash, VisitorId,
-};
+use crate::store::{GuestId, Hall, HallAgent, HallGuest, Role, StoreError, TokenHash, VisitorId};
 
 /// How long an agent's invitation is good: an hour.
 const INVITATION: Duration = Duration::from_secs(3600);
@@ -240,13 +239,7 @@ pub async fn prepare(
             let reader = gateway.store.read();
             let found = reader.grants().get(grant).await?;
             let found = found.ok_or_else(|| Problem::not_found("grant"))?;
-            let name = match found.kind {
-                GrantKind::Visitor(visitor) => visitor.name,
-                GrantKind::Own | GrantKind::Away { .. } => {
-                    let person = reader.people().get(found.person).await?;
-                    person.map(|person| person.name).unwrap_or_default()
-                }
-            };
+            let name = name_of(reader, &found).await?;
             HallAct::End(End {
                 grant,
                 opened: found.evidence.0,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::act::{Actor, Outcome, includes, role_needed};
 use super::super::web::keys::line;
-use super::grants::GrantRow;
+use super::grants::{GrantRow, name_of};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -149,12 +149,11 @@ pub async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
 ) -> Result<Json<Vec<WaitingRow>>, Problem> {
-    let people = gateway.store.read().people();
+    let reader = gateway.store.read();
     let mut rows = Vec::new();
     for grant in for_caller(&gateway, &caller).await? {
-        let person = people.get(grant.person).await?;
         rows.push(WaitingRow {
-            name: person.map(|person| person.name).unwrap_or_default(),
+            name: name_of(reader, &grant).await?,
             grant: GrantRow::new(&grant, gateway.now()),
         });
     }
@@ -167,15 +166,11 @@ pub async fn prepare(gateway: &Gateway, caller: &Caller, id: GrantId) -> Result<
     let grant = reader.grants().get(id).await?;
     let grant = grant.ok_or_else(|| Problem::not_found("grant"))?;
     may(gateway, &caller.person, &grant)?;
-    let opener = reader.people().get(grant.person).await?;
     Ok(Approve {
         grant: id,
         opened: grant.evidence.0,
+        name: line("name", &name_of(reader, &grant).await?)?,
         hall: grant.hall,
-        name: line(
-            "name",
-            &opener.map(|person| person.name).unwrap_or_default(),
-        )?,
         rights: grant.rights,
     })
 }

@@ -13,7 +13,7 @@ use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Role};
+use crate::store::{Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Repositories, Role};
 
 /// A grant in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -118,6 +118,18 @@ pub fn visible_to(caller: &Caller, hall: Option<HallName>) -> GrantFilter {
         (false, None) => GrantFilter::Person(caller.person.id),
         (false, Some(hall)) => GrantFilter::PersonInHall(caller.person.id, hall),
     }
+}
+
+/// What to call whose grant it is: a visitor with the realm where they are at home.
+///
+/// # Errors
+/// The database.
+pub async fn name_of(reader: &dyn Repositories, grant: &Grant) -> Result<String, Problem> {
+    if let GrantKind::Visitor(visitor) = &grant.kind {
+        return Ok(format!("{} of {}", visitor.name, visitor.home));
+    }
+    let person = reader.people().get(grant.person).await?;
+    Ok(person.map(|person| person.name).unwrap_or_default())
 }
 
 /// Lists grants, newest first.
