@@ -2,6 +2,7 @@
 
 use hallway_evidence::Timestamp;
 use hallway_evidence::log::VerifierKey;
+use hallway_evidence::statement::hall::Needs;
 use hallway_gateway::store::{
     BundleState, EndedBy, EvidenceHash, GuestId, Hall, HallGuest, Learned, MAX_PARTNERS, Partner,
     PartnerState, PartnerWitness, Person, Role, Store, StoreError, VisitorId,
