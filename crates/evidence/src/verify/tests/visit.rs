@@ -317,7 +317,7 @@ fn a_log_that_the_host_did_not_see_lets_nobody_in() {
     for at in [0, 1] {
         let mut unseen = Visitor::new();
         unseen.bundle = visitor.bundle.clone();
-        unseen.key = visitor.key.clone();
+        unseen.key = visitor.key;
         let proof = unseen.bundle.0[at].proof.to_string();
         let (unsigned, _) = proof.split_at(proof.rfind("— alpha.example/witness").unwrap());
         unseen.bundle.0[at].proof = TlogProof::parse(unsigned).unwrap();
