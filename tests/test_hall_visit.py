@@ -86,6 +86,9 @@ class Talk:
 
 def test_a_visitor_reads_and_writes_by_command(realms, ada: Guest, tmp_path: Path):
     (realms.files / "results.csv").write_text("1,2,3\n")
+    [hall] = ada.json("hall", "list", "--at", REALM)
+    assert (hall["name"], hall["title"]) == (HALL, "The laboratory")
+    assert set(hall["rights"]) == set(RIGHTS)
     listed = json.loads(ada.run("ls", f"{THERE}:data", "--json").stdout)
     assert [row["name"] for row in listed] == ["results.csv"]
     ada.run("get", f"{THERE}:data/results.csv", tmp_path / "results.csv")

@@ -274,6 +274,9 @@ fn evidence_and_log() -> Vec<Route> {
             .summary("A piece of evidence with all that it rests on, CBOR"),
         Route::get("/api/trust", Access::Public, evidence::trust)
             .summary("What checks this realm's receipts offline"),
+        Route::get("/api/partners/{realm}/halls", MEMBER, hall::visit::halls)
+            .summary("The halls of a partner that the caller may enter, as the partner says now")
+            .gives::<Vec<hall::visit::HallThere>>(),
         Route::get(
             "/api/partners/{realm}/trust",
             OPERATOR,

@@ -89,7 +89,7 @@ function follow(section) {
         place = body.insertRow();
         place.dataset.grant = row.grant;
       }
-      const values = [row.name, String(row.streams), sized(row.received), sized(row.sent)];
+      const values = [row.home ? `${row.name} of ${row.home}` : row.name, String(row.streams), sized(row.received), sized(row.sent)];
       if (place.cells.length < 5 || !place.dataset.live) {
         place.replaceChildren();
         cell(place, "Who", values[0], "");

@@ -53,6 +53,7 @@ const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/api/metadata/models", OPERATOR),
     ("GET", "/api/metadata/models/{id}/icon", MEMBER),
     ("GET", "/api/partners", OPERATOR),
+    ("GET", "/api/partners/{realm}/halls", MEMBER),
     ("GET", "/api/partners/{realm}/trust", OPERATOR),
     ("GET", "/api/people", OPERATOR),
     ("GET", "/api/realm", PUBLIC),

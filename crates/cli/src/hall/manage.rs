@@ -33,8 +33,11 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// List the halls that you may see.
+    /// List the halls that you may see, here or at a partner.
     List {
+        /// Those of this partner that you may enter.
+        #[arg(long, value_name = "REALM")]
+        at: Option<RealmName>,
         #[command(flatten)]
         how: How,
     },
@@ -212,7 +215,13 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
     let (act, how, done) = match command.action {
         Action::Agent(agent) => return super::agent::run(agent),
         Action::Partner(action) => return super::partners::run(action),
-        Action::List { how } => return show(&how, "/api/halls"),
+        Action::List { at: None, how } => return show(&how, "/api/halls"),
+        Action::List {
+            at: Some(realm),
+            how,
+        } => {
+            return show(&how, &format!("/api/partners/{realm}/halls"));
+        }
         Action::Show { hall, how } => return show(&how, &format!("/api/halls/{hall}")),
         Action::Grants { how } => return show(&how, "/api/grants"),
         Action::Approvals { how } => return show(&how, "/api/approvals"),

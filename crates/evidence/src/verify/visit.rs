@@ -98,24 +98,38 @@ pub struct Visit {
     pub ends: Timestamp,
 }
 
+const HOST: &str = "What the host asks of a visitor";
+const FORM: &str =
+    "The bundle is an opening by somebody with a role at home, and the key's registration";
+
 /// Checks `bundle` of somebody of the realm of `trust` who stands at `door`. The trust file names the
 /// host's own witness, and no other.
 ///
 /// # Errors
 /// The report, which names the first step that does not hold.
 pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visit, Box<Report>> {
+    if bundle.0.len() != 2 {
+        // Nothing is verified that could not be a visit.
+        let mut section = Section::new(HOST);
+        let why = format!(
+            "there are {} receipts, not the opening and the key's registration",
+            bundle.0.len()
+        );
+        section.check("visit.1", FORM, Err::<(), _>(why), "");
+        return Err(Box::new(Report::new(vec![section], None)));
+    }
     let anchors = trust
         .anchors()
         .map_err(|error| Box::new(Report::unreadable("The partner's trust file", &error)))?;
     let mut receipts = receipt::Receipts::new(bundle, trust, anchors);
     receipts.check_all();
     let conclusion = chain::check(&mut receipts, None);
-    let mut section = Section::new("What the host asks of a visitor");
+    let mut section = Section::new(HOST);
     let opened = match receipts.act(0) {
         Some(Act::Hall(Hall::Open(open))) => Some(open.clone()),
         _ => None,
     };
-    let role = check_form(bundle, opened.as_ref(), &mut section);
+    let role = check_form(opened.as_ref(), &mut section);
     if let Some(open) = &opened {
         check_door(open, bundle, door, &mut section);
     }
@@ -140,25 +154,14 @@ pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visi
     }
 }
 
-/// The bundle is a visit's: an opening, the registration of the key that signed it, and nothing
-/// else.
-fn check_form(bundle: &Bundle, open: Option<&Open>, section: &mut Section) -> Option<Role> {
-    let form = match (open, bundle.0.len()) {
-        (Some(open), 2) => open
-            .role
-            .ok_or_else(|| "it does not say which role the visitor has at home".to_owned()),
-        (Some(_), count) => Err(format!(
-            "there are {count} receipts, not the opening and the key's registration"
-        )),
-        (None, _) => Err("the first receipt does not open a hall".to_owned()),
+/// The bundle is a visit's: an opening by somebody with a role at home.
+fn check_form(open: Option<&Open>, section: &mut Section) -> Option<Role> {
+    let role = match open {
+        Some(open) => (open.role).ok_or("it does not say which role the visitor has at home"),
+        None => Err("the first receipt does not open a hall"),
     };
-    let held = form.as_ref().map_or("", |role| role.as_str());
-    section.check(
-        "visit.1",
-        "The bundle is an opening by somebody with a role at home, and the key's registration",
-        form.clone(),
-        held,
-    )
+    let held = role.as_ref().map_or("", |role| role.as_str());
+    section.check("visit.1", FORM, role, held)
 }
 
 /// Whether what was signed is what is asked for here, by who stands here, now.

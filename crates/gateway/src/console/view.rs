@@ -41,8 +41,8 @@ pub use explanation::{
 };
 pub use frame::{Frame, Place, Standing, Visitor};
 pub use halls::{
-    AgentRow, ApprovalRow, DemandRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage, InsideRow,
-    OfferRow, StorePage, WaitingNotice,
+    AgentRow, ApprovalRow, AwayRow, DemandRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage,
+    InsideRow, OfferRow, StorePage, WaitingNotice,
 };
 pub use keys::{KeyRow, KeysPage};
 pub use mark::{Mark, Tone};

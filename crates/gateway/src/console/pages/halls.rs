@@ -8,8 +8,8 @@ use hallway_evidence::statement::hall::{
 use hallway_evidence::{PersonId, RealmName};
 
 use super::super::view::{
-    AgentRow, ApprovalRow, Count, DemandRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage,
-    InsideRow, Mark, OfferRow, Place, Size, StorePage, Tone, WaitingNotice,
+    AgentRow, ApprovalRow, AwayRow, Count, DemandRow, GrantRow, GuestRow, HallPage, HallRow,
+    HallsPage, InsideRow, Mark, OfferRow, Place, Size, StorePage, Tone, WaitingNotice,
 };
 use super::names::Names;
 use super::{frame, html, moment, sees_all};
@@ -42,10 +42,37 @@ pub(super) async fn list(
     };
     html(&HallsPage {
         halls: seen.into_iter().map(row).collect(),
+        away: away(&gateway, &caller).await?,
         listens: gateway.halls.address.is_some(),
         approvals: approvals_in(&gateway, &caller, None).await?,
         frame: frame(&gateway, &caller, Place::Halls),
     })
+}
+
+/// What people of this realm have open at partners: members see their own.
+async fn away(gateway: &Gateway, caller: &Caller) -> Result<Vec<AwayRow>, Problem> {
+    let (reader, now) = (gateway.store.read(), gateway.now());
+    let mut names = Names::new(reader);
+    let mut rows = Vec::new();
+    for grant in reader
+        .grants()
+        .away(now, &PageRequest::default())
+        .await?
+        .items
+    {
+        let seen = sees_all(&caller.person) || grant.person == caller.person.id;
+        if let GrantKind::Away { host, .. } = &grant.kind
+            && seen
+            && grant.state(now) == GrantState::Open
+        {
+            let name = names.person(grant.person).await?;
+            rows.push(AwayRow {
+                place: format!("{host}/{}", grant.hall),
+                grant: grant_row(gateway, caller, &grant, name),
+            });
+        }
+    }
+    Ok(rows)
 }
 
 /// One hall.

@@ -68,10 +68,21 @@ pub struct HallsPage {
     pub frame: Frame,
     /// The halls that the visitor may see.
     pub halls: Vec<HallRow>,
+    /// Halls of partners that people of this realm have open.
+    pub away: Vec<AwayRow>,
     /// Whether the gateway has a hall listener.
     pub listens: bool,
     /// What the visitor can approve.
     pub approvals: Vec<ApprovalRow>,
+}
+
+/// A hall of a partner that somebody of this realm has open.
+#[derive(Clone, Debug)]
+pub struct AwayRow {
+    /// `REALM/HALL`.
+    pub place: String,
+    /// The grant, as far as it is this realm's business.
+    pub grant: GrantRow,
 }
 
 /// What a hall offers.

@@ -3,6 +3,8 @@
 //! The host decides what opens and checks the evidence itself. Home says who its person is, logs
 //! what was signed and certifies the key, as for a hall of its own.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use hallway_evidence::statement::hall::{HallName, MOST_RIGHTS, Open, Right, Rights};
@@ -161,6 +163,39 @@ async fn listener(reader: &dyn Repositories, partner: &Partner) -> Result<Listen
         address: address.into(),
         gateway: gateway.to_string(),
     })
+}
+
+/// A hall of a partner that the caller may enter.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HallThere {
+    /// The hall.
+    #[schemars(with = "String")]
+    pub name: HallName,
+    /// What people call it there.
+    pub title: String,
+    /// What the caller may do there.
+    #[schemars(with = "Vec<String>")]
+    pub rights: Vec<Right>,
+}
+
+/// The halls of a partner that the caller may enter, as the partner says now.
+pub async fn halls(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(realm): Path<String>,
+) -> Result<Json<Vec<HallThere>>, Problem> {
+    let host = realm.parse().map_err(|_| Problem::not_found("partner"))?;
+    let shared = shared(&gateway, &host).await?;
+    let (id, role) = (caller.person.id, caller.person.role);
+    let titles: BTreeMap<&HallName, &String> = (shared.for_person(id, role))
+        .map(|shared| (&shared.hall, &shared.title))
+        .collect();
+    let there = titles.into_iter().map(|(name, title)| HallThere {
+        name: name.clone(),
+        title: title.clone(),
+        rights: shared.rights(name, id, role),
+    });
+    Ok(Json(there.collect()))
 }
 
 /// The evidence of a visit of the caller's own, for as long as it is open.

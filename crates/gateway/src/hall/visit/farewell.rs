@@ -19,6 +19,9 @@ use crate::store::{EvidenceHash, Grant, GrantKind, PageRequest};
 /// How often the grants are looked at.
 const PERIOD: Duration = Duration::from_secs(2);
 
+/// How many ends one request tells.
+const AT_ONCE: usize = 256;
+
 /// `POST /partner/ended`: openings that have ended at home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
@@ -82,8 +85,10 @@ async fn tell(gateway: &Gateway) -> Result<(), Problem> {
     }
     let mut failed = Ok(());
     for (host, grants) in ended {
-        if let Err(problem) = tell_host(gateway, &host, &grants).await {
-            failed = Err(problem);
+        for some in grants.chunks(AT_ONCE) {
+            if let Err(problem) = tell_host(gateway, &host, some).await {
+                failed = Err(problem);
+            }
         }
     }
     failed

@@ -55,6 +55,12 @@ pub(super) fn list(rows: usize) -> HallsPage {
     HallsPage {
         frame: frame(Some(Place::Halls)),
         halls: (0..rows).map(row).collect(),
+        away: (0..rows)
+            .map(|_| AwayRow {
+                place: "alpha.example/lab".to_owned(),
+                grant: grant(Mark::new(Tone::Good, "Open"), true, true),
+            })
+            .collect(),
         listens: rows > 0,
         approvals: (0..rows.min(2)).map(|_| approval()).collect(),
     }
