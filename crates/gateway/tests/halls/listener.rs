@@ -9,7 +9,13 @@ use serde_json::json;
 
 use crate::realm::{House, client, spki};
 
-pub(crate) fn leaf(authority: &Authority, party: Party, key: &HallKey, from: i64, to: i64) -> Vec<u8> {
+pub(crate) fn leaf(
+    authority: &Authority,
+    party: Party,
+    key: &HallKey,
+    from: i64,
+    to: i64,
+) -> Vec<u8> {
     let now = i64::try_from(
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
