@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::HallCommandError;
 use super::manage::How;
+use super::table::text;
 use crate::person::{PersonError, Visitor};
 
 /// How long `accept` waits for the other gateway before it leaves that to its own.
@@ -77,7 +78,7 @@ pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
             if how.json {
                 println!("{found}");
             } else {
-                super::table::print(&found);
+                print(&found);
             }
             Ok(())
         }
@@ -97,6 +98,44 @@ pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
 fn act_out(how: &How, act: Value) -> Result<Value, HallCommandError> {
     let mut visitor = Visitor::new(&how.person)?;
     super::run(async { Ok(visitor.act(act).await?) })
+}
+
+/// Each partner with how far it is, and what its people are admitted to.
+fn print(partners: &Value) {
+    let rows = partners.as_array().map_or(&[][..], Vec::as_slice);
+    if rows.is_empty() {
+        eprintln!("There is none.");
+    }
+    for row in rows {
+        let field = |name| text(name, &row[name]);
+        println!("{:<24}{}", field("realm"), field("state"));
+        println!("  gateway       {}", field("origin"));
+        println!("  log key       {}", field("log"));
+        println!(
+            "  trust bundle  {}",
+            text("fetched_ms", &row["bundle"]["fetched_ms"])
+        );
+        for (name, label) in [
+            ("expires_ms", "good until"),
+            ("joined_ms", "joined"),
+            ("ended_ms", "ended"),
+            ("ended_by", "ended by"),
+            ("problem", "problem"),
+        ] {
+            if !row[name].is_null() {
+                println!("  {label:<14}{}", field(name));
+            }
+        }
+        for shared in row["shared"].as_array().into_iter().flatten() {
+            let field = |name| text(name, &shared[name]);
+            println!(
+                "  shares        {}  {}  {}",
+                field("hall"),
+                field("guest"),
+                field("rights")
+            );
+        }
+    }
 }
 
 /// Accepts, and sees whether the other gateway took it.

@@ -53,7 +53,7 @@ fn print_rows(rows: &[Value], indent: &str) {
 }
 
 /// A field as text; times by their name's ending.
-fn text(name: &str, value: &Value) -> String {
+pub(super) fn text(name: &str, value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => quoted(text),

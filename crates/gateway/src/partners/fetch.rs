@@ -14,11 +14,12 @@ use hallway_hall::LONGEST_BUNDLE;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode};
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::description::{Described, Description, Unfit};
 use crate::config::PartnersConfig;
-use crate::doors::hall::partners::join::{Join, Joined};
+use crate::doors::hall::partners::join::{Join, Joined, SPENT};
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -103,6 +104,8 @@ impl Fetcher {
             .https_only(!plain)
             .redirect(Policy::none())
             .referer(false)
+            // Seldom used, and each request shall ask anew who is there.
+            .pool_max_idle_per_host(0)
             .dns_resolver(Arc::new(LocalNames))
             .connect_timeout(CONNECT)
             .timeout(PATIENCE);
@@ -163,12 +166,16 @@ impl Fetcher {
             .send()
             .await
             .map_err(FetchError::unreachable)?;
-        if answer.status() == StatusCode::FORBIDDEN {
-            return Err(FetchError::Spent);
+        let status = answer.status();
+        let bytes = body(answer, LONGEST_ANSWER).await?;
+        if status.is_success() {
+            return Ok(serde_json::from_slice(&bytes)?);
         }
-        Ok(serde_json::from_slice(
-            &read(answer, LONGEST_ANSWER).await?,
-        )?)
+        // Something else than the gateway may say 403, too.
+        match serde_json::from_slice::<Refusal>(&bytes) {
+            Ok(refusal) if refusal.code == SPENT => Err(FetchError::Spent),
+            _ => Err(FetchError::Status(status)),
+        }
     }
 
     async fn get(
@@ -196,10 +203,20 @@ impl Fetcher {
     }
 }
 
-async fn read(mut answer: Response, longest: usize) -> Result<Vec<u8>, FetchError> {
+/// Problem details, as far as they matter here.
+#[derive(Deserialize)]
+struct Refusal {
+    code: String,
+}
+
+async fn read(answer: Response, longest: usize) -> Result<Vec<u8>, FetchError> {
     if !answer.status().is_success() {
         return Err(FetchError::Status(answer.status()));
     }
+    body(answer, longest).await
+}
+
+async fn body(mut answer: Response, longest: usize) -> Result<Vec<u8>, FetchError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(FetchError::unreachable)? {
         if bytes.len() + chunk.len() > longest {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use hallway_evidence::Timestamp;
+use hallway_evidence::{Line, Timestamp};
 use hallway_hall::Published;
 use hallway_webauthn::wire::Base64Url;
 use tokio::task::JoinSet;
@@ -149,8 +149,7 @@ pub async fn attend(gateway: &Gateway, partner: Partner) -> Result<(), Problem> 
         }
         Err(LookError::Fetch(FetchError::Spent)) => {
             end(gateway, &partner, EndedBy::Them).await?;
-            let problem = FetchError::Spent.to_string();
-            (Some(problem), Timestamp::MAX)
+            (Some(told(&FetchError::Spent)), Timestamp::MAX)
         }
         Err(error) => {
             tracing::info!(partner = %partner.realm, %error, "looking at a partner");
@@ -158,7 +157,7 @@ pub async fn attend(gateway: &Gateway, partner: Partner) -> Result<(), Problem> 
                 PartnerState::Joining | PartnerState::Ended => RETRY,
                 _ => interval(partner.bundle.as_ref().and_then(|bundle| bundle.refresh_s)),
             };
-            (Some(error.to_string()), now.plus(jittered(pause)))
+            (Some(told(&error)), now.plus(jittered(pause)))
         }
     };
     let (realm, pact, problem) = (&partner.realm, &partner.pact, problem.as_deref());
@@ -176,6 +175,12 @@ pub async fn attend(gateway: &Gateway, partner: Partner) -> Result<(), Problem> 
         .map_err(|error| Problem::internal(&error))
 }
 
+/// What went wrong, for people to read: some of it are the partner's own words, so it is short and
+/// can't deceive.
+fn told(error: &impl std::fmt::Display) -> String {
+    Line::nearest(&error.to_string()).into()
+}
+
 /// Ends a partnership as the other side, or time, has ended it.
 ///
 /// # Errors
@@ -188,6 +193,7 @@ pub async fn end(gateway: &Gateway, partner: &Partner, by: EndedBy) -> Result<bo
                 let ended = unit.partners().end(realm, pact, by, now).await?;
                 if ended {
                     unit.halls().dismiss_realm(realm).await?;
+                    unit.grants().end_of_home(realm, now).await?;
                 }
                 Ok::<_, Problem>(ended)
             })

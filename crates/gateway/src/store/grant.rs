@@ -197,6 +197,8 @@ pub trait GrantRepository: Send + Sync {
         evidence: &[EvidenceHash],
         now: Timestamp,
     ) -> Result<u64, StoreError>;
+    /// Ends every grant of a realm's visitors; tells how many.
+    async fn end_of_home(&self, home: &RealmName, now: Timestamp) -> Result<u64, StoreError>;
     /// The grants of our people in partners' halls that have not run out at `now` and of whose end
     /// nobody was told yet, newest first.
     async fn away(
@@ -570,6 +572,18 @@ impl GrantRepository for Sql<'_> {
             .filter(row::Column::Home.eq(home.as_str()))
             .filter(row::Column::Evidence.is_in(hashes))
             .filter(row::Column::EndedMs.is_null())
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected)
+    }
+
+    async fn end_of_home(&self, home: &RealmName, now: Timestamp) -> Result<u64, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+            .col_expr(row::Column::EndedBy, Expr::col(row::Column::VisitorId))
+            .filter(row::Column::Home.eq(home.as_str()))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)))
             .exec(self.db())
             .await?;
         Ok(updated.rows_affected)

@@ -146,6 +146,35 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
     assert_eq!(ended.ended, Some((at(4_000), id)));
     let other = grants.get(same_evidence.id).await.unwrap().unwrap();
     assert_eq!(other.ended, None, "another realm's visitor stays");
+
+    // Who leaves takes all its visitors along, and nobody else's.
+    let (one, two) = (
+        grant(visitor("gamma.example"), id),
+        grant(visitor("beta.example"), id),
+    );
+    keep(&store, &[&one, &two]).await;
+    let unit = store.begin().await.unwrap();
+    let grants = unit.grants();
+    assert_eq!(grants.end_of_home(&beta, at(5_000)).await.unwrap(), 1);
+    assert_eq!(grants.end_of_home(&beta, at(5_000)).await.unwrap(), 0);
+    assert!(
+        !grants
+            .get(two.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .is_open(at(5_000))
+    );
+    assert!(
+        grants
+            .get(one.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .is_open(at(5_000))
+    );
+    drop(grants);
+    unit.cancel().await.unwrap();
 }
 
 /// A receipt of nothing in particular.

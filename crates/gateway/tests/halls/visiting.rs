@@ -87,7 +87,11 @@ async fn know(here: &House, there: &House, owner: PersonId) {
                 let partners = unit.partners();
                 partners.begin(partner).await?;
                 assert!(partners.learn(&partner.realm, &PACT, learned).await?);
-                assert!(partners.join(&partner.realm, &PACT, now).await?);
+                assert!(
+                    partners
+                        .join(&partner.realm, &PACT, now, hallway_evidence::Timestamp::MAX)
+                        .await?
+                );
                 Ok::<_, Problem>(())
             })
         })

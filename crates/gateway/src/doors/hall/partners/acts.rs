@@ -6,7 +6,7 @@ use hallway_evidence::log::VerifierKey;
 use hallway_evidence::statement::hall::{
     AcceptPartner, Authorities, Hall as HallAct, InvitePartner, LeavePartner, Pins,
 };
-use hallway_evidence::{Origin, OriginError, RealmName};
+use hallway_evidence::{Line, Origin, OriginError, RealmName};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -124,7 +124,8 @@ async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
         .map_err(|error| {
             Problem::conflict(
                 "partner-unfit",
-                format!("{address} cannot be a partner: {error}"),
+                // Some of it may be the other side's own words.
+                Line::nearest(&format!("{address} cannot be a partner: {error}")).to_string(),
             )
         })?;
     if described.realm == own_realm(gateway)? {
@@ -239,8 +240,8 @@ async fn accept(actor: &Actor<'_>, terms: &AcceptPartner) -> Result<Outcome, Pro
     Ok(Outcome::done(actor))
 }
 
-/// Leaves: nobody of the realm is believed any more, and what they were admitted to is forgotten,
-/// so that joining again begins with nothing.
+/// Leaves: nobody of the realm is believed any more, what they have open ends, and what they were
+/// admitted to is forgotten, so that joining again begins with nothing.
 async fn leave(actor: &Actor<'_>, terms: &LeavePartner) -> Result<Outcome, Problem> {
     let partners = actor.unit.partners();
     let known = partners.get(&terms.realm).await?;
@@ -252,6 +253,8 @@ async fn leave(actor: &Actor<'_>, terms: &LeavePartner) -> Result<Outcome, Probl
         return Err(Problem::not_found("partner"));
     }
     actor.unit.halls().dismiss_realm(&terms.realm).await?;
+    let grants = actor.unit.grants();
+    grants.end_of_home(&terms.realm, actor.now).await?;
     Ok(Outcome::done(actor))
 }
 

@@ -17,6 +17,9 @@ use crate::partners::refresh::SETTLE;
 use crate::refusal::Door;
 use crate::store::{PartnerState, Repositories, TokenHash};
 
+/// The code under which a token is refused for good.
+pub const SPENT: &str = "partner-token";
+
 /// What the other gateway shows.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -89,7 +92,7 @@ async fn use_up(
 /// One answer for unknown realms, wrong, used, withdrawn and expired tokens.
 fn spent() -> Problem {
     Problem::forbidden(
-        "partner-token",
+        SPENT,
         "this invitation is for another realm, has expired, was withdrawn or never existed; ask \
          for a new one",
     )
