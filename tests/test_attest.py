@@ -1,12 +1,19 @@
-"""`hallway attest explain` on the specification's own objects."""
+"""`hallway attest explain` on the specification's own objects, real ones, and answers to ACME."""
 
 import base64
 import json
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from fido2 import cbor
 from gateway_process import ROOT, hallway
+from soft_device import Maker, certificate, name_of
+from soft_webauthn import ES256, PrivateKey, b64
 
 VECTORS = json.loads((ROOT / "crates/webauthn/tests/vectors/webauthn-l3.json").read_text())
 ROOT_CERTIFICATE = bytes.fromhex(VECTORS[0]["ceremonies"][0]["attestation_ca_cert"])
@@ -130,3 +137,44 @@ def test_what_is_no_object_gets_a_reason(tmp_path: Path):
     code, _, told = run(tmp_path, "hello, world!")
     assert code == 2
     assert "neither CBOR" in told
+
+
+TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+KEY_AUTHORIZATION = f"{TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
+
+
+def apple_answer(token: str) -> tuple[bytes, str]:
+    """What an Apple device answers to an ACME server, and its maker's root, PEM."""
+    maker, key = Maker("Apple"), PrivateKey(ES256)
+    freshness = sha256(token.encode()).digest()
+    extensions = {"1.2.840.113635.100.8.9.1": b"C02ABC", "1.2.840.113635.100.8.11.1": freshness}
+    leaf = certificate(name_of(("CN", "device")), maker.subject, key)
+    for oid, value in extensions.items():
+        oid = x509.ObjectIdentifier(oid)
+        leaf = leaf.add_extension(x509.UnrecognizedExtension(oid, value), critical=False)
+    leaf = leaf.sign(maker.key.key, hashes.SHA256()).public_bytes(Encoding.DER)
+    return cbor.encode({"fmt": "apple", "attStmt": {"x5c": [leaf]}}), maker.pem
+
+
+@pytest.mark.parametrize("form", ["cbor", "payload", "request"])
+def test_a_device_s_answer_to_an_acme_server_is_explained(tmp_path: Path, form: str):
+    object_, root = apple_answer(TOKEN)
+    payload = {"attObj": b64(object_)}
+    request = {"protected": "e30", "payload": b64(json.dumps(payload).encode()), "signature": ""}
+    content = {"cbor": object_, "payload": json.dumps(payload), "request": json.dumps(request)}[form]
+    (tmp_path / "root.pem").write_text(root)
+    asked = ["--acme", "--anchor", str(tmp_path / "root.pem")]
+    authorized = [*asked, "--key-authorization", KEY_AUTHORIZATION]
+    code, found, _ = run(tmp_path, content, *authorized)
+    assert (code, found["conclusion"]) == (0, "trusted"), found["summary"]
+    assert found["device"]["identifiers"] == ["C02ABC"]
+
+    code, found, told = run(tmp_path, content, *asked)
+    assert (code, found["conclusion"]) == (0, "not_checked") and "--key-authorization" in told
+    other, _ = apple_answer("another token")
+    code, found, _ = run(tmp_path, other, *authorized)
+    assert (code, found["conclusion"]) == (1, "invalid")
+    failed = [step["number"] for step in found["steps"] if step["outcome"] == "failed"]
+    assert failed == ["apple/2", "device-attest-01/2"]
+    code, _, told = run(tmp_path, content, "--acme", "--key-authorization", TOKEN)
+    assert code == 2 and "thumbprint" in told

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from api_caller import Person, Reply, answered, challenge_of
+from api_caller import Caller, Person, Reply, answered, challenge_of
 from conftest import SCREENSHOTS
 from console_visitor import PHONE, Visitor
 from gateway_process import Gateway, GatewayAgain
@@ -404,6 +404,32 @@ def test_local_statements(tmp_path: Path):
     assert gateway.stop() == 0
 
 
+def test_sessions_end_with_the_model_of_their_key(realm: Realm):
+    owner = realm.owner
+    token = owner.try_to_sign_in(add_key(owner, realm.acme)).expect()["token"]
+    by_acme = Caller(owner.origin, {"Authorization": f"Bearer {token}"})
+    by_acme.get("/api/keys").expect()
+    realm.publish(2, report("REVOKED", YESTERDAY))
+    realm.look()
+    by_acme.get("/api/keys").refused(401, "sign-in")
+    # What another key opened stays open.
+    owner.get("/api/keys").expect()
+
+
+def test_a_model_whose_entry_cannot_be_read_opens_nothing(realm: Realm):
+    owner = realm.owner
+    key = add_key(owner, realm.acme)
+    broken = realm.acme.entry({"status": "REVOKED", "effectiveDate": "soon"})
+    realm.file.write_bytes(realm.service.blob(2, broken, realm.other.entry()))
+    assert realm.look()["unreadable"] == 1
+    refused = owner.try_to_sign_in(key).refused(403, "model-refused")
+    assert "cannot be read" in refused["detail"]
+    _, reply = try_to_add_key(owner, **realm.acme.attested)
+    assert "cannot be read" in reply.refused(403, "model-refused")["detail"]
+    # The rest of the BLOB counts.
+    add_key(owner, realm.other)
+
+
 def test_a_local_statement_does_not_undo_a_revocation(realm: Realm, tmp_path: Path):
     statements = tmp_path / "statements"
     statements.mkdir()
@@ -535,6 +561,12 @@ def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
     expect(page.get_by_text("Acme 5")).to_be_visible()
     expect(page.get_by_text("Virtual key")).to_be_hidden()
 
+    # Olga has such a key too, and signed in with another.
+    olga = signed_in_browser(realm.owner, browser)
+    olga.keys.plug_in()
+    olga.open("/keys")
+    olga.register("Red key")
+
     # Revoked: the page says so, and why a further key is refused, step by step.
     revoked = {
         "aaguid": chromium["aaguid"],
@@ -542,28 +574,51 @@ def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
         "statusReports": [report("REVOKED", YESTERDAY)],
     }
     realm.file.write_bytes(realm.service.blob(2, realm.acme.entry(), revoked))
-    page.get_by_label("Name or AAGUID").fill("")
-    emily.press("Look for newer ones now")
-    expect(page.get_by_text("REVOKED")).to_be_visible()
-    emily.keep("metadata-revoked")
+    olga.open("/metadata")
+    olga.press("Look for newer ones now")
+    expect(olga.page.get_by_text("REVOKED")).to_be_visible()
+    olga.keep("metadata-revoked")
+
+    # What Emily's key opened is over, and it opens nothing new.
     emily.open("/keys")
+    emily.press("Sign in with a key")
+    expect(page.get_by_text("cannot be relied on")).to_be_visible()
+    emily.keep("metadata-signed-out")
+    emily.context.close()
+
+    page = olga.page
+    olga.open("/keys")
     expect(page.get_by_text("It opens nothing as long as that is so")).to_be_visible()
-    emily.keep("metadata-keys-revoked")
-    emily.keys.plug_in()
+    olga.keep("metadata-keys-revoked")
+    olga.keys.plug_in()
     page.get_by_label("A name for the key").fill("Spare key")
-    emily.press("Register a key")
-    emily.agree("Spare key", button="Register the key")
+    olga.press("Register a key")
+    olga.agree("Spare key", button="Register the key")
     expect(page.get_by_text("cannot be relied on").last).to_be_visible()
     page.get_by_text("Each step of the check").click()
     expect(page.get_by_text("The authenticator's model is acceptable")).to_be_visible()
-    emily.keep("metadata-steps")
+    olga.keep("metadata-steps")
     page.set_viewport_size(PHONE)
-    emily.keep("metadata-steps-phone")
-    emily.open("/metadata")
-    emily.keep("metadata-phone")
-    emily.context.close()
+    olga.keep("metadata-steps-phone")
+    olga.open("/metadata")
+    olga.keep("metadata-phone")
+    olga.context.close()
     # A browser reports an answer of 403 as an error of the page's.
-    assert [fault for fault in emily.faults if "403" not in fault] == []
+    assert [fault for fault in emily.faults + olga.faults if "403" not in fault] == []
+
+
+def signed_in_browser(person: Person, browser: Browser) -> Visitor:
+    """A browser with a session that the person's own key opened."""
+    ceremony = Caller(person.origin).post("/api/sign-in/statement").expect()
+    made = person.key.sign(challenge=challenge_of(ceremony))
+    caller = Caller(person.origin, {"Origin": person.origin})
+    body = answered(ceremony, made.to_json()) | {"grant": "cookie"}
+    answer = caller.post("/api/sign-in", body)
+    assert answer.cookie, answer.body
+    name, value = answer.cookie.split("=", 1)
+    visitor = Visitor(browser, person.origin, SCREENSHOTS)
+    visitor.context.add_cookies([{"name": name, "value": value, "url": person.origin}])
+    return visitor
 
 
 def test_the_page_of_a_realm_that_knows_nothing(gateway: Gateway, browser: Browser):

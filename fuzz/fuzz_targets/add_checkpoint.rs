@@ -18,6 +18,10 @@ fuzz_target!(|bytes: &[u8]| {
     let (Some(origin), Some(size)) = (lines.next(), request.unverified_size()) else {
         panic!("it was read");
     };
+    // A name that stands in the signature, too, may make the note longer than is read.
+    if origin.len() > 1000 {
+        return;
+    }
     let Ok(key) = SigningKey::from_seed(origin, &[1; 32]) else {
         return;
     };

@@ -1,6 +1,8 @@
-//! Whole attestation objects: explained, and registered under the most lenient policy.
+//! Whole attestation objects: explained, registered under the most lenient policy, and as a device's
+//! answer to an ACME server.
 #![no_main]
 
+use hallway_webauthn::device_attestation::{DeviceChallenge, verify_device_attestation};
 use hallway_webauthn::explain::{ClientDataGiven, Evidence, Expected, explain};
 use hallway_webauthn::{
     AndroidKeyLists, CompoundStatements, Framing, RegistrationPolicy, RegistrationResponse,
@@ -38,4 +40,9 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let response = RegistrationResponse::new(CLIENT_DATA, bytes);
     let _ = verify_registration(&rp, &[0; 3], &policy, now, &response);
+    let challenge = DeviceChallenge {
+        token: "t",
+        key_authorization: "t.k",
+    };
+    let _ = verify_device_attestation(bytes, &challenge, &anchors, now);
 });

@@ -1,5 +1,5 @@
-//! Metadata: as a BLOB, as a local statement, and as the payload of a BLOB that is signed as it
-//! should be, since no fuzzer finds a signature.
+//! Metadata: as a BLOB, as a local statement, as a revocation list, and as the payload of a BLOB that
+//! is signed as it should be, since no fuzzer finds a signature.
 #![no_main]
 
 use std::sync::OnceLock;
@@ -15,6 +15,14 @@ struct Service {
     key: KeyPair,
     header: String,
     trust: BlobTrust,
+}
+
+impl Service {
+    fn blob(&self, payload: &[u8]) -> String {
+        let signed = format!("{}.{}", self.header, URL_SAFE_NO_PAD.encode(payload));
+        let signature = self.key.sign(signed.as_bytes()).expect("a signature");
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
 }
 
 fn service() -> &'static Service {
@@ -49,9 +57,13 @@ fuzz_target!(|bytes: &[u8]| {
     let now = UnixSeconds(1_767_225_600);
     let _ = Metadata::from_blob(bytes, &service.trust, now);
     let _ = Metadata::new().add_statement(bytes);
-    let signed = format!("{}.{}", service.header, URL_SAFE_NO_PAD.encode(bytes));
-    let signature = service.key.sign(signed.as_bytes()).expect("a signature");
-    let blob = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+    let revoking = BlobTrust {
+        revocation_lists: vec![bytes.to_vec()],
+        ..service.trust.clone()
+    };
+    let empty = br#"{"no":1,"nextUpdate":"2030-01-01","entries":[]}"#;
+    let _ = Metadata::from_blob(service.blob(empty).as_bytes(), &revoking, now);
+    let blob = service.blob(bytes);
     if let Ok(metadata) = Metadata::from_blob(blob.as_bytes(), &service.trust, now) {
         for model in metadata.models() {
             let _ = (model.certification(now), model.is_hardware());

@@ -1,34 +1,39 @@
-//! The ceremonies: one that both libraries can do, and those of the specification.
+//! Ceremonies that both libraries can do.
 
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
-use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_webauthn::{
     AssertionPolicy, AssertionResponse, CredentialRecord, RegistrationPolicy, RegistrationResponse,
-    RelyingParty, UnixSeconds, UserVerification, verify_assertion, verify_registration,
+    RelyingParty, TrustAnchor, TrustAnchors, UnixSeconds, verify_assertion, verify_registration,
 };
 use minicbor::Encoder;
 use serde_json::{Value, json};
 use url::Url;
+use uuid::Uuid;
 use webauthn_rs_core::WebauthnCore;
 use webauthn_rs_core::proto::{
+    AttestationCaList, AttestationCaListBuilder, AttestationConveyancePreference,
     AuthenticationState, PublicKeyCredential, RegisterPublicKeyCredential, RegistrationState,
 };
 
-const NOW: UnixSeconds = UnixSeconds(1_767_225_600);
+use crate::signer::{Attester, BareCheck, Signer};
+
+pub const NOW: UnixSeconds = UnixSeconds(1_767_225_600);
+const AAGUID: [u8; 16] = [7; 16];
 const ID: &[u8; 32] = &[9; 32];
 
 /// One registration and one assertion, as both libraries take them.
 pub struct Ceremony {
     rp: RelyingParty,
     core: WebauthnCore,
+    policy: RegistrationPolicy,
+    roots: Option<AttestationCaList>,
+    bare: BareCheck,
     record: CredentialRecord,
     registration: Signed,
     assertion: Signed,
@@ -37,12 +42,18 @@ pub struct Ceremony {
     assert: (PublicKeyCredential, AuthenticationState),
 }
 
-struct Signed {
-    challenge: Vec<u8>,
-    client_data: Vec<u8>,
+/// What came back from a key.
+pub struct Signed {
+    pub challenge: Vec<u8>,
+    pub client_data: Vec<u8>,
     /// Attestation object, or authenticator data.
-    body: Vec<u8>,
-    signature: Vec<u8>,
+    pub body: Vec<u8>,
+    pub signature: Vec<u8>,
+}
+
+/// What a key signs.
+pub fn message(authenticator_data: &[u8], client_data: &[u8]) -> Vec<u8> {
+    [authenticator_data, digest(&SHA256, client_data).as_ref()].concat()
 }
 
 fn b64(bytes: &[u8]) -> String {
@@ -50,7 +61,9 @@ fn b64(bytes: &[u8]) -> String {
 }
 
 fn challenge_of(options: &Value) -> Vec<u8> {
-    let text = options["publicKey"]["challenge"].as_str().expect("a challenge");
+    let text = options["publicKey"]["challenge"]
+        .as_str()
+        .expect("a challenge");
     URL_SAFE_NO_PAD.decode(text).expect("base64url")
 }
 
@@ -74,20 +87,44 @@ fn authenticator_data(counter: u32, credential: Option<AttestedCredential<'_>>) 
     data.encode().expect("a short credential id")
 }
 
-fn none_object(data: &[u8]) -> Vec<u8> {
+fn object(data: &[u8], client_data: &[u8], attester: Option<&Attester>) -> Vec<u8> {
     let mut out = Vec::new();
-    Encoder::new(&mut out)
-        .map(3)
-        .and_then(|e| {
-            e.str("fmt")?.str("none")?.str("attStmt")?.map(0)?;
-            e.str("authData")?.bytes(data)
-        })
-        .expect("writing to a vector does not fail");
+    let mut e = Encoder::new(&mut out);
+    let written = e.map(3).and_then(|e| {
+        match attester {
+            None => {
+                e.str("fmt")?.str("none")?.str("attStmt")?.map(0)?;
+            }
+            Some(attester) => {
+                let signature = attester.sign(&message(data, client_data));
+                e.str("fmt")?.str("packed")?.str("attStmt")?.map(3)?;
+                e.str("alg")?.i64(-7)?.str("sig")?.bytes(&signature)?;
+                e.str("x5c")?.array(1)?.bytes(&attester.leaf)?;
+            }
+        }
+        e.str("authData")?.bytes(data)
+    });
+    written.expect("writing to a vector does not fail");
     out
 }
 
+/// The same root for both.
+fn trusted(attester: &Attester) -> (RegistrationPolicy, AttestationCaList) {
+    let anchor = TrustAnchor::new("root", attester.root.clone()).expect("a root");
+    let policy = RegistrationPolicy::attested(TrustAnchors::from_iter([anchor]));
+    let mut list = AttestationCaListBuilder::new();
+    list.insert_device_der(
+        &attester.root,
+        Uuid::from_bytes(AAGUID),
+        "root".to_owned(),
+        Default::default(),
+    )
+    .expect("a root");
+    (policy, list.build())
+}
+
 impl Ceremony {
-    pub fn new() -> Self {
+    pub fn new(signer: Signer, attester: Option<Attester>) -> Self {
         let origin = Url::parse("https://gate.example").expect("a URL");
         let core = WebauthnCore::new_unsafe_experts_only(
             "Gate",
@@ -97,33 +134,30 @@ impl Ceremony {
             None,
             None,
         );
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("a key");
-        let point = pair.public_key().as_ref();
-        let cose = PublicKey::Ec2 {
-            algorithm: Algorithm::Es256,
-            x: &point[1..33],
-            y: &point[33..],
-        }
-        .encode();
+        let cose = signer.public_key();
         let data = authenticator_data(
             0,
             Some(AttestedCredential {
-                aaguid: Aaguid::ZERO,
+                aaguid: Aaguid(AAGUID),
                 credential_id: ID,
                 public_key: &cose,
             }),
         );
         let builder = core
             .new_challenge_register_builder(b"user", "ada", "Ada")
-            .expect("a builder");
+            .expect("a builder")
+            .attestation(AttestationConveyancePreference::Direct);
         let (options, state) = core.generate_challenge_register(builder).expect("options");
         let challenge = challenge_of(&serde_json::to_value(&options).expect("JSON"));
+        let client_data_json = client_data("create", &challenge);
         let registration = Signed {
-            client_data: client_data("create", &challenge),
+            body: object(&data, &client_data_json, attester.as_ref()),
+            client_data: client_data_json,
             challenge,
-            body: none_object(&data),
             signature: Vec::new(),
         };
+        let (policy, roots) = attester.as_ref().map(trusted).unzip();
+        let policy = policy.unwrap_or_else(RegistrationPolicy::person);
         let json = json!({
             "id": b64(ID), "rawId": b64(ID), "type": "public-key", "extensions": {},
             "response": {
@@ -133,7 +167,7 @@ impl Ceremony {
         });
         let theirs: RegisterPublicKeyCredential = serde_json::from_value(json).expect("theirs");
         let credential = core
-            .register_credential(&theirs, &state, None)
+            .register_credential(&theirs, &state, roots.as_ref())
             .expect("they register it");
         let register = (theirs, state);
 
@@ -146,13 +180,11 @@ impl Ceremony {
         let challenge = challenge_of(&serde_json::to_value(&options).expect("JSON"));
         let client_data = client_data("get", &challenge);
         let body = authenticator_data(7, None);
-        let message = [&body[..], digest(&SHA256, &client_data).as_ref()].concat();
-        let signature = pair.sign(&SystemRandom::new(), &message).expect("a signature");
         let assertion = Signed {
+            signature: signer.sign(&message(&body, &client_data)),
             challenge,
             client_data,
             body,
-            signature: signature.as_ref().to_vec(),
         };
         let json = json!({
             "id": b64(ID), "rawId": b64(ID), "type": "public-key", "extensions": {},
@@ -165,12 +197,14 @@ impl Ceremony {
         let theirs: PublicKeyCredential = serde_json::from_value(json).expect("theirs");
         let rp = RelyingParty::new("gate.example", "https://gate.example");
         let response = RegistrationResponse::new(&registration.client_data, &registration.body);
-        let person = RegistrationPolicy::person();
-        let verified =
-            verify_registration(&rp, &registration.challenge, &person, NOW, &response).expect("ours");
+        let verified = verify_registration(&rp, &registration.challenge, &policy, NOW, &response)
+            .expect("ours");
         Self {
             rp,
             core,
+            bare: BareCheck::new(&verified.credential.public_key, &assertion),
+            policy,
+            roots,
             record: verified.credential,
             registration,
             assertion,
@@ -187,14 +221,14 @@ impl Ceremony {
     pub fn register_here(&self) {
         let signed = &self.registration;
         let response = RegistrationResponse::new(&signed.client_data, &signed.body);
-        let person = RegistrationPolicy::person();
-        verify_registration(&self.rp, &signed.challenge, &person, NOW, &response).expect("ours");
+        verify_registration(&self.rp, &signed.challenge, &self.policy, NOW, &response)
+            .expect("ours");
     }
 
     pub fn register_there(&self) {
         let (response, state) = &self.register;
         self.core
-            .register_credential(response, state, None)
+            .register_credential(response, state, self.roots.as_ref())
             .expect("theirs");
     }
 
@@ -208,8 +242,13 @@ impl Ceremony {
             signature: &signed.signature,
             user_handle: None,
         };
-        let verified =
-            verify_assertion(&self.rp, &signed.challenge, &policy, &self.record, &response);
+        let verified = verify_assertion(
+            &self.rp,
+            &signed.challenge,
+            &policy,
+            &self.record,
+            &response,
+        );
         assert!(verified.expect("ours").user_verified);
     }
 
@@ -219,77 +258,9 @@ impl Ceremony {
             .authenticate_credential(response, state)
             .expect("theirs");
     }
-}
 
-/// A section of the specification's test vectors.
-pub struct Vector {
-    rp: RelyingParty,
-    policy: RegistrationPolicy,
-    record: CredentialRecord,
-    registration: Signed,
-    assertion: Signed,
-}
-
-impl Vector {
-    pub fn new(section: &str) -> Self {
-        let vectors: Vec<Value> = serde_json::from_str(include_str!(
-            "../../../crates/webauthn/tests/vectors/webauthn-l3.json"
-        ))
-        .expect("the vectors");
-        let id = format!("sctn-test-vectors-{section}");
-        let found = vectors.iter().find(|v| v["id"] == id).expect("the section");
-        let signed = |at: usize, body: &str| {
-            let field = |name: &str| {
-                let text = found["ceremonies"][at][name].as_str().unwrap_or_default();
-                hex::decode(text).expect("hexadecimal")
-            };
-            Signed {
-                challenge: field("challenge"),
-                client_data: field("clientDataJSON"),
-                body: field(body),
-                signature: field("signature"),
-            }
-        };
-        let registration = signed(0, "attestationObject");
-        let rp = RelyingParty::new("example.org", "https://example.org");
-        let policy = RegistrationPolicy {
-            user_verification: UserVerification::NotRequired,
-            ..RegistrationPolicy::person()
-        };
-        let response = RegistrationResponse::new(&registration.client_data, &registration.body);
-        let verified = verify_registration(&rp, &registration.challenge, &policy, NOW, &response)
-            .expect("the registration");
-        Self {
-            rp,
-            policy,
-            record: verified.credential,
-            registration,
-            assertion: signed(1, "authenticatorData"),
-        }
-    }
-
-    pub fn register(&self) {
-        let signed = &self.registration;
-        let response = RegistrationResponse::new(&signed.client_data, &signed.body);
-        verify_registration(&self.rp, &signed.challenge, &self.policy, NOW, &response)
-            .expect("the registration");
-    }
-
-    pub fn assert(&self) {
-        let signed = &self.assertion;
-        let policy = AssertionPolicy {
-            user_verification: UserVerification::NotRequired,
-            ..AssertionPolicy::default()
-        };
-        let response = AssertionResponse {
-            credential_id: &self.record.id,
-            client_data_json: &signed.client_data,
-            authenticator_data: &signed.body,
-            signature: &signed.signature,
-            user_handle: None,
-        };
-        let verified =
-            verify_assertion(&self.rp, &signed.challenge, &policy, &self.record, &response);
-        assert!(verified.expect("the assertion").user_present);
+    /// The assertion's signature, and nothing else.
+    pub fn bare_check(&self) {
+        self.bare.verify();
     }
 }

@@ -2,72 +2,76 @@
 //! the time that it takes for the specification's vectors, which the scripts next to this measure
 //! for py_webauthn and SimpleWebAuthn.
 
+mod blob;
 mod ceremony;
+mod signer;
+mod vector;
 
-use std::hint::black_box;
-use std::time::{Duration, Instant};
-
+use hallway_bench_peers::{compare, usual_cost};
 use hallway_ctap::authenticator_data::AuthenticatorData;
 use passkey_types::ctap2::AuthenticatorData as PasskeyData;
 
-use crate::ceremony::{Ceremony, Vector};
+use crate::blob::{Blob, SOMEBODY};
+use crate::ceremony::Ceremony;
+use crate::signer::{Attester, Signer};
+use crate::vector::Vector;
 
-/// Turns, and how long each lasts.
-const TURNS: usize = 41;
-const TURN: Duration = Duration::from_millis(40);
-
-fn microseconds<T>(work: &impl Fn() -> T) -> f64 {
-    let start = Instant::now();
-    let mut calls = 0u32;
-    while start.elapsed() < TURN {
-        for _ in 0..8 {
-            black_box(work());
-        }
-        calls += 8;
-    }
-    start.elapsed().as_secs_f64() * 1e6 / f64::from(calls)
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn compare<T, U>(what: &str, peer: &str, ours: impl Fn() -> T, theirs: impl Fn() -> U) {
-    let turns: Vec<(f64, f64)> = (0..TURNS)
-        .map(|_| (microseconds(&ours), microseconds(&theirs)))
-        .collect();
-    let ratio = median(turns.iter().map(|(a, b)| b / a).collect());
-    let ours = median(turns.iter().map(|turn| turn.0).collect());
-    let theirs = median(turns.iter().map(|turn| turn.1).collect());
-    println!("{what:<34} {ours:9.2} us   {peer:<18} {theirs:9.2} us   {ratio:6.2} times");
-}
+const CORE: &str = "webauthn-rs-core";
 
 fn main() {
-    let ceremony = Ceremony::new();
-    compare(
-        "ES256 assertion",
-        "webauthn-rs-core",
-        || ceremony.assert_here(),
-        || ceremony.assert_there(),
-    );
-    compare(
-        "ES256 registration, none",
-        "webauthn-rs-core",
-        || ceremony.register_here(),
-        || ceremony.register_there(),
-    );
-    let data = ceremony.registration_data();
+    let plain = Ceremony::new(Signer::es256(), None);
+    for (name, ceremony) in [
+        ("ES256", &plain),
+        ("RS256", &Ceremony::new(Signer::rs256(), None)),
+    ] {
+        compare(
+            &format!("{name} assertion"),
+            CORE,
+            || ceremony.assert_here(),
+            || ceremony.assert_there(),
+        );
+        compare(
+            "  its bare signature check",
+            CORE,
+            || ceremony.bare_check(),
+            || ceremony.assert_there(),
+        );
+    }
+    let attested = Ceremony::new(Signer::es256(), Some(Attester::new()));
+    for (what, ceremony) in [
+        ("registration, packed x5c and root", &attested),
+        ("registration, none", &plain),
+    ] {
+        compare(
+            what,
+            CORE,
+            || ceremony.register_here(),
+            || ceremony.register_there(),
+        );
+    }
+    let data = plain.registration_data();
     compare(
         "parsing authenticator data",
         "passkey-types",
         || AuthenticatorData::parse(data).expect("ours"),
         || PasskeyData::from_slice(data).expect("theirs"),
     );
+    let blob = Blob::new();
+    compare(
+        &format!("metadata BLOB, {} kB", blob.length() / 1000),
+        "its JSON alone",
+        || blob.read(),
+        || blob.payload(),
+    );
+    let found = usual_cost(|| blob.metadata.by_aaguid(SOMEBODY).expect("a model"));
+    println!("finding a model in it              {found:9.3} us");
     for section in ["none-es256", "packed-es256", "packed-rs256", "packed-eddsa"] {
         let vector = Vector::new(section);
-        let register = median((0..TURNS).map(|_| microseconds(&|| vector.register())).collect());
-        let assert = median((0..TURNS).map(|_| microseconds(&|| vector.assert())).collect());
-        println!("vector {section:<14} registration {register:9.2} us   assertion {assert:9.2} us");
+        println!(
+            "vector {section:<14} registration {:9.2} us   assertion {:9.2} us   bare check {:9.2} us",
+            usual_cost(|| vector.register()),
+            usual_cost(|| vector.assert()),
+            usual_cost(|| vector.bare_check()),
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! `hallway attest explain`: what an attestation object or an assertion says, and which step fails.
 
+mod acme;
 mod input;
 mod print;
 
@@ -38,7 +39,8 @@ enum Action {
     Explain(Explain),
 }
 
-/// Print what an attestation object or an assertion says, and which step of its verification fails.
+/// Print what an attestation object, an assertion or a device's answer to an ACME server says, and
+/// which step of its verification fails.
 ///
 /// JSON may hold the ceremony around it: "challenge", "origin" and "rpId", as in the options that
 /// were sent, beside the browser's response. With them, or with the options below, every step is
@@ -72,6 +74,14 @@ struct Explain {
     /// The time that certificates are judged by, in seconds since 1970; otherwise now.
     #[arg(long, value_name = "SECONDS")]
     at: Option<i64>,
+    /// The file is a device's answer to an ACME server's device-attest-01 challenge: the payload
+    /// {"attObj": …}, the signed request around it, or the object alone.
+    #[arg(long)]
+    acme: bool,
+    /// What the device answered: the challenge's token, a point, and the thumbprint of the
+    /// account's key.
+    #[arg(long, value_name = "TOKEN.THUMBPRINT", requires = "acme")]
+    key_authorization: Option<String>,
     /// Print the explanation as JSON.
     #[arg(long)]
     json: bool,
@@ -111,6 +121,10 @@ impl Explain {
     fn explain(&self) -> Result<Explanation, Box<dyn Error>> {
         let mut given = input::read(&read(&self.file)?)
             .map_err(|problem| format!("{}: {problem}", self.file.display()))?;
+        if self.acme {
+            let authorization = self.key_authorization.as_deref();
+            return acme::explain(&given, authorization, &self.anchors()?, self.now(&given));
+        }
         if let Some(path) = &self.client_data {
             given.client_data = Some(read(path)?);
         }

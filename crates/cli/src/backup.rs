@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use hallway_gateway::backup::{Realm, Summary};
 use serde::Serialize;
-use zeroize::Zeroizing;
+
+use crate::operator_key::{OperatorKeyCommandError, UnlockArguments};
 
 /// Back up a whole realm into one file: configuration, database, log and payloads.
 ///
@@ -48,6 +49,8 @@ struct Place {
     /// The database instead of that in hallway.toml.
     #[arg(long, value_name = "ADDRESS", env = "HALLWAY_DATABASE")]
     database: Option<String>,
+    #[command(flatten)]
+    unlock: UnlockArguments,
     /// Print what was done as JSON.
     #[arg(long)]
     json: bool,
@@ -60,14 +63,12 @@ struct Done {
 }
 
 impl Place {
-    fn realm(&self) -> Realm {
-        Realm {
+    fn realm(&self) -> Result<Realm, OperatorKeyCommandError> {
+        Ok(Realm {
             folder: self.data.clone(),
             database: self.database.clone(),
-            operator_key: std::env::var("HALLWAY_OPERATOR_KEY")
-                .ok()
-                .map(Zeroizing::new),
-        }
+            operator_key: self.unlock.given(&self.data)?,
+        })
     }
 
     fn tell(&self, what: &str, done: Summary) -> serde_json::Result<()> {
@@ -83,7 +84,7 @@ impl Place {
 
 pub(crate) fn back_up(command: &BackupCommand) -> Result<(), Box<dyn Error>> {
     crate::logging::start(false);
-    let realm = command.place.realm();
+    let realm = command.place.realm()?;
     let done = crate::runtime()?.block_on(realm.back_up(&command.file))?;
     let what = format!("Backed up into {}", command.file.display());
     Ok(command.place.tell(&what, done)?)
@@ -91,7 +92,7 @@ pub(crate) fn back_up(command: &BackupCommand) -> Result<(), Box<dyn Error>> {
 
 pub(crate) fn restore(command: &RestoreCommand) -> Result<(), Box<dyn Error>> {
     crate::logging::start(false);
-    let realm = command.place.realm();
+    let realm = command.place.realm()?;
     let done = crate::runtime()?.block_on(realm.restore(&command.file))?;
     let what = format!("Restored from {}", command.file.display());
     Ok(command.place.tell(&what, done)?)

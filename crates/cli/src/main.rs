@@ -7,6 +7,7 @@ mod hall;
 mod key;
 mod log;
 mod logging;
+mod operator_key;
 mod person;
 mod private_socket;
 mod serve;
@@ -41,6 +42,7 @@ enum Command {
     Serve(serve::ServeCommand),
     Backup(backup::BackupCommand),
     Restore(backup::RestoreCommand),
+    OperatorKey(operator_key::OperatorKeyCommand),
     Key(key::KeyCommand),
     Device(device::DeviceCommand),
     Join(person::JoinCommand),
@@ -91,6 +93,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Serve(command) => serve::run(command)?,
         Command::Backup(command) => backup::back_up(&command)?,
         Command::Restore(command) => backup::restore(&command)?,
+        Command::OperatorKey(command) => operator_key::run(&command)?,
         Command::Key(command) => return Ok(key(command)),
         Command::Device(command) => return device::run(&command),
         Command::Join(command) => person::join(&command)?,

@@ -27,7 +27,7 @@ pub(crate) use arguments::{PersonArguments, Settings};
 pub(crate) use command::{JoinCommand, SignInCommand, SignOutCommand, join, sign_in, sign_out};
 pub(crate) use error::PersonError;
 use kept_session::KeptSession;
-use key_choice::KeyChoice;
+pub(crate) use key_choice::KeyChoice;
 pub(crate) use visitor::{Visitor, web_client};
 
 /// What the gateway asks to be signed.

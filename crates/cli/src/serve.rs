@@ -9,7 +9,8 @@ use clap::Args;
 use hallway_gateway::config::{Config, MetadataConfig, Tls};
 use hallway_gateway::{Ready, Start, SystemClock, configuration};
 use serde::Serialize;
-use zeroize::Zeroizing;
+
+use crate::operator_key::UnlockArguments;
 
 /// Serve a realm: doors, log, console and API.
 ///
@@ -27,6 +28,8 @@ pub(crate) struct ServeCommand {
     data: PathBuf,
     #[command(flatten)]
     overrides: Overrides,
+    #[command(flatten)]
+    unlock: UnlockArguments,
     /// Write logs as JSON lines.
     #[arg(long)]
     log_json: bool,
@@ -136,9 +139,7 @@ impl Overrides {
 pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
     crate::logging::start(command.log_json);
     let config = command.overrides.apply(configuration(&command.data)?)?;
-    let operator_key = std::env::var("HALLWAY_OPERATOR_KEY")
-        .ok()
-        .map(Zeroizing::new);
+    let operator_key = command.unlock.given(&command.data)?;
     let start = Start {
         folder: command.data,
         config,

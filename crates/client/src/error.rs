@@ -31,6 +31,9 @@ pub enum ClientError {
     /// The key has no fingerprint sensor.
     #[error("the security key has no fingerprint sensor")]
     NoFingerprints,
+    /// The key does not derive secrets.
+    #[error("the security key cannot derive secrets (it lacks the extension hmac-secret)")]
+    NoHmacSecret,
     /// The PIN was not given.
     #[error("the security key's PIN is required and was not given")]
     PinNotGiven,

@@ -150,7 +150,7 @@ impl<C: Connection> Client<C> {
         })
     }
 
-    fn key_agreement(&mut self) -> Result<Session, ClientError> {
+    pub(crate) fn key_agreement(&mut self) -> Result<Session, ClientError> {
         let protocol = Protocol::choose(&self.info()?.pin_uv_auth_protocols)?;
         let request = Request {
             protocol: Some(protocol.id()),

@@ -18,8 +18,8 @@ use object_store::{ObjectStore, ObjectStoreExt};
 pub use self::sealed_file::SealedFileError;
 use self::sealed_file::{SealedReader, SealedWriter};
 use crate::config::{self, Config, ConfigError};
-use crate::operator_key::{OperatorKey, OperatorKeyError};
-use crate::start::{OPERATOR_KEY, database};
+use crate::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone};
+use crate::start::database;
 use crate::store::{DumpError, Store, StoreError};
 
 /// The longest record: a metadata BLOB is the longest thing in one row.
@@ -49,13 +49,8 @@ pub enum BackupError {
     #[error(transparent)]
     OperatorKey(#[from] OperatorKeyError),
     /// There is no operator key.
-    #[error(
-        "there is no operator key: put operator.key into {0}, or set HALLWAY_OPERATOR_KEY to it"
-    )]
-    NoOperatorKey(PathBuf),
-    /// The variable does not hold a key.
-    #[error("HALLWAY_OPERATOR_KEY is not 32 bytes in base64")]
-    OperatorKeyVariable,
+    #[error(transparent)]
+    NoOperatorKey(#[from] FindError),
     /// There is no realm in the folder.
     #[error("there is no realm in {0}: no hallway.toml")]
     NoRealm(PathBuf),
@@ -113,16 +108,9 @@ pub struct Summary {
 }
 
 impl Realm {
-    fn operator_key(&self) -> Result<OperatorKey, BackupError> {
-        if let Some(text) = &self.operator_key {
-            return OperatorKey::from_base64(text).ok_or(BackupError::OperatorKeyVariable);
-        }
-        let path = self.folder.join(OPERATOR_KEY);
-        if !path.exists() {
-            // Here a new one would open nothing.
-            return Err(BackupError::NoOperatorKey(self.folder.clone()));
-        }
-        Ok(OperatorKey::load_or_create(&path)?)
+    fn operator_key(&self) -> Result<OperatorKey, FindError> {
+        let given = self.operator_key.as_ref().map(|text| text.as_str());
+        OperatorKey::find(given, &self.folder, WhereNone::Refuse)
     }
 
     async fn store(&self, config: &Config) -> Result<Store, BackupError> {

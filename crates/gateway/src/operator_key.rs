@@ -11,6 +11,13 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
+pub mod locked;
+
+use locked::{LockedKey, LockedKeyError};
+
+/// The name of the key's file inside the data folder.
+pub const FILE: &str = "operator.key";
+
 /// Bytes of an operator key.
 const KEY: usize = 32;
 const NONCE: usize = 24;
@@ -43,7 +50,65 @@ pub enum OperatorKeyError {
 /// Encrypts secrets at rest with XChaCha20-Poly1305; the name of a secret is authenticated with it.
 pub struct OperatorKey(XChaCha20Poly1305);
 
+/// Why there is no operator key.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// The file, or what is in it.
+    #[error(transparent)]
+    Key(#[from] OperatorKeyError),
+    /// The locked one.
+    #[error(transparent)]
+    Locked(#[from] LockedKeyError),
+    /// `HALLWAY_OPERATOR_KEY` holds something else.
+    #[error("HALLWAY_OPERATOR_KEY is not 32 bytes in base64")]
+    Variable,
+    /// A security key must be touched first.
+    #[error(
+        "the operator key in {0} is locked; `hallway` unlocks it with a touch of a security key"
+    )]
+    Touch(PathBuf),
+    /// There is none, and a new one would open nothing.
+    #[error(
+        "there is no operator key: put operator.key into {0}, or set HALLWAY_OPERATOR_KEY to it"
+    )]
+    Missing(PathBuf),
+}
+
+/// What to do where the data folder holds no operator key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhereNone {
+    /// Make one: this is a first start.
+    Make,
+    /// Give up: a realm is there, and another key opens nothing of it.
+    Refuse,
+}
+
 impl OperatorKey {
+    /// The key that was `given` in base64, or the one in `folder`.
+    ///
+    /// # Errors
+    /// [`FindError`].
+    pub fn find(given: Option<&str>, folder: &Path, none: WhereNone) -> Result<Self, FindError> {
+        if let Some(text) = given {
+            return Self::from_base64(text).ok_or(FindError::Variable);
+        }
+        let path = folder.join(FILE);
+        if !path.exists() {
+            // Here a new one would open nothing.
+            if LockedKey::read(folder)?.is_some() {
+                return Err(FindError::Touch(folder.to_owned()));
+            }
+            if none == WhereNone::Refuse {
+                return Err(FindError::Missing(folder.to_owned()));
+            }
+        }
+        Ok(Self::load_or_create(&path)?)
+    }
+
+    fn new(key: &[u8; KEY]) -> Self {
+        Self(XChaCha20Poly1305::new(key.into()))
+    }
+
     /// Reads the key in `path`, or makes one there (mode 600) when the file does not exist.
     ///
     /// # Errors

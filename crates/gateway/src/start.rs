@@ -29,7 +29,7 @@ use crate::ledger::{Ingest, Keyring, Ledger};
 use crate::metrics::{self, Metrics};
 use crate::models::refresh::{self, LearnError};
 use crate::models::{Models, ModelsError};
-use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
+use crate::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone, random_bytes};
 use crate::partners::{self, Partners, PartnersError};
 use crate::realm_authority::{RealmAuthority, RealmAuthorityError};
 use crate::refusal::Brake;
@@ -42,7 +42,6 @@ use crate::witness::{PeersError, Witness, ask};
 /// How long a set-up link is good.
 const SETUP: Duration = Duration::from_secs(24 * 3600);
 
-pub(crate) const OPERATOR_KEY: &str = "operator.key";
 const REALM: &str = "realm";
 const LOG_KEY: &str = "log-key";
 const SEAL_KEY: &str = "seal-key";
@@ -67,9 +66,9 @@ pub enum StartError {
     /// The operator's key.
     #[error(transparent)]
     OperatorKey(#[from] OperatorKeyError),
-    /// `HALLWAY_OPERATOR_KEY`.
-    #[error("HALLWAY_OPERATOR_KEY is not 32 bytes in base64")]
-    OperatorKeyVariable,
+    /// There is none.
+    #[error(transparent)]
+    NoOperatorKey(#[from] FindError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -179,10 +178,8 @@ impl Start {
             operator_key,
             clock,
         } = self;
-        let operator_key = match operator_key {
-            Some(text) => OperatorKey::from_base64(&text).ok_or(StartError::OperatorKeyVariable)?,
-            None => OperatorKey::load_or_create(&folder.join(OPERATOR_KEY))?,
-        };
+        let given = operator_key.as_ref().map(|text| text.as_str());
+        let operator_key = OperatorKey::find(given, &folder, WhereNone::Make)?;
         let mut limits = config.limits.clone();
         limits.connections = descriptors::connections(limits.connections);
         let listener = Listener::bind(

@@ -4,6 +4,7 @@ mod access;
 mod bucket;
 mod folder;
 mod handler;
+mod pack;
 mod path;
 mod patience;
 mod store;
@@ -16,9 +17,10 @@ pub use access::StoreAccess;
 pub use bucket::{BucketSettings, BucketStore, PIECE};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
+pub use pack::{LONGEST_PACKED, MOST_PACKED, PACK, PackError, PackedHead, add as add_to_pack};
 pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
 pub use patience::Patient;
 pub use store::{
-    ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Sha256, Store, StoreError, UploadId,
-    UploadNameError, Written,
+    ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Sha256, SmallFile, Store, StoreError,
+    UploadId, UploadNameError, Written,
 };

@@ -1,6 +1,6 @@
 //! Attestation: who vouches for a new credential's authenticator (WebAuthn Level 3, 6.5 and 8).
 
-mod android_key;
+pub(crate) mod android_key;
 mod android_safetynet;
 mod apple;
 mod compound;

@@ -20,7 +20,7 @@ pub use self::identifier::DeviceIdentifier;
 pub use self::key::AttestedKey;
 use crate::attestation::{
     self, About, AnchorFound, AttestationError, Context, Details, Format, MAX_ATTESTATION_OBJECT,
-    Statement, Verified, tpm,
+    Statement, Verified, android_key, tpm,
 };
 use crate::cbor_map::{self, CborMap};
 use crate::certificate::{Certificate, CertificateError};
@@ -85,7 +85,7 @@ pub enum DeviceAttestationError {
     NoIdentifier,
 }
 
-const OBJECT: Step = step(
+pub(crate) const OBJECT: Step = step(
     "device-attest-01/1",
     "The attestation object is well formed",
 );
@@ -175,7 +175,7 @@ pub fn verify_device_attestation_observed<O: Observer>(
     let Some(leaf) = chain.first() else {
         return Err(CertificateError::ChainLength(0).into());
     };
-    let identifiers = identifier::of(leaf);
+    let identifiers = identifiers(leaf);
     let named = (!identifiers.is_empty())
         .then_some(())
         .ok_or(DeviceAttestationError::NoIdentifier);
@@ -199,7 +199,7 @@ pub fn verify_device_attestation_observed<O: Observer>(
 }
 
 /// The format and the statement. Authenticator data have no meaning here and are passed over.
-fn parse(object: &[u8]) -> Result<(&str, Statement<'_>), AttestationError> {
+pub(crate) fn parse(object: &[u8]) -> Result<(&str, Statement<'_>), AttestationError> {
     if object.len() > MAX_ATTESTATION_OBJECT {
         return Err(AttestationError::TooLong);
     }
@@ -208,6 +208,14 @@ fn parse(object: &[u8]) -> Result<(&str, Statement<'_>), AttestationError> {
     let member = |name| map.get(name).ok_or(AttestationError::Missing(name));
     let format = cbor_map::text(member("fmt")?).ok_or(AttestationError::WrongType("fmt"))?;
     Ok((format, Statement(member("attStmt")?)))
+}
+
+/// Who the certificate says that the device is: its names, and an Android device's serial number,
+/// where its secure hardware attests that.
+pub(crate) fn identifiers(leaf: &Certificate<'_>) -> Vec<DeviceIdentifier> {
+    let mut found = identifier::of(leaf);
+    found.extend(android_key::attested_serial(leaf).map(DeviceIdentifier::serial));
+    found
 }
 
 fn attested_key(

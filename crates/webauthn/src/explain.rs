@@ -6,6 +6,7 @@
 
 mod certificate;
 mod data;
+mod device;
 mod statement;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 pub use self::certificate::{CertificateSummary, ExtensionSummary};
 pub use self::data::{CredentialSummary, DataSummary, FlagSummary};
+pub use self::device::{DeviceEvidence, DeviceSummary, explain_device};
 pub use self::statement::Member;
 use self::statement::members;
 use crate::assertion::{AssertionError, verify_assertion_observed};
@@ -77,6 +79,9 @@ pub struct Explanation {
     pub authenticator_data: Option<DataSummary>,
     /// The certificates of the statement, leaf first.
     pub certificates: Vec<CertificateSummary>,
+    /// The device, in an answer to ACME's `device-attest-01`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceSummary>,
     /// Every step that was tried, in order.
     pub steps: Record,
     /// Whether the statement verifies and, where it has certificates, leads to an anchor.
@@ -182,6 +187,7 @@ impl Explanation {
             statement: Vec::new(),
             authenticator_data: None,
             certificates: Vec::new(),
+            device: None,
             steps: Record::default(),
             conclusion: Conclusion::Unreadable,
             summary: String::new(),
@@ -274,7 +280,7 @@ impl Explanation {
         self.steps
             .step(STATEMENT, Outcome::Skipped, format_args!("{why}"));
         if let Ok(chain) = Statement(object.statement).certificates() {
-            self.judge_chain(&chain, evidence);
+            self.judge_chain(&chain, evidence.anchors, evidence.now);
         }
         (Conclusion::NotChecked, why.to_owned())
     }
@@ -301,13 +307,15 @@ impl Explanation {
                 Conclusion::NoCertificate,
                 "the credential's own key signed it: that proves possession, no more".to_owned(),
             ),
-            Verified::Certified { chain, .. } => self.judge_chain(&chain, evidence),
+            Verified::Certified { chain, .. } => {
+                self.judge_chain(&chain, evidence.anchors, evidence.now)
+            }
             Verified::CertifiedElsewhere { chain, .. } => {
                 let chain: Vec<Certificate<'_>> = chain
                     .iter()
                     .filter_map(|der| Certificate::parse(der).ok())
                     .collect();
-                self.judge_chain(&chain, evidence)
+                self.judge_chain(&chain, evidence.anchors, evidence.now)
             }
             Verified::Compound(parts) => {
                 let told = parts
@@ -321,8 +329,13 @@ impl Explanation {
         }
     }
 
-    fn judge_chain(&mut self, chain: &[Certificate<'_>], evidence: &Evidence<'_>) -> Told {
-        match path::validate(chain, evidence.anchors, evidence.now) {
+    fn judge_chain(
+        &mut self,
+        chain: &[Certificate<'_>],
+        anchors: &TrustAnchors,
+        now: UnixSeconds,
+    ) -> Told {
+        match path::validate(chain, anchors, now) {
             Ok(anchor) => {
                 let summary = format!("\"{}\" vouches for the authenticator", anchor.name());
                 self.steps

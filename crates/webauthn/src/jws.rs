@@ -22,7 +22,10 @@ pub enum JwsError {
     /// The header has extensions that must be understood (`crit`).
     #[error("the JWS has critical header members, which are not understood")]
     Critical,
-    /// The header has no certificates, or too many.
+    /// The header names its certificates by an address, which is not fetched.
+    #[error("the JWS names its certificates by an address (x5u), which is not fetched")]
+    Elsewhere,
+    /// The header's certificates cannot be read, or are too many.
     #[error(transparent)]
     Certificates(#[from] CertificateError),
     /// The signature does not verify.
@@ -46,6 +49,7 @@ struct Header {
     alg: String,
     #[serde(default)]
     x5c: Vec<String>,
+    x5u: Option<String>,
     crit: Option<serde_json::Value>,
 }
 
@@ -64,8 +68,11 @@ impl<'a> Jws<'a> {
         if header.crit.is_some() {
             return Err(JwsError::Critical);
         }
-        if header.x5c.is_empty() || header.x5c.len() > MAX_CHAIN {
+        if header.x5c.len() > MAX_CHAIN {
             return Err(CertificateError::ChainLength(header.x5c.len()).into());
+        }
+        if header.x5c.is_empty() && header.x5u.is_some() {
+            return Err(JwsError::Elsewhere);
         }
         // "x5c" holds base64, not base64url (RFC 7515, 4.1.6).
         let certificates = header
@@ -86,7 +93,7 @@ impl<'a> Jws<'a> {
         })
     }
 
-    /// The certificates of the header, leaf first.
+    /// The certificates of the header, leaf first; none where it has no `x5c`.
     pub(crate) fn certificates(&self) -> Result<Vec<Certificate<'_>>, CertificateError> {
         self.certificates
             .iter()

@@ -37,6 +37,7 @@ mod extensions;
 mod json;
 mod jws;
 pub mod metadata;
+mod model_id;
 mod model_policy;
 mod observer;
 mod path;
@@ -61,9 +62,9 @@ pub use extensions::{
 };
 pub use json::JsonError;
 pub use jws::JwsError;
+pub use model_id::{ModelId, NotAModel};
 pub use model_policy::{
-    KeyProtection, ModelError, ModelId, ModelList, ModelPolicy, NotAModel, SerialNumbers, Standing,
-    StoredProof,
+    KeyProtection, ModelError, ModelList, ModelPolicy, SerialNumbers, Standing, StoredProof,
 };
 pub use observer::{Observed, Observer, Outcome, Record, Step};
 pub use path::MAX_CHAIN;

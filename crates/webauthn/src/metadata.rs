@@ -17,9 +17,10 @@ use hallway_ctap::aaguid::Aaguid;
 
 pub use self::blob::{BlobError, BlobTrust, MAX_BLOB, SignerName, Staleness};
 pub(crate) use self::entry::key_identifier as key_identifier_from_hex;
-pub use self::entry::{Model, StatusReport};
+pub use self::entry::{Model, StatusReport, UnreadableEntry};
 pub use self::status::CertificationLevel;
 use crate::certificate::Certificate;
+use crate::model_id::ModelId;
 use crate::relying_party::UnixSeconds;
 
 /// The identifier of a U2F model: SHA-1 of the attestation certificate's public key (RFC 5280,
@@ -34,7 +35,7 @@ pub struct Metadata {
     models: Vec<Model>,
     by_aaguid: HashMap<Aaguid, usize>,
     by_key: HashMap<KeyIdentifier, usize>,
-    unreadable: usize,
+    unreadable: Vec<UnreadableEntry>,
 }
 
 /// Why a local metadata statement cannot be used.
@@ -66,9 +67,9 @@ impl Metadata {
         self.next_update
     }
 
-    /// How many entries of the BLOB could not be read; their models count as unknown.
-    pub const fn unreadable(&self) -> usize {
-        self.unreadable
+    /// The entries of the BLOB that cannot be read. Whatever the policy, their models are refused.
+    pub fn unreadable(&self) -> &[UnreadableEntry] {
+        &self.unreadable
     }
 
     /// All models.
@@ -118,8 +119,32 @@ impl Metadata {
             .find_map(|link| self.by_key(&key_identifier(link)))
     }
 
+    /// The unreadable entry for the model of a registration, with the name that it gives the model.
+    pub(crate) fn unreadable_entry(
+        &self,
+        aaguid: Aaguid,
+        chain: &[Certificate<'_>],
+    ) -> Option<(ModelId, &UnreadableEntry)> {
+        if self.unreadable.is_empty() {
+            return None;
+        }
+        let names: Vec<ModelId> = match aaguid {
+            Aaguid::ZERO => chain
+                .iter()
+                .map(|link| ModelId::Key(key_identifier(link)))
+                .collect(),
+            aaguid => vec![ModelId::Aaguid(aaguid)],
+        };
+        names.into_iter().find_map(|name| {
+            let mut entries = self.unreadable.iter();
+            let entry = entries.find(|entry| entry.models.contains(&name))?;
+            Some((name, entry))
+        })
+    }
+
     /// Adds a local metadata statement, JSON. It takes the place of the BLOB's entry for the same
-    /// model, but the BLOB's status reports stay: a local file does not undo a revocation.
+    /// model, but the BLOB's status reports stay, and so does an entry that cannot be read: a local
+    /// file does not undo a revocation.
     ///
     /// # Errors
     /// [`StatementError`].

@@ -1,56 +1,14 @@
 //! Which models of authenticators a door accepts.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use hallway_ctap::aaguid::Aaguid;
 
 use crate::certificate::Certificate;
-use crate::metadata::{
-    CertificationLevel, KeyIdentifier, Metadata, Model, key_identifier, key_identifier_from_hex,
-};
-use crate::observer::Hex;
+use crate::metadata::{CertificationLevel, Metadata, Model, key_identifier};
+use crate::model_id::ModelId;
 use crate::relying_party::UnixSeconds;
-
-/// What names a model.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ModelId {
-    /// A FIDO2 model.
-    Aaguid(Aaguid),
-    /// A U2F model, by its attestation certificate's key.
-    Key(KeyIdentifier),
-}
-
-/// Not the name of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "not a model: an AAGUID such as 12345678-1234-1234-1234-123456789abc, or the key identifier \
-     of a U2F model's attestation certificate, 40 hexadecimal digits"
-)]
-pub struct NotAModel;
-
-impl FromStr for ModelId {
-    type Err = NotAModel;
-
-    fn from_str(text: &str) -> Result<Self, NotAModel> {
-        match KeyIdentifier::default().len() * 2 {
-            digits if text.len() == digits => key_identifier_from_hex(text)
-                .map(Self::Key)
-                .ok_or(NotAModel),
-            _ => text.parse().map(Self::Aaguid).map_err(|_| NotAModel),
-        }
-    }
-}
-
-impl fmt::Display for ModelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Aaguid(aaguid) => write!(f, "{aaguid}"),
-            Self::Key(key) => write!(f, "{}", Hex(key)),
-        }
-    }
-}
 
 /// A list of models.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -86,7 +44,8 @@ pub enum SerialNumbers {
 /// What a model must be. `Default` is the strictest that can still be satisfied: known to the
 /// metadata, certified, keys in hardware. [`ModelPolicy::any`] asks for nothing.
 ///
-/// Whatever the policy, a model that the metadata call revoked or compromised is refused.
+/// Whatever the policy, a model that the metadata call revoked or compromised is refused, and so is
+/// one whose entry cannot be read: it might say so.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ModelPolicy {
     /// Which models.
@@ -129,6 +88,18 @@ pub enum ModelError {
         model: String,
         /// The status, such as `REVOKED`.
         status: String,
+    },
+    /// The metadata have an entry for the model that cannot be read, so nobody can say that it was
+    /// not revoked.
+    #[error(
+        "the metadata's entry for the model {model} cannot be read ({reason}), so it might be \
+         revoked"
+    )]
+    Unreadable {
+        /// The model, as the entry names it.
+        model: ModelId,
+        /// Why the entry cannot be read.
+        reason: String,
     },
     /// The model is not on the list, or on the list of those that are refused.
     #[error("the model {0} is not one that the policy accepts")]
@@ -195,8 +166,8 @@ pub struct StoredProof<'p> {
 }
 
 impl ModelPolicy {
-    /// Asks for nothing; revoked and compromised models are refused all the same, where metadata
-    /// are given.
+    /// Asks for nothing; revoked and compromised models, and those whose entry cannot be read, are
+    /// refused all the same, where metadata are given.
     pub const fn any() -> Self {
         Self {
             models: ModelList::All,
@@ -243,6 +214,7 @@ impl ModelPolicy {
     }
 
     pub(crate) fn judge(&self, proof: &Proof<'_>, now: UnixSeconds) -> Result<(), ModelError> {
+        self.judge_readable(proof)?;
         let model = self.model(proof.aaguid, proof.chain);
         if let Some(model) = model
             && let Some(report) = model.compromise(now, proof.chain)
@@ -271,6 +243,18 @@ impl ModelPolicy {
             return Err(ModelError::KeyProtection(model.description.clone()));
         }
         Ok(())
+    }
+
+    fn judge_readable(&self, proof: &Proof<'_>) -> Result<(), ModelError> {
+        let metadata = self.metadata.as_deref();
+        let entry = metadata.and_then(|known| known.unreadable_entry(proof.aaguid, proof.chain));
+        match entry {
+            None => Ok(()),
+            Some((model, entry)) => Err(ModelError::Unreadable {
+                model,
+                reason: entry.reason.clone(),
+            }),
+        }
     }
 
     fn judge_list(&self, proof: &Proof<'_>) -> Result<(), ModelError> {
@@ -321,24 +305,6 @@ fn proven(proof: &Proof<'_>) -> Result<(), ModelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn models_are_named_as_metadata_name_them() {
-        for text in [
-            "cb69481e-8ff7-4039-93ec-0a2729a154a8",
-            "7c0903708b87115b0b422def3138c3c864e44573",
-        ] {
-            assert_eq!(text.parse::<ModelId>().unwrap().to_string(), text);
-        }
-        for text in [
-            "",
-            "7c09",
-            "zc0903708b87115b0b422def3138c3c864e44573",
-            "any",
-        ] {
-            assert_eq!(text.parse::<ModelId>(), Err(NotAModel), "{text}");
-        }
-    }
 
     #[test]
     fn a_stored_key_is_judged_by_what_is_known_now() {

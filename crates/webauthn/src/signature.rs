@@ -14,7 +14,7 @@ use aws_lc_rs::signature::{
 };
 use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
 
-pub(crate) use self::ecdsa_der::ecdsa_der;
+pub(crate) use self::ecdsa_der::{ecdsa_der, ecdsa_der_of};
 pub(crate) use self::message::Message;
 
 /// Why a signature is refused.

@@ -18,6 +18,9 @@ pub(super) struct Input {
     pub(super) challenges: Vec<Vec<u8>>,
     pub(super) origins: Vec<String>,
     pub(super) rp_id: Option<String>,
+    /// What an ACME server's challenge is answered for: the token, a point, and the thumbprint of
+    /// the account's key.
+    pub(super) key_authorization: Option<String>,
     pub(super) at: Option<UnixSeconds>,
 }
 
@@ -74,6 +77,12 @@ fn is_cbor_map(bytes: &[u8]) -> bool {
 }
 
 fn from_json(json: &Value) -> Result<Input, String> {
+    if let Some(payload) = acme_payload(json) {
+        return Ok(Input {
+            key_authorization: key_authorization(json),
+            ..read(&payload)?
+        });
+    }
     let bytes = |names: &[&str]| find(json, names).map(|value| to_bytes(&value)).transpose();
     let attestation_object = bytes(&["attestationobject", "attobj"])?;
     let client_data = bytes(&["clientdatajson", "clientdata"])?;
@@ -113,8 +122,21 @@ fn from_json(json: &Value) -> Result<Input, String> {
             .unwrap_or_default(),
         origins: origins(find(json, &["origin", "origins", "expectedorigin"])),
         rp_id,
+        key_authorization: key_authorization(json),
         at: find(json, &["at", "now"]).and_then(|at| at.as_i64().map(UnixSeconds)),
     })
+}
+
+/// What an ACME client signed: the payload of its request (RFC 8555, 6.2), if this is one.
+fn acme_payload(json: &Value) -> Option<Vec<u8>> {
+    json.get("protected")?;
+    let payload = base64(json.get("payload")?.as_str()?)?;
+    payload.starts_with(b"{").then_some(payload)
+}
+
+fn key_authorization(json: &Value) -> Option<String> {
+    let text = |name| find(json, &[name]).and_then(|value| value.as_str().map(str::to_owned));
+    text("keyauthorization").or_else(|| Some(format!("{}.{}", text("token")?, text("thumbprint")?)))
 }
 
 /// The readings of a challenge, the usual one first.
@@ -250,6 +272,21 @@ mod tests {
         assert_eq!(input.at, Some(UnixSeconds(7)));
         assert_eq!(input.client_data.as_deref(), Some(&br#"{"type":"x"}"#[..]));
         assert_eq!(input.assertion, None);
+    }
+
+    #[test]
+    fn an_acme_answer_is_read_with_its_key_authorization() {
+        for form in [
+            &br#"{"attObj": "oWH_", "keyAuthorization": "token.print"}"#[..],
+            br#"{"token": "token", "thumbprint": "print", "payload": {"attObj": "oWH_"}}"#,
+            // {"attObj": "oWH_"}, as it is sent.
+            br#"{"protected": "e30", "payload": "eyJhdHRPYmoiOiAib1dIXyJ9", "signature": "AA",
+                "keyAuthorization": "token.print"}"#,
+        ] {
+            let input = read(form).unwrap();
+            assert_eq!(input.attestation_object.as_deref(), Some(&OBJECT[..]));
+            assert_eq!(input.key_authorization.as_deref(), Some("token.print"));
+        }
     }
 
     #[test]

@@ -31,6 +31,15 @@ pub(super) fn print(found: &Explanation) {
             println!("  extensions   {extensions}");
         }
     }
+    if let Some(device) = &found.device {
+        println!("Device");
+        for identifier in &device.identifiers {
+            println!("  identifier   {identifier}");
+        }
+        if device.identifiers.is_empty() {
+            println!("  the certificate names none");
+        }
+    }
     for certificate in &found.certificates {
         println!("Certificate of {}", certificate.subject);
         println!("  issuer       {}", certificate.issuer);

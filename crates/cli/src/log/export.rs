@@ -40,7 +40,7 @@ struct Account {
 
 impl Export {
     pub(super) fn run(&self) -> Result<ExitCode, Box<dyn Error>> {
-        let key = self.key.read()?;
+        let key = self.key.read()?.log;
         let mut source = Source::new(&self.place)?;
         let account = copy(&mut source, &self.folder, &key)?;
         if self.json {
@@ -62,6 +62,10 @@ fn copy(source: &mut Source, folder: &Path, key: &VerifierKey) -> Result<Account
             .map_err(|error| format!("{path}: {error}"))?
             .ok_or_else(|| format!("{path} is missing from the log"))
     };
+    // Before the newest one, which it must not be ahead of.
+    let cosigned = source
+        .read("cosigned")
+        .map_err(|error| format!("cosigned: {error}"))?;
     let note = get(source, "checkpoint")?;
     let text = std::str::from_utf8(&note)?;
     let head = Checkpoint::open(text, key)?;
@@ -88,6 +92,11 @@ fn copy(source: &mut Source, folder: &Path, key: &VerifierKey) -> Result<Account
     bar.finish_and_clear();
     // Last, so that the folder never claims more than it holds.
     write(&folder.join("checkpoint"), &note)?;
+    if let Some(cosigned) = cosigned {
+        Checkpoint::open(std::str::from_utf8(&cosigned)?, key)
+            .map_err(|error| format!("the cosigned checkpoint: {error}"))?;
+        write(&folder.join("cosigned"), &cosigned)?;
+    }
     Ok(account)
 }
 

@@ -1,6 +1,8 @@
-//! `hallway log`: audit a log, or keep a copy of it.
+//! `hallway log`: audit a log, keep a copy of it, or prove that it was rewritten.
 
+mod cosigned;
 mod export;
+mod fork;
 mod source;
 mod verify;
 
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use hallway_evidence::TrustFile;
-use hallway_evidence::log::VerifierKey;
+use hallway_evidence::log::{CosignerKey, VerifierKey};
 
 pub(crate) use source::Source;
 
@@ -30,6 +32,14 @@ enum Action {
     Verify(verify::Verify),
     /// Copy the log into a folder, to watch it or to audit it offline.
     Export(export::Export),
+    /// Check the proof that a log was rewritten, which a witness keeps.
+    Fork(fork::CheckFork),
+}
+
+/// Whose log it is, and whose word on it counts.
+struct Trusted {
+    log: VerifierKey,
+    witnesses: Vec<CosignerKey>,
 }
 
 /// Whose log it is.
@@ -45,15 +55,21 @@ struct Key {
 }
 
 impl Key {
-    fn read(&self) -> Result<VerifierKey, Box<dyn Error>> {
+    fn read(&self) -> Result<Trusted, Box<dyn Error>> {
         match (&self.key, &self.trust) {
-            (Some(key), _) => Ok(key.clone()),
+            (Some(key), _) => Ok(Trusted {
+                log: key.clone(),
+                witnesses: Vec::new(),
+            }),
             (None, Some(path)) => {
                 let json =
                     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
                 let trust = TrustFile::from_json(&json)
                     .map_err(|error| format!("{}: {error}", path.display()))?;
-                Ok(trust.log)
+                Ok(Trusted {
+                    log: trust.log,
+                    witnesses: trust.witnesses,
+                })
             }
             (None, None) => Err("give --trust or --key".into()),
         }
@@ -64,5 +80,6 @@ pub(crate) fn run(command: &LogCommand) -> Result<ExitCode, Box<dyn Error>> {
     match &command.action {
         Action::Verify(verify) => verify.run(),
         Action::Export(export) => export.run(),
+        Action::Fork(fork) => fork.run(),
     }
 }

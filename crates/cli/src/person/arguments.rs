@@ -1,5 +1,6 @@
 //! Which gateway, which key: flags over HALLWAY_* variables over `hallway.toml`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,9 @@ const FILE: &str = "hallway.toml";
 /// What every command has that a person gives to a gateway.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PersonArguments {
+    /// The account in `hallway.toml`, which says gateway and key.
+    #[arg(long, value_name = "NAME", env = "HALLWAY_ACCOUNT")]
+    account: Option<String>,
     /// The gateway, such as `https://gate.example`.
     #[arg(long, value_name = "URL", env = "HALLWAY_GATEWAY")]
     gateway: Option<String>,
@@ -36,10 +40,23 @@ pub(crate) struct PersonArguments {
     ca: Option<PathBuf>,
 }
 
-/// `hallway.toml` of a person.
+/// `hallway.toml` of a person: one account, or several by name.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Configuration {
+    /// The account that is meant where none is named.
+    account: Option<String>,
+    gateway: Option<String>,
+    key: Option<KeyChoice>,
+    ca: Option<PathBuf>,
+    #[serde(default)]
+    accounts: BTreeMap<String, Account>,
+}
+
+/// Which key belongs to which gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Account {
     gateway: Option<String>,
     key: Option<KeyChoice>,
     ca: Option<PathBuf>,
@@ -66,32 +83,34 @@ impl PersonArguments {
     pub(crate) fn settings(&self) -> Result<Settings, PersonError> {
         let folders = Folders::find()?;
         let configured = Configuration::read(&folders.configuration)?;
-        let named = self.gateway.clone().or(configured.gateway.clone());
+        let account = configured.account(self.account.as_deref(), self.gateway.as_deref())?;
+        let named = self.gateway.clone().or(account.gateway.clone());
         let missing = || PersonError::NoGateway(folders.configuration.join(FILE));
         let gateway = named.ok_or_else(missing)?;
-        self.with(&gateway, configured, folders)
+        self.with(&gateway, account, folders)
     }
 
     /// The same, for a gateway that a link names.
     pub(super) fn settings_at(&self, gateway: &str) -> Result<Settings, PersonError> {
         let folders = Folders::find()?;
         let configured = Configuration::read(&folders.configuration)?;
-        self.with(gateway, configured, folders)
+        let account = configured.account(self.account.as_deref(), Some(gateway))?;
+        self.with(gateway, account, folders)
     }
 
     fn with(
         &self,
         gateway: &str,
-        configured: Configuration,
+        account: Account,
         folders: Folders,
     ) -> Result<Settings, PersonError> {
-        let authority = match self.ca.clone().or(configured.ca) {
+        let authority = match self.ca.clone().or(account.ca) {
             Some(path) => Some(fs::read(&path).map_err(|error| named(&path, error))?),
             None => None,
         };
         Ok(Settings {
             gateway: origin(gateway)?,
-            key: self.key.clone().or(configured.key).unwrap_or_default(),
+            key: self.key.clone().or(account.key).unwrap_or_default(),
             authority,
             folders,
         })
@@ -127,11 +146,49 @@ impl Configuration {
             path,
             error: Box::new(error),
         })?;
-        read.ca = read.ca.map(|path| folder.join(path));
-        if let Some(KeyChoice::File(path)) = &mut read.key {
-            *path = folder.join(&*path);
+        let default = (&mut read.key, &mut read.ca);
+        let named = read.accounts.values_mut();
+        let named = named.map(|account| (&mut account.key, &mut account.ca));
+        for (key, ca) in std::iter::once(default).chain(named) {
+            *ca = ca.take().map(|path| folder.join(path));
+            if let Some(KeyChoice::File(path)) = key {
+                *path = folder.join(&*path);
+            }
         }
         Ok(read)
+    }
+
+    /// The account that is meant: the one that was `named`, or else the one at `gateway`.
+    fn account(&self, named: Option<&str>, gateway: Option<&str>) -> Result<Account, PersonError> {
+        let here = || Account {
+            gateway: self.gateway.clone(),
+            key: self.key.clone(),
+            ca: self.ca.clone(),
+        };
+        let known = |name: &str| {
+            let unknown = || PersonError::NoAccount {
+                name: name.to_owned(),
+                known: self.accounts.keys().cloned().collect(),
+            };
+            self.accounts.get(name).cloned().ok_or_else(unknown)
+        };
+        match (named, gateway, self.account.as_deref()) {
+            (Some(name), ..) | (None, None, Some(name)) => known(name),
+            (None, Some(gateway), _) => {
+                let wanted = origin(gateway)?;
+                let is_there = |account: &&Account| {
+                    let its = account.gateway.as_deref();
+                    its.is_some_and(|its| origin(its).is_ok_and(|its| its == wanted))
+                };
+                Ok(self
+                    .accounts
+                    .values()
+                    .find(is_there)
+                    .cloned()
+                    .unwrap_or_else(here))
+            }
+            (None, None, None) => Ok(here()),
+        }
     }
 }
 
@@ -190,5 +247,33 @@ mod tests {
         fs::write(&path, "gatewya = 'https://gate.example'\n").unwrap();
         let error = read().unwrap_err().to_string();
         assert!(error.contains("gatewya"), "{error}");
+    }
+
+    #[test]
+    fn each_account_has_its_gateway_and_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = r#"
+            account = "work"
+            key = "udp:127.0.0.1:1"
+            [accounts.work]
+            gateway = "https://gate.example"
+            [accounts.lab]
+            gateway = "https://lab.example/"
+            key = "lab.key"
+        "#;
+        fs::write(folder.path().join(FILE), text).unwrap();
+        let read = Configuration::read(folder.path()).unwrap();
+        let gateway = |named, at| read.account(named, at).unwrap().gateway;
+        assert_eq!(gateway(None, None).unwrap(), "https://gate.example");
+        assert_eq!(gateway(Some("lab"), None).unwrap(), "https://lab.example/");
+        let lab = read.account(None, Some("https://lab.example:443")).unwrap();
+        assert_eq!(
+            lab.key,
+            Some(KeyChoice::File(folder.path().join("lab.key")))
+        );
+        let elsewhere = read.account(None, Some("https://new.example")).unwrap();
+        assert_eq!(elsewhere.key.unwrap().to_string(), "udp:127.0.0.1:1");
+        let error = read.account(Some("home"), None).unwrap_err().to_string();
+        assert!(error.contains("lab, work"), "{error}");
     }
 }

@@ -42,6 +42,14 @@ pub(crate) enum PersonError {
     /// Nobody said which gateway.
     #[error("which gateway? Give --gateway, HALLWAY_GATEWAY, or gateway = \"…\" in {}", .0.display())]
     NoGateway(PathBuf),
+    /// The configuration has no such account.
+    #[error("there is no account {name:?} in hallway.toml; there is: {}", .known.join(", "))]
+    NoAccount {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// Not an address of a gateway.
     #[error("{0:?} is no gateway's address; it should look like https://gate.example")]
     GatewayAddress(String),

@@ -76,18 +76,24 @@ impl KeyChoice {
         &self,
         protection: &ProtectionArguments,
     ) -> Result<Box<dyn Connection>, PersonError> {
+        if let Self::File(path) = self {
+            let protection = protection.read(Prompt::Once)?;
+            // Having the file and what opens it is its owner's consent.
+            return Ok(boxed(SoftKey::open(path, &protection, Consent::Always)?));
+        }
+        self.connect()?.ok_or(PersonError::NoKey)
+    }
+
+    /// Connects to one that is outside this process; nothing for a key file.
+    pub(crate) fn connect(&self) -> Result<Option<Box<dyn Connection>>, PersonError> {
         let connected = match self {
             Self::Usb => ReportConnection::hidraw(only(hid_keys()?)?).map(boxed),
             Self::Device(path) => ReportConnection::hidraw(path).map(boxed),
             Self::Udp(address) => ReportConnection::udp(*address).map(boxed),
             Self::Unix(path) => ReportConnection::unix(path).map(boxed),
-            Self::File(path) => {
-                let protection = protection.read(Prompt::Once)?;
-                // Having the file and what opens it is its owner's consent.
-                return Ok(boxed(SoftKey::open(path, &protection, Consent::Always)?));
-            }
+            Self::File(_) => return Ok(None),
         };
-        connected.map_err(|error| self.unreachable(error))
+        connected.map(Some).map_err(|error| self.unreachable(error))
     }
 
     fn unreachable(&self, error: ConnectionError) -> PersonError {

@@ -57,7 +57,7 @@ pub struct MetadataView {
     pub problem: Option<String>,
     /// How many models are known.
     pub models: usize,
-    /// How many entries of the BLOB could not be read; their models count as unknown.
+    /// How many entries of the BLOB could not be read; keys of their models are refused.
     pub unreadable: usize,
     /// The local statements.
     pub statements: Vec<StatementView>,
@@ -212,7 +212,7 @@ pub fn view(gateway: &Gateway) -> MetadataView {
         checked_ms: known.state.checked.map(|at| at.as_ms()),
         problem: known.state.problem.clone(),
         models: current(&known.metadata).count(),
-        unreadable: known.metadata.unreadable(),
+        unreadable: known.metadata.unreadable().len(),
         statements: known
             .statements
             .iter()

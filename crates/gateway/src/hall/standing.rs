@@ -9,6 +9,7 @@ use crate::http::problem::Problem;
 use crate::models::Models;
 use crate::models::verdict::KeyFacts;
 use crate::partners;
+use crate::refusal::Door;
 use crate::store::{
     Credential, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, Holder, Person,
     PersonState, Repositories, Visitor,
@@ -39,8 +40,8 @@ pub struct Standing {
 
 impl Standing {
     /// Asks the database, so that every gateway comes to the same answer. Everything on which a
-    /// grant rests must still be there: the person, the key that was touched, the admission, for a
-    /// browser the session, and across realms the partner.
+    /// grant rests must still be there: the person, the key that was touched and its model's good
+    /// standing, the admission, for a browser the session, and across realms the partner.
     ///
     /// # Errors
     /// 403 says what is gone.
@@ -70,12 +71,12 @@ impl Standing {
         }
         let (person, rights) = match &grant.kind {
             GrantKind::Own => {
-                let (person, key) = at_home(reader, &grant, now).await?;
+                let (person, key) = at_home(models, reader, &grant, now).await?;
                 let rights = counting(models, reader, &grant, &person, &key, now).await?;
                 (Somebody::from(person), rights)
             }
             GrantKind::Away { host, role, .. } => {
-                let (person, _) = at_home(reader, &grant, now).await?;
+                let (person, _) = at_home(models, reader, &grant, now).await?;
                 if person.role != *role {
                     return Err(closed(
                         "role-changed",
@@ -115,6 +116,7 @@ impl From<Person> for Somebody {
 
 /// One of our people and their key, if everything is there on which their grant rests at home.
 async fn at_home(
+    models: &Models,
     reader: &dyn Repositories,
     grant: &Grant,
     now: Timestamp,
@@ -129,6 +131,10 @@ async fn at_home(
     let key = key
         .filter(|key| key.holder == Holder::Person(grant.person))
         .ok_or_else(|| closed("key-removed", "the key that opened this grant was removed"))?;
+    if models.may_refuse(Door::Hall, person.role) {
+        let attestation = reader.attestations().get(&key.id).await?;
+        models.admit_person(Door::Hall, person.role, &key, attestation.as_ref(), now)?;
+    }
     if let GrantHolder::Session(token) = grant.holder
         && reader.sessions().get(&token, now).await?.is_none()
     {

@@ -10,6 +10,7 @@ use hallway_webauthn::wire::Base64Url;
 use super::problem::Problem;
 use crate::Gateway;
 use crate::operator_key::random_bytes;
+use crate::refusal::Door;
 use crate::seal::Purpose;
 use crate::sha256;
 use crate::store::{Person, PersonState, Session, TokenHash};
@@ -109,7 +110,7 @@ impl Token {
     }
 }
 
-/// The caller behind a token, if the session and the person are still good.
+/// The caller behind a token, if the session, the person and the key that opened it are still good.
 pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Problem> {
     let now = gateway.now();
     let reader = gateway.store.read();
@@ -123,7 +124,7 @@ pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Pro
     let Some(person) = reader.people().get(session.person).await? else {
         return Ok(None);
     };
-    if person.state != PersonState::Active {
+    if person.state != PersonState::Active || !key_still_opens(gateway, &session, &person).await? {
         return Ok(None);
     }
     if idle > SEEN_EVERY_MS {
@@ -137,6 +138,34 @@ pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Pro
         session,
         carrier: token.carrier,
     }))
+}
+
+/// Whether the key that opened the session would open one now: its model may be revoked since, or
+/// the policy be another. A session from a one-time link has no key.
+async fn key_still_opens(
+    gateway: &Gateway,
+    session: &Session,
+    person: &Person,
+) -> Result<bool, Problem> {
+    let Some(id) = &session.credential else {
+        return Ok(true);
+    };
+    if !gateway.models.may_refuse(Door::Web, person.role) {
+        return Ok(true);
+    }
+    let reader = gateway.store.read();
+    let Some(key) = reader.credentials().get(id).await? else {
+        return Ok(false);
+    };
+    let attestation = reader.attestations().get(id).await?;
+    let admitted = gateway.models.admit_person(
+        Door::Web,
+        person.role,
+        &key,
+        attestation.as_ref(),
+        gateway.now(),
+    );
+    Ok(admitted.is_ok())
 }
 
 /// The `Set-Cookie` that hands a session to a browser for `seconds`; 0 takes it away.

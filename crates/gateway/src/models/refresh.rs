@@ -90,12 +90,7 @@ pub async fn load(gateway: &Gateway) -> Result<(), LearnError> {
             Some((bytes, record)) => {
                 let trust = gateway_too.models.signer.trust_in_stored();
                 let metadata = Metadata::from_blob(&bytes, &trust, seconds(record.taken))?;
-                if metadata.unreadable() > 0 {
-                    tracing::warn!(
-                        entries = metadata.unreadable(),
-                        "unreadable metadata entries"
-                    );
-                }
+                warn_of_unreadable(&metadata);
                 metadata
             }
         };
@@ -109,6 +104,21 @@ pub async fn load(gateway: &Gateway) -> Result<(), LearnError> {
         ..made
     });
     Ok(())
+}
+
+fn warn_of_unreadable(metadata: &Metadata) {
+    const TOLD: usize = 20;
+    for entry in metadata.unreadable().iter().take(TOLD) {
+        let models: Vec<String> = entry.models.iter().map(ToString::to_string).collect();
+        tracing::warn!(
+            models = models.join(" "),
+            reason = entry.reason,
+            "a metadata entry cannot be read: keys of its models are refused"
+        );
+    }
+    if let Some(more) = metadata.unreadable().len().checked_sub(TOLD + 1) {
+        tracing::warn!(entries = more + 1, "as many more cannot be read");
+    }
 }
 
 /// Looks at every source now, keeps what is newer, and takes it up.

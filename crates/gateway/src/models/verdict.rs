@@ -193,6 +193,15 @@ impl Models {
         self.is_configured() || policy.asks_metadata() || !policy.deny.is_empty()
     }
 
+    /// Whether any key can be refused here: where nothing is known and nothing is asked, nobody need
+    /// look.
+    pub fn may_refuse(&self, door: Door, role: Role) -> bool {
+        let asks = |policy: &PersonPolicy| *policy != PersonPolicy::any_key();
+        self.is_configured()
+            || asks(self.policies.of(role))
+            || self.policies.doors.get(&door).is_some_and(asks)
+    }
+
     /// Judges a person's key by what is known now, for a door that it is to open.
     ///
     /// # Errors

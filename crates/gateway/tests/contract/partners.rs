@@ -2,6 +2,7 @@
 
 use hallway_evidence::Timestamp;
 use hallway_evidence::log::VerifierKey;
+use hallway_evidence::statement::hall::Needs;
 use hallway_gateway::store::{
     BundleState, EndedBy, EvidenceHash, GuestId, Hall, HallGuest, Learned, MAX_PARTNERS, Partner,
     PartnerState, PartnerWitness, Person, Role, Store, StoreError, VisitorId,
@@ -183,8 +184,9 @@ pub(crate) async fn one_gateway_looks_at_a_partner_at_a_time(database: &Database
 
     let unit = store.begin().await.unwrap();
     let partners = unit.partners();
+    let other_pact = token();
     let note = |pact| partners.note_attempt(&beta.realm, pact, at(2_500), Some("away"), at(9_000));
-    assert!(!note(&token()).await.unwrap());
+    assert!(!note(&other_pact).await.unwrap());
     assert!(note(&beta.pact).await.unwrap());
     let known = partners.get(&beta.realm).await.unwrap().unwrap();
     assert_eq!(known.problem.as_deref(), Some("away"));

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use hallway_ctap::aaguid::Aaguid;
+use hallway_gateway::config::{PersonPolicy, Policies};
+use hallway_gateway::hall::standing::Standing;
+use hallway_gateway::models::Models;
+use hallway_gateway::refusal::Door;
 use hallway_gateway::store::{PersonState, Role};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
@@ -121,6 +126,57 @@ async fn a_narrower_admission_narrows_what_was_granted() {
         serde_json::to_value(&grant.rights).unwrap(),
         json!(["read:data"])
     );
+}
+
+/// What a key opened stays open only as long as the key would open it: its model may be refused
+/// since, here by a gateway that denies it.
+#[tokio::test]
+async fn a_key_whose_model_is_refused_keeps_neither_session_nor_grant() {
+    let house = House::open().await;
+    let owner = house.person(Role::Owner).await;
+    let guest = house.person(Role::Member).await;
+    house.furnish(&owner).await;
+    let entered = house.enter(&guest).await;
+    drop(entered.stream().await);
+    let id = entered.id.parse().unwrap();
+    let stands = async |models: &Models| {
+        let reader = house.gateway.store.read();
+        let grant = reader.grants().get(id).await.unwrap().unwrap();
+        let standing = Standing::of(models, reader, grant, house.gateway.now()).await;
+        standing
+            .map(|_| ())
+            .map_err(|problem| (problem.status.as_u16(), problem.code))
+    };
+    assert_eq!(stands(&house.gateway.models).await, Ok(()));
+
+    let denying = PersonPolicy {
+        deny: vec![Aaguid::ZERO.to_string().parse().unwrap()],
+        ..PersonPolicy::any_key()
+    };
+    let of_role = Policies {
+        member: denying.clone(),
+        ..Policies::default()
+    };
+    let of_door = Policies {
+        doors: [(Door::Hall, denying)].into(),
+        ..Policies::default()
+    };
+    let refused = Err((403, "model-refused"));
+    for (policy, session) in [
+        (of_role, Err((401, "sign-in".to_owned()))),
+        (of_door, Ok(())),
+    ] {
+        let strict = house.another_with(policy).await;
+        assert_eq!(stands(&strict.gateway.models).await, refused);
+        let asked = strict
+            .ask("GET", "/api/keys", &guest.token, json!({}))
+            .await;
+        assert_eq!(asked.map(|_| ()), session);
+        strict
+            .ask("GET", "/api/keys", &owner.token, json!({}))
+            .await
+            .unwrap();
+    }
 }
 
 #[tokio::test]

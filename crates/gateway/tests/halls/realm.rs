@@ -19,7 +19,7 @@ use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::{
     CredentialId, Line, PersonId, Response, SignedStatement, Statement, Timestamp,
 };
-use hallway_gateway::config::{Config, Hall, Service, Store};
+use hallway_gateway::config::{Config, Hall, Policies, Service, Store};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::http::session::new_token;
 use hallway_gateway::store::{
@@ -137,6 +137,15 @@ impl House {
         }
     }
 
+    /// Another gateway of the same realm, which asks more of people's keys.
+    pub(crate) async fn another_with(&self, policy: Policies) -> Self {
+        let config = Config {
+            policy,
+            ..Config::default()
+        };
+        Self::configured(&self.folder, config).await
+    }
+
     pub(crate) async fn with(folder: &Path, hall: Option<Hall>) -> Self {
         Self::of_realm(folder, hall, "localhost").await
     }
@@ -151,12 +160,19 @@ impl House {
     }
 
     async fn of_realm(folder: &Path, hall: Option<Hall>, realm: &str) -> Self {
-        let clock = Arc::new(TestClock::default());
         let config = Config {
-            listen: "127.0.0.1:0".parse().unwrap(),
             realm: realm.to_owned(),
             hall,
             ..Config::default()
+        };
+        Self::configured(folder, config).await
+    }
+
+    async fn configured(folder: &Path, config: Config) -> Self {
+        let clock = Arc::new(TestClock::default());
+        let config = Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            ..config
         };
         let start = Start {
             folder: folder.to_owned(),

@@ -59,6 +59,7 @@ on_every_store! {
     conditions_decide
     a_wrong_length_or_checksum_leaves_nothing
     a_sender_that_breaks_off_leaves_nothing
+    many_small_files_take_their_places_each_for_itself
     an_upload_goes_on_where_it_broke_off
     a_big_upload_in_odd_pieces_arrives_whole
     an_upload_that_is_not_what_was_planned_never_takes_its_place
@@ -135,6 +136,56 @@ async fn what_is_put_is_listed_and_read(store: impl Store) {
     put(&store, "empty", "").await;
     assert_eq!(get(&store, "empty").await, b"");
     assert_eq!(names(&store, "").await, ["a", "big", "empty"]);
+}
+
+async fn many_small_files_take_their_places_each_for_itself(store: impl Store) {
+    store.make_folder(&path("folder")).await.unwrap();
+    put(&store, "there", "old").await;
+    // Few are made durable one by one, many together.
+    for number in [3, 40] {
+        let mut files: Vec<SmallFile> = (0..number)
+            .map(|n| small(&format!("{number}-{n:02}"), "new"))
+            .collect();
+        files.push(small("there", "new"));
+        files.push(small("folder", "no file can be here"));
+        let mut wrong = small("wrong", "new");
+        wrong.plan.sha256 = Some(sha256(b"other"));
+        files.push(wrong);
+        let mut kept = small("there", "newer");
+        kept.plan.condition = Condition::Absent;
+        files.push(kept);
+        let outcomes = store.put_all(files).await;
+        assert_eq!(outcomes.len(), number + 4);
+        assert!(
+            outcomes[..=number].iter().all(Result::is_ok),
+            "{outcomes:?}"
+        );
+        assert!(matches!(outcomes[number + 1], Err(StoreError::IsFolder)));
+        assert!(matches!(outcomes[number + 2], Err(StoreError::Checksum)));
+        assert!(matches!(
+            outcomes[number + 3],
+            Err(StoreError::Precondition)
+        ));
+        let last = format!("{number}-{:02}", number - 1);
+        assert_eq!(get(&store, &last).await, b"new");
+        assert_eq!(get(&store, "there").await, b"new");
+        put(&store, "there", "old").await;
+    }
+    assert_eq!(names(&store, "").await.len(), 3 + 40 + 2);
+    assert!(store.put_all(Vec::new()).await.is_empty());
+}
+
+fn small(name: &str, text: &'static str) -> SmallFile {
+    let plan = Plan {
+        sha256: Some(sha256(text.as_bytes())),
+        length: Some(text.len() as u64),
+        ..Plan::default()
+    };
+    SmallFile {
+        path: path(name),
+        plan,
+        content: text.into(),
+    }
 }
 
 async fn a_part_is_read(store: impl Store) {

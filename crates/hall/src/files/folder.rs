@@ -16,12 +16,14 @@ use self::partial::Partial;
 use self::tree::Tree;
 use super::path::FilePath;
 use super::store::{
-    ByteStream, Condition, Entry, OpenFile, Page, Plan, Store, StoreError, UploadId, Written,
+    ByteStream, Condition, Entry, OpenFile, Page, Plan, SmallFile, Store, StoreError, UploadId,
+    Written,
 };
 use super::turns::Turns;
 
 mod partial;
 mod reading;
+mod together;
 mod tree;
 
 /// Bytes read from a file at once.
@@ -184,6 +186,15 @@ impl Store for FolderStore {
             tree.place(&id, partial, &path, &plan)
         })
         .await
+    }
+
+    async fn put_all(&self, files: Vec<SmallFile>) -> Vec<Result<(), StoreError>> {
+        let number = files.len();
+        let put = self.blocking(move |tree| Ok(tree.put_all(&files))).await;
+        put.unwrap_or_else(|error| {
+            let lost = |_| Err(StoreError::Failed(error.to_string()));
+            (0..number).map(lost).collect()
+        })
     }
 
     async fn offset(&self, id: &UploadId) -> Result<u64, StoreError> {

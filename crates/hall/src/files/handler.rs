@@ -7,6 +7,7 @@
 //! | `GET` folder | read | JSON list: `?after=NAME&most=N` |
 //! | `PROPFIND` | read | `Depth: 0` or `1` |
 //! | `PUT` file | write | `If-Match`, `If-None-Match: *`, `Repr-Digest`, `X-OC-Mtime` |
+//! | `POST` folder | write | a [pack](crate::files::PACK) of small files |
 //! | `PATCH` file`?upload=ID` | write | `Upload-Offset: N`, `Upload-Complete: ?0` or `?1`; the last with the headers of `PUT` and `Upload-Length` |
 //! | `HEAD`, `DELETE` file`?upload=ID` | write | where it is; throw it away |
 //! | `MKCOL` | write | |
@@ -38,9 +39,10 @@ mod headers;
 mod media_type;
 mod properties;
 mod read;
+mod unpack;
 mod upload;
 
-const METHODS: &str = "OPTIONS, GET, HEAD, PUT, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND";
+const METHODS: &str = "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND";
 
 /// A request, taken apart.
 struct Call {
@@ -142,6 +144,10 @@ impl Call {
             "PUT" => {
                 self.need(self.access.write, "write")?;
                 self.put(patient(body)).await
+            }
+            "POST" => {
+                self.need(self.access.write, "write")?;
+                self.unpack(patient(body)).await
             }
             "PATCH" => Err(malformed(
                 "PATCH goes on with an upload: name it with ?upload=ID",

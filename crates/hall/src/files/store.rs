@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
+use futures_util::StreamExt;
+use futures_util::future::ready;
+use futures_util::stream::{self, BoxStream};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,9 @@ use crate::problem::Problem;
 
 /// Bytes as they come.
 pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// How many files of a pack a store writes at a time that has no better way.
+const AT_A_TIME: usize = 8;
 
 /// How long an upload is kept that nobody goes on with.
 pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -195,6 +200,17 @@ pub struct Written {
     pub replaced: bool,
 }
 
+/// A small file that is here as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmallFile {
+    /// Where it shall be.
+    pub path: FilePath,
+    /// What it shall be.
+    pub plan: Plan,
+    /// Its content.
+    pub content: Bytes,
+}
+
 /// Why a store does not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -330,6 +346,19 @@ pub trait Store: Send + Sync + 'static {
         plan: Plan,
         body: ByteStream,
     ) -> Result<Written, StoreError>;
+
+    /// Writes files, each as [`Store::put`] does; says of each, in their order, whether it took its
+    /// place. A store that can make many durable at once does.
+    async fn put_all(&self, files: Vec<SmallFile>) -> Vec<Result<(), StoreError>> {
+        let putting: Vec<_> = files
+            .into_iter()
+            .map(|file| async move {
+                let content = stream::once(ready(Ok(file.content))).boxed();
+                self.put(&file.path, file.plan, content).await.map(drop)
+            })
+            .collect();
+        stream::iter(putting).buffered(AT_A_TIME).collect().await
+    }
 
     /// How far an upload is. An append that is still open is broken off, and what arrived of it
     /// counts.

@@ -5,6 +5,7 @@ use std::fmt;
 use x509_parser::oid_registry::{Oid, asn1_rs::oid};
 
 use super::{AttestationError, Context, DEVICE, Details, Verified, step};
+use crate::certificate::Certificate;
 use crate::der::{self, Reader, Tag};
 use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part};
 use crate::policy::AndroidKeyLists;
@@ -118,7 +119,7 @@ fn verify_lists<O: Observer>(
         format_args!("allApplications is on neither list"),
         || requirement("the key is for all applications"),
     )?;
-    let lists: &[&AuthorizationList] = match policy {
+    let lists: &[&AuthorizationList<'_>] = match policy {
         AndroidKeyLists::Hardware => &[hardware],
         AndroidKeyLists::Either | AndroidKeyLists::MayBeSilent => &[hardware, software],
     };
@@ -150,22 +151,32 @@ fn verify_lists<O: Observer>(
     )
 }
 
+/// The device's serial number, where secure hardware attests it (ID attestation, for devices that
+/// an organisation manages).
+pub(crate) fn attested_serial<'a>(leaf: &Certificate<'a>) -> Option<&'a str> {
+    let (value, _) = leaf.extension(&OID_KEY_DESCRIPTION)?;
+    let serial = KeyDescription::parse(value)?.hardware.serial?;
+    let serial = std::str::from_utf8(serial).ok()?;
+    (!serial.is_empty()).then_some(serial)
+}
+
 /// The certificate's key description (8.4.1).
 #[derive(Debug)]
 struct KeyDescription<'a> {
     attestation_level: AndroidSecurityLevel,
     key_level: AndroidSecurityLevel,
     challenge: &'a [u8],
-    software: AuthorizationList,
-    hardware: AuthorizationList,
+    software: AuthorizationList<'a>,
+    hardware: AuthorizationList<'a>,
 }
 
-/// The members of an AuthorizationList that 8.4 asks for.
+/// The members of an AuthorizationList that 8.4 asks for, and the device's serial number.
 #[derive(Debug, Default)]
-struct AuthorizationList {
+struct AuthorizationList<'a> {
     purpose: Option<Purpose>,
     all_applications: bool,
     origin: Option<u64>,
+    serial: Option<&'a [u8]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -195,7 +206,7 @@ impl<'a> KeyDescription<'a> {
     }
 }
 
-impl fmt::Display for AuthorizationList {
+impl fmt::Display for AuthorizationList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let purpose = match self.purpose {
             None => "no purpose",
@@ -210,8 +221,8 @@ impl fmt::Display for AuthorizationList {
     }
 }
 
-impl AuthorizationList {
-    fn parse(content: &[u8]) -> Option<Self> {
+impl<'a> AuthorizationList<'a> {
+    fn parse(content: &'a [u8]) -> Option<Self> {
         let mut list = Self::default();
         let mut reader = Reader::new(content);
         while !reader.is_empty() {
@@ -225,7 +236,10 @@ impl AuthorizationList {
                     let origin = der::only(element.content, Tag::INTEGER)?;
                     list.origin = Some(der::unsigned(origin)?);
                 }
-                Some(1 | 702) => return None,
+                Some(713) if list.serial.is_none() => {
+                    list.serial = Some(der::only(element.content, Tag::OCTET_STRING)?);
+                }
+                Some(1 | 702 | 713) => return None,
                 _ => {}
             }
         }

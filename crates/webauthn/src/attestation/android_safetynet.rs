@@ -55,9 +55,8 @@ pub(super) fn verify<'a, O: Observer>(
     let response = part(observer, SYNTAX, statement.bytes("response"))?;
     let jws = part(observer, RESPONSE, Jws::parse(response))?;
     let chain = part(observer, RESPONSE, jws.certificates())?;
-    let Some(leaf) = chain.first() else {
-        return Err(AttestationError::Missing("x5c"));
-    };
+    let leaf = chain.first().ok_or(AttestationError::Missing("x5c"));
+    let leaf = part(observer, RESPONSE, leaf)?;
     part(observer, RESPONSE, jws.verify(&leaf.key()?))?;
     let payload = serde_json::from_slice(&jws.payload)
         .map_err(|_| AttestationError::Value("the SafetyNet payload lacks its members"));

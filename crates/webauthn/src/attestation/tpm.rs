@@ -2,6 +2,7 @@
 
 mod certify_info;
 mod public_area;
+mod signature_structure;
 mod wire;
 
 use aws_lc_rs::digest;
@@ -15,7 +16,7 @@ use super::statement::Statement;
 use super::{AttestationError, Context, DEVICE, Details, Verified, step};
 use crate::certificate::Certificate;
 use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part};
-use crate::signature;
+use crate::signature::{self, SignatureError};
 
 const OID_AIK: Oid<'static> = oid!(2.23.133.8.3);
 const OID_MANUFACTURER: Oid<'static> = oid!(2.23.133.2.1);
@@ -79,7 +80,12 @@ pub(super) fn verify<'a, O: Observer>(
     conclude(
         observer,
         SIGNATURE,
-        signature::verify_tpm(algorithm, &leaf.key()?, info_bytes, signature),
+        signature::verify_tpm(
+            algorithm,
+            &leaf.key()?,
+            info_bytes,
+            &signature_structure::unwrapped(algorithm, signature),
+        ),
         format_args!("{algorithm} over certInfo"),
     )?;
     let details = conclude(
@@ -119,8 +125,7 @@ fn verify_info<O: Observer>(
         format_args!("{:#x}", info.kind),
         || AttestationError::Value("certInfo's type is not TPM_ST_ATTEST_CERTIFY"),
     )?;
-    let hash =
-        signature::hash(algorithm).ok_or(signature::SignatureError::Unsupported(algorithm.name()));
+    let hash = signature::hash(algorithm).ok_or(SignatureError::Unsupported(algorithm.name()));
     let hash = part(observer, EXTRA_DATA, hash)?;
     let expected = digest::digest(hash, context.message().bytes());
     check(

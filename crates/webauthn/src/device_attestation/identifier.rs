@@ -35,6 +35,16 @@ pub enum DeviceIdentifier {
     },
 }
 
+impl DeviceIdentifier {
+    /// A serial number without an assigner.
+    pub(super) fn serial(value: &str) -> Self {
+        Self::Permanent {
+            value: value.to_owned(),
+            assigner: None,
+        }
+    }
+}
+
 impl fmt::Display for DeviceIdentifier {
     /// As in an ACME order, but for serial numbers that are no text: those are hexadecimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,16 +86,17 @@ pub(super) fn of(leaf: &Certificate<'_>) -> Vec<DeviceIdentifier> {
             }
         }
     }
-    let plain = |value: &str| DeviceIdentifier::Permanent {
-        value: value.to_owned(),
-        assigner: None,
-    };
     for oid in [OID_APPLE_SERIAL, OID_APPLE_UDID] {
         let value = leaf.extension(&oid).map(|(value, _)| value);
         let value = value.and_then(|value| std::str::from_utf8(value).ok());
-        found.extend(value.filter(|value| !value.is_empty()).map(plain));
+        found.extend(
+            value
+                .filter(|value| !value.is_empty())
+                .map(DeviceIdentifier::serial),
+        );
     }
-    found.extend(leaf.subject_attribute(&OID_X509_SERIALNUMBER).map(plain));
+    let serial = leaf.subject_attribute(&OID_X509_SERIALNUMBER);
+    found.extend(serial.map(DeviceIdentifier::serial));
     found
 }
 

@@ -4,9 +4,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallway_ctap::aaguid::Aaguid;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::date;
 use super::{KeyIdentifier, StatementError};
+use crate::model_id::ModelId;
 use crate::relying_party::UnixSeconds;
 use crate::trust_anchor::{TrustAnchor, TrustAnchors};
 
@@ -42,6 +44,16 @@ pub struct StatusReport {
     pub effective: Option<UnixSeconds>,
     /// The certificate, DER, that the report is about, where it is about one batch only.
     pub batch: Option<Vec<u8>>,
+}
+
+/// An entry that cannot be read: what it says about its models is not known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct UnreadableEntry {
+    /// The models that it names, as far as that much can be read.
+    pub models: Vec<ModelId>,
+    /// Why it cannot be read, at most 200 characters.
+    pub reason: String,
 }
 
 /// The longest picture that is kept.
@@ -87,23 +99,36 @@ struct ReportJson {
 }
 
 impl Model {
-    /// An entry of the BLOB; `None` where it cannot be read. A report that cannot be read makes the
-    /// whole entry unreadable: it might be a revocation.
-    pub(super) fn from_entry(entry: serde_json::Value) -> Option<Self> {
-        let entry: EntryJson = serde_json::from_value(entry).ok()?;
-        let mut model = Self::new(entry.metadata_statement.unwrap_or_default()).ok()?;
+    /// An entry of the BLOB. A report that cannot be read makes the whole entry unreadable: it might
+    /// be a revocation.
+    pub(super) fn from_entry(json: &Value) -> Result<Self, UnreadableEntry> {
+        Self::read_entry(json).map_err(|reason| UnreadableEntry {
+            models: names(json),
+            reason: reason.chars().take(200).collect(),
+        })
+    }
+
+    fn read_entry(json: &Value) -> Result<Self, String> {
+        let entry = EntryJson::deserialize(json).map_err(|error| error.to_string())?;
+        let statement = entry.metadata_statement.unwrap_or_default();
+        let mut model = Self::new(statement).map_err(|error| error.to_string())?;
         if let Some(aaguid) = entry.aaguid {
-            model.aaguid = Some(aaguid.parse().ok()?);
+            model.aaguid = Some(aaguid.parse().map_err(|_| "its aaguid is none")?);
         }
         for key in &entry.attestation_certificate_key_identifiers {
-            model.keys.push(key_identifier(key)?);
+            let key = key_identifier(key);
+            model
+                .keys
+                .push(key.ok_or("one of its keys is no key identifier")?);
         }
-        model.status_reports = entry
-            .status_reports
-            .into_iter()
-            .map(StatusReport::new)
-            .collect::<Option<_>>()?;
-        Some(model)
+        for report in entry.status_reports {
+            let name: String = report.status.chars().take(40).collect();
+            let report = StatusReport::new(report);
+            let report =
+                report.ok_or_else(|| format!("its report {name} has no date or no certificate"))?;
+            model.status_reports.push(report);
+        }
+        Ok(model)
     }
 
     /// A metadata statement by itself.
@@ -145,6 +170,24 @@ impl Model {
             status_reports: Vec::new(),
         })
     }
+}
+
+/// The models that an entry names, itself or in its statement. All zeros name none.
+fn names(entry: &Value) -> Vec<ModelId> {
+    let mut found = Vec::new();
+    for part in [entry, &entry["metadataStatement"]] {
+        let aaguid = part["aaguid"].as_str();
+        let aaguid = aaguid.and_then(|text| text.parse().ok());
+        found.extend(
+            aaguid
+                .filter(|aaguid| *aaguid != Aaguid::ZERO)
+                .map(ModelId::Aaguid),
+        );
+        let keys = part["attestationCertificateKeyIdentifiers"].as_array();
+        let keys = keys.into_iter().flatten().filter_map(Value::as_str);
+        found.extend(keys.filter_map(key_identifier).map(ModelId::Key));
+    }
+    found
 }
 
 impl StatusReport {

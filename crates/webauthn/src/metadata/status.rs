@@ -13,7 +13,7 @@ pub enum CertificationLevel {
     NotCertified,
     /// Its maker says that it meets the requirements.
     SelfAsserted,
-    /// Level 1, also by the older name without a level.
+    /// Level 1, also where the service names no level.
     L1,
     /// Level 1+.
     L1Plus,
@@ -42,19 +42,29 @@ impl fmt::Display for CertificationLevel {
     }
 }
 
-impl CertificationLevel {
+/// What a status says about certification.
+enum Certified {
+    /// The model meets the specifications: what every level rests on, so that it lowers none. The
+    /// service lists it beside the level, on the same day.
+    Functional,
+    /// This level, whatever it was before.
+    At(CertificationLevel),
+}
+
+impl Certified {
     fn of(status: &str) -> Option<Self> {
-        Some(match status {
-            "NOT_FIDO_CERTIFIED" | "RETIRED" => Self::NotCertified,
-            "SELF_ASSERTION_SUBMITTED" => Self::SelfAsserted,
-            "FIDO_CERTIFIED" | "FIDO_CERTIFIED_L1" => Self::L1,
-            "FIDO_CERTIFIED_L1plus" => Self::L1Plus,
-            "FIDO_CERTIFIED_L2" => Self::L2,
-            "FIDO_CERTIFIED_L2plus" => Self::L2Plus,
-            "FIDO_CERTIFIED_L3" => Self::L3,
-            "FIDO_CERTIFIED_L3plus" => Self::L3Plus,
+        Some(Self::At(match status {
+            "FIDO_CERTIFIED" => return Some(Self::Functional),
+            "NOT_FIDO_CERTIFIED" | "RETIRED" => CertificationLevel::NotCertified,
+            "SELF_ASSERTION_SUBMITTED" => CertificationLevel::SelfAsserted,
+            "FIDO_CERTIFIED_L1" => CertificationLevel::L1,
+            "FIDO_CERTIFIED_L1plus" => CertificationLevel::L1Plus,
+            "FIDO_CERTIFIED_L2" => CertificationLevel::L2,
+            "FIDO_CERTIFIED_L2plus" => CertificationLevel::L2Plus,
+            "FIDO_CERTIFIED_L3" => CertificationLevel::L3,
+            "FIDO_CERTIFIED_L3plus" => CertificationLevel::L3Plus,
             _ => return None,
-        })
+        }))
     }
 }
 
@@ -88,19 +98,24 @@ impl StatusReport {
 }
 
 impl Model {
-    /// The level in force at `now`: what the latest report on certification says; of reports from
-    /// one day, the last one listed.
+    /// The level in force at `now`: what the latest report on it says; of reports from one day, the
+    /// last one listed.
     pub fn certification(&self, now: UnixSeconds) -> CertificationLevel {
-        self.status_reports
+        let effective = self
+            .status_reports
             .iter()
-            .filter(|report| report.is_effective(now))
-            .filter_map(|report| {
-                let since = report.effective.map_or(i64::MIN, |since| since.0);
-                Some((since, CertificationLevel::of(&report.status)?))
-            })
-            // Of equals, `max_by_key` takes the last.
-            .max_by_key(|(since, _)| *since)
-            .map_or(CertificationLevel::NotCertified, |(_, level)| level)
+            .filter(|report| report.is_effective(now));
+        let mut reports: Vec<(Option<UnixSeconds>, Certified)> = effective
+            .filter_map(|report| Some((report.effective, Certified::of(&report.status)?)))
+            .collect();
+        reports.sort_by_key(|(since, _)| *since);
+        reports.iter().fold(
+            CertificationLevel::NotCertified,
+            |level, (_, said)| match said {
+                Certified::Functional => level.max(CertificationLevel::L1),
+                Certified::At(level) => *level,
+            },
+        )
     }
 
     /// The first report in force at `now` that says that authenticators with this chain cannot be

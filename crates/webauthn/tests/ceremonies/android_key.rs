@@ -9,7 +9,12 @@ use rcgen::{CustomExtension, KeyPair, SigningKey};
 use crate::maker::{Authority, Ceremony, der, packed_statement, sha256, valid_params};
 
 /// A key description; each list is the content of its SEQUENCE.
-fn description(challenge: &[u8], level: u8, software: &[u8], hardware: &[u8]) -> Vec<u8> {
+pub(crate) fn description(
+    challenge: &[u8],
+    level: u8,
+    software: &[u8],
+    hardware: &[u8],
+) -> Vec<u8> {
     let fields = [
         der(0x02, &[4]),
         der(0x0a, &[level]),
@@ -41,7 +46,7 @@ fn all_applications() -> Vec<u8> {
     vec![0xbf, 0x84, 0x58, 2, 5, 0]
 }
 
-fn usual() -> Vec<u8> {
+pub(crate) fn usual() -> Vec<u8> {
     [purpose(&[2]), origin(0)].concat()
 }
 

@@ -2,10 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hallway_webauthn::UnixSeconds;
 use hallway_webauthn::metadata::{
     BlobError, BlobTrust, CertificationLevel, Metadata, SignerName, Staleness,
 };
+use hallway_webauthn::{JwsError, TrustAnchor, UnixSeconds};
 use rcgen::{
     CertificateRevocationListParams, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
     SanType, SerialNumber, date_time_ymd,
@@ -124,7 +124,11 @@ fn a_signed_blob_is_read() {
     let metadata = read(&service.trust(), &service.blob(&payload())).unwrap();
     assert_eq!(metadata.number(), Some(42));
     assert_eq!(metadata.models().len(), 2);
-    assert_eq!(metadata.unreadable(), 1);
+    let [unreadable] = metadata.unreadable() else {
+        panic!("{:?}", metadata.unreadable());
+    };
+    assert!(unreadable.models.is_empty());
+    assert_eq!(unreadable.reason, "its aaguid is none");
     let model = metadata.by_aaguid(MODEL).unwrap();
     assert_eq!(model.description, "Maker Key");
     assert!(model.is_hardware());
@@ -136,6 +140,112 @@ fn a_signed_blob_is_read() {
     let key = hex::decode("7c0903708b87115b0b422def3138c3c864e44573").unwrap();
     let u2f = metadata.by_key(&key.try_into().unwrap()).unwrap();
     assert_eq!(u2f.certification(NOW), CertificationLevel::L1);
+}
+
+/// As the service lists them: the level and the functional certification, newest first.
+#[test]
+fn a_functional_certification_lowers_no_level() {
+    use CertificationLevel::{L1, L2, NotCertified};
+    let service = Service::new();
+    for (reports, expected) in [
+        (
+            vec![
+                ("FIDO_CERTIFIED_L2", "2024-12-22"),
+                ("FIDO_CERTIFIED", "2024-12-22"),
+            ],
+            L2,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED", "2024-12-22"),
+                ("FIDO_CERTIFIED_L2", "2024-12-22"),
+            ],
+            L2,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED", "2025-01-01"),
+                ("FIDO_CERTIFIED_L2", "2024-12-22"),
+            ],
+            L2,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED_L2", "2025-01-01"),
+                ("FIDO_CERTIFIED_L1", "2024-01-01"),
+            ],
+            L2,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED_L1", "2025-01-01"),
+                ("FIDO_CERTIFIED_L2", "2024-01-01"),
+            ],
+            L1,
+        ),
+        (vec![("FIDO_CERTIFIED", "2024-01-01")], L1),
+        (
+            vec![
+                ("NOT_FIDO_CERTIFIED", "2025-01-01"),
+                ("FIDO_CERTIFIED", "2024-01-01"),
+            ],
+            NotCertified,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED", "2025-01-01"),
+                ("NOT_FIDO_CERTIFIED", "2024-01-01"),
+            ],
+            L1,
+        ),
+        (
+            vec![
+                ("FIDO_CERTIFIED_L2", "2027-01-01"),
+                ("FIDO_CERTIFIED", "2024-01-01"),
+            ],
+            L1,
+        ),
+        (
+            vec![
+                ("UPDATE_AVAILABLE", "2025-01-01"),
+                ("FIDO_CERTIFIED_L2", "2024-01-01"),
+            ],
+            L2,
+        ),
+    ] {
+        let listed: Vec<Value> = reports
+            .iter()
+            .map(|(status, since)| json!({"status": status, "effectiveDate": since}))
+            .collect();
+        let mut payload = payload();
+        payload["entries"][0]["statusReports"] = listed.into();
+        let metadata = read(&service.trust(), &service.blob(&payload)).unwrap();
+        let found = metadata.by_aaguid(MODEL).unwrap().certification(NOW);
+        assert_eq!(found, expected, "{reports:?}");
+    }
+}
+
+/// FIDO Metadata Service 3.1, 3.2: without `x5u` and `x5c` the trust anchor is the signer.
+#[test]
+fn a_blob_without_certificates_is_the_anchor_s() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = valid_params();
+    params.subject_alt_names = vec![SanType::DnsName(HOST.try_into().unwrap())];
+    let certificate = params.self_signed(&key).unwrap();
+    let anchor = TrustAnchor::new("Signer", certificate.der().to_vec()).unwrap();
+    let service = Service::new();
+    let mut trust = service.trust();
+    let blob = jws(&json!({"alg": "ES256"}), &payload(), &key);
+    assert!(read(&trust, &blob).is_err());
+    trust.anchors.add(anchor);
+    assert_eq!(read(&trust, &blob).unwrap().number(), Some(42));
+    let other = KeyPair::generate().unwrap();
+    assert!(read(&trust, &jws(&json!({"alg": "ES256"}), &payload(), &other)).is_err());
+    let elsewhere = json!({"alg": "ES256", "x5u": "https://mds.fidoalliance.org/chain"});
+    assert_eq!(
+        read(&trust, &jws(&elsewhere, &payload(), &key)),
+        Err(BlobError::Jws(JwsError::Elsewhere))
+    );
 }
 
 #[test]

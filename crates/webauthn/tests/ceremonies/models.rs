@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_webauthn::metadata::{BlobTrust, CertificationLevel, Metadata};
 use hallway_webauthn::{
     BackupEligibility, KeyProtection, ModelError, ModelId, ModelList, ModelPolicy, Registration,
-    RegistrationError, RegistrationPolicy, RequiredTrust, SerialNumbers, TrustAnchors,
+    RegistrationError, RegistrationPolicy, RequiredTrust, SerialNumbers, Standing, StoredProof,
+    TrustAnchors,
 };
 use rcgen::{DnType, KeyPair, SanType};
 use serde_json::{Value, json};
@@ -19,6 +21,15 @@ use crate::maker::{
 
 /// Metadata with one entry for [`MODEL`], from a BLOB.
 fn metadata(statement: &Value, reports: &Value) -> Metadata {
+    blob(&json!([{
+        "aaguid": MODEL.to_string(),
+        "metadataStatement": statement,
+        "statusReports": reports,
+    }]))
+}
+
+/// Metadata with these entries, from a BLOB.
+fn blob(entries: &Value) -> Metadata {
     let root = Authority::root_with(authority_params("Metadata Root"));
     let key = KeyPair::generate().unwrap();
     let mut params = valid_params();
@@ -28,11 +39,7 @@ fn metadata(statement: &Value, reports: &Value) -> Metadata {
     let payload = json!({
         "no": 1,
         "nextUpdate": "2026-02-01",
-        "entries": [{
-            "aaguid": MODEL.to_string(),
-            "metadataStatement": statement,
-            "statusReports": reports,
-        }],
+        "entries": entries,
     });
     let header = json!({"alg": "ES256", "x5c": [STANDARD.encode(leaf)]});
     let trust = BlobTrust {
@@ -311,4 +318,128 @@ fn a_claim_without_proof_satisfies_no_demand() {
         ..ModelPolicy::any()
     });
     assert!(ceremony.register(&bare, &denied).is_err());
+}
+
+/// What cannot be read might be a revocation.
+#[test]
+fn a_model_whose_entry_cannot_be_read_is_refused_by_every_policy() {
+    let maker = Maker::new();
+    let other = Aaguid([3; 16]);
+    let entry = |aaguid: &str, statement: &Value, reports: &Value| json!({"aaguid": aaguid, "metadataStatement": statement, "statusReports": reports});
+    let unreadable = [
+        entry(
+            &MODEL.to_string(),
+            &maker.statement(),
+            &json!([{"status": "REVOKED", "effectiveDate": "soon"}]),
+        ),
+        entry(
+            &MODEL.to_string(),
+            &maker.statement(),
+            &json!([{"effectiveDate": "2025-01-01"}]),
+        ),
+        entry(
+            &MODEL.to_string(),
+            &json!({"keyProtection": 7}),
+            &certified(),
+        ),
+        // The statement names the model where the entry does not.
+        json!({
+            "metadataStatement": {"aaguid": MODEL.to_string(), "description": 1},
+            "statusReports": [],
+        }),
+    ];
+    for unreadable in unreadable {
+        let readable = entry(&other.to_string(), &maker.statement(), &certified());
+        let known = blob(&json!([unreadable, readable]));
+        assert_eq!(known.unreadable().len(), 1);
+        assert!(known.by_aaguid(other).is_some(), "the rest counts");
+        let any = ModelPolicy {
+            metadata: Some(Arc::new(known.clone())),
+            ..ModelPolicy::any()
+        };
+        for models in [any.clone(), knowing(known.clone())] {
+            let policy = RegistrationPolicy {
+                anchors: maker.root.anchors(),
+                models,
+                ..RegistrationPolicy::default()
+            };
+            let ceremony = Ceremony::new();
+            let object = ceremony.packed(&maker.key, &[&maker.leaf]);
+            let Err(RegistrationError::Model(ModelError::Unreadable { model, .. })) =
+                ceremony.register(&object, &policy)
+            else {
+                panic!("{unreadable}");
+            };
+            assert_eq!(model, ModelId::Aaguid(MODEL));
+        }
+        // On its own word too, and in spite of a local statement.
+        let mut patched = known;
+        let mut statement = maker.statement();
+        statement["aaguid"] = MODEL.to_string().into();
+        patched
+            .add_statement(statement.to_string().as_bytes())
+            .unwrap();
+        let policy = RegistrationPolicy {
+            models: ModelPolicy {
+                metadata: Some(Arc::new(patched)),
+                ..ModelPolicy::any()
+            },
+            ..RegistrationPolicy::person()
+        };
+        let ceremony = Ceremony::new();
+        assert!(matches!(
+            ceremony.register(&ceremony.packed(&maker.key, &[&maker.leaf]), &policy),
+            Err(RegistrationError::Model(ModelError::Unreadable { .. }))
+        ));
+        // Another model is none of its business.
+        let stored = StoredProof {
+            aaguid: other,
+            chain: &[],
+            standing: Standing::Claimed,
+            serial_number: None,
+        };
+        assert_eq!(any.judge_again(&stored, NOW), Ok(()));
+    }
+}
+
+fn key_identifier(key: &KeyPair) -> String {
+    let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, key.public_key_raw());
+    hex::encode(hash)
+}
+
+/// A U2F model is named by its attestation certificate's key.
+#[test]
+fn a_u2f_model_whose_entry_cannot_be_read_is_refused() {
+    let maker = Maker::new();
+    let [broken, certificate] = [[8u8; 20], [9; 20]].map(hex::encode);
+    let known = blob(&json!([{
+        "attestationCertificateKeyIdentifiers": [broken, certificate, "short"],
+        "statusReports": [],
+    }]));
+    let [entry] = known.unreadable() else {
+        panic!("{:?}", known.unreadable());
+    };
+    assert_eq!(entry.models, [ModelId::Key([8; 20]), ModelId::Key([9; 20])]);
+    let models = ModelPolicy {
+        metadata: Some(Arc::new(known)),
+        ..ModelPolicy::any()
+    };
+    let chain = [maker.leaf.clone()];
+    let stored = StoredProof {
+        aaguid: Aaguid::ZERO,
+        chain: &chain,
+        standing: Standing::Anchored,
+        serial_number: None,
+    };
+    assert_eq!(models.judge_again(&stored, NOW), Ok(()), "another key");
+    let own = ModelPolicy {
+        metadata: Some(Arc::new(blob(&json!([{
+            "attestationCertificateKeyIdentifiers": [key_identifier(&maker.key), "short"],
+        }])))),
+        ..ModelPolicy::any()
+    };
+    assert!(matches!(
+        own.judge_again(&stored, NOW),
+        Err(ModelError::Unreadable { .. })
+    ));
 }

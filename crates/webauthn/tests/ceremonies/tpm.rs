@@ -16,18 +16,27 @@ fn sized(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The parts of a statement, for tests that want one of them wrong.
-struct Parts {
+pub(crate) struct Parts {
     magic: u32,
     kind: u16,
-    extra_data: Vec<u8>,
-    area: Vec<u8>,
+    pub(crate) extra_data: Vec<u8>,
+    pub(crate) area: Vec<u8>,
     name: Vec<u8>,
     version: &'static str,
-    params: CertificateParams,
+    pub(crate) params: CertificateParams,
+    /// From the DER form.
+    pub(crate) signature: fn(&[u8]) -> Vec<u8>,
+}
+
+/// TPMT_SIGNATURE of ECDSA with SHA-256.
+pub(crate) fn structure(der: &[u8]) -> Vec<u8> {
+    let number = |at: usize| &der[at + 2..at + 2 + usize::from(der[at + 1])];
+    let (r, s) = (number(2), number(4 + usize::from(der[3])));
+    [&[0, 0x18, 0, 0x0b][..], &sized(r), &sized(s)].concat()
 }
 
 /// TPMT_PUBLIC of a key on P-256 whose Name is hashed by SHA-256.
-fn area(x: &[u8], y: &[u8]) -> Vec<u8> {
+pub(crate) fn area(x: &[u8], y: &[u8]) -> Vec<u8> {
     let head = [
         0x00, 0x23, 0x00, 0x0b, 0, 4, 0, 0, 0, 0, 0, 0x10, 0, 0x10, 0, 3, 0, 0x10,
     ];
@@ -35,6 +44,11 @@ fn area(x: &[u8], y: &[u8]) -> Vec<u8> {
 }
 
 fn alternative_name(manufacturer: &str) -> CustomExtension {
+    alternative_names(manufacturer, &[])
+}
+
+/// The TPM's own names, and further ones.
+pub(crate) fn alternative_names(manufacturer: &str, more: &[u8]) -> CustomExtension {
     let attribute = |last: u8, value: &str| {
         let oid = der(0x06, &[0x67, 0x81, 0x05, 0x02, last]);
         let pair = [oid, der(0x0c, value.as_bytes())].concat();
@@ -46,7 +60,8 @@ fn alternative_name(manufacturer: &str) -> CustomExtension {
         attribute(3, "id:13"),
     ];
     let directory = der(0xa4, &der(0x30, &names.concat()));
-    let mut extension = CustomExtension::from_oid_content(&[2, 5, 29, 17], der(0x30, &directory));
+    let mut extension =
+        CustomExtension::from_oid_content(&[2, 5, 29, 17], der(0x30, &[&directory, more].concat()));
     extension.set_criticality(true);
     extension
 }
@@ -59,6 +74,46 @@ fn aik() -> CertificateParams {
     params
 }
 
+impl Parts {
+    /// A statement about the key in `area` that was made for `signed`.
+    pub(crate) fn new(area: Vec<u8>, signed: &[u8]) -> Self {
+        Self {
+            magic: 0xff54_4347,
+            kind: 0x8017,
+            extra_data: sha256(signed),
+            name: [&[0, 0x0b][..], &sha256(&area)].concat(),
+            area,
+            version: "2.0",
+            params: aik(),
+            signature: <[u8]>::to_vec,
+        }
+    }
+
+    pub(crate) fn statement(&self, key: &KeyPair, leaf: &[u8]) -> Vec<u8> {
+        let info = [
+            &self.magic.to_be_bytes()[..],
+            &self.kind.to_be_bytes(),
+            &sized(b"signer"),
+            &sized(&self.extra_data),
+            &[0; 25],
+            &sized(&self.name),
+            &sized(b"qualified"),
+        ]
+        .concat();
+        let signature = (self.signature)(&key.sign(&info).unwrap());
+        let mut statement = Vec::new();
+        let mut e = Encoder::new(&mut statement);
+        e.map(6).unwrap().str("ver").unwrap();
+        e.str(self.version).unwrap();
+        e.str("alg").unwrap().i64(Algorithm::Es256.id()).unwrap();
+        e.str("sig").unwrap().bytes(&signature).unwrap();
+        e.str("certInfo").unwrap().bytes(&info).unwrap();
+        e.str("pubArea").unwrap().bytes(&self.area).unwrap();
+        write_chain(&mut e, &[leaf]);
+        statement
+    }
+}
+
 type Outcome = (
     Result<hallway_webauthn::Registration, hallway_webauthn::RegistrationError>,
     Option<&'static str>,
@@ -67,46 +122,12 @@ type Outcome = (
 fn register(change: impl FnOnce(&mut Parts)) -> Outcome {
     let ceremony = Ceremony::new();
     let (x, y) = ceremony.credential.coordinates();
-    let area = area(x, y);
-    let mut parts = Parts {
-        magic: 0xff54_4347,
-        kind: 0x8017,
-        extra_data: sha256(&ceremony.message()),
-        name: [&[0, 0x0b][..], &sha256(&area)].concat(),
-        area,
-        version: "2.0",
-        params: aik(),
-    };
+    let mut parts = Parts::new(area(x, y), &ceremony.message());
     change(&mut parts);
-    let info = [
-        &parts.magic.to_be_bytes()[..],
-        &parts.kind.to_be_bytes(),
-        &sized(b"signer"),
-        &sized(&parts.extra_data),
-        &[0; 25],
-        &sized(&parts.name),
-        &sized(b"qualified"),
-    ]
-    .concat();
     let root = Authority::root("TPM Root");
     let key = KeyPair::generate().unwrap();
     let leaf = root.issue(&parts.params, &key);
-    let mut statement = Vec::new();
-    let mut e = Encoder::new(&mut statement);
-    e.map(6)
-        .unwrap()
-        .str("ver")
-        .unwrap()
-        .str(parts.version)
-        .unwrap();
-    e.str("alg").unwrap().i64(Algorithm::Es256.id()).unwrap();
-    e.str("sig")
-        .unwrap()
-        .bytes(&key.sign(&info).unwrap())
-        .unwrap();
-    e.str("certInfo").unwrap().bytes(&info).unwrap();
-    e.str("pubArea").unwrap().bytes(&parts.area).unwrap();
-    write_chain(&mut e, &[&leaf]);
+    let statement = parts.statement(&key, &leaf);
     let object = ceremony.object("tpm", &statement);
     ceremony.register_observed(&object, &RegistrationPolicy::attested(root.anchors()))
 }
@@ -142,6 +163,26 @@ fn what_the_tpm_signed_must_be_about_this_key_and_this_registration() {
         let (result, failed) = register(change);
         assert!(result.is_err(), "case {i}");
         assert_eq!(failed, Some(step), "case {i}");
+    }
+}
+
+#[test]
+fn the_signature_may_stand_in_its_structure() {
+    let (result, _) = register(|parts| parts.signature = structure);
+    assert!(result.is_ok(), "{result:?}");
+    let spoilt: [fn(&[u8]) -> Vec<u8>; 3] = [
+        |der| [structure(der), vec![0]].concat(),
+        |der| structure(der)[..20].to_vec(),
+        |der| {
+            let mut bytes = structure(der);
+            bytes[10] ^= 1;
+            bytes
+        },
+    ];
+    for (i, signature) in spoilt.into_iter().enumerate() {
+        let (result, failed) = register(|parts| parts.signature = signature);
+        assert!(result.is_err(), "case {i}");
+        assert_eq!(failed, Some("8.3/4.7"), "case {i}");
     }
 }
 

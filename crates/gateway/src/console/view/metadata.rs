@@ -100,7 +100,7 @@ pub struct MetadataPage {
     pub problem: Option<String>,
     /// How many models are known.
     pub known: Count,
-    /// Entries of the BLOB that could not be read.
+    /// Entries of the BLOB that could not be read; keys of their models are refused.
     pub unreadable: Count,
     /// The local statements.
     pub statements: Vec<StatementRow>,

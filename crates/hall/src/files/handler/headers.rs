@@ -14,6 +14,9 @@ use super::malformed;
 use crate::files::store::{Condition, Entry, Plan, Sha256};
 use crate::problem::Problem;
 
+/// The end of the year 9999, unix milliseconds: beyond it dates can't be written.
+pub(super) const LATEST_MS: u64 = 253_402_300_799_999;
+
 /// A header's text, if it is there once.
 pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(name).iter();
@@ -153,11 +156,12 @@ fn modified(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         .get(..3)
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(wrong)?;
-    // Year 9999, beyond which dates can't be written.
-    if seconds > 253_402_300_799 {
-        return Err(wrong());
-    }
-    Ok(Some(seconds * 1000 + milliseconds))
+    seconds
+        .checked_mul(1000)
+        .and_then(|time| time.checked_add(milliseconds))
+        .filter(|time| *time <= LATEST_MS)
+        .map(Some)
+        .ok_or_else(wrong)
 }
 
 /// `Repr-Digest: sha-256=:BASE64:` (RFC 9530, 3). Other algorithms are ignored.

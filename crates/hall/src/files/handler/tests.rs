@@ -8,6 +8,7 @@ use hyper::body::Frame;
 
 use super::*;
 use crate::files::FolderStore;
+use crate::files::pack::{self, MOST_PACKED, PACK, PackedHead};
 
 const ALL: StoreAccess = StoreAccess {
     read: true,
@@ -478,4 +479,78 @@ async fn webdav_makes_lists_copies_and_moves() {
     assert_eq!(site.send("DELETE", "/h", &[]).await.status, 204);
     assert_eq!(site.send("DELETE", "/", &[]).await.status, 409);
     assert_eq!(site.send("LOCK", "/f", &[]).await.status, 405);
+}
+
+fn packed(files: &[(&str, &str)]) -> Body {
+    let mut pack = Vec::new();
+    for (path, text) in files {
+        let sum = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        let head = PackedHead {
+            path: (*path).to_owned(),
+            bytes: text.len() as u64,
+            modified_ms: Some(1_700_000_000_123),
+            sha256: hex::encode(sum),
+        };
+        pack::add(&mut pack, &head, text.as_bytes()).unwrap();
+    }
+    body::full(pack)
+}
+
+#[tokio::test]
+async fn a_pack_puts_many_files_and_answers_for_each() {
+    let site = Site::new();
+    std::fs::create_dir_all(site.path().join("to/sub")).unwrap();
+    let kind = [("content-type", PACK)];
+    let files = packed(&[
+        ("a", "one"),
+        ("sub/b", "two"),
+        ("../c", "out of the folder"),
+        (".hallway/uploads/d", "reserved"),
+        ("nowhere/e", "no such folder"),
+        ("f", ""),
+    ]);
+    let reply = site.ask("POST", "/to/", &kind, files).await;
+    assert_eq!(reply.status, 200);
+    let verdicts: Vec<Option<Problem>> = serde_json::from_slice(&reply.body).unwrap();
+    let codes: Vec<_> = verdicts
+        .iter()
+        .map(|verdict| verdict.as_ref().map(|problem| problem.code.as_str()))
+        .collect();
+    let (wrong, lost) = (Some("malformed"), Some("no-such-folder"));
+    assert_eq!(codes, [None, None, wrong, wrong, lost, None]);
+    let there = |path: &str| std::fs::read_to_string(site.path().join(path)).unwrap();
+    assert_eq!(
+        (there("to/a"), there("to/sub/b")),
+        ("one".to_owned(), "two".to_owned())
+    );
+    let modified = std::fs::metadata(site.path().join("to/f")).unwrap();
+    let modified = modified.modified().unwrap();
+    let modified = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(modified.as_millis(), 1_700_000_000_123);
+    assert!(!site.path().join("c").exists());
+    assert_eq!(site.partial_files(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_pack_or_not_granted_is_refused() {
+    let mut site = Site::new();
+    let kind = [("content-type", PACK)];
+    let pack = || packed(&[("a", "one")]);
+    assert_eq!(site.ask("POST", "/", &[], pack()).await.status, 415);
+    let short = body::full(&b"\0\0\0\x10{"[..]);
+    let short = site.ask("POST", "/", &kind, short).await;
+    assert_eq!((short.status, short.code().as_str()), (400, "malformed"));
+    let cut = broken("\0\0", io::ErrorKind::ConnectionReset);
+    let cut = site.ask("POST", "/", &kind, cut).await;
+    assert_eq!((cut.status, cut.code().as_str()), (400, "broken-off"));
+    let many: Vec<_> = (0..=MOST_PACKED).map(|n| n.to_string()).collect();
+    let many: Vec<_> = many.iter().map(|name| (name.as_str(), "")).collect();
+    assert_eq!(
+        site.ask("POST", "/", &kind, packed(&many)).await.status,
+        400
+    );
+    site.access.write = false;
+    let refused = site.ask("POST", "/", &kind, pack()).await;
+    assert_eq!(refused.code(), "not-granted");
+    assert!(!site.path().join("a").exists());
 }

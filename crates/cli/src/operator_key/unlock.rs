@@ -1,0 +1,106 @@
+//! The operator key: as it is given, as it lies in the folder, or unlocked with a touch.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use hallway_client::{Client, ClientError, Connection, DeriveSecret};
+use hallway_ctap::status::Status;
+use hallway_gateway::operator_key::FILE;
+use hallway_gateway::operator_key::locked::{LockedKey, RP_ID};
+use zeroize::Zeroizing;
+
+use super::OperatorKeyCommandError;
+use crate::key::pin::Typed;
+use crate::person::KeyChoice;
+
+/// Which security key unlocks the operator key, where it is locked.
+#[derive(Debug, Args)]
+pub(crate) struct UnlockArguments {
+    /// The security key that unlocks the operator key: usb, usb:DEVICE, unix:PATH or
+    /// udp:ADDRESS:PORT [default: usb]
+    #[arg(long, value_name = "KEY", env = "HALLWAY_UNLOCK_WITH")]
+    unlock_with: Option<KeyChoice>,
+    /// Read that key's PIN from the first line of FILE.
+    ///
+    /// Otherwise it is taken from the variable HALLWAY_PIN, or asked for.
+    #[arg(long, value_name = "FILE")]
+    unlock_pin_file: Option<PathBuf>,
+}
+
+impl UnlockArguments {
+    /// The operator key in base64, if it is in the variable, or locked in `folder`; nothing where
+    /// it lies open in the folder, or there is none yet.
+    pub(crate) fn given(
+        &self,
+        folder: &Path,
+    ) -> Result<Option<Zeroizing<String>>, OperatorKeyCommandError> {
+        if let Ok(text) = std::env::var("HALLWAY_OPERATOR_KEY") {
+            return Ok(Some(Zeroizing::new(text)));
+        }
+        if folder.join(FILE).exists() {
+            return Ok(None);
+        }
+        match LockedKey::read(folder)? {
+            Some(locked) => self.unlock(&locked, folder).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Unlocks the operator key with a touch, however else it can be had.
+    pub(super) fn unlock(
+        &self,
+        locked: &LockedKey,
+        folder: &Path,
+    ) -> Result<Zeroizing<String>, OperatorKeyCommandError> {
+        let mut key = open(self.unlock_with.as_ref())?;
+        let mut pin = Typed::from_file(self.unlock_pin_file.as_deref())?;
+        let known: Vec<Vec<u8>> = locked
+            .keys()
+            .iter()
+            .map(|key| key.credential.0.clone())
+            .collect();
+        let asked = DeriveSecret {
+            rp_id: RP_ID,
+            allow: &known,
+            salt: &locked.salt(),
+        };
+        let labels: Vec<&str> = locked.keys().iter().map(|key| key.label.as_str()).collect();
+        let derived = loop {
+            eprintln!(
+                "Touch your security key ({}): unlock the operator key in {}",
+                labels.join(" or "),
+                folder.display()
+            );
+            match key.derive_secret(&asked, &mut pin) {
+                // A gateway that starts waits for somebody to come by.
+                Err(error) if is_unattended(&error) => {}
+                other => break other.map_err(|error| refused(error, folder))?,
+            }
+        };
+        Ok(locked.unlock(&derived.credential_id, &derived.secret)?)
+    }
+}
+
+/// Opens a key that is not a file: a file beside what it locks would lock nothing.
+pub(super) fn open(
+    choice: Option<&KeyChoice>,
+) -> Result<Client<Box<dyn Connection>>, OperatorKeyCommandError> {
+    let choice = choice.cloned().unwrap_or_default();
+    let connection = choice.connect()?.ok_or(OperatorKeyCommandError::KeyFile)?;
+    // What is done here is for no website.
+    Ok(Client::new(connection, RP_ID))
+}
+
+fn is_unattended(error: &ClientError) -> bool {
+    matches!(
+        error.status(),
+        Some(Status::UserActionTimeout | Status::ActionTimeout)
+    )
+}
+
+fn refused(error: ClientError, folder: &Path) -> OperatorKeyCommandError {
+    match error.status() {
+        Some(Status::NoCredentials) => OperatorKeyCommandError::OtherKey(folder.to_owned()),
+        _ => error.into(),
+    }
+}

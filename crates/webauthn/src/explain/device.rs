@@ -1,0 +1,117 @@
+//! What an answer to ACME's `device-attest-01` says, and which step of its verification fails.
+
+use serde::Serialize;
+
+use super::{Conclusion, Explanation, Told, certificate, invalid, members, unreadable};
+use crate::attestation::Statement;
+use crate::certificate::CertificateError;
+use crate::device_attestation::{
+    Binding, DeviceAttestation, DeviceAttestationError, DeviceChallenge, identifiers, parse,
+    verify_device_attestation_observed,
+};
+use crate::observer::{Observer, Outcome, Step};
+use crate::relying_party::UnixSeconds;
+use crate::trust_anchor::TrustAnchors;
+
+/// What to explain a device's answer with.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceEvidence<'a> {
+    /// The challenge that was sent; without it, only what the object says is told.
+    pub challenge: Option<DeviceChallenge<'a>>,
+    /// Who may vouch.
+    pub anchors: &'a TrustAnchors,
+    /// The time that certificates are judged by.
+    pub now: UnixSeconds,
+}
+
+/// The device, as its certificate says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DeviceSummary {
+    /// Its names, as they stand in an ACME order.
+    pub identifiers: Vec<String>,
+}
+
+const STATEMENT: Step = super::step(
+    "device-attest-01/2",
+    "The attestation answers this challenge",
+);
+
+/// Explains the attestation object that answers a `device-attest-01` challenge.
+pub fn explain_device(object: &[u8], evidence: &DeviceEvidence<'_>) -> Explanation {
+    let mut explanation = Explanation::empty();
+    let told = explanation.read_device(object, evidence);
+    explanation.conclude(told);
+    explanation
+}
+
+impl Explanation {
+    fn read_device(&mut self, object: &[u8], evidence: &DeviceEvidence<'_>) -> Told {
+        let (format, statement) = match parse(object) {
+            Ok(parts) => parts,
+            Err(problem) => {
+                self.steps.step(
+                    crate::device_attestation::OBJECT,
+                    Outcome::Failed,
+                    format_args!("{problem}"),
+                );
+                return unreadable(&problem);
+            }
+        };
+        self.format = Some(format.to_owned());
+        self.statement = members(statement.0);
+        self.certificates = certificate::summaries(statement.0, evidence.now);
+        self.device = named(statement);
+        let Some(challenge) = &evidence.challenge else {
+            return self.without_challenge(statement, evidence);
+        };
+        let DeviceEvidence { anchors, now, .. } = *evidence;
+        match verify_device_attestation_observed(object, challenge, anchors, now, &mut self.steps) {
+            Ok(proved) => (Conclusion::Trusted, sentence(&proved)),
+            Err(DeviceAttestationError::Untrusted(problem)) => untrusted(&problem),
+            Err(problem) => invalid(&problem),
+        }
+    }
+
+    fn without_challenge(
+        &mut self,
+        statement: Statement<'_>,
+        evidence: &DeviceEvidence<'_>,
+    ) -> Told {
+        let why = "signatures cannot be checked without the key authorization";
+        self.steps
+            .step(STATEMENT, Outcome::Skipped, format_args!("{why}"));
+        if let Ok(chain) = statement.certificates() {
+            self.judge_chain(&chain, evidence.anchors, evidence.now);
+        }
+        (Conclusion::NotChecked, why.to_owned())
+    }
+}
+
+fn untrusted(problem: &CertificateError) -> Told {
+    (Conclusion::Untrusted, problem.to_string())
+}
+
+fn named(statement: Statement<'_>) -> Option<DeviceSummary> {
+    let chain = statement.certificates().ok()?;
+    let found = identifiers(chain.first()?);
+    Some(DeviceSummary {
+        identifiers: found.iter().map(ToString::to_string).collect(),
+    })
+}
+
+fn sentence(proved: &DeviceAttestation) -> String {
+    let names: Vec<String> = proved.identifiers.iter().map(ToString::to_string).collect();
+    let key = match proved.key {
+        Some(_) => " and the key that it attests",
+        None => "",
+    };
+    let bound = match proved.binding {
+        Binding::KeyAuthorization => "the challenge and the account",
+        Binding::Token => "the challenge",
+    };
+    format!(
+        "\"{}\" vouches for the device {}{key}; the answer is bound to {bound}",
+        proved.anchor.name,
+        names.join(", ")
+    )
+}

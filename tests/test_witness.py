@@ -1,0 +1,149 @@
+"""A log that another realm watches: cosigned while it grows, and caught when it was rewritten."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SCREENSHOTS
+from console_visitor import PHONE, Visitor
+from gateway_process import GatewayAgain
+from playwright.sync_api import Browser
+from test_operator import run, succeed
+from witnesses import Watched, cosigned_at, eventually
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    pair = Watched(tmp_path)
+    yield pair
+    pair.stop()
+
+
+def visit(browser: Browser, watched: Watched, side: str, name: str) -> str:
+    """Keeps pictures of the page Witnesses as an owner sees it, and gives its words."""
+    owner = watched.owners[side]
+    for suffix, options in [("", {}), ("-phone", {"viewport": PHONE})]:
+        visitor = Visitor(browser, owner.origin, SCREENSHOTS, **options)
+        link = owner.post("/api/sign-in/link").expect()["link"]
+        visitor.open(link)
+        visitor.page.get_by_role("button", name="Sign out").wait_for()
+        visitor.open("/witnesses")
+        visitor.keep(name + suffix)
+        words = visitor.page.locator("main").inner_text()
+        assert visitor.faults == []
+        visitor.context.close()
+    return words
+
+
+def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched: Watched):
+    size = watched.grow(2)
+    # By itself, soon after it grew.
+    note = eventually(
+        lambda: cosigned_at(watched.log.get("/log/checkpoint").decode(), watched.witness_key)
+        and watched.log.get("/log/checkpoint").decode()
+    )
+    assert note.split("\n")[1] == str(size)
+    [told] = watched.owners["log"].get("/api/witness").expect()["witnesses"]
+    assert told["cosigned_ms"] == cosigned_at(note, watched.witness_key) * 1000
+    assert watched.log.get("/log/cosigned").decode() == note
+    assert watched.seen()["size"] == size and watched.seen()["fork"] is None
+
+    trust = tmp_path / "trust.json"
+    succeed("trust", "export", "--url", watched.log.origin, trust)
+    assert json.loads(trust.read_text())["witnesses"] == [watched.witness_key]
+    said = succeed("log", "verify", watched.log.origin, "--trust", trust)
+    assert f"Cosigned at {size} entries by localhost/witness on " in said
+    found = json.loads(succeed("log", "verify", watched.log.origin, "--trust", trust, "--json"))
+    assert found["cosigned"]["size"] == size and found["checkpoint"] == note
+    copy = tmp_path / "copy"
+    succeed("log", "export", watched.log.origin, copy, "--trust", trust)
+    assert f"Cosigned at {size} entries" in succeed("log", "verify", copy, "--trust", trust)
+
+    # Receipts stand on it, and say so to whoever trusts the witness.
+    owner = watched.owners["log"]
+    newest = owner.get("/api/evidence?limit=1").expect()["items"][0]["hash"]
+    receipt = tmp_path / "invitation.evidence"
+    receipt.write_bytes(owner.get(f"/api/receipts/{newest}").expect_bytes(200))
+    said = succeed("verify", receipt, "--trust", trust)
+    assert f"That log was cosigned at {size} entries by localhost/witness on " in said
+    steps = succeed("verify", receipt, "--trust", trust, "--steps")
+    assert "✓ log.3" in steps
+    facts = owner.get(f"/api/evidence/{newest}/explanation").expect()
+    assert facts["conclusion"]["cosigned"][0]["witness"] == "localhost/witness"
+
+    # What came after is in a receipt, too, before anybody cosigned it.
+    watched.witness.process.kill()
+    watched.witness.process.wait()
+    watched.grow(1)
+    problem = watched.asked()["problem"]
+    assert problem.startswith("it does not answer"), problem
+    newest = owner.get("/api/evidence?limit=1").expect()["items"][0]["hash"]
+    receipt.write_bytes(owner.get(f"/api/receipts/{newest}").expect_bytes(200))
+    assert "cosigned" not in succeed("verify", receipt, "--trust", trust)
+    words = visit(browser, watched, "log", "witnesses-unanswered")
+    assert "does not answer" in words
+    # It comes back, and goes on where it was.
+    watched.witness = GatewayAgain(watched.witness)
+    asked = watched.asked()
+    assert (asked["problem"], asked["size"]) == (None, watched.size())
+    assert "cosigned" in visit(browser, watched, "log", "witnesses")
+
+
+def test_a_log_that_was_rewritten_is_refused_and_said_so(
+    tmp_path: Path, browser: Browser, watched: Watched
+):
+    watched.grow(2)
+    assert watched.asked()["problem"] is None
+    backup = tmp_path / "log.backup"
+    succeed("backup", backup, "--data", watched.log.folder)
+    # The root of a complete tree is in no proof, so a tree of another size shows more.
+    size = watched.grow(4)
+    while size & (size - 1) == 0:
+        size = watched.grow(1)
+    assert watched.asked()["size"] == size
+    kept = tmp_path / "checkpoint"
+    kept.write_bytes(watched.log.get("/log/cosigned"))
+
+    # The older copy takes the place of the log, and life goes on.
+    assert watched.log.stop() == 0
+    older = tmp_path / "older"
+    older.mkdir()
+    for name in ("operator.key", "hallway.toml"):
+        shutil.copy2(watched.log.folder / name, older)
+    succeed("restore", backup, "--data", older)
+    watched.log.folder = older
+    watched.log = GatewayAgain(watched.log)
+    owner = watched.owners["log"]
+    owner.sign_in()
+    assert watched.size() < size
+    # Its operator is told at the start, without having asked.
+    problem = eventually(lambda: owner.get("/api/witness").expect()["witnesses"][0]["problem"])
+    assert f"it saw this log with {size} entries" in problem and "older copy" in problem
+    eventually(lambda: any("older copy" in line for line in watched.log.lines))
+    visit(browser, watched, "log", "witnesses-older-copy")
+
+    while watched.size() <= size:
+        watched.grow(1)
+    problem = watched.asked()["problem"]
+    assert problem.startswith("it refuses (") and "rewritten" in problem, problem
+    assert watched.asked()["size"] < size
+
+    # The witness keeps the proof, shows it, and cosigns nothing any more.
+    log = watched.seen()
+    assert log["size"] == size and log["forked_ms"] and log["fork"]
+    assert "rewritten" in watched.asked()["problem"]
+    words = visit(browser, watched, "witness", "witnesses-fork")
+    assert "This log was rewritten." in words
+    proof = tmp_path / "fork.json"
+    proof.write_text(json.dumps(log["fork"]))
+    said = succeed("log", "fork", proof, "--key", watched.log_key)
+    assert f"proved: localhost/log was rewritten. It signed two logs, one at {size} entries" in said
+    # The proof is about that log alone, and whoever changes it proves nothing.
+    proof.write_text(json.dumps({**log["fork"], "second": log["fork"]["first"]}))
+    assert "not proved" in run("log", "fork", proof, "--key", watched.log_key).stdout
+
+    # So does whoever kept a cosigned checkpoint.
+    done = run("log", "verify", watched.log.origin, "--key", watched.log_key, "--since", kept)
+    assert done.returncode == 1 and "it was rewritten" in done.stdout, done.stdout + done.stderr
