@@ -82,7 +82,8 @@ def test_two_owners_join_share_and_part(browser: Browser, offices: tuple[Office,
     sign(ada, "let everybody of the partner beta.localhost enter the hall “backups”")
     ada.open("/partners")
     expect(ada.page.get_by_role("cell", name="everybody of beta.localhost")).to_be_visible()
-    ada.press("Look at beta.localhost now")
+    with ada.page.expect_navigation():
+        ada.press("Look at beta.localhost now")
     expect(ada.page.get_by_text("Partner", exact=True)).to_be_visible()
     ada.keep("partners")
     ada.page.set_viewport_size(PHONE)

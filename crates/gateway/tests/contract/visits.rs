@@ -6,8 +6,8 @@ use hallway_evidence::{
     Bundle, CredentialId, Evidence, GrantId, PersonId, Receipt, Response, SignedStatement,
 };
 use hallway_gateway::store::{
-    EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, PageRequest, Role, Store, StoreError,
-    Visit, Visitor,
+    EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, GrantState, PageRequest, Role, Store,
+    StoreError, Visit, Visitor,
 };
 
 use crate::database::Database;
@@ -158,22 +158,10 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
     let grants = unit.grants();
     assert_eq!(grants.end_of_home(&beta, at(5_000)).await.unwrap(), 1);
     assert_eq!(grants.end_of_home(&beta, at(5_000)).await.unwrap(), 0);
-    assert!(
-        !grants
-            .get(two.id)
-            .await
-            .unwrap()
-            .unwrap()
-            .is_open(at(5_000))
-    );
-    assert!(
-        grants
-            .get(one.id)
-            .await
-            .unwrap()
-            .unwrap()
-            .is_open(at(5_000))
-    );
+    for (id, expected) in [(two.id, GrantState::Ended), (one.id, GrantState::Open)] {
+        let grant = grants.get(id).await.unwrap().unwrap();
+        assert_eq!(grant.state(at(5_000)), expected);
+    }
     drop(grants);
     unit.cancel().await.unwrap();
 }

@@ -9,8 +9,8 @@ use hallway_evidence::{Origin, PersonId, RealmName, Timestamp};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::partners::{description, trust};
 use hallway_gateway::store::{
-    BundleState, EndedBy, EvidenceHash, GuestId, HallGuest, Learned, Partner, PartnerState, Role,
-    TokenHash, VisitorId,
+    BundleState, EndedBy, EvidenceHash, GuestId, HallGuest, Learned, Partner, PartnerState,
+    PartnerWitness, Role, TokenHash, VisitorId,
 };
 use hallway_hall::stream::BoxStream;
 use hallway_hall::{ClientError, Grant, HallKey};
@@ -39,6 +39,12 @@ async fn know(here: &House, there: &House, owner: PersonId) {
         .unwrap()
         .into_bytes();
     let address = there.gateway.halls.address.clone().unwrap();
+    // By its number: not every system finds names below localhost.
+    let port = there.gateway.origin.rsplit(':').next().unwrap();
+    let witness = PartnerWitness {
+        key: there.gateway.witness.key().to_string(),
+        url: format!("http://127.0.0.1:{port}/witness"),
+    };
     let partner = Partner {
         realm: realm(there),
         origin: there.gateway.origin.parse::<Origin>().unwrap(),
@@ -49,7 +55,7 @@ async fn know(here: &House, there: &House, owner: PersonId) {
         sealed_token: None,
         expires: Timestamp::MAX,
         hall: Some(address.parse().unwrap()),
-        witness: None,
+        witness: Some(witness),
         bundle: None,
         checked: None,
         problem: None,
@@ -72,7 +78,7 @@ async fn know(here: &House, there: &House, owner: PersonId) {
             bundle,
         ),
         hall: partner.hall.clone(),
-        witness: None,
+        witness: partner.witness.clone(),
     };
     let (partner, learned) = (&partner, &learned);
     here.gateway
@@ -81,7 +87,11 @@ async fn know(here: &House, there: &House, owner: PersonId) {
                 let partners = unit.partners();
                 partners.begin(partner).await?;
                 assert!(partners.learn(&partner.realm, &PACT, learned).await?);
-                assert!(partners.join(&partner.realm, &PACT, now).await?);
+                assert!(
+                    partners
+                        .join(&partner.realm, &PACT, now, hallway_evidence::Timestamp::MAX)
+                        .await?
+                );
                 Ok::<_, Problem>(())
             })
         })

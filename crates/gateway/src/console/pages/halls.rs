@@ -63,7 +63,7 @@ async fn away(gateway: &Gateway, caller: &Caller) -> Result<Vec<AwayRow>, Proble
         let seen = sees_all(&caller.person) || grant.person == caller.person.id;
         if let GrantKind::Away { host, .. } = &grant.kind
             && seen
-            && grant.is_open(now)
+            && grant.state(now) == GrantState::Open
         {
             let name = names.person(grant.person).await?;
             rows.push(AwayRow {
