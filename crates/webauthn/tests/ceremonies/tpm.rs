@@ -170,7 +170,8 @@ fn what_the_tpm_signed_must_be_about_this_key_and_this_registration() {
 fn the_signature_may_stand_in_its_structure() {
     let (result, _) = register(|parts| parts.signature = structure);
     assert!(result.is_ok(), "{result:?}");
-    let spoilt: [fn(&[u8]) -> Vec<u8>; 3] = [
+    type Spoil = fn(&[u8]) -> Vec<u8>;
+    let spoilt: [Spoil; 3] = [
         |der| [structure(der), vec![0]].concat(),
         |der| structure(der)[..20].to_vec(),
         |der| {
