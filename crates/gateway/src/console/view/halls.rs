@@ -85,15 +85,6 @@ pub struct AwayRow {
     pub grant: GrantRow,
 }
 
-/// A hall of a partner that somebody of this realm has open.
-#[derive(Clone, Debug)]
-pub struct AwayRow {
-    /// `REALM/HALL`.
-    pub place: String,
-    /// The grant, as far as it is this realm's business.
-    pub grant: GrantRow,
-}
-
 /// What a hall offers.
 #[derive(Clone, Debug)]
 pub struct OfferRow {
