@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use hallway_evidence::log::SigningKey;
-use hallway_evidence::statement::hall::Rights;
+use hallway_evidence::statement::hall::{Needs, Rights};
 use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
 use hallway_gateway::hall::routes::{self, Admits, Visitor};
 use hallway_gateway::hall::{Presence, Who};
@@ -207,6 +207,7 @@ async fn joined(house: &House, owner: &Guest, realm: &str) -> RealmName {
         hall: "one".parse().unwrap(),
         guest: GuestId::Visitor(realm.clone(), VisitorId::Role(Role::Member)),
         rights: Rights::parse(["connect:echo", "read:data"]).unwrap(),
+        needs: Needs::default(),
         admitted: house.gateway.now(),
         evidence: EvidenceHash([3; 32]),
     };
@@ -274,6 +275,7 @@ async fn granted(house: &House, owner: &Guest, kind: GrantKind) -> GrantId {
         ended: None,
         evidence: EvidenceHash([5; 32]),
         address: "192.0.2.1".to_owned(),
+        approval: None,
     };
     let kept = &grant;
     house

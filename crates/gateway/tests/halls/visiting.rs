@@ -136,6 +136,7 @@ impl Two {
             hall: "one".parse().unwrap(),
             guest: GuestId::Visitor(realm(&self.home), VisitorId::Role(Role::Member)),
             rights: Rights::parse(rights.iter().copied()).unwrap(),
+            needs,
             admitted: self.host.gateway.now(),
             evidence: EvidenceHash([3; 32]),
         };
