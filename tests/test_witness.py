@@ -81,7 +81,7 @@ def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched
     assert problem.startswith("it does not answer"), problem
     newest = owner.get("/api/evidence?limit=1").expect()["items"][0]["hash"]
     receipt.write_bytes(owner.get(f"/api/receipts/{newest}").expect_bytes(200))
-    assert "cosigned" not in succeed("verify", receipt, "--trust", trust)
+    assert "log was cosigned" not in succeed("verify", receipt, "--trust", trust)
     words = visit(browser, watched, "log", "witnesses-unanswered")
     assert "does not answer" in words
     # It comes back, and goes on where it was.
