@@ -22,7 +22,7 @@ pub use self::object::{AttestationObject, MAX_ATTESTATION_OBJECT};
 pub(crate) use self::statement::Statement;
 use crate::certificate::{Certificate, CertificateError};
 use crate::jws::JwsError;
-use crate::observer::{Observer, Step};
+use crate::observer::{Hex, Observer, Step};
 use crate::policy::{AndroidKeyLists, CompoundStatements};
 use crate::signature::{Message, SignatureError};
 
@@ -112,8 +112,9 @@ pub struct Certified {
     pub anchor: Option<AnchorFound>,
     /// The leaf's subject, as text.
     pub subject: String,
-    /// The serialNumber attribute (2.5.4.5) in the leaf's subject: a unit's own, where there is
-    /// one. Not the certificate's serial number.
+    /// A unit's own serial number, where there is one: the serialNumber attribute (2.5.4.5) in the
+    /// leaf's subject, or that of an enterprise attestation (8.2.2) in hexadecimal digits. Not the
+    /// certificate's serial number.
     pub serial_number: Option<String>,
     /// What only this format says.
     pub details: Details,
@@ -360,11 +361,16 @@ impl Certified {
             chain: chain.iter().map(|link| link.der().to_vec()).collect(),
             anchor,
             subject: leaf.map(Certificate::subject).unwrap_or_default(),
-            serial_number: leaf
-                .and_then(|leaf| leaf.subject_attribute(&OID_X509_SERIALNUMBER))
-                .map(str::to_owned),
+            serial_number: leaf.and_then(serial_number),
             details,
         }
+    }
+}
+
+fn serial_number(leaf: &Certificate<'_>) -> Option<String> {
+    match leaf.subject_attribute(&OID_X509_SERIALNUMBER) {
+        Some(serial) => Some(serial.to_owned()),
+        None => packed::enterprise_serial(leaf).map(|serial| Hex(serial).to_string()),
     }
 }
 

@@ -85,6 +85,8 @@ impl<'a> ClientData<'a> {
             } else if name.is("crossOrigin") {
                 let value = match value {
                     Value::Bool(value) => Some(value),
+                    // Step 10 asks whether it is "present and set to true".
+                    Value::Null => Some(false),
                     _ => None,
                 };
                 once(&mut cross_origin, "crossOrigin", value)
@@ -284,6 +286,13 @@ mod tests {
     fn the_expected_client_data_pass() {
         let same = Framing::SameOrigin;
         assert_eq!(run(&json("https://example.com", ""), &same), Ok(()));
+        assert_eq!(
+            run(
+                &json("https://example.com", r#","crossOrigin":null"#),
+                &same
+            ),
+            Ok(())
+        );
         let more = r#","crossOrigin":false,"tokenBinding":{"status":"supported"},"x":[1]"#;
         assert_eq!(run(&json("https://example.com", more), &same), Ok(()));
         assert_eq!(run(&json(r"https:\/\/example.com", ""), &same), Ok(()));

@@ -117,7 +117,8 @@ impl Iterator for Unescape<'_> {
 pub(crate) enum Value<'a> {
     Text(JsonStr<'a>),
     Bool(bool),
-    /// Null, a number, an array or an object: walked, not kept.
+    Null,
+    /// A number, an array or an object: walked, not kept.
     Other,
 }
 
@@ -228,7 +229,7 @@ impl<'a> Walk<'a> {
             }
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
-            Some(b'n') => self.word("null", Value::Other),
+            Some(b'n') => self.word("null", Value::Null),
             _ => self.number(),
         }
     }
@@ -323,6 +324,7 @@ mod tests {
             let value = match value {
                 Value::Text(text) => text.to_string(),
                 Value::Bool(value) => value.to_string(),
+                Value::Null => "null".to_owned(),
                 Value::Other => "other".to_owned(),
             };
             seen.push((name.to_string(), value));

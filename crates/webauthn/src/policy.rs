@@ -77,7 +77,7 @@ pub enum RequiredTrust {
     #[default]
     Anchored,
     /// As `Anchored`, and the certificate is one device's own: it carries a serial number in its
-    /// subject (attribute 2.5.4.5).
+    /// subject (attribute 2.5.4.5), or that of an enterprise attestation (8.2.2).
     UniqueDevice,
 }
 

@@ -6,8 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::KeyCommandError;
-use super::consent::ConsentArguments;
-use super::pin::OpenArguments;
+use super::consented::ConsentedKey;
 use super::protection::{BackupPassphrase, Prompt};
 
 /// Arguments of `hallway key backup`.
@@ -24,9 +23,7 @@ enum Action {
     /// Whoever has them has every credential of this key that is not a passkey.
     Words {
         #[command(flatten)]
-        key: OpenArguments,
-        #[command(flatten)]
-        consent: ConsentArguments,
+        key: ConsentedKey,
         /// Print the result as JSON.
         #[arg(long)]
         json: bool,
@@ -34,9 +31,7 @@ enum Action {
     /// Print the seed as shares (SLIP-0039), of which any few bring it back, and fewer say nothing.
     Shares {
         #[command(flatten)]
-        key: OpenArguments,
-        #[command(flatten)]
-        consent: ConsentArguments,
+        key: ConsentedKey,
         /// How many shares to make: 2 to 16.
         #[arg(long, value_name = "N")]
         shares: u8,
@@ -52,9 +47,7 @@ enum Action {
     /// Large blobs that websites stored, the PIN and the policy stay behind.
     Passkeys {
         #[command(flatten)]
-        key: OpenArguments,
-        #[command(flatten)]
-        consent: ConsentArguments,
+        key: ConsentedKey,
         /// The file to make; there must be none of this name.
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
@@ -69,8 +62,8 @@ enum Action {
 impl Backup {
     pub(super) fn run(&self) -> Result<(), KeyCommandError> {
         match &self.action {
-            Action::Words { key, consent, json } => {
-                let mut client = key.open_verified(consent.choose()?)?;
+            Action::Words { key, json } => {
+                let mut client = key.open()?;
                 let words = client.connection_mut().backup_seed()?.words()?;
                 if *json {
                     let words: Vec<&str> = words.split(' ').collect();
@@ -82,12 +75,11 @@ impl Backup {
             }
             Action::Shares {
                 key,
-                consent,
                 shares,
                 threshold,
                 json,
             } => {
-                let mut client = key.open_verified(consent.choose()?)?;
+                let mut client = key.open()?;
                 let seed = client.connection_mut().backup_seed()?;
                 let shares = seed.shares(*threshold, *shares)?;
                 if *json {
@@ -103,12 +95,11 @@ impl Backup {
             }
             Action::Passkeys {
                 key,
-                consent,
                 to,
                 passphrase,
                 json,
             } => {
-                let mut client = key.open_verified(consent.choose()?)?;
+                let mut client = key.open()?;
                 let protection = passphrase.read(Prompt::Twice)?;
                 let count = client.connection_mut().backup_passkeys(to, &protection)?;
                 if *json {

@@ -3,6 +3,7 @@
 mod backup;
 mod config;
 mod consent;
+mod consented;
 mod error;
 mod info;
 mod key_file;

@@ -58,18 +58,6 @@ impl OpenArguments {
         Ok(Client::new(self.key.open(consent)?, ""))
     }
 
-    /// Opens the key, and has the PIN shown if one is set: for what takes secrets out.
-    pub(super) fn open_verified(
-        &self,
-        consent: Consent,
-    ) -> Result<Client<SoftKey>, KeyCommandError> {
-        let mut client = self.open_with(consent)?;
-        if client.info()?.option("clientPin") == Some(true) {
-            client.passkeys(&mut self.pin()?)?;
-        }
-        Ok(client)
-    }
-
     /// The PIN from a file or variable, or a prompt that asks when it is wanted.
     pub(super) fn pin(&self) -> Result<Typed, KeyCommandError> {
         Typed::from_file(self.pin_file.as_deref())

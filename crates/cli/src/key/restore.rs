@@ -8,10 +8,9 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::KeyCommandError;
-use super::consent::ConsentArguments;
+use super::consented::ConsentedKey;
 use super::error::failed;
 use super::new::backup_leave;
-use super::pin::OpenArguments;
 use super::protection::{BackupPassphrase, Prompt, ProtectionArguments};
 
 /// Arguments of `hallway key restore`.
@@ -47,9 +46,7 @@ enum Action {
     /// Add the passkeys of a backup to a key. An account that has a passkey there keeps that one.
     Passkeys {
         #[command(flatten)]
-        key: OpenArguments,
-        #[command(flatten)]
-        consent: ConsentArguments,
+        key: ConsentedKey,
         /// The backup.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
@@ -100,12 +97,11 @@ impl Restore {
             }
             Action::Passkeys {
                 key,
-                consent,
                 from,
                 passphrase,
                 json,
             } => {
-                let mut client = key.open_verified(consent.choose()?)?;
+                let mut client = key.open()?;
                 let protection = passphrase.read(Prompt::Once)?;
                 let outcome = client
                     .connection_mut()

@@ -9,8 +9,12 @@ use hallway_ctap::aaguid::Aaguid;
 
 use super::{AttestationError, Context, Details, Verified, step};
 use crate::certificate::Certificate;
+use crate::der::{self, Tag};
 use crate::observer::{Observer, Outcome, Step, check, conclude, part};
 use crate::signature;
+
+/// id-fido-gen-ce-sernum (8.2.2).
+const OID_FIDO_SERIAL: Oid<'static> = oid!(1.3.6.1.4.1.45724.1.1.2);
 
 /// id-fido-gen-ce-aaguid.
 pub(crate) const OID_FIDO_AAGUID: Oid<'static> = oid!(1.3.6.1.4.1.45724.1.1.4);
@@ -78,7 +82,7 @@ pub(super) fn verify<'a, O: Observer>(
     Ok(Verified::certified(chain, Details::None))
 }
 
-/// 8.2.1, certificate requirements.
+/// 8.2.1 and 8.2.2, certificate requirements.
 fn verify_requirements(leaf: &Certificate<'_>) -> Result<(), AttestationError> {
     let requirement = |what| AttestationError::Requirement {
         section: "8.2.1",
@@ -109,10 +113,25 @@ fn verify_requirements(leaf: &Certificate<'_>) -> Result<(), AttestationError> {
         return Err(requirement("the subject has no common name"));
     }
     match leaf.basic_constraints()? {
-        Some((false, _)) => Ok(()),
-        Some((true, _)) => Err(requirement("it is a certificate authority's")),
-        None => Err(requirement("it has no basic constraints")),
+        Some((false, _)) => {}
+        Some((true, _)) => return Err(requirement("it is a certificate authority's")),
+        None => return Err(requirement("it has no basic constraints")),
     }
+    match (leaf.extension(&OID_FIDO_SERIAL), enterprise_serial(leaf)) {
+        (Some(_), None) => Err(AttestationError::Requirement {
+            section: "8.2.2",
+            what: "the serial number extension is critical, or is no octet string",
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// 8.2.2: the serial number in a certificate for enterprise attestation, which names one unit of
+/// its model.
+pub(crate) fn enterprise_serial<'a>(leaf: &Certificate<'a>) -> Option<&'a [u8]> {
+    let (value, critical) = leaf.extension(&OID_FIDO_SERIAL)?;
+    let serial = der::only(value, Tag::OCTET_STRING)?;
+    (!critical && !serial.is_empty()).then_some(serial)
 }
 
 /// The AAGUID extension, where there is one: not critical, an OCTET STRING of 16 bytes inside the

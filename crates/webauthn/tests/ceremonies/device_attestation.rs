@@ -12,7 +12,7 @@ use crate::android_key::{description, usual};
 use crate::maker::{
     Authority, NOW, der, object, packed_params, packed_statement, sha256, valid_params,
 };
-use crate::tpm::{Parts, alternative_names, area, structure};
+use crate::tpm::{Parts, Wrap, alternative_names, area, structure};
 
 const TOKEN: &str = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
 
@@ -127,7 +127,7 @@ fn tpm(root: &Authority, device: &KeyPair, change: impl FnOnce(&mut Parts)) -> V
 fn a_tpm_proves_the_device_and_the_key_in_it() {
     let (root, ours) = (Authority::root("TPM"), key_authorization());
     let device = KeyPair::generate().unwrap();
-    for signature in [<[u8]>::to_vec as fn(&[u8]) -> Vec<u8>, structure] {
+    for signature in [<[u8]>::to_vec as Wrap, structure] {
         let object = tpm(&root, &device, |parts| parts.signature = signature);
         let proved = verify(&root, &object, &ours).unwrap();
         assert_eq!(proved.format, Format::Tpm);

@@ -4,7 +4,7 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::Flags;
 use hallway_ctap::cose::Algorithm;
 use hallway_webauthn::{AttestationError, AttestationKind, RegistrationError, RegistrationPolicy};
-use rcgen::{CertificateParams, DnType, IsCa, KeyPair, SigningKey};
+use rcgen::{CertificateParams, CustomExtension, DnType, IsCa, KeyPair, SigningKey};
 
 use crate::maker::{
     Authority, Ceremony, Credential, MODEL, aaguid_extension, packed_params, packed_statement,
@@ -58,6 +58,29 @@ fn a_device_s_own_certificate_carries_its_serial_number() {
     };
     assert_eq!(certified.serial_number.as_deref(), Some("CAM-0042"));
     assert!(!registration.user_present);
+}
+
+/// id-fido-gen-ce-sernum, 8.2.2.
+#[test]
+fn an_enterprise_attestation_carries_the_unit_s_serial_number() {
+    let extension = |content: &[u8]| {
+        CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 45724, 1, 1, 2], content.to_vec())
+    };
+    let with = |extension: CustomExtension| {
+        let mut params = packed_params();
+        params.custom_extensions.push(extension);
+        register(&params)
+    };
+    let registration = with(extension(&[4, 3, 1, 2, 0xff])).0.unwrap();
+    let AttestationKind::Certified(certified) = registration.attestation.kind else {
+        panic!();
+    };
+    assert_eq!(certified.serial_number.as_deref(), Some("0102ff"));
+    let mut critical = extension(&[4, 3, 1, 2, 0xff]);
+    critical.set_criticality(true);
+    for wrong in [critical, extension(&[1, 2, 3]), extension(&[4, 0])] {
+        assert_eq!(with(wrong).1, Some("8.2/2.2"));
+    }
 }
 
 #[test]

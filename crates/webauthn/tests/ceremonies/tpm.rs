@@ -24,9 +24,11 @@ pub(crate) struct Parts {
     name: Vec<u8>,
     version: &'static str,
     pub(crate) params: CertificateParams,
-    /// From the DER form.
-    pub(crate) signature: fn(&[u8]) -> Vec<u8>,
+    pub(crate) signature: Wrap,
 }
+
+/// What becomes of a signature, from its DER form.
+pub(crate) type Wrap = fn(&[u8]) -> Vec<u8>;
 
 /// TPMT_SIGNATURE of ECDSA with SHA-256.
 pub(crate) fn structure(der: &[u8]) -> Vec<u8> {
@@ -170,8 +172,7 @@ fn what_the_tpm_signed_must_be_about_this_key_and_this_registration() {
 fn the_signature_may_stand_in_its_structure() {
     let (result, _) = register(|parts| parts.signature = structure);
     assert!(result.is_ok(), "{result:?}");
-    type Spoil = fn(&[u8]) -> Vec<u8>;
-    let spoilt: [Spoil; 3] = [
+    let spoilt: [Wrap; 3] = [
         |der| [structure(der), vec![0]].concat(),
         |der| structure(der)[..20].to_vec(),
         |der| {
