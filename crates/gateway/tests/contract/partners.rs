@@ -184,7 +184,8 @@ pub(crate) async fn one_gateway_looks_at_a_partner_at_a_time(database: &Database
     let unit = store.begin().await.unwrap();
     let partners = unit.partners();
     let note = |pact| partners.note_attempt(&beta.realm, pact, at(2_500), Some("away"), at(9_000));
-    assert!(!note(&token()).await.unwrap());
+    let other = token();
+    assert!(!note(&other).await.unwrap());
     assert!(note(&beta.pact).await.unwrap());
     let known = partners.get(&beta.realm).await.unwrap().unwrap();
     assert_eq!(known.problem.as_deref(), Some("away"));

@@ -107,13 +107,14 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
     keep(&store, &[&of_beta, &same_evidence]).await;
     let grants = store.read().grants();
     assert_eq!(grants.get(of_beta.id).await.unwrap(), Some(of_beta.clone()));
-    let none = grants.page(&GrantFilter::Person(id), &PageRequest::default());
+    let all = PageRequest::default();
+    let none = grants.page(&GrantFilter::Person(id), &all).await;
     assert!(
-        none.await.unwrap().items.is_empty(),
+        none.unwrap().items.is_empty(),
         "a visitor is nobody's person here"
     );
-    let here = grants.page(&GrantFilter::Hall(lab()), &PageRequest::default());
-    assert_eq!(here.await.unwrap().items.len(), 2);
+    let here = grants.page(&GrantFilter::Hall(lab()), &all).await;
+    assert_eq!(here.unwrap().items.len(), 2);
 
     let unit = store.begin().await.unwrap();
     unit.grants().vouch(of_beta.id, at(3_000)).await.unwrap();
@@ -128,18 +129,15 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
 
     let beta = "beta.example".parse().unwrap();
     let unit = store.begin().await.unwrap();
-    let ended = |hashes| {
-        let (unit, beta) = (&unit, &beta);
-        async move {
-            unit.grants()
-                .end_visits(beta, hashes, at(4_000))
-                .await
-                .unwrap()
-        }
+    let ended = async |hash: EvidenceHash| {
+        unit.grants()
+            .end_visits(&beta, &[hash], at(4_000))
+            .await
+            .unwrap()
     };
-    assert_eq!(ended(&[EvidenceHash(hash32())]).await, 0);
-    assert_eq!(ended(&[of_beta.evidence]).await, 1);
-    assert_eq!(ended(&[of_beta.evidence]).await, 0);
+    assert_eq!(ended(EvidenceHash(hash32())).await, 0);
+    assert_eq!(ended(of_beta.evidence).await, 1);
+    assert_eq!(ended(of_beta.evidence).await, 0);
     unit.save().await.unwrap();
     let ended = grants.get(of_beta.id).await.unwrap().unwrap();
     assert_eq!(ended.ended, Some((at(4_000), id)));
