@@ -253,9 +253,11 @@ pub(crate) async fn an_admission_counts_for_one_realm_alone(database: &Database)
     );
     let halls = unit.halls();
     let of = |realm, role| halls.admissions_of_visitor(realm, person, role);
-    assert_eq!(of(&beta, Role::Owner).await.unwrap(), std::slice::from_ref(&operators));
+    let found = of(&beta, Role::Owner).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&operators));
     assert!(of(&beta, Role::Member).await.unwrap().is_empty());
-    assert_eq!(of(&other, Role::Member).await.unwrap(), std::slice::from_ref(&one));
+    let found = of(&other, Role::Member).await.unwrap();
+    assert_eq!(found, std::slice::from_ref(&one));
     // A person of the realm itself has what the realm gives, whatever a partner calls theirs.
     let own_rights = halls.admissions(person, Role::Owner).await.unwrap();
     assert_eq!(own_rights, [own]);

@@ -196,7 +196,10 @@ async fn evidence_alone_lets_a_visitor_in() {
     entered.client.renew().await.unwrap();
     entered.stream().await;
     // Once is enough.
-    assert_eq!(code(entered.client.visit(evidence.clone()).await), "guest");
+    assert_eq!(
+        code(entered.client.visit(evidence.clone()).await),
+        "visitor"
+    );
     entered.client.end().await.unwrap();
     is_cut(&mut stream, "its end").await;
 
