@@ -1,0 +1,397 @@
+//! Grants as rows.
+
+use async_trait::async_trait;
+use hallway_evidence::statement::hall::HallName;
+use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
+use sea_orm::sea_query::{Condition, Expr, SimpleExpr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+
+use super::super::column::{Cell, ms, time};
+use super::super::entity::hall_grant as row;
+use super::super::error::StoreError;
+use super::super::hall::{rights, rights_text};
+use super::super::ids::{EvidenceHash, TokenHash};
+use super::super::page::{Limit, Page, PageRequest};
+use super::super::unit::Sql;
+use super::{
+    APPROVAL_PATIENCE, Approval, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    GrantRepository, Visitor,
+};
+
+/// A hall in the column: `lab`, or `alpha.example/lab` for one of a partner. So no query for a hall
+/// of ours finds a grant for a partner's, and a gateway from before there were any refuses to read
+/// it.
+fn hall_text(hall: &HallName, kind: &GrantKind) -> String {
+    match kind {
+        GrantKind::Away { host, .. } => format!("{host}/{hall}"),
+        GrantKind::Own | GrantKind::Visitor(_) => hall.to_string(),
+    }
+}
+
+impl row::Model {
+    fn kind(&self) -> Result<(GrantKind, HallName, PersonId), StoreError> {
+        let cell = |column| Cell("hall_grant", column);
+        let (host, hall) = match self.hall.split_once('/') {
+            Some((host, hall)) => (Some(cell("hall").word(host)?), hall),
+            None => (None, self.hall.as_str()),
+        };
+        let hall = cell("hall").word(hall)?;
+        let role = || cell("visitor_role").word(self.visitor_role.as_deref().unwrap_or_default());
+        match (self.person_id, host, &self.home) {
+            (Some(person), None, None) => Ok((GrantKind::Own, hall, person.into())),
+            (Some(person), Some(host), None) => {
+                let told = self.told_ms.map(time);
+                let role = role()?;
+                Ok((GrantKind::Away { host, role, told }, hall, person.into()))
+            }
+            (None, None, Some(home)) => {
+                let missing = |column| cell(column).corrupt();
+                let visitor = self.visitor_id.ok_or_else(|| missing("visitor_id"))?;
+                let name = self.visitor_name.clone();
+                let kind = GrantKind::Visitor(Visitor {
+                    home: cell("home").word(home)?,
+                    name: name.ok_or_else(|| missing("visitor_name"))?,
+                    role: role()?,
+                    vouched: time(self.vouched_ms.unwrap_or_default()),
+                });
+                Ok((kind, hall, visitor.into()))
+            }
+            _ => Err(cell("home").corrupt()),
+        }
+    }
+}
+
+/// The approval in the four columns of a row.
+fn approval(row: &row::Model) -> Result<Option<Approval>, StoreError> {
+    let cell = |column| Cell("hall_grant", column);
+    let Some(role) = &row.approval else {
+        return Ok(None);
+    };
+    let evidence = cell("approval_evidence").hash_option(row.approval_evidence.as_deref())?;
+    let given = match (row.approved_ms, row.approved_by, evidence) {
+        (Some(at), Some(by), Some(evidence)) => Some(Given {
+            at: time(at),
+            by: by.into(),
+            evidence,
+        }),
+        (None, None, None) => None,
+        _ => return Err(cell("approved_ms").corrupt()),
+    };
+    Ok(Some(Approval {
+        role: cell("approval").word(role)?,
+        given,
+    }))
+}
+
+impl TryFrom<row::Model> for Grant {
+    type Error = StoreError;
+
+    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+        let cell = |column| Cell("hall_grant", column);
+        let key = cell("key_sha256").hash_option(row.key_sha256.as_deref())?;
+        let session = cell("session_hash").hash_option(row.session_hash.as_deref())?;
+        let holder = match (key, session) {
+            (Some(key), None) => GrantHolder::Key(key),
+            (None, Some(session)) => GrantHolder::Session(session),
+            _ => return Err(cell("key_sha256").corrupt()),
+        };
+        let (kind, hall, person) = row.kind()?;
+        Ok(Self {
+            approval: approval(&row)?,
+            id: row.id.into(),
+            kind,
+            hall,
+            person,
+            credential: cell("credential_id").credential(row.credential_id)?,
+            rights: rights(cell("rights"), &row.rights)?,
+            holder,
+            opened: time(row.opened_ms),
+            ends: time(row.ends_ms),
+            ended: row.ended_ms.map(time).zip(row.ended_by.map(PersonId::from)),
+            evidence: cell("evidence").hash(&row.evidence)?,
+            address: row.address,
+        })
+    }
+}
+
+/// The rows that a filter means.
+fn filtered(filter: &GrantFilter) -> Select<row::Entity> {
+    let all = row::Entity::find();
+    match filter {
+        GrantFilter::All => all,
+        GrantFilter::Person(person) => all.filter(row::Column::PersonId.eq(person.as_uuid())),
+        GrantFilter::Hall(hall) => all.filter(row::Column::Hall.eq(hall.as_str())),
+        GrantFilter::PersonInHall(person, hall) => all
+            .filter(row::Column::PersonId.eq(person.as_uuid()))
+            .filter(row::Column::Hall.eq(hall.as_str())),
+    }
+}
+
+/// Those that have neither run out nor been ended, nor waited for an approval in vain.
+fn open(rows: Select<row::Entity>, now: Timestamp) -> Select<row::Entity> {
+    let patient = Condition::any()
+        .add(row::Column::Approval.is_null())
+        .add(row::Column::ApprovedMs.is_not_null())
+        .add(asked_lately(now));
+    rows.filter(row::Column::EndedMs.is_null())
+        .filter(row::Column::EndsMs.gt(ms(now)))
+        .filter(patient)
+        .order_by_desc(row::Column::Id)
+}
+
+impl Sql<'_> {
+    /// A page of `rows`.
+    async fn newest_first(
+        &self,
+        rows: Select<row::Entity>,
+        request: &PageRequest<GrantId>,
+    ) -> Result<Page<Grant, GrantId>, StoreError> {
+        let mut query = rows
+            .order_by_desc(row::Column::Id)
+            .limit(request.limit.with_one_more());
+        if let Some(after) = request.after {
+            query = query.filter(row::Column::Id.lt(after.as_uuid()));
+        }
+        let grants = query
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect::<Result<_, _>>()?;
+        Ok(Page::of(grants, request.limit, |grant: &Grant| grant.id))
+    }
+}
+
+fn asked_lately(now: Timestamp) -> SimpleExpr {
+    let hour = i64::try_from(APPROVAL_PATIENCE.as_millis()).unwrap_or(i64::MAX);
+    row::Column::OpenedMs.gt(ms(now).saturating_sub(hour))
+}
+
+fn waits() -> Condition {
+    Condition::all()
+        .add(row::Column::Approval.is_not_null())
+        .add(row::Column::ApprovedMs.is_null())
+}
+
+#[async_trait]
+impl GrantRepository for Sql<'_> {
+    async fn add(&self, grant: &Grant) -> Result<(), StoreError> {
+        let (key, session) = match grant.holder {
+            GrantHolder::Key(sha256) => (Some(sha256.to_vec()), None),
+            GrantHolder::Session(token) => (None, Some(token.0.to_vec())),
+        };
+        let (visitor, role, told) = match &grant.kind {
+            GrantKind::Visitor(visitor) => (Some(visitor), Some(visitor.role), None),
+            GrantKind::Away { role, told, .. } => (None, Some(*role), *told),
+            GrantKind::Own => (None, None, None),
+        };
+        let person = grant.person.as_uuid();
+        let row = row::Model {
+            id: grant.id.as_uuid(),
+            hall: hall_text(&grant.hall, &grant.kind),
+            person_id: visitor.is_none().then_some(person),
+            credential_id: grant.credential.as_bytes().to_vec(),
+            rights: rights_text(&grant.rights),
+            key_sha256: key,
+            session_hash: session,
+            opened_ms: ms(grant.opened),
+            ends_ms: ms(grant.ends),
+            ended_ms: grant.ended.map(|(at, _)| ms(at)),
+            ended_by: grant.ended.map(|(_, by)| by.as_uuid()),
+            evidence: grant.evidence.0.to_vec(),
+            address: grant.address.clone(),
+            home: visitor.map(|visitor| visitor.home.to_string()),
+            visitor_id: visitor.map(|_| person),
+            visitor_name: visitor.map(|visitor| visitor.name.clone()),
+            visitor_role: role.map(|role| role.to_string()),
+            vouched_ms: visitor.map(|visitor| ms(visitor.vouched)),
+            told_ms: told.map(ms),
+            approval: grant.approval.map(|approval| approval.role.to_string()),
+            approved_ms: None,
+            approved_by: None,
+            approval_evidence: None,
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("grant"))?;
+        Ok(())
+    }
+
+    async fn get(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
+        row::Entity::find_by_id(id.as_uuid())
+            .one(self.db())
+            .await?
+            .map(Grant::try_from)
+            .transpose()
+    }
+
+    async fn by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<Grant>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::KeySha256.eq(key_sha256.to_vec()))
+            .one(self.db())
+            .await?
+            .map(Grant::try_from)
+            .transpose()
+    }
+
+    async fn of_session(
+        &self,
+        session: &TokenHash,
+        hall: &HallName,
+        now: Timestamp,
+    ) -> Result<Vec<Grant>, StoreError> {
+        let rows = filtered(&GrantFilter::Hall(hall.clone()))
+            .filter(row::Column::SessionHash.eq(session.0.to_vec()));
+        open(rows, now)
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect()
+    }
+
+    async fn active(
+        &self,
+        filter: &GrantFilter,
+        now: Timestamp,
+        limit: Limit,
+    ) -> Result<Vec<Grant>, StoreError> {
+        open(filtered(filter), now)
+            .limit(u64::from(limit.get()))
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect()
+    }
+
+    async fn page(
+        &self,
+        filter: &GrantFilter,
+        request: &PageRequest<GrantId>,
+    ) -> Result<Page<Grant, GrantId>, StoreError> {
+        self.newest_first(filtered(filter), request).await
+    }
+
+    async fn waiting(&self, now: Timestamp, limit: Limit) -> Result<Vec<Grant>, StoreError> {
+        open(row::Entity::find().filter(waits()), now)
+            .limit(u64::from(limit.get()))
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(Grant::try_from)
+            .collect()
+    }
+
+    async fn approve(&self, id: GrantId, given: &Given) -> Result<bool, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::ApprovedMs, Expr::value(ms(given.at)))
+            .col_expr(row::Column::ApprovedBy, Expr::value(given.by.as_uuid()))
+            .col_expr(
+                row::Column::ApprovalEvidence,
+                Expr::value(given.evidence.0.to_vec()),
+            )
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .filter(waits())
+            .filter(asked_lately(given.at))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(given.at)))
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected > 0)
+    }
+
+    async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+            .col_expr(row::Column::EndedBy, Expr::value(by.as_uuid()))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)))
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected > 0)
+    }
+
+    async fn vouch(&self, id: GrantId, until: Timestamp) -> Result<(), StoreError> {
+        row::Entity::update_many()
+            .col_expr(row::Column::VouchedMs, Expr::value(ms(until)))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .filter(row::Column::VouchedMs.lt(ms(until)))
+            .exec(self.db())
+            .await?;
+        Ok(())
+    }
+
+    async fn end_visits(
+        &self,
+        home: &RealmName,
+        evidence: &[EvidenceHash],
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let hashes = evidence.iter().map(|hash| hash.0.to_vec());
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+            // Whoever it was at home is home's business: here it is the visitor who left.
+            .col_expr(row::Column::EndedBy, Expr::col(row::Column::VisitorId))
+            .filter(row::Column::Home.eq(home.as_str()))
+            .filter(row::Column::Evidence.is_in(hashes))
+            .filter(row::Column::EndedMs.is_null())
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected)
+    }
+
+    async fn end_of_home(&self, home: &RealmName, now: Timestamp) -> Result<u64, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+            .col_expr(row::Column::EndedBy, Expr::col(row::Column::VisitorId))
+            .filter(row::Column::Home.eq(home.as_str()))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)))
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected)
+    }
+
+    async fn away(
+        &self,
+        now: Timestamp,
+        request: &PageRequest<GrantId>,
+    ) -> Result<Page<Grant, GrantId>, StoreError> {
+        let untold = row::Entity::find()
+            .filter(row::Column::Hall.contains("/"))
+            .filter(row::Column::ToldMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)));
+        self.newest_first(untold, request).await
+    }
+
+    async fn note_told(&self, id: GrantId, now: Timestamp) -> Result<(), StoreError> {
+        row::Entity::update_many()
+            .col_expr(row::Column::ToldMs, Expr::value(ms(now)))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .exec(self.db())
+            .await?;
+        Ok(())
+    }
+
+    async fn end_of_hall(
+        &self,
+        hall: &HallName,
+        by: PersonId,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let updated = row::Entity::update_many()
+            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+            .col_expr(row::Column::EndedBy, Expr::value(by.as_uuid()))
+            .filter(row::Column::Hall.eq(hall.as_str()))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)))
+            .exec(self.db())
+            .await?;
+        Ok(updated.rows_affected)
+    }
+}
