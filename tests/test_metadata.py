@@ -576,7 +576,7 @@ def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
     realm.file.write_bytes(realm.service.blob(2, realm.acme.entry(), revoked))
     olga.open("/metadata")
     olga.press("Look for newer ones now")
-    expect(olga.page.get_by_text("REVOKED")).to_be_visible()
+    expect(olga.page.get_by_text("REVOKED", exact=True)).to_be_visible()
     olga.keep("metadata-revoked")
 
     # What Emily's key opened is over, and it opens nothing new.
