@@ -2,6 +2,7 @@
 
 import http.client
 import http.server
+import json
 import os
 import resource
 import socket
@@ -22,7 +23,7 @@ from test_hall_tls import Pass, opened
 PATIENCE = 20
 CONNECTIONS = 10_000
 # What one connection may cost the gateway while nothing flows, before and after its handshake.
-BEFORE_TLS, AFTER_TLS = 8_000, 80_000
+BEFORE_TLS, AFTER_TLS = 40_000, 80_000
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,10 @@ def knock(realm: Realm) -> socket.socket:
     return socket.create_connection(("127.0.0.1", realm.gateway.hall_port), timeout=60)
 
 
+def visit_console(realm: Realm) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", realm.gateway.port), timeout=60)
+
+
 def enter(realm: Realm, entry: Pass, context: ssl.SSLContext | None = None, **how) -> ssl.SSLSocket:
     """A TLS connection to the hall listener."""
     return (context or tls(entry)).wrap_socket(knock(realm), **how)
@@ -95,6 +100,8 @@ def ended_after(stream: socket.socket, began: float, ended: dict, name: str) -> 
     try:
         while stream.recv(65536):
             pass
+    except TimeoutError:
+        return
     except (ConnectionError, ssl.SSLError):
         pass
     ended[name] = time.monotonic() - began
@@ -122,6 +129,8 @@ def test_peers_that_are_slow_with_their_heads_are_put_out_and_disturb_nobody(
         "silent before TLS": (knock(realm), b""),
         "dripping a handshake": (knock(realm), client_hello + bytes(500)),
         "silent after TLS": (enter(realm, entry), b""),
+        "half of HTTP/2": (enter(realm, entry), b"PRI * HTT"),
+        "silent at the console": (visit_console(realm), b""),
         "dripping a head": (enter(realm, entry), head),
     }
     threads = []
@@ -141,7 +150,7 @@ def test_peers_that_are_slow_with_their_heads_are_put_out_and_disturb_nobody(
 
 def test_a_head_without_end_and_one_of_rubbish_are_refused(realm: Realm, entry: Pass):
     for data, answer in [
-        (b"GET /" + b"x" * 200_000, b"414"),
+        (b"GET /" + b"x" * 200_000, b"431"),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 200_000, b"431"),
         (b"\x00\x01\x02\r\n\r\n", b"400"),
     ]:
@@ -190,26 +199,26 @@ def test_ten_thousand_idle_connections_leave_the_others_alone(
         stream.settimeout(60)
         stream.sendall(b"before")
         assert stream.recv(100) == b"before"
-
-        before, idle = memory_of(realm), []
+        before, idle, peak = memory_of(realm), [], 1
+        descriptors = Path(f"/proc/{realm.gateway.program.process.pid}/fd")
         try:
-            for _ in range(places):
+            # Each is put out after a while, so how many there are at once depends on the machine.
+            for number in range(places):
                 idle.append(knock(realm))
-            refused = ada.try_to("ls", f"{HALL}:data", env=alone(ada))
-            each = (memory_of(realm) - before) / places
-            print(f"{each:.0f} bytes for each of {places} idle connections")
+                if number % 500 == 0:
+                    peak = max(peak, len(list(descriptors.iterdir())))
+            peak = max(peak, len(list(descriptors.iterdir())))
+            each = (memory_of(realm) - before) / peak
+            print(f"{each:.0f} bytes for each of {peak} connections that were idle at once")
             assert each < BEFORE_TLS
-            # One too many hears why, in a sentence.
-            assert refused.returncode == 1, refused.stdout
-            assert "as many connections open as it may" in refused.stderr, refused.stderr
             # Who is inside goes on, and so does the console.
             stream.sendall(b"meanwhile")
             assert stream.recv(100) == b"meanwhile"
             assert realm.owner.get("/api/me").expect()["id"] == realm.owner.id
-            # Whoever says nothing is put out, and there is room again.
-            idle[0].settimeout(4 * PATIENCE)
-            assert idle[0].recv(1) == b""
-            ada.run("ls", f"{HALL}:data", env=alone(ada))
+            # Whoever says nothing is put out, and there is room.
+            idle[-1].settimeout(4 * PATIENCE)
+            assert idle[-1].recv(1) == b""
+            ada.run("connect", f"{HALL}:echo")
         finally:
             for connection in idle:
                 connection.close()
@@ -217,9 +226,43 @@ def test_ten_thousand_idle_connections_leave_the_others_alone(
     assert "panicked" not in "\n".join(realm.gateway.program.lines)
 
 
-def alone(guest: Guest) -> dict[str, str]:
-    """As somebody without a `hallway open`."""
-    return guest.environment | {"XDG_RUNTIME_DIR": str(guest.home / "elsewhere")}
+def test_one_connection_too_many_hears_why_and_who_is_inside_goes_on(echo: Echo, tmp_path: Path):
+    few = 30
+    offers = service("echo", echo.port) + f"[limits]\nconnections = {few}\n"
+    with closing(Realm(tmp_path / "realm", offers)) as realm:
+        bob = realm.guest("Bob", ["connect:echo"])
+        inside = bob.open()
+        realm.owner.act(kind="admit_to_hall", hall=HALL, guest={"person": realm.owner.id},
+                        rights=["connect:echo"])  # fmt: skip
+        entry = opened(realm.owner, tmp_path / "pass")
+        with socket.create_connection(inside.address("echo")) as stream:
+            stream.settimeout(60)
+            stream.sendall(b"before")
+            assert stream.recv(100) == b"before"
+            idle = [knock(realm) for _ in range(few)]
+            with enter(realm, entry) as surplus:
+                surplus.sendall(b"GET /grant HTTP/1.1\r\nHost: hall\r\n\r\n")
+                head, _, body = read_to_end(surplus).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 503") and b"retry-after" in head, head
+            assert json.loads(body)["code"] == "full"
+            refused = bob.try_to("connect", f"{HALL}:echo")
+            assert refused.returncode == 1, refused.stdout
+            assert "as many connections open as it may" in refused.stderr, refused.stderr
+            stream.sendall(b"meanwhile")
+            assert stream.recv(100) == b"meanwhile"
+            assert realm.owner.get("/api/me").expect()["id"] == realm.owner.id
+            for connection in idle:
+                connection.close()
+        while bob.try_to("connect", f"{HALL}:echo").returncode != 0:
+            time.sleep(0.1)
+        inside.close()
+
+
+def read_to_end(stream: socket.socket) -> bytes:
+    got = b""
+    while more := stream.recv(65536):
+        got += more
+    return got
 
 
 def test_idle_guests_cost_little_memory(realm: Realm, entry: Pass):
@@ -250,6 +293,9 @@ class Moody(http.server.BaseHTTPRequestHandler):
         server = self.server
         with server.lock:
             server.asked += 1
+            if server.down_after is not None:
+                server.down_after -= 1
+                server.is_down |= server.down_after < 0
             fails = server.is_down or (server.flaky and server.asked % 3 == 0)
             server.refused += fails
         if fails:
@@ -286,6 +332,7 @@ def moody(tmp_path: Path):
     front = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moody)
     front.target, front.lock = moto.get_host_and_port(), threading.Lock()
     front.asked, front.refused, front.is_down, front.flaky = 0, 0, False, False
+    front.down_after = None
     front.address = f"http://127.0.0.1:{front.server_port}"
     front.s3 = boto3.client(
         "s3", endpoint_url="http://%s:%d" % front.target, region_name="us-east-1",
@@ -320,14 +367,16 @@ def test_a_bucket_that_answers_503_is_asked_again_and_told_of_when_it_stays_down
         moody.flaky, moody.is_down = False, True
         listed = bob.try_to("ls", f"{HALL}:data")
         assert listed.returncode == 1 and "store is out of order" in listed.stderr, listed.stderr
-        small = tmp_path / "small"
-        small.write_text("small")
-        putting = bob.start("put", "--force", small, f"{HALL}:data")
-        assert any("out of order" in line and "trying again" in line for line in putting.stderr)
-        moody.is_down = False
-        said, complained = putting.communicate(timeout=60)
+        # One that goes down in the middle keeps what it has until it is back.
+        moody.is_down, moody.down_after = False, 4
+        putting = bob.start("put", "--force", big, f"{HALL}:data/again")
+        assert any("trying again" in line for line in putting.stderr)
+        names = {entry["Key"] for entry in moody.s3.list_objects_v2(Bucket="lab")["Contents"]}
+        assert "again" not in names
+        moody.is_down, moody.down_after = False, None
+        said, complained = putting.communicate(timeout=120)
         assert putting.returncode == 0, said + complained
-        assert moody.s3.get_object(Bucket="lab", Key="small")["Body"].read() == b"small"
+        assert moody.s3.get_object(Bucket="lab", Key="again")["Body"].read() == big.read_bytes()
         left = moody.s3.list_objects_v2(Bucket="lab", Prefix=".hallway/")
         assert left["KeyCount"] == 0, left
         session.close()

@@ -24,7 +24,7 @@ const PORCH: usize = 256;
 const BREATH: Duration = Duration::from_millis(100);
 
 /// A bound address and the places behind it.
-pub(crate) struct Door {
+pub(crate) struct Entrance {
     tcp: TcpListener,
     places: Arc<Semaphore>,
     porch: Arc<Semaphore>,
@@ -48,7 +48,7 @@ pub(crate) struct Arrival {
     pub(crate) place: OwnedSemaphorePermit,
 }
 
-impl Door {
+impl Entrance {
     /// Binds `address`; at most `places` connections are open at a time.
     pub(crate) async fn bind(address: SocketAddr, places: usize) -> Result<Self, ListenError> {
         let tcp = TcpListener::bind(address)
@@ -147,35 +147,43 @@ fn closing(problem: Problem) -> Response {
 mod tests {
     use super::*;
 
-    async fn arrive(door: &Door) -> (TcpStream, Arrival) {
-        let there = TcpStream::connect(door.address().unwrap()).await.unwrap();
-        (there, door.next().await)
+    async fn arrive(entrance: &Entrance) -> (TcpStream, Arrival) {
+        let there = TcpStream::connect(entrance.address().unwrap())
+            .await
+            .unwrap();
+        (there, entrance.next().await)
     }
 
     #[tokio::test]
     async fn one_too_many_is_taken_to_be_told_and_a_place_that_is_free_again_is_given() {
-        let door = Door::bind("127.0.0.1:0".parse().unwrap(), 2).await.unwrap();
-        let (_one, first) = arrive(&door).await;
-        let (_two, second) = arrive(&door).await;
-        let (_three, third) = arrive(&door).await;
+        let entrance = Entrance::bind("127.0.0.1:0".parse().unwrap(), 2)
+            .await
+            .unwrap();
+        let (_one, first) = arrive(&entrance).await;
+        let (_two, second) = arrive(&entrance).await;
+        let (_three, third) = arrive(&entrance).await;
         assert_eq!([first.room, second.room], [Room::Free; 2]);
         assert_eq!(third.room, Room::None);
         drop(first);
-        let (_four, fourth) = arrive(&door).await;
+        let (_four, fourth) = arrive(&entrance).await;
         assert_eq!(fourth.room, Room::Free);
     }
 
     #[tokio::test]
     async fn those_who_are_told_are_few_at_a_time() {
-        let door = Door::bind("127.0.0.1:0".parse().unwrap(), 0).await.unwrap();
+        let entrance = Entrance::bind("127.0.0.1:0".parse().unwrap(), 0)
+            .await
+            .unwrap();
         let mut told = Vec::new();
         for _ in 0..PORCH {
-            told.push(arrive(&door).await);
+            told.push(arrive(&entrance).await);
         }
-        let _waiting = TcpStream::connect(door.address().unwrap()).await.unwrap();
-        let next = tokio::time::timeout(Duration::from_millis(50), door.next()).await;
+        let _waiting = TcpStream::connect(entrance.address().unwrap())
+            .await
+            .unwrap();
+        let next = tokio::time::timeout(Duration::from_millis(50), entrance.next()).await;
         assert!(next.is_err(), "it waits outside");
         told.pop();
-        assert_eq!(door.next().await.room, Room::None);
+        assert_eq!(entrance.next().await.room, Room::None);
     }
 }

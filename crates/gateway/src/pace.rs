@@ -1,4 +1,7 @@
-//! Answers that nobody takes.
+//! Peers that ask nothing, and answers that nobody takes.
+//!
+//! hyper waits for the first bytes of a connection as long as it takes, and only then bounds the
+//! time for a head. So a connection that has asked nothing after a while ends.
 //!
 //! A reader that takes a byte a minute costs an open file and a place among the connections for as
 //! long as it likes, and keeps a connection over HTTP/2 busy with nothing. So a connection ends
@@ -14,21 +17,29 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::server::PATIENCE;
 
 /// How long the reader of an answer may take nothing of it.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Answers up to this many bytes go into the buffers of a connection whole.
 const SMALL: u64 = 64 * 1024;
 
-/// The readers of one connection.
+/// The other end of one connection.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pace {
+    asked: CancellationToken,
     lost: CancellationToken,
 }
 
 impl Pace {
+    /// It asked for something.
+    pub(crate) fn asks(&self) {
+        self.asked.cancel();
+    }
+
     /// `response`, watched while it is read.
     pub(crate) fn over(&self, response: Response) -> Response {
         let is_small = response.body().size_hint().upper();
@@ -47,9 +58,11 @@ impl Pace {
         })
     }
 
-    /// Resolves when somebody reads too slowly.
+    /// Resolves when nothing was asked for in time, or somebody reads too slowly.
     pub(crate) async fn lost(&self) {
-        self.lost.cancelled().await;
+        if timeout(PATIENCE, self.asked.cancelled()).await.is_ok() {
+            self.lost.cancelled().await;
+        }
     }
 }
 
@@ -114,7 +127,7 @@ mod tests {
     use hyper_util::rt::TokioIo;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::task::JoinHandle;
-    use tokio::time::{Instant, timeout};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::accept::http;
@@ -134,6 +147,7 @@ mod tests {
         let task = tokio::spawn(async move {
             let watched = pace.clone();
             let service = hyper::service::service_fn(move |_: Request<Incoming>| {
+                watched.asks();
                 let response = watched.over(Response::new(answer()));
                 async move { Ok::<_, Infallible>(response) }
             });
@@ -169,6 +183,16 @@ mod tests {
             () = reading => {}
         }
         assert!(began.elapsed() <= 4 * WINDOW, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_asks_nothing_is_put_out_also_in_the_middle_of_a_preface() {
+        for said in [&b""[..], b"PRI * HTT", b"GET / HT"] {
+            let (mut there, served) = serve(long);
+            there.write_all(said).await.unwrap();
+            let ended = timeout(2 * PATIENCE, served).await.unwrap();
+            assert!(matches!(ended.unwrap(), "lost" | "ended"), "{said:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

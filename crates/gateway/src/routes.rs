@@ -163,7 +163,9 @@ fn halls() -> Vec<Route> {
             .summary("One hall")
             .gives::<hall::look::HallView>(),
         Route::get("/api/halls/{name}/grant", MEMBER, hall::files::grant)
-            .summary("What is open in a hall for the caller's session or waits to be approved, or null")
+            .summary(
+                "What is open in a hall for the caller's session or waits to be approved, or null",
+            )
             .gives::<Option<hall::grants::GrantRow>>(),
         Route::get("/api/halls/{name}/events", MEMBER, hall::flows::events)
             .summary("Who is inside a hall and what flows, as server-sent events"),

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
 use tower::ServiceExt;
 
-use crate::accept::{Arrival, Door, Room, http, refusing, turned_away};
+use crate::accept::{Arrival, Entrance, Room, http, refusing, turned_away};
 use crate::config::Tls;
 use crate::pace::Pace;
 
@@ -58,7 +58,7 @@ pub enum ListenError {
 
 /// A bound socket, before anything is served on it.
 pub struct Listener {
-    door: Door,
+    entrance: Entrance,
     tls: Option<TlsAcceptor>,
 }
 
@@ -74,8 +74,8 @@ impl Listener {
         connections: usize,
     ) -> Result<Self, ListenError> {
         let tls = tls.map(|tls| acceptor(tls, folder)).transpose()?;
-        let door = Door::bind(address, connections).await?;
-        Ok(Self { door, tls })
+        let entrance = Entrance::bind(address, connections).await?;
+        Ok(Self { entrance, tls })
     }
 
     /// The address that was bound, with the port that the system chose for port 0.
@@ -83,7 +83,7 @@ impl Listener {
     /// # Errors
     /// The system does not say.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.door.address()
+        self.entrance.address()
     }
 
     /// Serves until `stop` resolves, then lets open requests finish for up to 20 seconds.
@@ -94,7 +94,7 @@ impl Listener {
         loop {
             let arrival = tokio::select! {
                 () = &mut stop => break,
-                arrival = self.door.next() => arrival,
+                arrival = self.entrance.next() => arrival,
             };
             let router = match arrival.room {
                 Room::Free => router.clone(),
@@ -132,15 +132,16 @@ async fn connection(
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     let pace = Pace::default();
-    let readers = pace.clone();
+    let (asking, reading) = (pace.clone(), pace.clone());
     // Not a layer of the router: that would copy every route for every connection.
     let service = router
         .map_request(move |request: axum::http::Request<Incoming>| {
+            asking.asks();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             request
         })
-        .map_response(move |response| readers.over(response));
+        .map_response(move |response| reading.over(response));
     let served = http()
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .into_owned();
@@ -148,7 +149,7 @@ async fn connection(
         served = watcher.watch(served) => if let Err(error) = served {
             tracing::debug!(%peer, %error, "a connection ended early");
         },
-        () = pace.lost() => tracing::debug!(%peer, "put out: it does not read its answer"),
+        () = pace.lost() => tracing::debug!(%peer, "put out: it asks nothing, or does not read its answer"),
     }
 }
 

@@ -11,6 +11,10 @@ pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// An error of any body.
 pub type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Any body that can become one of ours.
+pub trait AnyBody: http_body::Body<Data = Bytes, Error: Into<AnyError>> + Send + 'static {}
+impl<B: http_body::Body<Data = Bytes, Error: Into<AnyError>> + Send + 'static> AnyBody for B {}
+
 /// Nothing.
 #[must_use]
 pub fn empty() -> Body {
@@ -25,10 +29,6 @@ pub fn full(bytes: impl Into<Bytes>) -> Body {
 }
 
 /// Any body as ours.
-pub fn boxed<B>(body: B) -> Body
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<AnyError>,
-{
+pub fn boxed(body: impl AnyBody) -> Body {
     body.map_err(io::Error::other).boxed_unsync()
 }

@@ -1,42 +1,37 @@
 //! The visitor's side: one grant, its key in memory, and what can be done with it.
 
-use hallway_evidence::statement::hall::{HallName, Rights, ServiceName};
-use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use hallway_evidence::statement::hall::ServiceName;
+use http::header::{HOST, HeaderValue};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls_pki_types::{CertificateDer, ServerName};
-use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
+use rustls_pki_types::CertificateDer;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{self, ClientConfig};
+use tokio_rustls::rustls::ClientConfig;
 
+use self::error::slow;
 use crate::body::{self, Body};
-use crate::bundle::{Bundle, BundleError, Bundles};
+use crate::bundle::{Bundle, Bundles};
 use crate::identity::SpiffeId;
 use crate::key::HallKey;
-use crate::pool::{Pool, SendError, explain};
-use crate::problem::Problem;
-use crate::stream::{self, BoxStream, STREAM_PROTOCOL};
-use crate::tcp;
+use crate::pool::Pool;
+use crate::stream::{BoxStream, STREAM_PROTOCOL};
 use crate::tls::{self, Identity, TlsError};
 
-/// How long a connection may take to be made.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long an answer that needs no work may take, and its content again.
-pub const ANSWER: Duration = Duration::from_secs(60);
-/// Bytes of an answer in JSON.
-const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+mod answer;
+mod connection;
+mod error;
+mod grant;
+
+pub use answer::{ANSWER, accepted, json};
+pub(crate) use connection::connect;
+pub use connection::upgrade;
+pub use error::ClientError;
+pub use grant::{Grant, Person, Renewed};
 
 /// What opening a hall gave: all that a client needs.
 #[derive(Debug)]
@@ -51,140 +46,6 @@ pub struct Opening {
     pub chain: Vec<CertificateDer<'static>>,
     /// The key that the certificate is for.
     pub key: HallKey,
-}
-
-/// Why something did not work.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The hall listener can't be reached.
-    #[error("{address} cannot be reached: {source}")]
-    Unreachable {
-        /// Where.
-        address: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The handshake failed: one side refused the other.
-    #[error("{address}: {reason}")]
-    Refused {
-        /// Where.
-        address: String,
-        /// Who refused, and why.
-        reason: String,
-    },
-    /// It did not answer in time.
-    #[error("{what} did not answer within {patience:?}")]
-    Slow {
-        /// Who did not.
-        what: String,
-        /// How long that is.
-        patience: Duration,
-    },
-    /// It takes nothing of what is sent.
-    #[error("the far side has taken nothing for {0:?}")]
-    Stalled(Duration),
-    /// The gateway says no.
-    #[error(transparent)]
-    Problem(#[from] Problem),
-    /// The connection broke in the middle.
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    /// The answer is not what was asked for.
-    #[error("the gateway's answer cannot be used: {0}")]
-    Answer(String),
-    /// A file of one's own.
-    #[error("{0}")]
-    Local(#[from] io::Error),
-    /// What arrived is not what was sent.
-    #[error("{0}: the checksum is wrong, so what arrived was thrown away: try again")]
-    Checksum(String),
-    /// Certificate, key or bundle.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The trust bundle.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-}
-
-impl From<SendError<ClientError>> for ClientError {
-    fn from(error: SendError<ClientError>) -> Self {
-        match error {
-            SendError::Connect(error) => error,
-            SendError::Http(error) => broken(&error),
-        }
-    }
-}
-
-fn slow(what: &str, patience: Duration) -> ClientError {
-    ClientError::Slow {
-        what: what.to_owned(),
-        patience,
-    }
-}
-
-/// In TLS 1.3 a client learns that it was refused only when it reads.
-fn broken(error: &hyper::Error) -> ClientError {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let inner = cause
-            .downcast_ref::<io::Error>()
-            .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::AlertReceived(alert)) = inner {
-            return ClientError::Refused {
-                address: "the gateway".to_owned(),
-                reason: format!("it refuses this certificate ({alert:?}): open the hall again"),
-            };
-        }
-        source = cause.source();
-    }
-    ClientError::Broken(explain(error))
-}
-
-impl ClientError {
-    /// Whether trying again may help: the network, or the gateway being busy or restarted.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Unreachable { .. } | Self::Slow { .. } | Self::Stalled(_) | Self::Broken(_) => {
-                true
-            }
-            Self::Problem(problem) => matches!(problem.status, 408 | 429 | 502..=504),
-            _ => false,
-        }
-    }
-}
-
-/// A person, as grants name them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    /// The realm's id.
-    pub id: String,
-    /// The name.
-    pub name: String,
-}
-
-/// `GET /grant`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// Which hall it opens.
-    pub hall: HallName,
-    /// For whom.
-    pub person: Person,
-    /// What may be done.
-    pub rights: Rights,
-    /// Until when, unix milliseconds.
-    pub ends_ms: u64,
-    /// Until when the present certificate is valid, unix milliseconds.
-    pub certificate_ends_ms: u64,
-}
-
-/// `POST /grant/renew`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Renewed {
-    /// The chain, leaf first, each DER as base64url.
-    pub certificates: Vec<String>,
-    /// Until when the leaf is valid, unix milliseconds.
-    pub certificate_ends_ms: u64,
 }
 
 /// What changes with a renewal.
@@ -405,124 +266,6 @@ impl Inner {
     async fn connect_with(&self, config: Arc<ClientConfig>) -> Result<BoxStream, ClientError> {
         connect(&self.address, config).await
     }
-}
-
-/// Connects to a hall listener: TCP, then TLS.
-pub(crate) async fn connect(
-    address: &str,
-    config: Arc<ClientConfig>,
-) -> Result<BoxStream, ClientError> {
-    let connecting = async {
-        let unreachable = |source| ClientError::Unreachable {
-            address: address.to_owned(),
-            source,
-        };
-        let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
-        tcp::prepare(&tcp);
-        // The name decides nothing: the gateway is known by its SPIFFE ID.
-        let name =
-            ServerName::try_from("hall").map_err(|error| ClientError::Answer(error.to_string()))?;
-        let tls = TlsConnector::from(config)
-            .connect(name, tls::Socket::new(tcp))
-            .await
-            .map_err(|error| refused(address, error))?;
-        Ok(Box::new(tls) as BoxStream)
-    };
-    timeout(PATIENCE, connecting)
-        .await
-        .map_err(|_| slow(address, PATIENCE))?
-}
-
-fn refused(address: &str, error: io::Error) -> ClientError {
-    let address = address.to_owned();
-    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
-        Some(rustls::Error::InvalidCertificate(reason)) => ClientError::Refused {
-            address,
-            reason: format!("whoever answers there is not the hall's gateway: {reason}"),
-        },
-        Some(reason) => ClientError::Refused {
-            address,
-            reason: format!("the gateway refuses this certificate: {reason}"),
-        },
-        None => ClientError::Unreachable {
-            address,
-            source: error,
-        },
-    }
-}
-
-/// Asks for an upgrade over a fresh connection, and gives the raw stream.
-///
-/// # Errors
-/// [`ClientError`]: the connection broke, or the answer refuses.
-pub async fn upgrade(
-    stream: BoxStream,
-    path: &str,
-    protocol: &'static str,
-    host: &HeaderValue,
-) -> Result<BoxStream, ClientError> {
-    let broken = |error: hyper::Error| broken(&error);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
-    tokio::spawn(connection.with_upgrades());
-    let mut request = stream::upgrade_request(path, protocol)
-        .map_err(|error| ClientError::Answer(error.to_string()))?;
-    request.headers_mut().insert(HOST, host.clone());
-    let response = timeout(PATIENCE, sender.send_request(request))
-        .await
-        .map_err(|_| slow("the far side", PATIENCE))?
-        .map_err(broken)?;
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        accepted(response).await?;
-        return Err(ClientError::Answer("it did not upgrade".to_owned()));
-    }
-    let upgraded = hyper::upgrade::on(response).await.map_err(broken)?;
-    Ok(Box::new(TokioIo::new(upgraded)))
-}
-
-/// The answer, or what it says is wrong.
-///
-/// # Errors
-/// [`ClientError::Problem`].
-pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>, ClientError> {
-    let status = response.status();
-    if status.is_success() || status.is_informational() {
-        return Ok(response);
-    }
-    let plain = || Problem::new(status, "refused", format!("the gateway answers {status}"));
-    let is_problem = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
-    if !is_problem {
-        return Err(plain().into());
-    }
-    let bytes = collect(response).await?;
-    Err(serde_json::from_slice(&bytes)
-        .unwrap_or_else(|_| plain())
-        .into())
-}
-
-async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {
-    let whole = Limited::new(response.into_body(), LONGEST_ANSWER).collect();
-    let whole = timeout(ANSWER, whole)
-        .await
-        .map_err(|_| slow("the far side", ANSWER))?;
-    Ok(whole
-        .map_err(|error| ClientError::Broken(error.to_string()))?
-        .to_bytes())
-}
-
-/// An answer's JSON, of at most 4 MiB.
-///
-/// # Errors
-/// It broke off, or is not the JSON that was expected.
-pub async fn json<T: for<'de> Deserialize<'de>>(
-    response: Response<Incoming>,
-) -> Result<T, ClientError> {
-    serde_json::from_slice(&collect(response).await?)
-        .map_err(|error| ClientError::Answer(error.to_string()))
 }
 
 fn leaf_end(chain: &[CertificateDer<'static>]) -> Result<u64, ClientError> {

@@ -5,14 +5,13 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::body::{self, AnyError, Body};
+use crate::body::{self, AnyBody, Body};
 use crate::pass::{Flow, Pass};
 use crate::problem::Problem;
 
@@ -114,15 +113,11 @@ pub fn switching(protocol: &'static str) -> Response<Body> {
 /// Answers an upgrade request of a grant's holder: joins its connection to what `open` gives,
 /// until either ends or the grant is cut. `open` is asked before the answer, so that the answer
 /// says what is wrong with it.
-pub async fn serve<B>(
-    mut request: Request<B>,
+pub async fn serve(
+    mut request: Request<impl AnyBody>,
     pass: Pass,
     open: impl Future<Output = Result<BoxStream, Problem>>,
-) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<AnyError>,
-{
+) -> Response<Body> {
     let upgrade = match accept_upgrade(&mut request, STREAM_PROTOCOL) {
         Ok(upgrade) => upgrade,
         Err(problem) => return problem.into_response(),

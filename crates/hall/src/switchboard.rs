@@ -1,48 +1,38 @@
 //! The gateway's side of agents: which are there, what they provide, and streams to them.
 
-use hallway_evidence::statement::hall::{AgentName, HallName, ServiceName, StoreName};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use hallway_evidence::statement::hall::{AgentName, HallName, ServiceName, StoreName};
 use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::BufReader;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::link::{Link, MOST_DIALS};
 use crate::agent_protocol::{
     FromAgent, FromGateway, MOST_PROVIDED, PING_EVERY, Provides, SILENCE, What, receive, send,
 };
-use crate::body::{self, AnyError, Body};
+use crate::body::{self, AnyBody, Body};
 use crate::files::StoreAccess;
 use crate::pass::{Pass, Way};
-use crate::pool::{Pool, SendError};
+use crate::pool::SendError;
 use crate::problem::Problem;
 use crate::stream::{self, AGENT_PROTOCOL, BoxStream, STREAM_PROTOCOL};
 
+mod forwarded;
+mod link;
+
+pub(crate) use forwarded::agent_mount;
+
 /// How long an agent may take to give a stream.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The most streams that are being asked for from one agent.
-const MOST_DIALS: usize = 256;
 
 type Key = (HallName, AgentName);
-type Pools = HashMap<(StoreName, StoreAccess), Arc<Pool<Problem>>>;
-
-/// An agent that is there.
-struct Link {
-    provides: Provides,
-    dials: mpsc::Sender<FromGateway>,
-    /// Streams that were asked for and have not come yet.
-    waiting: Mutex<HashMap<String, oneshot::Sender<Result<BoxStream, Problem>>>>,
-    pools: Mutex<Pools>,
-    /// A newer connection of the same agent takes over.
-    replaced: CancellationToken,
-}
 
 /// All agents that this gateway hears from. Cloning shares it.
 ///
@@ -113,13 +103,7 @@ impl Switchboard {
             return Err(io::Error::other("it provides too much"));
         }
         let (dials, mut asked) = mpsc::channel(MOST_DIALS);
-        let link = Arc::new(Link {
-            provides,
-            dials,
-            waiting: Mutex::default(),
-            pools: Mutex::default(),
-            replaced: CancellationToken::new(),
-        });
+        let link = Arc::new(Link::new(provides, dials));
         let _present = Present::enter(self, key, Arc::clone(&link));
 
         // Reading a line is not to be broken off in the middle, so it has a task of its own.
@@ -205,31 +189,27 @@ impl Switchboard {
     }
 
     /// Has an agent of `hall` answer a request for `store`, as [`crate::files::serve`] would here.
-    pub async fn files<B>(
+    pub async fn files(
         &self,
         hall: &HallName,
         store: &StoreName,
         access: StoreAccess,
         mount: &str,
         pass: &Pass,
-        request: Request<B>,
-    ) -> Response<Body>
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<AnyError>,
-    {
+        request: Request<impl AnyBody>,
+    ) -> Response<Body> {
         let link = self.find(hall, |provides| provides.stores.contains(store));
         let Some(link) = link else {
             return absent("store", store.as_str()).into_response();
         };
-        let request = match forwarded(request, mount, store, pass) {
+        let request = match forwarded::request(request, mount, store, pass) {
             Ok(request) => request,
             Err(problem) => return problem.into_response(),
         };
         match link.pool(store, access).send(request).await {
             Ok(response) => {
                 let mut response = response.map(|body| pass.over(body::boxed(body), Way::Sent));
-                strip(response.headers_mut());
+                forwarded::strip(response.headers_mut());
                 response
             }
             Err(SendError::Connect(problem)) => problem.into_response(),
@@ -291,109 +271,8 @@ impl Drop for Present {
                 links.remove(&self.key);
             }
         }
-        // Whoever waits for a stream is told now.
-        self.link.waiting().clear();
-        self.link.pools().clear();
+        self.link.leave();
     }
-}
-
-impl Link {
-    async fn open(&self, what: What) -> Result<BoxStream, Problem> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| {
-            tracing::error!(%error, "no randomness");
-            lost()
-        })?;
-        let id = hex::encode(random);
-        let (sender, receiver) = oneshot::channel();
-        {
-            let mut waiting = self.waiting();
-            if waiting.len() >= MOST_DIALS {
-                return Err(Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "agent-busy",
-                    "the agent has too many streams to open: try again",
-                ));
-            }
-            waiting.insert(id.clone(), sender);
-        }
-        // Also when whoever asked goes away meanwhile.
-        let _waiting = Waiting {
-            link: self,
-            id: &id,
-        };
-        let message = FromGateway::Dial {
-            id: id.clone(),
-            what,
-        };
-        self.dials.send(message).await.map_err(|_| lost())?;
-        match timeout(PATIENCE, receiver).await {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(_)) => Err(lost()),
-            Err(_) => Err(Problem::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "agent-slow",
-                format!("the agent gave no stream within {PATIENCE:?}"),
-            )),
-        }
-    }
-
-    /// The connections that are kept for a store, for each set of rights its own.
-    fn pool(self: &Arc<Self>, store: &StoreName, access: StoreAccess) -> Arc<Pool<Problem>> {
-        let link = Arc::downgrade(self);
-        let name = store.clone();
-        let mut pools = self.pools();
-        let pool = pools.entry((store.clone(), access)).or_insert_with(|| {
-            Arc::new(Pool::new(move || {
-                let (link, name) = (link.clone(), name.clone());
-                async move {
-                    let link = link.upgrade().ok_or_else(lost)?;
-                    link.open(What::Store { name, access }).await
-                }
-            }))
-        });
-        Arc::clone(pool)
-    }
-
-    fn take(&self, id: &str) -> Option<oneshot::Sender<Result<BoxStream, Problem>>> {
-        self.waiting().remove(id)
-    }
-
-    fn deliver(&self, id: &str, opened: Result<BoxStream, Problem>) {
-        if let Some(waiting) = self.take(id) {
-            let _ = waiting.send(opened);
-        }
-    }
-
-    fn waiting(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Sender<Result<BoxStream, Problem>>>>
-    {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn pools(&self) -> std::sync::MutexGuard<'_, Pools> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Waiting<'a> {
-    link: &'a Link,
-    id: &'a str,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.link.take(self.id);
-    }
-}
-
-fn lost() -> Problem {
-    Problem::new(
-        StatusCode::BAD_GATEWAY,
-        "agent-lost",
-        "the agent went away: try again when it is back",
-    )
 }
 
 fn absent(kind: &str, name: &str) -> Problem {
@@ -402,73 +281,6 @@ fn absent(kind: &str, name: &str) -> Problem {
         "not-provided",
         format!("nobody provides the {kind} {name} now: its agent is not connected"),
     )
-}
-
-/// What an agent mounts a store at.
-pub(crate) fn agent_mount(store: &StoreName) -> String {
-    format!("/files/{store}")
-}
-
-/// The request as an agent gets it: mounted as there, and without what belongs to the connection.
-fn forwarded<B>(
-    request: Request<B>,
-    mount: &str,
-    store: &StoreName,
-    pass: &Pass,
-) -> Result<Request<Body>, Problem>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<AnyError>,
-{
-    let malformed = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, "malformed", detail);
-    let (mut head, body) = request.into_parts();
-    let there = agent_mount(store);
-    let moved = |path: &str| {
-        let below = path.strip_prefix(mount)?;
-        (below.is_empty() || below.starts_with('/')).then(|| format!("{there}{below}"))
-    };
-    let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    head.uri = moved(target)
-        .or_else(|| moved(target.split('?').next().unwrap_or_default()))
-        .and_then(|path| path.parse().ok())
-        .ok_or_else(|| malformed("the path is not of this store"))?;
-    if let Some(destination) = head.headers.get("destination") {
-        let destination = destination
-            .to_str()
-            .ok()
-            .and_then(|value| value.parse::<http::Uri>().ok())
-            .and_then(|uri| moved(uri.path()))
-            .and_then(|path| HeaderValue::try_from(path).ok())
-            .ok_or_else(|| {
-                let detail = format!("Destination has to begin with {mount}/");
-                Problem::new(StatusCode::BAD_GATEWAY, "other-store", detail)
-            })?;
-        head.headers.insert("destination", destination);
-    }
-    strip(&mut head.headers);
-    head.headers.insert(HOST, HeaderValue::from_static("agent"));
-    head.version = http::Version::HTTP_11;
-    head.extensions.clear();
-    let body = pass.over(body::boxed(body), Way::Received);
-    Ok(Request::from_parts(head, body))
-}
-
-/// Takes away what belongs to one connection (RFC 9110, 7.6.1), and who asks: that is the
-/// gateway's to know.
-fn strip(headers: &mut http::HeaderMap) {
-    for name in [
-        CONNECTION,
-        UPGRADE,
-        TE,
-        TRANSFER_ENCODING,
-        http::header::COOKIE,
-        http::header::SET_COOKIE,
-        http::header::AUTHORIZATION,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ] {
-        headers.remove(name);
-    }
 }
 
 #[cfg(test)]

@@ -20,8 +20,11 @@ pub(crate) use upload::{unchanged, upload};
 
 /// Bytes read from a file at once.
 const CHUNK: usize = 256 * 1024;
-/// How often something that may pass is tried again in a row without a byte getting through.
+/// How often something that may pass is tried again in a row without much getting through.
 const TRIES: u32 = 6;
+/// Bytes of an attempt that got somewhere. With less, a far side that gives a byte a minute would be
+/// tried for ever.
+const ENOUGH: u64 = 64 * 1024;
 /// The first pause between tries; each is twice the one before.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -51,7 +54,11 @@ impl Attempts {
         failure: Failure,
         progress: &Progress,
     ) -> Result<(), HallCommandError> {
-        self.0 = if failure.moved > 0 { 1 } else { self.0 + 1 };
+        self.0 = if failure.moved >= ENOUGH {
+            1
+        } else {
+            self.0 + 1
+        };
         if self.0 > TRIES || !failure.error.is_passing() {
             return Err(failure.error);
         }

@@ -22,7 +22,7 @@ use tower::ServiceExt;
 use super::inside::{Presence, Who};
 use super::routes::{self, Visitor};
 use crate::Gateway;
-use crate::accept::{Arrival, Door, Room, http, refusing, turned_away};
+use crate::accept::{Arrival, Entrance, Room, http, refusing, turned_away};
 use crate::http::problem::Problem;
 use crate::pace::Pace;
 use crate::server::{ListenError, PATIENCE};
@@ -34,7 +34,7 @@ const OWN_RENEWAL: Duration = Duration::from_secs(6 * 3600);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A bound hall listener, before anything is served on it.
-pub struct HallListener(Door);
+pub struct HallListener(Entrance);
 
 /// Why the listener can't do TLS.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ impl HallListener {
     /// # Errors
     /// The address is taken or not ours.
     pub async fn bind(address: SocketAddr, connections: usize) -> Result<Self, ListenError> {
-        Door::bind(address, connections).await.map(Self)
+        Entrance::bind(address, connections).await.map(Self)
     }
 
     /// The address that was bound.
@@ -277,8 +277,13 @@ async fn serve<S>(
     S::Future: Send + 'static,
 {
     let pace = Pace::default();
-    let readers = pace.clone();
-    let service = service.map_response(move |response| readers.over(response));
+    let (asking, reading) = (pace.clone(), pace.clone());
+    let service = service
+        .map_request(move |request| {
+            asking.asks();
+            request
+        })
+        .map_response(move |response| reading.over(response));
     let builder = http();
     let served = builder
         .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
@@ -290,7 +295,7 @@ async fn serve<S>(
             timeout(FAREWELL, served).await.unwrap_or(Ok(()))
         }
         () = pace.lost() => {
-            tracing::debug!(%peer, "hall: put out: it does not read its answer");
+            tracing::debug!(%peer, "hall: put out: it asks nothing, or does not read its answer");
             Ok(())
         }
     };

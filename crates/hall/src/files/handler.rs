@@ -22,7 +22,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -30,7 +29,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use super::path::FilePath;
 use super::patience::Patient;
 use super::store::{ByteStream, Store, UploadId};
-use crate::body::{self, AnyError, Body};
+use crate::body::{self, AnyBody, Body};
 use crate::files::StoreAccess;
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
@@ -69,17 +68,13 @@ type Answer = Result<Response<Body>, Problem>;
 
 /// Answers a request for `store`, which is reached at `mount`, such as `/files/data`. Whoever asks
 /// may do what `access` says; `pass` counts what flows and can cut it.
-pub async fn serve<B>(
+pub async fn serve(
     store: Arc<dyn Store>,
     access: StoreAccess,
     mount: &str,
     pass: &Pass,
-    request: Request<B>,
-) -> Response<Body>
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<AnyError>,
-{
+    request: Request<impl AnyBody>,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let answer = async {
         let below = head

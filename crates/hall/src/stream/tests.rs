@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use http_body_util::Empty;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 

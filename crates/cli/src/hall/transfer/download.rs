@@ -183,8 +183,56 @@ async fn open_part(part: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::UnixListener;
+    use tokio::time::{Instant, sleep};
+
+    use super::super::super::way::Way;
     use super::super::is_part;
     use super::*;
+
+    /// A far side that answers with `length` bytes, one in a minute.
+    async fn drip(listener: UnixListener, length: u64) {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                let mut gone = stream.write_all(head.as_bytes()).await;
+                while gone.is_ok() {
+                    gone = stream.write_all(b"x").await;
+                    sleep(Duration::from_secs(60)).await;
+                }
+            });
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_far_side_that_gives_a_byte_a_minute_is_given_up_and_nothing_is_in_view() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("s");
+        let entry = FileEntry {
+            bytes: 1_000_000,
+            ..FileEntry::default()
+        };
+        let listener = UnixListener::bind(&socket).unwrap();
+        tokio::spawn(drip(listener, entry.bytes));
+        let remote = Remote::new(Way::Shared(socket), "data".parse().unwrap());
+        let (path, target) = (RelativePath::top("a").unwrap(), folder.path().join("a"));
+        let began = Instant::now();
+        let progress = Progress::new(0, true);
+        let error = download(&remote, &path, &entry, &target, &progress)
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("less than a kilobyte"),
+            "{error}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(20 * 60));
+        assert!(!target.exists());
+    }
 
     #[test]
     fn each_version_has_an_unfinished_copy_of_its_own() {

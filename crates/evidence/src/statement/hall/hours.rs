@@ -345,7 +345,7 @@ mod tests {
             ("mon 08:00-18:60 UTC", HoursError::Times),
             ("mon 08:00-24:01 UTC", HoursError::Times),
             ("mon 24:00-02:00 UTC", HoursError::Times),
-            ("mon 08:00 UTC", HoursError::Form),
+            ("mon 08:00 UTC", HoursError::Times),
             ("mon 08:00 18:00 UTC", HoursError::Form),
             ("mon +8:00-18:00 UTC", HoursError::Times),
             ("mon 08:00-08:00 UTC", HoursError::Empty),

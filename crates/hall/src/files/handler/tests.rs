@@ -1,6 +1,7 @@
 use std::io;
 use std::path::Path;
 
+use bytes::Bytes;
 use futures_util::stream;
 use http::Method;
 use http_body_util::{BodyExt, StreamBody};

@@ -1,0 +1,63 @@
+//! What comes back: the answer that was asked for, or what it says is wrong.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::error::{ClientError, slow};
+use crate::problem::Problem;
+
+/// How long an answer that needs no work may take, and its content again.
+pub const ANSWER: Duration = Duration::from_secs(60);
+/// Bytes of an answer in JSON.
+const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
+
+/// The answer, or what it says is wrong.
+///
+/// # Errors
+/// [`ClientError::Problem`].
+pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>, ClientError> {
+    let status = response.status();
+    if status.is_success() || status.is_informational() {
+        return Ok(response);
+    }
+    let plain = || Problem::new(status, "refused", format!("the gateway answers {status}"));
+    let is_problem = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
+    if !is_problem {
+        return Err(plain().into());
+    }
+    let bytes = collect(response).await?;
+    Err(serde_json::from_slice(&bytes)
+        .unwrap_or_else(|_| plain())
+        .into())
+}
+
+async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {
+    let whole = Limited::new(response.into_body(), LONGEST_ANSWER).collect();
+    let whole = timeout(ANSWER, whole)
+        .await
+        .map_err(|_| slow("the far side", ANSWER))?;
+    Ok(whole
+        .map_err(|error| ClientError::Broken(error.to_string()))?
+        .to_bytes())
+}
+
+/// An answer's JSON, of at most 4 MiB.
+///
+/// # Errors
+/// It broke off, or is not the JSON that was expected.
+pub async fn json<T: for<'de> Deserialize<'de>>(
+    response: Response<Incoming>,
+) -> Result<T, ClientError> {
+    serde_json::from_slice(&collect(response).await?)
+        .map_err(|error| ClientError::Answer(error.to_string()))
+}

@@ -1,0 +1,112 @@
+//! What can go wrong between a visitor and a hall.
+
+use std::io;
+use std::time::Duration;
+
+use tokio_rustls::rustls;
+
+use crate::bundle::BundleError;
+use crate::pool::{SendError, explain};
+use crate::problem::Problem;
+use crate::tls::TlsError;
+
+/// Why something did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The hall listener can't be reached.
+    #[error("{address} cannot be reached: {source}")]
+    Unreachable {
+        /// Where.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The handshake failed: one side refused the other.
+    #[error("{address}: {reason}")]
+    Refused {
+        /// Where.
+        address: String,
+        /// Who refused, and why.
+        reason: String,
+    },
+    /// It did not answer in time.
+    #[error("{what} did not answer within {patience:?}")]
+    Slow {
+        /// Who did not.
+        what: String,
+        /// How long that is.
+        patience: Duration,
+    },
+    /// It takes nothing of what is sent.
+    #[error("the far side has taken nothing for {0:?}")]
+    Stalled(Duration),
+    /// The gateway says no.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// The connection broke in the middle.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// The answer is not what was asked for.
+    #[error("the gateway's answer cannot be used: {0}")]
+    Answer(String),
+    /// A file of one's own.
+    #[error("{0}")]
+    Local(#[from] io::Error),
+    /// What arrived is not what was sent.
+    #[error("{0}: the checksum is wrong, so what arrived was thrown away: try again")]
+    Checksum(String),
+    /// Certificate, key or bundle.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The trust bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+impl From<SendError<ClientError>> for ClientError {
+    fn from(error: SendError<ClientError>) -> Self {
+        match error {
+            SendError::Connect(error) => error,
+            SendError::Http(error) => broken(&error),
+        }
+    }
+}
+
+pub(super) fn slow(what: &str, patience: Duration) -> ClientError {
+    ClientError::Slow {
+        what: what.to_owned(),
+        patience,
+    }
+}
+
+/// In TLS 1.3 a client learns that it was refused only when it reads.
+pub(super) fn broken(error: &hyper::Error) -> ClientError {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let inner = cause
+            .downcast_ref::<io::Error>()
+            .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::AlertReceived(alert)) = inner {
+            return ClientError::Refused {
+                address: "the gateway".to_owned(),
+                reason: format!("it refuses this certificate ({alert:?}): open the hall again"),
+            };
+        }
+        source = cause.source();
+    }
+    ClientError::Broken(explain(error))
+}
+
+impl ClientError {
+    /// Whether trying again may help: the network, or the gateway being busy or restarted.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Stalled(_) | Self::Broken(_) => {
+                true
+            }
+            Self::Problem(problem) => matches!(problem.status, 408 | 429 | 502..=504),
+            _ => false,
+        }
+    }
+}

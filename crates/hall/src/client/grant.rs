@@ -1,0 +1,37 @@
+//! What the gateway says of a grant, as JSON.
+
+use hallway_evidence::statement::hall::{HallName, Rights};
+use serde::{Deserialize, Serialize};
+
+/// A person, as grants name them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The realm's id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+}
+
+/// `GET /grant`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Which hall it opens.
+    pub hall: HallName,
+    /// For whom.
+    pub person: Person,
+    /// What may be done.
+    pub rights: Rights,
+    /// Until when, unix milliseconds.
+    pub ends_ms: u64,
+    /// Until when the present certificate is valid, unix milliseconds.
+    pub certificate_ends_ms: u64,
+}
+
+/// `POST /grant/renew`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// The chain, leaf first, each DER as base64url.
+    pub certificates: Vec<String>,
+    /// Until when the leaf is valid, unix milliseconds.
+    pub certificate_ends_ms: u64,
+}

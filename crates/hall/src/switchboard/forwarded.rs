@@ -1,0 +1,72 @@
+//! Requests and answers as they go on to an agent and come back.
+
+use hallway_evidence::statement::hall::StoreName;
+use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{Request, StatusCode};
+
+use crate::body::{self, AnyBody, Body};
+use crate::pass::{Pass, Way};
+use crate::problem::Problem;
+
+/// What an agent mounts a store at.
+pub(crate) fn agent_mount(store: &StoreName) -> String {
+    format!("/files/{store}")
+}
+
+/// The request as an agent gets it: mounted as there, and without what belongs to the connection.
+pub(super) fn request(
+    request: Request<impl AnyBody>,
+    mount: &str,
+    store: &StoreName,
+    pass: &Pass,
+) -> Result<Request<Body>, Problem> {
+    let malformed = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, "malformed", detail);
+    let (mut head, body) = request.into_parts();
+    let there = agent_mount(store);
+    let moved = |path: &str| {
+        let below = path.strip_prefix(mount)?;
+        (below.is_empty() || below.starts_with('/')).then(|| format!("{there}{below}"))
+    };
+    let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    head.uri = moved(target)
+        .or_else(|| moved(target.split('?').next().unwrap_or_default()))
+        .and_then(|path| path.parse().ok())
+        .ok_or_else(|| malformed("the path is not of this store"))?;
+    if let Some(destination) = head.headers.get("destination") {
+        let destination = destination
+            .to_str()
+            .ok()
+            .and_then(|value| value.parse::<http::Uri>().ok())
+            .and_then(|uri| moved(uri.path()))
+            .and_then(|path| HeaderValue::try_from(path).ok())
+            .ok_or_else(|| {
+                let detail = format!("Destination has to begin with {mount}/");
+                Problem::new(StatusCode::BAD_GATEWAY, "other-store", detail)
+            })?;
+        head.headers.insert("destination", destination);
+    }
+    strip(&mut head.headers);
+    head.headers.insert(HOST, HeaderValue::from_static("agent"));
+    head.version = http::Version::HTTP_11;
+    head.extensions.clear();
+    let body = pass.over(body::boxed(body), Way::Received);
+    Ok(Request::from_parts(head, body))
+}
+
+/// Takes away what belongs to one connection (RFC 9110, 7.6.1), and who asks: that is the
+/// gateway's to know.
+pub(super) fn strip(headers: &mut http::HeaderMap) {
+    for name in [
+        CONNECTION,
+        UPGRADE,
+        TE,
+        TRANSFER_ENCODING,
+        http::header::COOKIE,
+        http::header::SET_COOKIE,
+        http::header::AUTHORIZATION,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+    ] {
+        headers.remove(name);
+    }
+}

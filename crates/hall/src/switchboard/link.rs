@@ -1,0 +1,152 @@
+//! One agent that is there: asking it for streams, and the connections that are kept to it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hallway_evidence::statement::hall::StoreName;
+use http::StatusCode;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::PATIENCE;
+use crate::agent_protocol::{FromGateway, Provides, What};
+use crate::files::StoreAccess;
+use crate::pool::Pool;
+use crate::problem::Problem;
+use crate::stream::BoxStream;
+
+/// The most streams that are being asked for from one agent.
+pub(super) const MOST_DIALS: usize = 256;
+
+type Pools = HashMap<(StoreName, StoreAccess), Arc<Pool<Problem>>>;
+type Asked = HashMap<String, oneshot::Sender<Result<BoxStream, Problem>>>;
+
+/// An agent that is there.
+pub(super) struct Link {
+    pub(super) provides: Provides,
+    dials: mpsc::Sender<FromGateway>,
+    /// Streams that were asked for and have not come yet.
+    waiting: Mutex<Asked>,
+    pools: Mutex<Pools>,
+    /// A newer connection of the same agent takes over.
+    pub(super) replaced: CancellationToken,
+}
+
+impl Link {
+    /// An agent to which `dials` leads.
+    pub(super) fn new(provides: Provides, dials: mpsc::Sender<FromGateway>) -> Self {
+        Self {
+            provides,
+            dials,
+            waiting: Mutex::default(),
+            pools: Mutex::default(),
+            replaced: CancellationToken::new(),
+        }
+    }
+
+    /// It is gone: whoever waits for a stream is told now.
+    pub(super) fn leave(&self) {
+        self.waiting().clear();
+        self.pools().clear();
+    }
+
+    /// Asks for a stream, and waits for it.
+    pub(super) async fn open(&self, what: What) -> Result<BoxStream, Problem> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| {
+            tracing::error!(%error, "no randomness");
+            lost()
+        })?;
+        let id = hex::encode(random);
+        let (sender, receiver) = oneshot::channel();
+        {
+            let mut waiting = self.waiting();
+            if waiting.len() >= MOST_DIALS {
+                return Err(Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "agent-busy",
+                    "the agent has too many streams to open: try again",
+                ));
+            }
+            waiting.insert(id.clone(), sender);
+        }
+        // Also when whoever asked goes away meanwhile.
+        let _waiting = Waiting {
+            link: self,
+            id: &id,
+        };
+        let message = FromGateway::Dial {
+            id: id.clone(),
+            what,
+        };
+        self.dials.send(message).await.map_err(|_| lost())?;
+        match timeout(PATIENCE, receiver).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(_)) => Err(lost()),
+            Err(_) => Err(Problem::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "agent-slow",
+                format!("the agent gave no stream within {PATIENCE:?}"),
+            )),
+        }
+    }
+
+    /// The connections that are kept for a store, for each set of rights its own.
+    pub(super) fn pool(
+        self: &Arc<Self>,
+        store: &StoreName,
+        access: StoreAccess,
+    ) -> Arc<Pool<Problem>> {
+        let link = Arc::downgrade(self);
+        let name = store.clone();
+        let mut pools = self.pools();
+        let pool = pools.entry((store.clone(), access)).or_insert_with(|| {
+            Arc::new(Pool::new(move || {
+                let (link, name) = (link.clone(), name.clone());
+                async move {
+                    let link = link.upgrade().ok_or_else(lost)?;
+                    link.open(What::Store { name, access }).await
+                }
+            }))
+        });
+        Arc::clone(pool)
+    }
+
+    pub(super) fn take(&self, id: &str) -> Option<oneshot::Sender<Result<BoxStream, Problem>>> {
+        self.waiting().remove(id)
+    }
+
+    pub(super) fn deliver(&self, id: &str, opened: Result<BoxStream, Problem>) {
+        if let Some(waiting) = self.take(id) {
+            let _ = waiting.send(opened);
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Asked> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pools(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Waiting<'a> {
+    link: &'a Link,
+    id: &'a str,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.link.take(self.id);
+    }
+}
+
+fn lost() -> Problem {
+    Problem::new(
+        StatusCode::BAD_GATEWAY,
+        "agent-lost",
+        "the agent went away: try again when it is back",
+    )
+}
