@@ -91,9 +91,10 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn opening() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let times = runtime.block_on(relay::openings(OPENINGS));
-    let micro = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(OPENINGS);
+    let micro =
+        |times: Vec<Duration>| median(times.iter().map(|time| time.as_secs_f64() * 1e6).collect());
     let (bare, resumed, hall) = (micro(times.bare), micro(times.resumed), micro(times.hall));
-    println!("\nopening a stream, one after the other, in microseconds:");
+    println!("\nopening a stream, one after the other, in microseconds (medians):");
     println!("bare rustls, full handshake   {bare:>6.0}");
     println!("bare rustls, resumed          {resumed:>6.0}");
     println!(

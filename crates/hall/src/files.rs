@@ -17,7 +17,10 @@ pub use access::StoreAccess;
 pub use bucket::{BucketSettings, BucketStore, PIECE};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
-pub use pack::{LONGEST_PACKED, MOST_PACKED, PACK, PackError, PackedHead, add as add_to_pack};
+pub use pack::{
+    LONGEST_PACKED, MOST_PACKED, PACK, PackError, PackWanted, PackedHead, Unpacking,
+    add as add_to_pack,
+};
 pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
 pub use patience::Patient;
 pub use store::{

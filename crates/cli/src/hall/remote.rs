@@ -176,6 +176,18 @@ impl Remote {
             .uri(format!("{}{query}", self.url(Some(path))))
     }
 
+    /// A request about a folder, to be completed; `None` is the root.
+    pub(super) fn change_in(
+        &self,
+        method: Method,
+        folder: Option<&RelativePath>,
+    ) -> request::Builder {
+        let slash = if folder.is_some() { "/" } else { "" };
+        Request::builder()
+            .method(method)
+            .uri(format!("{}{slash}", self.url(folder)))
+    }
+
     /// Sends a request whose answer begins within `patience`.
     pub(super) async fn send(
         &self,

@@ -2,10 +2,10 @@
 //! checked by SHA-256 from end to end.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -16,7 +16,7 @@ mod download;
 mod upload;
 
 pub(crate) use download::download;
-pub(crate) use upload::upload;
+pub(crate) use upload::{unchanged, upload};
 
 /// Bytes read from a file at once.
 const CHUNK: usize = 256 * 1024;
@@ -36,13 +36,20 @@ pub(crate) fn is_part(name: &str) -> bool {
     name.starts_with(PART)
 }
 
+/// Where a file that came in a pack is while it is written.
+pub(crate) fn part_of_pack(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().as_encoded_bytes();
+    let name = hex::encode(&digest(&SHA256, name).as_ref()[..16]);
+    target.with_file_name(format!("{PART}{name}"))
+}
+
 /// Tries again while that may help: as long as bytes get through, and [`TRIES`] times beyond that.
 #[derive(Default)]
-struct Attempts(u32);
+pub(crate) struct Attempts(u32);
 
 impl Attempts {
     /// Waits before the next attempt, or gives up with what went wrong.
-    async fn after(
+    pub(crate) async fn after(
         &mut self,
         failure: Failure,
         progress: &Progress,
@@ -62,7 +69,7 @@ impl Attempts {
 }
 
 /// An attempt that failed, after so many bytes.
-struct Failure {
+pub(crate) struct Failure {
     error: HallCommandError,
     moved: u64,
 }

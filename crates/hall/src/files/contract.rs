@@ -172,6 +172,18 @@ async fn many_small_files_take_their_places_each_for_itself(store: impl Store) {
         put(&store, "there", "old").await;
     }
     assert_eq!(names(&store, "").await.len(), 3 + 40 + 2);
+    let long = vec![7; usize::try_from(LONGEST_PACKED).unwrap() + 1];
+    store
+        .put(&path("long"), Plan::default(), body([long]))
+        .await
+        .unwrap();
+    let wanted = ["40-07", "folder", "nothing", "long", "there"].map(path);
+    let got = store.get_all(wanted.to_vec()).await;
+    let [Ok(new), Err(_), Err(_), Err(_), Ok(old)] = &got[..] else {
+        panic!("{got:?}")
+    };
+    assert_eq!((new.0.bytes, &new.1[..]), (3, &b"new"[..]));
+    assert_eq!((old.0.name.as_str(), &old.1[..]), ("there", &b"old"[..]));
     assert!(store.put_all(Vec::new()).await.is_empty());
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::task::spawn_blocking;
 
@@ -192,6 +193,15 @@ impl Store for FolderStore {
         let number = files.len();
         let put = self.blocking(move |tree| Ok(tree.put_all(&files))).await;
         put.unwrap_or_else(|error| {
+            let lost = |_| Err(StoreError::Failed(error.to_string()));
+            (0..number).map(lost).collect()
+        })
+    }
+
+    async fn get_all(&self, paths: Vec<FilePath>) -> Vec<Result<(Entry, Bytes), StoreError>> {
+        let number = paths.len();
+        let got = self.blocking(move |tree| Ok(tree.get_all(&paths))).await;
+        got.unwrap_or_else(|error| {
             let lost = |_| Err(StoreError::Failed(error.to_string()));
             (0..number).map(lost).collect()
         })

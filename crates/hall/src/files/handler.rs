@@ -8,6 +8,7 @@
 //! | `PROPFIND` | read | `Depth: 0` or `1` |
 //! | `PUT` file | write | `If-Match`, `If-None-Match: *`, `Repr-Digest`, `X-OC-Mtime` |
 //! | `POST` folder | write | a [pack](crate::files::PACK) of small files |
+//! | `POST` folder, JSON | read | [which files](crate::files::PackWanted) shall come in a pack |
 //! | `PATCH` file`?upload=ID` | write | `Upload-Offset: N`, `Upload-Complete: ?0` or `?1`; the last with the headers of `PUT` and `Upload-Length` |
 //! | `HEAD`, `DELETE` file`?upload=ID` | write | where it is; throw it away |
 //! | `MKCOL` | write | |
@@ -22,7 +23,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use http::header::{ALLOW, CACHE_CONTROL, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
 
 use super::path::FilePath;
@@ -36,6 +37,7 @@ use crate::problem::Problem;
 mod change;
 mod headers;
 mod media_type;
+mod pack;
 mod properties;
 mod read;
 mod unpack;
@@ -141,6 +143,12 @@ impl Call {
                 self.put(patient(body)).await
             }
             "POST" => {
+                let is_list =
+                    headers::text(&self.headers, CONTENT_TYPE)? == Some("application/json");
+                if is_list {
+                    self.need(self.access.read, "read")?;
+                    return self.pack(patient(body)).await;
+                }
                 self.need(self.access.write, "write")?;
                 self.unpack(patient(body)).await
             }

@@ -4,7 +4,7 @@
 //! Each is a head and its content: the length of the head in four bytes, the most significant
 //! first; the head, in JSON; and as many bytes as the head says.
 
-use std::io;
+use std::{fmt, io};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -33,6 +33,13 @@ pub struct PackedHead {
     pub modified_ms: Option<u64>,
     /// Its SHA-256, in 64 hexadecimal digits.
     pub sha256: String,
+}
+
+/// The list by which files are asked for in a pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackWanted {
+    /// Where they are, from the folder on that the request names.
+    pub paths: Vec<String>,
 }
 
 /// Adds a file to a pack.
@@ -69,21 +76,26 @@ pub enum PackError {
 }
 
 /// A pack that arrives. Not more of it is held than one file and what came with it.
-pub(super) struct Unpacking {
+pub struct Unpacking {
     body: ByteStream,
     held: BytesMut,
 }
 
 impl Unpacking {
-    pub(super) fn new(body: ByteStream) -> Self {
+    /// Of a body.
+    #[must_use]
+    pub fn new(body: ByteStream) -> Self {
         Self {
             body,
             held: BytesMut::new(),
         }
     }
 
-    /// The next file; `None` at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<(PackedHead, Bytes)>, PackError> {
+    /// The next file; `None` at the end. That its content has its SHA-256 is for the caller to see.
+    ///
+    /// # Errors
+    /// [`PackError`]; there is no next one then.
+    pub async fn next(&mut self) -> Result<Option<(PackedHead, Bytes)>, PackError> {
         if !self.hold(1).await? {
             return Ok(None);
         }
@@ -123,6 +135,12 @@ impl Unpacking {
             }
         }
         Ok(true)
+    }
+}
+
+impl fmt::Debug for Unpacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unpacking").finish_non_exhaustive()
     }
 }
 

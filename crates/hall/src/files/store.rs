@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::pack::LONGEST_PACKED;
 use super::path::FilePath;
 use crate::problem::Problem;
 
@@ -27,6 +28,13 @@ pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A SHA-256.
 pub type Sha256 = [u8; 32];
+
+/// The SHA-256 of `content`.
+pub(crate) fn sha256(content: &[u8]) -> Sha256 {
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(digest::digest(&digest::SHA256, content).as_ref());
+    sha256
+}
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -358,6 +366,24 @@ pub trait Store: Send + Sync + 'static {
             })
             .collect();
         stream::iter(putting).buffered(AT_A_TIME).collect().await
+    }
+
+    /// Reads small files, each as [`Store::open`] does, in their order. One that is longer than
+    /// [`LONGEST_PACKED`] is refused.
+    async fn get_all(&self, paths: Vec<FilePath>) -> Vec<Result<(Entry, Bytes), StoreError>> {
+        let getting: Vec<_> = paths
+            .into_iter()
+            .map(|path| async move {
+                let file = self.open(&path).await?;
+                let entry = file.entry().clone();
+                if entry.bytes > LONGEST_PACKED {
+                    return Err(StoreError::Unsupported("it is too long for a pack"));
+                }
+                let content: Vec<Bytes> = file.read(0..entry.bytes).try_collect().await?;
+                Ok((entry, content.concat().into()))
+            })
+            .collect();
+        stream::iter(getting).buffered(AT_A_TIME).collect().await
     }
 
     /// How far an upload is. An append that is still open is broken off, and what arrived of it

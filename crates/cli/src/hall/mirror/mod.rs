@@ -1,8 +1,10 @@
 //! `hallway mirror`: makes one side like the other.
 
 pub(crate) mod local;
+mod pack;
 pub(crate) mod plan;
 mod steps;
+mod unpack;
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! The steps of a mirror, done.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,9 @@ use tokio::task::JoinSet;
 
 use super::Account;
 use super::local::{Role, Scan, scan};
+use super::pack::{self, Job};
 use super::plan::{Entry, FileEntry, Listing, Plan, Surplus};
+use super::unpack;
 use crate::hall::HallCommandError;
 use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
@@ -45,7 +48,7 @@ pub(super) struct Listings {
 
 /// What to do with one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Task {
+pub(super) enum Task {
     Copy,
     /// Copy it if the checksums differ.
     Compare,
@@ -55,6 +58,14 @@ enum Task {
 enum Outcome {
     Copied(u64),
     Same,
+}
+
+/// What became of a job.
+#[derive(Default)]
+struct Done {
+    results: Results,
+    /// What has to go one by one.
+    singly: Vec<RelativePath>,
 }
 
 type Results = Vec<(RelativePath, Result<Outcome, HallCommandError>)>;
@@ -234,26 +245,82 @@ impl Mirror {
     ) -> Result<Results, HallCommandError> {
         let mut results = Vec::with_capacity(work.len());
         let mut under_way = JoinSet::new();
-        let mut left = work.iter();
+        let mut left = VecDeque::from(pack::pack(work, source));
         loop {
             while under_way.len() < self.workers
-                && let Some((path, task)) = left.next()
+                && let Some(job) = left.pop_front()
             {
-                let Some(Entry::File(entry)) = source.get(*path) else {
-                    continue;
+                let (mirror, progress) = (self.clone(), progress.clone());
+                let entry = match &job {
+                    Job::One(path, _) => source.get(path).cloned(),
+                    Job::Pack(_) => None,
                 };
-                let (mirror, path, entry) = (self.clone(), (*path).clone(), entry.clone());
-                let (task, progress) = (*task, progress.clone());
-                under_way.spawn(async move {
-                    let result = mirror.copy(&path, &entry, task, &progress).await;
-                    (path, result)
-                });
+                under_way.spawn(async move { mirror.work(job, entry, &progress).await });
             }
-            match under_way.join_next().await {
-                None => return Ok(results),
-                Some(result) => results.push(result.map_err(|error| ended(&error))?),
+            let Some(done) = under_way.join_next().await else {
+                return Ok(results);
+            };
+            let done = done.map_err(|error| ended(&error))??;
+            results.extend(done.results);
+            let singly = done.singly.into_iter();
+            left.extend(singly.map(|path| Job::One(path, Task::Copy)));
+        }
+    }
+
+    /// Does one job; `entry` is what the source has where it is about one file.
+    async fn work(
+        &self,
+        job: Job,
+        entry: Option<Entry>,
+        progress: &Progress,
+    ) -> Result<Done, HallCommandError> {
+        match (job, entry) {
+            (Job::One(path, task), Some(Entry::File(entry))) => {
+                let result = self.copy(&path, &entry, task, progress).await;
+                Ok(Done {
+                    results: vec![(path, result)],
+                    singly: Vec::new(),
+                })
+            }
+            (Job::One(..), _) => Ok(Done::default()),
+            (Job::Pack(paths), _) if self.direction == Direction::Up => {
+                self.send(paths, progress).await
+            }
+            (Job::Pack(paths), _) => Ok(self.receive(paths, progress).await),
+        }
+    }
+
+    async fn send(
+        &self,
+        paths: Vec<RelativePath>,
+        progress: &Progress,
+    ) -> Result<Done, HallCommandError> {
+        let base = self.base.as_ref();
+        let Some(sent) = pack::send(&self.remote, base, &self.folder, &paths, progress).await?
+        else {
+            return Ok(Done {
+                results: Vec::new(),
+                singly: paths,
+            });
+        };
+        let sent = sent.into_iter().map(|file| file.map(Outcome::Copied));
+        Ok(Done {
+            results: paths.into_iter().zip(sent).collect(),
+            singly: Vec::new(),
+        })
+    }
+
+    async fn receive(&self, paths: Vec<RelativePath>, progress: &Progress) -> Done {
+        let base = self.base.as_ref();
+        let kept = unpack::receive(&self.remote, base, &self.folder, &paths, progress).await;
+        let mut done = Done::default();
+        for path in paths {
+            match kept.get(&path) {
+                Some(bytes) => done.results.push((path, Ok(Outcome::Copied(*bytes)))),
+                None => done.singly.push(path),
             }
         }
+        done
     }
 
     async fn copy(

@@ -95,7 +95,11 @@ async fn put(
 }
 
 /// Whether a file stood still while it was read.
-fn unchanged(path: &Path, before: &Metadata, after: &Metadata) -> Result<(), HallCommandError> {
+pub(crate) fn unchanged(
+    path: &Path,
+    before: &Metadata,
+    after: &Metadata,
+) -> Result<(), HallCommandError> {
     let same = before.len() == after.len() && before.modified().ok() == after.modified().ok();
     if same {
         Ok(())

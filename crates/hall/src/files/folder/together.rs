@@ -1,15 +1,16 @@
-//! Many small files, made durable together.
+//! Many small files, read together, and written and made durable together.
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Read, Write};
 
-use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
 use cap_std::fs::OpenOptions;
 
 use super::partial::{discard, part, set_modified};
 use super::tree::{Tree, sync};
+use crate::files::pack::LONGEST_PACKED;
 use crate::files::path::FilePath;
-use crate::files::store::{Sha256, SmallFile, StoreError, UploadId};
+use crate::files::store::{Entry, SmallFile, StoreError, UploadId, sha256};
 
 /// From so many files on, one flush of the whole file system costs less than one for each.
 const MANY: usize = 16;
@@ -52,10 +53,28 @@ impl Tree {
         outcomes
     }
 
+    /// Reads files whole.
+    pub(super) fn get_all(&self, paths: &[FilePath]) -> Vec<Result<(Entry, Bytes), StoreError>> {
+        paths.iter().map(|path| self.get(path)).collect()
+    }
+
+    fn get(&self, path: &FilePath) -> Result<(Entry, Bytes), StoreError> {
+        let (file, entry) = self.file(path)?;
+        if entry.bytes > LONGEST_PACKED {
+            return Err(StoreError::Unsupported("it is too long for a pack"));
+        }
+        let mut content = Vec::with_capacity(usize::try_from(entry.bytes).unwrap_or_default());
+        file.take(entry.bytes).read_to_end(&mut content)?;
+        if content.len() as u64 != entry.bytes {
+            // It was cut short while it was read.
+            return Err(StoreError::Precondition);
+        }
+        Ok((entry, content.into()))
+    }
+
     fn write_beside(&self, file: &SmallFile, many: bool) -> Result<UploadId, StoreError> {
         self.may_write(&file.path, &file.plan)?;
-        let mut sha256: Sha256 = [0; 32];
-        sha256.copy_from_slice(digest(&SHA256, &file.content).as_ref());
+        let sha256 = sha256(&file.content);
         file.plan.check(file.content.len() as u64, &sha256)?;
         let id = UploadId::random()?;
         let mut options = OpenOptions::new();

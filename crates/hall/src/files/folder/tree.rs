@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, Metadata, MetadataExt};
+use cap_std::fs::{Dir, File, Metadata, MetadataExt};
 
 use super::partial;
 use super::reading::Opened;
@@ -135,13 +135,19 @@ impl Tree {
     }
 
     pub(super) fn open_file(&self, path: &FilePath) -> Result<Box<dyn OpenFile>, StoreError> {
+        let (file, entry) = self.file(path)?;
+        Ok(Box::new(Opened::new(file, entry)))
+    }
+
+    /// A file that can be read, and what it is.
+    pub(super) fn file(&self, path: &FilePath) -> Result<(File, Entry), StoreError> {
         // Looked at first: opening a pipe would wait for its writer.
         if self.entry(path)?.kind == Kind::Folder {
             return Err(StoreError::IsFolder);
         }
         let file = self.root.open(path.as_str())?;
         let entry = describe(path.name(), &file.metadata()?).ok_or(StoreError::NotFound)?;
-        Ok(Box::new(Opened::new(file, entry)))
+        Ok((file, entry))
     }
 
     pub(super) fn make_folder(&self, path: &FilePath) -> Result<(), StoreError> {

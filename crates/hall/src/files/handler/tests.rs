@@ -9,7 +9,7 @@ use hyper::body::Frame;
 
 use super::*;
 use crate::files::FolderStore;
-use crate::files::pack::{self, MOST_PACKED, PACK, PackedHead};
+use crate::files::pack::{self, MOST_PACKED, PACK, PackWanted, PackedHead};
 
 const ALL: StoreAccess = StoreAccess {
     read: true,
@@ -530,6 +530,45 @@ async fn a_pack_puts_many_files_and_answers_for_each() {
     assert_eq!(modified.as_millis(), 1_700_000_000_123);
     assert!(!site.path().join("c").exists());
     assert_eq!(site.partial_files(), 0);
+}
+
+#[tokio::test]
+async fn files_that_are_asked_for_together_come_in_one_pack() {
+    let mut site = Site::new();
+    std::fs::create_dir_all(site.path().join("from/sub")).unwrap();
+    for number in 0..20 {
+        site.put(&format!("/from/sub/{number:02}"), "hello").await;
+    }
+    let mut paths: Vec<_> = (0..20).map(|number| format!("sub/{number:02}")).collect();
+    paths.extend(["sub", "nothing", "../from/sub/00"].map(str::to_owned));
+    let list = serde_json::to_vec(&PackWanted { paths }).unwrap();
+    let kind = [("content-type", "application/json")];
+    let reply = site
+        .ask("POST", "/from/", &kind, body::full(list.clone()))
+        .await;
+    assert_eq!((reply.status, reply.header("content-type")), (200, PACK));
+    let body = stream::iter([Ok(reply.body)]).boxed();
+    let mut files = pack::Unpacking::new(body);
+    for number in 0..20 {
+        let (head, content) = files.next().await.unwrap().unwrap();
+        assert_eq!(head.path, format!("sub/{number:02}"));
+        assert_eq!(&content[..], b"hello");
+        let sum = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        assert_eq!((head.bytes, head.sha256.as_str()), (5, sum));
+    }
+    assert_eq!(
+        files.next().await.unwrap(),
+        None,
+        "what can't be is left out"
+    );
+    let no_list = site.ask("POST", "/from/", &kind, body::full("[")).await;
+    assert_eq!(
+        (no_list.status, no_list.code().as_str()),
+        (400, "malformed")
+    );
+    site.access.read = false;
+    let refused = site.ask("POST", "/from/", &kind, body::full(list)).await;
+    assert_eq!(refused.code(), "not-granted");
 }
 
 #[tokio::test]

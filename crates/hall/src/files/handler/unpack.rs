@@ -8,7 +8,6 @@ use super::headers::{self, LATEST_MS};
 use super::{Answer, Call, malformed, status};
 use crate::body;
 use crate::files::pack::{MOST_PACKED, PACK, PackError, PackedHead, Unpacking};
-use crate::files::path::FilePath;
 use crate::files::store::{ByteStream, Plan, SmallFile, StoreError};
 use crate::problem::Problem;
 
@@ -64,12 +63,7 @@ impl Call {
     }
 
     fn small_file(&self, head: &PackedHead, content: Bytes) -> Result<SmallFile, Problem> {
-        let path: FilePath = if self.path.is_root() {
-            head.path.parse()
-        } else {
-            format!("{}/{}", self.path, head.path).parse()
-        }
-        .map_err(malformed)?;
+        let path = self.below(&head.path).map_err(malformed)?;
         let wrong = || malformed("a file's SHA-256 is 64 hexadecimal digits");
         let sha256 = hex::decode(&head.sha256).map_err(|_| wrong())?;
         if head.modified_ms.is_some_and(|time| time > LATEST_MS) {

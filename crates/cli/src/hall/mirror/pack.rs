@@ -1,0 +1,224 @@
+//! Small files that go together, and those to a hall in one request.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use hallway_hall::client::{self, ClientError};
+use hallway_hall::files::{LONGEST_PACKED, PACK, PackedHead, add_to_pack};
+use hallway_hall::{Problem, body};
+use http::header::CONTENT_TYPE;
+use http::{Method, StatusCode};
+
+use super::local::file_entry;
+use super::plan::{Entry, Listing};
+use super::steps::Task;
+use crate::hall::HallCommandError;
+use crate::hall::path::RelativePath;
+use crate::hall::progress::Progress;
+use crate::hall::remote::{Remote, WORK};
+use crate::hall::transfer::{Attempts, unchanged};
+
+/// The most files and bytes of one pack; one pack for each worker is held in memory.
+const FILES: usize = 256;
+const BYTES: u64 = 1024 * 1024;
+
+/// What one worker does at a time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    /// A file by itself.
+    One(RelativePath, Task),
+    /// Small files to copy, in one request.
+    Pack(Vec<RelativePath>),
+}
+
+/// Puts small files that have to be copied together, in the order in which they come.
+pub(super) fn pack(work: &[(&RelativePath, Task)], source: &Listing) -> Vec<Job> {
+    let (mut jobs, mut small, mut size) = (Vec::new(), Vec::new(), 0);
+    for (path, task) in work {
+        let bytes = match source.get(*path) {
+            Some(Entry::File(file)) => file.bytes,
+            _ => u64::MAX,
+        };
+        if *task != Task::Copy || bytes > LONGEST_PACKED {
+            jobs.push(Job::One((*path).clone(), *task));
+            continue;
+        }
+        if small.len() == FILES || size + bytes > BYTES {
+            jobs.push(Job::Pack(std::mem::take(&mut small)));
+            size = 0;
+        }
+        small.push((*path).clone());
+        size += bytes;
+    }
+    if !small.is_empty() {
+        jobs.push(Job::Pack(small));
+    }
+    jobs
+}
+
+/// What became of each file of a pack: how long it was, or why it is not there.
+pub(super) type Sent = Vec<Result<u64, HallCommandError>>;
+
+/// Sends files below `folder` to where they belong below `base`; `None` if the far side is so old
+/// that it takes no packs.
+///
+/// # Errors
+/// The far side can't be reached for long.
+pub(super) async fn send(
+    remote: &Remote,
+    base: Option<&RelativePath>,
+    folder: &Path,
+    paths: &[RelativePath],
+    progress: &Progress,
+) -> Result<Option<Sent>, HallCommandError> {
+    if let Some(first) = paths.first() {
+        progress.name(first);
+    }
+    let (folder, reading) = (folder.to_owned(), paths.to_vec());
+    let read = tokio::task::spawn_blocking(move || read_all(&folder, &reading)).await;
+    let (content, mut sent) =
+        read.map_err(|error| HallCommandError::io("a worker")(error.into()))?;
+    let packed = sent.iter_mut().filter(|file| file.is_ok());
+    let mut attempts = Attempts::default();
+    let verdicts = loop {
+        match ask(remote, base, &content).await {
+            Ok(verdicts) => break verdicts,
+            Err(ClientError::Problem(problem))
+                if problem.status == StatusCode::METHOD_NOT_ALLOWED.as_u16() =>
+            {
+                return Ok(None);
+            }
+            // What is said of all is said of each.
+            Err(ClientError::Problem(problem)) if !is_passing(&problem) => {
+                for file in packed {
+                    *file = Err(ClientError::Problem(problem.clone()).into());
+                }
+                return Ok(Some(sent));
+            }
+            Err(error) => attempts.after(error.into(), progress).await?,
+        }
+    };
+    let mut verdicts = verdicts.into_iter();
+    for file in packed {
+        match verdicts.next() {
+            Some(None) => progress.advance(*file.as_ref().unwrap_or(&0)),
+            Some(Some(problem)) => *file = Err(ClientError::Problem(problem).into()),
+            None => {
+                let short = "it does not answer for every file".to_owned();
+                *file = Err(ClientError::Answer(short).into());
+            }
+        }
+    }
+    Ok(Some(sent))
+}
+
+fn is_passing(problem: &Problem) -> bool {
+    ClientError::Problem(problem.clone()).is_passing()
+}
+
+async fn ask(
+    remote: &Remote,
+    base: Option<&RelativePath>,
+    content: &Bytes,
+) -> Result<Vec<Option<Problem>>, ClientError> {
+    let request = remote
+        .change_in(Method::POST, base)
+        .header(CONTENT_TYPE, PACK);
+    let answer = remote
+        .send(request, body::full(content.clone()), WORK)
+        .await?;
+    client::json(answer).await
+}
+
+/// The pack, and of each file how long it is or why it is not in it.
+fn read_all(folder: &Path, paths: &[RelativePath]) -> (Bytes, Sent) {
+    let mut pack = Vec::new();
+    let sent = paths
+        .iter()
+        .map(|path| read(&path.under(folder), path, &mut pack))
+        .collect();
+    (pack.into(), sent)
+}
+
+fn read(source: &Path, path: &RelativePath, pack: &mut Vec<u8>) -> Result<u64, HallCommandError> {
+    let failed = |error| HallCommandError::io(source.display())(error);
+    let mut file = File::open(source).map_err(failed)?;
+    let before = file.metadata().map_err(failed)?;
+    let mut content = Vec::new();
+    let mut bounded = (&mut file).take(LONGEST_PACKED + 1);
+    bounded.read_to_end(&mut content).map_err(failed)?;
+    let after = file.metadata().map_err(failed)?;
+    unchanged(source, &before, &after)?;
+    let bytes = content.len() as u64;
+    if bytes != before.len() || bytes > LONGEST_PACKED {
+        return Err(HallCommandError::Changed(source.to_owned()));
+    }
+    let head = PackedHead {
+        path: path.to_string(),
+        bytes,
+        modified_ms: file_entry(&before).modified_ms,
+        sha256: hex::encode(digest(&SHA256, &content)),
+    };
+    add_to_pack(pack, &head, &content)
+        .map_err(|error| HallCommandError::io(source.display())(std::io::Error::other(error)))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::FileEntry;
+    use super::*;
+
+    fn path(text: &str) -> RelativePath {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_small_files_that_have_to_be_copied_go_together() {
+        let mut source = Listing::new();
+        let mut file = |name: &str, bytes| {
+            let entry = FileEntry {
+                bytes,
+                ..FileEntry::default()
+            };
+            source.insert(path(name), Entry::File(entry));
+            path(name)
+        };
+        let large = file("large", LONGEST_PACKED + 1);
+        let same = file("same", 5);
+        let small: Vec<_> = (0..600)
+            .map(|n| file(&format!("small/{n:03}"), 1))
+            .collect();
+        let middle: Vec<_> = (0..10)
+            .map(|n| file(&format!("middle/{n}"), LONGEST_PACKED))
+            .collect();
+        let mut work = vec![(&large, Task::Copy), (&same, Task::Compare)];
+        work.extend(small.iter().chain(&middle).map(|path| (path, Task::Copy)));
+        let jobs = pack(&work, &source);
+        assert_eq!(jobs[0], Job::One(large.clone(), Task::Copy));
+        assert_eq!(jobs[1], Job::One(same.clone(), Task::Compare));
+        let packs: Vec<usize> = jobs[2..]
+            .iter()
+            .map(|job| match job {
+                Job::Pack(paths) => paths.len(),
+                Job::One(path, _) => panic!("{path} by itself"),
+            })
+            .collect();
+        // The third has seven of 128 KiB beside its 88 small ones, and not an eighth.
+        assert_eq!(packs, [256, 256, 88 + 7, 3]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_left_out_and_said() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "hello").unwrap();
+        let long = vec![0; usize::try_from(LONGEST_PACKED).unwrap() + 1];
+        std::fs::write(folder.path().join("grown"), long).unwrap();
+        let (pack, sent) = read_all(folder.path(), &[path("a"), path("gone"), path("grown")]);
+        assert!(matches!(sent[..], [Ok(5), Err(_), Err(_)]));
+        assert!(pack.ends_with(b"hello"));
+    }
+}

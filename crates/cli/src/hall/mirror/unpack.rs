@@ -1,0 +1,159 @@
+//! Small files from a hall, many in one answer.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use hallway_hall::body;
+use hallway_hall::client::ClientError;
+use hallway_hall::files::{PACK, PackWanted, PackedHead, Patient, Unpacking};
+use http::Method;
+use http::header::CONTENT_TYPE;
+
+use crate::hall::path::RelativePath;
+use crate::hall::progress::Progress;
+use crate::hall::remote::{Remote, WORK};
+use crate::hall::transfer::part_of_pack;
+
+/// Gets files from below `base` to where they belong below `folder`, each whole and with the SHA-256
+/// that the far side says, and says how long each was. What is not among them did not come, or can't
+/// be kept: it has to be asked for alone, and whoever does learns why.
+pub(super) async fn receive(
+    remote: &Remote,
+    base: Option<&RelativePath>,
+    folder: &Path,
+    paths: &[RelativePath],
+    progress: &Progress,
+) -> HashMap<RelativePath, u64> {
+    let mut wanted: HashMap<String, RelativePath> = paths
+        .iter()
+        .map(|path| (path.to_string(), path.clone()))
+        .collect();
+    if let Some(first) = paths.first() {
+        progress.name(first);
+    }
+    let mut arrived = Vec::new();
+    match ask(remote, base, paths).await {
+        Ok(mut files) => {
+            while let Ok(Some((head, content))) = files.next().await {
+                // Nothing is written where the far side likes, but where it was asked for.
+                let Some(path) = wanted.remove(&head.path) else {
+                    continue;
+                };
+                if hex::encode(digest(&SHA256, &content)) == head.sha256 {
+                    arrived.push((path, head, content));
+                }
+            }
+        }
+        Err(error) => tracing::debug!(%error, "no pack"),
+    }
+    let folder = folder.to_owned();
+    let kept = tokio::task::spawn_blocking(move || keep_all(&folder, arrived)).await;
+    let kept = kept.unwrap_or_default();
+    progress.advance(kept.values().sum());
+    kept
+}
+
+async fn ask(
+    remote: &Remote,
+    base: Option<&RelativePath>,
+    paths: &[RelativePath],
+) -> Result<Unpacking, ClientError> {
+    let paths = paths.iter().map(ToString::to_string).collect();
+    let list = serde_json::to_vec(&PackWanted { paths })
+        .map_err(|error| ClientError::Answer(error.to_string()))?;
+    let request = remote
+        .change_in(Method::POST, base)
+        .header(CONTENT_TYPE, "application/json");
+    let answer = remote.send(request, body::full(list), WORK).await?;
+    if answer
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_none_or(|kind| kind != PACK)
+    {
+        return Err(ClientError::Answer("it is no pack".to_owned()));
+    }
+    let body = Patient::new(body::boxed(answer.into_body()));
+    Ok(Unpacking::new(Box::pin(body)))
+}
+
+fn keep_all(
+    folder: &Path,
+    files: Vec<(RelativePath, PackedHead, Bytes)>,
+) -> HashMap<RelativePath, u64> {
+    let keep = |(path, head, content): (RelativePath, PackedHead, Bytes)| {
+        let kept = keep(&path.under(folder), &head, &content);
+        kept.ok().map(|()| (path, head.bytes))
+    };
+    files.into_iter().filter_map(keep).collect()
+}
+
+/// Writes a file beside, and gives it its name.
+fn keep(target: &Path, head: &PackedHead, content: &[u8]) -> io::Result<()> {
+    let part = part_of_pack(target);
+    let written = write(&part, head, content).and_then(|()| fs::rename(&part, target));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
+fn write(part: &Path, head: &PackedHead, content: &[u8]) -> io::Result<()> {
+    let mut file = fresh(part)?;
+    file.write_all(content)?;
+    match head.modified_ms {
+        Some(time) => file.set_modified(UNIX_EPOCH + Duration::from_millis(time)),
+        None => Ok(()),
+    }
+}
+
+/// A new file; whatever else has its name is replaced, never written through.
+fn fresh(part: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    match options.open(part) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(part)?;
+            options.open(part)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_kept_whole_with_its_time_and_nothing_is_written_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        fs::write(folder.path().join("other"), "untouched").unwrap();
+        symlink("other", part_of_pack(&target)).unwrap();
+        symlink("other", &target).unwrap();
+        let head = PackedHead {
+            path: "target".to_owned(),
+            bytes: 5,
+            modified_ms: Some(1_700_000_000_123),
+            sha256: String::new(),
+        };
+        keep(&target, &head, b"hello").unwrap();
+        let about = fs::symlink_metadata(&target).unwrap();
+        assert!(about.is_file());
+        let modified = about
+            .modified()
+            .unwrap()
+            .duration_since(UNIX_EPOCH)
+            .unwrap();
+        assert_eq!(modified.as_millis(), 1_700_000_000_123);
+        assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"untouched");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert!(keep(&folder.path().join("nowhere/a"), &head, b"hello").is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! `POST` of a list of names to a folder: many small files in one answer.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Frame;
+
+use super::{Answer, Call, malformed, status};
+use crate::body::Body;
+use crate::files::pack::{self, MOST_PACKED, PACK, PackWanted, PackedHead};
+use crate::files::path::{FilePath, LONGEST_PATH};
+use crate::files::store::{ByteStream, Store, StoreError, sha256};
+
+/// Bytes of a list of names: each byte of a path may be six in JSON.
+const LONGEST_LIST: usize = MOST_PACKED * (6 * LONGEST_PATH + 16);
+/// Files that are read together, and held in memory.
+const FILES: usize = 8;
+
+impl Call {
+    /// The files that are wanted, in their order. One that is not there, can't be read or is too
+    /// long is left out: whoever wants it asks for it alone, and then is told why.
+    pub(super) async fn pack(self, body: ByteStream) -> Answer {
+        let wanted: PackWanted =
+            serde_json::from_slice(&collect(body).await?).map_err(|error| {
+                malformed(format!("the list of files is not as it has to be: {error}"))
+            })?;
+        if wanted.paths.len() > MOST_PACKED {
+            return Err(malformed(format!("a pack has at most {MOST_PACKED} files")));
+        }
+        let files: Vec<(String, FilePath)> = wanted
+            .paths
+            .into_iter()
+            .filter_map(|name| self.below(&name).ok().map(|path| (name, path)))
+            .collect();
+        let groups: Vec<_> = files.chunks(FILES).map(<[_]>::to_vec).collect();
+        let store = self.store;
+        let packed = stream::iter(groups).then(move |group| {
+            let store = Arc::clone(&store);
+            async move { packed(store.as_ref(), group).await }
+        });
+        let mut response: Response<Body> = status(StatusCode::OK);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PACK));
+        *response.body_mut() = StreamBody::new(packed.map_ok(Frame::data)).boxed_unsync();
+        Ok(response)
+    }
+
+    /// A path that is said from this folder on.
+    pub(super) fn below(&self, path: &str) -> Result<FilePath, crate::files::PathError> {
+        if self.path.is_root() {
+            path.parse()
+        } else {
+            format!("{}/{path}", self.path).parse()
+        }
+    }
+}
+
+async fn collect(mut body: ByteStream) -> Result<Vec<u8>, crate::Problem> {
+    let mut list = Vec::new();
+    while let Some(bytes) = body.next().await {
+        list.extend_from_slice(&bytes.map_err(StoreError::Body)?);
+        if list.len() > LONGEST_LIST {
+            return Err(malformed("the list of files is too long"));
+        }
+    }
+    Ok(list)
+}
+
+async fn packed(
+    store: &dyn Store,
+    group: Vec<(String, FilePath)>,
+) -> std::io::Result<bytes::Bytes> {
+    let (names, paths): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+    let mut pack = Vec::new();
+    for (name, file) in names.into_iter().zip(store.get_all(paths).await) {
+        let Ok((entry, content)) = file else { continue };
+        let head = PackedHead {
+            path: name,
+            bytes: entry.bytes,
+            modified_ms: Some(entry.modified_ms).filter(|time| *time > 0),
+            sha256: hex::encode(sha256(&content)),
+        };
+        pack::add(&mut pack, &head, &content).map_err(std::io::Error::other)?;
+    }
+    Ok(pack.into())
+}
