@@ -23,7 +23,7 @@ pub(super) enum PartnerAction {
     /// The gateway asks the other one who it is, and what you sign names it: its log's key and its
     /// authorities. Compare them with its owner before you touch.
     Invite {
-        /// Where its gateway is reached: https://HOST[:PORT].
+        /// Where its gateway is reached: `https://HOST[:PORT]`.
         address: Origin,
         #[command(flatten)]
         how: How,
