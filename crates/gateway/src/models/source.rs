@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt;
 
 use super::ModelsError;
 use crate::config::MetadataConfig;
+use crate::http::problem::chain;
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,14 +41,7 @@ pub(super) enum SourceError {
 impl From<reqwest::Error> for SourceError {
     /// With its causes, because the outermost says only that sending failed.
     fn from(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(inner) = cause {
-            text = format!("{text}: {inner}");
-            cause = inner.source();
-        }
-        Self::Fetch(text)
+        Self::Fetch(chain(&error.without_url()))
     }
 }
 

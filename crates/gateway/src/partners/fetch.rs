@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::description::{Described, Description, Unfit};
 use crate::config::PartnersConfig;
 use crate::doors::hall::partners::join::{Join, Joined, SPENT};
+use crate::http::problem::chain;
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -73,14 +74,7 @@ pub enum FetchError {
 impl FetchError {
     fn unreachable(error: reqwest::Error) -> Self {
         // With its causes, because the outermost says only that sending failed.
-        let error = error.without_url();
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(inner) = cause {
-            text = format!("{text}: {inner}");
-            cause = inner.source();
-        }
-        Self::Unreachable(text)
+        Self::Unreachable(chain(&error.without_url()))
     }
 }
 

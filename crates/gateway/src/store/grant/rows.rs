@@ -6,6 +6,7 @@ use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
 use sea_orm::sea_query::{Condition, Expr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+    UpdateMany,
 };
 
 use super::super::column::{Cell, ms, time};
@@ -142,6 +143,11 @@ fn open(rows: Select<row::Entity>, now: Timestamp) -> Select<row::Entity> {
 }
 
 impl Sql<'_> {
+    async fn grants(&self, rows: Select<row::Entity>) -> Result<Vec<Grant>, StoreError> {
+        let rows = rows.all(self.db()).await?;
+        rows.into_iter().map(Grant::try_from).collect()
+    }
+
     /// A page of `rows`.
     async fn newest_first(
         &self,
@@ -154,14 +160,18 @@ impl Sql<'_> {
         if let Some(after) = request.after {
             query = query.filter(row::Column::Id.lt(after.as_uuid()));
         }
-        let grants = query
-            .all(self.db())
-            .await?
-            .into_iter()
-            .map(Grant::try_from)
-            .collect::<Result<_, _>>()?;
+        let grants = self.grants(query).await?;
         Ok(Page::of(grants, request.limit, |grant: &Grant| grant.id))
     }
+}
+
+/// Ends those that have neither run out nor been ended, by whom `by` says.
+fn ending(by: impl Into<SimpleExpr>, now: Timestamp) -> UpdateMany<row::Entity> {
+    row::Entity::update_many()
+        .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
+        .col_expr(row::Column::EndedBy, by.into())
+        .filter(row::Column::EndedMs.is_null())
+        .filter(row::Column::EndsMs.gt(ms(now)))
 }
 
 fn asked_lately(now: Timestamp) -> SimpleExpr {
@@ -245,12 +255,7 @@ impl GrantRepository for Sql<'_> {
     ) -> Result<Vec<Grant>, StoreError> {
         let rows = filtered(&GrantFilter::Hall(hall.clone()))
             .filter(row::Column::SessionHash.eq(session.0.to_vec()));
-        open(rows, now)
-            .all(self.db())
-            .await?
-            .into_iter()
-            .map(Grant::try_from)
-            .collect()
+        self.grants(open(rows, now)).await
     }
 
     async fn active(
@@ -259,13 +264,8 @@ impl GrantRepository for Sql<'_> {
         now: Timestamp,
         limit: Limit,
     ) -> Result<Vec<Grant>, StoreError> {
-        open(filtered(filter), now)
-            .limit(u64::from(limit.get()))
-            .all(self.db())
-            .await?
-            .into_iter()
-            .map(Grant::try_from)
-            .collect()
+        let rows = open(filtered(filter), now);
+        self.grants(rows.limit(u64::from(limit.get()))).await
     }
 
     async fn page(
@@ -277,13 +277,8 @@ impl GrantRepository for Sql<'_> {
     }
 
     async fn waiting(&self, now: Timestamp, limit: Limit) -> Result<Vec<Grant>, StoreError> {
-        open(row::Entity::find().filter(waits()), now)
-            .limit(u64::from(limit.get()))
-            .all(self.db())
-            .await?
-            .into_iter()
-            .map(Grant::try_from)
-            .collect()
+        let rows = open(row::Entity::find().filter(waits()), now);
+        self.grants(rows.limit(u64::from(limit.get()))).await
     }
 
     async fn approve(&self, id: GrantId, given: &Given) -> Result<bool, StoreError> {
@@ -305,12 +300,8 @@ impl GrantRepository for Sql<'_> {
     }
 
     async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError> {
-        let updated = row::Entity::update_many()
-            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
-            .col_expr(row::Column::EndedBy, Expr::value(by.as_uuid()))
+        let updated = ending(Expr::value(by.as_uuid()), now)
             .filter(row::Column::Id.eq(id.as_uuid()))
-            .filter(row::Column::EndedMs.is_null())
-            .filter(row::Column::EndsMs.gt(ms(now)))
             .exec(self.db())
             .await?;
         Ok(updated.rows_affected > 0)
@@ -346,12 +337,8 @@ impl GrantRepository for Sql<'_> {
     }
 
     async fn end_of_home(&self, home: &RealmName, now: Timestamp) -> Result<u64, StoreError> {
-        let updated = row::Entity::update_many()
-            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
-            .col_expr(row::Column::EndedBy, Expr::col(row::Column::VisitorId))
+        let updated = ending(Expr::col(row::Column::VisitorId), now)
             .filter(row::Column::Home.eq(home.as_str()))
-            .filter(row::Column::EndedMs.is_null())
-            .filter(row::Column::EndsMs.gt(ms(now)))
             .exec(self.db())
             .await?;
         Ok(updated.rows_affected)
@@ -384,12 +371,8 @@ impl GrantRepository for Sql<'_> {
         by: PersonId,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let updated = row::Entity::update_many()
-            .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
-            .col_expr(row::Column::EndedBy, Expr::value(by.as_uuid()))
+        let updated = ending(Expr::value(by.as_uuid()), now)
             .filter(row::Column::Hall.eq(hall.as_str()))
-            .filter(row::Column::EndedMs.is_null())
-            .filter(row::Column::EndsMs.gt(ms(now)))
             .exec(self.db())
             .await?;
         Ok(updated.rows_affected)
