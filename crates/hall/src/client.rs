@@ -118,10 +118,11 @@ impl HallClient {
             .header(CONTENT_TYPE, "application/cbor")
             .body(body::full(evidence))
             .map_err(|error| ClientError::Answer(error.to_string()))?;
-        let grant = json(self.ask(request).await?).await;
-        // Whoever comes now is a guest, which the connections of before do not know.
+        let answer = self.ask(request).await;
+        // Whoever comes now is a guest, which the connections of before do not know. So is one whose
+        // evidence was shown by somebody else meanwhile.
         self.inner.host.forget_connections();
-        grant
+        json(answer?).await
     }
 
     /// The grant, as the gateway sees it now.
@@ -145,6 +146,15 @@ impl HallClient {
             .map(|der| URL_SAFE_NO_PAD.decode(der).map(CertificateDer::from))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| ClientError::Answer(error.to_string()))?;
+        self.show(chain)?;
+        Ok(renewed)
+    }
+
+    /// Shows this certificate for the same key from now on. Open streams go on.
+    ///
+    /// # Errors
+    /// The certificate is not for the key; the present one stays.
+    pub fn show(&self, chain: Vec<CertificateDer<'static>>) -> Result<(), ClientError> {
         let certificate_ends_ms = leaf_end(&chain)?;
         let inner = &self.inner;
         inner.identity.replace(chain, &inner.key)?;
@@ -152,7 +162,7 @@ impl HallClient {
             listener.show_renewed()?;
         }
         (inner.certificate_ends_ms).store(certificate_ends_ms, Ordering::Relaxed);
-        Ok(renewed)
+        Ok(())
     }
 
     /// Renews whenever a third of the certificate's time is left, until that is refused: the

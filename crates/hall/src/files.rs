@@ -7,6 +7,7 @@ mod handler;
 mod pack;
 mod path;
 mod patience;
+mod relay;
 mod store;
 mod turns;
 
@@ -23,6 +24,7 @@ pub use pack::{
 };
 pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
 pub use patience::Patient;
+pub use relay::relay;
 pub use store::{
     ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Sha256, SmallFile, Store, StoreError,
     UploadId, UploadNameError, Written,

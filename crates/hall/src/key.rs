@@ -9,6 +9,14 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
 use tokio_rustls::rustls::sign::SigningKey;
 use zeroize::Zeroizing;
 
+/// What stands before the 32 bytes of a P-256 key in PKCS#8 (RFC 5958, section 2, around RFC 5915,
+/// section 3, without the public key, which follows from the private one).
+const PKCS8_P256: [u8; 35] = [
+    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01,
+    0x01, 0x04, 0x20,
+];
+
 /// Why a key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -36,6 +44,17 @@ impl HallKey {
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
             .map_err(|error| KeyError::Private(error.to_string()))?;
         Self::from_pkcs8(&Zeroizing::new(pair.serialize_der()))
+    }
+
+    /// The key whose private part is this number, big-endian.
+    ///
+    /// # Errors
+    /// The number is zero or beyond the order of the curve, as one of four thousand million is.
+    pub fn from_scalar(scalar: &[u8; 32]) -> Result<Self, KeyError> {
+        let mut der = Zeroizing::new(Vec::with_capacity(PKCS8_P256.len() + scalar.len()));
+        der.extend_from_slice(&PKCS8_P256);
+        der.extend_from_slice(scalar);
+        Self::from_pkcs8(&der)
     }
 
     /// Reads one that was kept, as an agent keeps its own.
@@ -89,6 +108,19 @@ mod tests {
         let key = HallKey::generate().unwrap();
         let again = HallKey::from_pkcs8(key.as_pkcs8()).unwrap();
         assert_eq!(again.public(), key.public());
+    }
+
+    #[test]
+    fn a_number_gives_the_key_that_the_curve_says() {
+        // RFC 6979, appendix A.2.5: the key of its examples for P-256.
+        let scalar = "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721";
+        let x = "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6";
+        let scalar: [u8; 32] = hex::decode(scalar).unwrap().try_into().unwrap();
+        let key = HallKey::from_scalar(&scalar).unwrap();
+        // SubjectPublicKeyInfo of 91 bytes: the point's x begins after 27 of them.
+        assert_eq!(hex::encode(&key.public().as_der()[27..59]), x);
+        assert!(HallKey::from_scalar(&[0; 32]).is_err());
+        assert!(HallKey::from_scalar(&[0xff; 32]).is_err());
     }
 
     #[test]

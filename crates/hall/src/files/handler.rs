@@ -96,9 +96,12 @@ pub async fn serve(
         let body = pass.over(body::boxed(body), Way::Received);
         call.answer(head.method.as_str(), body).await
     };
-    let mut response = answer.await.unwrap_or_else(Problem::into_response);
+    confined(answer.await.unwrap_or_else(Problem::into_response), pass)
+}
+
+/// Whatever a file says that it is, a browser never runs it as a page of who serves it.
+pub(super) fn confined(mut response: Response<Body>, pass: &Pass) -> Response<Body> {
     let headers = response.headers_mut();
-    // Whatever a file says that it is, a browser never runs it as a page of the gateway.
     headers.insert(
         "x-content-type-options",
         HeaderValue::from_static("nosniff"),
