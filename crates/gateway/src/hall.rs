@@ -3,7 +3,8 @@
 //! [`Standing`] says whether a grant opens anything now, [`needs`] whether what its admissions demand
 //! is met; [`Inside`] knows who is inside through
 //! this gateway, asks again every two seconds, and cuts whoever may no longer be there;
-//! [`Offers`] knows what there is behind each hall; [`routes`] lists the listener's routes with
+//! [`Offers`] knows what there is behind each hall; [`Proxies`] goes to partners' halls for browsers;
+//! [`routes`] lists the listener's routes with
 //! the rule of each; [`listener`] does TLS.
 //!
 //! Grants are rows in the database that all gateways of the realm share, so ending one takes
@@ -13,6 +14,7 @@ pub mod inside;
 pub mod listener;
 pub mod needs;
 pub mod offers;
+pub mod proxy;
 pub mod routes;
 pub mod standing;
 pub mod visit;
@@ -24,6 +26,7 @@ use hallway_hall::Authority;
 
 pub use inside::{Inside, Presence, Who};
 pub use offers::Offers;
+pub use proxy::Proxies;
 pub use standing::Standing;
 
 /// What the door needs besides the store.
@@ -40,4 +43,6 @@ pub struct Halls {
     pub offers: Offers,
     /// Who is inside through this gateway.
     pub inside: Inside,
+    /// Partners' halls that are open in browsers through this gateway.
+    pub proxies: Proxies,
 }

@@ -20,7 +20,7 @@ pub mod trust;
 use std::path::Path;
 
 use hallway_evidence::RealmName;
-use hallway_hall::{Bundle, BundleError};
+use hallway_hall::{Bundle, BundleError, Place};
 use tokio::sync::Notify;
 
 use crate::config::PartnersConfig;
@@ -102,6 +102,25 @@ pub async fn active(reader: &dyn Repositories, realm: &RealmName) -> Result<Part
             "not-partner",
             format!("{realm} is no partner of this realm; an owner can invite it"),
         )
+    })
+}
+
+/// A partner's hall listener.
+///
+/// # Errors
+/// 409 while it has none, 503 while no bundle could be fetched yet.
+pub async fn place(reader: &dyn Repositories, partner: &Partner) -> Result<Place, Problem> {
+    let address = partner.hall.clone().ok_or_else(|| {
+        Problem::conflict(
+            "no-hall-listener",
+            format!("{} has no hall listener", partner.realm),
+        )
+    })?;
+    let gateway = description::gateway_id(partner.realm.as_str());
+    Ok(Place {
+        address: address.into(),
+        gateway: gateway.map_err(|error| Problem::internal(&error))?,
+        bundle: bundle(reader, partner).await?,
     })
 }
 

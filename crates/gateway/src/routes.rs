@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use serde_json::Value;
@@ -35,6 +36,18 @@ pub fn all() -> Vec<Route> {
     routes.extend(acts());
     routes.extend(devices());
     routes.extend(halls());
+    routes.extend(files(
+        "/api/halls/{name}/files/{store}",
+        "/api/halls/{name}/files/{store}/{*path}",
+        hall::files::files,
+        hall::files::change,
+    ));
+    routes.extend(files(
+        "/api/partners/{realm}/halls/{hall}/files/{store}",
+        "/api/partners/{realm}/halls/{hall}/files/{store}/{*path}",
+        hall::away::files,
+        hall::away::change,
+    ));
     routes.extend(partners());
     routes.extend(evidence_and_log());
     routes.extend(witnesses());
@@ -172,43 +185,6 @@ fn halls() -> Vec<Route> {
             .gives::<Option<hall::grants::GrantRow>>(),
         Route::get("/api/halls/{name}/events", MEMBER, hall::flows::events)
             .summary("Who is inside a hall and what flows, as server-sent events"),
-        Route::get(
-            "/api/halls/{name}/files/{store}",
-            MEMBER,
-            hall::files::files,
-        )
-        .summary("The top folder of a store, under the session's grant"),
-        Route::get(
-            "/api/halls/{name}/files/{store}/{*path}",
-            MEMBER,
-            hall::files::files,
-        )
-        .summary("A file or folder"),
-        Route::put(
-            "/api/halls/{name}/files/{store}/{*path}",
-            MEMBER,
-            hall::files::files,
-        )
-        .summary("Write a file whole"),
-        Route::patch(
-            "/api/halls/{name}/files/{store}/{*path}",
-            MEMBER,
-            hall::files::files,
-        )
-        .summary("Go on with an upload, ?upload=ID"),
-        Route::delete(
-            "/api/halls/{name}/files/{store}/{*path}",
-            MEMBER,
-            hall::files::files,
-        )
-        .summary("Delete a file or folder, or throw an upload away"),
-        Route::post(
-            "/api/halls/{name}/files/{store}/{*path}",
-            MEMBER,
-            hall::files::change,
-        )
-        .summary("Rename a file, or make a folder")
-        .takes::<hall::files::Change>(),
         Route::get("/api/grants", MEMBER, hall::grants::list)
             .summary("What opened in halls, newest first")
             .gives::<PageView<hall::grants::GrantRow>>(),
@@ -227,6 +203,27 @@ fn halls() -> Vec<Route> {
             .gives::<hall::agents::Joined>(),
         Route::get("/api/hall/bundle", Access::Public, hall::look::bundle)
             .summary("The realm's SPIFFE trust bundle"),
+    ]
+}
+
+/// Files under a session's grant, in halls of ours and of partners alike.
+fn files<A: 'static, B: 'static>(
+    store: &'static str,
+    file: &'static str,
+    serve: impl Handler<A, Gateway>,
+    change: impl Handler<B, Gateway>,
+) -> Vec<Route> {
+    vec![
+        Route::get(store, MEMBER, serve.clone())
+            .summary("The top folder of a store, under the session's grant"),
+        Route::get(file, MEMBER, serve.clone()).summary("A file or folder"),
+        Route::put(file, MEMBER, serve.clone()).summary("Write a file whole"),
+        Route::patch(file, MEMBER, serve.clone()).summary("Go on with an upload, ?upload=ID"),
+        Route::delete(file, MEMBER, serve)
+            .summary("Delete a file or folder, or throw an upload away"),
+        Route::post(file, MEMBER, change)
+            .summary("Rename a file, or make a folder")
+            .takes::<hall::files::Change>(),
     ]
 }
 
@@ -277,6 +274,13 @@ fn evidence_and_log() -> Vec<Route> {
         Route::get("/api/partners/{realm}/halls", MEMBER, hall::visit::halls)
             .summary("The halls of a partner that the caller may enter, as the partner says now")
             .gives::<Vec<hall::visit::HallThere>>(),
+        Route::get(
+            "/api/partners/{realm}/halls/{hall}/grant",
+            MEMBER,
+            hall::away::grant,
+        )
+        .summary("What is open in a partner's hall for the caller's session, or null")
+        .gives::<Option<hall::grants::GrantRow>>(),
         Route::get(
             "/api/partners/{realm}/trust",
             OPERATOR,

@@ -37,6 +37,8 @@ pub enum Purpose {
     DeviceChallenge,
     /// The secret of a one-time link.
     Link,
+    /// The key by which a browser's grant in a partner's hall is used.
+    VisitKey,
 }
 
 impl Purpose {
@@ -48,6 +50,7 @@ impl Purpose {
             Self::EnrolDevice => b"hallway seal: enrol device",
             Self::DeviceChallenge => b"hallway seal: device challenge",
             Self::Link => b"hallway seal: link",
+            Self::VisitKey => b"hallway seal: visit key",
         }
     }
 }

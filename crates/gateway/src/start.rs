@@ -22,7 +22,7 @@ use crate::descriptors;
 use crate::gateway::Shared;
 use crate::hall::listener::HallListener;
 use crate::hall::visit::farewell;
-use crate::hall::{Halls, Inside, Offers};
+use crate::hall::{Halls, Inside, Offers, Proxies};
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
@@ -225,6 +225,7 @@ impl Start {
             authority: secrets.authority,
             offers: Offers::open(&hall, &folder)?,
             inside: Inside::default(),
+            proxies: Proxies::default(),
         };
         let own = Bundle::new(vec![halls.authority.certificate().clone()]);
         let own = own.map_err(PartnersError::from)?;

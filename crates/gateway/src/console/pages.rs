@@ -2,6 +2,7 @@
 
 mod arrive;
 mod authorities;
+mod away;
 mod devices;
 mod evidence;
 mod explanation;
@@ -52,6 +53,13 @@ pub fn routes() -> Vec<Route> {
         Route::page("/evidence", member, evidence::list),
         Route::page("/evidence/{hash}", member, explanation::explain),
         Route::page("/partners", operator, partners::list),
+        Route::page("/partners/{realm}/halls", member, away::list),
+        Route::page("/partners/{realm}/halls/{hall}", member, away::one),
+        Route::page(
+            "/partners/{realm}/halls/{hall}/files/{store}",
+            member,
+            away::store,
+        ),
         Route::page("/people", operator, people::list),
         Route::page("/authorities", operator, authorities::list),
         Route::page("/metadata", operator, metadata::metadata),

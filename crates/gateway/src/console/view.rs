@@ -41,8 +41,9 @@ pub use explanation::{
 };
 pub use frame::{Frame, Place, Standing, Visitor};
 pub use halls::{
-    AgentRow, ApprovalRow, AwayRow, DemandRow, GrantRow, GuestRow, HallPage, HallRow, HallsPage,
-    InsideRow, OfferRow, StorePage, WaitingNotice,
+    AgentRow, ApprovalRow, AwayRow, DemandRow, GrantRow, GuestRow, HallPage, HallPlace, HallRow,
+    HallThereRow, HallsPage, InsideRow, OfferRow, PartnerHallPage, PartnerHallsPage, StorePage,
+    WaitingNotice,
 };
 pub use keys::{KeyRow, KeysPage};
 pub use mark::{Mark, Tone};

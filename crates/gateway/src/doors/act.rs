@@ -177,12 +177,9 @@ pub async fn begin(
         ActRequest::Key(KeyRequest::RemoveKey { key }) => {
             keys::prepare_removal(&gateway, &caller, &key).await?.into()
         }
-        ActRequest::Hall(request) => {
-            let token = link_token_hash(&gateway, &nonce);
-            hall::prepare(&gateway, &caller, request, token)
-                .await?
-                .into()
-        }
+        ActRequest::Hall(request) => hall::prepare(&gateway, &caller, request, &nonce)
+            .await?
+            .into(),
         ActRequest::Partner(request) => {
             let token = link_token_hash(&gateway, &nonce);
             let prepared = partners::prepare(&gateway, &caller, request, token).await?;

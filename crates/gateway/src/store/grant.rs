@@ -44,6 +44,17 @@ pub enum GrantKind {
     Visitor(Visitor),
 }
 
+impl GrantKind {
+    /// The partner in whose hall it is, when it is not one of ours.
+    #[must_use]
+    pub const fn host(&self) -> Option<&RealmName> {
+        match self {
+            Self::Away { host, .. } => Some(host),
+            Self::Own | Self::Visitor(_) => None,
+        }
+    }
+}
+
 /// Whom a partner vouches for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visitor {
@@ -156,10 +167,12 @@ pub trait GrantRepository: Send + Sync {
     async fn get(&self, id: GrantId) -> Result<Option<Grant>, StoreError>;
     /// The grant that was given for a key, whether it ended or not.
     async fn by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<Grant>, StoreError>;
-    /// The grants of a browser session in a hall that have not ended at `now`, newest first.
+    /// The grants of a browser session in a hall of ours, or of the partner `host`, that have not
+    /// ended at `now`, newest first.
     async fn of_session(
         &self,
         session: &TokenHash,
+        host: Option<&RealmName>,
         hall: &HallName,
         now: Timestamp,
     ) -> Result<Vec<Grant>, StoreError>;

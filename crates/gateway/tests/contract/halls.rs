@@ -277,25 +277,30 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     assert_eq!(grants.by_key(&hash32()).await.unwrap(), None);
     assert_eq!(
         grants
-            .of_session(&session, &backups.name, at(4_999))
+            .of_session(&session, None, &backups.name, at(4_999))
             .await
             .unwrap(),
         std::slice::from_ref(&by_session)
     );
     assert!(
         grants
-            .of_session(&session, &backups.name, at(5_000))
+            .of_session(&session, None, &backups.name, at(5_000))
             .await
             .unwrap()
             .is_empty()
     );
     assert!(
         grants
-            .of_session(&session, &name("other"), at(1))
+            .of_session(&session, None, &name("other"), at(1))
             .await
             .unwrap()
             .is_empty()
     );
+
+    // A partner's hall of the same name is another one.
+    let partner = "alpha.example".parse().unwrap();
+    let there = grants.of_session(&session, Some(&partner), &backups.name, at(1));
+    assert!(there.await.unwrap().is_empty());
 
     let all = GrantFilter::Hall(backups.name.clone());
     let active = |now| grants.active(&all, now, Limit::default());

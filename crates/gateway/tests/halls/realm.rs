@@ -92,20 +92,13 @@ impl House {
     /// A gateway whose halls `one` and `two` both offer the service `echo`, and `one` also
     /// `other`.
     pub(crate) async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut house = Self::on(folder.path()).await;
-        house._own = Some(folder);
-        house
+        Self::called("localhost").await
     }
 
     /// Another gateway of the same realm.
     pub(crate) async fn another(&self) -> Self {
-        Self::on(&self.folder).await
-    }
-
-    async fn on(folder: &Path) -> Self {
-        let hall = Self::furniture(folder).await;
-        Self::with(folder, Some(hall)).await
+        let hall = Self::furniture(&self.folder).await;
+        Self::of_realm(&self.folder, Some(hall), &self.gateway.rp.id).await
     }
 
     /// What is behind the halls.

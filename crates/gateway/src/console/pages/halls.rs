@@ -8,8 +8,8 @@ use hallway_evidence::statement::hall::{
 use hallway_evidence::{PersonId, RealmName};
 
 use super::super::view::{
-    AgentRow, ApprovalRow, AwayRow, Count, DemandRow, GrantRow, GuestRow, HallPage, HallRow,
-    HallsPage, InsideRow, Mark, OfferRow, Place, Size, StorePage, Tone, WaitingNotice,
+    AgentRow, ApprovalRow, AwayRow, Count, DemandRow, GrantRow, GuestRow, HallPage, HallPlace,
+    HallRow, HallsPage, InsideRow, Mark, OfferRow, Place, Size, StorePage, Tone, WaitingNotice,
 };
 use super::names::Names;
 use super::{frame, html, moment, sees_all};
@@ -21,8 +21,8 @@ use crate::hall::offers::Offer;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{
-    Grant, GrantFilter, GrantKind, GrantState, GuestId, HallAgent, Limit, PageRequest, Partner,
-    PersonState, Role, VisitorId,
+    Grant, GrantFilter, GrantKind, GrantState, GuestId, Hall, HallAgent, Limit, PageRequest,
+    Partner, PersonState, Role, VisitorId,
 };
 
 /// How many of the newest grants are shown with a hall.
@@ -42,6 +42,7 @@ pub(super) async fn list(
     };
     html(&HallsPage {
         halls: seen.into_iter().map(row).collect(),
+        partners: partners(&gateway).await?,
         away: away(&gateway, &caller).await?,
         listens: gateway.halls.address.is_some(),
         approvals: approvals_in(&gateway, &caller, None).await?,
@@ -67,7 +68,8 @@ async fn away(gateway: &Gateway, caller: &Caller) -> Result<Vec<AwayRow>, Proble
         {
             let name = names.person(grant.person).await?;
             rows.push(AwayRow {
-                place: format!("{host}/{}", grant.hall),
+                host: host.to_string(),
+                hall: grant.hall.to_string(),
                 grant: grant_row(gateway, caller, &grant, name),
             });
         }
@@ -103,24 +105,12 @@ pub(super) async fn one(
         sent: Size(row.sent),
         own: row.own,
     });
-    let open = files::entered(&gateway, &caller, hall).await;
-    let open = match open {
-        Ok(entered) => entered.map(|(_, standing)| {
-            grant_row(
-                &gateway,
-                &caller,
-                &standing.grant,
-                standing.person.name.clone(),
-            )
-        }),
-        Err(problem) if problem.status.is_server_error() => return Err(problem),
-        Err(_) => None,
-    };
+    let (open, _) = open_now(&gateway, &caller, hall).await?;
     let demands = look::demands_of(&gateway, &caller, hall).await?;
     html(&HallPage {
         frame: frame(&gateway, &caller, Place::Halls),
-        name: hall.to_string(),
         rights: in_words(&seen.rights),
+        over: None,
         demands: demands.into_iter().map(demand_row).collect(),
         waiting: waiting(&gateway, &caller, hall).await?,
         approvals: approvals_in(&gateway, &caller, Some(hall)).await?,
@@ -147,7 +137,7 @@ pub(super) async fn one(
             false => Vec::new(),
         },
         grants: grants(&gateway, &caller, hall).await?,
-        title: seen.hall.title,
+        place: place(seen.hall),
     })
 }
 
@@ -163,22 +153,41 @@ pub(super) async fn store(
     if !seen.rights.iter().any(of_store) {
         return Err(Problem::not_found("store"));
     }
-    let entered = files::entered(&gateway, &caller, &seen.hall.name).await;
-    let rights: Vec<Right> = match entered {
-        Ok(Some((_, standing))) => standing.rights.iter().cloned().collect(),
-        Err(problem) if problem.status.is_server_error() => return Err(problem),
-        _ => Vec::new(),
-    };
-    let waiting = waiting(&gateway, &caller, &seen.hall.name).await?;
+    let (open, rights) = open_now(&gateway, &caller, &seen.hall.name).await?;
     html(&StorePage {
-        waiting,
         frame: frame(&gateway, &caller, Place::Halls),
-        hall: seen.hall.name.to_string(),
-        title: seen.hall.title,
-        open: !rights.is_empty(),
+        waiting: waiting(&gateway, &caller, &seen.hall.name).await?,
+        over: None,
+        open,
         may: verbs(&rights, &of_store).replace(',', ""),
+        place: place(seen.hall),
         store: store.to_string(),
     })
+}
+
+/// The grant of this browser, if the hall is open in it, and what may be done under it now.
+async fn open_now(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+) -> Result<(Option<GrantRow>, Vec<Right>), Problem> {
+    match files::entered(gateway, caller, None, hall).await {
+        Ok(Some((_, standing))) => {
+            let name = standing.person.name.clone();
+            let row = grant_row(gateway, caller, &standing.grant, name);
+            Ok((Some(row), standing.rights.iter().cloned().collect()))
+        }
+        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Ok(None) | Err(_) => Ok((None, Vec::new())),
+    }
+}
+
+fn place(hall: Hall) -> HallPlace {
+    HallPlace {
+        host: None,
+        name: hall.name.to_string(),
+        title: hall.title,
+    }
 }
 
 /// What an admission of the visitor's demands, and how that stands.
@@ -218,7 +227,7 @@ async fn waiting(
     let waits = Waits::of(gateway, gateway.store.read(), &grant).await?;
     Ok(waits.map(|waits| WaitingNotice {
         grant: grant.id.to_string(),
-        approver: approver(waits.role),
+        approver: approver(waits.role).to_owned(),
         names: waits.approvers.join(", "),
         until: moment(gateway, grant.waits_until()),
     }))
@@ -249,14 +258,14 @@ async fn approvals_in(
 }
 
 /// Rights as a sentence says them; nothing for none.
-fn in_words(rights: &[Right]) -> String {
+pub(super) fn in_words(rights: &[Right]) -> String {
     let named: Vec<Right> = rights.iter().take(MOST_RIGHTS).cloned().collect();
     Rights::try_from(named).map_or_else(|_| String::new(), |rights| rights.to_string())
 }
 
 /// What may be done with the one thing that the rights are about which `is_it` picks:
 /// `read, write`.
-fn verbs(rights: &[Right], is_it: &dyn Fn(&Right) -> bool) -> String {
+pub(super) fn verbs(rights: &[Right], is_it: &dyn Fn(&Right) -> bool) -> String {
     let picked = rights.iter().filter(|right| is_it(right));
     picked.map(Right::verb).collect::<Vec<_>>().join(", ")
 }
@@ -308,7 +317,7 @@ pub(super) fn visitor_in_words(realm: &RealmName, whom: VisitorId) -> String {
     }
 }
 
-/// The partners whose people can be admitted.
+/// The partners: their people can be admitted here, and ours there.
 async fn partners(gateway: &Gateway) -> Result<Vec<String>, Problem> {
     let all = gateway.store.read().partners().all().await?;
     let active = all.into_iter().filter(Partner::is_active);
@@ -393,7 +402,12 @@ fn at(name: &str, home: Option<&RealmName>) -> String {
     }
 }
 
-fn grant_row(gateway: &Gateway, caller: &Caller, grant: &Grant, name: String) -> GrantRow {
+pub(super) fn grant_row(
+    gateway: &Gateway,
+    caller: &Caller,
+    grant: &Grant,
+    name: String,
+) -> GrantRow {
     let state = grant.state(gateway.now());
     GrantRow {
         id: grant.id.to_string(),

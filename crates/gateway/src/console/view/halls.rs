@@ -40,8 +40,8 @@ pub struct WaitingNotice {
     /// The grant.
     pub grant: String,
     /// Who has to approve it: `an operator`.
-    pub approver: &'static str,
-    /// The names of some who can.
+    pub approver: String,
+    /// The names of some who can; nothing where only a partner knows them.
     pub names: String,
     /// When it is too late.
     pub until: Moment,
@@ -68,6 +68,8 @@ pub struct HallsPage {
     pub frame: Frame,
     /// The halls that the visitor may see.
     pub halls: Vec<HallRow>,
+    /// The partners, whose halls the visitor may be let into.
+    pub partners: Vec<String>,
     /// Halls of partners that people of this realm have open.
     pub away: Vec<AwayRow>,
     /// Whether the gateway has a hall listener.
@@ -79,8 +81,10 @@ pub struct HallsPage {
 /// A hall of a partner that somebody of this realm has open.
 #[derive(Clone, Debug)]
 pub struct AwayRow {
-    /// `REALM/HALL`.
-    pub place: String,
+    /// The realm where it is.
+    pub host: String,
+    /// The hall's name there.
+    pub hall: String,
     /// The grant, as far as it is this realm's business.
     pub grant: GrantRow,
 }
@@ -176,10 +180,8 @@ pub struct GrantRow {
 pub struct HallPage {
     /// The frame.
     pub frame: Frame,
-    /// The name, for programs.
-    pub name: String,
-    /// What people call it.
-    pub title: String,
+    /// Which hall.
+    pub place: HallPlace,
     /// What the visitor may do here, in words.
     pub rights: String,
     /// The visitor's admissions that demand something.
@@ -188,6 +190,8 @@ pub struct HallPage {
     pub open: Option<GrantRow>,
     /// The opening of this browser that waits.
     pub waiting: Option<WaitingNotice>,
+    /// Why what was open is so no longer; only partners' pages say it.
+    pub over: Option<String>,
     /// What the visitor can approve in this hall.
     pub approvals: Vec<ApprovalRow>,
     /// Whether an admission can demand a certain key: whether anything is known about models.
@@ -212,22 +216,90 @@ pub struct HallPage {
     pub grants: Vec<GrantRow>,
 }
 
-/// `/halls/{name}/files/{store}`.
+/// Where a hall is: one of ours, or a partner's.
+#[derive(Clone, Debug)]
+pub struct HallPlace {
+    /// The realm where it is, when it is a partner's.
+    pub host: Option<String>,
+    /// Its name, for programs.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+}
+
+impl HallPlace {
+    /// The address of its page; that of the same in the API has `/api` in front.
+    pub fn path(&self) -> String {
+        match &self.host {
+            Some(host) => format!("/partners/{host}/halls/{}", self.name),
+            None => format!("/halls/{}", self.name),
+        }
+    }
+}
+
+/// A partner's hall that the visitor may enter.
+#[derive(Clone, Debug)]
+pub struct HallThereRow {
+    /// Its name, for programs.
+    pub name: String,
+    /// What people call it there.
+    pub title: String,
+    /// What the visitor may do there, in words.
+    pub rights: String,
+}
+
+/// `/partners/{realm}/halls`.
+#[derive(Template, Clone, Debug)]
+#[template(path = "partner_halls.html")]
+pub struct PartnerHallsPage {
+    /// The frame.
+    pub frame: Frame,
+    /// The partner.
+    pub realm: String,
+    /// Its halls that the visitor may enter.
+    pub halls: Vec<HallThereRow>,
+}
+
+/// `/partners/{realm}/halls/{hall}`.
+#[derive(Template, Clone, Debug)]
+#[template(path = "partner_hall.html")]
+pub struct PartnerHallPage {
+    /// The frame.
+    pub frame: Frame,
+    /// Which hall, and where.
+    pub place: HallPlace,
+    /// The realm where it is.
+    pub realm: String,
+    /// What the visitor may do there, in words.
+    pub rights: String,
+    /// The grant of this browser, if the hall is open in it.
+    pub open: Option<GrantRow>,
+    /// The opening of this browser that waits.
+    pub waiting: Option<WaitingNotice>,
+    /// Why the partner ended what was open, or did not let it begin.
+    pub over: Option<String>,
+    /// The stores in which the visitor may do something.
+    pub stores: Vec<OfferRow>,
+    /// The services that the visitor may reach.
+    pub services: Vec<String>,
+}
+
+/// `/halls/{name}/files/{store}`, and the same of a partner's hall.
 #[derive(Template, Clone, Debug)]
 #[template(path = "store.html")]
 pub struct StorePage {
     /// The frame.
     pub frame: Frame,
-    /// The hall's name.
-    pub hall: String,
-    /// What people call it.
-    pub title: String,
+    /// The hall.
+    pub place: HallPlace,
     /// The store.
     pub store: String,
-    /// Whether the hall is open in this browser.
-    pub open: bool,
+    /// The grant of this browser, if the hall is open in it.
+    pub open: Option<GrantRow>,
     /// The opening of this browser that waits.
     pub waiting: Option<WaitingNotice>,
+    /// Why a partner ended what was open, or did not let it begin.
+    pub over: Option<String>,
     /// What the visitor may do here: `read`, `write`, `delete`, separated by blanks.
     pub may: String,
 }

@@ -19,9 +19,9 @@ use super::grants::name_of;
 use super::{approvals, open, partners};
 use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::http::session::Caller;
+use crate::http::session::{Caller, link_token_hash};
 use crate::partners::active;
-use crate::store::{GuestId, Hall, HallAgent, HallGuest, Role, StoreError, TokenHash, VisitorId};
+use crate::store::{GuestId, Hall, HallAgent, HallGuest, Role, StoreError, VisitorId};
 
 /// How long an agent's invitation is good: an hour.
 const INVITATION: Duration = Duration::from_secs(3600);
@@ -98,7 +98,8 @@ pub enum HallRequest {
         rights: Option<Vec<Right>>,
         /// For how long; as long as the operator allows without it.
         duration_ms: Option<u64>,
-        /// The P-256 key to certify, SubjectPublicKeyInfo; the session itself without it.
+        /// The P-256 key to certify, SubjectPublicKeyInfo. Without it the hall opens in this
+        /// session.
         #[schemars(with = "Option<String>")]
         public_key: Option<Base64Url>,
     },
@@ -160,12 +161,12 @@ fn may(caller: &Caller, least: Role) -> Result<(), Problem> {
     }
 }
 
-/// The statement of an act on halls. `token` is the hash of the token that an invitation makes.
+/// The statement of an act on halls, which will have this nonce.
 pub async fn prepare(
     gateway: &Gateway,
     caller: &Caller,
     request: HallRequest,
-    token: TokenHash,
+    nonce: &[u8; 16],
 ) -> Result<HallAct, Problem> {
     let least = match request {
         // Whom an opening waits for, the opening says.
@@ -208,7 +209,7 @@ pub async fn prepare(
             HallAct::InviteAgent(InviteAgent {
                 hall,
                 agent,
-                token: token.0,
+                token: link_token_hash(gateway, nonce).0,
                 expires: gateway.now().plus(INVITATION),
             })
         }
@@ -230,7 +231,7 @@ pub async fn prepare(
                 duration_ms,
                 public_key,
             };
-            HallAct::Open(open::prepare(gateway, caller, wanted).await?)
+            HallAct::Open(open::prepare(gateway, caller, wanted, nonce).await?)
         }
         HallRequest::ApproveGrant { grant } => {
             HallAct::Approve(approvals::prepare(gateway, caller, grant).await?)

@@ -5,7 +5,7 @@ use axum::extract::State;
 use hallway_evidence::statement::hall::{Approve, approver};
 use hallway_evidence::{GrantId, PersonId};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::act::{Actor, Outcome, includes, role_needed};
 use super::super::web::keys::line;
@@ -29,7 +29,7 @@ pub struct WaitingRow {
 }
 
 /// What an opening waits for, for who opened it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 pub struct Waits {
     /// The least role of who approves.
     #[schemars(with = "String")]

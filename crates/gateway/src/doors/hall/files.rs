@@ -1,11 +1,14 @@
-//! A hall's files for a browser, under its session and the grant that a touch gave that session.
+//! A hall's files for a browser, under its session and the grant that a touch gave that session. The
+//! hall is one of ours; [`super::away`] is about partners'.
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use axum::{Json, RequestExt};
+use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{HallName, StoreName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,15 +42,40 @@ pub struct Place {
     store: String,
 }
 
-/// The grant of this session in a hall, and whoever holds it.
+impl Change {
+    /// As WebDAV asks for it, for the file at `uri` in a store that is reached at `mount`.
+    pub(super) fn into_request(self, uri: Uri, mount: &str) -> Result<Request, Problem> {
+        let mut request = Request::builder().uri(uri);
+        match self {
+            Self::MakeFolder {} => {
+                request = request.method(method("MKCOL")?);
+            }
+            Self::Rename { to } => {
+                let to = HeaderValue::try_from(format!("{mount}/{to}"))
+                    .map_err(|_| Problem::malformed("the new path is not percent-encoded"))?;
+                request = request
+                    .method(method("MOVE")?)
+                    .header(HeaderName::from_static("destination"), to)
+                    .header(HeaderName::from_static("overwrite"), "F");
+            }
+        }
+        request
+            .body(Body::empty())
+            .map_err(|error| Problem::internal(&error))
+    }
+}
+
+/// The grant of this session in a hall, one of ours or of the partner `host`, and whoever holds it.
 pub async fn entered(
     gateway: &Gateway,
     caller: &Caller,
+    host: Option<&RealmName>,
     hall: &HallName,
 ) -> Result<Option<(Arc<Presence>, Arc<Standing>)>, Problem> {
     let now = gateway.now();
     let grants = gateway.store.read().grants();
-    let grants = grants.of_session(&caller.session.token, hall, now).await?;
+    let session = &caller.session.token;
+    let grants = grants.of_session(session, host, hall, now).await?;
     // The newest: a touch for more or for less replaces what was open before, once it opens.
     let open = |grant: &&Grant| grant.state(now) == GrantState::Open;
     let Some(grant) = grants.iter().find(open) else {
@@ -66,7 +94,8 @@ pub async fn waiting(
 ) -> Result<Option<Grant>, Problem> {
     let now = gateway.now();
     let grants = gateway.store.read().grants();
-    let grants = grants.of_session(&caller.session.token, hall, now).await?;
+    let session = &caller.session.token;
+    let grants = grants.of_session(session, None, hall, now).await?;
     let waits = |grant: &Grant| grant.state(now) == GrantState::Waiting;
     Ok(grants.into_iter().find(waits))
 }
@@ -78,7 +107,7 @@ pub async fn open_now(
     hall: &HallName,
 ) -> Result<Option<GrantRow>, Problem> {
     let row = |grant: &Grant| GrantRow::new(grant, gateway.now());
-    match entered(gateway, caller, hall).await {
+    match entered(gateway, caller, None, hall).await {
         Ok(Some((_, standing))) => return Ok(Some(row(&standing.grant))),
         Err(problem) if problem.status.is_server_error() => return Err(problem),
         Ok(None) | Err(_) => {}
@@ -105,24 +134,7 @@ pub async fn change(
 ) -> Result<Response, Problem> {
     let uri = request.uri().clone();
     let Input(change): Input<Change> = request.extract().await?;
-    let mut request = Request::builder().uri(uri);
-    match change {
-        Change::MakeFolder {} => {
-            request = request.method(method("MKCOL")?);
-        }
-        Change::Rename { to } => {
-            let to = format!("{}/{to}", mount(&place));
-            let to = HeaderValue::try_from(to)
-                .map_err(|_| Problem::malformed("the new path is not percent-encoded"))?;
-            request = request
-                .method(method("MOVE")?)
-                .header(HeaderName::from_static("destination"), to)
-                .header(HeaderName::from_static("overwrite"), "F");
-        }
-    }
-    let request = request
-        .body(axum::body::Body::empty())
-        .map_err(|error| Problem::internal(&error))?;
+    let request = change.into_request(uri, &mount(&place))?;
     serve(&gateway, &caller, &place, request).await
 }
 
@@ -144,13 +156,8 @@ async fn serve(
         (Ok(hall), Ok(store)) => (hall, store),
         _ => return Err(Problem::not_found("store")),
     };
-    let entered = entered(gateway, caller, &hall).await?;
-    let (presence, standing) = entered.ok_or_else(|| {
-        Problem::forbidden(
-            "not-open",
-            format!("the hall “{hall}” is not open in this browser; open it with a touch"),
-        )
-    })?;
+    let entered = entered(gateway, caller, None, &hall).await?;
+    let (presence, standing) = entered.ok_or_else(|| not_open(&hall))?;
     // What carries the session is nobody else's business.
     request.headers_mut().remove(header::COOKIE);
     request.headers_mut().remove(header::AUTHORIZATION);
@@ -159,6 +166,14 @@ async fn serve(
     Ok(offers
         .files(&standing, &store, &mount, &pass, request)
         .await)
+}
+
+/// The refusal for a session without a grant.
+pub(super) fn not_open(hall: &HallName) -> Problem {
+    Problem::forbidden(
+        "not-open",
+        format!("the hall “{hall}” is not open in this browser; open it with a touch"),
+    )
 }
 
 /// The grant of the caller's session in a hall.

@@ -76,10 +76,9 @@ impl GrantRow {
     /// A grant as it stands at `now`.
     pub fn new(grant: &Grant, now: Timestamp) -> Self {
         let given = grant.approval.and_then(|approval| approval.given);
-        let (host, visitor) = match &grant.kind {
-            GrantKind::Own => (None, None),
-            GrantKind::Away { host, .. } => (Some(host.clone()), None),
-            GrantKind::Visitor(visitor) => (None, Some(visitor)),
+        let visitor = match &grant.kind {
+            GrantKind::Own | GrantKind::Away { .. } => None,
+            GrantKind::Visitor(visitor) => Some(visitor),
         };
         Self {
             state: match grant.state(now) {
@@ -93,7 +92,7 @@ impl GrantRow {
             approval: given.map(|given| given.evidence.to_string()),
             id: grant.id,
             hall: grant.hall.clone(),
-            host,
+            host: grant.kind.host().cloned(),
             person: grant.person,
             home: visitor.map(|visitor| visitor.home.clone()),
             name: visitor.map(|visitor| visitor.name.clone()),

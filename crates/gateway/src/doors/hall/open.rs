@@ -16,6 +16,7 @@ use super::demands::{self, KnownKey};
 use super::visit;
 use crate::Gateway;
 use crate::hall::needs::{Opening, Weighed};
+use crate::hall::proxy;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::partners::description::own_realm;
@@ -32,7 +33,7 @@ pub struct Wanted {
     pub rights: Option<Vec<Right>>,
     /// For how long; the longest when absent.
     pub duration_ms: Option<u64>,
-    /// For which key; for the session when absent.
+    /// For which key; for the session when absent, which in a partner's hall this gateway acts for.
     pub public_key: Option<Base64Url>,
 }
 
@@ -60,8 +61,13 @@ pub struct Opened {
     pub home: Option<Listener>,
 }
 
-/// The statement, if the hall would open.
-pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Result<Open, Problem> {
+/// The statement, if the hall would open; it will have this nonce.
+pub async fn prepare(
+    gateway: &Gateway,
+    caller: &Caller,
+    wanted: Wanted,
+    nonce: &[u8; 16],
+) -> Result<Open, Problem> {
     let own = own_realm(gateway)?;
     let rights = wanted
         .rights
@@ -73,15 +79,13 @@ pub async fn prepare(gateway: &Gateway, caller: &Caller, wanted: Wanted) -> Resu
         .map(|key| P256PublicKey::from_der(&key.0))
         .transpose()
         .map_err(|error| Problem::malformed(error.to_string()))?;
+    let away = wanted.host.filter(|host| *host != own);
+    let public_key = match (&away, public_key) {
+        (Some(_), None) => Some(*proxy::key(gateway, nonce)?.public()),
+        (_, named) => named,
+    };
     if public_key.is_some() {
         certificate::address(gateway)?;
-    }
-    let away = wanted.host.filter(|host| *host != own);
-    if away.is_some() && public_key.is_none() {
-        return Err(Problem::forbidden(
-            "key-needed",
-            "a hall of a partner opens for a key: use hallway open REALM/HALL",
-        ));
     }
     let role = away.is_some().then_some(caller.person.role);
     let (host, rights, longest_ms) = match away {
@@ -182,6 +186,19 @@ async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
     Ok(opening)
 }
 
+/// Who will use the grant. A browser can't hold a key for a partner's hall: this gateway does.
+fn holder(actor: &Actor<'_>, terms: &Open) -> Result<GrantHolder, Problem> {
+    let session = GrantHolder::Session(actor.caller.session.token);
+    let Some(key) = &terms.public_key else {
+        return Ok(session);
+    };
+    let ours = proxy::key(actor.gateway, &actor.statement.nonce)?;
+    Ok(match ours.public() == key {
+        true => session,
+        false => GrantHolder::Key(key.sha256()),
+    })
+}
+
 /// Lets the signer in.
 pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
     let gateway = actor.gateway;
@@ -192,6 +209,7 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
         ));
     }
     check_duration(terms, longest_ms(gateway))?;
+    let holder = holder(actor, terms)?;
     let (kind, approval) = if terms.host == own_realm(gateway)? {
         (GrantKind::Own, opening(actor, terms).await?.approval)
     } else {
@@ -205,10 +223,7 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
         person: actor.person.id,
         credential: actor.credential.clone(),
         rights: terms.rights.clone(),
-        holder: match &terms.public_key {
-            Some(key) => GrantHolder::Key(key.sha256()),
-            None => GrantHolder::Session(actor.caller.session.token),
-        },
+        holder,
         opened: actor.now,
         ends: actor.now.plus(Duration::from_millis(terms.duration_ms)),
         ended: None,
@@ -217,11 +232,10 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
         approval: approval.map(Approval::asked),
     };
     let waits = Waits::of(gateway, actor.unit, &grant).await?;
-    let certified = terms
-        .public_key
-        .as_ref()
-        .map(|key| certificate::guest(gateway, &grant, key))
-        .transpose()?;
+    let certified = match (&terms.public_key, &grant.holder) {
+        (Some(key), GrantHolder::Key(_)) => Some(certificate::guest(gateway, &grant, key)?),
+        _ => None,
+    };
     let (certified, home) = match (certified, &grant.kind) {
         (Some(certified), GrantKind::Away { host, .. }) => {
             let (certified, home) = visit::at_host(actor.unit, host, certified).await?;

@@ -21,10 +21,9 @@ use crate::hall::Standing;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::partners::call::{self, CallError};
-use crate::partners::description::gateway_id;
 use crate::partners::shared::Shared;
-use crate::partners::{active, bundle};
-use crate::store::{EvidenceHash, GrantKind, Partner, Person, Repositories};
+use crate::partners::{active, place};
+use crate::store::{EvidenceHash, Grant, GrantKind, Person, Repositories};
 use crate::witness::cosigned_by;
 
 /// Evidence to show to the host of a hall.
@@ -134,7 +133,15 @@ pub(super) async fn at_host(
     certified: Certified,
 ) -> Result<(Certified, Listener), Problem> {
     let partner = active(reader, host).await?;
-    let listener = listener(reader, &partner).await?;
+    let place = place(reader, &partner).await?;
+    let authorities = place.bundle.authorities().iter();
+    let listener = Listener {
+        bundle: authorities
+            .map(|der| Base64Url::from(der.as_ref()))
+            .collect(),
+        address: place.address,
+        gateway: place.gateway.to_string(),
+    };
     let home = certified.listener;
     Ok((
         Certified {
@@ -143,26 +150,6 @@ pub(super) async fn at_host(
         },
         home,
     ))
-}
-
-/// A partner's hall listener.
-async fn listener(reader: &dyn Repositories, partner: &Partner) -> Result<Listener, Problem> {
-    let address = partner.hall.clone().ok_or_else(|| {
-        Problem::conflict(
-            "no-hall-listener",
-            format!("{} has no hall listener", partner.realm),
-        )
-    })?;
-    let bundle = bundle(reader, partner).await?;
-    let authorities = bundle.authorities().iter();
-    let gateway = gateway_id(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
-    Ok(Listener {
-        bundle: authorities
-            .map(|der| Base64Url::from(der.as_ref()))
-            .collect(),
-        address: address.into(),
-        gateway: gateway.to_string(),
-    })
 }
 
 /// A hall of a partner that the caller may enter.
@@ -185,7 +172,19 @@ pub async fn halls(
     Path(realm): Path<String>,
 ) -> Result<Json<Vec<HallThere>>, Problem> {
     let host = realm.parse().map_err(|_| Problem::not_found("partner"))?;
-    let shared = shared(&gateway, &host).await?;
+    Ok(Json(shared_with(&gateway, &caller, &host).await?))
+}
+
+/// The halls of `host` that the caller may enter, as it says now.
+///
+/// # Errors
+/// As [`shared`].
+pub async fn shared_with(
+    gateway: &Gateway,
+    caller: &Caller,
+    host: &RealmName,
+) -> Result<Vec<HallThere>, Problem> {
+    let shared = shared(gateway, host).await?;
     let (id, role) = (caller.person.id, caller.person.role);
     let titles: BTreeMap<&HallName, &String> = (shared.for_person(id, role))
         .map(|shared| (&shared.hall, &shared.title))
@@ -195,7 +194,7 @@ pub async fn halls(
         title: title.clone(),
         rights: shared.rights(name, id, role),
     });
-    Ok(Json(there.collect()))
+    Ok(there.collect())
 }
 
 /// The evidence of a visit of the caller's own, for as long as it is open.
@@ -215,12 +214,26 @@ pub async fn evidence(
         return Err(missing());
     }
     let standing = Standing::of(&gateway.models, reader, grant, gateway.now()).await?;
-    let key = reader.credentials().get(&standing.grant.credential).await?;
-    let registration = key.ok_or_else(missing)?.registration;
-    let bundle = bundle_for(&gateway, &host, &[standing.grant.evidence, registration]).await?;
+    let bundle = brought(&gateway, &host, &standing.grant).await?;
     Ok(Json(VisitView {
         bundle: Base64Url(bundle.encode()),
     }))
+}
+
+/// What lets the holder of `grant` into the hall at `host`: the receipts of what was signed and of
+/// the registration of the key that signed it.
+///
+/// # Errors
+/// 503 while the host's witness does not answer.
+pub async fn brought(
+    gateway: &Gateway,
+    host: &RealmName,
+    grant: &Grant,
+) -> Result<Bundle, Problem> {
+    let key = gateway.store.read().credentials();
+    let key = key.get(&grant.credential).await?;
+    let registration = key.ok_or_else(|| Problem::not_found("key"))?.registration;
+    bundle_for(gateway, host, &[grant.evidence, registration]).await
 }
 
 /// The receipts of `evidence`, against a checkpoint that the host's witness cosigned.

@@ -24,10 +24,10 @@ use super::{
 /// A hall in the column: `lab`, or `alpha.example/lab` for one of a partner. So no query for a hall
 /// of ours finds a grant for a partner's, and a gateway from before there were any refuses to read
 /// it.
-fn hall_text(hall: &HallName, kind: &GrantKind) -> String {
-    match kind {
-        GrantKind::Away { host, .. } => format!("{host}/{hall}"),
-        GrantKind::Own | GrantKind::Visitor(_) => hall.to_string(),
+fn hall_text(host: Option<&RealmName>, hall: &HallName) -> String {
+    match host {
+        Some(host) => format!("{host}/{hall}"),
+        None => hall.to_string(),
     }
 }
 
@@ -200,7 +200,7 @@ impl GrantRepository for Sql<'_> {
         let person = grant.person.as_uuid();
         let row = row::Model {
             id: grant.id.as_uuid(),
-            hall: hall_text(&grant.hall, &grant.kind),
+            hall: hall_text(grant.kind.host(), &grant.hall),
             person_id: visitor.is_none().then_some(person),
             credential_id: grant.credential.as_bytes().to_vec(),
             rights: rights_text(&grant.rights),
@@ -250,10 +250,12 @@ impl GrantRepository for Sql<'_> {
     async fn of_session(
         &self,
         session: &TokenHash,
+        host: Option<&RealmName>,
         hall: &HallName,
         now: Timestamp,
     ) -> Result<Vec<Grant>, StoreError> {
-        let rows = filtered(&GrantFilter::Hall(hall.clone()))
+        let rows = row::Entity::find()
+            .filter(row::Column::Hall.eq(hall_text(host, hall)))
             .filter(row::Column::SessionHash.eq(session.0.to_vec()));
         self.grants(open(rows, now)).await
     }

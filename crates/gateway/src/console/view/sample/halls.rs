@@ -36,10 +36,18 @@ fn approval() -> ApprovalRow {
     }
 }
 
+fn place(host: Option<&str>) -> HallPlace {
+    HallPlace {
+        host: host.map(str::to_owned),
+        name: "backups".to_owned(),
+        title: "Backups of the lab".to_owned(),
+    }
+}
+
 fn waiting() -> WaitingNotice {
     WaitingNotice {
         grant: "0197".to_owned(),
-        approver: "an operator",
+        approver: "an operator".to_owned(),
         names: "Emily Gray, Lachlan Gleeson".to_owned(),
         until: ago(0),
     }
@@ -55,9 +63,11 @@ pub(super) fn list(rows: usize) -> HallsPage {
     HallsPage {
         frame: frame(Some(Place::Halls)),
         halls: (0..rows).map(row).collect(),
+        partners: (0..rows).map(|n| format!("partner-{n}.example")).collect(),
         away: (0..rows)
             .map(|_| AwayRow {
-                place: "alpha.example/lab".to_owned(),
+                host: "alpha.example".to_owned(),
+                hall: "lab".to_owned(),
                 grant: grant(Mark::new(Tone::Good, "Open"), true, true),
             })
             .collect(),
@@ -70,8 +80,8 @@ pub(super) fn full() -> HallPage {
     let open = || grant(Mark::new(Tone::Good, "Open"), true, true);
     HallPage {
         frame: frame(Some(Place::Halls)),
-        name: "backups".to_owned(),
-        title: "Backups of the lab".to_owned(),
+        place: place(None),
+        over: None,
         rights: "read “data”".to_owned(),
         demands: vec![DemandRow {
             rights: "read “data”".to_owned(),
@@ -150,11 +160,11 @@ pub(super) fn fresh() -> HallPage {
 pub(super) fn store(open: bool) -> StorePage {
     StorePage {
         frame: frame(Some(Place::Halls)),
-        hall: "backups".to_owned(),
-        title: "Backups of the lab".to_owned(),
+        place: place(None),
         store: "data".to_owned(),
-        open,
+        open: open.then(|| grant(Mark::new(Tone::Good, "Open"), true, true)),
         waiting: None,
+        over: None,
         may: "read write delete".to_owned(),
     }
 }
@@ -165,5 +175,47 @@ pub(super) fn waiting_for_approval() -> HallPage {
         open: None,
         waiting: Some(waiting()),
         ..full()
+    }
+}
+
+/// The halls of a partner.
+pub(super) fn at_partner(rows: usize) -> PartnerHallsPage {
+    PartnerHallsPage {
+        frame: frame(Some(Place::Halls)),
+        realm: "alpha.example".to_owned(),
+        halls: (0..rows)
+            .map(|n| HallThereRow {
+                name: format!("hall-{n}"),
+                title: "Backups of the lab".to_owned(),
+                rights: "read “data”".to_owned(),
+            })
+            .collect(),
+    }
+}
+
+/// A partner's hall, which the partner has just closed.
+pub(super) fn of_partner() -> PartnerHallPage {
+    PartnerHallPage {
+        frame: frame(Some(Place::Halls)),
+        place: place(Some("alpha.example")),
+        realm: "alpha.example".to_owned(),
+        rights: "read “data”, connect to “db”".to_owned(),
+        open: None,
+        waiting: None,
+        over: Some("alpha.example says: this grant has ended; open the hall again.".to_owned()),
+        stores: vec![offer("data", None, "read")],
+        services: vec!["db".to_owned()],
+    }
+}
+
+/// The same, for whoever must wait there.
+pub(super) fn of_partner_waiting() -> PartnerHallPage {
+    PartnerHallPage {
+        waiting: Some(WaitingNotice {
+            approver: "an operator of alpha.example".to_owned(),
+            ..waiting()
+        }),
+        over: None,
+        ..of_partner()
     }
 }
