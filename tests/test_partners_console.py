@@ -15,13 +15,13 @@ from test_console import set_up
 class Office(Gateway):
     """A gateway under a name of its own on this machine."""
 
-    def __init__(self, folder: Path, name: str):
+    def __init__(self, folder: Path, name: str, offered: str = ""):
         port = free_port()
         folder.mkdir()
         (folder / "hallway.toml").write_text(
             f'realm = "{name}.localhost"\n'
             f'public_url = "http://gate.{name}.localhost:{port}"\n'
-            '[hall]\nlisten = "127.0.0.1:0"\n'
+            f'[hall]\nlisten = "127.0.0.1:0"\n{offered}'
         )
         super().__init__(folder, "--listen", f"127.0.0.1:{port}")
 
@@ -46,15 +46,14 @@ def sign(visitor: Visitor, sentence: str) -> None:
     expect(visitor.page.get_by_text("Signed, and in the log.")).to_be_visible()
 
 
-def test_two_owners_join_share_and_part(browser: Browser, offices: tuple[Office, Office]):
-    alpha, beta = offices
-    ada, ben = owner(browser, alpha), owner(browser, beta)
+def join(ada: Visitor, ben: Visitor) -> None:
+    """Ada invites Ben's realm, and he accepts."""
     ada.open("/partners")
     ada.keep("partners-none")
     expect(ada.page.get_by_text("There is no partner yet.")).to_be_visible()
-    ada.page.get_by_label("Its gateway’s address").fill(beta.origin)
+    ada.page.get_by_label("Its gateway’s address").fill(ben.origin)
     ada.press("Invite")
-    ada.agree("the realm beta.localhost at " + beta.origin)
+    ada.agree("the realm beta.localhost at " + ben.origin)
     link = ada.handed_over()
     expect(ada.page.get_by_text("Invited", exact=True)).to_be_visible()
     ada.keep("partners-invited")
@@ -70,6 +69,9 @@ def test_two_owners_join_share_and_part(browser: Browser, offices: tuple[Office,
     ada.open("/partners")
     expect(ada.page.get_by_text("Partner", exact=True)).to_be_visible()
 
+
+def share(ada: Visitor, rights: str) -> None:
+    """Ada makes a hall and lets everybody of Ben's realm in."""
     ada.open("/halls")
     ada.page.get_by_label("What people call it").fill("Backups of the lab")
     ada.page.get_by_label("Its name in commands").fill("backups")
@@ -77,9 +79,16 @@ def test_two_owners_join_share_and_part(browser: Browser, offices: tuple[Office,
     sign(ada, "make the hall “backups”")
     ada.open("/halls/backups")
     ada.page.get_by_label("Who", exact=True).select_option("everybody of beta.localhost")
-    ada.page.get_by_label("To do what").fill("read:data")
+    ada.page.get_by_label("To do what").fill(rights)
     ada.press("Admit")
     sign(ada, "let everybody of the partner beta.localhost enter the hall “backups”")
+
+
+def test_two_owners_join_share_and_part(browser: Browser, offices: tuple[Office, Office]):
+    alpha, beta = offices
+    ada, ben = owner(browser, alpha), owner(browser, beta)
+    join(ada, ben)
+    share(ada, "read:data")
     ada.open("/partners")
     expect(ada.page.get_by_role("cell", name="everybody of beta.localhost")).to_be_visible()
     with ada.page.expect_navigation():

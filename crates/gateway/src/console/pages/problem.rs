@@ -19,6 +19,7 @@ pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Proble
         403 => "This is not for you",
         404 => "There is nothing here",
         405 => "This cannot be done here",
+        502 => "A partner is away",
         503 => "The gateway is busy",
         status if status < 500 => "This did not work",
         _ => "Something went wrong",

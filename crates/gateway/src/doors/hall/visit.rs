@@ -43,7 +43,7 @@ pub async fn shared(gateway: &Gateway, host: &RealmName) -> Result<Shared, Probl
     shared.map_err(|error: CallError| {
         let mut problem = Problem::from(error);
         if problem.status.is_server_error() {
-            problem.detail = format!("{host}: {}", problem.detail);
+            problem.detail = format!("what {host} shares is not known: {}", problem.detail);
         }
         problem
     })
