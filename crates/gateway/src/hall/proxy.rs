@@ -28,16 +28,17 @@ use crate::seal::Purpose;
 use crate::store::Grant;
 
 /// How soon something that failed is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// What the host says to somebody whose evidence it has not seen yet, and as long as nobody
 /// approved.
 const NEWCOMER: &str = "newcomer";
 const WAITING: &str = "waiting-for-approval";
 
-/// The partners' halls that are open in browsers through this gateway.
+/// The partners' halls that are open in browsers through this gateway. Nothing is sent under the
+/// lock.
 #[derive(Default)]
-pub struct Proxies(Mutex<BTreeMap<GrantId, Arc<OnceCell<Proxy>>>>);
+pub struct Proxies(tokio::sync::Mutex<BTreeMap<GrantId, Proxy>>);
 
 /// A partner's hall, entered for a browser.
 #[derive(Clone)]
@@ -80,14 +81,10 @@ pub fn key(gateway: &Gateway, nonce: &[u8; 16]) -> Result<HallKey, Problem> {
 }
 
 impl Proxies {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<GrantId, Arc<OnceCell<Proxy>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Goes to the hall of a browser's grant at `host`, if nobody did yet.
+    /// The way to the hall of a browser's grant at `host`.
     ///
     /// # Errors
-    /// The host can't be reached, or is no partner any more.
+    /// It is no partner any more, or has no hall listener.
     pub async fn enter(
         &self,
         gateway: &Gateway,
@@ -95,19 +92,16 @@ impl Proxies {
         presence: &Arc<Presence>,
         standing: &Standing,
     ) -> Result<Proxy, Problem> {
-        let id = standing.grant.id;
-        let cell = Arc::clone(self.all().entry(id).or_default());
-        let entered = cell.get_or_try_init(|| async {
-            let proxy = Proxy::new(gateway, host, &standing.grant).await?;
-            let keeping = keep(gateway.clone(), proxy.clone(), Arc::clone(presence));
-            tokio::spawn(keeping);
-            Ok(proxy)
-        });
-        let entered = entered.await.cloned();
-        if entered.is_err() {
-            self.all().remove(&id);
+        let grant = &standing.grant;
+        let mut all = self.0.lock().await;
+        if let Some(proxy) = all.get(&grant.id) {
+            return Ok(proxy.clone());
         }
-        entered
+        let proxy = Proxy::new(gateway, host, grant).await?;
+        all.insert(grant.id, proxy.clone());
+        let keeping = keep(gateway.clone(), proxy.clone(), Arc::clone(presence));
+        tokio::spawn(keeping);
+        Ok(proxy)
     }
 }
 
@@ -131,7 +125,7 @@ async fn keep(gateway: Gateway, proxy: Proxy, presence: Arc<Presence>) {
             Err(_) => AGAIN,
         };
     }
-    gateway.halls.proxies.all().remove(&proxy.grant.id);
+    gateway.halls.proxies.0.lock().await.remove(&proxy.grant.id);
 }
 
 impl Proxy {

@@ -166,21 +166,21 @@ async fn what_was_not_granted_does_not_leave_home() {
 /// Somebody ends it.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    ByHost,
-    BySelf,
-    BySigningOut,
+    Host,
+    Visitor,
+    SigningOut,
 }
 
 #[tokio::test]
 async fn when_it_ends_it_ends_at_both_sides() {
-    for end in [End::ByHost, End::BySelf, End::BySigningOut] {
+    for end in [End::Host, End::Visitor, End::SigningOut] {
         let two = Two::open().await;
         let (home, ada) = (&two.home, &two.visitor);
         let witness = home.person(Role::Operator).await;
         let opened = home.act(ada, open()).await.unwrap();
         assert_eq!(standing(&two).await.unwrap()["state"], "open");
         match end {
-            End::ByHost => {
+            End::Host => {
                 let grants = two
                     .host
                     .ask("GET", "/api/grants", &two.owner.token, Value::Null);
@@ -189,7 +189,7 @@ async fn when_it_ends_it_ends_at_both_sides() {
                 two.host.act(&two.owner, act).await.unwrap();
                 assert_eq!(standing(&two).await, Ok(Value::Null));
             }
-            End::BySelf => {
+            End::Visitor => {
                 let id = opened["grant"]["id"].as_str().unwrap();
                 let path = format!("/api/grants/{id}/end");
                 home.ask("POST", &path, &ada.token, json!({}))
@@ -197,7 +197,7 @@ async fn when_it_ends_it_ends_at_both_sides() {
                     .unwrap();
                 assert_eq!(standing(&two).await, Ok(Value::Null));
             }
-            End::BySigningOut => {
+            End::SigningOut => {
                 let out = Request::post("/api/sign-out");
                 let out = out.header(header::CONTENT_TYPE, "application/json");
                 assert!(ask(home, ada, out, "{}").await.0.is_success());
@@ -211,7 +211,7 @@ async fn when_it_ends_it_ends_at_both_sides() {
         })
         .await
         .unwrap_or_else(|_| panic!("{end:?}: it is open at the host"));
-        if !matches!(end, End::BySigningOut) {
+        if !matches!(end, End::SigningOut) {
             assert!(!any_open(home, &witness).await, "{end:?}");
         }
     }
@@ -257,4 +257,19 @@ async fn what_the_host_does_not_accept_is_over_at_home() {
     two.host.later(Duration::from_secs(11 * 60));
     assert_eq!(standing(&two).await, Ok(Value::Null));
     assert!(!any_open(home, ada).await);
+}
+
+#[tokio::test]
+async fn home_certifies_again_as_long_as_it_is_open() {
+    let lasting = Duration::from_secs(5);
+    let two = Two::with(House::certifying("beta.localhost", lasting.as_secs()).await).await;
+    let (home, ada) = (&two.home, &two.visitor);
+    home.act(ada, open()).await.unwrap();
+    // Twice as long as the host would let somebody stay whom home no longer certifies.
+    let later = home.gateway.now().plus(2 * lasting);
+    while home.gateway.now() < later {
+        let entries = home.ask("GET", FILES, &ada.token, Value::Null).await;
+        assert_eq!(entries.unwrap()["entries"][0]["name"], "notes.txt");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }

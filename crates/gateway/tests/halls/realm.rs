@@ -145,8 +145,16 @@ impl House {
 
     /// A gateway of a realm of this name, with the halls of [`House::open`].
     pub(crate) async fn called(realm: &str) -> Self {
+        Self::certifying(realm, Hall::default().certificate_seconds).await
+    }
+
+    /// The same, whose certificates last so long.
+    pub(crate) async fn certifying(realm: &str, certificate_seconds: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let hall = Self::furniture(folder.path()).await;
+        let hall = Hall {
+            certificate_seconds,
+            ..Self::furniture(folder.path()).await
+        };
         let mut house = Self::of_realm(folder.path(), Some(hall), realm).await;
         house._own = Some(folder);
         house

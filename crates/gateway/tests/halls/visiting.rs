@@ -106,10 +106,12 @@ fn realm(house: &House) -> RealmName {
 
 impl Two {
     pub(crate) async fn open() -> Self {
-        let (host, home) = (
-            House::called("alpha.localhost").await,
-            House::called("beta.localhost").await,
-        );
+        Self::with(House::called("beta.localhost").await).await
+    }
+
+    /// With this house as the visitor's home.
+    pub(crate) async fn with(home: House) -> Self {
+        let host = House::called("alpha.localhost").await;
         let owner = host.person(Role::Owner).await;
         let chief = home.person(Role::Owner).await;
         host.furnish(&owner).await;
