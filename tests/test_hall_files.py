@@ -86,6 +86,11 @@ def test_put_get_ls_rm(ada: Guest, opened: Open, data: Path, tmp_path: Path):
     ada.refused("rm", f"{HALL}:data/{file.name}", words="not there")
     ada.refused("rm", f"{HALL}:data", words="--recursive")
     assert ada.try_to("get", f"{HALL}:data/../secret", tmp_path).returncode == 2
+    # Folders on the way are made.
+    ada.run("put", file, f"{HALL}:data/2026/reports/")
+    ada.run("put", file, f"{HALL}:data/2026/other")
+    assert (data / "2026" / "reports" / file.name).read_bytes() == file.read_bytes()
+    assert (data / "2026" / "other").stat().st_size == 9_000_000
 
 
 def test_a_mirror_makes_both_sides_alike_and_copies_only_changes(

@@ -247,5 +247,8 @@ def test_json_and_help_say_what_there_is(realm: Realm, ada: Guest):
     shown = ada.json("hall", "show", HALL)
     assert {offer["name"] for offer in shown["services"]} == {"echo", "away"}, "what Ada may use"
     assert "The laboratory" in ada.run("hall", "list").stdout
+    told = ada.run("hall", "show", HALL).stdout
+    assert "title     The laboratory\n" in told and "\nSERVICE\n" in told
+    assert ada.try_to("hall", "end", "no-grant").returncode == 2
     grants = json.loads(ada.run("hall", "grants", "--json").stdout)
     assert all(row["person"] == ada.id for row in grants["items"])

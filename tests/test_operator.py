@@ -3,7 +3,10 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
+import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -143,6 +146,34 @@ def test_metrics_count_without_names(tmp_path: Path):
     assert owner.name not in text and owner.id not in text
     # Not on the gateway's own address.
     assert Caller(owner.origin).get("/metrics").status == 404
+    assert gateway.stop() == 0
+
+
+def test_the_listener_for_metrics_is_bounded_like_the_others(tmp_path: Path):
+    gateway = Gateway(tmp_path / "data", "--metrics-listen", "127.0.0.1:0")
+    Person.owner(gateway)
+    told = METRICS.search("\n".join(gateway.lines)) or gateway.wait_for(METRICS)
+    where = urllib.parse.urlsplit(told[1])
+
+    def connect() -> socket.socket:
+        return socket.create_connection((where.hostname, where.port), timeout=60)
+
+    # As many as it takes, of which each asks nothing.
+    idle = [connect() for _ in range(32)]
+    try:
+        with pytest.raises(urllib.error.HTTPError) as full:
+            urllib.request.urlopen(told[1], timeout=10)
+        assert full.value.code == 503 and json.load(full.value)["code"] == "full"
+        # They are put out, and then there is room.
+        assert [each.recv(1) for each in idle] == [b""] * 32
+    finally:
+        for each in idle:
+            each.close()
+    with urllib.request.urlopen(told[1], timeout=10) as answer:
+        assert answer.status == 200
+    with connect() as long_winded:
+        long_winded.sendall(b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 200_000)
+        assert long_winded.recv(65536).startswith(b"HTTP/1.1 431")
     assert gateway.stop() == 0
 
 

@@ -6,8 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging. `HALLWAY_LOG` sets what, as `tracing` filters do; `info` otherwise.
 pub(crate) fn start(json: bool) {
-    let filter =
-        EnvFilter::try_from_env("HALLWAY_LOG").unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
+    let quiet = "info,sqlx=warn,sea_orm_migration=warn";
+    let filter = EnvFilter::try_from_env("HALLWAY_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

@@ -2,7 +2,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files that are not connections: the database, its log, what is being read and written.
+/// Files that are not connections: the database, its log, what is being read and written; and the
+/// few connections for metrics.
 const RESERVE: u64 = 512;
 /// Descriptors for each place: two listeners have the same number of places.
 const EACH: u64 = 2;

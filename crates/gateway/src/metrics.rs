@@ -2,7 +2,6 @@
 //!
 //! It tells how much there is of what, never whose: no names, no addresses, no identifiers.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Instant;
@@ -20,11 +19,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::refusal::Door;
+use crate::server::Listener;
+
+/// Connections at a time: those who ask are few, and none needs more than one.
+pub(crate) const CONNECTIONS: usize = 32;
 
 /// Upper bounds of the spans that are told apart, seconds.
 const SPANS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
@@ -129,14 +131,11 @@ pub async fn count(
 }
 
 /// Serves `/metrics` until the future is dropped.
-///
-/// # Errors
-/// The listener fails.
-pub async fn serve(gateway: Gateway, listener: TcpListener) -> io::Result<()> {
+pub(crate) async fn serve(gateway: Gateway, listener: Listener) {
     let router = Router::new()
         .route("/metrics", get(tell))
         .with_state(Arc::new(gateway));
-    axum::serve(listener, router).await
+    listener.serve(router, std::future::pending()).await;
 }
 
 async fn tell(State(gateway): State<Arc<Gateway>>) -> Response {

@@ -11,7 +11,6 @@ use hallway_evidence::log::{CosigningKey, SigningKey};
 use hallway_hall::Bundle;
 use hallway_webauthn::RelyingParty;
 use object_store::local::LocalFileSystem;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -87,13 +86,8 @@ pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The address for metrics.
-    #[error("cannot listen for metrics on {address}: {source}")]
-    Metrics {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error("for metrics: {0}")]
+    Metrics(#[source] ListenError),
     /// The realm's certificate authority.
     #[error(transparent)]
     Authority(#[from] RealmAuthorityError),
@@ -142,7 +136,7 @@ pub struct Ready {
     /// The one-time link that makes the first owner, while there is none.
     pub setup_link: Option<String>,
     listener: Listener,
-    metrics: Option<TcpListener>,
+    metrics: Option<Listener>,
     hall: Option<HallListener>,
 }
 
@@ -197,9 +191,9 @@ impl Start {
         let metrics = match config.metrics_listen {
             None => None,
             Some(address) => Some(
-                TcpListener::bind(address)
+                Listener::bind(address, None, &folder, metrics::CONNECTIONS)
                     .await
-                    .map_err(|source| StartError::Metrics { address, source })?,
+                    .map_err(StartError::Metrics)?,
             ),
         };
         let models = Models::new(&config, &folder)?;
@@ -280,7 +274,7 @@ impl Ready {
         let learning = tokio::spawn(refresh::keep_up(self.gateway.clone()));
         let asking = tokio::spawn(ask::keep_up(self.gateway.clone()));
         let counting = self.metrics.map(|listener| {
-            if let Ok(address) = listener.local_addr() {
+            if let Ok(address) = listener.address() {
                 tracing::info!("metrics at http://{address}/metrics");
             }
             tokio::spawn(metrics::serve(self.gateway.clone(), listener))

@@ -26,11 +26,11 @@ use crate::person::PersonArguments;
 pub(crate) struct LsCommand {
     /// The folder or file: [REALM/]HALL:STORE/path.
     place: Place,
-    #[command(flatten)]
-    person: PersonArguments,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    person: PersonArguments,
 }
 
 /// Get a file of a hall's store.
@@ -52,8 +52,8 @@ pub(crate) struct GetCommand {
 
 /// Put a file into a hall's store.
 ///
-/// It appears there when it is whole and its SHA-256 is right. Run the command again after it was
-/// interrupted and it goes on where it was.
+/// It appears there when it is whole and its SHA-256 is right; folders that it needs are made. Run the
+/// command again after it was interrupted and it goes on where it was.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
@@ -71,11 +71,11 @@ struct Replacing {
     /// Replace a file that is there.
     #[arg(long)]
     force: bool,
-    #[command(flatten)]
-    person: PersonArguments,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    person: PersonArguments,
 }
 
 /// Remove a file of a hall's store.
@@ -235,7 +235,8 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
         match remote.entry(&path).await? {
             Some(Entry::Folder) => return Err(HallCommandError::IsFolder(place.to_string())),
             Some(_) if !force => return Err(HallCommandError::Exists(place.to_string())),
-            _ => {}
+            Some(_) => {}
+            None => make_way(&remote, &path).await?,
         }
         let progress = Progress::new(length(&command.file)?.bytes, *json);
         let done = upload(&remote, &command.file, &path, &progress).await;
@@ -248,6 +249,16 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
         bytes,
         *json,
     )
+}
+
+/// Makes the folder for a file that is to be put there, if there is none.
+async fn make_way(remote: &Remote, path: &RelativePath) -> Result<(), HallCommandError> {
+    if let Some(folder) = path.parent()
+        && remote.entry(&folder).await?.is_none()
+    {
+        remote.make_folders(&folder).await?;
+    }
+    Ok(())
 }
 
 fn length(file: &Path) -> Result<FileEntry, HallCommandError> {

@@ -1,15 +1,15 @@
 //! `hallway hall`: halls, who may enter, and what is open.
 
 use clap::{Args, Subcommand};
-use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{Hours, KeyNeed, Needs};
 use hallway_evidence::statement::people::Role;
+use hallway_evidence::{GrantId, RealmName};
 use hallway_hall::{AgentName, HallName, Right};
 use serde_json::{Value, json};
 
-use super::HallCommandError;
 use super::agent::AgentCommand;
 use super::partners::PartnerAction;
+use super::{HallCommandError, look};
 use crate::person::{PersonArguments, Visitor};
 
 /// Halls: make them, say who may enter, see what is open, and run an agent.
@@ -102,14 +102,14 @@ enum Action {
     /// Approve what somebody else opens, with a touch.
     Approve {
         /// The grant's id, as `hallway hall approvals` or whoever waits says it.
-        grant: String,
+        grant: GrantId,
         #[command(flatten)]
         how: How,
     },
     /// End a grant: one's own at once, another's with a touch.
     End {
         /// Its id.
-        grant: String,
+        grant: GrantId,
         #[command(flatten)]
         how: How,
     },
@@ -188,11 +188,11 @@ impl From<Demands> for Needs {
 
 #[derive(Debug, Args)]
 pub(super) struct How {
-    #[command(flatten)]
-    pub(super) person: PersonArguments,
     /// Print the result as JSON.
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) person: PersonArguments,
 }
 
 impl Guest {
@@ -215,21 +215,15 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
     let (act, how, done) = match command.action {
         Action::Agent(agent) => return super::agent::run(agent),
         Action::Partner(action) => return super::partners::run(action),
-        Action::List { at: None, how } => return show(&how, "/api/halls"),
-        Action::List {
-            at: Some(realm),
-            how,
-        } => {
-            return show(&how, &format!("/api/partners/{realm}/halls"));
-        }
-        Action::Show { hall, how } => return show(&how, &format!("/api/halls/{hall}")),
-        Action::Grants { how } => return show(&how, "/api/grants"),
-        Action::Approvals { how } => return show(&how, "/api/approvals"),
+        Action::List { at, how } => return look::halls(&how, at.as_ref()),
+        Action::Show { hall, how } => return look::hall(&how, &hall),
+        Action::Grants { how } => return look::grants(&how),
+        Action::Approvals { how } => return look::approvals(&how),
         Action::Approve { grant, how } => {
             let act = json!({ "kind": "approve_grant", "grant": grant });
             (act, how, "Approved.".to_owned())
         }
-        Action::End { grant, how } => return end(&how, &grant),
+        Action::End { grant, how } => return end(&how, grant),
         Action::Create { hall, title, how } => {
             let title = title.unwrap_or_else(|| hall.to_string());
             let done = format!("The hall {hall} is there.");
@@ -284,7 +278,7 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
     Ok(())
 }
 
-fn end(how: &How, grant: &str) -> Result<(), HallCommandError> {
+fn end(how: &How, grant: GrantId) -> Result<(), HallCommandError> {
     let mut visitor = Visitor::new(&how.person)?;
     let outcome = super::run(async { end_grant(&mut visitor, grant).await })?;
     if how.json {
@@ -296,27 +290,16 @@ fn end(how: &How, grant: &str) -> Result<(), HallCommandError> {
 }
 
 /// Ends one's own grant, or asks for a touch to end another's.
-async fn end_grant(visitor: &mut Visitor, grant: &str) -> Result<Value, HallCommandError> {
+async fn end_grant(visitor: &mut Visitor, grant: GrantId) -> Result<Value, HallCommandError> {
     let mine: Value = visitor.get("/api/me").await?;
     let grants: Value = visitor.get("/api/grants").await?;
     let listed = grants["items"].as_array().or_else(|| grants.as_array());
-    let found = listed.and_then(|all| all.iter().find(|row| row["id"] == *grant));
+    let found = listed.and_then(|all| all.iter().find(|row| row["id"] == grant.to_string()));
     let is_mine = found.is_some_and(|row| row["person"] == mine["id"]);
     if is_mine {
-        let path = format!("/api/grants/{}/end", super::path::encode(grant));
+        let path = format!("/api/grants/{grant}/end");
         return Ok(visitor.post(&path, &json!({})).await?);
     }
     let act = json!({ "kind": "end_grant", "grant": grant });
     Ok(visitor.act(act).await?)
-}
-
-fn show(how: &How, path: &str) -> Result<(), HallCommandError> {
-    let mut visitor = Visitor::new(&how.person)?;
-    let found: Value = super::run(async { Ok(visitor.get(path).await?) })?;
-    if how.json {
-        println!("{found}");
-    } else {
-        super::table::print(&found);
-    }
-    Ok(())
 }

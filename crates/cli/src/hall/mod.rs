@@ -6,6 +6,7 @@ mod connect;
 mod duration;
 mod error;
 mod files;
+mod look;
 mod manage;
 mod mirror;
 mod open;

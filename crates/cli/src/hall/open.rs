@@ -58,11 +58,11 @@ pub(crate) struct OpenCommand {
     /// Where to serve the stores by WebDAV.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     webdav: SocketAddr,
-    #[command(flatten)]
-    person: PersonArguments,
     /// Print what happens as JSON lines.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    person: PersonArguments,
 }
 
 /// The listeners, bound before anybody has to touch anything.
@@ -102,7 +102,7 @@ async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
     drop(visitor);
     let outcome = tokio::select! {
         outcome = serve(&wanted.hall, &opened, bound, &display) => outcome,
-        () = stopped => Ok("closed".to_owned()),
+        () = stopped => Ok("as you asked".to_owned()),
     };
     // Whatever happened, nothing is left open.
     if let Err(error) = opened.client.end().await {

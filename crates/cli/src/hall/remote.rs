@@ -221,6 +221,21 @@ impl Remote {
         }
     }
 
+    /// Makes a folder, and those that it is in.
+    ///
+    /// # Errors
+    /// The far side refuses or can't be reached.
+    pub(crate) async fn make_folders(&self, path: &RelativePath) -> Result<(), ClientError> {
+        let mut above = vec![path.clone()];
+        while let Some(parent) = above.last().and_then(RelativePath::parent) {
+            above.push(parent);
+        }
+        for folder in above.iter().rev() {
+            self.make_folder(folder).await?;
+        }
+        Ok(())
+    }
+
     /// Removes a file, or a folder with everything in it.
     ///
     /// # Errors

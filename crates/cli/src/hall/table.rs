@@ -1,61 +1,61 @@
 //! What the API lists, for a person to read.
 
 use hallway_evidence::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::quoted;
 
-/// Prints a list one row a line, and anything else one field a line.
-pub(super) fn print(value: &Value) {
-    let rows = value["items"].as_array().or_else(|| value.as_array());
-    match (rows, value) {
-        (Some(rows), _) if rows.is_empty() => eprintln!("There is none."),
-        (Some(rows), _) => print_rows(rows, ""),
-        (None, Value::Object(fields)) => {
-            for (name, field) in fields {
-                match field.as_array() {
-                    Some(rows) if rows.iter().any(Value::is_object) => {
-                        println!("{name}");
-                        print_rows(rows, "  ");
-                    }
-                    _ => println!("{name:<12}{}", text(name, field)),
-                }
-            }
-        }
-        (None, other) => println!("{}", text("", other)),
+/// A column: which member of a row it shows, the first of these that a row has, and what stands
+/// above it.
+pub(super) type Column = (&'static [&'static str], &'static str);
+
+/// What stands where there is nothing.
+const NOTHING: &str = "-";
+
+/// Prints a list, one row a line. Columns in which no row has anything are left out.
+pub(super) fn print(list: &Value, columns: &[Column]) {
+    let rows = list["items"].as_array().or_else(|| list.as_array());
+    let rows = rows.map_or(&[][..], Vec::as_slice);
+    if rows.is_empty() {
+        eprintln!("There is none.");
+    }
+    for line in lines(rows, columns) {
+        println!("{line}");
     }
 }
 
-fn print_rows(rows: &[Value], indent: &str) {
-    let empty = Map::new();
-    let fields = |row: &Value| -> Vec<String> {
-        let fields = row.as_object().unwrap_or(&empty);
-        let shown = fields.iter().filter(|(name, _)| *name != "evidence");
-        shown.map(|(name, field)| text(name, field)).collect()
+/// The lines of a table with its headings; none where there are no rows.
+pub(super) fn lines(rows: &[Value], columns: &[Column]) -> Vec<String> {
+    let cells = |(names, heading): &Column| {
+        let mut cells: Vec<String> = rows.iter().map(|row| cell(row, names)).collect();
+        let is_shown = cells.iter().any(|cell| cell != NOTHING);
+        cells.insert(0, (*heading).to_owned());
+        is_shown.then_some(cells)
     };
-    let rows: Vec<Vec<String>> = rows.iter().map(fields).collect();
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column| {
-        let cells = rows.iter().filter_map(|row: &Vec<String>| row.get(column));
-        cells
-            .map(|cell: &String| cell.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in &rows {
-        let cells = row.iter().zip(&widths);
-        let line: Vec<String> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        println!("{indent}{}", line.join("  ").trim_end());
-    }
+    let columns: Vec<Vec<String>> = columns.iter().filter_map(cells).collect();
+    let width = |column: &Vec<String>| column.iter().map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = columns.iter().map(|c| width(c).unwrap_or(0)).collect();
+    let height = columns.first().map_or(0, Vec::len);
+    (0..height)
+        .map(|at| {
+            let cells = columns.iter().zip(&widths);
+            let line: Vec<String> = cells
+                .map(|(column, width)| format!("{:<width$}", column[at]))
+                .collect();
+            line.join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+fn cell(row: &Value, names: &[&str]) -> String {
+    let found = names.iter().find(|name| !row[**name].is_null());
+    found.map_or_else(|| NOTHING.to_owned(), |name| text(name, &row[*name]))
 }
 
 /// A field as text; times by their name's ending.
 pub(super) fn text(name: &str, value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
+    let text = match value {
+        Value::Null => String::new(),
         Value::String(text) => quoted(text),
         Value::Number(ms) if name.ends_with("_ms") => ms
             .as_u64()
@@ -72,6 +72,11 @@ pub(super) fn text(name: &str, value: &Value) -> String {
             items.join(",")
         }
         other => quoted(&other.to_string()),
+    };
+    if text.is_empty() {
+        NOTHING.to_owned()
+    } else {
+        text
     }
 }
 
@@ -89,7 +94,9 @@ mod tests {
             text("rights", &json!(["read:a", "connect:b"])),
             "read:a,connect:b"
         );
-        assert_eq!(text("joined_ms", &Value::Null), "-");
+        for nothing in [Value::Null, json!([]), json!({}), json!("")] {
+            assert_eq!(text("joined_ms", &nothing), "-");
+        }
         assert_eq!(
             text(
                 "needs",
@@ -97,5 +104,28 @@ mod tests {
             ),
             "hours mon 08:00-18:00 UTC, key L1"
         );
+    }
+
+    #[test]
+    fn columns_are_aligned_and_those_without_anything_left_out() {
+        let rows = [
+            json!({ "name": "a", "ends_ms": 0, "needs": {} }),
+            json!({ "name": "longer", "ends_ms": 0, "ended_ms": 1000, "needs": {} }),
+        ];
+        let columns: [Column; 4] = [
+            (&["name"], "HALL"),
+            (&["needs"], "DEMANDS"),
+            (&["ended_ms", "ends_ms"], "UNTIL"),
+            (&["home"], "FROM"),
+        ];
+        assert_eq!(
+            lines(&rows, &columns),
+            [
+                "HALL    UNTIL",
+                "a       1970-01-01 00:00:00 UTC",
+                "longer  1970-01-01 00:00:01 UTC",
+            ]
+        );
+        assert!(lines(&[], &columns).is_empty());
     }
 }

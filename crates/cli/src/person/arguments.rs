@@ -16,27 +16,30 @@ use crate::key::protection::ProtectionArguments;
 /// The file in the folder `hallway` below XDG_CONFIG_HOME.
 const FILE: &str = "hallway.toml";
 
+/// What these arguments stand under in a command's help, behind its own.
+const WHO: &str = "Who you are";
+
 /// What every command has that a person gives to a gateway.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PersonArguments {
     /// The account in `hallway.toml`, which says gateway and key.
-    #[arg(long, value_name = "NAME", env = "HALLWAY_ACCOUNT")]
+    #[arg(long, help_heading = WHO, value_name = "NAME", env = "HALLWAY_ACCOUNT")]
     account: Option<String>,
     /// The gateway, such as `https://gate.example`.
-    #[arg(long, value_name = "URL", env = "HALLWAY_GATEWAY")]
+    #[arg(long, help_heading = WHO, value_name = "URL", env = "HALLWAY_GATEWAY")]
     gateway: Option<String>,
     /// Your security key: usb, usb:DEVICE, unix:PATH, udp:ADDRESS:PORT, or a key FILE [default: usb]
-    #[arg(long, value_name = "KEY", env = "HALLWAY_SECURITY_KEY")]
+    #[arg(long, help_heading = WHO, value_name = "KEY", env = "HALLWAY_SECURITY_KEY")]
     key: Option<KeyChoice>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = WHO)]
     protection: ProtectionArguments,
     /// Read the key's PIN from the first line of FILE.
     ///
     /// Otherwise it is taken from the variable HALLWAY_PIN, or asked for.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = WHO, value_name = "FILE")]
     pin_file: Option<PathBuf>,
     /// A certificate authority to trust for TLS besides the system's, PEM.
-    #[arg(long, value_name = "FILE", env = "HALLWAY_CA")]
+    #[arg(long, help_heading = WHO, value_name = "FILE", env = "HALLWAY_CA")]
     ca: Option<PathBuf>,
 }
 

@@ -20,11 +20,11 @@ pub(crate) struct JoinCommand {
     /// What to call the key.
     #[arg(long, default_value = "security key")]
     label: String,
-    #[command(flatten)]
-    person: PersonArguments,
     /// Print who you are as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    person: PersonArguments,
 }
 
 /// Sign in with a touch. Commands that need a session do so by themselves.
@@ -34,11 +34,11 @@ pub(crate) struct JoinCommand {
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct SignInCommand {
-    #[command(flatten)]
-    person: PersonArguments,
     /// Print who you are as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    person: PersonArguments,
 }
 
 /// End the session that commands share.

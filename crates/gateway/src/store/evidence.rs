@@ -215,14 +215,14 @@ impl EvidenceRepository for Sql<'_> {
             })
             .collect::<Result<_, StoreError>>()?;
         let columns = [
-            "log_index",
-            "hash",
-            "statement_hash",
-            "bytes",
-            "act",
-            "person_id",
-            "device_id",
-            "accepted_ms",
+            ("log_index", "bigint"),
+            ("hash", "bytea"),
+            ("statement_hash", "bytea"),
+            ("bytes", "bytea"),
+            ("act", "text"),
+            ("person_id", "uuid"),
+            ("device_id", "uuid"),
+            ("accepted_ms", "bigint"),
         ];
         bulk::insert(self.db(), "evidence", columns, rows)
             .await

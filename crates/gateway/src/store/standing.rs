@@ -129,12 +129,19 @@ impl StandingRepository for Sql<'_> {
                 ms(advance.accepted).into(),
             ]);
         }
-        let columns = ["id", "last_sequence", "last_taken_ms", "last_seen_ms"];
-        let types = ["uuid", "bigint", "bigint", "bigint"];
-        bulk::update(self.db(), "device", columns, types, devices).await?;
-        let columns = ["id", "sign_count", "last_used_ms"];
-        let types = ["bytea", "bigint", "bigint"];
-        bulk::update(self.db(), "credential", columns, types, credentials).await?;
+        let columns = [
+            ("id", "uuid"),
+            ("last_sequence", "bigint"),
+            ("last_taken_ms", "bigint"),
+            ("last_seen_ms", "bigint"),
+        ];
+        bulk::update(self.db(), "device", columns, devices).await?;
+        let columns = [
+            ("id", "bytea"),
+            ("sign_count", "bigint"),
+            ("last_used_ms", "bigint"),
+        ];
+        bulk::update(self.db(), "credential", columns, credentials).await?;
         Ok(())
     }
 }

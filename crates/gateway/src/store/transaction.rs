@@ -281,18 +281,18 @@ impl TransactionRepository for Sql<'_> {
             })
             .collect::<Result<_, StoreError>>()?;
         let columns = [
-            "log_index",
-            "device_id",
-            "era",
-            "sequence",
-            "taken_ms",
-            "accepted_ms",
-            "sha256",
-            "length",
-            "media_type",
-            "file_name",
-            "payload",
-            "object_key",
+            ("log_index", "bigint"),
+            ("device_id", "uuid"),
+            ("era", "bigint"),
+            ("sequence", "bigint"),
+            ("taken_ms", "bigint"),
+            ("accepted_ms", "bigint"),
+            ("sha256", "bytea"),
+            ("length", "bigint"),
+            ("media_type", "text"),
+            ("file_name", "text"),
+            ("payload", "bytea"),
+            ("object_key", "text"),
         ];
         bulk::insert(self.db(), "device_transaction", columns, rows)
             .await

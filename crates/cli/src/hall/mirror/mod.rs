@@ -45,11 +45,11 @@ pub(crate) struct MirrorCommand {
     /// How many files are copied at a time.
     #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=16))]
     parallel: u8,
-    #[command(flatten)]
-    person: PersonArguments,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    person: PersonArguments,
 }
 
 /// What was done.

@@ -195,7 +195,7 @@ impl Mirror {
         if self.direction == Direction::Up
             && let Some(base) = &self.base
         {
-            self.make_base(base).await?;
+            self.remote.make_folders(base).await?;
         }
         for path in &plan.make {
             self.make(path).await?;
@@ -367,18 +367,6 @@ impl Mirror {
             set_modified(here, modified_ms).map_err(HallCommandError::io(here.display()))?;
         }
         Ok(true)
-    }
-
-    /// Makes the folders down to the place itself.
-    async fn make_base(&self, base: &RelativePath) -> Result<(), HallCommandError> {
-        let mut above = vec![base.clone()];
-        while let Some(parent) = above.last().and_then(RelativePath::parent) {
-            above.push(parent);
-        }
-        for folder in above.iter().rev() {
-            self.remote.make_folder(folder).await?;
-        }
-        Ok(())
     }
 
     async fn make(&self, path: &RelativePath) -> Result<(), HallCommandError> {

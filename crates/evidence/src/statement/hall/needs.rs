@@ -1,20 +1,13 @@
-//! What an admission demands beyond being the guest: of the key, of others, of the clock; and the
-//! approval by which one of others is met.
+//! What an admission demands beyond being the guest: of the key, of others, of the clock.
 
 use core::fmt;
 
 use hallway_webauthn::metadata::CertificationLevel;
 use serde::{Deserialize, Serialize};
 
-use super::super::json::hexadecimal;
 use super::super::people::Role;
-use super::super::Hash;
 use super::hours::Hours;
-use super::name::HallName;
-use super::right::Rights;
 use crate::fields::{DecodeError, Fields};
-use crate::id::GrantId;
-use crate::line::Line;
 use crate::words::words;
 
 words! {
@@ -80,22 +73,6 @@ pub struct Needs {
     /// When the hall is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hours: Option<Hours>,
-}
-
-/// The terms of `hall.approve`: the opening that is approved, word for word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Approve {
-    /// Which grant.
-    pub grant: GrantId,
-    /// The hash of the evidence that opened it.
-    #[serde(serialize_with = "hexadecimal")]
-    pub opened: Hash,
-    /// Which hall it is of.
-    pub hall: HallName,
-    /// Whose it is.
-    pub name: Line,
-    /// What it allows.
-    pub rights: Rights,
 }
 
 impl Needs {

@@ -1,0 +1,109 @@
+//! `hallway hall list`, `show`, `grants` and `approvals`: what there is, for a person to read.
+
+use hallway_evidence::RealmName;
+use hallway_hall::HallName;
+use serde_json::Value;
+
+use super::HallCommandError;
+use super::manage::How;
+use super::table::{self, Column, text};
+use crate::person::Visitor;
+
+const HALLS: [Column; 4] = [
+    (&["name"], "HALL"),
+    (&["rights"], "YOU MAY"),
+    (&["inside"], "INSIDE"),
+    (&["title"], "TITLE"),
+];
+
+const GRANTS: [Column; 8] = [
+    (&["id"], "GRANT"),
+    (&["state"], "STATE"),
+    (&["ended_ms", "ends_ms"], "UNTIL"),
+    (&["host"], "AT"),
+    (&["hall"], "HALL"),
+    (&["rights"], "MAY"),
+    (&["name", "person"], "WHOSE"),
+    (&["home"], "FROM"),
+];
+
+/// The lists of a hall, each with its columns.
+const PARTS: [(&str, &[Column]); 5] = [
+    (
+        "demands",
+        &[
+            (&["rights"], "TO"),
+            (&["needs"], "YOU NEED TO ENTER"),
+            (&["missing"], "WHAT YOU LACK NOW"),
+        ],
+    ),
+    ("stores", &[(&["name"], "STORE"), (&["agent"], "BY AGENT")]),
+    (
+        "services",
+        &[(&["name"], "SERVICE"), (&["agent"], "BY AGENT")],
+    ),
+    (
+        "guests",
+        &[
+            (&["guest"], "GUEST"),
+            (&["rights"], "MAY"),
+            (&["admitted_ms"], "SINCE"),
+            (&["needs"], "DEMANDED"),
+        ],
+    ),
+    (
+        "agents",
+        &[
+            (&["name"], "AGENT"),
+            (&["invited_ms"], "INVITED"),
+            (&["joined_ms"], "JOINED"),
+        ],
+    ),
+];
+
+/// The halls here, or those of a partner.
+pub(super) fn halls(how: &How, at: Option<&RealmName>) -> Result<(), HallCommandError> {
+    let path = match at {
+        None => "/api/halls".to_owned(),
+        Some(realm) => format!("/api/partners/{realm}/halls"),
+    };
+    show(how, &path, |found| table::print(found, &HALLS))
+}
+
+/// One hall.
+pub(super) fn hall(how: &How, name: &HallName) -> Result<(), HallCommandError> {
+    show(how, &format!("/api/halls/{name}"), |found| {
+        println!("{:<10}{}", "hall", text("name", &found["name"]));
+        println!("{:<10}{}", "title", text("title", &found["title"]));
+        println!("{:<10}{}", "you may", text("rights", &found["rights"]));
+        println!("{:<10}{}", "inside", text("inside", &found["inside"]));
+        for (name, columns) in PARTS {
+            let rows = found[name].as_array().map_or(&[][..], Vec::as_slice);
+            let lines = table::lines(rows, columns);
+            if !lines.is_empty() {
+                println!("\n{}", lines.join("\n"));
+            }
+        }
+    })
+}
+
+/// What is open, or was.
+pub(super) fn grants(how: &How) -> Result<(), HallCommandError> {
+    show(how, "/api/grants", |found| table::print(found, &GRANTS))
+}
+
+/// What waits for an approval.
+pub(super) fn approvals(how: &How) -> Result<(), HallCommandError> {
+    show(how, "/api/approvals", |found| table::print(found, &GRANTS))
+}
+
+fn show(how: &How, path: &str, print: impl FnOnce(&Value)) -> Result<(), HallCommandError> {
+    let mut visitor = Visitor::new(&how.person)?;
+    let found: Value = super::run(async { Ok(visitor.get(path).await?) })?;
+    if how.json {
+        println!("{found}");
+    } else {
+        print(&found);
+    }
+    Ok(())
+}
