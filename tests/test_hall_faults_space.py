@@ -46,8 +46,7 @@ def fill_a_store(disk, data: Path, ada: Guest, tmp_path: Path) -> None:
     assert list((data / ".hallway/uploads").iterdir()) == []
     # One that can be resumed: what arrived waits for its rest, out of sight.
     said = ada.refused("put", big, f"{HALL}:data", words="store is full")
-    # A connection that broke before the answer was read is tried again, and said each time.
-    assert "panicked" not in said and "store is full" in said.splitlines()[-1], said
+    assert "panicked" not in said and said.count("\n") < 4, said
     seen = [entry["name"] for entry in ada.json("ls", f"{HALL}:data")]
     assert "big" not in seen and "kept" in seen
     assert ada.run("get", f"{HALL}:data/kept", tmp_path / "back")

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from api_caller import Person
@@ -101,6 +102,46 @@ def test_curl_goes_in_with_the_certificate(realm: Realm, ida: Person, entry: Pas
     assert (grant["hall"], grant["person"]["id"]) == (HALL, ida.id)
     refused = curl(realm, entry, "/files/data/new", "--upload-file", str(entry.key))
     assert json.loads(refused.stdout)["status"] == 403
+
+
+BIG = 16 * 1024 * 1024
+
+
+def put_at_once(stream: socket.socket, path: str) -> str:
+    """What somebody hears who sends all of a file before listening."""
+    head = f"PUT {path} HTTP/1.1\r\nHost: hall\r\nContent-Length: {BIG}\r\nConnection: close\r\n\r\n"
+    stream.sendall(head.encode() + bytes(BIG))
+    got = b""
+    while piece := stream.recv(65536):
+        got += piece
+    return got.decode()
+
+
+def test_who_sends_all_of_it_first_hears_the_refusal(realm: Realm, entry: Pass):
+    context = ssl.create_default_context(cafile=entry.bundle)
+    context.load_cert_chain(entry.certificate, entry.key)
+    with socket.create_connection(("127.0.0.1", realm.gateway.hall_port), timeout=60) as plain:
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+            refused = put_at_once(stream, "/files/data/new")
+    assert refused.startswith("HTTP/1.1 403") and "write:data" in refused
+    web = urlsplit(realm.gateway.origin)
+    with socket.create_connection(("127.0.0.1", web.port), timeout=60) as stream:
+        refused = put_at_once(stream, f"/api/halls/{HALL}/files/data/new")
+    assert refused.startswith("HTTP/1.1 401"), refused
+
+
+@pytest.mark.parametrize("protocol", ["--http1.1", "--http2"])
+def test_curl_is_told_why_a_large_file_is_refused(
+    realm: Realm, entry: Pass, protocol: str, tmp_path: Path
+):
+    large = tmp_path / "large"
+    large.write_bytes(bytes(BIG))
+    for expects in ["Expect:", "Expect: 100-continue"]:
+        refused = curl(
+            realm, entry, "/files/data/new", protocol, "--upload-file", str(large), "--header", expects
+        )
+        assert refused.returncode == 0, refused.stderr
+        assert json.loads(refused.stdout)["code"] == "not-granted"
 
 
 def test_the_certificate_says_who_it_is_and_where_it_came_from(ida: Person, entry: Pass):

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hallway_hall::body::read_on;
 use hallway_hall::tcp;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
@@ -112,6 +115,11 @@ pub(crate) fn http() -> Builder<TokioExecutor> {
         .max_concurrent_streams(64)
         .keep_alive_interval(Some(PATIENCE));
     builder
+}
+
+/// A request of any listener for a router. It may be refused before its body has come.
+pub(crate) fn routed(request: Request<Incoming>) -> Request<Body> {
+    read_on(request).map(Body::new)
 }
 
 /// Answers whatever is asked with `problem`, and ends the connection. Said in HTTP, because nobody

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -21,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls;
 use tower::ServiceExt;
 
-use crate::accept::{Arrival, Entrance, Room, http, refusing, turned_away};
+use crate::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
 use crate::config::Tls;
 use crate::pace::Pace;
 
@@ -137,7 +136,7 @@ async fn connection(
     let service = router
         .map_request(move |request: axum::http::Request<Incoming>| {
             asking.asks();
-            let mut request = request.map(Body::new);
+            let mut request = routed(request);
             request.extensions_mut().insert(ConnectInfo(peer));
             request
         })

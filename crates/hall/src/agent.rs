@@ -21,6 +21,7 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::agent_protocol::{
     FromAgent, FromGateway, PING_EVERY, Provides, SILENCE, What, receive, send,
 };
+use crate::body::read_on;
 use crate::client::{self, ClientError};
 use crate::files::StoreAccess;
 use crate::files::{self, Store};
@@ -328,7 +329,7 @@ async fn serve_store(
         let (store, mount, pass) = (Arc::clone(&store), &mount, &pass);
         async move {
             Ok::<_, std::convert::Infallible>(
-                files::serve(store, access, mount, pass, request).await,
+                files::serve(store, access, mount, pass, read_on(request)).await,
             )
         }
     });
@@ -337,5 +338,36 @@ async fn serve_store(
     server.timer(TokioTimer::new()).header_read_timeout(None);
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "a store's stream ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::files::FolderStore;
+
+    #[tokio::test]
+    async fn what_an_agent_refuses_is_said_also_to_a_gateway_that_still_sends() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(FolderStore::open(folder.path()).unwrap());
+        let (mut gateway, here) = duplex(64 * 1024);
+        let name = "data".parse().unwrap();
+        tokio::spawn(async move {
+            serve_store(here, store, &name, StoreAccess::default()).await;
+        });
+        let body = vec![7; 8 * 1024 * 1024];
+        let mount = agent_mount(&"data".parse().unwrap());
+        let length = body.len();
+        let head = format!(
+            "PUT {mount}/new HTTP/1.1\r\nHost: agent\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        gateway.write_all(head.as_bytes()).await.unwrap();
+        gateway.write_all(&body).await.unwrap();
+        let mut answer = String::new();
+        gateway.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        assert!(answer.contains("write:data"), "{answer}");
     }
 }

@@ -5,6 +5,10 @@ use std::io;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
 
+mod unread;
+
+pub use unread::{Unread, read_on};
+
 /// What every request and answer here carries.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 

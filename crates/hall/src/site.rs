@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::{Agent, AgentEvent, Provided};
 use crate::authority::sample::{Holder, QUARTER_MS, Realm, now_ms, realm};
 use crate::authority::{Leaf, Usage};
-use crate::body::{self, Body};
+use crate::body::{self, Body, Unread, read_on};
 use crate::client::{Grant, HallClient, Opening, Person, Renewed};
 use crate::files::StoreAccess;
 use crate::identity::Party;
@@ -86,7 +86,7 @@ impl Site {
                     let peer = tls::peer(stream.get_ref().1, now_ms()).unwrap();
                     let service = service_fn(move |request| {
                         let (shared, peer) = (Arc::clone(&shared), peer.clone());
-                        async move { Ok::<_, Infallible>(shared.answer(&peer, request).await) }
+                        async move { Ok::<_, Infallible>(shared.answer(&peer, read_on(request)).await) }
                     });
                     let builder = auto::Builder::new(TokioExecutor::new());
                     let serving =
@@ -174,7 +174,7 @@ pub(crate) fn hall() -> HallName {
 }
 
 impl Shared {
-    async fn answer(&self, peer: &Svid, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, peer: &Svid, request: Request<Unread<Incoming>>) -> Response<Body> {
         let path = request.uri().path().to_owned();
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match (peer.id.party(), request.method(), &segments[..]) {

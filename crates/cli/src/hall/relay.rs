@@ -10,6 +10,7 @@ use std::sync::Arc;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hallway_hall::body::{Unread, read_on};
 use hallway_hall::client::{ClientError, HallClient};
 use hallway_hall::stream::{self, STREAM_PROTOCOL};
 use hallway_hall::{Body, Flow, Problem};
@@ -98,7 +99,7 @@ impl Relay {
                 TokioIo::new(io),
                 service_fn(move |request| {
                     let relay = self.clone();
-                    async move { Ok::<_, Infallible>(relay.answer(request).await) }
+                    async move { Ok::<_, Infallible>(relay.answer(read_on(request)).await) }
                 }),
             )
             .with_upgrades();
@@ -107,7 +108,7 @@ impl Relay {
         }
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(self, request: Request<Unread<Incoming>>) -> Response<Body> {
         if !self.admission.admits(request.headers()) {
             return unadmitted();
         }
@@ -127,7 +128,7 @@ impl Relay {
         .into_response()
     }
 
-    async fn pass_on(&self, mut request: Request<Incoming>) -> Response<Body> {
+    async fn pass_on(&self, mut request: Request<Unread<Incoming>>) -> Response<Body> {
         drop_local(request.headers_mut());
         let request = request.map(|body| body.map_err(io::Error::other).boxed_unsync());
         match self.client.forward(request).await {
@@ -139,7 +140,11 @@ impl Relay {
         }
     }
 
-    async fn connect(self, mut request: Request<Incoming>, service: &str) -> Response<Body> {
+    async fn connect(
+        self,
+        mut request: Request<Unread<Incoming>>,
+        service: &str,
+    ) -> Response<Body> {
         let Ok(service) = service.parse() else {
             return Problem::new(
                 StatusCode::NOT_FOUND,

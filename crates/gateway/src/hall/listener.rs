@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::Request;
 use hallway_evidence::{PersonId, RealmName};
 use hallway_hall::tls::{self, Identity};
 use hallway_hall::{Authority, Bundles, HallKey, Leaf, Party, Svid, Usage};
@@ -23,7 +24,7 @@ use super::inside::{Presence, Who};
 use super::routes::{self, Visitor};
 use super::visit;
 use crate::Gateway;
-use crate::accept::{Arrival, Entrance, Room, http, refusing, turned_away};
+use crate::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
 use crate::http::problem::Problem;
 use crate::pace::Pace;
 use crate::server::{ListenError, PATIENCE};
@@ -273,8 +274,7 @@ async fn connection(
                 svid,
                 address: peer.ip().to_string(),
             };
-            let inner = router.map_request(move |request: axum::http::Request<Incoming>| {
-                let mut request = request.map(Body::new);
+            let inner = router.map_request(move |mut request: Request<Body>| {
                 request.extensions_mut().insert(visitor.clone());
                 request
             });
@@ -289,9 +289,13 @@ async fn connection(
 
 /// Says why, and nothing else.
 async fn refuse(stream: TlsStream<tls::Socket<TcpStream>>, peer: SocketAddr, problem: Problem) {
-    let router = refusing(problem)
-        .map_request(|request: axum::http::Request<Incoming>| request.map(Body::new));
-    serve(stream, peer, router, tokio::time::sleep(PATIENCE)).await;
+    serve(
+        stream,
+        peer,
+        refusing(problem),
+        tokio::time::sleep(PATIENCE),
+    )
+    .await;
 }
 
 /// Serves one connection until it ends, or is told to by `end`.
@@ -302,7 +306,7 @@ async fn serve<S>(
     end: impl Future<Output = ()>,
 ) where
     S: tower::Service<
-            axum::http::Request<Incoming>,
+            Request<Body>,
             Response = axum::response::Response,
             Error = std::convert::Infallible,
         > + Clone
@@ -313,9 +317,9 @@ async fn serve<S>(
     let pace = Pace::default();
     let (asking, reading) = (pace.clone(), pace.clone());
     let service = service
-        .map_request(move |request| {
+        .map_request(move |request: Request<Incoming>| {
             asking.asks();
-            request
+            routed(request)
         })
         .map_response(move |response| reading.over(response));
     let builder = http();
