@@ -3,13 +3,15 @@
 
 CARGO ?= cargo
 VENV := .venv
+# An S3-compatible server for the tests. The newest that this compiler builds.
+OBJECT_STORE := s3s-fs@0.14.1
 PYTHON := $(VENV)/bin/python
 
 run: setup
 	$(CARGO) run --release --quiet --package hallway-cli -- tour
 
 # Unit, property and contract tests, then the journeys that drive real programs.
-test: setup-test $(VENV)/ready
+test: setup-test $(VENV)/ready target/s3s-fs/bin/s3s-fs
 	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) test --locked --workspace --quiet
 	scripts/check-no-std
@@ -25,6 +27,9 @@ $(VENV)/ready: tests/requirements.txt | setup-test
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --requirement tests/requirements.txt
 	touch $@
+
+target/s3s-fs/bin/s3s-fs:
+	$(CARGO) install --quiet --locked --root target/s3s-fs --features binary $(OBJECT_STORE)
 
 fmt:
 	$(CARGO) fmt --all

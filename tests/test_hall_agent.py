@@ -1,4 +1,4 @@
-"""An agent dials out, and psql, ssh, rsync and an S3 bucket are reached behind it."""
+"""An agent dials out, and psql, ssh, rsync, scp and an S3 bucket are reached behind it."""
 
 import getpass
 import glob
@@ -9,11 +9,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 from gateway_process import Program
 from hall_place import HALL, Guest, Realm, free_port
-from moto.server import ThreadedMotoServer
+from object_store import ObjectStore
 
 AGENT = "annex"
 RIGHTS = ["connect:db", "connect:ssh", "read:scans", "write:scans", "delete:scans",
@@ -85,17 +84,10 @@ def sshd(place: Path) -> Iterator[tuple[int, Path]]:
 
 
 @pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """A bucket of an S3-compatible server; gives its address."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    s3 = boto3.client("s3", endpoint_url=address, region_name="us-east-1",
-                      aws_access_key_id="who", aws_secret_access_key="secret")  # fmt: skip
-    s3.create_bucket(Bucket="annex")
-    yield address
-    server.stop()
+def bucket(place: Path) -> Iterator[ObjectStore]:
+    store = ObjectStore(place / "objects", "annex")
+    yield store
+    store.stop()
 
 
 @pytest.fixture(scope="module")
@@ -107,17 +99,15 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
 
 @pytest.fixture(scope="module")
 def agent(
-    realm: Realm, place: Path, database: int, sshd: tuple[int, Path], bucket: str
+    realm: Realm, place: Path, database: int, sshd: tuple[int, Path], bucket: ObjectStore
 ) -> Iterator[Program]:
     (place / "scans").mkdir()
-    (place / "s3.secret").write_text("secret\n")
     config = place / "hall-agent.toml"
     config.write_text(
         f'[[services]]\nname = "db"\naddress = "127.0.0.1:{database}"\n'
         f'[[services]]\nname = "ssh"\naddress = "127.0.0.1:{sshd[0]}"\n'
         '[[stores]]\nname = "scans"\nfolder = "scans"\n'
-        f'[[stores]]\nname = "bucket"\n[stores.bucket]\nendpoint = "{bucket}"\n'
-        'region = "us-east-1"\nname = "annex"\naccess_key = "who"\nsecret_key_file = "s3.secret"\n'
+        '[[stores]]\nname = "bucket"\n' + bucket.settings("stores.bucket", place / "s3.secret")
     )
     link = realm.owner.act(kind="invite_agent", hall=HALL, agent=AGENT)["link"]
     running = Program("hall", "agent", "--config", config, "--join", link, "--json")
@@ -144,7 +134,7 @@ def test_psql_reaches_a_database_behind_an_agent(ada: Guest):
     opened.close()
 
 
-def test_ssh_and_rsync_go_through_connect(ada: Guest, sshd: tuple[int, Path], tmp_path: Path):
+def test_ssh_rsync_and_scp_go_through_connect(ada: Guest, sshd: tuple[int, Path], tmp_path: Path):
     opened = ada.open("--rights", "connect:ssh")
     from gateway_process import hallway
 
@@ -167,6 +157,11 @@ def test_ssh_and_rsync_go_through_connect(ada: Guest, sshd: tuple[int, Path], tm
     assert {p.name: p.read_bytes() for p in there.iterdir()} == {
         p.name: p.read_bytes() for p in here.iterdir()
     }
+    scp = f"scp{ssh.removeprefix('ssh')} {here}/0.bin {user}@lab:{there}/by-scp.bin"
+    done = subprocess.run(scp, shell=True, env=ada.environment, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (there / "by-scp.bin").read_bytes() == (here / "0.bin").read_bytes()
     opened.close()
 
 

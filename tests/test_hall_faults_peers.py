@@ -12,10 +12,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-import boto3
 import pytest
 from hall_place import HALL, Echo, Guest, Realm, service, store
-from moto.server import ThreadedMotoServer
+from object_store import ObjectStore
 from small_disk import MEGABYTE
 from test_hall_tls import Pass, opened
 
@@ -327,33 +326,25 @@ class Moody(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def moody(tmp_path: Path):
     """An object store that can be out of order; gives its front."""
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
+    store = ObjectStore(tmp_path / "objects", "lab")
     front = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Moody)
-    front.target, front.lock = moto.get_host_and_port(), threading.Lock()
+    front.target, front.lock = ("127.0.0.1", store.port), threading.Lock()
     front.asked, front.refused, front.is_down, front.flaky = 0, 0, False, False
     front.down_after = None
     front.address = f"http://127.0.0.1:{front.server_port}"
-    front.s3 = boto3.client(
-        "s3", endpoint_url="http://%s:%d" % front.target, region_name="us-east-1",
-        aws_access_key_id="who", aws_secret_access_key="secret",
-    )  # fmt: skip
-    front.s3.create_bucket(Bucket="lab")
+    front.store = store
     threading.Thread(target=front.serve_forever, daemon=True).start()
     yield front
     front.shutdown()
-    moto.stop()
+    store.stop()
 
 
 def test_a_bucket_that_answers_503_is_asked_again_and_told_of_when_it_stays_down(
     moody, tmp_path: Path
 ):
-    (tmp_path / "s3.secret").write_text("secret\n")
-    offers = (
-        f'[[hall.stores]]\nhall = "{HALL}"\nname = "data"\n[hall.stores.bucket]\n'
-        f'endpoint = "{moody.address}"\nregion = "us-east-1"\nname = "lab"\naccess_key = "who"\n'
-        f'secret_key_file = "{tmp_path}/s3.secret"\n'
-    )
+    store, secret = moody.store, tmp_path / "s3.secret"
+    offers = f'[[hall.stores]]\nhall = "{HALL}"\nname = "data"\n'
+    offers += store.settings("hall.stores.bucket", secret, moody.address)
     with closing(Realm(tmp_path / "realm", offers)) as realm:
         bob = realm.guest("Bob", ["read:data", "write:data"])
         session = bob.open()
@@ -371,12 +362,10 @@ def test_a_bucket_that_answers_503_is_asked_again_and_told_of_when_it_stays_down
         moody.is_down, moody.down_after = False, 4
         putting = bob.start("put", "--force", big, f"{HALL}:data/again")
         assert any("trying again" in line for line in putting.stderr)
-        names = {entry["Key"] for entry in moody.s3.list_objects_v2(Bucket="lab")["Contents"]}
-        assert "again" not in names
+        assert "again" not in store.names()
         moody.is_down, moody.down_after = False, None
         said, complained = putting.communicate(timeout=120)
         assert putting.returncode == 0, said + complained
-        assert moody.s3.get_object(Bucket="lab", Key="again")["Body"].read() == big.read_bytes()
-        left = moody.s3.list_objects_v2(Bucket="lab", Prefix=".hallway/")
-        assert left["KeyCount"] == 0, left
+        assert (store.objects / "again").read_bytes() == big.read_bytes()
+        assert store.names() == {"big", "again"}
         session.close()
