@@ -101,6 +101,7 @@ mod platform;
 mod policy;
 mod reset;
 mod seed;
+mod settings;
 mod signatures;
 mod simulated_sensor;
 mod smart_card;
@@ -110,7 +111,7 @@ mod uvm;
 mod verification;
 
 pub use attestation::{Attestation, Enterprise, Everyday};
-pub use authenticator::{AttestationRecord, Authenticator, PowerUpError, Settings};
+pub use authenticator::{AttestationRecord, Authenticator, PowerUpError};
 pub use backup::{BackupError, RestoredCredentials};
 pub use fingerprint_sensor::{
     Capture, Feedback, FingerprintKind, FingerprintSensor, Identification, NoSensor, SensorInfo,
@@ -122,6 +123,7 @@ pub use platform::{
     Answer, BackupContent, Change, Clock, Environment, Platform, Presence, Question, Randomness,
     RandomnessError, RecordKey, ResetTouch, Storage, StorageError,
 };
+pub use settings::Settings;
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
 pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};
 pub use smart_card::{CardAction, Ctap1, SmartCard};

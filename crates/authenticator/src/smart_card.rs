@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use hallway_ctap::apdu::Apdu;
 use hallway_ctap::u2f::StatusWord;
 
-use crate::authenticator::{Authenticator, MAX_MESSAGE};
+use crate::authenticator::Authenticator;
 use crate::hid::RequestKind;
 use crate::platform::Environment;
+use crate::settings::MAX_MESSAGE;
 
 /// The FIDO applet's identifier.
 const AID: [u8; 8] = [0xa0, 0x00, 0x00, 0x06, 0x47, 0x2f, 0x00, 0x01];

@@ -20,6 +20,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use hallway_hall::causes;
 
 /// One FIDO2 key opens every door.
 ///
@@ -125,21 +126,6 @@ fn key(command: key::KeyCommand) -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// An error with what caused it, each cause once.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let detail = error.to_string();
-        if !text.contains(&detail) {
-            text.push_str(": ");
-            text.push_str(&detail);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

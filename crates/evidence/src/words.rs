@@ -1,7 +1,25 @@
 //! Enums whose variants are words: one spelling for CBOR, JSON, the database and people.
 
-/// Declares an enum with a word for each variant: `as_str`, `Display`, `FromStr`, serde, and both
-/// directions of a statement's member.
+/// Declares an enum with a word for each variant: `as_str`, `Display`, `FromStr` and serde agree.
+///
+/// ```
+/// hallway_evidence::words! {
+///     /// What a door is.
+///     Doorway {
+///         /// One may enter.
+///         Open = "open",
+///         /// Nobody may.
+///         Shut = "shut",
+///     }
+/// }
+///
+/// assert_eq!("open".parse(), Ok(Doorway::Open));
+/// assert_eq!(Doorway::Shut.to_string(), "shut");
+/// assert_eq!(Doorway::ALL.len(), 2);
+/// ```
+///
+/// The crate that uses it needs serde with its derive macros.
+#[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -18,6 +36,7 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The word that stands for the value everywhere.
+            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
@@ -32,16 +51,23 @@ macro_rules! words {
         }
 
         impl core::str::FromStr for $name {
-            type Err = $crate::fields::UnknownWord;
+            type Err = $crate::UnknownWord;
 
-            fn from_str(text: &str) -> Result<Self, $crate::fields::UnknownWord> {
+            fn from_str(text: &str) -> Result<Self, $crate::UnknownWord> {
                 Self::ALL
                     .iter()
                     .copied()
                     .find(|value| value.as_str() == text)
-                    .ok_or($crate::fields::UnknownWord)
+                    .ok_or($crate::UnknownWord)
             }
         }
+    };
+}
+
+/// [`words!`](crate::words!) that are members of statements: both directions, too.
+macro_rules! stated {
+    ($(#[$doc:meta])* $name:ident { $($words:tt)+ }) => {
+        $crate::words! { $(#[$doc])* $name { $($words)+ } }
 
         impl<'a> From<&'a $name> for $crate::fields::Value<'a> {
             fn from(value: &'a $name) -> Self {
@@ -60,4 +86,4 @@ macro_rules! words {
     };
 }
 
-pub(crate) use words;
+pub(crate) use stated;

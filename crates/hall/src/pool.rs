@@ -9,6 +9,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use crate::body::Body;
+use crate::causes;
 use crate::stream::BoxStream;
 
 /// The most idle connections that are kept.
@@ -21,20 +22,8 @@ pub enum SendError<E> {
     #[error(transparent)]
     Connect(E),
     /// The connection broke, or what came back is not HTTP.
-    #[error("the connection broke: {}", explain(.0))]
+    #[error("the connection broke: {}", causes(.0))]
     Http(#[from] hyper::Error),
-}
-
-/// hyper says what failed; the cause says why.
-pub(crate) fn explain(error: &hyper::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 type Connect<E> = Box<dyn Fn() -> BoxFuture<'static, Result<BoxStream, E>> + Send + Sync>;

@@ -5,17 +5,21 @@
 
 mod ecdsa_der;
 mod ed448;
+mod key;
 mod message;
+mod scheme;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
-    self as lc, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents,
-    UnparsedPublicKey, VerificationAlgorithm,
+    self as lc, ParsedPublicKey, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
-use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
+use hallway_ctap::cose::{Algorithm, PublicKey};
 
 pub(crate) use self::ecdsa_der::{ecdsa_der, ecdsa_der_of};
+pub(crate) use self::key::{Key, without_leading_zeros};
 pub(crate) use self::message::Message;
+pub(crate) use self::scheme::{Hash, Scheme};
+use self::scheme::{ecdsa, ml_dsa, name, rsa};
 
 /// Why a signature is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,135 +30,6 @@ pub enum SignatureError {
     /// The algorithm is not for this use, or does not go with the key.
     #[error("a signature by {0} is not accepted here")]
     Unsupported(&'static str),
-}
-
-/// A hash function inside a signature scheme.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Hash {
-    Sha1,
-    Sha256,
-    Sha384,
-    Sha512,
-}
-
-/// How a signature is made, apart from the key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Scheme {
-    /// ECDSA, the signature a DER sequence of two integers.
-    Ecdsa(Hash),
-    RsaPkcs1(Hash),
-    /// MGF1 with the same hash, salt as long as the hash.
-    RsaPss(Hash),
-    Ed25519,
-    Ed448,
-    MlDsa(Algorithm),
-}
-
-impl Scheme {
-    /// The scheme of a COSE algorithm. RS1 is among them: callers other than TPM attestation go
-    /// through [`verify`], which refuses it.
-    pub(crate) const fn of(algorithm: Algorithm) -> Option<Self> {
-        Some(match algorithm {
-            Algorithm::Es256 | Algorithm::Esp256 | Algorithm::Es256K => Self::Ecdsa(Hash::Sha256),
-            Algorithm::Es384 | Algorithm::Esp384 => Self::Ecdsa(Hash::Sha384),
-            Algorithm::Es512 | Algorithm::Esp512 => Self::Ecdsa(Hash::Sha512),
-            Algorithm::EdDsa | Algorithm::Ed25519 => Self::Ed25519,
-            Algorithm::Ed448 => Self::Ed448,
-            Algorithm::Rs1 => Self::RsaPkcs1(Hash::Sha1),
-            Algorithm::Rs256 => Self::RsaPkcs1(Hash::Sha256),
-            Algorithm::Rs384 => Self::RsaPkcs1(Hash::Sha384),
-            Algorithm::Rs512 => Self::RsaPkcs1(Hash::Sha512),
-            Algorithm::Ps256 => Self::RsaPss(Hash::Sha256),
-            Algorithm::Ps384 => Self::RsaPss(Hash::Sha384),
-            Algorithm::Ps512 => Self::RsaPss(Hash::Sha512),
-            Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => Self::MlDsa(algorithm),
-            // `Algorithm` may grow: what is not known here is refused.
-            _ => return None,
-        })
-    }
-}
-
-/// Key material, from a COSE_Key or from a certificate.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Key<'a> {
-    /// An uncompressed point in two coordinates.
-    Ec {
-        curve: Curve,
-        x: &'a [u8],
-        y: &'a [u8],
-    },
-    /// A point as X.509 holds it (SEC 1, 2.3.3).
-    EcPoint {
-        curve: Curve,
-        point: &'a [u8],
-    },
-    Ed25519(&'a [u8]),
-    Ed448(&'a [u8]),
-    Rsa {
-        n: &'a [u8],
-        e: &'a [u8],
-    },
-    MlDsa {
-        algorithm: Algorithm,
-        key: &'a [u8],
-    },
-}
-
-impl<'a> Key<'a> {
-    /// `None` where a curve is not an ECDSA curve, which [`PublicKey::decode`] never returns.
-    pub(crate) fn from_cose(key: &PublicKey<'a>) -> Option<Self> {
-        Some(match *key {
-            PublicKey::Ec2 { algorithm, x, y } => Self::Ec {
-                curve: algorithm.curve()?,
-                x,
-                y,
-            },
-            PublicKey::Okp {
-                algorithm: Algorithm::Ed448,
-                x,
-            } => Self::Ed448(x),
-            PublicKey::Okp { x, .. } => Self::Ed25519(x),
-            PublicKey::Rsa { n, e, .. } => Self::Rsa { n, e },
-            PublicKey::Akp { algorithm, key } => Self::MlDsa { algorithm, key },
-        })
-    }
-
-    /// Whether this is the same key as a credential's.
-    pub(crate) fn is(&self, other: &PublicKey<'_>) -> bool {
-        match (*self, *other) {
-            (Self::EcPoint { curve, point }, PublicKey::Ec2 { algorithm, x, y }) => {
-                algorithm.curve() == Some(curve)
-                    && point.split_first().is_some_and(|(form, coordinates)| {
-                        *form == 4 && coordinates.split_at_checked(x.len()) == Some((x, y))
-                    })
-            }
-            (Self::Rsa { n, e }, PublicKey::Rsa { n: n2, e: e2, .. }) => {
-                without_leading_zeros(n) == without_leading_zeros(n2)
-                    && without_leading_zeros(e) == without_leading_zeros(e2)
-            }
-            (Self::Ed25519(key) | Self::Ed448(key), PublicKey::Okp { algorithm, x }) => {
-                self.curve() == algorithm.curve() && key == x
-            }
-            (
-                Self::MlDsa { algorithm, key },
-                PublicKey::Akp {
-                    algorithm: a2,
-                    key: k2,
-                },
-            ) => algorithm == a2 && key == k2,
-            _ => false,
-        }
-    }
-
-    /// The curve of an elliptic curve key.
-    pub(crate) const fn curve(&self) -> Option<Curve> {
-        match *self {
-            Self::Ec { curve, .. } | Self::EcPoint { curve, .. } => Some(curve),
-            Self::Ed25519(_) => Some(Curve::Ed25519),
-            Self::Ed448(_) => Some(Curve::Ed448),
-            _ => None,
-        }
-    }
 }
 
 /// Checks an assertion or self attestation: the algorithm is the key's own, and not RS1.
@@ -217,12 +92,6 @@ pub(crate) const fn hash(algorithm: Algorithm) -> Option<&'static digest::Algori
         Hash::Sha384 => &digest::SHA384,
         Hash::Sha512 => &digest::SHA512,
     })
-}
-
-/// A big-endian number without the zeros that only fill it up.
-pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
 }
 
 /// Whether a key's point lies on its curve (SEC 1, 3.2.2.1); true for keys that are no points on
@@ -303,64 +172,6 @@ fn uncompressed<'b>(buffer: &'b mut [u8; 133], x: &[u8], y: &[u8]) -> Option<&'b
     buffer.get(..end)
 }
 
-const fn ecdsa(curve: Curve, hash: Hash) -> Option<&'static EcdsaVerificationAlgorithm> {
-    Some(match (curve, hash) {
-        (Curve::P256, Hash::Sha256) => &lc::ECDSA_P256_SHA256_ASN1,
-        (Curve::P256, Hash::Sha384) => &lc::ECDSA_P256_SHA384_ASN1,
-        (Curve::P256, Hash::Sha512) => &lc::ECDSA_P256_SHA512_ASN1,
-        (Curve::P384, Hash::Sha256) => &lc::ECDSA_P384_SHA256_ASN1,
-        (Curve::P384, Hash::Sha384) => &lc::ECDSA_P384_SHA384_ASN1,
-        (Curve::P384, Hash::Sha512) => &lc::ECDSA_P384_SHA512_ASN1,
-        (Curve::P521, Hash::Sha256) => &lc::ECDSA_P521_SHA256_ASN1,
-        (Curve::P521, Hash::Sha384) => &lc::ECDSA_P521_SHA384_ASN1,
-        (Curve::P521, Hash::Sha512) => &lc::ECDSA_P521_SHA512_ASN1,
-        (Curve::Secp256k1, Hash::Sha256) => &lc::ECDSA_P256K1_SHA256_ASN1,
-        _ => return None,
-    })
-}
-
-const fn rsa(scheme: Scheme) -> Option<&'static RsaParameters> {
-    Some(match scheme {
-        Scheme::RsaPkcs1(Hash::Sha1) => &lc::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
-        Scheme::RsaPkcs1(Hash::Sha256) => &lc::RSA_PKCS1_2048_8192_SHA256,
-        Scheme::RsaPkcs1(Hash::Sha384) => &lc::RSA_PKCS1_2048_8192_SHA384,
-        Scheme::RsaPkcs1(Hash::Sha512) => &lc::RSA_PKCS1_2048_8192_SHA512,
-        Scheme::RsaPss(Hash::Sha256) => &lc::RSA_PSS_2048_8192_SHA256,
-        Scheme::RsaPss(Hash::Sha384) => &lc::RSA_PSS_2048_8192_SHA384,
-        Scheme::RsaPss(Hash::Sha512) => &lc::RSA_PSS_2048_8192_SHA512,
-        _ => return None,
-    })
-}
-
-const fn ml_dsa(algorithm: Algorithm) -> Option<&'static lc::PqdsaVerificationAlgorithm> {
-    Some(match algorithm {
-        Algorithm::MlDsa44 => &lc::ML_DSA_44,
-        Algorithm::MlDsa65 => &lc::ML_DSA_65,
-        Algorithm::MlDsa87 => &lc::ML_DSA_87,
-        _ => return None,
-    })
-}
-
-const fn name(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Ecdsa(Hash::Sha1) => "ECDSA with SHA-1",
-        Scheme::Ecdsa(Hash::Sha256) => "ECDSA with SHA-256",
-        Scheme::Ecdsa(Hash::Sha384) => "ECDSA with SHA-384",
-        Scheme::Ecdsa(Hash::Sha512) => "ECDSA with SHA-512",
-        Scheme::RsaPkcs1(Hash::Sha1) => "RSA PKCS #1 with SHA-1",
-        Scheme::RsaPkcs1(Hash::Sha256) => "RSA PKCS #1 with SHA-256",
-        Scheme::RsaPkcs1(Hash::Sha384) => "RSA PKCS #1 with SHA-384",
-        Scheme::RsaPkcs1(Hash::Sha512) => "RSA PKCS #1 with SHA-512",
-        Scheme::RsaPss(Hash::Sha1) => "RSA-PSS with SHA-1",
-        Scheme::RsaPss(Hash::Sha256) => "RSA-PSS with SHA-256",
-        Scheme::RsaPss(Hash::Sha384) => "RSA-PSS with SHA-384",
-        Scheme::RsaPss(Hash::Sha512) => "RSA-PSS with SHA-512",
-        Scheme::Ed25519 => "Ed25519",
-        Scheme::Ed448 => "Ed448",
-        Scheme::MlDsa(algorithm) => algorithm.name(),
-    }
-}
-
 #[cfg(test)]
 mod wycheproof;
 
@@ -368,6 +179,7 @@ mod wycheproof;
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+    use hallway_ctap::cose::Curve;
 
     use super::*;
 

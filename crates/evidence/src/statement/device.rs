@@ -10,9 +10,9 @@ use crate::fields::{DecodeError, Fields};
 use crate::id::{DeviceId, PersonId};
 use crate::line::Line;
 use crate::timestamp::Timestamp;
-use crate::words::words;
+use crate::words::stated;
 
-words! {
+stated! {
     /// When a transaction was meant to be sent.
     Delivery {
         /// At once, with the gateway in reach.

@@ -7,9 +7,9 @@ use super::{Door, Hash};
 use crate::fields::{DecodeError, Fields};
 use crate::id::PersonId;
 use crate::line::Line;
-use crate::words::words;
+use crate::words::stated;
 
-words! {
+stated! {
     /// What a person may do in the realm.
     Role {
         /// Everything.

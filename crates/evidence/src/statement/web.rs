@@ -9,9 +9,9 @@ use crate::credential_id::CredentialId;
 use crate::fields::{DecodeError, Fields};
 use crate::id::PersonId;
 use crate::line::Line;
-use crate::words::words;
+use crate::words::stated;
 
-words! {
+stated! {
     /// Why a key is registered.
     Reason {
         /// The first owner, through the set-up link.

@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 
 use super::ModelsError;
 use crate::config::MetadataConfig;
-use crate::http::problem::chain;
+use hallway_hall::causes;
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,7 +41,7 @@ pub(super) enum SourceError {
 impl From<reqwest::Error> for SourceError {
     /// With its causes, because the outermost says only that sending failed.
     fn from(error: reqwest::Error) -> Self {
-        Self::Fetch(chain(&error.without_url()))
+        Self::Fetch(causes(&error.without_url()))
     }
 }
 

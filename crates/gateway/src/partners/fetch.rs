@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::description::{Described, Description, Unfit};
 use crate::config::PartnersConfig;
 use crate::doors::hall::partners::join::{Join, Joined, SPENT};
-use crate::http::problem::chain;
+use hallway_hall::causes;
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -74,7 +74,7 @@ pub enum FetchError {
 impl FetchError {
     fn unreachable(error: reqwest::Error) -> Self {
         // With its causes, because the outermost says only that sending failed.
-        Self::Unreachable(chain(&error.without_url()))
+        Self::Unreachable(causes(&error.without_url()))
     }
 }
 

@@ -5,11 +5,6 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 use super::device::DeviceState;
 
-/// A word in the database, or from a caller, that stands for nothing here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the word is not known")]
-pub struct UnknownWord;
-
 /// Why the store did not do what it was asked. Nothing of a unit that ended so is kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

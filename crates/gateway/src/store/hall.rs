@@ -1,8 +1,5 @@
 //! Halls, and who may enter them.
 
-use core::fmt;
-use core::str::FromStr;
-
 use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Needs, Rights};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
@@ -13,10 +10,15 @@ use sea_orm::{
 
 use super::column::{Cell, ms, time};
 use super::entity::{hall as row, hall_guest as guest_row};
-use super::error::{StoreError, UnknownWord};
+use super::error::StoreError;
 use super::ids::EvidenceHash;
 use super::person::Role;
 use super::unit::Sql;
+
+mod guest;
+
+use guest::VISITOR;
+pub use guest::{GuestId, VisitorId};
 
 /// How many halls a realm may have.
 pub const MAX_HALLS: u64 = 256;
@@ -36,26 +38,6 @@ pub struct Hall {
     pub created: Timestamp,
     /// The evidence of that.
     pub evidence: EvidenceHash,
-}
-
-/// Whom an admission is for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum GuestId {
-    /// One person.
-    Person(PersonId),
-    /// Everybody who has this role, or one that includes it.
-    Role(Role),
-    /// Somebody of a partner.
-    Visitor(RealmName, VisitorId),
-}
-
-/// Who of a partner an admission is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum VisitorId {
-    /// The person with this id at home.
-    Person(PersonId),
-    /// Everybody who has this role at home, or one that includes it.
-    Role(Role),
 }
 
 /// An admission.
@@ -117,72 +99,6 @@ pub trait HallRepository: Send + Sync {
     ) -> Result<Vec<HallGuest>, StoreError>;
     /// Every admission of people of a realm, by hall.
     async fn shared_with(&self, realm: &RealmName) -> Result<Vec<HallGuest>, StoreError>;
-}
-
-impl GuestId {
-    /// The guests as whom a person of this role may enter.
-    fn of(person: PersonId, role: Role) -> Vec<Self> {
-        let roles = included(role).into_iter().map(Self::Role);
-        std::iter::once(Self::Person(person)).chain(roles).collect()
-    }
-
-    /// The guests as whom a person of a partner may enter.
-    fn of_visitor(realm: &RealmName, person: PersonId, role: Role) -> Vec<Self> {
-        let roles = included(role).into_iter().map(VisitorId::Role);
-        std::iter::once(VisitorId::Person(person))
-            .chain(roles)
-            .map(|who| Self::Visitor(realm.clone(), who))
-            .collect()
-    }
-}
-
-/// The role and those that it includes.
-fn included(role: Role) -> Vec<Role> {
-    match role {
-        Role::Member => vec![Role::Member],
-        Role::Operator => vec![Role::Member, Role::Operator],
-        Role::Owner => vec![Role::Member, Role::Operator, Role::Owner],
-    }
-}
-
-/// How the guests of a realm begin.
-const VISITOR: &str = "partner";
-
-impl fmt::Display for GuestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Person(id) => write!(f, "person/{id}"),
-            Self::Role(role) => write!(f, "role/{role}"),
-            Self::Visitor(realm, VisitorId::Person(id)) => {
-                write!(f, "{VISITOR}/{realm}/person/{id}")
-            }
-            Self::Visitor(realm, VisitorId::Role(role)) => {
-                write!(f, "{VISITOR}/{realm}/role/{role}")
-            }
-        }
-    }
-}
-
-impl FromStr for GuestId {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        let unknown = || UnknownWord;
-        match text.split_once('/').ok_or_else(unknown)? {
-            ("person", id) => id.parse().map(Self::Person).map_err(|_| unknown()),
-            ("role", role) => role.parse().map(Self::Role).map_err(|_| unknown()),
-            (VISITOR, rest) => {
-                let (realm, who) = rest.split_once('/').ok_or_else(unknown)?;
-                let realm = realm.parse().map_err(|_| unknown())?;
-                match who.parse()? {
-                    Self::Person(id) => Ok(Self::Visitor(realm, VisitorId::Person(id))),
-                    Self::Role(role) => Ok(Self::Visitor(realm, VisitorId::Role(role))),
-                    Self::Visitor(..) => Err(unknown()),
-                }
-            }
-            _ => Err(unknown()),
-        }
-    }
 }
 
 /// Rights as a column: separated by blanks.
@@ -401,48 +317,5 @@ impl HallRepository for Sql<'_> {
             HallRepository::dismiss(self, &guest.hall, &guest.guest).await?;
         }
         Ok(shared.len() as u64)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_guest_is_text_and_back() {
-        let ids = [
-            GuestId::Person(PersonId::generate()),
-            GuestId::Role(Role::Operator),
-            GuestId::Visitor(
-                "b.example".parse().unwrap(),
-                VisitorId::Person(PersonId::generate()),
-            ),
-            GuestId::Visitor("b.example".parse().unwrap(), VisitorId::Role(Role::Member)),
-        ];
-        for id in ids {
-            assert_eq!(id.to_string().parse::<GuestId>(), Ok(id));
-        }
-        for bad in [
-            "",
-            "person",
-            "person/x",
-            "role/king",
-            "machine/1",
-            "partner/b.example",
-            "partner/role/member",
-            "partner/b/partner/c/role/member",
-        ] {
-            assert!(bad.parse::<GuestId>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_role_enters_as_itself_and_as_what_it_includes() {
-        let id = PersonId::generate();
-        let as_whom = |role| GuestId::of(id, role).len();
-        assert_eq!(as_whom(Role::Member), 2);
-        assert_eq!(as_whom(Role::Operator), 3);
-        assert_eq!(as_whom(Role::Owner), 4);
-        assert!(!GuestId::of(id, Role::Operator).contains(&GuestId::Role(Role::Owner)));
     }
 }

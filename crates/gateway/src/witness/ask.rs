@@ -9,9 +9,10 @@ use hallway_evidence::log::witness::{Answer, AnswerError, MAX_ANSWER};
 
 use super::peers::{self, Peer};
 use crate::Gateway;
-use crate::http::problem::{Problem, chain};
+use crate::http::problem::Problem;
 use crate::ledger::LedgerError;
 use crate::store::{CosignedCheckpoint, StoreError};
+use hallway_hall::causes;
 
 /// How often a gateway sees whether the log grew.
 const POLL: Duration = Duration::from_secs(2);
@@ -238,7 +239,7 @@ async fn request(gateway: &Gateway, witness: &Peer) -> Result<CosignedCheckpoint
 }
 
 async fn post(witness: &Peer, request: &AddCheckpoint, note: &str) -> Result<Answer, AskError> {
-    let unreachable = |error: reqwest::Error| AskError::Unreachable(chain(&error.without_url()));
+    let unreachable = |error: reqwest::Error| AskError::Unreachable(causes(&error.without_url()));
     let url = format!(
         "{}/add-checkpoint",
         witness.url.as_str().trim_end_matches('/')

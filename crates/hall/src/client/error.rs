@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio_rustls::rustls;
 
 use crate::bundle::BundleError;
-use crate::pool::{SendError, explain};
+use crate::causes;
+use crate::pool::SendError;
 use crate::problem::Problem;
 use crate::tls::TlsError;
 
@@ -94,7 +95,7 @@ pub(super) fn broken(error: &hyper::Error) -> ClientError {
         }
         source = cause.source();
     }
-    ClientError::Broken(explain(error))
+    ClientError::Broken(causes(error))
 }
 
 impl ClientError {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::super::people::Role;
 use super::hours::Hours;
 use crate::fields::{DecodeError, Fields};
-use crate::words::words;
+use crate::words::stated;
 
-words! {
+stated! {
     /// What the key must be that opens, as far as the metadata of its model say it: all of these
     /// never leave their hardware, and their makers vouch for them.
     KeyNeed {

@@ -1,0 +1,60 @@
+//! What the maker of a security key decides.
+
+use hallway_ctap::aaguid::Aaguid;
+
+use crate::large_blobs::LargeBlobs;
+
+/// The longest request: what CTAPHID can carry.
+pub(crate) const MAX_MESSAGE: usize = hallway_ctap::ctaphid::MAX_MESSAGE;
+
+/// What a maker decides.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// The model, where the attestation does not name one.
+    pub aaguid: Aaguid,
+    /// The version of the firmware.
+    pub firmware_version: u64,
+    /// How many discoverable credentials there may be; at most
+    /// [`RecordKey::CREDENTIAL_SLOTS`](crate::RecordKey::CREDENTIAL_SLOTS).
+    pub max_discoverable: u16,
+    /// How the key is reached, in WebAuthn's words.
+    pub transports: &'static [&'static str],
+    /// For how long after power-up a reset is allowed (CTAP 2.3, section 6.6: 10 seconds).
+    pub reset_window_ms: u64,
+    /// The longest request that clients are told to send (maxMsgSize), in bytes; at least 1024.
+    /// Longer ones are taken, up to the longest that CTAPHID can carry.
+    pub max_message: usize,
+    /// Where large blobs are kept.
+    pub large_blobs: LargeBlobs,
+    /// Whether getInfo lists post-quantum algorithms: some browsers refuse a getInfo with an
+    /// algorithm that they do not know. They are taken either way.
+    pub advertise_post_quantum: bool,
+    /// Relying parties that get enterprise attestation by the maker's choice.
+    pub enterprise_rp_ids: &'static [&'static str],
+    /// Certifications of the model and their levels (CTAP 2.3, section 7.3).
+    pub certifications: &'static [(&'static str, u64)],
+    /// Where the owner finds the PIN complexity policy explained.
+    pub pin_complexity_policy_url: Option<&'static str>,
+}
+
+impl Default for Settings {
+    /// A small device on USB.
+    fn default() -> Self {
+        Self {
+            aaguid: Aaguid([
+                0x68, 0x61, 0x6c, 0x6c, 0x77, 0x61, 0x79, 0x4b, 0x8e, 0x1d, 0x5c, 0x27, 0xa0, 0x9b,
+                0x44, 0x01,
+            ]),
+            firmware_version: 1,
+            max_discoverable: 256,
+            transports: &["usb"],
+            reset_window_ms: 10_000,
+            max_message: MAX_MESSAGE,
+            large_blobs: LargeBlobs::Array { max_length: 4096 },
+            advertise_post_quantum: false,
+            enterprise_rp_ids: &[],
+            certifications: &[],
+            pin_complexity_policy_url: None,
+        }
+    }
+}
