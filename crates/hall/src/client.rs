@@ -132,24 +132,29 @@ impl HallClient {
         json(self.call(&self.inner.host, Method::GET, "/grant").await?).await
     }
 
-    /// Gets a new certificate for the same key and shows it from now on. Open streams go on.
+    /// Gets a new certificate for the same key and shows it from now on. Open streams go on. With it
+    /// comes which authorities are believed from now on.
     ///
     /// # Errors
     /// [`ClientError`]; the present certificate stays.
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
         let renewed = self.call(self.inner.home(), Method::POST, "/grant/renew");
         let renewed: Renewed = json(renewed.await?).await?;
-        let chain = renewed
-            .certificates
-            .iter()
-            .map(|der| URL_SAFE_NO_PAD.decode(der).map(CertificateDer::from))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| ClientError::Answer(error.to_string()))?;
+        let chain = decoded(&renewed.certificates)?;
         let certificate_ends_ms = leaf_end(&chain)?;
         let inner = &self.inner;
+        let believed = |certificates: &[String]| match certificates {
+            [] => Ok(None),
+            some => Ok::<_, ClientError>(Some(Bundle::new(decoded(some)?)?)),
+        };
+        let own = believed(&renewed.bundle)?;
         inner.identity.replace(chain, &inner.key)?;
-        for listener in inner.listeners() {
-            listener.show_renewed()?;
+        match &inner.home {
+            None => inner.host.show_renewed(own)?,
+            Some(home) => {
+                home.show_renewed(own)?;
+                inner.host.show_renewed(believed(&renewed.host_bundle)?)?;
+            }
         }
         (inner.certificate_ends_ms).store(certificate_ends_ms, Ordering::Relaxed);
         Ok(renewed)
@@ -257,6 +262,15 @@ impl Inner {
     fn listeners(&self) -> impl Iterator<Item = &Listener> {
         std::iter::once(&self.host).chain(&self.home)
     }
+}
+
+/// Certificates as they stand in JSON: DER, base64url.
+fn decoded(certificates: &[String]) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+    certificates
+        .iter()
+        .map(|der| URL_SAFE_NO_PAD.decode(der).map(CertificateDer::from))
+        .collect::<Result<_, _>>()
+        .map_err(|error| ClientError::Answer(error.to_string()))
 }
 
 fn leaf_end(chain: &[CertificateDer<'static>]) -> Result<u64, ClientError> {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::HallCommandError;
 use super::agent::AgentCommand;
+use super::authorities::AuthorityAction;
 use super::partners::PartnerAction;
 use crate::person::{PersonArguments, Visitor};
 
@@ -123,6 +124,8 @@ enum Action {
     Agent(AgentCommand),
     #[command(flatten)]
     Partner(PartnerAction),
+    #[command(flatten)]
+    Authority(AuthorityAction),
 }
 
 /// Who is admitted or dismissed.
@@ -215,6 +218,7 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
     let (act, how, done) = match command.action {
         Action::Agent(agent) => return super::agent::run(agent),
         Action::Partner(action) => return super::partners::run(action),
+        Action::Authority(action) => return super::authorities::run(action),
         Action::List { at: None, how } => return show(&how, "/api/halls"),
         Action::List {
             at: Some(realm),

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::act::Actor;
-use super::certificate::{Certified, Listener};
+use super::certificate::{Certified, Listener, in_base64};
 use super::open::longest_ms;
 use crate::Gateway;
 use crate::hall::Standing;
@@ -154,12 +154,9 @@ async fn listener(reader: &dyn Repositories, partner: &Partner) -> Result<Listen
         )
     })?;
     let bundle = bundle(reader, partner).await?;
-    let authorities = bundle.authorities().iter();
     let gateway = gateway_id(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
     Ok(Listener {
-        bundle: authorities
-            .map(|der| Base64Url::from(der.as_ref()))
-            .collect(),
+        bundle: in_base64(&bundle),
         address: address.into(),
         gateway: gateway.to_string(),
     })
