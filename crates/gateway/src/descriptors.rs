@@ -5,13 +5,20 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Files that are not connections: the database, its log, what is being read and written; and the
 /// few connections for metrics.
 const RESERVE: u64 = 512;
-/// Descriptors for each place: two listeners have the same number of places.
-const EACH: u64 = 2;
 
-/// Asks the system for as many as it gives, and says for how many connections on each listener that
-/// is enough: at most `wanted`. Without descriptors the database can't be opened either, so there
-/// have to be fewer connections than that.
-pub(crate) fn connections(wanted: usize) -> usize {
+/// For how many connections each listener has a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The web server.
+    pub(crate) web: usize,
+    /// The hall listener; none without one.
+    pub(crate) hall: usize,
+}
+
+/// Asks the system for as many descriptors as it gives, and says for how many connections that is
+/// enough: at most `wanted`, and where it is less, in the same proportion. Without descriptors the
+/// database can't be opened either, so there have to be fewer connections than that.
+pub(crate) fn connections(wanted: Places) -> Places {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -24,11 +31,11 @@ pub(crate) fn connections(wanted: usize) -> usize {
             limit.current
         }
     };
-    let enough = places(current).min(wanted);
-    if enough < wanted {
+    let enough = share(current, wanted);
+    if enough != wanted {
         tracing::warn!(
-            wanted,
-            enough,
+            ?wanted,
+            ?enough,
             "the system lets this program open fewer files than its connections need; raise LimitNOFILE"
         );
     }
@@ -36,27 +43,51 @@ pub(crate) fn connections(wanted: usize) -> usize {
 }
 
 /// `None` is no limit.
-fn places(descriptors: Option<u64>) -> usize {
-    let places = descriptors.map(|most| most.saturating_sub(RESERVE) / EACH);
-    places.map_or(usize::MAX, |places| {
-        usize::try_from(places).unwrap_or(usize::MAX).max(1)
-    })
+fn share(descriptors: Option<u64>, wanted: Places) -> Places {
+    let Some(most) = descriptors else {
+        return wanted;
+    };
+    let there = usize::try_from(most.saturating_sub(RESERVE)).unwrap_or(usize::MAX);
+    let needed = wanted.web.saturating_add(wanted.hall);
+    if needed <= there {
+        return wanted;
+    }
+    let part = |places: usize| {
+        let part = places as u128 * there as u128 / needed as u128;
+        // Not more than it was, so it fits.
+        usize::try_from(part).unwrap_or(places).max(places.min(1))
+    };
+    Places {
+        web: part(wanted.web),
+        hall: part(wanted.hall),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn places(web: usize, hall: usize) -> Places {
+        Places { web, hall }
+    }
+
     #[test]
     fn there_are_fewer_connections_than_descriptors() {
-        assert_eq!(places(Some(1024)), 256);
-        assert_eq!(places(Some(20_512)), 10_000);
-        assert_eq!(places(Some(10)), 1);
-        assert_eq!(places(None), usize::MAX);
+        let both = places(10_000, 10_000);
+        assert_eq!(share(Some(1024), both), places(256, 256));
+        assert_eq!(share(Some(20_512), both), both);
+        assert_eq!(share(Some(10), both), places(1, 1));
+        assert_eq!(share(None, both), both);
+        assert_eq!(
+            share(Some(20_000), places(1000, 10_050)),
+            places(1000, 10_050)
+        );
+        assert_eq!(share(Some(1512), places(1000, 3000)), places(250, 750));
+        assert_eq!(share(Some(1512), places(1000, 0)), places(1000, 0));
     }
 
     #[test]
     fn as_many_as_are_wanted_if_the_system_lets_it() {
-        assert_eq!(connections(1), 1);
+        assert_eq!(connections(places(1, 1)), places(1, 1));
     }
 }

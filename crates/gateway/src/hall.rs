@@ -22,7 +22,7 @@ pub mod wall_clock;
 
 use std::time::Duration;
 
-use hallway_hall::Authority;
+use crate::realm_authority::OwnAuthorities;
 
 pub use inside::{Inside, Presence, Who};
 pub use offers::Offers;
@@ -37,8 +37,8 @@ pub struct Halls {
     pub longest: Duration,
     /// How long a guest's certificate lasts.
     pub certificate: Duration,
-    /// Signs certificates.
-    pub authority: Authority,
+    /// Sign certificates.
+    pub authorities: OwnAuthorities,
     /// What is behind each hall.
     pub offers: Offers,
     /// Who is inside through this gateway.

@@ -48,6 +48,7 @@ pub enum OperatorKeyError {
 }
 
 /// Encrypts secrets at rest with XChaCha20-Poly1305; the name of a secret is authenticated with it.
+#[derive(Clone)]
 pub struct OperatorKey(XChaCha20Poly1305);
 
 /// Why there is no operator key.

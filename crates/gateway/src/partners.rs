@@ -26,6 +26,7 @@ use tokio::sync::Notify;
 use crate::config::PartnersConfig;
 use crate::http::problem::Problem;
 use crate::operator_key::OperatorKey;
+use crate::realm_authority::InUse;
 use crate::store::{Partner, Repositories};
 use fetch::{Fetcher, FetcherError};
 use trust::Trust;
@@ -56,7 +57,7 @@ pub enum PartnersError {
 }
 
 impl Partners {
-    /// Makes ready for the realm with this bundle; nothing is connected yet.
+    /// Makes ready for the realm with these authorities; nothing is connected yet.
     ///
     /// # Errors
     /// The file of `[partners] ca` can't be used.
@@ -65,7 +66,7 @@ impl Partners {
         folder: &Path,
         origin: &str,
         operator: OperatorKey,
-        own: &Bundle,
+        own: &InUse,
     ) -> Result<Self, PartnersError> {
         Ok(Self {
             fetcher: Fetcher::new(config, folder, origin)?,

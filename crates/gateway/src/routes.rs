@@ -203,6 +203,13 @@ fn halls() -> Vec<Route> {
             .gives::<hall::agents::Joined>(),
         Route::get("/api/hall/bundle", Access::Public, hall::look::bundle)
             .summary("The realm's SPIFFE trust bundle"),
+        Route::get(
+            "/api/hall/authorities",
+            OPERATOR,
+            hall::own_authorities::list,
+        )
+        .summary("The realm's own certificate authorities, and which of them signs")
+        .gives::<Vec<hall::own_authorities::OwnAuthorityView>>(),
     ]
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallway_evidence::log::{CosigningKey, SigningKey};
-use hallway_hall::Bundle;
 use hallway_webauthn::RelyingParty;
 use object_store::local::LocalFileSystem;
 use tokio::sync::Semaphore;
@@ -17,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::Gateway;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::descriptors;
+use crate::descriptors::{self, Places};
 use crate::gateway::Shared;
 use crate::hall::listener::HallListener;
 use crate::hall::visit::farewell;
@@ -30,12 +29,12 @@ use crate::models::refresh::{self, LearnError};
 use crate::models::{Models, ModelsError};
 use crate::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone, random_bytes};
 use crate::partners::{self, Partners, PartnersError};
-use crate::realm_authority::{RealmAuthority, RealmAuthorityError};
+use crate::realm_authority::{AuthoritiesError, OwnAuthorities};
 use crate::refusal::Brake;
 use crate::routes;
 use crate::seal::Sealer;
 use crate::server::{ListenError, Listener};
-use crate::store::{Link, Purpose as LinkPurpose, Repositories, Role, Store, StoreError};
+use crate::store::{Link, Purpose as LinkPurpose, Role, Store, StoreError};
 use crate::witness::{PeersError, Witness, ask};
 
 /// How long a set-up link is good.
@@ -45,8 +44,6 @@ const REALM: &str = "realm";
 const LOG_KEY: &str = "log-key";
 const SEAL_KEY: &str = "seal-key";
 const WITNESS_KEY: &str = "witness-key";
-const AUTHORITY_KEY: &str = "realm-authority-key";
-const AUTHORITY_CERTIFICATE: &str = "realm-authority-certificate";
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -88,9 +85,9 @@ pub enum StartError {
     /// The address for metrics.
     #[error("for metrics: {0}")]
     Metrics(#[source] ListenError),
-    /// The realm's certificate authority.
+    /// The realm's certificate authorities.
     #[error(transparent)]
-    Authority(#[from] RealmAuthorityError),
+    Authorities(#[from] AuthoritiesError),
     /// `[metadata]` or `[policy]`.
     #[error(transparent)]
     Models(#[from] ModelsError),
@@ -106,9 +103,6 @@ pub enum StartError {
     /// `[partners]`.
     #[error(transparent)]
     Partners(#[from] PartnersError),
-    /// The certificate authority's key.
-    #[error(transparent)]
-    AuthorityKey(#[from] hallway_hall::AuthorityError),
     /// A key does not fit.
     #[error("the log's key or the witness's: {0}")]
     LogKey(#[from] hallway_evidence::log::NoteError),
@@ -174,8 +168,17 @@ impl Start {
         } = self;
         let given = operator_key.as_ref().map(|text| text.as_str());
         let operator_key = OperatorKey::find(given, &folder, WhereNone::Make)?;
+        let hall = config.hall.clone().unwrap_or_default();
+        hall.check()?;
         let mut limits = config.limits.clone();
-        limits.connections = descriptors::connections(limits.connections);
+        let places = descriptors::connections(Places {
+            web: limits.connections,
+            hall: match config.hall {
+                Some(_) => hall.connections.unwrap_or(limits.connections),
+                None => 0,
+            },
+        });
+        limits.connections = places.web;
         let listener = Listener::bind(
             config.listen,
             config.tls.as_ref(),
@@ -197,10 +200,8 @@ impl Start {
             ),
         };
         let models = Models::new(&config, &folder)?;
-        let hall = config.hall.clone().unwrap_or_default();
-        hall.check()?;
         let hall_listener = match config.hall {
-            Some(_) => Some(HallListener::bind(hall.listen, limits.connections).await?),
+            Some(_) => Some(HallListener::bind(hall.listen, places.hall).await?),
             None => None,
         };
 
@@ -216,13 +217,18 @@ impl Start {
             address: hall_address(&hall, hall_listener.as_ref(), &folder)?,
             longest: Duration::from_secs(hall.max_hours * 3600),
             certificate: Duration::from_secs(hall.certificate_seconds),
-            authority: secrets.authority,
+            authorities: OwnAuthorities::load(
+                &store,
+                operator_key.clone(),
+                &config.realm,
+                clock.now(),
+            )
+            .await?,
             offers: Offers::open(&hall, &folder)?,
             inside: Inside::default(),
             proxies: Proxies::default(),
         };
-        let own = Bundle::new(vec![halls.authority.certificate().clone()]);
-        let own = own.map_err(PartnersError::from)?;
+        let own = halls.authorities.in_use();
         let partners = Partners::new(&config.partners, &folder, &origin, operator_key, &own)?;
         let ledger = Arc::new(Ledger::new(secrets.log));
         let now = Arc::clone(&clock);
@@ -378,7 +384,6 @@ struct Secrets {
     log: SigningKey,
     witness: CosigningKey,
     sealer: Sealer,
-    authority: hallway_hall::Authority,
 }
 
 impl Secrets {
@@ -397,12 +402,10 @@ impl Secrets {
         let log = secret(store, operator, LOG_KEY).await?;
         let witness = secret(store, operator, WITNESS_KEY).await?;
         let seal = secret(store, operator, SEAL_KEY).await?;
-        let authority = realm_authority(store, operator, realm).await?;
         Ok(Self {
             log: SigningKey::from_seed(&format!("{realm}/log"), &log)?,
             witness: CosigningKey::from_seed(&format!("{realm}/witness"), &witness)?,
             sealer: Sealer::new(&*seal),
-            authority,
         })
     }
 }
@@ -418,51 +421,6 @@ async fn secret(
     let bytes =
         <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| OperatorKeyError::Sealed(name))?;
     Ok(Zeroizing::new(bytes))
-}
-
-/// The realm's certificate authority: made once, its key sealed.
-async fn realm_authority(
-    store: &Store,
-    operator: &OperatorKey,
-    realm: &str,
-) -> Result<hallway_hall::Authority, StartError> {
-    if store
-        .read()
-        .settings()
-        .get(AUTHORITY_CERTIFICATE)
-        .await?
-        .is_none()
-    {
-        let authority = RealmAuthority::generate(realm)?;
-        let key = operator.seal(AUTHORITY_KEY, &authority.key)?;
-        store
-            .transact(|unit| Box::pin(keep_authority(unit, &authority.certificate, &key)))
-            .await?;
-    }
-    let settings = store.read().settings();
-    let missing = |what| StartError::Store(StoreError::Missing(what));
-    let certificate = settings.get(AUTHORITY_CERTIFICATE).await?;
-    let certificate = certificate.ok_or_else(|| missing(AUTHORITY_CERTIFICATE))?;
-    let key = settings.get(AUTHORITY_KEY).await?;
-    let key = operator.open(AUTHORITY_KEY, &key.ok_or_else(|| missing(AUTHORITY_KEY))?)?;
-    Ok(hallway_hall::Authority::new(&certificate, &key)?)
-}
-
-/// Whoever writes the certificate writes its key, in the same unit.
-async fn keep_authority(
-    unit: &dyn Repositories,
-    certificate: &[u8],
-    key: &[u8],
-) -> Result<(), StoreError> {
-    let settings = unit.settings();
-    if settings
-        .put_first(AUTHORITY_CERTIFICATE, certificate)
-        .await?
-        == certificate
-    {
-        settings.put(AUTHORITY_KEY, key).await?;
-    }
-    Ok(())
 }
 
 async fn first(store: &Store, name: &str, value: &[u8]) -> Result<Vec<u8>, StartError> {

@@ -53,6 +53,7 @@ mod link;
 mod log;
 mod metadata;
 mod migration;
+mod own_authority;
 mod page;
 mod partner;
 mod person;
@@ -89,6 +90,7 @@ pub use ids::{
 pub use link::{Link, LinkRepository, Purpose};
 pub use log::{LogHead, LogRepository};
 pub use metadata::{BlobRecord, MetadataRepository, MetadataState};
+pub use own_authority::{OwnAuthority, OwnAuthorityRepository, OwnStage};
 pub use page::{Limit, Page, PageRequest};
 pub use partner::{
     BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerRepository, PartnerState,
@@ -105,4 +107,4 @@ pub use transaction::{
 };
 pub use unit::{Repositories, Unit};
 pub use visit::{Visit, VisitRepository};
-pub use witnessed::{WitnessedLog, WitnessedRepository};
+pub use witnessed::{FormerLog, WitnessedLog, WitnessedRepository};

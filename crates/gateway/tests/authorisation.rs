@@ -52,6 +52,7 @@ const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/api/metadata", OPERATOR),
     ("GET", "/api/metadata/models", OPERATOR),
     ("GET", "/api/metadata/models/{id}/icon", MEMBER),
+    ("GET", "/api/hall/authorities", OPERATOR),
     ("GET", "/api/partners", OPERATOR),
     ("GET", "/api/partners/{realm}/halls", MEMBER),
     (

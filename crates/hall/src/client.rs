@@ -133,33 +133,52 @@ impl HallClient {
         json(self.call(&self.inner.host, Method::GET, "/grant").await?).await
     }
 
-    /// Gets a new certificate for the same key and shows it from now on. Open streams go on.
+    /// Gets a new certificate for the same key and shows it from now on. Open streams go on. With it
+    /// comes which authorities are believed from now on.
     ///
     /// # Errors
     /// [`ClientError`]; the present certificate stays.
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
         let renewed = self.call(self.inner.home(), Method::POST, "/grant/renew");
         let renewed: Renewed = json(renewed.await?).await?;
-        let chain = renewed
-            .certificates
-            .iter()
-            .map(|der| URL_SAFE_NO_PAD.decode(der).map(CertificateDer::from))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| ClientError::Answer(error.to_string()))?;
-        self.show(chain)?;
+        let believed = |certificates: &[String]| match certificates {
+            [] => Ok(None),
+            some => Ok::<_, ClientError>(Some(Bundle::new(decoded(some)?)?)),
+        };
+        let own = believed(&renewed.bundle)?;
+        let (host, home) = match self.inner.home {
+            None => (own, None),
+            Some(_) => (believed(&renewed.host_bundle)?, own),
+        };
+        self.replace(decoded(&renewed.certificates)?, host, home)?;
         Ok(renewed)
     }
 
-    /// Shows this certificate for the same key from now on. Open streams go on.
+    /// Shows this certificate for the same key from now on, and believes these authorities where the
+    /// hall is. Open streams go on.
     ///
     /// # Errors
     /// The certificate is not for the key; the present one stays.
-    pub fn show(&self, chain: Vec<CertificateDer<'static>>) -> Result<(), ClientError> {
+    pub fn show(
+        &self,
+        chain: Vec<CertificateDer<'static>>,
+        host: Bundle,
+    ) -> Result<(), ClientError> {
+        self.replace(chain, Some(host), None)
+    }
+
+    fn replace(
+        &self,
+        chain: Vec<CertificateDer<'static>>,
+        host: Option<Bundle>,
+        home: Option<Bundle>,
+    ) -> Result<(), ClientError> {
         let certificate_ends_ms = leaf_end(&chain)?;
         let inner = &self.inner;
         inner.identity.replace(chain, &inner.key)?;
-        for listener in inner.listeners() {
-            listener.show_renewed()?;
+        inner.host.show_renewed(host)?;
+        if let Some(listener) = &inner.home {
+            listener.show_renewed(home)?;
         }
         (inner.certificate_ends_ms).store(certificate_ends_ms, Ordering::Relaxed);
         Ok(())
@@ -267,6 +286,15 @@ impl Inner {
     fn listeners(&self) -> impl Iterator<Item = &Listener> {
         std::iter::once(&self.host).chain(&self.home)
     }
+}
+
+/// Certificates as they stand in JSON: DER, base64url.
+fn decoded(certificates: &[String]) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+    certificates
+        .iter()
+        .map(|der| URL_SAFE_NO_PAD.decode(der).map(CertificateDer::from))
+        .collect::<Result<_, _>>()
+        .map_err(|error| ClientError::Answer(error.to_string()))
 }
 
 fn leaf_end(chain: &[CertificateDer<'static>]) -> Result<u64, ClientError> {

@@ -202,6 +202,8 @@ impl Shared {
                 json(&Renewed {
                     certificate_ends_ms: Svid::read(&leaf).unwrap().not_after_ms,
                     certificates: vec![base64url(&leaf)],
+                    bundle: Vec::new(),
+                    host_bundle: Vec::new(),
                 })
             }
             (Some(Party::Person(_)), _, ["connect", service]) => {

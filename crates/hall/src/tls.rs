@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use tokio_rustls::rustls::client::{self, ResolvesClientCert};
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier as _;
 use tokio_rustls::rustls::server::{self, ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{
@@ -160,6 +162,17 @@ pub fn client_config(
     // Gateways are told apart by certificate, not by name.
     config.enable_sni = false;
     Ok(Arc::new(config))
+}
+
+/// Whether `bundles` vouch at `now_ms` (unix milliseconds) for a client's `chain`, leaf first.
+#[must_use]
+pub fn is_believed(bundles: &Bundles, chain: &[CertificateDer<'_>], now_ms: u64) -> bool {
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(now_ms));
+    let clients = verifier::Clients::new(bundles.clone(), provider());
+    let Some((leaf, rest)) = chain.split_first() else {
+        return false;
+    };
+    clients.is_ok_and(|clients| clients.verify_client_cert(leaf, rest, now).is_ok())
 }
 
 /// Why the other end of a connection is nobody.

@@ -8,6 +8,7 @@ use hallway_hall::{AgentName, HallName, Right};
 use serde_json::{Value, json};
 
 use super::agent::AgentCommand;
+use super::authorities::AuthorityAction;
 use super::partners::PartnerAction;
 use super::{HallCommandError, look};
 use crate::person::{PersonArguments, Visitor};
@@ -123,6 +124,8 @@ enum Action {
     Agent(AgentCommand),
     #[command(flatten)]
     Partner(PartnerAction),
+    #[command(flatten)]
+    Authority(AuthorityAction),
 }
 
 /// Who is admitted or dismissed.
@@ -215,6 +218,7 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
     let (act, how, done) = match command.action {
         Action::Agent(agent) => return super::agent::run(agent),
         Action::Partner(action) => return super::partners::run(action),
+        Action::Authority(action) => return super::authorities::run(action),
         Action::List { at, how } => return look::halls(&how, at.as_ref()),
         Action::Show { hall, how } => return look::hall(&how, &hall),
         Action::Grants { how } => return look::grants(&how),

@@ -1,6 +1,7 @@
 //! `hallway open`, and everything else that goes through a hall.
 
 mod agent;
+mod authorities;
 mod binding;
 mod connect;
 mod duration;

@@ -16,9 +16,11 @@ mod guest;
 mod hours;
 mod name;
 mod needs;
+mod own_authority;
 mod partner;
 mod public_key;
 mod right;
+mod seen_log;
 
 pub use crate::id::GrantId;
 pub use agent::{Agent, InviteAgent};
@@ -28,11 +30,13 @@ pub use guest::{Admit, Dismiss, Guest, Whom};
 pub use hours::{Day, Hours, HoursError};
 pub use name::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
 pub use needs::{KeyNeed, Needs, approver};
+pub use own_authority::Turn;
 pub use partner::{
     AcceptPartner, Authorities, AuthoritiesError, InvitePartner, LeavePartner, Pins,
 };
 pub use public_key::{P256PublicKey, PublicKeyError};
 pub use right::{MOST_RIGHTS, Right, RightError, Rights, RightsError};
+pub use seen_log::{BeginLogAnew, SeenLog};
 
 /// What happens to a hall.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,6 +66,12 @@ pub enum Hall {
     AcceptPartner(AcceptPartner),
     /// Another realm is a partner no longer.
     LeavePartner(LeavePartner),
+    /// Another of the realm's own authorities signs from now on.
+    ReplaceAuthority(Turn),
+    /// The same, and what was signed until now is good no more.
+    WithdrawAuthority(Turn),
+    /// A log that is witnessed begins anew under another key.
+    BeginLogAnew(BeginLogAnew),
 }
 
 impl Door for Hall {
@@ -79,6 +89,9 @@ impl Door for Hall {
             Self::InvitePartner(_) => "invite_partner",
             Self::AcceptPartner(_) => "accept_partner",
             Self::LeavePartner(_) => "leave_partner",
+            Self::ReplaceAuthority(_) => "replace_authority",
+            Self::WithdrawAuthority(_) => "withdraw_authority",
+            Self::BeginLogAnew(_) => "begin_log_anew",
         }
     }
 
@@ -96,6 +109,8 @@ impl Door for Hall {
             Self::InvitePartner(terms) => terms.terms(),
             Self::AcceptPartner(terms) => terms.terms(),
             Self::LeavePartner(terms) => terms.terms(),
+            Self::ReplaceAuthority(terms) | Self::WithdrawAuthority(terms) => terms.terms(),
+            Self::BeginLogAnew(terms) => terms.terms(),
         }
     }
 
@@ -113,6 +128,9 @@ impl Door for Hall {
             "invite_partner" => Self::InvitePartner(InvitePartner::read(terms)?),
             "accept_partner" => Self::AcceptPartner(AcceptPartner::read(terms)?),
             "leave_partner" => Self::LeavePartner(LeavePartner::read(terms)?),
+            "replace_authority" => Self::ReplaceAuthority(Turn::read(terms)?),
+            "withdraw_authority" => Self::WithdrawAuthority(Turn::read(terms)?),
+            "begin_log_anew" => Self::BeginLogAnew(BeginLogAnew::read(terms)?),
             _ => return Ok(None),
         }))
     }
@@ -131,6 +149,9 @@ impl Door for Hall {
             Self::InvitePartner(terms) => terms.sentence(),
             Self::AcceptPartner(terms) => terms.sentence(),
             Self::LeavePartner(terms) => terms.sentence(),
+            Self::ReplaceAuthority(terms) => terms.replacing(),
+            Self::WithdrawAuthority(terms) => terms.withdrawing(),
+            Self::BeginLogAnew(terms) => terms.sentence(),
         }
     }
 }

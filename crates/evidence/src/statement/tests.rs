@@ -153,6 +153,13 @@ fn every_hall_act() -> Vec<Act> {
         origin: "https://gate.beta.example".parse().unwrap(),
         log: [7; 32],
         authorities: vec![[8; 32]].try_into().unwrap(),
+        seen: None,
+    };
+    let seen = || hall::SeenLog {
+        key: [7; 32],
+        size: 12,
+        root: [5; 32],
+        rewritten: Some(Timestamp::from_ms(1_790_000_000_000)),
     };
     let admit = |guest| demanding(guest, "{}");
     let acts = [
@@ -185,6 +192,26 @@ fn every_hall_act() -> Vec<Act> {
             token: [6; 32],
         }),
         Hall::LeavePartner(hall::LeavePartner { realm: realm() }),
+        Hall::AcceptPartner(hall::AcceptPartner {
+            pins: hall::Pins {
+                seen: Some(seen()),
+                ..pins()
+            },
+            token: [6; 32],
+        }),
+        Hall::ReplaceAuthority(hall::Turn {
+            from: [8; 32],
+            to: [9; 32],
+        }),
+        Hall::WithdrawAuthority(hall::Turn {
+            from: [8; 32],
+            to: [9; 32],
+        }),
+        Hall::BeginLogAnew(hall::BeginLogAnew {
+            origin: line("beta.example/log"),
+            seen: seen(),
+            key: [9; 32],
+        }),
         demanding(emily(), r#"{"approval": "owner"}"#),
         demanding(
             emily(),

@@ -18,6 +18,9 @@ pub struct Hall {
     /// `HOST:PORT` at which guests and agents reach it; the listener's own address without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
+    /// Connections open at once on this listener; as many as `[limits] connections` without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<usize>,
     /// The most hours for which a touch opens a hall.
     pub max_hours: u64,
     /// Seconds that a guest's certificate lasts; it is renewed without a touch inside the grant.
@@ -83,6 +86,7 @@ impl Default for Hall {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             address: None,
+            connections: None,
             max_hours: 8,
             certificate_seconds: 15 * 60,
             stores: Vec::new(),

@@ -52,7 +52,7 @@ pub use moment::Moment;
 pub use number::{Count, Size};
 pub use overview::{NextStep, OverviewPage};
 pub use paging::Paging;
-pub use partners::{PartnerRow, PartnersPage, SharedRow};
+pub use partners::{OwnAuthorityRow, PartnerRow, PartnersPage, SharedRow};
 pub use people::{PeoplePage, PersonRow};
 pub use problem::ProblemPage;
 pub use refusals::{RefusalRow, RefusalsPage};

@@ -14,11 +14,13 @@ use super::ceremony::{self, Answer, Ceremony};
 use super::device::lifecycle::{self, DeviceRequest, DeviceView};
 use super::hall::acts::{self as hall, HallRequest};
 use super::hall::open::Opened;
+use super::hall::own_authorities::{self, OwnAuthorityRequest};
 use super::hall::partners::acts::{self as partners, PartnerRequest};
 use super::people::{self, PeopleRequest};
 use super::web::grant::Peer;
 use super::web::join::NewLink;
 use super::web::{keys, options};
+use super::witness::anew::{self, WitnessRequest};
 use crate::Gateway;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
@@ -44,6 +46,10 @@ pub enum ActRequest {
     Hall(HallRequest),
     /// With other realms.
     Partner(PartnerRequest),
+    /// With the realm's own certificate authorities.
+    OwnAuthority(OwnAuthorityRequest),
+    /// With logs that this realm witnesses.
+    Witness(WitnessRequest),
 }
 
 /// An act on one's own keys, as asked for.
@@ -186,6 +192,10 @@ pub async fn begin(
             attachment = prepared.token;
             prepared.act.into()
         }
+        ActRequest::OwnAuthority(request) => own_authorities::prepare(&gateway, &caller, request)
+            .await?
+            .into(),
+        ActRequest::Witness(request) => anew::prepare(&gateway, &caller, request).await?.into(),
     };
     let statement = ceremony::statement_with_nonce(&gateway, act, nonce)?;
     let held = gateway

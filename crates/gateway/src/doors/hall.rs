@@ -16,5 +16,6 @@ pub mod flows;
 pub mod grants;
 pub mod look;
 pub mod open;
+pub mod own_authorities;
 pub mod partners;
 pub mod visit;

@@ -1,5 +1,6 @@
 //! This realm as a witness of others' logs (c2sp.org/tlog-witness).
 
+pub mod anew;
 pub mod look;
 
 use axum::body::Bytes;
@@ -164,8 +165,8 @@ fn judge(
     if let Some(known) = known {
         if known.key != *key {
             return Err(No::Barred(format!(
-                "this witness saw the log {} under another key; a log that begins anew takes a \
-                 new name",
+                "this witness saw the log {} under another key; if it began anew lawfully, an owner \
+                 of the witness's realm has to say so",
                 key.name()
             )));
         }

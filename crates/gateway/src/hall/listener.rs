@@ -9,11 +9,13 @@ use axum::body::Body;
 use axum::http::Request;
 use hallway_evidence::{PersonId, RealmName};
 use hallway_hall::tls::{self, Identity};
-use hallway_hall::{Authority, Bundles, HallKey, Leaf, Party, Svid, Usage};
+use hallway_hall::{Bundles, HallKey, Leaf, Party, Svid, Usage};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -27,11 +29,11 @@ use crate::Gateway;
 use crate::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
 use crate::http::problem::Problem;
 use crate::pace::Pace;
+use crate::realm_authority::rotation::LONGEST_CERTIFICATE;
 use crate::server::{ListenError, PATIENCE};
 use crate::store::GrantKind;
 
-/// How long the gateway's own certificate lasts, and how often it makes a new one.
-const OWN_CERTIFICATE: Duration = Duration::from_secs(24 * 3600);
+/// How often the gateway makes itself a new certificate, though the authority stays.
 const OWN_RENEWAL: Duration = Duration::from_secs(6 * 3600);
 /// How long answers may take once whoever asked was put out, or the gateway stops.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -106,6 +108,8 @@ impl HallListener {
                 () = &mut renewal => continue,
                 Ok(()) = trust.changed() => {
                     let believed = trust.borrow_and_update().clone();
+                    // Another authority may sign by now.
+                    own.renew(&gateway);
                     match own.acceptor(believed) {
                         Ok(next) => acceptor = next,
                         Err(error) => {
@@ -117,6 +121,7 @@ impl HallListener {
                 arrival = self.0.next() => arrival,
             };
             let (gateway, router, acceptor) = (gateway.clone(), router.clone(), acceptor.clone());
+            let trust = trust.clone();
             connections.spawn(async move {
                 let Arrival {
                     stream,
@@ -127,7 +132,7 @@ impl HallListener {
                 let shaken = timeout(PATIENCE, acceptor.accept(tls::Socket::new(stream))).await;
                 match (shaken, room) {
                     (Ok(Ok(stream)), Room::Free) => {
-                        connection(&gateway, stream, peer, router).await;
+                        connection(&gateway, stream, peer, router, trust).await;
                     }
                     (Ok(Ok(stream)), Room::None) => refuse(stream, peer, turned_away()).await,
                     (Ok(Err(error)), _) => {
@@ -167,11 +172,15 @@ impl Own {
     async fn keep_renewed(&self, gateway: &Gateway) {
         loop {
             tokio::time::sleep(OWN_RENEWAL).await;
-            let renewed = chain(gateway, &self.key, &self.names)
-                .and_then(|chain| Ok(self.identity.replace(chain, &self.key)?));
-            if let Err(error) = renewed {
-                tracing::error!(%error, "the hall listener keeps its old certificate");
-            }
+            self.renew(gateway);
+        }
+    }
+
+    fn renew(&self, gateway: &Gateway) {
+        let renewed = chain(gateway, &self.key, &self.names)
+            .and_then(|chain| Ok(self.identity.replace(chain, &self.key)?));
+        if let Err(error) = renewed {
+            tracing::error!(%error, "the hall listener keeps its old certificate");
         }
     }
 }
@@ -192,14 +201,14 @@ fn chain(
     gateway: &Gateway,
     key: &HallKey,
     names: &[String],
-) -> Result<Vec<rustls_pki_types::CertificateDer<'static>>, HallTlsError> {
-    let authority: &Authority = &gateway.halls.authority;
+) -> Result<Vec<CertificateDer<'static>>, HallTlsError> {
+    let own = gateway.halls.authorities.in_use();
     let now = gateway.now();
-    let leaf = authority.issue(&Leaf {
+    let leaf = own.signing.issue(&Leaf {
         party: Party::Gateway,
         public_key: key.public(),
         not_before_ms: now.as_ms(),
-        not_after_ms: now.plus(OWN_CERTIFICATE).as_ms(),
+        not_after_ms: now.plus(LONGEST_CERTIFICATE).as_ms(),
         usage: Usage::Server {
             names: names.to_vec(),
         },
@@ -213,7 +222,7 @@ async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem>
     let nobody = || Problem::forbidden("unknown-grant", "no grant was given for this certificate");
     let key = svid.public_key.sha256();
     let domain = svid.id.trust_domain();
-    if *domain != *gateway.halls.authority.trust_domain() {
+    if domain != gateway.halls.authorities.in_use().bundle.trust_domain() {
         // TLS has checked that the realm's own authority says so.
         let realm: RealmName = domain.as_str().parse().map_err(|_| nobody())?;
         return match svid.id.party() {
@@ -258,7 +267,10 @@ async fn connection(
     stream: TlsStream<tls::Socket<TcpStream>>,
     peer: SocketAddr,
     router: Router,
+    trust: watch::Receiver<Bundles>,
 ) {
+    let chain = stream.get_ref().1.peer_certificates();
+    let chain = chain.unwrap_or_default().to_vec();
     let svid = match tls::peer(stream.get_ref().1, gateway.now().as_ms()) {
         Ok(svid) => svid,
         Err(error) => {
@@ -269,6 +281,13 @@ async fn connection(
     match enter(gateway, &svid).await {
         Ok(presence) => {
             let cut = presence.pass.cut.clone();
+            let (clock, ends_ms) = (gateway.clone(), svid.not_after_ms);
+            let end = async move {
+                tokio::select! {
+                    () = cut.cancelled_owned() => {}
+                    () = disbelieved(&clock, trust, &chain, ends_ms) => {}
+                }
+            };
             let visitor = Visitor {
                 presence,
                 svid,
@@ -278,13 +297,31 @@ async fn connection(
                 request.extensions_mut().insert(visitor.clone());
                 request
             });
-            serve(stream, peer, inner, cut.cancelled_owned()).await;
+            serve(stream, peer, inner, end).await;
         }
         Err(problem) => {
             tracing::info!(%peer, id = %svid.id, code = problem.code, "hall: refused at the door");
             refuse(stream, peer, problem).await;
         }
     }
+}
+
+/// Until no authority vouches any more for a certificate that has not ended: its own was withdrawn.
+/// (One that has ended is the grant's business.)
+async fn disbelieved(
+    gateway: &Gateway,
+    mut trust: watch::Receiver<Bundles>,
+    chain: &[CertificateDer<'static>],
+    ends_ms: u64,
+) {
+    while trust.changed().await.is_ok() {
+        let believed = trust.borrow_and_update().clone();
+        let now_ms = gateway.now().as_ms();
+        if now_ms < ends_ms && !tls::is_believed(&believed, chain, now_ms) {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Says why, and nothing else.

@@ -114,8 +114,7 @@ async fn keep(gateway: Gateway, proxy: Proxy, presence: Arc<Presence>) {
             () = presence.pass.cut.cancelled() => break,
             () = sleep(pause) => {}
         }
-        let renewed = proxy.certify(&gateway);
-        pause = match renewed.and_then(|chain| proxy.client.show(chain).map_err(unexpected)) {
+        pause = match proxy.certify(&gateway).await {
             Ok(()) => {
                 if let Err(problem) = proxy.look(&gateway).await {
                     tracing::debug!(detail = problem.detail, "a partner was not told");
@@ -159,9 +158,13 @@ impl Proxy {
         })
     }
 
-    /// A fresh certificate.
-    fn certify(&self, gateway: &Gateway) -> Result<Vec<CertificateDer<'static>>, Problem> {
-        chain(gateway, &self.grant, &self.public_key)
+    /// Shows a fresh certificate from now on, and believes what is known now of who answers there.
+    async fn certify(&self, gateway: &Gateway) -> Result<(), Problem> {
+        let reader = gateway.store.read();
+        let partner = active(reader, &self.host).await?;
+        let place = place(reader, &partner).await?;
+        let chain = chain(gateway, &self.grant, &self.public_key)?;
+        self.client.show(chain, place.bundle).map_err(unexpected)
     }
 
     /// Two thirds of what is left of the certificate's time.

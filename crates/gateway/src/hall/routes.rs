@@ -16,17 +16,19 @@ use axum::{Extension, Json, Router};
 use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_hall::{Renewed, Svid, stream};
+use hallway_webauthn::wire::Base64Url;
 
 use super::inside::{Presence, Thing, Who};
 use super::standing::Standing;
 use super::visit;
 use super::visit::farewell::{Ended, Heard};
 use crate::Gateway;
-use crate::doors::hall::certificate::{self, Certified};
+use crate::doors::hall::certificate::{self, Certified, in_base64};
 use crate::doors::hall::partners::gateways;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::partners::shared::Shared;
+use crate::partners::{active, bundle};
 use crate::store::GrantKind;
 
 /// Who may use a route of the hall listener.
@@ -264,7 +266,15 @@ async fn renew(
     Extension(visitor): Extension<Visitor>,
     Extension(standing): Extension<Arc<Standing>>,
 ) -> Result<Json<Renewed>, Problem> {
-    certificate::guest(&gateway, &standing.grant, &visitor.svid.public_key).map(renewed)
+    let certified = certificate::guest(&gateway, &standing.grant, &visitor.svid.public_key)?;
+    let mut answer = renewed(certified);
+    if let GrantKind::Away { host, .. } = &standing.grant.kind {
+        // A visitor's host may have another authority by now; home follows it.
+        let reader = gateway.store.read();
+        let bundle = bundle(reader, &active(reader, host).await?).await?;
+        answer.host_bundle = in_words(&in_base64(&bundle));
+    }
+    Ok(Json(answer))
 }
 
 /// The same for an agent.
@@ -273,7 +283,8 @@ async fn renew_agent(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Renewed>, Problem> {
     let (hall, name) = visitor.agent()?;
-    certificate::agent(&gateway, hall, name, &visitor.svid.public_key).map(renewed)
+    let certified = certificate::agent(&gateway, hall, name, &visitor.svid.public_key)?;
+    Ok(Json(renewed(certified)))
 }
 
 /// An agent is here and says what it provides, until it goes or is put out.
@@ -303,15 +314,17 @@ async fn dial(
     Ok(answer.map(Body::new))
 }
 
-fn renewed(certified: Certified) -> Json<Renewed> {
-    Json(Renewed {
-        certificates: certified
-            .certificates
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+fn renewed(certified: Certified) -> Renewed {
+    Renewed {
+        certificates: in_words(&certified.certificates),
+        bundle: in_words(&certified.listener.bundle),
+        host_bundle: Vec::new(),
         certificate_ends_ms: certified.certificate_ends_ms,
-    })
+    }
+}
+
+fn in_words(certificates: &[Base64Url]) -> Vec<String> {
+    certificates.iter().map(ToString::to_string).collect()
 }
 
 /// Ends the caller's own grant: everything of it is cut once the answer is out.

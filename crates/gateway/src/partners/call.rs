@@ -74,7 +74,7 @@ impl From<CallError> for Problem {
 fn own_identity(gateway: &Gateway) -> Result<(HallKey, CertificateDer<'static>), Problem> {
     let key = HallKey::generate().map_err(|error| Problem::internal(&error))?;
     let now = gateway.now();
-    let leaf = gateway.halls.authority.issue(&Leaf {
+    let leaf = gateway.halls.authorities.in_use().signing.issue(&Leaf {
         party: Party::Gateway,
         public_key: key.public(),
         not_before_ms: now.as_ms(),

@@ -14,8 +14,6 @@ use crate::store::PartnerWitness;
 
 /// Seconds after which others should look at the bundle again.
 const REFRESH: u64 = 300;
-/// The sequence number of this realm's bundle. Its authority is made once, so it never grows.
-const SEQUENCE: u64 = 1;
 /// The longest key of a witness that is kept, in bytes.
 const LONGEST_WITNESS: usize = 1024;
 
@@ -134,11 +132,12 @@ impl Description {
         let internal = |error: &dyn std::fmt::Display| {
             Problem::internal(&std::io::Error::other(error.to_string()))
         };
+        let own = gateway.halls.authorities.in_use();
         let hall = match &gateway.halls.address {
             None => None,
             Some(address) => Some(HallListener {
                 address: address.parse().map_err(|error| internal(&error))?,
-                gateway: gateway_id(gateway.halls.authority.trust_domain().as_str())
+                gateway: gateway_id(own.bundle.trust_domain().as_str())
                     .map_err(|error| internal(&error))?
                     .to_string(),
             }),
@@ -238,6 +237,26 @@ impl Description {
 }
 
 impl Described {
+    /// The same with no other authorities than `known`, by their SHA-256: a bundle without a number
+    /// of its own, after which the whole one can be believed.
+    ///
+    /// # Errors
+    /// None of them is there.
+    pub fn only(self, known: &[[u8; 32]]) -> Result<Self, BundleError> {
+        let all = self.published.bundle.authorities().iter();
+        let kept = all.filter(|certificate| known.contains(&sha256(certificate)));
+        let bundle = Bundle::new(kept.cloned().collect())?;
+        Ok(Self {
+            document: bundle.to_json(0, REFRESH)?.into_bytes(),
+            published: Published {
+                bundle,
+                sequence: None,
+                ..self.published
+            },
+            ..self
+        })
+    }
+
     /// The authorities by the SHA-256 of their certificates, in order.
     #[must_use]
     pub fn authorities(&self) -> Vec<[u8; 32]> {
@@ -258,20 +277,13 @@ pub fn authorities(bundle: &Bundle) -> Vec<[u8; 32]> {
     hashes
 }
 
-/// This realm's trust bundle (SPIFFE Trust Domain and Bundle, 4).
+/// This realm's trust bundle (SPIFFE Trust Domain and Bundle, 4), as JSON.
 ///
 /// # Errors
-/// The authority's certificate is none.
-pub fn own_bundle(gateway: &Gateway) -> Result<Bundle, BundleError> {
-    Bundle::new(vec![gateway.halls.authority.certificate().clone()])
-}
-
-/// The same as its JSON.
-///
-/// # Errors
-/// As [`own_bundle`].
+/// An authority's certificate is none.
 pub fn own_bundle_json(gateway: &Gateway) -> Result<String, BundleError> {
-    own_bundle(gateway)?.to_json(SEQUENCE, REFRESH)
+    let own = gateway.halls.authorities.in_use();
+    own.bundle.to_json(own.sequence, REFRESH)
 }
 
 /// This realm's name.
@@ -314,9 +326,12 @@ fn below(origin: &Origin, url: &str) -> bool {
 mod tests {
     use super::*;
     use crate::realm_authority::RealmAuthority;
+    use hallway_evidence::Timestamp;
 
     fn beta() -> (Description, Vec<u8>) {
-        let authority = RealmAuthority::generate("beta.example").unwrap();
+        let authority =
+            RealmAuthority::generate("beta.example", Timestamp::from_ms(1_800_000_000_000))
+                .unwrap();
         let bundle = Bundle::new(vec![authority.certificate.into()]).unwrap();
         let description = Description {
             realm: "beta.example".parse().unwrap(),
@@ -337,6 +352,27 @@ mod tests {
         change(&mut description);
         let asked = "https://gate.beta.example".parse().unwrap();
         description.check(&asked, document).unwrap_err()
+    }
+
+    #[test]
+    fn authorities_that_nobody_signed_for_are_left_out() {
+        let (description, document) = beta();
+        let asked: Origin = "https://gate.beta.example/".parse().unwrap();
+        let signed = description.clone().check(&asked, document).unwrap();
+        let known = signed.authorities();
+        let another = beta().1;
+        let another = Published::from_json(&another).unwrap().bundle;
+        let both = [&signed.published.bundle, &another];
+        let both = both.iter().flat_map(|bundle| bundle.authorities().to_vec());
+        let both = Bundle::new(both.collect()).unwrap();
+        let document = both.to_json(2, 300).unwrap().into_bytes();
+        let offered = description.check(&asked, document).unwrap();
+        assert_eq!(offered.authorities().len(), 2);
+        let kept = offered.clone().only(&known).unwrap();
+        assert_eq!((kept.authorities(), kept.published.sequence), (known, None));
+        let read = Published::from_json(&kept.document).unwrap();
+        assert_eq!(read.bundle, signed.published.bundle);
+        assert!(offered.only(&[[0; 32]]).is_err());
     }
 
     #[test]
@@ -366,7 +402,9 @@ mod tests {
     #[test]
     fn a_bundle_of_another_trust_domain_is_refused() {
         let (description, _) = beta();
-        let authority = RealmAuthority::generate("alpha.example").unwrap();
+        let authority =
+            RealmAuthority::generate("alpha.example", Timestamp::from_ms(1_800_000_000_000))
+                .unwrap();
         let bundle = Bundle::new(vec![authority.certificate.into()]).unwrap();
         let document = bundle.to_json(1, 300).unwrap().into_bytes();
         let asked = "https://gate.beta.example".parse().unwrap();

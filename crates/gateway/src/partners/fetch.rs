@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::description::{Described, Description, Unfit};
 use crate::config::PartnersConfig;
-use crate::doors::hall::partners::join::{Join, Joined, SPENT};
+use crate::doors::hall::partners::join::{CROSSED, Join, Joined, SPENT};
 use hallway_hall::causes;
 
 /// How long an answer may take, from the name to the last byte.
@@ -69,6 +69,9 @@ pub enum FetchError {
     /// It does not take the invitation's token.
     #[error("it says that the invitation has expired, was withdrawn or is for another realm")]
     Spent,
+    /// Both sides accepted the other's invitation, and theirs counts.
+    #[error("both realms accepted the other's invitation; its gateway completes it")]
+    Crossed,
 }
 
 impl FetchError {
@@ -168,6 +171,7 @@ impl Fetcher {
         // Something else than the gateway may say 403, too.
         match serde_json::from_slice::<Refusal>(&bytes) {
             Ok(refusal) if refusal.code == SPENT => Err(FetchError::Spent),
+            Ok(refusal) if refusal.code == CROSSED => Err(FetchError::Crossed),
             _ => Err(FetchError::Status(status)),
         }
     }

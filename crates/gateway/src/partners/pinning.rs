@@ -92,11 +92,14 @@ pub fn known(partner: &Partner, bundle: Option<&Published>) -> (Vec<[u8; 32]>, O
 mod tests {
     use super::*;
     use crate::realm_authority::RealmAuthority;
+    use hallway_evidence::Timestamp;
     use hallway_hall::Bundle;
     use rustls_pki_types::CertificateDer;
 
     fn certificate() -> CertificateDer<'static> {
-        let authority = RealmAuthority::generate("beta.example").unwrap();
+        let authority =
+            RealmAuthority::generate("beta.example", Timestamp::from_ms(1_800_000_000_000))
+                .unwrap();
         authority.certificate.into()
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use hallway_evidence::{Line, Timestamp};
-use hallway_hall::Published;
+use hallway_hall::{BundleError, Published};
 use hallway_webauthn::wire::Base64Url;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -48,6 +48,9 @@ enum LookError {
     /// What it publishes.
     #[error("{0}")]
     Fetch(#[from] FetchError),
+    /// What is left of its bundle.
+    #[error("its trust bundle: {0}")]
+    Bundle(#[from] BundleError),
     /// Its bundle is not believed.
     #[error("its trust bundle is refused: {0}")]
     Refused(#[from] Refused),
@@ -215,7 +218,7 @@ async fn look(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
         // The row says that it expired; there is nothing more to look for.
         return Ok(Timestamp::MAX);
     }
-    let described = gateway.partners.fetcher.realm(&partner.origin).await?;
+    let mut described = gateway.partners.fetcher.realm(&partner.origin).await?;
     if described.realm != partner.realm {
         return Err(LookError::Other("it calls itself by another name"));
     }
@@ -243,9 +246,9 @@ async fn look(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
     if partner.is_active() && partner.bundle.is_some() {
         confirm(gateway, partner, &described).await?;
     } else if change == Change::ToConfirm {
-        return Err(LookError::Other(
-            "its authorities are not those that an owner signed for",
-        ));
+        // It may have got another one meanwhile. Until its gateway can confirm that, those count
+        // that an owner signed for.
+        described = described.only(&known)?;
     }
     let refresh_s = described.published.refresh_seconds;
     let learned = learned(partner, described, change, now);

@@ -10,12 +10,18 @@ use hallway_evidence::RealmName;
 use hallway_hall::{Bundle, BundleError, Bundles};
 use tokio::sync::{Mutex, watch};
 
-use super::description::own_bundle;
 use crate::Gateway;
+use crate::realm_authority::{AuthoritiesError, InUse};
 use crate::store::{Partner, StoreError};
 
-/// The bundles in use, by the SHA-256 of each.
-type Versions = BTreeMap<RealmName, [u8; 32]>;
+/// The bundles in use.
+#[derive(Debug, PartialEq, Eq)]
+struct Versions {
+    /// The sequence number of this realm's.
+    own: u64,
+    /// The SHA-256 of each partner's.
+    partners: BTreeMap<RealmName, [u8; 32]>,
+}
 
 /// Whom the hall listener believes.
 pub struct Trust {
@@ -29,17 +35,23 @@ pub enum TrustError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// This realm's own authority.
-    #[error("the realm's trust bundle: {0}")]
+    /// This realm's own authorities.
+    #[error(transparent)]
+    Own(#[from] AuthoritiesError),
+    /// A bundle can't be used.
+    #[error("a trust bundle: {0}")]
     Bundle(#[from] BundleError),
 }
 
 impl Trust {
     /// Nobody but this realm, before the first look at the database.
-    pub(super) fn new(own: &Bundle) -> Result<Self, BundleError> {
+    pub(super) fn new(own: &InUse) -> Result<Self, BundleError> {
         Ok(Self {
-            bundles: watch::Sender::new(Bundles::new([own])?),
-            versions: Mutex::default(),
+            bundles: watch::Sender::new(Bundles::new([&own.bundle])?),
+            versions: Mutex::new(Versions {
+                own: own.sequence,
+                partners: BTreeMap::new(),
+            }),
         })
     }
 
@@ -49,7 +61,8 @@ impl Trust {
     }
 }
 
-/// Looks at the database, and believes what it says.
+/// Looks at the database, does what is due for this realm's own authorities, and believes what it
+/// says.
 ///
 /// # Errors
 /// [`TrustError`].
@@ -57,12 +70,17 @@ pub async fn follow(gateway: &Gateway) -> Result<(), TrustError> {
     let trust = &gateway.partners.trust;
     // One at a time, so that an older look never comes last.
     let mut versions = trust.versions.lock().await;
+    let authorities = &gateway.halls.authorities;
+    authorities.keep_up(&gateway.store, gateway.now()).await?;
+    let own = authorities.in_use();
     let partners = gateway.store.read().partners().all().await?;
-    let now: Versions = partners
-        .iter()
-        .filter(|partner| partner.is_active())
-        .filter_map(|partner| Some((partner.realm.clone(), partner.bundle.as_ref()?.sha256)))
-        .collect();
+    let now = Versions {
+        own: own.sequence,
+        partners: (partners.iter())
+            .filter(|partner| partner.is_active())
+            .filter_map(|partner| Some((partner.realm.clone(), partner.bundle.as_ref()?.sha256)))
+            .collect(),
+    };
     if *versions == now {
         return Ok(());
     }
@@ -73,9 +91,12 @@ pub async fn follow(gateway: &Gateway) -> Result<(), TrustError> {
         }
     }
     // The last one of a name counts: nobody takes this realm's.
-    bundles.push(own_bundle(gateway)?);
+    bundles.push(own.bundle.clone());
     let bundles = Bundles::new(&bundles)?;
-    tracing::info!(partners = now.len(), "the hall listener's trust changed");
+    tracing::info!(
+        partners = now.partners.len(),
+        "the hall listener's trust changed"
+    );
     trust.bundles.send_replace(bundles);
     *versions = now;
     Ok(())

@@ -15,10 +15,13 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::error::StoreError;
 
+mod crossing;
 mod first;
+mod former_logs;
 mod halls;
 mod metadata;
 mod needs;
+mod own_authorities;
 mod partners;
 mod visits;
 mod witness;
@@ -36,6 +39,9 @@ impl MigratorTrait for Migrations {
             Box::new(visits::Visits),
             Box::new(witness::Witness),
             Box::new(needs::Needs),
+            Box::new(own_authorities::OwnAuthorities),
+            Box::new(former_logs::FormerLogs),
+            Box::new(crossing::Crossing),
         ]
     }
 }

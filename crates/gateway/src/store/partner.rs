@@ -59,6 +59,9 @@ pub struct Partner {
     pub sealed_token: Option<Vec<u8>>,
     /// Until when the invitation is good.
     pub expires: Timestamp,
+    /// Our own invitation, by the hash of its token, and until when it is good, while theirs was
+    /// accepted here: it may be accepted there at the same time.
+    pub invited: Option<(TokenHash, Timestamp)>,
     /// `HOST:PORT` of its hall listener.
     pub hall: Option<Address>,
     /// The key with which it cosigns, and where it is asked to.
@@ -174,6 +177,15 @@ pub trait PartnerRepository: Send + Sync {
         &self,
         realm: &RealmName,
         pact: &TokenHash,
+        now: Timestamp,
+        next: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Both sides accepted the other's invitation: ours, with this token, is the pact, and the
+    /// partnership is active. False when it was not ours, or is over.
+    async fn join_crossed(
+        &self,
+        realm: &RealmName,
+        token: &TokenHash,
         now: Timestamp,
         next: Timestamp,
     ) -> Result<bool, StoreError>;

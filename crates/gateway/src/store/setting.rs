@@ -15,6 +15,8 @@ pub trait SettingRepository: Send + Sync {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Sets it.
     async fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
+    /// Forgets it.
+    async fn remove(&self, key: &str) -> Result<(), StoreError>;
     /// Sets it if it is not set, and gives the value that it has now: of several gateways that
     /// start for the first time at once, all go on with the keys that one of them made.
     async fn put_first(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError>;
@@ -40,6 +42,11 @@ impl SettingRepository for Sql<'_> {
             )
             .exec_without_returning(self.db())
             .await?;
+        Ok(())
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), StoreError> {
+        row::Entity::delete_by_id(key).exec(self.db()).await?;
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use super::hall_agent::HallAgentRepository;
 use super::link::LinkRepository;
 use super::log::LogRepository;
 use super::metadata::MetadataRepository;
+use super::own_authority::OwnAuthorityRepository;
 use super::partner::PartnerRepository;
 use super::person::PersonRepository;
 use super::refusal::RefusalRepository;
@@ -67,6 +68,8 @@ pub trait Repositories: Send + Sync {
     fn grants(&self) -> Box<dyn GrantRepository + '_>;
     /// What visitors brought.
     fn visits(&self) -> Box<dyn VisitRepository + '_>;
+    /// This realm's own certificate authorities.
+    fn own_authorities(&self) -> Box<dyn OwnAuthorityRepository + '_>;
     /// Other realms that are joined with this one.
     fn partners(&self) -> Box<dyn PartnerRepository + '_>;
     /// Others' logs that this realm watches.
@@ -204,6 +207,10 @@ impl<T: Runs> Repositories for T {
     }
 
     fn visits(&self) -> Box<dyn VisitRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn own_authorities(&self) -> Box<dyn OwnAuthorityRepository + '_> {
         Box::new(self.sql())
     }
 

@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use hallway_evidence::log::{Fork, Latest, VerifierKey};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::column::{Cell, ms, number, time};
-use super::entity::witnessed_log as row;
+use super::entity::{former_log, witnessed_log as row};
 use super::error::StoreError;
+use super::ids::EvidenceHash;
 use super::unit::Sql;
 
 /// What this realm knows of a log.
@@ -27,6 +28,20 @@ pub struct WitnessedLog {
     /// this proves nothing by itself.
     pub doubted: Option<(u64, Timestamp)>,
 }
+
+/// What this realm knew of a log that has begun anew since, under another key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerLog {
+    /// The last that it knew, with the proof that the log was rewritten, if it was.
+    pub log: WitnessedLog,
+    /// When it began anew.
+    pub ended: Timestamp,
+    /// The evidence of the act by which it did.
+    pub evidence: EvidenceHash,
+}
+
+/// How many former logs are listed.
+const MAX_FORMER: u64 = 256;
 
 /// The logs that are witnessed.
 #[async_trait]
@@ -51,6 +66,19 @@ pub trait WitnessedRepository: Send + Sync {
     async fn forked(&self, origin: &str, fork: &Fork, now: Timestamp) -> Result<(), StoreError>;
     /// Notes a checkpoint that came without a proof that holds.
     async fn doubt(&self, origin: &str, size: u64, now: Timestamp) -> Result<(), StoreError>;
+    /// Puts what is known of a log aside, because it begins anew. `log` is what is known; what
+    /// comes next of this origin is the first that is.
+    ///
+    /// # Errors
+    /// [`StoreError::WitnessMoved`] when something else is known by now.
+    async fn begin_anew(
+        &self,
+        log: &WitnessedLog,
+        evidence: EvidenceHash,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// What was put aside, newest first.
+    async fn former(&self) -> Result<Vec<FormerLog>, StoreError>;
 }
 
 impl TryFrom<row::Model> for WitnessedLog {
@@ -82,6 +110,29 @@ impl TryFrom<row::Model> for WitnessedLog {
             cosigned: time(row.cosigned_ms),
             fork,
             doubted,
+        })
+    }
+}
+
+impl TryFrom<former_log::Model> for FormerLog {
+    type Error = StoreError;
+
+    fn try_from(former: former_log::Model) -> Result<Self, StoreError> {
+        let evidence = Cell("former_log", "evidence").hash(&former.evidence)?;
+        Ok(Self {
+            ended: time(former.ended_ms),
+            evidence,
+            log: WitnessedLog::try_from(row::Model {
+                origin: former.origin,
+                log_key: former.log_key,
+                size: former.size,
+                checkpoint: former.checkpoint,
+                cosigned_ms: former.cosigned_ms,
+                fork: former.fork,
+                forked_ms: former.forked_ms,
+                doubted_size: None,
+                doubted_ms: None,
+            })?,
         })
     }
 }
@@ -172,5 +223,44 @@ impl WitnessedRepository for Sql<'_> {
             .exec(self.db())
             .await?;
         Ok(())
+    }
+
+    async fn begin_anew(
+        &self,
+        log: &WitnessedLog,
+        evidence: EvidenceHash,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let origin = &log.latest.checkpoint().origin;
+        let known = row::Entity::find_by_id(origin).one(self.db()).await?;
+        let known = known.ok_or(StoreError::WitnessMoved)?;
+        if WitnessedLog::try_from(known.clone())? != *log {
+            return Err(StoreError::WitnessMoved);
+        }
+        let former = former_log::Model {
+            evidence: evidence.0.to_vec(),
+            origin: known.origin,
+            log_key: known.log_key,
+            size: known.size,
+            checkpoint: known.checkpoint,
+            cosigned_ms: known.cosigned_ms,
+            fork: known.fork,
+            forked_ms: known.forked_ms,
+            ended_ms: ms(now),
+        };
+        former_log::Entity::insert(former.into_active_model())
+            .exec_without_returning(self.db())
+            .await?;
+        row::Entity::delete_by_id(origin).exec(self.db()).await?;
+        Ok(())
+    }
+
+    async fn former(&self) -> Result<Vec<FormerLog>, StoreError> {
+        let rows = former_log::Entity::find()
+            .order_by_desc(former_log::Column::EndedMs)
+            .limit(MAX_FORMER)
+            .all(self.db())
+            .await?;
+        rows.into_iter().map(FormerLog::try_from).collect()
     }
 }

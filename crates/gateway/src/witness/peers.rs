@@ -111,8 +111,7 @@ pub(super) fn witness_name(realm: &str) -> String {
 /// # Errors
 /// When the database fails.
 pub async fn log_key(gateway: &Gateway, origin: &str) -> Result<Option<VerifierKey>, StoreError> {
-    let configured = &gateway.witness.configured.logs;
-    if let Some(key) = configured.iter().find(|key| key.name() == origin) {
+    if let Some(key) = configured_key(gateway, origin) {
         return Ok(Some(key.clone()));
     }
     let realm = origin.strip_suffix("/log");
@@ -124,6 +123,12 @@ pub async fn log_key(gateway: &Gateway, origin: &str) -> Result<Option<VerifierK
         .filter(Partner::is_active)
         .map(|partner| partner.log);
     Ok(log.filter(|log| log.name() == origin))
+}
+
+/// The key of the log with this origin that the configuration names.
+pub fn configured_key<'g>(gateway: &'g Gateway, origin: &str) -> Option<&'g VerifierKey> {
+    let logs = &gateway.witness.configured.logs;
+    logs.iter().find(|key| key.name() == origin)
 }
 
 /// The witnesses of this realm's log. What the configuration says of a name goes before what a

@@ -10,6 +10,7 @@ mod ingest;
 mod links;
 mod log;
 mod metadata;
+mod own_authorities;
 mod partners;
 mod people;
 
@@ -53,9 +54,12 @@ contract! {
     halls: a_hall_goes_with_its_guests_and_agents, an_admission_counts_for_a_person_or_a_role,
         an_agents_token_is_used_once, a_grant_ends_once, a_key_gets_one_grant,
         a_grant_waits_for_its_approval;
+    own_authorities: gateways_agree_on_whose_turn_it_is,
+        the_one_authority_of_before_takes_its_turn;
     witness: two_trees_of_one_size_are_never_both_kept, a_fork_is_kept_for_good,
+        a_log_begins_anew_once,
         one_gateway_asks_a_witness_at_a_time, receipts_stand_on_what_witnesses_cosigned;
-    partners: a_partnership_has_one_life, a_bundle_never_goes_back,
+    partners: a_partnership_has_one_life, invitations_that_cross_are_one_pact, a_bundle_never_goes_back,
         one_gateway_looks_at_a_partner_at_a_time, partners_are_bounded,
         an_admission_counts_for_one_realm_alone;
     visits: a_grant_elsewhere_is_none_of_a_hall_here, a_visitors_grant_ends_when_home_says_so,

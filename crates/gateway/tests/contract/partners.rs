@@ -21,6 +21,7 @@ fn partner(realm: &str, by: &Person) -> Partner {
         pact: token(),
         sealed_token: Some(vec![7; 80]),
         expires: at(9_000),
+        invited: None,
         hall: None,
         witness: None,
         bundle: None,
@@ -60,6 +61,46 @@ async fn with_owner(database: &Database) -> (Store, Person) {
     unit.people().add(&emily).await.unwrap();
     unit.save().await.unwrap();
     (store, emily)
+}
+
+pub(crate) async fn invitations_that_cross_are_one_pact(database: &Database) {
+    let (store, emily) = with_owner(database).await;
+    let ours = partner("b.example", &emily);
+    let theirs = Partner {
+        state: PartnerState::Joining,
+        ..partner("b.example", &emily)
+    };
+    let (realm, token) = (&ours.realm, &ours.pact);
+    let unit = store.begin().await.unwrap();
+    let partners = unit.partners();
+    partners.begin(&ours).await.unwrap();
+    let cross = |token| partners.join_crossed(realm, token, at(2_000), at(9_000));
+    assert!(!cross(token).await.unwrap(), "nothing was accepted yet");
+    // Theirs is accepted, and once more by another link of theirs.
+    for _ in 0..2 {
+        partners.begin(&theirs).await.unwrap();
+    }
+    let waits = partners.get(realm).await.unwrap().unwrap();
+    assert_eq!(waits.pact, theirs.pact);
+    assert_eq!(waits.invited, Some((*token, ours.expires)));
+    assert!(!cross(&theirs.pact).await.unwrap());
+    assert!(cross(token).await.unwrap());
+    let joined = partners.get(realm).await.unwrap().unwrap();
+    assert_eq!((joined.state, joined.pact), (PartnerState::Active, *token));
+    assert_eq!((joined.invited, joined.sealed_token), (None, None));
+    // What was under way for the other one changes nothing.
+    assert!(
+        !partners
+            .join(realm, &theirs.pact, at(3_000), at(9_000))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !partners
+            .end(realm, &theirs.pact, EndedBy::Them, at(3_000))
+            .await
+            .unwrap()
+    );
 }
 
 pub(crate) async fn a_partnership_has_one_life(database: &Database) {

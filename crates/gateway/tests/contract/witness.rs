@@ -6,7 +6,8 @@ use hallway_evidence::log::{
 };
 use hallway_gateway::ledger::{LedgerError, cosigned};
 use hallway_gateway::store::{
-    CosignedCheckpoint, CosignerState, EvidenceRecord, PageRequest, Store, StoreError,
+    CosignedCheckpoint, CosignerState, EvidenceHash, EvidenceRecord, PageRequest, Store,
+    StoreError, WitnessedLog,
 };
 
 use crate::database::Database;
@@ -101,6 +102,52 @@ pub(crate) async fn a_fork_is_kept_for_good(database: &Database) {
     assert_eq!(kept.doubted, Some((8, at(6_000))));
     let more = advance(&store, &key, Some(7), &head(8, 1)).await;
     assert!(matches!(more, Err(StoreError::WitnessMoved)), "{more:?}");
+}
+
+pub(crate) async fn a_log_begins_anew_once(database: &Database) {
+    let (store, key) = (database.store().await, log_key().verifier());
+    advance(&store, &key, None, &head(7, 1)).await.unwrap();
+    let fork = Fork {
+        first: head(7, 1).note().to_owned(),
+        second: head(7, 2).note().to_owned(),
+        proof: Vec::new(),
+    };
+    let evidence = |number: u8| EvidenceHash([number; 32]);
+    let unit = store.begin().await.unwrap();
+    let witnessed = unit.witnessed();
+    witnessed
+        .forked(key.name(), &fork, at(6_000))
+        .await
+        .unwrap();
+    let known = witnessed.of(key.name()).await.unwrap().unwrap();
+    let other = WitnessedLog {
+        latest: head(8, 1),
+        ..known.clone()
+    };
+    let moved = witnessed.begin_anew(&other, evidence(1), at(7_000)).await;
+    assert!(matches!(moved, Err(StoreError::WitnessMoved)), "{moved:?}");
+    witnessed
+        .begin_anew(&known, evidence(1), at(7_000))
+        .await
+        .unwrap();
+    let gone = witnessed.begin_anew(&known, evidence(2), at(8_000)).await;
+    assert!(matches!(gone, Err(StoreError::WitnessMoved)), "{gone:?}");
+    drop(witnessed);
+    unit.save().await.unwrap();
+    // From its beginning, under another key; and the proof against the former one stays.
+    let reader = store.read();
+    assert_eq!(reader.witnessed().of(key.name()).await.unwrap(), None);
+    let [former] = &reader.witnessed().former().await.unwrap()[..] else {
+        panic!("one log began anew");
+    };
+    assert_eq!(former.log, known);
+    assert_eq!((former.ended, former.evidence), (at(7_000), evidence(1)));
+    let anew = SigningKey::from_seed(key.name(), &[2; 32]).unwrap();
+    let head = Checkpoint::new(anew.name(), 1, [9; 32]).unwrap();
+    let head = Latest::open(&head.sign(&anew), &anew.verifier()).unwrap();
+    advance(&store, &anew.verifier(), None, &head)
+        .await
+        .unwrap();
 }
 
 fn witness(name: &str) -> CosigningKey {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hallway_gateway::realm_authority::RealmAuthority;
 use hallway_gateway::store::Role;
 use hallway_hall::{Authority, ClientError, HallKey, Leaf, Party, Usage};
 use rustls_pki_types::CertificateDer;
@@ -38,7 +39,8 @@ pub(crate) fn leaf(
 pub(crate) fn given(house: &House, der: &[u8]) -> serde_json::Value {
     use base64::Engine as _;
     let encode = |der: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(der);
-    let authority: &CertificateDer<'_> = house.gateway.halls.authority.certificate();
+    let own = house.gateway.halls.authorities.in_use();
+    let authority: &CertificateDer<'_> = own.signing.certificate();
     json!({
         "certificates": [encode(der)],
         "bundle": [encode(authority)],
@@ -55,12 +57,13 @@ async fn certificates_that_are_not_this_realms_or_not_of_now_are_refused_by_tls(
     let owner = house.person(Role::Owner).await;
     let party = || Party::Person(owner.id.to_string());
     // Made by somebody who says that they are the same realm.
-    let forged = hallway_gateway::realm_authority::RealmAuthority::generate("localhost").unwrap();
+    let now = house.gateway.now();
+    let forged = RealmAuthority::generate("localhost", now).unwrap();
     let forged = Authority::new(&forged.certificate, &forged.key).unwrap();
-    let foreign =
-        hallway_gateway::realm_authority::RealmAuthority::generate("other.example").unwrap();
+    let foreign = RealmAuthority::generate("other.example", now).unwrap();
     let foreign = Authority::new(&foreign.certificate, &foreign.key).unwrap();
-    let own = &house.gateway.halls.authority;
+    let own = house.gateway.halls.authorities.in_use();
+    let own = &own.signing;
     for (what, authority, from, to) in [
         ("self-made", &forged, 0, MINUTE),
         ("foreign", &foreign, 0, MINUTE),
@@ -87,7 +90,8 @@ async fn a_certificate_without_a_grant_opens_nothing() {
     let owner = house.person(Role::Owner).await;
     let other = house.person(Role::Member).await;
     house.furnish(&owner).await;
-    let own = &house.gateway.halls.authority;
+    let own = house.gateway.halls.authorities.in_use();
+    let own = &own.signing;
     let refusal = async |der: Vec<u8>, key: HallKey| match client(&given(&house, &der), key)
         .grant()
         .await

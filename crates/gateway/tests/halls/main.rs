@@ -10,5 +10,6 @@ mod needs;
 mod opening;
 mod partners;
 mod realm;
+mod rotation;
 mod rules;
 mod visiting;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use axum::http::{Method, Request};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
 use hallway_gateway::http::problem::Problem;
+use hallway_gateway::http::session::new_token;
 use hallway_gateway::partners::{refresh, trust};
 use hallway_gateway::realm_authority::RealmAuthority;
-use hallway_gateway::store::{BundleState, EndedBy, Learned, Partner, Role};
+use hallway_gateway::store::{BundleState, EndedBy, Learned, Partner, PartnerState, Role};
 use hallway_hall::client::{self, ClientError};
 use hallway_hall::{Authority, Bundle, HallKey, Party, body};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ struct Beta {
 
 impl Beta {
     async fn join(house: &House, owner: &Guest) -> Self {
-        let made = RealmAuthority::generate("beta.example").unwrap();
+        let made = RealmAuthority::generate("beta.example", house.gateway.now()).unwrap();
         let authority = Authority::new(&made.certificate, &made.key).unwrap();
         let realm: RealmName = "beta.example".parse().unwrap();
         let partner = partner(&realm, owner.id);
@@ -118,6 +119,54 @@ fn is_cut_off(answer: &Result<Value, ClientError>) -> bool {
     )
 }
 
+/// Both owners accepted the other's invitation before either gateway handed its token in.
+#[tokio::test]
+async fn of_two_invitations_that_cross_both_sides_take_the_same() {
+    let tokens = [new_token().unwrap(), new_token().unwrap()];
+    for (ours, theirs) in [(&tokens[0], &tokens[1]), (&tokens[1], &tokens[0])] {
+        let house = House::open().await;
+        let owner = house.person(Role::Owner).await;
+        let realm: RealmName = "beta.example".parse().unwrap();
+        let invited = Partner {
+            pact: ours.1,
+            ..partner(&realm, owner.id)
+        };
+        let joining = Partner {
+            pact: theirs.1,
+            state: PartnerState::Joining,
+            ..partner(&realm, owner.id)
+        };
+        house
+            .gateway
+            .transact(|unit| {
+                let (invited, joining) = (&invited, &joining);
+                Box::pin(async move {
+                    unit.partners().begin(invited).await?;
+                    Ok::<_, Problem>(unit.partners().begin(joining).await?)
+                })
+            })
+            .await
+            .unwrap();
+        let join = json!({"token": *ours.0, "realm": realm});
+        let answer = house.ask("POST", "/api/partners/join", "none", join).await;
+        let known = house.gateway.store.read().partners().get(&realm).await;
+        let known = known.unwrap().unwrap();
+        if ours.1.as_bytes() < theirs.1.as_bytes() {
+            assert_eq!(answer.unwrap()["realm"], "localhost");
+            assert_eq!((known.state, known.pact), (PartnerState::Active, ours.1));
+        } else {
+            assert_eq!(answer.unwrap_err(), (409, "invitations-crossed".to_owned()));
+            assert_eq!((known.state, known.pact), (PartnerState::Joining, theirs.1));
+        }
+        // A token that nobody gave is worth as little as ever.
+        let made_up = json!({"token": *new_token().unwrap().0, "realm": realm});
+        let refused = house
+            .ask("POST", "/api/partners/join", "none", made_up)
+            .await;
+        assert_eq!(refused.unwrap_err(), (403, "partner-token".to_owned()));
+    }
+}
+
 #[tokio::test]
 async fn a_partners_gateway_is_believed_while_it_is_a_partner() {
     let house = House::open().await;
@@ -188,7 +237,8 @@ async fn a_partners_authority_vouches_for_nobody_of_this_realm() {
 
     // Our own gateway is nobody's guest either.
     let key = HallKey::generate().unwrap();
-    let own = &house.gateway.halls.authority;
+    let own = house.gateway.halls.authorities.in_use();
+    let own = &own.signing;
     let der = leaf(own, Party::Gateway, &key, 0, MINUTE);
     let answer = ask(&house, &der, key, Method::GET, "/partner/halls", None).await;
     assert_eq!(code(answer), "unknown-grant");

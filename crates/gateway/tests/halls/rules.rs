@@ -242,6 +242,7 @@ pub(crate) fn partner(realm: &RealmName, made_by: PersonId) -> Partner {
         pact: TokenHash([4; 32]),
         sealed_token: None,
         expires: Timestamp::MAX,
+        invited: None,
         hall: None,
         witness: None,
         bundle: None,

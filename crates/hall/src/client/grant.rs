@@ -32,6 +32,14 @@ pub struct Grant {
 pub struct Renewed {
     /// The chain, leaf first, each DER as base64url.
     pub certificates: Vec<String>,
+    /// The realm's authorities as they are now, each DER as base64url: they change, and whoever
+    /// holds a certificate knows the next one before it signs. None, from a gateway that does not
+    /// say.
+    #[serde(default)]
+    pub bundle: Vec<String>,
+    /// The same of the realm where the hall is, when that is another one.
+    #[serde(default)]
+    pub host_bundle: Vec<String>,
     /// Until when the leaf is valid, unix milliseconds.
     pub certificate_ends_ms: u64,
 }

@@ -2,7 +2,7 @@
 //! kept.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use http::header::{HOST, HeaderValue};
 use http::{Request, Response};
@@ -11,7 +11,7 @@ use tokio_rustls::rustls::ClientConfig;
 
 use super::{ClientError, Place, connect};
 use crate::body::Body;
-use crate::bundle::Bundles;
+use crate::bundle::{Bundle, Bundles};
 use crate::identity::SpiffeId;
 use crate::pool::Pool;
 use crate::stream::BoxStream;
@@ -27,7 +27,7 @@ struct Shared {
     address: String,
     name: HeaderValue,
     gateway: SpiffeId,
-    bundles: Bundles,
+    bundles: Mutex<Bundles>,
     identity: Arc<Identity>,
     config: RwLock<Arc<ClientConfig>>,
 }
@@ -51,7 +51,7 @@ impl Listener {
             address: place.address,
             name,
             gateway: place.gateway,
-            bundles,
+            bundles: Mutex::new(bundles),
             identity,
             config: RwLock::new(config),
         });
@@ -101,16 +101,20 @@ impl Listener {
         Ok(self.pool.send(request).await?)
     }
 
-    /// Shows the certificate that the identity has now. A new configuration, so that no session of
-    /// the old one is resumed.
+    /// Shows the certificate that the identity has now, and believes `bundle`; if there is none, what
+    /// it believed. A new configuration, so that no session of the old one is resumed.
     ///
     /// # Errors
     /// [`ClientError::Tls`].
-    pub(super) fn show_renewed(&self) -> Result<(), ClientError> {
+    pub(super) fn show_renewed(&self, bundle: Option<Bundle>) -> Result<(), ClientError> {
         let shared = &self.shared;
+        let mut bundles = (shared.bundles.lock()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(bundle) = bundle {
+            *bundles = Bundles::new([&bundle])?;
+        }
         let config = tls::client_config(
             Arc::clone(&shared.identity),
-            shared.bundles.clone(),
+            bundles.clone(),
             shared.gateway.clone(),
             tls::HTTP_1,
         )?;

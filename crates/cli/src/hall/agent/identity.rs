@@ -117,7 +117,13 @@ impl Identity {
         let request = request.map_err(|error| client::ClientError::Answer(error.to_string()))?;
         let response = client::accepted(client.forward(request).await?).await?;
         let renewed: Renewed = client::json(response).await?;
+        // The authorities take turns, and the gateway's own certificate is by the next one then.
+        let bundle = match renewed.bundle.is_empty() {
+            true => self.bundle.clone(),
+            false => renewed.bundle,
+        };
         Ok(Self {
+            bundle,
             certificates: renewed.certificates,
             certificate_ends_ms: renewed.certificate_ends_ms,
             ..self.clone()

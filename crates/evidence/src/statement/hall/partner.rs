@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::super::Hash;
 use super::super::json::hexadecimal;
+use super::seen_log::SeenLog;
 use crate::fields::{DecodeError, Fields, FromValue, Unfit, Value};
 use crate::realm::{Origin, RealmName};
 use crate::timestamp::Timestamp;
@@ -20,6 +21,9 @@ pub struct Pins {
     pub log: [u8; 32],
     /// Its certificate authorities.
     pub authorities: Authorities,
+    /// What this realm, as a witness, saw of its log under another key; it begins anew then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenLog>,
 }
 
 /// Certificate authorities by the SHA-256 of their certificates: 1 to [`Authorities::MAX`], in
@@ -134,7 +138,11 @@ impl core::fmt::Display for Pins {
             self.origin,
             hex::encode(self.log),
             self.authorities
-        )
+        )?;
+        match &self.seen {
+            Some(seen) => write!(f, "; its log begins anew: {seen}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -145,6 +153,7 @@ impl Pins {
             .with("origin", &self.origin)
             .with("log", &self.log)
             .with("authorities", &self.authorities)
+            .with_some("seen", self.seen.as_ref())
     }
 
     fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
@@ -153,6 +162,7 @@ impl Pins {
             origin: terms.take("origin")?,
             log: terms.take("log")?,
             authorities: terms.take("authorities")?,
+            seen: terms.take_optional("seen")?,
         })
     }
 }
@@ -228,6 +238,7 @@ mod tests {
                 origin: "https://gate.beta.example".parse().unwrap(),
                 log: [1; 32],
                 authorities: vec![[3; 32], [2; 32], [3; 32]].try_into().unwrap(),
+                seen: None,
             },
             token: [4; 32],
             expires: Timestamp::from_ms(1_795_000_000_000),

@@ -4,14 +4,15 @@ use axum::extract::State;
 use axum::response::Response;
 use hallway_hall::Bundle;
 
-use super::super::view::{Mark, PartnerRow, PartnersPage, Place, SharedRow, Tone};
+use super::super::view::{Mark, OwnAuthorityRow, PartnerRow, PartnersPage, Place, SharedRow, Tone};
 use super::halls::visitor_in_words;
 use super::{frame, html, moment};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::partners::description::{authorities, own_bundle};
-use crate::store::{EndedBy, GuestId, HallGuest, Partner, PartnerState};
+use crate::partners::description::authorities;
+use crate::realm_authority::rotation;
+use crate::store::{EndedBy, GuestId, HallGuest, OwnAuthority, OwnStage, Partner, PartnerState};
 
 /// All partners.
 pub(super) async fn list(
@@ -33,13 +34,14 @@ pub(super) async fn list(
             ..row(&gateway, partner)
         });
     }
-    let own = own_bundle(&gateway).map_err(|error| Problem::internal(&error))?;
+    let mut own = reader.own_authorities().all().await?;
+    own.sort_by_key(|authority| (authority.stage, authority.since));
     html(&PartnersPage {
         frame: frame(&gateway, &caller, Place::Partners),
         listens: gateway.halls.address.is_some(),
         partners: rows,
         own_log: hex::encode(gateway.ledger.verifier().public()),
-        own_authority: authorities(&own).iter().map(hex::encode).collect(),
+        own_authorities: own.into_iter().map(|it| own_row(&gateway, it)).collect(),
     })
 }
 
@@ -76,6 +78,25 @@ fn row(gateway: &Gateway, partner: Partner) -> PartnerRow {
         evidence: partner.evidence.to_string(),
         realm: partner.realm.to_string(),
         origin: partner.origin.to_string(),
+    }
+}
+
+fn own_row(gateway: &Gateway, authority: OwnAuthority) -> OwnAuthorityRow {
+    let (stage, until) = match authority.stage {
+        OwnStage::Next => (Mark::new(Tone::Waiting, "Next"), None),
+        OwnStage::Signing => (
+            Mark::new(Tone::Good, "Signs"),
+            Some(rotation::replaced_by_itself(&authority)),
+        ),
+        OwnStage::Retiring => (
+            Mark::new(Tone::Quiet, "Retires"),
+            Some(rotation::stays_until(&authority)),
+        ),
+    };
+    OwnAuthorityRow {
+        sha256: hex::encode(authority.sha256),
+        stage,
+        until: until.map(|at| moment(gateway, at)),
     }
 }
 

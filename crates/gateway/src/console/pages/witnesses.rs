@@ -7,7 +7,7 @@ use hallway_evidence::Timestamp;
 use super::super::view::{CosignerRow, Count, ForkCard, Place, WitnessedRow, WitnessesPage};
 use super::{frame, html, moment};
 use crate::Gateway;
-use crate::doors::witness::look::{self, CosignerView, WitnessedView};
+use crate::doors::witness::look::{self, CosignerView, FormerView, WitnessedView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 
@@ -37,7 +37,13 @@ pub(super) async fn witnesses(
             first: fork.first,
             second: fork.second,
         }),
+        other_key: view.other_key,
+        ended: None,
         origin: view.origin,
+    };
+    let former = |view: FormerView| WitnessedRow {
+        ended: Some((view.evidence, at(view.ended_ms))),
+        ..witnessed(view.log)
     };
     html(&WitnessesPage {
         frame: frame(&gateway, &caller, Place::Witnesses),
@@ -46,5 +52,6 @@ pub(super) async fn witnesses(
         url: found.url,
         witnesses: found.witnesses.into_iter().map(cosigner).collect(),
         witnessed: found.witnessed.into_iter().map(witnessed).collect(),
+        former: found.former.into_iter().map(former).collect(),
     })
 }

@@ -44,6 +44,17 @@ pub struct SharedRow {
     pub rights: String,
 }
 
+/// An authority of this realm.
+#[derive(Clone, Debug)]
+pub struct OwnAuthorityRow {
+    /// SHA-256 of its certificate in hexadecimal.
+    pub sha256: String,
+    /// What it is there for.
+    pub stage: Mark,
+    /// Until when; nothing for the next one.
+    pub until: Option<Moment>,
+}
+
 /// `/partners`.
 #[derive(Template, Clone, Debug)]
 #[template(path = "partners.html")]
@@ -56,6 +67,6 @@ pub struct PartnersPage {
     pub partners: Vec<PartnerRow>,
     /// The key of this realm's own log, for the other owner to compare.
     pub own_log: String,
-    /// This realm's own authority, SHA-256 in hexadecimal.
-    pub own_authority: String,
+    /// This realm's own authorities.
+    pub own_authorities: Vec<OwnAuthorityRow>,
 }

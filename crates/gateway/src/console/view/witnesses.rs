@@ -45,6 +45,10 @@ pub struct WitnessedRow {
     pub doubted: Option<(Count, Moment)>,
     /// The proof that it was rewritten.
     pub fork: Option<ForkCard>,
+    /// The key under which it would begin anew.
+    pub other_key: Option<String>,
+    /// The evidence by which it began anew since, and when.
+    pub ended: Option<(String, Moment)>,
 }
 
 /// Two checkpoints under one signature that exclude one another.
@@ -60,6 +64,12 @@ pub struct ForkCard {
 
 impl WitnessedRow {
     fn mark(&self) -> Mark {
+        if self.ended.is_some() {
+            return Mark::new(Tone::Quiet, "began anew");
+        }
+        if self.other_key.is_some() {
+            return Mark::new(Tone::Warning, "another key");
+        }
         match (&self.fork, self.doubted, self.watched) {
             (Some(_), _, _) => Mark::new(Tone::Bad, "rewritten"),
             (None, _, false) => Mark::new(Tone::Quiet, "no longer watched"),
@@ -85,4 +95,6 @@ pub struct WitnessesPage {
     pub witnesses: Vec<CosignerRow>,
     /// Whose logs are watched.
     pub witnessed: Vec<WitnessedRow>,
+    /// What was seen of logs that have begun anew since.
+    pub former: Vec<WitnessedRow>,
 }

@@ -14,13 +14,15 @@ use serde::Deserialize;
 use super::super::act::{Actor, Outcome, includes, role_needed};
 use super::super::web::join::NewLink;
 use super::super::web::keys::line;
+use super::super::witness;
 use super::demands::{self, NeedsRequest};
 use super::grants::name_of;
-use super::{approvals, open, partners};
+use super::{approvals, open, own_authorities, partners};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token_hash};
 use crate::partners::active;
+use crate::realm_authority::rotation::Replacement;
 use crate::store::{GuestId, Hall, HallAgent, HallGuest, Role, StoreError, VisitorId};
 
 /// How long an agent's invitation is good: an hour.
@@ -305,6 +307,13 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
             return partners::acts::perform(actor, act).await;
         }
         HallAct::Approve(terms) => return approvals::perform(actor, terms).await,
+        HallAct::ReplaceAuthority(turn) => {
+            return own_authorities::perform(actor, turn, Replacement::InTurn).await;
+        }
+        HallAct::WithdrawAuthority(turn) => {
+            return own_authorities::perform(actor, turn, Replacement::AtOnce).await;
+        }
+        HallAct::BeginLogAnew(terms) => return witness::anew::perform(actor, terms).await,
         HallAct::End(_) => actor.needs(Role::Operator)?,
         _ => actor.needs(Role::Owner)?,
     }
@@ -313,7 +322,10 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
         | HallAct::Approve(_)
         | HallAct::InvitePartner(_)
         | HallAct::AcceptPartner(_)
-        | HallAct::LeavePartner(_) => {}
+        | HallAct::LeavePartner(_)
+        | HallAct::ReplaceAuthority(_)
+        | HallAct::WithdrawAuthority(_)
+        | HallAct::BeginLogAnew(_) => {}
         HallAct::Create(terms) => {
             let hall = Hall {
                 name: terms.hall.clone(),

@@ -1,19 +1,15 @@
 //! Certificates for guests and agents: X.509-SVIDs by the realm's authority.
 
-use std::time::Duration;
-
 use hallway_evidence::statement::hall::{AgentName, HallName, P256PublicKey};
-use hallway_hall::{Leaf, Party, Provenance, SpiffeId, Usage};
+use hallway_hall::{Bundle, Leaf, Party, Provenance, SpiffeId, Usage};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Gateway;
 use crate::http::problem::Problem;
+use crate::realm_authority::rotation::LONGEST_CERTIFICATE;
 use crate::store::Grant;
-
-/// How long an agent's certificate lasts: a day. It renews it without anybody.
-const AGENT: Duration = Duration::from_secs(24 * 3600);
 
 /// A certificate, and what its holder needs to use it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -71,7 +67,7 @@ pub fn guest(
     issue(gateway, party, public_key, ends.as_ms(), Some(provenance))
 }
 
-/// A certificate for an agent's key.
+/// A certificate for an agent's key. It lasts as long as any, and is renewed without anybody.
 pub fn agent(
     gateway: &Gateway,
     hall: &HallName,
@@ -82,7 +78,7 @@ pub fn agent(
         hall: hall.clone(),
         agent: name.clone(),
     };
-    let ends = gateway.now().plus(AGENT);
+    let ends = gateway.now().plus(LONGEST_CERTIFICATE);
     issue(gateway, party, public_key, ends.as_ms(), None)
 }
 
@@ -94,8 +90,9 @@ fn issue(
     provenance: Option<Provenance>,
 ) -> Result<Certified, Problem> {
     let address = address(gateway)?;
-    let authority = &gateway.halls.authority;
-    let leaf = authority
+    let own = gateway.halls.authorities.in_use();
+    let leaf = own
+        .signing
         .issue(&Leaf {
             party,
             public_key,
@@ -105,15 +102,23 @@ fn issue(
             provenance,
         })
         .map_err(|error| Problem::internal(&error))?;
-    let id = SpiffeId::new(authority.trust_domain().clone(), &Party::Gateway)
+    let id = SpiffeId::new(own.bundle.trust_domain().clone(), &Party::Gateway)
         .map_err(|error| Problem::internal(&error))?;
     Ok(Certified {
         certificates: vec![Base64Url::from(leaf.as_ref())],
         certificate_ends_ms: ends_ms / 1000 * 1000,
         listener: Listener {
-            bundle: vec![Base64Url::from(authority.certificate().as_ref())],
+            bundle: in_base64(&own.bundle),
             address,
             gateway: id.to_string(),
         },
     })
+}
+
+/// A bundle's authorities, as they stand in JSON.
+pub fn in_base64(bundle: &Bundle) -> Vec<Base64Url> {
+    let authorities = bundle.authorities().iter();
+    authorities
+        .map(|der| Base64Url::from(der.as_ref()))
+        .collect()
 }

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::act::Actor;
-use super::certificate::{Certified, Listener};
+use super::certificate::{Certified, Listener, in_base64};
 use super::open::longest_ms;
 use crate::Gateway;
 use crate::hall::Standing;
@@ -134,11 +134,8 @@ pub(super) async fn at_host(
 ) -> Result<(Certified, Listener), Problem> {
     let partner = active(reader, host).await?;
     let place = place(reader, &partner).await?;
-    let authorities = place.bundle.authorities().iter();
     let listener = Listener {
-        bundle: authorities
-            .map(|der| Base64Url::from(der.as_ref()))
-            .collect(),
+        bundle: in_base64(&place.bundle),
         address: place.address,
         gateway: place.gateway.to_string(),
     };

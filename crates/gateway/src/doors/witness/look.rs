@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::log::Fork;
+use hallway_evidence::log::{Fork, VerifierKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -26,6 +26,8 @@ pub struct WitnessView {
     pub witnesses: Vec<CosignerView>,
     /// Whose logs this realm watches, or watched.
     pub witnessed: Vec<WitnessedView>,
+    /// What was seen of logs that have begun anew since, newest first.
+    pub former: Vec<FormerView>,
 }
 
 /// A witness of the realm's log.
@@ -47,6 +49,18 @@ pub struct CosignerView {
     pub problem: Option<String>,
 }
 
+/// A log that has begun anew since.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FormerView {
+    /// What was known of it.
+    #[serde(flatten)]
+    pub log: WitnessedView,
+    /// When it began anew, milliseconds since 1970.
+    pub ended_ms: u64,
+    /// The evidence of the act by which it did, hexadecimal.
+    pub evidence: String,
+}
+
 /// A log that is witnessed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct WitnessedView {
@@ -56,6 +70,9 @@ pub struct WitnessedView {
     pub key: String,
     /// Whether this realm still is its witness.
     pub watched: bool,
+    /// The key that the configuration or a partner names now, if it is another one: the log is
+    /// watched again once an owner says that it begins anew.
+    pub other_key: Option<String>,
     /// How many entries the last checkpoint has that was cosigned.
     pub size: u64,
     /// When it was, milliseconds since 1970.
@@ -95,9 +112,19 @@ pub async fn view(gateway: &Gateway) -> Result<WitnessView, Problem> {
     }
     let mut witnessed = Vec::new();
     for log in reader.witnessed().all().await? {
-        witnessed.push(watched(gateway, log).await?);
+        let key = peers::log_key(gateway, &log.latest.checkpoint().origin).await?;
+        witnessed.push(watched(key, log));
+    }
+    let mut former = Vec::new();
+    for was in reader.witnessed().former().await? {
+        former.push(FormerView {
+            log: watched(None, was.log),
+            ended_ms: was.ended.as_ms(),
+            evidence: was.evidence.to_string(),
+        });
     }
     Ok(WitnessView {
+        former,
         key: gateway.witness.key().to_string(),
         url: gateway.witness_url(),
         log_key: gateway.ledger.verifier().to_string(),
@@ -120,12 +147,13 @@ async fn cosigner(gateway: &Gateway, peer: Peer) -> Result<CosignerView, Problem
     })
 }
 
-async fn watched(gateway: &Gateway, log: WitnessedLog) -> Result<WitnessedView, Problem> {
+/// What is known of a log, whose key is `key` now.
+fn watched(key: Option<VerifierKey>, log: WitnessedLog) -> WitnessedView {
     let checkpoint = log.latest.checkpoint();
-    let key = peers::log_key(gateway, &checkpoint.origin).await?;
-    Ok(WitnessedView {
+    WitnessedView {
         origin: checkpoint.origin.clone(),
         watched: key.as_ref() == Some(&log.key),
+        other_key: key.filter(|key| *key != log.key).map(|key| key.to_string()),
         key: log.key.to_string(),
         size: checkpoint.size,
         cosigned_ms: log.cosigned.as_ms(),
@@ -133,5 +161,5 @@ async fn watched(gateway: &Gateway, log: WitnessedLog) -> Result<WitnessedView, 
         fork: log.fork.map(|(fork, _)| fork),
         doubted_size: log.doubted.map(|(size, _)| size),
         doubted_ms: log.doubted.map(|(_, at)| at.as_ms()),
-    })
+    }
 }

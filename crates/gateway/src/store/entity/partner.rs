@@ -14,6 +14,8 @@ pub struct Model {
     pub pact: Vec<u8>,
     pub sealed_token: Option<Vec<u8>>,
     pub expires_ms: i64,
+    pub invited: Option<Vec<u8>>,
+    pub invited_until_ms: Option<i64>,
     pub hall_address: Option<String>,
     pub witness_key: Option<String>,
     pub witness_url: Option<String>,

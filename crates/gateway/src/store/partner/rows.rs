@@ -42,6 +42,10 @@ impl TryFrom<row::Model> for Partner {
             }),
             _ => return Err(cell("bundle_sha256").corrupt()),
         };
+        let invited = match (row.invited, row.invited_until_ms) {
+            (Some(token), Some(until)) => Some((cell("invited").hash(&token)?, time(until))),
+            _ => None,
+        };
         let ended = match (row.ended_ms, row.ended_by) {
             (None, None) => None,
             (Some(at), Some(by)) => Some((time(at), cell("ended_by").word(&by)?)),
@@ -58,6 +62,7 @@ impl TryFrom<row::Model> for Partner {
             log: cell("log_key").word(&row.log_key)?,
             pins: pins.to_vec(),
             pact: cell("pact").hash(&row.pact)?,
+            invited,
             sealed_token: row.sealed_token,
             expires: time(row.expires_ms),
             hall: row
@@ -98,6 +103,8 @@ fn columns(partner: Partner) -> Result<row::Model, StoreError> {
         pact: partner.pact.0.to_vec(),
         sealed_token: partner.sealed_token,
         expires_ms: ms(partner.expires),
+        invited: partner.invited.map(|(token, _)| token.0.to_vec()),
+        invited_until_ms: partner.invited.map(|(_, until)| ms(until)),
         hall_address: partner.hall.map(String::from),
         witness_key,
         witness_url,
@@ -153,7 +160,7 @@ impl Sql<'_> {
 impl PartnerRepository for Sql<'_> {
     async fn begin(&self, partner: &Partner) -> Result<(), StoreError> {
         let known = PartnerRepository::get(self, &partner.realm).await?;
-        if known.is_some_and(|known| known.is_active()) {
+        if known.as_ref().is_some_and(Partner::is_active) {
             return Err(StoreError::Exists {
                 what: "partner",
                 detail: partner.realm.to_string(),
@@ -171,7 +178,17 @@ impl PartnerRepository for Sql<'_> {
         bundle_row::Entity::delete_by_id(partner.realm.as_str())
             .exec(self.db())
             .await?;
-        self.put_partner(partner.clone()).await
+        // Our own invitation may be accepted over there at this very moment.
+        let invited = match known.map(|known| (known.state, known)) {
+            Some((PartnerState::Invited, known)) => Some((known.pact, known.expires)),
+            Some((PartnerState::Joining, known)) => known.invited,
+            _ => None,
+        };
+        self.put_partner(Partner {
+            invited: invited.filter(|_| partner.state == PartnerState::Joining),
+            ..partner.clone()
+        })
+        .await
     }
 
     async fn get(&self, realm: &RealmName) -> Result<Option<Partner>, StoreError> {
@@ -299,6 +316,7 @@ impl PartnerRepository for Sql<'_> {
                     state: PartnerState::Active,
                     joined: Some(now),
                     sealed_token: None,
+                    invited: None,
                     problem: None,
                     next_attempt: next,
                     ..known
@@ -306,6 +324,28 @@ impl PartnerRepository for Sql<'_> {
                 .await?;
                 Ok(true)
             }
+        }
+    }
+
+    async fn join_crossed(
+        &self,
+        realm: &RealmName,
+        token: &TokenHash,
+        now: Timestamp,
+        next: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let known = PartnerRepository::get(self, realm).await?;
+        let invited = known.as_ref().and_then(|known| known.invited);
+        match known.filter(|known| known.state == PartnerState::Joining) {
+            Some(known) if invited.is_some_and(|(invited, _)| invited == *token) => {
+                self.put_partner(Partner {
+                    pact: *token,
+                    ..known
+                })
+                .await?;
+                PartnerRepository::join(self, realm, token, now, next).await
+            }
+            _ => Ok(false),
         }
     }
 

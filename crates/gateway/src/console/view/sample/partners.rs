@@ -27,6 +27,14 @@ fn partner(realm: &str, state: Mark, problem: Option<&str>) -> PartnerRow {
     }
 }
 
+fn own(stage: Mark, hours: Option<u64>) -> OwnAuthorityRow {
+    OwnAuthorityRow {
+        sha256: HASH.to_owned(),
+        stage,
+        until: hours.map(|hours| ago(hours * 3600)),
+    }
+}
+
 pub(super) fn full() -> PartnersPage {
     PartnersPage {
         frame: frame(Some(Place::Partners)),
@@ -42,7 +50,11 @@ pub(super) fn full() -> PartnersPage {
             partner("omega.example", Mark::new(Tone::Quiet, "They left"), None),
         ],
         own_log: HASH.to_owned(),
-        own_authority: HASH.to_owned(),
+        own_authorities: vec![
+            own(Mark::new(Tone::Waiting, "Next"), None),
+            own(Mark::new(Tone::Good, "Signs"), Some(0)),
+            own(Mark::new(Tone::Quiet, "Retires"), Some(1)),
+        ],
     }
 }
 

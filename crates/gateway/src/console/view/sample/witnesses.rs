@@ -20,6 +20,8 @@ fn log(origin: &str, watched: bool) -> WitnessedRow {
         watched,
         doubted: None,
         fork: None,
+        other_key: None,
+        ended: None,
     }
 }
 
@@ -62,7 +64,15 @@ pub(super) fn witnesses() -> WitnessesPage {
                 ..log("delta.example/log", true)
             },
             log("gamma.example/log", false),
+            WitnessedRow {
+                other_key: Some("omega.example/log+93f5bce8+Af6rX8ak0m9M".to_owned()),
+                ..log("omega.example/log", false)
+            },
         ],
+        former: vec![WitnessedRow {
+            ended: Some((HASH.to_owned(), ago(86_400))),
+            ..log("omega.example/log", false)
+        }],
     }
 }
 
@@ -70,6 +80,7 @@ pub(super) fn nobody() -> WitnessesPage {
     WitnessesPage {
         witnesses: Vec::new(),
         witnessed: Vec::new(),
+        former: Vec::new(),
         ..witnesses()
     }
 }

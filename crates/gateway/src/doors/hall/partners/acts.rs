@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hallway_evidence::log::VerifierKey;
 use hallway_evidence::statement::hall::{
-    AcceptPartner, Authorities, Hall as HallAct, InvitePartner, LeavePartner, Pins,
+    AcceptPartner, Authorities, Hall as HallAct, InvitePartner, LeavePartner, Pins, SeenLog,
 };
 use hallway_evidence::{Line, Origin, OriginError, RealmName};
 use hallway_webauthn::wire::Base64Url;
@@ -15,11 +15,13 @@ use crate::Gateway;
 use crate::doors::act::{Actor, Outcome, includes, role_needed};
 use crate::doors::hall::certificate;
 use crate::doors::web::join::NewLink;
+use crate::doors::witness::anew;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, token_hash};
 use crate::partners::description::{Described, own_realm};
 use crate::sha256;
 use crate::store::{EndedBy, Partner, PartnerState, Role, StoreError, TokenHash};
+use crate::witness::peers;
 
 /// How long an invitation is good, and how long one that was accepted is handed in: a week.
 const INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -143,10 +145,15 @@ async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
     if known.is_some_and(|known| known.is_active()) {
         return Err(already(&described.realm));
     }
-    pins(described)
+    // What the configuration says of a log goes before what a partner says.
+    let seen = match peers::configured_key(gateway, described.log.name()) {
+        Some(_) => None,
+        None => anew::seen_before(gateway.store.read(), &described.log).await?,
+    };
+    pins(described, seen)
 }
 
-fn pins(described: Described) -> Result<Pins, Problem> {
+fn pins(described: Described, seen: Option<SeenLog>) -> Result<Pins, Problem> {
     let authorities = Authorities::try_from(described.authorities())
         .map_err(|error| Problem::internal(&error))?;
     Ok(Pins {
@@ -154,6 +161,7 @@ fn pins(described: Described) -> Result<Pins, Problem> {
         realm: described.realm,
         origin: described.origin,
         authorities,
+        seen,
     })
 }
 
@@ -198,12 +206,7 @@ async fn invite(actor: &Actor<'_>, terms: &InvitePartner) -> Result<Outcome, Pro
             expires: terms.expires,
         },
     )?;
-    actor
-        .unit
-        .partners()
-        .begin(&partner)
-        .await
-        .map_err(refused)?;
+    begin(actor, &partner, &terms.pins).await?;
     Ok(Outcome {
         link: Some(NewLink {
             link: format!("{}/partners#{}", actor.gateway.origin, actor.link_token()),
@@ -231,12 +234,7 @@ async fn accept(actor: &Actor<'_>, terms: &AcceptPartner) -> Result<Outcome, Pro
             expires: actor.now.plus(INVITATION),
         },
     )?;
-    actor
-        .unit
-        .partners()
-        .begin(&partner)
-        .await
-        .map_err(refused)?;
+    begin(actor, &partner, &terms.pins).await?;
     Ok(Outcome::done(actor))
 }
 
@@ -278,6 +276,7 @@ fn begun(actor: &Actor<'_>, pins: &Pins, beginning: Beginning) -> Result<Partner
         pact: beginning.token,
         sealed_token: beginning.sealed_token,
         expires: beginning.expires,
+        invited: None,
         hall: None,
         witness: None,
         bundle: None,
@@ -291,6 +290,15 @@ fn begun(actor: &Actor<'_>, pins: &Pins, beginning: Beginning) -> Result<Partner
         told: None,
         evidence: actor.evidence,
     })
+}
+
+/// Begins it, and the log anew where the owner signed that it has another key than was seen.
+async fn begin(actor: &Actor<'_>, partner: &Partner, pins: &Pins) -> Result<(), Problem> {
+    if let Some(seen) = &pins.seen {
+        anew::put_aside(actor, partner.log.name(), seen).await?;
+    }
+    let partners = actor.unit.partners();
+    partners.begin(partner).await.map_err(refused)
 }
 
 fn refused(error: StoreError) -> Problem {

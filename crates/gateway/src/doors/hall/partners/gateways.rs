@@ -11,7 +11,7 @@ use crate::hall::routes::Visitor;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::partners::active;
-use crate::partners::description::{Description, authorities, own_bundle};
+use crate::partners::description::{Description, authorities};
 use crate::partners::refresh::{self, hexadecimal};
 use crate::store::EndedBy;
 
@@ -43,10 +43,10 @@ pub async fn realm(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Ourselves>, Problem> {
     let partner = active(gateway.store.read(), visitor.partner()?).await?;
-    let bundle = own_bundle(&gateway).map_err(|error| Problem::internal(&error))?;
+    let own = gateway.halls.authorities.in_use();
     Ok(Json(Ourselves {
         description: Description::own(&gateway)?,
-        authorities: hexadecimal(&authorities(&bundle)),
+        authorities: hexadecimal(&authorities(&own.bundle)),
         pact: partner.pact.to_string(),
     }))
 }

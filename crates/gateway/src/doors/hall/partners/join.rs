@@ -19,6 +19,8 @@ use crate::store::{PartnerState, Repositories, TokenHash};
 
 /// The code under which a token is refused for good.
 pub const SPENT: &str = "partner-token";
+/// The code under which one of two tokens waits for the other.
+pub const CROSSED: &str = "invitations-crossed";
 
 /// What the other gateway shows.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +77,23 @@ async fn use_up(
     let now = gateway.now();
     let partners = unit.partners();
     let partner = partners.get(realm).await?.ok_or_else(spent)?;
+    if partner.state == PartnerState::Joining
+        && let Some((invited, until)) = partner.invited
+        && now < until
+        && verify_slices_are_equal(invited.as_bytes(), token.as_bytes()).is_ok()
+    {
+        // Each side accepted the other's. Both know both, so both find the same one to count.
+        return match token.as_bytes() < partner.pact.as_bytes() {
+            true if partners
+                .join_crossed(realm, &token, now, now.plus(SETTLE))
+                .await? =>
+            {
+                Ok(())
+            }
+            true => Err(spent()),
+            false => Err(crossed()),
+        };
+    }
     verify_slices_are_equal(partner.pact.as_bytes(), token.as_bytes()).map_err(|_| spent())?;
     let good = match partner.state {
         PartnerState::Invited => now < partner.expires,
@@ -87,6 +106,13 @@ async fn use_up(
     } else {
         Err(spent())
     }
+}
+
+fn crossed() -> Problem {
+    Problem::conflict(
+        CROSSED,
+        "both realms accepted the other's invitation, and the other one counts",
+    )
 }
 
 /// One answer for unknown realms, wrong, used, withdrawn and expired tokens.

@@ -1,0 +1,105 @@
+//! `hallway hall authorities` and `rotate`: the realm's own certificate authorities; and
+//! `begin-log-anew`, for logs that the realm witnesses.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::HallCommandError;
+use super::manage::How;
+use super::table::text;
+use crate::person::Visitor;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuthorityAction {
+    /// List the realm's own certificate authorities: the one that signs, the next one, and those
+    /// that sign no more.
+    Authorities {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Have the next authority sign from now on; it is known to others already. This happens by
+    /// itself every 90 days.
+    ///
+    /// What the one before has signed is good until it ends: nobody notices.
+    Rotate {
+        /// A key leaked: nothing that was signed until now is good any more. Whoever is in a hall
+        /// is put out and opens it again, agents need a new invitation, and partners that do not
+        /// know the next authority yet have to be left and invited again.
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Be witness of another realm's log from its beginning anew, under another key.
+    ///
+    /// Only when whoever runs it told you, by another way, that it lawfully began anew. What was
+    /// seen of it until now is kept, with the proof that it was rewritten, if there is one.
+    BeginLogAnew {
+        /// Which log: the origin line of its checkpoints, such as partner.example/log.
+        origin: String,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+pub(super) fn run(action: AuthorityAction) -> Result<(), HallCommandError> {
+    match action {
+        AuthorityAction::Authorities { how } => {
+            let mut visitor = Visitor::new(&how.person)?;
+            let found: Value =
+                super::run(async { Ok(visitor.get("/api/hall/authorities").await?) })?;
+            if how.json {
+                println!("{found}");
+            } else {
+                print(&found);
+            }
+            Ok(())
+        }
+        AuthorityAction::Rotate { now, how } => {
+            let kind = if now {
+                "withdraw_authority"
+            } else {
+                "replace_authority"
+            };
+            let outcome = act(&how, json!({ "kind": kind }))?;
+            if how.json {
+                println!("{outcome}");
+            } else if now {
+                eprintln!(
+                    "Withdrawn. Invite agents again; `hallway hall partners` of each partner says \
+                     whether it follows."
+                );
+            } else {
+                eprintln!("The next authority signs from now on.");
+            }
+            Ok(())
+        }
+        AuthorityAction::BeginLogAnew { origin, how } => {
+            let outcome = act(&how, json!({ "kind": "begin_log_anew", "origin": origin }))?;
+            if how.json {
+                println!("{outcome}");
+            } else {
+                eprintln!("It is watched from its beginning anew.");
+            }
+            Ok(())
+        }
+    }
+}
+
+fn act(how: &How, act: Value) -> Result<Value, HallCommandError> {
+    let mut visitor = Visitor::new(&how.person)?;
+    super::run(async { Ok(visitor.act(act).await?) })
+}
+
+/// Each authority with what it is there for.
+fn print(authorities: &Value) {
+    for row in authorities.as_array().into_iter().flatten() {
+        let field = |name| text(name, &row[name]);
+        println!("{}  {}", field("sha256"), field("stage"));
+        println!("  in the bundle {}", field("published_ms"));
+        if row["stage"] != "next" {
+            println!("  since         {}", field("since_ms"));
+            println!("  until         {}", field("until_ms"));
+        }
+    }
+}
