@@ -20,7 +20,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use hallway_hall::causes;
+use hallway_evidence::causes;
 
 /// One FIDO2 key opens every door.
 ///

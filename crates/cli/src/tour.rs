@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::person::{Api, Person};
-use account::Account;
+use account::{Account, Afterwards};
 use place::Place;
 
 /// The photographs that the camera takes. `photographs/README.md` says whose they are.
@@ -114,8 +114,13 @@ async fn guide(command: TourCommand) -> Result<ExitCode, Box<dyn Error>> {
         // Serving ends with the process; nothing of it is left half-done.
         return Err(format!("the tour stopped: {error}").into());
     }
-    let held = tour.account.print(command.json)?;
-    if !command.once {
+    let afterwards = if command.once {
+        Afterwards::End
+    } else {
+        Afterwards::Stay
+    };
+    let held = tour.account.print(command.json, afterwards)?;
+    if afterwards == Afterwards::Stay {
         if !command.json {
             eprintln!("\nThe gateway stays up until Ctrl-C.");
         }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hallway_evidence::TrustFile;
+use hallway_evidence::{TrustFile, causes};
 use hallway_gateway::config::Config;
 
 /// What checks a realm's receipts: its log's key and its attestation authorities.
@@ -73,6 +73,9 @@ async fn fetch(url: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let response = reqwest::get(&address)
         .await
         .and_then(reqwest::Response::error_for_status);
-    let response = response.map_err(|error| format!("{address} does not answer: {error}"))?;
+    let response = response.map_err(|error| {
+        let error = causes(&error.without_url());
+        format!("{address} does not answer: {error}")
+    })?;
     Ok(response.bytes().await?.to_vec())
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hallway_evidence::{DecodeError, MAX_RECEIPT, Receipt};
+use hallway_evidence::{DecodeError, MAX_RECEIPT, Receipt, causes};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -282,15 +282,9 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, GatewayEr
     Ok(body)
 }
 
-/// The error and what is behind it, in one line: reqwest's own text leaves out the cause.
+/// reqwest's own text leaves out the cause.
 fn unreachable(error: &reqwest::Error) -> GatewayError {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    GatewayError::Unreachable(text)
+    GatewayError::Unreachable(causes(error))
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ pub mod statement;
 pub mod verify;
 
 mod bundle;
+mod causes;
 mod credential_id;
 mod evidence;
 mod fields;
@@ -45,6 +46,7 @@ mod trust;
 mod words;
 
 pub use bundle::{Bundle, BundleError, MAX_BUNDLE, MAX_RECEIPTS};
+pub use causes::causes;
 pub use credential_id::{CredentialId, CredentialIdError};
 pub use evidence::{Evidence, MAX_EVIDENCE};
 pub use fields::{DecodeError, UnknownWord};

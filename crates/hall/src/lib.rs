@@ -30,7 +30,6 @@ mod agent;
 mod agent_protocol;
 mod authority;
 mod bundle;
-mod causes;
 mod identity;
 mod key;
 mod pass;
@@ -49,7 +48,6 @@ pub use agent_protocol::Provides;
 pub use authority::{Authority, AuthorityError, Leaf, Usage};
 pub use body::Body;
 pub use bundle::{Bundle, BundleError, Bundles, LONGEST_BUNDLE, MOST_AUTHORITIES, Published};
-pub use causes::causes;
 pub use client::{ClientError, Grant, HallClient, Opening, Person, Place, Renewed};
 pub use hallway_evidence::statement::hall::{
     AgentName, HallName, NameError, P256PublicKey, Right, RightError, Rights, ServiceName,

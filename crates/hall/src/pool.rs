@@ -3,13 +3,13 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
+use hallway_evidence::causes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use crate::body::Body;
-use crate::causes;
 use crate::stream::BoxStream;
 
 /// The most idle connections that are kept.

@@ -19,6 +19,13 @@ pub(crate) struct Account {
     pub(crate) console: String,
 }
 
+/// What becomes of the gateway when the tour is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    Stay,
+    End,
+}
+
 /// A signed photograph.
 #[derive(Debug, Serialize)]
 pub(crate) struct Photograph {
@@ -45,8 +52,9 @@ impl Account {
         self.steps.push(what);
     }
 
-    /// Prints the account; tells whether everything held.
-    pub(crate) fn print(&self, json: bool) -> serde_json::Result<bool> {
+    /// Prints the account; tells whether everything held. The console is there only while the
+    /// gateway stays.
+    pub(crate) fn print(&self, json: bool, afterwards: Afterwards) -> serde_json::Result<bool> {
         if json {
             println!("{}", serde_json::to_string_pretty(self)?);
             return Ok(self.held);
@@ -63,10 +71,12 @@ impl Account {
                 self.trust.display()
             );
         }
-        println!(
-            "\nOpen the console, once, within a quarter of an hour:\n  {}",
-            self.console
-        );
+        if afterwards == Afterwards::Stay {
+            println!(
+                "\nOpen the console, once, within a quarter of an hour:\n  {}",
+                self.console
+            );
+        }
         Ok(self.held)
     }
 }

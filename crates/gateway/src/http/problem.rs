@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hallway_hall::causes;
+use hallway_evidence::causes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

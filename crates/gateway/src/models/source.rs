@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 
 use super::ModelsError;
 use crate::config::MetadataConfig;
-use hallway_hall::causes;
+use hallway_evidence::causes;
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(60);

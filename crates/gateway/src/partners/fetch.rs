@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::description::{Described, Description, Unfit};
 use crate::config::PartnersConfig;
 use crate::doors::hall::partners::join::{CROSSED, Join, Joined, SPENT};
-use hallway_hall::causes;
+use hallway_evidence::causes;
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -12,7 +12,7 @@ use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::ledger::LedgerError;
 use crate::store::{CosignedCheckpoint, StoreError};
-use hallway_hall::causes;
+use hallway_evidence::causes;
 
 /// How often a gateway sees whether the log grew.
 const POLL: Duration = Duration::from_secs(2);

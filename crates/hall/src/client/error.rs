@@ -3,10 +3,10 @@
 use std::io;
 use std::time::Duration;
 
+use hallway_evidence::causes;
 use tokio_rustls::rustls;
 
 use crate::bundle::BundleError;
-use crate::causes;
 use crate::pool::SendError;
 use crate::problem::Problem;
 use crate::tls::TlsError;
