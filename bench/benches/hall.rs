@@ -1,7 +1,7 @@
 //! Streams through a hall, against a bare rustls copy and against other tunnels.
 //!
-//! `cargo bench -p hallway-bench --bench hall`; `scripts/bench-hall` does the same beside stunnel
-//! and `ssh -L`. Each tunnel is a process of its own with both of its ends in it: plain TCP in,
+//! `cargo bench -p hallway-bench --bench hall`, with `-- opening` only how long it takes to open
+//! one; `scripts/bench-hall` does the same beside stunnel and `ssh -L`. Each tunnel is a process of its own with both of its ends in it: plain TCP in,
 //! mutual TLS 1.3 over loopback, plain TCP out. What feeds it and what swallows is here, and not
 //! counted. Tunnels take turns, so that whatever else the machine does meets all of them.
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
@@ -33,10 +33,14 @@ fn main() {
     let mut arguments = std::env::args()
         .skip(1)
         .filter(|argument| argument != "--bench");
-    if let Some("relay") = arguments.next().as_deref() {
-        let kind = arguments.next().unwrap();
-        let sink = arguments.next().unwrap().parse().unwrap();
-        return relay::run(kind.parse().unwrap(), sink);
+    match arguments.next().as_deref() {
+        Some("relay") => {
+            let kind = arguments.next().unwrap();
+            let sink = arguments.next().unwrap().parse().unwrap();
+            return relay::run(kind.parse().unwrap(), sink);
+        }
+        Some("opening") => return opening(),
+        _ => {}
     }
     let sink = Sink::listen();
     let mut tunnels = vec![

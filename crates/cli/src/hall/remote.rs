@@ -39,6 +39,22 @@ pub(crate) struct Remote {
     store: StoreName,
 }
 
+/// Where the SHA-256 of a file that is got comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Digest {
+    /// The head of the answer.
+    InHead,
+    /// Another request.
+    Elsewhere,
+}
+
+fn if_match(request: request::Builder, etag: Option<&str>) -> request::Builder {
+    match etag {
+        Some(etag) => request.header(header::IF_MATCH, format!("\"{etag}\"")),
+        None => request,
+    }
+}
+
 #[derive(Deserialize)]
 struct Page {
     entries: Vec<Listed>,
@@ -131,7 +147,8 @@ impl Remote {
         }
     }
 
-    /// The content from `offset` on, if the version still is `etag`.
+    /// The content from `offset` on, if the version still is `etag`. With `Digest::InHead`, the
+    /// answer does not begin before the far side has read all of the file.
     ///
     /// # Errors
     /// It is another by now (412), or the far side refuses or can't be reached.
@@ -140,10 +157,11 @@ impl Remote {
         path: &RelativePath,
         offset: u64,
         etag: Option<&str>,
+        digest: Digest,
     ) -> Result<Response<Incoming>, ClientError> {
-        let mut request = Request::get(self.url(Some(path))).header(WANT_REPR_DIGEST, SHA_256);
-        if let Some(etag) = etag {
-            request = request.header(header::IF_MATCH, format!("\"{etag}\""));
+        let mut request = if_match(Request::get(self.url(Some(path))), etag);
+        if digest == Digest::InHead {
+            request = request.header(WANT_REPR_DIGEST, SHA_256);
         }
         if offset > 0 {
             request = request.header(header::RANGE, format!("bytes={offset}-"));
@@ -151,15 +169,18 @@ impl Remote {
         self.send(request, Body::default(), WORK).await
     }
 
-    /// The SHA-256 of a file, where the far side says it without sending the file.
+    /// The SHA-256 of a file, where the far side says it without sending the file, if the version
+    /// still is `etag`.
     ///
     /// # Errors
     /// The far side refuses or can't be reached.
     pub(crate) async fn sha256(
         &self,
         path: &RelativePath,
+        etag: Option<&str>,
     ) -> Result<Option<[u8; 32]>, ClientError> {
-        let request = Request::head(self.url(Some(path))).header(WANT_REPR_DIGEST, SHA_256);
+        let request = if_match(Request::head(self.url(Some(path))), etag);
+        let request = request.header(WANT_REPR_DIGEST, SHA_256);
         let response = self.send(request, Body::default(), WORK).await?;
         Ok(digest_of(response.headers()))
     }

@@ -355,7 +355,7 @@ impl Mirror {
         there: &RelativePath,
         entry: &FileEntry,
     ) -> Result<bool, HallCommandError> {
-        let Some(sha256) = self.remote.sha256(there).await? else {
+        let Some(sha256) = self.remote.sha256(there, None).await? else {
             return Ok(false);
         };
         if local_sha256(here).await? != sha256 {

@@ -17,8 +17,11 @@ use super::super::HallCommandError;
 use super::super::mirror::plan::FileEntry;
 use super::super::path::RelativePath;
 use super::super::progress::Progress;
-use super::super::remote::{Remote, digest_of};
+use super::super::remote::{Digest, Remote, digest_of};
 use super::{Attempts, Failure, PART, hash_all, set_modified};
+
+/// Files up to this long come with their checksum.
+const SHORT: u64 = 4 * 1024 * 1024;
 
 /// Where the unfinished copy of a version is. Another version goes elsewhere, so that no file is
 /// made of two.
@@ -60,16 +63,26 @@ pub(crate) async fn download(
     progress.name(path);
     let part = part_of(target, entry);
     let failed = failed(target);
-    let mut attempts = Attempts::default();
-    let sha256 = loop {
-        match receive(remote, path, entry, &part, &failed, progress).await {
-            Ok(sums) => break sums,
-            Err(failure) => attempts.after(failure, progress).await?,
+    let etag = entry.etag.as_deref();
+    let receiving = async {
+        let mut attempts = Attempts::default();
+        loop {
+            match receive(remote, path, entry, &part, &failed, progress).await {
+                Ok(sums) => return Ok::<_, HallCommandError>(sums),
+                Err(failure) => attempts.after(failure, progress).await?,
+            }
         }
     };
-    let told = match sha256.told {
+    let meanwhile = async {
+        Ok(match digest(entry) {
+            Digest::InHead => None,
+            Digest::Elsewhere => remote.sha256(path, etag).await.ok().flatten(),
+        })
+    };
+    let (sha256, told) = tokio::try_join!(receiving, meanwhile)?;
+    let told = match sha256.told.or(told) {
         Some(told) => Some(told),
-        None => remote.sha256(path).await?,
+        None => remote.sha256(path, etag).await?,
     };
     if told.is_some_and(|told| told[..] != sha256.arrived[..]) {
         fs::remove_file(&part).await.map_err(&failed)?;
@@ -82,6 +95,16 @@ pub(crate) async fn download(
     fs::rename(&part, target)
         .await
         .map_err(HallCommandError::io(target.display()))
+}
+
+/// The far side reads a file for its checksum. A short one it sends after that, in one answer; a
+/// long one it reads for that while it sends it.
+fn digest(entry: &FileEntry) -> Digest {
+    if entry.bytes <= SHORT {
+        Digest::InHead
+    } else {
+        Digest::Elsewhere
+    }
 }
 
 /// The checksum of what arrived, and the one that was announced.
@@ -110,7 +133,9 @@ async fn receive(
         progress.advance(length);
         return Ok(sums(context, None));
     }
-    let response = remote.get(path, length, entry.etag.as_deref()).await?;
+    let response = remote
+        .get(path, length, entry.etag.as_deref(), digest(entry))
+        .await?;
     if length > 0 && response.status() != StatusCode::PARTIAL_CONTENT {
         // It sends the whole file again.
         file.set_len(0).await.map_err(failed)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use hallway_hall::Body;
 use hallway_hall::client::ClientError;
 use http::Method;
@@ -18,6 +18,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use tokio::fs::{self, File};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
+use tokio_util::sync::CancellationToken;
 
 use super::super::HallCommandError;
 use super::super::mirror::local::file_entry;
@@ -140,7 +141,7 @@ async fn send_pieces(
     let query = format!("?upload={}", upload_id(source, path, before));
     let offset = match offset(remote, path, &query).await? {
         // It may have taken its place already, and only the answer that said so was lost.
-        None if placing.is_some() && remote.sha256(path).await.ok().flatten() == *placing => {
+        None if placing.is_some() && remote.sha256(path, None).await.ok().flatten() == *placing => {
             progress.advance(before.len());
             return Ok(before.len());
         }
@@ -154,10 +155,14 @@ async fn send_pieces(
     progress.advance(offset);
 
     let hashing = Arc::new(Mutex::new((context, 0_u64)));
+    // What is refused is sent no further.
+    let over = CancellationToken::new();
+    let attempt = over.clone().drop_guard();
     let pieces = {
         let (hashing, progress) = (Arc::clone(&hashing), progress.clone());
         let rest = file.take(before.len() - offset);
-        ReaderStream::with_capacity(rest, CHUNK).map_ok(move |bytes| {
+        let pieces = ReaderStream::with_capacity(rest, CHUNK).take_until(over.cancelled_owned());
+        pieces.map_ok(move |bytes| {
             let mut hashing = hashing.lock().unwrap_or_else(PoisonError::into_inner);
             hashing.0.update(&bytes);
             hashing.1 += bytes.len() as u64;
@@ -175,6 +180,7 @@ async fn send_pieces(
         went = remote.send(request, StreamBody::new(pieces).boxed_unsync(), Duration::MAX) => went,
         () = stalled(moved, before.len() - offset) => Err(ClientError::Stalled(WINDOW)),
     };
+    drop(attempt);
     let (context, moved) = {
         let hashing = hashing.lock().unwrap_or_else(PoisonError::into_inner);
         (hashing.0.clone(), hashing.1)
@@ -245,9 +251,50 @@ fn full(content: Bytes) -> Body {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::UnixListener;
     use tokio::time::{Instant, sleep};
 
+    use super::super::super::way::Way;
     use super::*;
+
+    /// A far side that answers each request at once and once. Gives how much came after the head of
+    /// the last.
+    async fn answers(listener: UnixListener, answers: [&str; 2]) -> u64 {
+        let mut came = 0;
+        for answer in answers {
+            let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") {
+                stream.read_line(&mut head).await.unwrap();
+            }
+            let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            came = tokio::io::copy(&mut stream, &mut tokio::io::sink())
+                .await
+                .unwrap();
+        }
+        came
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_sent_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let (socket, source) = (folder.path().join("s"), folder.path().join("large"));
+        let length = 1 << 30;
+        let file = std::fs::File::create(&source).unwrap();
+        file.set_len(length).unwrap();
+        let listener = UnixListener::bind(&socket).unwrap();
+        let far = tokio::spawn(answers(listener, ["404 Not Found", "507 Full"]));
+        let remote = Remote::new(Way::Shared(socket), "data".parse().unwrap());
+        let path = RelativePath::top("large").unwrap();
+        let progress = Progress::new(0, true);
+        let error = upload(&remote, &source, &path, &progress)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("507"), "{error}");
+        assert!(far.await.unwrap() < length / 2);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_far_side_that_takes_nothing_is_given_up_and_a_slow_one_is_not() {
