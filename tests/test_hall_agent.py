@@ -1,10 +1,8 @@
 """An agent dials out, and psql, ssh, rsync, scp and an S3 bucket are reached behind it."""
 
 import getpass
-import glob
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from gateway_process import Program
 from hall_place import HALL, Guest, Realm, free_port
 from object_store import ObjectStore
+from postgres_server import postgres
 
 AGENT = "annex"
 RIGHTS = ["connect:db", "connect:ssh", "read:scans", "write:scans", "delete:scans",
@@ -31,34 +30,8 @@ def place(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def database(place: Path) -> Iterator[int]:
     """A PostgreSQL of its own; gives its port."""
-    binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
-    folder, port = place / "postgres", free_port()
-    folder.mkdir()
-    place.chmod(0o755)
-    place.parent.chmod(0o755)
-    as_user = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-        as_user = ["runuser", "-u", "postgres", "--"]
-        for above in [place.parent, *place.parent.parents]:
-            if above.stat().st_uid == 0 and above.is_relative_to("/tmp") and above != Path("/tmp"):
-                above.chmod(0o755)
-    subprocess.run(
-        [*as_user, f"{binaries}/initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust",
-         "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
-    server = subprocess.Popen(
-        [*as_user, f"{binaries}/postgres", "-D", folder / "data", "-p", str(port),
-         "-k", "", "-h", "127.0.0.1"],
-        stderr=subprocess.DEVNULL, cwd="/",
-    )  # fmt: skip
-    ready = [f"{binaries}/pg_isready", "-h", "127.0.0.1", "-p", str(port), "-t", "30"]
-    while subprocess.run(ready, stdout=subprocess.DEVNULL).returncode != 0:
-        assert server.poll() is None, "PostgreSQL did not start"
-    yield port
-    server.terminate()
-    server.wait(30)
+    with postgres(place, free_port()) as port:
+        yield port
 
 
 @pytest.fixture(scope="module")

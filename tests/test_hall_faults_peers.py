@@ -7,6 +7,8 @@ import os
 import resource
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -190,23 +192,23 @@ def test_readers_that_stop_reading_cost_a_bounded_amount_of_memory(realm: Realm,
     (realm.data / "long").unlink()
 
 
-def test_ten_thousand_idle_connections_leave_the_others_alone(
+def test_ten_thousand_strangers_who_say_nothing_leave_the_others_alone(
     realm: Realm, ada: Guest, places: int
 ):
+    """Before their handshakes: each is put out after a while, so how many there are at once depends
+    on the machine."""
     inside = ada.open()
     with socket.create_connection(inside.address("echo")) as stream:
         stream.settimeout(60)
         stream.sendall(b"before")
         assert stream.recv(100) == b"before"
         before, idle, peak = memory_of(realm), [], 1
-        descriptors = Path(f"/proc/{realm.gateway.program.process.pid}/fd")
         try:
-            # Each is put out after a while, so how many there are at once depends on the machine.
             for number in range(places):
                 idle.append(knock(realm))
                 if number % 500 == 0:
-                    peak = max(peak, len(list(descriptors.iterdir())))
-            peak = max(peak, len(list(descriptors.iterdir())))
+                    peak = max(peak, open_files(realm))
+            peak = max(peak, open_files(realm))
             each = (memory_of(realm) - before) / peak
             print(f"{each:.0f} bytes for each of {peak} connections that were idle at once")
             assert each < BEFORE_TLS
@@ -223,6 +225,81 @@ def test_ten_thousand_idle_connections_leave_the_others_alone(
                 connection.close()
     inside.close()
     assert "panicked" not in "\n".join(realm.gateway.program.lines)
+
+
+def open_files(realm: Realm) -> int:
+    """How many files and connections the gateway has open."""
+    return len(list(Path(f"/proc/{realm.gateway.program.process.pid}/fd").iterdir()))
+
+
+class Holder:
+    """A program of its own that holds idle connections."""
+
+    def __init__(self, realm: Realm, entry: Pass, count: int):
+        self.process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("idle_connections.py"),
+             str(realm.gateway.hall_port), str(count), entry.bundle, entry.certificate, entry.key],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def wait_until_all_are_held(self) -> None:
+        assert self.process.stdout.readline() == "held\n", "an idle connection was ended"
+
+    def end(self) -> list[str]:
+        """Gives what else it said: nothing, if it still holds all of them."""
+        said = self.process.communicate(timeout=60)[0].splitlines()
+        assert self.process.returncode == 0
+        return said
+
+
+def test_ten_thousand_guests_are_idle_inside_and_one_more_hears_that_it_is_full(
+    echo: Echo, tmp_path: Path
+):
+    """Ten thousand connections through their handshakes, and with an answer, at the same time."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    needed = CONNECTIONS + 2000
+    assert hard == resource.RLIM_INFINITY or hard >= needed, (
+        f"`ulimit -Hn` is {hard}: a gateway with {CONNECTIONS} connections needs {needed}"
+    )
+    room = CONNECTIONS + 40
+    folder = tmp_path / "realm"
+    offers = f"connections = {room}\n" + store("data", tmp_path / "data") + service("echo", echo.port)
+    with closing(Realm(folder, offers + "[limits]\nconnections = 1000\n")) as realm:
+        realm.owner.act(kind="admit_to_hall", hall=HALL, guest={"person": realm.owner.id},
+                        rights=["read:data"])  # fmt: skip
+        entry = opened(realm.owner, tmp_path / "pass")
+        bob = realm.guest("Bob", ["connect:echo"])
+        inside = bob.open()
+        with socket.create_connection(inside.address("echo")) as stream:
+            stream.settimeout(60)
+            stream.sendall(b"before")
+            assert stream.recv(100) == b"before"
+            before = memory_of(realm)
+            holders = [Holder(realm, entry, CONNECTIONS // 2) for _ in range(2)]
+            for holder in holders:
+                holder.wait_until_all_are_held()
+            assert open_files(realm) > CONNECTIONS
+            each = (memory_of(realm) - before) / CONNECTIONS
+            print(f"{each:.0f} bytes for each of {CONNECTIONS} idle connections inside")
+            assert each < AFTER_TLS
+            # The few places that are left, and then no more.
+            heads, context, late = [], tls(entry), []
+            for _ in range(room - CONNECTIONS + 1):
+                late.append(enter(realm, entry, context))
+                late[-1].sendall(b"GET /grant HTTP/1.1\r\nHost: hall\r\n\r\n")
+                heads.append(late[-1].recv(65536).split(b"\r\n")[0])
+            assert heads[0].startswith(b"HTTP/1.1 200") and heads[-1].startswith(b"HTTP/1.1 503")
+            # Who is inside goes on, and so does the console.
+            stream.sendall(b"meanwhile")
+            assert stream.recv(100) == b"meanwhile"
+            assert realm.owner.get("/api/me").expect()["id"] == realm.owner.id
+            assert [holder.end() for holder in holders] == [[], []], "somebody idle was put out"
+            for connection in late:
+                connection.close()
+        while bob.try_to("connect", f"{HALL}:echo").returncode != 0:
+            time.sleep(0.1)
+        inside.close()
+        assert "panicked" not in "\n".join(realm.gateway.program.lines)
 
 
 def test_one_connection_too_many_hears_why_and_who_is_inside_goes_on(echo: Echo, tmp_path: Path):

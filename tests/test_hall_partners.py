@@ -105,8 +105,9 @@ def test_a_realm_says_what_it_is(realms: TwoRealms):
     assert realm["log"].startswith(f"{beta.site.realm}/log+")
     assert realm["hall"]["gateway"] == f"spiffe://{beta.site.realm}/gateway"
     bundle = beta.api.get(realm["bundle_endpoint"].removeprefix(beta.site.origin)).expect()
-    assert bundle["spiffe_sequence"] == 1
-    assert [key["use"] for key in bundle["keys"]] == ["x509-svid"]
+    assert bundle["spiffe_sequence"] > 0
+    # The one that signs, and the next one, which others know before it does.
+    assert [key["use"] for key in bundle["keys"]] == ["x509-svid"] * 2
 
 
 def test_two_owners_join_their_realms(joined: TwoRealms):
@@ -114,7 +115,8 @@ def test_two_owners_join_their_realms(joined: TwoRealms):
     for here, there in [(alpha, beta), (beta, alpha)]:
         row = look(here, there)
         assert (row["state"], row["problem"]) == ("active", None)
-        assert row["bundle"]["sequence"] == 1
+        bundle = there.api.get("/api/hall/bundle").expect()
+        assert row["bundle"]["sequence"] == bundle["spiffe_sequence"]
         evidence = here.api.get(f"/api/evidence/{row['evidence']}").expect()
         assert there.site.origin in evidence["sentence"], evidence["sentence"]
         assert row["log"] == there.api.get("/api/realm").expect()["log"]
@@ -173,6 +175,29 @@ def test_an_invitation_that_was_withdrawn_or_replaced_is_refused(realms: TwoReal
     beta.owner.refused("hall", "accept", second, words="is no partner")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can cut the wire")
+def test_two_invitations_that_cross_make_one_partnership(realms: TwoRealms):
+    """Each owner accepts the other's while neither gateway can tell the other one."""
+    alpha, beta = realms.alpha, realms.beta
+    links = {alpha: invited(beta, alpha)[0], beta: invited(alpha, beta)[0]}
+    signing = {
+        here: here.api.prepare(kind="accept_partner", link=link) for here, link in links.items()
+    }
+    realms.networks.wire("down")
+    for here, ceremony in signing.items():
+        here.api.touch(ceremony).expect()
+    assert partner(alpha, beta)["state"] == partner(beta, alpha)["state"] == "joining"
+    realms.networks.wire("up")
+
+    def joined() -> bool:
+        return look(alpha, beta)["state"] == look(beta, alpha)["state"] == "active"
+
+    until(joined)
+    until(lambda: look(alpha, beta)["problem"] is None and look(beta, alpha)["problem"] is None)
+    alpha.owner.run("hall", "leave", beta.site.realm)
+    until(lambda: partner(beta, alpha)["state"] == "ended")
+
+
 def test_what_is_no_partner_is_refused(realms: TwoRealms):
     alpha, beta = realms.alpha, realms.beta
     alpha.owner.refused("hall", "invite", alpha.site.origin, words="this realm itself")
@@ -196,7 +221,7 @@ def test_a_bundle_that_is_swapped_changes_nothing(joined: TwoRealms):
     whole = beta.folder / "whole"
     shutil.copytree(beta.data, whole)
     with sqlite3.connect(beta.data / "hallway.db") as database:
-        database.execute("DELETE FROM setting WHERE key LIKE 'realm-authority%'")
+        database.execute("DELETE FROM own_authority")
     database.close()
     beta.start(beta.data)
     after = look(alpha, beta)
@@ -241,7 +266,7 @@ def test_who_holds_a_partners_name_adds_no_authority(joined: TwoRealms, tmp_path
     assert made.returncode == 0, made.stderr
     lines = Path(f"{other}.pem").read_text().splitlines()[1:-1]
     bundle["keys"].append({"kty": "EC", "use": "x509-svid", "x5c": ["".join(lines)]})
-    bundle["spiffe_sequence"] = 2
+    bundle["spiffe_sequence"] += 1
     (web / "api" / "hall" / "bundle").write_text(json.dumps(bundle))
     elsewhere = "10.77.0.66"
     alpha.site.run("ip", "address", "add", f"{elsewhere}/32", "dev", "lo")

@@ -113,4 +113,19 @@ def test_two_owners_join_share_and_part(browser: Browser, offices: tuple[Office,
     while not left.is_visible():
         ada.page.reload()
     ada.keep("partners-left")
+
+    # The realm's own authorities take turns: the next one is known already.
+    for stage in ["Signs", "Next"]:
+        expect(ada.page.get_by_text(stage, exact=True)).to_be_visible()
+    ada.press("Have the next one sign now")
+    sign(ada, "what that one signed is good until it ends")
+    expect(ada.page.get_by_text("Retires", exact=True)).to_be_visible()
+    ada.page.get_by_text("A key has leaked").click()
+    ada.keep("partners-own-authorities")
+    ada.page.set_viewport_size(PHONE)
+    ada.keep("partners-own-authorities-phone")
+    ada.page.set_viewport_size(DESKTOP)
+    ada.press("Withdraw all but the next")
+    sign(ada, "withdraw at once, because its key may have leaked")
+    expect(ada.page.get_by_text("Retires", exact=True)).to_have_count(0)
     assert not ada.faults and not ben.faults, ada.faults + ben.faults

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from api_caller import Person
 from conftest import SCREENSHOTS
 from console_visitor import PHONE, Visitor
-from gateway_process import GatewayAgain
+from gateway_process import LINK, GatewayAgain
 from playwright.sync_api import Browser
 from test_operator import run, succeed
 from witnesses import Watched, cosigned_at, eventually
@@ -147,3 +148,50 @@ def test_a_log_that_was_rewritten_is_refused_and_said_so(
     # So does whoever kept a cosigned checkpoint.
     done = run("log", "verify", watched.log.origin, "--key", watched.log_key, "--since", kept)
     assert done.returncode == 1 and "it was rewritten" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_log_that_lawfully_begins_anew_is_watched_again(
+    tmp_path: Path, browser: Browser, watched: Watched
+):
+    """Its operator lost everything, and set the realm up again under its old name."""
+    watched.grow(2)
+    assert watched.asked()["problem"] is None
+    seen = watched.seen()
+    assert watched.log.stop() == 0
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    shutil.copy2(watched.log.folder / "hallway.toml", fresh)
+    watched.log.folder = fresh
+    watched.log = GatewayAgain(watched.log)
+    watched.log.set_up_link = watched.log.wait_for(LINK)[0]
+    watched.owners["log"] = Person.owner(watched.log)
+    new_key = json.loads(watched.log.get("/api/trust"))["log"]
+    watched.grow(1)
+    problem = watched.asked()["problem"]
+    assert problem.startswith("it refuses (403)"), problem
+
+    # The witness's operator is told by another way, and names the new key; an owner has to say so.
+    witness = watched.owners["witness"]
+    wanted = {"act": {"kind": "begin_log_anew", "origin": seen["origin"]}}
+    witness.post("/api/acts/statement", wanted).refused(409, "same-log")
+    assert watched.witness.stop() == 0
+    config = watched.witness.folder / "hallway.toml"
+    config.write_text(config.read_text().replace(watched.log_key, new_key))
+    watched.witness = GatewayAgain(watched.witness)
+    assert "under another key" in watched.asked()["problem"]
+    assert watched.seen()["other_key"] == new_key and not watched.seen()["watched"]
+    words = visit(browser, watched, "witness", "witnesses-another-key")
+    assert "It has another key now." in words
+    evidence = witness.act(kind="begin_log_anew", origin=seen["origin"])["evidence"]
+
+    asked = watched.asked()
+    assert (asked["problem"], asked["size"]) == (None, watched.size())
+    state = witness.get("/api/witness").expect()
+    [log], [former] = state["witnessed"], state["former"]
+    assert (log["key"], log["watched"], log["size"]) == (new_key, True, watched.size())
+    # What was seen before is kept, and in the evidence.
+    kept = former["key"], former["size"], former["evidence"]
+    assert kept == (watched.log_key, seen["size"], evidence)
+    sentence = witness.get(f"/api/evidence/{evidence}").expect()["sentence"]
+    assert f"{seen['size']} entries" in sentence, sentence
+    assert "began anew" in visit(browser, watched, "witness", "witnesses-anew")

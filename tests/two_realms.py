@@ -172,7 +172,7 @@ class Api(Person):
         return done.stdout
 
 
-@dataclass
+@dataclass(eq=False)
 class Organisation:
     """A gateway, its owner Olga at her shell, Otto who uses the API, and whom he invites."""
 
@@ -252,13 +252,13 @@ class Organisation:
 class TwoRealms:
     """Alpha, which owns the data, and beta."""
 
-    def __init__(self, folder: Path, offers: str = ""):
+    def __init__(self, folder: Path, offers: str = "", at_beta: str = ""):
         self.networks = Networks()
         self.authority = WebAuthority("Two organisations' web authority")
         roots = folder / "roots.pem"
         roots.write_bytes(self.authority.pem)
         made = []
-        for site, offered in zip(self.networks.sites, [offers, ""], strict=True):
+        for site, offered in zip(self.networks.sites, [offers, at_beta], strict=True):
             place = folder / site.realm
             place.mkdir()
             self.authority.serve(site.host, place)

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_evidence::{GrantId, PersonId, RealmName};
-use hallway_hall::Pass;
+use hallway_hall::{Bundles, Pass, tls};
+use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
 use super::standing::{self, Standing};
@@ -77,6 +78,15 @@ pub struct Presence {
     /// Cancelled to put them out; counts what flows.
     pub pass: Pass,
     checked: Mutex<Checked>,
+    /// The certificate that was shown last; nothing for a browser.
+    shown: Mutex<Option<Shown>>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    /// Leaf first.
+    chain: Vec<CertificateDer<'static>>,
+    ends_ms: u64,
 }
 
 #[derive(Debug)]
@@ -135,6 +145,33 @@ pub struct Inside(Mutex<BTreeMap<Who, Arc<Presence>>>);
 impl Presence {
     fn checked(&self) -> MutexGuard<'_, Checked> {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the certificate of another connection: its chain, leaf first, and when the leaf ends.
+    pub fn shows(&self, chain: &[CertificateDer<'static>], ends_ms: u64) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.as_ref().is_none_or(|shown| shown.chain != chain) {
+            let chain = chain.to_vec();
+            *shown = Some(Shown { chain, ends_ms });
+        }
+    }
+
+    /// Whether `believed` still vouch for the certificate that was shown last.
+    fn is_believed(&self, believed: &Bundles, now_ms: u64) -> bool {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Shown { chain, ends_ms }) = shown.as_ref() else {
+            return true;
+        };
+        match &self.who {
+            // Anybody with the authority's key can be one; it comes again for each question.
+            Who::Partner(_) => false,
+            // It comes again, with its newest certificate.
+            Who::Agent { .. } => {
+                tls::is_believed(believed, chain, now_ms.min(ends_ms.saturating_sub(1000)))
+            }
+            // A certificate that has ended is no sign: its authority may have gone in its turn.
+            _ => now_ms >= *ends_ms || tls::is_believed(believed, chain, now_ms),
+        }
     }
 
     /// What goes with a request or stream on `thing`: it is cut when the grant ends, and when any
@@ -253,6 +290,7 @@ impl Inside {
                     standing: None,
                     cuts: BTreeMap::new(),
                 }),
+                shown: Mutex::default(),
             })
         });
         presence.look(gateway).await?;
@@ -305,6 +343,16 @@ impl Inside {
         loop {
             tokio::time::sleep(PERIOD).await;
             gateway.halls.inside.look_again(&gateway).await;
+        }
+    }
+
+    /// Puts everybody out for whose certificate nobody vouches any more.
+    pub fn disbelieve(&self, believed: &Bundles, now_ms: u64) {
+        for presence in self.all().values() {
+            if !presence.is_believed(believed, now_ms) {
+                tracing::info!(who = ?presence.who, "put out of a hall: its authority is gone");
+                presence.pass.cut.cancel();
+            }
         }
     }
 

@@ -110,6 +110,8 @@ impl HallListener {
                     let believed = trust.borrow_and_update().clone();
                     // Another authority may sign by now.
                     own.renew(&gateway);
+                    let inside = &gateway.halls.inside;
+                    inside.disbelieve(&believed, gateway.now().as_ms());
                     match own.acceptor(believed) {
                         Ok(next) => acceptor = next,
                         Err(error) => {
@@ -280,14 +282,16 @@ async fn connection(
     };
     match enter(gateway, &svid).await {
         Ok(presence) => {
+            presence.shows(&chain, svid.not_after_ms);
+            // Whoever was in the handshake when others were believed is looked at here.
+            let now_ms = gateway.now().as_ms();
+            if trust.has_changed().unwrap_or(true)
+                && !tls::is_believed(&trust.borrow(), &chain, now_ms)
+            {
+                tracing::info!(%peer, id = %svid.id, "hall: nobody vouches for it any more");
+                return;
+            }
             let cut = presence.pass.cut.clone();
-            let (clock, ends_ms) = (gateway.clone(), svid.not_after_ms);
-            let end = async move {
-                tokio::select! {
-                    () = cut.cancelled_owned() => {}
-                    () = disbelieved(&clock, trust, &chain, ends_ms) => {}
-                }
-            };
             let visitor = Visitor {
                 presence,
                 svid,
@@ -297,31 +301,13 @@ async fn connection(
                 request.extensions_mut().insert(visitor.clone());
                 request
             });
-            serve(stream, peer, inner, end).await;
+            serve(stream, peer, inner, cut.cancelled_owned()).await;
         }
         Err(problem) => {
             tracing::info!(%peer, id = %svid.id, code = problem.code, "hall: refused at the door");
             refuse(stream, peer, problem).await;
         }
     }
-}
-
-/// Until no authority vouches any more for a certificate that has not ended: its own was withdrawn.
-/// (One that has ended is the grant's business.)
-async fn disbelieved(
-    gateway: &Gateway,
-    mut trust: watch::Receiver<Bundles>,
-    chain: &[CertificateDer<'static>],
-    ends_ms: u64,
-) {
-    while trust.changed().await.is_ok() {
-        let believed = trust.borrow_and_update().clone();
-        let now_ms = gateway.now().as_ms();
-        if now_ms < ends_ms && !tls::is_believed(&believed, chain, now_ms) {
-            return;
-        }
-    }
-    std::future::pending().await
 }
 
 /// Says why, and nothing else.

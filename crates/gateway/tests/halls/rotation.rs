@@ -128,6 +128,7 @@ async fn what_a_withdrawn_authority_signed_is_good_no_more() {
     let other = house.another().await;
     let (inside, agent) = (house.enter(&owner).await, agent(&house, &owner).await);
     inside.client.grant().await.unwrap();
+    let mut stream = inside.stream().await;
     renewed(&agent).await.unwrap();
     let before = house.gateway.halls.authorities.in_use();
 
@@ -148,6 +149,11 @@ async fn what_a_withdrawn_authority_signed_is_good_no_more() {
         let refused = refused.unwrap_err();
         assert!(is_put_out(&refused), "{refused}");
     }
+    assert_eq!(
+        stream.read(&mut [0; 1]).await.unwrap_or(0),
+        0,
+        "a stream went on"
+    );
     // Opened again, it is as before.
     house.enter(&owner).await.stream().await;
     // And at once again, though nobody knows the next one.

@@ -1,0 +1,144 @@
+"""A realm's own authority is replaced while somebody of another organisation is inside and an agent
+is connected; and withdrawn at once, when its key leaked."""
+
+import hashlib
+import re
+import subprocess
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gateway_process import Program
+from hall_place import HALL, free_port, store
+from test_hall_partners import look, partner, until
+from test_hall_visit import ECHO
+from two_realms import Organisation, TwoRealms
+
+
+def event(name: str) -> re.Pattern[str]:
+    return re.compile(f'"event":"{name}"')
+
+
+@pytest.fixture
+def realms(tmp_path: Path) -> Iterator[TwoRealms]:
+    # Certificates of seconds at home, so that they are renewed while somebody looks.
+    made = TwoRealms(tmp_path, store("data", tmp_path / "files"), "certificate_seconds = 30\n")
+    made.alpha.api.act(kind="create_hall", name=HALL, title="The laboratory")
+    made.join()
+    made.share(["read:data", "connect:echo"])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def agent(realms: TwoRealms, tmp_path: Path) -> Iterator[Program]:
+    """An agent of alpha's hall, and the echo that it offers."""
+    alpha, port = realms.alpha, free_port()
+    echo = subprocess.Popen([*alpha.site.within, "python3", "-c", ECHO, str(port)])
+    config = tmp_path / "hall-agent.toml"
+    config.write_text(f'[[services]]\nname = "echo"\naddress = "127.0.0.1:{port}"\n')
+    link = alpha.api.act(kind="invite_agent", hall=HALL, agent="annex")["link"]
+    agent = Program("hall", "agent", "--config", config, "--join", link, "--json",
+                    "--ca", alpha.roots, within=alpha.site.within)  # fmt: skip
+    agent.wait_for(event("connected"))
+    yield agent
+    agent.process.kill()
+    agent.process.wait()
+    echo.kill()
+    echo.wait()
+
+
+def stages(organisation: Organisation) -> dict[str, str]:
+    """Its own authorities, by what they are there for."""
+    rows = organisation.owner.json("hall", "authorities")
+    return {row["stage"]: row["sha256"] for row in rows}
+
+
+def published(organisation: Organisation) -> tuple[int, set[str]]:
+    """The sequence number of its bundle, and its authorities."""
+    bundle = organisation.api.get("/api/hall/bundle").expect()
+    ders = [b64decode(key["x5c"][0]) for key in bundle["keys"]]
+    return bundle["spiffe_sequence"], {hashlib.sha256(der).hexdigest() for der in ders}
+
+
+def test_nobody_notices_that_an_authority_was_replaced(realms: TwoRealms, agent: Program):
+    alpha, beta = realms.alpha, realms.beta
+    ada = beta.person("Ada")
+    opened = ada.open("--for", "10m", hall=f"{alpha.site.realm}/{HALL}")
+    talk = subprocess.Popen(
+        [*ada.within, "python3", "-c", TALK, *map(str, opened.address("echo"))],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert talk.stdout.readline() == "begun\n"
+    before, (number, bundle) = stages(alpha), published(alpha)
+    assert bundle == {before["signing"], before["next"]}
+    assert look(beta, alpha)["bundle"]["sequence"] == number
+
+    alpha.owner.run("hall", "rotate")
+    after = stages(alpha)
+    assert (after["signing"], after["retiring"]) == (before["next"], before["signing"])
+    grown, bundle = published(alpha)
+    assert grown > number and bundle == set(after.values())
+    # Beta follows, and its people stay inside; what is opened now is as good.
+    row = look(beta, alpha)
+    assert (row["problem"], row["bundle"]["sequence"]) == (None, grown)
+    assert look(alpha, beta)["problem"] is None
+    opened.wait_for("renewed")
+    ada.run("ls", f"{alpha.site.realm}/{HALL}:data")
+    talk.stdin.write("on\n")
+    talk.stdin.flush()
+    assert talk.stdout.readline() == "on\n"
+    assert ada.run("ls", f"{alpha.site.realm}/{HALL}:data", "--json").stdout
+    # Not twice in a day: the one that is next now is not known to everybody.
+    alpha.owner.refused("hall", "rotate", words="not everybody knows the next authority before")
+    # The agent connects again under the new authority's listener.
+    alpha.restart()
+    agent.wait_for(event("lost"))
+    agent.wait_for(event("connected"))
+    until(lambda: look(beta, alpha)["problem"] is None)
+    talk.kill()
+    talk.wait()
+    opened.process.kill()
+    opened.process.wait()
+    ada.opened.remove(opened)
+    withdrawn(realms, agent)
+
+
+def withdrawn(realms: TwoRealms, agent: Program) -> None:
+    """A key of alpha's leaked."""
+    alpha, beta = realms.alpha, realms.beta
+    gus = alpha.person("Gus")
+    alpha.api.act(kind="admit_to_hall", hall=HALL, guest={"person": gus.id}, rights=["read:data"])
+    inside = gus.open()
+    before = stages(alpha)
+    said = alpha.owner.run("hall", "rotate", "--now").stderr
+    assert "Invite agents again" in said, said
+    after = stages(alpha)
+    assert set(after) == {"signing", "next"} and after["signing"] == before["next"]
+    # What the old one signed is refused, of guests and agents alike.
+    inside.wait_for("ended")
+    assert inside.process.wait(30) == 1
+    # The agent was not told of the one that signs now, and takes nobody else for its gateway.
+    agent.wait_for(re.compile("is not the hall's gateway"))
+    assert agent.process.wait(30) == 1
+    # Beta knew the next one, so it follows; and whoever opens anew is in.
+    assert look(beta, alpha)["problem"] is None
+    assert partner(beta, alpha)["bundle"]["sequence"] == published(alpha)[0]
+    beta.people[-1].run("ls", f"{alpha.site.realm}/{HALL}:data")
+    gus.run("ls", f"{HALL}:data")
+
+
+#: Talks with the echo, and goes on when it is told to.
+TALK = """
+import socket, sys
+stream = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+def say(word):
+    stream.sendall(word)
+    assert stream.recv(len(word)) == word
+say(b"x")
+print("begun", flush=True)
+for line in sys.stdin:
+    say(line.strip().encode())
+    print(line.strip(), flush=True)
+"""
