@@ -3,15 +3,15 @@
 
 CARGO ?= cargo
 VENV := .venv
-# An S3-compatible server for the tests. The newest that this compiler builds.
-OBJECT_STORE := s3s-fs@0.14.1
+# An S3-compatible server for the tests to run beside what they test.
+OBJECT_STORE := garage@2.5.0 --no-default-features --features bundled-libs,sqlite
 PYTHON := $(VENV)/bin/python
 
 run: setup
 	$(CARGO) run --release --quiet --package hallway-cli -- tour
 
 # Unit, property and contract tests, then the journeys that drive real programs.
-test: setup-test $(VENV)/ready target/s3s-fs/bin/s3s-fs
+test: setup-test $(VENV)/ready target/garage/bin/garage
 	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) test --locked --workspace --quiet
 	scripts/check-no-std
@@ -28,8 +28,8 @@ $(VENV)/ready: tests/requirements.txt | setup-test
 	$(PYTHON) -m pip install --quiet --requirement tests/requirements.txt
 	touch $@
 
-target/s3s-fs/bin/s3s-fs:
-	$(CARGO) install --quiet --locked --root target/s3s-fs --features binary $(OBJECT_STORE)
+target/garage/bin/garage:
+	$(CARGO) install --quiet --locked --root target/garage $(OBJECT_STORE)
 
 fmt:
 	$(CARGO) fmt --all

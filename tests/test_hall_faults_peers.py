@@ -443,6 +443,6 @@ def test_a_bucket_that_answers_503_is_asked_again_and_told_of_when_it_stays_down
         moody.is_down, moody.down_after = False, None
         said, complained = putting.communicate(timeout=120)
         assert putting.returncode == 0, said + complained
-        assert (store.objects / "again").read_bytes() == big.read_bytes()
+        assert store.read("again") == big.read_bytes()
         assert store.names() == {"big", "again"}
         session.close()
