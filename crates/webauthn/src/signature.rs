@@ -253,15 +253,21 @@ mod tests {
     }
 
     #[test]
-    fn rs1_is_refused_for_credentials() {
+    fn rs1_is_for_tpms_alone() {
         let key = PublicKey::Rsa {
             algorithm: Algorithm::Rs1,
             n: &[0xff; 256],
             e: &[1, 0, 1],
         };
+        let unsupported = Err(SignatureError::Unsupported("RS1"));
+        assert_eq!(verify(&key, b"m", &[0; 256]), unsupported);
+        let key = Key::from_cose(&key).unwrap();
+        let named = verify_named(Algorithm::Rs1, &key, b"m", &[0; 256]);
+        assert_eq!(named, unsupported);
+        // A TPM's is looked at, and found wrong.
         assert_eq!(
-            verify(&key, b"m", &[0; 256]),
-            Err(SignatureError::Unsupported("RS1"))
+            verify_tpm(Algorithm::Rs1, &key, b"m", &[0; 256]),
+            Err(SignatureError::Invalid("RSA PKCS #1 with SHA-1"))
         );
     }
 
@@ -276,8 +282,29 @@ mod tests {
             verify_named(Algorithm::Es256, &key, b"message", &signature),
             Ok(())
         );
-        for other in [Algorithm::Es384, Algorithm::Rs256, Algorithm::EdDsa] {
-            assert!(verify_named(other, &key, b"message", &signature).is_err());
+        // ES256K has the same hash: only the curve tells them apart.
+        for other in [
+            Algorithm::Es256K,
+            Algorithm::Es384,
+            Algorithm::Rs256,
+            Algorithm::EdDsa,
+        ] {
+            assert_eq!(
+                verify_named(other, &key, b"message", &signature),
+                Err(SignatureError::Unsupported(other.name()))
+            );
         }
+    }
+
+    #[test]
+    fn a_key_of_another_parameter_set_is_not_even_tried() {
+        let key = Key::MlDsa {
+            algorithm: Algorithm::MlDsa65,
+            key: &[0; 1952],
+        };
+        assert_eq!(
+            verify_raw(Scheme::MlDsa(Algorithm::MlDsa44), &key, b"m", &[0; 2420]),
+            Err(SignatureError::Unsupported("ML-DSA-44"))
+        );
     }
 }

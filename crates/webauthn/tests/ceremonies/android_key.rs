@@ -118,6 +118,11 @@ fn what_software_says_counts_only_where_the_policy_says_so() {
         register(AndroidKeyLists::Either, contradiction).1,
         Some("8.4/5.2.1")
     );
+    let to_decrypt = |hash: &[u8]| description(hash, 1, &usual(), &purpose(&[1]));
+    assert_eq!(
+        register(AndroidKeyLists::Either, to_decrypt).1,
+        Some("8.4/5.2.2")
+    );
 }
 
 #[test]

@@ -70,20 +70,30 @@ fn a_credential_on_another_curve_is_refused() {
     let root = Authority::root("Maker Root");
     let policy = RegistrationPolicy {
         user_verification: UserVerification::NotRequired,
-        algorithms: vec![Algorithm::EdDsa],
+        algorithms: vec![Algorithm::EdDsa, Algorithm::Es384],
         ..RegistrationPolicy::attested(root.anchors())
     };
     let key = KeyPair::generate().unwrap();
     let leaf = root.issue(&packed_params(), &key);
-    let cose = PublicKey::Okp {
+    let ed25519 = PublicKey::Okp {
         algorithm: Algorithm::EdDsa,
         x: &[3; 32],
     };
-    let ceremony = Ceremony::with_key(Credential::new(), &cose.encode(), Flags::USER_PRESENT);
-    let signature = key.sign(&signed(&ceremony)).unwrap();
-    let object = ceremony.object("fido-u2f", &statement(&signature, &[&leaf]));
-    assert_eq!(
-        ceremony.register_observed(&object, &policy).1,
-        Some("8.6/4")
-    );
+    let longer = Credential {
+        key: KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap(),
+        ..Credential::new()
+    };
+    let point = longer.key.public_key_raw().to_vec();
+    let (x, y) = point[1..].split_at(48);
+    let algorithm = Algorithm::Es384;
+    let p384 = PublicKey::Ec2 { algorithm, x, y };
+    for (credential, cose) in [(Credential::new(), ed25519), (longer, p384)] {
+        let ceremony = Ceremony::with_key(credential, &cose.encode(), Flags::USER_PRESENT);
+        let signature = key.sign(&signed(&ceremony)).unwrap();
+        let object = ceremony.object("fido-u2f", &statement(&signature, &[&leaf]));
+        assert_eq!(
+            ceremony.register_observed(&object, &policy).1,
+            Some("8.6/4")
+        );
+    }
 }

@@ -86,7 +86,7 @@ fn an_enterprise_attestation_carries_the_unit_s_serial_number() {
 #[test]
 fn requirements_on_the_certificate() {
     type Change = fn(&mut CertificateParams);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 9] = [
         ("no country", |p| {
             p.distinguished_name.remove(DnType::CountryName);
         }),
@@ -97,6 +97,10 @@ fn requirements_on_the_certificate() {
         ("no organization", |p| {
             p.distinguished_name.remove(DnType::OrganizationName);
         }),
+        ("an empty organization", |p| {
+            p.distinguished_name.remove(DnType::OrganizationName);
+            p.distinguished_name.push(DnType::OrganizationName, "");
+        }),
         ("another unit", |p| {
             p.distinguished_name.remove(DnType::OrganizationalUnitName);
             p.distinguished_name
@@ -104,6 +108,10 @@ fn requirements_on_the_certificate() {
         }),
         ("no common name", |p| {
             p.distinguished_name.remove(DnType::CommonName);
+        }),
+        ("an empty common name", |p| {
+            p.distinguished_name.remove(DnType::CommonName);
+            p.distinguished_name.push(DnType::CommonName, "");
         }),
         ("an authority", |p| {
             p.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
