@@ -111,10 +111,11 @@ fn print(partners: &Value) {
         println!("{:<24}{}", field("realm"), field("state"));
         println!("  gateway       {}", field("origin"));
         println!("  log key       {}", field("log"));
-        println!(
-            "  trust bundle  {}",
-            text("fetched_ms", &row["bundle"]["fetched_ms"])
-        );
+        let bundle = match &row["bundle"]["fetched_ms"] {
+            Value::Null => "not here yet".to_owned(),
+            fetched => format!("fetched {}", text("fetched_ms", fetched)),
+        };
+        println!("  trust bundle  {bundle}");
         for (name, label) in [
             ("expires_ms", "good until"),
             ("joined_ms", "joined"),
