@@ -7,7 +7,7 @@ import pytest
 from conftest import SCREENSHOTS
 from console_visitor import DESKTOP, PHONE, Visitor
 from gateway_process import Gateway
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 from test_console import set_up
 
 # A red pixel.
@@ -82,6 +82,63 @@ def make_hall(owner: Visitor) -> None:
     owner.agree("let everybody of the realm enter the hall “backups” to read “data”, write “data”, delete “data”")
 
 
+def row(visitor: Visitor, name: str) -> Locator:
+    """A file or folder on the page of a store."""
+    button = visitor.page.get_by_role("button", name=name, exact=True)
+    return visitor.page.get_by_role("row").filter(has=button)
+
+
+def read_files(visitor: Visitor) -> None:
+    """A list, a text, a picture, a folder, and by keyboard alone."""
+    page = visitor.page
+    expect(row(visitor, "notes.txt")).to_contain_text("19")
+    visitor.keep("31-files")
+    page.get_by_role("button", name="notes.txt", exact=True).focus()
+    page.keyboard.press("Enter")
+    preview = page.get_by_role("dialog", name="notes.txt")
+    expect(preview).to_contain_text("What the lab said.")
+    page.keyboard.press("Escape")
+    expect(preview).to_be_hidden()
+    page.get_by_role("button", name="red.png", exact=True).click()
+    picture = page.get_by_role("dialog", name="red.png").get_by_role("img")
+    expect(picture).to_have_js_property("naturalWidth", 1)
+    visitor.keep("32-preview")
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="older/").click()
+    expect(row(visitor, "first.txt")).to_be_visible()
+    page.get_by_role("navigation", name="Folder").get_by_role("button", name="All files").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download notes.txt").click()
+    assert Path(download.value.path()).read_text() == "What the lab said.\n"
+
+
+def write_files(visitor: Visitor, store: Path, tmp_path: Path) -> None:
+    """By dropping, by choosing, a new folder, another name, and away with it."""
+    page = visitor.page
+    page.evaluate(DROP, [["dropped ü.txt", "dropped"], ["second.txt", "second"]])
+    expect(row(visitor, "dropped ü.txt")).to_be_visible()
+    expect(row(visitor, "second.txt")).to_be_visible()
+    assert (store / "dropped ü.txt").read_text() == "dropped"
+    large = tmp_path / "large.bin"
+    large.write_bytes(bytes(range(256)) * 40_000)
+    page.get_by_label("Upload files").set_input_files(large)
+    expect(page.get_by_text("large.bin is there.")).to_be_visible()
+    assert (store / "large.bin").read_bytes() == large.read_bytes()
+    visitor.press("New folder")
+    page.get_by_label("Its name").fill("newer")
+    visitor.press("Make it")
+    expect(row(visitor, "newer/")).to_be_visible()
+    visitor.press("Rename second.txt")
+    page.get_by_label("New name").fill("renamed.txt")
+    visitor.press("Rename")
+    expect(row(visitor, "renamed.txt")).to_be_visible()
+    assert (store / "renamed.txt").read_text() == "second"
+    visitor.press("Delete renamed.txt")
+    page.get_by_role("dialog", name="Delete renamed.txt?").get_by_role("button", name="Delete").click()
+    expect(row(visitor, "renamed.txt")).to_be_hidden()
+    assert not (store / "renamed.txt").exists()
+
+
 def test_a_hall_is_made_opened_used_and_closed(
     gateway: Gateway, emily: Visitor, store: Path, tmp_path: Path
 ):
@@ -95,51 +152,8 @@ def test_a_hall_is_made_opened_used_and_closed(
     emily.press("Open it with a touch")
     emily.agree("open the hall “backups” of localhost to Emily Gray for 8 hours, in the browser that asks")
 
-    # Reading: a list, a text, a picture, a folder, and by keyboard alone.
-    row = lambda name: page.get_by_role("row").filter(has=page.get_by_role("button", name=name, exact=True))
-    expect(row("notes.txt")).to_contain_text("19")
-    emily.keep("31-files")
-    page.get_by_role("button", name="notes.txt", exact=True).focus()
-    page.keyboard.press("Enter")
-    preview = page.get_by_role("dialog", name="notes.txt")
-    expect(preview).to_contain_text("What the lab said.")
-    page.keyboard.press("Escape")
-    expect(preview).to_be_hidden()
-    page.get_by_role("button", name="red.png", exact=True).click()
-    picture = page.get_by_role("dialog", name="red.png").get_by_role("img")
-    expect(picture).to_have_js_property("naturalWidth", 1)
-    emily.keep("32-preview")
-    page.get_by_role("button", name="Close").click()
-    page.get_by_role("button", name="older/").click()
-    expect(row("first.txt")).to_be_visible()
-    page.get_by_role("navigation", name="Folder").get_by_role("button", name="All files").click()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download notes.txt").click()
-    assert Path(download.value.path()).read_text() == "What the lab said.\n"
-
-    # Writing: by dropping, by choosing, a new folder, another name, and away with it.
-    page.evaluate(DROP, [["dropped ü.txt", "dropped"], ["second.txt", "second"]])
-    expect(row("dropped ü.txt")).to_be_visible()
-    expect(row("second.txt")).to_be_visible()
-    assert (store / "dropped ü.txt").read_text() == "dropped"
-    large = tmp_path / "large.bin"
-    large.write_bytes(bytes(range(256)) * 40_000)
-    page.get_by_label("Upload files").set_input_files(large)
-    expect(page.get_by_text("large.bin is there.")).to_be_visible()
-    assert (store / "large.bin").read_bytes() == large.read_bytes()
-    emily.press("New folder")
-    page.get_by_label("Its name").fill("newer")
-    emily.press("Make it")
-    expect(row("newer/")).to_be_visible()
-    emily.press("Rename second.txt")
-    page.get_by_label("New name").fill("renamed.txt")
-    emily.press("Rename")
-    expect(row("renamed.txt")).to_be_visible()
-    assert (store / "renamed.txt").read_text() == "second"
-    emily.press("Delete renamed.txt")
-    page.get_by_role("dialog", name="Delete renamed.txt?").get_by_role("button", name="Delete").click()
-    expect(row("renamed.txt")).to_be_hidden()
-    assert not (store / "renamed.txt").exists()
+    read_files(emily)
+    write_files(emily, store, tmp_path)
     emily.keep("33-files-changed")
     page.set_viewport_size(PHONE)
     emily.keep("34-files-phone")

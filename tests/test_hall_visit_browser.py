@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from console_visitor import DESKTOP, PHONE, Visitor
 from playwright.sync_api import Browser, expect
-from test_hall_console import DROP, PICTURE
+from test_hall_console import read_files, row, store, write_files  # noqa: F401
 from test_partners_console import Office, join, owner, share, sign
 
 STORE = """
@@ -15,15 +15,6 @@ hall = "backups"
 name = "data"
 folder = "{}"
 """
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    (folder / "notes.txt").write_text("What the lab said.\n")
-    (folder / "red.png").write_bytes(PICTURE)
-    return folder
 
 
 @pytest.fixture
@@ -44,58 +35,27 @@ def test_a_partners_files_are_used_in_a_browser(
 
     # From what partners share to the files, by one touch at home.
     ben.open("/halls")
-    ben.keep("34-halls-with-partner")
+    ben.keep("40-halls-with-partner")
     page.get_by_role("link", name="alpha.localhost").click()
-    ben.keep("35-halls-of-partner")
+    ben.keep("41-halls-of-partner")
     page.get_by_role("link", name="Backups of the lab").click()
-    ben.keep("36-hall-of-partner")
+    ben.keep("41-hall-of-partner")
     expect(page.get_by_text("hallway connect alpha.localhost/backups:db")).to_be_visible()
     page.get_by_role("link", name="data", exact=True).click()
     ben.press("Open it with a touch")
     ben.agree("open the hall “backups” of alpha.localhost to")
-    row = lambda name: page.get_by_role("row").filter(has=page.get_by_role("button", name=name, exact=True))
-    expect(row("notes.txt")).to_contain_text("19")
-    ben.keep("37-files-of-partner")
-    page.get_by_role("button", name="notes.txt", exact=True).click()
-    preview = page.get_by_role("dialog", name="notes.txt")
-    expect(preview).to_contain_text("What the lab said.")
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="red.png", exact=True).click()
-    picture = page.get_by_role("dialog", name="red.png").get_by_role("img")
-    expect(picture).to_have_js_property("naturalWidth", 1)
-    page.get_by_role("button", name="Close").click()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download notes.txt").click()
-    assert Path(download.value.path()).read_text() == "What the lab said.\n"
-
-    page.evaluate(DROP, [["dropped ü.txt", "dropped"]])
-    expect(row("dropped ü.txt")).to_be_visible()
-    assert (store / "dropped ü.txt").read_text() == "dropped"
-    large = tmp_path / "large.bin"
-    large.write_bytes(bytes(range(256)) * 40_000)
-    page.get_by_label("Upload files").set_input_files(large)
-    expect(page.get_by_text("large.bin is there.")).to_be_visible()
-    assert (store / "large.bin").read_bytes() == large.read_bytes()
-    ben.press("New folder")
-    page.get_by_label("Its name").fill("newer")
-    ben.press("Make it")
-    expect(row("newer/")).to_be_visible()
-    ben.press("Rename large.bin")
-    page.get_by_label("New name").fill("renamed.bin")
-    ben.press("Rename")
-    expect(row("renamed.bin")).to_be_visible()
-    ben.press("Delete renamed.bin")
-    page.get_by_role("dialog", name="Delete renamed.bin?").get_by_role("button", name="Delete").click()
-    expect(row("renamed.bin")).to_have_count(0)
-    assert not (store / "renamed.bin").exists()
+    expect(row(ben, "notes.txt")).to_contain_text("19")
+    ben.keep("42-files-of-partner")
+    read_files(ben)
+    write_files(ben, store, tmp_path)
     page.set_viewport_size(PHONE)
-    ben.keep("38-files-of-partner-phone")
+    ben.keep("42-files-of-partner-phone")
     page.set_viewport_size(DESKTOP)
 
     # Each side sees it, and the host ends it.
     ben.open("/halls")
     expect(page.get_by_role("link", name="alpha.localhost/backups")).to_be_visible()
-    ben.keep("39-open-at-partners")
+    ben.keep("43-open-at-partners")
     ada.open("/halls/backups")
     inside = ada.page.get_by_role("row", name="of beta.localhost")
     expect(inside.first).to_be_visible()
@@ -103,9 +63,9 @@ def test_a_partners_files_are_used_in_a_browser(
     sign(ada, "of Emily Gray of beta.localhost in the hall “backups”")
     ben.open("/partners/alpha.localhost/halls/backups")
     expect(page.get_by_text("alpha.localhost says:")).to_be_visible()
-    ben.keep("40-ended-by-partner")
+    ben.keep("44-ended-by-partner")
     page.set_viewport_size(PHONE)
-    ben.keep("40-ended-by-partner-phone")
+    ben.keep("44-ended-by-partner-phone")
     expect(page.get_by_role("button", name="Open it with a touch")).to_be_visible()
 
     assert not ada.faults, ada.faults
@@ -115,5 +75,5 @@ def test_a_partners_files_are_used_in_a_browser(
     answer = page.goto(f"{ben.origin}/partners/alpha.localhost/halls")
     assert answer.status == 502
     expect(page.get_by_text("alpha.localhost")).to_be_visible()
-    ben.keep("41-partner-away")
+    ben.keep("45-partner-away")
     assert all("502" in fault for fault in ben.faults), ben.faults
