@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_evidence::log::{CosigningKey, SigningKey};
 use hallway_webauthn::RelyingParty;
 use object_store::local::LocalFileSystem;
 use tokio::sync::Semaphore;
@@ -15,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::Gateway;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::descriptors::{self, Places};
 use crate::gateway::Shared;
 use crate::hall::listener::HallListener;
@@ -25,91 +24,24 @@ use crate::http::problem::Problem;
 use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
 use crate::metrics::{self, Metrics};
-use crate::models::refresh::{self, LearnError};
-use crate::models::{Models, ModelsError};
-use crate::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone, random_bytes};
-use crate::partners::{self, Partners, PartnersError};
-use crate::realm_authority::{AuthoritiesError, OwnAuthorities};
+use crate::models::{Models, refresh};
+use crate::operator_key::{OperatorKey, WhereNone};
+use crate::partners::{self, Partners};
+use crate::realm_authority::OwnAuthorities;
 use crate::refusal::Brake;
 use crate::routes;
-use crate::seal::Sealer;
-use crate::server::{ListenError, Listener};
-use crate::store::{Link, Purpose as LinkPurpose, Role, Store, StoreError};
-use crate::witness::{PeersError, Witness, ask};
+use crate::server::Listener;
+use crate::store::{Link, Purpose as LinkPurpose, Role, Store};
+use crate::witness::{Witness, ask};
+use secrets::Secrets;
+
+mod error;
+mod secrets;
+
+pub use error::StartError;
 
 /// How long a set-up link is good.
 const SETUP: Duration = Duration::from_secs(24 * 3600);
-
-const REALM: &str = "realm";
-const LOG_KEY: &str = "log-key";
-const SEAL_KEY: &str = "seal-key";
-const WITNESS_KEY: &str = "witness-key";
-
-/// Why a gateway does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data folder.
-    #[error("the data folder {path}: {source}")]
-    Folder {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The operator's key.
-    #[error(transparent)]
-    OperatorKey(#[from] OperatorKeyError),
-    /// There is none.
-    #[error(transparent)]
-    NoOperatorKey(#[from] FindError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The database belongs to another realm.
-    #[error("this database is the realm \"{stored}\"; hallway.toml says \"{configured}\"")]
-    OtherRealm {
-        /// The realm in the database.
-        stored: String,
-        /// The realm in the configuration.
-        configured: String,
-    },
-    /// The object store.
-    #[error("the object store: {0}")]
-    Objects(#[from] object_store::Error),
-    /// The address.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The address for metrics.
-    #[error("for metrics: {0}")]
-    Metrics(#[source] ListenError),
-    /// The realm's certificate authorities.
-    #[error(transparent)]
-    Authorities(#[from] AuthoritiesError),
-    /// `[metadata]` or `[policy]`.
-    #[error(transparent)]
-    Models(#[from] ModelsError),
-    /// What is known about models cannot be read back, so nobody can say what was revoked.
-    #[error(transparent)]
-    Metadata(#[from] LearnError),
-    /// `[[witnesses]]` or `[[witnessed]]`.
-    #[error(transparent)]
-    Witnesses(#[from] PeersError),
-    /// A store of a hall.
-    #[error("a store in [hall] of hallway.toml: {0}")]
-    HallStore(#[from] crate::hall::offers::OfferError),
-    /// `[partners]`.
-    #[error(transparent)]
-    Partners(#[from] PartnersError),
-    /// A key does not fit.
-    #[error("the log's key or the witness's: {0}")]
-    LogKey(#[from] hallway_evidence::log::NoteError),
-    /// The set-up link.
-    #[error("the set-up link: {0}")]
-    Setup(String),
-}
 
 /// How to start.
 pub struct Start {
@@ -377,58 +309,4 @@ async fn setup_link(gateway: &Gateway) -> Result<Option<String>, Problem> {
         })
         .await?;
     Ok(made.then(|| gateway.join_link(&token)))
-}
-
-/// The realm's secrets, which all its gateways share through the database.
-struct Secrets {
-    log: SigningKey,
-    witness: CosigningKey,
-    sealer: Sealer,
-}
-
-impl Secrets {
-    async fn load_or_make(
-        store: &Store,
-        operator: &OperatorKey,
-        realm: &str,
-    ) -> Result<Self, StartError> {
-        let stored = first(store, REALM, realm.as_bytes()).await?;
-        if stored != realm.as_bytes() {
-            return Err(StartError::OtherRealm {
-                stored: String::from_utf8_lossy(&stored).into_owned(),
-                configured: realm.to_owned(),
-            });
-        }
-        let log = secret(store, operator, LOG_KEY).await?;
-        let witness = secret(store, operator, WITNESS_KEY).await?;
-        let seal = secret(store, operator, SEAL_KEY).await?;
-        Ok(Self {
-            log: SigningKey::from_seed(&format!("{realm}/log"), &log)?,
-            witness: CosigningKey::from_seed(&format!("{realm}/witness"), &witness)?,
-            sealer: Sealer::new(&*seal),
-        })
-    }
-}
-
-/// A secret of 32 bytes, made by whichever gateway comes first.
-async fn secret(
-    store: &Store,
-    operator: &OperatorKey,
-    name: &'static str,
-) -> Result<Zeroizing<[u8; 32]>, StartError> {
-    let made = operator.seal(name, random_bytes::<32>()?.as_slice())?;
-    let opened = operator.open(name, &first(store, name, &made).await?)?;
-    let bytes =
-        <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| OperatorKeyError::Sealed(name))?;
-    Ok(Zeroizing::new(bytes))
-}
-
-async fn first(store: &Store, name: &str, value: &[u8]) -> Result<Vec<u8>, StartError> {
-    if let Some(value) = store.read().settings().get(name).await? {
-        return Ok(value);
-    }
-    let stored: Result<Vec<u8>, StoreError> = store
-        .transact(|unit| Box::pin(async move { unit.settings().put_first(name, value).await }))
-        .await;
-    Ok(stored?)
 }

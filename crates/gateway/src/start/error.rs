@@ -1,0 +1,80 @@
+//! What stands in the way of a gateway that starts.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::ConfigError;
+use crate::models::ModelsError;
+use crate::models::refresh::LearnError;
+use crate::operator_key::{FindError, OperatorKeyError};
+use crate::partners::PartnersError;
+use crate::realm_authority::AuthoritiesError;
+use crate::server::ListenError;
+use crate::store::StoreError;
+use crate::witness::PeersError;
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error("the data folder {path}: {source}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The operator's key.
+    #[error(transparent)]
+    OperatorKey(#[from] OperatorKeyError),
+    /// There is none.
+    #[error(transparent)]
+    NoOperatorKey(#[from] FindError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database belongs to another realm.
+    #[error("this database is the realm \"{stored}\"; hallway.toml says \"{configured}\"")]
+    OtherRealm {
+        /// The realm in the database.
+        stored: String,
+        /// The realm in the configuration.
+        configured: String,
+    },
+    /// The object store.
+    #[error("the object store: {0}")]
+    Objects(#[from] object_store::Error),
+    /// The address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The address for metrics.
+    #[error("for metrics: {0}")]
+    Metrics(#[source] ListenError),
+    /// The realm's certificate authorities.
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
+    /// `[metadata]` or `[policy]`.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
+    /// What is known about models cannot be read back, so nobody can say what was revoked.
+    #[error(transparent)]
+    Metadata(#[from] LearnError),
+    /// `[[witnesses]]` or `[[witnessed]]`.
+    #[error(transparent)]
+    Witnesses(#[from] PeersError),
+    /// A store of a hall.
+    #[error("a store in [hall] of hallway.toml: {0}")]
+    HallStore(#[from] crate::hall::offers::OfferError),
+    /// `[partners]`.
+    #[error(transparent)]
+    Partners(#[from] PartnersError),
+    /// A key does not fit.
+    #[error("the log's key or the witness's: {0}")]
+    LogKey(#[from] hallway_evidence::log::NoteError),
+    /// The set-up link.
+    #[error("the set-up link: {0}")]
+    Setup(String),
+}
