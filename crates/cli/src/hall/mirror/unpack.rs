@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -18,6 +18,9 @@ use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
 use crate::hall::remote::{Remote, WORK};
 use crate::hall::transfer::part_of_pack;
+
+/// From so many files on, one flush of the whole file system costs less than one for each.
+const MANY: usize = 16;
 
 /// Gets files from below `base` to where they belong below `folder`, each whole and with the SHA-256
 /// that the far side says, and says how long each was. What is not among them did not come, or can't
@@ -81,33 +84,67 @@ async fn ask(
     Ok(Unpacking::new(Box::pin(body)))
 }
 
+/// Writes all files beside, makes them durable together, and gives each its name: so a power cut
+/// leaves no name without what it stands for.
 fn keep_all(
     folder: &Path,
     files: Vec<(RelativePath, PackedHead, Bytes)>,
 ) -> HashMap<RelativePath, u64> {
-    let keep = |(path, head, content): (RelativePath, PackedHead, Bytes)| {
-        let kept = keep(&path.under(folder), &head, &content);
-        kept.ok().map(|()| (path, head.bytes))
+    let write = |(path, head, content): (RelativePath, PackedHead, Bytes)| {
+        let part = Part::write(path.under(folder), &head, &content).ok()?;
+        Some((path, head.bytes, part))
     };
-    files.into_iter().filter_map(keep).collect()
-}
-
-/// Writes a file beside, and gives it its name.
-fn keep(target: &Path, head: &PackedHead, content: &[u8]) -> io::Result<()> {
-    let part = part_of_pack(target);
-    let written = write(&part, head, content).and_then(|()| fs::rename(&part, target));
-    if written.is_err() {
-        let _ = fs::remove_file(&part);
+    let written: Vec<_> = files.into_iter().filter_map(write).collect();
+    if let Err(error) = make_durable(folder, written.iter().map(|(_, _, part)| part)) {
+        tracing::debug!(%error, "what came in a pack is not durable");
+        return HashMap::new();
     }
-    written
+    let name = |(path, bytes, part): (RelativePath, u64, Part)| {
+        Some((path, part.name().ok().map(|()| bytes)?))
+    };
+    written.into_iter().filter_map(name).collect()
 }
 
-fn write(part: &Path, head: &PackedHead, content: &[u8]) -> io::Result<()> {
-    let mut file = fresh(part)?;
-    file.write_all(content)?;
-    match head.modified_ms {
-        Some(time) => file.set_modified(UNIX_EPOCH + Duration::from_millis(time)),
-        None => Ok(()),
+fn make_durable<'a>(
+    folder: &Path,
+    parts: impl ExactSizeIterator<Item = &'a Part>,
+) -> io::Result<()> {
+    if parts.len() >= MANY {
+        return Ok(rustix::fs::syncfs(File::open(folder)?)?);
+    }
+    for part in parts {
+        File::open(&part.place)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// A file beside its place, which goes unless it is given its name.
+struct Part {
+    place: PathBuf,
+    target: PathBuf,
+}
+
+impl Part {
+    fn write(target: PathBuf, head: &PackedHead, content: &[u8]) -> io::Result<Self> {
+        let place = part_of_pack(&target);
+        let mut file = fresh(&place)?;
+        let part = Self { place, target };
+        file.write_all(content)?;
+        if let Some(time) = head.modified_ms {
+            file.set_modified(UNIX_EPOCH + Duration::from_millis(time))?;
+        }
+        Ok(part)
+    }
+
+    fn name(self) -> io::Result<()> {
+        fs::rename(&self.place, &self.target)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Not there any more once it has its name.
+        let _ = fs::remove_file(&self.place);
     }
 }
 
@@ -143,7 +180,10 @@ mod tests {
             modified_ms: Some(1_700_000_000_123),
             sha256: String::new(),
         };
-        keep(&target, &head, b"hello").unwrap();
+        let path: RelativePath = "target".parse().unwrap();
+        let file = (path.clone(), head.clone(), Bytes::from_static(b"hello"));
+        let kept = keep_all(folder.path(), vec![file.clone()]);
+        assert_eq!(kept, HashMap::from([(path, 5)]));
         let about = fs::symlink_metadata(&target).unwrap();
         assert!(about.is_file());
         let modified = about
@@ -154,6 +194,6 @@ mod tests {
         assert_eq!(modified.as_millis(), 1_700_000_000_123);
         assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"untouched");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
-        assert!(keep(&folder.path().join("nowhere/a"), &head, b"hello").is_err());
+        assert!(keep_all(&folder.path().join("nowhere"), vec![file]).is_empty());
     }
 }

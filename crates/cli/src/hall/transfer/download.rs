@@ -92,6 +92,9 @@ pub(crate) async fn download(
     if let Some(modified_ms) = entry.modified_ms {
         set_modified(&part, modified_ms).map_err(&failed)?;
     }
+    // The content first, then the name: a power cut leaves no name without what it stands for.
+    let whole = File::open(&part).await.map_err(&failed)?;
+    whole.sync_all().await.map_err(&failed)?;
     fs::rename(&part, target)
         .await
         .map_err(HallCommandError::io(target.display()))
