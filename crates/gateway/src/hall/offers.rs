@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hallway_evidence::statement::hall::{AgentName, HallName, ServiceName, StoreName};
-use hallway_hall::files::{self, BucketSettings, BucketStore, FolderStore, Store, StoreAccess};
+use hallway_hall::files::{self, BucketSettings, BucketStore, FolderStore, Store};
 use hallway_hall::stream::BoxStream;
 use hallway_hall::{Address, Pass, Problem as Refused, Switchboard};
 use zeroize::Zeroizing;
@@ -130,18 +129,10 @@ impl Offers {
         pass: &Pass,
         request: Request,
     ) -> Response {
-        let access = StoreAccess::of(&standing.rights, store);
-        // A store on which nothing was granted gets one answer, whether it is there or not.
-        if access == StoreAccess::default() {
-            let refused = Refused::new(
-                StatusCode::FORBIDDEN,
-                "not-granted",
-                format!(
-                    "this grant allows nothing with the store “{store}”; open the hall for more"
-                ),
-            );
-            return refused.into_response().map(Body::new);
-        }
+        let access = match standing.access(store) {
+            Ok(access) => access,
+            Err(refused) => return refused.into_response(),
+        };
         let hall = &standing.grant.hall;
         let answer = match self.stores.get(&(hall.clone(), store.clone())) {
             Some(own) => files::serve(Arc::clone(own), access, mount, pass, request).await,

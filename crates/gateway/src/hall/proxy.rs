@@ -196,13 +196,13 @@ impl Proxy {
     /// 502: the host can't be reached.
     pub async fn look(&self, gateway: &Gateway) -> Result<There, Problem> {
         let mut asked = self.client.grant().await;
-        if code(&asked) == Some(NEWCOMER) {
+        if is_newcomer(&asked) {
             let bundle = visit::brought(gateway, &self.host, &self.grant).await?;
             let shown = self.client.visit::<Welcome>(bundle.encode()).await;
             asked = self.client.grant().await;
             match shown {
                 Ok(welcome) => *self.waits() = welcome.waits,
-                Err(error) if code(&asked) == Some(NEWCOMER) => asked = Err(error),
+                Err(error) if is_newcomer(&asked) => asked = Err(error),
                 // Another request of this browser was first.
                 Err(_) => {}
             }
@@ -256,12 +256,10 @@ fn chain(
     Ok(der.map(|der| CertificateDer::from(der.0)).collect())
 }
 
-/// The code of a refusal.
-fn code<T>(asked: &Result<T, ClientError>) -> Option<&str> {
-    match asked {
-        Err(ClientError::Problem(problem)) => Some(&problem.code),
-        _ => None,
-    }
+fn is_newcomer(asked: &Result<client::Grant, ClientError>) -> bool {
+    asked
+        .as_ref()
+        .is_err_and(|error| error.code() == Some(NEWCOMER))
 }
 
 fn unexpected(error: impl std::error::Error) -> Problem {

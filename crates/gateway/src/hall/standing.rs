@@ -1,7 +1,8 @@
 //! Whether a grant opens anything now.
 
-use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights};
+use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights, StoreName};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
+use hallway_hall::files::StoreAccess;
 
 use super::needs::{self, Case};
 use super::visit::key::VisitorKey;
@@ -101,6 +102,25 @@ impl Standing {
             person,
             rights,
         })
+    }
+}
+
+impl Standing {
+    /// What may be done with a store. One on which nothing was granted gets one answer, whether it
+    /// is there or not.
+    ///
+    /// # Errors
+    /// 403 `not-granted`.
+    pub fn access(&self, store: &StoreName) -> Result<StoreAccess, Problem> {
+        match StoreAccess::of(&self.rights, store) {
+            none if none == StoreAccess::default() => Err(Problem::forbidden(
+                "not-granted",
+                format!(
+                    "this grant allows nothing with the store “{store}”; open the hall for more"
+                ),
+            )),
+            some => Ok(some),
+        }
     }
 }
 

@@ -12,8 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::description::gateway_id;
-use super::{active, bundle};
+use super::{active, place};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::store::Partner;
@@ -51,7 +50,7 @@ impl CallError {
     #[must_use]
     pub fn refusal(&self) -> Option<&str> {
         match self {
-            Self::Client(ClientError::Problem(problem)) => Some(&problem.code),
+            Self::Client(error) => error.code(),
             _ => None,
         }
     }
@@ -131,12 +130,15 @@ pub(super) async fn ask<T: DeserializeOwned>(
     path: &str,
     body: Option<Vec<u8>>,
 ) -> Result<T, CallError> {
-    let address = partner.hall.clone().ok_or(CallError::Nowhere)?;
+    if partner.hall.is_none() {
+        return Err(CallError::Nowhere);
+    }
     let (key, leaf) = own_identity(gateway)?;
+    let place = place(gateway.store.read(), partner).await?;
     let opening = Opening {
-        address: String::from(address),
-        gateway: gateway_id(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?,
-        bundle: bundle(gateway.store.read(), partner).await?,
+        address: place.address,
+        gateway: place.gateway,
+        bundle: place.bundle,
         chain: vec![leaf],
         key,
         home: None,

@@ -99,6 +99,15 @@ pub(super) fn broken(error: &hyper::Error) -> ClientError {
 }
 
 impl ClientError {
+    /// The code of the refusal, where the gateway says no.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Problem(problem) => Some(&problem.code),
+            _ => None,
+        }
+    }
+
     /// Whether trying again may help: the network, or the gateway being busy or restarted.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -3,22 +3,21 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use axum::{Json, RequestExt};
 use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{HallName, StoreName};
-use hallway_hall::files::{StoreAccess, relay};
+use hallway_hall::files::relay;
 use serde::Deserialize;
 
-use super::files::{self, Change, not_open};
+use super::files::{self, as_webdav, not_open};
 use super::grants::GrantRow;
 use crate::Gateway;
 use crate::hall::inside::Thing;
 use crate::hall::proxy::{Proxy, There};
 use crate::hall::{Presence, Standing};
-use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 
@@ -114,9 +113,7 @@ pub async fn change(
     Path(place): Path<Place>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let uri = request.uri().clone();
-    let Input(change): Input<Change> = request.extract().await?;
-    let request = change.into_request(uri, &mount(&place))?;
+    let request = as_webdav(request, &mount(&place)).await?;
     serve(&gateway, &caller, &place, request).await
 }
 
@@ -139,12 +136,7 @@ async fn serve(
     let entered = entered(gateway, caller, &host, &hall).await?;
     let entered = entered.ok_or_else(|| not_open(&hall))?;
     // The partner decides, but what was not even asked for at home does not leave it.
-    if StoreAccess::of(&entered.standing.rights, &store) == StoreAccess::default() {
-        return Err(Problem::forbidden(
-            "not-granted",
-            format!("this grant allows nothing with the store “{store}”; open the hall for more"),
-        ));
-    }
+    entered.standing.access(&store)?;
     let thing = Thing::Store(store.clone());
     let pass = entered.presence.pass_for(&entered.standing, thing);
     let client = entered.proxy.client(gateway).await?;

@@ -44,7 +44,7 @@ pub struct Place {
 
 impl Change {
     /// As WebDAV asks for it, for the file at `uri` in a store that is reached at `mount`.
-    pub(super) fn into_request(self, uri: Uri, mount: &str) -> Result<Request, Problem> {
+    fn into_request(self, uri: Uri, mount: &str) -> Result<Request, Problem> {
         let mut request = Request::builder().uri(uri);
         match self {
             Self::MakeFolder {} => {
@@ -132,10 +132,15 @@ pub async fn change(
     Path(place): Path<Place>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let request = as_webdav(request, &mount(&place)).await?;
+    serve(&gateway, &caller, &place, request).await
+}
+
+/// The [`Change`] that a request asks for, as WebDAV asks for it below `mount`.
+pub(super) async fn as_webdav(request: Request, mount: &str) -> Result<Request, Problem> {
     let uri = request.uri().clone();
     let Input(change): Input<Change> = request.extract().await?;
-    let request = change.into_request(uri, &mount(&place))?;
-    serve(&gateway, &caller, &place, request).await
+    change.into_request(uri, mount)
 }
 
 fn method(name: &str) -> Result<Method, Problem> {

@@ -187,16 +187,15 @@ async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
 }
 
 /// Who will use the grant. A browser can't hold a key for a partner's hall: this gateway does.
-fn holder(actor: &Actor<'_>, terms: &Open) -> Result<GrantHolder, Problem> {
+fn holder(actor: &Actor<'_>, terms: &Open, kind: &GrantKind) -> Result<GrantHolder, Problem> {
     let session = GrantHolder::Session(actor.caller.session.token);
     let Some(key) = &terms.public_key else {
         return Ok(session);
     };
-    let ours = proxy::key(actor.gateway, &actor.statement.nonce)?;
-    Ok(match ours.public() == key {
-        true => session,
-        false => GrantHolder::Key(key.sha256()),
-    })
+    if kind.host().is_some() && proxy::key(actor.gateway, &actor.statement.nonce)?.public() == key {
+        return Ok(session);
+    }
+    Ok(GrantHolder::Key(key.sha256()))
 }
 
 /// Lets the signer in.
@@ -209,13 +208,13 @@ pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem
         ));
     }
     check_duration(terms, longest_ms(gateway))?;
-    let holder = holder(actor, terms)?;
     let (kind, approval) = if terms.host == own_realm(gateway)? {
         (GrantKind::Own, opening(actor, terms).await?.approval)
     } else {
         // What it opens there, and who must approve it, is the host's to say.
         (visit::kind(actor, terms).await?, None)
     };
+    let holder = holder(actor, terms, &kind)?;
     let grant = Grant {
         id: GrantId::generate(),
         kind,
