@@ -149,6 +149,30 @@ class Person(Caller):
         link = self.act(kind="invite", name=name, role=role)["link"]
         return Person(self.origin, link, algorithm=algorithm)
 
+    def right_to_a_key(self) -> dict[str, str]:
+        """By a touch, a one-time link for a further key: what goes along when that key registers."""
+        return {"token": self.act(kind="add_key")["link"].split("#")[1]}
+
+    def try_to_add_key(
+        self,
+        label: str = "second key",
+        algorithm: int = ES256,
+        right: dict[str, str] | None = None,
+        **wrong: object,
+    ) -> tuple[Credential, Reply]:
+        """One attempt to register a further key, with `wrong` in the registration."""
+        right = right or self.right_to_a_key()
+        ceremony = self.post("/api/keys/statement", {**right, "label": label}).expect()
+        key = Credential.create(ceremony["public_key"], self.origin, algorithm)
+        made = key.register(**({"challenge": challenge_of(ceremony)} | wrong))
+        return key, self.post("/api/keys", answered(ceremony, made.to_json()) | right)
+
+    def add_key(self, label: str = "second key", algorithm: int = ES256) -> Credential:
+        """Registers a further key."""
+        key, reply = self.try_to_add_key(label, algorithm)
+        reply.expect()
+        return key
+
     def state_of_the_realm(self) -> dict:
         """All that a refusal must leave as it was, as an owner sees it."""
         checkpoint = self.get("/log/checkpoint").body.split(b"\n")

@@ -70,6 +70,7 @@ class Visitor:
         """Registers a key on the page of one's keys."""
         self.page.get_by_label("A name for the key").fill(label)
         self.press("Register a key")
+        self.agree("register a further key")
         self.agree(label, button="Register the key")
         expect(self.page.get_by_role("heading", name=label)).to_be_visible()
 

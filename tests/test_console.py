@@ -227,6 +227,7 @@ def test_a_key_that_is_not_touched_leaves_nothing_behind(gateway: Gateway, emily
     page = emily.page
     page.get_by_label("A name for the key").fill("Other key")
     emily.press("Register a key")
+    emily.agree("register a further key")
     # The one key that is plugged in is registered already.
     page.get_by_role("button", name="Register the key").click()
     dialog = page.get_by_role("dialog")

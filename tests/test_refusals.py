@@ -107,32 +107,43 @@ WRONG_REGISTRATIONS: dict[str, Callable[[Credential], dict]] = {
 }
 
 
+@pytest.fixture
+def right(mia: Person) -> dict[str, str]:
+    """A right to register a further key, from before the test."""
+    return mia.right_to_a_key()
+
+
 @pytest.mark.parametrize("fault", WRONG_REGISTRATIONS)
-def test_registration_refuses(fault: str, mia: Person, unchanged: None):
+def test_registration_refuses(fault: str, mia: Person, right: dict[str, str], unchanged: None):
     keys = mia.get("/api/keys").expect()
-    ceremony = mia.post("/api/keys/statement", {"label": "second"}).expect()
+    ceremony = mia.post("/api/keys/statement", {**right, "label": "second"}).expect()
     key = Credential.create(ceremony["public_key"], mia.origin)
     wrong = {"challenge": challenge_of(ceremony)} | WRONG_REGISTRATIONS[fault](key)
-    reply = mia.post("/api/keys", answered(ceremony, key.register(**wrong).to_json()))
+    reply = mia.post("/api/keys", answered(ceremony, key.register(**wrong).to_json()) | right)
     reply.refused(403, "bad-registration")
     assert [row["id"] for row in mia.get("/api/keys").expect()] == [row["id"] for row in keys]
 
 
-def test_a_key_is_registered_once_whoever_tries(owner: Person, mia: Person, unchanged: None):
-    for person, key in [(mia, mia.key), (mia, owner.key)]:
-        ceremony = person.post("/api/keys/statement", {"label": "again"}).expect()
+def test_a_key_is_registered_once_whoever_tries(
+    owner: Person, mia: Person, right: dict[str, str], unchanged: None
+):
+    for key in (mia.key, owner.key):
+        ceremony = mia.post("/api/keys/statement", {**right, "label": "again"}).expect()
         made = key.register(challenge_of(ceremony))
-        person.post("/api/keys", answered(ceremony, made.to_json())).refused(409, "known-key")
+        again = mia.post("/api/keys", answered(ceremony, made.to_json()) | right)
+        again.refused(409, "known-key")
 
 
 @pytest.mark.parametrize("algorithm", [ES256, EDDSA, RS256])
 @pytest.mark.parametrize("attestation", ["none", "self"])
 def test_every_algorithm_registers_and_signs_in(algorithm: int, attestation: str, mia: Person):
-    ceremony = mia.post("/api/keys/statement", {"label": f"{algorithm} {attestation}"}).expect()
+    right = mia.right_to_a_key()
+    wanted = {**right, "label": f"{algorithm} {attestation}"}
+    ceremony = mia.post("/api/keys/statement", wanted).expect()
     key = Credential.create(ceremony["public_key"], mia.origin, algorithm)
-    right = {"attestation_key": key.key, "attestation_algorithm": algorithm}
-    made = key.register(challenge_of(ceremony), **(right if attestation == "self" else {}))
-    added = mia.post("/api/keys", answered(ceremony, made.to_json())).expect()
+    attested = {"attestation_key": key.key, "attestation_algorithm": algorithm}
+    made = key.register(challenge_of(ceremony), **(attested if attestation == "self" else {}))
+    added = mia.post("/api/keys", answered(ceremony, made.to_json()) | right).expect()
     assert added["key"]["id"] == b64(key.id)
     signed_in = mia.try_to_sign_in(key).expect()
     assert signed_in["person"]["id"] == mia.id
@@ -188,18 +199,20 @@ def test_an_answer_is_worth_nothing_in_another_session(owner: Person):
     assert owner.state_of_the_realm() == before
 
 
-def test_a_statement_for_one_purpose_serves_no_other(owner: Person, unchanged: None):
+def test_a_statement_for_one_purpose_serves_no_other(
+    owner: Person, right: dict[str, str], unchanged: None
+):
     act = owner.prepare(kind="invite", name="Eve", role="owner")
     sign_in = Caller(owner.origin).post("/api/sign-in/statement").expect()
     device = Caller(owner.origin).post("/api/device/enrolments/statement").expect()
-    key = owner.post("/api/keys/statement", {"label": "second"}).expect()
+    key = owner.post("/api/keys/statement", {**right, "label": "second"}).expect()
     for ceremony in (act, device, key):
         sign_in_with(ceremony, owner.key).refused(403, "foreign-challenge")
     for ceremony in (sign_in, device, key):
         owner.touch(ceremony).refused(403, "foreign-challenge")
     made = Credential(owner.key.rp_id, owner.origin, b"x" * 16)
     for ceremony in (act, sign_in, device):
-        body = answered(ceremony, made.register(challenge_of(ceremony)).to_json())
+        body = answered(ceremony, made.register(challenge_of(ceremony)).to_json()) | right
         owner.post("/api/keys", body).refused(403, "foreign-challenge")
 
 

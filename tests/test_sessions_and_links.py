@@ -109,7 +109,7 @@ def test_one_time_links_serve_once(house: Gateway, owner: Person):
     recovery = owner.act(kind="recover", person=ida["id"])["link"]
     assert join(recovery).expect()["person"]["id"] == ida["id"]
     join(recovery).refused(403, "link")
-    sign_in = owner.post("/api/sign-in/link").expect()["link"].split("#")[1]
+    sign_in = owner.act(kind="sign_in_link")["link"].split("#")[1]
     # A link that signs in registers no key.
     join(f"{house.origin}/join#{sign_in}").refused(403, "link")
     caller.post("/api/join/sign-in", {"token": sign_in}).expect()
@@ -140,10 +140,7 @@ def test_the_last_key_stays(owner: Person):
     lars.post("/api/acts/statement", wanted).refused(409, "last-key")
     wanted = {"act": {"kind": "remove_key", "key": b64(owner.key.id)}}
     assert owner.state_of_the_realm() == before
-    ceremony = lars.post("/api/keys/statement", {"label": "second"}).expect()
-    second = Credential.create(ceremony["public_key"], lars.origin)
-    made = second.register(challenge_of(ceremony))
-    lars.post("/api/keys", answered(ceremony, made.to_json())).expect()
+    second = lars.add_key()
     lars.post("/api/acts/statement", wanted).refused(404, "not-found")
     # Two removals are prepared while there are two keys; one is done.
     removals = [lars.prepare(kind="remove_key", key=key) for key in (b64(second.id), first)]
@@ -156,12 +153,13 @@ def test_the_last_key_stays(owner: Person):
 
 def test_a_suspended_person_is_out_until_resumed(owner: Person):
     nina = owner.invite("Nina", "operator")
-    ceremony = nina.post("/api/keys/statement", {"label": "second"}).expect()
+    right = nina.right_to_a_key()
+    ceremony = nina.post("/api/keys/statement", {**right, "label": "second"}).expect()
     owner.act(kind="suspend", person=nina.id)
     nina.get("/api/me").refused(401, "sign-in")
     nina.try_to_sign_in().refused(403, "refused")
     made = Credential.create(ceremony["public_key"], nina.origin).register(challenge_of(ceremony))
-    nina.post("/api/keys", answered(ceremony, made.to_json())).refused(401, "sign-in")
+    nina.post("/api/keys", answered(ceremony, made.to_json()) | right).refused(403, "link")
     owner.act(kind="resume_person", person=nina.id)
     nina.get("/api/me").refused(401, "sign-in")
     nina.sign_in()

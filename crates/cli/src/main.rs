@@ -5,6 +5,7 @@ mod backup;
 mod device;
 mod hall;
 mod key;
+mod link;
 mod log;
 mod logging;
 mod operator_key;
@@ -49,6 +50,7 @@ enum Command {
     Join(person::JoinCommand),
     SignIn(person::SignInCommand),
     SignOut(person::SignOutCommand),
+    Link(link::LinkCommand),
     Open(hall::OpenCommand),
     Ls(hall::LsCommand),
     Get(hall::GetCommand),
@@ -100,6 +102,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Join(command) => person::join(&command)?,
         Command::SignIn(command) => person::sign_in(&command)?,
         Command::SignOut(command) => person::sign_out(&command)?,
+        Command::Link(command) => link::run(command)?,
         Command::Open(command) => hall::open(command)?,
         Command::Ls(command) => hall::ls(&command)?,
         Command::Get(command) => hall::get(&command)?,

@@ -163,7 +163,7 @@ async fn show(
     check::one_changed_byte(tour, &trust)?;
     check::log(tour, origin, &trust).await?;
 
-    let link: Value = owner.api().post("/api/sign-in/link", &json!({})).await?;
+    let (_, link) = owner.act(json!({ "kind": "sign_in_link" })).await?;
     tour.account.console = link["link"].as_str().unwrap_or_default().to_owned();
     Ok(())
 }

@@ -78,11 +78,8 @@ fn web() -> Vec<Route> {
             .summary("Sign in with a one-time link")
             .takes::<join::Token>()
             .gives::<sign_in::SignedIn>(),
-        Route::post("/api/sign-in/link", MEMBER, join::new_sign_in_link)
-            .summary("A one-time link that signs the caller in, in a browser")
-            .gives::<join::NewLink>(),
         Route::post("/api/keys/statement", Access::Proof, keys::begin)
-            .summary("A statement to register a key with: by a link, or for who is signed in")
+            .summary("A statement to register a key with, by a one-time link")
             .takes::<keys::NewKey>()
             .gives::<Ceremony>(),
         Route::post("/api/keys", Access::Proof, keys::finish)

@@ -205,22 +205,24 @@ async function signIn() {
 
 const token = () => location.hash.slice(1) || undefined;
 
-async function register(fields) {
-  const ask = () => post("/api/keys/statement", { ...fields, token: token() });
-  const ceremony = await ask().catch(async (error) => {
-    // A new key is as good as the old ones, so the session behind it must be a fresh one.
-    if (error.code !== "sign-in-again") throw error;
-    await signIn();
-    return ask();
-  });
-  await post("/api/keys", { ...(await agree(ceremony, "create")), token: token() });
+async function register(fields, secret) {
+  const ceremony = await post("/api/keys/statement", { ...fields, token: secret });
+  await post("/api/keys", { ...(await agree(ceremony, "create")), token: secret });
   return { text: `The key “${fields.label}” is registered.` };
+}
+
+/** Two touches: a key that is here allows a further one by a link, which registers by it. */
+async function addKey(fields) {
+  const ceremony = await post("/api/acts/statement", { act: { kind: "add_key" } });
+  const done = await post("/api/acts", await agree(ceremony, "get"));
+  return register(fields, done.link.split("#")[1]);
 }
 
 const LINK_TEXTS = {
   invite: "It works once. Send it so that only the person you invite can read it.",
   invite_agent: "It works once, within an hour. Give it to “hallway hall agent” on the machine that joins.",
   invite_partner: "It is good for a week. Send it to the other realm’s owner, who gives it to their own gateway.",
+  add_key: "It works once, within a quarter of an hour. Open it on the computer or phone where the new key is, or give it to “hallway join”.",
   recover: "It works once. Make sure that it is really them who asks, before you hand it over.",
 };
 
@@ -252,7 +254,8 @@ export const FLOWS = {
     await signIn();
     return {};
   },
-  register,
+  register: (fields) => register(fields, token()),
+  "add-key": addKey,
   "link-sign-in": async () => {
     await post("/api/join/sign-in", { token: token() });
     return {};

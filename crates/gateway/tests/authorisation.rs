@@ -143,7 +143,6 @@ const RULES: &[(&str, &str, Access)] = &[
     ("POST", "/api/partners/join", PROOF),
     ("POST", "/api/partners/{realm}/refresh", OPERATOR),
     ("POST", "/api/sign-in", PROOF),
-    ("POST", "/api/sign-in/link", MEMBER),
     ("POST", "/api/sign-in/statement", PUBLIC),
     ("POST", "/api/sign-out", MEMBER),
     ("GET", "/api/witness", OPERATOR),
@@ -319,11 +318,6 @@ async fn strangers_suspended_people_and_made_up_tokens_get_only_what_is_public()
             Some(made_up.as_str()),
             Some("x"),
         ] {
-            // A key can be registered by a link or by a session: without either it is a matter of
-            // signing in.
-            if route.path.starts_with("/api/keys") && route.access == Access::Proof {
-                continue;
-            }
             let was = admitted(&realm, &route, token).await;
             assert_eq!(
                 was, public,

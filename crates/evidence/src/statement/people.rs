@@ -35,6 +35,8 @@ pub enum People {
     Suspend(Named),
     /// Somebody who was suspended may use their keys again.
     Reinstate(Named),
+    /// Somebody's sessions end, and what they opened with them.
+    SignOut(Named),
 }
 
 /// The terms of `people.invite`.
@@ -72,7 +74,7 @@ pub struct ChangeRole {
     pub role: Role,
 }
 
-/// The terms of `people.suspend` and `people.reinstate`.
+/// The terms of `people.suspend`, `people.reinstate` and `people.sign_out`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Named {
     /// Who it is.
@@ -104,6 +106,7 @@ impl Door for People {
             Self::ChangeRole(_) => "change_role",
             Self::Suspend(_) => "suspend",
             Self::Reinstate(_) => "reinstate",
+            Self::SignOut(_) => "sign_out",
         }
     }
 
@@ -121,7 +124,7 @@ impl Door for People {
                 .with("person", &terms.person)
                 .with("name", &terms.name)
                 .with("role", &terms.role),
-            Self::Suspend(named) | Self::Reinstate(named) => named.terms(),
+            Self::Suspend(named) | Self::Reinstate(named) | Self::SignOut(named) => named.terms(),
         }
     }
 
@@ -144,6 +147,7 @@ impl Door for People {
             }),
             "suspend" => Self::Suspend(Named::read(terms)?),
             "reinstate" => Self::Reinstate(Named::read(terms)?),
+            "sign_out" => Self::SignOut(Named::read(terms)?),
             _ => return Ok(None),
         }))
     }
@@ -157,6 +161,10 @@ impl Door for People {
             Self::ChangeRole(terms) => format!("make {} {}", terms.name, terms.role),
             Self::Suspend(named) => format!("suspend {}: no key of theirs opens a door", named.name),
             Self::Reinstate(named) => format!("let {} use their keys again", named.name),
+            Self::SignOut(named) => format!(
+                "sign {} out everywhere, and end what they opened",
+                named.name
+            ),
         }
     }
 }

@@ -2,7 +2,7 @@ use super::authority::Certificate;
 use super::device::{Change, ChangeTerms, Claim, Delivery, Payload, Transaction};
 use super::hall;
 use super::people::{ChangeRole, Invite, Named, Recover, Role};
-use super::web::{Reason, RegisterKey, RemoveKey};
+use super::web::{LinkUse, OwnLink, Reason, RegisterKey, RemoveKey, WithdrawLink};
 use super::*;
 use crate::credential_id::CredentialId;
 use crate::id::{DeviceId, PersonId};
@@ -25,6 +25,7 @@ fn every_act() -> Vec<Act> {
             role: Role::Owner,
             label: line("Desk"),
             reason: Reason::Setup,
+            link: [10; 32],
             authorised_by,
         })
     };
@@ -41,6 +42,11 @@ fn every_act() -> Vec<Act> {
             challenge,
         })
     };
+    let own_link = || OwnLink {
+        person,
+        name: line("Emily"),
+        link: [6; 32],
+    };
     let mut acts: Vec<Act> = vec![
         register(None).into(),
         register(Some([5; 32])).into(),
@@ -48,6 +54,14 @@ fn every_act() -> Vec<Act> {
         Web::RemoveKey(RemoveKey {
             credential: credential.clone(),
             label: line("Desk"),
+        })
+        .into(),
+        Web::AddKey(own_link()).into(),
+        Web::SignInLink(own_link()).into(),
+        Web::WithdrawLink(WithdrawLink {
+            link: [6; 32],
+            opens: LinkUse::Additional,
+            name: name.clone(),
         })
         .into(),
         People::Invite(Invite {
@@ -74,6 +88,11 @@ fn every_act() -> Vec<Act> {
         })
         .into(),
         People::Reinstate(Named {
+            person,
+            name: name.clone(),
+        })
+        .into(),
+        People::SignOut(Named {
             person,
             name: name.clone(),
         })

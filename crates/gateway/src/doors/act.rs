@@ -18,7 +18,7 @@ use super::hall::own_authorities::{self, OwnAuthorityRequest};
 use super::hall::partners::acts::{self as partners, PartnerRequest};
 use super::people::{self, PeopleRequest};
 use super::web::grant::Peer;
-use super::web::join::NewLink;
+use super::web::links::{self, LinkRequest, NewLink};
 use super::web::{keys, options};
 use super::witness::anew::{self, WitnessRequest};
 use crate::Gateway;
@@ -28,7 +28,7 @@ use crate::http::session::{Caller, link_token, link_token_hash};
 use crate::operator_key::random_bytes;
 use crate::refusal::Door;
 use crate::seal::Purpose;
-use crate::store::{EvidenceHash, Holder, Person, Repositories, Role};
+use crate::store::{EvidenceHash, Holder, Person, Purpose as LinkPurpose, Repositories, Role};
 
 /// What somebody asks to do.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -42,6 +42,8 @@ pub enum ActRequest {
     Authority(AuthorityRequest),
     /// With one's own keys.
     Key(KeyRequest),
+    /// With one-time links.
+    Link(LinkRequest),
     /// With halls.
     Hall(HallRequest),
     /// With other realms.
@@ -183,6 +185,9 @@ pub async fn begin(
         ActRequest::Key(KeyRequest::RemoveKey { key }) => {
             keys::prepare_removal(&gateway, &caller, &key).await?.into()
         }
+        ActRequest::Link(request) => {
+            links::prepare(&caller, &request, link_token_hash(&gateway, &nonce))?.into()
+        }
         ActRequest::Hall(request) => hall::prepare(&gateway, &caller, request, &nonce)
             .await?
             .into(),
@@ -283,6 +288,12 @@ async fn perform(
         Act::Device(act) => lifecycle::perform(&actor, act).await,
         Act::Authority(act) => authority::perform(&actor, act).await,
         Act::Web(Web::RemoveKey(terms)) => keys::perform_removal(&actor, terms).await,
+        Act::Web(Web::AddKey(terms)) => {
+            links::make_own(&actor, terms, LinkPurpose::Additional).await
+        }
+        Act::Web(Web::SignInLink(terms)) => {
+            links::make_own(&actor, terms, LinkPurpose::SignIn).await
+        }
         Act::Hall(act) => hall::perform(&actor, act).await,
         Act::Web(_) => Err(Problem::malformed(
             "this statement has a ceremony of its own",

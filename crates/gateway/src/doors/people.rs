@@ -11,15 +11,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::act::{Actor, Outcome};
-use super::web::join::NewLink;
 use super::web::keys::line;
+use super::web::links::{self, New};
 use crate::Gateway;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
-use crate::store::{
-    Holder, Link, PersonState, Purpose as LinkPurpose, Role, StoreError, TokenHash,
-};
+use crate::store::{Holder, PersonState, Purpose as LinkPurpose, Role, StoreError, TokenHash};
 
 /// How long an invitation is good: a week.
 const INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -111,6 +109,12 @@ pub enum PeopleRequest {
         #[schemars(with = "String")]
         person: PersonId,
     },
+    /// End somebody's sessions, and what they opened.
+    SignOut {
+        /// Who.
+        #[schemars(with = "String")]
+        person: PersonId,
+    },
 }
 
 /// The statement of an act on people. `link` is the hash of the link that the act would make.
@@ -138,6 +142,7 @@ pub async fn prepare(
             People::ChangeRole(ChangeRole { person, name, role })
         }
         PeopleRequest::Suspend { person } => People::Suspend(named(gateway, person).await?),
+        PeopleRequest::SignOut { person } => People::SignOut(named(gateway, person).await?),
         PeopleRequest::ResumePerson { person } => People::Reinstate(named(gateway, person).await?),
     })
 }
@@ -162,20 +167,24 @@ pub async fn perform(actor: &Actor<'_>, act: &People) -> Result<Outcome, Problem
     let unit = actor.unit;
     match act {
         People::Invite(terms) => {
-            let link = Link {
+            let new = New {
                 purpose: LinkPurpose::Invitation,
+                name: terms.name.as_str(),
                 role: Some(terms.role),
-                ..link(actor, terms.link, terms.name.as_str(), INVITATION)
+                person: None,
+                lifetime: INVITATION,
             };
-            issue(actor, link).await
+            links::issue(actor, terms.link, new).await
         }
         People::Recover(terms) => {
-            let link = Link {
+            let new = New {
                 purpose: LinkPurpose::Recovery,
+                name: terms.name.as_str(),
+                role: None,
                 person: Some(terms.person),
-                ..link(actor, terms.link, terms.name.as_str(), RECOVERY)
+                lifetime: RECOVERY,
             };
-            issue(actor, link).await
+            links::issue(actor, terms.link, new).await
         }
         People::ChangeRole(terms) => {
             unit.people()
@@ -189,6 +198,10 @@ pub async fn perform(actor: &Actor<'_>, act: &People) -> Result<Outcome, Problem
                 .set_state(terms.person, PersonState::Suspended)
                 .await
                 .map_err(last_owner)?;
+            unit.sessions().remove_of_person(terms.person).await?;
+            Ok(Outcome::done(actor))
+        }
+        People::SignOut(terms) => {
             unit.sessions().remove_of_person(terms.person).await?;
             Ok(Outcome::done(actor))
         }
@@ -208,31 +221,4 @@ fn last_owner(error: StoreError) -> Problem {
         StoreError::Missing(what) => Problem::not_found(what),
         error => error.into(),
     }
-}
-
-fn link(actor: &Actor<'_>, token: [u8; 32], name: &str, lifetime: Duration) -> Link {
-    Link {
-        token: token.into(),
-        purpose: LinkPurpose::Invitation,
-        name: name.to_owned(),
-        role: None,
-        person: None,
-        created_by: Some(actor.person.id),
-        evidence: Some(actor.evidence),
-        created: actor.now,
-        expires: actor.now.plus(lifetime),
-        used: None,
-    }
-}
-
-async fn issue(actor: &Actor<'_>, link: Link) -> Result<Outcome, Problem> {
-    actor.unit.links().add(&link).await?;
-    let new = NewLink {
-        link: actor.gateway.join_link(&actor.link_token()),
-        expires_ms: link.expires.as_ms(),
-    };
-    Ok(Outcome {
-        link: Some(new),
-        ..Outcome::done(actor)
-    })
 }

@@ -3,5 +3,6 @@
 pub mod grant;
 pub mod join;
 pub mod keys;
+pub mod links;
 pub mod options;
 pub mod sign_in;

@@ -1,4 +1,4 @@
-//! One-time links: set up the gateway, join, get back in, sign in once.
+//! One-time links: set up the gateway, join, get back in, add a key, sign in once.
 
 use async_trait::async_trait;
 use hallway_evidence::{PersonId, Timestamp};
@@ -23,6 +23,8 @@ words! {
         Invitation = "invitation",
         /// A person who lost their keys registers a new one.
         Recovery = "recovery",
+        /// A person registers a further key.
+        Additional = "additional",
         /// A person signs in without a key, once: the tour's owner, whose key is a file.
         SignIn = "sign-in",
     }

@@ -288,6 +288,7 @@ impl House {
                 role: person.role,
                 label: Line::new("a key").unwrap(),
                 reason: Reason::Setup,
+                link: [10; 32],
                 authorised_by: None,
             })
             .into(),

@@ -29,6 +29,7 @@ fn opened(let_in: PersonId, certificate_key: Option<P256PublicKey>) -> Bundle {
             role: Role::Owner,
             label: line("Desk"),
             reason: Reason::Setup,
+            link: [10; 32],
             authorised_by: None,
         }),
     );

@@ -243,6 +243,7 @@ pub(crate) fn play(story: &Story, payload: &[u8]) -> (Bundle, TrustFile) {
         role: Role::Owner,
         label: line("Desk"),
         reason: Reason::Setup,
+        link: [10; 32],
         authorised_by: None,
     })
     .into());

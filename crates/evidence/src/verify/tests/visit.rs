@@ -69,6 +69,7 @@ fn logged(registered: (&Key, PersonId), signer: &Key, open: Open, realm: &str) -
             role: Role::Member,
             label: line("Desk"),
             reason: Reason::Setup,
+            link: [10; 32],
             authorised_by: None,
         }),
     );

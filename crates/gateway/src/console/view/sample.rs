@@ -282,7 +282,6 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             "keys-one",
             keys(vec![key("Blue key on my ring", "Security key")]).render(),
         ),
-        ("keys-empty", keys(Vec::new()).render()),
         (
             "people",
             people(vec![

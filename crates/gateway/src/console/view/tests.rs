@@ -104,7 +104,6 @@ fn empty_pages_say_what_to_do_next() {
     let pages = sample::pages();
     for (page, expected) in [
         ("overview-empty", "What to do next"),
-        ("keys-empty", "Register a key now"),
         ("keys-one", "You have only one key"),
         ("people-alone", "Invite somebody you trust"),
         ("halls-empty", "Make one below"),

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::act::{Actor, Outcome, includes, role_needed};
-use super::super::web::join::NewLink;
 use super::super::web::keys::line;
+use super::super::web::links::NewLink;
 use super::super::witness;
 use super::demands::{self, NeedsRequest};
 use super::grants::name_of;

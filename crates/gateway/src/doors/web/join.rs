@@ -1,7 +1,5 @@
 //! One-time links: what one is for, and the one kind that signs in by itself.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -13,12 +11,9 @@ use super::sign_in::SignedIn;
 use crate::Gateway;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
-use crate::http::session::{Caller, Carrier, new_token, token_hash};
+use crate::http::session::token_hash;
 use crate::refusal::Door;
-use crate::store::{Link, PersonState, Purpose as LinkPurpose, Repositories, Role, TokenHash};
-
-/// How long a link that signs in is good.
-const SIGN_IN_LINK: Duration = Duration::from_secs(15 * 60);
+use crate::store::{PersonState, Purpose as LinkPurpose, Repositories, Role, TokenHash};
 
 /// The secret of a link.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -30,7 +25,7 @@ pub struct Token {
 /// What a link is for.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LinkView {
-    /// setup, invitation, recovery or sign-in.
+    /// setup, invitation, recovery, additional or sign-in.
     #[schemars(with = "String")]
     pub purpose: LinkPurpose,
     /// For whom; empty for a set-up link.
@@ -40,15 +35,6 @@ pub struct LinkView {
     pub role: Option<Role>,
     /// The realm.
     pub realm: String,
-    /// When it ends, milliseconds since 1970.
-    pub expires_ms: u64,
-}
-
-/// A new link.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct NewLink {
-    /// The address to open, once.
-    pub link: String,
     /// When it ends, milliseconds since 1970.
     pub expires_ms: u64,
 }
@@ -138,40 +124,4 @@ async fn consume(
         evidence: link.evidence,
     };
     grant::open(gateway, unit, person, grounds, peer).await
-}
-
-/// Makes a link that signs the caller in elsewhere, once: for a person whose key is not in the
-/// browser. Only a program can ask for it, with the session that the touch of a key opened.
-pub async fn new_sign_in_link(
-    State(gateway): State<Gateway>,
-    caller: Caller,
-) -> Result<Json<NewLink>, Problem> {
-    if caller.carrier != Carrier::Bearer || caller.session.credential.is_none() {
-        return Err(Problem::forbidden(
-            "bearer",
-            "only a program that signed in with a key can ask for this",
-        ));
-    }
-    let (token, hash) = new_token()?;
-    let now = gateway.now();
-    let link = Link {
-        token: hash,
-        purpose: LinkPurpose::SignIn,
-        name: caller.person.name.clone(),
-        role: None,
-        person: Some(caller.person.id),
-        created_by: Some(caller.person.id),
-        evidence: caller.session.evidence,
-        created: now,
-        expires: now.plus(SIGN_IN_LINK),
-        used: None,
-    };
-    let added = &link;
-    gateway
-        .transact(|unit| Box::pin(async move { Ok(unit.links().add(added).await?) }))
-        .await?;
-    Ok(Json(NewLink {
-        link: gateway.join_link(&token),
-        expires_ms: link.expires.as_ms(),
-    }))
 }

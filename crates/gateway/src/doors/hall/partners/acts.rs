@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::Gateway;
 use crate::doors::act::{Actor, Outcome, includes, role_needed};
 use crate::doors::hall::certificate;
-use crate::doors::web::join::NewLink;
+use crate::doors::web::links::NewLink;
 use crate::doors::witness::anew;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, token_hash};

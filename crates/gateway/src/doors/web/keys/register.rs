@@ -1,11 +1,11 @@
-//! Registering a key: by a one-time link, or beside the keys that one has.
+//! Registering a key, by the one-time link that allows it.
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::statement::{Act, Web};
-use hallway_evidence::{CredentialId, PersonId, Response as Signature, SignedStatement};
+use hallway_evidence::{CredentialId, Line, PersonId, Response as Signature, SignedStatement};
 use hallway_webauthn::wire::RegistrationResponseJson;
 use hallway_webauthn::{
     Record, Registration as Verified, RegistrationError, RegistrationPolicy, RegistrationResponse,
@@ -28,17 +28,14 @@ use crate::refusal::Door;
 use crate::seal::Purpose;
 use crate::store::{
     Credential, Holder, KeyAttestation, Link, Person, PersonState, Purpose as LinkPurpose,
-    Repositories, Role, StoreError, TokenHash,
+    Repositories, Role, StoreError,
 };
-
-/// A further key is registered only by who touched one so recently.
-const FRESH_MS: u64 = 10 * 60 * 1000;
 
 /// What a new key is asked for with.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct NewKey {
-    /// The secret of a set-up, invitation or recovery link; without one, the session counts.
-    pub token: Option<String>,
+    /// The secret of the link that allows it.
+    pub token: String,
     /// The person's name: only with a set-up link.
     pub name: Option<String>,
     /// What the person calls the key.
@@ -51,8 +48,8 @@ pub struct Registration {
     /// The signed statement.
     #[serde(flatten)]
     pub answer: Answer,
-    /// The secret of the link, if the statement was asked for with one.
-    pub token: Option<String>,
+    /// The secret of the link that the statement was asked for with.
+    pub token: String,
 }
 
 /// A registered key and its holder.
@@ -72,64 +69,26 @@ struct Done {
     granted: Option<Granted>,
 }
 
-/// By what right a key is registered.
-enum Right {
-    Link(TokenHash, Link),
-    Session(Caller),
-}
-
-impl Right {
-    /// Looks the right up without using it.
-    async fn find(
-        gateway: &Gateway,
-        token: Option<&str>,
-        caller: Option<Caller>,
-    ) -> Result<Self, Problem> {
-        if let Some(token) = token {
-            let hash = join::hash(token)?;
-            let link = gateway
-                .store
-                .read()
-                .links()
-                .open(&hash, gateway.now())
-                .await?
-                .ok_or_else(spent)?;
-            return match link.purpose {
-                LinkPurpose::SignIn => Err(spent()),
-                _ => Ok(Self::Link(hash, link)),
-            };
-        }
-        let caller = caller.ok_or_else(Problem::unauthenticated)?;
-        let age = gateway
-            .now()
-            .as_ms()
-            .saturating_sub(caller.session.created.as_ms());
-        if age > FRESH_MS {
-            return Err(Problem::forbidden(
-                "sign-in-again",
-                "to add a key, sign in once more: the last touch was more than ten minutes ago",
-            ));
-        }
-        Ok(Self::Session(caller))
-    }
-
-    /// What the seal is bound to, so that nobody else can answer.
-    fn holder(&self) -> &[u8] {
-        match self {
-            Self::Link(token, _) => token.as_bytes(),
-            Self::Session(caller) => caller.session.token.as_bytes(),
-        }
-    }
+/// The link with this secret, if it lets somebody register a key. Looking does not use it up.
+async fn find(gateway: &Gateway, token: &str) -> Result<Link, Problem> {
+    let hash = join::hash(token)?;
+    gateway
+        .store
+        .read()
+        .links()
+        .open(&hash, gateway.now())
+        .await?
+        .filter(|link| link.purpose != LinkPurpose::SignIn)
+        .ok_or_else(spent)
 }
 
 /// Gives a statement and options for a new key.
 pub async fn begin(
     State(gateway): State<Gateway>,
-    caller: Option<Caller>,
     Input(request): Input<NewKey>,
 ) -> Result<Json<Ceremony>, Problem> {
-    let right = Right::find(&gateway, request.token.as_deref(), caller).await?;
-    let act = register_key(&gateway, &right, &request).await?;
+    let link = find(&gateway, &request.token).await?;
+    let act = register_key(&gateway, &link, &request).await?;
     let held = gateway
         .store
         .read()
@@ -143,7 +102,7 @@ pub async fn begin(
     Ceremony::new(
         &gateway,
         Purpose::RegisterKey,
-        right.holder(),
+        link.token.as_bytes(),
         &statement,
         options,
     )
@@ -152,67 +111,47 @@ pub async fn begin(
 
 async fn register_key(
     gateway: &Gateway,
-    right: &Right,
+    link: &Link,
     request: &NewKey,
 ) -> Result<RegisterKey, Problem> {
     let label = line("label", &request.label)?;
-    let (person, name, role, reason, authorised_by) = match right {
-        Right::Session(caller) => {
-            let person = &caller.person;
-            (
-                person.id,
-                line("name", &person.name)?,
-                person.role,
-                Reason::Additional,
-                caller.session.evidence,
-            )
+    let (person, name, role, reason) = match (link.purpose, link.person) {
+        (LinkPurpose::Recovery, Some(id)) => present(gateway, id, Reason::Recovery).await?,
+        (LinkPurpose::Additional, Some(id)) => present(gateway, id, Reason::Additional).await?,
+        (LinkPurpose::Invitation, _) => {
+            let role = link.role.unwrap_or(Role::Member);
+            let name = line("name", &link.name)?;
+            (PersonId::generate(), name, role, Reason::Invitation)
         }
-        Right::Link(_, link) => match (link.purpose, link.person) {
-            (LinkPurpose::Recovery, Some(id)) => {
-                let person = gateway
-                    .store
-                    .read()
-                    .people()
-                    .get(id)
-                    .await?
-                    .ok_or_else(spent)?;
-                (
-                    id,
-                    line("name", &person.name)?,
-                    person.role,
-                    Reason::Recovery,
-                    link.evidence,
-                )
-            }
-            (LinkPurpose::Invitation, _) => {
-                let role = link.role.unwrap_or(Role::Member);
-                (
-                    PersonId::generate(),
-                    line("name", &link.name)?,
-                    role,
-                    Reason::Invitation,
-                    link.evidence,
-                )
-            }
-            (LinkPurpose::Setup, _) => {
-                let name = line("name", request.name.as_deref().unwrap_or_default())?;
-                (PersonId::generate(), name, Role::Owner, Reason::Setup, None)
-            }
-            _ => return Err(spent()),
-        },
+        (LinkPurpose::Setup, _) => {
+            let name = line("name", request.name.as_deref().unwrap_or_default())?;
+            (PersonId::generate(), name, Role::Owner, Reason::Setup)
+        }
+        _ => return Err(spent()),
     };
-    let authorised_by = authorised_by.map(|hash| hash.0);
     Ok(RegisterKey {
         person,
         name,
         role,
         label,
         reason,
-        authorised_by,
+        link: link.token.0,
+        authorised_by: link.evidence.map(|hash| hash.0),
     })
 }
 
-/// Takes the new key. By a link, its holder is signed in with it.
+/// Who a key is registered for that is here already.
+async fn present(
+    gateway: &Gateway,
+    id: PersonId,
+    reason: Reason,
+) -> Result<(PersonId, Line, Role, Reason), Problem> {
+    let person = gateway.store.read().people().get(id).await?;
+    let person = person.ok_or_else(spent)?;
+    Ok((id, line("name", &person.name)?, person.role, reason))
+}
+
+/// Takes the new key. Its holder is signed in with it, unless that person is signed in already.
 pub async fn finish(
     State(gateway): State<Gateway>,
     caller: Option<Caller>,
@@ -220,9 +159,13 @@ pub async fn finish(
     Input(request): Input<Registration>,
 ) -> Result<Response, Problem> {
     let registered = async {
-        let right = Right::find(&gateway, request.token.as_deref(), caller).await?;
+        let link = find(&gateway, &request.token).await?;
+        let comer = Comer {
+            caller,
+            peer: &peer,
+        };
         gateway
-            .transact(|unit| Box::pin(register(&gateway, unit, &right, &request.answer, &peer)))
+            .transact(|unit| Box::pin(register(&gateway, unit, &link, &request.answer, &comer)))
             .await
     };
     let registered = match registered.await {
@@ -248,14 +191,20 @@ pub async fn finish(
     }
 }
 
+/// Who brings a new key.
+struct Comer<'a> {
+    caller: Option<Caller>,
+    peer: &'a Peer,
+}
+
 async fn register(
     gateway: &Gateway,
     unit: &dyn Repositories,
-    right: &Right,
+    link: &Link,
     answer: &Answer,
-    peer: &Peer,
+    comer: &Comer<'_>,
 ) -> Result<Done, Problem> {
-    let statement = answer.open(gateway, Purpose::RegisterKey, right.holder())?;
+    let statement = answer.open(gateway, Purpose::RegisterKey, link.token.as_bytes())?;
     let Act::Web(Web::RegisterKey(terms)) = statement.act.clone() else {
         return Err(Problem::malformed("the statement does not register a key"));
     };
@@ -279,7 +228,7 @@ async fn register(
             attestation_object: response.attestation_object.to_vec(),
         },
     };
-    let person = person(gateway, unit, right, &terms).await?;
+    let person = person(gateway, unit, link, &terms).await?;
     let accepted = gateway.accept(unit, signed, Some(person.id), None).await?;
     let key = Credential {
         id: id.clone(),
@@ -321,16 +270,22 @@ async fn register(
     for old in lost {
         unit.credentials().remove(&old.id).await?;
     }
-    let granted = match right {
-        Right::Session(_) => None,
-        Right::Link(..) => {
+    let stays = terms.reason == Reason::Additional
+        && comer
+            .caller
+            .as_ref()
+            .is_some_and(|caller| caller.person.id == person.id);
+    let granted = if stays {
+        None
+    } else {
+        if terms.reason == Reason::Recovery {
             unit.sessions().remove_of_person(person.id).await?;
-            let grounds = Grounds {
-                credential: Some(id),
-                evidence: Some(accepted.hash),
-            };
-            Some(grant::open(gateway, unit, person.clone(), grounds, peer).await?)
         }
+        let grounds = Grounds {
+            credential: Some(id),
+            evidence: Some(accepted.hash),
+        };
+        Some(grant::open(gateway, unit, person.clone(), grounds, comer.peer).await?)
     };
     Ok(Done {
         key,
@@ -379,24 +334,20 @@ fn malformed(error: &dyn std::error::Error) -> Problem {
 async fn person(
     gateway: &Gateway,
     unit: &dyn Repositories,
-    right: &Right,
+    link: &Link,
     terms: &RegisterKey,
 ) -> Result<Person, Problem> {
-    let Right::Link(token, _) = right else {
-        return unit
-            .people()
-            .get(terms.person)
-            .await?
-            .ok_or_else(|| Problem::not_found("person"));
-    };
     let now = gateway.now();
-    unit.links().consume(token, now).await?.ok_or_else(spent)?;
+    let used = unit.links().consume(&link.token, now).await?;
+    used.ok_or_else(spent)?;
     match terms.reason {
-        Reason::Recovery => unit.people().get(terms.person).await?.ok_or_else(spent),
+        Reason::Recovery | Reason::Additional => {
+            unit.people().get(terms.person).await?.ok_or_else(spent)
+        }
         Reason::Setup if unit.people().count_active(Role::Owner).await? > 0 => Err(
             Problem::conflict("set-up", "this gateway has an owner already"),
         ),
-        _ => {
+        Reason::Setup | Reason::Invitation => {
             let person = Person {
                 id: terms.person,
                 name: terms.name.as_str().to_owned(),
