@@ -26,6 +26,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use self::input::{Assertion, Input};
+use crate::terminal;
 
 /// Attestation: what an authenticator's maker says about it.
 #[derive(Debug, Args)]
@@ -92,7 +93,7 @@ pub(crate) fn run(command: &AttestCommand) -> Result<ExitCode, Box<dyn Error>> {
     let found = match asked.explain() {
         Ok(found) => found,
         Err(problem) => {
-            eprintln!("hallway: {problem}");
+            terminal::complain(&*problem);
             return Ok(ExitCode::from(2));
         }
     };

@@ -1,5 +1,9 @@
 //! The `hallway` command.
 
+// Before the others: its macros are how they print.
+#[macro_use]
+mod terminal;
+
 mod attest;
 mod backup;
 mod device;
@@ -21,7 +25,6 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use hallway_evidence::causes;
 
 /// One FIDO2 key opens every door.
 ///
@@ -68,26 +71,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
-    if matches!(
-        command,
-        Command::Verify(_)
-            | Command::Log(_)
-            | Command::Trust(_)
-            | Command::Tour(_)
-            | Command::Attest(_)
-            | Command::Completions(_)
-    ) {
-        // What only prints ends quietly when its reader goes away; a server or a device does not.
-        sigpipe::reset();
-    }
-    match run(command) {
+    let code = match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("hallway: {}", causes(&*error));
+            terminal::complain(&*error);
             ExitCode::FAILURE
         }
-    }
+    };
+    terminal::end(code)
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
@@ -125,7 +116,7 @@ fn key(command: key::KeyCommand) -> ExitCode {
     match key::run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hallway: {}", causes(&error));
+            terminal::complain(&error);
             ExitCode::from(error.exit_code())
         }
     }

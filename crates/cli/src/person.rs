@@ -1,11 +1,24 @@
 //! A person at the gateway's API, with a security key.
+//!
+//! What a gateway wants signed is not signed because it wants it. The command says what it asks for
+//! ([`ActRequest`]), the statement that comes back is read here and held against that
+//! ([`agreement`]), and the sentence that the person reads is made of the very bytes whose hash the
+//! key signs. Where anything differs, the key is not touched.
 
+mod agreement;
+mod api;
 mod arguments;
+mod ceremony;
 mod command;
+mod difference;
 mod error;
 pub(crate) mod folders;
 mod kept_session;
 mod key_choice;
+mod known_realm;
+mod one_time_link;
+mod request;
+mod session;
 mod visitor;
 
 use hallway_client::{
@@ -13,33 +26,33 @@ use hallway_client::{
     User, UserVerification,
 };
 use hallway_ctap::cose::Algorithm;
+use hallway_evidence::statement::{Act, Web};
+use hallway_evidence::{
+    CredentialId, Evidence, RealmName, Response, SignedStatement, Statement, Timestamp,
+};
 use hallway_webauthn::wire::{
     AssertionFields, AttestationFields, AuthenticationResponseJson, Base64Url, CreationOptions,
     CredentialType, RegistrationResponseJson, RequestOptions,
 };
-use reqwest::{Method, Response};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use agreement::{Wanted, promised_link};
+pub(crate) use api::{Api, Redirections, body, web_client};
 pub(crate) use arguments::{PersonArguments, Settings};
+use ceremony::{Agreed, At, Ceremony};
 pub(crate) use command::{JoinCommand, SignInCommand, SignOutCommand, join, sign_in, sign_out};
 pub(crate) use error::PersonError;
 use kept_session::KeptSession;
 pub(crate) use key_choice::KeyChoice;
-pub(crate) use visitor::{Visitor, web_client};
-
-/// What the gateway asks to be signed.
-#[derive(Debug, Deserialize)]
-struct Ceremony {
-    statement: Base64Url,
-    sentence: String,
-    seal: Base64Url,
-    public_key: Value,
-    #[serde(default)]
-    attachment: Option<Base64Url>,
-}
+pub(crate) use known_realm::KnownRealm;
+pub(crate) use one_time_link::{LinkKind, OneTimeLink};
+pub(crate) use request::{
+    ActRequest, GuestRequest, Invitation, MakersCertificate, NewKey, WhomRequest,
+};
+pub(crate) use session::{Session, Who};
+pub(crate) use visitor::Visitor;
 
 #[derive(Deserialize)]
 struct SignedIn {
@@ -47,34 +60,65 @@ struct SignedIn {
     person: Value,
 }
 
-#[derive(Debug, Deserialize)]
-struct Problem {
-    code: String,
-    detail: String,
+#[derive(Deserialize)]
+struct Registered {
+    person: Who,
 }
 
-/// The gateway's API, with a session or without.
-pub(crate) struct Api {
-    http: reqwest::Client,
-    origin: String,
-    token: Option<Zeroizing<String>>,
+/// What every act's outcome says.
+#[derive(Deserialize)]
+struct Outcome {
+    evidence: String,
+    accepted_ms: u64,
+    link: Option<String>,
+}
+
+/// An act that was done.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// What was signed, as it was handed in.
+    pub(crate) signed: SignedStatement,
+    /// What that says.
+    pub(crate) statement: Statement,
+    /// When it was accepted, by the gateway's clock.
+    pub(crate) accepted: Timestamp,
+    /// The hash of the evidence of it, hexadecimal.
+    pub(crate) evidence: String,
+    /// Everything that the gateway says of it.
+    pub(crate) outcome: Value,
+}
+
+/// A statement with a key's signature over it, not handed in yet.
+struct Signed {
+    agreed: Agreed<RequestOptions>,
+    signed: SignedStatement,
+    credential: Value,
+    user_handle: Option<Vec<u8>>,
 }
 
 /// A person with a key at hand.
 pub(crate) struct Person<C> {
     api: Api,
+    realm: Option<RealmName>,
     key: Client<C>,
     pin: Box<dyn PinPrompt>,
     announce: fn(&str),
 }
 
 impl<C: Connection> Person<C> {
-    /// A person who holds `key` and can give its PIN. `announce` is told what a touch is for before
-    /// the key waits for it.
-    pub(crate) fn new(api: Api, key: C, pin: impl PinPrompt + 'static, announce: fn(&str)) -> Self {
+    /// A person who holds `key` and can give its PIN. `realm` is that on record for the gateway, if
+    /// it was here before. `announce` is told what a touch is for before the key waits for it.
+    pub(crate) fn new(
+        api: Api,
+        realm: Option<RealmName>,
+        key: C,
+        pin: impl PinPrompt + 'static,
+        announce: fn(&str),
+    ) -> Self {
         Self {
-            key: Client::new(key, &api.origin),
+            key: Client::new(key, api.gateway().origin()),
             api,
+            realm,
             pin: Box::new(pin),
             announce,
         }
@@ -85,26 +129,55 @@ impl<C: Connection> Person<C> {
         &self.api
     }
 
+    /// The gateway's realm, once something was signed in it.
+    pub(crate) fn realm(&self) -> Option<&RealmName> {
+        self.realm.as_ref()
+    }
+
     /// The key, to set it up.
     pub(crate) fn key(&mut self) -> &mut Client<C> {
         &mut self.key
     }
 
-    /// Registers the key by a one-time link, the part of it behind the `#`.
-    pub(crate) async fn join(
-        &mut self,
-        token: &str,
-        name: Option<&str>,
-        label: &str,
-    ) -> Result<(), PersonError> {
-        let mut wanted = json!({ "token": token, "label": label });
-        if let Some(name) = name {
-            wanted["name"] = name.into();
+    /// Registers a key by a one-time link, and gives whose it is now.
+    ///
+    /// # Errors
+    /// [`PersonError`]; where the gateway wants something else signed, nothing is.
+    pub(crate) async fn join(&mut self, new: &NewKey) -> Result<Who, PersonError> {
+        let mut wanted = json!({ "token": *new.token, "label": new.label });
+        if let Some(name) = &new.name {
+            wanted["name"] = name.as_str().into();
         }
         let ceremony: Ceremony = self.api.post("/api/keys/statement", &wanted).await?;
-        (self.announce)(&ceremony.sentence);
-        let options: CreationOptions = serde_json::from_value(ceremony.public_key)?;
-        let rp_id = options.rp.id.unwrap_or_default();
+        let agreed: Agreed<CreationOptions> = ceremony.agree(Wanted::Key(new), self.at())?;
+        let Act::Web(Web::RegisterKey(terms)) = &agreed.statement.act else {
+            return Err(PersonError::Contradiction("it is about no key"));
+        };
+        let user = &agreed.options.user;
+        // The key keeps these, and shows them at each sign-in.
+        let is_theirs = user.id.0 == terms.person.as_bytes()
+            && user.name == terms.name.as_str()
+            && user.display_name == terms.name.as_str();
+        if !is_theirs {
+            return Err(PersonError::OtherAccount);
+        }
+        (self.announce)(&agreed.statement.sentence());
+        let credential = self.make(&agreed.options)?;
+        let answer = json!({
+            "statement": agreed.bytes,
+            "seal": agreed.seal,
+            "credential": credential,
+            "token": *new.token,
+        });
+        let registered: Registered = self.api.post("/api/keys", &answer).await?;
+        if registered.person.id != terms.person {
+            return Err(PersonError::Contradiction("the key became somebody else's"));
+        }
+        self.realm = Some(agreed.realm);
+        Ok(registered.person)
+    }
+
+    fn make(&mut self, options: &CreationOptions) -> Result<RegistrationResponseJson, PersonError> {
         let algorithms: Vec<Algorithm> = options
             .pub_key_cred_params
             .iter()
@@ -112,7 +185,7 @@ impl<C: Connection> Person<C> {
             .collect();
         let created = self.key.make_credential(
             &MakeCredential {
-                rp_id: &rp_id,
+                rp_id: options.rp.id.as_deref().unwrap_or_default(),
                 rp_name: &options.rp.name,
                 user: User {
                     id: &options.user.id.0,
@@ -132,7 +205,7 @@ impl<C: Connection> Person<C> {
             },
             &mut *self.pin,
         )?;
-        let credential = RegistrationResponseJson {
+        Ok(RegistrationResponseJson {
             id: Base64Url(created.credential_id.clone()),
             raw_id: Base64Url(created.credential_id),
             response: AttestationFields {
@@ -143,56 +216,96 @@ impl<C: Connection> Person<C> {
             authenticator_attachment: None,
             client_extension_results: Map::new(),
             kind: CredentialType::PublicKey,
-        };
-        let answer = json!({
-            "statement": ceremony.statement,
-            "seal": ceremony.seal,
-            "credential": credential,
-            "token": token,
-        });
-        let _: Value = self.api.post("/api/keys", &answer).await?;
-        Ok(())
+        })
     }
 
-    /// Signs in; what follows is done with the session. Says who that is.
+    /// Signs in; what follows is done with the session. Says who that is, as the gateway does.
+    ///
+    /// # Errors
+    /// [`PersonError`]; where the gateway wants something else signed, nothing is.
     pub(crate) async fn sign_in(&mut self) -> Result<Value, PersonError> {
         let ceremony: Ceremony = self.api.post("/api/sign-in/statement", &json!({})).await?;
-        let mut answer = self.sign(ceremony)?;
+        let agreed: Agreed<RequestOptions> = ceremony.agree(Wanted::SignIn, self.at())?;
+        if !agreed.options.allow_credentials.is_empty() {
+            // Nobody said who they are, so a gateway that names keys asks for somebody's.
+            return Err(PersonError::OtherAccount);
+        }
+        let signed = self.sign(agreed)?;
+        let mut answer = signed.answer();
         answer["grant"] = "bearer".into();
         let signed_in: SignedIn = self.api.post("/api/sign-in", &answer).await?;
-        self.api.token = Some(signed_in.token);
+        let who: Who = Who::deserialize(&signed_in.person)?;
+        if signed.user_handle.as_deref() != Some(&who.id.as_bytes()[..]) {
+            return Err(PersonError::Contradiction(
+                "it says that you are somebody else than your key does",
+            ));
+        }
+        self.realm = Some(signed.agreed.realm);
+        self.api.set_session(Some(Session {
+            who,
+            token: signed_in.token,
+        }));
         Ok(signed_in.person)
     }
 
-    /// Does an act; gives its sentence and its outcome.
-    pub(crate) async fn act(&mut self, act: Value) -> Result<(String, Value), PersonError> {
+    /// Does an act.
+    ///
+    /// # Errors
+    /// [`PersonError`]; where the gateway wants something else signed, nothing is.
+    pub(crate) async fn act(&mut self, request: &ActRequest) -> Result<Done, PersonError> {
+        let session = self.api.session().ok_or(PersonError::SignedOut)?;
+        let who = session.who.clone();
         let ceremony: Ceremony = self
             .api
-            .post("/api/acts/statement", &json!({ "act": act }))
+            .post("/api/acts/statement", &json!({ "act": request }))
             .await?;
-        let sentence = ceremony.sentence.clone();
-        let answer = self.sign(ceremony)?;
-        Ok((sentence, self.api.post("/api/acts", &answer).await?))
+        let agreed = ceremony.agree(Wanted::Act(request, &who), self.at())?;
+        let signed = self.sign(agreed)?;
+        // A key need not say whose it is where it was named; where it does, it must be the signer's.
+        let is_theirs = |handle: &Vec<u8>| handle == who.id.as_bytes();
+        if !signed.user_handle.as_ref().is_none_or(is_theirs) {
+            return Err(PersonError::OtherAccount);
+        }
+        let outcome: Value = self.api.post("/api/acts", &signed.answer()).await?;
+        let done = signed.done(outcome, &self.api)?;
+        self.realm = done.statement.realm.parse().ok();
+        Ok(done)
     }
 
-    fn sign(&mut self, ceremony: Ceremony) -> Result<Value, PersonError> {
-        (self.announce)(&ceremony.sentence);
-        let options: RequestOptions = serde_json::from_value(ceremony.public_key)?;
-        let allow: Vec<Vec<u8>> = options
+    fn at(&self) -> At<'_> {
+        At {
+            gateway: self.api.gateway(),
+            realm: self.realm.as_ref(),
+        }
+    }
+
+    fn sign(&mut self, agreed: Agreed<RequestOptions>) -> Result<Signed, PersonError> {
+        (self.announce)(&agreed.statement.sentence());
+        let allow: Vec<Vec<u8>> = agreed
+            .options
             .allow_credentials
-            .into_iter()
-            .map(|key| key.id.0)
+            .iter()
+            .map(|key| key.id.0.clone())
             .collect();
         let asserted = self.key.get_assertion(
             &GetAssertion {
-                rp_id: &options.rp_id.unwrap_or_default(),
-                challenge: &options.challenge.0,
+                rp_id: agreed.realm.as_str(),
+                challenge: &agreed.statement.hash(),
                 allow: &allow,
                 user_verification: UserVerification::Required,
                 presence: Presence::Required,
             },
             &mut *self.pin,
         )?;
+        let signed = SignedStatement {
+            statement: agreed.bytes.0.clone(),
+            credential_id: CredentialId::new(asserted.credential_id.clone())?,
+            response: Response::Assertion {
+                client_data_json: asserted.client_data_json.clone(),
+                authenticator_data: asserted.authenticator_data.clone(),
+                signature: asserted.signature.clone(),
+            },
+        };
         let credential = AuthenticationResponseJson {
             id: Base64Url(asserted.credential_id.clone()),
             raw_id: Base64Url(asserted.credential_id),
@@ -200,73 +313,67 @@ impl<C: Connection> Person<C> {
                 client_data_json: Base64Url(asserted.client_data_json),
                 authenticator_data: Base64Url(asserted.authenticator_data),
                 signature: Base64Url(asserted.signature),
-                user_handle: asserted.user_handle.map(Base64Url),
+                user_handle: asserted.user_handle.clone().map(Base64Url),
             },
             authenticator_attachment: None,
             client_extension_results: Map::new(),
             kind: CredentialType::PublicKey,
         };
-        Ok(json!({
-            "statement": ceremony.statement,
-            "seal": ceremony.seal,
-            "credential": credential,
-            "attachment": ceremony.attachment,
-        }))
+        Ok(Signed {
+            agreed,
+            signed,
+            credential: serde_json::to_value(credential)?,
+            user_handle: asserted.user_handle,
+        })
     }
 }
 
-impl Api {
-    /// At `origin`, without a session.
-    pub(crate) fn new(http: reqwest::Client, origin: &str) -> Self {
-        Self {
-            http,
-            origin: origin.to_owned(),
-            token: None,
+impl Signed {
+    fn answer(&self) -> Value {
+        json!({
+            "statement": self.agreed.bytes,
+            "seal": self.agreed.seal,
+            "credential": self.credential,
+            "attachment": self.agreed.attachment,
+        })
+    }
+
+    /// What was done, if the outcome is of what was signed: its evidence, and the link that it
+    /// promised.
+    fn done(self, outcome: Value, api: &Api) -> Result<Done, PersonError> {
+        let Outcome {
+            evidence,
+            accepted_ms,
+            link,
+        } = Outcome::deserialize(&outcome)?;
+        let accepted = Evidence {
+            signed: self.signed,
+            accepted: Timestamp::from_ms(accepted_ms),
+        };
+        if evidence != hex::encode(accepted.hash()) {
+            return Err(PersonError::Contradiction(
+                "the evidence that it names is not of what you signed",
+            ));
         }
-    }
-
-    /// Posts JSON.
-    pub(crate) async fn post<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<T, PersonError> {
-        let request = self.request(Method::POST, path).json(body);
-        Ok(read(request.send().await?).await?.json().await?)
-    }
-
-    /// Gets JSON.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, PersonError> {
-        Ok(read(self.request(Method::GET, path).send().await?)
-            .await?
-            .json()
-            .await?)
-    }
-
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.origin));
-        match &self.token {
-            Some(token) => request.bearer_auth(token.as_str()),
-            None => request,
+        match (promised_link(&self.agreed.statement.act), link) {
+            (None, None) => {}
+            (Some((kind, hash)), Some(link)) => {
+                let read = OneTimeLink::read(kind, &link)?;
+                if read.hash() != hash || read.gateway != *api.gateway() {
+                    return Err(PersonError::Contradiction(
+                        "the link that it gives is not the one that you signed for",
+                    ));
+                }
+            }
+            (Some(_), None) => return Err(PersonError::Contradiction("it gives no link")),
+            (None, Some(_)) => return Err(PersonError::Contradiction("it gives a link")),
         }
+        Ok(Done {
+            accepted: accepted.accepted,
+            signed: accepted.signed,
+            statement: self.agreed.statement,
+            evidence,
+            outcome,
+        })
     }
-}
-
-async fn read(response: Response) -> Result<Response, PersonError> {
-    if response.status().is_success() {
-        return Ok(response);
-    }
-    let status = response.status();
-    let problem = match response.json::<Problem>().await {
-        Ok(problem) => problem,
-        Err(_) => Problem {
-            code: status.to_string(),
-            detail: "without a reason".to_owned(),
-        },
-    };
-    Err(PersonError::Refused {
-        status,
-        code: problem.code,
-        detail: problem.detail,
-    })
 }

@@ -11,6 +11,7 @@ use hallway_gateway::{Ready, Start, SystemClock, configuration};
 use serde::Serialize;
 
 use crate::operator_key::UnlockArguments;
+use crate::terminal;
 
 /// Serve a realm: doors, log, console and API.
 ///
@@ -167,19 +168,21 @@ fn announce_as_json(ready: &Ready) -> serde_json::Result<()> {
         setup_link: ready.setup_link.as_deref(),
         halls: ready.gateway.halls.address.as_deref(),
     };
-    println!("{}", serde_json::to_string(&serving)?);
+    terminal::announce(serde_json::to_string(&serving)?);
     Ok(())
 }
 
 fn announce(ready: &Ready) {
-    println!(
+    terminal::announce(format_args!(
         "Hallway serves {} at {}",
         ready.gateway.rp.id, ready.gateway.origin
-    );
+    ));
     if let Some(link) = &ready.setup_link {
-        println!("Set up the first owner, once, within a day: {link}");
+        terminal::announce(format_args!(
+            "Set up the first owner, once, within a day: {link}"
+        ));
     }
     if let Some(address) = &ready.gateway.halls.address {
-        println!("Halls open at {address}");
+        terminal::announce(format_args!("Halls open at {address}"));
     }
 }

@@ -1,11 +1,12 @@
 //! `hallway completions` and `hallway manual`: made from the same description as the commands.
 
 use std::error::Error;
-use std::io::stdout;
 use std::path::PathBuf;
 
 use clap::{Args, Command};
 use clap_complete::Shell;
+
+use crate::terminal;
 
 /// Print the completions for a shell.
 #[derive(Debug, Args)]
@@ -22,7 +23,9 @@ pub(crate) struct ManualCommand {
 }
 
 pub(crate) fn completions(command: &CompletionsCommand, mut described: Command) {
-    clap_complete::generate(command.shell, &mut described, "hallway", &mut stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(command.shell, &mut described, "hallway", &mut script);
+    terminal::write_all(&script);
 }
 
 pub(crate) fn manual(command: &ManualCommand, described: Command) -> Result<(), Box<dyn Error>> {

@@ -12,15 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use hallway_client::Pin;
-use hallway_evidence::TrustFile;
+use hallway_client::{GatewayAddress, Pin};
+use hallway_evidence::{Line, Printable, TrustFile};
 use hallway_gateway::{Ready, Start, SystemClock};
 use hallway_softkey::{Consent, KeyFile, NewKey, SoftKey};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::person::{Api, Person};
+use crate::person::{
+    ActRequest, Api, LinkKind, MakersCertificate, NewKey, OneTimeLink, Person, Redirections,
+    web_client,
+};
 use account::{Account, Afterwards};
 use place::Place;
 
@@ -76,13 +79,13 @@ impl Tour {
 
     /// Says what is being done.
     fn begin(&self, what: impl Into<String>) {
-        self.bar.set_message(what.into());
+        self.bar.set_message(Printable(&what.into()).to_string());
     }
 
     /// Says what was done.
     fn held(&mut self, what: impl Into<String>) {
         let what = what.into();
-        self.bar.suspend(|| eprintln!("  ✓ {what}"));
+        self.bar.suspend(|| eprintln!("  ✓ {}", Printable(&what)));
         self.bar.inc(1);
         self.account.held(what);
     }
@@ -182,16 +185,21 @@ async fn owner(
         KeyFile::create(&path, &place.protection(), &NewKey::personal())?;
     }
     let key = SoftKey::open(&path, &place.protection(), Consent::Always)?;
-    let api = Api::new(reqwest::Client::new(), origin);
-    let mut owner = Person::new(api, key, Pin(place.pin()), |_| {});
+    let gateway: GatewayAddress = origin.parse()?;
+    let http = web_client(None, gateway.secure_url(), Redirections::Refused)?;
+    let api = Api::new(http, gateway);
+    let mut owner = Person::new(api, None, key, Pin(place.pin()), |_| {});
     if new {
         owner.key().set_pin(&place.pin())?;
     }
     if let Some(link) = setup_link {
-        let token = link.rsplit('#').next().unwrap_or_default().to_owned();
-        owner
-            .join(&token, Some("Tour Owner"), "software key of the tour")
-            .await?;
+        let link = OneTimeLink::read(LinkKind::Join, &link)?;
+        let new = NewKey {
+            token: link.token.clone(),
+            name: Some(Line::nearest("Tour Owner")),
+            label: Line::nearest("software key of the tour"),
+        };
+        owner.join(&new).await?;
     }
     owner.sign_in().await?;
     tour.held("A software security key is the owner's, and signed in without a user name");
@@ -213,12 +221,11 @@ async fn authority(
     tour.begin("Installing the maker's certificate");
     let installed: Vec<Value> = owner.api().get("/api/authorities").await?;
     if installed.is_empty() {
-        let act = json!({
-            "kind": "add_authority",
-            "name": camera::MAKER,
-            "certificate": made.authority_pem,
-        });
-        owner.act(act).await?;
+        let request = ActRequest::AddAuthority {
+            name: Line::nearest(camera::MAKER),
+            certificate: MakersCertificate::read(&made.authority_pem)?,
+        };
+        owner.act(&request).await?;
     }
     tour.held(format!(
         "The gateway accepts devices of {} and of nobody else",

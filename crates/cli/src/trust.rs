@@ -5,8 +5,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hallway_evidence::{TrustFile, causes};
+use hallway_client::GatewayAddress;
+use hallway_evidence::{MAX_TRUST_FILE, TrustFile};
 use hallway_gateway::config::Config;
+
+use crate::person::{PersonError, Redirections, body, web_client};
 
 /// What checks a realm's receipts: its log's key and its attestation authorities.
 #[derive(Debug, Args)]
@@ -19,8 +22,8 @@ pub(crate) struct TrustCommand {
 enum Action {
     /// Write the trust file of a running gateway.
     ///
-    /// Whoever verifies with it trusts that this gateway is the right one: fetch it over TLS or on
-    /// the gateway's own machine, and hand it on by a way that cannot be tampered with.
+    /// Whoever verifies with it trusts that this gateway is the right one. It is fetched over TLS, or
+    /// on the gateway's own machine; hand it on by a way that cannot be tampered with.
     Export {
         /// The gateway's address; otherwise the one in the data folder's configuration.
         #[arg(long, value_name = "URL")]
@@ -56,7 +59,7 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
             config.origin(config.listen)?
         }
     };
-    let json = crate::runtime()?.block_on(fetch(&url))?;
+    let json = crate::runtime()?.block_on(fetch(url.parse()?))?;
     // Read it, so that nothing but a trust file is ever written.
     let json = TrustFile::from_json(&json)?.to_json()?;
     match file {
@@ -68,14 +71,9 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn fetch(url: &str) -> Result<Vec<u8>, Box<dyn Error>> {
-    let address = format!("{}/api/trust", url.trim_end_matches('/'));
-    let response = reqwest::get(&address)
-        .await
-        .and_then(reqwest::Response::error_for_status);
-    let response = response.map_err(|error| {
-        let error = causes(&error.without_url());
-        format!("{address} does not answer: {error}")
-    })?;
-    Ok(response.bytes().await?.to_vec())
+async fn fetch(gateway: GatewayAddress) -> Result<Vec<u8>, PersonError> {
+    let http = web_client(None, gateway.secure_url(), Redirections::Refused)?;
+    let address = format!("{}/api/trust", gateway.origin());
+    let response = http.get(address).send().await?.error_for_status()?;
+    body(response, MAX_TRUST_FILE).await
 }

@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod address;
 mod client;
 mod client_data;
 mod config;
@@ -41,6 +42,7 @@ mod pin_protocol;
 mod report_connection;
 mod verification;
 
+pub use address::{AddressError, AddressProblem, GatewayAddress, SecureUrl};
 pub use client::{Client, UserVerification};
 pub use client_data::{Ceremony, client_data_json};
 pub use connection::{Connection, ConnectionError, Keepalive};

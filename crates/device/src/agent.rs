@@ -5,6 +5,7 @@
 //! goes on while the network is slow or away, and everything is sent in the order in which it was
 //! signed.
 
+mod agreement;
 mod answers;
 mod enrolling;
 mod keeping;
@@ -119,6 +120,17 @@ pub enum AgentError {
         /// The gateway that the agent was started for.
         asked: String,
     },
+    /// The trust file of another realm.
+    #[error(
+        "this device belongs to the realm {registered}, and the gateway or the trust file is of \
+         {shown}; nothing is sent until somebody finds out why"
+    )]
+    OtherRealm {
+        /// The realm in `registration.json`.
+        registered: String,
+        /// The realm in the trust file.
+        shown: String,
+    },
     /// The receipts of another log.
     #[error(
         "the gateway now shows another log key than when this device was taken; \
@@ -189,6 +201,13 @@ impl<S: Signer> Agent<S> {
                 return Err(AgentError::OtherGateway {
                     registered: found.gateway.clone(),
                     asked: gateway.origin(),
+                });
+            }
+            let pinned = settings.trust.as_ref().map(|trust| trust.realm.as_str());
+            if let Some(shown) = pinned.filter(|realm| *realm != found.realm.as_str()) {
+                return Err(AgentError::OtherRealm {
+                    registered: found.realm.to_string(),
+                    shown: shown.to_owned(),
                 });
             }
             for (_, entry) in spool.queue() {

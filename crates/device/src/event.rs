@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use hallway_evidence::Printable;
 use hallway_evidence::statement::device::Delivery;
 use serde::Serialize;
 
@@ -77,16 +78,21 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offline { why } => write!(f, "offline, signing goes on: {why}"),
+            Self::Offline { why } => write!(f, "offline, signing goes on: {}", Printable(why)),
             Self::Online => f.write_str("online"),
             Self::Code { code, console, .. } => {
-                write!(f, "to take this device, type {code} at {console}")
+                write!(
+                    f,
+                    "to take this device, type {} at {}",
+                    Printable(code),
+                    Printable(console)
+                )
             }
             Self::Registered { serial, owner } => {
-                write!(f, "registered: {serial}")?;
+                write!(f, "registered: {}", Printable(serial))?;
                 owner
                     .as_ref()
-                    .map_or(Ok(()), |owner| write!(f, ", owned by {owner}"))
+                    .map_or(Ok(()), |owner| write!(f, ", owned by {}", Printable(owner)))
             }
             Self::Barred { state } => f.write_str(match state {
                 State::Suspended => "suspended by its owner; signing goes on, sending waits",
@@ -99,12 +105,22 @@ impl fmt::Display for Event {
                 file,
                 sequence,
                 delivery,
-            } => write!(f, "signed {file} as number {sequence} ({delivery})"),
+            } => write!(
+                f,
+                "signed {} as number {sequence} ({delivery})",
+                Printable(file)
+            ),
             Self::Accepted {
                 file, log_index, ..
-            } => write!(f, "accepted {file}, entry {log_index} of the log"),
-            Self::Refused { file, why } => write!(f, "{file} is not sent: {why}"),
-            Self::Trouble { what } => write!(f, "trouble: {what}"),
+            } => write!(
+                f,
+                "accepted {}, entry {log_index} of the log",
+                Printable(file)
+            ),
+            Self::Refused { file, why } => {
+                write!(f, "{} is not sent: {}", Printable(file), Printable(why))
+            }
+            Self::Trouble { what } => write!(f, "trouble: {}", Printable(what)),
         }
     }
 }

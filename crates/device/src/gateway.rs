@@ -1,9 +1,11 @@
 //! The gateway as a device reaches it.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use hallway_evidence::{DecodeError, MAX_RECEIPT, Receipt, causes};
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url, redirect};
+use hallway_client::{AddressError, GatewayAddress};
+use hallway_evidence::{DecodeError, MAX_RECEIPT, Printable, Receipt, causes};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,14 +29,17 @@ const SLOWEST: u64 = 16 * 1024;
 /// Why the gateway gave no good answer.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The address cannot be used.
-    #[error("{0} cannot be used as a gateway: {1}")]
-    Address(String, &'static str),
+    /// The address is none of a gateway, or one that is not spoken to.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// What it is to be reached with can't be used.
+    #[error("the gateway cannot be reached: {0}")]
+    Setup(&'static str),
     /// No connection, or it broke.
     #[error("the gateway cannot be reached: {0}")]
     Unreachable(String),
     /// It said to come back later.
-    #[error("the gateway is not ready ({status}): {detail}")]
+    #[error("the gateway is not ready ({status}): {}", Printable(.detail))]
     Busy {
         /// The HTTP status.
         status: u16,
@@ -44,7 +49,11 @@ pub enum GatewayError {
         retry_after: Duration,
     },
     /// It refused, and said why.
-    #[error("the gateway refused ({status} {}): {}", .problem.code, .problem.detail)]
+    #[error(
+        "the gateway refused ({status} {}): {}",
+        Printable(&.problem.code),
+        Printable(&.problem.detail)
+    )]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -60,7 +69,7 @@ pub enum GatewayError {
 #[derive(Debug, Clone)]
 pub struct Gateway {
     http: Client,
-    base: Url,
+    address: GatewayAddress,
 }
 
 impl Gateway {
@@ -68,34 +77,25 @@ impl Gateway {
     /// `authority` is a PEM certificate to trust besides the system's.
     ///
     /// # Errors
-    /// [`GatewayError::Address`].
+    /// [`GatewayError::Address`] or [`GatewayError::Setup`].
     pub fn new(address: &str, authority: Option<&[u8]>) -> Result<Self, GatewayError> {
-        let wrong = |why| GatewayError::Address(address.to_owned(), why);
-        let base = Url::parse(address).map_err(|_| wrong("it is not a URL"))?;
-        let local = match base.host_str() {
-            Some(host) => {
-                host == "localhost"
-                    || host
-                        .trim_matches(['[', ']'])
-                        .parse::<std::net::IpAddr>()
-                        .is_ok_and(|address| address.is_loopback())
-            }
-            None => return Err(wrong("it names no host")),
-        };
-        match base.scheme() {
-            "https" => {}
-            "http" if local => {}
-            _ => return Err(wrong("it must be https, or http on this machine")),
-        }
-        if base.path() != "/" || base.query().is_some() || !base.username().is_empty() {
-            return Err(wrong("it must be an origin: a scheme, a host and a port"));
-        }
+        let address: GatewayAddress = address.parse()?;
+        let wrong = |why| GatewayError::Setup(why);
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT)
             .user_agent(concat!("hallway-device/", env!("CARGO_PKG_VERSION")));
-        if local {
+        if address.is_local() {
+            // Plain HTTP is spoken with this machine because nobody is between: no proxy, and no
+            // other address that the system may know for its names.
             builder = builder.no_proxy();
+            if let Some(name) = address.domain() {
+                let here = [
+                    SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                    SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+                ];
+                builder = builder.resolve_to_addrs(name, &here);
+            }
         }
         if let Some(pem) = authority {
             let certificates = Certificate::from_pem_bundle(pem)
@@ -109,13 +109,19 @@ impl Gateway {
         let http = builder
             .build()
             .map_err(|_| wrong("TLS could not be set up"))?;
-        Ok(Self { http, base })
+        Ok(Self { http, address })
     }
 
     /// The origin, as it stands in client data: no path, no slash at the end.
     #[must_use]
     pub fn origin(&self) -> String {
-        self.base.origin().ascii_serialization()
+        self.address.origin()
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn address(&self) -> &GatewayAddress {
+        &self.address
     }
 
     /// Asks for a statement to enrol with.
@@ -164,7 +170,7 @@ impl Gateway {
     ) -> Result<Receipt, GatewayError> {
         let patience = Duration::from_secs(payload.len() as u64 / SLOWEST);
         let mut request = self
-            .post("transactions")?
+            .post("transactions")
             .timeout(ANSWER + patience)
             .header(EVIDENCE_HEADER, Bytes(signed_statement.to_vec()).to_text())
             .header(reqwest::header::CONTENT_TYPE, media_type)
@@ -191,7 +197,7 @@ impl Gateway {
         what: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, GatewayError> {
-        let mut request = self.post(what)?.timeout(ANSWER);
+        let mut request = self.post(what).timeout(ANSWER);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -200,12 +206,9 @@ impl Gateway {
             .map_err(|error| GatewayError::Unintelligible(error.to_string()))
     }
 
-    fn post(&self, what: &str) -> Result<RequestBuilder, GatewayError> {
-        let url = self
-            .base
-            .join(&format!("/api/device/{what}"))
-            .map_err(|_| GatewayError::Address(self.base.to_string(), "it has no such path"))?;
-        Ok(self.http.post(url))
+    fn post(&self, what: &str) -> RequestBuilder {
+        let origin = self.address.origin();
+        self.http.post(format!("{origin}/api/device/{what}"))
     }
 
     async fn send_request(
@@ -292,28 +295,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_origins_and_plain_http_is_for_loopback() {
+    fn plain_http_is_for_this_machine() {
         for good in [
             "https://gate.example",
-            "https://gate.example:8443/",
-            "http://127.0.0.1:8080",
-            "http://[::1]:8080",
             "http://localhost:8080",
+            "http://[::1]:8080",
         ] {
-            let gateway = Gateway::new(good, None).unwrap();
-            assert_eq!(gateway.origin(), good.trim_end_matches('/'));
+            assert_eq!(Gateway::new(good, None).unwrap().origin(), good);
         }
-        for bad in [
-            "gate.example",
-            "http://gate.example",
-            "http://127.0.0.1.evil.example",
-            "ftp://gate.example",
-            "https://gate.example/sub",
-            "https://user@gate.example",
-        ] {
-            assert!(Gateway::new(bad, None).is_err(), "{bad}");
+        for bad in ["http://gate.example", "http://localhost@gate.example"] {
+            let refused = Gateway::new(bad, None);
+            assert!(matches!(refused, Err(GatewayError::Address(_))), "{bad}");
         }
-        assert!(Gateway::new("https://gate.example", Some(b"not PEM")).is_err());
+        let refused = Gateway::new("https://gate.example", Some(b"not PEM"));
+        assert!(matches!(refused, Err(GatewayError::Setup(_))));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use hallway_evidence::{Bundle, CredentialId, Line, Timestamp, TrustFile};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Announced, Bytes};
@@ -43,19 +44,7 @@ impl Registration {
     /// # Errors
     /// A failing file system, or a file that was damaged.
     pub(crate) fn load(spool: &Spool) -> Result<Option<Self>, SpoolError> {
-        let path = path(spool);
-        match fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes)
-                    .map(Some)
-                    .map_err(|error| SpoolError::Damaged {
-                        path,
-                        why: error.to_string(),
-                    })
-            }
-            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(why) => Err(io_error(&path, "read")(why)),
-        }
+        read(path(spool))
     }
 
     /// Keeps the registration.
@@ -63,12 +52,7 @@ impl Registration {
     /// # Errors
     /// A full disk or a failing file system.
     pub(crate) fn save(&self, spool: &Spool) -> Result<(), SpoolError> {
-        let path = path(spool);
-        let json = serde_json::to_vec_pretty(self).map_err(|error| SpoolError::Damaged {
-            path: path.clone(),
-            why: error.to_string(),
-        })?;
-        spool.write(&path, &json)
+        write(spool, path(spool), self)
     }
 
     /// Forgets the registration.
@@ -97,6 +81,71 @@ fn path(spool: &Spool) -> PathBuf {
     spool.folder().join("registration.json")
 }
 
+/// Which realm a gateway was found to be. It outlives the registration: a device that was released
+/// enrols again with the same gateway in the same realm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownRealm {
+    gateway: String,
+    realm: Line,
+}
+
+impl KnownRealm {
+    /// What a registration says.
+    pub(crate) fn of(registration: &Registration) -> Self {
+        Self {
+            gateway: registration.gateway.clone(),
+            realm: registration.realm.clone(),
+        }
+    }
+
+    /// The realm on record for the gateway at `origin`, if it is the one that this folder's device
+    /// knew last.
+    ///
+    /// # Errors
+    /// A failing file system, or a file that was damaged.
+    pub(crate) fn load(spool: &Spool, origin: &str) -> Result<Option<Line>, SpoolError> {
+        let known: Option<Self> = read(realm_path(spool))?;
+        Ok(known
+            .filter(|known| known.gateway == origin)
+            .map(|known| known.realm))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// A full disk or a failing file system.
+    pub(crate) fn save(&self, spool: &Spool) -> Result<(), SpoolError> {
+        write(spool, realm_path(spool), self)
+    }
+}
+
+fn realm_path(spool: &Spool) -> PathBuf {
+    spool.folder().join("realm.json")
+}
+
+fn read<T: DeserializeOwned>(path: PathBuf) -> Result<Option<T>, SpoolError> {
+    match fs::read(&path) {
+        Ok(bytes) => {
+            serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| SpoolError::Damaged {
+                    path,
+                    why: error.to_string(),
+                })
+        }
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(io_error(&path, "read")(why)),
+    }
+}
+
+fn write(spool: &Spool, path: PathBuf, value: &impl Serialize) -> Result<(), SpoolError> {
+    let json = serde_json::to_vec_pretty(value).map_err(|error| SpoolError::Damaged {
+        path: path.clone(),
+        why: error.to_string(),
+    })?;
+    spool.write(&path, &json)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +167,15 @@ mod tests {
         };
         registration.save(&spool).unwrap();
         assert_eq!(Registration::load(&spool).unwrap(), Some(registration));
+        let known = KnownRealm::of(&Registration::load(&spool).unwrap().unwrap());
+        known.save(&spool).unwrap();
         Registration::forget(&spool).unwrap();
+        let known = |origin| KnownRealm::load(&spool, origin).unwrap();
+        assert_eq!(
+            known("https://gate.example").as_deref(),
+            Some("gate.example")
+        );
+        assert_eq!(known("https://other.example"), None);
         assert_eq!(Registration::load(&spool).unwrap(), None);
         fs::write(path(&spool), b"{").unwrap();
         assert!(matches!(

@@ -6,8 +6,10 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// One line of text: 1 to 255 bytes of UTF-8 without control characters, line separators or
-/// characters that change the writing direction, so that a sentence reads as it was meant.
+use crate::printable::is_unprintable;
+
+/// One line of text: 1 to 255 bytes of UTF-8 without control characters, line separators, invisible
+/// characters or those that change the writing direction, so that a sentence reads as it was meant.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Line(String);
@@ -21,7 +23,7 @@ pub enum LineError {
     /// More than [`Line::MAX_BYTES`].
     #[error("the text is {0} bytes long; 255 are allowed")]
     TooLong(usize),
-    /// A control character, line separator or direction mark.
+    /// A control character, line separator, direction mark or invisible character.
     #[error("the text holds the character U+{:04X}, which could hide what it says", u32::from(*.0))]
     Character(char),
 }
@@ -73,13 +75,10 @@ impl Line {
     }
 }
 
-/// Whether a character can change how the text around it looks.
+/// Whether a character can change how the text around it looks. Variation selectors only choose among
+/// the shapes of the character before them, as many emoji need it.
 fn deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        )
+    is_unprintable(c) && !matches!(c, '\u{fe00}'..='\u{fe0f}')
 }
 
 impl Deref for Line {
@@ -137,7 +136,18 @@ mod tests {
             Err(LineError::Character('\u{202e}'))
         );
         assert_eq!(Line::new("x".repeat(256)), Err(LineError::TooLong(256)));
-        assert!(Line::new("Emily’s camera – 写真").is_ok());
+        for hidden in [
+            '\u{61c}',
+            '\u{ad}',
+            '\u{200d}',
+            '\u{e0041}',
+            '\u{fff9}',
+            '\u{ffff}',
+        ] {
+            let text = format!("a{hidden}b");
+            assert_eq!(Line::new(text), Err(LineError::Character(hidden)));
+        }
+        assert!(Line::new("Emily’s camera – 写真 ❤\u{fe0f}").is_ok());
     }
 
     proptest::proptest! {

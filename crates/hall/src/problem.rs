@@ -1,5 +1,6 @@
 //! Errors as callers see them: RFC 9457 problem details.
 
+use hallway_evidence::Printable;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,8 @@ impl Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ({}, {})", self.detail, self.status, self.code)
+        let (detail, code) = (Printable(&self.detail), Printable(&self.code));
+        write!(f, "{detail} ({}, {code})", self.status)
     }
 }
 

@@ -1,15 +1,20 @@
 //! An explanation on a terminal.
 
+use hallway_evidence::Printable;
 use hallway_webauthn::Outcome;
 use hallway_webauthn::explain::Explanation;
 
 pub(super) fn print(found: &Explanation) {
-    println!("{}\n", found.summary);
+    println!("{}\n", Printable(&found.summary));
     if let Some(format) = &found.format {
-        println!("Format {format}");
+        println!("Format {}", Printable(format));
     }
     for member in &found.statement {
-        println!("  {:<12} {}", member.name, member.value);
+        println!(
+            "  {:<12} {}",
+            Printable(&member.name),
+            Printable(&member.value)
+        );
     }
     if let Some(data) = &found.authenticator_data {
         println!("Authenticator data");
@@ -28,21 +33,21 @@ pub(super) fn print(found: &Explanation) {
             println!("  algorithm    {}", credential.algorithm);
         }
         if let Some(extensions) = &data.extensions {
-            println!("  extensions   {extensions}");
+            println!("  extensions   {}", Printable(&extensions.to_string()));
         }
     }
     if let Some(device) = &found.device {
         println!("Device");
         for identifier in &device.identifiers {
-            println!("  identifier   {identifier}");
+            println!("  identifier   {}", Printable(&identifier.to_string()));
         }
         if device.identifiers.is_empty() {
             println!("  the certificate names none");
         }
     }
     for certificate in &found.certificates {
-        println!("Certificate of {}", certificate.subject);
-        println!("  issuer       {}", certificate.issuer);
+        println!("Certificate of {}", Printable(&certificate.subject));
+        println!("  issuer       {}", Printable(&certificate.issuer));
         println!("  SHA-256      {}", certificate.sha256);
     }
     println!("Steps");
@@ -54,7 +59,9 @@ pub(super) fn print(found: &Explanation) {
         };
         println!(
             "  {mark} {:<10} {}  {}",
-            step.step.number, step.step.title, step.detail
+            step.step.number,
+            step.step.title,
+            Printable(&step.detail)
         );
     }
 }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use clap::Args;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_device::provision::{Authority, Device, Maker};
-use hallway_evidence::Timestamp;
+use hallway_evidence::{Printable, Timestamp};
 use hallway_softkey::{KeyFile, NewKey};
 use serde::Serialize;
 
@@ -130,7 +130,7 @@ impl Account {
             ("model", format!("{} ({})", self.model, self.aaguid)),
             ("authority", self.authority.display().to_string()),
         ] {
-            println!("{name:<16}{value}");
+            println!("{name:<16}{}", Printable(&value));
         }
         if self.authority_made {
             eprintln!("The attestation authority is new: install its certificate in your gateway.");

@@ -11,6 +11,7 @@ use hallway_evidence::TrustFile;
 use hallway_softkey::{Consent, SoftKey};
 
 use crate::key::protection::{Prompt, ProtectionArguments};
+use crate::terminal;
 
 /// Arguments of `hallway device run`.
 #[derive(Debug, Args)]
@@ -95,7 +96,6 @@ fn tell_person(event: &Event) {
 fn tell_program(event: &Event) {
     // A reader that went away is no reason to stop signing.
     if let Ok(json) = serde_json::to_string(event) {
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stdout(), "{json}");
+        terminal::announce(json);
     }
 }

@@ -2,12 +2,13 @@
 //! `begin-log-anew`, for logs that the realm witnesses.
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use hallway_evidence::Line;
+use serde_json::Value;
 
 use super::HallCommandError;
 use super::manage::How;
 use super::table::text;
-use crate::person::Visitor;
+use crate::person::{ActRequest, Visitor};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuthorityAction {
@@ -36,7 +37,7 @@ pub(super) enum AuthorityAction {
     /// seen of it until now is kept, with the proof that it was rewritten, if there is one.
     BeginLogAnew {
         /// Which log: the origin line of its checkpoints, such as partner.example/log.
-        origin: String,
+        origin: Line,
         #[command(flatten)]
         how: How,
     },
@@ -56,12 +57,12 @@ pub(super) fn run(action: AuthorityAction) -> Result<(), HallCommandError> {
             Ok(())
         }
         AuthorityAction::Rotate { now, how } => {
-            let kind = if now {
-                "withdraw_authority"
+            let request = if now {
+                ActRequest::WithdrawAuthority
             } else {
-                "replace_authority"
+                ActRequest::ReplaceAuthority
             };
-            let outcome = act(&how, json!({ "kind": kind }))?;
+            let outcome = act(&how, &request)?;
             if how.json {
                 println!("{outcome}");
             } else if now {
@@ -75,7 +76,7 @@ pub(super) fn run(action: AuthorityAction) -> Result<(), HallCommandError> {
             Ok(())
         }
         AuthorityAction::BeginLogAnew { origin, how } => {
-            let outcome = act(&how, json!({ "kind": "begin_log_anew", "origin": origin }))?;
+            let outcome = act(&how, &ActRequest::BeginLogAnew { origin })?;
             if how.json {
                 println!("{outcome}");
             } else {
@@ -86,9 +87,9 @@ pub(super) fn run(action: AuthorityAction) -> Result<(), HallCommandError> {
     }
 }
 
-fn act(how: &How, act: Value) -> Result<Value, HallCommandError> {
+fn act(how: &How, request: &ActRequest) -> Result<Value, HallCommandError> {
     let mut visitor = Visitor::new(&how.person)?;
-    super::run(async { Ok(visitor.act(act).await?) })
+    super::run(async { Ok(visitor.act(request).await?.outcome) })
 }
 
 /// Each authority with what it is there for.

@@ -11,6 +11,7 @@ use super::HallCommandError;
 use super::path::ServicePlace;
 use super::visit::visit;
 use crate::person::PersonArguments;
+use crate::terminal;
 
 /// Bytes read at once.
 const BUFFER: usize = 64 * 1024;
@@ -51,8 +52,15 @@ async fn pipe(far: impl Duplex) -> io::Result<()> {
     let mut stdin = BufReader::with_capacity(BUFFER, tokio::io::stdin());
     let mut stdout = tokio::io::stdout();
     let received = async {
-        tokio::io::copy_buf(&mut from_far, &mut stdout).await?;
-        stdout.flush().await
+        let copied = tokio::io::copy_buf(&mut from_far, &mut stdout).await;
+        match copied.map(drop).and(stdout.flush().await) {
+            // Only what is written to has a reader that can go away.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                terminal::note(&error);
+                Ok(())
+            }
+            other => other,
+        }
     };
     let sent = async {
         tokio::io::copy_buf(&mut stdin, &mut to_far).await?;

@@ -4,8 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use hallway_evidence::RealmName;
+use hallway_evidence::statement::hall::RightsError;
 use hallway_hall::client::ClientError;
-use hallway_hall::{BundleError, IdentityError, KeyError};
+use hallway_hall::{AgentName, BundleError, HallName, IdentityError, KeyError, SvidError};
 
 use super::path::PlaceError;
 use crate::person::PersonError;
@@ -13,6 +14,43 @@ use crate::person::PersonError;
 /// Why a command of the hall did not work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HallCommandError {
+    /// A gateway that takes an agent into a realm that is not its own.
+    #[error(
+        "the gateway at {gateway} speaks for {realm}, which is not its domain; nothing was kept"
+    )]
+    OtherRealm {
+        /// Where the agent joined.
+        gateway: String,
+        /// Of which realm the certificate is.
+        realm: String,
+    },
+    /// A certificate that is not for the agent's key.
+    #[error(
+        "the gateway's certificate is not one for the key of this agent, {agent} in {hall}; nothing \
+         was kept"
+    )]
+    OtherAgent {
+        /// The agent, as the gateway calls it.
+        agent: AgentName,
+        /// Its hall.
+        hall: HallName,
+    },
+    /// Rights that can't stand in one statement.
+    #[error("the rights: {0}")]
+    Rights(#[from] RightsError),
+    /// What the gateway gave is not what was signed.
+    #[error(
+        "the gateway gave something else than you signed for: {what} should be {signed}, and is \
+         {given}. It was not used"
+    )]
+    Given {
+        /// Which part of it.
+        what: &'static str,
+        /// As it was signed.
+        signed: String,
+        /// As it was given.
+        given: String,
+    },
     /// The person, their key, or the gateway's API.
     #[error(transparent)]
     Person(#[from] PersonError),
@@ -42,6 +80,9 @@ pub(crate) enum HallCommandError {
     /// The gateway says something that this program does not understand.
     #[error("the gateway's answer is not understood: {0}")]
     Answer(#[from] serde_json::Error),
+    /// A certificate that it gave is no X.509-SVID.
+    #[error("the gateway's certificate is not understood: {0}")]
+    Svid(#[from] SvidError),
     /// The certificates that it gave are none.
     #[error("the gateway's answer is not understood: its certificates are no base64url")]
     Certificates,

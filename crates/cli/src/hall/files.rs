@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hallway_evidence::Timestamp;
+use hallway_evidence::{Printable, Timestamp};
 use hallway_hall::Right;
 use serde::Serialize;
 
+use super::HallCommandError;
 use super::mirror::plan::{Entry, FileEntry};
 use super::path::{Place, RelativePath};
 use super::progress::Progress;
 use super::remote::Remote;
 use super::transfer::{download, upload};
 use super::visit::visit;
-use super::{HallCommandError, quoted};
 use crate::person::PersonArguments;
 
 /// List a folder of a hall's store.
@@ -145,7 +145,7 @@ pub(crate) fn ls(command: &LsCommand) -> Result<(), HallCommandError> {
             "{:>width$}  {:<20}  {}{slash}",
             line.size(),
             line.modified(),
-            quoted(line.name)
+            Printable(line.name)
         );
     }
     Ok(())
@@ -274,7 +274,7 @@ fn tell(from: String, to: String, bytes: u64, json: bool) -> Result<(), HallComm
     if json {
         println!("{}", serde_json::to_string(&Moved { from, to, bytes })?);
     } else {
-        println!("{}", quoted(&to));
+        println!("{}", Printable(&to));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use hallway_evidence::statement::hall::{Hours, KeyNeed, Needs};
 use hallway_evidence::statement::people::Role;
-use hallway_evidence::{GrantId, RealmName};
+use hallway_evidence::{GrantId, Line, LineError, PersonId, Printable, RealmName};
 use hallway_hall::{AgentName, HallName, Right};
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::agent::AgentCommand;
 use super::authorities::AuthorityAction;
 use super::partners::PartnerAction;
 use super::{HallCommandError, look};
-use crate::person::{PersonArguments, Visitor};
+use crate::person::{ActRequest, GuestRequest, PersonArguments, Visitor, WhomRequest};
 
 /// Halls: make them, say who may enter, see what is open, and run an agent.
 ///
@@ -29,8 +29,8 @@ enum Action {
         /// Its name: small letters, digits and hyphens.
         hall: HallName,
         /// What people call it.
-        #[arg(long)]
-        title: Option<String>,
+        #[arg(long, value_parser = title)]
+        title: Option<Line>,
         #[command(flatten)]
         how: How,
     },
@@ -138,7 +138,7 @@ struct Guest {
     partner: Option<RealmName>,
     /// What to call the partner's person in what you sign; the id without it.
     #[arg(long, requires = "partner", requires = "person")]
-    name: Option<String>,
+    name: Option<Line>,
 }
 
 #[derive(Debug, Args)]
@@ -146,10 +146,10 @@ struct Guest {
 struct Who {
     /// A person, by id.
     #[arg(long, value_name = "ID")]
-    person: Option<String>,
+    person: Option<PersonId>,
     /// Everybody of a role: member, operator or owner.
     #[arg(long)]
-    role: Option<String>,
+    role: Option<Role>,
 }
 
 /// What is demanded besides being admitted. Where a guest has several admissions, each counts with
@@ -168,6 +168,11 @@ struct Demands {
     /// is cut.
     #[arg(long, value_name = "HOURS")]
     hours: Option<Hours>,
+}
+
+/// Spaces around it are no part of it.
+fn title(text: &str) -> Result<Line, LineError> {
+    Line::new(text.trim())
 }
 
 fn key_need(text: &str) -> Result<KeyNeed, String> {
@@ -199,18 +204,24 @@ pub(super) struct How {
 }
 
 impl Guest {
-    fn json(&self) -> Value {
-        let Some(realm) = &self.partner else {
-            return match (&self.who.person, &self.who.role) {
-                (Some(person), _) => json!({ "person": person }),
-                (None, role) => json!({ "role": role }),
-            };
-        };
-        let whom = match (&self.who.person, &self.who.role) {
-            (Some(person), _) => json!({ "person": { "id": person, "name": self.name } }),
-            (None, role) => json!({ "role": role }),
-        };
-        json!({ "visitor": { "realm": realm, "whom": whom } })
+    fn request(self) -> GuestRequest {
+        // One of the two is there, as the group demands.
+        let role = self.who.role.unwrap_or(Role::Member);
+        match (self.partner, self.who.person) {
+            (None, Some(person)) => GuestRequest::Person(person),
+            (None, None) => GuestRequest::Role(role),
+            (Some(realm), Some(id)) => GuestRequest::Visitor {
+                realm,
+                whom: WhomRequest::Person {
+                    id,
+                    name: self.name,
+                },
+            },
+            (Some(realm), None) => GuestRequest::Visitor {
+                realm,
+                whom: WhomRequest::Role(role),
+            },
+        }
     }
 }
 
@@ -224,22 +235,18 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
         Action::Grants { how } => return look::grants(&how),
         Action::Approvals { how } => return look::approvals(&how),
         Action::Approve { grant, how } => {
-            let act = json!({ "kind": "approve_grant", "grant": grant });
+            let act = ActRequest::ApproveGrant { grant };
             (act, how, "Approved.".to_owned())
         }
         Action::End { grant, how } => return end(&how, grant),
         Action::Create { hall, title, how } => {
-            let title = title.unwrap_or_else(|| hall.to_string());
+            let title = title.unwrap_or_else(|| Line::nearest(hall.as_str()));
             let done = format!("The hall {hall} is there.");
-            (
-                json!({ "kind": "create_hall", "name": hall, "title": title }),
-                how,
-                done,
-            )
+            (ActRequest::CreateHall { name: hall, title }, how, done)
         }
         Action::Remove { hall, how } => {
             let done = format!("The hall {hall} is removed.");
-            (json!({ "kind": "remove_hall", "hall": hall }), how, done)
+            (ActRequest::RemoveHall { hall }, how, done)
         }
         Action::Admit {
             hall,
@@ -248,35 +255,37 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
             demands,
             how,
         } => {
-            let (guest, needs) = (guest.json(), Needs::from(demands));
-            let act = json!({
-                "kind": "admit_to_hall", "hall": hall, "guest": guest, "rights": rights,
-                "needs": needs,
-            });
-            (act, how, format!("Admitted to {hall}."))
+            let done = format!("Admitted to {hall}.");
+            let act = ActRequest::AdmitToHall {
+                hall,
+                guest: guest.request(),
+                rights: rights.try_into()?,
+                needs: Needs::from(demands),
+            };
+            (act, how, done)
         }
         Action::Dismiss { hall, guest, how } => {
-            let guest = guest.json();
-            let act = json!({ "kind": "dismiss_from_hall", "hall": hall, "guest": guest });
-            (act, how, format!("Dismissed from {hall}."))
+            let done = format!("Dismissed from {hall}.");
+            let guest = guest.request();
+            (ActRequest::DismissFromHall { hall, guest }, how, done)
         }
         Action::InviteAgent { hall, agent, how } => {
-            let act = json!({ "kind": "invite_agent", "hall": hall, "agent": agent });
+            let act = ActRequest::InviteAgent { hall, agent };
             (act, how, "Give this link to the agent, once:".to_owned())
         }
         Action::DismissAgent { hall, agent, how } => {
-            let act = json!({ "kind": "dismiss_agent", "hall": hall, "agent": agent });
-            (act, how, format!("The agent {agent} is dismissed."))
+            let done = format!("The agent {agent} is dismissed.");
+            (ActRequest::DismissAgent { hall, agent }, how, done)
         }
     };
     let mut visitor = Visitor::new(&how.person)?;
-    let outcome = super::run(async { Ok(visitor.act(act).await?) })?;
+    let outcome = super::run(async { Ok(visitor.act(&act).await?.outcome) })?;
     if how.json {
         println!("{outcome}");
     } else {
         eprintln!("{done}");
         if let Some(link) = outcome["link"].as_str() {
-            println!("{link}");
+            println!("{}", Printable(link));
         }
     }
     Ok(())
@@ -304,6 +313,5 @@ async fn end_grant(visitor: &mut Visitor, grant: GrantId) -> Result<Value, HallC
         let path = format!("/api/grants/{grant}/end");
         return Ok(visitor.post(&path, &json!({})).await?);
     }
-    let act = json!({ "kind": "end_grant", "grant": grant });
-    Ok(visitor.act(act).await?)
+    Ok(visitor.act(&ActRequest::EndGrant { grant }).await?.outcome)
 }

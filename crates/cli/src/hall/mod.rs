@@ -36,12 +36,3 @@ fn run<T>(work: impl Future<Output = Result<T, HallCommandError>>) -> Result<T, 
         .map_err(HallCommandError::io("the runtime"))?
         .block_on(work)
 }
-
-/// A name of the far side, such that it can't steer a terminal.
-fn quoted(name: &str) -> String {
-    if name.chars().any(char::is_control) {
-        format!("{name:?}")
-    } else {
-        name.to_owned()
-    }
-}

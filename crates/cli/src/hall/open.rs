@@ -190,7 +190,7 @@ async fn serve(
     let webdav = WebDav::new(&named(&bound.webdav)?, &password, &opened.granted.rights);
     display.open(&Doors {
         hall,
-        grant: &opened.granted.id,
+        grant: opened.granted.id.to_string(),
         evidence: &opened.evidence,
         rights: &opened.granted.rights,
         ends_ms: opened.granted.ends_ms,

@@ -2,18 +2,19 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hallway_evidence::RealmName;
+use hallway_evidence::{GrantId, RealmName};
 use hallway_hall::client::ClientError;
 use hallway_hall::client::{HallClient, Opening};
 use hallway_hall::{Bundle, HallKey, Place, Right, SpiffeId};
 use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::HallCommandError;
 use super::path::HallPlace;
 use super::waiting::Waits;
-use crate::person::Visitor;
+use crate::person::{ActRequest, Done, Visitor};
+
+mod check;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct Wanted {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Granted {
     /// Its id.
-    pub(crate) id: String,
+    pub(crate) id: GrantId,
     /// What may be done.
     pub(crate) rights: Vec<Right>,
     /// Until when, unix milliseconds.
@@ -55,7 +56,7 @@ struct Listener {
 /// What the host of a partner's hall says to a visitor.
 #[derive(Deserialize)]
 struct Welcome {
-    id: String,
+    id: GrantId,
     waits: Option<Waits>,
 }
 
@@ -67,7 +68,6 @@ struct Evidence {
 
 #[derive(Deserialize)]
 struct Outcome {
-    evidence: String,
     grant: Granted,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Opened {
     /// What was granted.
     pub(crate) granted: Granted,
     /// What the grant is called where the hall is.
-    pub(crate) at_host: String,
+    pub(crate) at_host: GrantId,
     /// The hash of the evidence, hexadecimal.
     pub(crate) evidence: String,
 }
@@ -92,23 +92,20 @@ pub(crate) async fn open(
     wanted: &Wanted,
 ) -> Result<Opened, HallCommandError> {
     let key = HallKey::generate()?;
-    let mut act = json!({
-        "kind": "open_hall",
-        "hall": wanted.hall.hall,
-        "public_key": URL_SAFE_NO_PAD.encode(key.public().as_der()),
-    });
-    if let Some(host) = &wanted.hall.host {
-        act["host"] = host.as_str().into();
-    }
-    if !wanted.rights.is_empty() {
-        act["rights"] = wanted.rights.iter().map(ToString::to_string).collect();
-    }
-    if let Some(duration_ms) = wanted.duration_ms {
-        act["duration_ms"] = duration_ms.into();
-    }
-    let outcome: Value = visitor.act(act).await?;
-    let outcome: Outcome = serde_json::from_value(outcome)?;
-    let granted = outcome.grant;
+    let rights = match wanted.rights.as_slice() {
+        [] => None,
+        named => Some(named.to_vec().try_into()?),
+    };
+    let request = ActRequest::OpenHall {
+        host: wanted.hall.host.clone(),
+        hall: wanted.hall.hall.clone(),
+        rights,
+        duration_ms: wanted.duration_ms,
+        public_key: *key.public(),
+    };
+    let done = visitor.act(&request).await?;
+    let Outcome { grant: granted } = Outcome::deserialize(&done.outcome)?;
+    check::granted(&done, &granted)?;
     let place = granted.listener.place()?;
     let opening = Opening {
         address: place.address,
@@ -120,12 +117,13 @@ pub(crate) async fn open(
     };
     let mut opened = Opened {
         client: HallClient::new(opening)?,
-        at_host: granted.id.clone(),
+        at_host: granted.id,
         granted,
-        evidence: outcome.evidence,
+        evidence: done.evidence.clone(),
     };
     if let Some(host) = &wanted.hall.host
-        && let Err(error) = opened.show_evidence(visitor, host).await
+        && visitor.realm().is_none_or(|realm| realm != host)
+        && let Err(error) = opened.show_evidence(visitor, host, &done).await
     {
         // What the host did not let in is not left open at home.
         let _ = opened.client.end().await;
@@ -140,11 +138,13 @@ impl Opened {
         &mut self,
         visitor: &mut Visitor,
         host: &RealmName,
+        done: &Done,
     ) -> Result<(), HallCommandError> {
         let path = format!("/api/grants/{}/visit", self.granted.id);
         let evidence: Evidence = visitor.get(&path).await?;
         let bundle = URL_SAFE_NO_PAD.decode(evidence.bundle);
         let bundle = bundle.map_err(|_| HallCommandError::Certificates)?;
+        check::shown(done, &bundle)?;
         let abroad = |error: ClientError| HallCommandError::Host {
             host: host.clone(),
             error,

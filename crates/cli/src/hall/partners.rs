@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use clap::Subcommand;
-use hallway_evidence::{Origin, RealmName};
+use hallway_evidence::{Origin, Printable, RealmName};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::HallCommandError;
 use super::manage::How;
 use super::table::text;
-use crate::person::{PersonError, Visitor};
+use crate::person::{ActRequest, Invitation, PersonError, Visitor};
 
 /// How long `accept` waits for the other gateway before it leaves that to its own.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,13 +55,12 @@ pub(super) enum PartnerAction {
 pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
     match action {
         PartnerAction::Invite { address, how } => {
-            let act = json!({ "kind": "invite_partner", "address": address });
-            let outcome = act_out(&how, act)?;
+            let outcome = act_out(&how, &ActRequest::InvitePartner { address })?;
             if how.json {
                 println!("{outcome}");
             } else {
                 eprintln!("Give this link to the other realm's owner, within a week:");
-                println!("{}", outcome["link"].as_str().unwrap_or_default());
+                println!("{}", text("link", &outcome["link"]));
             }
             Ok(())
         }
@@ -83,21 +82,21 @@ pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
             Ok(())
         }
         PartnerAction::Leave { realm, how } => {
-            let act = json!({ "kind": "leave_partner", "realm": realm });
-            let outcome = act_out(&how, act)?;
+            let done = format!("{realm} is a partner no longer.");
+            let outcome = act_out(&how, &ActRequest::LeavePartner { realm })?;
             if how.json {
                 println!("{outcome}");
             } else {
-                eprintln!("{realm} is a partner no longer.");
+                eprintln!("{done}");
             }
             Ok(())
         }
     }
 }
 
-fn act_out(how: &How, act: Value) -> Result<Value, HallCommandError> {
+fn act_out(how: &How, act: &ActRequest) -> Result<Value, HallCommandError> {
     let mut visitor = Visitor::new(&how.person)?;
-    super::run(async { Ok(visitor.act(act).await?) })
+    super::run(async { Ok(visitor.act(act).await?.outcome) })
 }
 
 /// Each partner with how far it is, and what its people are admitted to.
@@ -141,41 +140,41 @@ fn print(partners: &Value) {
 
 /// Accepts, and sees whether the other gateway took it.
 fn accept(how: &How, link: &str) -> Result<(), HallCommandError> {
+    let link = Invitation::read(link)?;
     let mut visitor = Visitor::new(&how.person)?;
     let partner = super::run(async {
-        let act = json!({ "kind": "accept_partner", "link": link });
-        let outcome = visitor.act(act).await?;
-        Ok(settled(&mut visitor, &outcome["evidence"]).await?)
+        let done = visitor.act(&ActRequest::AcceptPartner { link }).await?;
+        Ok(settled(&mut visitor, &done.evidence).await?)
     })?;
     if how.json {
         println!("{partner}");
         return Ok(());
     }
-    let realm = partner["realm"].as_str().unwrap_or_default();
+    let realm = text("realm", &partner["realm"]);
     match (partner["state"].as_str(), partner["problem"].as_str()) {
         (Some("active"), _) => eprintln!("{realm} is a partner now."),
         (Some("ended"), problem) => {
             return Err(HallCommandError::Partner {
-                realm: realm.to_owned(),
+                realm,
                 reason: problem.unwrap_or("it ended the partnership").to_owned(),
             });
         }
         (_, problem) => eprintln!(
             "Accepted. {realm} does not know yet ({}); your gateway tells it as soon as it can.",
-            problem.unwrap_or("it was not asked yet")
+            Printable(problem.unwrap_or("it was not asked yet"))
         ),
     }
     Ok(())
 }
 
 /// The partner that came of `evidence`, once its gateway answered or something went wrong.
-async fn settled(visitor: &mut Visitor, evidence: &Value) -> Result<Value, PersonError> {
+async fn settled(visitor: &mut Visitor, evidence: &str) -> Result<Value, PersonError> {
     let mut last = Value::Null;
     let waiting = async {
         loop {
             let all: Value = visitor.get("/api/partners").await?;
             let mut rows = all.as_array().into_iter().flatten();
-            if let Some(found) = rows.find(|row| row["evidence"] == *evidence) {
+            if let Some(found) = rows.find(|row| row["evidence"] == evidence) {
                 last = found.clone();
                 if last["state"] != "joining" || !last["problem"].is_null() {
                     return Ok::<_, PersonError>(());

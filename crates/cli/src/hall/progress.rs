@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use hallway_evidence::Printable;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Bytes and files of one command.
@@ -35,7 +36,7 @@ impl Progress {
 
     /// What is being copied.
     pub(crate) fn name(&self, what: &impl ToString) {
-        self.0.set_message(super::quoted(&what.to_string()));
+        self.0.set_message(Printable(&what.to_string()).to_string());
     }
 
     /// Says something above the bar.

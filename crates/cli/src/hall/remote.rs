@@ -108,14 +108,13 @@ impl Remote {
             let answer = self.send(request, Body::default(), ANSWER).await?;
             let page: Page = client::json(answer).await?;
             for listed in page.entries {
-                let name = || super::quoted(&listed.name);
                 let path = match folder {
                     Some(folder) => folder.child(&listed.name),
                     None => RelativePath::top(&listed.name),
                 };
                 let path = path
                     .filter(|_| listed.name.len() <= LONGEST_NAME)
-                    .ok_or_else(|| HallCommandError::Name(name()))?;
+                    .ok_or_else(|| HallCommandError::Name(listed.name.clone()))?;
                 entries.push((path, listed.entry()));
             }
             if entries.len() > MOST_ENTRIES {

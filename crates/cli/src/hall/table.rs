@@ -1,9 +1,7 @@
 //! What the API lists, for a person to read.
 
-use hallway_evidence::Timestamp;
+use hallway_evidence::{Printable, Timestamp};
 use serde_json::Value;
-
-use super::quoted;
 
 /// A column: which member of a row it shows, the first of these that a row has, and what stands
 /// above it.
@@ -56,14 +54,14 @@ fn cell(row: &Value, names: &[&str]) -> String {
 pub(super) fn text(name: &str, value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
-        Value::String(text) => quoted(text),
+        Value::String(text) => Printable(text).to_string(),
         Value::Number(ms) if name.ends_with("_ms") => ms
             .as_u64()
             .map_or_else(|| ms.to_string(), |ms| Timestamp::from_ms(ms).to_string()),
         Value::Object(fields) => {
             let fields: Vec<String> = fields
                 .iter()
-                .map(|(name, field)| format!("{} {}", quoted(name), text(name, field)))
+                .map(|(name, field)| format!("{} {}", Printable(name), text(name, field)))
                 .collect();
             fields.join(", ")
         }
@@ -71,7 +69,7 @@ pub(super) fn text(name: &str, value: &Value) -> String {
             let items: Vec<String> = items.iter().map(|item| text("", item)).collect();
             items.join(",")
         }
-        other => quoted(&other.to_string()),
+        other => other.to_string(),
     };
     if text.is_empty() {
         NOTHING.to_owned()
@@ -88,7 +86,7 @@ mod tests {
 
     #[test]
     fn names_cannot_steer_the_terminal_and_times_are_read() {
-        assert_eq!(text("title", &json!("a\u{1b}[2J")), r#""a\u{1b}[2J""#);
+        assert_eq!(text("title", &json!("a\u{1b}[2J")), r"a\u001b[2J");
         assert_eq!(text("ends_ms", &json!(0)), "1970-01-01 00:00:00 UTC");
         assert_eq!(
             text("rights", &json!(["read:a", "connect:b"])),

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use hallway_evidence::Timestamp;
+use hallway_evidence::{GrantId, Printable, Timestamp};
 use hallway_hall::client::ClientError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::HallCommandError;
 use super::opening::Opened;
-use super::{HallCommandError, quoted};
 use crate::person::Visitor;
 
 /// How often the gateway is asked.
@@ -31,7 +31,7 @@ pub(crate) struct Waits {
 /// What is said while it waits.
 pub(super) struct Announcement<'a> {
     pub(super) waits: &'a Waits,
-    pub(super) grant: &'a str,
+    pub(super) grant: GrantId,
 }
 
 impl fmt::Display for Announcement<'_> {
@@ -41,14 +41,17 @@ impl fmt::Display for Announcement<'_> {
             approvers,
             until_ms,
         } = self.waits;
-        let names: Vec<String> = approvers.iter().map(|name| quoted(name)).collect();
+        let names: Vec<String> = approvers
+            .iter()
+            .map(|name| Printable(name).to_string())
+            .collect();
         write!(
             f,
             "It opens when a second person who is at least {} approves it: {}.\n\
              In the console, or with `hallway hall approve {}`; until {}. Ctrl-C gives it up.",
-            quoted(role),
+            Printable(role),
             names.join(", "),
-            quoted(self.grant),
+            self.grant,
             Timestamp::from_ms(*until_ms)
         )
     }
@@ -70,15 +73,14 @@ pub(super) async fn until_approved(
     };
     announce(&Announcement {
         waits,
-        grant: &opened.at_host,
+        grant: opened.at_host,
     });
     let outcome = tokio::select! {
         outcome = opens(opened) => outcome,
         () = stopped => Err(HallCommandError::Stopped),
     };
     if outcome.is_err() {
-        let grant = super::path::encode(&opened.granted.id);
-        let path = format!("/api/grants/{grant}/end");
+        let path = format!("/api/grants/{}/end", opened.granted.id);
         if let Err(error) = visitor.post::<Value>(&path, &json!({})).await {
             tracing::debug!(%error, "the grant was not ended; it ends by itself");
         }

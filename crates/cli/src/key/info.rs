@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hallway_evidence::Printable;
 use hallway_softkey::{Attestation, Consent};
 use serde::Serialize;
 
@@ -109,7 +110,7 @@ impl Account {
             ),
             ("extensions", self.extensions.join(", ")),
         ] {
-            println!("{name:<16}{value}");
+            println!("{name:<16}{}", Printable(&value));
         }
         if self.torn_bytes_dropped > 0 {
             eprintln!(

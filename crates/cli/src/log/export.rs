@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use hallway_evidence::Printable;
 use hallway_evidence::log::{Checkpoint, Level, Tile, TileSource as _, VerifierKey};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -48,7 +49,10 @@ impl Export {
         } else {
             println!(
                 "{}: {} entries; {} tiles fetched, {} were there",
-                account.origin, account.size, account.fetched, account.already_there
+                Printable(&account.origin),
+                account.size,
+                account.fetched,
+                account.already_there
             );
         }
         Ok(ExitCode::SUCCESS)

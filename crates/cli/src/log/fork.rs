@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use hallway_evidence::Printable;
 use hallway_evidence::log::Fork;
 use serde_json::json;
 
@@ -51,7 +52,7 @@ impl CheckFork {
                     forked.first,
                     forked.second
                 ),
-                Err(why) => println!("✗ not proved: {why}"),
+                Err(why) => println!("✗ not proved: {}", Printable(&why.to_string())),
             }
         }
         Ok(if found.is_ok() {

@@ -4,10 +4,12 @@ use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
+use hallway_client::SecureUrl;
 use hallway_evidence::log::TileSource;
 use reqwest::StatusCode;
+
+use crate::person::{PersonError, Redirections, web_client};
 
 /// The longest resource that is read: a bundle of 256 of the longest entries.
 const MAX_RESOURCE: usize = 256 * (2 + 65_535);
@@ -28,17 +30,16 @@ impl Source {
     /// A URL is a server, anything else a folder. A gateway serves its log below `/log`, which is
     /// added when the URL names nothing but the gateway.
     pub(crate) fn new(place: &str) -> Result<Self, Box<dyn Error>> {
-        if !place.starts_with("http://") && !place.starts_with("https://") {
+        if !place.contains("://") {
             return Ok(Self::Folder(place.into()));
         }
-        let url = reqwest::Url::parse(place)?;
+        let url: SecureUrl = place.parse()?;
         let mut prefix = place.trim_end_matches('/').to_owned();
-        if url.path() == "/" {
+        if url.as_url().path() == "/" {
             prefix.push_str("/log");
         }
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
-            .build()?;
+        // What is read is checked against the log's key, wherever it lies.
+        let http = web_client(None, &url, Redirections::ToSecureAddresses)?;
         Ok(Self::Server(Box::new(Server {
             prefix,
             http,
@@ -66,13 +67,14 @@ impl Server {
             .http
             .get(format!("{}/{path}", self.prefix))
             .send()
-            .await?;
+            .await
+            .map_err(PersonError::from)?;
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(None);
         }
-        response = response.error_for_status()?;
+        response = response.error_for_status().map_err(PersonError::from)?;
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
+        while let Some(chunk) = response.chunk().await.map_err(PersonError::from)? {
             if bytes.len() + chunk.len() > MAX_RESOURCE {
                 return Err("it is longer than any tile".into());
             }

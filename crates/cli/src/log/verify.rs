@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use hallway_evidence::Printable;
 use hallway_evidence::log::{Audit, Checkpoint, CosignerKey, audit};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -77,7 +78,9 @@ impl Verify {
         } else if found.is_sound() {
             println!(
                 "✓ sound: {}, {} entries, {} tiles read",
-                found.origin, found.size, found.tiles
+                Printable(&found.origin),
+                found.size,
+                found.tiles
             );
             if let Some(earlier) = earlier.filter(|_| kept) {
                 println!(
@@ -88,7 +91,12 @@ impl Verify {
             match &seen {
                 Some(seen) => {
                     for cosigned in &seen.by {
-                        println!("  Cosigned at {} entries by {cosigned}.", seen.size);
+                        let cosigned = cosigned.to_string();
+                        println!(
+                            "  Cosigned at {} entries by {}.",
+                            seen.size,
+                            Printable(&cosigned)
+                        );
                     }
                 }
                 None if trusted.witnesses.is_empty() => {}
@@ -97,10 +105,11 @@ impl Verify {
         } else {
             println!(
                 "✗ not sound: {}, {} faults",
-                found.origin, found.fault_count
+                Printable(&found.origin),
+                found.fault_count
             );
             for fault in &found.faults {
-                println!("  {fault}");
+                println!("  {}", Printable(&fault.to_string()));
             }
             let untold = found.fault_count - found.faults.len() as u64;
             if untold > 0 {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use hallway_client::{ClientError, DeriveSecret, User};
+use hallway_evidence::Printable;
 use hallway_gateway::operator_key::locked::{
     FILE as LOCKED_FILE, LockedKey, LockedKeyError, RP_ID,
 };
@@ -215,7 +216,7 @@ fn list(data: &Path, json: bool) -> Result<(), OperatorKeyCommandError> {
         return Ok(());
     }
     for key in keys {
-        println!("{}", key.label);
+        println!("{}", Printable(&key.label));
     }
     if lies_open {
         println!("(and {}, which is not locked)", data.join(FILE).display());

@@ -6,10 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use hallway_client::GatewayAddress;
+use hallway_evidence::RealmName;
 use serde::Deserialize;
 
 use super::folders::Folders;
-use super::{KeptSession, KeyChoice, PersonError};
+use super::{KeptSession, KeyChoice, KnownRealm, PersonError};
 use crate::key::pin::Typed;
 use crate::key::protection::ProtectionArguments;
 
@@ -50,6 +52,7 @@ struct Configuration {
     /// The account that is meant where none is named.
     account: Option<String>,
     gateway: Option<String>,
+    realm: Option<RealmName>,
     key: Option<KeyChoice>,
     ca: Option<PathBuf>,
     #[serde(default)]
@@ -61,6 +64,7 @@ struct Configuration {
 #[serde(deny_unknown_fields)]
 struct Account {
     gateway: Option<String>,
+    realm: Option<RealmName>,
     key: Option<KeyChoice>,
     ca: Option<PathBuf>,
 }
@@ -68,8 +72,10 @@ struct Account {
 /// Where a person goes, and with which key.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The gateway's origin, such as `https://gate.example`.
-    pub(crate) gateway: String,
+    /// The gateway.
+    pub(crate) gateway: GatewayAddress,
+    /// Its realm, if the person says which it must be.
+    pub(crate) realm: Option<RealmName>,
     /// The key.
     pub(crate) key: KeyChoice,
     /// A certificate authority besides the system's, PEM.
@@ -89,21 +95,22 @@ impl PersonArguments {
         let account = configured.account(self.account.as_deref(), self.gateway.as_deref())?;
         let named = self.gateway.clone().or(account.gateway.clone());
         let missing = || PersonError::NoGateway(folders.configuration.join(FILE));
-        let gateway = named.ok_or_else(missing)?;
-        self.with(&gateway, account, folders)
+        let gateway = named.ok_or_else(missing)?.parse()?;
+        self.with(gateway, account, folders)
     }
 
     /// The same, for a gateway that a link names.
-    pub(super) fn settings_at(&self, gateway: &str) -> Result<Settings, PersonError> {
+    pub(super) fn settings_at(&self, gateway: &GatewayAddress) -> Result<Settings, PersonError> {
         let folders = Folders::find()?;
         let configured = Configuration::read(&folders.configuration)?;
-        let account = configured.account(self.account.as_deref(), Some(gateway))?;
-        self.with(gateway, account, folders)
+        let origin = gateway.origin();
+        let account = configured.account(self.account.as_deref(), Some(&origin))?;
+        self.with(gateway.clone(), account, folders)
     }
 
     fn with(
         &self,
-        gateway: &str,
+        gateway: GatewayAddress,
         account: Account,
         folders: Folders,
     ) -> Result<Settings, PersonError> {
@@ -111,8 +118,12 @@ impl PersonArguments {
             Some(path) => Some(fs::read(&path).map_err(|error| named(&path, error))?),
             None => None,
         };
+        // A realm is said of a gateway, and not of another that is named in its place.
+        let its = account.gateway.as_deref().map(str::parse::<GatewayAddress>);
+        let is_its = its.is_none_or(|its| its.is_ok_and(|its| its == gateway));
         Ok(Settings {
-            gateway: origin(gateway)?,
+            realm: account.realm.filter(|_| is_its),
+            gateway,
             key: self.key.clone().or(account.key).unwrap_or_default(),
             authority,
             folders,
@@ -134,6 +145,11 @@ impl Settings {
     /// Where the session with this gateway is kept.
     pub(crate) fn session(&self) -> KeptSession {
         KeptSession::of(&self.gateway, &self.folders.state)
+    }
+
+    /// Where it is on record which realm the gateway is.
+    pub(crate) fn known_realm(&self) -> KnownRealm {
+        KnownRealm::of(&self.gateway, &self.folders.state)
     }
 }
 
@@ -165,6 +181,7 @@ impl Configuration {
     fn account(&self, named: Option<&str>, gateway: Option<&str>) -> Result<Account, PersonError> {
         let here = || Account {
             gateway: self.gateway.clone(),
+            realm: self.realm.clone(),
             key: self.key.clone(),
             ca: self.ca.clone(),
         };
@@ -178,10 +195,10 @@ impl Configuration {
         match (named, gateway, self.account.as_deref()) {
             (Some(name), ..) | (None, None, Some(name)) => known(name),
             (None, Some(gateway), _) => {
-                let wanted = origin(gateway)?;
+                let wanted: GatewayAddress = gateway.parse()?;
                 let is_there = |account: &&Account| {
-                    let its = account.gateway.as_deref();
-                    its.is_some_and(|its| origin(its).is_ok_and(|its| its == wanted))
+                    let its = account.gateway.as_deref().map(str::parse::<GatewayAddress>);
+                    its.is_some_and(|its| its.is_ok_and(|its| its == wanted))
                 };
                 Ok(self
                     .accounts
@@ -202,39 +219,9 @@ fn named(path: &Path, error: io::Error) -> PersonError {
     }
 }
 
-/// The origin of an address: keys sign it, so it must be what the gateway calls itself.
-fn origin(text: &str) -> Result<String, PersonError> {
-    let wrong = || PersonError::GatewayAddress(text.to_owned());
-    let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
-    let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
-    if !is_web || url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
-        return Err(wrong());
-    }
-    Ok(url.origin().ascii_serialization())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_gateway_is_named_by_its_origin() {
-        for (text, expected) in [
-            ("https://Gate.example/", "https://gate.example"),
-            ("https://gate.example:443", "https://gate.example"),
-            ("http://localhost:8080", "http://localhost:8080"),
-        ] {
-            assert_eq!(origin(text).unwrap(), expected);
-        }
-        for text in [
-            "gate.example",
-            "https://a@gate.example",
-            "https://gate.example/x",
-            "ftp://x",
-        ] {
-            assert!(origin(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_word_that_the_configuration_does_not_know_is_named() {

@@ -1,9 +1,10 @@
 //! `hallway join`, `sign-in` and `sign-out`.
 
 use clap::Args;
+use hallway_evidence::{Line, Printable};
 use serde_json::{Value, json};
 
-use super::{PersonArguments, PersonError, Settings, Visitor};
+use super::{LinkKind, NewKey, OneTimeLink, PersonArguments, PersonError, Settings, Visitor};
 
 /// Register a security key by a one-time link, and sign in with it.
 ///
@@ -49,20 +50,23 @@ pub(crate) struct SignOutCommand {
 }
 
 pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
-    let (gateway, token) = split(&command.link)?;
-    let settings = command.person.settings_at(gateway)?;
+    let link = OneTimeLink::read(LinkKind::Join, &command.link)?;
+    let settings = command.person.settings_at(&link.gateway)?;
     let mut visitor = Visitor::at(&command.person, settings)?;
-    let joining = visitor.join(token, command.name.as_deref(), &command.label);
-    let who = crate::runtime()?.block_on(joining)?;
+    let name = command.name.as_deref().map(|name| line("name", name));
+    let new = NewKey {
+        token: link.token.clone(),
+        name: name.transpose()?,
+        label: line("label", &command.label)?,
+    };
+    let who = crate::runtime()?.block_on(visitor.join(&new))?;
     tell(&who, visitor.settings(), command.json);
     Ok(())
 }
 
-/// A one-time link is `ORIGIN/join#TOKEN`.
-fn split(link: &str) -> Result<(&str, &str), PersonError> {
-    let (address, token) = link.split_once('#').ok_or(PersonError::NotALink)?;
-    let gateway = address.strip_suffix("/join").ok_or(PersonError::NotALink)?;
-    Ok((gateway, token))
+/// A line of text that a person gave: what a gateway makes of it, too.
+fn line(what: &'static str, text: &str) -> Result<Line, PersonError> {
+    Line::new(text.trim()).map_err(|error| PersonError::Name { what, error })
 }
 
 pub(crate) fn sign_in(command: &SignInCommand) -> Result<(), PersonError> {
@@ -79,9 +83,12 @@ pub(crate) fn sign_out(command: &SignOutCommand) -> Result<(), PersonError> {
 
 fn tell(who: &Value, settings: &Settings, json: bool) {
     if json {
-        println!("{}", json!({ "gateway": settings.gateway, "person": who }));
+        println!(
+            "{}",
+            json!({ "gateway": settings.gateway.origin(), "person": who })
+        );
     } else {
         let name = who["name"].as_str().unwrap_or_default();
-        println!("Signed in at {} as {name}", settings.gateway);
+        println!("Signed in at {} as {}", settings.gateway, Printable(name));
     }
 }

@@ -3,19 +3,21 @@
 use std::io;
 use std::path::PathBuf;
 
-use hallway_client::{ClientError, ConnectionError, HidKey};
+use hallway_client::{AddressError, ClientError, ConnectionError, HidKey};
+use hallway_evidence::{CredentialIdError, DecodeError, LineError, Printable, causes};
 use hallway_softkey::KeyFileError;
 use reqwest::StatusCode;
 
 use super::KeyChoice;
+use super::difference::Difference;
 use crate::key::KeyCommandError;
 
 /// Why the gateway was not asked, or did not do it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PersonError {
     /// The network.
-    #[error("the gateway does not answer: {0}")]
-    Network(#[from] reqwest::Error),
+    #[error("the gateway does not answer: {}", causes(.0))]
+    Network(#[source] reqwest::Error),
     /// The key said no.
     #[error("the security key: {0}")]
     Key(#[from] ClientError),
@@ -50,9 +52,47 @@ pub(crate) enum PersonError {
         /// What there is.
         known: Vec<String>,
     },
-    /// Not an address of a gateway.
-    #[error("{0:?} is no gateway's address; it should look like https://gate.example")]
-    GatewayAddress(String),
+    /// Not an address of a gateway, or one that is not spoken to.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The statement is none.
+    #[error("what the gateway wants signed can't be read: {0}. Nothing was signed")]
+    UnreadableStatement(DecodeError),
+    /// The statement is another one than was asked for.
+    #[error(transparent)]
+    Different(#[from] Difference),
+    /// The realm is another one than before.
+    #[error(
+        "{0}. If you know that its realm was made anew, take the record of it away: realm-….json \
+         below XDG_STATE_HOME/hallway"
+    )]
+    OtherRealm(Difference),
+    /// The key is asked to sign for somebody else.
+    #[error("the gateway wants a signature of another account than yours; nothing was handed over")]
+    OtherAccount,
+    /// The key gave a credential without a usable id.
+    #[error("the security key: {0}")]
+    Credential(#[from] CredentialIdError),
+    /// What came back is not about what was signed.
+    #[error(
+        "the gateway's answer contradicts what you signed: {0}. Do not use what it gave, and ask \
+         an owner of the realm what the log holds"
+    )]
+    Contradiction(&'static str),
+    /// Nobody is signed in.
+    #[error("nobody is signed in; `hallway sign-in` does it")]
+    SignedOut,
+    /// The gateway says too much.
+    #[error("the gateway's answer is longer than {0} bytes")]
+    TooLong(usize),
+    /// A name that can't be shown in a sentence.
+    #[error("the {what}: {error}")]
+    Name {
+        /// Which.
+        what: &'static str,
+        /// What is wrong with it.
+        error: LineError,
+    },
     /// The link has no token.
     #[error("this is no one-time link: the part behind # is missing")]
     NotALink,
@@ -76,7 +116,7 @@ pub(crate) enum PersonError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The gateway refused.
-    #[error("the gateway refuses ({code}): {detail}")]
+    #[error("the gateway refuses ({}): {}", Printable(.code), Printable(.detail))]
     Refused {
         /// The HTTP status.
         status: StatusCode,
@@ -95,9 +135,17 @@ fn listed(keys: &[HidKey]) -> String {
     keys.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+impl From<reqwest::Error> for PersonError {
+    fn from(error: reqwest::Error) -> Self {
+        // Addresses may have secrets in them.
+        Self::Network(error.without_url())
+    }
+}
+
 impl PersonError {
     /// Whether there is no session, or not any more.
     pub(crate) fn is_signed_out(&self) -> bool {
-        matches!(self, Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED)
+        matches!(self, Self::SignedOut)
+            || matches!(self, Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED)
     }
 }

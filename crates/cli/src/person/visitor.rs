@@ -1,20 +1,23 @@
 //! Somebody at a terminal: the session is kept, and the key is opened only while it is needed.
 
-use std::sync::Arc;
-
 use hallway_client::Connection;
-use hallway_gateway::partners::fetch::LocalNames;
+use hallway_evidence::RealmName;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Api, Person, PersonArguments, PersonError, Settings};
+use super::{
+    ActRequest, Api, Done, NewKey, Person, PersonArguments, PersonError, Redirections, Session,
+    Settings, web_client,
+};
 
 /// A person who came by a command.
 pub(crate) struct Visitor {
     arguments: PersonArguments,
     settings: Settings,
     api: Api,
+    realm: Option<RealmName>,
+    is_on_record: bool,
 }
 
 impl Visitor {
@@ -28,13 +31,23 @@ impl Visitor {
 
     /// At another gateway than the arguments name.
     pub(super) fn at(arguments: &PersonArguments, settings: Settings) -> Result<Self, PersonError> {
-        let http = web_client(settings.authority.as_deref())?;
-        let mut api = Api::new(http, &settings.gateway);
-        api.token = settings.session().read();
+        let (authority, secure) = (settings.authority.as_deref(), settings.gateway.secure_url());
+        let http = web_client(authority, secure, Redirections::Refused)?;
+        let api = Api::new(http, settings.gateway.clone());
+        let recorded = settings
+            .known_realm()
+            .read()
+            .map_err(|error| PersonError::File {
+                path: settings.known_realm().path().to_owned(),
+                error,
+            })?;
         Ok(Self {
             arguments: arguments.clone(),
+            api: api.with_session(settings.session().read()),
+            is_on_record: recorded.is_some(),
+            // What the person wrote goes before what the gateway said.
+            realm: settings.realm.clone().or(recorded),
             settings,
-            api,
         })
     }
 
@@ -43,31 +56,48 @@ impl Visitor {
         &self.settings
     }
 
+    /// The gateway's realm; nothing before the first touch there.
+    pub(crate) fn realm(&self) -> Option<&RealmName> {
+        self.realm.as_ref()
+    }
+
+    /// Who is signed in.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.api.session()
+    }
+
     /// Opens the key for what `person` says.
     fn person(&self) -> Result<Person<Box<dyn Connection>>, PersonError> {
         let key = self.settings.key.open(self.arguments.protection())?;
-        let api = Api {
-            token: self.api.token.clone(),
-            ..Api::new(self.api.http.clone(), &self.settings.gateway)
-        };
-        Ok(Person::new(api, key, self.arguments.pin()?, announce))
+        let (api, realm) = (self.api.clone(), self.realm.clone());
+        Ok(Person::new(
+            api,
+            realm,
+            key,
+            self.arguments.pin()?,
+            announce,
+        ))
     }
 
-    /// Registers the key by a one-time link's token, signs in with it and keeps the session.
+    /// Registers the key by a one-time link, signs in with it and keeps the session.
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
-    pub(super) async fn join(
-        &mut self,
-        token: &str,
-        name: Option<&str>,
-        label: &str,
-    ) -> Result<Value, PersonError> {
+    pub(super) async fn join(&mut self, new: &NewKey) -> Result<Value, PersonError> {
         let mut person = self.person()?;
-        person.join(token, name, label).await?;
-        let who = person.sign_in().await?;
-        self.keep(person.api)?;
-        Ok(who)
+        let joined = person.join(new).await?;
+        let signed_in = person.sign_in().await?;
+        if person
+            .api()
+            .session()
+            .is_none_or(|session| session.who.id != joined.id)
+        {
+            return Err(PersonError::Contradiction(
+                "the key became one person's, and signed in another",
+            ));
+        }
+        self.keep(&person)?;
+        Ok(signed_in)
     }
 
     /// Signs in with a touch and keeps the session. Says who that is.
@@ -77,15 +107,20 @@ impl Visitor {
     pub(crate) async fn sign_in(&mut self) -> Result<Value, PersonError> {
         let mut person = self.person()?;
         let who = person.sign_in().await?;
-        self.keep(person.api)?;
+        self.keep(&person)?;
         Ok(who)
     }
 
-    fn keep(&mut self, api: Api) -> Result<(), PersonError> {
-        if let Some(token) = &api.token {
-            self.settings.session().keep(token)?;
+    fn keep<C: Connection>(&mut self, person: &Person<C>) -> Result<(), PersonError> {
+        if let Some(session) = person.api().session() {
+            self.settings.session().keep(session)?;
         }
-        self.api = api;
+        if let (Some(realm), false) = (person.realm(), self.is_on_record) {
+            self.settings.known_realm().record(realm)?;
+            self.is_on_record = true;
+        }
+        self.realm = person.realm().cloned();
+        self.api = person.api().clone();
         Ok(())
     }
 
@@ -121,21 +156,21 @@ impl Visitor {
         }
     }
 
-    /// Does an act with a touch, and gives its outcome.
+    /// Does an act with a touch.
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
-    pub(crate) async fn act(&mut self, act: Value) -> Result<Value, PersonError> {
+    pub(crate) async fn act(&mut self, request: &ActRequest) -> Result<Done, PersonError> {
         let mut person = self.person()?;
-        let done = match person.act(act.clone()).await {
+        let done = match person.act(request).await {
             Err(error) if error.is_signed_out() => {
                 person.sign_in().await?;
-                person.act(act).await
+                person.act(request).await
             }
             other => other,
         };
-        self.keep(person.api)?;
-        done.map(|(_, outcome)| outcome)
+        self.keep(&person)?;
+        done
     }
 
     /// Ends the session, here and at the gateway.
@@ -143,38 +178,18 @@ impl Visitor {
     /// # Errors
     /// [`PersonError`] of the gateway; a session that it does not know any more is no error.
     pub(super) async fn sign_out(&mut self) -> Result<(), PersonError> {
-        let known = self.api.token.is_some();
         self.settings.session().forget()?;
-        if known {
-            match self
-                .api
-                .post::<Value>("/api/sign-out", &serde_json::json!({}))
-                .await
-            {
+        if self.api.session().is_some() {
+            match self.api.post::<Value>("/api/sign-out", &json!({})).await {
                 Err(error) if !error.is_signed_out() => return Err(error),
-                _ => self.api.token = None,
+                _ => self.api.set_session(None),
             }
         }
         Ok(())
     }
 }
 
-/// An HTTP client that trusts one more authority than the system does, where there is one (PEM).
-pub(crate) fn web_client(authority: Option<&[u8]>) -> Result<reqwest::Client, PersonError> {
-    let mut http = reqwest::Client::builder().dns_resolver(Arc::new(LocalNames));
-    if let Some(pem) = authority {
-        for certificate in reqwest::Certificate::from_pem_bundle(pem)? {
-            http = http.add_root_certificate(certificate);
-        }
-    }
-    Ok(http.build()?)
-}
-
-/// Says what a touch is for. The sentence is the gateway's, so nothing in it may steer a terminal.
+/// Says what a touch is for.
 fn announce(sentence: &str) {
-    let plain: String = sentence
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .collect();
-    eprintln!("Touch your security key: {plain}");
+    eprintln!("Touch your security key: {sentence}");
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hallway_evidence::Printable;
 use serde::Serialize;
 
 /// The account of a tour. It is printed only when every step held.
@@ -62,7 +63,7 @@ impl Account {
         println!("\nWhat the first photograph shows, to anybody, offline:");
         if let Some(first) = self.photographs.first() {
             for sentence in &first.shows {
-                println!("  {sentence}");
+                println!("  {}", Printable(sentence));
             }
             println!("\nCheck it yourself:");
             println!(

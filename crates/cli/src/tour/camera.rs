@@ -9,15 +9,14 @@ use std::time::Duration;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_device::provision::{Authority, Device, Maker};
 use hallway_device::{Agent, Event, Gateway, KeySigner, Settings, SystemClock};
-use hallway_evidence::Timestamp;
+use hallway_evidence::{Line, Timestamp};
 use hallway_softkey::{Consent, KeyFile, NewKey, SoftKey};
-use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::place::Place;
 use super::{PHOTOGRAPHS, Tour};
-use crate::person::Person;
+use crate::person::{ActRequest, Person};
 
 /// The camera's serial number.
 pub(super) const SERIAL: &str = "TOUR-0001";
@@ -119,9 +118,12 @@ async fn follow(
         match event.ok_or("the camera stopped")? {
             Event::Code { code, .. } => {
                 tour.begin(format!("The camera shows {code}; its owner agrees"));
-                let (sentence, _) = owner
-                    .act(json!({ "kind": "claim_device", "code": code }))
-                    .await?;
+                let request = ActRequest::ClaimDevice {
+                    code,
+                    serial: Line::nearest(SERIAL),
+                    maker: Line::nearest(MAKER),
+                };
+                let sentence = owner.act(&request).await?.statement.sentence();
                 tour.account
                     .steps
                     .push(format!("The owner's key signed: {sentence}"));

@@ -2,15 +2,17 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use hallway_evidence::verify::{Report, Section};
-use hallway_evidence::{Bundle, MAX_TRUST_FILE, TrustFile, jpeg, verify};
+use hallway_evidence::{Bundle, MAX_TRUST_FILE, Printable, TrustFile, jpeg, verify};
 use hallway_webauthn::Outcome;
 use serde::Serialize;
+
+use crate::terminal::{Style, styled};
 
 /// The longest file that is verified, in bytes.
 const MAX_FILE: u64 = 1024 * 1024 * 1024;
@@ -148,52 +150,46 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
 
 fn print(command: &VerifyCommand, report: &Report) {
     let file = command.file.display();
-    let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let paint = |code: &str, text: &str| {
-        if colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    };
     match (&report.conclusion, &report.failure) {
         (Some(conclusion), _) => {
-            println!("{} {file}", paint("32", "✓ holds:"));
+            println!("{} {file}", styled(Style::Green, "✓ holds:"));
             for sentence in &conclusion.sentences {
-                println!("  {sentence}");
+                println!("  {}", Printable(sentence));
             }
         }
         (None, failure) => {
-            println!("{} {file}", paint("31", "✗ does not hold:"));
+            println!("{} {file}", styled(Style::Red, "✗ does not hold:"));
             if let Some(failure) = failure {
                 println!(
                     "  {}, step {}: {}",
-                    failure.section, failure.step, failure.what
+                    failure.section,
+                    failure.step,
+                    Printable(&failure.what)
                 );
             }
         }
     }
     if command.steps {
         for section in &report.sections {
-            print_section(section, &paint);
+            print_section(section);
         }
     }
 }
 
-fn print_section(section: &Section, paint: &dyn Fn(&str, &str) -> String) {
-    println!("\n{}", paint("1", &section.title));
+fn print_section(section: &Section) {
+    println!("\n{}", styled(Style::Bold, &section.title));
     if let Some(sentence) = &section.sentence {
-        println!("  “{sentence}”");
+        println!("  “{}”", Printable(sentence));
     }
     for step in &section.steps {
         let mark = match step.outcome {
-            Outcome::Held => paint("32", "✓"),
-            Outcome::Failed => paint("31", "✗"),
+            Outcome::Held => styled(Style::Green, "✓"),
+            Outcome::Failed => styled(Style::Red, "✗"),
             Outcome::Skipped => "–".to_owned(),
         };
         println!("  {mark} {:<12} {}", step.number, step.title);
         if !step.detail.is_empty() {
-            println!("    {:<12} {}", "", step.detail);
+            println!("    {:<12} {}", "", Printable(&step.detail));
         }
     }
 }

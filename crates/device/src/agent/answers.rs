@@ -159,12 +159,13 @@ impl<S: Signer> Agent<S> {
         match problem.code.as_str() {
             "out-of-order" => {
                 let now = self.now();
-                if let Some(registration) = &mut self.registration {
-                    match problem.last_sequence {
-                        Some(last) => registration.sequence = registration.sequence.max(last),
-                        // The time went back, not the number.
-                        None => registration.taken_ms = registration.taken_ms.max(now),
+                match (problem.last_sequence, &mut self.registration) {
+                    (Some(last), _) => self.counted_to(last),
+                    // The time went back, not the number.
+                    (None, Some(registration)) => {
+                        registration.taken_ms = registration.taken_ms.max(now);
                     }
+                    (None, None) => {}
                 }
                 self.sign_all_again(Signing::New);
             }
@@ -255,17 +256,17 @@ impl<S: Signer> Agent<S> {
 
     /// The gateway says that the device's clock is wrong: go by the gateway's.
     fn correct_clock(&mut self, problem: &Problem) {
-        let Some(theirs) = problem.now_ms else {
+        let Some(theirs) = problem.now_ms.map(Timestamp::from_ms) else {
             self.trouble(format!("the clock is wrong: {}", problem.detail));
             self.back_off(Duration::from_secs(10));
             return;
         };
-        let offset = theirs as i64 - self.clock.now().as_ms() as i64;
+        // Both are before the year 10000.
+        let offset = theirs.as_ms() as i64 - self.clock.now().as_ms() as i64;
         self.clock_offset_ms = offset;
         if let Some(registration) = &mut self.registration {
             // A time from the future must not hold up the corrected ones.
-            let corrected = Timestamp::from_ms(theirs);
-            registration.taken_ms = registration.taken_ms.min(corrected);
+            registration.taken_ms = registration.taken_ms.min(theirs);
         }
         self.trouble(format!(
             "this device's clock is {} s {} the gateway's; its times are corrected from now on",

@@ -2,42 +2,37 @@
 
 use std::time::Duration;
 
-use hallway_evidence::statement::{Act, Device};
-use hallway_evidence::{Statement, TrustFile};
+use hallway_evidence::{Bundle, Statement, TrustFile};
 
+use super::agreement::{self, LAST_SEQUENCE};
 use super::{Agent, AgentError, Standing};
 use crate::event::Event;
 use crate::protocol::{Announced, Bytes, Enrolment, EnrolmentStatement, State, Status};
-use crate::registration::Registration;
+use crate::registration::{KnownRealm, Registration};
 use crate::signer::Signer;
 
 /// How long to wait before enrolling again when the gateway refused.
 pub(super) const ENROL_AGAIN: Duration = Duration::from_secs(30);
 
 impl<S: Signer> Agent<S> {
-    /// Signs the gateway's statement, if it is one to enrol with and for a realm that the
-    /// gateway's address may speak for.
+    /// Signs the gateway's statement, if it is one to enrol with, for the realm that the gateway's
+    /// address may speak for and that is on record.
     pub(super) fn sign_enrolment(&mut self, given: &EnrolmentStatement) -> Result<(), AgentError> {
         let statement = match Statement::decode(&given.statement.0) {
-            Ok(statement) if statement.act == Act::Device(Device::Enrol) => statement,
-            Ok(statement) => {
-                let asked = statement.sentence();
-                self.trouble(format!("asked to enrol, the gateway wants signed: {asked}"));
-                self.back_off(ENROL_AGAIN);
-                return Ok(());
-            }
+            Ok(statement) => statement,
             Err(error) => {
                 self.trouble(format!("the gateway's statement to enrol with: {error}"));
                 self.back_off(ENROL_AGAIN);
                 return Ok(());
             }
         };
-        if !may_speak_for(&self.gateway.origin(), &statement.realm) {
-            self.trouble(format!(
-                "the gateway at {} speaks for {}, which is not its domain",
-                self.gateway.origin(),
-                statement.realm
-            ));
+        let known = match &self.settings.trust {
+            Some(trust) => Some(trust.realm.clone()),
+            None => KnownRealm::load(&self.spool, &self.gateway.origin())?,
+        };
+        let known = known.as_deref();
+        if let Err(why) = agreement::to_enrol(&statement, self.gateway.address(), known) {
+            self.trouble(why.to_string());
             self.back_off(ENROL_AGAIN);
             return Ok(());
         }
@@ -65,6 +60,7 @@ impl<S: Signer> Agent<S> {
         if let Some(registration) = &mut self.registration {
             registration.announced = Some(announced);
             registration.save(&self.spool)?;
+            KnownRealm::of(registration).save(&self.spool)?;
         }
         self.standing = Standing::Announced;
         self.asked = self.clock.now();
@@ -81,10 +77,10 @@ impl<S: Signer> Agent<S> {
 
     /// The answer to the question how the device stands.
     pub(super) fn stands(&mut self, status: Status) -> Result<(), AgentError> {
+        self.counted_to(status.last_sequence);
         let Some(registration) = &mut self.registration else {
             return Ok(());
         };
-        registration.sequence = registration.sequence.max(status.last_sequence);
         let before = self.standing;
         match status.state {
             State::Announced | State::Claimed => {
@@ -97,9 +93,10 @@ impl<S: Signer> Agent<S> {
             }
             State::Registered => {
                 self.trust(status.trust)?;
+                let grounds = self.ours(status.receipts, &status.serial);
                 if let Some(registration) = &mut self.registration {
                     registration.announced = None;
-                    registration.grounds = status.receipts.or(registration.grounds.take());
+                    registration.grounds = grounds.or(registration.grounds.take());
                     registration.save(&self.spool)?;
                 }
                 self.standing = Standing::Registered;
@@ -136,6 +133,32 @@ impl<S: Signer> Agent<S> {
         Ok(())
     }
 
+    /// The receipts, if they are those of this device. Others would be kept beside its files.
+    fn ours(&mut self, receipts: Option<Bytes>, serial: &str) -> Option<Bytes> {
+        let receipts = receipts?;
+        let registration = self.registration.as_ref()?;
+        let credential = registration.credential_id()?;
+        let grounds = Bundle::decode(&receipts.0).ok();
+        let is_ours = grounds.is_some_and(|grounds| {
+            agreement::is_about(&grounds, &credential, &registration.realm, serial)
+        });
+        if !is_ours {
+            self.trouble("the gateway gives receipts that are not about this device".to_owned());
+        }
+        is_ours.then_some(receipts)
+    }
+
+    /// The gateway says up to which number it has this device's transactions.
+    pub(super) fn counted_to(&mut self, last: u64) {
+        if last > LAST_SEQUENCE {
+            self.trouble(format!(
+                "the gateway says that this device has counted to {last}"
+            ));
+        } else if let Some(registration) = &mut self.registration {
+            registration.sequence = registration.sequence.max(last);
+        }
+    }
+
     /// The gateway does not know the credential: the code expired, or the registration was erased.
     pub(super) fn unknown(&mut self) -> Result<(), AgentError> {
         let was_taken = self
@@ -169,6 +192,12 @@ impl<S: Signer> Agent<S> {
         let Some(registration) = &mut self.registration else {
             return Ok(());
         };
+        if offered.realm.as_str() != registration.realm.as_str() {
+            return Err(AgentError::OtherRealm {
+                registered: registration.realm.to_string(),
+                shown: offered.realm.to_string(),
+            });
+        }
         match &registration.trust {
             Some(pinned) if pinned.log != offered.log || pinned.realm != offered.realm => {
                 Err(AgentError::LogKey)
@@ -177,50 +206,6 @@ impl<S: Signer> Agent<S> {
                 registration.trust = Some(offered);
                 Ok(())
             }
-        }
-    }
-}
-
-/// Whether a page at `origin` may use `realm` as its relying party id (WebAuthn Level 3, 5.1.3):
-/// it is the host or a domain above it.
-fn may_speak_for(origin: &str, realm: &str) -> bool {
-    let Some((_, rest)) = origin.split_once("://") else {
-        return false;
-    };
-    // Behind the last colon stands the port; hosts with colons of their own are in brackets.
-    let host = match rest.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => rest,
-    };
-    host == realm
-        || (realm.contains('.')
-            && host
-                .strip_suffix(realm)
-                .is_some_and(|above| above.ends_with('.')))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::may_speak_for;
-
-    #[test]
-    fn a_gateway_speaks_for_its_own_domain_only() {
-        for (origin, realm) in [
-            ("https://gate.example", "gate.example"),
-            ("https://gate.example:8443", "gate.example"),
-            ("https://a.gate.example", "gate.example"),
-            ("http://localhost:8080", "localhost"),
-        ] {
-            assert!(may_speak_for(origin, realm), "{origin} {realm}");
-        }
-        for (origin, realm) in [
-            ("https://gate.example", "bank.example"),
-            ("https://gate.example", "example"),
-            ("https://evilgate.example", "gate.example"),
-            ("https://gate.example", "a.gate.example"),
-            ("gate.example", "gate.example"),
-        ] {
-            assert!(!may_speak_for(origin, realm), "{origin} {realm}");
         }
     }
 }

@@ -77,6 +77,9 @@ pub struct Wanted {
 pub struct Outcome {
     /// The hash of the evidence, hexadecimal.
     pub evidence: String,
+    /// When the evidence was accepted, milliseconds since 1970: with it and what was signed, the hash
+    /// can be computed.
+    pub accepted_ms: u64,
     /// A one-time link to hand on.
     #[serde(flatten)]
     pub link: Option<NewLink>,
@@ -115,6 +118,7 @@ impl Outcome {
     pub fn done(actor: &Actor<'_>) -> Self {
         Self {
             evidence: actor.evidence.to_string(),
+            accepted_ms: actor.now.as_ms(),
             link: None,
             device: None,
             grant: None,

@@ -7,6 +7,7 @@ use hallway_authenticator::{Answer, Question};
 
 use super::program::Program;
 use super::sentence::variables;
+use super::terminal::say;
 use super::{Asker, Wait};
 
 /// Runs a program for each question; exit code 0 is yes, everything else is no.
@@ -50,7 +51,10 @@ impl Asker for ConsentCommand {
         let mut program = match Program::start(&mut command) {
             Ok(program) => program,
             Err(error) => {
-                eprintln!("refused: {} cannot be run: {error}", self.0.display());
+                say(format_args!(
+                    "refused: {} cannot be run: {error}\n",
+                    self.0.display()
+                ));
                 return Answer::Denied;
             }
         };

@@ -7,6 +7,7 @@ use hallway_authenticator::{Answer, Question};
 
 use super::program::Program;
 use super::sentence::sentence;
+use super::terminal::say;
 use super::{Asker, Wait};
 
 /// Asks by `notify-send` (libnotify 0.8 or later), which every desktop's notifications understand.
@@ -38,7 +39,9 @@ impl Asker for DesktopNotification {
         let mut program = match Program::start(&mut command) {
             Ok(program) => program,
             Err(error) => {
-                eprintln!("refused: {PROGRAM} (package libnotify-bin) cannot be run: {error}");
+                say(format_args!(
+                    "refused: {PROGRAM} (package libnotify-bin) cannot be run: {error}\n"
+                ));
                 return Answer::Denied;
             }
         };

@@ -8,6 +8,7 @@ use hallway_authenticator::{Answer, Question};
 use serde::Deserialize;
 
 use super::sentence::sentence;
+use super::terminal::say;
 use super::{Asker, Wait};
 
 /// What a key does with nobody there. What the policy does not name is refused, and a reset always.
@@ -185,7 +186,7 @@ impl Asker for ConsentPolicy {
             Err(Refusal::NotAllowed) => "the policy does not allow it",
             Err(Refusal::TooOften) => "the policy does not allow it this often",
         };
-        eprintln!("{} Refused: {why}.", sentence(question));
+        say(format_args!("{} Refused: {why}.\n", sentence(question)));
         Answer::Denied
     }
 }

@@ -1,5 +1,6 @@
 //! The owner at a terminal.
 
+use std::fmt;
 use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -49,8 +50,7 @@ impl Asker for Terminal {
             _ => &["y", "yes"],
         };
         let choices = if yes.len() == 1 { "[erase/N]" } else { "[y/N]" };
-        eprint!("{} {choices} ", sentence(question));
-        let _ = io::stderr().flush();
+        say(format_args!("{} {choices} ", sentence(question)));
         let answer = loop {
             if let Some(over) = wait.over() {
                 break over;
@@ -69,12 +69,19 @@ impl Asker for Terminal {
             }
         };
         match answer {
-            Answer::TimedOut => eprintln!("\nno answer in time: refused"),
-            Answer::Cancelled => eprintln!("\nno longer wanted"),
-            _ => eprintln!("refused"),
+            Answer::TimedOut => say(format_args!("\nno answer in time: refused\n")),
+            Answer::Cancelled => say(format_args!("\nno longer wanted\n")),
+            _ => say(format_args!("refused\n")),
         }
         answer
     }
+}
+
+/// Says something on standard error. Where nobody can hear it, nobody answers either, and the question
+/// ends by itself: that is no reason to panic.
+pub(super) fn say(text: fmt::Arguments<'_>) {
+    let mut stderr = io::stderr();
+    let _ = stderr.write_fmt(text).and_then(|()| stderr.flush());
 }
 
 /// Asks for a passphrase without showing it.

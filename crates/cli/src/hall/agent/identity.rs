@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_hall::client::{self, HallClient, Opening, Renewed};
 use hallway_hall::tls;
-use hallway_hall::{AgentName, Body, Bundle, Bundles, HallKey, HallName, SpiffeId};
+use hallway_hall::{
+    AgentName, Body, Bundle, Bundles, HallKey, HallName, Party, SpiffeId, Svid, TrustDomain,
+};
 use http::Request;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,7 +19,7 @@ use zeroize::Zeroizing;
 use super::super::opening::certificates;
 use super::HallCommandError;
 use crate::person::folders::{is_private, write_private};
-use crate::person::{Api, PersonError, web_client};
+use crate::person::{Api, LinkKind, OneTimeLink, Redirections, web_client};
 
 /// Who the agent is.
 #[derive(Clone, Serialize, Deserialize)]
@@ -40,25 +42,63 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Makes a key and joins with it.
+    ///
+    /// The link says which gateway that is. What the gateway gives is taken only if it certifies this
+    /// very key as that agent, and names a realm that the link's address may speak for.
     pub(super) async fn join(link: &str, ca: Option<&Path>) -> Result<Self, HallCommandError> {
-        let (address, token) = link.split_once('#').ok_or(PersonError::NotALink)?;
-        let url = reqwest::Url::parse(address).map_err(|_| PersonError::NotALink)?;
+        let link = OneTimeLink::read(LinkKind::Agent, link)?;
         let authority = match ca {
             Some(path) => Some(std::fs::read(path).map_err(HallCommandError::io(path.display()))?),
             None => None,
         };
-        let http = web_client(authority.as_deref())?;
-        let api = Api::new(http, &url.origin().ascii_serialization());
+        let secure = link.gateway.secure_url();
+        let http = web_client(authority.as_deref(), secure, Redirections::Refused)?;
         let key = HallKey::generate()?;
         let wanted = json!({
-            "token": token,
+            "token": *link.token,
             "public_key": URL_SAFE_NO_PAD.encode(key.public().as_der()),
         });
+        let api = Api::new(http, link.gateway.clone());
         let joined: Self = api.post("/api/hall-agents/join", &wanted).await?;
-        Ok(Self {
+        let joined = Self {
             key: Zeroizing::new(URL_SAFE_NO_PAD.encode(key.as_pkcs8())),
             ..joined
-        })
+        };
+        let realm = joined.check()?;
+        if link.gateway.may_use(realm.as_str()) {
+            Ok(joined)
+        } else {
+            Err(HallCommandError::OtherRealm {
+                gateway: link.gateway.origin(),
+                realm: realm.to_string(),
+            })
+        }
+    }
+
+    /// Whether certificate, authorities and gateway are of one realm, and the certificate for this key
+    /// and this agent. Gives the realm.
+    fn check(&self) -> Result<TrustDomain, HallCommandError> {
+        let gateway: SpiffeId = self.gateway.parse()?;
+        let realm = gateway.trust_domain().clone();
+        let bundle = Bundle::new(certificates(&self.bundle)?)?;
+        let chain = certificates(&self.certificates)?;
+        let leaf = Svid::read(chain.first().ok_or(HallCommandError::Certificates)?)?;
+        let agent = Party::Agent {
+            hall: self.hall.clone(),
+            agent: self.agent.clone(),
+        };
+        let fits = gateway.party() == Some(Party::Gateway)
+            && *bundle.trust_domain() == realm
+            && leaf.id == SpiffeId::new(realm.clone(), &agent)?
+            && leaf.public_key == *self.key()?.public();
+        if fits {
+            Ok(realm)
+        } else {
+            Err(HallCommandError::OtherAgent {
+                agent: self.agent.clone(),
+                hall: self.hall.clone(),
+            })
+        }
     }
 
     /// Reads it from its file, which nobody else may be able to read.
@@ -122,12 +162,14 @@ impl Identity {
             true => self.bundle.clone(),
             false => renewed.bundle,
         };
-        Ok(Self {
+        let renewed = Self {
             bundle,
             certificates: renewed.certificates,
             certificate_ends_ms: renewed.certificate_ends_ms,
             ..self.clone()
-        })
+        };
+        renewed.check()?;
+        Ok(renewed)
     }
 
     fn key(&self) -> Result<HallKey, HallCommandError> {

@@ -3,18 +3,19 @@
 mod config;
 mod identity;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use hallway_evidence::Printable;
 use hallway_hall::client::ClientError;
 use hallway_hall::{Agent, AgentEvent};
 use serde_json::json;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::HallCommandError;
+use crate::terminal;
 use config::Configuration;
 use identity::Identity;
 
@@ -129,11 +130,9 @@ fn is_refusal(error: &ClientError) -> bool {
 
 fn tell(as_json: bool, what: &str, detail: &str) {
     if as_json {
-        let mut out = std::io::stdout();
-        let line = json!({ "event": what, "detail": detail });
         // A reader that went away is no reason to stop.
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+        terminal::announce(json!({ "event": what, "detail": detail }));
     } else {
-        eprintln!("{}", super::quoted(detail));
+        eprintln!("{}", Printable(detail));
     }
 }

@@ -9,6 +9,7 @@ mod unpack;
 use std::path::Path;
 
 use clap::Args;
+use hallway_evidence::Printable;
 use hallway_hall::Right;
 use serde::Serialize;
 
@@ -172,7 +173,7 @@ fn tell_plan(plan: &Plan, json: bool) -> Result<(), HallCommandError> {
         ("in the way", &intent.blocked),
     ] {
         for path in paths {
-            println!("{verb:<12}{}", super::quoted(path));
+            println!("{verb:<12}{}", Printable(path));
         }
     }
     eprintln!("{} files are the same.", intent.same);
@@ -186,10 +187,10 @@ impl Account {
             println!("{}", serde_json::to_string(self)?);
         } else {
             for path in &self.skipped {
-                eprintln!("left out: {}", super::quoted(path));
+                eprintln!("left out: {}", Printable(path));
             }
             for reason in &self.failed {
-                eprintln!("{}", super::quoted(reason));
+                eprintln!("{}", Printable(reason));
             }
             println!(
                 "{} copied ({}), {} the same, {} deleted",

@@ -1,10 +1,10 @@
 //! What `hallway open` says: lines of JSON for programs, a page and a live line for people.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hallway_evidence::Timestamp;
+use hallway_evidence::{Printable, Timestamp};
 use hallway_hall::{Flow, Right, ServiceName, StoreName};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar};
 use serde::Serialize;
@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::super::path::HallPlace;
 use super::super::relay::USER;
 use super::super::waiting::{Announcement, Waits};
+use crate::terminal;
 
 /// Something that happened.
 #[derive(Debug, Serialize)]
@@ -47,7 +48,7 @@ pub(super) enum Event {
 #[serde(rename = "open", tag = "event")]
 pub(super) struct Doors<'a> {
     pub(super) hall: &'a HallPlace,
-    pub(super) grant: &'a str,
+    pub(super) grant: String,
     pub(super) evidence: &'a str,
     pub(super) rights: &'a [Right],
     pub(super) ends_ms: u64,
@@ -97,7 +98,7 @@ impl Display {
     pub(super) fn wait(&self, what: &Announcement<'_>) {
         if self.json {
             return print(&Event::Waiting {
-                grant: what.grant.to_owned(),
+                grant: what.grant.to_string(),
                 waits: what.waits.clone(),
             });
         }
@@ -133,8 +134,8 @@ impl Display {
         }
         let line = match event {
             Event::Waiting { .. } | Event::Renewed { .. } => return,
-            Event::Problem { detail } => detail.clone(),
-            Event::Ended { reason } => format!("The hall is closed: {reason}"),
+            Event::Problem { detail } => Printable(detail).to_string(),
+            Event::Ended { reason } => format!("The hall is closed: {}", Printable(reason)),
         };
         self.live.suspend(|| eprintln!("{line}"));
     }
@@ -156,7 +157,6 @@ impl Display {
 /// One line; a reader that went away is no reason to close the hall.
 fn print(what: &impl Serialize) {
     if let Ok(json) = serde_json::to_string(what) {
-        let mut out = std::io::stdout();
-        let _ = writeln!(out, "{json}").and_then(|()| out.flush());
+        terminal::announce(json);
     }
 }

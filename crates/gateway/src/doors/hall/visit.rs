@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use hallway_evidence::statement::hall::{HallName, MOST_RIGHTS, Open, Right, Rights};
+use hallway_evidence::statement::Act;
+use hallway_evidence::statement::hall::{
+    Hall as HallAct, HallName, MOST_RIGHTS, Open, Right, Rights,
+};
 use hallway_evidence::{Bundle, GrantId, RealmName, Receipt};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -230,7 +233,40 @@ pub async fn brought(
     let key = gateway.store.read().credentials();
     let key = key.get(&grant.credential).await?;
     let registration = key.ok_or_else(|| Problem::not_found("key"))?.registration;
-    bundle_for(gateway, host, &[grant.evidence, registration]).await
+    let bundle = bundle_for(gateway, host, &[grant.evidence, registration]).await?;
+    if opens(&bundle, host, grant) {
+        Ok(bundle)
+    } else {
+        Err(Problem::internal(&NotWhatWasSigned))
+    }
+}
+
+/// The row of a grant and the evidence that it names are not about the same visit.
+#[derive(Debug, thiserror::Error)]
+#[error("the evidence of a visit is not about its grant")]
+struct NotWhatWasSigned;
+
+/// Whether what is handed on in somebody's name is what they signed: this hall of this host, for this
+/// person, and no less than the grant allows.
+fn opens(bundle: &Bundle, host: &RealmName, grant: &Grant) -> bool {
+    let Some(subject) = bundle.0.first() else {
+        return false;
+    };
+    match subject
+        .evidence
+        .signed
+        .read_statement()
+        .map(|read| read.act)
+    {
+        Ok(Act::Hall(HallAct::Open(open))) => {
+            EvidenceHash(subject.evidence.hash()) == grant.evidence
+                && open.host == *host
+                && open.hall == grant.hall
+                && open.person == grant.person
+                && open.rights.lacks(&grant.rights).is_none()
+        }
+        _ => false,
+    }
 }
 
 /// The receipts of `evidence`, against a checkpoint that the host's witness cosigned.

@@ -1,0 +1,506 @@
+//! Whether a statement is what was asked for, to the last term.
+//!
+//! Each request is held against the one act that does it. Every term is taken apart by name, so that
+//! a new one does not compile until it is compared with what was asked for, or until it is said here
+//! why it need not be: because the signer reads it in the sentence before they touch their key, or
+//! because it is checked against what comes back ([`promised_link`]).
+
+use std::time::Duration;
+
+use hallway_evidence::statement::authority::{Authority, Certificate};
+use hallway_evidence::statement::device::{Claim, Device};
+use hallway_evidence::statement::hall::{
+    AcceptPartner, Admit, Agent, Approve, BeginLogAnew, Create, Dismiss, End, Guest, Hall,
+    InviteAgent, InvitePartner, LeavePartner, Named, Open, Pins, Turn, Whom,
+};
+use hallway_evidence::statement::people::People;
+use hallway_evidence::statement::web::{Reason, RegisterKey, Web};
+use hallway_evidence::statement::{Act, Hash};
+use hallway_evidence::{Line, RealmName, Statement, Timestamp};
+
+use super::difference::{Difference, same, same_or_none};
+use super::one_time_link::{LinkKind, sha256};
+use super::request::{ActRequest, GuestRequest, NewKey, WhomRequest};
+use super::session::Who;
+
+/// How long an agent's invitation may be good.
+const AGENT_INVITATION: Duration = Duration::from_secs(3600);
+/// How long a partner's invitation may be good.
+const PARTNER_INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
+/// A gateway's clock may go on between two lines of a statement.
+const MOMENT: Duration = Duration::from_secs(60);
+
+/// What a statement has to say.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted<'a> {
+    /// Somebody signs in; who that is follows from the key.
+    SignIn,
+    /// A key is registered.
+    Key(&'a NewKey),
+    /// An act of somebody who is signed in.
+    Act(&'a ActRequest, &'a Who),
+}
+
+impl Wanted<'_> {
+    /// Whether the statement says that, in the realm that it is of.
+    ///
+    /// # Errors
+    /// The first [`Difference`].
+    pub(super) fn agrees_with(
+        self,
+        statement: &Statement,
+        realm: &RealmName,
+    ) -> Result<(), Difference> {
+        let Statement {
+            realm: _,
+            issued,
+            nonce: _,
+            act,
+        } = statement;
+        match self {
+            Self::SignIn => match act {
+                Act::Web(Web::SignIn) => Ok(()),
+                _ => Err(other_act("web.sign_in", act)),
+            },
+            Self::Key(key) => key.agrees_with(act),
+            Self::Act(request, who) => request.agrees_with(act, *issued, realm, who),
+        }
+    }
+}
+
+impl NewKey {
+    fn agrees_with(&self, act: &Act) -> Result<(), Difference> {
+        let Act::Web(Web::RegisterKey(terms)) = act else {
+            return Err(other_act("web.register_key", act));
+        };
+        let RegisterKey {
+            // The key is asked to keep this very id as its user handle, and each sign-in shows it.
+            person: _,
+            name,
+            // The sentence says it: it was whoever made the link who chose it.
+            role: _,
+            label,
+            reason,
+            // The hash of evidence that this program never had.
+            authorised_by: _,
+        } = terms;
+        same("the key's name", &self.label, label)?;
+        match (&self.name, reason) {
+            (Some(asked), Reason::Setup | Reason::Invitation | Reason::Recovery) => {
+                same("the name", asked, name)
+            }
+            // Only the first owner says who they are; everybody else was named by who invited them,
+            // and the sentence says how.
+            (None, Reason::Setup) => Err(Difference::new("the name", "in the link", name)),
+            (None, Reason::Invitation | Reason::Recovery) => Ok(()),
+            (_, Reason::Additional) => {
+                Err(Difference::new("the reason", "a one-time link", reason))
+            }
+        }
+    }
+}
+
+impl ActRequest {
+    fn agrees_with(
+        &self,
+        act: &Act,
+        issued: Timestamp,
+        realm: &RealmName,
+        who: &Who,
+    ) -> Result<(), Difference> {
+        match self {
+            Self::CreateHall { name, title } => {
+                let Act::Hall(Hall::Create(terms)) = act else {
+                    return Err(other_act("hall.create", act));
+                };
+                let Create {
+                    hall,
+                    title: stated,
+                } = terms;
+                same("the hall", name, hall)?;
+                same("the title", title, stated)
+            }
+            Self::RemoveHall { hall } => {
+                let Act::Hall(Hall::Remove(terms)) = act else {
+                    return Err(other_act("hall.remove", act));
+                };
+                let Named { hall: stated } = terms;
+                same("the hall", hall, stated)
+            }
+            Self::AdmitToHall {
+                hall,
+                guest,
+                rights,
+                needs,
+            } => {
+                let Act::Hall(Hall::Admit(terms)) = act else {
+                    return Err(other_act("hall.admit", act));
+                };
+                let Admit {
+                    hall: stated,
+                    guest: whom,
+                    rights: allowed,
+                    needs: demanded,
+                } = terms;
+                same("the hall", hall, stated)?;
+                guest.agrees_with(whom)?;
+                same("what the guest may do", rights, allowed)?;
+                same("what is demanded", needs, demanded)
+            }
+            Self::DismissFromHall { hall, guest } => {
+                let Act::Hall(Hall::Dismiss(terms)) = act else {
+                    return Err(other_act("hall.dismiss", act));
+                };
+                let Dismiss {
+                    hall: stated,
+                    guest: whom,
+                } = terms;
+                same("the hall", hall, stated)?;
+                guest.agrees_with(whom)
+            }
+            Self::InviteAgent { hall, agent } => {
+                let Act::Hall(Hall::InviteAgent(terms)) = act else {
+                    return Err(other_act("hall.invite_agent", act));
+                };
+                let InviteAgent {
+                    hall: stated,
+                    agent: called,
+                    // Held against the link that comes back.
+                    token: _,
+                    expires,
+                } = terms;
+                same("the hall", hall, stated)?;
+                same("the agent", agent, called)?;
+                within("the invitation's end", issued, AGENT_INVITATION, *expires)
+            }
+            Self::DismissAgent { hall, agent } => {
+                let Act::Hall(Hall::DismissAgent(terms)) = act else {
+                    return Err(other_act("hall.dismiss_agent", act));
+                };
+                let Agent {
+                    hall: stated,
+                    agent: called,
+                } = terms;
+                same("the hall", hall, stated)?;
+                same("the agent", agent, called)
+            }
+            Self::OpenHall {
+                host,
+                hall,
+                rights,
+                duration_ms,
+                public_key,
+            } => {
+                let Act::Hall(Hall::Open(terms)) = act else {
+                    return Err(other_act("hall.open", act));
+                };
+                let Open {
+                    host: stated_host,
+                    hall: stated_hall,
+                    person,
+                    name,
+                    role,
+                    rights: stated_rights,
+                    duration_ms: stated_ms,
+                    public_key: stated_key,
+                } = terms;
+                same(
+                    "the realm of the hall",
+                    host.as_ref().unwrap_or(realm),
+                    stated_host,
+                )?;
+                same("the hall", hall, stated_hall)?;
+                same("who enters", &who.id, person)?;
+                same("the name of who enters", &who.name, name)?;
+                // At home nothing depends on it; elsewhere the sentence says which it is.
+                if let (Some(role), true) = (role, stated_host == realm) {
+                    return Err(Difference::new("the role", "nothing", role));
+                }
+                // Where nothing certain was asked for, the sentence says what is granted.
+                if let Some(rights) = rights {
+                    same("what you may do", rights, stated_rights)?;
+                }
+                if let Some(duration_ms) = duration_ms {
+                    same("for how long, in milliseconds,", duration_ms, stated_ms)?;
+                }
+                let key = |key: &hallway_evidence::statement::hall::P256PublicKey| {
+                    hex::encode(key.sha256())
+                };
+                same_or_none(
+                    "the SHA-256 of the key",
+                    Some(&key(public_key)),
+                    stated_key.as_ref().map(key).as_ref(),
+                )
+            }
+            Self::ApproveGrant { grant } => {
+                let Act::Hall(Hall::Approve(terms)) = act else {
+                    return Err(other_act("hall.approve", act));
+                };
+                let Approve {
+                    grant: stated,
+                    // What it is that is approved, the sentence says.
+                    opened: _,
+                    hall: _,
+                    name: _,
+                    rights: _,
+                } = terms;
+                same("the grant", grant, stated)
+            }
+            Self::EndGrant { grant } => {
+                let Act::Hall(Hall::End(terms)) = act else {
+                    return Err(other_act("hall.end", act));
+                };
+                let End {
+                    grant: stated,
+                    // What it is that ends, the sentence says.
+                    opened: _,
+                    hall: _,
+                    name: _,
+                } = terms;
+                same("the grant", grant, stated)
+            }
+            Self::InvitePartner { address } => {
+                let Act::Hall(Hall::InvitePartner(terms)) = act else {
+                    return Err(other_act("hall.invite_partner", act));
+                };
+                let InvitePartner {
+                    pins,
+                    // Held against the link that comes back.
+                    token: _,
+                    expires,
+                } = terms;
+                reached_at(address, pins)?;
+                within("the invitation's end", issued, PARTNER_INVITATION, *expires)
+            }
+            Self::AcceptPartner { link } => {
+                let Act::Hall(Hall::AcceptPartner(terms)) = act else {
+                    return Err(other_act("hall.accept_partner", act));
+                };
+                let AcceptPartner { pins, token } = terms;
+                reached_at(&link.origin, pins)?;
+                let hex = |hash: &Hash| hex::encode(hash);
+                same("the invitation", &hex(&link.token), &hex(token))
+            }
+            Self::LeavePartner { realm } => {
+                let Act::Hall(Hall::LeavePartner(terms)) = act else {
+                    return Err(other_act("hall.leave_partner", act));
+                };
+                let LeavePartner { realm: stated } = terms;
+                same("the partner", realm, stated)
+            }
+            Self::ReplaceAuthority => match act {
+                // Which follows which, the sentence says.
+                Act::Hall(Hall::ReplaceAuthority(Turn { from: _, to: _ })) => Ok(()),
+                _ => Err(other_act("hall.replace_authority", act)),
+            },
+            Self::WithdrawAuthority => match act {
+                Act::Hall(Hall::WithdrawAuthority(Turn { from: _, to: _ })) => Ok(()),
+                _ => Err(other_act("hall.withdraw_authority", act)),
+            },
+            Self::BeginLogAnew { origin } => {
+                let Act::Hall(Hall::BeginLogAnew(terms)) = act else {
+                    return Err(other_act("hall.begin_log_anew", act));
+                };
+                let BeginLogAnew {
+                    origin: stated,
+                    // The sentence says both.
+                    seen: _,
+                    key: _,
+                } = terms;
+                same("the log", origin, stated)
+            }
+            Self::AddAuthority { name, certificate } => {
+                let Act::Authority(Authority::Add(terms)) = act else {
+                    return Err(other_act("authority.add", act));
+                };
+                let Certificate {
+                    name: stated,
+                    certificate: hash,
+                } = terms;
+                same("the maker", name, stated)?;
+                same(
+                    "the SHA-256 of the certificate",
+                    &hex::encode(sha256(&certificate.der)),
+                    &hex::encode(hash),
+                )
+            }
+            Self::ClaimDevice {
+                code: _,
+                serial,
+                maker,
+            } => {
+                let Act::Device(Device::Claim(terms)) = act else {
+                    return Err(other_act("device.claim", act));
+                };
+                let Claim {
+                    // The gateway's own name for it.
+                    device: _,
+                    serial: stated,
+                    // The sentence says it.
+                    model: _,
+                    authority,
+                    // What the code stands for: this program never had it.
+                    credential: _,
+                    enrolment: _,
+                    owner,
+                } = terms;
+                same("the serial number", serial, stated)?;
+                same("the maker", maker, authority)?;
+                same("the owner", &who.id, owner)
+            }
+        }
+    }
+
+    /// What the statement names by its hash alone, and the gateway wants back with the answer.
+    pub(super) fn attachment(&self) -> Option<&[u8]> {
+        match self {
+            Self::AddAuthority { certificate, .. } => Some(&certificate.der),
+            Self::AcceptPartner { link } => Some(&link.secret),
+            Self::CreateHall { .. }
+            | Self::RemoveHall { .. }
+            | Self::AdmitToHall { .. }
+            | Self::DismissFromHall { .. }
+            | Self::InviteAgent { .. }
+            | Self::DismissAgent { .. }
+            | Self::OpenHall { .. }
+            | Self::ApproveGrant { .. }
+            | Self::EndGrant { .. }
+            | Self::InvitePartner { .. }
+            | Self::LeavePartner { .. }
+            | Self::ReplaceAuthority
+            | Self::WithdrawAuthority
+            | Self::BeginLogAnew { .. }
+            | Self::ClaimDevice { .. } => None,
+        }
+    }
+}
+
+impl GuestRequest {
+    fn agrees_with(&self, guest: &Guest) -> Result<(), Difference> {
+        match (self, guest) {
+            // A name that is asked for by an id is the gateway's to say, and the sentence says it.
+            (Self::Person(asked), Guest::Person { id, name: _ }) => same("the guest", asked, id),
+            (Self::Role(asked), Guest::Role(role)) => same("the guest's role", asked, role),
+            (
+                Self::Visitor { realm, whom },
+                Guest::Visitor {
+                    realm: stated,
+                    whom: who,
+                },
+            ) => {
+                same("the guest's realm", realm, stated)?;
+                whom.agrees_with(who)
+            }
+            (Self::Person(asked), Guest::Role(_) | Guest::Visitor { .. }) => {
+                Err(Difference::new("the guest", asked, guest))
+            }
+            (Self::Role(asked), Guest::Person { .. } | Guest::Visitor { .. }) => {
+                Err(Difference::new("the guest's role", asked, guest))
+            }
+            (Self::Visitor { realm, .. }, Guest::Person { .. } | Guest::Role(_)) => {
+                Err(Difference::new("the guest's realm", realm, guest))
+            }
+        }
+    }
+}
+
+impl WhomRequest {
+    fn agrees_with(&self, whom: &Whom) -> Result<(), Difference> {
+        match (self, whom) {
+            (Self::Role(asked), Whom::Role(role)) => same("the guest's role", asked, role),
+            (
+                Self::Person { id, name },
+                Whom::Person {
+                    id: stated,
+                    name: called,
+                },
+            ) => {
+                same("the guest", id, stated)?;
+                let unnamed = || Line::nearest(&id.to_string());
+                same(
+                    "the guest's name",
+                    &name.clone().unwrap_or_else(unnamed),
+                    called,
+                )
+            }
+            (Self::Person { id, .. }, Whom::Role(role)) => {
+                Err(Difference::new("the guest", id, role))
+            }
+            (Self::Role(role), Whom::Person { id, .. }) => {
+                Err(Difference::new("the guest's role", role, id))
+            }
+        }
+    }
+}
+
+/// Whether what is pinned of another realm is of the gateway that was named. Its keys, the sentence
+/// says.
+fn reached_at(asked: &hallway_evidence::Origin, pins: &Pins) -> Result<(), Difference> {
+    let Pins {
+        realm,
+        origin,
+        log: _,
+        authorities: _,
+        seen: _,
+    } = pins;
+    same("the partner's address", asked, origin)?;
+    if realm.covers(origin.host()) {
+        Ok(())
+    } else {
+        Err(Difference::new("the partner's realm", origin.host(), realm))
+    }
+}
+
+/// Whether something ends as early as it should.
+fn within(
+    field: &'static str,
+    issued: Timestamp,
+    lasting: Duration,
+    stated: Timestamp,
+) -> Result<(), Difference> {
+    let latest = issued.plus(lasting);
+    if stated <= latest.plus(MOMENT) {
+        Ok(())
+    } else {
+        Err(Difference::new(field, latest, stated))
+    }
+}
+
+fn other_act(asked: &str, act: &Act) -> Difference {
+    Difference::new("the act", asked, act.name())
+}
+
+/// The link that an act promises: of which kind, and the hash of its secret.
+pub(super) fn promised_link(act: &Act) -> Option<(LinkKind, Hash)> {
+    match act {
+        Act::People(People::Invite(terms)) => Some((LinkKind::Join, terms.link)),
+        Act::People(People::Recover(terms)) => Some((LinkKind::Join, terms.link)),
+        Act::Hall(Hall::InviteAgent(terms)) => Some((LinkKind::Agent, terms.token)),
+        Act::Hall(Hall::InvitePartner(terms)) => Some((LinkKind::Partner, terms.token)),
+        Act::People(People::ChangeRole(_) | People::Suspend(_) | People::Reinstate(_))
+        | Act::Web(Web::RegisterKey(_) | Web::SignIn | Web::RemoveKey(_))
+        | Act::Device(
+            Device::Enrol
+            | Device::Claim(_)
+            | Device::Change(_)
+            | Device::Transaction(_)
+            | Device::Status,
+        )
+        | Act::Authority(Authority::Add(_) | Authority::Remove(_))
+        | Act::Hall(
+            Hall::Create(_)
+            | Hall::Remove(_)
+            | Hall::Admit(_)
+            | Hall::Dismiss(_)
+            | Hall::DismissAgent(_)
+            | Hall::Open(_)
+            | Hall::Approve(_)
+            | Hall::End(_)
+            | Hall::AcceptPartner(_)
+            | Hall::LeavePartner(_)
+            | Hall::ReplaceAuthority(_)
+            | Hall::WithdrawAuthority(_)
+            | Hall::BeginLogAnew(_),
+        ) => None,
+    }
+}

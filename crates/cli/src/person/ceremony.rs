@@ -1,0 +1,179 @@
+//! What a gateway wants signed, and what of it a key is asked to sign.
+
+use std::time::{Duration, SystemTime};
+
+use hallway_client::GatewayAddress;
+use hallway_evidence::{RealmName, Statement, Timestamp};
+use hallway_webauthn::wire::{Base64Url, CreationOptions, RequestOptions, Requirement};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::PersonError;
+use super::agreement::Wanted;
+use super::difference::{Difference, same};
+use super::one_time_link::sha256;
+
+/// How far the gateway's clock may be from ours: as long as it takes an answer itself.
+const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
+
+/// A statement and WebAuthn options, as a gateway gave them. The sentence that comes with them is
+/// not even read: it is made here, of the statement.
+#[derive(Debug, Deserialize)]
+pub(super) struct Ceremony {
+    statement: Base64Url,
+    seal: Base64Url,
+    public_key: Value,
+    #[serde(default)]
+    attachment: Option<Base64Url>,
+}
+
+/// A statement that says what was asked for, and options that ask for a signature over it and nothing
+/// else. There is none that was not compared.
+#[derive(Debug)]
+pub(super) struct Agreed<O> {
+    /// What is signed.
+    pub(super) statement: Statement,
+    /// In which realm.
+    pub(super) realm: RealmName,
+    /// How the key is asked.
+    pub(super) options: O,
+    /// The statement's bytes.
+    pub(super) bytes: Base64Url,
+    /// The gateway's, to be handed back.
+    pub(super) seal: Base64Url,
+    /// What the statement names by its hash alone, to be handed back.
+    pub(super) attachment: Option<Base64Url>,
+}
+
+/// Where the ceremony is: what is known of the gateway.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<'a> {
+    /// Its address.
+    pub(super) gateway: &'a GatewayAddress,
+    /// Its realm, if it is on record.
+    pub(super) realm: Option<&'a RealmName>,
+}
+
+/// What a key is asked with.
+pub(super) trait Options: DeserializeOwned {
+    /// The challenge.
+    fn challenge(&self) -> &[u8];
+    /// The relying party id.
+    fn rp_id(&self) -> &str;
+    /// Whether the person has to be verified.
+    fn verification(&self) -> Option<Requirement>;
+}
+
+impl Options for RequestOptions {
+    fn challenge(&self) -> &[u8] {
+        &self.challenge.0
+    }
+
+    fn rp_id(&self) -> &str {
+        self.rp_id.as_deref().unwrap_or_default()
+    }
+
+    fn verification(&self) -> Option<Requirement> {
+        self.user_verification
+    }
+}
+
+impl Options for CreationOptions {
+    fn challenge(&self) -> &[u8] {
+        &self.challenge.0
+    }
+
+    fn rp_id(&self) -> &str {
+        self.rp.id.as_deref().unwrap_or_default()
+    }
+
+    fn verification(&self) -> Option<Requirement> {
+        self.authenticator_selection
+            .as_ref()
+            .and_then(|selection| selection.user_verification)
+    }
+}
+
+impl Ceremony {
+    /// Takes what is to be signed if it is what is `wanted`, here and now.
+    ///
+    /// # Errors
+    /// The statement can't be read, or a [`Difference`].
+    pub(super) fn agree<O: Options>(
+        self,
+        wanted: Wanted<'_>,
+        at: At<'_>,
+    ) -> Result<Agreed<O>, PersonError> {
+        let statement =
+            Statement::decode(&self.statement.0).map_err(PersonError::UnreadableStatement)?;
+        let realm = at.realm_of(&statement)?;
+        let now = Timestamp::from(SystemTime::now());
+        if statement.issued.distance(now) > CLOCKS_APART {
+            let difference =
+                Difference::new("the time, by this computer’s clock,", now, statement.issued);
+            return Err(difference.into());
+        }
+        wanted.agrees_with(&statement, &realm)?;
+        let attachment = self.attached(wanted)?;
+        let options: O = serde_json::from_value(self.public_key)?;
+        let hex = |bytes: &[u8]| hex::encode(bytes);
+        same(
+            "the challenge",
+            &hex(&sha256(&self.statement.0)),
+            &hex(options.challenge()),
+        )?;
+        same("the relying party", &realm.as_str(), &options.rp_id())?;
+        if options.verification() != Some(Requirement::Required) {
+            return Err(Difference::new("the check who holds the key", "required", "not").into());
+        }
+        Ok(Agreed {
+            statement,
+            realm,
+            options,
+            bytes: self.statement,
+            seal: self.seal,
+            attachment,
+        })
+    }
+
+    fn attached(&self, wanted: Wanted<'_>) -> Result<Option<Base64Url>, Difference> {
+        let asked = match wanted {
+            Wanted::Act(request, _) => request.attachment(),
+            Wanted::SignIn | Wanted::Key(_) => None,
+        };
+        let given = self.attachment.as_ref().map(|bytes| bytes.0.as_slice());
+        if asked == given {
+            return Ok(self.attachment.clone());
+        }
+        let shown = |bytes: Option<&[u8]>| {
+            bytes.map_or_else(|| "nothing".to_owned(), |bytes| hex::encode(sha256(bytes)))
+        };
+        Err(Difference::new(
+            "the SHA-256 of what is attached",
+            shown(asked),
+            shown(given),
+        ))
+    }
+}
+
+impl At<'_> {
+    /// The realm of a statement: that on record for the gateway, and one for which its address may
+    /// speak.
+    fn realm_of(self, statement: &Statement) -> Result<RealmName, PersonError> {
+        let stated = statement.realm.as_str();
+        if let Some(known) = self.realm {
+            same("the realm", &known.as_str(), &stated).map_err(PersonError::OtherRealm)?;
+        }
+        let host = || self.gateway.domain().unwrap_or("a name");
+        let realm = stated
+            .parse()
+            .map_err(|_| Difference::new("the realm", host(), stated))?;
+        if self.gateway.may_use(stated) {
+            Ok(realm)
+        } else {
+            let asked = format!("{}, or a domain above it", host());
+            Err(Difference::new("the realm", asked, stated).into())
+        }
+    }
+}

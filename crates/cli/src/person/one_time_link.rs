@@ -1,0 +1,101 @@
+//! One-time links: an address, and a secret behind the `#` of which statements name the hash.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallway_client::GatewayAddress;
+use hallway_evidence::Hash;
+use zeroize::Zeroizing;
+
+use super::PersonError;
+
+/// What a link is for: the path that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinkKind {
+    /// Registers a key, or signs in.
+    Join,
+    /// Takes an agent into a hall.
+    Agent,
+    /// Joins two realms.
+    Partner,
+}
+
+/// A link that was read.
+pub(crate) struct OneTimeLink {
+    /// The gateway that made it.
+    pub(crate) gateway: GatewayAddress,
+    /// The secret.
+    pub(crate) token: Zeroizing<String>,
+    secret: Zeroizing<Vec<u8>>,
+}
+
+impl LinkKind {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Join => "/join",
+            Self::Agent => "/halls",
+            Self::Partner => "/partners",
+        }
+    }
+}
+
+impl OneTimeLink {
+    /// Reads `ORIGIN/PATH#TOKEN`.
+    ///
+    /// # Errors
+    /// It is none of this kind, or of an address that is not spoken to.
+    pub(crate) fn read(kind: LinkKind, link: &str) -> Result<Self, PersonError> {
+        let (address, token) = link.trim().split_once('#').ok_or(PersonError::NotALink)?;
+        let origin = address.strip_suffix(kind.path());
+        let secret = URL_SAFE_NO_PAD.decode(token);
+        Ok(Self {
+            gateway: origin.ok_or(PersonError::NotALink)?.parse()?,
+            token: Zeroizing::new(token.to_owned()),
+            secret: Zeroizing::new(secret.map_err(|_| PersonError::NotALink)?),
+        })
+    }
+
+    /// SHA-256 of the secret, as statements name it.
+    pub(crate) fn hash(&self) -> Hash {
+        sha256(&self.secret)
+    }
+
+    /// The secret's bytes.
+    pub(crate) fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+}
+
+/// SHA-256.
+pub(crate) fn sha256(bytes: &[u8]) -> Hash {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_of_its_kind_and_of_a_gateway_that_may_be_spoken_to() {
+        let link = "https://gate.example:8443/join#AAEC";
+        let read = OneTimeLink::read(LinkKind::Join, link).unwrap();
+        assert_eq!(read.gateway.origin(), "https://gate.example:8443");
+        assert_eq!(
+            (read.secret(), read.token.as_str()),
+            (&[0, 1, 2][..], "AAEC")
+        );
+        assert_eq!(read.hash(), sha256(&[0, 1, 2]));
+        for bad in [
+            "https://gate.example/join",
+            "https://gate.example/halls#AAEC",
+            "https://gate.example/x/join#AAEC",
+            "https://gate.example@evil.example/join#AAEC",
+            "http://gate.example/join#AAEC",
+            "https://gate.example/join#A/+=",
+        ] {
+            assert!(OneTimeLink::read(LinkKind::Join, bad).is_err(), "{bad}");
+        }
+    }
+}

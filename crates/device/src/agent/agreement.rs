@@ -1,0 +1,147 @@
+//! What a device signs of what a gateway says, and what it believes of it.
+//!
+//! A device makes the statements that it signs, all but one: that with which it enrols. Nobody reads a
+//! sentence there before it signs, so everything is decided here.
+
+use hallway_client::GatewayAddress;
+use hallway_evidence::statement::{Act, Device};
+use hallway_evidence::{Bundle, CredentialId, Statement};
+
+/// The highest sequence number that is heard of: no device ever counts so far.
+pub(super) const LAST_SEQUENCE: u64 = i64::MAX as u64 / 2;
+
+/// A statement to enrol with that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Disagreement {
+    /// It says something else.
+    #[error("asked to enrol, the gateway wants signed: {0}; nothing was signed")]
+    Act(String),
+    /// It is of a realm that is not the gateway's.
+    #[error(
+        "the gateway at {gateway} speaks for {realm}, which is not its domain; nothing was signed"
+    )]
+    Domain {
+        /// Where the gateway is.
+        gateway: String,
+        /// What it says.
+        realm: String,
+    },
+    /// It is of another realm than before, or than the trust file's.
+    #[error("the gateway's realm was {known}, and is {realm} now; nothing was signed")]
+    Realm {
+        /// What is on record.
+        known: String,
+        /// What it says.
+        realm: String,
+    },
+}
+
+/// Whether a statement enrols a device, in the realm that is on record for the gateway, and in one for
+/// which the gateway's address may speak.
+pub(super) fn to_enrol(
+    statement: &Statement,
+    gateway: &GatewayAddress,
+    known: Option<&str>,
+) -> Result<(), Disagreement> {
+    let Statement {
+        realm,
+        // A device may not know the time before it is enrolled; the gateway's seal says how long this
+        // is good.
+        issued: _,
+        nonce: _,
+        act,
+    } = statement;
+    if *act != Act::Device(Device::Enrol) {
+        return Err(Disagreement::Act(statement.sentence()));
+    }
+    if let Some(known) = known.filter(|known| *known != realm.as_str()) {
+        return Err(Disagreement::Realm {
+            known: known.to_owned(),
+            realm: realm.to_string(),
+        });
+    }
+    if gateway.may_use(realm) {
+        Ok(())
+    } else {
+        Err(Disagreement::Domain {
+            gateway: gateway.origin(),
+            realm: realm.to_string(),
+        })
+    }
+}
+
+/// Whether receipts that a gateway gives are those of this device: each enrolment and each claim among
+/// them is of its credential and its serial number, in its realm, and an enrolment is there.
+pub(super) fn is_about(
+    grounds: &Bundle,
+    credential: &CredentialId,
+    realm: &str,
+    serial: &str,
+) -> bool {
+    let mut is_enrolled = false;
+    for receipt in &grounds.0 {
+        let signed = &receipt.evidence.signed;
+        let Ok(statement) = signed.read_statement() else {
+            return false;
+        };
+        let is_ours = match &statement.act {
+            Act::Device(Device::Enrol) => {
+                is_enrolled = true;
+                signed.credential_id == *credential
+            }
+            Act::Device(Device::Claim(claim)) => {
+                claim.credential == *credential && claim.serial.as_str() == serial
+            }
+            Act::Device(Device::Transaction(_) | Device::Status) => false,
+            // How the owner came to be one, and what they did since.
+            Act::Device(Device::Change(_))
+            | Act::Web(_)
+            | Act::People(_)
+            | Act::Authority(_)
+            | Act::Hall(_) => true,
+        };
+        if !is_ours || statement.realm.as_str() != realm {
+            return false;
+        }
+    }
+    is_enrolled
+}
+
+#[cfg(test)]
+mod tests {
+    use hallway_evidence::statement::Web;
+    use hallway_evidence::{Line, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn only_an_enrolment_in_the_gateways_own_realm_is_signed() {
+        let gateway = "https://gate.alpha.example".parse().unwrap();
+        let statement = |act: Act, realm: &str| Statement {
+            realm: Line::new(realm).unwrap(),
+            issued: Timestamp::default(),
+            nonce: [7; 16],
+            act,
+        };
+        let enrol = || Act::Device(Device::Enrol);
+        let good = statement(enrol(), "alpha.example");
+        for known in [None, Some("alpha.example")] {
+            assert_eq!(to_enrol(&good, &gateway, known), Ok(()));
+        }
+        for (statement, known) in [
+            (statement(Device::Status.into(), "alpha.example"), None),
+            (statement(Web::SignIn.into(), "alpha.example"), None),
+            (statement(enrol(), "beta.example"), None),
+            (statement(enrol(), "example"), None),
+            (
+                statement(enrol(), "alpha.example"),
+                Some("gate.alpha.example"),
+            ),
+        ] {
+            assert!(
+                to_enrol(&statement, &gateway, known).is_err(),
+                "{statement:?}"
+            );
+        }
+    }
+}
