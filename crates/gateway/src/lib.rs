@@ -51,6 +51,7 @@ pub use start::{Ready, Start, StartError, configuration};
 mod accept;
 mod descriptors;
 mod pace;
+mod private;
 mod sweep;
 
 /// SHA-256.

@@ -29,6 +29,7 @@ use crate::models::{Models, refresh};
 use crate::operator_key::{OperatorKey, WhereNone};
 use crate::pace::Unread;
 use crate::partners::{self, Partners};
+use crate::private;
 use crate::realm_authority::OwnAuthorities;
 use crate::refusal::Brake;
 use crate::routes;
@@ -106,6 +107,7 @@ impl Start {
         let operator_key = OperatorKey::find(given, &folder, WhereNone::Make)?;
         let hall = config.hall.clone().unwrap_or_default();
         hall.check()?;
+        tighten(&config, &hall, &folder)?;
         let mut limits = config.limits.clone();
         let places = descriptors::connections(Places {
             web: limits.connections,
@@ -282,6 +284,23 @@ fn hall_address(
         Some(address) => address.to_string(),
         None => bound.to_string(),
     }))
+}
+
+/// Closes to others what the gateway keeps, wherever it lies.
+fn tighten(config: &Config, hall: &crate::config::Hall, folder: &Path) -> Result<(), StartError> {
+    let failed = |(path, source)| StartError::Folder { path, source };
+    let stores = hall.stores.iter().filter_map(|store| store.folder.as_ref());
+    let stores: Vec<PathBuf> = stores.map(|store| folder.join(store)).collect();
+    private::tighten_within(folder, &stores).map_err(failed)?;
+    private::tighten(&folder.join(&config.objects), &stores).map_err(failed)?;
+    if config.database.starts_with("sqlite:") {
+        let database = database(&config.database, folder);
+        for beside in ["", "-wal", "-shm"] {
+            let file = PathBuf::from(format!("{database}{beside}"));
+            private::tighten(&file, &[]).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// A database address with relative SQLite files under the data folder.

@@ -12,6 +12,7 @@ use hallway_gateway::http::route::{Kind, Route};
 use hallway_gateway::routes;
 use hallway_gateway::store::{PersonState, Role};
 use tokio::task::JoinSet;
+use tower::ServiceExt;
 
 use super::{Realm, concrete};
 
@@ -128,8 +129,10 @@ async fn no_route_waits_for_ever_for_a_body() {
 
 #[tokio::test]
 async fn nobody_has_more_requests_under_way_than_a_route_allows_one_caller() {
-    let realm = std::sync::Arc::new(Realm::start().await);
+    let realm = Realm::start().await;
     let token = realm.person(Role::Owner, PersonState::Active).await;
+    // One router, because the places are its own.
+    let router = routes::router(&realm.gateway);
     for route in routes::all() {
         if matches!(route.bounds.body, Takes::Streamed { .. }) {
             // Its places are those of who sends something that is accepted; see `http::bounds`.
@@ -137,11 +140,9 @@ async fn nobody_has_more_requests_under_way_than_a_route_allows_one_caller() {
         }
         let mut under_way = JoinSet::new();
         for _ in 0..=route.bounds.at_once.each {
-            let realm = std::sync::Arc::clone(&realm);
-            let request = request(&route, &token, silence());
-            under_way.spawn(async move { realm.send(request).await });
+            under_way.spawn(router.clone().oneshot(request(&route, &token, silence())));
         }
-        let refused = under_way.join_next().await.unwrap().unwrap();
+        let refused = under_way.join_next().await.unwrap().unwrap().unwrap();
         assert_refused(&route, &refused, StatusCode::TOO_MANY_REQUESTS, "too-many");
         assert!(under_way.try_join_next().is_none(), "the others wait");
     }
