@@ -70,8 +70,49 @@ enum Command {
     Manual(shell::ManualCommand),
 }
 
+impl Command {
+    /// Whether the files that it makes are the person's own, as open as their umask makes them: what
+    /// they download, and what is public. All other commands keep keys, sessions, payloads and
+    /// evidence. (What a gateway or an agent writes into the folder of a hall is as open as that
+    /// folder.)
+    const fn writes_for_others(&self) -> bool {
+        match self {
+            Self::Get(_)
+            | Self::Mirror(_)
+            | Self::Verify(_)
+            | Self::Log(_)
+            | Self::Trust(_)
+            | Self::Attest(_)
+            | Self::Completions(_)
+            | Self::Manual(_) => true,
+            Self::Tour(_)
+            | Self::Serve(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::OperatorKey(_)
+            | Self::Key(_)
+            | Self::Device(_)
+            | Self::Join(_)
+            | Self::Link(_)
+            | Self::SignIn(_)
+            | Self::SignOut(_)
+            | Self::Open(_)
+            | Self::Ls(_)
+            | Self::Put(_)
+            | Self::Rm(_)
+            | Self::Connect(_)
+            | Self::Hall(_) => false,
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    let code = match run(Cli::parse().command) {
+    let command = Cli::parse().command;
+    if !command.writes_for_others() {
+        // Files of mode 600, folders of mode 700, whatever the umask was.
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    }
+    let code = match run(command) {
         Ok(code) => code,
         Err(error) => {
             terminal::complain(&*error);

@@ -1,8 +1,20 @@
-//! Files that are there whole or not at all, whatever moment the power goes.
+//! Files that are there whole or not at all, whatever moment the power goes, and only for the user of
+//! the device: mode 600, whatever the umask.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+
+/// Makes a file empty, for this user alone.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(path)?;
+    // One that was there before may have been open to others.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
+}
 
 /// Writes `bytes` to `path`: to a neighbour first, flushed to the disk, then renamed over it.
 ///
@@ -10,7 +22,7 @@ use std::path::Path;
 /// Whatever the file system says; the old file is then still there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let neighbour = path.with_extension("writing");
-    let written = File::create(&neighbour).and_then(|mut file| {
+    let written = create(&neighbour).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });
@@ -55,6 +67,8 @@ mod tests {
         write(&path, b"one").unwrap();
         write(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         rename(&path, &folder.path().join("b.json")).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         remove(&path).unwrap();

@@ -16,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hallway_evidence::statement::device::Payload;
@@ -122,8 +123,11 @@ impl Spool {
     pub(crate) fn open(watched: &Path) -> Result<Self, SpoolError> {
         let folder = watched.join(FOLDER);
         fs::create_dir_all(&folder).map_err(io_error(&folder, "made"))?;
+        // What waits here is for this user alone, whatever the umask.
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
+            .map_err(io_error(&folder, "closed to others"))?;
         let lock_path = folder.join("lock");
-        let lock = File::create(&lock_path).map_err(io_error(&lock_path, "made"))?;
+        let lock = atomic_file::create(&lock_path).map_err(io_error(&lock_path, "made"))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(SpoolError::Locked(watched.to_owned())),

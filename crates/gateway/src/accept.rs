@@ -19,10 +19,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::http::problem::Problem;
 use crate::server::{HEAD, ListenError, PATIENCE};
+use crate::source::{Share, Shares, Source};
 
 /// The most connections for which there is no room and that are told so at a time; more wait in the
 /// system's queue, where they cost no memory here.
 const PORCH: usize = 256;
+/// How many places one network may have where a quarter of all would be fewer.
+const LEAST: usize = 64;
 /// A pause after the system refused a connection, for it to find what it lacks.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -31,6 +34,9 @@ pub(crate) struct Entrance {
     tcp: TcpListener,
     places: Arc<Semaphore>,
     porch: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    /// How many places one network may have.
+    each: usize,
 }
 
 /// Whether there is a place for a connection.
@@ -48,7 +54,14 @@ pub(crate) struct Arrival {
     pub(crate) peer: SocketAddr,
     pub(crate) room: Room,
     /// Its place, here or on the porch, until it is dropped.
-    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) place: Place,
+}
+
+/// A place of a connection.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
 }
 
 impl Entrance {
@@ -61,12 +74,27 @@ impl Entrance {
             tcp,
             places: Arc::new(Semaphore::new(places)),
             porch: Arc::new(Semaphore::new(PORCH)),
+            shares: Arc::default(),
+            each: (places / 4).max(LEAST.min(places)),
         })
     }
 
     /// The address that was bound.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
+    }
+
+    /// A place for a connection, if there is one: in all, and among those of its network.
+    fn place(&self, peer: SocketAddr) -> Option<Place> {
+        let share = match Source::network(peer.ip()) {
+            Some(network) => Some(self.shares.take(network, self.each)?),
+            None => None,
+        };
+        let permit = Arc::clone(&self.places).try_acquire_owned().ok()?;
+        Some(Place {
+            _permit: permit,
+            _share: share,
+        })
     }
 
     /// The next connection. Nothing is lost when this future is dropped.
@@ -79,9 +107,15 @@ impl Entrance {
             match self.tcp.accept().await {
                 Ok((stream, peer)) => {
                     tcp::prepare(&stream);
-                    let (room, place) = match Arc::clone(&self.places).try_acquire_owned() {
-                        Ok(place) => (Room::Free, place),
-                        Err(_) => (Room::None, porch),
+                    let (room, place) = match self.place(peer) {
+                        Some(place) => (Room::Free, place),
+                        None => {
+                            let porch = Place {
+                                _permit: porch,
+                                _share: None,
+                            };
+                            (Room::None, porch)
+                        }
                     };
                     return Arrival {
                         stream,
@@ -100,7 +134,24 @@ impl Entrance {
     }
 }
 
-/// How HTTP is spoken on every listener: heads are bounded in size and in time.
+/// The most requests of one connection that are under way over HTTP/2.
+const STREAMS: u32 = 64;
+/// Bytes of request bodies that a peer may send over HTTP/2 before they are read, of one request and
+/// of all on a connection.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+/// Bytes of one answer that are given to a connection over HTTP/2 before its peer takes them.
+const SEND_BUFFER: usize = 64 * 1024;
+/// Requests that were reset before they were looked at (CVE-2023-44487), and errors of the peer's
+/// that make us reset one (CVE-2025-8671): so many, then the connection ends.
+const RESETS: usize = 20;
+const FAULTS: usize = 64;
+
+/// How HTTP is spoken on every listener: heads are bounded in size and in time, and so is what a peer
+/// can make a connection hold.
+///
+/// What a flood of CONTINUATION frames makes is bounded by the size of heads, answers to PING and
+/// SETTINGS are one at a time, and tiny DATA frames have a budget: h2 sees to these itself.
 pub(crate) fn http() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -112,8 +163,14 @@ pub(crate) fn http() -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(64)
-        .keep_alive_interval(Some(PATIENCE));
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(FAULTS)
+        .keep_alive_interval(Some(PATIENCE))
+        .keep_alive_timeout(PATIENCE);
     builder
 }
 
@@ -136,18 +193,15 @@ pub(crate) fn turned_away() -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "full",
-        "the gateway has as many connections open as it may; try again in a moment",
+        "the gateway has as many connections open as it may, in all or of yours; try again in a moment",
     )
+    .after(20)
 }
 
 fn closing(problem: Problem) -> Response {
-    let is_passing = problem.status == StatusCode::SERVICE_UNAVAILABLE;
     let mut response = problem.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    if is_passing {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("20"));
-    }
     response
 }
 

@@ -1,9 +1,10 @@
 //! What every handler shares: one realm's store, log, keys and clock.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hallway_evidence::{
     DeviceId, Evidence, Line, PersonId, SignedStatement, Timestamp, TrustFile, TrustedAuthority,
 };
@@ -22,6 +23,7 @@ use crate::partners::Partners;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
 use crate::store::{EvidenceHash, Repositories, Store, Work};
+use crate::thumbnail::Thumbnails;
 use crate::witness::{Witness, peers};
 
 /// A gateway. Cloning gives another handle on the same one.
@@ -56,8 +58,12 @@ pub struct Shared {
     pub refusals: Brake,
     /// What was counted since the start.
     pub metrics: Metrics,
-    /// Turns at decoding pictures.
-    pub thumbnails: Semaphore,
+    /// Thumbnails, and turns at making them.
+    pub thumbnails: Thumbnails,
+    /// Turns at storing payloads that are too large for the database.
+    pub uploads: Semaphore,
+    /// The API's description, once somebody asked for it.
+    pub description: OnceLock<Bytes>,
     /// The hall door.
     pub halls: Halls,
     /// This realm as a witness, and the way to its own.

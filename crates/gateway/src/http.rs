@@ -1,5 +1,6 @@
-//! What is common to all requests: routes and their rules, sessions, headers, errors.
+//! What is common to all requests: routes, their rules and bounds, sessions, headers, errors.
 
+pub mod bounds;
 pub mod guard;
 pub mod headers;
 pub mod input;

@@ -38,6 +38,7 @@ pub mod refusal;
 pub mod routes;
 pub mod seal;
 pub mod server;
+pub mod source;
 pub mod start;
 pub mod store;
 pub mod thumbnail;
@@ -50,6 +51,8 @@ pub use start::{Ready, Start, StartError, configuration};
 mod accept;
 mod descriptors;
 mod pace;
+mod private;
+mod sweep;
 
 /// SHA-256.
 fn sha256(bytes: &[u8]) -> [u8; 32] {

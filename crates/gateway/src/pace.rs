@@ -7,61 +7,237 @@
 //! long as it likes, and keeps a connection over HTTP/2 busy with nothing. So a connection ends
 //! when one of its answers lies ready for a minute and no more of it is asked for. That the gateway
 //! itself has nothing to give, as while somebody waits for news, is not the reader's fault.
+//!
+//! Until then the bytes of that answer are held. Those of one connection are few: beyond
+//! [`ROOM`] its next request waits. Those of all are, too: beyond [`MOST`] the connections end that
+//! hold most for longest, so whoever reads is never refused because of somebody who does not.
 
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::server::PATIENCE;
 
 /// How long the reader of an answer may take nothing of it.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Answers up to this many bytes go into the buffers of a connection whole.
-const SMALL: u64 = 64 * 1024;
+/// Bytes of answers that one connection may hold unread before its next request waits.
+const ROOM: usize = 4 << 20;
+/// Bytes of answers that all connections of the gateway may hold unread.
+const MOST: usize = 64 << 20;
+/// An answer that is made whole is counted from its beginning. One that says that it is longer is
+/// read from somewhere, and what was read of it is counted.
+const WHOLE: u64 = 1 << 20;
+
+/// What the answers hold that nobody has read yet, on all connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Unread(Arc<All>);
+
+#[derive(Debug)]
+struct All {
+    most: usize,
+    held: AtomicUsize,
+    next: AtomicU64,
+    connections: Mutex<HashMap<u64, Weak<Connection>>>,
+    began: Instant,
+}
+
+impl Default for Unread {
+    fn default() -> Self {
+        Self::at_most(MOST)
+    }
+}
+
+impl Unread {
+    fn at_most(most: usize) -> Self {
+        Self(Arc::new(All {
+            most,
+            held: AtomicUsize::new(0),
+            next: AtomicU64::new(0),
+            connections: Mutex::default(),
+            began: Instant::now(),
+        }))
+    }
+
+    /// A connection from now on.
+    pub(crate) fn pace(&self) -> Pace {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let connection = Arc::new(Connection {
+            all: Arc::clone(&self.0),
+            number,
+            asked: CancellationToken::new(),
+            lost: CancellationToken::new(),
+            answers: Mutex::default(),
+            held: AtomicUsize::new(0),
+            taken_ms: AtomicU64::new(self.0.now_ms()),
+            less: Notify::new(),
+        });
+        let mut connections = lock(&self.0.connections);
+        connections.insert(number, Arc::downgrade(&connection));
+        drop(connections);
+        Pace(connection)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl All {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Ends connections until what the others hold is three quarters of what may be held.
+    fn make_room(&self) {
+        let mut holding: Vec<Arc<Connection>> = lock(&self.connections)
+            .values()
+            .filter_map(Weak::upgrade)
+            .filter(|connection| !connection.lost.is_cancelled())
+            .filter(|connection| connection.held.load(Ordering::Relaxed) > 0)
+            .collect();
+        let now = self.now_ms();
+        holding.sort_by_cached_key(|connection| std::cmp::Reverse(connection.weight(now)));
+        let held = |connection: &Arc<Connection>| connection.held.load(Ordering::Relaxed);
+        let mut left: usize = holding.iter().map(held).sum();
+        for connection in holding {
+            if left <= self.most / 4 * 3 {
+                return;
+            }
+            left = left.saturating_sub(held(&connection));
+            connection.lost.cancel();
+        }
+    }
+}
 
 /// The other end of one connection.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Pace {
+#[derive(Debug, Clone)]
+pub(crate) struct Pace(Arc<Connection>);
+
+#[derive(Debug)]
+struct Connection {
+    all: Arc<All>,
+    number: u64,
     asked: CancellationToken,
     lost: CancellationToken,
+    answers: Mutex<HashMap<u64, Arc<Reader>>>,
+    /// Bytes of answers that it has not taken.
+    held: AtomicUsize,
+    /// When it took some last.
+    taken_ms: AtomicU64,
+    less: Notify,
+}
+
+impl Connection {
+    fn hold(&self, bytes: usize) {
+        if self.held.fetch_add(bytes, Ordering::Relaxed) == 0 {
+            // It could take nothing before.
+            self.taken_ms.store(self.all.now_ms(), Ordering::Relaxed);
+        }
+        if self.all.held.fetch_add(bytes, Ordering::Relaxed) + bytes > self.all.most {
+            self.all.make_room();
+        }
+    }
+
+    fn release(&self, bytes: usize) {
+        self.all.held.fetch_sub(bytes, Ordering::Relaxed);
+        let before = self.held.fetch_sub(bytes, Ordering::Relaxed);
+        self.taken_ms.store(self.all.now_ms(), Ordering::Relaxed);
+        if before > ROOM {
+            self.less.notify_waiters();
+        }
+    }
+
+    /// How much it costs the others: bytes, for as long as it took none of them.
+    fn weight(&self, now_ms: u64) -> u64 {
+        let held = self.held.load(Ordering::Relaxed) as u64;
+        let since = now_ms.saturating_sub(self.taken_ms.load(Ordering::Relaxed));
+        held.saturating_mul(since + 1)
+    }
+
+    /// Whether an answer lies ready, and no more of it was asked for since this was called last.
+    fn is_unread(&self) -> bool {
+        let answers = lock(&self.answers);
+        let mut unread = false;
+        for reader in answers.values() {
+            let asked = reader.asked.swap(false, Ordering::Relaxed);
+            unread |= !asked && reader.given.load(Ordering::Relaxed);
+        }
+        unread
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        lock(&self.all.connections).remove(&self.number);
+    }
 }
 
 impl Pace {
-    /// It asked for something.
-    pub(crate) fn asks(&self) {
-        self.asked.cancel();
+    /// It asked for something. Resolves when there is room for what it is answered.
+    pub(crate) async fn asks(&self) {
+        self.0.asked.cancel();
+        loop {
+            let less = self.0.less.notified();
+            tokio::pin!(less);
+            less.as_mut().enable();
+            if self.0.held.load(Ordering::Relaxed) <= ROOM {
+                return;
+            }
+            less.await;
+        }
     }
 
-    /// `response`, watched while it is read.
+    /// `response`, watched until its last byte was taken.
     pub(crate) fn over(&self, response: Response) -> Response {
-        let is_small = response.body().size_hint().upper();
-        if is_small.is_some_and(|bytes| bytes <= SMALL) {
+        if response.body().is_end_stream() {
             return response;
         }
         response.map(|body| {
+            let number = self.0.all.next.fetch_add(1, Ordering::Relaxed);
             let reader = Arc::new(Reader::default());
-            let ended = CancellationToken::new();
-            tokio::spawn(watch(Arc::clone(&reader), ended.clone(), self.lost.clone()));
+            lock(&self.0.answers).insert(number, Arc::clone(&reader));
+            let answer = Arc::new(Answer {
+                connection: Arc::clone(&self.0),
+                number,
+                reader,
+            });
+            let whole = body.size_hint().exact().filter(|bytes| *bytes <= WHOLE);
+            let whole = usize::try_from(whole.unwrap_or(0)).unwrap_or(0);
             Body::new(Watched {
                 body,
-                reader,
-                _ended: ended.drop_guard(),
+                unpolled: answer.hold(whole),
+                answer,
             })
         })
     }
 
-    /// Resolves when nothing was asked for in time, or somebody reads too slowly.
+    /// Resolves when nothing was asked for in time, when somebody reads too slowly, or when others
+    /// need the room.
     pub(crate) async fn lost(&self) {
-        if timeout(PATIENCE, self.asked.cancelled()).await.is_ok() {
-            self.lost.cancelled().await;
+        let connection = &self.0;
+        if timeout(PATIENCE, connection.asked.cancelled())
+            .await
+            .is_err()
+        {
+            return;
+        }
+        loop {
+            tokio::select! {
+                () = connection.lost.cancelled() => return,
+                () = sleep(WINDOW) => if connection.is_unread() {
+                    return;
+                }
+            }
         }
     }
 }
@@ -75,23 +251,61 @@ struct Reader {
     given: AtomicBool,
 }
 
-async fn watch(reader: Arc<Reader>, ended: CancellationToken, lost: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = ended.cancelled() => return,
-            () = sleep(WINDOW) => {}
+/// One answer, until the last byte of it was taken.
+#[derive(Debug)]
+struct Answer {
+    connection: Arc<Connection>,
+    number: u64,
+    reader: Arc<Reader>,
+}
+
+impl Answer {
+    fn hold(self: &Arc<Self>, bytes: usize) -> Held {
+        self.connection.hold(bytes);
+        Held {
+            answer: Arc::clone(self),
+            bytes,
         }
-        let asked = reader.asked.swap(false, Ordering::Relaxed);
-        if !asked && reader.given.load(Ordering::Relaxed) {
-            return lost.cancel();
-        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        lock(&self.connection.answers).remove(&self.number);
+    }
+}
+
+/// Bytes of an answer that are held until this is dropped.
+#[derive(Debug)]
+struct Held {
+    answer: Arc<Answer>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.answer.connection.release(self.bytes);
+        self.answer.reader.asked.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A piece of an answer on its way: the connection drops it when it was sent.
+struct Piece {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 struct Watched {
     body: Body,
-    reader: Arc<Reader>,
-    _ended: DropGuard,
+    /// What is still in `body` of one that was made whole.
+    unpolled: Held,
+    answer: Arc<Answer>,
 }
 
 impl HttpBody for Watched {
@@ -103,9 +317,22 @@ impl HttpBody for Watched {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
-        self.reader.asked.store(true, Ordering::Relaxed);
-        self.reader.given.store(frame.is_ready(), Ordering::Relaxed);
-        frame
+        let reader = &self.answer.reader;
+        reader.asked.store(true, Ordering::Relaxed);
+        reader.given.store(frame.is_ready(), Ordering::Relaxed);
+        frame.map(|frame| {
+            frame.map(|frame| {
+                frame.map(|frame| {
+                    frame.map_data(|bytes| {
+                        let held = self.answer.hold(bytes.len());
+                        let counted = self.unpolled.bytes.min(bytes.len());
+                        self.unpolled.bytes -= counted;
+                        self.answer.connection.release(counted);
+                        Bytes::from_owner(Piece { bytes, _held: held })
+                    })
+                })
+            })
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -142,14 +369,24 @@ mod tests {
 
     /// Serves one connection; the task ends when the pace is lost or the connection ends.
     fn serve(answer: fn() -> Body) -> (DuplexStream, JoinHandle<&'static str>) {
+        serve_among(&Unread::default(), answer)
+    }
+
+    /// The same as one of several connections.
+    fn serve_among(
+        unread: &Unread,
+        answer: fn() -> Body,
+    ) -> (DuplexStream, JoinHandle<&'static str>) {
         let (there, here) = duplex(16 * 1024);
-        let pace = Pace::default();
+        let pace = unread.pace();
         let task = tokio::spawn(async move {
             let watched = pace.clone();
             let service = hyper::service::service_fn(move |_: Request<Incoming>| {
-                watched.asks();
-                let response = watched.over(Response::new(answer()));
-                async move { Ok::<_, Infallible>(response) }
+                let watched = watched.clone();
+                async move {
+                    watched.asks().await;
+                    Ok::<_, Infallible>(watched.over(Response::new(answer())))
+                }
             });
             let builder = http();
             tokio::select! {
@@ -209,6 +446,79 @@ mod tests {
         let _unread = sender.send_request(request).await.unwrap();
         let outcome = timeout(4 * WINDOW, served).await.unwrap().unwrap();
         assert_eq!(outcome, "lost");
+    }
+
+    fn small() -> Body {
+        Body::from(vec![b'x'; 48 * 1024])
+    }
+
+    /// A connection over HTTP/2 whose peer lets it send one byte of each answer.
+    async fn over_http_2(there: DuplexStream) -> hyper::client::conn::http2::SendRequest<Body> {
+        let (sender, connection) =
+            hyper::client::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+                .initial_stream_window_size(1)
+                .handshake(TokioIo::new(there))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    fn get() -> Request<Body> {
+        Request::get("http://here/").body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_answer_that_is_not_read_over_http_2_ends_the_connection_too() {
+        let (there, served) = serve(small);
+        let mut sender = over_http_2(there).await;
+        let _unread = sender.send_request(get()).await.unwrap();
+        let outcome = timeout(4 * WINDOW, served).await.unwrap().unwrap();
+        assert_eq!(outcome, "lost");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_those_who_do_not_read_some_make_room_for_whoever_does() {
+        let unread = Unread::at_most(1 << 20);
+        let mut idle = Vec::new();
+        for _ in 0..4 {
+            let (there, served) = serve_among(&unread, small);
+            let mut sender = over_http_2(there).await;
+            let mut answers = Vec::new();
+            for _ in 0..10 {
+                answers.push(sender.send_request(get()).await);
+            }
+            idle.push((sender, answers, served));
+            tokio::task::yield_now().await;
+        }
+        let (mut there, _served) = serve_among(&unread, small);
+        ask(&mut there).await;
+        let mut read = vec![0; 48 * 1024];
+        there.read_exact(&mut read).await.unwrap();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(unread.0.held.load(Ordering::Relaxed) <= 1 << 20);
+        let out = idle.iter().filter(|(_, _, served)| served.is_finished());
+        assert!(out.count() >= 1, "somebody had to go");
+        drop(idle);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_is_not_held() {
+        let unread = Unread::default();
+        for body in [small, long] {
+            let (mut there, served) = serve_among(&unread, body);
+            there
+                .write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+                .await
+                .unwrap();
+            let mut all = Vec::new();
+            there.read_to_end(&mut all).await.unwrap();
+            assert_eq!(served.await.unwrap(), "ended");
+            assert_eq!(unread.0.held.load(Ordering::Relaxed), 0);
+            assert!(lock(&unread.0.connections).is_empty());
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,12 +1,16 @@
 //! Every route of the gateway: its rule, what it takes, what it gives.
 
-use axum::Json;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Bytes;
+use axum::extract::{Request, State};
 use axum::handler::Handler;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
-use serde_json::Value;
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
@@ -19,6 +23,7 @@ use crate::doors::device::{
 use crate::doors::hall;
 use crate::doors::web::{grant, join, keys, sign_in};
 use crate::doors::{act, authority, evidence, log, models, people, witness};
+use crate::http::bounds::{AtOnce, Bounds, Gives, Most, Takes};
 use crate::http::page::PageView;
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Route};
@@ -57,6 +62,61 @@ pub fn all() -> Vec<Route> {
     routes
 }
 
+/// For what strangers may ask and what costs signatures, certificates or units of the database.
+const STRANGERS: Bounds = Bounds {
+    at_once: AtOnce {
+        total: 64,
+        each: 16,
+    },
+    ..Bounds::JSON
+};
+
+/// Server-sent events.
+const EVENTS: Bounds = Bounds {
+    answer: Gives::Streamed {
+        lasts: Some(Duration::from_secs(3600)),
+    },
+    at_once: AtOnce {
+        total: 512,
+        each: 16,
+    },
+    because: Some("events are followed; a browser asks again when they end"),
+    ..Bounds::READ
+};
+
+/// What is read from a store while it is sent.
+const DOWNLOAD: Bounds = Bounds {
+    answer: Gives::Streamed { lasts: None },
+    at_once: AtOnce {
+        total: 256,
+        each: 32,
+    },
+    because: Some("files are sent as they are read; who takes nothing for a minute is put out"),
+    ..Bounds::READ
+};
+
+/// The largest object that a bucket takes.
+const LARGEST_FILE: u64 = 5 << 40;
+
+/// Files of a hall, which go either way.
+pub(crate) const FILES: Bounds = Bounds {
+    body: Takes::Streamed {
+        most: Most::Bytes(LARGEST_FILE),
+    },
+    answer: Gives::Streamed { lasts: None },
+    at_once: AtOnce {
+        total: 1024,
+        each: 256,
+    },
+    because: Some("files are as large as a store takes them, and nothing of them stays in memory"),
+};
+
+/// The same for what takes no body.
+const FILES_READ: Bounds = Bounds {
+    body: Takes::Nothing,
+    ..FILES
+};
+
 const MEMBER: Access = Access::Person(Role::Member);
 const OPERATOR: Access = Access::Person(Role::Operator);
 
@@ -68,6 +128,7 @@ fn web() -> Vec<Route> {
         Route::post("/api/sign-in", Access::Proof, sign_in::finish)
             .summary("Sign in")
             .takes::<sign_in::SignIn>()
+            .within(STRANGERS)
             .gives::<sign_in::SignedIn>(),
         Route::post("/api/sign-out", MEMBER, sign_in::sign_out).summary("End the session"),
         Route::post("/api/join/look", Access::Proof, join::look)
@@ -77,14 +138,17 @@ fn web() -> Vec<Route> {
         Route::post("/api/join/sign-in", Access::Proof, join::sign_in)
             .summary("Sign in with a one-time link")
             .takes::<join::Token>()
-            .gives::<sign_in::SignedIn>(),
+            .gives::<sign_in::SignedIn>()
+            .within(STRANGERS),
         Route::post("/api/keys/statement", Access::Proof, keys::begin)
             .summary("A statement to register a key with, by a one-time link")
             .takes::<keys::NewKey>()
+            .within(STRANGERS)
             .gives::<Ceremony>(),
         Route::post("/api/keys", Access::Proof, keys::finish)
             .summary("Register a key")
             .takes::<keys::Registration>()
+            .within(STRANGERS)
             .gives::<keys::Registered>(),
         Route::get("/api/keys", MEMBER, keys::list)
             .summary("The caller's keys")
@@ -129,6 +193,7 @@ fn devices() -> Vec<Route> {
         Route::post("/api/device/enrolments", Access::Proof, announce::announce)
             .summary("Announce a device by its attestation; gives the code to show")
             .takes::<announce::Enrolment>()
+            .within(Bounds::COSTLY)
             .gives::<announce::Announced>(),
         Route::post("/api/device/status", Access::Proof, status::ask)
             .summary("Is my registration still valid? For a device that signs the question")
@@ -138,7 +203,8 @@ fn devices() -> Vec<Route> {
             .summary("A challenge for a transaction")
             .gives::<challenge::Challenge>(),
         Route::post("/api/device/transactions", Access::Proof, send::send)
-            .summary("Send bytes with their evidence in the header Hallway-Evidence; gives the receipt, CBOR"),
+            .summary("Send bytes with their evidence in the header Hallway-Evidence; gives the receipt, CBOR")
+            .within(TRANSACTION),
         Route::post("/api/devices/code", MEMBER, code::look)
             .summary("Which device shows a code")
             .takes::<code::Code>()
@@ -157,13 +223,17 @@ fn devices() -> Vec<Route> {
             .summary("Transactions, newest first")
             .gives::<PageView<transactions::TransactionRow>>(),
         Route::get("/api/transactions/{hash}/payload", MEMBER, payload::payload)
-            .summary("The bytes of a transaction"),
+            .summary("The bytes of a transaction")
+            .within(DOWNLOAD),
         Route::get("/api/transactions/{hash}/signed", MEMBER, evidence::signed_picture)
-            .summary("A picture with its evidence inside"),
+            .summary("A picture with its evidence inside")
+            .within(DOWNLOAD),
         Route::get("/api/transactions/{hash}/thumbnail", MEMBER, thumbnail::get)
-            .summary("A picture, small"),
+            .summary("A picture, small")
+            .within(Bounds { at_once: AtOnce { total: 64, each: 16 }, ..Bounds::READ }),
         Route::get("/api/events", MEMBER, live::events)
-            .summary("New transactions as server-sent events"),
+            .summary("New transactions as server-sent events")
+            .within(EVENTS),
     ]
 }
 
@@ -181,7 +251,8 @@ fn halls() -> Vec<Route> {
             )
             .gives::<Option<hall::grants::GrantRow>>(),
         Route::get("/api/halls/{name}/events", MEMBER, hall::flows::events)
-            .summary("Who is inside a hall and what flows, as server-sent events"),
+            .summary("Who is inside a hall and what flows, as server-sent events")
+            .within(EVENTS),
         Route::get("/api/grants", MEMBER, hall::grants::list)
             .summary("What opened in halls, newest first")
             .gives::<PageView<hall::grants::GrantRow>>(),
@@ -197,6 +268,7 @@ fn halls() -> Vec<Route> {
         Route::post("/api/hall-agents/join", Access::Proof, hall::agents::join)
             .summary("Join a hall as an agent, by a one-time token")
             .takes::<hall::agents::Join>()
+            .within(STRANGERS)
             .gives::<hall::agents::Joined>(),
         Route::get("/api/hall/bundle", Access::Public, hall::look::bundle)
             .summary("The realm's SPIFFE trust bundle"),
@@ -210,6 +282,20 @@ fn halls() -> Vec<Route> {
     ]
 }
 
+/// What devices send. All devices of a site may call from one address, and each has one request under
+/// way; what a device sends is signed before a byte of it is read.
+const TRANSACTION: Bounds = Bounds {
+    body: Takes::Streamed {
+        most: Most::Payload,
+    },
+    answer: Gives::Streamed { lasts: None },
+    at_once: AtOnce {
+        total: 8192,
+        each: 4096,
+    },
+    because: Some("a site's devices share one address, and pictures are stored as they come"),
+};
+
 /// Files under a session's grant, in halls of ours and of partners alike.
 fn files<A: 'static, B: 'static>(
     store: &'static str,
@@ -219,12 +305,20 @@ fn files<A: 'static, B: 'static>(
 ) -> Vec<Route> {
     vec![
         Route::get(store, MEMBER, serve.clone())
-            .summary("The top folder of a store, under the session's grant"),
-        Route::get(file, MEMBER, serve.clone()).summary("A file or folder"),
-        Route::put(file, MEMBER, serve.clone()).summary("Write a file whole"),
-        Route::patch(file, MEMBER, serve.clone()).summary("Go on with an upload, ?upload=ID"),
+            .summary("The top folder of a store, under the session's grant")
+            .within(FILES_READ),
+        Route::get(file, MEMBER, serve.clone())
+            .summary("A file or folder")
+            .within(FILES_READ),
+        Route::put(file, MEMBER, serve.clone())
+            .summary("Write a file whole")
+            .within(FILES),
+        Route::patch(file, MEMBER, serve.clone())
+            .summary("Go on with an upload, ?upload=ID")
+            .within(FILES),
         Route::delete(file, MEMBER, serve)
-            .summary("Delete a file or folder, or throw an upload away"),
+            .summary("Delete a file or folder, or throw an upload away")
+            .within(FILES_READ),
         Route::post(file, MEMBER, change)
             .summary("Rename a file, or make a folder")
             .takes::<hall::files::Change>(),
@@ -253,6 +347,7 @@ fn partners() -> Vec<Route> {
         )
         .summary("Join this realm as the realm that was invited, by the invitation's token")
         .takes::<hall::partners::join::Join>()
+        .within(STRANGERS)
         .gives::<hall::partners::join::Joined>(),
     ]
 }
@@ -305,7 +400,8 @@ fn witnesses() -> Vec<Route> {
             Access::Proof,
             witness::add_checkpoint,
         )
-        .summary("Cosign a checkpoint of another log (C2SP tlog-witness)"),
+        .summary("Cosign a checkpoint of another log (C2SP tlog-witness)")
+        .within(STRANGERS),
         Route::get("/witness/key", Access::Public, witness::key)
             .summary("The verifier key of this realm as a witness"),
         Route::get("/log/cosigned", Access::Public, log::cosigned_checkpoint)
@@ -355,24 +451,73 @@ async fn ready(State(gateway): State<Gateway>) -> Result<&'static str, Problem> 
     Ok("ready\n")
 }
 
-async fn describe(State(gateway): State<Gateway>) -> Json<Value> {
-    Json(openapi::describe(&all(), &gateway.origin))
+/// The description: made once, because it takes longer than any other answer to a stranger.
+async fn describe(State(gateway): State<Gateway>) -> Response {
+    let made = gateway
+        .description
+        .get_or_init(|| Bytes::from(openapi::describe(&all(), &gateway.origin).to_string()));
+    ([(header::CONTENT_TYPE, "application/json")], made.clone()).into_response()
 }
 
-/// Bytes of a request body that is read as a whole; payloads are streamed and bounded apart.
-const BODY_LIMIT: usize = 64 * 1024;
+/// How many requests are under way at a time, before it is known what they ask for.
+const REQUESTS: usize = 16_384;
+
+/// Refuses one request too many.
+async fn at_most(State(requests): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match requests.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "crowded",
+            "the gateway has as many requests under way as it may; try again in a moment",
+        )
+        .into_response(),
+    }
+}
 
 /// The router over all routes, guarded and logged.
 pub fn router(gateway: &Gateway) -> Router {
+    let requests = Arc::new(Semaphore::new(REQUESTS));
     all()
         .into_iter()
         .fold(Router::new(), |router, route| route.mount(router, gateway))
         .fallback(console::nowhere)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(from_fn_with_state(gateway.clone(), headers::secure))
         .layer(from_fn_with_state(gateway.clone(), metrics::count))
+        .layer(from_fn_with_state(requests, at_most))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .with_state(gateway.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hall::routes as hall_routes;
+
+    /// A route that wants more than others of its kind has to say why, in its declaration and in the
+    /// description of the API.
+    #[test]
+    fn wider_bounds_say_why_and_others_need_not() {
+        let web = all().into_iter().map(|route| {
+            let strict = match route.method.as_str() {
+                "GET" | "DELETE" => Bounds::READ,
+                _ => Bounds::JSON,
+            };
+            (route.path, route.bounds, strict)
+        });
+        let hall = hall_routes::all().into_iter().map(|route| {
+            let strict = match route.method.as_ref().map(axum::http::Method::as_str) {
+                Some("GET") => Bounds::READ,
+                _ => Bounds::JSON,
+            };
+            (route.path, route.bounds, strict)
+        });
+        for (path, bounds, strict) in web.chain(hall) {
+            let wider = !bounds.fit(&strict);
+            assert_eq!(bounds.because.is_some(), wider, "{path}: {bounds}");
+            assert!(bounds.at_once.each <= bounds.at_once.total, "{path}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Listening: TCP, TLS, a bound on connections, and a shutdown that lets requests finish.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,7 +23,7 @@ use tower::ServiceExt;
 
 use crate::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
 use crate::config::Tls;
-use crate::pace::Pace;
+use crate::pace::{Pace, Unread};
 
 /// How long a peer may take for a handshake or for the head of a request.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -59,6 +60,7 @@ pub enum ListenError {
 pub struct Listener {
     entrance: Entrance,
     tls: Option<TlsAcceptor>,
+    unread: Unread,
 }
 
 impl Listener {
@@ -74,7 +76,16 @@ impl Listener {
     ) -> Result<Self, ListenError> {
         let tls = tls.map(|tls| acceptor(tls, folder)).transpose()?;
         let entrance = Entrance::bind(address, connections).await?;
-        Ok(Self { entrance, tls })
+        Ok(Self {
+            entrance,
+            tls,
+            unread: Unread::default(),
+        })
+    }
+
+    /// Counts what is not read together with what is not read elsewhere.
+    pub(crate) fn sharing(self, unread: Unread) -> Self {
+        Self { unread, ..self }
     }
 
     /// The address that was bound, with the port that the system chose for port 0.
@@ -100,6 +111,7 @@ impl Listener {
                 Room::None => full.clone(),
             };
             let (tls, watcher) = (self.tls.clone(), graceful.watcher());
+            let pace = self.unread.pace();
             tokio::spawn(async move {
                 let Arrival {
                     stream,
@@ -108,9 +120,9 @@ impl Listener {
                     ..
                 } = arrival;
                 match tls {
-                    None => connection(stream, peer, router, watcher).await,
+                    None => connection(stream, peer, router, pace, watcher).await,
                     Some(tls) => match timeout(PATIENCE, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
+                        Ok(Ok(stream)) => connection(stream, peer, router, pace, watcher).await,
                         Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
                         Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
                     },
@@ -128,21 +140,23 @@ async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: SocketAddr,
     router: Router,
+    pace: Pace,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
-    let pace = Pace::default();
-    let (asking, reading) = (pace.clone(), pace.clone());
+    let answering = pace.clone();
     // Not a layer of the router: that would copy every route for every connection.
-    let service = router
-        .map_request(move |request: axum::http::Request<Incoming>| {
-            asking.asks();
+    let service = service_fn(move |request: axum::http::Request<Incoming>| {
+        let (router, pace) = (router.clone(), answering.clone());
+        async move {
+            pace.asks().await;
             let mut request = routed(request);
             request.extensions_mut().insert(ConnectInfo(peer));
-            request
-        })
-        .map_response(move |response| reading.over(response));
+            let response = router.oneshot(request).await?;
+            Ok::<_, Infallible>(pace.over(response))
+        }
+    });
     let served = http()
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), service)
         .into_owned();
     tokio::select! {
         served = watcher.watch(served) => if let Err(error) = served {

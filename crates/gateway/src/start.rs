@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hallway_webauthn::RelyingParty;
@@ -16,6 +16,7 @@ use crate::Gateway;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::descriptors::{self, Places};
+use crate::doors::device::payload;
 use crate::gateway::Shared;
 use crate::hall::listener::HallListener;
 use crate::hall::visit::farewell;
@@ -26,12 +27,16 @@ use crate::ledger::{Ingest, Keyring, Ledger};
 use crate::metrics::{self, Metrics};
 use crate::models::{Models, refresh};
 use crate::operator_key::{OperatorKey, WhereNone};
+use crate::pace::Unread;
 use crate::partners::{self, Partners};
+use crate::private;
 use crate::realm_authority::OwnAuthorities;
 use crate::refusal::Brake;
 use crate::routes;
 use crate::server::Listener;
 use crate::store::{Link, Purpose as LinkPurpose, Role, Store};
+use crate::sweep;
+use crate::thumbnail::Thumbnails;
 use crate::witness::{Witness, ask};
 use secrets::Secrets;
 
@@ -102,6 +107,7 @@ impl Start {
         let operator_key = OperatorKey::find(given, &folder, WhereNone::Make)?;
         let hall = config.hall.clone().unwrap_or_default();
         hall.check()?;
+        tighten(&config, &hall, &folder)?;
         let mut limits = config.limits.clone();
         let places = descriptors::connections(Places {
             web: limits.connections,
@@ -111,13 +117,15 @@ impl Start {
             },
         });
         limits.connections = places.web;
+        let unread = Unread::default();
         let listener = Listener::bind(
             config.listen,
             config.tls.as_ref(),
             &folder,
             limits.connections,
         )
-        .await?;
+        .await?
+        .sharing(unread.clone());
         let bound = listener.address().map_err(|source| StartError::Folder {
             path: folder.clone(),
             source,
@@ -133,7 +141,10 @@ impl Start {
         };
         let models = Models::new(&config, &folder)?;
         let hall_listener = match config.hall {
-            Some(_) => Some(HallListener::bind(hall.listen, places.hall).await?),
+            Some(_) => {
+                let listener = HallListener::bind(hall.listen, places.hall).await?;
+                Some(listener.sharing(unread))
+            }
             None => None,
         };
 
@@ -178,7 +189,9 @@ impl Start {
             models,
             metrics: Metrics::default(),
             refusals: Brake::default(),
-            thumbnails: Semaphore::new(1),
+            thumbnails: Thumbnails::default(),
+            uploads: Semaphore::new(payload::UPLOADS),
+            description: OnceLock::new(),
             halls,
             witness,
             partners,
@@ -217,6 +230,7 @@ impl Ready {
             }
             tokio::spawn(metrics::serve(self.gateway.clone(), listener))
         });
+        let sweeping = tokio::spawn(sweep::keep_clean(self.gateway.clone()));
         let (told, hall_told) = tokio::sync::oneshot::channel::<()>();
         let hall = self.hall.map(|hall| {
             let stop = async { hall_told.await.unwrap_or_default() };
@@ -244,6 +258,8 @@ impl Ready {
         // So is a cosignature that is not.
         asking.abort();
         joining.abort();
+        // What it did not remove now, it removes next time.
+        sweeping.abort();
         self.gateway.ingest.drain().await;
         if let Err(error) = self.gateway.store.clone().close().await {
             tracing::warn!(%error, "the database did not close cleanly");
@@ -268,6 +284,23 @@ fn hall_address(
         Some(address) => address.to_string(),
         None => bound.to_string(),
     }))
+}
+
+/// Closes to others what the gateway keeps, wherever it lies.
+fn tighten(config: &Config, hall: &crate::config::Hall, folder: &Path) -> Result<(), StartError> {
+    let failed = |(path, source)| StartError::Folder { path, source };
+    let stores = hall.stores.iter().filter_map(|store| store.folder.as_ref());
+    let stores: Vec<PathBuf> = stores.map(|store| folder.join(store)).collect();
+    private::tighten_within(folder, &stores).map_err(failed)?;
+    private::tighten(&folder.join(&config.objects), &stores).map_err(failed)?;
+    if config.database.starts_with("sqlite:") {
+        let database = database(&config.database, folder);
+        for beside in ["", "-wal", "-shm"] {
+            let file = PathBuf::from(format!("{database}{beside}"));
+            private::tighten(&file, &[]).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// A database address with relative SQLite files under the data folder.

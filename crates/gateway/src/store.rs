@@ -68,7 +68,7 @@ mod visit;
 mod witnessed;
 mod words;
 
-pub use announcement::{Announcement, AnnouncementRepository};
+pub use announcement::{Announcement, AnnouncementRepository, Waiting};
 pub use attestation::{AttestationRepository, KeyAttestation};
 pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
 pub use cosigner::{CosignedCheckpoint, CosignerRepository, CosignerState};

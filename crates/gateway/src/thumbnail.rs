@@ -1,11 +1,18 @@
 //! Pictures, small: for lists.
+//!
+//! A picture is the largest thing that a request makes the gateway hold: so they are read and decoded
+//! one after the other, and what came of the last ones is kept.
 
+use std::collections::{HashMap, VecDeque};
 use std::io::Cursor;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Gateway;
 use crate::doors::device::{payload, transactions};
@@ -17,6 +24,59 @@ const SIDE: u32 = 192;
 /// Bounds what a hostile picture can cost.
 const MAX_SIDE: u32 = 16_384;
 const MAX_ALLOC: u64 = 256 << 20;
+/// How many thumbnails are kept: about 10 KB each.
+const KEPT: usize = 512;
+
+/// Thumbnails that were made lately, and the turn at holding a whole payload in memory.
+#[derive(Debug)]
+pub struct Thumbnails {
+    turn: Arc<Semaphore>,
+    made: Mutex<Made>,
+}
+
+/// By the SHA-256 of the picture, the oldest first. Nothing for what is no picture.
+#[derive(Debug, Default)]
+struct Made {
+    small: HashMap<[u8; 32], Option<Bytes>>,
+    order: VecDeque<[u8; 32]>,
+}
+
+impl Default for Thumbnails {
+    fn default() -> Self {
+        Self {
+            turn: Arc::new(Semaphore::new(1)),
+            made: Mutex::default(),
+        }
+    }
+}
+
+impl Thumbnails {
+    /// The turn at holding a whole payload in memory, of which there is one.
+    ///
+    /// # Errors
+    /// 503 when the gateway stops.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let turn = Arc::clone(&self.turn).acquire_owned().await;
+        turn.map_err(|error| Problem::internal(&error))
+    }
+
+    fn made(&self, sha256: &[u8; 32]) -> Option<Option<Bytes>> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.small.get(sha256).cloned()
+    }
+
+    fn keep(&self, sha256: [u8; 32], small: Option<Bytes>) {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.small.insert(sha256, small).is_none() {
+            made.order.push_back(sha256);
+        }
+        if made.order.len() > KEPT
+            && let Some(oldest) = made.order.pop_front()
+        {
+            made.small.remove(&oldest);
+        }
+    }
+}
 
 /// The thumbnail of a transaction's picture.
 pub async fn get(
@@ -29,17 +89,29 @@ pub async fn get(
     if transaction.media_type != "image/jpeg" {
         return Err(no_picture());
     }
-    let bytes = payload::bytes(&gateway, &transaction).await?;
-    // One at a time: decoding is the most memory that a request can cost.
-    let _turn = gateway
-        .thumbnails
-        .acquire()
-        .await
-        .map_err(|_| no_picture())?;
-    let small = tokio::task::spawn_blocking(move || shrink(&bytes))
-        .await
-        .map_err(|_| no_picture())?;
-    let small = small.map_err(|_| no_picture())?;
+    let sha256 = transaction.sha256;
+    let small = match gateway.thumbnails.made(&sha256) {
+        Some(small) => small,
+        None => {
+            let turn = gateway.thumbnails.turn().await?;
+            match gateway.thumbnails.made(&sha256) {
+                // Somebody asked for the same one before.
+                Some(small) => small,
+                None => {
+                    let most = gateway.limits.payload_bytes;
+                    let jpeg = payload::bytes(&gateway, &transaction, most).await?;
+                    let small = tokio::task::spawn_blocking(move || {
+                        // The turn ends with the work, also when nobody waits for it any more.
+                        let _turn = turn;
+                        shrink(&jpeg).ok().map(Bytes::from)
+                    });
+                    let small = small.await.map_err(|_| no_picture())?;
+                    gateway.thumbnails.keep(sha256, small.clone());
+                    small
+                }
+            }
+        }
+    };
     let headers = [
         (header::CONTENT_TYPE, "image/jpeg"),
         (
@@ -47,7 +119,7 @@ pub async fn get(
             "private, max-age=31536000, immutable",
         ),
     ];
-    Ok((headers, small).into_response())
+    Ok((headers, small.ok_or_else(no_picture)?).into_response())
 }
 
 fn shrink(jpeg: &[u8]) -> Result<Vec<u8>, ImageError> {
@@ -74,6 +146,23 @@ mod tests {
         assert_eq!(picture.width(), SIDE);
         assert!((120..135).contains(&picture.height()));
         assert!(small.len() < 16_000);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let thumbnails = Thumbnails::default();
+        let name = |number: usize| {
+            let mut name = [0; 32];
+            name[..8].copy_from_slice(&number.to_be_bytes());
+            name
+        };
+        for number in 0..=KEPT {
+            thumbnails.keep(name(number), None);
+            thumbnails.keep(name(number), None);
+        }
+        assert_eq!(thumbnails.made(&name(0)), None);
+        assert_eq!(thumbnails.made(&name(1)), Some(None));
+        assert_eq!(thumbnails.made(&name(KEPT)), Some(None));
     }
 
     #[test]

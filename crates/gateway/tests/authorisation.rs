@@ -1,6 +1,9 @@
 //! Walks every route and proves who may call it. A route that this test does not know fails it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "authorisation/bounds.rs"]
+mod bounds;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

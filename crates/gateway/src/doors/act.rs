@@ -8,7 +8,7 @@ use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::assertion;
+use super::assertion::{self, Proven};
 use super::authority::{self, AuthorityRequest};
 use super::ceremony::{self, Answer, Ceremony};
 use super::device::lifecycle::{self, DeviceRequest, DeviceView};
@@ -234,10 +234,14 @@ pub async fn finish(
     peer: Peer,
     Input(answer): Input<Answer>,
 ) -> Result<Json<Outcome>, Problem> {
-    let done = gateway
-        .transact(|unit| Box::pin(perform(&gateway, unit, &caller, &answer)))
-        .await;
-    match done {
+    let done = async {
+        let holder = caller.session.token.as_bytes();
+        let proven = assertion::prove(&gateway, Purpose::Act, holder, &answer).await?;
+        gateway
+            .transact(|unit| Box::pin(perform(&gateway, unit, &caller, (&answer, &proven))))
+            .await
+    };
+    match done.await {
         Ok(outcome) => {
             // Whoever is inside a hall by what is no longer so is put out at once, not at the
             // next look.
@@ -256,10 +260,9 @@ async fn perform(
     gateway: &Gateway,
     unit: &dyn Repositories,
     caller: &Caller,
-    answer: &Answer,
+    (answer, proven): (&Answer, &Proven),
 ) -> Result<Outcome, Problem> {
-    let holder = caller.session.token.as_bytes();
-    let checked = assertion::check(gateway, unit, Purpose::Act, holder, answer).await?;
+    let checked = assertion::check(gateway, unit, proven).await?;
     if checked.person.id != caller.person.id {
         return Err(Problem::forbidden(
             "other-person",

@@ -2,7 +2,9 @@
 
 use hallway_evidence::{CredentialId, Response, SignedStatement, Statement};
 use hallway_webauthn::wire::AuthenticationResponseJson;
-use hallway_webauthn::{AssertionError, AssertionPolicy, CounterVerdict, verify_assertion};
+use hallway_webauthn::{
+    Assertion, AssertionError, AssertionPolicy, CounterVerdict, verify_assertion,
+};
 use serde::Deserialize;
 
 use super::ceremony::Answer;
@@ -60,19 +62,27 @@ impl From<Refused> for Problem {
     }
 }
 
-/// Checks `answer` against the strictest policy, judges the key's model by what is known now, and
-/// notes the key's use.
+/// A statement of ours with a signature that holds, not yet used.
+#[derive(Debug)]
+pub struct Proven {
+    statement: Statement,
+    signed: SignedStatement,
+    assertion: Assertion,
+    /// The key that it holds under.
+    public_key: Vec<u8>,
+}
+
+/// Checks `answer` against the strictest policy. No unit is open meanwhile: whoever sends signatures
+/// keeps nobody waiting.
 ///
 /// # Errors
-/// A statement that is not ours or too old, [`Refused`], or
-/// [`models::verdict::Refused`](crate::models::verdict::Refused).
-pub async fn check(
+/// A statement that is not ours or too old, or [`Refused`].
+pub async fn prove(
     gateway: &Gateway,
-    unit: &dyn Repositories,
     purpose: Purpose,
     holder: &[u8],
     answer: &Answer,
-) -> Result<Checked, Problem> {
+) -> Result<Proven, Problem> {
     let statement = answer.open(gateway, purpose, holder)?;
     let json = AuthenticationResponseJson::deserialize(&answer.credential)
         .map_err(|error| Refused::Malformed(error.to_string()))?;
@@ -81,22 +91,7 @@ pub async fn check(
         .map_err(|error| Refused::Malformed(error.to_string()))?;
     let id = CredentialId::new(response.credential_id)
         .map_err(|error| Refused::Malformed(error.to_string()))?;
-    let credential = unit
-        .credentials()
-        .get(&id)
-        .await?
-        .ok_or(Refused::UnknownKey)?;
-    let Holder::Person(person) = credential.holder else {
-        return Err(Refused::UnknownKey.into());
-    };
-    let person = unit
-        .people()
-        .get(person)
-        .await?
-        .ok_or(Refused::UnknownKey)?;
-    if person.state != PersonState::Active {
-        return Err(Refused::Suspended.into());
-    }
+    let (credential, _) = holding(gateway.store.read(), &id).await?;
     let assertion = verify_assertion(
         &gateway.rp,
         &statement.hash(),
@@ -105,11 +100,66 @@ pub async fn check(
         &response,
     )
     .map_err(Refused::Assertion)?;
-    if matches!(assertion.counter, CounterVerdict::WentBack { .. }) {
+    let signed = SignedStatement {
+        statement: answer.statement.0.clone(),
+        credential_id: id,
+        response: Response::Assertion {
+            client_data_json: response.client_data_json.to_vec(),
+            authenticator_data: response.authenticator_data.to_vec(),
+            signature: response.signature.to_vec(),
+        },
+    };
+    Ok(Proven {
+        statement,
+        signed,
+        assertion,
+        public_key: credential.public_key,
+    })
+}
+
+/// A credential, and the active person who holds it.
+async fn holding(
+    reader: &dyn Repositories,
+    id: &CredentialId,
+) -> Result<(Credential, Person), Problem> {
+    let credential = reader.credentials().get(id).await?;
+    let credential = credential.ok_or(Refused::UnknownKey)?;
+    let Holder::Person(person) = credential.holder else {
+        return Err(Refused::UnknownKey.into());
+    };
+    let person = reader.people().get(person).await?;
+    let person = person.ok_or(Refused::UnknownKey)?;
+    if person.state != PersonState::Active {
+        return Err(Refused::Suspended.into());
+    }
+    Ok((credential, person))
+}
+
+/// Looks whether what was proven still counts, judges the key's model by what is known now, and
+/// notes the key's use.
+///
+/// # Errors
+/// [`Refused`], or [`models::verdict::Refused`](crate::models::verdict::Refused).
+pub async fn check(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    proven: &Proven,
+) -> Result<Checked, Problem> {
+    let (credential, person) = holding(unit, &proven.signed.credential_id).await?;
+    if credential.public_key != proven.public_key {
+        return Err(Refused::UnknownKey.into());
+    }
+    let assertion = &proven.assertion;
+    let (stored, received) = (credential.sign_count, assertion.sign_count);
+    // Of two that were proven at once, the later one may have been used first.
+    let counts = stored != 0 || received != 0;
+    if matches!(assertion.counter, CounterVerdict::WentBack { .. })
+        || (counts && received <= stored)
+    {
         return Err(Refused::Cloned.into());
     }
     let attestation = unit.attestations().get(&credential.id).await?;
-    let door = Door::of(&statement.act);
+    let door = Door::of(&proven.statement.act);
     gateway.models.admit_person(
         door,
         person.role,
@@ -124,18 +174,9 @@ pub async fn check(
         at: gateway.now(),
     };
     unit.credentials().note_use(&credential.id, used).await?;
-    let signed = SignedStatement {
-        statement: answer.statement.0.clone(),
-        credential_id: id,
-        response: Response::Assertion {
-            client_data_json: response.client_data_json.to_vec(),
-            authenticator_data: response.authenticator_data.to_vec(),
-            signature: response.signature.to_vec(),
-        },
-    };
     Ok(Checked {
-        statement,
-        signed,
+        statement: proven.statement.clone(),
+        signed: proven.signed.clone(),
         person,
         credential,
     })

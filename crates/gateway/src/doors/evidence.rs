@@ -1,9 +1,11 @@
 //! Evidence and receipts, for those whom they concern.
 
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use hallway_evidence::statement::{Act, Device as DeviceAct, Web};
 use hallway_evidence::{
     Bundle, Evidence, PersonId, Receipt, Response as Signature, TrustFile, jpeg, verify,
@@ -324,18 +326,22 @@ pub async fn explanation(
 ) -> Result<Json<serde_json::Value>, Problem> {
     let record = seen(&gateway, &caller, &hash).await?;
     let bundle = bundle_of(&gateway, &record).await?;
-    let payload = match gateway
-        .store
-        .read()
-        .transactions()
-        .get(&record.hash)
-        .await?
-    {
-        Some(transaction) => Some(payload::bytes(&gateway, &transaction).await?),
-        None => None,
-    };
     let trust = trust_for(&gateway, &record).await?;
-    let report = verify::bundle(&bundle, payload.as_deref(), &trust);
+    let transactions = gateway.store.read().transactions();
+    let report = match transactions.get(&record.hash).await? {
+        Some(transaction) => {
+            let turn = gateway.thumbnails.turn().await?;
+            let most = gateway.limits.payload_bytes;
+            let payload = payload::bytes(&gateway, &transaction, most).await?;
+            tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                verify::bundle(&bundle, Some(&payload), &trust)
+            })
+            .await
+            .map_err(|error| Problem::internal(&error))?
+        }
+        None => verify::bundle(&bundle, None, &trust),
+    };
     serde_json::to_value(report)
         .map(Json)
         .map_err(|error| Problem::internal(&error))
@@ -348,20 +354,56 @@ pub async fn signed_picture(
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let (hash, transaction) = transactions::seen(&gateway, &caller, &hash).await?;
-    let bytes = payload::bytes(&gateway, &transaction).await?;
     let record = seen(&gateway, &caller, &hash.to_string()).await?;
     let bundle = bundle_of(&gateway, &record).await?;
-    let signed = jpeg::embed(&bytes, &bundle).map_err(|error| {
+    let turn = gateway.thumbnails.turn().await?;
+    let most = gateway.limits.payload_bytes;
+    let picture = payload::bytes(&gateway, &transaction, most).await?;
+    let embedded = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        jpeg::embed(&picture, &bundle).map(|longer| Insertion::of(&picture, &longer))
+    });
+    let embedded = embedded.await.map_err(|error| Problem::internal(&error))?;
+    let Insertion { at, inserted } = embedded.map_err(|error| {
         Problem::conflict(
             "not-a-picture",
             format!("only a JPEG can carry its evidence: {error}"),
         )
     })?;
+    let length = transaction.length + inserted.len() as u64;
+    // Read once more, as it is sent: a picture does not wait in memory for a slow reader.
+    let before = payload::pieces(&gateway, &transaction, 0..at);
+    let after = payload::pieces(&gateway, &transaction, at..transaction.length);
+    let evidence = stream::once(std::future::ready(Ok(inserted)));
+    let body = Body::from_stream(before.chain(evidence).chain(after));
     Ok(payload::download(
         "image/jpeg",
         &transaction.file_name,
-        signed,
+        length,
+        body,
     ))
+}
+
+/// What a picture with evidence has more than without.
+#[derive(Debug, PartialEq, Eq)]
+struct Insertion {
+    /// Behind how many bytes of the picture.
+    at: u64,
+    inserted: Bytes,
+}
+
+impl Insertion {
+    /// What makes `longer` of `picture`.
+    fn of(picture: &[u8], longer: &[u8]) -> Self {
+        let same = picture.iter().zip(longer).take_while(|(a, b)| a == b);
+        let at = same.count();
+        let more = longer.len() - picture.len();
+        let inserted = longer.get(at..at + more).unwrap_or_default();
+        Self {
+            at: at as u64,
+            inserted: Bytes::copy_from_slice(inserted),
+        }
+    }
 }
 
 /// What checks what a partner's people brought, offline: what an owner pinned.
@@ -379,4 +421,24 @@ pub async fn partner_trust(
 /// What anybody needs to check this realm's receipts offline.
 pub async fn trust(State(gateway): State<Gateway>) -> Result<Json<TrustFile>, Problem> {
     gateway.trust_file().await.map(Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_inserted_makes_the_longer_one_of_the_shorter() {
+        for (picture, longer) in [
+            (&b"abcd"[..], &b"abXYcd"[..]),
+            (b"abcd", b"ababcd"),
+            (b"aaaa", b"aaaaaa"),
+            (b"abcd", b"Xabcd"),
+            (b"abcd", b"abcdX"),
+        ] {
+            let Insertion { at, inserted } = Insertion::of(picture, longer);
+            let (before, after) = picture.split_at(at as usize);
+            assert_eq!([before, &inserted, after].concat(), longer);
+        }
+    }
 }

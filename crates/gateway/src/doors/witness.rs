@@ -5,7 +5,6 @@ pub mod look;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hallway_evidence::Timestamp;
@@ -23,9 +22,9 @@ const DOUBTS: u64 = 60_000;
 /// Why a checkpoint is not cosigned.
 #[derive(Debug, thiserror::Error)]
 enum No {
-    /// The request cannot be read: 400, or 413.
-    #[error("{1}")]
-    Unreadable(StatusCode, String),
+    /// The request cannot be read: 400.
+    #[error("{0}")]
+    Unreadable(String),
     /// 404.
     #[error("this is no witness of the log {0}")]
     Unknown(String),
@@ -44,12 +43,12 @@ impl IntoResponse for No {
                 let headers = [(header::CONTENT_TYPE, SIZE_TYPE)];
                 return (StatusCode::CONFLICT, headers, format!("{latest}\n")).into_response();
             }
-            Self::Unreadable(status, _) => *status,
             Self::Unknown(_) => StatusCode::NOT_FOUND,
             Self::Barred(_) | Self::Refusal(Refusal::Checkpoint(CheckpointError::Note(_))) => {
                 StatusCode::FORBIDDEN
             }
-            Self::Refusal(Refusal::Checkpoint(_) | Refusal::OldAboveNew { .. }) => {
+            Self::Unreadable(_)
+            | Self::Refusal(Refusal::Checkpoint(_) | Refusal::OldAboveNew { .. }) => {
                 StatusCode::BAD_REQUEST
             }
             // Two trees of one size; otherwise it is the proof that does not hold.
@@ -71,19 +70,9 @@ pub async fn key(State(gateway): State<Gateway>) -> String {
 /// Whoever brings it needs no other proof than the log's signature.
 pub async fn add_checkpoint(
     State(gateway): State<Gateway>,
-    body: Result<Bytes, BytesRejection>,
+    body: Bytes,
 ) -> Result<Response, Problem> {
-    let request = body
-        .map_err(|rejection| No::Unreadable(rejection.status(), rejection.body_text()))
-        .and_then(|body| {
-            let wrong = |why: &dyn std::fmt::Display| {
-                No::Unreadable(StatusCode::BAD_REQUEST, why.to_string())
-            };
-            let request = AddCheckpoint::parse(&body).map_err(|error| wrong(&error))?;
-            let origin = request.origin().map_err(|error| wrong(&error))?;
-            Ok((request, origin))
-        });
-    let (request, origin) = match request {
+    let (request, origin) = match read(&body) {
         Ok(request) => request,
         Err(no) => return Ok(no.into_response()),
     };
@@ -94,6 +83,14 @@ pub async fn add_checkpoint(
         Ok(line) => line.into_response(),
         Err(no) => no.into_response(),
     })
+}
+
+/// What is asked to be cosigned, and of which log.
+fn read(body: &[u8]) -> Result<(AddCheckpoint, String), No> {
+    let wrong = |why: &dyn std::fmt::Display| No::Unreadable(why.to_string());
+    let request = AddCheckpoint::parse(body).map_err(|error| wrong(&error))?;
+    let origin = request.origin().map_err(|error| wrong(&error))?;
+    Ok((request, origin))
 }
 
 /// Cosigns, or not. What changes nothing is answered without a turn at the database, so that

@@ -1,5 +1,6 @@
 //! The hall listener: TLS 1.3 with client certificates, beside the web server.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use hallway_evidence::{PersonId, RealmName};
 use hallway_hall::tls::{self, Identity};
 use hallway_hall::{Bundles, HallKey, Leaf, Party, Svid, Usage};
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -28,7 +29,7 @@ use super::visit;
 use crate::Gateway;
 use crate::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
 use crate::http::problem::Problem;
-use crate::pace::Pace;
+use crate::pace::{Pace, Unread};
 use crate::realm_authority::rotation::LONGEST_CERTIFICATE;
 use crate::server::{ListenError, PATIENCE};
 use crate::store::GrantKind;
@@ -39,7 +40,10 @@ const OWN_RENEWAL: Duration = Duration::from_secs(6 * 3600);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A bound hall listener, before anything is served on it.
-pub struct HallListener(Entrance);
+pub struct HallListener {
+    entrance: Entrance,
+    unread: Unread,
+}
 
 /// Why the listener can't do TLS.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +72,15 @@ impl HallListener {
     /// # Errors
     /// The address is taken or not ours.
     pub async fn bind(address: SocketAddr, connections: usize) -> Result<Self, ListenError> {
-        Entrance::bind(address, connections).await.map(Self)
+        Ok(Self {
+            entrance: Entrance::bind(address, connections).await?,
+            unread: Unread::default(),
+        })
+    }
+
+    /// Counts what is not read together with what is not read elsewhere.
+    pub(crate) fn sharing(self, unread: Unread) -> Self {
+        Self { unread, ..self }
     }
 
     /// The address that was bound.
@@ -76,7 +88,7 @@ impl HallListener {
     /// # Errors
     /// The system does not say.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
-        self.0.address()
+        self.entrance.address()
     }
 
     /// Serves until `stop` resolves, then gives answers that are under way two seconds.
@@ -120,10 +132,11 @@ impl HallListener {
                     }
                     continue;
                 }
-                arrival = self.0.next() => arrival,
+                arrival = self.entrance.next() => arrival,
             };
             let (gateway, router, acceptor) = (gateway.clone(), router.clone(), acceptor.clone());
             let trust = trust.clone();
+            let pace = self.unread.pace();
             connections.spawn(async move {
                 let Arrival {
                     stream,
@@ -134,9 +147,11 @@ impl HallListener {
                 let shaken = timeout(PATIENCE, acceptor.accept(tls::Socket::new(stream))).await;
                 match (shaken, room) {
                     (Ok(Ok(stream)), Room::Free) => {
-                        connection(&gateway, stream, peer, router, trust).await;
+                        connection(&gateway, stream, (peer, pace), router, trust).await;
                     }
-                    (Ok(Ok(stream)), Room::None) => refuse(stream, peer, turned_away()).await,
+                    (Ok(Ok(stream)), Room::None) => {
+                        refuse(stream, (peer, pace), turned_away()).await
+                    }
                     (Ok(Err(error)), _) => {
                         tracing::debug!(%peer, %error, "hall: TLS handshake failed");
                     }
@@ -267,7 +282,7 @@ async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem>
 async fn connection(
     gateway: &Gateway,
     stream: TlsStream<tls::Socket<TcpStream>>,
-    peer: SocketAddr,
+    (peer, pace): (SocketAddr, Pace),
     router: Router,
     trust: watch::Receiver<Bundles>,
 ) {
@@ -301,20 +316,24 @@ async fn connection(
                 request.extensions_mut().insert(visitor.clone());
                 request
             });
-            serve(stream, peer, inner, cut.cancelled_owned()).await;
+            serve(stream, (peer, pace), inner, cut.cancelled_owned()).await;
         }
         Err(problem) => {
             tracing::info!(%peer, id = %svid.id, code = problem.code, "hall: refused at the door");
-            refuse(stream, peer, problem).await;
+            refuse(stream, (peer, pace), problem).await;
         }
     }
 }
 
 /// Says why, and nothing else.
-async fn refuse(stream: TlsStream<tls::Socket<TcpStream>>, peer: SocketAddr, problem: Problem) {
+async fn refuse(
+    stream: TlsStream<tls::Socket<TcpStream>>,
+    (peer, pace): (SocketAddr, Pace),
+    problem: Problem,
+) {
     serve(
         stream,
-        peer,
+        (peer, pace),
         refusing(problem),
         tokio::time::sleep(PATIENCE),
     )
@@ -324,30 +343,27 @@ async fn refuse(stream: TlsStream<tls::Socket<TcpStream>>, peer: SocketAddr, pro
 /// Serves one connection until it ends, or is told to by `end`.
 async fn serve<S>(
     stream: TlsStream<tls::Socket<TcpStream>>,
-    peer: SocketAddr,
+    (peer, pace): (SocketAddr, Pace),
     service: S,
     end: impl Future<Output = ()>,
 ) where
-    S: tower::Service<
-            Request<Body>,
-            Response = axum::response::Response,
-            Error = std::convert::Infallible,
-        > + Clone
+    S: tower::Service<Request<Body>, Response = axum::response::Response, Error = Infallible>
+        + Clone
         + Send
         + 'static,
     S::Future: Send + 'static,
 {
-    let pace = Pace::default();
-    let (asking, reading) = (pace.clone(), pace.clone());
-    let service = service
-        .map_request(move |request: Request<Incoming>| {
-            asking.asks();
-            routed(request)
-        })
-        .map_response(move |response| reading.over(response));
+    let answering = pace.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (service, pace) = (service.clone(), answering.clone());
+        async move {
+            pace.asks().await;
+            let response = service.oneshot(routed(request)).await?;
+            Ok::<_, Infallible>(pace.over(response))
+        }
+    });
     let builder = http();
-    let served = builder
-        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(served, end);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,

@@ -5,6 +5,7 @@
 //! it stands for is still good.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -13,8 +14,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
-use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
+use hallway_evidence::{MAX_BUNDLE, RealmName};
 use hallway_hall::{Renewed, Svid, stream};
 use hallway_webauthn::wire::Base64Url;
 
@@ -25,10 +26,13 @@ use super::visit::farewell::{Ended, Heard};
 use crate::Gateway;
 use crate::doors::hall::certificate::{self, Certified, in_base64};
 use crate::doors::hall::partners::gateways;
+use crate::http::bounds::{AtOnce, Bounds, Gives, Kept, Takes};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::partners::shared::Shared;
 use crate::partners::{active, bundle};
+use crate::routes::FILES;
+use crate::source::Source;
 use crate::store::GrantKind;
 
 /// Who may use a route of the hall listener.
@@ -57,6 +61,8 @@ pub struct HallRoute {
     pub path: &'static str,
     /// The rule.
     pub admits: Admits,
+    /// What a request may cost.
+    pub bounds: Bounds,
     handler: MethodRouter<Gateway>,
 }
 
@@ -94,54 +100,90 @@ impl Visitor {
 
 /// All of them.
 pub fn all() -> Vec<HallRoute> {
-    let route = |method, path, admits, handler| HallRoute {
+    let route = |method, path, admits, bounds, handler| HallRoute {
         method,
         path,
         admits,
+        bounds,
         handler,
     };
     let (read, write) = (Some(Method::GET), Some(Method::POST));
+    let (look, change) = (Bounds::READ, Bounds::CHANGE);
+    use Admits::{Agent, AtHome, Guest, Holder, Newcomer, Partner};
     vec![
-        route(read.clone(), "/grant", Admits::Holder, get(grant)),
-        route(write.clone(), "/grant/renew", Admits::AtHome, post(renew)),
-        route(write.clone(), "/grant/end", Admits::Holder, post(end)),
-        route(write.clone(), "/visit", Admits::Newcomer, post(visit::show)),
+        route(read.clone(), "/grant", Holder, look, get(grant)),
+        route(write.clone(), "/grant/renew", AtHome, change, post(renew)),
+        route(write.clone(), "/grant/end", Holder, change, post(end)),
+        route(
+            write.clone(),
+            "/visit",
+            Newcomer,
+            EVIDENCE,
+            post(visit::show),
+        ),
         route(
             read.clone(),
             "/partner/realm",
-            Admits::Partner,
+            Partner,
+            look,
             get(gateways::realm),
         ),
-        route(read.clone(), "/partner/halls", Admits::Partner, get(shared)),
+        route(read.clone(), "/partner/halls", Partner, look, get(shared)),
         route(
             write.clone(),
             "/partner/left",
-            Admits::Partner,
-            post(gateways::left).layer(DefaultBodyLimit::max(gateways::LONGEST_LEFT)),
+            Partner,
+            change,
+            post(gateways::left),
         ),
         route(
             write.clone(),
             "/partner/ended",
-            Admits::Partner,
+            Partner,
+            Bounds::JSON,
             post(ended),
         ),
-        route(read.clone(), "/agent/control", Admits::Agent, get(control)),
-        route(read.clone(), "/agent/dial/{id}", Admits::Agent, get(dial)),
-        route(read, "/connect/{service}", Admits::Guest, get(connect)),
-        route(None, "/files/{store}", Admits::Guest, any(files)),
-        route(None, "/files/{store}/", Admits::Guest, any(files)),
-        route(None, "/files/{store}/{*path}", Admits::Guest, any(files)),
-        route(write, "/agent/renew", Admits::Agent, post(renew_agent)),
+        route(read.clone(), "/agent/control", Agent, STREAM, get(control)),
+        route(read.clone(), "/agent/dial/{id}", Agent, STREAM, get(dial)),
+        route(read, "/connect/{service}", Guest, STREAM, get(connect)),
+        route(None, "/files/{store}", Guest, FILES, any(files)),
+        route(None, "/files/{store}/", Guest, FILES, any(files)),
+        route(None, "/files/{store}/{*path}", Guest, FILES, any(files)),
+        route(write, "/agent/renew", Agent, change, post(renew_agent)),
     ]
 }
+
+/// The evidence that a visitor brings.
+const EVIDENCE: Bounds = Bounds {
+    body: Takes::Whole {
+        bytes: MAX_BUNDLE,
+        within: Duration::from_secs(20),
+    },
+    at_once: AtOnce { total: 32, each: 4 },
+    because: Some("a bundle of receipts is longer than other requests"),
+    ..Bounds::JSON
+};
+
+/// Streams of services and agents. Each is a connection of its own, of which the listener has so many.
+const STREAM: Bounds = Bounds {
+    answer: Gives::Streamed { lasts: None },
+    at_once: AtOnce {
+        total: 16_384,
+        each: 16_384,
+    },
+    because: Some("each stream is a connection, and those are counted by the listener"),
+    ..Bounds::READ
+};
 
 /// The router over all routes.
 pub fn router(gateway: &Gateway) -> Router {
     all()
         .into_iter()
         .fold(Router::new(), |router, route| {
-            let layer = from_fn_with_state((gateway.clone(), route.admits), guard);
-            router.route(route.path, route.handler.layer(layer))
+            let bounds = Kept::new(route.bounds, gateway.limits.payload_bytes);
+            let rule = from_fn_with_state((gateway.clone(), route.admits, bounds), guard);
+            let handler = route.handler.layer(DefaultBodyLimit::disable());
+            router.route(route.path, handler.layer(rule))
         })
         .fallback(any(nowhere))
         .with_state(gateway.clone())
@@ -152,12 +194,16 @@ async fn nowhere() -> Problem {
 }
 
 async fn guard(
-    State((gateway, admits)): State<(Gateway, Admits)>,
+    State((gateway, admits, bounds)): State<(Gateway, Admits, Kept)>,
     mut request: Request,
     next: Next,
 ) -> Response {
     match admit(&gateway, admits, &mut request).await {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let visitor = request.extensions().get::<Visitor>();
+            let source = visitor.map(|visitor| Source::Certificate(visitor.svid.id.to_string()));
+            bounds.serve(request, source, next).await
+        }
         Err(problem) => problem.into_response(),
     }
 }

@@ -10,20 +10,18 @@ pub mod farewell;
 pub mod key;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use hallway_evidence::verify::{self, Door, UncheckedVisit};
 use hallway_evidence::{
-    Bundle, Evidence, GrantId, Line, MAX_BUNDLE, PersonId, RealmName, Timestamp, TrustFile,
+    Bundle, Evidence, GrantId, Line, PersonId, RealmName, Timestamp, TrustFile,
 };
 use hallway_webauthn::RelyingParty;
 use serde::Serialize;
-use tokio::time::timeout;
 
 use super::inside::{Presence, Who};
 use super::needs::{self, Case};
@@ -43,9 +41,6 @@ use crate::store::{
     Visit, Visitor,
 };
 use key::VisitorKey;
-
-/// How long the evidence may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whom a certificate of a partner's person lets in: the holder of a grant, or a newcomer.
 ///
@@ -113,9 +108,9 @@ struct Welcome {
 pub(super) async fn show(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    request: Request,
+    evidence: Bytes,
 ) -> Result<Response, Problem> {
-    match admit(&gateway, &caller, request.into_body()).await {
+    match admit(&gateway, &caller, &evidence).await {
         Ok(grant) => {
             let mut answer = Json(grant).into_response();
             // Whoever comes now is a guest; this connection is a newcomer's.
@@ -135,15 +130,8 @@ pub(super) async fn show(
     }
 }
 
-async fn admit(gateway: &Gateway, caller: &Caller, body: Body) -> Result<Welcome, Problem> {
-    let bytes = timeout(PATIENCE, axum::body::to_bytes(body, MAX_BUNDLE))
-        .await
-        .map_err(|_| {
-            let slow = axum::http::StatusCode::REQUEST_TIMEOUT;
-            Problem::new(slow, "slow", "the evidence took too long to arrive")
-        })?
-        .map_err(|error| Problem::malformed(format!("the evidence: {error}")))?;
-    let bundle = Bundle::decode(&bytes).map_err(|error| Problem::malformed(error.to_string()))?;
+async fn admit(gateway: &Gateway, caller: &Caller, bytes: &[u8]) -> Result<Welcome, Problem> {
+    let bundle = Bundle::decode(bytes).map_err(|error| Problem::malformed(error.to_string()))?;
     // Verified before a unit begins, so that nobody can keep others waiting by it.
     let judged = judge(gateway, gateway.store.read(), caller, bundle).await?;
     let Judged {

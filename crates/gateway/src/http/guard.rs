@@ -1,40 +1,53 @@
 //! The gate in front of every handler: who calls, and may they.
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::bounds::Kept;
 use super::problem::Problem;
 use super::route::{Access, Kind};
 use super::session::{self, Caller, Carrier, Token};
 use crate::Gateway;
 use crate::console;
 use crate::doors::act::{includes, role_needed};
+use crate::source::Source;
 
 /// The rule of one route.
-#[derive(Debug, Clone, Copy)]
-pub struct Rule {
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
     /// Who may call.
-    pub access: Access,
+    pub(crate) access: Access,
     /// How a refusal looks.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
+    /// What a call may cost.
+    pub(crate) bounds: Kept,
 }
 
-/// Checks the rule, then runs the handler with the [`session::Caller`] in the request's
-/// extensions where somebody is signed in.
-pub async fn guard(
+/// Checks the rule, then runs the handler within the route's bounds, with the [`session::Caller`] in
+/// the request's extensions where somebody is signed in.
+pub(crate) async fn guard(
     State((gateway, rule)): State<(Gateway, Rule)>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    let admitted = admit(&gateway, rule, &mut request).await;
+    let admitted = admit(&gateway, rule.access, &mut request).await;
     let caller = request.extensions().get::<Caller>().cloned();
     let caller = caller.as_ref();
     match admitted {
         Ok(()) => {
-            let response = next.run(request).await;
+            let source = match caller {
+                Some(caller) => Some(Source::Person(caller.person.id)),
+                None => request
+                    .extensions()
+                    .get::<ConnectInfo<SocketAddr>>()
+                    .and_then(|peer| Source::network(peer.0.ip())),
+            };
+            let response = rule.bounds.serve(request, source, next).await;
             match (rule.kind, response.extensions().get::<Problem>().cloned()) {
                 (Kind::Page, Some(problem)) => console::problem_page(&gateway, caller, &problem),
                 _ => response,
@@ -50,7 +63,7 @@ pub async fn guard(
     }
 }
 
-async fn admit(gateway: &Gateway, rule: Rule, request: &mut Request) -> Result<(), Problem> {
+async fn admit(gateway: &Gateway, access: Access, request: &mut Request) -> Result<(), Problem> {
     let token = Token::from_headers(gateway, request.headers());
     if !request.method().is_safe() {
         same_origin(gateway, request.method(), request.headers(), token.as_ref())?;
@@ -64,7 +77,7 @@ async fn admit(gateway: &Gateway, rule: Rule, request: &mut Request) -> Result<(
         // Also for a page that says that it is not for this person.
         request.extensions_mut().insert(caller);
     }
-    if let Access::Person(least) = rule.access {
+    if let Access::Person(least) = access {
         let role = role.ok_or_else(Problem::unauthenticated)?;
         if !includes(role, least) {
             return Err(role_needed(least));

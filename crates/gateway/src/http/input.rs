@@ -20,7 +20,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) => {
                 let code = match rejection.status() {
-                    StatusCode::PAYLOAD_TOO_LARGE => "too-large",
                     StatusCode::UNSUPPORTED_MEDIA_TYPE => "not-json",
                     _ => "malformed",
                 };

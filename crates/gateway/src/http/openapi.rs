@@ -4,6 +4,7 @@ use axum::http::Method;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::bounds::{Bounds, Takes};
 use super::route::{Access, Kind, Route};
 
 /// Describes every route of the API (pages of the console are left out).
@@ -20,6 +21,16 @@ pub fn describe(routes: &[Route], origin: &str) -> Value {
                 "default": { "description": "What went wrong", "content": problem() }
             },
         });
+        for (status, why) in bounds(&route.bounds) {
+            operation["responses"][status] = match status {
+                "429" | "503" => {
+                    json!({ "description": why, "content": problem(), "headers": { "Retry-After": {
+                        "description": "Seconds", "schema": { "type": "integer" } } } })
+                }
+                _ => json!({ "description": why, "content": problem() }),
+            };
+        }
+        let mut description = route.bounds.to_string();
         if let Some(response) = route.response {
             operation["responses"]["200"] = json!({ "description": "Done", "content": content(response(&mut schemas).to_value()) });
         } else {
@@ -37,8 +48,9 @@ pub fn describe(routes: &[Route], origin: &str) -> Value {
         }
         if let Access::Person(role) = route.access {
             operation["security"] = json!([{ "session": [] }, { "bearer": [] }]);
-            operation["description"] = json!(format!("Needs the role {role}."));
+            description = format!("Needs the role {role}. {description}");
         }
+        operation["description"] = json!(description);
         let methods = paths
             .entry(route.path.replace("{*", "{"))
             .or_insert_with(|| Value::Object(Map::new()));
@@ -64,6 +76,21 @@ pub fn describe(routes: &[Route], origin: &str) -> Value {
             },
         },
     })
+}
+
+/// What is answered to whoever exceeds the bounds of a route.
+fn bounds(bounds: &Bounds) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let slow = ("408", "The body came too slowly");
+    let takes = !matches!(bounds.body, Takes::Nothing);
+    let always = [
+        ("413", "The body is too long"),
+        ("429", "The caller has as many requests under way as may be"),
+        (
+            "503",
+            "All callers have, or the answer is not ready in time",
+        ),
+    ];
+    takes.then_some(slow).into_iter().chain(always)
 }
 
 fn content(schema: Value) -> Value {

@@ -1,7 +1,7 @@
 //! Errors as callers see them: RFC 9457 problem details.
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hallway_evidence::causes;
 use serde::Serialize;
@@ -20,7 +20,12 @@ pub struct Problem {
     pub detail: String,
     /// Further members, such as `last_sequence`.
     pub members: Map<String, Value>,
+    /// In how many seconds to try again, where that helps: always with 429 and 503.
+    pub retry_after: Option<u32>,
 }
+
+/// When to try again, in seconds, where nothing more exact is known.
+const SOON: u32 = 5;
 
 #[derive(Serialize)]
 struct Body {
@@ -42,6 +47,11 @@ impl Problem {
             code,
             detail: detail.into(),
             members: Map::new(),
+            retry_after: matches!(
+                status,
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+            )
+            .then_some(SOON),
         }
     }
 
@@ -86,6 +96,22 @@ impl Problem {
             "internal",
             "something went wrong in the gateway; its log says what",
         )
+    }
+
+    /// Says in how many seconds to try again.
+    #[must_use]
+    pub fn after(self, seconds: u32) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+
+    /// Says in a head when to try again, where that helps.
+    pub fn say_when(&self, headers: &mut HeaderMap) {
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
     }
 
     /// Adds a member to the answer.
@@ -141,6 +167,7 @@ impl IntoResponse for Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        self.say_when(response.headers_mut());
         // The guard turns it into a page where a person looks.
         response.extensions_mut().insert(self);
         response

@@ -11,6 +11,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use super::bounds::{Bounds, Kept};
 use super::guard;
 use crate::Gateway;
 use crate::store::Role;
@@ -36,9 +37,6 @@ pub enum Kind {
     Page,
 }
 
-/// Bytes of a request body that is read as a whole; payloads are streamed and bounded apart.
-const BODY_LIMIT: usize = 64 * 1024;
-
 /// One route of the gateway.
 pub struct Route {
     /// The method.
@@ -49,6 +47,8 @@ pub struct Route {
     pub access: Access,
     /// Page or API.
     pub kind: Kind,
+    /// What a request may cost.
+    pub bounds: Bounds,
     /// One line for the API's description.
     pub summary: &'static str,
     /// The JSON that it takes.
@@ -70,12 +70,19 @@ impl Route {
         H: Handler<T, Gateway>,
         T: 'static,
     {
-        let handler = on(filter, handler).layer(DefaultBodyLimit::max(BODY_LIMIT));
+        // The bounds of the route hold instead.
+        let handler = on(filter, handler).layer(DefaultBodyLimit::disable());
+        let bounds = if filter == MethodFilter::GET || filter == MethodFilter::DELETE {
+            Bounds::READ
+        } else {
+            Bounds::CHANGE
+        };
         Self {
             method,
             path,
             access,
             kind: Kind::Api,
+            bounds,
             summary: "",
             request: None,
             response: None,
@@ -151,8 +158,18 @@ impl Route {
     pub fn takes<T: JsonSchema>(self) -> Self {
         Self {
             request: Some(SchemaGenerator::subschema_for::<T>),
+            bounds: Bounds {
+                body: Bounds::JSON.body,
+                ..self.bounds
+            },
             ..self
         }
+    }
+
+    /// States bounds of its own. Wider ones than [`Bounds::READ`] and [`Bounds::JSON`] say why.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// Describes the JSON that the route gives.
@@ -169,6 +186,7 @@ impl Route {
         let rule = guard::Rule {
             access: self.access,
             kind: self.kind,
+            bounds: Kept::new(self.bounds, gateway.limits.payload_bytes),
         };
         let layer = from_fn_with_state((gateway.clone(), rule), guard::guard);
         router.route(self.path, self.handler.layer(layer))

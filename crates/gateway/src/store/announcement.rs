@@ -7,7 +7,8 @@ use hallway_webauthn::CredentialRecord;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Statement,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
+    QueryOrder, Statement,
 };
 use std::time::Duration;
 
@@ -44,6 +45,17 @@ pub struct Announcement {
     pub expires: Timestamp,
     /// The device that it became when somebody claimed it.
     pub device: Option<DeviceId>,
+    /// The network that it came from; nothing for loopback.
+    pub network: Option<String>,
+}
+
+/// How many announcements wait to be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Of all networks.
+    pub total: u64,
+    /// Of one.
+    pub of_network: u64,
 }
 
 impl Announcement {
@@ -102,8 +114,14 @@ pub trait AnnouncementRepository: Send + Sync {
         now: Timestamp,
         window: Duration,
     ) -> Result<u64, StoreError>;
-    /// Forgets announcements that expired before `before`; tells how many.
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// How many can still be claimed at `now`, in all and of `network`.
+    async fn waiting(&self, network: Option<&str>, now: Timestamp) -> Result<Waiting, StoreError>;
+    /// Forgets what a device announced before and nobody claimed; tells how many.
+    async fn withdraw(&self, authority: AuthorityId, serial: &str) -> Result<u64, StoreError>;
+    /// Forgets announcements that expired before `before`, `most` of them; tells how many.
+    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
+    /// Forgets attempts at codes that began before `before`, `most` of them; tells how many.
+    async fn prune_attempts(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
 }
 
 impl TryFrom<row::Model> for Announcement {
@@ -124,6 +142,7 @@ impl TryFrom<row::Model> for Announcement {
             created: time(row.created_ms),
             expires: time(row.expires_ms),
             device: row.device_id.map(DeviceId::from),
+            network: row.network,
         })
     }
 }
@@ -144,6 +163,7 @@ impl AnnouncementRepository for Sql<'_> {
             created_ms: ms(announcement.created),
             expires_ms: ms(announcement.expires),
             device_id: announcement.device.map(|id| id.as_uuid()),
+            network: announcement.network.clone(),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())
@@ -229,11 +249,40 @@ impl AnnouncementRepository for Sql<'_> {
         cell.number(row.ok_or(cell.corrupt())?.try_get_by_index(0)?)
     }
 
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
+    async fn waiting(&self, network: Option<&str>, now: Timestamp) -> Result<Waiting, StoreError> {
+        let open = row::Entity::find()
+            .filter(row::Column::DeviceId.is_null())
+            .filter(row::Column::ExpiresMs.gt(ms(now)));
+        let of_network = match network {
+            Some(network) => {
+                let open = open.clone().filter(row::Column::Network.eq(network));
+                open.count(self.db()).await?
+            }
+            None => 0,
+        };
+        Ok(Waiting {
+            total: open.count(self.db()).await?,
+            of_network,
+        })
+    }
+
+    async fn withdraw(&self, authority: AuthorityId, serial: &str) -> Result<u64, StoreError> {
         let deleted = row::Entity::delete_many()
-            .filter(row::Column::ExpiresMs.lt(ms(before)))
+            .filter(row::Column::AuthorityId.eq(authority.as_uuid()))
+            .filter(row::Column::Serial.eq(serial))
+            .filter(row::Column::DeviceId.is_null())
             .exec(self.db())
             .await?;
         Ok(deleted.rows_affected)
+    }
+
+    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.forget("announcement", "id", "expires_ms", before, most)
+            .await
+    }
+
+    async fn prune_attempts(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.forget("code_attempt", "person_id", "started_ms", before, most)
+            .await
     }
 }

@@ -72,8 +72,8 @@ pub trait LinkRepository: Send + Sync {
     async fn list_open(&self, now: Timestamp, limit: Limit) -> Result<Vec<Link>, StoreError>;
     /// Makes a link useless; tells whether there was one.
     async fn revoke(&self, token: &TokenHash) -> Result<bool, StoreError>;
-    /// Forgets links that expired before `before`, used or not; tells how many.
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Forgets links that expired before `before`, used or not, `most` of them; tells how many.
+    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
 }
 
 impl TryFrom<row::Model> for Link {
@@ -169,11 +169,8 @@ impl LinkRepository for Sql<'_> {
         Ok(deleted.rows_affected > 0)
     }
 
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let deleted = row::Entity::delete_many()
-            .filter(row::Column::ExpiresMs.lt(ms(before)))
-            .exec(self.db())
-            .await?;
-        Ok(deleted.rows_affected)
+    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.forget("link", "token_hash", "expires_ms", before, most)
+            .await
     }
 }

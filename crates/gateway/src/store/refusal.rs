@@ -47,6 +47,8 @@ pub trait RefusalRepository: Send + Sync {
     ) -> Result<Page<Refusal, RefusalId>, StoreError>;
     /// Forgets all but the newest `keep`; tells how many.
     async fn prune(&self, keep: u64) -> Result<u64, StoreError>;
+    /// Forgets those from before `before`, `most` of them; tells how many.
+    async fn forget_old(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
 }
 
 impl From<row::Model> for Refusal {
@@ -116,5 +118,9 @@ impl RefusalRepository for Sql<'_> {
             .exec(self.db())
             .await?;
         Ok(deleted.rows_affected)
+    }
+
+    async fn forget_old(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.forget("refusal", "id", "at_ms", before, most).await
     }
 }

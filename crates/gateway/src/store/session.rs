@@ -65,8 +65,8 @@ pub trait SessionRepository: Send + Sync {
     async fn remove_of_person(&self, person: PersonId) -> Result<u64, StoreError>;
     /// Ends every session that a credential opened; tells how many.
     async fn remove_of_credential(&self, credential: &CredentialId) -> Result<u64, StoreError>;
-    /// Forgets sessions that ended before `before`; tells how many.
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Forgets sessions that ended before `before`, `most` of them; tells how many.
+    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
 }
 
 impl TryFrom<row::Model> for Session {
@@ -177,11 +177,8 @@ impl SessionRepository for Sql<'_> {
         Ok(deleted.rows_affected)
     }
 
-    async fn prune(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let deleted = row::Entity::delete_many()
-            .filter(row::Column::ExpiresMs.lt(ms(before)))
-            .exec(self.db())
-            .await?;
-        Ok(deleted.rows_affected)
+    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.forget("session", "token_hash", "expires_ms", before, most)
+            .await
     }
 }

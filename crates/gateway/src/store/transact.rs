@@ -94,7 +94,7 @@ impl Store {
         &self.writer
     }
 
-    pub(super) const fn reader(&self) -> &DatabaseConnection {
+    pub(crate) const fn reader(&self) -> &DatabaseConnection {
         &self.reader.0
     }
 

@@ -1,11 +1,15 @@
 //! Units of work: what happens together or not at all.
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseConnection, DatabaseExecutor, DatabaseTransaction};
+use hallway_evidence::Timestamp;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, Statement,
+};
 
 use super::announcement::AnnouncementRepository;
 use super::attestation::AttestationRepository;
 use super::authority::AuthorityRepository;
+use super::column::{ms, number};
 use super::cosigner::CosignerRepository;
 use super::credential::CredentialRepository;
 use super::device::DeviceRepository;
@@ -105,6 +109,26 @@ impl<'c> Sql<'c> {
 
     pub(crate) const fn db(&self) -> &DatabaseExecutor<'c> {
         &self.0
+    }
+
+    /// Deletes rows of `table` whose `time` was before `before`, the first `most` of them; tells how
+    /// many.
+    pub(crate) async fn forget(
+        &self,
+        table: &'static str,
+        key: &'static str,
+        time: &'static str,
+        before: Timestamp,
+        most: u64,
+    ) -> Result<u64, StoreError> {
+        let sql = format!(
+            "DELETE FROM {table} WHERE {key} IN \
+             (SELECT {key} FROM {table} WHERE {time} < $1 ORDER BY {time} LIMIT $2)"
+        );
+        let values: [sea_orm::Value; 2] = [ms(before).into(), number("most", most)?.into()];
+        let backend = self.db().get_database_backend();
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        Ok(self.db().execute_raw(statement).await?.rows_affected())
     }
 }
 

@@ -105,6 +105,7 @@ pub(crate) async fn an_announcement_is_claimed_once(database: &Database) {
     let (one, other) = (database.store().await, database.store().await);
     let (authority, code) = (authority(), CodeHash(hash32()));
     let announcement = Announcement {
+        network: None,
         id: AnnouncementId::generate(),
         code,
         serial: "SN-1".to_owned(),
@@ -176,7 +177,7 @@ pub(crate) async fn an_announcement_is_claimed_once(database: &Database) {
     assert_eq!(claimed.device, Some(claims[0]));
 
     let unit = one.begin().await.unwrap();
-    assert_eq!(unit.announcements().prune(at(100)).await.unwrap(), 0);
+    assert_eq!(unit.announcements().prune(at(100), 10).await.unwrap(), 0);
     let twin = Announcement {
         id: AnnouncementId::generate(),
         ..announcement
@@ -188,7 +189,7 @@ pub(crate) async fn an_announcement_is_claimed_once(database: &Database) {
     );
     unit.cancel().await.unwrap();
     let unit = one.begin().await.unwrap();
-    assert_eq!(unit.announcements().prune(at(101)).await.unwrap(), 1);
+    assert_eq!(unit.announcements().prune(at(101), 10).await.unwrap(), 1);
     unit.announcements().add(&twin).await.unwrap();
 }
 

@@ -95,7 +95,7 @@ pub(crate) async fn an_expired_link_opens_nothing(database: &Database) {
     assert_eq!(links.open(&short.token, at(100)).await.unwrap(), None);
     assert_eq!(links.consume(&short.token, at(100)).await.unwrap(), None);
     assert_eq!(links.consume(&revoked.token, at(50)).await.unwrap(), None);
-    assert_eq!(links.prune(at(150)).await.unwrap(), 1);
+    assert_eq!(links.prune(at(150), 10).await.unwrap(), 1);
     assert_eq!(links.open(&long.token, at(150)).await.unwrap(), Some(long));
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn sessions_end(database: &Database) {
         .unwrap();
     assert_eq!(of_emily, [touched, short.clone()]);
     let unit = store.begin().await.unwrap();
-    assert_eq!(unit.sessions().prune(at(101)).await.unwrap(), 1);
+    assert_eq!(unit.sessions().prune(at(101), 10).await.unwrap(), 1);
     assert!(unit.sessions().remove(&long.token).await.unwrap());
     assert_eq!(unit.sessions().remove_of_person(emily.id).await.unwrap(), 0);
 }

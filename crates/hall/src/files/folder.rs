@@ -22,6 +22,7 @@ use super::store::{
 };
 use super::turns::Turns;
 
+mod modes;
 mod partial;
 mod reading;
 mod together;

@@ -95,7 +95,8 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
         .await?;
     let payload = match &transaction {
         Some(transaction) if transaction.length <= HASHED_FOR_A_VISIT => {
-            Some(devices::payload::bytes(gateway, transaction).await?)
+            let _turn = gateway.thumbnails.turn().await?;
+            Some(devices::payload::bytes(gateway, transaction, HASHED_FOR_A_VISIT).await?)
         }
         _ => None,
     };

@@ -19,6 +19,9 @@ pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Proble
         403 => "This is not for you",
         404 => "There is nothing here",
         405 => "This cannot be done here",
+        408 => "That took too long",
+        413 => "That is too much",
+        429 => "One thing after another",
         502 => "A partner is away",
         503 => "The gateway is busy",
         status if status < 500 => "This did not work",
@@ -38,7 +41,11 @@ pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Proble
         request: None,
     };
     match html(&page) {
-        Ok(response) => (problem.status, response).into_response(),
+        Ok(response) => {
+            let mut response = (problem.status, response).into_response();
+            problem.say_when(response.headers_mut());
+            response
+        }
         Err(problem) => problem.into_response(),
     }
 }

@@ -30,6 +30,9 @@ use crate::store::{
 
 /// How long a code can be typed.
 const CODE: Duration = Duration::from_secs(10 * 60);
+/// How many devices may wait to be claimed, in all and of one network.
+const MOST_WAITING: u64 = 4096;
+const MOST_OF_NETWORK: u64 = 256;
 /// Milliseconds between two questions of a device that waits to be claimed (RFC 8628, 3.2).
 const INTERVAL_MS: u64 = 2000;
 
@@ -87,10 +90,13 @@ pub async fn announce(
     peer: Peer,
     Input(request): Input<Enrolment>,
 ) -> Result<(StatusCode, Json<Announced>), Problem> {
-    let announced = gateway
-        .transact(|unit| Box::pin(enrol(&gateway, unit, &request)))
-        .await;
-    match announced {
+    let announced = async {
+        let proven = prove(&gateway, &request, &peer).await?;
+        gateway
+            .transact(|unit| Box::pin(keep(&gateway, unit, &proven)))
+            .await
+    };
+    match announced.await {
         Ok(announced) => Ok((StatusCode::CREATED, Json(announced))),
         Err(problem) => {
             gateway.refuse(Door::Device, &problem, &peer).await;
@@ -99,11 +105,12 @@ pub async fn announce(
     }
 }
 
-async fn enrol(
+/// Checks what the device brings, before a unit begins: nobody keeps others waiting by it.
+async fn prove(
     gateway: &Gateway,
-    unit: &dyn Repositories,
     request: &Enrolment,
-) -> Result<Announced, Problem> {
+    peer: &Peer,
+) -> Result<Announcement, Problem> {
     let malformed = |error: &dyn std::error::Error| Problem::malformed(error.to_string());
     let signed =
         SignedStatement::decode(&request.signed_statement.0).map_err(|error| malformed(&error))?;
@@ -113,23 +120,10 @@ async fn enrol(
     if !matches!(statement.act, Act::Device(Device::Enrol)) {
         return Err(Problem::malformed("the statement does not enrol a device"));
     }
-    let registration = verify(gateway, unit, &signed).await?;
+    let registration = verify(gateway, gateway.store.read(), &signed).await?;
     let (authority, serial) = identity(&registration)?;
-    if let Some(device) = unit.devices().by_serial(authority, &serial).await? {
-        let refuse = |code, detail| Err(Problem::forbidden(code, detail));
-        match device.state {
-            DeviceState::Stolen => {
-                return refuse(
-                    "stolen",
-                    "this device was reported stolen; only its owner can take it back",
-                );
-            }
-            DeviceState::Retired => return refuse("retired", "this device was retired for good"),
-            _ => {}
-        }
-    }
     let credential = registration.credential;
-    let announcement = Announcement {
+    Ok(Announcement {
         // The statement's nonce: a replayed announcement would have the same id, and fails.
         id: AnnouncementId::from(uuid::Uuid::from_bytes(statement.nonce)),
         code: [0; 32].into(),
@@ -143,7 +137,73 @@ async fn enrol(
         created: now,
         expires: now.plus(CODE),
         device: None,
-    };
+        network: peer.network(),
+    })
+}
+
+/// Keeps what was proven, unless the device may not enrol, or too many wait.
+async fn keep(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    announcement: &Announcement,
+) -> Result<Announced, Problem> {
+    let (authority, serial) = (announcement.authority, announcement.serial.as_str());
+    let installed = unit.authorities().get(authority).await?;
+    if installed.is_none_or(|authority| authority.removed.is_some()) {
+        return Err(Problem::forbidden(
+            "bad-attestation",
+            "the authority that vouches for this device was removed",
+        ));
+    }
+    if let Some(device) = unit.devices().by_serial(authority, serial).await? {
+        let refuse = |code, detail| Err(Problem::forbidden(code, detail));
+        match device.state {
+            DeviceState::Stolen => {
+                return refuse(
+                    "stolen",
+                    "this device was reported stolen; only its owner can take it back",
+                );
+            }
+            DeviceState::Retired => return refuse("retired", "this device was retired for good"),
+            _ => {}
+        }
+    }
+    if unit.announcements().get(announcement.id).await?.is_some() {
+        return Err(Problem::conflict(
+            "replayed",
+            "this enrolment was announced before; begin again",
+        ));
+    }
+    let id = &announcement.credential;
+    let taken = unit.credentials().get(id).await?.is_some()
+        || unit.announcements().by_credential(id).await?.is_some();
+    // WebAuthn Level 3, 7.1, step 26: whoever makes a credential with the id of another must not
+    // get in its way.
+    if taken {
+        return Err(known_key());
+    }
+    // A device shows one code: what it announced before, and nobody claimed, is forgotten.
+    unit.announcements().withdraw(authority, serial).await?;
+    let network = announcement.network.as_deref();
+    let waiting = unit.announcements().waiting(network, gateway.now()).await?;
+    if waiting.of_network >= MOST_OF_NETWORK {
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-announced",
+            format!(
+                "{MOST_OF_NETWORK} devices of your network wait to be claimed; claim some, or wait"
+            ),
+        )
+        .after(CODE.as_secs() as u32));
+    }
+    if waiting.total >= MOST_WAITING {
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-announced",
+            format!("{MOST_WAITING} devices wait to be claimed, as many as may; try again later"),
+        )
+        .after(CODE.as_secs() as u32));
+    }
     show_code(gateway, unit, announcement).await
 }
 
@@ -213,27 +273,12 @@ pub fn known_key() -> Problem {
 async fn show_code(
     gateway: &Gateway,
     unit: &dyn Repositories,
-    announcement: Announcement,
+    announcement: &Announcement,
 ) -> Result<Announced, Problem> {
-    if unit.announcements().get(announcement.id).await?.is_some() {
-        return Err(Problem::conflict(
-            "replayed",
-            "this enrolment was announced before; begin again",
-        ));
-    }
-    let id = &announcement.credential;
-    let taken = unit.credentials().get(id).await?.is_some()
-        || unit.announcements().by_credential(id).await?.is_some();
-    // WebAuthn Level 3, 7.1, step 26: whoever makes a credential with the id of another must not
-    // get in its way.
-    if taken {
-        return Err(known_key());
-    }
     let code = UserCode::generate().map_err(|error| Problem::internal(&error))?;
-    let expires_ms = announcement.expires.as_ms();
     let announcement = Announcement {
         code: code.hash().into(),
-        ..announcement
+        ..announcement.clone()
     };
     unit.announcements()
         .add(&announcement)
@@ -245,7 +290,7 @@ async fn show_code(
         })?;
     Ok(Announced {
         user_code: code.to_string(),
-        expires_ms,
+        expires_ms: announcement.expires.as_ms(),
         interval_ms: INTERVAL_MS,
         console: format!("{}/claim", gateway.origin),
     })

@@ -81,7 +81,8 @@ pub async fn find(gateway: &Gateway, caller: &Caller, code: &str) -> Result<Anno
             StatusCode::TOO_MANY_REQUESTS,
             "too-many-codes",
             "ten codes were tried in ten minutes; wait a little",
-        ));
+        )
+        .after(WINDOW.as_secs() as u32));
     }
     let unknown = || Problem::not_found("code; look at the device again, codes last ten minutes");
     let code = UserCode::parse(code).ok_or_else(unknown)?;

@@ -1,13 +1,16 @@
 //! Payloads: received within bounds, stored by content, handed out as what they are.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
 use hallway_evidence::DeviceId;
 use hallway_evidence::statement::device::Transaction as Terms;
 use object_store::path::Path as ObjectPath;
@@ -16,12 +19,18 @@ use tokio::time::timeout;
 
 use super::transactions::seen;
 use crate::Gateway;
+use crate::http::bounds::Broken;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{MAX_INLINE, PayloadLocation, Transaction};
 
 /// A payload that stands still for so long is given up.
 const STALL: Duration = Duration::from_secs(30);
+/// How many payloads are stored at a time that are too large for the database. Each holds two or
+/// three parts in memory.
+pub const UPLOADS: usize = 64;
+/// Bytes that are written to the object store at a time.
+const PART: usize = 256 * 1024;
 
 /// Reads the payload, never more of it than the statement announces, and compares its hash.
 pub async fn receive(
@@ -63,6 +72,13 @@ pub async fn receive(
         bytes.finish(&described.sha256)?;
         return Ok(PayloadLocation::Inline(payload));
     }
+    let _turn = gateway.uploads.try_acquire().map_err(|_| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "crowded",
+            "as many payloads are being stored as may be at a time; send it again in a moment",
+        )
+    })?;
     // Named by content: the same bytes sent twice are one object, and a name says what is in it.
     let key = format!("{device}/{}", hex::encode(described.sha256));
     let path = ObjectPath::from(key.as_str());
@@ -71,11 +87,11 @@ pub async fn receive(
         .put_multipart(&path)
         .await
         .map_err(storage)?;
-    let mut upload = WriteMultipart::new(upload);
+    let mut upload = WriteMultipart::new_with_chunk_size(upload, PART);
     loop {
         match bytes.next().await {
             Ok(Some(chunk)) => {
-                upload.wait_for_capacity(4).await.map_err(storage)?;
+                upload.wait_for_capacity(1).await.map_err(storage)?;
                 upload.put(chunk);
             }
             Ok(None) => break,
@@ -112,7 +128,7 @@ fn starts_as(media_type: &str) -> &'static [u8] {
 }
 
 impl Incoming {
-    async fn next(&mut self) -> Result<Option<bytes::Bytes>, Problem> {
+    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let chunk = timeout(STALL, self.stream.next()).await.map_err(|_| {
             Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
@@ -121,8 +137,10 @@ impl Incoming {
             )
         })?;
         let Some(chunk) = chunk else { return Ok(None) };
-        let chunk = chunk
-            .map_err(|_| Problem::malformed("the connection broke in the middle of the payload"))?;
+        let chunk = chunk.map_err(|error| match Broken::of(&error) {
+            Some(broken) => broken.into(),
+            None => Problem::malformed("the connection broke in the middle of the payload"),
+        })?;
         self.left = self
             .left
             .checked_sub(chunk.len() as u64)
@@ -174,19 +192,63 @@ fn storage(error: object_store::Error) -> Problem {
     )
 }
 
-/// The bytes of a transaction.
-pub async fn bytes(gateway: &Gateway, transaction: &Transaction) -> Result<Vec<u8>, Problem> {
-    match &transaction.payload {
-        PayloadLocation::Inline(bytes) => Ok(bytes.clone()),
-        PayloadLocation::Object(key) => {
-            let object = gateway
-                .objects
-                .get(&ObjectPath::from(key.as_str()))
-                .await
-                .map_err(storage)?;
-            Ok(object.bytes().await.map_err(storage)?.to_vec())
-        }
+/// Bytes of a payload that are read at a time.
+const PIECE: u64 = 256 * 1024;
+
+/// The bytes of a transaction, read whole: only for what `most` bytes are enough.
+///
+/// # Errors
+/// 409 `too-large` when there are more, before any is read.
+pub async fn bytes(
+    gateway: &Gateway,
+    transaction: &Transaction,
+    most: u64,
+) -> Result<Vec<u8>, Problem> {
+    if transaction.length > most {
+        return Err(Problem::conflict(
+            "too-large",
+            format!(
+                "the payload has {} bytes, too many for this; download it and use `hallway verify`",
+                transaction.length
+            ),
+        ));
     }
+    let mut whole = Vec::with_capacity(usize::try_from(transaction.length).unwrap_or_default());
+    let mut pieces = std::pin::pin!(pieces(gateway, transaction, 0..transaction.length));
+    while let Some(piece) = pieces.next().await {
+        whole.extend_from_slice(&piece.map_err(storage)?);
+    }
+    Ok(whole)
+}
+
+/// A part of the bytes of a transaction, each piece read when it is asked for.
+pub fn pieces(
+    gateway: &Gateway,
+    transaction: &Transaction,
+    part: Range<u64>,
+) -> BoxStream<'static, Result<Bytes, object_store::Error>> {
+    let key = match &transaction.payload {
+        PayloadLocation::Inline(bytes) => {
+            // At most MAX_INLINE bytes.
+            let part = part.start as usize..part.end as usize;
+            let bytes = Bytes::copy_from_slice(bytes.get(part).unwrap_or_default());
+            return stream::once(std::future::ready(Ok(bytes))).boxed();
+        }
+        PayloadLocation::Object(key) => ObjectPath::from(key.as_str()),
+    };
+    let objects = Arc::clone(&gateway.objects);
+    stream::try_unfold(part, move |part| {
+        let (objects, key) = (Arc::clone(&objects), key.clone());
+        async move {
+            if part.is_empty() {
+                return Ok(None);
+            }
+            let end = part.end.min(part.start + PIECE);
+            let piece = objects.get_range(&key, part.start..end).await?;
+            Ok(Some((piece, end..part.end)))
+        }
+    })
+    .boxed()
 }
 
 /// One payload, as it came.
@@ -196,16 +258,17 @@ pub async fn payload(
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let (_, transaction) = seen(&gateway, &caller, &hash).await?;
-    let bytes = bytes(&gateway, &transaction).await?;
+    let body = Body::from_stream(pieces(&gateway, &transaction, 0..transaction.length));
     Ok(download(
         &transaction.media_type,
         &transaction.file_name,
-        bytes,
+        transaction.length,
+        body,
     ))
 }
 
-/// Bytes from a device are never shown as a page: only pictures keep their type.
-pub fn download(media_type: &str, file_name: &str, bytes: Vec<u8>) -> Response {
+/// `length` bytes from a device. They are never shown as a page: only pictures keep their type.
+pub fn download(media_type: &str, file_name: &str, length: u64, body: Body) -> Response {
     let picture = media_type == "image/jpeg";
     let safe_name: String = file_name
         .chars()
@@ -237,6 +300,7 @@ pub fn download(media_type: &str, file_name: &str, bytes: Vec<u8>) -> Response {
             "default-src 'none'; sandbox".to_owned(),
         ),
         (header::CACHE_CONTROL, "private, max-age=3600".to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
     ];
-    (headers, bytes).into_response()
+    (headers, body).into_response()
 }

@@ -98,6 +98,11 @@ async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Outc
     }
     unattended::admit(gateway, reader, &key).await?;
     timely(gateway, &terms, header(headers, &SEAL)?.as_deref())?;
+    if terms.sequence <= device.last_sequence {
+        // Before its payload is read: what is refused in any case is not stored for it.
+        let (last, got) = (device.last_sequence, terms.sequence);
+        return Err(problem(Refused::Sequence { last, got }.into()));
+    }
     let payload = payload::receive(gateway, &terms, key.device, headers, body).await?;
     let submission = Submission {
         device: key.device,

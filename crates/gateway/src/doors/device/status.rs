@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::TrustFile;
 use hallway_evidence::statement::Device as DeviceAct;
+use hallway_evidence::{Timestamp, TrustFile};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::ledger::DeviceKey;
 use crate::refusal::Door;
-use crate::store::{Announcement, Device, DeviceState};
+use crate::store::{Announcement, Device, DeviceState, Repositories};
 
 /// A signed question.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -119,35 +119,18 @@ async fn announced(gateway: &Gateway, waiting: &Announcement) -> Result<Status, 
     })
 }
 
+/// How often it is noted that a device asked, in milliseconds.
+const SEEN_EVERY_MS: u64 = 60_000;
+
 /// A device that asks for the first time after its claim is registered from then on.
 async fn registered(gateway: &Gateway, key: &DeviceKey) -> Result<Status, Problem> {
     let now = gateway.now();
-    let device = gateway
-        .transact(|unit| {
-            Box::pin(async move {
-                // A credential that the device has replaced since is no longer enrolled.
-                let device = unit.devices().get(key.device).await?.ok_or_else(unknown)?;
-                if device
-                    .credential
-                    .as_ref()
-                    .is_none_or(|id| id.as_bytes() != key.record.id)
-                {
-                    return Err(unknown());
-                }
-                unit.devices().note_seen(device.id, now).await?;
-                if device.state == DeviceState::Claimed {
-                    unit.devices()
-                        .set_state(device.id, DeviceState::Registered)
-                        .await?;
-                    return Ok(Device {
-                        state: DeviceState::Registered,
-                        ..device
-                    });
-                }
-                Ok(device)
-            })
-        })
-        .await?;
+    let mut device = enrolled(gateway.store.read(), key).await?;
+    if is_worth_a_note(&device, now) {
+        device = gateway
+            .transact(|unit| Box::pin(note(unit, key, now)))
+            .await?;
+    }
     let owner = match device.owner {
         Some(owner) => gateway.store.read().people().get(owner).await?,
         None => None,
@@ -162,5 +145,50 @@ async fn registered(gateway: &Gateway, key: &DeviceKey) -> Result<Status, Proble
         receipts: Some(Base64Url(receipts.encode())),
         trust: gateway.trust_file().await?,
         now_ms: now.as_ms(),
+    })
+}
+
+/// The device, if the key is its own: a credential that it has replaced since is no longer enrolled.
+async fn enrolled(reader: &dyn Repositories, key: &DeviceKey) -> Result<Device, Problem> {
+    let device = reader.devices().get(key.device).await?;
+    let current = |device: &Device| {
+        let id = device.credential.as_ref();
+        id.is_some_and(|id| id.as_bytes() == key.record.id)
+    };
+    device.filter(current).ok_or_else(unknown)
+}
+
+/// Whether a question changes anything that is kept. One of a device that may send nothing never
+/// does, however often it asks.
+fn is_worth_a_note(device: &Device, now: Timestamp) -> bool {
+    match device.state {
+        DeviceState::Claimed => true,
+        DeviceState::Registered => device
+            .last_seen
+            .is_none_or(|seen| now.as_ms().saturating_sub(seen.as_ms()) >= SEEN_EVERY_MS),
+        DeviceState::Announced
+        | DeviceState::Suspended
+        | DeviceState::Stolen
+        | DeviceState::Released
+        | DeviceState::Retired => false,
+    }
+}
+
+async fn note(unit: &dyn Repositories, key: &DeviceKey, now: Timestamp) -> Result<Device, Problem> {
+    // Somebody may have suspended it meanwhile.
+    let device = enrolled(unit, key).await?;
+    if !is_worth_a_note(&device, now) {
+        return Ok(device);
+    }
+    unit.devices().note_seen(device.id, now).await?;
+    if device.state != DeviceState::Claimed {
+        return Ok(device);
+    }
+    unit.devices()
+        .set_state(device.id, DeviceState::Registered)
+        .await?;
+    Ok(Device {
+        state: DeviceState::Registered,
+        ..device
     })
 }

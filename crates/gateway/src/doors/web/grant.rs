@@ -15,6 +15,7 @@ use hallway_evidence::{CredentialId, PersonId};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
+use crate::source::Source;
 use crate::store::{EvidenceHash, Person, Repositories, Role, Session, TokenHash};
 
 /// The most characters of a user agent that are kept.
@@ -128,6 +129,16 @@ impl Peer {
                 .unwrap_or_default(),
             agent: agent.unwrap_or_default().chars().take(AGENT).collect(),
             session,
+        }
+    }
+}
+
+impl Peer {
+    /// The network of the address; nothing for loopback, behind which anybody may be.
+    pub fn network(&self) -> Option<String> {
+        match Source::network(self.address.parse().ok()?)? {
+            Source::Network(network) => Some(network.to_string()),
+            Source::Person(_) | Source::Certificate(_) => None,
         }
     }
 }

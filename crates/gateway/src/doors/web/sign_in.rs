@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::grant::{self, Granted, Grounds, Peer, PersonView};
 use super::options;
 use crate::Gateway;
-use crate::doors::assertion;
+use crate::doors::assertion::{self, Proven};
 use crate::doors::ceremony::{self, Answer, Ceremony};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
@@ -63,10 +63,13 @@ pub async fn finish(
     peer: Peer,
     Input(request): Input<SignIn>,
 ) -> Result<Response, Problem> {
-    let granted = gateway
-        .transact(|unit| Box::pin(sign_in(&gateway, unit, &request.answer, &peer)))
-        .await;
-    let granted = match granted {
+    let granted = async {
+        let proven = assertion::prove(&gateway, Purpose::SignIn, &[], &request.answer).await?;
+        gateway
+            .transact(|unit| Box::pin(sign_in(&gateway, unit, &proven, &peer)))
+            .await
+    };
+    let granted = match granted.await {
         Ok(granted) => granted,
         Err(problem) => {
             gateway.refuse(Door::Web, &problem, &peer).await;
@@ -97,10 +100,10 @@ pub async fn finish(
 async fn sign_in(
     gateway: &Gateway,
     unit: &dyn Repositories,
-    answer: &Answer,
+    proven: &Proven,
     peer: &Peer,
 ) -> Result<Granted, Problem> {
-    let checked = assertion::check(gateway, unit, Purpose::SignIn, &[], answer).await?;
+    let checked = assertion::check(gateway, unit, proven).await?;
     let accepted = gateway
         .accept(unit, checked.signed, Some(checked.person.id), None)
         .await?;

@@ -18,6 +18,7 @@ pub struct Model {
     pub created_ms: i64,
     pub expires_ms: i64,
     pub device_id: Option<Uuid>,
+    pub network: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

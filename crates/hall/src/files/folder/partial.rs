@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
 
+use super::modes::PRIVATE_FILE;
 use super::tree::{Tree, describe, sync};
 use crate::files::path::FilePath;
 use crate::files::store::{Condition, KEPT, Kind, Plan, Sha256, StoreError, UploadId, Written};
@@ -30,7 +31,7 @@ pub(super) fn part(id: &UploadId) -> String {
 impl Partial {
     pub(super) fn create(uploads: &Dir, id: &UploadId) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.write(true).create_new(true).mode(PRIVATE_FILE);
         let file = uploads.open_with(part(id), &options)?;
         Ok(Self {
             open: Some((file, Hashed::new())),
@@ -137,6 +138,7 @@ impl Tree {
         plan.check(length, &sha256)?;
         let file = file.into_std();
         set_modified(&file, plan)?;
+        self.modes().open_up(&file);
         file.sync_all()?;
 
         let (parent, replaced) = self.take_place(id, path, plan)?;

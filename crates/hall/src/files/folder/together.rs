@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
 use bytes::Bytes;
-use cap_std::fs::OpenOptions;
+use cap_std::fs::{OpenOptions, OpenOptionsExt};
 
+use super::modes::PRIVATE_FILE;
 use super::partial::{discard, part, set_modified};
 use super::tree::{Tree, sync};
 use crate::files::pack::LONGEST_PACKED;
@@ -78,12 +79,13 @@ impl Tree {
         file.plan.check(file.content.len() as u64, &sha256)?;
         let id = UploadId::random()?;
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.write(true).create_new(true).mode(PRIVATE_FILE);
         let open = self.uploads.open_with(part(&id), &options)?;
         let write = || {
             let mut open = open.into_std();
             open.write_all(&file.content)?;
             set_modified(&open, &file.plan)?;
+            self.modes().open_up(&open);
             if many { Ok(()) } else { open.sync_all() }
         };
         write().map_err(|error| {

@@ -6,8 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, Metadata, MetadataExt};
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, File, Metadata, MetadataExt};
 
+use super::modes::{self, Modes, PRIVATE_FOLDER};
 use super::partial;
 use super::reading::Opened;
 use crate::files::path::{FilePath, RESERVED};
@@ -26,21 +27,33 @@ pub(super) struct Tree {
     /// One change of names at a time, so that a condition holds while it is acted on.
     naming: Mutex<()>,
     swept: Mutex<Instant>,
+    modes: Modes,
 }
 
 impl Tree {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(folder, ambient_authority())?;
         let uploads = format!("{RESERVED}/uploads");
-        root.create_dir_all(&uploads)?;
+        let mut private = DirBuilder::new();
+        root.create_dir_with(&uploads, private.recursive(true).mode(PRIVATE_FOLDER))?;
+        for folder in [RESERVED, &uploads] {
+            modes::set(&root, folder, PRIVATE_FOLDER);
+        }
         let uploads = root.open_dir(&uploads)?;
         partial::sweep(&uploads)?;
+        let modes = Modes::of(&root)?;
         Ok(Self {
             root,
             uploads,
             naming: Mutex::new(()),
             swept: Mutex::new(Instant::now()),
+            modes,
         })
+    }
+
+    /// How open what is written here is.
+    pub(super) fn modes(&self) -> &Modes {
+        &self.modes
     }
 
     /// Throws away what nobody goes on with, once an hour: a gateway runs for months.
@@ -152,7 +165,9 @@ impl Tree {
 
     pub(super) fn make_folder(&self, path: &FilePath) -> Result<(), StoreError> {
         let parent = self.parent(path)?;
-        parent.create_dir(path.name())?;
+        let mut private = DirBuilder::new();
+        parent.create_dir_with(path.name(), private.mode(PRIVATE_FOLDER))?;
+        modes::set(&parent, path.name(), self.modes.folder());
         sync(&parent)
     }
 

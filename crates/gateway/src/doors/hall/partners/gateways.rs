@@ -15,9 +15,6 @@ use crate::partners::description::{Description, authorities};
 use crate::partners::refresh::{self, hexadecimal};
 use crate::store::EndedBy;
 
-/// Bytes of the body of `POST /partner/left`.
-pub const LONGEST_LEFT: usize = 1024;
-
 /// This realm, as its gateway itself says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ourselves {

@@ -160,12 +160,13 @@ pub async fn finish(
 ) -> Result<Response, Problem> {
     let registered = async {
         let link = find(&gateway, &request.token).await?;
+        let proven = prove(&gateway, &link, &request.answer)?;
         let comer = Comer {
             caller,
             peer: &peer,
         };
         gateway
-            .transact(|unit| Box::pin(register(&gateway, unit, &link, &request.answer, &comer)))
+            .transact(|unit| Box::pin(register(&gateway, unit, &link, &proven, &comer)))
             .await
     };
     let registered = match registered.await {
@@ -197,13 +198,16 @@ struct Comer<'a> {
     peer: &'a Peer,
 }
 
-async fn register(
-    gateway: &Gateway,
-    unit: &dyn Repositories,
-    link: &Link,
-    answer: &Answer,
-    comer: &Comer<'_>,
-) -> Result<Done, Problem> {
+/// A key that proved what it is, not yet registered.
+struct Proven {
+    terms: RegisterKey,
+    registration: Verified,
+    id: CredentialId,
+    signed: SignedStatement,
+}
+
+/// Checks the answer, before a unit begins: nobody keeps others waiting by it.
+fn prove(gateway: &Gateway, link: &Link, answer: &Answer) -> Result<Proven, Problem> {
     let statement = answer.open(gateway, Purpose::RegisterKey, link.token.as_bytes())?;
     let Act::Web(Web::RegisterKey(terms)) = statement.act.clone() else {
         return Err(Problem::malformed("the statement does not register a key"));
@@ -211,15 +215,13 @@ async fn register(
     let json = RegistrationResponseJson::deserialize(&answer.credential)
         .map_err(|error| malformed(&error))?;
     let response = json.as_response().map_err(|error| malformed(&error))?;
-    let now = gateway.now();
     let policy = RegistrationPolicy {
         algorithms: options::ALGORITHMS.to_vec(),
-        ..gateway.models.for_person(terms.role, now)?
+        ..gateway.models.for_person(terms.role, gateway.now())?
     };
     let registration = verify(gateway, &statement.hash(), &policy, &response)?;
-    let attestation = verdict::to_keep(&registration.attestation);
-    let record = registration.credential;
-    let id = CredentialId::new(record.id).map_err(|error| malformed(&error))?;
+    let id = CredentialId::new(registration.credential.id.clone());
+    let id = id.map_err(|error| malformed(&error))?;
     let signed = SignedStatement {
         statement: answer.statement.0.clone(),
         credential_id: id.clone(),
@@ -228,8 +230,34 @@ async fn register(
             attestation_object: response.attestation_object.to_vec(),
         },
     };
-    let person = person(gateway, unit, link, &terms).await?;
-    let accepted = gateway.accept(unit, signed, Some(person.id), None).await?;
+    Ok(Proven {
+        terms,
+        registration,
+        id,
+        signed,
+    })
+}
+
+async fn register(
+    gateway: &Gateway,
+    unit: &dyn Repositories,
+    link: &Link,
+    proven: &Proven,
+    comer: &Comer<'_>,
+) -> Result<Done, Problem> {
+    let Proven {
+        terms,
+        registration,
+        id,
+        signed,
+    } = proven;
+    let now = gateway.now();
+    let attestation = verdict::to_keep(&registration.attestation);
+    let record = registration.credential.clone();
+    let person = person(gateway, unit, link, terms).await?;
+    let accepted = gateway
+        .accept(unit, signed.clone(), Some(person.id), None)
+        .await?;
     let key = Credential {
         id: id.clone(),
         holder: Holder::Person(person.id),
@@ -264,7 +292,7 @@ async fn register(
             error => error.into(),
         })?;
     if let Some(attestation) = &attestation {
-        unit.attestations().add(&id, attestation).await?;
+        unit.attestations().add(id, attestation).await?;
     }
     // Whoever recovers has lost the old keys: what was lost must not open anything.
     for old in lost {
@@ -282,7 +310,7 @@ async fn register(
             unit.sessions().remove_of_person(person.id).await?;
         }
         let grounds = Grounds {
-            credential: Some(id),
+            credential: Some(id.clone()),
             evidence: Some(accepted.hash),
         };
         Some(grant::open(gateway, unit, person.clone(), grounds, comer.peer).await?)

@@ -1,0 +1,186 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hallway_evidence::{CredentialId, PersonId};
+use tempfile::TempDir;
+
+use super::*;
+use crate::config::Config;
+use crate::store::{
+    Announcement, AnnouncementId, Authority, AuthorityId, Link, Person, PersonState, Purpose,
+    Refusal, RefusalId, Role, Session, TokenHash,
+};
+use crate::{Clock, Start};
+
+const NOW: u64 = 1_800_000_000_000;
+
+#[derive(Debug)]
+struct Set(AtomicU64);
+
+impl Clock for Set {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(self.0.load(Ordering::Relaxed))
+    }
+}
+
+async fn gateway() -> (Gateway, Arc<Set>, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Set(AtomicU64::new(NOW)));
+    let start = Start {
+        folder: folder.path().to_owned(),
+        config: Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            ..Config::default()
+        },
+        operator_key: None,
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+    };
+    (start.ready().await.unwrap().gateway, clock, folder)
+}
+
+fn announcement(authority: AuthorityId, number: u32) -> Announcement {
+    let mut code = [0; 32];
+    code[..4].copy_from_slice(&number.to_be_bytes());
+    let now = Timestamp::from_ms(NOW);
+    Announcement {
+        id: AnnouncementId::generate(),
+        code: code.into(),
+        serial: format!("SN-{number}"),
+        authority,
+        aaguid: hallway_ctap::aaguid::Aaguid([1; 16]),
+        credential: CredentialId::new(number.to_be_bytes()).unwrap(),
+        public_key: vec![1; 77],
+        sign_count: 0,
+        signed: vec![2; 100],
+        created: now,
+        expires: now.plus(Duration::from_secs(600)),
+        device: None,
+        network: None,
+    }
+}
+
+/// A row of everything that expires, and `devices` announcements.
+async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
+    let now = Timestamp::from_ms(NOW);
+    let person = Person {
+        id: PersonId::generate(),
+        name: "Olga".to_owned(),
+        role: Role::Owner,
+        state: PersonState::Active,
+        created: now,
+    };
+    let authority = Authority {
+        id: AuthorityId::generate(),
+        name: "Maker".to_owned(),
+        certificate: vec![1],
+        sha256: [7; 32],
+        added: now,
+        removed: None,
+        evidence: None,
+    };
+    let session = Session {
+        token: TokenHash([1; 32]),
+        person: person.id,
+        credential: None,
+        evidence: None,
+        created: now,
+        last_seen: now,
+        expires: now.plus(HOUR),
+        address: String::new(),
+        agent: String::new(),
+    };
+    let link = Link {
+        token: TokenHash([2; 32]),
+        purpose: Purpose::Invitation,
+        name: "Mia".to_owned(),
+        role: Some(Role::Member),
+        person: None,
+        created_by: Some(person.id),
+        evidence: None,
+        created: now,
+        expires: now.plus(HOUR),
+        used: None,
+    };
+    let (id, person, authority, session, link) = (person.id, &person, &authority, &session, &link);
+    gateway
+        .transact(|unit| {
+            Box::pin(async move {
+                unit.people().add(person).await?;
+                unit.authorities().add(authority).await?;
+                unit.sessions().add(session).await?;
+                unit.links().add(link).await?;
+                for number in 0..devices {
+                    let announcement = announcement(authority.id, number);
+                    unit.announcements().add(&announcement).await?;
+                }
+                Ok::<_, Problem>(())
+            })
+        })
+        .await
+        .unwrap();
+    let window = Duration::from_secs(600);
+    gateway
+        .store
+        .count_code_attempt(id, now, window)
+        .await
+        .unwrap();
+    let refusal = Refusal {
+        id: RefusalId::generate(),
+        at: now,
+        door: "web".to_owned(),
+        code: "refused".to_owned(),
+        detail: "no".to_owned(),
+        device: None,
+        person: None,
+        address: String::new(),
+    };
+    gateway.store.record_refusal(&refusal).await.unwrap();
+    id
+}
+
+/// How many rows each table has.
+async fn rows(gateway: &Gateway) -> Vec<i64> {
+    use sea_orm::{ConnectionTrait, Statement};
+    let database = gateway.store.reader();
+    let mut counts = Vec::new();
+    for rule in &RULES {
+        let sql = format!("SELECT COUNT(*) FROM {}", rule.table);
+        let statement = Statement::from_string(database.get_database_backend(), sql);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        counts.push(row.try_get_by_index(0).unwrap());
+    }
+    counts
+}
+
+#[tokio::test]
+async fn each_table_is_emptied_once_its_rows_are_over_and_not_before() {
+    let (gateway, clock, _folder) = gateway().await;
+    fill(&gateway, 3).await;
+    // The set-up link is there, too.
+    let full = [3, 1, 1, 2, 1];
+    let hour = 3_600_000;
+    for (later, expected) in [
+        (0, full),
+        // Attempts are over ten minutes after they began; the others have just ended.
+        (hour + 1, [3, 0, 1, 2, 1]),
+        (2 * hour + 1, [0, 0, 0, 2, 1]),
+        (50 * hour, [0, 0, 0, 0, 1]),
+        (91 * 24 * hour, [0; 5]),
+    ] {
+        clock.0.store(NOW + later, Ordering::Relaxed);
+        assert_eq!(sweep(&gateway).await.unwrap(), Left::Nothing);
+        assert_eq!(rows(&gateway).await, expected, "after {later} ms");
+    }
+}
+
+#[tokio::test]
+async fn many_rows_go_in_several_turns() {
+    let (gateway, clock, _folder) = gateway().await;
+    let most = u32::try_from(MOST).unwrap();
+    fill(&gateway, most + 10).await;
+    clock.0.store(NOW + 10 * 3_600_000, Ordering::Relaxed);
+    assert_eq!(sweep(&gateway).await.unwrap(), Left::Something);
+    assert_eq!(rows(&gateway).await[0], 10);
+    assert_eq!(sweep(&gateway).await.unwrap(), Left::Nothing);
+    assert_eq!(rows(&gateway).await[0], 0);
+}

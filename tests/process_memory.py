@@ -1,0 +1,14 @@
+"""How much memory a program takes."""
+
+import re
+from pathlib import Path
+
+from gateway_process import Program
+
+MIB = 1 << 20
+
+
+def most_bytes(program: Program) -> int:
+    """The most that was ever resident (VmHWM)."""
+    status = Path(f"/proc/{program.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
