@@ -1,5 +1,6 @@
 //! What is common to all requests: routes and their rules, sessions, headers, errors.
 
+pub mod foreign;
 pub mod guard;
 pub mod headers;
 pub mod input;

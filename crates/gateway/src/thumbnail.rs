@@ -2,13 +2,15 @@
 
 use std::io::Cursor;
 
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use hallway_hall::foreign::{Content, MediaType};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::Gateway;
 use crate::doors::device::{payload, transactions};
+use crate::http::foreign::FileRequest;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 
@@ -22,6 +24,7 @@ const MAX_ALLOC: u64 = 256 << 20;
 pub async fn get(
     State(gateway): State<Gateway>,
     caller: Caller,
+    request: FileRequest,
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let (_, transaction) = transactions::seen(&gateway, &caller, &hash).await?;
@@ -40,14 +43,12 @@ pub async fn get(
         .await
         .map_err(|_| no_picture())?;
     let small = small.map_err(|_| no_picture())?;
-    let headers = [
-        (header::CONTENT_TYPE, "image/jpeg"),
-        (
-            header::CACHE_CONTROL,
-            "private, max-age=31536000, immutable",
-        ),
-    ];
-    Ok((headers, small).into_response())
+    let content = Content {
+        media_type: MediaType::JPEG,
+        name: "thumbnail.jpg",
+        cache: "private, max-age=31536000, immutable",
+    };
+    Ok(request.answer(content, Body::from(small)))
 }
 
 fn shrink(jpeg: &[u8]) -> Result<Vec<u8>, ImageError> {

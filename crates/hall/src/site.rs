@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, AgentEvent, Provided};
+use crate::agent_protocol::Provides;
 use crate::authority::sample::{Holder, QUARTER_MS, Realm, now_ms, realm};
 use crate::authority::{Leaf, Usage};
 use crate::body::{self, Body, Unread, read_on};
@@ -235,7 +236,19 @@ impl Shared {
             }
             (Some(Party::Agent { hall, agent }), _, ["agent", "control"]) => {
                 let cut = CancellationToken::new();
-                self.switchboard.control(hall, agent, request, cut).await
+                let judge = |announced: Result<Provides, Problem>| async move {
+                    match announced {
+                        Ok(all) if all.stores.contains("denied") => {
+                            let detail = "the store “denied” is none of this agent's";
+                            let status = StatusCode::FORBIDDEN;
+                            Err(Problem::new(status, "not-invited-for", detail))
+                        }
+                        announced => announced.map(drop),
+                    }
+                };
+                self.switchboard
+                    .control(hall, agent, request, cut, judge)
+                    .await
             }
             (Some(Party::Agent { hall, agent }), _, ["agent", "dial", id]) => {
                 self.switchboard.dial(&hall, &agent, id, request).await

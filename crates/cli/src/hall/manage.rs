@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use hallway_evidence::statement::hall::{Hours, KeyNeed, Needs};
 use hallway_evidence::statement::people::Role;
 use hallway_evidence::{GrantId, RealmName};
-use hallway_hall::{AgentName, HallName, Right};
+use hallway_hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use serde_json::{Value, json};
 
 use super::agent::AgentCommand;
@@ -72,12 +72,18 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// Make a one-time link for an agent, which offers stores and services from where it runs.
+    /// Make a one-time link for an agent, which offers stores and services from where it runs: those
+    /// that are named here, which are its own in this hall, and no others.
     InviteAgent {
         /// The hall.
         hall: HallName,
         /// The agent's name.
         agent: AgentName,
+        #[command(flatten)]
+        provision: Provision,
+        /// Another agent of the hall that provides the same, so that one of the two may fail.
+        #[arg(long, value_name = "AGENT")]
+        beside: Option<AgentName>,
         #[command(flatten)]
         how: How,
     },
@@ -150,6 +156,18 @@ struct Who {
     /// Everybody of a role: member, operator or owner.
     #[arg(long)]
     role: Option<String>,
+}
+
+/// What an agent provides.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Provision {
+    /// A store that it may provide; give it once for each, or several between commas.
+    #[arg(long = "store", value_name = "NAME", value_delimiter = ',')]
+    stores: Vec<StoreName>,
+    /// A service that it may provide.
+    #[arg(long = "service", value_name = "NAME", value_delimiter = ',')]
+    services: Vec<ServiceName>,
 }
 
 /// What is demanded besides being admitted. Where a guest has several admissions, each counts with
@@ -260,8 +278,17 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
             let act = json!({ "kind": "dismiss_from_hall", "hall": hall, "guest": guest });
             (act, how, format!("Dismissed from {hall}."))
         }
-        Action::InviteAgent { hall, agent, how } => {
-            let act = json!({ "kind": "invite_agent", "hall": hall, "agent": agent });
+        Action::InviteAgent {
+            hall,
+            agent,
+            provision: Provision { stores, services },
+            beside,
+            how,
+        } => {
+            let act = json!({
+                "kind": "invite_agent", "hall": hall, "agent": agent, "beside": beside,
+                "stores": stores, "services": services,
+            });
             (act, how, "Give this link to the agent, once:".to_owned())
         }
         Action::DismissAgent { hall, agent, how } => {

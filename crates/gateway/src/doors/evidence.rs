@@ -8,6 +8,7 @@ use hallway_evidence::statement::{Act, Device as DeviceAct, Web};
 use hallway_evidence::{
     Bundle, Evidence, PersonId, Receipt, Response as Signature, TrustFile, jpeg, verify,
 };
+use hallway_hall::foreign::{Content, MediaType};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use super::act::includes;
 use super::device::{lifecycle, payload, transactions};
 use crate::Gateway;
 use crate::hall::visit;
+use crate::http::foreign::FileRequest;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
@@ -345,6 +347,7 @@ pub async fn explanation(
 pub async fn signed_picture(
     State(gateway): State<Gateway>,
     caller: Caller,
+    request: FileRequest,
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let (hash, transaction) = transactions::seen(&gateway, &caller, &hash).await?;
@@ -357,11 +360,12 @@ pub async fn signed_picture(
             format!("only a JPEG can carry its evidence: {error}"),
         )
     })?;
-    Ok(payload::download(
-        "image/jpeg",
-        &transaction.file_name,
-        signed,
-    ))
+    let content = Content {
+        media_type: MediaType::JPEG,
+        name: &transaction.file_name,
+        cache: "private, max-age=3600",
+    };
+    Ok(request.answer(content, signed.into()))
 }
 
 /// What checks what a partner's people brought, offline: what an owner pinned.

@@ -15,6 +15,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::error::StoreError;
 
+mod agent_names;
 mod crossing;
 mod first;
 mod former_logs;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrations {
             Box::new(own_authorities::OwnAuthorities),
             Box::new(former_logs::FormerLogs),
             Box::new(crossing::Crossing),
+            Box::new(agent_names::AgentNames),
         ]
     }
 }
