@@ -211,15 +211,16 @@ mod tests {
     fn a_list_leads_on_and_ends() {
         assert_eq!(read(None, &["a", "b"], Some("b")).unwrap(), ["a", "b"]);
         assert_eq!(read(Some("b"), &[], None).unwrap(), [""; 0]);
-        for (after, names, next) in [
-            (None, &["b", "a"][..], None),
+        let wrong: [(Option<&str>, &[&str], Option<&str>); 7] = [
+            (None, &["b", "a"], None),
             (None, &["a", "a"], None),
             (Some("c"), &["a"], None),
             (None, &["a"], Some("z")),
             (None, &["a", "b"], Some("a")),
             (Some("a"), &[], Some("a")),
             (None, &["a", "b", "c", "d", "e", "f"], None),
-        ] {
+        ];
+        for (after, names, next) in wrong {
             assert_eq!(read(after, names, next), None, "{names:?}");
         }
     }

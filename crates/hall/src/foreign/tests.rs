@@ -303,6 +303,29 @@ async fn nothing_comes_after_the_content() {
     assert_eq!(whole.to_bytes(), "hello");
 }
 
+#[test]
+fn a_drawing_is_never_shown_by_itself() {
+    let drawing = Content {
+        media_type: MediaType::SVG,
+        name: "picture",
+        cache: "no-store",
+    };
+    let response = drawing.answer(&asked("GET", "/", &[]), body::full("<svg/>"));
+    assert_eq!(header(&response, "content-type"), Some("image/svg+xml"));
+    assert_eq!(
+        header(&response, "content-disposition"),
+        Some("attachment; filename=\"picture\"")
+    );
+    assert_eq!(header(&response, "content-length"), Some("6"));
+    let policy = header(&response, "content-security-policy").unwrap();
+    assert!(policy.starts_with("sandbox; default-src 'none'; style-src 'unsafe-inline';"));
+    assert_eq!(header(&response, "x-content-type-options"), Some("nosniff"));
+    assert_eq!(
+        header(&response, "cross-origin-resource-policy"),
+        Some("same-origin")
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn whatever_others_say_only_known_headers_leave(
