@@ -191,11 +191,23 @@ def test_an_agent_is_invited_and_put_out(gateway: Gateway, emily: Visitor):
     set_up(gateway, emily)
     make_hall(emily)
     page.get_by_label("Its name").fill("lab")
+    page.get_by_label("Its stores").fill("scans logs")
+    page.get_by_label("Its services").fill("db")
     emily.press("Invite an agent")
-    emily.agree("let a machine join the hall “backups” as the agent “lab”")
+    emily.agree(
+        "let a machine join the hall “backups” as the agent “lab” and provide the stores “logs” and "
+        "“scans” and the service “db”"
+    )
     assert re.fullmatch(r"http://localhost:\d+/halls#[\w-]{43}", emily.handed_over())
     expect(page.get_by_role("row").filter(has_text="lab").filter(has_text="Invited")).to_be_visible()
     emily.keep("38-agent-invited")
+    # What is another's is not given.
+    page.get_by_label("Its name").fill("second")
+    page.get_by_label("Its stores").fill("data")
+    emily.press("Invite an agent")
+    expect(page.get_by_text("The store “data” of the hall “backups” is provided by")).to_be_visible()
+    emily.keep("38-agent-name-taken")
+    emily.faults[:] = [fault for fault in emily.faults if "409" not in fault]
     emily.press("Dismiss lab")
     emily.agree("put the agent “lab” out of the hall “backups”")
     expect(page.get_by_text("No machine is invited.")).to_be_visible()

@@ -37,7 +37,7 @@ while True:
 class Annex:
     """What an agent needs, and the agent's program as often as it is started."""
 
-    def __init__(self, realm: Realm, folder: Path, port: int, name: str = "annex"):
+    def __init__(self, realm: Realm, folder: Path, port: int, name: str = "annex", **more: str):
         self.folder = folder
         self.scans = folder / "scans"
         self.scans.mkdir(parents=True)
@@ -46,7 +46,8 @@ class Annex:
             f'[[services]]\nname = "echo"\naddress = "127.0.0.1:{port}"\n'
             '[[stores]]\nname = "scans"\nfolder = "scans"\n'
         )
-        self.link = realm.owner.act(kind="invite_agent", hall=HALL, agent=name)["link"]
+        named = {"stores": ["scans"], "services": ["echo"], **more}
+        self.link = realm.owner.act(kind="invite_agent", hall=HALL, agent=name, **named)["link"]
 
     def join(self) -> Program:
         agent = Program("hall", "agent", "--config", self.config, "--join", self.link, "--json")
@@ -178,9 +179,10 @@ def test_an_agent_comes_back_by_itself_when_the_gateway_was_killed(
 def test_of_two_agents_the_one_that_is_there_serves(
     realm: Realm, ada: Guest, annex: Annex, echo: Echo, tmp_path: Path
 ):
-    """Both provide the same service; whichever falls away, the other answers."""
+    """Both provide the same service, because an owner said so; whichever falls away, the other
+    answers."""
     first = annex.start()
-    other = Annex(realm, tmp_path / "other", echo.port, "other")
+    other = Annex(realm, tmp_path / "other", echo.port, "other", beside="annex")
     second = other.join()
     opened = ada.open("--rights", "connect:echo")
     for leaving, coming in [(first, annex), (second, other), (None, None)]:

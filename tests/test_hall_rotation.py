@@ -38,7 +38,7 @@ def agent(realms: TwoRealms, tmp_path: Path) -> Iterator[Program]:
     echo = subprocess.Popen([*alpha.site.within, "python3", "-c", ECHO, str(port)])
     config = tmp_path / "hall-agent.toml"
     config.write_text(f'[[services]]\nname = "echo"\naddress = "127.0.0.1:{port}"\n')
-    link = alpha.api.act(kind="invite_agent", hall=HALL, agent="annex")["link"]
+    link = alpha.api.act(kind="invite_agent", hall=HALL, agent="annex", services=["echo"])["link"]
     agent = Program("hall", "agent", "--config", config, "--join", link, "--json",
                     "--ca", alpha.roots, within=alpha.site.within)  # fmt: skip
     agent.wait_for(event("connected"))

@@ -3,7 +3,7 @@
 //! [`Standing`] says whether a grant opens anything now, [`needs`] whether what its admissions demand
 //! is met; [`Inside`] knows who is inside through
 //! this gateway, asks again every two seconds, and cuts whoever may no longer be there;
-//! [`Offers`] knows what there is behind each hall; [`Proxies`] goes to partners' halls for browsers;
+//! [`Offers`] knows what there is behind each hall, [`names`] who may provide it; [`Proxies`] goes to partners' halls for browsers;
 //! [`routes`] lists the listener's routes with
 //! the rule of each; [`listener`] does TLS.
 //!
@@ -12,6 +12,7 @@
 
 pub mod inside;
 pub mod listener;
+pub mod names;
 pub mod needs;
 pub mod offers;
 pub mod proxy;

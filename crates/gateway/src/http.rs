@@ -1,6 +1,7 @@
 //! What is common to all requests: routes, their rules and bounds, sessions, headers, errors.
 
 pub mod bounds;
+pub mod foreign;
 pub mod guard;
 pub mod headers;
 pub mod input;

@@ -20,7 +20,7 @@ use crate::doors::device::payload;
 use crate::gateway::Shared;
 use crate::hall::listener::HallListener;
 use crate::hall::visit::farewell;
-use crate::hall::{Halls, Inside, Offers, Proxies};
+use crate::hall::{Halls, Inside, Offers, Proxies, names};
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
@@ -197,6 +197,7 @@ impl Start {
             partners,
         });
         refresh::load(&gateway).await?;
+        names::check_configuration(&gateway.store, &gateway.halls.offers).await?;
         let setup_link = setup_link(&gateway)
             .await
             .map_err(|problem| StartError::Setup(problem.detail))?;

@@ -7,15 +7,17 @@ use std::collections::{HashMap, VecDeque};
 use std::io::Cursor;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
+use hallway_hall::foreign::{Content, MediaType};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Gateway;
 use crate::doors::device::{payload, transactions};
+use crate::http::foreign::FileRequest;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 
@@ -82,6 +84,7 @@ impl Thumbnails {
 pub async fn get(
     State(gateway): State<Gateway>,
     caller: Caller,
+    request: FileRequest,
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let (_, transaction) = transactions::seen(&gateway, &caller, &hash).await?;
@@ -112,14 +115,14 @@ pub async fn get(
             }
         }
     };
-    let headers = [
-        (header::CONTENT_TYPE, "image/jpeg"),
-        (
-            header::CACHE_CONTROL,
-            "private, max-age=31536000, immutable",
-        ),
-    ];
-    Ok((headers, small.ok_or_else(no_picture)?).into_response())
+    let small = small.ok_or_else(no_picture)?;
+    let content = Content {
+        media_type: MediaType::JPEG,
+        name: "thumbnail.jpg",
+        length: small.len() as u64,
+        cache: "private, max-age=31536000, immutable",
+    };
+    Ok(request.answer(content, Body::from(small)))
 }
 
 fn shrink(jpeg: &[u8]) -> Result<Vec<u8>, ImageError> {

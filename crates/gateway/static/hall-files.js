@@ -47,6 +47,9 @@ async function send(url, options = {}) {
   throw Object.assign(problem, { status: response.status, passing: PASSING.has(response.status) });
 }
 
+/** Whether it can be one segment of an address: "." and ".." would leave the folder. */
+const isName = (name) => name !== "" && name !== "." && name !== ".." && !name.includes("/");
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 class Files {
@@ -69,7 +72,7 @@ class Files {
 
   /** The folder that is shown, as segments: it stands in the page's address. */
   get folder() {
-    return (new URLSearchParams(location.search).get("in") ?? "").split("/").filter(Boolean);
+    return (new URLSearchParams(location.search).get("in") ?? "").split("/").filter(isName);
   }
 
   url(segments) {
@@ -107,7 +110,8 @@ class Files {
         body.replaceChildren();
         this.showPlace(folder);
       }
-      page.entries.forEach((entry) => body.append(this.row(folder, entry)));
+      // What a browser would not ask for as it is written leads elsewhere.
+      page.entries.filter(({ name }) => isName(name)).forEach((entry) => body.append(this.row(folder, entry)));
       this.next = page.next;
       this.part("more").hidden = !page.next;
       this.part("table").hidden = body.rows.length === 0;

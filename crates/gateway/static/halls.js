@@ -1,4 +1,4 @@
-// Halls: admissions and what they demand, openings that wait for approval, who is inside and what flows.
+// Halls: admissions and what they demand, invitations of agents, openings that wait for approval, who is inside and what flows.
 
 import { FLOWS, act, part, sized } from "/static/console.js";
 
@@ -17,6 +17,11 @@ FLOWS["admit-guest"] = ({ hall, rights, ...fields }) => {
   const needs = Object.fromEntries(demanded.filter(([, value]) => value));
   return act("admit_to_hall", { hall, guest: admitted(fields), rights: rights.trim().split(/[\s,]+/), needs });
 };
+
+const named = (text) => text.split(/[\s,]+/).filter(Boolean);
+
+FLOWS["invite-agent"] = ({ hall, agent, stores, services }) =>
+  act("invite_agent", { hall, agent, stores: named(stores), services: named(services) });
 
 FLOWS["dismiss-guest"] = ({ hall, ...who }) => act("dismiss_from_hall", { hall, guest: admitted(who) });
 

@@ -25,6 +25,7 @@ use crate::body::read_on;
 use crate::client::{self, ClientError};
 use crate::files::StoreAccess;
 use crate::files::{self, Store};
+use crate::foreign::told;
 use crate::pass::{Flow, Pass};
 use crate::problem::Problem;
 use crate::service::Address;
@@ -138,7 +139,8 @@ where
     /// Serves until `stop`; whatever breaks, it connects again.
     ///
     /// # Errors
-    /// The gateway refuses the agent for good: its certificate, or it was dismissed.
+    /// The gateway refuses the agent for good: its certificate, or what it provides, or it was
+    /// dismissed.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), ClientError> {
         tokio::pin!(stop);
         let mut pause = FIRST_PAUSE;
@@ -151,7 +153,7 @@ where
             };
             let reason = match served {
                 Err(error @ ClientError::Refused { .. }) => return Err(error),
-                Err(ClientError::Problem(problem)) if matches!(problem.status, 401 | 403 | 410) => {
+                Err(ClientError::Problem(problem)) if is_final(problem.status) => {
                     return Err(problem.into());
                 }
                 Err(error) => error.to_string(),
@@ -176,6 +178,19 @@ where
         let (reader, mut writer) = tokio::io::split(control);
         let mut reader = BufReader::new(reader);
         send(&mut writer, &FromAgent::Provides(self.provided.names())).await?;
+        let answer = timeout(PATIENCE, receive(&mut reader)).await;
+        match answer.map_err(io::Error::from)?? {
+            Some(FromGateway::Welcome {}) => {}
+            Some(FromGateway::Refused {
+                status,
+                code,
+                detail,
+            }) => return Err(told(status, &code, &detail).into()),
+            Some(_) | None => {
+                let reason = "it did not take what this agent provides";
+                return Err(ClientError::Answer(reason.to_owned()));
+            }
+        }
         (self.event)(AgentEvent::Connected);
         *pause = FIRST_PAUSE;
 
@@ -222,6 +237,11 @@ where
     async fn open(&self, path: &str, protocol: &'static str) -> Result<BoxStream, ClientError> {
         open(&self.address, (self.config)(), path, protocol).await
     }
+}
+
+/// Whether a refusal stays one however often it is tried again.
+const fn is_final(status: u16) -> bool {
+    matches!(status, 400 | 401 | 403 | 409 | 410)
 }
 
 /// Tells the gateway what failed, and that the agent is there.

@@ -69,6 +69,14 @@ pub(crate) enum FromGateway {
         what: What,
     },
     Ping {},
+    /// What the agent provides is in the hall from now on.
+    Welcome {},
+    /// The agent may not provide what it announced; the connection ends.
+    Refused {
+        status: u16,
+        code: String,
+        detail: String,
+    },
 }
 
 /// Reads one line. `None`: the other side ended.

@@ -1,6 +1,7 @@
 //! Files of a hall: stores, and how they are reached over HTTP.
 
 mod access;
+mod afar;
 mod bucket;
 mod folder;
 mod handler;
@@ -15,16 +16,19 @@ mod turns;
 mod contract;
 
 pub use access::StoreAccess;
+pub(crate) use afar::{Afar, Sends};
 pub use bucket::{BucketSettings, BucketStore, PIECE};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
+pub(crate) use handler::{METHODS, digest_value, sha256_of_digest};
 pub use pack::{
     LONGEST_PACKED, MOST_PACKED, PACK, PackError, PackWanted, PackedHead, Unpacking,
     add as add_to_pack,
 };
+pub(crate) use path::encode as percent_encoded;
 pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
 pub use patience::Patient;
-pub use relay::relay;
+pub use relay::Relayed;
 pub use store::{
     ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Sha256, SmallFile, Store, StoreError,
     UploadId, UploadNameError, Written,

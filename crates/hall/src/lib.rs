@@ -22,6 +22,7 @@
 pub mod body;
 pub mod client;
 pub mod files;
+pub mod foreign;
 pub mod stream;
 pub mod tcp;
 pub mod tls;

@@ -13,13 +13,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ClientConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, AgentEvent, Provided};
+use crate::agent_protocol::Provides;
 use crate::authority::sample::{Holder, QUARTER_MS, Realm, now_ms, realm};
 use crate::authority::{Leaf, Usage};
 use crate::body::{self, Body, Unread, read_on};
-use crate::client::{Grant, HallClient, Opening, Person, Renewed};
+use crate::client::{ClientError, Grant, HallClient, Opening, Person, Renewed};
 use crate::files::StoreAccess;
 use crate::identity::Party;
 use crate::pass::Pass;
@@ -130,6 +132,27 @@ impl Site {
         CancellationToken,
         tokio::sync::mpsc::UnboundedReceiver<AgentEvent>,
     ) {
+        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+        let agent = self.agent_telling(provided, move |event| {
+            let _ = sender.send(event);
+        });
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        tokio::spawn(async move { agent.run(stopped).await });
+        (stop, events)
+    }
+
+    /// Runs an agent until it is refused.
+    pub(crate) async fn run_agent(&self, provided: Provided) -> Result<(), ClientError> {
+        let agent = self.agent_telling(provided, |_| {});
+        agent.run(std::future::pending()).await
+    }
+
+    fn agent_telling<E: Fn(AgentEvent) + Send + Sync>(
+        &self,
+        provided: Provided,
+        event: E,
+    ) -> Agent<impl Fn() -> Arc<ClientConfig> + Send + Sync + use<E>, E> {
         let party = Party::Agent {
             hall: hall(),
             agent: "far".parse().unwrap(),
@@ -146,19 +169,12 @@ impl Site {
             tls::HTTP_1,
         );
         let config = config.unwrap();
-        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
-        let agent = Agent::new(
+        Agent::new(
             &self.address.to_string(),
             move || Arc::clone(&config),
             provided,
-            move |event| {
-                let _ = sender.send(event);
-            },
-        );
-        let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        tokio::spawn(async move { agent.run(stopped).await });
-        (stop, events)
+            event,
+        )
     }
 
     /// Waits until the switchboard hears as many agents as `wanted`.
@@ -235,7 +251,19 @@ impl Shared {
             }
             (Some(Party::Agent { hall, agent }), _, ["agent", "control"]) => {
                 let cut = CancellationToken::new();
-                self.switchboard.control(hall, agent, request, cut).await
+                let judge = |announced: Result<Provides, Problem>| async move {
+                    match announced {
+                        Ok(all) if all.stores.contains("denied") => {
+                            let detail = "the store “denied” is none of this agent's";
+                            let status = StatusCode::FORBIDDEN;
+                            Err(Problem::new(status, "not-invited-for", detail))
+                        }
+                        announced => announced.map(drop),
+                    }
+                };
+                self.switchboard
+                    .control(hall, agent, request, cut, judge)
+                    .await
             }
             (Some(Party::Agent { hall, agent }), _, ["agent", "dial", id]) => {
                 self.switchboard.dial(&hall, &agent, id, request).await

@@ -17,10 +17,10 @@ use self::link::{Link, MOST_DIALS};
 use crate::agent_protocol::{
     FromAgent, FromGateway, MOST_PROVIDED, PING_EVERY, Provides, SILENCE, What, receive, send,
 };
-use crate::body::{self, AnyBody, Body};
-use crate::files::StoreAccess;
+use crate::body::{AnyBody, Body};
+use crate::files::{Afar, StoreAccess};
+use crate::foreign::{self, Asked};
 use crate::pass::{Pass, Way};
-use crate::pool::SendError;
 use crate::problem::Problem;
 use crate::stream::{self, AGENT_PROTOCOL, BoxStream, STREAM_PROTOCOL};
 
@@ -60,14 +60,19 @@ impl Switchboard {
     }
 
     /// Answers `GET /agent/control`: the agent is there until the connection ends, is silent for a
-    /// minute, or `cut` is cancelled, as when it is dismissed.
-    pub async fn control<B>(
+    /// minute, or `cut` is cancelled, as when it is dismissed. `judge` says whether the agent may
+    /// provide what it announces, or gets what is wrong with that; an agent that may not hears why.
+    pub async fn control<B, J>(
         &self,
         hall: HallName,
         agent: AgentName,
         mut request: Request<B>,
         cut: CancellationToken,
-    ) -> Response<Body> {
+        judge: impl FnOnce(Result<Provides, Problem>) -> J + Send + 'static,
+    ) -> Response<Body>
+    where
+        J: Future<Output = Result<(), Problem>> + Send + 'static,
+    {
         let upgrade = match stream::accept_upgrade(&mut request, AGENT_PROTOCOL) {
             Ok(upgrade) => upgrade,
             Err(problem) => return problem.into_response(),
@@ -78,7 +83,7 @@ impl Switchboard {
                 let upgraded = upgrade.await.map_err(io::Error::other)?;
                 let stream = TokioIo::new(upgraded);
                 switchboard
-                    .listen((hall.clone(), agent.clone()), stream)
+                    .listen((hall.clone(), agent.clone()), stream, judge)
                     .await
             };
             tokio::select! {
@@ -92,19 +97,37 @@ impl Switchboard {
         stream::switching(AGENT_PROTOCOL)
     }
 
-    async fn listen(&self, key: Key, stream: impl stream::Duplex) -> io::Result<()> {
+    async fn listen<J>(
+        &self,
+        key: Key,
+        stream: impl stream::Duplex,
+        judge: impl FnOnce(Result<Provides, Problem>) -> J,
+    ) -> io::Result<()>
+    where
+        J: Future<Output = Result<(), Problem>>,
+    {
         let (reader, mut writer) = tokio::io::split(stream);
         let mut reader = BufReader::new(reader);
         let hello = timeout(PATIENCE, receive(&mut reader)).await?;
-        let Some(FromAgent::Provides(provides)) = hello? else {
-            return Err(io::Error::other("it did not say what it provides"));
+        let announced = announced(hello)?;
+        let judged = judge(announced.clone()).await;
+        let provides = match judged.and(announced) {
+            Ok(provides) => provides,
+            Err(problem) => {
+                let reason = problem.to_string();
+                let refused = FromGateway::Refused {
+                    status: problem.status,
+                    code: problem.code,
+                    detail: problem.detail,
+                };
+                timeout(PATIENCE, send(&mut writer, &refused)).await??;
+                return Err(io::Error::other(reason));
+            }
         };
-        if provides.stores.len() > MOST_PROVIDED || provides.services.len() > MOST_PROVIDED {
-            return Err(io::Error::other("it provides too much"));
-        }
         let (dials, mut asked) = mpsc::channel(MOST_DIALS);
         let link = Arc::new(Link::new(provides, dials));
         let _present = Present::enter(self, key, Arc::clone(&link));
+        timeout(PATIENCE, send(&mut writer, &FromGateway::Welcome {})).await??;
 
         // Reading a line is not to be broken off in the middle, so it has a task of its own.
         let hearing = async {
@@ -116,14 +139,7 @@ impl Switchboard {
                         status,
                         code,
                         detail,
-                    } => link.deliver(
-                        &dial,
-                        Err(Problem {
-                            status,
-                            code,
-                            detail,
-                        }),
-                    ),
+                    } => link.deliver(&dial, Err(foreign::said(status, &code, &detail))),
                 }
             }
             Ok(())
@@ -200,29 +216,23 @@ impl Switchboard {
     ) -> Response<Body> {
         let link = self.find(hall, |provides| provides.stores.contains(store));
         let Some(link) = link else {
-            return absent("store", store.as_str()).into_response();
+            return foreign::protected(absent("store", store.as_str()).into_response());
         };
-        let request = match forwarded::request(request, mount, store, pass) {
-            Ok(request) => request,
-            Err(problem) => return problem.into_response(),
+        let asked = Asked::of(&request);
+        let (asked, request) = match asked.and_then(|asked| {
+            let request = forwarded::request(request, mount, store, pass)?;
+            Ok((asked, request))
+        }) {
+            Ok(both) => both,
+            Err(problem) => return foreign::protected(problem.into_response()),
         };
-        match link.pool(store, access).send(request).await {
-            Ok(response) => {
-                let mut response = response.map(|body| pass.over(body::boxed(body), Way::Sent));
-                forwarded::strip(response.headers_mut());
-                response
-            }
-            Err(SendError::Connect(problem)) => problem.into_response(),
-            Err(error @ SendError::Http(_)) => {
-                tracing::debug!(%error, %store, "an agent broke off");
-                Problem::new(
-                    StatusCode::BAD_GATEWAY,
-                    "agent-lost",
-                    format!("the agent that provides {store} broke off: try again"),
-                )
-                .into_response()
-            }
-        }
+        let store = Afar {
+            sends: link.store(store, access),
+            there: agent_mount(store),
+            mount: mount.to_owned(),
+        };
+        let response = store.answer(&asked, request).await;
+        response.map(|body| pass.over(body, Way::Sent))
     }
 
     fn find(&self, hall: &HallName, provides: impl Fn(&Provides) -> bool) -> Option<Arc<Link>> {
@@ -234,6 +244,32 @@ impl Switchboard {
 
     fn links(&self) -> std::sync::MutexGuard<'_, BTreeMap<Key, Arc<Link>>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What an agent says first, or what is wrong with it. It is an error when nothing came.
+fn announced(hello: io::Result<Option<FromAgent>>) -> io::Result<Result<Provides, Problem>> {
+    let wrong = |detail: &str| {
+        Ok(Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            detail,
+        )))
+    };
+    match hello {
+        Ok(Some(FromAgent::Provides(provides))) => {
+            let too_many = provides.stores.len().max(provides.services.len()) > MOST_PROVIDED;
+            if too_many {
+                return wrong("the agent provides too much");
+            }
+            Ok(Ok(provides))
+        }
+        Ok(Some(_)) => wrong("the agent did not say what it provides"),
+        Ok(None) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            wrong("the agent did not say what it provides, in names of a-z, 0-9 and '-'")
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use hallway_evidence::RealmName;
-use hallway_evidence::statement::hall::RightsError;
+use hallway_evidence::statement::hall::{RightsError, TooManyNames};
 use hallway_hall::client::ClientError;
 use hallway_hall::{AgentName, BundleError, HallName, IdentityError, KeyError, SvidError};
 
@@ -38,6 +38,9 @@ pub(crate) enum HallCommandError {
     /// Rights that can't stand in one statement.
     #[error("the rights: {0}")]
     Rights(#[from] RightsError),
+    /// Too many stores or services for one agent.
+    #[error(transparent)]
+    Names(#[from] TooManyNames),
     /// What the gateway gave is not what was signed.
     #[error(
         "the gateway gave something else than you signed for: {what} should be {signed}, and is \

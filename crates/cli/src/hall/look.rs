@@ -55,6 +55,8 @@ const PARTS: [(&str, &[Column]); 5] = [
         "agents",
         &[
             (&["name"], "AGENT"),
+            (&["stores"], "STORES"),
+            (&["services"], "SERVICES"),
             (&["invited_ms"], "INVITED"),
             (&["joined_ms"], "JOINED"),
         ],

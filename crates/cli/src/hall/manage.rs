@@ -1,10 +1,12 @@
 //! `hallway hall`: halls, who may enter, and what is open.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
-use hallway_evidence::statement::hall::{Hours, KeyNeed, Needs};
+use hallway_evidence::statement::hall::{Hours, KeyNeed, Names, Needs, TooManyNames};
 use hallway_evidence::statement::people::Role;
 use hallway_evidence::{GrantId, Line, LineError, PersonId, Printable, RealmName};
-use hallway_hall::{AgentName, HallName, Right};
+use hallway_hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use serde_json::{Value, json};
 
 use super::agent::AgentCommand;
@@ -72,12 +74,18 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// Make a one-time link for an agent, which offers stores and services from where it runs.
+    /// Make a one-time link for an agent, which offers stores and services from where it runs: those
+    /// that are named here, which are its own in this hall, and no others.
     InviteAgent {
         /// The hall.
         hall: HallName,
         /// The agent's name.
         agent: AgentName,
+        #[command(flatten)]
+        provision: Provision,
+        /// Another agent of the hall that provides the same, so that one of the two may fail.
+        #[arg(long, value_name = "AGENT")]
+        beside: Option<AgentName>,
         #[command(flatten)]
         how: How,
     },
@@ -152,6 +160,18 @@ struct Who {
     role: Option<Role>,
 }
 
+/// What an agent provides.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Provision {
+    /// A store that it may provide; give it once for each, or several between commas.
+    #[arg(long = "store", value_name = "NAME", value_delimiter = ',')]
+    stores: Vec<StoreName>,
+    /// A service that it may provide.
+    #[arg(long = "service", value_name = "NAME", value_delimiter = ',')]
+    services: Vec<ServiceName>,
+}
+
 /// What is demanded besides being admitted. Where a guest has several admissions, each counts with
 /// its own demands.
 #[derive(Debug, Args)]
@@ -182,6 +202,10 @@ fn key_need(text: &str) -> Result<KeyNeed, String> {
             "write hardware, certified, or a level: L1, L1+, L2, L2+, L3 or L3+".to_owned()
         }),
     }
+}
+
+fn names<N: Ord>(given: Vec<N>) -> Result<Names<N>, TooManyNames> {
+    given.into_iter().collect::<BTreeSet<_>>().try_into()
 }
 
 impl From<Demands> for Needs {
@@ -269,8 +293,20 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
             let guest = guest.request();
             (ActRequest::DismissFromHall { hall, guest }, how, done)
         }
-        Action::InviteAgent { hall, agent, how } => {
-            let act = ActRequest::InviteAgent { hall, agent };
+        Action::InviteAgent {
+            hall,
+            agent,
+            provision: Provision { stores, services },
+            beside,
+            how,
+        } => {
+            let act = ActRequest::InviteAgent {
+                hall,
+                agent,
+                beside,
+                stores: names(stores)?,
+                services: names(services)?,
+            };
             (act, how, "Give this link to the agent, once:".to_owned())
         }
         Action::DismissAgent { hall, agent, how } => {

@@ -1,5 +1,6 @@
 //! `hallway open`, and everything else that goes through a hall.
 
+mod admission;
 mod agent;
 mod authorities;
 mod binding;

@@ -14,11 +14,12 @@ use hallway_hall::{Flow, Right, ServiceName};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
+use super::admission::Admission;
 use super::binding::{self, Binding, Listener, LocalAddress};
 use super::duration::Lasting;
 use super::opening::{self, Opened, Wanted};
 use super::path::HallPlace;
-use super::relay::{Admission, Relay};
+use super::relay::Relay;
 use super::visit::socket;
 use super::{HallCommandError, waiting};
 use crate::person::{PersonArguments, Visitor};

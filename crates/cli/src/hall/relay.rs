@@ -1,83 +1,32 @@
 //! What `hallway open` offers on this computer: its grant's data plane, to the person's own programs.
 //!
 //! Paths stay as they are, so WebDAV clients find what answers name. The key and the certificate
-//! never leave this process.
+//! never leave this process. What the hall answers is others' work: it leaves here as foreign bytes do,
+//! so that no file is a page that reads the other files.
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hallway_hall::body::{Unread, read_on};
 use hallway_hall::client::{ClientError, HallClient};
+use hallway_hall::files::Relayed;
+use hallway_hall::foreign::{protected, said};
 use hallway_hall::stream::{self, STREAM_PROTOCOL};
-use hallway_hall::{Body, Flow, Problem};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hallway_hall::{Body, Flow, Pass, Problem, StoreName, body};
+use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use zeroize::Zeroizing;
 
-/// The name that goes with the password; WebDAV clients want one.
-pub(super) const USER: &str = "hall";
+use super::admission::Admission;
 
-/// Headers that belong to one connection (RFC 9110, 7.6.1), and what opens only the local port.
-const LOCAL_ONLY: [HeaderName; 8] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::PROXY_AUTHORIZATION,
-    header::AUTHORIZATION,
-];
-
-/// Who may come in.
-#[derive(Clone)]
-pub(super) enum Admission {
-    /// Whoever can connect: a socket that only this user can reach.
-    Socket,
-    /// Whoever shows the password. Every user of this computer, and every web page in its browsers,
-    /// can reach a loopback port.
-    Password(Arc<Zeroizing<String>>),
-}
-
-impl Admission {
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let Self::Password(password) = self else {
-            return true;
-        };
-        let Some(shown) = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(secret)
-        else {
-            return false;
-        };
-        verify_slices_are_equal(shown.as_bytes(), password.as_bytes()).is_ok()
-    }
-}
-
-/// The secret of a Basic or Bearer authorisation.
-fn secret(value: &str) -> Option<Zeroizing<String>> {
-    let (scheme, rest) = value.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(Zeroizing::new(rest.trim().to_owned()));
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = Zeroizing::new(STANDARD.decode(rest.trim()).ok()?);
-    let (user, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-    (user == USER).then(|| Zeroizing::new(password.to_owned()))
-}
+/// How long an answer may take to begin, for which the far side may have to hash a long file.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// A local door to one grant.
 #[derive(Clone)]
@@ -109,35 +58,49 @@ impl Relay {
     }
 
     async fn answer(self, request: Request<Unread<Incoming>>) -> Response<Body> {
-        if !self.admission.admits(request.headers()) {
-            return unadmitted();
+        if let Err(refused) = self.admission.admits(request.headers()) {
+            return protected(refused.into_response());
         }
         let path = request.uri().path();
         if let Some(service) = path.strip_prefix("/connect/") {
             let service = service.to_owned();
             return self.connect(request, &service).await;
         }
-        if path.starts_with("/files/") || (path == "/grant" && request.method() == Method::GET) {
-            return self.pass_on(request).await;
+        if let Some(place) = path.strip_prefix("/files/") {
+            let store = place.split('/').next().unwrap_or_default();
+            return match store.parse() {
+                Ok(store) => self.files(&store, request).await,
+                Err(_) => protected(nothing_here().into_response()),
+            };
         }
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "not-found",
-            "here are /files/STORE/… and /connect/SERVICE of the open hall",
-        )
-        .into_response()
+        if path == "/grant" && request.method() == Method::GET {
+            return self.grant().await;
+        }
+        protected(nothing_here().into_response())
     }
 
-    async fn pass_on(&self, mut request: Request<Unread<Incoming>>) -> Response<Body> {
-        drop_local(request.headers_mut());
-        let request = request.map(|body| body.map_err(io::Error::other).boxed_unsync());
-        match self.client.forward(request).await {
-            Ok(mut response) => {
-                drop_local(response.headers_mut());
-                response.map(|body| body.map_err(io::Error::other).boxed_unsync())
-            }
-            Err(error) => unreachable(error),
-        }
+    async fn files(&self, store: &StoreName, request: Request<Unread<Incoming>>) -> Response<Body> {
+        let relayed = Relayed {
+            client: &self.client,
+            store,
+            mount: &format!("/files/{store}"),
+            patience: PATIENCE,
+        };
+        relayed.answer(&Pass::default(), request).await
+    }
+
+    /// The grant, as the gateway sees it now.
+    async fn grant(&self) -> Response<Body> {
+        let json = match self.client.grant().await {
+            Ok(grant) => serde_json::to_vec(&grant).unwrap_or_default(),
+            Err(error) => return unreachable(error),
+        };
+        let mut response = Response::new(body::full(json));
+        let media_type = HeaderValue::from_static("application/json");
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, media_type);
+        protected(response)
     }
 
     async fn connect(
@@ -174,60 +137,18 @@ impl Relay {
     }
 }
 
-fn drop_local(headers: &mut HeaderMap) {
-    for name in &LOCAL_ONLY {
-        headers.remove(name);
-    }
-}
-
-fn unadmitted() -> Response<Body> {
-    let mut response = Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "password",
-        "this port wants the user and password that `hallway open` shows",
+fn nothing_here() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "here are /files/STORE/… and /connect/SERVICE of the open hall",
     )
-    .into_response();
-    let challenge = HeaderValue::from_static("Basic realm=\"hallway open\"");
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, challenge);
-    response
 }
 
 fn unreachable(error: ClientError) -> Response<Body> {
-    match error {
-        ClientError::Problem(problem) => problem,
+    let problem = match error {
+        ClientError::Problem(problem) => said(problem.status, &problem.code, &problem.detail),
         other => Problem::new(StatusCode::BAD_GATEWAY, "unreachable", other.to_string()),
-    }
-    .into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(value: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))])
-    }
-
-    #[test]
-    fn a_port_admits_only_who_knows_the_password() {
-        let password = Admission::Password(Arc::new(Zeroizing::new("s3:cret".to_owned())));
-        assert!(password.admits(&shown("Bearer s3:cret")));
-        assert!(
-            password.admits(&shown("basic aGFsbDpzMzpjcmV0")),
-            "hall:s3:cret"
-        );
-        for wrong in [
-            "Bearer s3:cre",
-            "Bearer",
-            "Basic s3:cret",
-            "Basic b3RoZXI6czM6Y3JldA==",
-            "Digest s3:cret",
-        ] {
-            assert!(!password.admits(&shown(wrong)), "{wrong}");
-        }
-        assert!(!password.admits(&HeaderMap::new()));
-        assert!(Admission::Socket.admits(&HeaderMap::new()));
-    }
+    };
+    protected(problem.into_response())
 }

@@ -158,19 +158,31 @@ impl ActRequest {
                 same("the hall", hall, stated)?;
                 guest.agrees_with(whom)
             }
-            Self::InviteAgent { hall, agent } => {
+            Self::InviteAgent {
+                hall,
+                agent,
+                beside,
+                stores,
+                services,
+            } => {
                 let Act::Hall(Hall::InviteAgent(terms)) = act else {
                     return Err(other_act("hall.invite_agent", act));
                 };
                 let InviteAgent {
                     hall: stated,
                     agent: called,
+                    beside: neighbour,
+                    stores: stated_stores,
+                    services: stated_services,
                     // Held against the link that comes back.
                     token: _,
                     expires,
                 } = terms;
                 same("the hall", hall, stated)?;
                 same("the agent", agent, called)?;
+                same_or_none("the agent beside it", beside.as_ref(), neighbour.as_ref())?;
+                same("the stores that it may provide", stores, stated_stores)?;
+                same("the services that it may provide", services, stated_services)?;
                 within("the invitation's end", issued, AGENT_INVITATION, *expires)
             }
             Self::DismissAgent { hall, agent } => {

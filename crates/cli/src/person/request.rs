@@ -1,7 +1,9 @@
 //! What a command asks a gateway to let its key sign: sent as JSON, and held against the statement
 //! that comes back ([`agreement`](super::agreement)).
 
-use hallway_evidence::statement::hall::{Needs, P256PublicKey, Rights};
+use hallway_evidence::statement::hall::{
+    Names, Needs, P256PublicKey, Rights, ServiceName, StoreName,
+};
 use hallway_evidence::statement::people::Role;
 use hallway_evidence::{GrantId, Hash, Line, Origin, PersonId, RealmName};
 use hallway_hall::{AgentName, HallName};
@@ -53,6 +55,13 @@ pub(crate) enum ActRequest {
         hall: HallName,
         /// What it is called there.
         agent: AgentName,
+        /// Another agent that provides the same.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        beside: Option<AgentName>,
+        /// The stores that it may provide.
+        stores: Names<StoreName>,
+        /// The services that it may provide.
+        services: Names<ServiceName>,
     },
     /// Put a machine out.
     DismissAgent {

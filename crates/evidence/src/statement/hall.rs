@@ -15,6 +15,7 @@ mod grant;
 mod guest;
 mod hours;
 mod name;
+mod names;
 mod needs;
 mod own_authority;
 mod partner;
@@ -29,6 +30,7 @@ pub use grant::{Approve, End, Open};
 pub use guest::{Admit, Dismiss, Guest, Whom};
 pub use hours::{Day, Hours, HoursError};
 pub use name::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};
+pub use names::{MOST_NAMES, Names, TooManyNames};
 pub use needs::{KeyNeed, Needs, approver};
 pub use own_authority::Turn;
 pub use partner::{

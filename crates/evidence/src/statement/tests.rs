@@ -135,6 +135,14 @@ fn every_act() -> Vec<Act> {
     acts
 }
 
+fn names<N: Ord + std::str::FromStr<Err: std::fmt::Debug>>(names: &[&str]) -> hall::Names<N> {
+    let names = names.iter().map(|name| name.parse().unwrap());
+    names
+        .collect::<std::collections::BTreeSet<N>>()
+        .try_into()
+        .unwrap()
+}
+
 fn every_hall_act() -> Vec<Act> {
     let name = || "backups".parse::<hall::HallName>().unwrap();
     let person = PersonId::from_bytes([1; 16]);
@@ -181,6 +189,17 @@ fn every_hall_act() -> Vec<Act> {
         rewritten: Some(Timestamp::from_ms(1_790_000_000_000)),
     };
     let admit = |guest| demanding(guest, "{}");
+    let invite_agent = |beside: Option<&str>, stores: &[&str], services: &[&str]| {
+        Hall::InviteAgent(hall::InviteAgent {
+            hall: name(),
+            agent: "lab".parse().unwrap(),
+            beside: beside.map(|other| other.parse().unwrap()),
+            stores: names(stores),
+            services: names(services),
+            token: [6; 32],
+            expires: Timestamp::from_ms(1_790_000_600_000),
+        })
+    };
     let acts = [
         Hall::Create(hall::Create {
             hall: name(),
@@ -240,12 +259,9 @@ fn every_hall_act() -> Vec<Act> {
             hall: name(),
             guest: emily(),
         }),
-        Hall::InviteAgent(hall::InviteAgent {
-            hall: name(),
-            agent: "lab".parse().unwrap(),
-            token: [6; 32],
-            expires: Timestamp::from_ms(1_790_000_600_000),
-        }),
+        invite_agent(None, &["data", "scans"], &["db"]),
+        invite_agent(None, &[], &["db", "ssh"]),
+        invite_agent(Some("annex"), &["data"], &[]),
         Hall::DismissAgent(hall::Agent {
             hall: name(),
             agent: "lab".parse().unwrap(),

@@ -10,6 +10,7 @@ use hallway_evidence::statement::{Act, Device as DeviceAct, Web};
 use hallway_evidence::{
     Bundle, Evidence, PersonId, Receipt, Response as Signature, TrustFile, jpeg, verify,
 };
+use hallway_hall::foreign::{Content, MediaType};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,6 +19,7 @@ use super::act::includes;
 use super::device::{lifecycle, payload, transactions};
 use crate::Gateway;
 use crate::hall::visit;
+use crate::http::foreign::FileRequest;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
@@ -351,6 +353,7 @@ pub async fn explanation(
 pub async fn signed_picture(
     State(gateway): State<Gateway>,
     caller: Caller,
+    request: FileRequest,
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let (hash, transaction) = transactions::seen(&gateway, &caller, &hash).await?;
@@ -370,18 +373,18 @@ pub async fn signed_picture(
             format!("only a JPEG can carry its evidence: {error}"),
         )
     })?;
-    let length = transaction.length + inserted.len() as u64;
+    let content = Content {
+        media_type: MediaType::JPEG,
+        name: &transaction.file_name,
+        length: transaction.length + inserted.len() as u64,
+        cache: "private, max-age=3600",
+    };
     // Read once more, as it is sent: a picture does not wait in memory for a slow reader.
     let before = payload::pieces(&gateway, &transaction, 0..at);
     let after = payload::pieces(&gateway, &transaction, at..transaction.length);
     let evidence = stream::once(std::future::ready(Ok(inserted)));
     let body = Body::from_stream(before.chain(evidence).chain(after));
-    Ok(payload::download(
-        "image/jpeg",
-        &transaction.file_name,
-        length,
-        body,
-    ))
+    Ok(request.answer(content, body))
 }
 
 /// What a picture with evidence has more than without.

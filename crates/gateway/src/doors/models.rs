@@ -1,11 +1,12 @@
 //! What is known about models of keys: looked up, searched, and looked for anew.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::Timestamp;
+use hallway_hall::foreign::Content;
 use hallway_webauthn::metadata::{Metadata, Model};
 use hallway_webauthn::{ModelId, UnixSeconds};
 use schemars::JsonSchema;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
 use crate::config::policy::Level;
+use crate::http::foreign::FileRequest;
 use crate::http::input::{Asked, Input};
 use crate::http::page::PageView;
 use crate::http::problem::Problem;
@@ -251,12 +253,10 @@ pub async fn list(
     Json(PageView::new(models, next))
 }
 
-/// What a picture may do where it is opened by itself: nothing. SVG can hold scripts.
-const ICON_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
-
 /// Gives a model's picture.
 pub async fn icon(
     State(gateway): State<Gateway>,
+    request: FileRequest,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let missing = || Problem::not_found("picture");
@@ -265,13 +265,11 @@ pub async fn icon(
     let icon = find(&known.metadata, id)
         .and_then(|model| Icon::from_data_url(model.icon.as_deref()?))
         .ok_or_else(missing)?;
-    Ok((
-        [
-            (header::CONTENT_TYPE, icon.media_type),
-            (header::CONTENT_SECURITY_POLICY, ICON_POLICY),
-            (header::CACHE_CONTROL, "private, max-age=3600"),
-        ],
-        icon.bytes,
-    )
-        .into_response())
+    let content = Content {
+        media_type: icon.media_type,
+        name: "picture",
+        length: icon.bytes.len() as u64,
+        cache: "private, max-age=3600",
+    };
+    Ok(request.answer(content, Body::from(icon.bytes)))
 }

@@ -1,7 +1,7 @@
 //! What there is behind each hall: what this gateway provides by its configuration, and what
 //! agents provide that have dialled in to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use hallway_hall::stream::BoxStream;
 use hallway_hall::{Address, Pass, Problem as Refused, Switchboard};
 use zeroize::Zeroizing;
 
+use super::inside::Thing;
 use super::standing::Standing;
 use crate::config;
 
@@ -83,6 +84,25 @@ impl Offers {
             }
         }
         Ok(offers)
+    }
+
+    /// Whether this gateway's configuration provides something in a hall.
+    pub fn provides_itself(&self, hall: &HallName, thing: &Thing) -> bool {
+        match thing {
+            Thing::Store(store) => self.stores.contains_key(&(hall.clone(), store.clone())),
+            Thing::Service(service) => {
+                let key = (hall.clone(), service.clone());
+                self.services.contains_key(&key)
+            }
+        }
+    }
+
+    /// The halls in which this gateway's configuration provides something.
+    pub fn halls(&self) -> BTreeSet<&HallName> {
+        let stores = self.stores.keys().map(|(hall, _)| hall);
+        stores
+            .chain(self.services.keys().map(|(hall, _)| hall))
+            .collect()
     }
 
     /// The services of a hall: the gateway's own first.
@@ -178,7 +198,7 @@ fn own<'a, N: Clone + 'a>(
         .collect()
 }
 
-/// What an agent says that it provides, by its own word.
+/// What an agent provides of what it was invited for.
 fn theirs<N>(
     agent: &AgentName,
     names: impl IntoIterator<Item = N>,

@@ -20,6 +20,7 @@ use hallway_hall::{Renewed, Svid, stream};
 use hallway_webauthn::wire::Base64Url;
 
 use super::inside::{Presence, Thing, Who};
+use super::names;
 use super::standing::Standing;
 use super::visit;
 use super::visit::farewell::{Ended, Heard};
@@ -342,8 +343,15 @@ async fn control(
     let (hall, name) = visitor.agent()?;
     let (hall, name) = (hall.clone(), name.clone());
     let cut = visitor.presence.pass.cut.clone();
-    let switchboard = &gateway.halls.offers.switchboard;
-    let answer = switchboard.control(hall, name, request, cut).await;
+    let switchboard = gateway.halls.offers.switchboard.clone();
+    let judge = move |announced| async move {
+        names::judge(&gateway, &visitor, announced)
+            .await
+            .map_err(|problem| {
+                hallway_hall::Problem::new(problem.status, problem.code, problem.detail)
+            })
+    };
+    let answer = switchboard.control(hall, name, request, cut, judge).await;
     Ok(answer.map(Body::new))
 }
 

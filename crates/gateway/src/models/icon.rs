@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use hallway_hall::foreign::MediaType;
 
 /// The most bytes of a picture; the metadata keep no longer `data:` URLs either.
 const MAX_ICON: usize = 64 * 1024;
@@ -10,7 +11,7 @@ const MAX_ICON: usize = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Icon {
     /// One of the types that are served, never more than the bytes themselves say.
-    pub media_type: &'static str,
+    pub media_type: MediaType,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
@@ -32,31 +33,9 @@ impl Icon {
 }
 
 /// The type by the first bytes; SVG has none of its own and is taken at its word.
-fn media_type(bytes: &[u8], declared: &str) -> Option<&'static str> {
-    Some(match bytes {
-        [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => "image/png",
-        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
-        [b'G', b'I', b'F', b'8', ..] => "image/gif",
-        [
-            b'R',
-            b'I',
-            b'F',
-            b'F',
-            _,
-            _,
-            _,
-            _,
-            b'W',
-            b'E',
-            b'B',
-            b'P',
-            ..,
-        ] => "image/webp",
-        _ if declared.starts_with("image/svg+xml") && std::str::from_utf8(bytes).is_ok() => {
-            "image/svg+xml"
-        }
-        _ => return None,
-    })
+fn media_type(bytes: &[u8], declared: &str) -> Option<MediaType> {
+    let is_drawing = || declared.starts_with("image/svg+xml") && std::str::from_utf8(bytes).is_ok();
+    MediaType::of_picture(bytes).or_else(|| is_drawing().then_some(MediaType::SVG))
 }
 
 #[cfg(test)]
@@ -72,11 +51,11 @@ mod tests {
         let png = b"\x89PNG\r\n\x1a\n....";
         let icon = Icon::from_data_url(&url("image/svg+xml", png)).unwrap();
         assert_eq!(
-            (icon.media_type, icon.bytes.as_slice()),
+            (icon.media_type.as_str(), icon.bytes.as_slice()),
             ("image/png", &png[..])
         );
         let svg = Icon::from_data_url(&url("image/svg+xml", b"<svg/>")).unwrap();
-        assert_eq!(svg.media_type, "image/svg+xml");
+        assert_eq!(svg.media_type, MediaType::SVG);
     }
 
     #[test]

@@ -68,6 +68,9 @@ pub enum StartError {
     /// A store of a hall.
     #[error("a store in [hall] of hallway.toml: {0}")]
     HallStore(#[from] crate::hall::offers::OfferError),
+    /// A name of `[hall]` that is an agent's.
+    #[error(transparent)]
+    Names(#[from] crate::hall::names::CollisionError),
     /// `[partners]`.
     #[error(transparent)]
     Partners(#[from] PartnersError),

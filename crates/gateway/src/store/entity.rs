@@ -13,6 +13,7 @@ pub(crate) mod evidence;
 pub(crate) mod former_log;
 pub(crate) mod hall;
 pub(crate) mod hall_agent;
+pub(crate) mod hall_agent_name;
 pub(crate) mod hall_grant;
 pub(crate) mod hall_guest;
 pub(crate) mod hall_visit;

@@ -1,15 +1,17 @@
 //! Agents: machines that provide files and services to a hall.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use hallway_evidence::Timestamp;
-use hallway_evidence::statement::hall::{AgentName, HallName};
+use hallway_evidence::statement::hall::{AgentName, HallName, Names, ServiceName, StoreName};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::column::{Cell, ms, time};
-use super::entity::hall_agent as row;
+use super::entity::{hall_agent as row, hall_agent_name as name_row};
 use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
 use super::unit::Sql;
@@ -24,6 +26,12 @@ pub struct HallAgent {
     pub hall: HallName,
     /// What it is called there.
     pub name: AgentName,
+    /// The agent beside which it provides the same.
+    pub beside: Option<AgentName>,
+    /// The stores that it may provide, and nobody else in this hall.
+    pub stores: Names<StoreName>,
+    /// The services that it may provide, and nobody else in this hall.
+    pub services: Names<ServiceName>,
     /// SHA-256 of the token with which it joins.
     pub token: TokenHash,
     /// Until when it may join.
@@ -39,10 +47,11 @@ pub struct HallAgent {
 /// The agents of all halls.
 #[async_trait]
 pub trait HallAgentRepository: Send + Sync {
-    /// Invites an agent. One of the same name is out from now on.
+    /// Invites an agent. One of the same name is out from now on, and what it provided is free.
     ///
     /// # Errors
-    /// [`StoreError::TooMany`].
+    /// [`StoreError::TooMany`]; [`StoreError::Exists`] when another agent of the hall provides
+    /// something of one of its names.
     async fn invite(&self, agent: &HallAgent) -> Result<(), StoreError>;
     /// One agent.
     async fn get(&self, hall: &HallName, name: &AgentName)
@@ -66,21 +75,89 @@ pub trait HallAgentRepository: Send + Sync {
     async fn dismiss(&self, hall: &HallName, name: &AgentName) -> Result<(), StoreError>;
 }
 
-impl TryFrom<row::Model> for HallAgent {
-    type Error = StoreError;
+/// The kinds of names, as the table has them.
+const STORE: &str = "store";
+const SERVICE: &str = "service";
 
-    fn try_from(row: row::Model) -> Result<Self, StoreError> {
+impl HallAgent {
+    /// An agent of its row, with those of a hall's names that are its own.
+    fn new(row: row::Model, names: &[name_row::Model]) -> Result<Self, StoreError> {
+        let of_kind = |kind: &'static str| {
+            names
+                .iter()
+                .filter(|name| name.agent == row.name && name.kind == kind)
+                .map(|name| name.name.as_str())
+                .collect::<Vec<_>>()
+        };
+        let (stores, services) = (of_kind(STORE), of_kind(SERVICE));
         let cell = |column| Cell("hall_agent", column);
         let key = cell("key_sha256").hash_option(row.key_sha256.as_deref())?;
         Ok(Self {
             hall: cell("hall").word(&row.hall)?,
             name: cell("name").word(&row.name)?,
+            beside: names
+                .iter()
+                .find(|name| name.agent == row.name && !name.beside.is_empty())
+                .map(|name| Cell("hall_agent_name", "beside").word(&name.beside))
+                .transpose()?,
+            stores: read_names(&stores)?,
+            services: read_names(&services)?,
             token: cell("token_hash").hash(&row.token_hash)?,
             expires: time(row.expires_ms),
             joined: row.joined_ms.map(time).zip(key),
             invited: time(row.invited_ms),
             evidence: cell("evidence").hash(&row.evidence)?,
         })
+    }
+}
+
+fn read_names<N: Ord + std::str::FromStr>(names: &[&str]) -> Result<Names<N>, StoreError> {
+    let corrupt = || StoreError::Corrupt {
+        table: "hall_agent_name",
+        column: "name",
+    };
+    let names = names.iter().map(|name| name.parse().map_err(|_| corrupt()));
+    let names: BTreeSet<N> = names.collect::<Result<_, _>>()?;
+    names.try_into().map_err(|_| corrupt())
+}
+
+impl Sql<'_> {
+    async fn names_of_agents(&self, hall: &HallName) -> Result<Vec<name_row::Model>, StoreError> {
+        let names = name_row::Entity::find().filter(name_row::Column::Hall.eq(hall.as_str()));
+        Ok(names.all(self.db()).await?)
+    }
+
+    /// Gives an agent the names that it was invited for, and no others.
+    async fn give_names(&self, agent: &HallAgent) -> Result<(), StoreError> {
+        name_row::Entity::delete_many()
+            .filter(name_row::Column::Hall.eq(agent.hall.as_str()))
+            .filter(name_row::Column::Agent.eq(agent.name.as_str()))
+            .exec(self.db())
+            .await?;
+        let row = |kind: &str, name: &str| name_row::Model {
+            hall: agent.hall.to_string(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            beside: (agent.beside.as_ref()).map_or_else(String::new, ToString::to_string),
+            agent: agent.name.to_string(),
+        };
+        let stores = agent.stores.iter().map(|name| row(STORE, name.as_str()));
+        let services = agent
+            .services
+            .iter()
+            .map(|name| row(SERVICE, name.as_str()));
+        let rows: Vec<name_row::ActiveModel> = stores
+            .chain(services)
+            .map(IntoActiveModel::into_active_model)
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        name_row::Entity::insert_many(rows)
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("store or service of an agent"))?;
+        Ok(())
     }
 }
 
@@ -119,7 +196,7 @@ impl HallAgentRepository for Sql<'_> {
             )
             .exec_without_returning(self.db())
             .await?;
-        Ok(())
+        self.give_names(agent).await
     }
 
     async fn get(
@@ -127,14 +204,20 @@ impl HallAgentRepository for Sql<'_> {
         hall: &HallName,
         name: &AgentName,
     ) -> Result<Option<HallAgent>, StoreError> {
-        row::Entity::find_by_id((hall.to_string(), name.to_string()))
+        let row = row::Entity::find_by_id((hall.to_string(), name.to_string()))
             .one(self.db())
-            .await?
-            .map(HallAgent::try_from)
-            .transpose()
+            .await?;
+        match row {
+            Some(row) => Ok(Some(HallAgent::new(
+                row,
+                &self.names_of_agents(hall).await?,
+            )?)),
+            None => Ok(None),
+        }
     }
 
     async fn of_hall(&self, hall: &HallName) -> Result<Vec<HallAgent>, StoreError> {
+        let names = self.names_of_agents(hall).await?;
         row::Entity::find()
             .filter(row::Column::Hall.eq(hall.as_str()))
             .order_by_asc(row::Column::Name)
@@ -142,7 +225,7 @@ impl HallAgentRepository for Sql<'_> {
             .all(self.db())
             .await?
             .into_iter()
-            .map(HallAgent::try_from)
+            .map(|row| HallAgent::new(row, &names))
             .collect()
     }
 
@@ -165,12 +248,14 @@ impl HallAgentRepository for Sql<'_> {
         if updated.rows_affected == 0 {
             return Ok(None);
         }
-        row::Entity::find()
+        let row = row::Entity::find()
             .filter(row::Column::TokenHash.eq(token.0.to_vec()))
             .one(self.db())
-            .await?
-            .map(HallAgent::try_from)
-            .transpose()
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let hall = Cell("hall_agent", "hall").word(&row.hall)?;
+        let names = self.names_of_agents(&hall).await?;
+        HallAgent::new(row, &names).map(Some)
     }
 
     async fn dismiss(&self, hall: &HallName, name: &AgentName) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use super::error::StoreError;
 
 mod announcement_networks;
+mod agent_names;
 mod crossing;
 mod first;
 mod former_logs;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrations {
             Box::new(former_logs::FormerLogs),
             Box::new(crossing::Crossing),
             Box::new(announcement_networks::AnnouncementNetworks),
+            Box::new(agent_names::AgentNames),
         ]
     }
 }

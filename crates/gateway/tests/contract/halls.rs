@@ -1,6 +1,8 @@
 //! Halls, their guests and agents, and what opened in them.
 
-use hallway_evidence::statement::hall::{HallName, KeyNeed, Needs, Rights};
+use std::collections::BTreeSet;
+
+use hallway_evidence::statement::hall::{HallName, KeyNeed, Names, Needs, Rights};
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
 use hallway_gateway::store::{
     APPROVAL_PATIENCE, Approval, EvidenceHash, Given, Grant, GrantFilter, GrantHolder, GrantKind,
@@ -36,10 +38,18 @@ fn guest(hall: &HallName, guest: GuestId, allowed: &[&str]) -> HallGuest {
     }
 }
 
+fn names<N: Ord + std::str::FromStr<Err: std::fmt::Debug>>(names: &[&str]) -> Names<N> {
+    let names = names.iter().map(|name| name.parse().unwrap());
+    names.collect::<BTreeSet<N>>().try_into().unwrap()
+}
+
 fn agent(hall: &HallName, text: &str, expires: Timestamp) -> HallAgent {
     HallAgent {
         hall: hall.clone(),
         name: text.parse().unwrap(),
+        beside: None,
+        stores: names(&[text]),
+        services: names(&["db"]),
         token: token(),
         expires,
         joined: None,
@@ -255,6 +265,79 @@ pub(crate) async fn an_agents_token_is_used_once(database: &Database) {
     assert!(matches!(twice, Err(StoreError::Missing("agent"))));
     drop(agents);
     unit.cancel().await.unwrap();
+}
+
+pub(crate) async fn a_name_is_one_agents_whoever_is_first(database: &Database) {
+    let (one, _, backups) = furnished(database).await;
+    let other = database.store().await;
+    let mut inviting = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let store = if n % 2 == 0 {
+            one.clone()
+        } else {
+            other.clone()
+        };
+        // Each has a store of its own; all want the service.
+        let agent = agent(&backups.name, &format!("a{n}"), at(100));
+        inviting.spawn(async move {
+            let agent = &agent;
+            store
+                .transact(|unit| Box::pin(async move { unit.hall_agents().invite(agent).await }))
+                .await
+        });
+    }
+    let outcomes: Vec<Result<(), StoreError>> = inviting.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    for refused in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
+        assert!(matches!(refused, StoreError::Exists { .. }), "{refused}");
+    }
+    let agents = one
+        .read()
+        .hall_agents()
+        .of_hall(&backups.name)
+        .await
+        .unwrap();
+    assert_eq!(agents.len(), 1, "who was refused left nothing");
+    let first = agents[0].clone();
+    assert_eq!(first.stores, names(&[first.name.as_str()]));
+    assert_eq!(first.services, names(&["db"]));
+
+    // Invited anew for something else, or dismissed, it leaves its names to others.
+    let unit = one.begin().await.unwrap();
+    let anew = HallAgent {
+        services: names(&["ssh"]),
+        token: token(),
+        ..first.clone()
+    };
+    unit.hall_agents().invite(&anew).await.unwrap();
+    let second = agent(&backups.name, "second", at(100));
+    unit.hall_agents().invite(&second).await.unwrap();
+    unit.hall_agents()
+        .dismiss(&second.hall, &second.name)
+        .await
+        .unwrap();
+    let third = agent(&backups.name, "third", at(100));
+    unit.hall_agents().invite(&third).await.unwrap();
+    unit.save().await.unwrap();
+    let agents = one
+        .read()
+        .hall_agents()
+        .of_hall(&backups.name)
+        .await
+        .unwrap();
+    assert_eq!(agents, [anew, third]);
+
+    // In another hall the same names are other things.
+    let unit = one.begin().await.unwrap();
+    let emily = person(Role::Owner);
+    unit.people().add(&emily).await.unwrap();
+    let vault = hall("vault", &emily);
+    unit.halls().add(&vault).await.unwrap();
+    let there = agent(&vault.name, "third", at(100));
+    unit.hall_agents().invite(&there).await.unwrap();
+    unit.save().await.unwrap();
+    let found = one.read().hall_agents().get(&vault.name, &there.name).await;
+    assert_eq!(found.unwrap(), Some(there));
 }
 
 pub(crate) async fn a_grant_ends_once(database: &Database) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::realm::{Guest, House, client, spki};
 
 async fn invite(house: &House, owner: &Guest) -> String {
-    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab"});
+    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
     let done = house.act(owner, act).await.unwrap();
     let link = done["link"].as_str().unwrap();
     link.split_once('#').unwrap().1.to_owned()

@@ -82,7 +82,7 @@ async fn a_browser_uses_the_files_of_a_partner() {
     assert_eq!((status, text.as_str()), (StatusCode::OK, "notes"));
     assert_eq!(
         headers["content-security-policy"],
-        "default-src 'none'; sandbox"
+        "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     assert_eq!(headers["x-content-type-options"], "nosniff");
     let part = Request::get(&notes).header(header::RANGE, "bytes=1-2");

@@ -143,7 +143,7 @@ async fn members_decide_nothing_about_halls() {
             json!({"kind": "admit_to_hall", "hall": "two", "guest": {"person": other.id},
                    "rights": ["read:data"]}),
             json!({"kind": "dismiss_from_hall", "hall": "one", "guest": {"role": "member"}}),
-            json!({"kind": "invite_agent", "hall": "one", "agent": "mine"}),
+            json!({"kind": "invite_agent", "hall": "one", "agent": "mine", "stores": ["mine"]}),
             json!({"kind": "dismiss_agent", "hall": "one", "agent": "mine"}),
         ] {
             assert_eq!(

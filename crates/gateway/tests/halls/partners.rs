@@ -217,7 +217,8 @@ async fn a_partners_authority_vouches_for_nobody_of_this_realm() {
     );
 
     // The key of an agent of ours.
-    let invite = json!({"kind": "invite_agent", "hall": "one", "agent": "lab"});
+    let invite =
+        json!({"kind": "invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
     let link = house.act(&owner, invite).await.unwrap()["link"].clone();
     let token = link.as_str().unwrap().split_once('#').unwrap().1.to_owned();
     let key = HallKey::generate().unwrap();

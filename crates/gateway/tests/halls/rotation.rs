@@ -29,7 +29,7 @@ fn is_put_out(error: &ClientError) -> bool {
 
 /// An agent of the hall `one`, and the client that it would be.
 async fn agent(house: &House, owner: &Guest) -> client::HallClient {
-    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab"});
+    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
     let link = house.act(owner, act).await.unwrap()["link"].clone();
     let token = link.as_str().unwrap().split_once('#').unwrap().1;
     let key = HallKey::generate().unwrap();

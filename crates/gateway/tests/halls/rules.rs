@@ -118,7 +118,7 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
     let id = given["id"].as_str().unwrap().parse().unwrap();
     let guest = visitor(&house, Who::Guest(id), &given).await;
 
-    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab"});
+    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
     let done = house.act(&owner, act).await.unwrap();
     let token = done["link"].as_str().unwrap().split_once('#').unwrap().1;
     let key = HallKey::generate().unwrap();

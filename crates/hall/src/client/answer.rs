@@ -11,6 +11,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::error::{ClientError, slow};
+use crate::foreign::told;
 use crate::problem::Problem;
 
 /// How long an answer that needs no work may take, and its content again.
@@ -28,6 +29,8 @@ pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>
         return Ok(response);
     }
     let plain = || Problem::new(status, "refused", format!("the gateway answers {status}"));
+    // The status is that of the answer, and the words are made fit to be shown.
+    let told = |said: Problem| told(status.as_u16(), &said.code, &said.detail);
     let is_problem = response
         .headers()
         .get(CONTENT_TYPE)
@@ -37,7 +40,7 @@ pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>
     }
     let bytes = collect(response).await?;
     Err(serde_json::from_slice(&bytes)
-        .unwrap_or_else(|_| plain())
+        .map_or_else(|_| plain(), told)
         .into())
 }
 

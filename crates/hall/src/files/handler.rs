@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | `GET`, `HEAD` file | read | `Range`, `If-Match`, `If-None-Match`, `If-Range`, `Want-Repr-Digest: sha-256` |
 //! | `GET` folder | read | JSON list: `?after=NAME&most=N` |
+//! | `GET` file or folder`?entry` | read | what it is, as lists show it, JSON |
 //! | `PROPFIND` | read | `Depth: 0` or `1` |
 //! | `PUT` file | write | `If-Match`, `If-None-Match: *`, `Repr-Digest`, `X-OC-Mtime` |
 //! | `POST` folder | write | a [pack](crate::files::PACK) of small files |
@@ -23,7 +24,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
 
 use super::path::FilePath;
@@ -31,19 +32,24 @@ use super::patience::Patient;
 use super::store::{ByteStream, Store, UploadId};
 use crate::body::{self, AnyBody, Body};
 use crate::files::StoreAccess;
+use crate::foreign::{self, Asked, Foreign};
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
 
 mod change;
 mod headers;
-mod media_type;
 mod pack;
 mod properties;
 mod read;
 mod unpack;
 mod upload;
 
-const METHODS: &str = "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND";
+pub(crate) use headers::{LATEST_MS, digest_value, sha256_of_digest};
+pub(super) use properties::{Catalogue, properties};
+
+/// What can be done with files.
+pub(crate) const METHODS: &str =
+    "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND";
 
 /// A request, taken apart.
 struct Call {
@@ -56,13 +62,18 @@ struct Call {
     headers: HeaderMap,
 }
 
-/// `?after=`, `?most=`, `?upload=`.
+/// `?after=`, `?most=`, `?upload=`, `?entry`.
 #[derive(Default)]
 struct Query {
     after: Option<String>,
     most: Option<usize>,
     upload: Option<String>,
+    /// What it is, and not what is in it.
+    entry: bool,
 }
+
+/// Lists properties (RFC 4918, 9.1).
+pub(crate) const PROPFIND: &str = "PROPFIND";
 
 type Answer = Result<Response<Body>, Problem>;
 
@@ -75,7 +86,12 @@ pub async fn serve(
     pass: &Pass,
     request: Request<impl AnyBody>,
 ) -> Response<Body> {
+    let asked = match Asked::of(&request) {
+        Ok(asked) => asked,
+        Err(problem) => return foreign::protected(problem.into_response()),
+    };
     let (head, body) = request.into_parts();
+    let is_list = head.method.as_str() == PROPFIND;
     let answer = async {
         let below = head
             .uri
@@ -96,23 +112,12 @@ pub async fn serve(
         let body = pass.over(body::boxed(body), Way::Received);
         call.answer(head.method.as_str(), body).await
     };
-    confined(answer.await.unwrap_or_else(Problem::into_response), pass)
-}
-
-/// Whatever a file says that it is, a browser never runs it as a page of who serves it.
-pub(super) fn confined(mut response: Response<Body>, pass: &Pass) -> Response<Body> {
-    let headers = response.headers_mut();
-    headers.insert(
-        "x-content-type-options",
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        "content-security-policy",
-        HeaderValue::from_static("default-src 'none'; sandbox"),
-    );
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("private, no-cache"));
+    let response = match answer.await {
+        Err(problem) => foreign::protected(problem.into_response()),
+        // Of what others made, it has only what was escaped here.
+        Ok(list) if is_list => foreign::protected(list),
+        Ok(answer) => Foreign::new(answer).release(&asked).await,
+    };
     response.map(|body| pass.over(body, Way::Sent))
 }
 
@@ -137,9 +142,9 @@ impl Call {
                 self.need(self.access.read, "read")?;
                 self.read(method == "HEAD").await
             }
-            "PROPFIND" => {
+            PROPFIND => {
                 self.need(self.access.read, "read")?;
-                self.properties(body).await
+                properties(self.store, &self.mount, self.path, &self.headers, body).await
             }
             "PUT" => {
                 self.need(self.access.write, "write")?;
@@ -212,6 +217,7 @@ impl Query {
                     parsed.most = Some(value.parse().map_err(|_| malformed("most is a number"))?);
                 }
                 "upload" => parsed.upload = Some(value.to_owned()),
+                "entry" => parsed.entry = true,
                 _ => {}
             }
         }

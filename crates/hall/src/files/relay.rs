@@ -1,82 +1,73 @@
 //! Passing requests for a store on to the gateway that serves it, for somebody who can't go there:
-//! a browser, whose certificate and key this side holds.
+//! a browser, or a program on one's own computer, whose certificate and key this side holds.
 //!
-//! Whoever serves the store is another organisation, and what it answers reaches the browser under
-//! this side's name. So a request and an answer take only what files need with them: no cookie, no
-//! redirection, no policy of theirs.
+//! Whoever serves the store may be another organisation, and what it answers is seen under this
+//! side's name: it leaves as everything foreign does.
 
-use std::io;
 use std::time::Duration;
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use async_trait::async_trait;
+use http::header::HeaderValue;
 use http::{Request, Response, StatusCode, Uri};
-use http_body_util::BodyExt;
+use http_body::Body as _;
+use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::handler::confined;
+use super::afar::{Afar, Sends};
 use super::path::FilePath;
 use crate::StoreName;
 use crate::body::{self, AnyBody, Body};
-use crate::client::{self, ClientError, HallClient};
+use crate::client::{ClientError, HallClient};
+use crate::foreign::{self, Asked, passed_on};
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
 
-/// How long an answer to a request without content may take to begin.
-const PATIENCE: Duration = client::ANSWER;
-
-/// What of a request goes along.
-const ASKED: [HeaderName; 15] = [
-    header::ACCEPT,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::IF_MATCH,
-    header::IF_NONE_MATCH,
-    header::IF_RANGE,
-    header::RANGE,
-    HeaderName::from_static("destination"),
-    HeaderName::from_static("overwrite"),
-    HeaderName::from_static("repr-digest"),
-    HeaderName::from_static("want-repr-digest"),
-    HeaderName::from_static("upload-complete"),
-    HeaderName::from_static("upload-length"),
-    HeaderName::from_static("upload-offset"),
-    HeaderName::from_static("x-oc-mtime"),
-];
-
-/// What of an answer comes back.
-const ANSWERED: [HeaderName; 10] = [
-    header::ACCEPT_RANGES,
-    header::CONTENT_LENGTH,
-    header::CONTENT_RANGE,
-    header::CONTENT_TYPE,
-    header::ETAG,
-    header::LAST_MODIFIED,
-    HeaderName::from_static("repr-digest"),
-    HeaderName::from_static("upload-complete"),
-    HeaderName::from_static("upload-offset"),
-    HeaderName::from_static("x-oc-mtime"),
-];
-
-/// Passes a request for `store`, which is reached here at `mount`, such as `/files/data`, on to the
-/// hall of `client`. What may be done is decided there; `pass` counts what flows and can cut it.
-pub async fn relay(
-    client: &HallClient,
-    store: &StoreName,
-    mount: &str,
-    pass: &Pass,
-    request: Request<impl AnyBody>,
-) -> Response<Body> {
-    let answer = passed_on(client, store, mount, pass, request).await;
-    confined(answer.unwrap_or_else(Problem::into_response), pass)
+/// A store of a hall that is reached through another server than that of the hall.
+#[derive(Debug)]
+pub struct Relayed<'a> {
+    /// Goes to the hall.
+    pub client: &'a HallClient,
+    /// Which store.
+    pub store: &'a StoreName,
+    /// Where it is reached here, such as `/files/data`.
+    pub mount: &'a str,
+    /// How long an answer to a request without content may take to begin.
+    pub patience: Duration,
 }
 
-async fn passed_on(
-    client: &HallClient,
+impl Relayed<'_> {
+    /// Passes a request for files on. What may be done is decided there; `pass` counts what flows
+    /// and can cut it.
+    pub async fn answer(&self, pass: &Pass, request: Request<impl AnyBody>) -> Response<Body> {
+        let moved = Asked::of(&request).and_then(|asked| {
+            let request = moved_there(self.store, self.mount, pass, request)?;
+            Ok((asked, request))
+        });
+        let response = match moved {
+            Ok((asked, request)) => {
+                let store = Afar {
+                    sends: ToHall {
+                        client: self.client.clone(),
+                        patience: self.patience,
+                    },
+                    there: format!("/files/{}", self.store),
+                    mount: self.mount.to_owned(),
+                };
+                store.answer(&asked, request).await
+            }
+            Err(problem) => foreign::protected(problem.into_response()),
+        };
+        response.map(|body| pass.over(body, Way::Sent))
+    }
+}
+
+/// The request as the other side gets it.
+fn moved_there(
     store: &StoreName,
     mount: &str,
     pass: &Pass,
     request: Request<impl AnyBody>,
-) -> Result<Response<Body>, Problem> {
+) -> Result<Request<Body>, Problem> {
     let (head, body) = request.into_parts();
     let there = |place: &str| moved(place, mount, store);
     let mut uri = there(head.uri.path())?;
@@ -84,44 +75,49 @@ async fn passed_on(
         uri = format!("{uri}?{query}");
     }
     let uri: Uri = uri.parse().map_err(|_| malformed("this is no path"))?;
-    let mut headers = only(&head.headers, &ASKED);
+    let mut headers = passed_on(&head.headers);
     if let Some(destination) = headers.get(DESTINATION) {
-        let destination = destination
-            .to_str()
-            .map_err(|_| malformed("this is no path"))?;
-        let destination = HeaderValue::try_from(there(destination)?);
+        // WebDAV clients write the whole address.
+        let destination: Option<Uri> = (destination.to_str().ok()).and_then(|to| to.parse().ok());
+        let destination = destination.ok_or_else(|| malformed("this is no path"))?;
+        let destination = HeaderValue::try_from(there(destination.path())?);
         headers.insert(
             DESTINATION,
             destination.map_err(|_| malformed("this is no path"))?,
         );
     }
-    let sends = !body.is_end_stream();
     let mut request = Request::new(pass.over(body::boxed(body), Way::Received));
     *request.method_mut() = head.method;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
-    let answer = client.forward(request);
-    // What is sent takes as long as it takes: whoever serves the store breaks off who is too slow.
-    let answer = if sends {
-        answer.await
-    } else {
-        timeout(PATIENCE, answer).await.unwrap_or_else(|_| {
-            Err(ClientError::Slow {
-                what: "the partner's gateway".to_owned(),
-                patience: PATIENCE,
+    Ok(request)
+}
+
+/// Sends requests to the gateway where a hall is.
+struct ToHall {
+    client: HallClient,
+    patience: Duration,
+}
+
+#[async_trait]
+impl Sends for ToHall {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Problem> {
+        let sends = !request.body().is_end_stream();
+        let answer = self.client.forward(request);
+        // What is sent takes as long as it takes: whoever serves the store breaks off who is too slow.
+        let answer = if sends {
+            answer.await
+        } else {
+            timeout(self.patience, answer).await.unwrap_or_else(|_| {
+                Err(ClientError::Slow {
+                    what: "the gateway of the hall".to_owned(),
+                    patience: self.patience,
+                })
             })
-        })
-    };
-    let answer = answer.map_err(refused)?;
-    if !answer.status().is_success() && answer.status() != StatusCode::NOT_MODIFIED {
-        let answer = client::accepted(answer).await;
-        return Err(answer.err().map_or_else(unusable, refused));
+        };
+        answer
+            .map_err(|error| Problem::new(StatusCode::BAD_GATEWAY, "hall-away", error.to_string()))
     }
-    let mut response = Response::new(());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = only(answer.headers(), &ANSWERED);
-    let body = answer.into_body().map_err(io::Error::other);
-    Ok(response.map(|()| body.boxed_unsync()))
 }
 
 const DESTINATION: &str = "destination";
@@ -137,34 +133,8 @@ fn moved(place: &str, mount: &str, store: &StoreName) -> Result<String, Problem>
     Ok(format!("/files/{store}{below}"))
 }
 
-fn only(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
-    let named = headers.iter().filter(|(name, _)| names.contains(name));
-    named
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
-}
-
 fn malformed(reason: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed", reason)
-}
-
-/// What the other side says no by, if it does: neither a redirection nor a demand to sign in.
-fn refused(error: ClientError) -> Problem {
-    match error {
-        ClientError::Problem(problem) => match problem.status {
-            400 | 403..=599 => problem,
-            _ => unusable(),
-        },
-        other => Problem::new(StatusCode::BAD_GATEWAY, "partner-away", other.to_string()),
-    }
-}
-
-fn unusable() -> Problem {
-    Problem::new(
-        StatusCode::BAD_GATEWAY,
-        "partner-away",
-        "the partner's gateway gave an answer that cannot be used",
-    )
 }
 
 #[cfg(test)]
@@ -188,29 +158,6 @@ mod tests {
             "",
         ] {
             assert_eq!(moved(wrong).unwrap_err().code, "malformed", "{wrong}");
-        }
-    }
-
-    #[test]
-    fn only_what_files_need_goes_along() {
-        let given = HeaderMap::from_iter([
-            (header::SET_COOKIE, HeaderValue::from_static("session=1")),
-            (
-                header::LOCATION,
-                HeaderValue::from_static("https://other.example"),
-            ),
-            (header::ETAG, HeaderValue::from_static("\"1\"")),
-        ]);
-        let kept = only(&given, &ANSWERED);
-        assert_eq!(kept.len(), 1);
-        assert_eq!(kept[header::ETAG], "\"1\"");
-    }
-
-    #[test]
-    fn no_redirection_and_no_demand_to_sign_in_comes_through() {
-        for (status, seen) in [(401, 502), (302, 502), (200, 502), (403, 403), (507, 507)] {
-            let problem = Problem::new(StatusCode::from_u16(status).unwrap(), "x", "y");
-            assert_eq!(refused(problem.into()).status, seen, "{status}");
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Requests and answers as they go on to an agent and come back.
+//! Requests as they go on to an agent.
 
 use hallway_evidence::statement::hall::StoreName;
-use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::HeaderValue;
 use http::{Request, StatusCode};
 
 use crate::body::{self, AnyBody, Body};
+use crate::foreign::passed_on;
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
 
@@ -13,7 +14,7 @@ pub(crate) fn agent_mount(store: &StoreName) -> String {
     format!("/files/{store}")
 }
 
-/// The request as an agent gets it: mounted as there, and without what belongs to the connection.
+/// The request as an agent gets it: mounted as there, with the headers that files need.
 pub(super) fn request(
     request: Request<impl AnyBody>,
     mount: &str,
@@ -45,28 +46,9 @@ pub(super) fn request(
             })?;
         head.headers.insert("destination", destination);
     }
-    strip(&mut head.headers);
-    head.headers.insert(HOST, HeaderValue::from_static("agent"));
+    head.headers = passed_on(&head.headers);
     head.version = http::Version::HTTP_11;
     head.extensions.clear();
     let body = pass.over(body::boxed(body), Way::Received);
     Ok(Request::from_parts(head, body))
-}
-
-/// Takes away what belongs to one connection (RFC 9110, 7.6.1), and who asks: that is the
-/// gateway's to know.
-pub(super) fn strip(headers: &mut http::HeaderMap) {
-    for name in [
-        CONNECTION,
-        UPGRADE,
-        TE,
-        TRANSFER_ENCODING,
-        http::header::COOKIE,
-        http::header::SET_COOKIE,
-        http::header::AUTHORIZATION,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ] {
-        headers.remove(name);
-    }
 }

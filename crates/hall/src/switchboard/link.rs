@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use hallway_evidence::statement::hall::StoreName;
-use http::StatusCode;
+use http::header::{HOST, HeaderValue};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::PATIENCE;
 use crate::agent_protocol::{FromGateway, Provides, What};
-use crate::files::StoreAccess;
-use crate::pool::Pool;
+use crate::body::Body;
+use crate::files::{Sends, StoreAccess};
+use crate::pool::{Pool, SendError};
 use crate::problem::Problem;
 use crate::stream::BoxStream;
 
@@ -92,12 +96,16 @@ impl Link {
         }
     }
 
+    /// The way to a store under these rights.
+    pub(super) fn store(self: &Arc<Self>, store: &StoreName, access: StoreAccess) -> ToStore {
+        ToStore {
+            store: store.clone(),
+            pool: self.pool(store, access),
+        }
+    }
+
     /// The connections that are kept for a store, for each set of rights its own.
-    pub(super) fn pool(
-        self: &Arc<Self>,
-        store: &StoreName,
-        access: StoreAccess,
-    ) -> Arc<Pool<Problem>> {
+    fn pool(self: &Arc<Self>, store: &StoreName, access: StoreAccess) -> Arc<Pool<Problem>> {
         let link = Arc::downgrade(self);
         let name = store.clone();
         let mut pools = self.pools();
@@ -129,6 +137,36 @@ impl Link {
 
     fn pools(&self) -> MutexGuard<'_, Pools> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sends requests to a store of an agent.
+pub(super) struct ToStore {
+    store: StoreName,
+    pool: Arc<Pool<Problem>>,
+}
+
+#[async_trait]
+impl Sends for ToStore {
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, Problem> {
+        request
+            .headers_mut()
+            .insert(HOST, HeaderValue::from_static("agent"));
+        match self.pool.send(request).await {
+            Ok(response) => Ok(response),
+            Err(SendError::Connect(problem)) => Err(problem),
+            Err(error @ SendError::Http(_)) => {
+                tracing::debug!(%error, store = %self.store, "an agent broke off");
+                Err(Problem::new(
+                    StatusCode::BAD_GATEWAY,
+                    "agent-lost",
+                    format!(
+                        "the agent that provides {} broke off: try again",
+                        self.store
+                    ),
+                ))
+            }
+        }
     }
 }
 

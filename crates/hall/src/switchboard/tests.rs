@@ -303,3 +303,63 @@ async fn nobody_dials_for_a_stream_that_nobody_waits_for() {
         .await;
     assert_eq!(answer.status(), 404);
 }
+
+#[tokio::test]
+async fn properties_of_an_agents_files_are_written_at_the_gateway() {
+    let far = tempfile::tempdir().unwrap();
+    std::fs::create_dir(far.path().join("sub")).unwrap();
+    std::fs::write(far.path().join("a b.txt"), "hello").unwrap();
+    let site = Site::new(Provided::default(), &["read:data"]).await;
+    let (_stop, mut events) = site.agent(folder(far.path()));
+    events.recv().await.unwrap();
+    site.agents(1).await;
+    let properties = |path: &'static str, depth: &'static str| {
+        let client = site.client();
+        async move {
+            let request = Request::builder()
+                .method("PROPFIND")
+                .uri(path)
+                .header("depth", depth)
+                .body(body::empty())
+                .unwrap();
+            let response = client.forward(request).await.unwrap();
+            let status = response.status().as_u16();
+            let whole = response.into_body().collect().await.unwrap().to_bytes();
+            (status, String::from_utf8(whole.to_vec()).unwrap())
+        }
+    };
+    let (status, list) = properties("/files/data/", "1").await;
+    assert_eq!(status, 207);
+    for place in ["/files/data/", "/files/data/sub/", "/files/data/a%20b.txt"] {
+        assert!(
+            list.contains(&format!("<D:href>{place}</D:href>")),
+            "{place}: {list}"
+        );
+    }
+    assert!(list.contains("<D:getcontentlength>5</D:getcontentlength>"));
+    let (status, one) = properties("/files/data/a%20b.txt", "0").await;
+    assert_eq!((status, one.matches("<D:response>").count()), (207, 1));
+    let (status, missing) = properties("/files/data/other", "0").await;
+    assert_eq!(status, 404);
+    assert!(missing.contains("not-found"), "{missing}");
+    assert_eq!(properties("/files/data/", "infinity").await.0, 403);
+}
+
+#[tokio::test]
+async fn an_agent_that_may_not_provide_something_hears_why_and_ends() {
+    let far = tempfile::tempdir().unwrap();
+    let mut provided = folder(far.path());
+    let store = Arc::new(FolderStore::open(far.path()).unwrap());
+    provided.stores.insert(name("denied"), store);
+    let site = Site::new(Provided::default(), &["read:data"]).await;
+    let refused = site.run_agent(provided).await.unwrap_err();
+    let ClientError::Problem(problem) = &refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(
+        (problem.status, problem.code.as_str()),
+        (403, "not-invited-for")
+    );
+    assert!(problem.detail.contains("“denied”"));
+    assert!(site.shared.switchboard.provides(&hall()).is_empty());
+}

@@ -9,8 +9,8 @@ use hallway_hall::{Flow, Right, ServiceName, StoreName};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar};
 use serde::Serialize;
 
+use super::super::admission::USER;
 use super::super::path::HallPlace;
-use super::super::relay::USER;
 use super::super::waiting::{Announcement, Waits};
 use crate::terminal;
 

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::super::Hash;
 use super::super::json::hexadecimal;
-use super::name::{AgentName, HallName};
+use super::name::{AgentName, HallName, ServiceName, StoreName};
+use super::names::Names;
 use crate::fields::{DecodeError, Fields};
 use crate::timestamp::Timestamp;
 
@@ -15,6 +16,13 @@ pub struct InviteAgent {
     pub hall: HallName,
     /// What the machine is called there.
     pub agent: AgentName,
+    /// Another agent of the hall that provides the same, so that one of the two may fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<AgentName>,
+    /// The stores that it provides, and nobody else in this hall.
+    pub stores: Names<StoreName>,
+    /// The services that it provides, and nobody else in this hall.
+    pub services: Names<ServiceName>,
     /// SHA-256 of the one-time token with which it joins.
     #[serde(serialize_with = "hexadecimal")]
     pub token: Hash,
@@ -36,6 +44,9 @@ impl InviteAgent {
         Fields::default()
             .with("hall", &self.hall)
             .with("agent", &self.agent)
+            .with_some("beside", self.beside.as_ref())
+            .with("stores", &self.stores)
+            .with("services", &self.services)
             .with("token", &self.token)
             .with("expires", &self.expires)
     }
@@ -44,6 +55,9 @@ impl InviteAgent {
         Ok(Self {
             hall: terms.take("hall")?,
             agent: terms.take("agent")?,
+            beside: terms.take_optional("beside")?,
+            stores: terms.take("stores")?,
+            services: terms.take("services")?,
             token: terms.take("token")?,
             expires: terms.take("expires")?,
         })
@@ -51,10 +65,27 @@ impl InviteAgent {
 
     pub(super) fn sentence(&self) -> String {
         format!(
-            "let a machine join the hall “{}” as the agent “{}”, by a one-time token that is good \
-             until {}",
-            self.hall, self.agent, self.expires
+            "let a machine join the hall “{}” as the agent “{}” and provide {}{}, by a one-time \
+             token that is good until {}",
+            self.hall,
+            self.agent,
+            self.provision(),
+            match &self.beside {
+                Some(other) => format!(" beside the agent “{other}”"),
+                None => String::new(),
+            },
+            self.expires
         )
+    }
+
+    fn provision(&self) -> String {
+        let stores = self.stores.phrase("the store", "the stores");
+        let services = self.services.phrase("the service", "the services");
+        match (stores, services) {
+            (Some(stores), Some(services)) => format!("{stores} and {services}"),
+            (Some(some), None) | (None, Some(some)) => some,
+            (None, None) => "nothing".to_owned(),
+        }
     }
 }
 

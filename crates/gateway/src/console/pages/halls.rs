@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hallway_evidence::statement::hall::{
-    AgentName, Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName, approver,
+    Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName, approver,
 };
 use hallway_evidence::{PersonId, RealmName};
 
@@ -17,6 +17,8 @@ use crate::Gateway;
 use crate::doors::hall::approvals::{self, Waits};
 use crate::doors::hall::look::DemandView;
 use crate::doors::hall::{files, flows, look};
+use crate::hall::inside::Thing;
+use crate::hall::names::things;
 use crate::hall::offers::Offer;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -340,20 +342,18 @@ async fn people(gateway: &Gateway) -> Result<Vec<(String, String)>, Problem> {
 
 async fn agents(gateway: &Gateway, hall: &HallName) -> Result<Vec<AgentRow>, Problem> {
     let agents = gateway.store.read().hall_agents().of_hall(hall).await?;
-    let offers = &gateway.halls.offers;
-    let stores = offers.stores(hall).into_iter();
-    let services = offers.services(hall).into_iter();
-    let all: Vec<(Option<AgentName>, String)> = stores
-        .map(|offer| (offer.agent, format!("store {}", offer.name)))
-        .chain(services.map(|offer| (offer.agent, format!("service {}", offer.name))))
-        .collect();
+    let here = gateway.halls.offers.switchboard.provides(hall);
     let row = |agent: HallAgent| {
-        let provides: Vec<String> = all
-            .iter()
-            .filter(|(provider, _)| provider.as_ref() == Some(&agent.name))
-            .map(|(_, what)| what.clone())
-            .collect();
-        let here = !provides.is_empty();
+        let announced = here.iter().find(|(name, _)| *name == agent.name);
+        let given = things(&agent.stores, &agent.services);
+        let is_there = |thing: &Thing| {
+            announced.is_none_or(|(_, provides)| match thing {
+                Thing::Store(store) => provides.stores.contains(store),
+                Thing::Service(service) => provides.services.contains(service),
+            })
+        };
+        let missing = given.iter().filter(|thing| !is_there(thing));
+        let here = announced.is_some();
         let late = gateway.now() > agent.expires;
         AgentRow {
             state: match (agent.joined, here) {
@@ -363,12 +363,22 @@ async fn agents(gateway: &Gateway, hall: &HallName) -> Result<Vec<AgentRow>, Pro
                 (Some(_), false) => Mark::new(Tone::Warning, "Away"),
             },
             since: moment(gateway, agent.joined.map_or(agent.invited, |(at, _)| at)),
-            provides: provides.join(", "),
+            provides: listed(given.iter()),
+            missing: listed(missing),
             evidence: agent.evidence.to_string(),
             name: agent.name.to_string(),
         }
     };
     Ok(agents.into_iter().map(row).collect())
+}
+
+/// `store a, service b`.
+fn listed<'a>(things: impl Iterator<Item = &'a Thing>) -> String {
+    let words = things.map(|thing| match thing {
+        Thing::Store(store) => format!("store {store}"),
+        Thing::Service(service) => format!("service {service}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 async fn grants(

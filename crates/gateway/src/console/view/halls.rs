@@ -145,8 +145,10 @@ pub struct AgentRow {
     pub state: Mark,
     /// Since when it belongs to the hall, or was invited.
     pub since: Moment,
-    /// What it provides now.
+    /// What it was invited to provide.
     pub provides: String,
+    /// What of it is not there while the agent is.
+    pub missing: String,
     /// The evidence, in hexadecimal.
     pub evidence: String,
 }

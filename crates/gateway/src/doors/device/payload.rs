@@ -8,11 +8,12 @@ use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use hallway_evidence::DeviceId;
 use hallway_evidence::statement::device::Transaction as Terms;
+use hallway_hall::foreign::{Content, MediaType};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt, WriteMultipart};
 use tokio::time::timeout;
@@ -20,6 +21,7 @@ use tokio::time::timeout;
 use super::transactions::seen;
 use crate::Gateway;
 use crate::http::bounds::Broken;
+use crate::http::foreign::FileRequest;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{MAX_INLINE, PayloadLocation, Transaction};
@@ -251,56 +253,23 @@ pub fn pieces(
     .boxed()
 }
 
-/// One payload, as it came.
+/// One payload, as it came. Only pictures keep their type: nothing else from a device is shown.
 pub async fn payload(
     State(gateway): State<Gateway>,
     caller: Caller,
+    request: FileRequest,
     Path(hash): Path<String>,
 ) -> Result<Response, Problem> {
     let (_, transaction) = seen(&gateway, &caller, &hash).await?;
+    let content = Content {
+        media_type: match transaction.media_type.as_str() {
+            "image/jpeg" => MediaType::JPEG,
+            _ => MediaType::BYTES,
+        },
+        name: &transaction.file_name,
+        length: transaction.length,
+        cache: "private, max-age=3600",
+    };
     let body = Body::from_stream(pieces(&gateway, &transaction, 0..transaction.length));
-    Ok(download(
-        &transaction.media_type,
-        &transaction.file_name,
-        transaction.length,
-        body,
-    ))
-}
-
-/// `length` bytes from a device. They are never shown as a page: only pictures keep their type.
-pub fn download(media_type: &str, file_name: &str, length: u64, body: Body) -> Response {
-    let picture = media_type == "image/jpeg";
-    let safe_name: String = file_name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || ".-_".contains(c) {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    let disposition = format!(
-        "{}; filename=\"{safe_name}\"",
-        if picture { "inline" } else { "attachment" }
-    );
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            if picture {
-                "image/jpeg"
-            } else {
-                "application/octet-stream"
-            }
-            .to_owned(),
-        ),
-        (header::CONTENT_DISPOSITION, disposition),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; sandbox".to_owned(),
-        ),
-        (header::CACHE_CONTROL, "private, max-age=3600".to_owned()),
-        (header::CONTENT_LENGTH, length.to_string()),
-    ];
-    (headers, body).into_response()
+    Ok(request.answer(content, body))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hallway_evidence::statement::hall::{
     Admit, Agent, AgentName, Create, Dismiss, End, Guest, Hall as HallAct, HallName, InviteAgent,
-    Named, Right, Rights, Whom,
+    Named, Names, Right, Rights, ServiceName, StoreName, Whom,
 };
 use hallway_evidence::{GrantId, Line, PersonId, RealmName};
 use hallway_webauthn::wire::Base64Url;
@@ -19,6 +19,7 @@ use super::demands::{self, NeedsRequest};
 use super::grants::name_of;
 use super::{approvals, open, own_authorities, partners};
 use crate::Gateway;
+use crate::hall::names;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token_hash};
 use crate::partners::active;
@@ -77,6 +78,18 @@ pub enum HallRequest {
         /// What it is called there.
         #[schemars(with = "String")]
         agent: AgentName,
+        /// Another agent there that provides the same, so that one of the two may fail.
+        #[schemars(with = "Option<String>")]
+        #[serde(default)]
+        beside: Option<AgentName>,
+        /// The stores that it provides there, and nobody else.
+        #[schemars(with = "Vec<String>")]
+        #[serde(default)]
+        stores: Names<StoreName>,
+        /// The services that it provides there, and nobody else.
+        #[schemars(with = "Vec<String>")]
+        #[serde(default)]
+        services: Names<ServiceName>,
     },
     /// Put a machine out.
     DismissAgent {
@@ -206,14 +219,32 @@ pub async fn prepare(
             let guest = named(gateway, guest).await?;
             HallAct::Dismiss(Dismiss { hall, guest })
         }
-        HallRequest::InviteAgent { hall, agent } => {
+        HallRequest::InviteAgent {
+            hall,
+            agent,
+            beside,
+            stores,
+            services,
+        } => {
             find(gateway, &hall).await?;
-            HallAct::InviteAgent(InviteAgent {
+            if stores.is_empty() && services.is_empty() {
+                return Err(Problem::malformed(
+                    "name at least one store or service that the agent provides",
+                ));
+            }
+            let invitation = InviteAgent {
                 hall,
                 agent,
+                beside,
+                stores,
+                services,
                 token: link_token_hash(gateway, nonce).0,
                 expires: gateway.now().plus(INVITATION),
-            })
+            };
+            let agents = gateway.store.read().hall_agents();
+            let agents = agents.of_hall(&invitation.hall).await?;
+            names::can_be_given(&gateway.halls.offers, &agents, &invitation)?;
+            HallAct::InviteAgent(invitation)
         }
         HallRequest::DismissAgent { hall, agent } => {
             find(gateway, &hall).await?;
@@ -364,9 +395,14 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
             .map_err(refused)?,
         HallAct::InviteAgent(terms) => {
             exists(actor, &terms.hall).await?;
+            let agents = unit.hall_agents().of_hall(&terms.hall).await?;
+            names::can_be_given(&actor.gateway.halls.offers, &agents, terms)?;
             let agent = HallAgent {
                 hall: terms.hall.clone(),
                 name: terms.agent.clone(),
+                beside: terms.beside.clone(),
+                stores: terms.stores.clone(),
+                services: terms.services.clone(),
                 token: terms.token.into(),
                 expires: terms.expires,
                 joined: None,

@@ -9,7 +9,8 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{HallName, StoreName};
-use hallway_hall::files::relay;
+use hallway_hall::client::ANSWER;
+use hallway_hall::files::Relayed;
 use serde::Deserialize;
 
 use super::files::{self, as_webdav, not_open};
@@ -140,6 +141,11 @@ async fn serve(
     let thing = Thing::Store(store.clone());
     let pass = entered.presence.pass_for(&entered.standing, thing);
     let client = entered.proxy.client(gateway).await?;
-    let answer = relay(client, &store, &mount(place), &pass, request).await;
-    Ok(answer.map(Body::new))
+    let relayed = Relayed {
+        client,
+        store: &store,
+        mount: &mount(place),
+        patience: ANSWER,
+    };
+    Ok(relayed.answer(&pass, request).await.map(Body::new))
 }

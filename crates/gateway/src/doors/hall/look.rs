@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use hallway_evidence::statement::hall::{AgentName, HallName, Needs, Right, Rights};
+use hallway_evidence::statement::hall::{
+    AgentName, HallName, Names, Needs, Right, Rights, ServiceName, StoreName,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -100,6 +102,15 @@ pub struct AgentView {
     /// Its name.
     #[schemars(with = "String")]
     pub name: AgentName,
+    /// The agent beside which it provides the same.
+    #[schemars(with = "Option<String>")]
+    pub beside: Option<AgentName>,
+    /// The stores that it was invited to provide.
+    #[schemars(with = "Vec<String>")]
+    pub stores: Names<StoreName>,
+    /// The services that it was invited to provide.
+    #[schemars(with = "Vec<String>")]
+    pub services: Names<ServiceName>,
     /// When it was invited, milliseconds since 1970.
     pub invited_ms: u64,
     /// When it joined.
@@ -133,6 +144,9 @@ impl From<&HallAgent> for AgentView {
     fn from(agent: &HallAgent) -> Self {
         Self {
             name: agent.name.clone(),
+            beside: agent.beside.clone(),
+            stores: agent.stores.clone(),
+            services: agent.services.clone(),
             invited_ms: agent.invited.as_ms(),
             joined_ms: agent.joined.map(|(at, _)| at.as_ms()),
             evidence: agent.evidence.to_string(),

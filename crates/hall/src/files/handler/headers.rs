@@ -15,7 +15,7 @@ use crate::files::store::{Condition, Entry, Plan, Sha256};
 use crate::problem::Problem;
 
 /// The end of the year 9999, unix milliseconds: beyond it dates can't be written.
-pub(super) const LATEST_MS: u64 = 253_402_300_799_999;
+pub(crate) const LATEST_MS: u64 = 253_402_300_799_999;
 
 /// A header's text, if it is there once.
 pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, Problem> {
@@ -166,9 +166,17 @@ fn modified(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 
 /// `Repr-Digest: sha-256=:BASE64:` (RFC 9530, 3). Other algorithms are ignored.
 fn repr_digest(headers: &HeaderMap) -> Result<Option<Sha256>, Problem> {
-    let Some(value) = text(headers, "repr-digest")? else {
-        return Ok(None);
-    };
+    match text(headers, "repr-digest")? {
+        Some(value) => sha256_of_digest(value),
+        None => Ok(None),
+    }
+}
+
+/// The SHA-256 in a value of `Repr-Digest`, if it is among the algorithms there.
+///
+/// # Errors
+/// 400: it is there and is none.
+pub(crate) fn sha256_of_digest(value: &str) -> Result<Option<Sha256>, Problem> {
     for item in value.split(',') {
         if let Some(digest) = item.trim().strip_prefix("sha-256=") {
             return digest
@@ -194,7 +202,7 @@ pub(super) fn wants_digest(headers: &HeaderMap) -> Result<bool, Problem> {
 }
 
 /// The value of `Repr-Digest`.
-pub(super) fn digest_value(sha256: &Sha256) -> Option<HeaderValue> {
+pub(crate) fn digest_value(sha256: &Sha256) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("sha-256=:{}:", STANDARD.encode(sha256))).ok()
 }
 

@@ -1,11 +1,13 @@
 //! `PROPFIND` (RFC 4918, 9.1): what WebDAV clients list folders with.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, Limited, StreamBody};
 use hyper::body::Frame;
 use quick_xml::NsReader;
@@ -14,10 +16,11 @@ use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
 
 use super::headers;
-use super::{Answer, Call, malformed, media_type};
+use super::{Answer, malformed};
 use crate::body::{self, Body};
-use crate::files::path::encode;
-use crate::files::store::{Entry, Kind, StoreError};
+use crate::files::path::{FilePath, encode};
+use crate::files::store::{Entry, Kind, Page, Store};
+use crate::foreign::MediaType;
 use crate::problem::Problem;
 
 /// The longest request that is read.
@@ -73,7 +76,9 @@ impl Property {
             Self::ResourceType => Some("<D:collection/>".to_owned()),
             Self::DisplayName => Some(escape(&entry.name).into_owned()),
             Self::ContentLength => is_file.then(|| entry.bytes.to_string()),
-            Self::ContentType => is_file.then(|| media_type::of(&entry.name).to_owned()),
+            Self::ContentType => {
+                is_file.then(|| MediaType::of_name(&entry.name).as_str().to_owned())
+            }
             Self::LastModified => headers::http_date(entry.modified_ms),
             Self::Etag => {
                 let etag = entry.etag.as_ref()?;
@@ -92,67 +97,104 @@ enum Wanted {
     These(Vec<Property>, Vec<(String, String)>),
 }
 
-impl Call {
-    pub(super) async fn properties(self, body: Body) -> Answer {
-        let deep = match headers::text(&self.headers, "depth")? {
-            Some("0") => false,
-            Some("1") => true,
-            // RFC 4918, 9.1: a server may refuse to list a whole tree.
-            _ => return Ok(finite_depth()),
-        };
-        let request = Limited::new(body, LONGEST_REQUEST).collect().await;
-        let request = request
-            .map_err(|error| malformed(format!("the request cannot be read: {error}")))?
-            .to_bytes();
-        let wanted = parse(&request)?;
-        let entry = self.store.entry(&self.path).await?;
+/// What files and folders there are.
+#[async_trait]
+pub(crate) trait Catalogue: Send + Sync + 'static {
+    /// What `path` is.
+    async fn entry(&self, path: &FilePath) -> Result<Entry, Problem>;
 
-        let place = format!("{}/{}", self.mount, self.path.to_uri());
-        let place = place.trim_end_matches('/').to_owned();
-        let mut first = START.to_owned();
-        response(&mut first, &place, &entry, &wanted);
-        let pages = if deep && entry.kind == Kind::Folder {
-            // Looked up before the answer begins, so that what fails at once is told as an error.
-            let page = self.store.list(&self.path, None, PAGE).await?;
-            let listing = Listing {
-                store: self.store,
-                path: self.path,
-                place,
-                wanted,
-            };
-            listing.pages(page).boxed()
-        } else {
-            stream::empty().boxed()
-        };
-        let texts = stream::once(async move { Ok(first) })
-            .chain(pages)
-            .chain(stream::once(async { Ok(END.to_owned()) }));
-        let frames = texts
-            .map_ok(|text| Frame::data(Bytes::from(text)))
-            .map_err(std::io::Error::other);
-        let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
-        *response.status_mut() = StatusCode::MULTI_STATUS;
-        response.headers_mut().insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/xml; charset=utf-8"),
-        );
-        Ok(response)
+    /// As [`Store::list`].
+    async fn list(
+        &self,
+        folder: &FilePath,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Page, Problem>;
+}
+
+#[async_trait]
+impl Catalogue for Arc<dyn Store> {
+    async fn entry(&self, path: &FilePath) -> Result<Entry, Problem> {
+        Ok(self.as_ref().entry(path).await?)
+    }
+
+    async fn list(
+        &self,
+        folder: &FilePath,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<Page, Problem> {
+        Ok(self.as_ref().list(folder, after, most).await?)
     }
 }
 
-struct Listing {
-    store: std::sync::Arc<dyn crate::files::Store>,
-    path: crate::files::FilePath,
+/// Answers a request for the properties of `path`, and of what is in it, which is reached below
+/// `mount`. Every element of the answer is written here, wherever the files are.
+pub(crate) async fn properties(
+    catalogue: impl Catalogue,
+    mount: &str,
+    path: FilePath,
+    asked: &HeaderMap,
+    body: Body,
+) -> Answer {
+    let deep = match headers::text(asked, "depth")? {
+        Some("0") => false,
+        Some("1") => true,
+        // RFC 4918, 9.1: a server may refuse to list a whole tree.
+        _ => return Ok(finite_depth()),
+    };
+    let request = Limited::new(body, LONGEST_REQUEST).collect().await;
+    let request = request
+        .map_err(|error| malformed(format!("the request cannot be read: {error}")))?
+        .to_bytes();
+    let wanted = parse(&request)?;
+    let entry = catalogue.entry(&path).await?;
+
+    let place = format!("{mount}/{}", path.to_uri());
+    let place = place.trim_end_matches('/').to_owned();
+    let mut first = START.to_owned();
+    response(&mut first, &place, &entry, &wanted);
+    let pages = if deep && entry.kind == Kind::Folder {
+        // Looked up before the answer begins, so that what fails at once is told as an error.
+        let page = catalogue.list(&path, None, PAGE).await?;
+        let listing = Listing {
+            catalogue,
+            path,
+            place,
+            wanted,
+        };
+        listing.pages(page).boxed()
+    } else {
+        stream::empty().boxed()
+    };
+    let texts = stream::once(async move { Ok(first) })
+        .chain(pages)
+        .chain(stream::once(async { Ok(END.to_owned()) }));
+    let frames = texts
+        .map_ok(|text| Frame::data(Bytes::from(text)))
+        .map_err(std::io::Error::other);
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    *response.status_mut() = StatusCode::MULTI_STATUS;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/xml; charset=utf-8"),
+    );
+    Ok(response)
+}
+
+struct Listing<C> {
+    catalogue: C,
+    path: FilePath,
     place: String,
     wanted: Wanted,
 }
 
-impl Listing {
+impl<C: Catalogue> Listing<C> {
     /// Page after page, so that a big folder takes no more memory than a small one.
     fn pages(
         self,
-        first: crate::files::Page,
-    ) -> impl futures_util::Stream<Item = Result<String, StoreError>> {
+        first: Page,
+    ) -> impl futures_util::Stream<Item = Result<String, Problem>> + Send {
         stream::try_unfold(Some((self, first)), |state| async move {
             let Some((listing, page)) = state else {
                 return Ok(None);
@@ -165,7 +207,7 @@ impl Listing {
             let next = match page.next {
                 Some(after) => {
                     let page = listing
-                        .store
+                        .catalogue
                         .list(&listing.path, Some(&after), PAGE)
                         .await?;
                     Some((listing, page))

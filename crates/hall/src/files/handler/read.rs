@@ -10,9 +10,10 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 
 use super::headers::{self, Part, Verdict};
-use super::{Answer, Call, media_type, status};
+use super::{Answer, Call, status};
 use crate::body::{self, Body};
 use crate::files::store::{Entry, Kind, OpenFile, Sha256, StoreError};
+use crate::foreign::MediaType;
 use crate::problem::Problem;
 
 /// The most entries in one page of a list.
@@ -20,7 +21,11 @@ const MOST: usize = 1000;
 
 impl Call {
     pub(super) async fn read(self, head_only: bool) -> Answer {
-        if self.store.entry(&self.path).await?.kind == Kind::Folder {
+        let entry = self.store.entry(&self.path).await?;
+        if self.query.entry {
+            return json(&entry, head_only);
+        }
+        if entry.kind == Kind::Folder {
             return self.list(head_only).await;
         }
         let file = self.store.open(&self.path).await?;
@@ -65,7 +70,7 @@ impl Call {
         headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
         headers.insert(
             CONTENT_TYPE,
-            HeaderValue::from_static(media_type::of(&entry.name)),
+            HeaderValue::from_static(MediaType::of_name(&entry.name).as_str()),
         );
         if let Some(value) = digest.as_ref().and_then(headers::digest_value) {
             headers.insert("repr-digest", value);
@@ -96,17 +101,20 @@ impl Call {
         let most = self.query.most.unwrap_or(MOST).clamp(1, MOST);
         let after = self.query.after.as_deref();
         let page = self.store.list(&self.path, after, most).await?;
-        let json =
-            serde_json::to_vec(&page).map_err(|error| StoreError::Failed(error.to_string()))?;
-        let mut response = status(StatusCode::OK);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_LENGTH, json.len().into());
-        if !head_only {
-            *response.body_mut() = body::full(json);
-        }
-        Ok(response)
+        json(&page, head_only)
     }
+}
+
+fn json(value: &impl serde::Serialize, head_only: bool) -> Answer {
+    let json = serde_json::to_vec(value).map_err(|error| StoreError::Failed(error.to_string()))?;
+    let mut response = status(StatusCode::OK);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, json.len().into());
+    if !head_only {
+        *response.body_mut() = body::full(json);
+    }
+    Ok(response)
 }
 
 fn stream(file: Box<dyn OpenFile>, range: std::ops::Range<u64>) -> Body {

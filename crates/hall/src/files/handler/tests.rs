@@ -112,7 +112,7 @@ async fn a_file_is_put_read_and_deleted() {
     assert_eq!(got.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(
         got.header("content-security-policy"),
-        "default-src 'none'; sandbox"
+        "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let head = site.send("HEAD", "/a.txt", &[]).await;
     assert_eq!((head.header("content-length"), head.body.len()), ("5", 0));

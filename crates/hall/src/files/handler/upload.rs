@@ -1,6 +1,6 @@
 //! `PUT`, and uploads that can be resumed.
 
-use http::header::{CONTENT_RANGE, HeaderValue, LOCATION};
+use http::header::{CONTENT_RANGE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
 use super::headers;
@@ -51,9 +51,6 @@ impl Call {
         let headers = response.headers_mut();
         headers.insert(UPLOAD_OFFSET, reached.into());
         headers.insert(UPLOAD_COMPLETE, HeaderValue::from_static("?1"));
-        if let Ok(place) = HeaderValue::try_from(format!("{}/{}", self.mount, self.path.to_uri())) {
-            headers.insert(LOCATION, place);
-        }
         Ok(response)
     }
 
@@ -79,7 +76,6 @@ fn progress(offset: u64) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(UPLOAD_OFFSET, offset.into());
     headers.insert(UPLOAD_COMPLETE, HeaderValue::from_static("?0"));
-    headers.insert("cache-control", HeaderValue::from_static("no-store"));
     response
 }
 

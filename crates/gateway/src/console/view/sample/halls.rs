@@ -129,6 +129,7 @@ pub(super) fn full() -> HallPage {
             state: Mark::new(Tone::Good, "Here"),
             since: ago(400),
             provides: "store logs, service db".to_owned(),
+            missing: "service db".to_owned(),
             evidence: HASH.to_owned(),
         }],
         grants: vec![

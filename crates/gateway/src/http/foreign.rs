@@ -1,0 +1,32 @@
+//! Requests for bytes that others made and that are kept here.
+
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::response::Response;
+use hallway_hall::Problem as Refused;
+use hallway_hall::foreign::{Asked, Content};
+
+use super::problem::Problem;
+use crate::Gateway;
+
+/// A request for others' bytes. One that would make them part of a page does not get this far.
+pub struct FileRequest(Asked);
+
+impl FileRequest {
+    /// The answer with them.
+    pub fn answer(&self, content: Content<'_>, body: Body) -> Response {
+        content.answer(&self.0, body).map(Body::new)
+    }
+}
+
+impl FromRequestParts<Gateway> for FileRequest {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Problem> {
+        let refused = |refused: Refused| Problem::forbidden("not-a-page", refused.detail);
+        Asked::new(&parts.method, &parts.uri, &parts.headers)
+            .map(Self)
+            .map_err(refused)
+    }
+}

@@ -1,0 +1,209 @@
+//! Requests for others' bytes: which are taken, and what of one counts for its answer.
+
+use http::header::{self, HeaderMap, HeaderName};
+use http::{Method, Request, StatusCode};
+
+use crate::files::FilePath;
+use crate::problem::Problem;
+
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
+
+/// What a browser may want bytes for (Fetch, 3.2.6): to hand them to a script of ours, to show them
+/// by themselves, or as a picture, a sound or a film. As anything else they would become part of a
+/// page.
+const WANTED_AS: [&str; 5] = ["empty", "document", "image", "audio", "video"];
+
+/// What of a request for files goes on to another party.
+const PASSED_ON: [HeaderName; 17] = [
+    header::ACCEPT,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::RANGE,
+    HeaderName::from_static("depth"),
+    HeaderName::from_static("destination"),
+    HeaderName::from_static("overwrite"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("want-repr-digest"),
+    HeaderName::from_static("upload-complete"),
+    HeaderName::from_static("upload-length"),
+    HeaderName::from_static("upload-offset"),
+    HeaderName::from_static("x-oc-mtime"),
+];
+
+/// A request for others' bytes that may be answered with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub(super) method: Method,
+    /// The last segment of the path, decoded.
+    pub(super) name: String,
+    /// Whether a part of the content is asked for.
+    pub(super) ranged: bool,
+    /// Whether the asker has a copy already.
+    pub(super) conditional: bool,
+    /// Whether it is about an upload, and not about a file.
+    pub(super) of_upload: bool,
+}
+
+impl Asked {
+    /// Takes note of a request.
+    ///
+    /// # Errors
+    /// As [`may_be_sent`].
+    pub fn of<B>(request: &Request<B>) -> Result<Self, Problem> {
+        Self::new(request.method(), request.uri(), request.headers())
+    }
+
+    /// Takes note of a request by its head.
+    ///
+    /// # Errors
+    /// As [`may_be_sent`].
+    pub fn new(method: &Method, uri: &http::Uri, headers: &HeaderMap) -> Result<Self, Problem> {
+        may_be_sent(headers)?;
+        let path = FilePath::from_uri(uri.path());
+        let query = uri.query().unwrap_or_default();
+        Ok(Self {
+            method: method.clone(),
+            name: path.map_or_else(|_| String::new(), |path| path.name().to_owned()),
+            ranged: headers.contains_key(header::RANGE),
+            conditional: headers.contains_key(header::IF_NONE_MATCH),
+            of_upload: query.split('&').any(|pair| pair.starts_with("upload=")),
+        })
+    }
+
+    pub(super) fn reads(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
+    }
+}
+
+/// Whether others' bytes may answer a request at all. Programs always may ask; a browser says what
+/// it wants them for (Fetch Metadata), and for whom.
+///
+/// # Errors
+/// 403 `not-a-page`: they would become a script, a style, a frame or a service worker.
+/// 403 `cross-site`: a page of another site wants them for itself.
+pub fn may_be_sent(headers: &HeaderMap) -> Result<(), Problem> {
+    let said = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
+    let as_code = headers.contains_key(SERVICE_WORKER)
+        || said(SEC_FETCH_DEST).any(|dest| !WANTED_AS.iter().any(|known| known.as_bytes() == dest));
+    if as_code {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "not-a-page",
+            "what others provide is no script, style or frame of a page: download it",
+        ));
+    }
+    let navigates = said(SEC_FETCH_DEST).next() == Some(b"document".as_slice());
+    let elsewhere = |site: &[u8]| site != b"same-origin" && site != b"none";
+    if said(SEC_FETCH_SITE).any(elsewhere) && !navigates {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "cross-site",
+            "pages of other sites get no files: open them at the gateway",
+        ));
+    }
+    Ok(())
+}
+
+/// The headers of a request for files with which it goes on to another party: no cookie, nothing by
+/// which it could be known who asks.
+pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
+    let named = headers.iter().filter(|(name, _)| PASSED_ON.contains(name));
+    named
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn code(headers: &[(&'static str, &'static str)]) -> Option<String> {
+        let headers = headers.iter().map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        });
+        let headers: HeaderMap = headers.collect();
+        may_be_sent(&headers).err().map(|problem| problem.code)
+    }
+
+    #[test]
+    fn bytes_of_others_become_no_part_of_a_page() {
+        for dest in [
+            "script",
+            "style",
+            "serviceworker",
+            "worker",
+            "sharedworker",
+            "audioworklet",
+            "paintworklet",
+            "manifest",
+            "xslt",
+            "iframe",
+            "frame",
+            "fencedframe",
+            "embed",
+            "object",
+            "font",
+            "track",
+            "report",
+            "json",
+            "webidentity",
+            "speculationrules",
+            "Script",
+            "",
+        ] {
+            let asked = code(&[("sec-fetch-dest", dest), ("sec-fetch-site", "same-origin")]);
+            assert_eq!(asked.as_deref(), Some("not-a-page"), "{dest}");
+        }
+        let worker = [("service-worker", "script"), ("sec-fetch-dest", "empty")];
+        assert_eq!(code(&worker).as_deref(), Some("not-a-page"));
+        let twice = [("sec-fetch-dest", "empty"), ("sec-fetch-dest", "script")];
+        assert_eq!(code(&twice).as_deref(), Some("not-a-page"));
+    }
+
+    #[test]
+    fn programs_and_our_own_pages_get_them() {
+        assert_eq!(code(&[]), None);
+        for dest in WANTED_AS {
+            assert_eq!(
+                code(&[("sec-fetch-dest", dest), ("sec-fetch-site", "same-origin")]),
+                None
+            );
+        }
+        let by_link = [
+            ("sec-fetch-dest", "document"),
+            ("sec-fetch-site", "cross-site"),
+        ];
+        assert_eq!(code(&by_link), None);
+        for site in ["cross-site", "same-site", "x"] {
+            let asked = code(&[("sec-fetch-dest", "image"), ("sec-fetch-site", site)]);
+            assert_eq!(asked.as_deref(), Some("cross-site"), "{site}");
+        }
+    }
+
+    #[test]
+    fn only_what_files_need_goes_along() {
+        let given = HeaderMap::from_iter([
+            (header::COOKIE, HeaderValue::from_static("session=1")),
+            (header::AUTHORIZATION, HeaderValue::from_static("Bearer x")),
+            (
+                header::ORIGIN,
+                HeaderValue::from_static("https://a.example"),
+            ),
+            (header::RANGE, HeaderValue::from_static("bytes=0-1")),
+        ]);
+        let kept = passed_on(&given);
+        assert_eq!(kept.len(), 1);
+        assert_eq!(kept[header::RANGE], "bytes=0-1");
+    }
+}
