@@ -18,6 +18,7 @@ use super::error::StoreError;
 mod crossing;
 mod first;
 mod former_logs;
+mod grounds;
 mod halls;
 mod metadata;
 mod needs;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrations {
             Box::new(own_authorities::OwnAuthorities),
             Box::new(former_logs::FormerLogs),
             Box::new(crossing::Crossing),
+            Box::new(grounds::Grounds),
         ]
     }
 }
