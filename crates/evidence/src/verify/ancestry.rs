@@ -138,7 +138,7 @@ impl<'r, 'a> Ancestry<'r, 'a> {
             let number = key + 1;
             self.conclude(
                 IS_THERE,
-                Err(format!(
+                Err::<(), _>(format!(
                     "receipt {number} is no registration that the log holds"
                 )),
                 "",
