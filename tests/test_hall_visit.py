@@ -194,14 +194,24 @@ def test_the_evidence_holds_without_anybody(realms, ada: Guest, tmp_path: Path):
     for realm in [alpha, beta]:
         seen = realm.api.get(f"/api/evidence/{evidence}").expect()
         assert f"open the hall “lab” of {REALM} to Ada (member at home)" in seen["sentence"]
-    # The host hands out what it was brought, and what it pinned when the realms joined.
-    for realm, path in [(beta, "/api/trust"), (alpha, f"/api/partners/{HOME}/trust")]:
+    # The host hands out what it was brought, and what it pinned when the realms joined. Who allowed
+    # Ada's key is home's to say.
+    home, host = (beta, "/api/trust"), (alpha, f"/api/partners/{HOME}/trust")
+    for (realm, path), options in [(home, ()), (host, ("--without-chain",))]:
         trust, visit = tmp_path / "beta.json", tmp_path / "visit.evidence"
         realm.api.save(path, trust)
         realm.api.save(f"/api/receipts/{evidence}", visit)
-        report = json.loads(ada.run("verify", visit, "--trust", trust, "--json").stdout)
+        command = ("verify", visit, "--trust", trust, "--json")
+        report = json.loads(ada.run(*command, *options).stdout)
         assert report["holds"]
         assert any(f"of {REALM}" in line for line in report["conclusion"]["sentences"])
+        shown = [step["happened"] for step in report["conclusion"].get("chain", [])]
+        if options:
+            [missing] = report["missing"]
+            assert "the invitation of Ada" in missing and shown == []
+            assert ada.try_to(*command).returncode == 1
+        else:
+            assert shown == ["invited", "set_up"] and "missing" not in report
     # Not one byte of it may differ, nor may it be somebody else's log.
     changed = bytearray(visit.read_bytes())
     changed[len(changed) // 3] ^= 1

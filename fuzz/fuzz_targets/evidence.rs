@@ -1,11 +1,13 @@
 //! What somebody hands in or over, to be checked: statements, bundles of receipts, pictures that
-//! carry them, trust files. The first byte picks which; whatever is read is written again as it was.
+//! carry them, trust files. The first byte picks which; whatever is read is written again as it was,
+//! and no change of a verified picture holds.
 #![no_main]
 
 use std::sync::LazyLock;
 
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
-use hallway_evidence::{Bundle, Evidence, Receipt, Statement, TrustFile, jpeg, verify};
+use hallway_evidence::verify::{self, Chain};
+use hallway_evidence::{Bundle, Evidence, Receipt, Statement, TrustFile, jpeg};
 use libfuzzer_sys::fuzz_target;
 
 /// The key of the log in the seeds, and the realm that they are of.
@@ -15,6 +17,9 @@ static TRUST: LazyLock<TrustFile> = LazyLock::new(|| {
     let seed = include_bytes!("../seeds/evidence/trust-file");
     TrustFile::from_json(&seed[1..]).expect("a trust file")
 });
+
+/// A picture that holds under [`TRUST`].
+static PICTURE: &[u8] = include_bytes!("../seeds/evidence/picture");
 
 fn statement(bytes: &[u8]) {
     if let Ok(statement) = Statement::decode(bytes) {
@@ -26,7 +31,7 @@ fn statement(bytes: &[u8]) {
 fn bundle(bytes: &[u8]) {
     if let Ok(bundle) = Bundle::decode(bytes) {
         assert_eq!(bundle.encode(), bytes);
-        let _ = verify::bundle(&bundle, None, &TRUST);
+        let _ = verify::bundle(&bundle, None, &TRUST, Chain::ToSetUp);
     }
 }
 
@@ -39,8 +44,39 @@ fn logged(bytes: &[u8]) {
     let appended = Appender::new().append(&[evidence.hash()]);
     let head = Checkpoint::new(LOG.name(), appended.size, appended.root).expect("a line");
     let proof = TlogProof::new(&appended.proofs[0], head.sign(&LOG));
-    let bundle = Bundle(vec![Receipt { evidence, proof }]);
-    let _ = verify::bundle(&bundle, Some(b"payload"), &TRUST);
+    if let Ok(bundle) = Bundle::of(Receipt { evidence, proof }, []) {
+        let _ = verify::bundle(&bundle, Some(b"payload"), &TRUST, Chain::KeyOnly);
+    }
+}
+
+/// No picture but the one in the seeds holds, whatever is done to it: edits of a place, a kind and
+/// what to write.
+fn second_picture(edits: &[u8]) {
+    let mut picture = PICTURE[1..].to_vec();
+    for edit in edits.as_chunks::<4>().0.iter().take(16) {
+        let [high, low, kind, value] = *edit;
+        let at = usize::from(u16::from_be_bytes([high, low])) % picture.len().max(1);
+        match kind % 5 {
+            0 if at < picture.len() => picture[at] = value,
+            1 => picture.insert(at, value),
+            2 if at < picture.len() => drop(picture.remove(at)),
+            3 => {
+                let end = picture.len().min(at + usize::from(value));
+                let piece = picture[at..end].to_vec();
+                picture.splice(end..end, piece);
+            }
+            _ => {
+                let other = at + usize::from(value);
+                if other < picture.len() {
+                    picture.swap(at, other);
+                }
+            }
+        }
+    }
+    if let Ok((original, Some(bundle))) = jpeg::extract(&picture) {
+        let report = verify::bundle(&bundle, Some(&original), &TRUST, Chain::ToSetUp);
+        assert!(!report.holds || picture == PICTURE[1..], "a second picture holds");
+    }
 }
 
 fn picture(bytes: &[u8]) {
@@ -64,6 +100,7 @@ fuzz_target!(|bytes: &[u8]| {
         Some((b'b', rest)) => bundle(rest),
         Some((b'e', rest)) => logged(rest),
         Some((b'j', rest)) => picture(rest),
+        Some((b'm', rest)) => second_picture(rest),
         Some((b'p', rest)) => proof(rest),
         Some((b's', rest)) => statement(rest),
         Some((b't', rest)) => drop(TrustFile::from_json(rest)),

@@ -6,8 +6,11 @@
 //! exactly, and those are what the device signed. Viewers skip segments that they do not know
 //! (ITU-T T.81, B.2.4.6), so any of them opens the picture.
 //!
-//! There is one way to embed a bundle in a picture: a run elsewhere, a second run, or parts cut in
-//! another way are refused, so nobody can show two readers two different things.
+//! There is one way to embed a bundle in a picture. A run elsewhere, a second run, parts cut in
+//! another way and fill bytes before a segment of the run are refused, so nobody can show two
+//! readers two different things: [`extract`] accepts exactly the bytes that [`embed`] makes. This is
+//! about our own segments alone. All others, what stands before and between them and what follows
+//! the picture are the camera's bytes, which the device signed as they are.
 
 use std::ops::Range;
 
@@ -91,12 +94,17 @@ pub fn embed(jpeg: &[u8], bundle: &Bundle) -> Result<Vec<u8>, JpegError> {
             offset: layout.run.start,
         });
     }
+    let run = run_of(bundle)?;
+    let (before, after) = jpeg.split_at(layout.run.start);
+    Ok([before, &run, after].concat())
+}
+
+/// The run of segments that holds `bundle`.
+fn run_of(bundle: &Bundle) -> Result<Vec<u8>, JpegError> {
     let evidence = bundle.encode();
     let parts = evidence.chunks(PART);
     let total = u8::try_from(parts.len()).map_err(|_| JpegError::TooLong(evidence.len()))?;
-    let (before, after) = jpeg.split_at(layout.run.start);
-    let mut out = Vec::with_capacity(jpeg.len() + evidence.len() + usize::from(total) * 14);
-    out.extend_from_slice(before);
+    let mut out = Vec::with_capacity(evidence.len() + usize::from(total) * 14);
     for (number, part) in (1u8..).zip(parts) {
         let length = (2 + SIGNATURE.len() + 2 + part.len()) as u16;
         out.extend_from_slice(&[0xff, APP15]);
@@ -105,7 +113,6 @@ pub fn embed(jpeg: &[u8], bundle: &Bundle) -> Result<Vec<u8>, JpegError> {
         out.extend_from_slice(&[number, total]);
         out.extend_from_slice(part);
     }
-    out.extend_from_slice(after);
     Ok(out)
 }
 
@@ -125,6 +132,15 @@ pub fn extract(jpeg: &[u8]) -> Result<(Vec<u8>, Option<Bundle>), JpegError> {
         offset: run.start,
         why,
     })?;
+    // Whatever the parser lets pass, only the bytes that embedding makes are accepted. The place
+    // needs no second look: taking the run away leaves the segments before and behind it as they
+    // are.
+    if jpeg.get(run.clone()) != Some(run_of(&bundle)?.as_slice()) {
+        return Err(JpegError::Part {
+            offset: run.start,
+            what: "is not written in the one way there is, such as with fill bytes before it",
+        });
+    }
     let original = [
         jpeg.get(..run.start).unwrap_or_default(),
         jpeg.get(run.end..).unwrap_or_default(),

@@ -36,7 +36,7 @@ pub mod witness;
 pub use appender::{AppendError, Appended, Appender};
 pub use audit::{Audit, AuditError, Fault, TileSource, audit};
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use cosignature::{Cosigned, CosignerKey, CosigningKey, cosigned};
+pub use cosignature::{Cosigned, CosignerKey, CosigningKey, cosigned, unknown_signer};
 pub use note::{NoteError, SigningKey, VerifierKey};
 pub use proof::{InclusionProof, Plan, ProofError, TileSet};
 pub use tile::{Level, Tile};

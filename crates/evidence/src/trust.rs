@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::line::Line;
 use crate::log::{CosignerKey, VerifierKey};
+use crate::statement::Hash;
 
 /// The longest trust file that is read, in bytes.
 pub const MAX_TRUST_FILE: usize = 1024 * 1024;
@@ -28,6 +29,15 @@ pub struct TrustFile {
     /// The keys of the witnesses that watch the log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<CosignerKey>,
+    /// The keys of witnesses that watched it once. Their cosignatures may stand in receipts of then,
+    /// and count for nothing now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_witnesses: Vec<CosignerKey>,
+    /// The hash of the evidence by which the realm was set up, hexadecimal in JSON: the registration
+    /// of its first owner's first key, from which everybody's right to anything comes. Without it,
+    /// the set-up is the first entry of the log.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "hash_text")]
+    pub set_up: Option<Hash>,
     /// The attestation authorities whose devices may enrol.
     pub authorities: Vec<TrustedAuthority>,
 }
@@ -69,7 +79,8 @@ pub enum TrustError {
 }
 
 impl TrustFile {
-    /// A trust file of these parts, without witnesses.
+    /// A trust file of these parts, without witnesses, in which the set-up is the first entry of the
+    /// log.
     #[must_use]
     pub fn new(
         realm: Line,
@@ -84,6 +95,8 @@ impl TrustFile {
             origins: relying_party.origins,
             log,
             witnesses: Vec::new(),
+            former_witnesses: Vec::new(),
+            set_up: None,
             authorities,
         }
     }
@@ -137,6 +150,31 @@ impl TrustFile {
     }
 }
 
+mod hash_text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::statement::Hash;
+
+    pub(super) fn serialize<S: Serializer>(
+        hash: &Option<Hash>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match hash {
+            Some(hash) => serializer.serialize_str(&hex::encode(hash)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Hash>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut hash = [0; 32];
+        hex::decode_to_slice(text, &mut hash).map_err(D::Error::custom)?;
+        Ok(Some(hash))
+    }
+}
+
 mod base64_text {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
@@ -174,6 +212,13 @@ mod tests {
     fn is_read_back() {
         let json = example().to_json().unwrap();
         assert_eq!(TrustFile::from_json(json.as_bytes()).unwrap(), example());
+        let named = TrustFile {
+            set_up: Some([0xa5; 32]),
+            ..example()
+        };
+        let text = named.to_json().unwrap();
+        assert!(text.contains(&"a5".repeat(32)));
+        assert_eq!(TrustFile::from_json(text.as_bytes()).unwrap(), named);
         assert!(json.contains("\"format\": \"hallway-trust-1\""));
     }
 
@@ -183,6 +228,7 @@ mod tests {
         for (from, to) in [
             ("trust-1", "trust-2"),
             ("\"rp_id\"", "\"extra\": 1, \"rp_id\""),
+            ("\"rp_id\"", "\"set_up\": \"0a\", \"rp_id\""),
             ("[]", "[{\"name\": \"x\", \"certificate\": \"!\"}]"),
             ("[]", "[{\"name\": \"x\", \"certificate\": \"AAAA\"}]"),
         ] {

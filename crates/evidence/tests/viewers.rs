@@ -33,7 +33,7 @@ fn bundle() -> Bundle {
     let appended = Appender::new().append(&[evidence.hash()]);
     let head = Checkpoint::new(key.name(), 1, appended.root).unwrap();
     let proof = TlogProof::new(&appended.proofs[0], head.sign(&key));
-    Bundle(vec![Receipt { evidence, proof }; 2])
+    Bundle::of(Receipt { evidence, proof }, []).unwrap()
 }
 
 fn run(program: &str, arguments: &[&str], file: &Path) -> Output {

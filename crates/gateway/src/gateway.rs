@@ -186,6 +186,12 @@ impl Gateway {
         let witnesses = peers::witnesses(self).await?;
         let mut trust = TrustFile::new(realm, self.rp.clone(), self.ledger.verifier(), authorities);
         trust.witnesses = witnesses.into_iter().map(|witness| witness.key).collect();
+        trust.former_witnesses = self.store.read().cosigners().known().await?;
+        let known = &trust.witnesses;
+        trust
+            .former_witnesses
+            .retain(|witness| !known.contains(witness));
+        trust.set_up = self.ledger.first_entry(self.store.read()).await?;
         Ok(trust)
     }
 }

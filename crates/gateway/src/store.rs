@@ -46,6 +46,7 @@ mod entity;
 mod error;
 mod evidence;
 mod grant;
+mod ground;
 mod hall;
 mod hall_agent;
 mod ids;
@@ -81,6 +82,7 @@ pub use grant::{
     APPROVAL_PATIENCE, Approval, Given, Grant, GrantFilter, GrantHolder, GrantKind,
     GrantRepository, GrantState, Visitor,
 };
+pub use ground::{Ground, GroundRepository};
 pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
 pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
 pub use ids::{

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use hallway_evidence::verify::{Report, Section};
+use hallway_evidence::verify::{Chain, Report, Section};
 use hallway_evidence::{Bundle, MAX_TRUST_FILE, Printable, TrustFile, jpeg, verify};
 use hallway_webauthn::Outcome;
 use serde::Serialize;
@@ -24,9 +24,13 @@ const EVIDENCE_ENDING: &str = "evidence";
 ///
 /// A picture carries its evidence inside; anything else has it in a file beside it, named
 /// FILE.evidence. What holds shows that a device's key signed these very bytes, never that a scene
-/// is real.
+/// is real. It shows, too, who allowed the key of the person who signed or who took the device: who
+/// invited them, and who invited those, down to the set-up of the realm, which is the first entry of
+/// its log or what the trust file names. What the evidence lacks of that is told, and nothing holds
+/// without it.
 ///
-/// Exit codes: 0 it holds, 1 it does not hold or cannot be read, 2 the command line is wrong.
+/// Exit codes: 0 it holds, 1 it does not hold, something is missing or cannot be read, 2 the command
+/// line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyCommand {
     /// The file: a picture, a file with FILE.evidence beside it, or a .evidence file alone.
@@ -42,6 +46,11 @@ pub(crate) struct VerifyCommand {
     /// The evidence, when it is neither inside the file nor beside it.
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
+    /// Accept a person's key for what its registration says, though nobody is shown to have allowed
+    /// it: for evidence from which that was left out, such as what a visitor from another realm
+    /// brought. What was not shown is told.
+    #[arg(long)]
+    without_chain: bool,
     /// Print every step, not only what follows.
     #[arg(long, conflicts_with = "json")]
     steps: bool,
@@ -81,24 +90,29 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
 
 /// Finds the evidence and the bytes that it is about, and verifies.
 fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn Error>> {
+    let chain = if command.without_chain {
+        Chain::KeyOnly
+    } else {
+        Chain::ToSetUp
+    };
     let bytes = read(&command.file, MAX_FILE)?;
     if let Some(path) = &command.evidence {
-        return beside(path, Some(&bytes), trust);
+        return beside(path, Some(&bytes), trust, chain);
     }
     if command
         .file
         .extension()
         .is_some_and(|ending| ending == EVIDENCE_ENDING)
     {
-        return Ok(of_bundle(&bytes, None, trust));
+        return Ok(of_bundle(&bytes, None, trust, chain));
     }
     let mut neighbour = command.file.clone().into_os_string();
     neighbour.push(".");
     neighbour.push(EVIDENCE_ENDING);
     let neighbour = PathBuf::from(neighbour);
     match jpeg::extract(&bytes) {
-        Ok((_, Some(_))) => Ok(picture(&bytes, trust)),
-        _ if neighbour.is_file() => beside(&neighbour, Some(&bytes), trust),
+        Ok((_, Some(_))) => Ok(picture(&bytes, trust, chain)),
+        _ if neighbour.is_file() => beside(&neighbour, Some(&bytes), trust, chain),
         Err(jpeg::JpegError::NotJpeg) => {
             let why = format!(
                 "it is not a JPEG, and there is no {}: it has no evidence",
@@ -106,14 +120,14 @@ fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn 
             );
             Ok(Report::unreadable("The file", &why))
         }
-        _ => Ok(picture(&bytes, trust)),
+        _ => Ok(picture(&bytes, trust, chain)),
     }
 }
 
 /// Verifies a picture by the evidence inside.
-pub(crate) fn picture(jpeg: &[u8], trust: &TrustFile) -> Report {
+pub(crate) fn picture(jpeg: &[u8], trust: &TrustFile, chain: Chain) -> Report {
     match jpeg::extract(jpeg) {
-        Ok((original, Some(bundle))) => verify::bundle(&bundle, Some(&original), trust),
+        Ok((original, Some(bundle))) => verify::bundle(&bundle, Some(&original), trust, chain),
         Ok((_, None)) => Report::unreadable("The picture", &"it carries no evidence"),
         Err(error) => Report::unreadable("The picture", &error),
     }
@@ -123,14 +137,15 @@ fn beside(
     path: &Path,
     payload: Option<&[u8]>,
     trust: &TrustFile,
+    chain: Chain,
 ) -> Result<Report, Box<dyn Error>> {
     let evidence = read(path, hallway_evidence::MAX_BUNDLE as u64)?;
-    Ok(of_bundle(&evidence, payload, trust))
+    Ok(of_bundle(&evidence, payload, trust, chain))
 }
 
-fn of_bundle(evidence: &[u8], payload: Option<&[u8]>, trust: &TrustFile) -> Report {
+fn of_bundle(evidence: &[u8], payload: Option<&[u8]>, trust: &TrustFile, chain: Chain) -> Report {
     match Bundle::decode(evidence) {
-        Ok(bundle) => verify::bundle(&bundle, payload, trust),
+        Ok(bundle) => verify::bundle(&bundle, payload, trust, chain),
         Err(error) => Report::unreadable("The evidence", &error),
     }
 }
@@ -166,6 +181,10 @@ fn print(command: &VerifyCommand, report: &Report) {
                     failure.step,
                     Printable(&failure.what)
                 );
+            }
+            let told = failure.as_ref().map(|failure| &failure.what);
+            for missing in (report.missing.iter()).filter(|missing| Some(*missing) != told) {
+                println!("  Missing: {}", Printable(missing));
             }
         }
     }

@@ -21,17 +21,18 @@ impl<S: Signer> Agent<S> {
         let Some(folder) = &self.settings.keep else {
             return Ok(None);
         };
-        let mut bundle = Bundle(vec![receipt.clone()]);
         let grounds = self
             .registration
             .as_ref()
             .and_then(crate::registration::Registration::grounds);
-        if let Some(grounds) = grounds {
-            bundle.0.extend(grounds.0);
-        }
+        let grounds = grounds.iter().flat_map(Bundle::receipts).cloned();
+        let not_kept = |why: &dyn std::fmt::Display| {
+            format!("the signed copy of {} was not kept: {why}", entry.file)
+        };
+        let bundle = Bundle::of(receipt.clone(), grounds).map_err(|why| not_kept(&why))?;
         write_copy(folder, entry, payload, &bundle)
             .map(Some)
-            .map_err(|why| format!("the signed copy of {} was not kept: {why}", entry.file))
+            .map_err(|why| not_kept(&why))
     }
 }
 
@@ -71,8 +72,7 @@ fn is_copy(path: &Path, bundle: &Bundle) -> bool {
     let inside = || jpeg::extract(&std::fs::read(path).ok()?).ok()?.1;
     let outside = || Bundle::decode(&std::fs::read(beside(path)).ok()?).ok();
     let kept = inside().or_else(outside);
-    let subject = |bundle: &Bundle| bundle.0.first().map(|receipt| receipt.evidence.clone());
-    kept.is_some_and(|kept| subject(&kept) == subject(bundle))
+    kept.is_some_and(|kept| kept.subject().evidence == bundle.subject().evidence)
 }
 
 fn beside(path: &Path) -> PathBuf {

@@ -42,7 +42,7 @@ async fn a_device_enrols_shows_its_code_and_sends_in_order() {
     let (original, bundle) = jpeg::extract(&fs::read(keep.join("a.jpg")).unwrap()).unwrap();
     assert_eq!(original, picture(1));
     // The transaction, and the enrolment that it rests on.
-    assert_eq!(bundle.unwrap().0.len(), 2);
+    assert_eq!(bundle.unwrap().receipts().count(), 2);
     assert_eq!(fs::read(keep.join("b.txt")).unwrap(), b"a reading");
 }
 

@@ -261,7 +261,7 @@ async fn status(Shared(world): Shared<Shareable>, Json(question): Json<Question>
     let receipts = world
         .enrolment
         .clone()
-        .map(|enrolment| Bundle(vec![enrolment]));
+        .map(|enrolment| Bundle::of(enrolment, []).unwrap());
     Json(Status {
         state: world.state,
         last_sequence: world.last_sequence,

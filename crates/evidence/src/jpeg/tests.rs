@@ -40,10 +40,18 @@ fn bundle(length: usize) -> Bundle {
         },
         accepted: Timestamp::from_ms(5),
     };
-    let appended = Appender::new().append(&[evidence.hash()]);
-    let head = Checkpoint::new(key.name(), 1, appended.root).unwrap();
-    let proof = TlogProof::new(&appended.proofs[0], head.sign(&key));
-    Bundle(vec![Receipt { evidence, proof }; 4])
+    let all = [5, 6, 7, 8].map(|at| Evidence {
+        accepted: Timestamp::from_ms(at),
+        ..evidence.clone()
+    });
+    let appended = Appender::new().append(&all.each_ref().map(Evidence::hash));
+    let head = Checkpoint::new(key.name(), 4, appended.root).unwrap();
+    let logged = all.into_iter().zip(&appended.proofs);
+    let mut receipts = logged.rev().map(|(evidence, proof)| Receipt {
+        evidence,
+        proof: TlogProof::new(proof, head.sign(&key)),
+    });
+    Bundle::of(receipts.next().unwrap(), receipts).unwrap()
 }
 
 #[test]

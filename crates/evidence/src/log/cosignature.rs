@@ -7,7 +7,7 @@ use core::fmt;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::checkpoint::Checkpoint;
-use super::note::{COSIGNATURE_TYPE, NoteError, NoteKey};
+use super::note::{COSIGNATURE_TYPE, NoteError, NoteKey, VerifierKey, parse};
 use crate::timestamp::Timestamp;
 
 /// The public key of a witness.
@@ -107,6 +107,23 @@ pub fn cosigned(note: &str, witnesses: &[CosignerKey]) -> Result<Vec<Cosigned>, 
         }
     }
     Ok(found)
+}
+
+/// Whose signature stands in `note` though they are neither the log nor one of `witnesses`: nothing
+/// says whether it is one.
+///
+/// # Errors
+/// When the note cannot be read.
+pub fn unknown_signer<'a>(
+    note: &str,
+    log: &VerifierKey,
+    witnesses: impl Iterator<Item = &'a CosignerKey> + Clone,
+) -> Result<Option<String>, NoteError> {
+    let (_, signatures) = parse(note)?;
+    let mut unknown = signatures
+        .iter()
+        .filter(|found| !log.made(found) && !witnesses.clone().any(|witness| witness.made(found)));
+    Ok(unknown.next().map(|found| found.name().to_owned()))
 }
 
 /// What is signed: two lines of its own, then the whole text of the checkpoint.

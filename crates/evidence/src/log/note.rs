@@ -1,5 +1,7 @@
 //! Signed notes (c2sp.org/signed-note): text with Ed25519 signatures below it.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -49,26 +51,41 @@ pub(crate) struct Signature<'a> {
     bytes: Vec<u8>,
 }
 
-/// One note with the signatures of all `notes`, each once. They must have the same text.
+impl Signature<'_> {
+    /// Whose it says that it is.
+    pub(crate) const fn name(&self) -> &str {
+        self.name
+    }
+
+    fn line(&self) -> String {
+        let bytes = [&self.id, self.bytes.as_slice()].concat();
+        format!("— {} {}\n", self.name, STANDARD.encode(bytes))
+    }
+}
+
+/// One note with the signatures of all `notes`, in the one order that receipts have: by the name and
+/// the id of the key, of each key one; but whoever has the name that is the text's first line, as a
+/// log's own key has, goes before the others. The notes must have the same text.
 ///
 /// # Errors
 /// [`NoteError::Format`] when the texts differ, or there is no note; or one cannot be read.
 pub fn gather<'a>(notes: impl IntoIterator<Item = &'a str>) -> Result<String, NoteError> {
-    let mut gathered: Option<String> = None;
+    let mut gathered: Option<&str> = None;
+    let mut lines = BTreeMap::new();
     for note in notes {
-        let (text, _) = parse(note)?;
-        let lines = &note[text.len() + 1..];
-        let gathered = gathered.get_or_insert_with(|| format!("{text}\n"));
-        if gathered.get(..=text.len()) != Some(&note[..=text.len()]) {
+        let (text, signatures) = parse(note)?;
+        if *gathered.get_or_insert(text) != text {
             return Err(NoteError::Format);
         }
-        for line in lines.split_inclusive('\n') {
-            if !gathered[text.len()..].contains(line) {
-                gathered.push_str(line);
-            }
+        let origin = text.lines().next();
+        for found in signatures {
+            let place = (Some(found.name) != origin, found.name, found.id);
+            lines.entry(place).or_insert(found);
         }
     }
-    gathered.ok_or(NoteError::Format)
+    let text = gathered.ok_or(NoteError::Format)?;
+    let lines: String = lines.values().map(Signature::line).collect();
+    Ok(format!("{text}\n{lines}"))
 }
 
 /// The text, with its last newline, and the signatures.

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::note::{MAX_NOTE, VerifierKey};
+use super::note::{MAX_NOTE, VerifierKey, gather};
 use super::proof::{InclusionProof, MAX_PROOF_HASHES, ProofError};
 use super::tree::leaf_hash;
 use crate::statement::Hash;
@@ -33,6 +33,12 @@ pub enum TlogProofError {
     /// Longer than [`MAX_TLOG_PROOF`].
     #[error("a proof of {0} bytes is longer than the 73728 that are read")]
     TooLarge(usize),
+    /// The signatures below the checkpoint are in another order than the one there is.
+    #[error(
+        "the checkpoint's signatures are out of order: the log's own stands first, the others \
+         follow by their names, and nobody's stands twice"
+    )]
+    Signatures,
     /// The checkpoint is not accepted.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -65,10 +71,11 @@ impl TlogProof {
     }
 
     /// Reads a proof. Extra data are refused: Hallway has none, and nothing would authenticate
-    /// them.
+    /// them. So are signatures in another order than that of [`gather`].
     ///
     /// # Errors
-    /// [`TlogProofError::Line`] names the line.
+    /// [`TlogProofError::Line`] names the line; [`TlogProofError::Signatures`];
+    /// [`TlogProofError::Checkpoint`] when the checkpoint is no signed note.
     pub fn parse(text: &str) -> Result<Self, TlogProofError> {
         if text.len() > MAX_TLOG_PROOF {
             return Err(TlogProofError::TooLarge(text.len()));
@@ -97,6 +104,9 @@ impl TlogProof {
             .collect::<Result<Vec<Hash>, _>>()?;
         if hashes.len() > MAX_PROOF_HASHES {
             return Err(TlogProofError::Line(3 + MAX_PROOF_HASHES));
+        }
+        if gather([checkpoint]).map_err(CheckpointError::from)? != checkpoint {
+            return Err(TlogProofError::Signatures);
         }
         let proof = Self {
             index,

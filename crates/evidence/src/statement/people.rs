@@ -21,6 +21,17 @@ stated! {
     }
 }
 
+impl Role {
+    /// Whether it may do what `least` may: owners all, operators what members may.
+    #[must_use]
+    pub const fn includes(self, least: Self) -> bool {
+        matches!(
+            (self, least),
+            (Self::Owner, _) | (Self::Operator, Self::Operator) | (_, Self::Member)
+        )
+    }
+}
+
 /// What happens to a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +69,8 @@ pub struct Recover {
     pub person: PersonId,
     /// The person's name.
     pub name: Line,
+    /// The person's role.
+    pub role: Role,
     /// SHA-256 of the one-time link's secret.
     #[serde(serialize_with = "hexadecimal")]
     pub link: Hash,
@@ -119,6 +132,7 @@ impl Door for People {
             Self::Recover(terms) => Fields::default()
                 .with("person", &terms.person)
                 .with("name", &terms.name)
+                .with("role", &terms.role)
                 .with("link", &terms.link),
             Self::ChangeRole(terms) => Fields::default()
                 .with("person", &terms.person)
@@ -138,6 +152,7 @@ impl Door for People {
             "recover" => Self::Recover(Recover {
                 person: terms.take("person")?,
                 name: terms.take("name")?,
+                role: terms.take("role")?,
                 link: terms.take("link")?,
             }),
             "change_role" => Self::ChangeRole(ChangeRole {
@@ -155,9 +170,10 @@ impl Door for People {
     fn sentence(&self) -> String {
         match self {
             Self::Invite(terms) => format!("invite {} as {}", terms.name, terms.role),
-            Self::Recover(terms) => {
-                format!("let {} register a new key by a one-time link", terms.name)
-            }
+            Self::Recover(terms) => format!(
+                "let {} ({}) register a new key by a one-time link",
+                terms.name, terms.role
+            ),
             Self::ChangeRole(terms) => format!("make {} {}", terms.name, terms.role),
             Self::Suspend(named) => format!("suspend {}: no key of theirs opens a door", named.name),
             Self::Reinstate(named) => format!("let {} use their keys again", named.name),

@@ -73,6 +73,7 @@ fn every_act() -> Vec<Act> {
         People::Recover(Recover {
             person,
             name: name.clone(),
+            role: Role::Member,
             link: [6; 32],
         })
         .into(),

@@ -2,26 +2,47 @@
 
 use hallway_webauthn::{AttestationKind, Registration};
 
+use super::ancestry::{Ancestry, Chain};
+use super::entitlement::least_role;
 use super::hall;
 use super::receipt::Receipts;
-use super::report::{Conclusion, Section, TransactionFacts};
+use super::report::{ChainStep, Conclusion, Section, TransactionFacts};
 use super::witness;
 use crate::credential_id::CredentialId;
 use crate::id::PersonId;
-use crate::line::Line;
 use crate::statement::device::{Claim, Transaction};
+use crate::statement::people::Role;
 use crate::statement::web::RegisterKey;
 use crate::statement::{Act, Device, Hall, Web};
 
-/// Checks that the subject follows from the other receipts. Gives what follows; the caller drops
-/// it when any step failed.
-pub(super) fn check(receipts: &mut Receipts<'_>, payload: Option<&[u8]>) -> Option<Conclusion> {
-    let mut section = core::mem::replace(&mut receipts.together, Section::new(""));
-    let conclusion = match receipts.act(0).cloned() {
+/// How the receipts of a bundle fit together.
+pub(super) struct Fit {
+    /// How they do, and who allowed the keys.
+    pub(super) sections: [Section; 2],
+    /// What follows, if every step holds.
+    pub(super) conclusion: Option<Conclusion>,
+    /// What is not shown of who allowed the keys.
+    pub(super) missing: Vec<String>,
+}
+
+/// What the subject says, before it is known who allowed the keys.
+struct Said {
+    sentences: Vec<String>,
+    /// What it comes to.
+    last: &'static str,
+    transaction: Option<TransactionFacts>,
+}
+
+/// Checks that the subject follows from the other receipts, and rests on all of them.
+pub(super) fn check(receipts: &Receipts<'_>, payload: Option<&[u8]>, chain: Chain) -> Fit {
+    let mut section = Section::new("How the receipts fit together");
+    let mut ancestry = Ancestry::new(receipts, chain);
+    ancestry.uses(0);
+    let said = match receipts.act(0) {
         Some(Act::Device(Device::Transaction(transaction))) => {
-            check_transaction(receipts, &mut section, &transaction, payload)
+            check_transaction(receipts, &mut section, &mut ancestry, transaction, payload)
         }
-        Some(act) => check_other(receipts, &mut section, &act, payload),
+        Some(act) => check_other(receipts, &mut section, &mut ancestry, act, payload),
         None => {
             section.check(
                 "chain.1",
@@ -32,17 +53,23 @@ pub(super) fn check(receipts: &mut Receipts<'_>, payload: Option<&[u8]>) -> Opti
             None
         }
     };
-    receipts.together = section;
-    conclusion
+    let (people, found) = ancestry.finish();
+    let conclusion = said.and_then(|said| conclude(receipts, said, found.steps, &found.missing));
+    Fit {
+        sections: [section, people],
+        conclusion,
+        missing: found.missing,
+    }
 }
 
 /// A statement of a person, or of a device about itself: who signed it?
 fn check_other(
     receipts: &Receipts<'_>,
     section: &mut Section,
+    ancestry: &mut Ancestry<'_, '_>,
     act: &Act,
     payload: Option<&[u8]>,
-) -> Option<Conclusion> {
+) -> Option<Said> {
     if payload.is_some() {
         section.check(
             "chain.1",
@@ -61,8 +88,11 @@ fn check_other(
     } else {
         subject.signer?
     };
+    ancestry.uses(by);
     let signer = match receipts.act(by)? {
-        Act::Web(Web::RegisterKey(key)) => Ok(format!("{} ({})", key.name, key.role)),
+        Act::Web(Web::RegisterKey(key)) => {
+            Ok(follow(receipts, ancestry, by, 0, key, least_role(act)))
+        }
         Act::Device(Device::Enrol) => Ok(
             match certified(receipts.all.get(by)?.registration.as_ref()?) {
                 Some((serial, authority)) => {
@@ -79,6 +109,9 @@ fn check_other(
         signer,
         "",
     )?;
+    if let Act::Device(Device::Claim(claim)) = act {
+        check_claimed(receipts, section, ancestry, claim);
+    }
     let statement = subject.statement.as_ref()?;
     let mut sentences = vec![
         format!("Signed by {signer}: {}", statement.sentence()),
@@ -87,26 +120,57 @@ fn check_other(
     if let Act::Hall(Hall::Open(open)) = act {
         sentences.push(hall::check_opening(receipts, section, open, by)?);
     }
-    sentences.push("This shows that this key signed this statement.".to_owned());
-    conclude(receipts, sentences, None)
+    Some(Said {
+        sentences,
+        last: "This shows that this key signed this statement.",
+        transaction: None,
+    })
+}
+
+/// Follows the key of registration `key` down to the set-up, for receipt `at`. Gives the name and the
+/// role that are shown, in words.
+fn follow(
+    receipts: &Receipts<'_>,
+    ancestry: &mut Ancestry<'_, '_>,
+    key: usize,
+    at: usize,
+    terms: &RegisterKey,
+    least: Role,
+) -> String {
+    let (name, role) = (&terms.name, terms.role);
+    let shown = if key == at {
+        ancestry.walk(key);
+        Some(role)
+    } else {
+        let index = receipts.all.get(at).and_then(|checked| checked.log_index);
+        index.and_then(|index| ancestry.follow(key, index, least))
+    };
+    match shown {
+        Some(shown) if ancestry.is_complete() => format!("{name} ({shown})"),
+        _ => format!("a key registered as {name}’s ({role}) that nobody is shown to have allowed"),
+    }
 }
 
 /// A device's transaction: which device, whose, and are these the bytes?
 fn check_transaction(
     receipts: &Receipts<'_>,
     section: &mut Section,
+    ancestry: &mut Ancestry<'_, '_>,
     transaction: &Transaction,
     payload: Option<&[u8]>,
-) -> Option<Conclusion> {
+) -> Option<Said> {
     check_payload(section, transaction, payload);
     let enrolment = check_enrolment(receipts, section)?;
+    ancestry.uses(enrolment);
     let device = receipts.all.get(enrolment)?;
     let registration = device.registration.as_ref()?;
     let (serial, authority) = certified(registration)?;
     let credential = &device.receipt.evidence.signed.credential_id;
     let (claim_at, claim) = find_claim(receipts, section, credential)?;
+    ancestry.uses(claim_at);
     check_claim(receipts, section, enrolment, &claim, &serial);
-    let (key_at, name, role) = check_owner(receipts, section, claim_at, claim.owner)?;
+    let (key_at, key) = check_owner(receipts, section, claim_at, claim.owner)?;
+    let by = follow(receipts, ancestry, key_at, claim_at, key, Role::Member);
     check_order(receipts, section, [enrolment, key_at], claim_at);
 
     let claimed = receipts.all.get(claim_at)?.receipt.evidence.accepted;
@@ -118,7 +182,7 @@ fn check_transaction(
         model: registration.aaguid.to_string(),
         authority,
         owner: claim.owner,
-        owner_name: name.clone(),
+        owner_name: key.name.clone(),
         claimed_ms: claimed,
         file_name: payload_facts.file_name.clone(),
         media_type: payload_facts.media_type.clone(),
@@ -129,11 +193,15 @@ fn check_transaction(
         sequence: transaction.sequence,
         delivery: transaction.delivery,
     };
-    let sentences = sentences(receipts, &facts, &role)?;
-    conclude(receipts, sentences, Some(facts))
+    Some(Said {
+        sentences: sentences(receipts, &facts, &by)?,
+        last: "This shows that this key signed these bytes. It does not show that the scene is real, \
+               or what became of the device later.",
+        transaction: Some(facts),
+    })
 }
 
-fn sentences(receipts: &Receipts<'_>, facts: &TransactionFacts, role: &str) -> Option<Vec<String>> {
+fn sentences(receipts: &Receipts<'_>, facts: &TransactionFacts, by: &str) -> Option<Vec<String>> {
     let bytes = if facts.payload_checked {
         format!("These very {} bytes", facts.length)
     } else {
@@ -149,18 +217,22 @@ fn sentences(receipts: &Receipts<'_>, facts: &TransactionFacts, role: &str) -> O
             facts.file_name, facts.serial, facts.model, facts.authority
         ),
         format!(
-            "{} ({role}) enrolled the device on {}.",
-            facts.owner_name, facts.claimed_ms
+            "{} enrolled the device on {}.",
+            capitalised(by),
+            facts.claimed_ms
         ),
         format!(
             "By the device's clock they were taken on {}, as its number {} ({}).",
             facts.taken_ms, facts.sequence, facts.delivery
         ),
         accepted_and_logged(receipts)?,
-        "This shows that this key signed these bytes. It does not show that the scene is real, \
-         or what became of the device later."
-            .to_owned(),
     ])
+}
+
+/// `text` as a sentence begins: a name stays as it is.
+fn capitalised(text: &str) -> String {
+    text.strip_prefix("a key ")
+        .map_or_else(|| text.to_owned(), |rest| format!("A key {rest}"))
 }
 
 fn accepted_and_logged(receipts: &Receipts<'_>) -> Option<String> {
@@ -175,22 +247,33 @@ fn accepted_and_logged(receipts: &Receipts<'_>) -> Option<String> {
 
 fn conclude(
     receipts: &Receipts<'_>,
-    mut sentences: Vec<String>,
-    transaction: Option<TransactionFacts>,
+    said: Said,
+    chain: Vec<ChainStep>,
+    missing: &[String],
 ) -> Option<Conclusion> {
     let subject = receipts.all.first()?;
     let checkpoint = subject.receipt.proof.checkpoint();
-    if let Some(seen) = witness::sentence(checkpoint, &subject.cosigned) {
-        // Before the last one, which says what all of it comes to.
-        sentences.insert(sentences.len().saturating_sub(1), seen);
-    }
+    let mut sentences = said.sentences;
+    sentences.extend(chain.iter().map(|step| format!("{step}.")));
+    sentences.extend(missing.iter().map(|why| format!("Not shown: {why}.")));
+    sentences.extend(witness::sentence(checkpoint, &subject.cosigned));
+    sentences.push(if chain.is_empty() {
+        said.last.to_owned()
+    } else {
+        format!(
+            "{} Nor does it show that nobody named here was suspended, removed or given a lesser role \
+             before.",
+            said.last
+        )
+    });
     Some(Conclusion {
         sentences,
         log: receipts.trust.log.name().to_owned(),
         log_index: subject.log_index?,
         accepted_ms: subject.receipt.evidence.accepted,
         cosigned: subject.cosigned.clone(),
-        transaction,
+        chain,
+        transaction: said.transaction,
     })
 }
 
@@ -282,6 +365,34 @@ fn find_claim(
     )
 }
 
+/// A claim as the subject: it is of the enrolment in the bundle, which comes before it.
+fn check_claimed(
+    receipts: &Receipts<'_>,
+    section: &mut Section,
+    ancestry: &mut Ancestry<'_, '_>,
+    claim: &Claim,
+) {
+    let enrolment = receipts.all.iter().position(|checked| {
+        let enrols = checked.statement.as_ref().map(|statement| &statement.act);
+        matches!(enrols, Some(Act::Device(Device::Enrol)))
+            && checked.receipt.evidence.signed.credential_id == claim.credential
+    });
+    let serial = enrolment
+        .and_then(|at| receipts.all.get(at)?.registration.as_ref())
+        .and_then(certified);
+    let found = enrolment
+        .zip(serial)
+        .ok_or("the bundle holds no attested enrolment of the key that the claim names");
+    let detail = enrolment.map_or_else(String::new, |at| format!("receipt {}", at + 1));
+    let Some((enrolment, (serial, _))) =
+        section.check("chain.3", "The device had enrolled this key", found, detail)
+    else {
+        return;
+    };
+    ancestry.uses(enrolment);
+    check_claim(receipts, section, enrolment, claim, &serial);
+}
+
 /// The claim is of this enrolment and no other.
 fn check_claim(
     receipts: &Receipts<'_>,
@@ -330,22 +441,17 @@ fn check_claim(
     );
 }
 
-/// Whose key signed the claim: the receipt that registered it, the person's name and role.
-fn check_owner(
-    receipts: &Receipts<'_>,
+/// Whose key signed the claim: the receipt that registered it, and what that says.
+fn check_owner<'r>(
+    receipts: &'r Receipts<'_>,
     section: &mut Section,
     claim_at: usize,
     owner: PersonId,
-) -> Option<(usize, Line, String)> {
+) -> Option<(usize, &'r RegisterKey)> {
     let signer = receipts.all.get(claim_at).and_then(|claim| claim.signer);
     let key = signer.map(|at| (at, receipts.act(at)));
     let result = match key {
-        Some((
-            at,
-            Some(Act::Web(Web::RegisterKey(RegisterKey {
-                person, name, role, ..
-            }))),
-        )) if *person == owner => Ok((at, name.clone(), role.to_string())),
+        Some((at, Some(Act::Web(Web::RegisterKey(key))))) if key.person == owner => Ok((at, key)),
         Some((at, Some(Act::Web(Web::RegisterKey(other))))) => Err(format!(
             "receipt {} registers the key of {}, who is not the one that took the device",
             at + 1,
@@ -359,7 +465,7 @@ fn check_owner(
     };
     let detail = result.as_ref().map_or_else(
         |_| String::new(),
-        |(at, name, _)| format!("{name}, receipt {}", at + 1),
+        |(at, key)| format!("{}, receipt {}", key.name, at + 1),
     );
     section.check(
         "chain.7",

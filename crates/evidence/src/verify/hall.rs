@@ -16,7 +16,11 @@ pub(super) fn check_opening(
     by: usize,
 ) -> Option<String> {
     let owner = match receipts.act(by) {
-        Some(Act::Web(Web::RegisterKey(key))) if key.person == open.person => Ok(()),
+        Some(Act::Web(Web::RegisterKey(key)))
+            if (key.person, &key.name) == (open.person, &open.name) =>
+        {
+            Ok(())
+        }
         Some(Act::Web(Web::RegisterKey(key))) => Err(format!(
             "it lets {} in, but the key that signed is {}’s",
             open.name, key.name

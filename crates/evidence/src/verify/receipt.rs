@@ -21,8 +21,6 @@ pub(super) struct Receipts<'a> {
     rp: RelyingParty,
     anchors: TrustAnchors,
     pub(super) all: Vec<Checked<'a>>,
-    /// How the receipts fit together.
-    pub(super) together: Section,
 }
 
 /// A receipt and what was found out about it.
@@ -45,7 +43,7 @@ pub(super) struct Checked<'a> {
 impl<'a> Receipts<'a> {
     pub(super) fn new(bundle: &'a Bundle, trust: &'a TrustFile, anchors: TrustAnchors) -> Self {
         let all = (1..)
-            .zip(&bundle.0)
+            .zip(bundle.receipts())
             .map(|(number, receipt)| Checked {
                 receipt,
                 section: Section::new(&format!("Receipt {number}")),
@@ -61,7 +59,6 @@ impl<'a> Receipts<'a> {
             rp: trust.relying_party(),
             anchors,
             all,
-            together: Section::new("How the receipts fit together"),
         }
     }
 
@@ -77,15 +74,12 @@ impl<'a> Receipts<'a> {
         }
     }
 
-    /// The sections in the bundle's order, and how they fit together last.
+    /// The sections in the bundle's order.
     pub(super) fn into_sections(self) -> Vec<Section> {
-        let mut sections: Vec<Section> = self
-            .all
+        self.all
             .into_iter()
             .map(|checked| checked.section)
-            .collect();
-        sections.push(self.together);
-        sections
+            .collect()
     }
 
     /// The statement of a receipt.
@@ -110,12 +104,15 @@ impl<'a> Receipts<'a> {
         else {
             return;
         };
-        let signer = self.all.iter().position(|other| {
-            other
-                .registration
-                .as_ref()
-                .is_some_and(|found| found.credential.id == signed.credential_id.as_bytes())
-        });
+        // The latest before it, if the key was registered more than once: the bundle is in the order
+        // of the log.
+        let earlier = self.all.iter().enumerate().skip(at + 1);
+        let signer = earlier
+            .map(|(at, other)| (at, &other.registration))
+            .find_map(|(at, made)| {
+                let made = made.as_ref()?;
+                (made.credential.id == signed.credential_id.as_bytes()).then_some(at)
+            });
         let mut record = Record::default();
         let mut holds = false;
         if let Some(registration) = signer

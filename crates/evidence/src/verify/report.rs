@@ -9,6 +9,7 @@ use crate::id::{DeviceId, PersonId};
 use crate::line::Line;
 use crate::log::Cosigned;
 use crate::statement::device::Delivery;
+use crate::statement::people::Role;
 use crate::timestamp::Timestamp;
 
 /// Every step of a verification, and what follows.
@@ -22,7 +23,11 @@ pub struct Report {
     /// What follows, if everything holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conclusion: Option<Conclusion>,
-    /// The steps: one section for each receipt, in the bundle's order, then how they fit together.
+    /// What is not shown of who allowed the keys. Where that was demanded, nothing holds without it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// The steps: one section for each receipt, in the bundle's order, then how they fit together,
+    /// and who allowed the keys.
     pub sections: Vec<Section>,
 }
 
@@ -78,9 +83,73 @@ pub struct Conclusion {
     pub accepted_ms: Timestamp,
     /// Which of the trust file's witnesses cosigned the checkpoint that proves it.
     pub cosigned: Vec<Cosigned>,
+    /// Who allowed the key of the person who signed, or who took the device: from that person down to
+    /// the set-up of the realm. Empty when no person signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<ChainStep>,
     /// The facts of a device's transaction, when the subject is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction: Option<TransactionFacts>,
+}
+
+/// One act that allowed somebody a key or a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChainStep {
+    /// What was done.
+    pub happened: Happened,
+    /// To whom.
+    pub person: PersonId,
+    /// What that person is called.
+    pub name: Line,
+    /// The role that comes with it.
+    pub role: Role,
+    /// Who did it: for a set-up or a further key that person.
+    pub by: Line,
+    /// When the gateway accepted it.
+    pub at_ms: Timestamp,
+    /// Its place in the log.
+    pub log_index: u64,
+}
+
+/// What allowed somebody a key or a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    /// The realm was set up.
+    SetUp,
+    /// An owner invited the person.
+    Invited,
+    /// An owner let the person register a new key.
+    Recovered,
+    /// The person allowed a further key with an earlier one.
+    Added,
+    /// An owner gave the person the role.
+    Promoted,
+}
+
+impl Display for ChainStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            name,
+            role,
+            by,
+            at_ms,
+            ..
+        } = self;
+        match self.happened {
+            Happened::SetUp => write!(f, "{name} set up the realm, as its {role}, on {at_ms}"),
+            Happened::Invited => write!(f, "{by} invited {name} as {role} on {at_ms}"),
+            Happened::Recovered => {
+                write!(f, "{by} let {name} ({role}) register a new key on {at_ms}")
+            }
+            Happened::Added => write!(
+                f,
+                "{name} ({role}) allowed a further key with an earlier one on {at_ms}"
+            ),
+            Happened::Promoted => write!(f, "{by} made {name} {role} on {at_ms}"),
+        }?;
+        write!(f, " (entry {})", self.log_index)
+    }
 }
 
 /// What a device's transaction shows.
@@ -129,10 +198,14 @@ impl Report {
             Err::<(), _>(why.to_string()),
             "",
         );
-        Self::new(vec![section], None)
+        Self::new(vec![section], None, Vec::new())
     }
 
-    pub(super) fn new(sections: Vec<Section>, conclusion: Option<Conclusion>) -> Self {
+    pub(super) fn new(
+        sections: Vec<Section>,
+        conclusion: Option<Conclusion>,
+        missing: Vec<String>,
+    ) -> Self {
         // What fails because something else failed is told only if there is nothing else.
         let failures = || sections.iter().flat_map(Section::failures);
         let failure = failures()
@@ -143,6 +216,7 @@ impl Report {
             holds,
             failure,
             conclusion: conclusion.filter(|_| holds),
+            missing,
             sections,
         }
     }

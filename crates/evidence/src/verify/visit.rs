@@ -3,12 +3,14 @@
 //! The host asks nobody: the visitor brings the receipt of the opening and that of the
 //! registration of the key that signed it, and [`visit`] checks both under the keys that were
 //! pinned when the realms joined. What the partner is believed is who its people are and which
-//! roles they have, nothing else.
+//! roles they have, nothing else. So the host does not ask who at home allowed the key, and does not
+//! learn it.
 
 use core::time::Duration;
 
 use hallway_webauthn::Registration;
 
+use super::ancestry::Chain;
 use super::report::{Report, Section};
 use super::{chain, receipt};
 use crate::bundle::Bundle;
@@ -69,8 +71,7 @@ impl UncheckedVisit {
     /// # Errors
     /// [`NotAVisit`].
     pub fn read(bundle: &Bundle) -> Result<Self, NotAVisit> {
-        let subject = bundle.0.first().ok_or(NotAVisit)?;
-        let statement = subject.evidence.signed.read_statement();
+        let statement = bundle.subject().evidence.signed.read_statement();
         match statement.map_err(|_| NotAVisit)?.act {
             Act::Hall(Hall::Open(open)) => Ok(Self {
                 role: open.role.ok_or(NotAVisit)?,
@@ -108,22 +109,20 @@ const FORM: &str =
 /// # Errors
 /// The report, which names the first step that does not hold.
 pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visit, Box<Report>> {
-    if bundle.0.len() != 2 {
+    let count = bundle.receipts().count();
+    if count != 2 {
         // Nothing is verified that could not be a visit.
         let mut section = Section::new(HOST);
-        let why = format!(
-            "there are {} receipts, not the opening and the key's registration",
-            bundle.0.len()
-        );
+        let why = format!("there are {count} receipts, not the opening and the key's registration");
         section.check("visit.1", FORM, Err::<(), _>(why), "");
-        return Err(Box::new(Report::new(vec![section], None)));
+        return Err(Box::new(Report::new(vec![section], None, Vec::new())));
     }
     let anchors = trust
         .anchors()
         .map_err(|error| Box::new(Report::unreadable("The partner's trust file", &error)))?;
     let mut receipts = receipt::Receipts::new(bundle, trust, anchors);
     receipts.check_all();
-    let conclusion = chain::check(&mut receipts, None);
+    let fit = chain::check(&receipts, None, Chain::KeyOnly);
     let mut section = Section::new(HOST);
     let opened = match receipts.act(0) {
         Some(Act::Hall(Hall::Open(open))) => Some(open.clone()),
@@ -136,10 +135,12 @@ pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visi
     check_witness(&receipts, &mut section);
     let registration = (receipts.all.iter().skip(1)).find_map(|other| other.registration.clone());
     let mut sections = receipts.into_sections();
+    sections.extend(fit.sections);
     sections.push(section);
-    let report = Report::new(sections, conclusion);
-    match (report.holds, opened, role, registration, bundle.0.first()) {
-        (true, Some(open), Some(role), Some(registration), Some(subject)) => {
+    let report = Report::new(sections, fit.conclusion, fit.missing);
+    match (report.holds, opened, role, registration) {
+        (true, Some(open), Some(role), Some(registration)) => {
+            let subject = bundle.subject();
             let duration = Duration::from_millis(open.duration_ms);
             let accepted = subject.evidence.accepted;
             Ok(Visit {
@@ -196,11 +197,11 @@ fn check_door(open: &Open, bundle: &Bundle, door: &Door<'_>, section: &mut Secti
         key,
         hex::encode(door.public_key.sha256()),
     );
-    let evidence = bundle.0.first().map(|subject| subject.evidence.hash());
+    let evidence = bundle.subject().evidence.hash();
     section.check(
         "visit.5",
         "The certificate was given for this evidence",
-        expect(evidence == Some(door.evidence), || {
+        expect(evidence == door.evidence, || {
             format!("it was given for {}", hex::encode(door.evidence))
         }),
         hex::encode(door.evidence),
@@ -254,9 +255,7 @@ fn check_witness(receipts: &receipt::Receipts<'_>, section: &mut Section) {
 /// What was signed and accepted some time ago opens nothing: the visitor may have been put out at
 /// home since.
 fn check_age(bundle: &Bundle, door: &Door<'_>, section: &mut Section) {
-    let Some(subject) = bundle.0.first() else {
-        return;
-    };
+    let subject = bundle.subject();
     let accepted = subject.evidence.accepted;
     let issued = (subject.evidence.signed.read_statement()).map_or(accepted, |read| read.issued);
     let (first, last) = (issued.min(accepted), issued.max(accepted));

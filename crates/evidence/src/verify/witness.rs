@@ -1,7 +1,7 @@
 //! Who else saw the log of a receipt.
 
 use super::report::Section;
-use crate::log::{Checkpoint, Cosigned, NoteError, cosigned};
+use crate::log::{Checkpoint, Cosigned, NoteError, cosigned, unknown_signer};
 use crate::trust::TrustFile;
 
 /// Checks the cosignatures of a checkpoint that the log signed, by the witnesses that the trust file
@@ -9,6 +9,7 @@ use crate::trust::TrustFile;
 /// Gives those who did.
 pub(super) fn check(section: &mut Section, checkpoint: &str, trust: &TrustFile) -> Vec<Cosigned> {
     const TITLE: &str = "Witnesses saw the log grow to this checkpoint and never change";
+    check_signers(section, checkpoint, trust);
     if trust.witnesses.is_empty() {
         return Vec::new();
     }
@@ -26,6 +27,28 @@ pub(super) fn check(section: &mut Section, checkpoint: &str, trust: &TrustFile) 
     section
         .check("log.3", TITLE, found, names)
         .unwrap_or_default()
+}
+
+/// Every signature below the checkpoint is one that can be checked, and holds. Anybody could add
+/// others, and so make of one receipt two that hold.
+fn check_signers(section: &mut Section, checkpoint: &str, trust: &TrustFile) {
+    let known = trust.witnesses.iter().chain(&trust.former_witnesses);
+    let only_known = match unknown_signer(checkpoint, &trust.log, known) {
+        Ok(None) => cosigned(checkpoint, &trust.former_witnesses)
+            .map(drop)
+            .map_err(|error| error.to_string()),
+        Ok(Some(name)) => Err(format!(
+            "there is a signature by {name}, which is no witness that the trust file names; if the \
+             realm has a new witness, export the trust file again"
+        )),
+        Err(error) => Err(error.to_string()),
+    };
+    section.check(
+        "log.4",
+        "Nobody else signed the checkpoint",
+        only_known,
+        "the log and its witnesses",
+    );
 }
 
 /// The sentence that follows for a subject in a tree of so many entries.

@@ -1,20 +1,21 @@
 //! Evidence and receipts, for those whom they concern.
 
+mod bundle;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
-use hallway_evidence::statement::{Act, Device as DeviceAct, Web};
-use hallway_evidence::{
-    Bundle, Evidence, PersonId, Receipt, Response as Signature, TrustFile, jpeg, verify,
-};
+use hallway_evidence::verify::{self, Chain};
+use hallway_evidence::{Bundle, Evidence, Receipt, TrustFile, jpeg};
 use hallway_hall::foreign::{Content, MediaType};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub use self::bundle::bundle_of;
 use super::act::includes;
 use super::device::{lifecycle, payload, transactions};
 use crate::Gateway;
@@ -24,7 +25,7 @@ use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Device, EvidenceFilter, EvidenceHash, EvidenceRecord, PageRequest, Role};
+use crate::store::{Device, EvidenceFilter, EvidenceHash, EvidenceRecord, Role};
 
 /// A piece of evidence in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -150,35 +151,6 @@ pub fn receipt_response(receipt: &Receipt) -> Response {
         .into_response()
 }
 
-/// A piece of evidence with all that it rests on: what `hallway verify` takes. What a visitor brought
-/// is given as they brought it.
-pub async fn bundle_of(gateway: &Gateway, record: &EvidenceRecord) -> Result<Bundle, Problem> {
-    let reader = gateway.store.read();
-    if let Some(visit) = reader.visits().get(&record.hash).await? {
-        return Ok(visit.bundle);
-    }
-    let mut receipts = vec![gateway.ledger.receipt_of(reader, record).await?];
-    if let Some(device) = record.device
-        && let Some(device) = reader.devices().get(device).await?
-    {
-        let Bundle(mut grounds) = grounds_at(gateway, &device, record).await?;
-        grounds.retain(|receipt| !receipts.contains(receipt));
-        receipts.extend(grounds);
-    }
-    if let Some(person) = record.person
-        && let Some((subject, others)) = receipts.split_first()
-        && !others.iter().any(|other| registers_key_of(other, subject))
-        && matches!(
-            subject.evidence.signed.response,
-            Signature::Assertion { .. }
-        )
-        && let Some(registration) = registration_of(gateway, person, subject).await?
-    {
-        receipts.extend(gateway.ledger.receipt(reader, &registration).await?);
-    }
-    Ok(Bundle(receipts))
-}
-
 /// What checks the bundle of a piece of evidence: the realm's own trust file, or for what a visitor
 /// brought that of their realm.
 pub async fn trust_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<TrustFile, Problem> {
@@ -191,114 +163,28 @@ pub async fn trust_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<Tru
     visit::trust_file(gateway, &partner)
 }
 
-/// Whether `receipt` is of the registration of the key that signed `signed`.
-fn registers_key_of(receipt: &Receipt, signed: &Receipt) -> bool {
-    let (receipt, signed) = (&receipt.evidence.signed, &signed.evidence.signed);
-    receipt.credential_id == signed.credential_id
-        && matches!(receipt.response, Signature::Registration { .. })
+/// How far a person's key is followed back in the bundle of a piece of evidence: a visitor's realm
+/// vouches for who its people are.
+pub async fn chain_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<Chain, Problem> {
+    let visit = gateway.store.read().visits().get(&record.hash).await?;
+    Ok(match visit {
+        Some(_) => Chain::KeyOnly,
+        None => Chain::ToSetUp,
+    })
 }
 
-/// What a device's transactions rest on now: its enrolment, the claim, the owner's key.
-pub async fn grounds_of_device(gateway: &Gateway, device: &Device) -> Result<Bundle, Problem> {
-    let (Some(enrolment), Some(claim)) = (device.enrolment, device.claim) else {
-        return Ok(Bundle(Vec::new()));
-    };
-    grounds(gateway, enrolment, claim).await
-}
-
-/// What a piece of a device's evidence rested on when it was accepted: a device that was enrolled
-/// again since has other grounds now.
-async fn grounds_at(
+/// What a device's transactions rest on now: its claim, with what that rests on. Nothing before
+/// there is one.
+pub async fn grounds_of_device(
     gateway: &Gateway,
     device: &Device,
-    record: &EvidenceRecord,
-) -> Result<Bundle, Problem> {
-    let reader = gateway.store.read();
-    let mut request = PageRequest {
-        after: Some(record.log_index),
-        ..PageRequest::default()
+) -> Result<Option<Bundle>, Problem> {
+    let Some(claim) = device.claim else {
+        return Ok(None);
     };
-    let (mut enrolment, mut claim) = (None, None);
-    while enrolment.is_none() || claim.is_none() {
-        let page = reader
-            .evidence()
-            .page(EvidenceFilter::DeviceHistory(device.id), &request)
-            .await?;
-        for earlier in &page.items {
-            match earlier.act.as_str() {
-                "device.enrol" if enrolment.is_none() => enrolment = Some(earlier.hash),
-                "device.claim" if claim.is_none() => claim = Some(earlier.hash),
-                _ => {}
-            }
-        }
-        match page.next {
-            Some(next) => request.after = Some(next),
-            None => break,
-        }
-    }
-    match (enrolment, claim) {
-        (Some(enrolment), Some(claim)) => grounds(gateway, enrolment, claim).await,
-        _ => grounds_of_device(gateway, device).await,
-    }
-}
-
-async fn grounds(
-    gateway: &Gateway,
-    enrolment: EvidenceHash,
-    claim: EvidenceHash,
-) -> Result<Bundle, Problem> {
-    let reader = gateway.store.read();
-    let mut receipts = Vec::new();
-    for hash in [enrolment, claim] {
-        receipts.extend(gateway.ledger.receipt(reader, &hash).await?);
-    }
-    if let Some(claim) = receipts.last()
-        && let Ok(statement) = claim.evidence.signed.read_statement()
-        && let Act::Device(DeviceAct::Claim(terms)) = statement.act
-        && let Some(hash) = registration_of(gateway, terms.owner, claim).await?
-    {
-        receipts.extend(gateway.ledger.receipt(reader, &hash).await?);
-    }
-    Ok(Bundle(receipts))
-}
-
-/// The registration of the key that signed `claim`. The key may have been removed since; its
-/// evidence remains.
-async fn registration_of(
-    gateway: &Gateway,
-    owner: PersonId,
-    claim: &Receipt,
-) -> Result<Option<EvidenceHash>, Problem> {
-    let reader = gateway.store.read();
-    let id = &claim.evidence.signed.credential_id;
-    if let Some(key) = reader.credentials().get(id).await? {
-        return Ok(Some(key.registration));
-    }
-    let mut request = PageRequest::default();
-    loop {
-        let page = reader
-            .evidence()
-            .page(EvidenceFilter::Person(owner), &request)
-            .await?;
-        for record in &page.items {
-            let registered = record
-                .bytes
-                .as_deref()
-                .and_then(|bytes| Evidence::decode(bytes).ok());
-            let matches = registered.is_some_and(|evidence| {
-                evidence.signed.credential_id == *id
-                    && evidence.signed.read_statement().is_ok_and(|statement| {
-                        matches!(statement.act, Act::Web(Web::RegisterKey(_)))
-                    })
-            });
-            if matches {
-                return Ok(Some(record.hash));
-            }
-        }
-        match page.next {
-            Some(next) => request.after = Some(next),
-            None => return Ok(None),
-        }
+    match gateway.store.read().evidence().get(&claim).await? {
+        Some(record) => bundle_of(gateway, &record).await.map(Some),
+        None => Ok(None),
     }
 }
 
@@ -329,6 +215,7 @@ pub async fn explanation(
     let record = seen(&gateway, &caller, &hash).await?;
     let bundle = bundle_of(&gateway, &record).await?;
     let trust = trust_for(&gateway, &record).await?;
+    let chain = chain_for(&gateway, &record).await?;
     let transactions = gateway.store.read().transactions();
     let report = match transactions.get(&record.hash).await? {
         Some(transaction) => {
@@ -337,12 +224,12 @@ pub async fn explanation(
             let payload = payload::bytes(&gateway, &transaction, most).await?;
             tokio::task::spawn_blocking(move || {
                 let _turn = turn;
-                verify::bundle(&bundle, Some(&payload), &trust)
+                verify::bundle(&bundle, Some(&payload), &trust, chain)
             })
             .await
             .map_err(|error| Problem::internal(&error))?
         }
-        None => verify::bundle(&bundle, None, &trust),
+        None => verify::bundle(&bundle, None, &trust, chain),
     };
     serde_json::to_value(report)
         .map(Json)

@@ -130,10 +130,12 @@ pub async fn prepare(
             link: link.0,
         }),
         PeopleRequest::Recover { person } => {
-            let Named { person, name } = named(gateway, person).await?;
+            let found = gateway.store.read().people().get(person).await?;
+            let found = found.ok_or_else(|| Problem::not_found("person"))?;
             People::Recover(Recover {
                 person,
-                name,
+                name: line("name", &found.name)?,
+                role: found.role,
                 link: link.0,
             })
         }
@@ -177,6 +179,14 @@ pub async fn perform(actor: &Actor<'_>, act: &People) -> Result<Outcome, Problem
             links::issue(actor, terms.link, new).await
         }
         People::Recover(terms) => {
+            let person = unit.people().get(terms.person).await?;
+            let person = person.ok_or_else(|| Problem::not_found("person"))?;
+            if person.role != terms.role {
+                return Err(Problem::conflict(
+                    "role-changed",
+                    "this person's role is another by now; begin again",
+                ));
+            }
             let new = New {
                 purpose: LinkPurpose::Recovery,
                 name: terms.name.as_str(),

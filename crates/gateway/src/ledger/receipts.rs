@@ -1,5 +1,6 @@
 //! Receipts of what was logged before, and proofs that the log grew.
 
+use hallway_evidence::log::tree::leaf_hash;
 use hallway_evidence::log::{Checkpoint, InclusionProof, Plan, TileSet, TlogProof};
 use hallway_evidence::statement::Hash;
 use hallway_evidence::{Evidence, Receipt};
@@ -25,8 +26,8 @@ impl Ledger {
         }
     }
 
-    /// As [`Ledger::receipt`], for evidence that is at hand. Its checkpoint is one that witnesses
-    /// cosigned, if there is one that holds the evidence, and the current one otherwise.
+    /// As [`Ledger::receipt`], for evidence that is at hand, with the checkpoint that
+    /// [`Ledger::checkpoint_for`] gives.
     ///
     /// # Errors
     /// [`LedgerError::Erased`], or when the log is damaged or the database fails.
@@ -35,11 +36,26 @@ impl Ledger {
         store: &dyn Repositories,
         record: &EvidenceRecord,
     ) -> Result<Receipt, LedgerError> {
-        let note = match cosigned::covering(store, record.log_index + 1).await? {
-            Some(cosigned) => cosigned,
-            None => store.log().head().await?.checkpoint,
-        };
+        let note = self.checkpoint_for(store, record).await?;
         self.receipt_at(store, record, &note).await
+    }
+
+    /// The checkpoint for a receipt of this evidence, and for those of everything before it: one that
+    /// witnesses cosigned, if there is one that holds it, and the current one otherwise.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn checkpoint_for(
+        &self,
+        store: &dyn Repositories,
+        record: &EvidenceRecord,
+    ) -> Result<String, LedgerError> {
+        Ok(
+            match cosigned::covering(store, record.log_index + 1).await? {
+                Some(cosigned) => cosigned,
+                None => store.log().head().await?.checkpoint,
+            },
+        )
     }
 
     /// As [`Ledger::receipt_of`], with this checkpoint of the log.
@@ -70,6 +86,29 @@ impl Ledger {
             evidence,
             proof: TlogProof::new(&proof, note.to_owned()),
         })
+    }
+
+    /// The log's first entry, by which the realm was set up; nothing before there is one. The log's own
+    /// signature says so, and not the evidence's row.
+    ///
+    /// # Errors
+    /// [`LedgerError::Proof`] when the row says something else than the log; or the database fails.
+    pub async fn first_entry(&self, store: &dyn Repositories) -> Result<Option<Hash>, LedgerError> {
+        if let Some(first) = self.first.get() {
+            return Ok(Some(*first));
+        }
+        // The head is read first: tiles only grow, so they hold whatever it says.
+        let head = self.open(&store.log().head().await?)?;
+        let Some(record) = store.evidence().at(0).await?.filter(|_| head.size > 0) else {
+            return Ok(None);
+        };
+        let proof = InclusionProof {
+            index: 0,
+            size: head.size,
+            hashes: hashes(store, &Plan::inclusion(0, head.size)?).await?,
+        };
+        proof.verify(&leaf_hash(&record.hash.0), &head.root)?;
+        Ok(Some(*self.first.get_or_init(|| record.hash.0)))
     }
 
     /// The proof that the log of `new` entries grew out of the one of `old` (RFC 6962, section

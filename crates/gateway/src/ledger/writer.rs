@@ -1,13 +1,14 @@
 //! Appending evidence to the log, in the unit that it justifies.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof, VerifierKey};
+use hallway_evidence::statement::Hash;
 use hallway_evidence::{DeviceId, Evidence, PersonId, Receipt};
 
 use super::error::LedgerError;
 use crate::sha256;
-use crate::store::{EvidenceRecord, LogHead, Repositories, StatementHash, TRANSACTION_ACT};
+use crate::store::{EvidenceRecord, Ground, LogHead, Repositories, StatementHash, TRANSACTION_ACT};
 
 /// Evidence that is to be logged, and whom it is listed under.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Entry {
     act: String,
     person: Option<PersonId>,
     device: Option<DeviceId>,
+    /// What later evidence finds it by.
+    ground: Option<Ground>,
 }
 
 impl Entry {
@@ -24,10 +27,11 @@ impl Entry {
     /// # Errors
     /// [`LedgerError::Evidence`] when its statement cannot be read.
     pub fn new(evidence: Evidence) -> Result<Self, LedgerError> {
-        let act = evidence.signed.read_statement()?.act.name();
+        let act = evidence.signed.read_statement()?.act;
         Ok(Self {
+            ground: Ground::of(&act, &evidence.signed.credential_id),
             evidence,
-            act,
+            act: act.name(),
             person: None,
             device: None,
         })
@@ -40,6 +44,7 @@ impl Entry {
             act: TRANSACTION_ACT.to_owned(),
             person: None,
             device: Some(device),
+            ground: None,
         }
     }
 
@@ -66,6 +71,8 @@ pub struct Ledger {
     /// The log's right edge as this writer saw it last. It is used only when its root is that of
     /// the head in the unit at hand, so it may be of a unit that was cancelled.
     edge: Mutex<Option<Appender>>,
+    /// The log's first entry, once it was seen: it never changes.
+    pub(super) first: OnceLock<Hash>,
 }
 
 impl Ledger {
@@ -75,6 +82,7 @@ impl Ledger {
         Self {
             key,
             edge: Mutex::new(None),
+            first: OnceLock::new(),
         }
     }
 
@@ -126,6 +134,7 @@ impl Ledger {
 
         let mut records = Vec::with_capacity(entries.len());
         let mut receipts = Vec::with_capacity(entries.len());
+        let mut grounds = Vec::new();
         let parts = encoded.into_iter().zip(hashes).zip(statements);
         for ((entry, proof), ((bytes, hash), statement)) in
             entries.into_iter().zip(&appended.proofs).zip(parts)
@@ -140,6 +149,7 @@ impl Ledger {
                 device: entry.device,
                 accepted: entry.evidence.accepted,
             });
+            grounds.extend(entry.ground.map(|ground| (ground, proof.index)));
             receipts.push(Receipt {
                 evidence: entry.evidence,
                 proof: TlogProof::new(proof, checkpoint.clone()),
@@ -153,6 +163,9 @@ impl Ledger {
         unit.log().move_head(appended.first, &head).await?;
         unit.log().put_tiles(appended.tiles).await?;
         unit.evidence().add_logged(records).await?;
+        for (ground, log_index) in &grounds {
+            unit.grounds().add_logged(ground, *log_index).await?;
+        }
         *self.edge.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
         Ok(receipts)
     }
@@ -175,7 +188,7 @@ impl Ledger {
     }
 
     /// Checks that the head is one that this log's key signed.
-    fn open(&self, head: &LogHead) -> Result<Checkpoint, LedgerError> {
+    pub(super) fn open(&self, head: &LogHead) -> Result<Checkpoint, LedgerError> {
         if head.size == 0 {
             return Ok(Checkpoint::new(self.key.name(), 0, head.root)?);
         }

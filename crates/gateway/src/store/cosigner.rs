@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use hallway_evidence::log::CosignerKey;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{EntityTrait, IntoActiveModel, Iterable};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter};
 
 use super::column::{Cell, ms, number, time};
 use super::entity::cosigner as row;
@@ -44,6 +44,8 @@ pub trait CosignerRepository: Send + Sync {
     async fn state(&self, witness: &CosignerKey) -> Result<CosignerState, StoreError>;
     /// The last checkpoint of each witness.
     async fn cosigned(&self) -> Result<Vec<CosignedCheckpoint>, StoreError>;
+    /// The keys of those that cosigned one.
+    async fn known(&self) -> Result<Vec<CosignerKey>, StoreError>;
     /// Keeps a cosigned checkpoint, if it is not behind the one that is kept, and that it was
     /// given now. Whoever took the turn may give it up.
     async fn keep(
@@ -137,6 +139,19 @@ impl CosignerRepository for Sql<'_> {
         let states = rows.into_iter().map(CosignerState::try_from);
         states
             .filter_map(|state| state.map(|state| state.cosigned).transpose())
+            .collect()
+    }
+
+    async fn known(&self) -> Result<Vec<CosignerKey>, StoreError> {
+        let rows = row::Entity::find()
+            .filter(row::Column::Checkpoint.is_not_null())
+            .all(self.db())
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                let key = row.witness_key.parse();
+                key.map_err(|_| Cell("cosigner", "witness_key").corrupt())
+            })
             .collect()
     }
 

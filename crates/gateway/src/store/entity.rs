@@ -11,6 +11,7 @@ pub(crate) mod device;
 pub(crate) mod device_transaction;
 pub(crate) mod evidence;
 pub(crate) mod former_log;
+pub(crate) mod ground;
 pub(crate) mod hall;
 pub(crate) mod hall_agent;
 pub(crate) mod hall_agent_name;

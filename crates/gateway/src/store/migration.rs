@@ -20,6 +20,7 @@ mod agent_names;
 mod crossing;
 mod first;
 mod former_logs;
+mod grounds;
 mod halls;
 mod metadata;
 mod needs;
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrations {
             Box::new(crossing::Crossing),
             Box::new(announcement_networks::AnnouncementNetworks),
             Box::new(agent_names::AgentNames),
+            Box::new(grounds::Grounds),
         ]
     }
 }

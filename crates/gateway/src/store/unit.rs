@@ -16,6 +16,7 @@ use super::device::DeviceRepository;
 use super::error::StoreError;
 use super::evidence::EvidenceRepository;
 use super::grant::GrantRepository;
+use super::ground::GroundRepository;
 use super::hall::HallRepository;
 use super::hall_agent::HallAgentRepository;
 use super::link::LinkRepository;
@@ -56,6 +57,8 @@ pub trait Repositories: Send + Sync {
     fn transactions(&self) -> Box<dyn TransactionRepository + '_>;
     /// Evidence.
     fn evidence(&self) -> Box<dyn EvidenceRepository + '_>;
+    /// What evidence rests on.
+    fn grounds(&self) -> Box<dyn GroundRepository + '_>;
     /// The log.
     fn log(&self) -> Box<dyn LogRepository + '_>;
     /// Refusals.
@@ -199,6 +202,10 @@ impl<T: Runs> Repositories for T {
     }
 
     fn evidence(&self) -> Box<dyn EvidenceRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn grounds(&self) -> Box<dyn GroundRepository + '_> {
         Box::new(self.sql())
     }
 

@@ -7,10 +7,10 @@ use hallway_evidence::log::tile::TILE_WIDTH;
 use hallway_evidence::log::{Checkpoint, Level, SigningKey, Tile, TileSource, audit};
 use hallway_evidence::{Evidence, Receipt};
 use hallway_gateway::ledger::{Entry, Ledger, LedgerError};
-use hallway_gateway::store::{EvidenceFilter, EvidenceHash, PageRequest, Role, Store};
+use hallway_gateway::store::{EvidenceFilter, EvidenceHash, Ground, PageRequest, Role, Store};
 
 use crate::database::Database;
-use crate::sample::{entries, evidence, hash32, ledger, person};
+use crate::sample::{entries, evidence, hash32, ledger, person, promotion};
 
 /// The log as it is served, read whole.
 struct Served(HashMap<String, Vec<u8>>);
@@ -185,6 +185,40 @@ pub(crate) async fn old_receipts_are_made_anew(database: &Database) {
         .map(|record| record.hash)
         .collect();
     assert_eq!(listed, [hash]);
+}
+
+pub(crate) async fn grounds_are_found_by_whom_they_are_about(database: &Database) {
+    let (store, ledger) = (database.store().await, ledger());
+    let (emily, otto) = (person(Role::Owner).id, person(Role::Owner).id);
+    let given = |id, role| Entry::new(promotion(id, role)).unwrap();
+    append(&store, &ledger, entries(2)).await.unwrap();
+    let several = vec![given(emily, Role::Operator), given(otto, Role::Owner)];
+    append(&store, &ledger, several).await.unwrap();
+    append(&store, &ledger, vec![given(emily, Role::Operator)])
+        .await
+        .unwrap();
+    let last = async |ground: Ground, before: u64| {
+        let grounds = store.read().grounds();
+        grounds.last_before(&ground, before).await.unwrap()
+    };
+    let operator = |id| Ground::Role(id, Role::Operator);
+    assert_eq!(last(operator(emily), 9).await, Some(4));
+    assert_eq!(last(operator(emily), 4).await, Some(2));
+    assert_eq!(last(operator(emily), 2).await, None);
+    assert_eq!(last(operator(otto), 9).await, None);
+    assert_eq!(last(Ground::Role(otto, Role::Owner), 9).await, Some(3));
+}
+
+pub(crate) async fn the_first_entry_is_the_logs_word(database: &Database) {
+    let (store, writer) = (database.store().await, ledger());
+    assert_eq!(writer.first_entry(store.read()).await.unwrap(), None);
+    let receipts = append(&store, &writer, entries(3)).await.unwrap();
+    let first = receipts[0].evidence.hash();
+    assert_eq!(writer.first_entry(store.read()).await.unwrap(), Some(first));
+    append(&store, &writer, entries(300)).await.unwrap();
+    // Another gateway, which has seen nothing yet.
+    let fresh = ledger();
+    assert_eq!(fresh.first_entry(store.read()).await.unwrap(), Some(first));
 }
 
 pub(crate) async fn erased_evidence_stays_committed(database: &Database) {

@@ -66,7 +66,8 @@ contract! {
     visits: a_grant_elsewhere_is_none_of_a_hall_here, a_visitors_grant_ends_when_home_says_so,
         what_a_visitor_brought_is_kept_once;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
-        erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed;
+        erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed,
+        grounds_are_found_by_whom_they_are_about, the_first_entry_is_the_logs_word;
     ingest: order_is_enforced, one_bad_item_spoils_nothing, what_is_sent_again_gets_its_receipt,
         a_new_enrolment_begins_anew, random_interleavings_keep_every_promise, draining_answers_everybody;
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
-use hallway_evidence::statement::{Act, Device as DeviceAct, Statement, Web};
+use hallway_evidence::statement::people::ChangeRole;
+use hallway_evidence::statement::{Act, Device as DeviceAct, People, Statement, Web};
 use hallway_evidence::{
     CredentialId, DeviceId, Evidence, Line, PersonId, Response, SignedStatement, Timestamp,
 };
@@ -158,6 +159,20 @@ pub(crate) fn evidence() -> Evidence {
     let credential = CredentialId::new(*b"somebody's key").unwrap();
     Evidence {
         signed: signed(statement(Web::SignIn.into()), credential),
+        accepted: at(2_000),
+    }
+}
+
+/// Evidence that this person's role changed, signed by somebody's key.
+pub(crate) fn promotion(person: PersonId, role: Role) -> Evidence {
+    let act = People::ChangeRole(ChangeRole {
+        person,
+        name: Line::new("Emily").unwrap(),
+        role,
+    });
+    let credential = CredentialId::new(*b"somebody's key").unwrap();
+    Evidence {
+        signed: signed(statement(act.into()), credential),
         accepted: at(2_000),
     }
 }

@@ -190,7 +190,7 @@ pub(crate) async fn what_a_visitor_brought_is_kept_once(database: &Database) {
     let visit = Visit {
         evidence: EvidenceHash(hash32()),
         home: "beta.example".parse().unwrap(),
-        bundle: Bundle(vec![receipt(), receipt()]),
+        bundle: Bundle::of(receipt(), []).unwrap(),
     };
     let unit = store.begin().await.unwrap();
     unit.visits().add(&visit).await.unwrap();

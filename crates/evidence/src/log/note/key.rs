@@ -160,7 +160,8 @@ impl<const TYPE: u8> NoteKey<TYPE> {
         Ok(format!("{text}\n{lines}"))
     }
 
-    fn made(&self, signature: &Signature<'_>) -> bool {
+    /// Whether `signature` says that it is by this key.
+    pub(crate) fn made(&self, signature: &Signature<'_>) -> bool {
         signature.name == self.name && signature.id == self.id
     }
 }

@@ -12,7 +12,7 @@ use crate::statement::Web;
 use crate::statement::hall::{Open, P256PublicKey};
 use crate::statement::people::Role;
 use crate::statement::web::{Reason, RegisterKey};
-use crate::verify;
+use crate::verify::{self, Chain};
 
 /// `person` signs that `let_in` enters, with the key of `certificate_key` if there is one.
 fn opened(let_in: PersonId, certificate_key: Option<P256PublicKey>) -> Bundle {
@@ -47,7 +47,7 @@ fn opened(let_in: PersonId, certificate_key: Option<P256PublicKey>) -> Bundle {
         }),
     );
     let logged = log(vec![key.register(&register, None), key.assert(&open)]);
-    Bundle(vec![logged[1].clone(), logged[0].clone()])
+    Bundle::of(logged[1].clone(), [logged[0].clone()]).unwrap()
 }
 
 fn trust() -> crate::trust::TrustFile {
@@ -59,7 +59,7 @@ fn an_opening_can_be_checked_by_the_other_party_alone() {
     let pair = rcgen::KeyPair::generate().unwrap();
     let der = rcgen::PublicKeyData::subject_public_key_info(&pair);
     let key = P256PublicKey::from_der(&der).unwrap();
-    let report = verify::bundle(&opened(OWNER, Some(key)), None, &trust());
+    let report = verify::bundle(&opened(OWNER, Some(key)), None, &trust(), Chain::ToSetUp);
     assert_eq!(report.failure, None);
     let text = report.conclusion.unwrap().sentences.join("\n");
     let fingerprint = hex::encode(key.sha256());
@@ -70,7 +70,7 @@ fn an_opening_can_be_checked_by_the_other_party_alone() {
         "{text}"
     );
 
-    let report = verify::bundle(&opened(OWNER, None), None, &trust());
+    let report = verify::bundle(&opened(OWNER, None), None, &trust(), Chain::ToSetUp);
     let text = report.conclusion.unwrap().sentences.join("\n");
     assert!(
         text.contains("No other party can check which browser that was"),
@@ -81,7 +81,7 @@ fn an_opening_can_be_checked_by_the_other_party_alone() {
 #[test]
 fn nobody_lets_somebody_else_in() {
     let other = PersonId::from_bytes([2; 16]);
-    let report = verify::bundle(&opened(other, None), None, &trust());
+    let report = verify::bundle(&opened(other, None), None, &trust(), Chain::ToSetUp);
     let (_, step, what) = failure_of(&report);
     assert_eq!(step, "chain.3");
     assert_eq!(what, "it lets Boris in, but the key that signed is Emily’s");

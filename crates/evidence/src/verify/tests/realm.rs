@@ -287,7 +287,8 @@ pub(crate) fn play(story: &Story, payload: &[u8]) -> (Bundle, TrustFile) {
             certificate: maker.certificate,
         }],
     );
-    (Bundle(vec![at(3), at(1), at(2), at(0)]), trust)
+    let bundle = Bundle::of(at(3), [at(0), at(1), at(2)]).unwrap();
+    (bundle, trust)
 }
 
 pub(crate) fn log_key() -> SigningKey {

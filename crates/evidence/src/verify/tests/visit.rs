@@ -110,7 +110,7 @@ impl Visitor {
         let (_, mut trust) = play(&Story::default(), PAYLOAD);
         trust.witnesses = vec![witness().cosigner().clone()];
         Self {
-            bundle: Bundle(receipts.map(witnessed).into()),
+            bundle: Bundle::as_they_stand(receipts.map(witnessed)),
             key,
             trust,
         }
@@ -123,7 +123,7 @@ impl Visitor {
             host: &host,
             person: OWNER,
             public_key: &self.key,
-            evidence: self.bundle.0[0].evidence.hash(),
+            evidence: self.bundle.subject().evidence.hash(),
             allowed: &allowed,
             longest: HOUR,
             now: Timestamp::from(std::time::SystemTime::now()),
@@ -148,11 +148,11 @@ fn a_visitor_is_let_in_by_the_evidence_alone() {
     let visit = visitor.arrive(|_| {}).unwrap();
     assert_eq!(visit.open.person, OWNER);
     assert_eq!(visit.role, Role::Member);
-    assert_eq!(visit.evidence, visitor.bundle.0[0].evidence);
+    assert_eq!(visit.evidence, visitor.bundle.subject().evidence);
     let latest = visit.evidence.accepted.plus(HOUR);
     assert!(visit.ends <= latest);
-    let registered = visitor.bundle.0[1].evidence.signed.credential_id.as_bytes();
-    assert_eq!(visit.registration.credential.id, registered);
+    let registered = &visitor.bundle.to_vec()[1].evidence.signed.credential_id;
+    assert_eq!(visit.registration.credential.id, registered.as_bytes());
     let said = UncheckedVisit::read(&visitor.bundle).unwrap();
     assert_eq!((said.person, said.role), (OWNER, Role::Member));
     assert_eq!(said.hall.as_str(), "lab");
@@ -161,7 +161,7 @@ fn a_visitor_is_let_in_by_the_evidence_alone() {
 #[test]
 fn a_visit_never_lasts_longer_than_signed_by_either_clock() {
     let visitor = Visitor::new();
-    let accepted = visitor.bundle.0[0].evidence.accepted;
+    let accepted = visitor.bundle.subject().evidence.accepted;
     let at = |now: Timestamp| visitor.arrive(|door| door.now = now).unwrap().ends;
     let minute = Duration::from_secs(60);
     assert_eq!(at(accepted.plus(minute)), accepted.plus(HOUR));
@@ -288,26 +288,21 @@ fn the_key_that_signed_has_to_be_the_visitors() {
 
 #[test]
 fn receipts_can_neither_be_altered_nor_left_out_nor_added() {
-    let mut visitor = Visitor::new();
-    visitor.bundle.0[1].evidence.accepted = Timestamp::from_ms(1);
-    visitor.refused("log.2", "changed");
-
-    let mut visitor = Visitor::new();
-    visitor.bundle.0.truncate(1);
-    visitor.refused("visit.1", "1 receipts");
-
-    let mut visitor = Visitor::new();
-    let again = visitor.bundle.0[1].clone();
-    visitor.bundle.0.push(again);
-    visitor.refused("visit.1", "3 receipts");
-
+    let changed = |change: fn(&mut Vec<Receipt>)| {
+        let mut visitor = Visitor::new();
+        let mut receipts = visitor.bundle.to_vec();
+        change(&mut receipts);
+        visitor.bundle = Bundle::as_they_stand(receipts);
+        visitor
+    };
+    changed(|receipts| receipts[1].evidence.accepted = Timestamp::from_ms(1))
+        .refused("log.2", "changed");
+    changed(|receipts| receipts.truncate(1)).refused("visit.1", "1 receipts");
+    changed(|receipts| receipts.push(receipts[1].clone())).refused("visit.1", "3 receipts");
     // The registration of another visit to the same realm.
-    let mut visitor = Visitor::new();
-    visitor.bundle.0[1] = Visitor::new().bundle.0[1].clone();
-    assert!(visitor.arrive(|_| {}).is_err());
-
-    let mut visitor = Visitor::new();
-    visitor.bundle.0.swap(0, 1);
+    let mixed = changed(|receipts| receipts[1] = Visitor::new().bundle.to_vec()[1].clone());
+    assert!(mixed.arrive(|_| {}).is_err());
+    let visitor = changed(|receipts| receipts.swap(0, 1));
     assert!(UncheckedVisit::read(&visitor.bundle).is_err());
     visitor.refused("visit.1", "does not open a hall");
 }
@@ -317,17 +312,18 @@ fn a_log_that_the_host_did_not_see_lets_nobody_in() {
     let visitor = Visitor::new();
     for at in [0, 1] {
         let mut unseen = Visitor::new();
-        unseen.bundle = visitor.bundle.clone();
         unseen.key = visitor.key;
-        let proof = unseen.bundle.0[at].proof.to_string();
+        let mut receipts = visitor.bundle.to_vec();
+        let proof = receipts[at].proof.to_string();
         let (unsigned, _) = proof.split_at(proof.rfind("— alpha.example/witness").unwrap());
-        unseen.bundle.0[at].proof = TlogProof::parse(unsigned).unwrap();
+        receipts[at].proof = TlogProof::parse(unsigned).unwrap();
+        unseen.bundle = Bundle::as_they_stand(receipts);
         let (step, what) = unseen.arrive(|_| {}).unwrap_err();
         assert_eq!(step, "visit.9");
         assert!(what.contains(&format!("receipt {}", at + 1)), "{what}");
     }
     // Another witness's word is not the host's.
     let mut elsewhere = visitor;
-    elsewhere.trust.witnesses.clear();
+    elsewhere.trust.former_witnesses = core::mem::take(&mut elsewhere.trust.witnesses);
     assert_eq!(elsewhere.arrive(|_| {}).unwrap_err().0, "visit.9");
 }

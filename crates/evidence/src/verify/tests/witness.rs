@@ -6,7 +6,7 @@ use super::PAYLOAD;
 use super::realm::{Story, log_key, play};
 use crate::log::{Checkpoint, Cosigned, CosigningKey, TlogProof};
 use crate::timestamp::Timestamp;
-use crate::verify::{self, Report};
+use crate::verify::{self, Chain, Report};
 use crate::{Bundle, TrustFile};
 
 const AT: Timestamp = Timestamp::from_ms(1_795_000_000_000);
@@ -18,7 +18,8 @@ fn witness(seed: u8) -> CosigningKey {
 /// A story whose subject stands on a checkpoint that `lines` cosign, checked by who trusts
 /// `witness(1)`.
 fn checked(lines: impl Fn(&Checkpoint) -> String) -> Report {
-    let (Bundle(mut receipts), mut trust) = play(&Story::default(), PAYLOAD);
+    let (bundle, mut trust) = play(&Story::default(), PAYLOAD);
+    let mut receipts = bundle.to_vec();
     let note = receipts[0].proof.checkpoint();
     let head = Checkpoint::open(note, &log_key().verifier()).unwrap();
     let text = format!("{}{}", receipts[0].proof, lines(&head));
@@ -26,7 +27,12 @@ fn checked(lines: impl Fn(&Checkpoint) -> String) -> Report {
     trust.witnesses = vec![witness(1).cosigner().clone()];
     let json = trust.to_json().unwrap();
     let trust = TrustFile::from_json(json.as_bytes()).unwrap();
-    verify::bundle(&Bundle(receipts), Some(PAYLOAD), &trust)
+    verify::bundle(
+        &Bundle::as_they_stand(receipts),
+        Some(PAYLOAD),
+        &trust,
+        Chain::ToSetUp,
+    )
 }
 
 fn outcome(report: &Report) -> Outcome {
@@ -51,15 +57,57 @@ fn who_cosigned_is_told() {
 }
 
 #[test]
-fn nobody_and_a_stranger_count_the_same_and_break_nothing() {
+fn that_nobody_cosigned_breaks_nothing() {
+    let report = checked(|_| String::new());
+    assert!(report.holds);
+    assert_eq!(outcome(&report), Outcome::Skipped);
+    assert_eq!(report.conclusion.unwrap().cosigned, []);
+}
+
+#[test]
+fn a_signature_that_nobody_can_check_is_refused_by_name() {
+    let stranger = CosigningKey::from_seed("mallory.example/witness", &[3; 32]).unwrap();
     for report in [
-        checked(|_| String::new()),
+        checked(|head| stranger.cosign(head, AT)),
+        checked(|_| "— mallory AAAAAAAA\n".to_owned()),
+        // The name of a witness, with another key.
         checked(|head| witness(2).cosign(head, AT)),
     ] {
-        assert!(report.holds);
-        assert_eq!(outcome(&report), Outcome::Skipped);
-        assert_eq!(report.conclusion.unwrap().cosigned, []);
+        let failure = report.failure.unwrap();
+        assert_eq!(failure.step, "log.4");
+        assert!(
+            failure
+                .what
+                .contains("no witness that the trust file names")
+        );
     }
+}
+
+#[test]
+fn a_former_witness_may_stand_there_and_counts_for_nothing() {
+    let (bundle, mut trust) = play(&Story::default(), PAYLOAD);
+    let mut receipts = bundle.to_vec();
+    let note = receipts[0].proof.checkpoint();
+    let head = Checkpoint::open(note, &log_key().verifier()).unwrap();
+    let cosigned = |head: &Checkpoint| {
+        let text = format!("{}{}", receipts[0].proof, witness(1).cosign(head, AT));
+        TlogProof::parse(&text).unwrap()
+    };
+    let elsewhere = Checkpoint {
+        root: [9; 32],
+        ..head.clone()
+    };
+    let (right, wrong) = (cosigned(&head), cosigned(&elsewhere));
+    trust.former_witnesses = vec![witness(1).cosigner().clone()];
+    let mut judge = |proof: TlogProof| {
+        receipts[0].proof = proof;
+        let bundle = Bundle::as_they_stand(receipts.clone());
+        verify::bundle(&bundle, Some(PAYLOAD), &trust, Chain::ToSetUp)
+    };
+    let report = judge(right);
+    assert!(report.holds, "{:?}", report.failure);
+    assert_eq!(report.conclusion.unwrap().cosigned, []);
+    assert_eq!(judge(wrong).failure.unwrap().step, "log.4");
 }
 
 #[test]

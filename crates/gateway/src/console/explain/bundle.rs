@@ -8,13 +8,10 @@ use super::{
 };
 
 /// Takes the subject of a bundle apart. `rp_id` is the realm's relying party id. The certificates
-/// are those of the subject itself or, if it has none, of the first receipt that it rests on and
-/// that has some: for a device's transaction, those of its enrolment.
+/// are those of the subject itself or, if it has none, of the registration of the key that signed it:
+/// for a device's transaction, those of its enrolment.
 pub fn bundle(bundle: &Bundle, rp_id: &str) -> Vec<Part> {
-    let Some((subject, rests_on)) = bundle.0.split_first() else {
-        return Vec::new();
-    };
-    let signed = &subject.evidence.signed;
+    let signed = &bundle.subject().evidence.signed;
     let response = &signed.response;
     let mut parts = vec![
         statement(&signed.statement),
@@ -31,10 +28,10 @@ pub fn bundle(bundle: &Bundle, rp_id: &str) -> Vec<Part> {
         } => {
             parts.push(authenticator_data(data, rp_id));
             parts.push(signature(bytes));
+            let mut rests_on = bundle.receipts().skip(1);
             let enrolled = rests_on
-                .iter()
+                .find(|receipt| receipt.evidence.signed.credential_id == signed.credential_id)
                 .map(certificates)
-                .find(|chain| !chain.is_empty())
                 .unwrap_or_default();
             parts.extend(
                 (0..)

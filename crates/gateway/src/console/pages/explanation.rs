@@ -49,7 +49,7 @@ pub(super) async fn explain(
         picture: transaction.as_ref().and_then(picture),
         groups: report.sections.iter().enumerate().map(group).collect(),
         parts,
-        log: bundle.0.first().map(log_place),
+        log: Some(log_place(bundle.subject())),
     })
 }
 
@@ -87,6 +87,7 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
     let record = door::seen(gateway, caller, hash).await?;
     let bundle = door::bundle_of(gateway, &record).await?;
     let trust = door::trust_for(gateway, &record).await?;
+    let chain = door::chain_for(gateway, &record).await?;
     let transaction = gateway
         .store
         .read()
@@ -101,7 +102,7 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
         _ => None,
     };
     Ok(Explained {
-        report: verify::bundle(&bundle, payload.as_deref(), &trust),
+        report: verify::bundle(&bundle, payload.as_deref(), &trust, chain),
         parts: explain::bundle(&bundle, &trust.rp_id),
         record,
         transaction,

@@ -41,7 +41,8 @@ pub struct Status {
     pub serial: String,
     /// The owner's name.
     pub owner: Option<String>,
-    /// The receipts that its transactions rest on, a CBOR bundle: enrolment, claim, owner's key.
+    /// The receipts that its transactions rest on, a CBOR bundle: the claim, the enrolment, the
+    /// owner's key, and what allowed that.
     #[schemars(with = "Option<String>")]
     pub receipts: Option<Base64Url>,
     /// What checks receipts.
@@ -142,7 +143,7 @@ async fn registered(gateway: &Gateway, key: &DeviceKey) -> Result<Status, Proble
         device_id: Some(device.id.to_string()),
         serial: device.serial,
         owner: owner.map(|owner| owner.name),
-        receipts: Some(Base64Url(receipts.encode())),
+        receipts: receipts.map(|bundle| Base64Url(bundle.encode())),
         trust: gateway.trust_file().await?,
         now_ms: now.as_ms(),
     })

@@ -288,5 +288,9 @@ async fn bundle_for(
         let receipt = gateway.ledger.receipt_at(reader, record, &note).await?;
         receipts.push(receipt);
     }
-    Ok(Bundle(receipts))
+    let mut receipts = receipts.into_iter();
+    let opening = receipts
+        .next()
+        .ok_or_else(|| Problem::not_found("evidence"))?;
+    Bundle::of(opening, receipts).map_err(|error| Problem::internal(&error))
 }

@@ -22,7 +22,11 @@ pub struct VisitorKey {
 impl VisitorKey {
     /// Of what somebody of `partner` brought. A registration that does not verify proves nothing.
     pub fn of(models: &Models, partner: &Partner, visit: &Visit) -> Self {
-        let registered = visit.bundle.0.get(1).map(|receipt| &receipt.evidence);
+        let registered = visit
+            .bundle
+            .receipts()
+            .nth(1)
+            .map(|receipt| &receipt.evidence);
         registered
             .and_then(|evidence| Self::verified(models, partner, evidence))
             .unwrap_or(Self {

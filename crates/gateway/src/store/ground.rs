@@ -1,0 +1,99 @@
+//! What later evidence rests on, found without reading through all of it.
+//!
+//! The rows only help to find evidence that is in the log. Whoever writes one wins nothing by it:
+//! what a bundle shows is verified from the evidence itself.
+
+use async_trait::async_trait;
+use hallway_evidence::statement::people::People;
+use hallway_evidence::statement::{Act, Device, Web};
+use hallway_evidence::{CredentialId, PersonId};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+
+use super::column::{Cell, number};
+use super::entity::ground as row;
+use super::error::StoreError;
+use super::person::Role;
+use super::unit::Sql;
+
+/// What a piece of evidence is to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// The registration of a credential: all that it signs rests on it.
+    Registration(CredentialId),
+    /// The claim of the device that signs with this credential: its transactions rest on it.
+    Claim(CredentialId),
+    /// The act that gave somebody a role: what they do in it rests on it.
+    Role(PersonId, Role),
+}
+
+impl Ground {
+    /// What the act of `signed_by`, a credential that signs or is registered, is to others.
+    #[must_use]
+    pub fn of(act: &Act, signed_by: &CredentialId) -> Option<Self> {
+        match act {
+            Act::Web(Web::RegisterKey(_)) | Act::Device(Device::Enrol) => {
+                Some(Self::Registration(signed_by.clone()))
+            }
+            Act::Device(Device::Claim(terms)) => Some(Self::Claim(terms.credential.clone())),
+            Act::People(People::ChangeRole(terms)) => Some(Self::Role(terms.person, terms.role)),
+            _ => None,
+        }
+    }
+
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Registration(_) => "registration",
+            Self::Claim(_) => "claim",
+            Self::Role(_, Role::Owner) => "owner",
+            Self::Role(_, Role::Operator) => "operator",
+            Self::Role(_, Role::Member) => "member",
+        }
+    }
+
+    fn subject(&self) -> Vec<u8> {
+        match self {
+            Self::Registration(credential) | Self::Claim(credential) => {
+                credential.as_bytes().to_vec()
+            }
+            Self::Role(person, _) => person.as_bytes().to_vec(),
+        }
+    }
+}
+
+/// What evidence rests on.
+#[async_trait]
+pub trait GroundRepository: Send + Sync {
+    /// Notes what the evidence at this place of the log is to others. Only [`crate::ledger`] calls
+    /// this, in the unit that moves the log's head.
+    async fn add_logged(&self, ground: &Ground, log_index: u64) -> Result<(), StoreError>;
+    /// The place in the log of the last evidence of this kind before `before`.
+    async fn last_before(&self, ground: &Ground, before: u64) -> Result<Option<u64>, StoreError>;
+}
+
+#[async_trait]
+impl GroundRepository for Sql<'_> {
+    async fn add_logged(&self, ground: &Ground, log_index: u64) -> Result<(), StoreError> {
+        let row = row::Model {
+            kind: ground.kind().to_owned(),
+            subject: ground.subject(),
+            log_index: number("log index", log_index)?,
+        };
+        row::Entity::insert(row.into_active_model())
+            .exec_without_returning(self.db())
+            .await
+            .map_err(StoreError::inserting("ground"))?;
+        Ok(())
+    }
+
+    async fn last_before(&self, ground: &Ground, before: u64) -> Result<Option<u64>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::Kind.eq(ground.kind()))
+            .filter(row::Column::Subject.eq(ground.subject()))
+            .filter(row::Column::LogIndex.lt(number("log index", before)?))
+            .order_by_desc(row::Column::LogIndex)
+            .one(self.db())
+            .await?
+            .map(|found| Cell("ground", "log_index").number(found.log_index))
+            .transpose()
+    }
+}

@@ -1,0 +1,421 @@
+"""An operator writes rows into the database: whoever comes in by them signs for nobody.
+
+What somebody signs is accepted by the gateway, which believes its database. Whoever checks the
+evidence believes none of it: a key counts because people who were entitled to it signed for it, down
+to the set-up of the realm.
+"""
+
+import json
+import os
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from api_caller import Person
+from fido2 import cbor
+from gateway_process import ROOT, Gateway, hallway
+from soft_device import Device, Maker
+from soft_webauthn import b64, unb64
+
+CAT = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes()
+
+
+@dataclass
+class Operator:
+    """Whoever can write into the gateway's database, but holds nobody's key."""
+
+    folder: Path
+
+    def write(self, sql: str, *values: object) -> None:
+        with closing(sqlite3.connect(self.folder / "hallway.db", timeout=30)) as database, database:
+            changed = database.execute(sql, values).rowcount
+        assert changed > 0, sql
+
+    def read(self, sql: str, *values: object) -> list[tuple]:
+        with closing(sqlite3.connect(self.folder / "hallway.db", timeout=30)) as database:
+            return database.execute(sql, values).fetchall()
+
+    def plant_link(self, gateway: Gateway, purpose: str, token: bytes | None = None, **cells: object) -> str:
+        """A one-time link that nobody signed for."""
+        token = token or os.urandom(32)
+        now = time.time_ns() // 1_000_000
+        row = {
+            "token_hash": sha256(token).digest(),
+            "purpose": purpose,
+            "name": "",
+            "created_ms": now,
+            "expires_ms": now + 3_600_000,
+        }
+        row |= cells
+        names, marks = ", ".join(row), ", ".join("?" for _ in row)
+        self.write(f"INSERT INTO link ({names}) VALUES ({marks})", *row.values())
+        return f"{gateway.origin}/join#{b64(token)}"
+
+
+@dataclass
+class Checked:
+    """What `hallway verify` says."""
+
+    code: int
+    said: str
+    report: dict
+
+    @property
+    def missing(self) -> str:
+        return "\n".join(self.report.get("missing", []))
+
+    def holds(self, *words: str) -> list[str]:
+        assert self.code == 0 and self.report["holds"], self.said
+        told = self.report["conclusion"]["sentences"]
+        for word in words:
+            assert any(word in sentence for sentence in told), (word, told)
+        return told
+
+    def lacks(self, *words: str) -> None:
+        assert self.code == 1 and not self.report["holds"], self.said
+        assert "does not hold" in self.said
+        for word in words:
+            assert word in self.missing, (word, self.report)
+            assert word in self.said
+
+
+@dataclass
+class Verifier:
+    """Somebody elsewhere, who has the trust file and what they are handed."""
+
+    folder: Path
+    gateway: Gateway
+
+    @property
+    def trust(self) -> Path:
+        return self.folder / "trust.json"
+
+    def export(self) -> None:
+        done = self.run("trust", "export", "--url", self.gateway.origin, self.trust)
+        assert done.returncode == 0, done.stderr
+
+    def run(self, *command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([hallway(), *command], capture_output=True, text=True)
+
+    def check(self, file: Path, *options: str) -> Checked:
+        said = self.run("verify", file, "--trust", self.trust, *options)
+        found = self.run("verify", file, "--trust", self.trust, "--json", *options)
+        assert said.returncode == found.returncode, said.stderr + found.stderr
+        return Checked(said.returncode, said.stdout, json.loads(found.stdout))
+
+    def check_bytes(self, evidence: bytes, *options: str) -> Checked:
+        file = self.folder / "handed.evidence"
+        file.write_bytes(evidence)
+        return self.check(file, *options)
+
+
+@pytest.fixture(scope="module")
+def operator(house: Gateway) -> Operator:
+    return Operator(house.folder)
+
+
+@pytest.fixture(scope="module")
+def verifier(house: Gateway, owner: Person, tmp_path_factory: pytest.TempPathFactory) -> Verifier:
+    made = Verifier(tmp_path_factory.mktemp("verifier"), house)
+    made.export()
+    return made
+
+
+def newest(person: Person) -> bytes:
+    """The bundle of what this person did last."""
+    row = person.get("/api/evidence?limit=1").expect()["items"][0]
+    return person.get(f"/api/receipts/{row['hash']}").expect_bytes(200)
+
+
+def receipts_of(bundle: bytes) -> list[bytes]:
+    return cbor.decode(bundle)["receipts"]
+
+
+def link_of(link: str) -> str:
+    """The hash that a statement names of a link."""
+    return sha256(unb64(link.split("#")[1])).hexdigest()
+
+
+# What is lawful holds, and is told down to the set-up.
+
+
+def test_a_lawful_chain_holds_and_is_told(owner: Person, verifier: Verifier):
+    trust = json.loads(verifier.trust.read_text())
+    first = [row for row in owner.pages("/api/evidence") if row["log_index"] == 0]
+    assert trust["set_up"] == first[0]["hash"]
+    rita = owner.invite("Rita", "owner")
+    nina = rita.invite("Nina")
+    nina.act(kind="add_key")
+    told = verifier.check_bytes(newest(nina)).holds(
+        "Signed by Nina (member): ",
+        "Rita invited Nina as member on ",
+        "Olga invited Rita as owner on ",
+        "Olga set up the realm, as its owner, on ",
+        "(entry 0).",
+    )
+    assert "Nor does it show that nobody named here was suspended" in told[-1]
+    # A further key, a recovered one, and a role that was given later.
+    nina.key = nina.add_key()
+    nina.sign_in()
+    nina.act(kind="add_key")
+    verifier.check_bytes(newest(nina)).holds(
+        "Nina (member) allowed a further key with an earlier one on ", "Rita invited Nina"
+    )
+    link = owner.act(kind="recover", person=nina.id)["link"]
+    nina = Person(nina.origin, link)
+    owner.act(kind="change_role", person=nina.id, role="owner")
+    nina.invite("Nils")
+    found = verifier.check_bytes(newest(nina))
+    found.holds(
+        "Signed by Nina (owner): ",
+        "Olga let Nina (member) register a new key on ",
+        "Olga made Nina owner on ",
+    )
+    chain = [step["happened"] for step in found.report["conclusion"]["chain"]]
+    assert chain == ["recovered", "set_up", "promoted"]
+
+
+def test_a_key_of_an_owner_of_before_a_change_needs_nothing_more(owner: Person, verifier: Verifier):
+    """What was taken away later is not claimed to be absent."""
+    wim = owner.invite("Wim", "owner")
+    ulla = wim.invite("Ulla")
+    owner.act(kind="change_role", person=wim.id, role="member")
+    ulla.act(kind="add_key")
+    verifier.check_bytes(newest(ulla)).holds("Wim invited Ulla as member on ")
+    # The further key of somebody whose role is a lesser one by now.
+    wim.key = wim.add_key()
+    wim.sign_in()
+    wim.act(kind="add_key")
+    verifier.check_bytes(newest(wim)).holds("Signed by Wim (member): ")
+
+
+# What a row let in is nobody's.
+
+
+def test_whom_a_row_invited_signs_for_nobody(
+    house: Gateway, operator: Operator, owner: Person, verifier: Verifier
+):
+    link = operator.plant_link(house, "invitation", name="Mallory", role="owner")
+    mallory = Person(house.origin, link)
+    assert mallory.get("/api/me").expect()["role"] == "owner"
+    mallory.act(kind="add_key")
+    evidence = newest(mallory)
+    found = verifier.check_bytes(evidence)
+    found.lacks("the invitation of Mallory", "the act people.invite", link_of(link))
+    # Who accepts that gets it, and is told what was not shown.
+    told = verifier.check_bytes(evidence, "--without-chain").holds(
+        "a key registered as Mallory’s (owner) that nobody is shown to have allowed",
+        "Not shown: nothing here shows that the invitation of Mallory happened",
+    )
+    assert not any("Signed by Mallory" in sentence for sentence in told)
+    # Whoever Mallory invites comes in by Mallory.
+    marc = mallory.invite("Marc")
+    marc.act(kind="add_key")
+    verifier.check_bytes(newest(marc)).lacks("the invitation of Mallory")
+    # The gateway's own page says so, too.
+    row = mallory.get("/api/evidence?limit=1").expect()["items"][0]
+    shown = mallory.get(f"/api/evidence/{row['hash']}/explanation").expect()
+    assert shown["holds"] is False and shown["failure"]["step"] == "people.1"
+
+
+def test_a_lawful_act_allows_no_link_but_its_own(
+    house: Gateway, operator: Operator, owner: Person, verifier: Verifier
+):
+    owner.invite("Piet", "owner")
+    lawful = next(row for row in owner.pages("/api/evidence") if row["act"] == "people.invite")
+    link = operator.plant_link(
+        house, "invitation", name="Piet", role="owner", evidence=bytes.fromhex(lawful["hash"])
+    )
+    mallory = Person(house.origin, link)
+    mallory.act(kind="add_key")
+    verifier.check_bytes(newest(mallory)).lacks("the invitation of Piet", link_of(link))
+
+
+def test_a_role_that_was_written_into_an_invitation_is_not_what_was_signed(
+    house: Gateway, operator: Operator, owner: Person, verifier: Verifier
+):
+    link = owner.act(kind="invite", name="Greta", role="member")["link"]
+    operator.write("UPDATE link SET role = 'owner' WHERE name = 'Greta'")
+    greta = Person(house.origin, link)
+    assert greta.get("/api/me").expect()["role"] == "owner"
+    greta.act(kind="add_key")
+    verifier.check_bytes(newest(greta)).lacks("names the role member")
+
+
+def test_a_name_that_was_written_into_an_invitation_is_not_what_was_signed(
+    house: Gateway, operator: Operator, owner: Person, verifier: Verifier
+):
+    link = owner.act(kind="invite", name="Henk", role="member")["link"]
+    operator.write("UPDATE link SET name = 'Olga' WHERE name = 'Henk'")
+    henk = Person(house.origin, link)
+    henk.act(kind="add_key")
+    verifier.check_bytes(newest(henk)).lacks("names the name Henk")
+
+
+def test_a_role_that_was_written_into_a_person_allows_nothing(
+    house: Gateway, operator: Operator, owner: Person, verifier: Verifier
+):
+    lena = owner.invite("Lena")
+    operator.write("UPDATE person SET role = 'owner' WHERE name = 'Lena'")
+    nick = lena.invite("Nick", "owner")
+    verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner")
+    nick.act(kind="add_key")
+    verifier.check_bytes(newest(nick)).lacks("Lena needed the role owner for the invitation of Nick")
+    # Nor does a further key bring it.
+    lena.key = lena.add_key()
+    lena.sign_in()
+    lena.act(kind="add_key")
+    verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner for their further key")
+    # Nor that she says so herself.
+    lena.act(kind="change_role", person=lena.id, role="owner")
+    lena.invite("Noor")
+    verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "words"),
+    [
+        ("recovery", "the recovery of Olga"),
+        ("additional", "Olga’s permission for a further key"),
+    ],
+)
+def test_a_row_makes_nobody_an_owner_who_was_there_before(
+    purpose: str,
+    words: str,
+    tmp_path: Path,
+    gateway: Gateway,
+):
+    olga = Person.owner(gateway)
+    operator, verifier = Operator(gateway.folder), Verifier(tmp_path, gateway)
+    verifier.export()
+    [[id]] = operator.read("SELECT id FROM person WHERE name = 'Olga'")
+    link = operator.plant_link(gateway, purpose, name="Olga", person_id=id)
+    posing = Person(gateway.origin, link)
+    assert posing.id == olga.id
+    posing.act(kind="add_key")
+    verifier.check_bytes(newest(posing)).lacks(words, link_of(link))
+
+
+def set_up_again(gateway: Gateway, operator: Operator) -> Person:
+    """Another owner, after all others were written out of the realm."""
+    operator.write("UPDATE person SET role = 'member' WHERE role = 'owner'")
+    return Person(gateway.origin, operator.plant_link(gateway, "setup"), "Mallory")
+
+
+def test_there_is_one_set_up_and_it_is_the_first_entry(tmp_path: Path, gateway: Gateway):
+    Person.owner(gateway)
+    operator, verifier = Operator(gateway.folder), Verifier(tmp_path, gateway)
+    verifier.export()
+    mallory = set_up_again(gateway, operator)
+    mallory.act(kind="add_key")
+    evidence = newest(mallory)
+    verifier.check_bytes(evidence).lacks("Mallory’s key claims to be that of the set-up")
+    # The trust file of today says the same, and one that names none demands the first entry.
+    trust = json.loads(verifier.trust.read_text())
+    verifier.export()
+    assert json.loads(verifier.trust.read_text()) == trust
+    verifier.trust.write_text(json.dumps(without_set_up(trust)))
+    verifier.check_bytes(evidence).lacks("entry 1 of the log, and the set-up is its first")
+    # Where a realm was lawfully set up anew, its trust file says so by name.
+    row = next(row for row in mallory.pages("/api/evidence") if row["act"] == "web.register_key")
+    verifier.trust.write_text(json.dumps(trust | {"set_up": row["hash"]}))
+    verifier.check_bytes(evidence).holds("Mallory set up the realm")
+
+
+def without_set_up(trust: dict) -> dict:
+    return {name: value for name, value in trust.items() if name != "set_up"}
+
+
+def test_the_trust_file_takes_the_set_up_from_the_log_and_not_from_a_row(gateway: Gateway):
+    Person.owner(gateway)
+    operator = Operator(gateway.folder)
+    mallory = set_up_again(gateway, operator)
+    row = next(row for row in mallory.pages("/api/evidence") if row["act"] == "web.register_key")
+    operator.write("UPDATE evidence SET log_index = 99 WHERE log_index = 0")
+    operator.write("UPDATE evidence SET log_index = 0 WHERE hash = ?", bytes.fromhex(row["hash"]))
+    mallory.get("/api/trust").refused(500, "internal")
+
+
+def test_nothing_is_borrowed_from_another_realms_log(tmp_path: Path, gateway: Gateway):
+    """The operator runs a realm of the same name and invites there, lawfully, by the same link."""
+    owner = Person.owner(gateway)
+    for number in range(3):
+        owner.act(kind="invite", name=f"Guest {number}", role="member")
+    operator, verifier = Operator(gateway.folder), Verifier(tmp_path, gateway)
+    verifier.export()
+    other = Gateway(tmp_path / "other")
+    try:
+        elsewhere = Person.owner(other)
+        link = elsewhere.act(kind="invite", name="Mallory", role="owner")["link"]
+        lent = receipts_of(newest(elsewhere))
+    finally:
+        assert other.stop() == 0
+    token = link.split("#")[1]
+    now = time.time_ns() // 1_000_000
+    operator.write(
+        "INSERT INTO link (token_hash, purpose, name, role, created_ms, expires_ms)"
+        " VALUES (?, 'invitation', 'Mallory', 'owner', ?, ?)",
+        sha256(unb64(token)).digest(), now, now + 3_600_000,
+    )
+    mallory = Person(gateway.origin, f"{gateway.origin}/join#{token}")
+    mallory.act(kind="add_key")
+    own = receipts_of(newest(mallory))
+    verifier.check_bytes(cbor.encode({"receipts": own})).lacks("the invitation of Mallory")
+    spliced = verifier.check_bytes(cbor.encode({"receipts": [*own, *lent]}))
+    assert spliced.code == 1 and spliced.report["failure"]["step"] == "log.1", spliced.said
+
+
+def test_a_device_that_a_row_made_somebodys_proves_no_owner(
+    house: Gateway,
+    operator: Operator,
+    owner: Person,
+    maker: Maker,
+    verifier: Verifier,
+    tmp_path: Path,
+):
+    verifier.export()
+    mia = owner.invite("Mia")
+    camera = Device(house.origin, maker, "SN-CHAIN-1")
+    camera.enrol(mia)
+    good = signed_picture(camera, mia, tmp_path / "good.jpg")
+    verifier.check(good).holds("Mia (member) enrolled the device on ", "Olga invited Mia as member")
+
+    link = operator.plant_link(house, "invitation", name="Mallory", role="owner")
+    mallory = Person(house.origin, link)
+    stolen = Device(house.origin, maker, "SN-CHAIN-2")
+    stolen.enrol(mallory)
+    bad = signed_picture(stolen, mallory, tmp_path / "bad.jpg")
+    verifier.check(bad).lacks("the invitation of Mallory")
+    verifier.check(bad, "--without-chain").holds("A key registered as Mallory’s (owner) that nobody")
+
+
+def signed_picture(camera: Device, owner: Person, file: Path) -> Path:
+    """A picture that the camera took, with its evidence inside."""
+    signed = camera.compose(CAT, media_type="image/jpeg", file_name=file.name)
+    camera.send(signed, CAT, Content_Type="image/jpeg").expect_bytes(201)
+    row = owner.get("/api/transactions?limit=1").expect()["items"][0]
+    file.write_bytes(owner.get(f"/api/transactions/{row['evidence']}/signed").expect_bytes(200))
+    return file
+
+
+def test_what_is_left_out_of_a_chain_is_named(owner: Person, verifier: Verifier):
+    mara = owner.invite("Mara")
+    mara.act(kind="add_key")
+    receipts = receipts_of(newest(mara))
+    verifier.check_bytes(cbor.encode({"receipts": receipts})).holds("Olga invited Mara")
+    # The subject, Mara's registration, the invitation, the set-up.
+    assert len(receipts) == 4
+    for left_out, step in [(1, "chain.2"), (2, "people.1"), (3, "people.4")]:
+        fewer = [receipt for at, receipt in enumerate(receipts) if at != left_out]
+        found = verifier.check_bytes(cbor.encode({"receipts": fewer}))
+        assert found.code == 1 and not found.report["holds"], (left_out, step, found.said)
+    # What it does not rest on is not carried along: here what Mara did before.
+    mara.act(kind="add_key")
+    later = receipts_of(newest(mara))
+    found = verifier.check_bytes(cbor.encode({"receipts": [later[0], receipts[0], *later[1:]]}))
+    assert found.code == 1 and found.report["failure"]["step"] == "bundle.1", found.said
