@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ use crate::http::session::{Caller, Carrier, new_token, token_hash};
 use crate::refusal::Door;
 use crate::store::{Link, PersonState, Purpose as LinkPurpose, Repositories, Role, TokenHash};
 
+/// How many links of one person may be open when they make another that signs in.
+const MOST_LINKS: u64 = 64;
 /// How long a link that signs in is good.
 const SIGN_IN_LINK: Duration = Duration::from_secs(15 * 60);
 
@@ -166,9 +169,21 @@ pub async fn new_sign_in_link(
         expires: now.plus(SIGN_IN_LINK),
         used: None,
     };
-    let added = &link;
+    let (added, maker) = (&link, caller.person.id);
     gateway
-        .transact(|unit| Box::pin(async move { Ok(unit.links().add(added).await?) }))
+        .transact(|unit| {
+            Box::pin(async move {
+                if unit.links().count_open_of(maker, now).await? >= MOST_LINKS {
+                    return Err(Problem::new(
+                        StatusCode::TOO_MANY_REQUESTS,
+                        "too-many-links",
+                        format!("{MOST_LINKS} links of yours are open; use one, or wait"),
+                    )
+                    .after(60));
+                }
+                Ok(unit.links().add(added).await?)
+            })
+        })
         .await?;
     Ok(Json(NewLink {
         link: gateway.join_link(&token),
