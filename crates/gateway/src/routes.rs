@@ -147,6 +147,12 @@ pub(crate) const FILES: Bounds = Bounds {
     because: Some("files are as large as a store takes them, and nothing of them stays in memory"),
 };
 
+/// The same for what says in JSON what to change: in a bucket, another name is another copy.
+const FILES_CHANGE: Bounds = Bounds {
+    body: Bounds::JSON.body,
+    ..FILES
+};
+
 /// The same for what takes no body.
 const FILES_READ: Bounds = Bounds {
     body: Takes::Nothing,
@@ -361,7 +367,8 @@ fn files<A: 'static, B: 'static>(
             .within(FILES_READ),
         Route::post(file, MEMBER, change)
             .summary("Rename a file, or make a folder")
-            .takes::<hall::files::Change>(),
+            .takes::<hall::files::Change>()
+            .within(FILES_CHANGE),
     ]
 }
 
