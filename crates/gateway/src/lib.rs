@@ -52,6 +52,8 @@ mod accept;
 mod descriptors;
 mod pace;
 mod private;
+#[cfg(test)]
+mod sample;
 mod sweep;
 
 /// SHA-256.

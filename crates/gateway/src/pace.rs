@@ -30,8 +30,9 @@ use crate::server::PATIENCE;
 
 /// How long the reader of an answer may take nothing of it.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Bytes of answers that one connection may hold unread before its next request waits.
-const ROOM: usize = 4 << 20;
+/// Bytes of answers that one connection may hold unread before its next request waits: a piece for each
+/// of as many files as HTTP/2 lets it read at a time.
+const ROOM: usize = 16 << 20;
 /// Bytes of answers that all connections of the gateway may hold unread.
 const MOST: usize = 64 << 20;
 /// An answer that is made whole is counted from its beginning. One that says that it is longer is

@@ -71,6 +71,42 @@ const STRANGERS: Bounds = Bounds {
     ..Bounds::JSON
 };
 
+/// For what asks a partner's gateway before it answers.
+pub(crate) const AT_PARTNER: Bounds = Bounds {
+    answer: Gives::Whole {
+        within: Duration::from_secs(90),
+    },
+    at_once: AtOnce {
+        total: 128,
+        each: 16,
+    },
+    because: Some("it waits for another gateway, as long as it waits for one"),
+    ..Bounds::READ
+};
+
+/// For what looks now for what is looked for now and then anyway.
+const LOOK_NOW: Bounds = Bounds {
+    body: Bounds::JSON.body,
+    answer: Gives::Whole {
+        within: Duration::from_secs(240),
+    },
+    at_once: AtOnce { total: 16, each: 4 },
+    because: Some("it waits for servers elsewhere, as long as it waits for each"),
+};
+
+/// For what reads a whole payload.
+pub(crate) const PICTURES: Bounds = Bounds {
+    answer: Gives::Whole {
+        within: Duration::from_secs(60),
+    },
+    at_once: AtOnce {
+        total: 256,
+        each: 64,
+    },
+    because: Some("whole payloads are read one after the other"),
+    ..Bounds::READ
+};
+
 /// Server-sent events.
 const EVENTS: Bounds = Bounds {
     answer: Gives::Streamed {
@@ -109,6 +145,12 @@ pub(crate) const FILES: Bounds = Bounds {
         each: 256,
     },
     because: Some("files are as large as a store takes them, and nothing of them stays in memory"),
+};
+
+/// The same for what says in JSON what to change: in a bucket, another name is another copy.
+const FILES_CHANGE: Bounds = Bounds {
+    body: Bounds::JSON.body,
+    ..FILES
 };
 
 /// The same for what takes no body.
@@ -230,7 +272,7 @@ fn devices() -> Vec<Route> {
             .within(DOWNLOAD),
         Route::get("/api/transactions/{hash}/thumbnail", MEMBER, thumbnail::get)
             .summary("A picture, small")
-            .within(Bounds { at_once: AtOnce { total: 64, each: 16 }, ..Bounds::READ }),
+            .within(PICTURES),
         Route::get("/api/events", MEMBER, live::events)
             .summary("New transactions as server-sent events")
             .within(EVENTS),
@@ -257,6 +299,7 @@ fn halls() -> Vec<Route> {
             .summary("What opened in halls, newest first")
             .gives::<PageView<hall::grants::GrantRow>>(),
         Route::get("/api/grants/{id}/visit", MEMBER, hall::visit::evidence)
+            .within(AT_PARTNER)
             .summary("The evidence of a grant of the caller's own to show to the host of the hall")
             .gives::<hall::visit::VisitView>(),
         Route::post("/api/grants/{id}/end", MEMBER, hall::grants::end)
@@ -321,7 +364,8 @@ fn files<A: 'static, B: 'static>(
             .within(FILES_READ),
         Route::post(file, MEMBER, change)
             .summary("Rename a file, or make a folder")
-            .takes::<hall::files::Change>(),
+            .takes::<hall::files::Change>()
+            .within(FILES_CHANGE),
     ]
 }
 
@@ -338,6 +382,7 @@ fn partners() -> Vec<Route> {
             OPERATOR,
             hall::partners::look::look_now,
         )
+        .within(LOOK_NOW)
         .summary("Look at a partner's trust bundle now")
         .gives::<hall::partners::look::PartnerView>(),
         Route::post(
@@ -365,12 +410,14 @@ fn evidence_and_log() -> Vec<Route> {
             MEMBER,
             evidence::explanation,
         )
+        .within(PICTURES)
         .summary("Each verification step of a piece of evidence, with its outcome"),
         Route::get("/api/receipts/{hash}", MEMBER, evidence::receipt)
             .summary("A piece of evidence with all that it rests on, CBOR"),
         Route::get("/api/trust", Access::Public, evidence::trust)
             .summary("What checks this realm's receipts offline"),
         Route::get("/api/partners/{realm}/halls", MEMBER, hall::visit::halls)
+            .within(AT_PARTNER)
             .summary("The halls of a partner that the caller may enter, as the partner says now")
             .gives::<Vec<hall::visit::HallThere>>(),
         Route::get(
@@ -378,6 +425,7 @@ fn evidence_and_log() -> Vec<Route> {
             MEMBER,
             hall::away::grant,
         )
+        .within(AT_PARTNER)
         .summary("What is open in a partner's hall for the caller's session, or null")
         .gives::<Option<hall::grants::GrantRow>>(),
         Route::get(
@@ -410,6 +458,7 @@ fn witnesses() -> Vec<Route> {
             .summary("Who cosigns the log, and whose logs are cosigned here")
             .gives::<witness::look::WitnessView>(),
         Route::post("/api/witness/ask", OPERATOR, witness::look::ask_now)
+            .within(LOOK_NOW)
             .summary("Ask the log's witnesses now")
             .gives::<witness::look::WitnessView>(),
     ]
@@ -421,6 +470,7 @@ fn models_of_keys() -> Vec<Route> {
             .summary("What is known about models of keys, and from where")
             .gives::<models::MetadataView>(),
         Route::post("/api/metadata/refresh", OPERATOR, models::look_now)
+            .within(LOOK_NOW)
             .summary("Look for newer metadata now")
             .gives::<models::MetadataView>(),
         Route::get("/api/metadata/models", OPERATOR, models::list)

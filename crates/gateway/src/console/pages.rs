@@ -33,6 +33,7 @@ use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Route};
 use crate::http::session::Caller;
+use crate::routes::{AT_PARTNER, PICTURES};
 use crate::store::{Person, Role};
 
 /// Every page of the console, and the files that pages need.
@@ -51,15 +52,16 @@ pub fn routes() -> Vec<Route> {
         Route::page("/halls/{name}/files/{store}", member, halls::store),
         Route::page("/transactions", member, transactions::list),
         Route::page("/evidence", member, evidence::list),
-        Route::page("/evidence/{hash}", member, explanation::explain),
+        Route::page("/evidence/{hash}", member, explanation::explain).within(PICTURES),
         Route::page("/partners", operator, partners::list),
-        Route::page("/partners/{realm}/halls", member, away::list),
-        Route::page("/partners/{realm}/halls/{hall}", member, away::one),
+        Route::page("/partners/{realm}/halls", member, away::list).within(AT_PARTNER),
+        Route::page("/partners/{realm}/halls/{hall}", member, away::one).within(AT_PARTNER),
         Route::page(
             "/partners/{realm}/halls/{hall}/files/{store}",
             member,
             away::store,
-        ),
+        )
+        .within(AT_PARTNER),
         Route::page("/people", operator, people::list),
         Route::page("/authorities", operator, authorities::list),
         Route::page("/metadata", operator, metadata::metadata),

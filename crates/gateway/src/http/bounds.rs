@@ -30,10 +30,11 @@ use crate::source::{Share, Shares, Source};
 pub const JSON: usize = 64 * 1024;
 /// How long a body may take that is read as a whole.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long a sender of a stream is waited for before it is looked at how much came.
-const WINDOW: Duration = Duration::from_secs(60);
-/// How much of a stream has to come in that time: a kilobyte each second.
-const LEAST: u64 = 60 * 1024;
+/// How long a sender of a stream is waited for before it is looked at how much came. Handlers may be
+/// less patient.
+const WINDOW: Duration = Duration::from_secs(90);
+/// How much of a stream has to come in that time: half a kilobyte each second.
+const LEAST: u64 = 45 * 1024;
 
 /// The bounds of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ pub enum Takes {
         /// How long it may take.
         within: Duration,
     },
-    /// One that the handler reads as it comes: a kilobyte each second at least.
+    /// One that the handler reads as it comes: half a kilobyte each second at least.
     Streamed {
         /// How long it may be.
         most: Most,
@@ -186,7 +187,7 @@ impl fmt::Display for Bounds {
                         f.write_str("A body as long as the gateway is configured for")?
                     }
                 }
-                f.write_str(", a kilobyte each second at least.")?;
+                f.write_str(", half a kilobyte each second at least.")?;
             }
         }
         match self.answer {
@@ -356,8 +357,8 @@ pub enum Broken {
     /// It is longer than the route takes.
     #[error("the body is longer than {0} bytes")]
     TooLong(u64),
-    /// Less than a kilobyte came each second.
-    #[error("less than a kilobyte came each second")]
+    /// Less than half a kilobyte came each second.
+    #[error("less than half a kilobyte came each second")]
     TooSlow,
 }
 
@@ -413,13 +414,14 @@ fn streamed(body: Body, most: u64) -> Body {
         waited: Duration,
         came: u64,
     }
+    let hint = body.size_hint();
     let coming = Coming {
         chunks: body.into_data_stream(),
         left: most,
         waited: Duration::ZERO,
         came: 0,
     };
-    Body::from_stream(stream::try_unfold(coming, move |mut coming| async move {
+    let chunks = Body::from_stream(stream::try_unfold(coming, move |mut coming| async move {
         let asked = Instant::now();
         let patience = WINDOW.saturating_sub(coming.waited);
         let chunk = match timeout(patience, coming.chunks.next()).await {
@@ -447,7 +449,34 @@ fn streamed(body: Body, most: u64) -> Body {
             (coming.waited, coming.came) = (Duration::ZERO, 0);
         }
         Ok::<_, std::io::Error>(Some((chunk, coming)))
-    }))
+    }));
+    Body::new(Hinted { chunks, hint })
+}
+
+/// Chunks, with what is known of their length.
+struct Hinted {
+    chunks: Body,
+    hint: SizeHint,
+}
+
+impl HttpBody for Hinted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.chunks).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.chunks.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.hint.clone()
+    }
 }
 
 /// An answer that holds its place until its end.

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use hallway_evidence::{PersonId, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::column::{Cell, ms, time};
 use super::entity::link as row;
@@ -70,6 +72,8 @@ pub trait LinkRepository: Send + Sync {
     async fn consume(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
     /// The links that can still be used, the one that expires last first.
     async fn list_open(&self, now: Timestamp, limit: Limit) -> Result<Vec<Link>, StoreError>;
+    /// How many links that can still be used at `now` a person made.
+    async fn count_open_of(&self, maker: PersonId, now: Timestamp) -> Result<u64, StoreError>;
     /// Makes a link useless; tells whether there was one.
     async fn revoke(&self, token: &TokenHash) -> Result<bool, StoreError>;
     /// Forgets links that expired before `before`, used or not, `most` of them; tells how many.
@@ -158,6 +162,15 @@ impl LinkRepository for Sql<'_> {
             .into_iter()
             .map(Link::try_from)
             .collect()
+    }
+
+    async fn count_open_of(&self, maker: PersonId, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(row::Entity::find()
+            .filter(row::Column::CreatedBy.eq(maker.as_uuid()))
+            .filter(row::Column::UsedMs.is_null())
+            .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .count(self.db())
+            .await?)
     }
 
     async fn revoke(&self, token: &TokenHash) -> Result<bool, StoreError> {

@@ -59,6 +59,8 @@ pub trait SessionRepository: Send + Sync {
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<(), StoreError>;
+    /// Ends all sessions of a person but the `keep` that were used last; tells how many.
+    async fn keep_newest(&self, person: PersonId, keep: u64) -> Result<u64, StoreError>;
     /// Ends it; tells whether there was one.
     async fn remove(&self, token: &TokenHash) -> Result<bool, StoreError>;
     /// Ends every session of a person; tells how many.
@@ -152,6 +154,25 @@ impl SessionRepository for Sql<'_> {
             .exec(self.db())
             .await?;
         Ok(())
+    }
+
+    async fn keep_newest(&self, person: PersonId, keep: u64) -> Result<u64, StoreError> {
+        let newest_to_go = row::Entity::find()
+            .filter(row::Column::PersonId.eq(person.as_uuid()))
+            .order_by_desc(row::Column::LastSeenMs)
+            .offset(keep)
+            .limit(1)
+            .one(self.db())
+            .await?;
+        let Some(newest_to_go) = newest_to_go else {
+            return Ok(0);
+        };
+        let deleted = row::Entity::delete_many()
+            .filter(row::Column::PersonId.eq(person.as_uuid()))
+            .filter(row::Column::LastSeenMs.lte(newest_to_go.last_seen_ms))
+            .exec(self.db())
+            .await?;
+        Ok(deleted.rows_affected)
     }
 
     async fn remove(&self, token: &TokenHash) -> Result<bool, StoreError> {

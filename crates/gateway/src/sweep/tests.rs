@@ -1,42 +1,13 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use hallway_evidence::{CredentialId, PersonId};
-use tempfile::TempDir;
 
 use super::*;
-use crate::config::Config;
+use crate::sample::Sample;
 use crate::store::{
     Announcement, AnnouncementId, Authority, AuthorityId, Link, Person, PersonState, Purpose,
     Refusal, RefusalId, Role, Session, TokenHash,
 };
-use crate::{Clock, Start};
 
 const NOW: u64 = 1_800_000_000_000;
-
-#[derive(Debug)]
-struct Set(AtomicU64);
-
-impl Clock for Set {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_ms(self.0.load(Ordering::Relaxed))
-    }
-}
-
-async fn gateway() -> (Gateway, Arc<Set>, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(Set(AtomicU64::new(NOW)));
-    let start = Start {
-        folder: folder.path().to_owned(),
-        config: Config {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            ..Config::default()
-        },
-        operator_key: None,
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
-    };
-    (start.ready().await.unwrap().gateway, clock, folder)
-}
 
 fn announcement(authority: AuthorityId, number: u32) -> Announcement {
     let mut code = [0; 32];
@@ -154,8 +125,9 @@ async fn rows(gateway: &Gateway) -> Vec<i64> {
 
 #[tokio::test]
 async fn each_table_is_emptied_once_its_rows_are_over_and_not_before() {
-    let (gateway, clock, _folder) = gateway().await;
-    fill(&gateway, 3).await;
+    let sample = Sample::start(NOW).await;
+    let (gateway, clock) = (&sample.gateway, &sample.clock);
+    fill(gateway, 3).await;
     // The set-up link is there, too.
     let full = [3, 1, 1, 2, 1];
     let hour = 3_600_000;
@@ -167,20 +139,21 @@ async fn each_table_is_emptied_once_its_rows_are_over_and_not_before() {
         (50 * hour, [0, 0, 0, 0, 1]),
         (91 * 24 * hour, [0; 5]),
     ] {
-        clock.0.store(NOW + later, Ordering::Relaxed);
-        assert_eq!(sweep(&gateway).await.unwrap(), Left::Nothing);
-        assert_eq!(rows(&gateway).await, expected, "after {later} ms");
+        clock.set(NOW + later);
+        assert_eq!(sweep(gateway).await.unwrap(), Left::Nothing);
+        assert_eq!(rows(gateway).await, expected, "after {later} ms");
     }
 }
 
 #[tokio::test]
 async fn many_rows_go_in_several_turns() {
-    let (gateway, clock, _folder) = gateway().await;
+    let sample = Sample::start(NOW).await;
+    let (gateway, clock) = (&sample.gateway, &sample.clock);
     let most = u32::try_from(MOST).unwrap();
-    fill(&gateway, most + 10).await;
-    clock.0.store(NOW + 10 * 3_600_000, Ordering::Relaxed);
-    assert_eq!(sweep(&gateway).await.unwrap(), Left::Something);
-    assert_eq!(rows(&gateway).await[0], 10);
-    assert_eq!(sweep(&gateway).await.unwrap(), Left::Nothing);
-    assert_eq!(rows(&gateway).await[0], 0);
+    fill(gateway, most + 10).await;
+    clock.set(NOW + 10 * 3_600_000);
+    assert_eq!(sweep(gateway).await.unwrap(), Left::Something);
+    assert_eq!(rows(gateway).await[0], 10);
+    assert_eq!(sweep(gateway).await.unwrap(), Left::Nothing);
+    assert_eq!(rows(gateway).await[0], 0);
 }

@@ -134,6 +134,10 @@ pub(crate) async fn sessions_end(database: &Database) {
         .unwrap();
     assert_eq!(of_emily, [touched, short.clone()]);
     let unit = store.begin().await.unwrap();
+    assert_eq!(unit.sessions().keep_newest(emily.id, 2).await.unwrap(), 0);
+    assert_eq!(unit.sessions().keep_newest(emily.id, 1).await.unwrap(), 1);
+    unit.sessions().add(&short).await.unwrap();
+    assert_eq!(unit.sessions().prune(at(101), 0).await.unwrap(), 0);
     assert_eq!(unit.sessions().prune(at(101), 10).await.unwrap(), 1);
     assert!(unit.sessions().remove(&long.token).await.unwrap());
     assert_eq!(unit.sessions().remove_of_person(emily.id).await.unwrap(), 0);

@@ -295,3 +295,6 @@ async fn show_code(
         console: format!("{}/claim", gateway.origin),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,8 @@ use crate::http::session::{self, Caller, Token};
 use crate::source::Source;
 use crate::store::{EvidenceHash, Person, Repositories, Role, Session, TokenHash};
 
+/// How many sessions a person has at a time; one more ends the one that was used longest ago.
+const MOST_SESSIONS: u64 = 64;
 /// The most characters of a user agent that are kept.
 const AGENT: usize = 200;
 
@@ -109,6 +111,10 @@ pub async fn open(
         address: peer.address.clone(),
         agent: peer.agent.clone(),
     };
+    // Before it is added: of two that were used at one moment, the new one stays.
+    unit.sessions()
+        .keep_newest(person.id, MOST_SESSIONS - 1)
+        .await?;
     unit.sessions().add(&session).await?;
     Ok(Granted { token, person })
 }
