@@ -23,6 +23,7 @@ mod metadata;
 mod needs;
 mod own_authorities;
 mod partners;
+mod revocation;
 mod visits;
 mod witness;
 
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrations {
             Box::new(own_authorities::OwnAuthorities),
             Box::new(former_logs::FormerLogs),
             Box::new(crossing::Crossing),
+            Box::new(revocation::Revocation),
         ]
     }
 }
