@@ -3,9 +3,10 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::hall::table::{self, Column};
 use crate::person::{PersonArguments, PersonError, Visitor};
 
-/// One-time links: make one for yourself.
+/// One-time links: make one for yourself, see which are open, and withdraw them.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
@@ -31,7 +32,29 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
+    /// List the links that are open: your own, and everybody's for an owner.
+    List {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Withdraw a link, with a touch: it opens nothing any more.
+    Withdraw {
+        /// Its id, or as many of its first letters as tell it from the others.
+        link: String,
+        #[command(flatten)]
+        how: How,
+    },
 }
+
+/// What a list of links shows.
+const COLUMNS: &[Column] = &[
+    (&["id"], "ID"),
+    (&["name"], "FOR"),
+    (&["purpose"], "OPENS"),
+    (&["role"], "ROLE"),
+    (&["made_by"], "MADE BY"),
+    (&["expires_ms"], "UNTIL"),
+];
 
 /// How every one of them goes.
 #[derive(Debug, Args)]
@@ -55,6 +78,25 @@ pub(crate) fn run(command: LinkCommand) -> Result<(), PersonError> {
             "sign_in_link",
             "Open this link in a browser, within a quarter of an hour:",
         ),
+        Action::List { how } => {
+            let links = list(&how)?;
+            if how.json {
+                println!("{links}");
+            } else {
+                table::print(&links, COLUMNS);
+            }
+            Ok(())
+        }
+        Action::Withdraw { link, how } => {
+            let id = one_of(&list(&how)?, &link)?;
+            let done = act(&how, json!({ "kind": "withdraw_link", "link": id }))?;
+            if how.json {
+                println!("{done}");
+            } else {
+                eprintln!("The link opens nothing any more.");
+            }
+            Ok(())
+        }
     }
 }
 
@@ -72,4 +114,43 @@ fn make(how: &How, kind: &str, what_to_do: &str) -> Result<(), PersonError> {
 fn act(how: &How, act: Value) -> Result<Value, PersonError> {
     let mut visitor = Visitor::new(&how.person)?;
     crate::runtime()?.block_on(visitor.act(act))
+}
+
+fn list(how: &How) -> Result<Value, PersonError> {
+    let mut visitor = Visitor::new(&how.person)?;
+    crate::runtime()?.block_on(visitor.get("/api/links"))
+}
+
+/// The id of the one link that begins so.
+fn one_of(links: &Value, start: &str) -> Result<String, PersonError> {
+    let all = links.as_array().into_iter().flatten();
+    let ids: Vec<&str> = all
+        .filter_map(|link| link["id"].as_str())
+        .filter(|id| !start.is_empty() && id.starts_with(start))
+        .collect();
+    match ids.as_slice() {
+        [one] => Ok((*one).to_owned()),
+        [] => Err(PersonError::NoSuchLink(start.to_owned())),
+        _ => Err(PersonError::ManyLinks(start.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_named_by_its_first_letters() {
+        let links = json!([{ "id": "ab12" }, { "id": "ab34" }, { "id": "cd56" }]);
+        assert_eq!(one_of(&links, "c").unwrap(), "cd56");
+        assert_eq!(one_of(&links, "ab34").unwrap(), "ab34");
+        for (start, expected) in [
+            ("ab", "several"),
+            ("x", "no open link"),
+            ("", "no open link"),
+        ] {
+            let refused = one_of(&links, start).unwrap_err().to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
+    }
 }

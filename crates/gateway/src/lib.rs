@@ -23,6 +23,7 @@ pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod console;
+pub mod depends;
 pub mod doors;
 pub mod gateway;
 pub mod hall;

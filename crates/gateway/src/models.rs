@@ -6,6 +6,7 @@
 //! to learn something new never makes anything acceptable: what is known stays in use, and what only
 //! fresh metadata can tell is not believed of old ones.
 
+pub mod distrust;
 pub mod icon;
 pub mod known;
 pub mod refresh;

@@ -21,7 +21,7 @@ use crate::doors::device::{
     announce, challenge, code, lifecycle, payload, send, status, transactions,
 };
 use crate::doors::hall;
-use crate::doors::web::{grant, join, keys, sign_in};
+use crate::doors::web::{grant, join, keys, links, sessions, sign_in};
 use crate::doors::{act, authority, evidence, log, models, people, witness};
 use crate::http::bounds::{AtOnce, Bounds, Gives, Most, Takes};
 use crate::http::page::PageView;
@@ -182,6 +182,15 @@ fn web() -> Vec<Route> {
             .takes::<join::Token>()
             .gives::<sign_in::SignedIn>()
             .within(STRANGERS),
+        Route::get("/api/sessions", MEMBER, sessions::list)
+            .summary("Where the caller is signed in")
+            .gives::<Vec<sessions::SessionRow>>(),
+        Route::post("/api/sessions/{id}/end", MEMBER, sessions::end)
+            .summary("End a session of one's own")
+            .gives::<Vec<sessions::SessionRow>>(),
+        Route::get("/api/links", MEMBER, links::list)
+            .summary("One-time links that are open: the caller's own, and everybody's for an owner")
+            .gives::<Vec<links::LinkRow>>(),
         Route::post("/api/keys/statement", Access::Proof, keys::begin)
             .summary("A statement to register a key with, by a one-time link")
             .takes::<keys::NewKey>()

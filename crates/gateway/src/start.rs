@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::Gateway;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::depends::{self, Ended};
 use crate::descriptors::{self, Places};
 use crate::doors::device::payload;
 use crate::gateway::Shared;
@@ -322,6 +323,7 @@ async fn setup_link(gateway: &Gateway) -> Result<Option<String>, Problem> {
     let made = gateway
         .transact(|unit| {
             Box::pin(async move {
+                depends::end(gateway, unit, Ended::SetUp, None).await?;
                 if unit.people().count_active(Role::Owner).await? > 0 {
                     return Ok(false);
                 }

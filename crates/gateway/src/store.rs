@@ -74,13 +74,13 @@ pub use attestation::{AttestationRepository, KeyAttestation};
 pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
 pub use cosigner::{CosignedCheckpoint, CosignerRepository, CosignerState};
 pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
-pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment};
+pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment, SuspendedBy};
 pub use dump::DumpError;
 pub use error::StoreError;
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
 pub use grant::{
-    APPROVAL_PATIENCE, Approval, Given, Grant, GrantFilter, GrantHolder, GrantKind,
-    GrantRepository, GrantState, Visitor,
+    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    GrantRepository, GrantState, GrantsOf, Visitor,
 };
 pub use ground::{Ground, GroundRepository};
 pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
@@ -89,7 +89,7 @@ pub use ids::{
     AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, SignerHash, StatementHash,
     TokenHash,
 };
-pub use link::{Link, LinkRepository, Purpose};
+pub use link::{Link, LinkRepository, LinksOf, Purpose};
 pub use log::{LogHead, LogRepository};
 pub use metadata::{BlobRecord, MetadataRepository, MetadataState};
 pub use own_authority::{OwnAuthority, OwnAuthorityRepository, OwnStage};
@@ -100,7 +100,7 @@ pub use partner::{
 };
 pub use person::{Person, PersonRepository, PersonState, Role};
 pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository};
-pub use session::{Session, SessionRepository};
+pub use session::{Session, SessionRepository, SessionsOf};
 pub use setting::SettingRepository;
 pub use standing::{Advance, Standing, StandingRepository};
 pub use transact::{Store, Transient, Work};

@@ -10,12 +10,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::response::Response;
-use hallway_evidence::{PersonId, Timestamp};
+use hallway_ctap::aaguid::Aaguid;
+use hallway_evidence::{CredentialId, PersonId, Timestamp};
 use hallway_gateway::config::Config;
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::http::route::{Access, Kind, Route};
 use hallway_gateway::http::session::new_token;
-use hallway_gateway::store::{Person, PersonState, Role, Session};
+use hallway_gateway::store::{
+    Credential, EvidenceHash, Holder, Person, PersonState, Role, Session,
+};
 use hallway_gateway::{Clock, Gateway, Start, SystemClock, routes};
 use tower::ServiceExt;
 
@@ -51,7 +54,10 @@ const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/halls/{name}", MEMBER),
     ("GET", "/halls/{name}/files/{store}", MEMBER),
     ("GET", "/api/keys", MEMBER),
+    ("GET", "/api/links", MEMBER),
     ("GET", "/api/me", MEMBER),
+    ("GET", "/api/sessions", MEMBER),
+    ("POST", "/api/sessions/{id}/end", MEMBER),
     ("GET", "/api/metadata", OPERATOR),
     ("GET", "/api/metadata/models", OPERATOR),
     ("GET", "/api/metadata/models/{id}/icon", MEMBER),
@@ -191,22 +197,40 @@ impl Realm {
         };
         let (token, hash) = new_token().unwrap();
         let now = SystemClock.now();
+        let key = Credential {
+            id: CredentialId::new(person.id.as_bytes().to_vec()).unwrap(),
+            holder: Holder::Person(person.id),
+            public_key: Vec::new(),
+            sign_count: 0,
+            aaguid: Aaguid::ZERO,
+            label: String::new(),
+            transports: Vec::new(),
+            backup_eligible: false,
+            backed_up: false,
+            uv_initialized: true,
+            user_handle: person.id.as_bytes().to_vec(),
+            created: now,
+            last_used: None,
+            registration: EvidenceHash([0; 32]),
+        };
         let session = Session {
             token: hash,
             person: person.id,
-            credential: None,
-            evidence: None,
+            credential: key.id.clone(),
+            evidence: key.registration,
+            touched: now,
             created: now,
             last_seen: now,
             expires: Timestamp::from_ms(now.as_ms() + 60_000),
             address: String::new(),
             agent: String::new(),
         };
-        let (person, session) = (&person, &session);
+        let (person, key, session) = (&person, &key, &session);
         self.gateway
             .transact(|unit| {
                 Box::pin(async move {
                     unit.people().add(person).await?;
+                    unit.credentials().add(key).await?;
                     Ok::<_, Problem>(unit.sessions().add(session).await?)
                 })
             })

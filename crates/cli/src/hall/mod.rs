@@ -18,7 +18,7 @@ mod path;
 mod progress;
 mod relay;
 mod remote;
-mod table;
+pub(crate) mod table;
 mod transfer;
 mod visit;
 mod waiting;

@@ -5,13 +5,13 @@ use serde_json::Value;
 
 /// A column: which member of a row it shows, the first of these that a row has, and what stands
 /// above it.
-pub(super) type Column = (&'static [&'static str], &'static str);
+pub(crate) type Column = (&'static [&'static str], &'static str);
 
 /// What stands where there is nothing.
 const NOTHING: &str = "-";
 
 /// Prints a list, one row a line. Columns in which no row has anything are left out.
-pub(super) fn print(list: &Value, columns: &[Column]) {
+pub(crate) fn print(list: &Value, columns: &[Column]) {
     let rows = list["items"].as_array().or_else(|| list.as_array());
     let rows = rows.map_or(&[][..], Vec::as_slice);
     if rows.is_empty() {

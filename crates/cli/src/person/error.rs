@@ -96,6 +96,12 @@ pub(crate) enum PersonError {
     /// The link has no token.
     #[error("this is no one-time link: the part behind # is missing")]
     NotALink,
+    /// No link that is open has this id.
+    #[error("there is no open link {0:?} that you may withdraw; \"hallway link list\" shows them")]
+    NoSuchLink(String),
+    /// Several do.
+    #[error("several links begin with {0:?}; give more of the id")]
+    ManyLinks(String),
     /// The person's configuration.
     #[error("{}: {error}", .path.display())]
     Configuration {

@@ -8,6 +8,7 @@ mod evidence;
 mod explanation;
 mod halls;
 mod keys;
+mod links;
 mod metadata;
 mod names;
 mod overview;

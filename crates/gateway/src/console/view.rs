@@ -13,6 +13,7 @@ mod explanation;
 mod frame;
 mod halls;
 mod keys;
+mod links;
 mod mark;
 mod metadata;
 mod moment;
@@ -45,7 +46,8 @@ pub use halls::{
     HallThereRow, HallsPage, InsideRow, OfferRow, PartnerHallPage, PartnerHallsPage, StorePage,
     WaitingNotice,
 };
-pub use keys::{KeyRow, KeysPage};
+pub use keys::{KeyRow, KeysPage, SessionItem};
+pub use links::LinkItem;
 pub use mark::{Mark, Tone};
 pub use metadata::{Blob, MetadataPage, ModelCard, PolicyRow, StatementRow};
 pub use moment::Moment;

@@ -22,13 +22,16 @@ use super::web::links::{self, LinkRequest, NewLink};
 use super::web::{keys, options};
 use super::witness::anew::{self, WitnessRequest};
 use crate::Gateway;
+use crate::depends::{self, Ended};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token, link_token_hash};
 use crate::operator_key::random_bytes;
 use crate::refusal::Door;
 use crate::seal::Purpose;
-use crate::store::{EvidenceHash, Holder, Person, Purpose as LinkPurpose, Repositories, Role};
+use crate::store::{
+    End, EndCause, EvidenceHash, Holder, Person, Purpose as LinkPurpose, Repositories, Role,
+};
 
 /// What somebody asks to do.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -139,6 +142,23 @@ impl Actor<'_> {
         }
     }
 
+    /// Ends all that hung on what this act ended.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn end(&self, ended: Ended) -> Result<(), Problem> {
+        depends::end(self.gateway, self.unit, ended, Some(self.person.id)).await
+    }
+
+    /// That this act ends something.
+    pub fn ends(&self, cause: EndCause) -> End {
+        End {
+            at: self.now,
+            by: Some(self.person.id),
+            cause,
+        }
+    }
+
     /// The secret of the link that this act makes; its hash is in the statement.
     pub fn link_token(&self) -> String {
         link_token(self.gateway, &self.statement.nonce)
@@ -190,7 +210,10 @@ pub async fn begin(
             keys::prepare_removal(&gateway, &caller, &key).await?.into()
         }
         ActRequest::Link(request) => {
-            links::prepare(&caller, &request, link_token_hash(&gateway, &nonce))?.into()
+            let token = link_token_hash(&gateway, &nonce);
+            links::prepare(&gateway, &caller, request, token)
+                .await?
+                .into()
         }
         ActRequest::Hall(request) => hall::prepare(&gateway, &caller, request, &nonce)
             .await?
@@ -262,6 +285,10 @@ async fn perform(
     caller: &Caller,
     (answer, proven): (&Answer, &Proven),
 ) -> Result<Outcome, Problem> {
+    // It may have ended since the request came in.
+    let session = unit.sessions();
+    let session = session.get(&caller.session.token, gateway.now()).await?;
+    session.ok_or_else(Problem::unauthenticated)?;
     let checked = assertion::check(gateway, unit, proven).await?;
     if checked.person.id != caller.person.id {
         return Err(Problem::forbidden(
@@ -301,6 +328,7 @@ async fn perform(
         Act::Web(Web::SignInLink(terms)) => {
             links::make_own(&actor, terms, LinkPurpose::SignIn).await
         }
+        Act::Web(Web::WithdrawLink(terms)) => links::withdraw(&actor, terms).await,
         Act::Hall(act) => hall::perform(&actor, act).await,
         Act::Web(_) => Err(Problem::malformed(
             "this statement has a ceremony of its own",

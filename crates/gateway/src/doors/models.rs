@@ -19,7 +19,7 @@ use crate::http::input::{Asked, Input};
 use crate::http::page::PageView;
 use crate::http::problem::Problem;
 use crate::models::icon::Icon;
-use crate::models::refresh;
+use crate::models::{distrust, refresh};
 use crate::store::{KeyAttestation, Limit};
 
 /// A model, as the API shows one.
@@ -237,6 +237,7 @@ pub async fn look_now(
     Input(_): Input<Nothing>,
 ) -> Result<Json<MetadataView>, Problem> {
     refresh::refresh(&gateway).await?;
+    distrust::end_what_they_opened(&gateway).await?;
     Ok(Json(view(&gateway)))
 }
 

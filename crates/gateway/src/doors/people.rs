@@ -14,10 +14,13 @@ use super::act::{Actor, Outcome};
 use super::web::keys::line;
 use super::web::links::{self, New};
 use crate::Gateway;
+use crate::depends::Ended;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
-use crate::store::{Holder, PersonState, Purpose as LinkPurpose, Role, StoreError, TokenHash};
+use crate::store::{
+    Holder, PersonState, Purpose as LinkPurpose, Repositories, Role, StoreError, TokenHash,
+};
 
 /// How long an invitation is good: a week.
 const INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -130,8 +133,7 @@ pub async fn prepare(
             link: link.0,
         }),
         PeopleRequest::Recover { person } => {
-            let found = gateway.store.read().people().get(person).await?;
-            let found = found.ok_or_else(|| Problem::not_found("person"))?;
+            let found = recoverable(gateway.store.read(), person).await?;
             People::Recover(Recover {
                 person,
                 name: line("name", &found.name)?,
@@ -179,8 +181,7 @@ pub async fn perform(actor: &Actor<'_>, act: &People) -> Result<Outcome, Problem
             links::issue(actor, terms.link, new).await
         }
         People::Recover(terms) => {
-            let person = unit.people().get(terms.person).await?;
-            let person = person.ok_or_else(|| Problem::not_found("person"))?;
+            let person = recoverable(unit, terms.person).await?;
             if person.role != terms.role {
                 return Err(Problem::conflict(
                     "role-changed",
@@ -197,10 +198,16 @@ pub async fn perform(actor: &Actor<'_>, act: &People) -> Result<Outcome, Problem
             links::issue(actor, terms.link, new).await
         }
         People::ChangeRole(terms) => {
+            let before = unit.people().get(terms.person).await?;
             unit.people()
                 .set_role(terms.person, terms.role)
                 .await
                 .map_err(last_owner)?;
+            actor.end(Ended::Role(terms.person)).await?;
+            let was_owner = before.is_some_and(|before| before.role == Role::Owner);
+            if was_owner && terms.role != Role::Owner {
+                actor.end(Ended::Ownership(terms.person)).await?;
+            }
             Ok(Outcome::done(actor))
         }
         People::Suspend(terms) => {
@@ -208,11 +215,11 @@ pub async fn perform(actor: &Actor<'_>, act: &People) -> Result<Outcome, Problem
                 .set_state(terms.person, PersonState::Suspended)
                 .await
                 .map_err(last_owner)?;
-            unit.sessions().remove_of_person(terms.person).await?;
+            actor.end(Ended::Activity(terms.person)).await?;
             Ok(Outcome::done(actor))
         }
         People::SignOut(terms) => {
-            unit.sessions().remove_of_person(terms.person).await?;
+            actor.end(Ended::Presence(terms.person)).await?;
             Ok(Outcome::done(actor))
         }
         People::Reinstate(terms) => {
@@ -222,6 +229,20 @@ pub async fn perform(actor: &Actor<'_>, act: &People) -> Result<Outcome, Problem
                 .map_err(last_owner)?;
             Ok(Outcome::done(actor))
         }
+    }
+}
+
+/// Refuses to make a link for somebody who could not use it, until they are reinstated: then it would
+/// be one of before.
+async fn recoverable(reader: &dyn Repositories, id: PersonId) -> Result<Person, Problem> {
+    let person = reader.people().get(id).await?;
+    let person = person.ok_or_else(|| Problem::not_found("person"))?;
+    match person.state {
+        PersonState::Active => Ok(person),
+        PersonState::Suspended => Err(Problem::conflict(
+            "suspended",
+            "this person is suspended; resume them first, then make the link",
+        )),
     }
 }
 

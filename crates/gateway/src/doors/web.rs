@@ -5,4 +5,5 @@ pub mod join;
 pub mod keys;
 pub mod links;
 pub mod options;
+pub mod sessions;
 pub mod sign_in;

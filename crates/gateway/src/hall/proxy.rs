@@ -25,7 +25,7 @@ use crate::doors::hall::{certificate, visit};
 use crate::http::problem::Problem;
 use crate::partners::{active, place};
 use crate::seal::Purpose;
-use crate::store::Grant;
+use crate::store::{End, EndCause, Grant};
 
 /// How soon something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -231,11 +231,16 @@ impl Proxy {
     }
 
     async fn end(&self, gateway: &Gateway) -> Result<(), Problem> {
-        let (id, person, now) = (self.grant.id, self.grant.person, gateway.now());
+        let id = self.grant.id;
+        let end = &End {
+            at: gateway.now(),
+            by: Some(self.grant.person),
+            cause: EndCause::Ended,
+        };
         gateway
             .transact(|unit| {
                 Box::pin(async move {
-                    unit.grants().end(id, person, now).await?;
+                    unit.grants().end(id, end).await?;
                     Ok::<_, Problem>(())
                 })
             })

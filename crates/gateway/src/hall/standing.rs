@@ -1,6 +1,6 @@
 //! Whether a grant opens anything now.
 
-use hallway_evidence::statement::hall::{AgentName, HallName, Right, Rights, StoreName};
+use hallway_evidence::statement::hall::{AgentName, HallName, Needs, Right, Rights, StoreName};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
 use hallway_hall::files::StoreAccess;
 
@@ -12,8 +12,8 @@ use crate::models::verdict::KeyFacts;
 use crate::partners;
 use crate::refusal::Door;
 use crate::store::{
-    Credential, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, Holder, Person,
-    PersonState, Repositories, Visitor,
+    Credential, EndCause, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, Holder,
+    Person, PersonState, Repositories, Visitor,
 };
 
 /// Whose a grant is: one of our people, or a partner's.
@@ -66,7 +66,8 @@ impl Standing {
                     "nobody approved this grant in time",
                 ));
             }
-            GrantState::Ended | GrantState::RunOut => {
+            GrantState::Ended => return Err(ended(&grant)),
+            GrantState::RunOut => {
                 return Err(closed("grant-ended", "this grant has ended"));
             }
         }
@@ -166,6 +167,27 @@ async fn at_home(
     Ok((person, key))
 }
 
+/// What ended a grant before its time.
+fn ended(grant: &Grant) -> Problem {
+    let cause = grant.ended.map_or(EndCause::Ended, |end| end.cause);
+    let what = match cause {
+        EndCause::Ended => "this grant has ended",
+        EndCause::Suspended => "the person whose grant this is, was suspended",
+        EndCause::Recovered => "the person whose grant this is, recovered lost access since",
+        EndCause::SignedOut => "the session of this grant has ended",
+        EndCause::KeyRemoved => "the key that opened this grant was removed",
+        EndCause::ModelRefused => "the key that opened this grant cannot be relied on any more",
+        EndCause::RoleChanged => "the role that was stated has changed",
+        EndCause::NotAdmitted => "its holder was admitted to this hall no longer",
+        EndCause::NeedsNotMet => "more is demanded by now than was met for this grant",
+        EndCause::ApprovalLost => "whoever approved this grant may no longer approve it",
+        EndCause::HallRemoved => "the hall was removed",
+        EndCause::PartnerLeft => "the partnership ended on which this grant rested",
+        EndCause::EndedAtHome => "this grant has ended where its holder is at home",
+    };
+    closed(cause.as_str(), what)
+}
+
 /// What counts for a visitor, if their realm is still a partner and still certifies them.
 async fn vouched(
     models: &Models,
@@ -181,11 +203,7 @@ async fn vouched(
             &format!("{} no longer certifies its person", visitor.home),
         ));
     }
-    let mut admissions = reader
-        .halls()
-        .admissions_of_visitor(&visitor.home, grant.person, visitor.role)
-        .await?;
-    admissions.retain(|admission| admission.hall == grant.hall);
+    let admissions = admissions_of_visitor(reader, grant, visitor).await?;
     // Asked every two seconds, so only where it can matter.
     let key = if admissions
         .iter()
@@ -214,8 +232,7 @@ async fn counting(
     key: &Credential,
     now: Timestamp,
 ) -> Result<Rights, Problem> {
-    let mut admissions = reader.halls().admissions(person.id, person.role).await?;
-    admissions.retain(|admission| admission.hall == grant.hall);
+    let admissions = admissions(reader, grant, person).await?;
     // Asked every two seconds, so only where it can matter.
     let attestation = if admissions
         .iter()
@@ -232,6 +249,114 @@ async fn counting(
         now,
     };
     within(grant, &admissions, &case)
+}
+
+/// The admissions of one of our people to the hall of a grant.
+async fn admissions(
+    reader: &dyn Repositories,
+    grant: &Grant,
+    person: &Person,
+) -> Result<Vec<HallGuest>, Problem> {
+    let mut all = reader.halls().admissions(person.id, person.role).await?;
+    all.retain(|admission| admission.hall == grant.hall);
+    Ok(all)
+}
+
+/// The admissions of a partner's person to the hall of a grant.
+async fn admissions_of_visitor(
+    reader: &dyn Repositories,
+    grant: &Grant,
+    visitor: &Visitor,
+) -> Result<Vec<HallGuest>, Problem> {
+    let mut all = reader
+        .halls()
+        .admissions_of_visitor(&visitor.home, grant.person, visitor.role)
+        .await?;
+    all.retain(|admission| admission.hall == grant.hall);
+    Ok(all)
+}
+
+/// What admissions leave of a grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// These of its rights.
+    Rights(Rights),
+    /// Nothing, and why.
+    Nothing(EndCause),
+}
+
+/// What admissions leave of a grant, at whatever hour, approved already or not yet: what they do
+/// not leave is lost for good.
+///
+/// # Errors
+/// The database.
+pub async fn left_by_admissions(
+    models: &Models,
+    reader: &dyn Repositories,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<Left, Problem> {
+    let (attestation, brought);
+    let (admissions, key) = match &grant.kind {
+        // What opens there is the partner's to say.
+        GrantKind::Away { .. } => return Ok(Left::Rights(grant.rights.clone())),
+        GrantKind::Own => {
+            let person = reader.people().get(grant.person).await?;
+            let key = reader.credentials().get(&grant.credential).await?;
+            let (Some(person), Some(key)) = (person, key) else {
+                return Ok(Left::Nothing(EndCause::KeyRemoved));
+            };
+            attestation = reader.attestations().get(&key.id).await?;
+            let facts = KeyFacts::of(&key, attestation.as_ref());
+            (admissions(reader, grant, &person).await?, facts)
+        }
+        GrantKind::Visitor(visitor) => {
+            let partner = reader.partners().get(&visitor.home).await?;
+            let visit = reader.visits().get(&grant.evidence).await?;
+            brought = partner
+                .zip(visit)
+                .map(|(partner, visit)| VisitorKey::of(models, &partner, &visit));
+            let facts = brought
+                .as_ref()
+                .map_or(KeyFacts::UNKNOWN, VisitorKey::facts);
+            (admissions_of_visitor(reader, grant, visitor).await?, facts)
+        }
+    };
+    let at_any_hour: Vec<(Rights, Needs)> = admissions
+        .into_iter()
+        .map(|admission| {
+            let needs = Needs {
+                hours: None,
+                ..admission.needs
+            };
+            (admission.rights, needs)
+        })
+        .collect();
+    let case = Case {
+        models,
+        key,
+        approved: grant.approval.map(|approval| approval.role),
+        now,
+    };
+    let each = at_any_hour.iter().map(|(rights, needs)| (rights, needs));
+    let weighed = needs::weigh(each, &case);
+    let granted = grant.rights.iter();
+    let left: Vec<Right> = granted
+        .filter(|right| weighed.open.contains(*right))
+        .cloned()
+        .collect();
+    Ok(match Rights::try_from(left) {
+        Ok(rights) => Left::Rights(rights),
+        Err(_) => {
+            let mut lost = grant.rights.iter();
+            let unmet = lost.any(|right| weighed.missing_for(right).is_some());
+            Left::Nothing(if unmet {
+                EndCause::NeedsNotMet
+            } else {
+                EndCause::NotAdmitted
+            })
+        }
+    })
 }
 
 /// What was granted, as far as `admissions` to its hall still give it.

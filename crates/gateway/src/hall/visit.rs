@@ -26,7 +26,7 @@ use serde::Serialize;
 use super::inside::{Presence, Who};
 use super::needs::{self, Case};
 use super::routes::Visitor as Caller;
-use super::standing::rights_in;
+use super::standing::{Left, left_by_admissions, rights_in};
 use crate::Gateway;
 use crate::doors::hall::approvals::{self, Waits};
 use crate::doors::hall::demands;
@@ -266,8 +266,8 @@ async fn judge(
     })
 }
 
-/// Logs the evidence and makes the grant. Whatever changed since it was judged is found out when
-/// somebody uses the grant: its standing is asked then.
+/// Logs the evidence and makes the grant, if what was judged is still so: what ended meanwhile has
+/// taken along the grants that there were, and this one must not outlive it.
 async fn keep(
     gateway: &Gateway,
     unit: &dyn Repositories,
@@ -275,11 +275,22 @@ async fn keep(
     visit: &Visit,
     evidence: &Evidence,
 ) -> Result<(), Problem> {
+    if let GrantKind::Visitor(visitor) = &grant.kind {
+        partners::active(unit, &visitor.home).await?;
+    }
     // The very evidence that the log at home holds is an entry of ours, too.
     let entry = Entry::new(evidence.clone())?;
     gateway.ledger.append(unit, vec![entry]).await?;
     unit.visits().add(visit).await.map_err(used)?;
-    unit.grants().add(grant).await.map_err(used)
+    unit.grants().add(grant).await.map_err(used)?;
+    let left = left_by_admissions(&gateway.models, unit, grant, gateway.now()).await?;
+    if left != Left::Rights(grant.rights.clone()) {
+        return Err(Problem::forbidden(
+            "not-admitted",
+            "the admissions to this hall have changed; open it again",
+        ));
+    }
+    Ok(())
 }
 
 /// The evidence for which home made the certificate.

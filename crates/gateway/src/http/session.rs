@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
+use hallway_evidence::Timestamp;
 use hallway_webauthn::wire::Base64Url;
 
 use super::problem::Problem;
@@ -117,8 +118,7 @@ pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Pro
     let Some(session) = reader.sessions().get(&token.hash, now).await? else {
         return Ok(None);
     };
-    let idle = now.as_ms().saturating_sub(session.last_seen.as_ms());
-    if idle > IDLE_MS {
+    if is_idle(&session, now) {
         return Ok(None);
     }
     let Some(person) = reader.people().get(session.person).await? else {
@@ -127,7 +127,7 @@ pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Pro
     if person.state != PersonState::Active || !key_still_opens(gateway, &session, &person).await? {
         return Ok(None);
     }
-    if idle > SEEN_EVERY_MS {
+    if unused(&session, now) > SEEN_EVERY_MS {
         gateway
             .store
             .touch_session(&token.hash, now, session.expires)
@@ -140,16 +140,24 @@ pub async fn find(gateway: &Gateway, token: Token) -> Result<Option<Caller>, Pro
     }))
 }
 
+/// For how long nobody used a session, in milliseconds.
+fn unused(session: &Session, now: Timestamp) -> u64 {
+    now.as_ms().saturating_sub(session.last_seen.as_ms())
+}
+
+/// Whether a session is over because nobody used it for two hours.
+pub fn is_idle(session: &Session, now: Timestamp) -> bool {
+    unused(session, now) > IDLE_MS
+}
+
 /// Whether the key that opened the session would open one now: its model may be revoked since, or
-/// the policy be another. A session from a one-time link has no key.
+/// the policy be another.
 async fn key_still_opens(
     gateway: &Gateway,
     session: &Session,
     person: &Person,
 ) -> Result<bool, Problem> {
-    let Some(id) = &session.credential else {
-        return Ok(true);
-    };
+    let id = &session.credential;
     if !gateway.models.may_refuse(Door::Web, person.role) {
         return Ok(true);
     }

@@ -3,7 +3,7 @@
 use hallway_evidence::{DeviceId, Timestamp};
 
 use super::ingest::Submission;
-use crate::store::{DeviceState, Standing};
+use crate::store::{DeviceState, PersonState, Standing};
 
 /// Why a transaction was refused. Nothing of it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum Refused {
     /// The device is not registered, or no longer.
     #[error("the device is {0}, not registered; ask its owner")]
     NotRegistered(DeviceState),
+    /// The person who owns the device is suspended.
+    #[error("the person who owns the device is suspended; it is taken again once they are not")]
+    OwnerSuspended,
     /// The device was enrolled anew with another credential.
     #[error("the device signs with another credential now")]
     OtherCredential,
@@ -50,6 +53,9 @@ pub enum Refused {
 pub(super) fn admit(standing: &mut Standing, submission: &Submission) -> Result<(), Refused> {
     if standing.state != DeviceState::Registered {
         return Err(Refused::NotRegistered(standing.state));
+    }
+    if standing.owner == Some(PersonState::Suspended) {
+        return Err(Refused::OwnerSuspended);
     }
     if standing.credential.as_ref() != Some(&submission.signed.credential_id) {
         return Err(Refused::OtherCredential);
@@ -91,6 +97,7 @@ mod tests {
     fn standing() -> Standing {
         Standing {
             state: DeviceState::Registered,
+            owner: Some(PersonState::Active),
             credential: Some(CredentialId::new(*b"camera").unwrap()),
             era: 1,
             last_sequence: 7,
@@ -151,6 +158,14 @@ mod tests {
                 );
             }
         }
+        let mut suspended = Standing {
+            owner: Some(PersonState::Suspended),
+            ..standing()
+        };
+        assert_eq!(
+            refuse(&mut suspended, submission()),
+            Refused::OwnerSuspended
+        );
         let mut anew = Standing {
             credential: None,
             ..standing()

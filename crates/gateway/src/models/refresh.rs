@@ -9,6 +9,7 @@ use hallway_webauthn::metadata::{BlobError, Metadata};
 
 use tokio::task::JoinError;
 
+use super::distrust;
 use super::known::{Files, Known, MadeOf};
 use super::source::Source;
 use crate::Gateway;
@@ -216,6 +217,7 @@ pub async fn keep_up(gateway: Gateway) {
     if !gateway.models.is_configured() {
         return;
     }
+    let mut judged = None;
     loop {
         let done = match take_turn(&gateway).await {
             Ok(true) => refresh(&gateway).await,
@@ -224,6 +226,13 @@ pub async fn keep_up(gateway: Gateway) {
         };
         if let Err(error) = done {
             tracing::warn!(%error, "metadata stay as they were");
+        }
+        let epoch = Some(gateway.models.epoch(gateway.now()));
+        if judged != epoch {
+            match distrust::end_what_they_opened(&gateway).await {
+                Ok(()) => judged = epoch,
+                Err(problem) => tracing::warn!(detail = problem.detail, "keys were not judged"),
+            }
         }
         tokio::time::sleep(jittered(POLL)).await;
     }

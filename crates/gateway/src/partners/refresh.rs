@@ -17,6 +17,7 @@ use super::fetch::FetchError;
 use super::pinning::{self, Change, InUse, Refused};
 use super::{TOKEN, trust};
 use crate::Gateway;
+use crate::depends::{self, Ended};
 use crate::doors::hall::partners::gateways::{Left, Ourselves};
 use crate::http::problem::Problem;
 use crate::sha256;
@@ -195,8 +196,8 @@ pub async fn end(gateway: &Gateway, partner: &Partner, by: EndedBy) -> Result<bo
             Box::pin(async move {
                 let ended = unit.partners().end(realm, pact, by, now).await?;
                 if ended {
-                    unit.halls().dismiss_realm(realm).await?;
-                    unit.grants().end_of_home(realm, now).await?;
+                    let ended = Ended::Partnership(realm.clone());
+                    depends::end(gateway, unit, ended, None).await?;
                 }
                 Ok::<_, Problem>(ended)
             })

@@ -37,6 +37,16 @@ words! {
     }
 }
 
+words! {
+    /// As what somebody suspended a device. What is further down is the stricter.
+    SuspendedBy {
+        /// As its owner, who may resume it.
+        Owner = "owner",
+        /// As an operator: no owner of the device resumes it.
+        Operator = "operator",
+    }
+}
+
 impl DeviceState {
     /// Whether a device may go from this state to `next`.
     #[must_use]
@@ -72,6 +82,8 @@ pub struct Device {
     pub owner: Option<PersonId>,
     /// Where it is in its life.
     pub state: DeviceState,
+    /// As what somebody suspended it, while it is suspended or reported stolen.
+    pub suspended_by: Option<SuspendedBy>,
     /// The credential that it signs with.
     pub credential: Option<CredentialId>,
     /// How often it was enrolled. Its sequence numbers begin anew with each enrolment.
@@ -152,6 +164,11 @@ pub trait DeviceRepository: Send + Sync {
     /// # Errors
     /// [`StoreError::Transition`] when it is neither; [`StoreError::Missing`].
     async fn enrol(&self, id: DeviceId, enrolment: &Enrolment) -> Result<(), StoreError>;
+    /// Says as what somebody suspended it. Forgotten when it is no longer suspended or stolen.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn set_suspended_by(&self, id: DeviceId, by: SuspendedBy) -> Result<(), StoreError>;
     /// Gives it to another owner, or to nobody.
     ///
     /// # Errors
@@ -182,6 +199,10 @@ impl TryFrom<row::Model> for Device {
             name: row.name,
             owner: row.owner.map(PersonId::from),
             state: cell("state").word(&row.state)?,
+            suspended_by: row
+                .suspended_by
+                .map(|by| cell("suspended_by").word(&by))
+                .transpose()?,
             credential: row
                 .credential_id
                 .map(|id| cell("credential_id").credential(id))
@@ -252,6 +273,7 @@ impl DeviceRepository for Sql<'_> {
             created_ms: ms(device.created),
             enrolment_evidence: device.enrolment.map(|hash| hash.0.to_vec()),
             claim_evidence: device.claim.map(|hash| hash.0.to_vec()),
+            suspended_by: device.suspended_by.map(|by| by.to_string()),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())
@@ -325,8 +347,11 @@ impl DeviceRepository for Sql<'_> {
 
     async fn set_state(&self, id: DeviceId, state: DeviceState) -> Result<(), StoreError> {
         self.device_that_becomes(id, state).await?;
-        self.set_device(id, &[(row::Column::State, state.as_str().into())])
-            .await
+        let mut changes = vec![(row::Column::State, state.as_str().into())];
+        if !matches!(state, DeviceState::Suspended | DeviceState::Stolen) {
+            changes.push((row::Column::SuspendedBy, None::<String>.into()));
+        }
+        self.set_device(id, &changes).await
     }
 
     async fn enrol(&self, id: DeviceId, enrolment: &Enrolment) -> Result<(), StoreError> {
@@ -335,6 +360,7 @@ impl DeviceRepository for Sql<'_> {
             id,
             &[
                 (row::Column::State, DeviceState::Claimed.as_str().into()),
+                (row::Column::SuspendedBy, None::<String>.into()),
                 (
                     row::Column::CredentialId,
                     enrolment.credential.as_bytes().to_vec().into(),
@@ -355,6 +381,11 @@ impl DeviceRepository for Sql<'_> {
             ],
         )
         .await
+    }
+
+    async fn set_suspended_by(&self, id: DeviceId, by: SuspendedBy) -> Result<(), StoreError> {
+        self.set_device(id, &[(row::Column::SuspendedBy, by.as_str().into())])
+            .await
     }
 
     async fn set_owner(&self, id: DeviceId, owner: Option<PersonId>) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
 use super::page::{Limit, Page, PageRequest};
 use super::person::Role;
+use super::words::words;
 
 mod rows;
 
@@ -96,6 +97,49 @@ impl Approval {
     }
 }
 
+words! {
+    /// Why a grant was ended before its time.
+    EndCause {
+        /// Its holder left, or an operator ended it.
+        Ended = "grant-ended",
+        /// Its person was suspended.
+        Suspended = "suspended",
+        /// Its person recovered lost access: the keys of before open nothing any more.
+        Recovered = "recovered",
+        /// Its person was signed out everywhere, or the browser session ended that held it.
+        SignedOut = "signed-out",
+        /// Its key was removed.
+        KeyRemoved = "key-removed",
+        /// Its key is of a model that cannot be relied on any more.
+        ModelRefused = "model-refused",
+        /// Its person has another role than was stated.
+        RoleChanged = "role-changed",
+        /// Nobody admits its person to what it allowed any more.
+        NotAdmitted = "not-admitted",
+        /// What is demanded for what it allowed is more by now, and not met.
+        NeedsNotMet = "needs-not-met",
+        /// Who approved it may no longer approve it.
+        ApprovalLost = "approval-lost",
+        /// The hall was removed.
+        HallRemoved = "hall-removed",
+        /// The partnership ended on which it rested.
+        PartnerLeft = "partner-left",
+        /// It ended in the realm where its person is at home.
+        EndedAtHome = "ended-at-home",
+    }
+}
+
+/// That a grant was ended. It stays so, whatever its person gets back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When.
+    pub at: Timestamp,
+    /// By whose act; nobody's where the gateway found it out.
+    pub by: Option<PersonId>,
+    /// Why.
+    pub cause: EndCause,
+}
+
 /// How a grant stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantState {
@@ -132,8 +176,8 @@ pub struct Grant {
     pub opened: Timestamp,
     /// Until when, unless it is ended before.
     pub ends: Timestamp,
-    /// When it was ended, and by whom.
-    pub ended: Option<(Timestamp, PersonId)>,
+    /// That it was ended before its time.
+    pub ended: Option<End>,
     /// The evidence that opened it.
     pub evidence: EvidenceHash,
     /// The address from which it was opened.
@@ -153,6 +197,23 @@ pub enum GrantFilter {
     Hall(HallName),
     /// One person's in one hall.
     PersonInHall(PersonId, HallName),
+}
+
+/// Which grants hang on something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantsOf {
+    /// On a person of our realm.
+    Person(PersonId),
+    /// On a key of our realm.
+    Credential(CredentialId),
+    /// On a browser session.
+    Session(TokenHash),
+    /// On a hall of ours.
+    Hall(HallName),
+    /// On who approved them.
+    Approver(PersonId),
+    /// On a partner: those of its people here, and those of ours there.
+    Partner(RealmName),
 }
 
 /// The grants, past and present.
@@ -194,7 +255,14 @@ pub trait GrantRepository: Send + Sync {
     /// Approves a grant; tells whether it still waited then.
     async fn approve(&self, id: GrantId, given: &Given) -> Result<bool, StoreError>;
     /// Ends a grant; tells whether it was still open.
-    async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn end(&self, id: GrantId, end: &End) -> Result<bool, StoreError>;
+    /// The grants that hang on something and have neither been ended nor run out at `now`, newest
+    /// first.
+    async fn hanging_on(&self, which: &GrantsOf, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
+    /// Ends the grants that hang on something; tells how many.
+    async fn end_of(&self, which: &GrantsOf, end: &End) -> Result<u64, StoreError>;
+    /// Leaves a grant only these of its rights, for good.
+    async fn narrow(&self, id: GrantId, rights: &Rights) -> Result<(), StoreError>;
     /// Notes that a visitor was seen with a certificate of home that is valid until then.
     async fn vouch(&self, id: GrantId, until: Timestamp) -> Result<(), StoreError>;
     /// Ends the grants that visitors of a realm got for this evidence; tells how many.
@@ -204,8 +272,6 @@ pub trait GrantRepository: Send + Sync {
         evidence: &[EvidenceHash],
         now: Timestamp,
     ) -> Result<u64, StoreError>;
-    /// Ends every grant of a realm's visitors; tells how many.
-    async fn end_of_home(&self, home: &RealmName, now: Timestamp) -> Result<u64, StoreError>;
     /// The grants of our people in partners' halls that have not run out at `now` and of whose end
     /// nobody was told yet, newest first.
     async fn away(
@@ -215,13 +281,6 @@ pub trait GrantRepository: Send + Sync {
     ) -> Result<Page<Grant, GrantId>, StoreError>;
     /// Notes that the host knows of the end.
     async fn note_told(&self, id: GrantId, now: Timestamp) -> Result<(), StoreError>;
-    /// Ends every grant of a hall; tells how many.
-    async fn end_of_hall(
-        &self,
-        hall: &HallName,
-        by: PersonId,
-        now: Timestamp,
-    ) -> Result<u64, StoreError>;
 }
 
 impl Grant {

@@ -58,6 +58,8 @@ pub trait HallAgentRepository: Send + Sync {
     -> Result<Option<HallAgent>, StoreError>;
     /// The agents of a hall by name; at most [`MAX_AGENTS`].
     async fn of_hall(&self, hall: &HallName) -> Result<Vec<HallAgent>, StoreError>;
+    /// The agents of all halls that are invited, have not joined and still may at `now`.
+    async fn invited(&self, now: Timestamp) -> Result<Vec<HallAgent>, StoreError>;
     /// Uses a token up: gives the agent to exactly one caller, whatever the number of gateways.
     ///
     /// # Errors
@@ -226,6 +228,17 @@ impl HallAgentRepository for Sql<'_> {
             .await?
             .into_iter()
             .map(|row| HallAgent::new(row, &names))
+            .collect()
+    }
+
+    async fn invited(&self, now: Timestamp) -> Result<Vec<HallAgent>, StoreError> {
+        row::Entity::find()
+            .filter(row::Column::JoinedMs.is_null())
+            .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .all(self.db())
+            .await?
+            .into_iter()
+            .map(HallAgent::try_from)
             .collect()
     }
 

@@ -2,16 +2,15 @@
 
 use async_trait::async_trait;
 use hallway_evidence::{PersonId, Timestamp};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
 };
 
 use super::column::{Cell, ms, time};
 use super::entity::link as row;
 use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
-use super::page::Limit;
 use super::person::Role;
 use super::unit::Sql;
 use super::words::words;
@@ -57,6 +56,23 @@ pub struct Link {
     pub used: Option<Timestamp>,
 }
 
+/// Which links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinksOf {
+    /// All.
+    Everybody,
+    /// Those for the first owner.
+    Setup,
+    /// Those for a person who is here already.
+    For(PersonId),
+    /// Those that a person made.
+    MadeBy(PersonId),
+    /// Those for a person and a purpose.
+    Purpose(PersonId, Purpose),
+    /// Those for a person, and those that the person made.
+    ForOrBy(PersonId),
+}
+
 /// The one-time links.
 #[async_trait]
 pub trait LinkRepository: Send + Sync {
@@ -71,11 +87,11 @@ pub trait LinkRepository: Send + Sync {
     /// only before it expires.
     async fn consume(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
     /// The links that can still be used, the one that expires last first.
-    async fn list_open(&self, now: Timestamp, limit: Limit) -> Result<Vec<Link>, StoreError>;
+    async fn list_open(&self, which: LinksOf, now: Timestamp) -> Result<Vec<Link>, StoreError>;
     /// How many links that can still be used at `now` a person made.
     async fn count_open_of(&self, maker: PersonId, now: Timestamp) -> Result<u64, StoreError>;
-    /// Makes a link useless; tells whether there was one.
-    async fn revoke(&self, token: &TokenHash) -> Result<bool, StoreError>;
+    /// Withdraws a link: it opens nothing any more. Tells whether it still could.
+    async fn withdraw(&self, token: &TokenHash) -> Result<bool, StoreError>;
     /// Forgets links that expired before `before`, used or not, `most` of them; tells how many.
     async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
 }
@@ -151,12 +167,26 @@ impl LinkRepository for Sql<'_> {
             .transpose()
     }
 
-    async fn list_open(&self, now: Timestamp, limit: Limit) -> Result<Vec<Link>, StoreError> {
+    async fn list_open(&self, which: LinksOf, now: Timestamp) -> Result<Vec<Link>, StoreError> {
+        let is_for = |person: PersonId| row::Column::PersonId.eq(person.as_uuid());
+        let is_by = |person: PersonId| row::Column::CreatedBy.eq(person.as_uuid());
+        let matching = match which {
+            LinksOf::Everybody => Condition::all(),
+            LinksOf::Setup => {
+                Condition::all().add(row::Column::Purpose.eq(Purpose::Setup.as_str()))
+            }
+            LinksOf::For(person) => Condition::all().add(is_for(person)),
+            LinksOf::Purpose(person, purpose) => Condition::all()
+                .add(is_for(person))
+                .add(row::Column::Purpose.eq(purpose.as_str())),
+            LinksOf::MadeBy(person) => Condition::all().add(is_by(person)),
+            LinksOf::ForOrBy(person) => Condition::any().add(is_for(person)).add(is_by(person)),
+        };
         row::Entity::find()
+            .filter(matching)
             .filter(row::Column::UsedMs.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
             .order_by_desc(row::Column::ExpiresMs)
-            .limit(u64::from(limit.get()))
             .all(self.db())
             .await?
             .into_iter()
@@ -173,7 +203,7 @@ impl LinkRepository for Sql<'_> {
             .await?)
     }
 
-    async fn revoke(&self, token: &TokenHash) -> Result<bool, StoreError> {
+    async fn withdraw(&self, token: &TokenHash) -> Result<bool, StoreError> {
         let deleted = row::Entity::delete_many()
             .filter(row::Column::TokenHash.eq(token.0.to_vec()))
             .filter(row::Column::UsedMs.is_null())

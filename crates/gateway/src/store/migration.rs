@@ -26,6 +26,7 @@ mod metadata;
 mod needs;
 mod own_authorities;
 mod partners;
+mod revocation;
 mod visits;
 mod witness;
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrations {
             Box::new(announcement_networks::AnnouncementNetworks),
             Box::new(agent_names::AgentNames),
             Box::new(grounds::Grounds),
+            Box::new(revocation::Revocation),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::column::{Cell, ms, time};
@@ -19,10 +19,12 @@ pub struct Session {
     pub token: TokenHash,
     /// Who is signed in.
     pub person: PersonId,
-    /// The key that signed; nothing when a one-time link opened the session.
-    pub credential: Option<CredentialId>,
-    /// The evidence that opened it.
-    pub evidence: Option<EvidenceHash>,
+    /// The key that signed: for the session, or for the one-time link that opened it.
+    pub credential: CredentialId,
+    /// The evidence of that.
+    pub evidence: EvidenceHash,
+    /// When that key was touched. A session is as old as this, however it was handed on since.
+    pub touched: Timestamp,
     /// When it began.
     pub created: Timestamp,
     /// When it was used last.
@@ -33,6 +35,17 @@ pub struct Session {
     pub address: String,
     /// The browser, as it calls itself.
     pub agent: String,
+}
+
+/// Which sessions end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionsOf {
+    /// The one with this token.
+    Token(TokenHash),
+    /// A person's.
+    Person(PersonId),
+    /// Those that came from a key.
+    Credential(CredentialId),
 }
 
 /// The sessions.
@@ -59,16 +72,21 @@ pub trait SessionRepository: Send + Sync {
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<(), StoreError>;
+    /// Ends sessions; gives their tokens. What hangs on them is for [`crate::depends`], which is
+    /// whom this is for.
+    async fn end(&self, which: &SessionsOf) -> Result<Vec<TokenHash>, StoreError>;
     /// Ends all sessions of a person but the `keep` that were used last; tells how many.
     async fn keep_newest(&self, person: PersonId, keep: u64) -> Result<u64, StoreError>;
-    /// Ends it; tells whether there was one.
-    async fn remove(&self, token: &TokenHash) -> Result<bool, StoreError>;
-    /// Ends every session of a person; tells how many.
-    async fn remove_of_person(&self, person: PersonId) -> Result<u64, StoreError>;
-    /// Ends every session that a credential opened; tells how many.
-    async fn remove_of_credential(&self, credential: &CredentialId) -> Result<u64, StoreError>;
     /// Forgets sessions that ended before `before`, `most` of them; tells how many.
     async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
+}
+
+/// A gateway of the version before opens sessions by links without saying whose touch that was:
+/// here they open nothing.
+fn names_its_touch() -> Condition {
+    Condition::all()
+        .add(row::Column::CredentialId.is_not_null())
+        .add(row::Column::Evidence.is_not_null())
 }
 
 impl TryFrom<row::Model> for Session {
@@ -79,11 +97,9 @@ impl TryFrom<row::Model> for Session {
         Ok(Self {
             token: cell("token_hash").hash(&row.token_hash)?,
             person: row.person_id.into(),
-            credential: row
-                .credential_id
-                .map(|id| cell("credential_id").credential(id))
-                .transpose()?,
-            evidence: cell("evidence").hash_option(row.evidence.as_deref())?,
+            credential: cell("credential_id").credential(row.credential_id.unwrap_or_default())?,
+            evidence: cell("evidence").hash(&row.evidence.unwrap_or_default())?,
+            touched: time(row.touched_ms.unwrap_or_default()),
             created: time(row.created_ms),
             last_seen: time(row.last_seen_ms),
             expires: time(row.expires_ms),
@@ -99,8 +115,9 @@ impl SessionRepository for Sql<'_> {
         let row = row::Model {
             token_hash: session.token.0.to_vec(),
             person_id: session.person.as_uuid(),
-            credential_id: session.credential.as_ref().map(|id| id.as_bytes().to_vec()),
-            evidence: session.evidence.map(|hash| hash.0.to_vec()),
+            credential_id: Some(session.credential.as_bytes().to_vec()),
+            evidence: Some(session.evidence.0.to_vec()),
+            touched_ms: Some(ms(session.touched)),
             created_ms: ms(session.created),
             last_seen_ms: ms(session.last_seen),
             expires_ms: ms(session.expires),
@@ -117,6 +134,7 @@ impl SessionRepository for Sql<'_> {
     async fn get(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Session>, StoreError> {
         row::Entity::find_by_id(token.0.to_vec())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .filter(names_its_touch())
             .one(self.db())
             .await?
             .map(Session::try_from)
@@ -132,6 +150,7 @@ impl SessionRepository for Sql<'_> {
         row::Entity::find()
             .filter(row::Column::PersonId.eq(person.as_uuid()))
             .filter(row::Column::ExpiresMs.gt(ms(now)))
+            .filter(names_its_touch())
             .order_by_desc(row::Column::LastSeenMs)
             .limit(u64::from(limit.get()))
             .all(self.db())
@@ -175,27 +194,25 @@ impl SessionRepository for Sql<'_> {
         Ok(deleted.rows_affected)
     }
 
-    async fn remove(&self, token: &TokenHash) -> Result<bool, StoreError> {
-        let deleted = row::Entity::delete_by_id(token.0.to_vec())
+    async fn end(&self, which: &SessionsOf) -> Result<Vec<TokenHash>, StoreError> {
+        let matching = match which {
+            SessionsOf::Token(token) => row::Column::TokenHash.eq(token.0.to_vec()),
+            SessionsOf::Person(person) => row::Column::PersonId.eq(person.as_uuid()),
+            SessionsOf::Credential(id) => row::Column::CredentialId.eq(id.as_bytes().to_vec()),
+        };
+        let tokens: Vec<Vec<u8>> = row::Entity::find()
+            .select_only()
+            .column(row::Column::TokenHash)
+            .filter(matching.clone())
+            .into_tuple()
+            .all(self.db())
+            .await?;
+        row::Entity::delete_many()
+            .filter(matching)
             .exec(self.db())
             .await?;
-        Ok(deleted.rows_affected > 0)
-    }
-
-    async fn remove_of_credential(&self, credential: &CredentialId) -> Result<u64, StoreError> {
-        let removed = row::Entity::delete_many()
-            .filter(row::Column::CredentialId.eq(credential.as_bytes().to_vec()))
-            .exec(self.db())
-            .await?;
-        Ok(removed.rows_affected)
-    }
-
-    async fn remove_of_person(&self, person: PersonId) -> Result<u64, StoreError> {
-        let deleted = row::Entity::delete_many()
-            .filter(row::Column::PersonId.eq(person.as_uuid()))
-            .exec(self.db())
-            .await?;
-        Ok(deleted.rows_affected)
+        let cell = Cell("session", "token_hash");
+        tokens.iter().map(|token| cell.hash(token)).collect()
     }
 
     async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {

@@ -10,6 +10,7 @@ use super::bulk;
 use super::column::{Cell, ms, number, time};
 use super::device::DeviceState;
 use super::error::StoreError;
+use super::person::PersonState;
 use super::unit::Sql;
 
 /// Where a device stands.
@@ -17,6 +18,8 @@ use super::unit::Sql;
 pub struct Standing {
     /// Where it is in its life.
     pub state: DeviceState,
+    /// Whether its owner may use keys here; nothing where nobody owns it.
+    pub owner: Option<PersonState>,
     /// The credential that it signs with.
     pub credential: Option<CredentialId>,
     /// See [`super::Device::era`].
@@ -85,8 +88,9 @@ impl StandingRepository for Sql<'_> {
             let ids = pad(some.iter().map(|id| id.as_uuid().into()).collect());
             let sql = format!(
                 "SELECT d.id, d.state, d.credential_id, d.era, d.last_sequence, d.last_taken_ms, \
-                 c.sign_count FROM device d LEFT JOIN credential c ON c.id = d.credential_id \
-                 WHERE d.id IN ({})",
+                 c.sign_count, p.state FROM device d \
+                 LEFT JOIN credential c ON c.id = d.credential_id \
+                 LEFT JOIN person p ON p.id = d.owner WHERE d.id IN ({})",
                 parameters(backend, ids.len())
             );
             let statement = Statement::from_sql_and_values(backend, sql, ids);
@@ -95,9 +99,13 @@ impl StandingRepository for Sql<'_> {
                 let state: String = row.try_get_by_index(1)?;
                 let credential: Option<Vec<u8>> = row.try_get_by_index(2)?;
                 let sign_count: Option<i64> = row.try_get_by_index(6)?;
+                let owner: Option<String> = row.try_get_by_index(7)?;
                 let cell = |column| Cell("device", column);
                 let standing = Standing {
                     state: cell("state").word(&state)?,
+                    owner: owner
+                        .map(|state| Cell("person", "state").word(&state))
+                        .transpose()?,
                     credential: credential
                         .map(|id| cell("credential_id").credential(id))
                         .transpose()?,

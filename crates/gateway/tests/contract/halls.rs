@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use hallway_evidence::statement::hall::{HallName, KeyNeed, Names, Needs, Rights};
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
 use hallway_gateway::store::{
-    APPROVAL_PATIENCE, Approval, EvidenceHash, Given, Grant, GrantFilter, GrantHolder, GrantKind,
-    GrantState, GuestId, Hall, HallAgent, HallGuest, Limit, PageRequest, Person, Role, Store,
-    StoreError,
+    APPROVAL_PATIENCE, Approval, End, EndCause, EvidenceHash, Given, Grant, GrantFilter,
+    GrantHolder, GrantKind, GrantState, GrantsOf, GuestId, Hall, HallAgent, HallGuest, Limit,
+    PageRequest, Person, Role, Store, StoreError,
 };
 
 use crate::database::Database;
@@ -394,20 +394,20 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     );
     assert!(active(at(10_000)).await.unwrap().is_empty());
 
-    assert!(grants.end(by_key.id, emily.id, at(7_000)).await.unwrap());
-    assert!(!grants.end(by_key.id, emily.id, at(7_001)).await.unwrap());
+    let end = |ms| End {
+        at: at(ms),
+        by: Some(emily.id),
+        cause: EndCause::Suspended,
+    };
+    assert!(grants.end(by_key.id, &end(7_000)).await.unwrap());
+    assert!(!grants.end(by_key.id, &end(7_001)).await.unwrap());
     let ended = grants.by_key(&key).await.unwrap().unwrap();
-    assert_eq!(ended.ended, Some((at(7_000), emily.id)));
+    assert_eq!(ended.ended, Some(end(7_000)));
     assert_eq!(by_key.state(at(6_999)), GrantState::Open);
     assert_eq!(by_key.state(at(10_000)), GrantState::RunOut);
     assert_eq!(ended.state(at(1_000)), GrantState::Ended);
     // What ran out is not ended afterwards.
-    assert!(
-        !grants
-            .end(by_session.id, emily.id, at(5_000))
-            .await
-            .unwrap()
-    );
+    assert!(!grants.end(by_session.id, &end(5_000)).await.unwrap());
     drop(grants);
     unit.save().await.unwrap();
 
@@ -415,7 +415,8 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     let third = grant(&backups.name, &emily, GrantHolder::Key(hash32()), at(9_000));
     unit.grants().add(&third).await.unwrap();
     let grants = unit.grants();
-    let ended = grants.end_of_hall(&backups.name, emily.id, at(8_000)).await;
+    let of_hall = GrantsOf::Hall(backups.name.clone());
+    let ended = grants.end_of(&of_hall, &end(8_000)).await;
     assert_eq!(ended.unwrap(), 1);
     drop(grants);
     unit.save().await.unwrap();
@@ -512,7 +513,12 @@ pub(crate) async fn a_grant_waits_for_its_approval(database: &Database) {
     // What was ended is not approved afterwards.
     let ended = asked(hour);
     grants.add(&ended).await.unwrap();
-    assert!(grants.end(ended.id, emily.id, at(3_000)).await.unwrap());
+    let end = End {
+        at: at(3_000),
+        by: None,
+        cause: EndCause::Ended,
+    };
+    assert!(grants.end(ended.id, &end).await.unwrap());
     assert!(!grants.approve(ended.id, &given(at(3_001))).await.unwrap());
     drop(grants);
     unit.cancel().await.unwrap();

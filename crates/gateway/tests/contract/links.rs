@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use hallway_evidence::Timestamp;
 use hallway_gateway::store::{
-    Limit, Link, PageRequest, Purpose, Refusal, RefusalId, Role, Session, StoreError,
+    Holder, Limit, Link, LinksOf, PageRequest, Purpose, Refusal, RefusalId, Role, Session,
+    SessionsOf, StoreError,
 };
 
 use crate::database::Database;
-use crate::sample::{at, person, token};
+use crate::sample::{at, credential, person, token};
 
 fn link(expires: Timestamp) -> Link {
     Link {
@@ -84,29 +85,72 @@ pub(crate) async fn an_expired_link_opens_nothing(database: &Database) {
     let store = database.store().await;
     let unit = store.begin().await.unwrap();
     let links = unit.links();
-    let (short, long, revoked) = (link(at(100)), link(at(200)), link(at(300)));
-    for link in [&short, &long, &revoked] {
+    let (short, long, withdrawn) = (link(at(100)), link(at(200)), link(at(300)));
+    for link in [&short, &long, &withdrawn] {
         links.add(link).await.unwrap();
     }
-    assert!(links.revoke(&revoked.token).await.unwrap());
-    assert!(!links.revoke(&revoked.token).await.unwrap());
-    let open = links.list_open(at(50), Limit::default()).await.unwrap();
-    assert_eq!(open, [long.clone(), short.clone()]);
+    assert!(links.withdraw(&withdrawn.token).await.unwrap());
+    assert!(!links.withdraw(&withdrawn.token).await.unwrap());
+    let everybodys = links.list_open(LinksOf::Everybody, at(50)).await.unwrap();
+    assert_eq!(everybodys, [long.clone(), short.clone()]);
     assert_eq!(links.open(&short.token, at(100)).await.unwrap(), None);
     assert_eq!(links.consume(&short.token, at(100)).await.unwrap(), None);
-    assert_eq!(links.consume(&revoked.token, at(50)).await.unwrap(), None);
+    assert_eq!(links.consume(&withdrawn.token, at(50)).await.unwrap(), None);
     assert_eq!(links.prune(at(150), 10).await.unwrap(), 1);
     assert_eq!(links.open(&long.token, at(150)).await.unwrap(), Some(long));
+}
+
+pub(crate) async fn links_are_found_by_whom_they_concern(database: &Database) {
+    let store = database.store().await;
+    let (emily, gaston) = (person(Role::Owner), person(Role::Member));
+    let unit = store.begin().await.unwrap();
+    unit.people().add(&emily).await.unwrap();
+    unit.people().add(&gaston).await.unwrap();
+    let of = |purpose, person, created_by, expires| Link {
+        purpose,
+        person,
+        created_by,
+        ..link(at(expires))
+    };
+    let (emily, gaston) = (emily.id, gaston.id);
+    let setup = of(Purpose::Setup, None, None, 500);
+    let invitation = of(Purpose::Invitation, None, Some(emily), 400);
+    let recovery = of(Purpose::Recovery, Some(gaston), Some(emily), 300);
+    let own = of(Purpose::SignIn, Some(gaston), Some(gaston), 200);
+    let used = Link {
+        used: Some(at(40)),
+        ..of(Purpose::SignIn, Some(gaston), Some(gaston), 100)
+    };
+    for link in [&setup, &invitation, &recovery, &own, &used] {
+        unit.links().add(link).await.unwrap();
+    }
+    for (which, expected) in [
+        (
+            LinksOf::Everybody,
+            vec![&setup, &invitation, &recovery, &own],
+        ),
+        (LinksOf::Setup, vec![&setup]),
+        (LinksOf::For(gaston), vec![&recovery, &own]),
+        (LinksOf::Purpose(gaston, Purpose::SignIn), vec![&own]),
+        (LinksOf::MadeBy(emily), vec![&invitation, &recovery]),
+        (LinksOf::ForOrBy(gaston), vec![&recovery, &own]),
+        (LinksOf::ForOrBy(emily), vec![&invitation, &recovery]),
+    ] {
+        let found = unit.links().list_open(which, at(50)).await.unwrap();
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{which:?}");
+    }
 }
 
 pub(crate) async fn sessions_end(database: &Database) {
     let store = database.store().await;
     let emily = person(Role::Owner);
+    let key = credential(Holder::Person(emily.id));
     let session = |expires| Session {
         token: token(),
         person: emily.id,
-        credential: None,
-        evidence: None,
+        credential: key.id.clone(),
+        evidence: key.registration,
+        touched: at(1),
         created: at(1),
         last_seen: at(1),
         expires,
@@ -116,6 +160,7 @@ pub(crate) async fn sessions_end(database: &Database) {
     let (short, long) = (session(at(100)), session(at(200)));
     let unit = store.begin().await.unwrap();
     unit.people().add(&emily).await.unwrap();
+    unit.credentials().add(&key).await.unwrap();
     unit.sessions().add(&short).await.unwrap();
     unit.sessions().add(&long).await.unwrap();
     unit.save().await.unwrap();
@@ -139,8 +184,19 @@ pub(crate) async fn sessions_end(database: &Database) {
     unit.sessions().add(&short).await.unwrap();
     assert_eq!(unit.sessions().prune(at(101), 0).await.unwrap(), 0);
     assert_eq!(unit.sessions().prune(at(101), 10).await.unwrap(), 1);
-    assert!(unit.sessions().remove(&long.token).await.unwrap());
-    assert_eq!(unit.sessions().remove_of_person(emily.id).await.unwrap(), 0);
+    let (third, fourth) = (session(at(300)), session(at(300)));
+    for session in [&third, &fourth] {
+        unit.sessions().add(session).await.unwrap();
+    }
+    for (which, expected) in [
+        (SessionsOf::Token(long.token), 1),
+        (SessionsOf::Token(long.token), 0),
+        (SessionsOf::Credential(key.id.clone()), 2),
+        (SessionsOf::Person(emily.id), 0),
+    ] {
+        let ended = unit.sessions().end(&which).await.unwrap();
+        assert_eq!(ended.len(), expected, "{which:?}");
+    }
 }
 
 pub(crate) async fn code_attempts_are_all_counted(database: &Database) {

@@ -44,7 +44,8 @@ contract! {
         units_take_turns, gateways_may_start_all_at_once, the_first_setting_sticks;
     people: the_last_owner_stays, the_last_key_stays, a_removed_key_ends_its_sessions,
         keys_are_unique_and_bounded, lists_page_without_gaps;
-    links: a_link_is_used_once, an_expired_link_opens_nothing, sessions_end,
+    links: a_link_is_used_once, an_expired_link_opens_nothing,
+        links_are_found_by_whom_they_concern, sessions_end,
         code_attempts_are_all_counted, refusals_are_bounded;
     devices: a_life_follows_its_rules, a_serial_number_is_one_device, an_announcement_is_claimed_once,
         an_authority_may_come_back, lists_are_filtered;
@@ -64,7 +65,7 @@ contract! {
         one_gateway_looks_at_a_partner_at_a_time, partners_are_bounded,
         an_admission_counts_for_one_realm_alone;
     visits: a_grant_elsewhere_is_none_of_a_hall_here, a_visitors_grant_ends_when_home_says_so,
-        what_a_visitor_brought_is_kept_once;
+        what_a_visitor_brought_is_kept_once, grants_are_found_by_what_they_hang_on;
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
         erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed,
         grounds_are_found_by_whom_they_are_about, the_first_entry_is_the_logs_word;

@@ -88,6 +88,7 @@ pub(crate) fn device(authority: AuthorityId, owner: PersonId) -> Device {
         name: "the camera".to_owned(),
         owner: Some(owner),
         state: DeviceState::Registered,
+        suspended_by: None,
         credential: Some(CredentialId::new(hash32()).unwrap()),
         era: 1,
         last_sequence: 0,

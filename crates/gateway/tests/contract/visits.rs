@@ -3,11 +3,12 @@
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{
-    Bundle, CredentialId, Evidence, GrantId, PersonId, Receipt, Response, SignedStatement,
+    Bundle, CredentialId, Evidence, GrantId, PersonId, RealmName, Receipt, Response,
+    SignedStatement,
 };
 use hallway_gateway::store::{
-    EvidenceHash, Grant, GrantFilter, GrantHolder, GrantKind, GrantState, PageRequest, Role, Store,
-    StoreError, Visit, Visitor,
+    Approval, End, EndCause, EvidenceHash, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    GrantState, GrantsOf, PageRequest, Role, Store, StoreError, Visit, Visitor,
 };
 
 use crate::database::Database;
@@ -141,7 +142,15 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
     assert_eq!(ended(of_beta.evidence).await, 0);
     unit.save().await.unwrap();
     let ended = grants.get(of_beta.id).await.unwrap().unwrap();
-    assert_eq!(ended.ended, Some((at(4_000), id)));
+    let end = |by, cause, ms| End {
+        at: at(ms),
+        by,
+        cause,
+    };
+    assert_eq!(
+        ended.ended,
+        Some(end(Some(id), EndCause::EndedAtHome, 4_000))
+    );
     let other = grants.get(same_evidence.id).await.unwrap().unwrap();
     assert_eq!(other.ended, None, "another realm's visitor stays");
 
@@ -153,8 +162,10 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
     keep(&store, &[&one, &two]).await;
     let unit = store.begin().await.unwrap();
     let grants = unit.grants();
-    assert_eq!(grants.end_of_home(&beta, at(5_000)).await.unwrap(), 1);
-    assert_eq!(grants.end_of_home(&beta, at(5_000)).await.unwrap(), 0);
+    let of_beta = GrantsOf::Partner(beta.clone());
+    let end = end(None, EndCause::PartnerLeft, 5_000);
+    assert_eq!(grants.end_of(&of_beta, &end).await.unwrap(), 1);
+    assert_eq!(grants.end_of(&of_beta, &end).await.unwrap(), 0);
     for (id, expected) in [(two.id, GrantState::Ended), (one.id, GrantState::Open)] {
         let grant = grants.get(id).await.unwrap().unwrap();
         assert_eq!(grant.state(at(5_000)), expected);
@@ -204,4 +215,88 @@ pub(crate) async fn what_a_visitor_brought_is_kept_once(database: &Database) {
         Err(StoreError::Exists { what: "visit", .. })
     ));
     unit.cancel().await.unwrap();
+}
+
+pub(crate) async fn grants_are_found_by_what_they_hang_on(database: &Database) {
+    let store = database.store().await;
+    let (emily, gaston) = (person(Role::Owner), person(Role::Member));
+    let unit = store.begin().await.unwrap();
+    unit.people().add(&emily).await.unwrap();
+    unit.people().add(&gaston).await.unwrap();
+    unit.save().await.unwrap();
+    let session = hash32().into();
+    // In LIKE this name would be a pattern for the other one's.
+    let (pattern, other) = ("a_b.example", "axb.example");
+    let there = |host: &str| GrantKind::Away {
+        host: host.parse().unwrap(),
+        role: Role::Member,
+        told: None,
+    };
+    let own = Grant {
+        holder: GrantHolder::Session(session),
+        approval: Some(Approval::asked(Role::Operator)),
+        ..grant(GrantKind::Own, gaston.id)
+    };
+    let (at_pattern, at_other) = (
+        grant(there(pattern), gaston.id),
+        grant(there(other), gaston.id),
+    );
+    // A key of another realm may have the id of one of ours.
+    let from_pattern = Grant {
+        credential: own.credential.clone(),
+        ..grant(visitor(pattern), PersonId::generate())
+    };
+    let over = Grant {
+        ended: Some(End {
+            at: at(2_000),
+            by: None,
+            cause: EndCause::KeyRemoved,
+        }),
+        ..grant(GrantKind::Own, gaston.id)
+    };
+    keep(
+        &store,
+        &[&own, &at_pattern, &at_other, &from_pattern, &over],
+    )
+    .await;
+    let unit = store.begin().await.unwrap();
+    let given = Given {
+        at: at(2_000),
+        by: emily.id,
+        evidence: EvidenceHash(hash32()),
+    };
+    let grants = unit.grants();
+    assert!(grants.approve(own.id, &given).await.unwrap());
+    let pattern: RealmName = pattern.parse().unwrap();
+    for (which, expected) in [
+        (GrantsOf::Session(session), vec![own.id]),
+        (GrantsOf::Credential(own.credential.clone()), vec![own.id]),
+        (GrantsOf::Approver(emily.id), vec![own.id]),
+        (GrantsOf::Hall(lab()), vec![from_pattern.id, own.id]),
+        (
+            GrantsOf::Partner(pattern),
+            vec![from_pattern.id, at_pattern.id],
+        ),
+        (
+            GrantsOf::Person(gaston.id),
+            vec![at_other.id, at_pattern.id, own.id],
+        ),
+        (GrantsOf::Person(emily.id), vec![]),
+    ] {
+        let found = grants.hanging_on(&which, at(3_000)).await.unwrap();
+        let found: Vec<GrantId> = found.iter().map(|grant| grant.id).collect();
+        assert_eq!(found, expected, "{which:?}");
+        assert!(
+            grants
+                .hanging_on(&which, at(10_000))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    }
+    let fewer = Rights::parse(["read:other"]).unwrap();
+    grants.narrow(own.id, &fewer).await.unwrap();
+    assert_eq!(grants.get(own.id).await.unwrap().unwrap().rights, fewer);
+    let kept = grants.get(over.id).await.unwrap().unwrap();
+    assert_eq!(kept.ended, over.ended);
 }

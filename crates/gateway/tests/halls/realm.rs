@@ -5,15 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use axum::body::Body;
 use axum::http::{Request, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
-use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_evidence::statement::Web;
 use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::{
@@ -32,6 +28,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tower::ServiceExt;
+
+use crate::key::Key;
 
 /// The machine's clock, and what a test puts in front of it.
 #[derive(Debug, Default)]
@@ -58,15 +56,7 @@ pub(crate) struct Guest {
     pub(crate) id: PersonId,
     pub(crate) token: String,
     pub(crate) credential: CredentialId,
-    key: EcdsaKeyPair,
-}
-
-/// What the browser or command says that it signed for (WebAuthn Level 3, 5.8.1).
-fn client_data(kind: &str, challenge: &str, origin: &str) -> Vec<u8> {
-    format!(
-        r#"{{"type":"webauthn.{kind}","challenge":"{challenge}","origin":"{origin}","crossOrigin":false}}"#
-    )
-    .into_bytes()
+    pub(crate) key: Key,
 }
 
 /// A refused request: status and code.
@@ -203,14 +193,6 @@ impl House {
     }
 
     pub(crate) async fn person(&self, role: Role) -> Guest {
-        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-        let point = key.public_key().as_ref();
-        let public_key = PublicKey::Ec2 {
-            algorithm: Algorithm::Es256,
-            x: &point[1..33],
-            y: &point[33..],
-        }
-        .encode();
         let person = Person {
             id: PersonId::generate(),
             name: format!("{role}"),
@@ -218,10 +200,11 @@ impl House {
             state: PersonState::Active,
             created: self.gateway.now(),
         };
+        let key = Key::new(CredentialId::new(person.id.as_bytes().to_vec()).unwrap());
         let credential = Credential {
-            id: CredentialId::new(person.id.as_bytes().to_vec()).unwrap(),
+            id: key.credential.clone(),
             holder: Holder::Person(person.id),
-            public_key: public_key.to_vec(),
+            public_key: key.public(),
             sign_count: 0,
             aaguid: Aaguid::ZERO,
             label: "a key".to_owned(),
@@ -234,14 +217,15 @@ impl House {
             last_used: None,
             registration: EvidenceHash([0; 32]),
         };
-        let registration = self.registration(&person, &credential);
+        let registration = self.registration(&person, &key);
         let (token, hash) = new_token().unwrap();
         let now = self.gateway.now();
         let session = Session {
             token: hash,
             person: person.id,
-            credential: Some(credential.id.clone()),
-            evidence: None,
+            credential: credential.id.clone(),
+            evidence: EvidenceHash([0; 32]),
+            touched: now,
             created: now,
             last_seen: now,
             expires: now.plus(Duration::from_secs(1_000_000)),
@@ -277,7 +261,7 @@ impl House {
     }
 
     /// What registering a person's key leaves in the log.
-    fn registration(&self, person: &Person, key: &Credential) -> SignedStatement {
+    fn registration(&self, person: &Person, key: &Key) -> SignedStatement {
         let statement = Statement {
             realm: Line::new(self.gateway.rp.id.as_str()).unwrap(),
             issued: self.gateway.now(),
@@ -293,29 +277,13 @@ impl House {
             })
             .into(),
         };
-        let authenticator_data = AuthenticatorData {
-            rp_id_hash: &sha256(self.gateway.rp.id.as_bytes()),
-            flags: Flags::USER_PRESENT | Flags::USER_VERIFIED,
-            sign_count: 0,
-            attested_credential: Some(AttestedCredential {
-                aaguid: Aaguid::ZERO,
-                credential_id: key.id.as_bytes(),
-                public_key: &key.public_key,
-            }),
-            extensions: None,
-        }
-        .encode()
-        .unwrap();
-        // {"fmt": "none", "attStmt": {}, "authData": h'…'} (WebAuthn Level 3, 6.5.4)
-        let head = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59";
-        let length = u16::try_from(authenticator_data.len()).unwrap();
-        let attestation_object = [&head[..], &length.to_be_bytes(), &authenticator_data].concat();
         let challenge = BASE64.encode(statement.hash());
+        let (client_data_json, attestation_object) = key.registration(&self.gateway, &challenge);
         SignedStatement {
             statement: statement.encode(),
-            credential_id: key.id.clone(),
+            credential_id: key.credential.clone(),
             response: Response::Registration {
-                client_data_json: client_data("create", &challenge, &self.gateway.origin),
+                client_data_json,
                 attestation_object,
             },
         }
@@ -362,35 +330,7 @@ impl House {
                 json!({ "act": act }),
             )
             .await?;
-        let challenge = ceremony["public_key"]["challenge"].as_str().unwrap();
-        let client_data = client_data("get", challenge, &self.gateway.origin);
-        let authenticator_data = AuthenticatorData {
-            rp_id_hash: &sha256(self.gateway.rp.id.as_bytes()),
-            flags: Flags::USER_PRESENT | Flags::USER_VERIFIED,
-            sign_count: 0,
-            attested_credential: None,
-            extensions: None,
-        }
-        .encode()
-        .unwrap();
-        let message = [&authenticator_data[..], &sha256(&client_data)].concat();
-        let signature = guest.key.sign(&SystemRandom::new(), &message).unwrap();
-        let id = BASE64.encode(guest.credential.as_bytes());
-        Ok(json!({
-            "statement": ceremony["statement"],
-            "seal": ceremony["seal"],
-            "credential": {
-                "id": id,
-                "rawId": id,
-                "type": "public-key",
-                "clientExtensionResults": {},
-                "response": {
-                    "clientDataJSON": BASE64.encode(client_data),
-                    "authenticatorData": BASE64.encode(authenticator_data),
-                    "signature": BASE64.encode(signature),
-                },
-            },
-        }))
+        Ok(guest.key.sign(&self.gateway, &ceremony))
     }
 
     /// Signs and does it.

@@ -19,6 +19,7 @@ use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{
     AuthorityId, Device, DeviceState, EvidenceFilter, Limit, PageRequest, Person, PersonState,
+    SuspendedBy,
 };
 
 /// How many of the newest transactions of a device are shown with it.
@@ -92,6 +93,7 @@ pub(super) async fn one(
         acts: acts(device.state)
             .into_iter()
             .filter(|act| rights == Rights::Owns || act.can_be_undone())
+            .filter(|act| !lifecycle::is_held(&caller.person, &device) || !act.lifts_suspension())
             .collect(),
         heirs: match rights {
             Rights::Owns => heirs(&gateway, &device).await?,
@@ -149,7 +151,7 @@ async fn row(
             device.name.clone()
         },
         serial: device.serial.clone(),
-        state: state(device.state),
+        state: state(device),
         owner: match device.owner {
             Some(owner) => names.person(owner).await?,
             None => "nobody".to_owned(),
@@ -159,11 +161,14 @@ async fn row(
     })
 }
 
-const fn state(state: DeviceState) -> Mark {
-    match state {
+fn state(device: &Device) -> Mark {
+    match device.state {
         DeviceState::Announced => Mark::new(Tone::Waiting, "Announced"),
         DeviceState::Claimed => Mark::new(Tone::Waiting, "Claimed"),
         DeviceState::Registered => Mark::new(Tone::Good, "Registered"),
+        DeviceState::Suspended if device.suspended_by == Some(SuspendedBy::Operator) => {
+            Mark::new(Tone::Warning, "Suspended by an operator")
+        }
         DeviceState::Suspended => Mark::new(Tone::Warning, "Suspended"),
         DeviceState::Stolen => Mark::new(Tone::Bad, "Reported stolen"),
         DeviceState::Released => Mark::new(Tone::Quiet, "Released"),

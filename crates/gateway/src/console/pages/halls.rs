@@ -432,7 +432,7 @@ pub(super) fn grant_row(
         },
         open: matches!(state, GrantState::Open | GrantState::Waiting),
         opened: moment(gateway, grant.opened),
-        ends: moment(gateway, grant.ended.map_or(grant.ends, |(at, _)| at)),
+        ends: moment(gateway, grant.ended.map_or(grant.ends, |end| end.at)),
         own: grant.person == caller.person.id && !matches!(grant.kind, GrantKind::Visitor(_)),
         evidence: grant.evidence.to_string(),
     }

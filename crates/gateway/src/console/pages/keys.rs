@@ -3,14 +3,17 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::super::view::{KeyRow, KeysPage, Place};
+use hallway_evidence::Timestamp;
+
+use super::super::view::{KeyRow, KeysPage, Place, SessionItem};
 use super::problem::sentence;
-use super::{frame, html, metadata, moment};
+use super::{frame, html, links, metadata, moment};
 use crate::Gateway;
 use crate::doors::web::keys::KeyView;
+use crate::doors::web::sessions::{self, SessionRow};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Credential, Holder};
+use crate::store::{Credential, Holder, LinksOf};
 
 /// A person's own keys.
 pub(super) async fn keys(
@@ -31,6 +34,12 @@ pub(super) async fn keys(
     html(&KeysPage {
         frame: frame(&gateway, &caller, Place::Keys),
         keys,
+        links: links::open(&gateway, LinksOf::ForOrBy(caller.person.id)).await?,
+        sessions: sessions::of_caller(&gateway, &caller)
+            .await?
+            .into_iter()
+            .map(|row| session(&gateway, row))
+            .collect(),
     })
 }
 
@@ -44,6 +53,19 @@ fn row(gateway: &Gateway, key: &Credential, view: KeyView) -> KeyRow {
         registered: moment(gateway, key.created),
         last_used: key.last_used.map(|at| moment(gateway, at)),
         evidence: Some(key.registration.to_string()),
+    }
+}
+
+fn session(gateway: &Gateway, row: SessionRow) -> SessionItem {
+    let at = |ms| moment(gateway, Timestamp::from_ms(ms));
+    SessionItem {
+        touched: at(row.touched_ms),
+        last_used: at(row.last_seen_ms),
+        id: row.id,
+        agent: row.agent,
+        address: row.address,
+        key: row.key,
+        current: row.current,
     }
 }
 

@@ -5,12 +5,12 @@ use axum::response::Response;
 
 use super::super::view::{Count, Mark, PeoplePage, PersonRow, Place, Tone};
 use super::query::ListQuery;
-use super::{frame, html, moment, standing};
+use super::{frame, html, links, moment, standing};
 use crate::Gateway;
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Holder, PersonState};
+use crate::store::{Holder, LinksOf, PersonState, Role};
 
 /// Who belongs to the realm.
 pub(super) async fn list(
@@ -44,6 +44,10 @@ pub(super) async fn list(
     html(&PeoplePage {
         frame: frame(&gateway, &caller, Place::People),
         people,
+        links: match caller.person.role {
+            Role::Owner => links::open(&gateway, LinksOf::Everybody).await?,
+            Role::Operator | Role::Member => Vec::new(),
+        },
         paging: query.paging(Place::People.path(), page.next),
     })
 }

@@ -94,6 +94,11 @@ impl DeviceAct {
         matches!(self, Self::Suspend | Self::Resume)
     }
 
+    /// Whether it ends a suspension.
+    pub const fn lifts_suspension(self) -> bool {
+        matches!(self, Self::Resume | Self::Release)
+    }
+
     /// Whether the act deserves to look dangerous.
     pub const fn is_grave(self) -> bool {
         matches!(self, Self::ReportStolen | Self::Release | Self::Retire)

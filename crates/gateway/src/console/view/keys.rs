@@ -1,8 +1,8 @@
-//! A person's own keys.
+//! A person's own keys, links and sessions.
 
 use askama::Template;
 
-use super::{Frame, ModelCard, Moment};
+use super::{Frame, LinkItem, ModelCard, Moment};
 
 /// One registered key.
 #[derive(Clone, Debug)]
@@ -25,6 +25,25 @@ pub struct KeyRow {
     pub evidence: Option<String>,
 }
 
+/// A session.
+#[derive(Clone, Debug)]
+pub struct SessionItem {
+    /// The identifier in the API.
+    pub id: String,
+    /// The browser or program, as it calls itself.
+    pub agent: String,
+    /// Where it was opened from.
+    pub address: String,
+    /// What the key is called that was touched for it.
+    pub key: String,
+    /// When that was.
+    pub touched: Moment,
+    /// When it was used last.
+    pub last_used: Moment,
+    /// Whether it is the one in which the page is looked at.
+    pub current: bool,
+}
+
 /// `/keys`.
 #[derive(Template, Clone, Debug)]
 #[template(path = "keys.html")]
@@ -33,6 +52,10 @@ pub struct KeysPage {
     pub frame: Frame,
     /// All keys of the visitor, oldest first.
     pub keys: Vec<KeyRow>,
+    /// One-time links of the visitor's own that are open.
+    pub links: Vec<LinkItem>,
+    /// Where the visitor is signed in.
+    pub sessions: Vec<SessionItem>,
 }
 
 impl KeysPage {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Count, Frame, Mark, Moment, Paging, Standing};
+use super::{Count, Frame, LinkItem, Mark, Moment, Paging, Standing};
 
 /// One person.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct PeoplePage {
     pub frame: Frame,
     /// One page of people, the newest first.
     pub people: Vec<PersonRow>,
+    /// One-time links that are open, for an owner.
+    pub links: Vec<LinkItem>,
     /// The neighbouring pages.
     pub paging: Paging,
 }

@@ -187,8 +187,34 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         latest: transactions(rows),
         evidence: evidence(rows),
     };
-    let keys = |keys| KeysPage {
+    let link = |name: &str, opens: &str| LinkItem {
+        id: HASH.to_owned(),
+        name: name.to_owned(),
+        opens: opens.to_owned(),
+        made_by: "Emily Gray".to_owned(),
+        made: ago(300),
+        ends: Moment::new(NOW + 86_400_000, NOW),
+        evidence: Some(HASH.to_owned()),
+    };
+    let session = |agent: &str, current| SessionItem {
+        id: HASH.to_owned(),
+        agent: agent.to_owned(),
+        address: "192.0.2.7".to_owned(),
+        key: "Blue key on my ring".to_owned(),
+        touched: ago(7_200),
+        last_used: ago(60),
+        current,
+    };
+    let keys = |keys: Vec<KeyRow>| KeysPage {
         frame: frame(Some(Place::Keys)),
+        links: match keys.len() {
+            1 => Vec::new(),
+            _ => vec![link("Emily Gray", "Registers a further key")],
+        },
+        sessions: vec![
+            session("Mozilla/5.0 (X11; Linux x86_64)", true),
+            session("hallway", false),
+        ],
         keys,
     };
     let person = |name: &str, standing, state, suspended, is_self| PersonRow {
@@ -203,6 +229,10 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
     };
     let people = |people| PeoplePage {
         frame: frame(Some(Place::People)),
+        links: vec![
+            link("Gaston", "Joins as operator"),
+            link("Ruth", "Registers a new key after a loss"),
+        ],
         people,
         paging: Paging::default(),
     };

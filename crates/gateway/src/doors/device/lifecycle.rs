@@ -17,7 +17,9 @@ use crate::doors::act::{Actor, Outcome, includes};
 use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Device, DeviceState, Person, PersonState, Repositories, Role, StoreError};
+use crate::store::{
+    Device, DeviceState, Person, PersonState, Repositories, Role, StoreError, SuspendedBy,
+};
 
 /// An act on a device, as asked for.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -110,11 +112,15 @@ async fn recipient(unit: &dyn Repositories, person: PersonId) -> Result<Person, 
 }
 
 /// The owner decides. Operators may stop a device, but not give it away, and not say that a stolen
-/// one was found.
+/// one was found. What an operator stopped, only an operator lets go on, by whatever way.
 fn may_change(person: &Person, device: &Device, change: &Change) -> Result<(), Problem> {
     let by_operator = matches!(change, Change::Suspend | Change::Resume)
         && device.state != DeviceState::Stolen
         && includes(person.role, Role::Operator);
+    let lifts = matches!(change, Change::Resume | Change::Release);
+    if lifts && is_held(person, device) {
+        return Err(suspended_by_operator());
+    }
     if device.owner == Some(person.id) || by_operator {
         return Ok(());
     }
@@ -122,6 +128,31 @@ fn may_change(person: &Person, device: &Device, change: &Change) -> Result<(), P
         "not-owner",
         "only the owner of this device may do that",
     ))
+}
+
+/// Whether an operator suspended the device and `person` is none. One that was reported stolen comes
+/// back suspended as it was before, so that lifts nothing.
+pub fn is_held(person: &Person, device: &Device) -> bool {
+    device.state != DeviceState::Stolen
+        && device.suspended_by == Some(SuspendedBy::Operator)
+        && !includes(person.role, Role::Operator)
+}
+
+/// The refusal for an owner whose device an operator suspended.
+fn suspended_by_operator() -> Problem {
+    Problem::forbidden(
+        "suspended-by-operator",
+        "an operator suspended this device; ask an operator of this realm to resume it",
+    )
+}
+
+/// As what `person` suspends `device`.
+fn suspends_as(person: &Person, device: &Device) -> SuspendedBy {
+    if device.owner == Some(person.id) {
+        SuspendedBy::Owner
+    } else {
+        SuspendedBy::Operator
+    }
 }
 
 /// The device that an act is about.
@@ -160,7 +191,16 @@ async fn perform_change(actor: &Actor<'_>, terms: &ChangeTerms) -> Result<Device
     let devices = actor.unit.devices();
     let device = seen(actor.unit, actor.person, terms.device).await?;
     may_change(actor.person, &device, &terms.change)?;
+    let by =
+        suspends_as(actor.person, &device).max(device.suspended_by.unwrap_or(SuspendedBy::Owner));
     let state = match &terms.change {
+        // An operator makes the owner's suspension a stricter one.
+        Change::Suspend
+            if device.state == DeviceState::Suspended && device.suspended_by != Some(by) =>
+        {
+            devices.set_suspended_by(device.id, by).await?;
+            return Ok(device.id);
+        }
         Change::Transfer { to, .. } => {
             recipient(actor.unit, *to).await?;
             devices.set_owner(device.id, Some(*to)).await?;
@@ -181,6 +221,9 @@ async fn perform_change(actor: &Actor<'_>, terms: &ChangeTerms) -> Result<Device
             StoreError::Transition { .. } => Problem::conflict("state", error.to_string()),
             error => error.into(),
         })?;
+    if state == DeviceState::Suspended {
+        devices.set_suspended_by(device.id, by).await?;
+    }
     if state == DeviceState::Released {
         devices.set_owner(device.id, None).await?;
     }

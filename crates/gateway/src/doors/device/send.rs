@@ -20,7 +20,7 @@ use crate::doors::web::grant::Peer;
 use crate::http::problem::Problem;
 use crate::ledger::{IngestError, Outcome, Refused, Submission};
 use crate::refusal::Door;
-use crate::store::DeviceState;
+use crate::store::{DeviceState, PersonState};
 
 /// The signed statement, base64url.
 pub const EVIDENCE: HeaderName = HeaderName::from_static("hallway-evidence");
@@ -88,13 +88,13 @@ async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Outc
             gateway.ledger.receipt_of(reader, &record).await?,
         ));
     }
-    let device = reader
-        .devices()
-        .get(key.device)
-        .await?
-        .ok_or_else(unknown)?;
-    if device.state != DeviceState::Registered {
-        return Err(not_registered(device.state));
+    let standings = reader.standings().get(&[key.device]).await?;
+    let standing = standings.get(&key.device).ok_or_else(unknown)?;
+    if standing.state != DeviceState::Registered {
+        return Err(not_registered(standing.state));
+    }
+    if standing.owner == Some(PersonState::Suspended) {
+        return Err(owner_suspended());
     }
     unattended::admit(gateway, reader, &key).await?;
     timely(gateway, &terms, header(headers, &SEAL)?.as_deref())?;
@@ -176,6 +176,10 @@ fn not_registered(state: DeviceState) -> Problem {
     )
 }
 
+fn owner_suspended() -> Problem {
+    Problem::forbidden("owner-suspended", Refused::OwnerSuspended.to_string())
+}
+
 fn problem(error: IngestError) -> Problem {
     match error {
         IngestError::Refused(refused) => match refused {
@@ -185,6 +189,7 @@ fn problem(error: IngestError) -> Problem {
             Refused::Taken { last, .. } => Problem::conflict("out-of-order", refused.to_string())
                 .with("last_taken_ms", last.as_ms()),
             Refused::NotRegistered(state) => not_registered(state),
+            Refused::OwnerSuspended => owner_suspended(),
             Refused::Counter { .. } => Problem::forbidden("cloned-key", refused.to_string()),
             refused => Problem::forbidden("unknown-credential", refused.to_string()),
         },

@@ -19,12 +19,13 @@ use super::demands::{self, NeedsRequest};
 use super::grants::name_of;
 use super::{approvals, open, own_authorities, partners};
 use crate::Gateway;
+use crate::depends::Ended;
 use crate::hall::names;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token_hash};
 use crate::partners::active;
 use crate::realm_authority::rotation::Replacement;
-use crate::store::{GuestId, Hall, HallAgent, HallGuest, Role, StoreError, VisitorId};
+use crate::store::{EndCause, GuestId, Hall, HallAgent, HallGuest, Role, StoreError, VisitorId};
 
 /// How long an agent's invitation is good: an hour.
 const INVITATION: Duration = Duration::from_secs(3600);
@@ -369,9 +370,7 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
         }
         HallAct::Remove(terms) => {
             unit.halls().remove(&terms.hall).await.map_err(refused)?;
-            unit.grants()
-                .end_of_hall(&terms.hall, actor.person.id, now)
-                .await?;
+            actor.end(Ended::Hall(terms.hall.clone())).await?;
         }
         HallAct::Admit(terms) => {
             exists(actor, &terms.hall).await?;
@@ -387,12 +386,16 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
                 evidence,
             };
             unit.halls().admit(&guest).await.map_err(refused)?;
+            // What was said of the same guest before may have been more.
+            actor.end(Ended::Admission(terms.hall.clone())).await?;
         }
-        HallAct::Dismiss(terms) => unit
-            .halls()
-            .dismiss(&terms.hall, &guest_id(&terms.guest))
-            .await
-            .map_err(refused)?,
+        HallAct::Dismiss(terms) => {
+            unit.halls()
+                .dismiss(&terms.hall, &guest_id(&terms.guest))
+                .await
+                .map_err(refused)?;
+            actor.end(Ended::Admission(terms.hall.clone())).await?;
+        }
         HallAct::InviteAgent(terms) => {
             exists(actor, &terms.hall).await?;
             let agents = unit.hall_agents().of_hall(&terms.hall).await?;
@@ -424,7 +427,8 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
             .await
             .map_err(refused)?,
         HallAct::End(terms) => {
-            if !unit.grants().end(terms.grant, actor.person.id, now).await? {
+            let end = actor.ends(EndCause::Ended);
+            if !unit.grants().end(terms.grant, &end).await? {
                 return Err(Problem::conflict(
                     "grant-ended",
                     "this grant has ended already",

@@ -13,7 +13,9 @@ use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Repositories, Role};
+use crate::store::{
+    End, EndCause, Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Repositories, Role,
+};
 
 /// A grant in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -56,6 +58,9 @@ pub struct GrantRow {
     pub ends_ms: u64,
     /// When it was ended.
     pub ended_ms: Option<u64>,
+    /// Why, as the code with which it is refused since.
+    #[schemars(with = "Option<String>")]
+    pub ended_why: Option<EndCause>,
     /// The evidence that opened it, hexadecimal.
     pub evidence: String,
 }
@@ -103,7 +108,8 @@ impl GrantRow {
             },
             opened_ms: grant.opened.as_ms(),
             ends_ms: grant.ends.as_ms(),
-            ended_ms: grant.ended.map(|(at, _)| at.as_ms()),
+            ended_ms: grant.ended.map(|end| end.at.as_ms()),
+            ended_why: grant.ended.map(|end| end.cause),
             evidence: grant.evidence.to_string(),
         }
     }
@@ -170,7 +176,12 @@ pub async fn end(
                 if own.is_none() {
                     return Err(Problem::not_found("grant"));
                 }
-                grants.end(id, caller.person.id, gateway.now()).await?;
+                let end = End {
+                    at: gateway.now(),
+                    by: Some(caller.person.id),
+                    cause: EndCause::Ended,
+                };
+                grants.end(id, &end).await?;
                 grants
                     .get(id)
                     .await?

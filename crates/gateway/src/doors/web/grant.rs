@@ -10,9 +10,10 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use hallway_evidence::{CredentialId, PersonId};
+use hallway_evidence::{CredentialId, PersonId, Timestamp};
 
 use crate::Gateway;
+use crate::depends;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
 use crate::source::Source;
@@ -81,12 +82,15 @@ impl Granted {
 #[derive(Debug, Clone)]
 pub struct Grounds {
     /// The key that was touched.
-    pub credential: Option<CredentialId>,
+    pub credential: CredentialId,
     /// Its evidence.
-    pub evidence: Option<EvidenceHash>,
+    pub evidence: EvidenceHash,
+    /// When that was.
+    pub touched: Timestamp,
 }
 
-/// Opens a session for `person`. The token is always new, and the session that the request came
+/// Opens a session for `person`. It lasts as long as the operator allows from the touch on, not from
+/// when it was opened: a link in between makes nothing younger. The token is always new, and the session that the request came
 /// with ends: nobody can plant a session in somebody's browser and wait for it to be signed in.
 pub async fn open(
     gateway: &Gateway,
@@ -97,17 +101,19 @@ pub async fn open(
 ) -> Result<Granted, Problem> {
     let (token, hash) = session::new_token()?;
     let now = gateway.now();
-    if let Some(old) = &peer.session {
-        unit.sessions().remove(old).await?;
+    let expires = grounds.touched.plus(lifetime(gateway));
+    if let Some(old) = peer.session {
+        depends::end_session(gateway, unit, old, person.id).await?;
     }
     let session = Session {
         token: hash,
         person: person.id,
         credential: grounds.credential,
         evidence: grounds.evidence,
+        touched: grounds.touched,
         created: now,
         last_seen: now,
-        expires: now.plus(Duration::from_secs(gateway.limits.session_hours * 3600)),
+        expires,
         address: peer.address.clone(),
         agent: peer.agent.clone(),
     };
@@ -117,6 +123,11 @@ pub async fn open(
         .await?;
     unit.sessions().add(&session).await?;
     Ok(Granted { token, person })
+}
+
+/// How long a session lasts from the touch on.
+fn lifetime(gateway: &Gateway) -> Duration {
+    Duration::from_secs(gateway.limits.session_hours * 3600)
 }
 
 /// Who is signed in.

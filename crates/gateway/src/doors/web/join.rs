@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::grant::{self, Granted, Grounds, Peer, PersonView};
 use super::sign_in::SignedIn;
 use crate::Gateway;
+use crate::depends::signed_with;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::token_hash;
@@ -43,7 +44,7 @@ pub struct LinkView {
 pub fn spent() -> Problem {
     Problem::forbidden(
         "link",
-        "this link was used, has expired or never existed; ask for a new one",
+        "this link was used or withdrawn, has expired or never existed; ask for a new one",
     )
 }
 
@@ -119,9 +120,11 @@ async fn consume(
         .await?
         .filter(|person| person.state == PersonState::Active)
         .ok_or_else(spent)?;
+    let evidence = link.evidence.ok_or_else(spent)?;
     let grounds = Grounds {
-        credential: None,
-        evidence: link.evidence,
+        credential: signed_with(unit, &evidence).await?.ok_or_else(spent)?,
+        evidence,
+        touched: link.created,
     };
     grant::open(gateway, unit, person, grounds, peer).await
 }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::grant::{self, Granted, Grounds, Peer, PersonView};
-use super::options;
+use super::{options, sessions};
 use crate::Gateway;
 use crate::doors::assertion::{self, Proven};
 use crate::doors::ceremony::{self, Answer, Ceremony};
@@ -108,8 +108,9 @@ async fn sign_in(
         .accept(unit, checked.signed, Some(checked.person.id), None)
         .await?;
     let grounds = Grounds {
-        credential: Some(checked.credential.id),
-        evidence: Some(accepted.hash),
+        credential: checked.credential.id,
+        evidence: accepted.hash,
+        touched: accepted.at,
     };
     grant::open(gateway, unit, checked.person, grounds, peer).await
 }
@@ -128,10 +129,7 @@ fn to_stranger(problem: Problem) -> Problem {
 
 /// Ends the session.
 pub async fn sign_out(State(gateway): State<Gateway>, caller: Caller) -> Result<Response, Problem> {
-    let token = caller.session.token;
-    gateway
-        .transact(|unit| Box::pin(async move { Ok(unit.sessions().remove(&token).await?) }))
-        .await?;
+    sessions::end_one(&gateway, &caller, caller.session.token).await?;
     let cookie = session::cookie(&gateway, "", 0)?;
     Ok(([(header::SET_COOKIE, cookie)], Json(serde_json::json!({}))).into_response())
 }

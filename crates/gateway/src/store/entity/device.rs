@@ -21,6 +21,7 @@ pub struct Model {
     pub created_ms: i64,
     pub enrolment_evidence: Option<Vec<u8>>,
     pub claim_evidence: Option<Vec<u8>>,
+    pub suspended_by: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -29,6 +29,7 @@ pub struct Model {
     pub approved_ms: Option<i64>,
     pub approved_by: Option<Uuid>,
     pub approval_evidence: Option<Vec<u8>>,
+    pub end_cause: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -13,6 +13,7 @@ pub struct Model {
     pub created_ms: i64,
     pub last_seen_ms: i64,
     pub expires_ms: i64,
+    pub touched_ms: Option<i64>,
     pub address: String,
     pub agent: String,
 }

@@ -1,9 +1,9 @@
 //! Grants as rows.
 
 use async_trait::async_trait;
-use hallway_evidence::statement::hall::HallName;
+use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
-use sea_orm::sea_query::{Condition, Expr, SimpleExpr};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, SimpleExpr};
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
     UpdateMany,
@@ -17,8 +17,8 @@ use super::super::ids::{EvidenceHash, TokenHash};
 use super::super::page::{Limit, Page, PageRequest};
 use super::super::unit::Sql;
 use super::{
-    APPROVAL_PATIENCE, Approval, Given, Grant, GrantFilter, GrantHolder, GrantKind,
-    GrantRepository, Visitor,
+    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    GrantRepository, GrantsOf, Visitor,
 };
 
 /// A hall in the column: `lab`, or `alpha.example/lab` for one of a partner. So no query for a hall
@@ -101,6 +101,7 @@ impl TryFrom<row::Model> for Grant {
         let (kind, hall, person) = row.kind()?;
         Ok(Self {
             approval: approval(&row)?,
+            ended: ended(&row)?,
             id: row.id.into(),
             kind,
             hall,
@@ -110,11 +111,24 @@ impl TryFrom<row::Model> for Grant {
             holder,
             opened: time(row.opened_ms),
             ends: time(row.ends_ms),
-            ended: row.ended_ms.map(time).zip(row.ended_by.map(PersonId::from)),
             evidence: cell("evidence").hash(&row.evidence)?,
             address: row.address,
         })
     }
+}
+
+/// The end in the three columns of a row.
+fn ended(row: &row::Model) -> Result<Option<End>, StoreError> {
+    let Some(at) = row.ended_ms else {
+        return Ok(None);
+    };
+    let cause = row.end_cause.as_deref();
+    let cause = cause.map(|cause| Cell("hall_grant", "end_cause").word(cause));
+    Ok(Some(End {
+        at: time(at),
+        by: row.ended_by.map(PersonId::from),
+        cause: cause.transpose()?.unwrap_or(EndCause::Ended),
+    }))
 }
 
 /// The rows that a filter means.
@@ -165,13 +179,47 @@ impl Sql<'_> {
     }
 }
 
-/// Ends those that have neither run out nor been ended, by whom `by` says.
-fn ending(by: impl Into<SimpleExpr>, now: Timestamp) -> UpdateMany<row::Entity> {
+/// The rows that hang on something.
+fn hanging(which: &GrantsOf) -> Condition {
+    let only = |one: SimpleExpr| Condition::all().add(one);
+    match which {
+        GrantsOf::Person(person) => only(row::Column::PersonId.eq(person.as_uuid())),
+        // A visitor's key is one of another realm.
+        GrantsOf::Credential(id) => only(row::Column::CredentialId.eq(id.as_bytes().to_vec()))
+            .add(row::Column::PersonId.is_not_null()),
+        GrantsOf::Session(token) => only(row::Column::SessionHash.eq(token.0.to_vec())),
+        GrantsOf::Hall(hall) => only(row::Column::Hall.eq(hall.as_str())),
+        GrantsOf::Approver(person) => only(row::Column::ApprovedBy.eq(person.as_uuid())),
+        GrantsOf::Partner(realm) => Condition::any()
+            .add(row::Column::Home.eq(realm.as_str()))
+            .add(is_at(realm)),
+    }
+}
+
+/// The hall is one of this realm's. A `_` in its name is a letter and no wildcard, as it would be
+/// in LIKE.
+fn is_at(realm: &RealmName) -> SimpleExpr {
+    let place = format!("{realm}/");
+    let length = i32::try_from(place.len()).unwrap_or(i32::MAX);
+    let start = Func::cust("substr").args([
+        Expr::col(row::Column::Hall),
+        Expr::value(1),
+        Expr::value(length),
+    ]);
+    SimpleExpr::from(start).eq(place)
+}
+
+/// Ends those that have neither run out nor been ended.
+fn ending(end: &End) -> UpdateMany<row::Entity> {
     row::Entity::update_many()
-        .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
-        .col_expr(row::Column::EndedBy, by.into())
+        .col_expr(row::Column::EndedMs, Expr::value(ms(end.at)))
+        .col_expr(
+            row::Column::EndedBy,
+            Expr::value(end.by.map(|id| id.as_uuid())),
+        )
+        .col_expr(row::Column::EndCause, Expr::value(end.cause.as_str()))
         .filter(row::Column::EndedMs.is_null())
-        .filter(row::Column::EndsMs.gt(ms(now)))
+        .filter(row::Column::EndsMs.gt(ms(end.at)))
 }
 
 fn asked_lately(now: Timestamp) -> SimpleExpr {
@@ -208,8 +256,9 @@ impl GrantRepository for Sql<'_> {
             session_hash: session,
             opened_ms: ms(grant.opened),
             ends_ms: ms(grant.ends),
-            ended_ms: grant.ended.map(|(at, _)| ms(at)),
-            ended_by: grant.ended.map(|(_, by)| by.as_uuid()),
+            ended_ms: grant.ended.map(|end| ms(end.at)),
+            ended_by: grant.ended.and_then(|end| end.by).map(|id| id.as_uuid()),
+            end_cause: grant.ended.map(|end| end.cause.to_string()),
             evidence: grant.evidence.0.to_vec(),
             address: grant.address.clone(),
             home: visitor.map(|visitor| visitor.home.to_string()),
@@ -301,8 +350,31 @@ impl GrantRepository for Sql<'_> {
         Ok(updated.rows_affected > 0)
     }
 
-    async fn end(&self, id: GrantId, by: PersonId, now: Timestamp) -> Result<bool, StoreError> {
-        let updated = ending(Expr::value(by.as_uuid()), now)
+    async fn hanging_on(&self, which: &GrantsOf, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+        let rows = row::Entity::find()
+            .filter(hanging(which))
+            .filter(row::Column::EndedMs.is_null())
+            .filter(row::Column::EndsMs.gt(ms(now)))
+            .order_by_desc(row::Column::Id);
+        self.grants(rows).await
+    }
+
+    async fn end_of(&self, which: &GrantsOf, end: &End) -> Result<u64, StoreError> {
+        let updated = ending(end).filter(hanging(which)).exec(self.db()).await?;
+        Ok(updated.rows_affected)
+    }
+
+    async fn narrow(&self, id: GrantId, rights: &Rights) -> Result<(), StoreError> {
+        row::Entity::update_many()
+            .col_expr(row::Column::Rights, Expr::value(rights_text(rights)))
+            .filter(row::Column::Id.eq(id.as_uuid()))
+            .exec(self.db())
+            .await?;
+        Ok(())
+    }
+
+    async fn end(&self, id: GrantId, end: &End) -> Result<bool, StoreError> {
+        let updated = ending(end)
             .filter(row::Column::Id.eq(id.as_uuid()))
             .exec(self.db())
             .await?;
@@ -330,17 +402,13 @@ impl GrantRepository for Sql<'_> {
             .col_expr(row::Column::EndedMs, Expr::value(ms(now)))
             // Whoever it was at home is home's business: here it is the visitor who left.
             .col_expr(row::Column::EndedBy, Expr::col(row::Column::VisitorId))
+            .col_expr(
+                row::Column::EndCause,
+                Expr::value(EndCause::EndedAtHome.as_str()),
+            )
             .filter(row::Column::Home.eq(home.as_str()))
             .filter(row::Column::Evidence.is_in(hashes))
             .filter(row::Column::EndedMs.is_null())
-            .exec(self.db())
-            .await?;
-        Ok(updated.rows_affected)
-    }
-
-    async fn end_of_home(&self, home: &RealmName, now: Timestamp) -> Result<u64, StoreError> {
-        let updated = ending(Expr::col(row::Column::VisitorId), now)
-            .filter(row::Column::Home.eq(home.as_str()))
             .exec(self.db())
             .await?;
         Ok(updated.rows_affected)
@@ -365,18 +433,5 @@ impl GrantRepository for Sql<'_> {
             .exec(self.db())
             .await?;
         Ok(())
-    }
-
-    async fn end_of_hall(
-        &self,
-        hall: &HallName,
-        by: PersonId,
-        now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let updated = ending(Expr::value(by.as_uuid()), now)
-            .filter(row::Column::Hall.eq(hall.as_str()))
-            .exec(self.db())
-            .await?;
-        Ok(updated.rows_affected)
     }
 }

@@ -4,6 +4,7 @@ use hallway_evidence::statement::Device as Act;
 use hallway_evidence::statement::device::Claim;
 use hallway_evidence::{DeviceId, SignedStatement};
 
+use super::suspended_by_operator;
 use crate::Gateway;
 use crate::doors::act::Actor;
 use crate::doors::device::{announce, code};
@@ -13,7 +14,7 @@ use crate::http::session::Caller;
 use crate::models::verdict;
 use crate::store::{
     Announcement, Credential, Device, DeviceState, Enrolment, Holder, Person, Repositories,
-    StoreError,
+    StoreError, SuspendedBy,
 };
 
 /// The statement that claims the device which shows a code.
@@ -64,6 +65,12 @@ fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
             "retired",
             "this device was retired for good",
         )),
+        // To enrol it anew would be to resume it.
+        _ if device.owner == Some(person.id)
+            && device.suspended_by == Some(SuspendedBy::Operator) =>
+        {
+            Err(suspended_by_operator())
+        }
         _ if device.owner == Some(person.id) => Ok(()),
         _ => Err(Problem::forbidden(
             "owned",
@@ -199,6 +206,7 @@ fn newcomer(announcement: &Announcement, id: DeviceId) -> Device {
         name: announcement.serial.clone(),
         owner: None,
         state: DeviceState::Announced,
+        suspended_by: None,
         credential: None,
         era: 0,
         last_sequence: 0,

@@ -13,7 +13,7 @@ use crate::http::input::{Asked, Input};
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Device, DeviceFilter, DeviceState, Person, Repositories, Role};
+use crate::store::{Device, DeviceFilter, DeviceState, Person, Repositories, Role, SuspendedBy};
 
 /// A device, as the API shows one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -33,6 +33,9 @@ pub struct DeviceView {
     /// announced, claimed, registered, suspended, stolen, released or retired.
     #[schemars(with = "String")]
     pub state: DeviceState,
+    /// As what somebody suspended it: owner or operator.
+    #[schemars(with = "Option<String>")]
+    pub suspended_by: Option<SuspendedBy>,
     /// The number of its last transaction.
     pub last_sequence: u64,
     /// When it was heard of last, milliseconds since 1970.
@@ -50,6 +53,7 @@ impl From<&Device> for DeviceView {
             name: device.name.clone(),
             owner: device.owner,
             state: device.state,
+            suspended_by: device.suspended_by,
             last_sequence: device.last_sequence,
             last_seen_ms: device.last_seen.map(|at| at.as_ms()),
             created_ms: device.created.as_ms(),

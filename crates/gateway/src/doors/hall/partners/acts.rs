@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Gateway;
+use crate::depends::Ended;
 use crate::doors::act::{Actor, Outcome, includes, role_needed};
 use crate::doors::hall::certificate;
 use crate::doors::web::links::NewLink;
@@ -250,9 +251,7 @@ async fn leave(actor: &Actor<'_>, terms: &LeavePartner) -> Result<Outcome, Probl
     {
         return Err(Problem::not_found("partner"));
     }
-    actor.unit.halls().dismiss_realm(&terms.realm).await?;
-    let grants = actor.unit.grants();
-    grants.end_of_home(&terms.realm, actor.now).await?;
+    actor.end(Ended::Partnership(terms.realm.clone())).await?;
     Ok(Outcome::done(actor))
 }
 

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyView, line};
 use crate::Gateway;
+use crate::depends::{self, Ended};
 use crate::doors::ceremony::{self, Answer, Ceremony};
 use crate::doors::web::grant::{self, Granted, Grounds, Peer, PersonView};
 use crate::doors::web::join::{self, spent};
@@ -295,8 +296,15 @@ async fn register(
         unit.attestations().add(id, attestation).await?;
     }
     // Whoever recovers has lost the old keys: what was lost must not open anything.
+    let ended = |ended| depends::end(gateway, unit, ended, Some(person.id));
     for old in lost {
+        ended(Ended::Key(person.id, old.id.clone())).await?;
         unit.credentials().remove(&old.id).await?;
+    }
+    match terms.reason {
+        Reason::Recovery => ended(Ended::LostKeys(person.id)).await?,
+        Reason::Setup => ended(Ended::SetUp).await?,
+        Reason::Invitation | Reason::Additional => {}
     }
     let stays = terms.reason == Reason::Additional
         && comer
@@ -306,12 +314,10 @@ async fn register(
     let granted = if stays {
         None
     } else {
-        if terms.reason == Reason::Recovery {
-            unit.sessions().remove_of_person(person.id).await?;
-        }
         let grounds = Grounds {
-            credential: Some(id.clone()),
-            evidence: Some(accepted.hash),
+            credential: id.clone(),
+            evidence: accepted.hash,
+            touched: accepted.at,
         };
         Some(grant::open(gateway, unit, person.clone(), grounds, comer.peer).await?)
     };
@@ -369,9 +375,12 @@ async fn person(
     let used = unit.links().consume(&link.token, now).await?;
     used.ok_or_else(spent)?;
     match terms.reason {
-        Reason::Recovery | Reason::Additional => {
-            unit.people().get(terms.person).await?.ok_or_else(spent)
-        }
+        Reason::Recovery | Reason::Additional => unit
+            .people()
+            .get(terms.person)
+            .await?
+            .filter(|person| person.state == PersonState::Active)
+            .ok_or_else(spent),
         Reason::Setup if unit.people().count_active(Role::Owner).await? > 0 => Err(
             Problem::conflict("set-up", "this gateway has an owner already"),
         ),

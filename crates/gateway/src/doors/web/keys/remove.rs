@@ -5,6 +5,7 @@ use hallway_evidence::statement::web::RemoveKey;
 
 use super::{credential_id, line, own};
 use crate::Gateway;
+use crate::depends::Ended;
 use crate::doors::act::{Actor, Outcome};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -41,9 +42,11 @@ fn last_key() -> Problem {
     )
 }
 
-/// Removes a key and ends the sessions that it opened.
+/// Removes a key, and all that came from it.
 pub async fn perform_removal(actor: &Actor<'_>, terms: &RemoveKey) -> Result<Outcome, Problem> {
     own(actor.unit, &terms.credential, actor.person.id).await?;
+    let key = Ended::Key(actor.person.id, terms.credential.clone());
+    actor.end(key).await?;
     actor
         .unit
         .credentials()
@@ -53,10 +56,5 @@ pub async fn perform_removal(actor: &Actor<'_>, terms: &RemoveKey) -> Result<Out
             StoreError::LastKey(_) => last_key(),
             error => error.into(),
         })?;
-    actor
-        .unit
-        .sessions()
-        .remove_of_credential(&terms.credential)
-        .await?;
     Ok(Outcome::done(actor))
 }

@@ -1,0 +1,410 @@
+"""What was taken from somebody stays taken: nothing that hung on it goes on, or comes back."""
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from api_caller import Caller, Person, Reply
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from gateway_process import SERVES, Gateway, GatewayAgain, Program
+from hall_place import HALL, Guest, Realm, store
+from soft_device import Device, Maker
+from soft_webauthn import b64
+
+PAYLOAD = b"a thing that a camera saw"
+
+serials = (f"RV-{number:04}" for number in count(1))
+
+
+def look(link: str) -> Reply:
+    """What a one-time link is for, as whoever has it asks."""
+    origin, token = link.split("/join#")
+    return Caller(origin).post("/api/join/look", {"token": token})
+
+
+def opens_nothing(link: str) -> None:
+    origin, token = link.split("/join#")
+    caller, body = Caller(origin), {"token": token}
+    look(link).refused(403, "link")
+    caller.post("/api/join/sign-in", body).refused(403, "link")
+    caller.post("/api/keys/statement", body | {"label": "x", "name": "Eve"}).refused(403, "link")
+
+
+# Links.
+
+
+def test_links_end_with_their_makers_suspension_for_good(owner: Person):
+    boss, rosa = owner.invite("Boss", "owner"), owner.invite("Rosa")
+    links = [
+        boss.act(kind="invite", name="Ida", role="owner")["link"],
+        boss.act(kind="recover", person=rosa.id)["link"],
+        boss.act(kind="sign_in_link")["link"],
+        boss.act(kind="add_key")["link"],
+    ]
+    others = owner.act(kind="invite", name="Max", role="member")["link"]
+    owner.act(kind="suspend", person=boss.id)
+    for link in links:
+        opens_nothing(link)
+    owner.act(kind="resume_person", person=boss.id)
+    for link in links:
+        opens_nothing(link)
+    look(others).expect()
+    # And a link for somebody who is suspended is not made.
+    owner.act(kind="suspend", person=boss.id)
+    wanted = {"act": {"kind": "recover", "person": boss.id}}
+    owner.post("/api/acts/statement", wanted).refused(409, "suspended")
+
+
+def test_links_for_a_suspended_person_end(owner: Person):
+    rosa = owner.invite("Rosa")
+    recovery = owner.act(kind="recover", person=rosa.id)["link"]
+    owner.act(kind="suspend", person=rosa.id)
+    opens_nothing(recovery)
+    owner.act(kind="resume_person", person=rosa.id)
+    opens_nothing(recovery)
+
+
+def test_invitations_end_when_their_maker_is_no_owner_any_more(owner: Person):
+    boss = owner.invite("Boss", "owner")
+    link = boss.act(kind="invite", name="Ida", role="owner")["link"]
+    owner.act(kind="change_role", person=boss.id, role="operator")
+    opens_nothing(link)
+    owner.act(kind="change_role", person=boss.id, role="owner")
+    opens_nothing(link)
+
+
+def test_a_second_recovery_link_voids_the_first(owner: Person):
+    rosa = owner.invite("Rosa")
+    first, second = [owner.act(kind="recover", person=rosa.id)["link"] for _ in range(2)]
+    opens_nothing(first)
+    assert Person(rosa.origin, second).id == rosa.id
+    opens_nothing(second)
+
+
+def test_nothing_of_before_survives_a_recovery(owner: Person):
+    rosa = owner.invite("Rosa", "owner")
+    links = [
+        rosa.act(kind="sign_in_link")["link"],
+        rosa.act(kind="add_key")["link"],
+        rosa.act(kind="invite", name="Ida", role="owner")["link"],
+    ]
+    token = {"token": rosa.act(kind="sign_in_link")["link"].split("#")[1]}
+    opens_nothing(links[0])
+    browser = Caller(rosa.origin).post("/api/join/sign-in", token)
+    browser.expect()
+    again = Person(rosa.origin, owner.act(kind="recover", person=rosa.id)["link"])
+    for link in links:
+        opens_nothing(link)
+    rosa.get("/api/me").refused(401, "sign-in")
+    rosa.try_to_sign_in().refused(403, "refused")
+    Caller(rosa.origin).get("/api/me", Cookie=browser.cookie).refused(401, "sign-in")
+    again.get("/api/me").expect()
+
+
+def at(origin: str, link: str) -> str:
+    """The same link at another gateway of the realm, or at another port."""
+    return f"{origin}/join#{link.split('#')[1]}"
+
+
+def test_only_the_newest_set_up_link_works_and_none_once_there_is_an_owner(tmp_path: Path):
+    gateway = Gateway(tmp_path / "data")
+    first = gateway.set_up_link
+    assert gateway.stop() == 0
+    gateway = Gateway(tmp_path / "data")
+    second = gateway.set_up_link
+    opens_nothing(at(gateway.origin, first))
+    look(second).expect()
+    # Another gateway of the same realm prints another one.
+    other = Gateway(tmp_path / "data")
+    third = at(gateway.origin, other.set_up_link)
+    opens_nothing(second)
+    owner = Person(gateway.origin, third, "Olga")
+    links = [at(gateway.origin, link) for link in (first, second, third)]
+    for link in links:
+        opens_nothing(link)
+    assert other.stop() == 0
+    assert gateway.stop() == 0
+    again = GatewayAgain(gateway)
+    assert not any("/join#" in line for line in again.lines)
+    for link in links:
+        opens_nothing(link)
+    owner.get("/api/me").expect()
+    assert again.stop() == 0
+
+
+def test_what_ends_at_one_gateway_ends_at_the_other(tmp_path: Path):
+    one = Gateway(tmp_path / "data")
+    owner = Person.owner(one)
+    other = Program("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0")
+    origin = other.wait_for(SERVES)[1]
+    rosa = owner.invite("Rosa")
+    there = Caller(origin, dict(rosa.headers))
+    there.get("/api/me").expect()
+    link = at(origin, owner.act(kind="invite", name="Ida", role="member")["link"])
+    look(link).expect()
+    [row] = owner.get("/api/links").expect()
+    owner.act(kind="withdraw_link", link=row["id"])
+    opens_nothing(link)
+    owner.act(kind="sign_out", person=rosa.id)
+    there.get("/api/me").refused(401, "sign-in")
+    assert other.stop() == 0
+    assert one.stop() == 0
+
+
+def test_open_links_are_seen_and_withdrawn_by_those_whom_they_concern(owner: Person):
+    rosa, mona = owner.invite("Rosa"), owner.invite("Mona", "operator")
+    recovery = owner.act(kind="recover", person=rosa.id)["link"]
+    own = rosa.act(kind="add_key")["link"]
+    hers = {row["purpose"]: row for row in rosa.get("/api/links").expect()}
+    assert set(hers) == {"recovery", "additional"}
+    assert hers["recovery"]["made_by"] == owner.name
+    assert mona.get("/api/links").expect() == []
+    everybodys = [row["id"] for row in owner.get("/api/links").expect()]
+    assert {row["id"] for row in hers.values()} <= set(everybodys)
+    # The list does not give the secrets away.
+    assert recovery.split("#")[1] not in json.dumps(owner.get("/api/links").expect())
+    for row in hers.values():
+        wanted = {"act": {"kind": "withdraw_link", "link": row["id"]}}
+        mona.post("/api/acts/statement", wanted).refused(404, "not-found")
+    done = rosa.act(kind="withdraw_link", link=hers["recovery"]["id"])
+    said = owner.get(f"/api/evidence/{done['evidence']}").expect()["sentence"]
+    assert "withdraw the one-time link that recovers the access of Rosa" in said
+    opens_nothing(recovery)
+    look(own).expect()
+    owner.act(kind="withdraw_link", link=hers["additional"]["id"])
+    opens_nothing(own)
+    wanted = {"act": {"kind": "withdraw_link", "link": hers["additional"]["id"]}}
+    owner.post("/api/acts/statement", wanted).refused(404, "not-found")
+
+
+# Grants.
+
+
+@pytest.fixture(scope="module")
+def realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Realm]:
+    folder = tmp_path_factory.mktemp("realm")
+    made = Realm(folder, store("data", folder / "data"))
+    (folder / "data/hello").write_text("hello")
+    yield made
+    made.close()
+
+
+FILE = f"/api/halls/{HALL}/files/data/hello"
+
+
+@pytest.fixture
+def ida(realm: Realm) -> Person:
+    person = realm.owner.invite("Ida", "operator")
+    admit(realm, person)
+    return person
+
+
+def admit(realm: Realm, person: Person) -> None:
+    guest, rights = {"person": person.id}, ["read:data"]
+    realm.owner.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=rights)
+
+
+def inside(person: Person) -> None:
+    """Opens the hall in the person's session, and reads something."""
+    person.act(kind="open_hall", hall=HALL)
+    assert person.get(FILE).expect_bytes(200) == b"hello"
+
+
+def newest(person: Person) -> dict:
+    return person.get("/api/grants").expect()["items"][0]
+
+
+def test_a_grant_does_not_come_back_with_its_person(realm: Realm, ida: Person):
+    inside(ida)
+    grant = newest(realm.owner)["id"]
+    realm.owner.act(kind="suspend", person=ida.id)
+    realm.owner.act(kind="resume_person", person=ida.id)
+    ida.sign_in()
+    ida.get(FILE).refused(403, "not-open")
+    row = newest(realm.owner)
+    assert (row["id"], row["state"], row["ended_why"]) == (grant, "ended", "suspended")
+    # It was a grant that ended and no ban: a touch opens another one.
+    inside(ida)
+
+
+def test_a_grant_does_not_come_back_with_its_admission(realm: Realm, ida: Person):
+    inside(ida)
+    realm.owner.act(kind="dismiss_from_hall", hall=HALL, guest={"person": ida.id})
+    admit(realm, ida)
+    ida.get(FILE).refused(403, "not-open")
+    assert newest(realm.owner)["ended_why"] == "not-admitted"
+
+
+def test_a_grant_does_not_come_back_with_a_wider_admission(realm: Realm, ida: Person):
+    guest = {"person": ida.id}
+    both = ["read:data", "write:data"]
+    realm.owner.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=both)
+    inside(ida)
+    ida.call("PUT", f"/api/halls/{HALL}/files/data/new", b"x").expect_bytes(201)
+    admit(realm, ida)
+    realm.owner.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=both)
+    assert ida.get(FILE).expect_bytes(200) == b"hello"
+    assert ida.call("PUT", f"/api/halls/{HALL}/files/data/new", b"y").status == 403
+    assert newest(realm.owner)["rights"] == ["read:data"]
+
+
+def test_a_grant_does_not_come_back_with_its_role(realm: Realm):
+    mona = realm.owner.invite("Mona", "operator")
+    guest = {"role": "operator"}
+    realm.owner.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=["read:data"])
+    inside(mona)
+    for role in ("member", "operator"):
+        realm.owner.act(kind="change_role", person=mona.id, role=role)
+    mona.get(FILE).refused(403, "not-open")
+    realm.owner.act(kind="dismiss_from_hall", hall=HALL, guest=guest)
+
+
+def test_a_grant_falls_with_its_session_key_and_hall(realm: Realm, ida: Person):
+    inside(ida)
+    token = dict(ida.headers)
+    ida.post("/api/sign-out").expect()
+    assert newest(realm.owner)["ended_why"] == "signed-out"
+    ida.sign_in()
+    assert ida.headers != token
+    ida.get(FILE).refused(403, "not-open")
+    inside(ida)
+    key = ida.add_key()
+    first, ida.key = ida.key, key
+    ida.act(kind="remove_key", key=b64(first.id))
+    assert newest(realm.owner)["ended_why"] == "key-removed"
+    ida.sign_in()
+    inside(ida)
+    realm.owner.act(kind="sign_out", person=ida.id)
+    ida.get("/api/me").refused(401, "sign-in")
+    assert newest(realm.owner)["ended_why"] == "signed-out"
+
+
+def test_an_approval_ends_with_who_gave_it(realm: Realm):
+    mona, ida = realm.owner.invite("Mona", "operator"), realm.owner.invite("Ida")
+    guest = {"person": ida.id}
+    realm.owner.act(
+        kind="admit_to_hall", hall=HALL, guest=guest, rights=["read:data"],
+        needs={"approval": "operator"},
+    )  # fmt: skip
+    waiting = ida.act(kind="open_hall", hall=HALL)["grant"]["id"]
+    mona.act(kind="approve_grant", grant=waiting)
+    ida.get(FILE).expect_bytes(200)
+    realm.owner.act(kind="suspend", person=mona.id)
+    ida.get(FILE).refused(403, "not-open")
+    realm.owner.act(kind="resume_person", person=mona.id)
+    ida.get(FILE).refused(403, "not-open")
+    # One who waits is not let in by somebody after their own suspension.
+    waiting = ida.act(kind="open_hall", hall=HALL)["grant"]["id"]
+    realm.owner.act(kind="suspend", person=ida.id)
+    realm.owner.act(kind="resume_person", person=ida.id)
+    wanted = {"act": {"kind": "approve_grant", "grant": waiting}}
+    realm.owner.post("/api/acts/statement", wanted).refused(409, "not-waiting")
+
+
+def test_an_agents_invitation_ends_with_its_makers_role(realm: Realm):
+    boss = realm.owner.invite("Boss", "owner")
+    link = boss.act(kind="invite_agent", hall=HALL, agent="rack")["link"]
+    realm.owner.act(kind="change_role", person=boss.id, role="member")
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    body = {"token": link.split("#")[1], "public_key": b64(spki)}
+    Caller(boss.origin).post("/api/hall-agents/join", body).refused(403, "token")
+
+
+# Devices.
+
+
+@pytest.fixture
+def camera(house: Gateway, maker: Maker) -> Device:
+    return Device(house.origin, maker, next(serials))
+
+
+def send(device: Device) -> Reply:
+    return device.send(device.compose(PAYLOAD), PAYLOAD)
+
+
+def test_a_suspended_persons_devices_send_nothing_until_they_are_back(
+    owner: Person, member: Person, camera: Device
+):
+    camera.enrol(member)
+    send(camera).expect_bytes(201)
+    owner.act(kind="suspend", person=member.id)
+    send(camera).refused(403, "owner-suspended")
+    camera.sequence -= 1
+    owner.act(kind="resume_person", person=member.id)
+    send(camera).expect_bytes(201)
+
+
+@pytest.mark.parametrize("way", ["resume", "release", "enrol anew", "stolen and found", "transfer"])
+def test_an_owner_does_not_undo_an_operators_suspension(
+    way: str, owner: Person, member: Person, camera: Device
+):
+    camera.enrol(member)
+    operator = owner.invite("Mona", "operator")
+    changed = operator.act(kind="change_device", device=camera.id, change="suspend")
+    assert changed["device"]["suspended_by"] == "operator"
+
+    def change(person: Person, to: str) -> Reply:
+        act = {"kind": "change_device", "device": camera.id, "change": to}
+        return person.post("/api/acts/statement", {"act": act})
+
+    if way == "enrol anew":
+        camera.factory_reset()
+        wanted = {"act": {"kind": "claim_device", "code": camera.code()}}
+        member.post("/api/acts/statement", wanted).refused(403, "suspended-by-operator")
+        return
+    if way == "stolen and found":
+        member.act(kind="change_device", device=camera.id, change="report_stolen")
+        found = member.act(kind="change_device", device=camera.id, change="resume")
+        assert found["device"]["state"] == "suspended"
+    if way == "transfer":
+        heir = owner.invite("Heir")
+        member.act(kind="transfer_device", device=camera.id, person=heir.id)
+        member = heir
+    to = "release" if way == "release" else "resume"
+    change(member, to).refused(403, "suspended-by-operator")
+    send(camera).refused(403, "suspended")
+    # Suspending it once more, as its owner, makes it no milder.
+    suspend = member.prepare(kind="change_device", device=camera.id, change="suspend")
+    member.touch(suspend).refused(409, "state")
+    change(member, "resume").refused(403, "suspended-by-operator")
+    # A touch that was asked for before it was suspended counts as little.
+    operator.act(kind="change_device", device=camera.id, change="resume")
+    member.act(kind="change_device", device=camera.id, change="suspend")
+    early = member.prepare(kind="change_device", device=camera.id, change="resume")
+    operator.act(kind="change_device", device=camera.id, change="suspend")
+    member.touch(early).refused(403, "suspended-by-operator")
+    operator.act(kind="change_device", device=camera.id, change="resume")
+    camera.sequence = 0
+    send(camera).expect_bytes(201)
+
+
+# By command.
+
+
+def test_a_further_key_is_added_and_links_are_withdrawn_by_command(
+    house: Gateway, owner: Person, tmp_path: Path
+):
+    link = owner.act(kind="invite", name="Cora", role="owner")["link"]
+    cora = Guest(tmp_path / "cora", house.origin, link)
+    spare = cora.home / "spare.key"
+    cora.run("key", "new", spare)
+    cora.run("key", "pin", "set", spare, "--new-pin-file", cora.home / "pin")
+    made = cora.json("link", "add-key")
+    joined = cora.json("join", made["link"], "--key", spare, "--label", "spare")
+    assert joined["person"]["id"] == cora.id
+    cora.refused("join", made["link"], "--key", spare, words="link")
+    browser = cora.run("link", "sign-in").stdout.strip()
+    assert look(browser).expect()["purpose"] == "sign-in"
+    invitation = owner.act(kind="invite", name="Gaston", role="member")["link"]
+    listed = cora.json("link", "list")
+    [row] = [row for row in listed if row["name"] == "Gaston"]
+    assert row["id"][:12] in cora.run("link", "list").stdout
+    cora.json("link", "withdraw", row["id"][:12])
+    opens_nothing(invitation)
+    cora.refused("link", "withdraw", row["id"], words="no open link")
+    cora.refused("link", "withdraw", "", words="no open link")
+    look(browser).expect()
