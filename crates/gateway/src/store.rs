@@ -54,6 +54,7 @@ mod log;
 mod metadata;
 mod migration;
 mod own_authority;
+mod ownership;
 mod page;
 mod partner;
 mod person;
@@ -73,7 +74,7 @@ pub use attestation::{AttestationRepository, KeyAttestation};
 pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
 pub use cosigner::{CosignedCheckpoint, CosignerRepository, CosignerState};
 pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
-pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment};
+pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment, HandOver};
 pub use dump::DumpError;
 pub use error::StoreError;
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
@@ -84,20 +85,21 @@ pub use grant::{
 pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
 pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
 pub use ids::{
-    AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, SignerHash, StatementHash,
-    TokenHash,
+    AnnouncementId, AuthorityId, CodeHash, DeviceMark, EvidenceHash, RefusalId, SignerHash,
+    StatementHash, TokenHash,
 };
 pub use link::{Link, LinkRepository, Purpose};
 pub use log::{LogHead, LogRepository};
 pub use metadata::{BlobRecord, MetadataRepository, MetadataState};
 pub use own_authority::{OwnAuthority, OwnAuthorityRepository, OwnStage};
+pub use ownership::{Ownership, OwnershipRepository};
 pub use page::{Limit, Page, PageRequest};
 pub use partner::{
     BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerRepository, PartnerState,
     PartnerWitness,
 };
 pub use person::{Person, PersonRepository, PersonState, Role};
-pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository};
+pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository, Repeated};
 pub use session::{Session, SessionRepository};
 pub use setting::SettingRepository;
 pub use standing::{Advance, Standing, StandingRepository};

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::act::includes;
-use super::device::{lifecycle, payload, transactions};
+use super::device::{payload, transactions};
 use crate::Gateway;
 use crate::hall::visit;
 use crate::http::input::Asked;
@@ -21,6 +21,10 @@ use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{Device, EvidenceFilter, EvidenceHash, EvidenceRecord, PageRequest, Role};
+
+/// The acts that a device's evidence rests on.
+const ENROLMENT: &str = "device.enrol";
+const CLAIM: &str = "device.claim";
 
 /// A piece of evidence in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -93,7 +97,8 @@ pub async fn list(
     )))
 }
 
-/// Evidence that concerns the caller: signed by them, about them, or about a device of theirs.
+/// Evidence that concerns the caller: signed by them, about them, or about a device while it was
+/// theirs.
 pub async fn seen(
     gateway: &Gateway,
     caller: &Caller,
@@ -103,13 +108,15 @@ pub async fn seen(
     let hash = evidence_hash(hash).ok_or_else(missing)?;
     let reader = gateway.store.read();
     let record = reader.evidence().get(&hash).await?.ok_or_else(missing)?;
-    let device = match record.device {
-        Some(device) => reader.devices().get(device).await?,
-        None => None,
-    };
     let concerns = record.person == Some(caller.person.id)
         || includes(caller.person.role, Role::Operator)
-        || device.is_some_and(|device| lifecycle::may_see(&caller.person, &device));
+        || match record.device {
+            Some(device) => {
+                let place = (device, record.log_index);
+                transactions::was_theirs(gateway, &caller.person, place).await?
+            }
+            None => false,
+        };
     if concerns { Ok(record) } else { Err(missing()) }
 }
 
@@ -196,56 +203,53 @@ fn registers_key_of(receipt: &Receipt, signed: &Receipt) -> bool {
 
 /// What a device's transactions rest on now: its enrolment, the claim, the owner's key.
 pub async fn grounds_of_device(gateway: &Gateway, device: &Device) -> Result<Bundle, Problem> {
-    let (Some(enrolment), Some(claim)) = (device.enrolment, device.claim) else {
-        return Ok(Bundle(Vec::new()));
-    };
-    grounds(gateway, enrolment, claim).await
+    grounds(gateway, device.enrolment, device.claim).await
 }
 
-/// What a piece of a device's evidence rested on when it was accepted: a device that was enrolled
-/// again since has other grounds now.
+/// What a piece of a device's evidence rested on when it was accepted: the enrolment before it, and
+/// the claim of that one. An enrolment rests on nothing, and a claim on its enrolment alone: what was
+/// before belongs to an earlier owner.
 async fn grounds_at(
     gateway: &Gateway,
     device: &Device,
     record: &EvidenceRecord,
 ) -> Result<Bundle, Problem> {
+    if record.act == ENROLMENT {
+        return Ok(Bundle(Vec::new()));
+    }
     let reader = gateway.store.read();
     let mut request = PageRequest {
         after: Some(record.log_index),
         ..PageRequest::default()
     };
-    let (mut enrolment, mut claim) = (None, None);
-    while enrolment.is_none() || claim.is_none() {
+    let mut claim = None;
+    loop {
         let page = reader
             .evidence()
             .page(EvidenceFilter::DeviceHistory(device.id), &request)
             .await?;
         for earlier in &page.items {
             match earlier.act.as_str() {
-                "device.enrol" if enrolment.is_none() => enrolment = Some(earlier.hash),
-                "device.claim" if claim.is_none() => claim = Some(earlier.hash),
+                ENROLMENT => return grounds(gateway, Some(earlier.hash), claim).await,
+                CLAIM => claim = Some(earlier.hash),
                 _ => {}
             }
         }
         match page.next {
             Some(next) => request.after = Some(next),
-            None => break,
+            None => return grounds(gateway, None, claim).await,
         }
-    }
-    match (enrolment, claim) {
-        (Some(enrolment), Some(claim)) => grounds(gateway, enrolment, claim).await,
-        _ => grounds_of_device(gateway, device).await,
     }
 }
 
 async fn grounds(
     gateway: &Gateway,
-    enrolment: EvidenceHash,
-    claim: EvidenceHash,
+    enrolment: Option<EvidenceHash>,
+    claim: Option<EvidenceHash>,
 ) -> Result<Bundle, Problem> {
     let reader = gateway.store.read();
     let mut receipts = Vec::new();
-    for hash in [enrolment, claim] {
+    for hash in enrolment.into_iter().chain(claim) {
         receipts.extend(gateway.ledger.receipt(reader, &hash).await?);
     }
     if let Some(claim) = receipts.last()

@@ -16,13 +16,17 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 use super::error::StoreError;
 
 mod crossing;
+mod device_marks;
 mod first;
 mod former_logs;
 mod halls;
 mod metadata;
 mod needs;
 mod own_authorities;
+mod ownerships;
 mod partners;
+mod refusal_counts;
+mod statements;
 mod visits;
 mod witness;
 
@@ -42,6 +46,9 @@ impl MigratorTrait for Migrations {
             Box::new(own_authorities::OwnAuthorities),
             Box::new(former_logs::FormerLogs),
             Box::new(crossing::Crossing),
+            Box::new(device_marks::DeviceMarks),
+            Box::new(ownerships::Ownerships),
+            Box::new(refusal_counts::RefusalCounts),
         ]
     }
 }

@@ -12,8 +12,8 @@ use hallway_evidence::{
 };
 use hallway_gateway::ledger::{Entry, Ledger, Submission};
 use hallway_gateway::store::{
-    Authority, AuthorityId, Credential, Device, DeviceState, EvidenceHash, Holder, PayloadLocation,
-    Person, PersonState, Role, Store, TokenHash,
+    Authority, AuthorityId, Credential, Device, DeviceMark, DeviceState, EvidenceHash, Holder,
+    PayloadLocation, Person, PersonState, Role, Store, TokenHash,
 };
 
 /// A number that no other call gives.
@@ -31,6 +31,11 @@ pub(crate) fn hash32() -> [u8; 32] {
 
 pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp::from_ms(ms)
+}
+
+/// What no other device is known by.
+pub(crate) fn mark() -> DeviceMark {
+    DeviceMark(hash32())
 }
 
 pub(crate) fn token() -> TokenHash {
@@ -75,6 +80,8 @@ pub(crate) fn authority() -> Authority {
         added: at(1_000),
         removed: None,
         evidence: None,
+        key: hash32(),
+        subject: Some(hash32()),
     }
 }
 
@@ -109,7 +116,7 @@ pub(crate) async fn registered_devices(store: &Store, count: usize) -> Vec<Devic
                 unit.people().add(owner).await?;
                 unit.authorities().add(authority).await?;
                 for device in all {
-                    unit.devices().add(device).await?;
+                    unit.devices().add(device, &[mark()]).await?;
                     let mut credential = credential(Holder::Device(device.id));
                     credential.id = device.credential.clone().unwrap();
                     unit.credentials().add(&credential).await?;
