@@ -32,6 +32,10 @@ class Reply:
         assert self.status == status, f"{self.status}: {self.body[:2000]}"
         return self.body
 
+    def expect_text(self, status: int) -> str:
+        """The text of a page that must have this status."""
+        return self.expect_bytes(status).decode()
+
     def refused(self, status: int, code: str) -> dict:
         """The problem details of a refusal that must be this one (RFC 9457)."""
         assert self.status == status, f"not {status} {code} but {self.status}: {self.body[:2000]}"

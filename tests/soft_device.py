@@ -13,6 +13,7 @@ from api_caller import Caller, Person, Reply
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 from fido2 import cbor
 from soft_webauthn import AT, ES256, Credential, PrivateKey, Registration, b64, unb64
@@ -28,17 +29,35 @@ def now_ms() -> int:
 
 
 class Maker:
-    """An attestation authority (WebAuthn Level 3, 8.2.1 says what its certificates look like)."""
+    """An attestation authority (WebAuthn Level 3, 8.2.1 says what its certificates look like).
 
-    def __init__(self, name: str = "Soft Maker"):
+    With the key of another it is that one under a renewed certificate, with its name that one under
+    a new key. `above` signs its certificate instead of itself; `kind` is the ASN.1 type of its name.
+    """
+
+    def __init__(
+        self,
+        name: str = "Soft Maker",
+        key: PrivateKey | None = None,
+        above: "Maker | None" = None,
+        kind: _ASN1Type | None = None,
+    ):
         self.name = name
-        self.key = PrivateKey(ES256)
-        subject = name_of(("C", "NL"), ("O", name), ("CN", f"{name} attestation"))
-        self.subject = subject
-        builder = certificate(subject, subject, self.key).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        self.key = key or PrivateKey(ES256)
+        written = [(NameOID.ORGANIZATION_NAME, name), (NameOID.COMMON_NAME, f"{name} attestation")]
+        country = x509.NameAttribute(NameOID.COUNTRY_NAME, "NL")
+        self.subject = x509.Name(
+            [country, *(x509.NameAttribute(oid, text, kind) for oid, text in written)]
         )
-        self.certificate = builder.sign(self.key.key, hashes.SHA256())
+        issuer = above or self
+        builder = certificate(self.subject, issuer.subject, self.key).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        self.certificate = builder.sign(issuer.key.key, hashes.SHA256())
+
+    @property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(Encoding.DER)
 
     @property
     def pem(self) -> str:

@@ -142,6 +142,8 @@ pub(crate) async fn enrol(store: &Store, fleet: &[Camera]) {
         added: Timestamp::from_ms(1),
         removed: None,
         evidence: None,
+        key: [3; 32],
+        subject: None,
     };
     let (owner, authority) = (&owner, &authority);
     let kept: Result<(), StoreError> = store
@@ -151,7 +153,7 @@ pub(crate) async fn enrol(store: &Store, fleet: &[Camera]) {
                 unit.authorities().add(authority).await?;
                 for camera in fleet {
                     let (device, credential) = records(camera, owner.id, authority.id);
-                    unit.devices().add(&device).await?;
+                    unit.devices().add(&device, &[]).await?;
                     unit.credentials().add(&credential).await?;
                 }
                 Ok(())

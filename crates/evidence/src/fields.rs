@@ -9,6 +9,7 @@ use hallway_ctap::cbor::{self, Form, Malformed};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
 
+use crate::count::Count;
 use crate::credential_id::CredentialId;
 use crate::id::{DeviceId, GrantId, PersonId};
 use crate::line::Line;
@@ -247,12 +248,11 @@ macro_rules! member {
     };
 }
 
-member!(u64, value => Value::Uint(*value), Value::Uint(value) => Ok(value));
+member!(Count, value => Value::Uint(value.get()), Value::Uint(number) => {
+    Count::new(number).map_err(|_| Unfit::Value("is larger than 2^63 - 1"))
+});
 member!(Timestamp, value => Value::Uint(value.as_ms()), Value::Uint(ms) => {
-    if ms > Timestamp::MAX.as_ms() {
-        return Err(Unfit::Value("lies after the year 9999"));
-    }
-    Ok(Timestamp::from_ms(ms))
+    Timestamp::try_from(ms).map_err(|_| Unfit::Value("lies after the year 9999"))
 });
 member!(Line, value => Value::Text(value), Value::Text(text) => {
     Line::new(text).map_err(|_| Unfit::Value("is empty, too long, or has characters that could deceive"))
@@ -270,6 +270,13 @@ member!(Aaguid, value => Value::Bytes(&value.0), Value::Bytes(bytes) => array(by
 member!(CredentialId, value => Value::Bytes(value.as_bytes()), Value::Bytes(bytes) => {
     CredentialId::new(bytes).map_err(|_| Unfit::Value("is empty or longer than 1023 bytes"))
 });
+
+// Only written: what is read is a `Count`.
+impl<'a> From<&'a u64> for Value<'a> {
+    fn from(number: &'a u64) -> Self {
+        Self::Uint(*number)
+    }
+}
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Value<'a> {
     fn from(bytes: &'a [u8; N]) -> Self {
@@ -356,7 +363,10 @@ mod tests {
             .encode();
         assert_eq!(hex::encode(&bytes), "a361614201026163647465787462626207");
         let mut fields = Fields::decode(&bytes, 64).unwrap();
-        assert_eq!(fields.take::<u64>("bb"), Ok(7));
+        assert_eq!(
+            fields.take("bb"),
+            Count::new(7).map_err(|_| DecodeError::NotDeterministic)
+        );
         assert_eq!(fields.take::<&[u8]>("a"), Ok(&[1u8, 2][..]));
         assert_eq!(
             fields.clone().finish(),
@@ -384,7 +394,7 @@ mod tests {
         );
         let bytes = Fields::default().with("n", &[0u8; 15]).encode();
         let mut fields = Fields::decode(&bytes, 64).unwrap();
-        assert_eq!(fields.take::<u64>("m"), Err(DecodeError::Missing("m")));
+        assert_eq!(fields.take::<Count>("m"), Err(DecodeError::Missing("m")));
         assert_eq!(
             fields.take::<[u8; 16]>("n"),
             Err(DecodeError::Value {
@@ -395,6 +405,19 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn a_number_is_read_if_a_store_can_keep_it(number: u64) {
+            let bytes = Fields::default().with("n", &number).encode();
+            let read = Fields::decode(&bytes, 64).unwrap().take::<Count>("n");
+            match i64::try_from(number) {
+                Ok(_) => proptest::prop_assert_eq!(read.unwrap().get(), number),
+                Err(_) => proptest::prop_assert_eq!(
+                    read,
+                    Err(DecodeError::Value { member: "n", reason: "is larger than 2^63 - 1" })
+                ),
+            }
+        }
+
         #[test]
         fn whatever_is_read_has_one_encoding(bytes: Vec<u8>) {
             if let Ok(fields) = Fields::decode(&bytes, 4096) {

@@ -33,6 +33,7 @@ pub mod verify;
 
 mod bundle;
 mod causes;
+mod count;
 mod credential_id;
 mod evidence;
 mod fields;
@@ -48,6 +49,7 @@ mod words;
 
 pub use bundle::{Bundle, BundleError, MAX_BUNDLE, MAX_RECEIPTS};
 pub use causes::causes;
+pub use count::{Count, CountError};
 pub use credential_id::{CredentialId, CredentialIdError};
 pub use evidence::{Evidence, MAX_EVIDENCE};
 pub use fields::{DecodeError, UnknownWord};
@@ -58,5 +60,5 @@ pub use realm::{Origin, OriginError, RealmName, RealmNameError};
 pub use receipt::{MAX_RECEIPT, Receipt};
 pub use signed_statement::{MAX_SIGNED_STATEMENT, Response, SignedStatement};
 pub use statement::{Hash, MAX_STATEMENT, Statement};
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, TooLate};
 pub use trust::{MAX_TRUST_FILE, TrustError, TrustFile, TrustedAuthority};

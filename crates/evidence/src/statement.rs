@@ -17,6 +17,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 
+use crate::count::Count;
 use crate::fields::{DecodeError, Fields};
 use crate::line::Line;
 use crate::timestamp::Timestamp;
@@ -140,7 +141,7 @@ impl Statement {
     /// [`DecodeError`] names the member that is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut fields = Fields::decode(bytes, MAX_STATEMENT)?;
-        let version = fields.take("hallway")?;
+        let version = fields.take::<Count>("hallway")?.get();
         if version != VERSION {
             return Err(DecodeError::Version(version));
         }

@@ -11,8 +11,32 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
-#[serde(transparent)]
+#[serde(try_from = "u64", into = "u64")]
 pub struct Timestamp(u64);
+
+/// The time lies after [`Timestamp::MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the time lies after the year 9999")]
+pub struct TooLate;
+
+impl TryFrom<u64> for Timestamp {
+    type Error = TooLate;
+
+    /// From milliseconds since 1970 that somebody else states.
+    fn try_from(ms: u64) -> Result<Self, TooLate> {
+        if ms > LAST_MS {
+            Err(TooLate)
+        } else {
+            Ok(Self(ms))
+        }
+    }
+}
+
+impl From<Timestamp> for u64 {
+    fn from(time: Timestamp) -> Self {
+        time.0
+    }
+}
 
 /// The last millisecond of the year 9999: later times are refused, so that each one prints.
 const LAST_MS: u64 = 253_402_300_799_999;
@@ -109,5 +133,16 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_ms(ms).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_stated_time_after_the_year_9999_is_refused() {
+        let read = |ms: u64| serde_json::from_str::<Timestamp>(&ms.to_string());
+        assert_eq!(read(LAST_MS).unwrap(), Timestamp::MAX);
+        assert!(read(LAST_MS + 1).is_err());
+        assert_eq!(
+            serde_json::to_string(&Timestamp::MAX).unwrap(),
+            LAST_MS.to_string()
+        );
     }
 }

@@ -77,6 +77,8 @@ pub struct Shared {
 pub struct Accepted {
     /// The log's entry.
     pub hash: EvidenceHash,
+    /// Its place in the log.
+    pub log_index: u64,
     /// When.
     pub at: Timestamp,
 }
@@ -166,8 +168,13 @@ impl Shared {
         if let Some(device) = device {
             entry = entry.of_device(device);
         }
-        self.ledger.append(unit, vec![entry]).await?;
-        Ok(Accepted { hash, at })
+        let receipts = self.ledger.append(unit, vec![entry]).await?;
+        let log_index = receipts.first().map_or(0, |receipt| receipt.proof.index());
+        Ok(Accepted {
+            hash,
+            log_index,
+            at,
+        })
     }
 }
 

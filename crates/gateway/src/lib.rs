@@ -30,6 +30,7 @@ pub mod hall;
 pub mod http;
 pub mod ledger;
 pub mod live;
+pub mod maker;
 pub mod metrics;
 pub mod models;
 pub mod operator_key;

@@ -17,7 +17,7 @@ use crate::doors::device::transactions::{self, TransactionRow};
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
-use crate::store::{Limit, PageRequest, TransactionFilter};
+use crate::store::{Limit, PageRequest};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -32,7 +32,7 @@ pub struct Follow {
 struct Position {
     gateway: Gateway,
     caller: Caller,
-    filter: TransactionFilter,
+    device: Option<String>,
     after: Option<u64>,
     waiting: Vec<TransactionRow>,
 }
@@ -58,7 +58,7 @@ pub async fn events(
     let position = Position {
         gateway,
         caller,
-        filter,
+        device: query.device,
         after,
         waiting: Vec::new(),
     };
@@ -82,13 +82,16 @@ impl Position {
             carrier: self.caller.carrier,
             hash: self.caller.session.token,
         };
-        session::find(&self.gateway, token)
+        self.caller = session::find(&self.gateway, token)
             .await?
             .ok_or_else(Problem::unauthenticated)?;
+        // What they may see is asked again: a role may have changed, or an owner.
+        let device = self.device.as_deref();
+        let filter = transactions::filter(&self.gateway, &self.caller, device).await?;
         let reader = self.gateway.store.read();
         let fresh = reader
             .transactions()
-            .since(self.filter, self.after, Limit::default())
+            .since(filter, self.after, Limit::default())
             .await?;
         self.after = fresh
             .iter()

@@ -1,21 +1,26 @@
 //! What was refused is written down, within bounds, so that an owner can see it.
 
+mod fold;
+
 use std::fmt;
-use std::sync::Mutex;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
 use hallway_evidence::statement::Act;
+use hallway_evidence::{DeviceId, PersonId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::fold::{Fold, Source, Told};
 use crate::Gateway;
 use crate::doors::web::grant::Peer;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
-use crate::store::{Refusal, RefusalId};
+use crate::store::Refusal;
 
 /// A refusal, as the API shows one.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -30,6 +35,16 @@ pub struct RefusalRow {
     pub detail: String,
     /// From which address.
     pub address: String,
+    /// Which device was refused, where that is certain.
+    #[schemars(with = "Option<String>")]
+    pub device: Option<DeviceId>,
+    /// Who was refused, where that is certain.
+    #[schemars(with = "Option<String>")]
+    pub person: Option<PersonId>,
+    /// How many more like it there were, which are not listed.
+    pub more: u64,
+    /// When the last of these was, milliseconds since 1970.
+    pub last_ms: u64,
 }
 
 /// Lists refusals, newest first.
@@ -49,6 +64,10 @@ pub async fn list(
         code: refusal.code.clone(),
         detail: refusal.detail.clone(),
         address: refusal.address.clone(),
+        device: refusal.device,
+        person: refusal.person,
+        more: refusal.more,
+        last_ms: refusal.last.as_ms(),
     };
     Ok(Json(PageView::new(
         page.items.iter().map(row).collect(),
@@ -57,7 +76,7 @@ pub async fn list(
 }
 
 /// Which door refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Door {
     /// People.
@@ -79,11 +98,22 @@ impl Door {
 }
 
 impl Door {
-    /// The door at which this is done.
+    /// The door at which people do this, whose policy says with which keys.
     pub const fn of(act: &Act) -> Self {
         match act {
             // What people do with devices, they do at the web door.
             Act::Web(_) | Act::People(_) | Act::Authority(_) | Act::Device(_) => Self::Web,
+            Act::Hall(_) => Self::Hall,
+        }
+    }
+}
+
+impl Door {
+    /// The door that a refusal of this is listed under.
+    pub const fn about(act: &Act) -> Self {
+        match act {
+            Act::Web(_) | Act::People(_) => Self::Web,
+            Act::Authority(_) | Act::Device(_) => Self::Device,
             Act::Hall(_) => Self::Hall,
         }
     }
@@ -95,40 +125,96 @@ impl fmt::Display for Door {
     }
 }
 
-/// Refusals that are written in a burst; more than that within a second are only logged, so that
-/// a stranger can't make the gateway flush its disk for each bad request.
-const BURST: u32 = 20;
+/// Who was refused, as far as that is certain.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'p> {
+    peer: &'p Peer,
+    device: Option<DeviceId>,
+    person: Option<PersonId>,
+}
 
-/// Bounds how many refusals are written.
+impl<'p> Subject<'p> {
+    /// A device that proved to be it.
+    #[must_use]
+    pub fn device(self, device: Option<DeviceId>) -> Self {
+        Self { device, ..self }
+    }
+
+    /// Somebody who is signed in.
+    #[must_use]
+    pub fn person(self, person: PersonId) -> Self {
+        Self {
+            person: Some(person),
+            ..self
+        }
+    }
+
+    fn source(&self) -> Source {
+        match (self.device, self.person) {
+            (Some(device), _) => Source::Device(device),
+            (None, Some(person)) => Source::Person(person),
+            (None, None) => Source::Stranger(network(&self.peer.address)),
+        }
+    }
+}
+
+impl<'p> From<&'p Peer> for Subject<'p> {
+    /// A stranger.
+    fn from(peer: &'p Peer) -> Self {
+        Self {
+            peer,
+            device: None,
+            person: None,
+        }
+    }
+}
+
+/// An address; of one in IPv6 the network, because whoever has one address there has all of them.
+fn network(address: &str) -> String {
+    match address.parse() {
+        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
+        }
+        _ => address.to_owned(),
+    }
+}
+
+/// Bounds what refusals make the gateway write.
 #[derive(Debug)]
-pub struct Brake(Mutex<(Instant, u32)>);
+pub struct Brake(Mutex<Fold>);
 
 impl Default for Brake {
     fn default() -> Self {
-        Self(Mutex::new((Instant::now(), 0)))
+        Self(Mutex::new(Fold::new(Instant::now())))
     }
 }
 
 impl Brake {
-    fn allows(&self) -> bool {
-        let mut state = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if state.0.elapsed() > Duration::from_secs(1) {
-            *state = (Instant::now(), 0);
-        }
-        state.1 += 1;
-        state.1 <= BURST
+    fn fold(&self) -> MutexGuard<'_, Fold> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How often the counts of repeated refusals are written.
+const COUNTING: Duration = Duration::from_secs(1);
+
+/// Writes the counts of repeated refusals until it is dropped.
+pub async fn keep_counting(gateway: Gateway) {
+    loop {
+        tokio::time::sleep(COUNTING).await;
+        gateway.count_refusals().await;
     }
 }
 
 impl Gateway {
-    /// Writes a refusal down. What fails for our own reasons is not one.
-    pub async fn refuse(&self, door: Door, problem: &Problem, peer: &Peer) {
+    /// Writes a refusal down, or counts it with one that is alike. What fails for our own reasons is
+    /// not one.
+    pub async fn refuse<'p>(&self, door: Door, problem: &Problem, subject: impl Into<Subject<'p>>) {
         if problem.status.is_server_error() {
             return;
         }
+        let subject = subject.into();
         self.metrics.refused(door, problem);
         tracing::info!(
             door = door.as_str(),
@@ -136,21 +222,51 @@ impl Gateway {
             detail = problem.detail,
             "refused"
         );
-        if !self.refusals.allows() {
+        let (kind, source, at) = ((door, problem.code), subject.source(), self.now());
+        let told = self.refusals.fold().take(kind, source, Instant::now(), at);
+        let Told::Apart(id) = told else {
             return;
-        }
+        };
         let refusal = Refusal {
-            id: RefusalId::generate(),
-            at: self.now(),
+            id,
+            at,
             door: door.as_str().to_owned(),
             code: problem.code.to_owned(),
             detail: problem.detail.clone(),
-            device: None,
-            person: None,
-            address: peer.address.clone(),
+            device: subject.device,
+            person: subject.person,
+            address: subject.peer.address.clone(),
+            more: 0,
+            last: at,
         };
         if let Err(error) = self.store.record_refusal(&refusal).await {
+            self.refusals.fold().forget(id);
             tracing::warn!(%error, "a refusal could not be written down");
         }
+    }
+
+    /// Writes the counts of repeated refusals.
+    pub(crate) async fn count_refusals(&self) {
+        let untold = self.refusals.fold().untold(Instant::now());
+        if untold.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.count_refusals(&untold).await {
+            tracing::warn!(%error, "how often something was refused could not be written down");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_in_ipv6_stands_for_its_network() {
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ff::"));
+        assert_ne!(network("2001:db8:1:2::"), network("2001:db8:1:3::"));
+        assert_eq!(network("::ffff:192.0.2.7"), "::ffff:192.0.2.7");
+        assert_eq!(network(""), "");
     }
 }

@@ -32,7 +32,7 @@ use crate::pace::Unread;
 use crate::partners::{self, Partners};
 use crate::private;
 use crate::realm_authority::OwnAuthorities;
-use crate::refusal::Brake;
+use crate::refusal::{self, Brake};
 use crate::routes;
 use crate::server::Listener;
 use crate::store::{Link, Purpose as LinkPurpose, Role, Store};
@@ -226,6 +226,7 @@ impl Ready {
         let router = routes::router(&self.gateway);
         let learning = tokio::spawn(refresh::keep_up(self.gateway.clone()));
         let asking = tokio::spawn(ask::keep_up(self.gateway.clone()));
+        let refusing = tokio::spawn(refusal::keep_counting(self.gateway.clone()));
         let counting = self.metrics.map(|listener| {
             if let Ok(address) = listener.address() {
                 tracing::info!("metrics at http://{address}/metrics");
@@ -263,6 +264,8 @@ impl Ready {
         // What it did not remove now, it removes next time.
         sweeping.abort();
         self.gateway.ingest.drain().await;
+        refusing.abort();
+        self.gateway.count_refusals().await;
         if let Err(error) = self.gateway.store.clone().close().await {
             tracing::warn!(%error, "the database did not close cleanly");
         }

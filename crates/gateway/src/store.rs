@@ -55,6 +55,7 @@ mod log;
 mod metadata;
 mod migration;
 mod own_authority;
+mod ownership;
 mod page;
 mod partner;
 mod person;
@@ -74,7 +75,9 @@ pub use attestation::{AttestationRepository, KeyAttestation};
 pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
 pub use cosigner::{CosignedCheckpoint, CosignerRepository, CosignerState};
 pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
-pub use device::{Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment, SuspendedBy};
+pub use device::{
+    Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment, HandOver, SuspendedBy,
+};
 pub use dump::DumpError;
 pub use error::StoreError;
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
@@ -86,20 +89,21 @@ pub use ground::{Ground, GroundRepository};
 pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
 pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
 pub use ids::{
-    AnnouncementId, AuthorityId, CodeHash, EvidenceHash, RefusalId, SignerHash, StatementHash,
-    TokenHash,
+    AnnouncementId, AuthorityId, CodeHash, DeviceMark, EvidenceHash, RefusalId, SignerHash,
+    StatementHash, TokenHash,
 };
 pub use link::{Link, LinkRepository, LinksOf, Purpose};
 pub use log::{LogHead, LogRepository};
 pub use metadata::{BlobRecord, MetadataRepository, MetadataState};
 pub use own_authority::{OwnAuthority, OwnAuthorityRepository, OwnStage};
+pub use ownership::{Ownership, OwnershipRepository};
 pub use page::{Limit, Page, PageRequest};
 pub use partner::{
     BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerRepository, PartnerState,
     PartnerWitness,
 };
 pub use person::{Person, PersonRepository, PersonState, Role};
-pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository};
+pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository, Repeated};
 pub use session::{Session, SessionRepository, SessionsOf};
 pub use setting::SettingRepository;
 pub use standing::{Advance, Standing, StandingRepository};

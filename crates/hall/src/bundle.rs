@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hallway_evidence::Count;
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use tokio_rustls::rustls::RootCertStore;
@@ -29,6 +30,9 @@ pub enum BundleError {
     /// A key has no certificate, or more than one (section 4.2.2).
     #[error("a key of the trust bundle has not exactly one certificate in base64")]
     Certificate,
+    /// Its sequence number is 2^63 or more.
+    #[error("the sequence number of the trust bundle is too large")]
+    Sequence,
     /// A certificate is no authority's.
     #[error("an authority of the trust bundle: {0}")]
     Svid(#[from] SvidError),
@@ -165,7 +169,10 @@ impl Published {
         }
         Ok(Self {
             bundle: Bundle::new(authorities)?,
-            sequence: document.spiffe_sequence,
+            sequence: match document.spiffe_sequence {
+                Some(number) => Some(Count::new(number).map_err(|_| BundleError::Sequence)?.get()),
+                None => None,
+            },
             refresh_seconds: document.spiffe_refresh_hint,
         })
     }

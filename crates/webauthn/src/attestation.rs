@@ -23,6 +23,7 @@ pub(crate) use self::statement::Statement;
 use crate::certificate::{Certificate, CertificateError};
 use crate::jws::JwsError;
 use crate::observer::{Hex, Observer, Step};
+use crate::path::Anchored;
 use crate::policy::{AndroidKeyLists, CompoundStatements};
 use crate::signature::{Message, SignatureError};
 
@@ -156,6 +157,19 @@ pub struct AnchorFound {
     pub name: String,
     /// The anchor's certificate, DER.
     pub certificate: Vec<u8>,
+    /// How many certificates of the chain lead to it; 0 where the leaf itself is the anchor. What
+    /// else the chain holds was not verified.
+    pub below: usize,
+}
+
+impl From<Anchored<'_>> for AnchorFound {
+    fn from(found: Anchored<'_>) -> Self {
+        Self {
+            name: found.anchor.name().to_owned(),
+            certificate: found.anchor.certificate().to_vec(),
+            below: found.below,
+        }
+    }
 }
 
 /// Why an attestation statement is refused.

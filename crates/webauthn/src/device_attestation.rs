@@ -169,9 +169,10 @@ pub fn verify_device_attestation_observed<O: Observer>(
     let Verified::Certified { chain, details } = verified else {
         return Err(AttestationError::NotOfDevices.into());
     };
-    let anchor = path::validate(&chain, anchors, now);
-    let anchor = part(observer, TRUST, anchor)?;
-    observer.step(TRUST, Outcome::Held, format_args!("\"{}\"", anchor.name()));
+    let found = path::validate(&chain, anchors, now);
+    let found = part(observer, TRUST, found)?;
+    let name = found.anchor.name();
+    observer.step(TRUST, Outcome::Held, format_args!("\"{name}\""));
     let Some(leaf) = chain.first() else {
         return Err(CertificateError::ChainLength(0).into());
     };
@@ -190,10 +191,7 @@ pub fn verify_device_attestation_observed<O: Observer>(
         key: attested_key(format, statement, leaf)?,
         identifiers,
         binding,
-        anchor: AnchorFound {
-            name: anchor.name().to_owned(),
-            certificate: anchor.certificate().to_vec(),
-        },
+        anchor: AnchorFound::from(found),
         details,
     })
 }

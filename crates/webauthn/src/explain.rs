@@ -336,8 +336,9 @@ impl Explanation {
         now: UnixSeconds,
     ) -> Told {
         match path::validate(chain, anchors, now) {
-            Ok(anchor) => {
-                let summary = format!("\"{}\" vouches for the authenticator", anchor.name());
+            Ok(found) => {
+                let name = found.anchor.name();
+                let summary = format!("\"{name}\" vouches for the authenticator");
                 self.steps
                     .step(TRUST, Outcome::Held, format_args!("{summary}"));
                 (Conclusion::Trusted, summary)

@@ -25,6 +25,15 @@ const UNDERSTOOD: [Oid<'static>; 5] = [
     OID_X509_EXT_CERTIFICATE_POLICIES,
 ];
 
+/// Where a chain leads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anchored<'t> {
+    /// The anchor.
+    pub(crate) anchor: &'t TrustAnchor,
+    /// How many certificates of the chain are below it; 0 where the leaf itself is listed.
+    pub(crate) below: usize,
+}
+
 /// Finds the anchor that `chain`, leaf first, leads to.
 ///
 /// Every certificate up to the anchor is valid at `now`, is signed by the next, names it as its
@@ -35,7 +44,7 @@ pub(crate) fn validate<'t>(
     chain: &[Certificate<'_>],
     anchors: &'t TrustAnchors,
     now: UnixSeconds,
-) -> Result<&'t TrustAnchor, CertificateError> {
+) -> Result<Anchored<'t>, CertificateError> {
     if chain.is_empty() || chain.len() > MAX_CHAIN {
         return Err(CertificateError::ChainLength(chain.len()));
     }
@@ -49,7 +58,10 @@ pub(crate) fn validate<'t>(
                 certificate.verify_time(now)?;
                 verify_critical(certificate)?;
             }
-            return Ok(anchor);
+            return Ok(Anchored {
+                anchor,
+                below: depth,
+            });
         }
         certificate.verify_time(now)?;
         verify_critical(certificate)?;
@@ -58,7 +70,12 @@ pub(crate) fn validate<'t>(
                 continue;
             }
             match issued_by_anchor(certificate, anchor, depth) {
-                Ok(()) => return Ok(anchor),
+                Ok(()) => {
+                    return Ok(Anchored {
+                        anchor,
+                        below: depth + 1,
+                    });
+                }
                 Err(problem) => last_problem = Some(problem),
             }
         }
@@ -143,13 +160,18 @@ mod tests {
     const LEAF: &[u8] = include_bytes!("../tests/vectors/v1-leaf.der");
     const OTHER: &[u8] = include_bytes!("../tests/vectors/rsa-pss-sha256.der");
 
-    fn validated(chain: &[&[u8]], anchor: &[u8], now: i64) -> Result<String, CertificateError> {
+    fn validated(
+        chain: &[&[u8]],
+        anchor: &[u8],
+        now: i64,
+    ) -> Result<(String, usize), CertificateError> {
         let chain: Vec<Certificate<'_>> = chain
             .iter()
             .map(|der| Certificate::parse(der).unwrap())
             .collect();
         let anchors = TrustAnchors::from_iter([TrustAnchor::new("anchor", anchor).unwrap()]);
-        validate(&chain, &anchors, UnixSeconds(now)).map(|anchor| anchor.name().to_owned())
+        validate(&chain, &anchors, UnixSeconds(now))
+            .map(|found| (found.anchor.name().to_owned(), found.below))
     }
 
     /// Inside the validity of all three.
@@ -161,12 +183,13 @@ mod tests {
     #[test]
     fn a_root_of_version_1_vouches_where_it_is_listed() {
         assert!(!Certificate::parse(V1_ROOT).unwrap().is_v3());
-        assert_eq!(validated(&[LEAF], V1_ROOT, now()).unwrap(), "anchor");
+        let anchor = |below| ("anchor".to_owned(), below);
+        assert_eq!(validated(&[LEAF], V1_ROOT, now()).unwrap(), anchor(1));
         assert_eq!(
             validated(&[LEAF, V1_ROOT], V1_ROOT, now()).unwrap(),
-            "anchor"
+            anchor(1)
         );
-        assert_eq!(validated(&[V1_ROOT], V1_ROOT, now()).unwrap(), "anchor");
+        assert_eq!(validated(&[V1_ROOT], V1_ROOT, now()).unwrap(), anchor(0));
     }
 
     #[test]

@@ -182,7 +182,11 @@ impl ActRequest {
                 same("the agent", agent, called)?;
                 same_or_none("the agent beside it", beside.as_ref(), neighbour.as_ref())?;
                 same("the stores that it may provide", stores, stated_stores)?;
-                same("the services that it may provide", services, stated_services)?;
+                same(
+                    "the services that it may provide",
+                    services,
+                    stated_services,
+                )?;
                 within("the invitation's end", issued, AGENT_INVITATION, *expires)
             }
             Self::DismissAgent { hall, agent } => {

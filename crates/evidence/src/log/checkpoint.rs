@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::note::{NoteError, SigningKey, VerifierKey, parse};
+use crate::count::Count;
 use crate::statement::Hash;
 
 /// The head of a log.
@@ -103,8 +104,8 @@ impl Checkpoint {
             .ok()
             .and_then(|root| root.try_into().ok())
             .ok_or(CheckpointError::Format)?;
-        let size = size.parse().map_err(|_| CheckpointError::Format)?;
-        let checkpoint = Self::new(origin, size, root)?;
+        let size: Count = size.parse().map_err(|_| CheckpointError::Format)?;
+        let checkpoint = Self::new(origin, size.get(), root)?;
         if checkpoint.text() == text {
             Ok(checkpoint)
         } else {
@@ -142,6 +143,7 @@ mod tests {
             format!("gate.example/log\n42\n{root}\nextension\n"),
             format!("gate.example/log\n42\n{}\n", STANDARD.encode([7; 31])),
             format!("\n42\n{root}\n"),
+            format!("gate.example/log\n9223372036854775808\n{root}\n"),
         ] {
             assert_eq!(open(&text), CheckpointError::Format, "{text}");
         }

@@ -3,6 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::count::Count;
 use crate::statement::Hash;
 
 /// Hashes or entries in a full tile.
@@ -134,10 +135,11 @@ impl FromStr for Tile {
                     .checked_mul(1000)?
                     .checked_add(group.ok().filter(|group| *group < 1000)?)
             })
+            .and_then(|index| Count::new(index).ok())
             .ok_or(TilePathError)?;
         let tile = Self {
             level,
-            index,
+            index: index.get(),
             width,
         };
         let known = level <= Level::Hashes(MAX_TILE_LEVEL) && (1..=256).contains(&width);

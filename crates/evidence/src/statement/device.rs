@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::json::{displayed, hexadecimal, optional_hexadecimal};
 use super::{Door, Hash};
+use crate::count::Count;
 use crate::credential_id::CredentialId;
 use crate::fields::{DecodeError, Fields};
 use crate::id::{DeviceId, PersonId};
@@ -112,7 +113,7 @@ impl Change {
 /// The terms of `device.transaction`, signed by the device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Transaction {
-    /// Counts up with each transaction of the credential, from 1.
+    /// Counts up with each transaction of the credential, from 1 to [`Count::MAX`].
     pub sequence: u64,
     /// When the bytes were taken, by the device's clock.
     pub taken: Timestamp,
@@ -131,7 +132,7 @@ pub struct Payload {
     /// SHA-256 of the bytes.
     #[serde(serialize_with = "hexadecimal")]
     pub sha256: Hash,
-    /// How many they are.
+    /// How many they are, [`Count::MAX`] at most.
     pub length: u64,
     /// Their media type, such as `image/jpeg`.
     pub media_type: Line,
@@ -221,12 +222,12 @@ impl Door for Device {
                 change: read_change(terms)?,
             }),
             "transaction" => Self::Transaction(Transaction {
-                sequence: terms.take("sequence")?,
+                sequence: terms.take::<Count>("sequence")?.get(),
                 taken: terms.take("taken")?,
                 delivery: terms.take("delivery")?,
                 payload: Payload {
                     sha256: terms.take("sha256")?,
-                    length: terms.take("length")?,
+                    length: terms.take::<Count>("length")?.get(),
                     media_type: terms.take("media_type")?,
                     file_name: terms.take("file_name")?,
                 },

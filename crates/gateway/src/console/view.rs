@@ -57,6 +57,6 @@ pub use paging::Paging;
 pub use partners::{OwnAuthorityRow, PartnerRow, PartnersPage, SharedRow};
 pub use people::{PeoplePage, PersonRow};
 pub use problem::ProblemPage;
-pub use refusals::{RefusalRow, RefusalsPage};
+pub use refusals::{More, RefusalRow, RefusalsPage};
 pub use transactions::{TransactionRow, TransactionsPage};
 pub use witnesses::{CosignerRow, ForkCard, WitnessedRow, WitnessesPage};

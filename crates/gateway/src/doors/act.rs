@@ -27,7 +27,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token, link_token_hash};
 use crate::operator_key::random_bytes;
-use crate::refusal::Door;
+use crate::refusal::{Door, Subject};
 use crate::seal::Purpose;
 use crate::store::{
     End, EndCause, EvidenceHash, Holder, Person, Purpose as LinkPurpose, Repositories, Role,
@@ -55,6 +55,19 @@ pub enum ActRequest {
     OwnAuthority(OwnAuthorityRequest),
     /// With logs that this realm witnesses.
     Witness(WitnessRequest),
+}
+
+impl ActRequest {
+    /// The door that a refusal of it is listed under.
+    const fn door(&self) -> Door {
+        match self {
+            Self::People(_) | Self::Key(_) => Door::Web,
+            Self::Device(_) | Self::Authority(_) => Door::Device,
+            Self::Hall(_) | Self::Partner(_) | Self::OwnAuthority(_) | Self::Witness(_) => {
+                Door::Hall
+            }
+        }
+    }
 }
 
 /// An act on one's own keys, as asked for.
@@ -108,6 +121,8 @@ pub struct Actor<'a> {
     pub caller: &'a Caller,
     /// The evidence of it.
     pub evidence: EvidenceHash,
+    /// The evidence's place in the log.
+    pub log_index: u64,
     /// What was signed.
     pub statement: &'a Statement,
     /// When it was accepted.
@@ -187,67 +202,84 @@ pub fn role_needed(least: Role) -> Problem {
 pub async fn begin(
     State(gateway): State<Gateway>,
     caller: Caller,
+    peer: Peer,
     Input(wanted): Input<Wanted>,
 ) -> Result<Json<Ceremony>, Problem> {
+    let door = wanted.act.door();
+    match prepare(&gateway, &caller, wanted.act).await {
+        Ok(ceremony) => Ok(Json(ceremony)),
+        Err(problem) => {
+            let subject = Subject::from(&peer).person(caller.person.id);
+            gateway.refuse(door, &problem, subject).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn prepare(
+    gateway: &Gateway,
+    caller: &Caller,
+    wanted: ActRequest,
+) -> Result<Ceremony, Problem> {
     let nonce = *random_bytes::<16>().map_err(|error| Problem::internal(&error))?;
     let mut attachment = None;
-    let act: Act = match wanted.act {
+    let act: Act = match wanted {
         ActRequest::People(request) => {
             if !includes(caller.person.role, Role::Owner) {
                 return Err(role_needed(Role::Owner));
             }
-            people::prepare(&gateway, request, link_token_hash(&gateway, &nonce))
+            people::prepare(gateway, request, link_token_hash(gateway, &nonce))
                 .await?
                 .into()
         }
-        ActRequest::Device(request) => lifecycle::prepare(&gateway, &caller, request).await?.into(),
+        ActRequest::Device(request) => lifecycle::prepare(gateway, caller, request).await?.into(),
         ActRequest::Authority(request) => {
-            let (act, certificate) = authority::prepare(&gateway, &caller, request).await?;
+            let (act, certificate) = authority::prepare(gateway, caller, request).await?;
             attachment = certificate.map(Base64Url);
             act.into()
         }
         ActRequest::Key(KeyRequest::RemoveKey { key }) => {
-            keys::prepare_removal(&gateway, &caller, &key).await?.into()
+            keys::prepare_removal(gateway, caller, &key).await?.into()
         }
         ActRequest::Link(request) => {
-            let token = link_token_hash(&gateway, &nonce);
-            links::prepare(&gateway, &caller, request, token)
+            let token = link_token_hash(gateway, &nonce);
+            links::prepare(gateway, caller, request, token)
                 .await?
                 .into()
         }
-        ActRequest::Hall(request) => hall::prepare(&gateway, &caller, request, &nonce)
+        ActRequest::Hall(request) => hall::prepare(gateway, caller, request, &nonce)
             .await?
             .into(),
         ActRequest::Partner(request) => {
-            let token = link_token_hash(&gateway, &nonce);
-            let prepared = partners::prepare(&gateway, &caller, request, token).await?;
+            let token = link_token_hash(gateway, &nonce);
+            let prepared = partners::prepare(gateway, caller, request, token).await?;
             attachment = prepared.token;
             prepared.act.into()
         }
-        ActRequest::OwnAuthority(request) => own_authorities::prepare(&gateway, &caller, request)
+        ActRequest::OwnAuthority(request) => own_authorities::prepare(gateway, caller, request)
             .await?
             .into(),
-        ActRequest::Witness(request) => anew::prepare(&gateway, &caller, request).await?.into(),
+        ActRequest::Witness(request) => anew::prepare(gateway, caller, request).await?.into(),
     };
-    let statement = ceremony::statement_with_nonce(&gateway, act, nonce)?;
+    let statement = ceremony::statement_with_nonce(gateway, act, nonce)?;
     let held = gateway
         .store
         .read()
         .credentials()
         .held_by(Holder::Person(caller.person.id))
         .await?;
-    let public_key = options::request(&gateway, &statement, &held);
+    let public_key = options::request(gateway, &statement, &held);
     let ceremony = Ceremony::new(
-        &gateway,
+        gateway,
         Purpose::Act,
         caller.session.token.as_bytes(),
         &statement,
         public_key,
     )?;
-    Ok(Json(Ceremony {
+    Ok(Ceremony {
         attachment,
         ..ceremony
-    }))
+    })
 }
 
 /// Takes the touch and does it.
@@ -273,7 +305,10 @@ pub async fn finish(
             Ok(Json(outcome))
         }
         Err(problem) => {
-            gateway.refuse(Door::Web, &problem, &peer).await;
+            let stated = Statement::decode(&answer.statement.0).ok();
+            let door = stated.map_or(Door::Web, |stated| Door::about(&stated.act));
+            let subject = Subject::from(&peer).person(caller.person.id);
+            gateway.refuse(door, &problem, subject).await;
             Err(problem)
         }
     }
@@ -313,6 +348,7 @@ async fn perform(
         credential: &checked.credential.id,
         caller,
         evidence: accepted.hash,
+        log_index: accepted.log_index,
         statement: &checked.statement,
         now: accepted.at,
         attachment: answer.attachment.as_ref().map(|bytes| bytes.0.as_slice()),

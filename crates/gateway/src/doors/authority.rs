@@ -16,6 +16,7 @@ use super::web::keys::line;
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
+use crate::maker;
 use crate::sha256;
 use crate::store::{Authority, AuthorityId, Repositories, Role, StoreError};
 
@@ -124,6 +125,8 @@ pub async fn perform(actor: &Actor<'_>, act: &Act) -> Result<Outcome, Problem> {
                 .ok_or_else(|| {
                     Problem::malformed("the certificate that the statement names is not attached")
                 })?;
+            let known_by = maker::Authority::of(der)
+                .ok_or_else(|| Problem::malformed("the certificate can't be read"))?;
             authorities
                 .add(&Authority {
                     id: AuthorityId::generate(),
@@ -133,6 +136,8 @@ pub async fn perform(actor: &Actor<'_>, act: &Act) -> Result<Outcome, Problem> {
                     added: actor.now,
                     removed: None,
                     evidence: Some(actor.evidence),
+                    key: known_by.key,
+                    subject: known_by.subject,
                 })
                 .await
                 .map_err(|error| match error {

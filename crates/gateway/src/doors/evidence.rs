@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use self::bundle::bundle_of;
 use super::act::includes;
-use super::device::{lifecycle, payload, transactions};
+use super::device::{payload, transactions};
 use crate::Gateway;
 use crate::hall::visit;
 use crate::http::foreign::FileRequest;
@@ -98,7 +98,8 @@ pub async fn list(
     )))
 }
 
-/// Evidence that concerns the caller: signed by them, about them, or about a device of theirs.
+/// Evidence that concerns the caller: signed by them, about them, or about a device while it was
+/// theirs.
 pub async fn seen(
     gateway: &Gateway,
     caller: &Caller,
@@ -108,13 +109,15 @@ pub async fn seen(
     let hash = evidence_hash(hash).ok_or_else(missing)?;
     let reader = gateway.store.read();
     let record = reader.evidence().get(&hash).await?.ok_or_else(missing)?;
-    let device = match record.device {
-        Some(device) => reader.devices().get(device).await?,
-        None => None,
-    };
     let concerns = record.person == Some(caller.person.id)
         || includes(caller.person.role, Role::Operator)
-        || device.is_some_and(|device| lifecycle::may_see(&caller.person, &device));
+        || match record.device {
+            Some(device) => {
+                let place = (device, record.log_index);
+                transactions::was_theirs(gateway, &caller.person, place).await?
+            }
+            None => false,
+        };
     if concerns { Ok(record) } else { Err(missing()) }
 }
 

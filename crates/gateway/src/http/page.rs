@@ -1,12 +1,36 @@
 //! Lists, a page at a time.
 
-use std::str::FromStr;
-
+use hallway_evidence::{Count, DeviceId, GrantId, PersonId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use crate::store::{Limit, PageRequest};
+use crate::store::{AuthorityId, Limit, PageRequest, RefusalId};
+
+/// What a list's pages are told apart by.
+pub trait PageKey: Sized {
+    /// Reads one as it stands in an address; nothing where it can't be the key of a record.
+    fn read(text: &str) -> Option<Self>;
+}
+
+/// A place in the log.
+impl PageKey for u64 {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok().map(Count::get)
+    }
+}
+
+macro_rules! page_keys {
+    ($($id:ty),+) => {$(
+        impl PageKey for $id {
+            fn read(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+        }
+    )+};
+}
+
+page_keys!(AuthorityId, DeviceId, GrantId, PersonId, RefusalId);
 
 /// Which page of a list.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -31,14 +55,17 @@ impl PageQuery {
     ///
     /// # Errors
     /// `after` is not a key of this list.
-    pub fn request<K: FromStr>(&self) -> Result<PageRequest<K>, Problem> {
+    pub fn request<K: PageKey>(&self) -> Result<PageRequest<K>, Problem> {
         let after = self
             .after
             .as_deref()
             .filter(|text| !text.is_empty())
-            .map(str::parse)
-            .transpose()
-            .map_err(|_| Problem::malformed("`after` is not the `next` of a page of this list"))?;
+            .map(|text| {
+                K::read(text).ok_or_else(|| {
+                    Problem::malformed("`after` is not the `next` of a page of this list")
+                })
+            })
+            .transpose()?;
         Ok(PageRequest {
             after,
             limit: self.limit.map_or_else(Limit::default, Limit::nearest),

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 use super::error::LedgerError;
-use super::ingest::{Outcome, Submission, Waiting};
+use super::ingest::{IngestError, Outcome, Submission, Waiting};
 use super::order::{Refused, admit};
 use super::writer::{Entry, Ledger};
 use crate::store::{
@@ -18,6 +18,10 @@ use crate::store::{
 
 /// How many transactions are kept at once.
 const MAX_BATCH: usize = 1024;
+
+/// How often it is tried to keep a batch and its parts: enough to find three transactions among
+/// [`MAX_BATCH`] that can't be kept. With more, some are told to send again.
+const MAX_ATTEMPTS: usize = 64;
 
 /// The one task that keeps device transactions on this gateway.
 pub(super) struct Collector<N> {
@@ -77,22 +81,36 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
         while self.again.join_next().await.is_some() {}
     }
 
-    /// Keeps a batch, then answers everybody in it.
+    /// Keeps a batch, then answers everybody in it. One that can't be kept for a reason that may be
+    /// in one of its transactions is kept in halves, and so on, until that one is found: it alone is
+    /// refused.
     async fn keep(&mut self, mut batch: Vec<Waiting>) {
         // Two transactions of one device that came at once are taken in their order.
         batch.sort_by_key(|waiting| (waiting.submission.device, waiting.submission.sequence));
-        let (this, all) = (&*self, batch.as_slice());
-        let kept = this
-            .store
-            .transact(|unit| Box::pin(this.keep_in(unit, all)))
-            .await;
-        match kept {
-            Ok(kept) => self.answer(batch, kept),
-            Err(error) => {
-                tracing::error!(%error, count = batch.len(), "device transactions were not kept");
-                let error = Arc::new(error);
-                for waiting in batch {
-                    let _ = waiting.answer.send(Err(Arc::clone(&error).into()));
+        let mut parts = vec![batch];
+        let mut attempts = MAX_ATTEMPTS;
+        while let Some(mut part) = parts.pop() {
+            attempts -= 1;
+            let (this, all) = (&*self, part.as_slice());
+            let kept = this
+                .store
+                .transact(|unit| Box::pin(this.keep_in(unit, all)))
+                .await;
+            match kept {
+                Ok(kept) => self.answer(part, kept),
+                Err(error) if error.may_be_of_a_record() && part.len() == 1 => {
+                    tracing::error!(%error, "a device transaction cannot be kept");
+                    refuse(part, &Refused::Unkeepable.into());
+                }
+                Err(error) if error.may_be_of_a_record() && attempts > parts.len() + 1 => {
+                    tracing::warn!(%error, count = part.len(), "keeping a batch in halves");
+                    let later = part.split_off(part.len() / 2);
+                    // The earlier half is next: a device's transactions stay in their order.
+                    parts.extend([later, part]);
+                }
+                Err(error) => {
+                    tracing::error!(%error, count = part.len(), "device transactions were not kept");
+                    refuse(part, &Arc::new(error).into());
                 }
             }
         }
@@ -170,6 +188,13 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
                 });
             }
         });
+    }
+}
+
+/// Answers everybody in a part of a batch with the same error.
+fn refuse(part: Vec<Waiting>, error: &IngestError) {
+    for waiting in part {
+        let _ = waiting.answer.send(Err(error.clone()));
     }
 }
 

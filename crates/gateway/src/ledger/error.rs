@@ -39,6 +39,17 @@ pub enum LedgerError {
     Store(#[from] StoreError),
 }
 
+impl LedgerError {
+    /// Whether the reason may be in one of many records that were written together.
+    pub(super) fn may_be_of_a_record(&self) -> bool {
+        match self {
+            Self::Store(error) => error.may_be_of_a_record(),
+            Self::AlreadyAccepted { .. } | Self::Evidence(_) => true,
+            _ => false,
+        }
+    }
+}
+
 impl Transient for LedgerError {
     fn is_transient(&self) -> bool {
         match self {

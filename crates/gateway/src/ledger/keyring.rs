@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hallway_evidence::{CredentialId, DeviceId};
+use hallway_evidence::{CredentialId, DeviceId, Timestamp};
 use hallway_webauthn::CredentialRecord;
 
 use crate::store::{Holder, Repositories, StoreError};
@@ -17,6 +17,8 @@ const MAX_KEYS: usize = 100_000;
 pub struct DeviceKey {
     /// Whose it is.
     pub device: DeviceId,
+    /// From when on it can have signed anything: when it announced itself.
+    pub made: Timestamp,
     /// What verifies its signatures. Its signature counter is 0: whether the counter went on is
     /// decided in [`super::Ingest`], against the one in the database.
     pub record: CredentialRecord,
@@ -74,6 +76,7 @@ impl Keyring {
         };
         let key = Arc::new(DeviceKey {
             device,
+            made: credential.created,
             record: CredentialRecord {
                 sign_count: 0,
                 ..credential.record()

@@ -47,6 +47,9 @@ pub enum Refused {
         /// The one of the transaction.
         got: u32,
     },
+    /// The database can't keep it. Whatever a door lets through fits; this is for what it overlooks.
+    #[error("the database cannot keep this transaction: a value in it is too large or not text")]
+    Unkeepable,
 }
 
 /// Checks `submission` against where its device stands, and moves that on when it is accepted.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use hallway_evidence::CredentialId;
 use sea_orm::{EntityTrait, IntoActiveModel};
 
-use super::column::Cell;
+use super::column::{Cell, text};
 use super::entity::attestation as row;
 use super::error::StoreError;
 use super::unit::Sql;
@@ -59,7 +59,8 @@ fn encode(chain: &[Vec<u8>]) -> Vec<u8> {
     encoder.into_writer()
 }
 
-fn decode(bytes: &[u8]) -> Result<Vec<Vec<u8>>, minicbor::decode::Error> {
+/// Reads what [`encode`] wrote.
+pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Vec<u8>>, minicbor::decode::Error> {
     let mut decoder = minicbor::Decoder::new(bytes);
     let certificates = decoder.array_iter::<&minicbor::bytes::ByteSlice>()?;
     certificates.map(|der| Ok(der?.to_vec())).collect()
@@ -73,7 +74,7 @@ impl AttestationRepository for Sql<'_> {
             format: attestation.format.clone(),
             chain: encode(&attestation.chain),
             anchor: attestation.anchor.clone(),
-            serial: attestation.serial_number.clone(),
+            serial: attestation.serial_number.as_deref().map(text),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())

@@ -1,9 +1,13 @@
 //! Attestation authorities: whose devices may enrol.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::column::{Cell, ms, time};
 use super::entity::authority as row;
@@ -11,6 +15,7 @@ use super::error::StoreError;
 use super::ids::{AuthorityId, EvidenceHash};
 use super::page::{Page, PageRequest};
 use super::unit::Sql;
+use crate::maker::Authorities;
 
 /// How many authorities may be trusted at a time.
 pub const MAX_AUTHORITIES: u64 = 256;
@@ -32,6 +37,11 @@ pub struct Authority {
     pub removed: Option<Timestamp>,
     /// The evidence that installed it; nothing for one from the configuration.
     pub evidence: Option<EvidenceHash>,
+    /// SHA-256 of its public key: what stays the same when its certificate is renewed.
+    pub key: [u8; 32],
+    /// SHA-256 of its subject: what stays the same when it gets another key. Nothing for an empty
+    /// one.
+    pub subject: Option<[u8; 32]>,
 }
 
 /// The attestation authorities, past and present.
@@ -53,6 +63,9 @@ pub trait AuthorityRepository: Send + Sync {
         &self,
         request: &PageRequest<AuthorityId>,
     ) -> Result<Page<Authority, AuthorityId>, StoreError>;
+    /// The given authorities, and all, past and present, that are known to be the same by a key or a
+    /// name, however many steps away.
+    async fn same_as(&self, given: Authorities) -> Result<Authorities, StoreError>;
     /// Removes one: nothing that it attests enrols from now on.
     ///
     /// # Errors
@@ -73,6 +86,8 @@ impl TryFrom<row::Model> for Authority {
             added: time(row.added_ms),
             removed: row.removed_ms.map(time),
             evidence: cell("evidence").hash_option(row.evidence.as_deref())?,
+            key: cell("key_sha256").hash(&row.key_sha256.unwrap_or_default())?,
+            subject: cell("subject_sha256").hash_option(row.subject_sha256.as_deref())?,
         })
     }
 }
@@ -88,6 +103,8 @@ impl AuthorityRepository for Sql<'_> {
             added_ms: ms(authority.added),
             removed_ms: authority.removed.map(ms),
             evidence: authority.evidence.map(|hash| hash.0.to_vec()),
+            key_sha256: Some(authority.key.to_vec()),
+            subject_sha256: authority.subject.map(|hash| hash.to_vec()),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())
@@ -144,6 +161,36 @@ impl AuthorityRepository for Sql<'_> {
         Ok(Page::of(items, request.limit, |authority: &Authority| {
             authority.id
         }))
+    }
+
+    async fn same_as(&self, given: Authorities) -> Result<Authorities, StoreError> {
+        let mut found = given;
+        loop {
+            let hashes = |hashes: &BTreeSet<[u8; 32]>| -> Vec<Vec<u8>> {
+                hashes.iter().map(|hash| hash.to_vec()).collect()
+            };
+            let by_key = row::Column::KeySha256.is_in(hashes(&found.keys));
+            let by_subject = row::Column::SubjectSha256.is_in(hashes(&found.subjects));
+            let related: Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> = row::Entity::find()
+                .select_only()
+                .column(row::Column::KeySha256)
+                .column(row::Column::SubjectSha256)
+                .distinct()
+                .filter(Condition::any().add(by_key).add(by_subject))
+                .into_tuple()
+                .all(self.db())
+                .await?;
+            let mut is_more = false;
+            for (key, subject) in related {
+                let cell = |column| Cell("authority", column);
+                let key = cell("key_sha256").hash(&key.unwrap_or_default())?;
+                let subject = cell("subject_sha256").hash_option(subject.as_deref())?;
+                is_more |= found.add(key, subject);
+            }
+            if !is_more {
+                return Ok(found);
+            }
+        }
     }
 
     async fn remove(&self, id: AuthorityId, now: Timestamp) -> Result<(), StoreError> {

@@ -64,6 +64,11 @@ pub(crate) fn time(ms: i64) -> Timestamp {
     Timestamp::from_ms(u64::try_from(ms).unwrap_or(0))
 }
 
+/// Text of others as every database keeps it: PostgreSQL takes no U+0000, which becomes U+FFFD.
+pub(crate) fn text(of_others: &str) -> String {
+    of_others.replace('\0', "\u{fffd}")
+}
+
 /// A number as the database keeps it.
 pub(crate) fn number(what: &'static str, value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| StoreError::TooLarge(what))

@@ -6,7 +6,7 @@ use hallway_evidence::log::CosignerKey;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter};
 
-use super::column::{Cell, ms, number, time};
+use super::column::{Cell, ms, number, text, time};
 use super::entity::cosigner as row;
 use super::error::StoreError;
 use super::unit::Sql;
@@ -186,7 +186,7 @@ impl CosignerRepository for Sql<'_> {
         let state = CosignerState {
             cosigned: known.cosigned,
             asked: Some(now),
-            problem: Some(problem.to_owned()),
+            problem: Some(text(problem)),
             failures: known.failures.saturating_add(1),
             next_attempt: next,
         };

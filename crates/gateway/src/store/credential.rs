@@ -10,7 +10,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::column::{Cell, ms, time};
+use super::column::{Cell, ms, text, time};
 use super::entity::credential as row;
 use super::error::StoreError;
 use super::ids::EvidenceHash;
@@ -204,7 +204,7 @@ impl CredentialRepository for Sql<'_> {
             sign_count: credential.sign_count.into(),
             aaguid: Uuid::from_bytes(credential.aaguid.0),
             label: credential.label.clone(),
-            transports: credential.transports.join(","),
+            transports: text(&credential.transports.join(",")),
             backup_eligible: credential.backup_eligible,
             backed_up: credential.backed_up,
             uv_initialized: credential.uv_initialized,

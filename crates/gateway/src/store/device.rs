@@ -4,15 +4,15 @@ use async_trait::async_trait;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
     ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::column::{Cell, ms, number, time};
-use super::entity::device as row;
+use super::entity::{device as row, device_mark as mark};
 use super::error::StoreError;
-use super::ids::{AuthorityId, EvidenceHash};
+use super::ids::{AuthorityId, DeviceMark, EvidenceHash};
 use super::page::{Page, PageRequest};
 use super::unit::Sql;
 use super::words::words;
@@ -70,9 +70,9 @@ impl DeviceState {
 pub struct Device {
     /// Which, for good: it keeps its id when it changes owners.
     pub id: DeviceId,
-    /// The serial number in its attestation certificate; unique under its authority.
+    /// The serial number in its attestation certificate, as it stands there.
     pub serial: String,
-    /// The authority that attests it.
+    /// The authority that attested it last.
     pub authority: AuthorityId,
     /// Its model.
     pub aaguid: Aaguid,
@@ -107,6 +107,8 @@ pub struct Device {
 pub struct Enrolment {
     /// The credential that it signs with from now on.
     pub credential: CredentialId,
+    /// The authority that attested it this time.
+    pub authority: AuthorityId,
     /// Its owner from now on.
     pub owner: PersonId,
     /// What its owner calls it.
@@ -115,6 +117,19 @@ pub struct Enrolment {
     pub enrolment: EvidenceHash,
     /// The evidence of the claim.
     pub claim: EvidenceHash,
+    /// The place in the log of the first entry that is the owner's: the enrolment's.
+    pub from: u64,
+}
+
+/// Who gets a device from whoever has it, and where the log says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandOver {
+    /// The owner from now on.
+    pub to: PersonId,
+    /// What the device is called from now on.
+    pub name: String,
+    /// The place in the log of the first entry that is the new owner's: the handing over itself.
+    pub from: u64,
 }
 
 /// Which devices a list shows.
@@ -129,19 +144,19 @@ pub struct DeviceFilter {
 /// The devices.
 #[async_trait]
 pub trait DeviceRepository: Send + Sync {
-    /// Adds a device.
+    /// Adds a device that is known by these marks. One that comes with an owner is theirs from the
+    /// log's first entry on.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when the authority attested another device with this serial number.
-    async fn add(&self, device: &Device) -> Result<(), StoreError>;
+    /// [`StoreError::Exists`] when another device is known by one of them.
+    async fn add(&self, device: &Device, marks: &[DeviceMark]) -> Result<(), StoreError>;
     /// One device.
     async fn get(&self, id: DeviceId) -> Result<Option<Device>, StoreError>;
-    /// The device with this serial number under this authority.
-    async fn by_serial(
-        &self,
-        authority: AuthorityId,
-        serial: &str,
-    ) -> Result<Option<Device>, StoreError>;
+    /// The devices that are known by any of these marks, the one first that was added first.
+    async fn known_by(&self, marks: &[DeviceMark]) -> Result<Vec<Device>, StoreError>;
+    /// Lets a device be known by these marks too. One by which another device is known stays that
+    /// one's.
+    async fn mark(&self, id: DeviceId, marks: &[DeviceMark]) -> Result<(), StoreError>;
     /// The device that signs with this credential.
     async fn by_credential(&self, credential: &CredentialId) -> Result<Option<Device>, StoreError>;
     /// The devices, the last one added first.
@@ -159,7 +174,7 @@ pub trait DeviceRepository: Send + Sync {
     /// [`StoreError::Missing`].
     async fn set_state(&self, id: DeviceId, state: DeviceState) -> Result<(), StoreError>;
     /// Claims a device that is announced or released: it begins a new era, in which its sequence
-    /// starts anew.
+    /// starts anew, and a new period of ownership.
     ///
     /// # Errors
     /// [`StoreError::Transition`] when it is neither; [`StoreError::Missing`].
@@ -169,12 +184,17 @@ pub trait DeviceRepository: Send + Sync {
     /// # Errors
     /// [`StoreError::Missing`].
     async fn set_suspended_by(&self, id: DeviceId, by: SuspendedBy) -> Result<(), StoreError>;
-    /// Gives it to another owner, or to nobody.
+    /// Gives it to another owner.
     ///
     /// # Errors
     /// [`StoreError::Missing`].
-    async fn set_owner(&self, id: DeviceId, owner: Option<PersonId>) -> Result<(), StoreError>;
-    /// Gives it another name.
+    async fn hand_over(&self, id: DeviceId, change: &HandOver) -> Result<(), StoreError>;
+    /// Takes it from its owner, whose last entry of the log about it is `last`.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn give_up(&self, id: DeviceId, last: u64) -> Result<(), StoreError>;
+    /// Gives it another name, which is its owner's for as long as it is theirs.
     ///
     /// # Errors
     /// [`StoreError::Missing`].
@@ -218,6 +238,16 @@ impl TryFrom<row::Model> for Device {
     }
 }
 
+fn marked(device: DeviceId, marks: &[DeviceMark]) -> impl IntoIterator<Item = mark::ActiveModel> {
+    marks.iter().map(move |known| {
+        mark::Model {
+            mark: known.0.to_vec(),
+            device_id: device.as_uuid(),
+        }
+        .into_active_model()
+    })
+}
+
 impl Sql<'_> {
     async fn set_device(
         &self,
@@ -234,15 +264,19 @@ impl Sql<'_> {
         }
     }
 
+    async fn device(&self, id: DeviceId) -> Result<Device, StoreError> {
+        DeviceRepository::get(self, id)
+            .await?
+            .ok_or(StoreError::Missing("device"))
+    }
+
     /// Reads the device, which must be able to go on to `to`.
     async fn device_that_becomes(
         &self,
         id: DeviceId,
         to: DeviceState,
     ) -> Result<Device, StoreError> {
-        let device = DeviceRepository::get(self, id)
-            .await?
-            .ok_or(StoreError::Missing("device"))?;
+        let device = self.device(id).await?;
         if device.state.may_become(to) {
             return Ok(device);
         }
@@ -256,7 +290,7 @@ impl Sql<'_> {
 
 #[async_trait]
 impl DeviceRepository for Sql<'_> {
-    async fn add(&self, device: &Device) -> Result<(), StoreError> {
+    async fn add(&self, device: &Device, marks: &[DeviceMark]) -> Result<(), StoreError> {
         let row = row::Model {
             id: device.id.as_uuid(),
             serial: device.serial.clone(),
@@ -279,7 +313,23 @@ impl DeviceRepository for Sql<'_> {
             .exec_without_returning(self.db())
             .await
             .map_err(StoreError::inserting("device"))?;
-        Ok(())
+        if !marks.is_empty() {
+            mark::Entity::insert_many(marked(device.id, marks))
+                .exec_without_returning(self.db())
+                .await
+                .map_err(StoreError::inserting("device"))?;
+        }
+        match device.owner {
+            Some(owner) => {
+                let before = Device {
+                    era: 0,
+                    last_sequence: 0,
+                    ..device.clone()
+                };
+                self.begin_period(&before, owner, 0, &device.name).await
+            }
+            None => Ok(()),
+        }
     }
 
     async fn get(&self, id: DeviceId) -> Result<Option<Device>, StoreError> {
@@ -290,18 +340,39 @@ impl DeviceRepository for Sql<'_> {
             .transpose()
     }
 
-    async fn by_serial(
-        &self,
-        authority: AuthorityId,
-        serial: &str,
-    ) -> Result<Option<Device>, StoreError> {
+    async fn known_by(&self, marks: &[DeviceMark]) -> Result<Vec<Device>, StoreError> {
+        let wanted = marks.iter().map(|mark| mark.0.to_vec());
         row::Entity::find()
-            .filter(row::Column::AuthorityId.eq(authority.as_uuid()))
-            .filter(row::Column::Serial.eq(serial))
-            .one(self.db())
+            .filter(
+                row::Column::Id.in_subquery(
+                    Query::select()
+                        .column(mark::Column::DeviceId)
+                        .from(mark::Entity)
+                        .and_where(mark::Column::Mark.is_in(wanted))
+                        .to_owned(),
+                ),
+            )
+            .order_by_asc(row::Column::CreatedMs)
+            .order_by_asc(row::Column::Id)
+            .all(self.db())
             .await?
+            .into_iter()
             .map(Device::try_from)
-            .transpose()
+            .collect()
+    }
+
+    async fn mark(&self, id: DeviceId, marks: &[DeviceMark]) -> Result<(), StoreError> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let known = OnConflict::column(mark::Column::Mark)
+            .do_nothing()
+            .to_owned();
+        mark::Entity::insert_many(marked(id, marks))
+            .on_conflict(known)
+            .exec_without_returning(self.db())
+            .await?;
+        Ok(())
     }
 
     async fn by_credential(&self, credential: &CredentialId) -> Result<Option<Device>, StoreError> {
@@ -356,6 +427,9 @@ impl DeviceRepository for Sql<'_> {
 
     async fn enrol(&self, id: DeviceId, enrolment: &Enrolment) -> Result<(), StoreError> {
         let device = self.device_that_becomes(id, DeviceState::Claimed).await?;
+        self.end_period(&device, enrolment.from).await?;
+        self.begin_period(&device, enrolment.owner, enrolment.from, &enrolment.name)
+            .await?;
         self.set_device(
             id,
             &[
@@ -364,6 +438,10 @@ impl DeviceRepository for Sql<'_> {
                 (
                     row::Column::CredentialId,
                     enrolment.credential.as_bytes().to_vec().into(),
+                ),
+                (
+                    row::Column::AuthorityId,
+                    enrolment.authority.as_uuid().into(),
                 ),
                 (row::Column::Owner, enrolment.owner.as_uuid().into()),
                 (row::Column::Name, enrolment.name.clone().into()),
@@ -388,15 +466,36 @@ impl DeviceRepository for Sql<'_> {
             .await
     }
 
-    async fn set_owner(&self, id: DeviceId, owner: Option<PersonId>) -> Result<(), StoreError> {
+    async fn hand_over(&self, id: DeviceId, change: &HandOver) -> Result<(), StoreError> {
+        let device = self.device(id).await?;
+        self.end_period(&device, change.from).await?;
+        self.begin_period(&device, change.to, change.from, &change.name)
+            .await?;
         self.set_device(
             id,
-            &[(row::Column::Owner, owner.map(|id| id.as_uuid()).into())],
+            &[
+                (row::Column::Owner, change.to.as_uuid().into()),
+                (row::Column::Name, change.name.clone().into()),
+            ],
+        )
+        .await
+    }
+
+    async fn give_up(&self, id: DeviceId, last: u64) -> Result<(), StoreError> {
+        let device = self.device(id).await?;
+        self.end_period(&device, last + 1).await?;
+        self.set_device(
+            id,
+            &[
+                (row::Column::Owner, None::<Uuid>.into()),
+                (row::Column::Name, device.serial.into()),
+            ],
         )
         .await
     }
 
     async fn rename(&self, id: DeviceId, name: &str) -> Result<(), StoreError> {
+        self.rename_period(id, name).await?;
         self.set_device(id, &[(row::Column::Name, name.into())])
             .await
     }

@@ -108,8 +108,8 @@ macro_rules! tables {
 }
 
 tables! {
-    person, authority, device, credential, attestation, announcement, evidence, ground,
-    device_transaction,
+    person, authority, device, device_mark, ownership, credential, attestation, announcement,
+    evidence, ground, device_transaction,
     log_tile, log_head, refusal, setting, own_authority, metadata, metadata_blob,
     hall, hall_guest, hall_agent, hall_agent_name, hall_visit, partner, partner_bundle,
     witnessed_log, former_log, cosigner

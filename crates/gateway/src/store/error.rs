@@ -131,6 +131,21 @@ impl StoreError {
         }
     }
 
+    /// Whether the reason may be what was written, and not the database: another record could be kept
+    /// (SQLSTATE classes 22 data exception and 23 integrity constraint violation; SQLite's TOOBIG,
+    /// CONSTRAINT and MISMATCH).
+    #[must_use]
+    pub fn may_be_of_a_record(&self) -> bool {
+        match self {
+            Self::TooLarge(_) | Self::Exists { .. } => true,
+            Self::Database(error) => sqlstate(error).is_some_and(|code| {
+                matches!(sqlite_primary(&code), Some(18..=20))
+                    || (code.len() == 5 && (code.starts_with("22") || code.starts_with("23")))
+            }),
+            _ => false,
+        }
+    }
+
     /// Names the record whose uniqueness an insertion broke.
     pub(crate) fn inserting(what: &'static str) -> impl FnOnce(DbErr) -> Self {
         move |error| match error.sql_err() {

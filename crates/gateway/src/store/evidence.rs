@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::bulk;
 use super::column::{Cell, ms, number, time};
 use super::entity::evidence as row;
 use super::error::StoreError;
 use super::ids::{EvidenceHash, StatementHash};
+use super::ownership::holding;
 use super::page::{Page, PageRequest};
 use super::standing::pad;
 use super::unit::Sql;
@@ -49,6 +50,8 @@ pub enum EvidenceFilter {
     Person(PersonId),
     /// A device's history: everything about it but its transactions.
     DeviceHistory(DeviceId),
+    /// That part of it which came while a person owned the device.
+    DeviceHistoryOf(DeviceId, PersonId),
 }
 
 /// The evidence.
@@ -101,6 +104,14 @@ impl TryFrom<row::Model> for EvidenceRecord {
             accepted: time(row.accepted_ms),
         })
     }
+}
+
+/// What is about a device, without its transactions. The act is written out, not bound: the partial
+/// index applies only to the constant.
+fn history(device: DeviceId) -> Condition {
+    Condition::all()
+        .add(row::Column::DeviceId.eq(device.as_uuid()))
+        .add(Expr::cust("act <> 'device.transaction'"))
 }
 
 /// How many hashes one query asks for.
@@ -173,10 +184,13 @@ impl EvidenceRepository for Sql<'_> {
             EvidenceFilter::Person(person) => {
                 query.filter(row::Column::PersonId.eq(person.as_uuid()))
             }
-            // The act is written out, not bound: the partial index applies only to the constant.
-            EvidenceFilter::DeviceHistory(device) => query
-                .filter(row::Column::DeviceId.eq(device.as_uuid()))
-                .filter(Expr::cust("act <> 'device.transaction'")),
+            EvidenceFilter::DeviceHistory(device) => query.filter(history(device)),
+            EvidenceFilter::DeviceHistoryOf(device, owner) => {
+                let column = |column| Expr::col((row::Entity, column));
+                let (id, log_index) = (row::Column::DeviceId, row::Column::LogIndex);
+                let held = Expr::exists(holding(owner, column(id), column(log_index)));
+                query.filter(history(device)).filter(held)
+            }
         };
         let rows = query.all(self.db()).await?;
         let items = rows

@@ -116,6 +116,9 @@ hashes! {
     TokenHash;
     /// Keyed hash of a user code that a device shows.
     CodeHash;
+    /// SHA-256 over something that a device is known by, such as its serial number under its maker's
+    /// key.
+    DeviceMark;
     /// SHA-256 over who may sign metadata: the anchors and the name.
     SignerHash;
 }

@@ -3,9 +3,7 @@
 use async_trait::async_trait;
 use hallway_evidence::{PersonId, Timestamp};
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
-};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder};
 
 use super::column::{Cell, ms, time};
 use super::entity::link as row;

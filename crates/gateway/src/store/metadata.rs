@@ -6,7 +6,7 @@ use hallway_evidence::Timestamp;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait, IntoActiveModel, Iterable};
 
-use super::column::{Cell, ms, number, time};
+use super::column::{Cell, ms, number, text, time};
 use super::entity::{metadata as row, metadata_blob as bytes_row};
 use super::error::StoreError;
 use super::ids::SignerHash;
@@ -212,7 +212,7 @@ impl MetadataRepository for Sql<'_> {
     ) -> Result<(), StoreError> {
         let state = MetadataState {
             checked: Some(now),
-            problem: problem.map(str::to_owned),
+            problem: problem.map(text),
             next_attempt: next,
             ..self.state(signer).await?
         };

@@ -15,9 +15,10 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 use super::error::StoreError;
 
-mod announcement_networks;
 mod agent_names;
+mod announcement_networks;
 mod crossing;
+mod device_marks;
 mod first;
 mod former_logs;
 mod grounds;
@@ -25,8 +26,11 @@ mod halls;
 mod metadata;
 mod needs;
 mod own_authorities;
+mod ownerships;
 mod partners;
+mod refusal_counts;
 mod revocation;
+mod statements;
 mod visits;
 mod witness;
 
@@ -50,6 +54,9 @@ impl MigratorTrait for Migrations {
             Box::new(agent_names::AgentNames),
             Box::new(grounds::Grounds),
             Box::new(revocation::Revocation),
+            Box::new(device_marks::DeviceMarks),
+            Box::new(ownerships::Ownerships),
+            Box::new(refusal_counts::RefusalCounts),
         ]
     }
 }

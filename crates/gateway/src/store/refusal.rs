@@ -2,9 +2,13 @@
 
 use async_trait::async_trait;
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Statement,
+};
 
-use super::column::{ms, time};
+use super::bulk;
+use super::column::{ms, number, text, time};
 use super::entity::refusal as row;
 use super::error::StoreError;
 use super::ids::RefusalId;
@@ -13,6 +17,9 @@ use super::unit::Sql;
 
 /// How many refusals are kept.
 pub const MAX_REFUSALS: u64 = 10_000;
+
+/// The longest sentence that is kept, in characters.
+const LONGEST_DETAIL: usize = 500;
 
 /// Something that was not let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +40,21 @@ pub struct Refusal {
     pub person: Option<PersonId>,
     /// From which address.
     pub address: String,
+    /// How many more like it there were, which have no record of their own.
+    pub more: u64,
+    /// When the last one of them was.
+    pub last: Timestamp,
+}
+
+/// How often a refusal was repeated so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// Which refusal.
+    pub id: RefusalId,
+    /// How many more like it there were.
+    pub more: u64,
+    /// When the last one was.
+    pub last: Timestamp,
 }
 
 /// The refusals.
@@ -45,7 +67,10 @@ pub trait RefusalRepository: Send + Sync {
         &self,
         request: &PageRequest<RefusalId>,
     ) -> Result<Page<Refusal, RefusalId>, StoreError>;
-    /// Forgets all but the newest `keep`; tells how many.
+    /// Writes down how often refusals were repeated. Those that are forgotten are passed over.
+    async fn count(&self, repeated: &[Repeated]) -> Result<(), StoreError>;
+    /// Forgets all but `keep`; tells how many. Every kind of refusal (a code at a door, of somebody
+    /// known or unknown) keeps as many as the others, its newest: a flood of one pushes out no other.
     async fn prune(&self, keep: u64) -> Result<u64, StoreError>;
     /// Forgets those from before `before`, `most` of them; tells how many.
     async fn forget_old(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
@@ -62,6 +87,8 @@ impl From<row::Model> for Refusal {
             device: row.device_id.map(DeviceId::from),
             person: row.person_id.map(PersonId::from),
             address: row.address,
+            more: u64::try_from(row.more).unwrap_or(0),
+            last: time(row.last_ms.unwrap_or(row.at_ms)),
         }
     }
 }
@@ -74,10 +101,12 @@ impl RefusalRepository for Sql<'_> {
             at_ms: ms(refusal.at),
             door: refusal.door.clone(),
             code: refusal.code.clone(),
-            detail: refusal.detail.clone(),
+            detail: text(&refusal.detail).chars().take(LONGEST_DETAIL).collect(),
             device_id: refusal.device.map(|id| id.as_uuid()),
             person_id: refusal.person.map(|id| id.as_uuid()),
-            address: refusal.address.clone(),
+            address: text(&refusal.address),
+            more: number("count", refusal.more)?,
+            last_ms: Some(ms(refusal.last)),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())
@@ -102,22 +131,38 @@ impl RefusalRepository for Sql<'_> {
         }))
     }
 
+    async fn count(&self, repeated: &[Repeated]) -> Result<(), StoreError> {
+        let rows = repeated
+            .iter()
+            .map(|repeated| {
+                Ok([
+                    repeated.id.as_uuid().into(),
+                    number("count", repeated.more)?.into(),
+                    ms(repeated.last).into(),
+                ])
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let columns = [("id", "uuid"), ("more", "bigint"), ("last_ms", "bigint")];
+        Ok(bulk::update(self.db(), "refusal", columns, rows).await?)
+    }
+
     async fn prune(&self, keep: u64) -> Result<u64, StoreError> {
-        // The ids are UUIDv7: their order is that of time.
-        let newest_to_go = row::Entity::find()
-            .order_by_desc(row::Column::Id)
-            .offset(keep)
-            .limit(1)
-            .one(self.db())
-            .await?;
-        let Some(newest_to_go) = newest_to_go else {
-            return Ok(0);
+        // The ids are UUIDv7: their order is that of time. The newest of every kind come first, then
+        // the second newest of every kind, and so on, until there are enough.
+        let backend = self.db().get_database_backend();
+        // SQLite has no OFFSET without a LIMIT, and PostgreSQL no LIMIT of -1.
+        let all = match backend {
+            DbBackend::Postgres => "ALL",
+            _ => "-1",
         };
-        let deleted = row::Entity::delete_many()
-            .filter(row::Column::Id.lte(newest_to_go.id))
-            .exec(self.db())
-            .await?;
-        Ok(deleted.rows_affected)
+        let sql = format!(
+            "DELETE FROM refusal WHERE id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER \
+             (PARTITION BY door, code, device_id IS NULL AND person_id IS NULL ORDER BY id DESC) \
+             AS place FROM refusal) AS placed ORDER BY place, id DESC LIMIT {all} OFFSET $1)"
+        );
+        let keep = [number("count", keep)?.into()];
+        let statement = Statement::from_sql_and_values(backend, sql, keep);
+        Ok(self.db().execute_raw(statement).await?.rows_affected())
     }
 
     async fn forget_old(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {

@@ -5,7 +5,7 @@ use hallway_evidence::{CredentialId, PersonId, Timestamp};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
-use super::column::{Cell, ms, time};
+use super::column::{Cell, ms, text, time};
 use super::entity::session as row;
 use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
@@ -122,7 +122,7 @@ impl SessionRepository for Sql<'_> {
             last_seen_ms: ms(session.last_seen),
             expires_ms: ms(session.expires),
             address: session.address.clone(),
-            agent: session.agent.clone(),
+            agent: text(&session.agent),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())

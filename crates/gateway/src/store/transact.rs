@@ -16,7 +16,7 @@ use super::connect::{self, Address};
 use super::error::StoreError;
 use super::ids::TokenHash;
 use super::migration;
-use super::refusal::{MAX_REFUSALS, Refusal, RefusalRepository};
+use super::refusal::{MAX_REFUSALS, Refusal, RefusalRepository, Repeated};
 use super::session::SessionRepository;
 use super::unit::{Reader, Repositories, Sql, SqlUnit, Unit};
 
@@ -225,6 +225,14 @@ impl Store {
             RefusalRepository::prune(&sql, MAX_REFUSALS).await?;
         }
         Ok(())
+    }
+
+    /// Writes down how often refusals were repeated. Stands alone, as [`Store::touch_session`] does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_refusals(&self, repeated: &[Repeated]) -> Result<(), StoreError> {
+        RefusalRepository::count(&Sql::new(&self.writer), repeated).await
     }
 
     /// Whether the database answers.

@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
-use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::bulk;
 use super::column::{Cell, ms, number, time};
-use super::entity::{device, device_transaction as row, evidence};
+use super::entity::{device_transaction as row, evidence};
 use super::error::StoreError;
 use super::ids::EvidenceHash;
+use super::ownership::{Ownership, holding};
 use super::page::{Limit, Page, PageRequest};
 use super::unit::Sql;
 
@@ -59,10 +59,12 @@ pub enum TransactionFilter {
     /// All.
     #[default]
     All,
-    /// One device's.
+    /// One device's, whose ever it was.
     Device(DeviceId),
-    /// Those of the devices that a person owns now.
+    /// Those that devices made while a person owned them.
     Owner(PersonId),
+    /// Those that one device made while a person owned it.
+    DeviceOfOwner(DeviceId, PersonId),
 }
 
 /// The transactions.
@@ -123,45 +125,60 @@ fn filtered(filter: TransactionFilter) -> sea_orm::Select<row::Entity> {
     match filter {
         TransactionFilter::All => query,
         TransactionFilter::Device(id) => query.filter(row::Column::DeviceId.eq(id.as_uuid())),
-        TransactionFilter::Owner(owner) => query.filter(
-            row::Column::DeviceId.in_subquery(
-                Query::select()
-                    .column(device::Column::Id)
-                    .from(device::Entity)
-                    .and_where(device::Column::Owner.eq(owner.as_uuid()))
-                    .to_owned(),
-            ),
-        ),
+        TransactionFilter::Owner(owner) => query.filter(owned_by(owner)),
+        TransactionFilter::DeviceOfOwner(id, owner) => query
+            .filter(row::Column::DeviceId.eq(id.as_uuid()))
+            .filter(owned_by(owner)),
     }
 }
 
-/// For how many devices of a person their lists are merged here.
+/// Whether the device was this person's when the transaction was accepted.
+fn owned_by(owner: PersonId) -> Expr {
+    let column = |column| Expr::col((row::Entity, column));
+    let (device, log_index) = (row::Column::DeviceId, row::Column::LogIndex);
+    Expr::exists(holding(owner, column(device), column(log_index)))
+}
+
+/// The eras and numbers of a period.
+fn within(period: &Ownership) -> Result<Expr, StoreError> {
+    // Only here: columns have methods of the same names.
+    use sea_orm::sea_query::ExprTrait as _;
+    let column = |column| Expr::col((row::Entity, column));
+    let place = || Expr::tuple([column(row::Column::Era), column(row::Column::Sequence)]);
+    let at = |(era, sequence): (u64, u64)| -> Result<Expr, StoreError> {
+        let (era, sequence) = (number("era", era)?, number("sequence", sequence)?);
+        Ok(Expr::tuple([Expr::val(era), Expr::val(sequence)]))
+    };
+    let behind = place().gt(at(period.behind)?);
+    Ok(match period.until {
+        Some(until) => behind.and(place().lte(at(until)?)),
+        None => behind,
+    })
+}
+
+/// For how many periods of a person their lists are merged here.
 const MERGED: usize = 256;
 
 impl Sql<'_> {
-    /// The newest of each device, merged: each list comes from an index, whereas the database would
+    /// The newest of each period, merged: each list comes from an index, whereas the database would
     /// look through everybody's transactions, or sort all of the person's. Nothing for a person with
-    /// more than [`MERGED`] devices, for whom looking through everybody's is the shorter way.
+    /// more than [`MERGED`] periods, for whom looking through everybody's is the shorter way.
     async fn page_of_owner(
         &self,
         owner: PersonId,
+        device: Option<DeviceId>,
         request: &PageRequest<u64>,
     ) -> Result<Option<Page<Transaction, u64>>, StoreError> {
-        let devices: Vec<Uuid> = device::Entity::find()
-            .select_only()
-            .column(device::Column::Id)
-            .filter(device::Column::Owner.eq(owner.as_uuid()))
-            .limit(MERGED as u64 + 1)
-            .into_tuple()
-            .all(self.db())
-            .await?;
-        if devices.len() > MERGED {
+        let periods = self.periods_of(owner, device, MERGED as u64 + 1).await?;
+        if periods.len() > MERGED {
             return Ok(None);
         }
         let (mut items, mut more) = (Vec::new(), false);
-        for device in devices {
-            let of_device = TransactionFilter::Device(device.into());
-            let page = TransactionRepository::page(self, of_device, request).await?;
+        for period in periods {
+            if request.after.is_some_and(|after| after <= period.from) {
+                continue;
+            }
+            let page = self.page_of_period(&period, request).await?;
             items.extend(page.items);
             more |= page.next.is_some();
         }
@@ -176,6 +193,36 @@ impl Sql<'_> {
         let page = Page { items, next };
         Ok(Some(page))
     }
+
+    /// The newest of one period, straight from the index of a device's eras and numbers.
+    async fn page_of_period(
+        &self,
+        period: &Ownership,
+        request: &PageRequest<u64>,
+    ) -> Result<Page<Transaction, u64>, StoreError> {
+        let mut query = filtered(TransactionFilter::Device(period.device))
+            .filter(within(period)?)
+            .order_by_desc(row::Column::Era)
+            .order_by_desc(row::Column::Sequence)
+            .limit(request.limit.with_one_more());
+        if let Some(after) = request.after {
+            query = query.filter(row::Column::LogIndex.lt(number("log index", after)?));
+        }
+        page(query, request.limit, self).await
+    }
+}
+
+async fn page(
+    query: sea_orm::Select<row::Entity>,
+    limit: Limit,
+    sql: &Sql<'_>,
+) -> Result<Page<Transaction, u64>, StoreError> {
+    let rows = query.all(sql.db()).await?;
+    let items = rows
+        .into_iter()
+        .map(Transaction::try_from)
+        .collect::<Result<_, _>>()?;
+    Ok(Page::of(items, limit, |item: &Transaction| item.log_index))
 }
 
 #[async_trait]
@@ -210,8 +257,13 @@ impl TransactionRepository for Sql<'_> {
         filter: TransactionFilter,
         request: &PageRequest<u64>,
     ) -> Result<Page<Transaction, u64>, StoreError> {
-        if let TransactionFilter::Owner(owner) = filter
-            && let Some(page) = self.page_of_owner(owner, request).await?
+        let of_owner = match filter {
+            TransactionFilter::Owner(owner) => Some((owner, None)),
+            TransactionFilter::DeviceOfOwner(device, owner) => Some((owner, Some(device))),
+            TransactionFilter::All | TransactionFilter::Device(_) => None,
+        };
+        if let Some((owner, device)) = of_owner
+            && let Some(page) = self.page_of_owner(owner, device, request).await?
         {
             return Ok(page);
         }
@@ -226,14 +278,7 @@ impl TransactionRepository for Sql<'_> {
         if let Some(after) = request.after {
             query = query.filter(row::Column::LogIndex.lt(number("log index", after)?));
         }
-        let rows = query.all(self.db()).await?;
-        let items = rows
-            .into_iter()
-            .map(Transaction::try_from)
-            .collect::<Result<_, _>>()?;
-        Ok(Page::of(items, request.limit, |item: &Transaction| {
-            item.log_index
-        }))
+        page(query, request.limit, self).await
     }
 
     async fn since(

@@ -23,6 +23,7 @@ use super::link::LinkRepository;
 use super::log::LogRepository;
 use super::metadata::MetadataRepository;
 use super::own_authority::OwnAuthorityRepository;
+use super::ownership::OwnershipRepository;
 use super::partner::PartnerRepository;
 use super::person::PersonRepository;
 use super::refusal::RefusalRepository;
@@ -51,6 +52,8 @@ pub trait Repositories: Send + Sync {
     fn announcements(&self) -> Box<dyn AnnouncementRepository + '_>;
     /// Devices.
     fn devices(&self) -> Box<dyn DeviceRepository + '_>;
+    /// Whose devices were when.
+    fn ownerships(&self) -> Box<dyn OwnershipRepository + '_>;
     /// Where devices stand.
     fn standings(&self) -> Box<dyn StandingRepository + '_>;
     /// Device transactions.
@@ -190,6 +193,10 @@ impl<T: Runs> Repositories for T {
     }
 
     fn devices(&self) -> Box<dyn DeviceRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn ownerships(&self) -> Box<dyn OwnershipRepository + '_> {
         Box::new(self.sql())
     }
 

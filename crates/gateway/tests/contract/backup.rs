@@ -8,7 +8,7 @@ use hallway_gateway::operator_key::OperatorKey;
 use hallway_gateway::store::{DumpError, Holder, KeyAttestation, Role};
 
 use crate::database::Database;
-use crate::sample::{authority, credential, device, entries, ledger, person};
+use crate::sample::{authority, credential, device, entries, ledger, mark, person};
 
 /// A folder with an operator's key and a configuration for `database`.
 fn realm(address: &str) -> (tempfile::TempDir, Realm) {
@@ -45,7 +45,8 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
     let unit = store.begin().await.unwrap();
     unit.people().add(&emily).await.unwrap();
     unit.authorities().add(&maker).await.unwrap();
-    unit.devices().add(&camera).await.unwrap();
+    let known_by = mark();
+    unit.devices().add(&camera, &[known_by]).await.unwrap();
     unit.credentials().add(&key).await.unwrap();
     unit.attestations().add(&key.id, &proof).await.unwrap();
     unit.settings().put("realm", b"gate.example").await.unwrap();
@@ -79,6 +80,10 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
             reader.devices().get(camera.id).await.unwrap(),
             Some(camera.clone())
         );
+        let known = reader.devices().known_by(&[known_by]).await.unwrap();
+        assert_eq!(known, [camera.clone()]);
+        let owned = reader.ownerships().at(camera.id, 300).await.unwrap();
+        assert_eq!(owned.map(|period| period.owner), Some(emily.id));
         let head = reader.log().head().await.unwrap();
         assert_eq!(
             head,

@@ -1,13 +1,14 @@
 //! Devices, their announcements and the authorities that attest them.
 
 use hallway_evidence::{CredentialId, DeviceId};
+use hallway_gateway::maker::Authorities;
 use hallway_gateway::store::{
-    Announcement, AnnouncementId, CodeHash, DeviceFilter, DeviceState, Enrolment, EvidenceHash,
-    PageRequest, Role, StoreError,
+    Announcement, AnnouncementId, Authority, CodeHash, DeviceFilter, DeviceState, Enrolment,
+    EvidenceHash, HandOver, PageRequest, Role, StoreError,
 };
 
 use crate::database::Database;
-use crate::sample::{at, authority, device, hash32, person, registered_devices};
+use crate::sample::{at, authority, device, hash32, mark, person, registered_devices};
 
 pub(crate) async fn a_life_follows_its_rules(database: &Database) {
     let store = database.store().await;
@@ -29,10 +30,12 @@ pub(crate) async fn a_life_follows_its_rules(database: &Database) {
     }
     let enrolment = Enrolment {
         credential: CredentialId::new(*b"made anew").unwrap(),
+        authority: camera.authority,
         owner: camera.owner.unwrap(),
         name: "the other camera".to_owned(),
         enrolment: EvidenceHash(hash32()),
         claim: EvidenceHash(hash32()),
+        from: 5,
     };
     let stolen = devices.enrol(camera.id, &enrolment).await;
     assert!(
@@ -43,7 +46,7 @@ pub(crate) async fn a_life_follows_its_rules(database: &Database) {
     for state in [DeviceState::Suspended, DeviceState::Released] {
         become_(state).await.unwrap();
     }
-    devices.set_owner(camera.id, None).await.unwrap();
+    devices.give_up(camera.id, 3).await.unwrap();
     devices.enrol(camera.id, &enrolment).await.unwrap();
     devices.note_seen(camera.id, at(77)).await.unwrap();
     let anew = devices.get(camera.id).await.unwrap().unwrap();
@@ -76,29 +79,97 @@ pub(crate) async fn a_life_follows_its_rules(database: &Database) {
     }
 }
 
-pub(crate) async fn a_serial_number_is_one_device(database: &Database) {
-    let store = database.store().await;
-    let camera = registered_devices(&store, 1).await.remove(0);
-    let unit = store.begin().await.unwrap();
-    let elsewhere = authority();
-    unit.authorities().add(&elsewhere).await.unwrap();
-    // Another maker may use the same number.
-    let mut namesake = device(elsewhere.id, camera.owner.unwrap());
-    namesake.serial.clone_from(&camera.serial);
-    unit.devices().add(&namesake).await.unwrap();
-    let found = unit
-        .devices()
-        .by_serial(camera.authority, &camera.serial)
-        .await
-        .unwrap();
-    assert_eq!(found, Some(camera.clone()));
-    let mut twin = device(camera.authority, camera.owner.unwrap());
-    twin.serial = camera.serial;
-    let refused = unit.devices().add(&twin).await;
+pub(crate) async fn a_unit_is_one_device(database: &Database) {
+    let (one, other) = (database.store().await, database.store().await);
+    let (maker, emily) = (authority(), person(Role::Owner));
+    let known_by = [mark(), mark()];
+    let unit = one.begin().await.unwrap();
+    unit.authorities().add(&maker).await.unwrap();
+    unit.people().add(&emily).await.unwrap();
+    unit.save().await.unwrap();
+    // Two gateways that both found nobody, at the same time.
+    let mut racing = tokio::task::JoinSet::new();
+    for store in [&one, &other] {
+        let (store, twin) = (store.clone(), device(maker.id, emily.id));
+        racing.spawn(async move {
+            let twin = &twin;
+            let added: Result<(), StoreError> = store
+                .transact(|unit| Box::pin(async move { unit.devices().add(twin, &known_by).await }))
+                .await;
+            added.map(|()| twin.clone())
+        });
+    }
+    let (kept, refused): (Vec<_>, Vec<_>) =
+        racing.join_all().await.into_iter().partition(Result::is_ok);
+    let kept = kept.into_iter().next().unwrap().unwrap();
     assert!(
-        matches!(refused, Err(StoreError::Exists { what: "device", .. })),
+        matches!(
+            refused[..],
+            [Err(StoreError::Exists { what: "device", .. })]
+        ),
         "{refused:?}"
     );
+    // It becomes known by more, whatever others are known by.
+    let stranger = registered_devices(&one, 1).await.remove(0);
+    let (new, theirs) = (mark(), mark());
+    let unit = other.begin().await.unwrap();
+    unit.devices().mark(stranger.id, &[theirs]).await.unwrap();
+    let marks = [known_by[0], new, theirs];
+    unit.devices().mark(kept.id, &marks).await.unwrap();
+    unit.save().await.unwrap();
+    let known = async |marks: &[_]| one.read().devices().known_by(marks).await.unwrap();
+    assert_eq!(known(&[new]).await, [kept.clone()]);
+    assert_eq!(known(&[theirs]).await, [stranger.clone()]);
+    assert_eq!(known(&[theirs, known_by[1]]).await.len(), 2);
+    assert_eq!(known(&[mark()]).await, []);
+    assert_eq!(known(&[]).await, []);
+}
+
+pub(crate) async fn an_authority_is_its_key_or_its_name(database: &Database) {
+    let store = database.store().await;
+    let first = authority();
+    // Renewed under its key, then moved to another key, then renamed; and somebody else's.
+    let renewed = Authority {
+        key: first.key,
+        ..authority()
+    };
+    let moved = Authority {
+        subject: renewed.subject,
+        ..authority()
+    };
+    let renamed = Authority {
+        key: moved.key,
+        subject: None,
+        ..authority()
+    };
+    let foreign = Authority {
+        subject: None,
+        ..authority()
+    };
+    let unit = store.begin().await.unwrap();
+    for authority in [&first, &renewed, &moved, &renamed, &foreign] {
+        unit.authorities().add(authority).await.unwrap();
+    }
+    unit.authorities().remove(renewed.id, at(9)).await.unwrap();
+    unit.save().await.unwrap();
+    let same = async |key: [u8; 32], subject| {
+        let mut given = Authorities::default();
+        given.keys.insert(key);
+        given.subjects.extend(subject);
+        store.read().authorities().same_as(given).await.unwrap()
+    };
+    let all = same(first.key, None).await;
+    assert_eq!(all.keys, [first.key, moved.key].into());
+    let names = [first.subject, renewed.subject].map(Option::unwrap);
+    assert_eq!(all.subjects, names.into());
+    assert_eq!(same(renamed.key, None).await, all);
+    let alone = same(foreign.key, None).await;
+    assert_eq!(
+        (alone.keys, alone.subjects),
+        ([foreign.key].into(), [].into())
+    );
+    let unknown = same(hash32(), Some(hash32())).await;
+    assert_eq!((unknown.keys.len(), unknown.subjects.len()), (1, 1));
 }
 
 pub(crate) async fn an_announcement_is_claimed_once(database: &Database) {
@@ -246,8 +317,13 @@ pub(crate) async fn lists_are_filtered(database: &Database) {
     let gaston = person(Role::Member);
     let unit = store.begin().await.unwrap();
     unit.people().add(&gaston).await.unwrap();
+    let change = HandOver {
+        to: gaston.id,
+        name: "his camera".to_owned(),
+        from: 0,
+    };
     unit.devices()
-        .set_owner(cameras[1].id, Some(gaston.id))
+        .hand_over(cameras[1].id, &change)
         .await
         .unwrap();
     unit.devices()

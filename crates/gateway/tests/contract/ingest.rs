@@ -147,6 +147,55 @@ pub(crate) async fn one_bad_item_spoils_nothing(database: &Database) {
     );
 }
 
+/// What no door lets through, among 180 of others: nothing else comes to harm, and it says why.
+pub(crate) async fn one_that_cannot_be_kept_fails_alone(database: &Database) {
+    let (store, ledger, ingest) = gateway(database).await;
+    let cameras = registered_devices(&store, 183).await;
+    let (bad, good) = cameras.split_at(3);
+    let mut long = submission(&bad[1], 1, 1);
+    long.described.length = u64::MAX;
+    let last_number = i64::MAX.unsigned_abs();
+    let wrong = [
+        submission(&bad[0], last_number + 1, 1),
+        long,
+        submission(&bad[2], u64::MAX, 1),
+    ];
+    let mut answers = tokio::task::JoinSet::new();
+    let good = good.iter().map(|camera| (true, submission(camera, 1, 1)));
+    for (keeps, submission) in good.chain(wrong.map(|wrong| (false, wrong))) {
+        let ingest = Arc::clone(&ingest);
+        answers.spawn(async move { (keeps, ingest.submit(submission).await) });
+    }
+    for (keeps, answer) in answers.join_all().await {
+        if keeps {
+            verify(&answer.unwrap().into_receipt(), &ledger);
+        } else {
+            assert_eq!(refused(answer), Refused::Unkeepable);
+        }
+    }
+    assert_eq!(sound_size(&store, &ledger).await, 180);
+    let standing = store.read().standings().get(&[bad[0].id]).await.unwrap();
+    assert_eq!(standing[&bad[0].id].last_sequence, 0);
+    // The device is none the worse for it, and the largest number is one that can be kept.
+    ingest.submit(submission(&bad[0], 1, 1)).await.unwrap();
+    ingest
+        .submit(submission(&bad[0], last_number, 1))
+        .await
+        .unwrap();
+    // Text that PostgreSQL does not take.
+    let named = |key: &str| Submission {
+        payload: PayloadLocation::Object(key.to_owned()),
+        ..submission(&bad[1], 1, 1)
+    };
+    let answer = ingest.submit(named("objects/\0")).await;
+    if database.address().contains("://") {
+        assert_eq!(refused(answer), Refused::Unkeepable);
+        ingest.submit(named("objects/1")).await.unwrap();
+    } else {
+        answer.unwrap();
+    }
+}
+
 pub(crate) async fn what_is_sent_again_gets_its_receipt(database: &Database) {
     let (store, ledger, ingest) = gateway(database).await;
     let camera = registered_devices(&store, 1).await.remove(0);
@@ -219,10 +268,12 @@ pub(crate) async fn a_new_enrolment_begins_anew(database: &Database) {
     unit.credentials().add(&key).await.unwrap();
     let enrolment = Enrolment {
         credential: key.id.clone(),
+        authority: camera.authority,
         owner,
         name: "found".to_owned(),
         enrolment: EvidenceHash(hash32()),
         claim: EvidenceHash(hash32()),
+        from: 3,
     };
     unit.devices().enrol(id, &enrolment).await.unwrap();
     unit.devices()

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hallway_evidence::Timestamp;
 use hallway_gateway::store::{
-    Holder, Limit, Link, LinksOf, PageRequest, Purpose, Refusal, RefusalId, Role, Session,
-    SessionsOf, StoreError,
+    Holder, Limit, Link, LinksOf, PageRequest, Purpose, Refusal, RefusalId, Repeated, Role,
+    Session, SessionsOf, StoreError,
 };
 
 use crate::database::Database;
@@ -253,6 +253,8 @@ pub(crate) async fn refusals_are_bounded(database: &Database) {
             device: None,
             person: None,
             address: "192.0.2.1".to_owned(),
+            more: 0,
+            last: at(n),
         };
         store.record_refusal(&refusal).await.unwrap();
         expected.insert(0, refusal);
@@ -269,4 +271,75 @@ pub(crate) async fn refusals_are_bounded(database: &Database) {
         .unwrap();
     assert_eq!(left.items, expected[..5]);
     assert_eq!(left.next, None);
+}
+
+fn refusal(code: &str, detail: &str) -> Refusal {
+    Refusal {
+        id: RefusalId::generate(),
+        at: at(7),
+        door: "device".to_owned(),
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        device: None,
+        person: None,
+        address: "192.0.2.1".to_owned(),
+        more: 0,
+        last: at(7),
+    }
+}
+
+/// Rare refusals stay however many of another kind came after them.
+pub(crate) async fn a_flood_of_refusals_pushes_out_no_others(database: &Database) {
+    let store = database.store().await;
+    let rare = [refusal("cloned-key", "first"), refusal("stolen", "second")];
+    for refusal in &rare {
+        store.record_refusal(refusal).await.unwrap();
+    }
+    let known = Refusal {
+        device: Some(hallway_evidence::DeviceId::generate()),
+        ..refusal("malformed", "of a device")
+    };
+    store.record_refusal(&known).await.unwrap();
+    for n in 0..60 {
+        let junk = refusal("malformed", &format!("junk {n}"));
+        store.record_refusal(&junk).await.unwrap();
+    }
+    let unit = store.begin().await.unwrap();
+    assert_eq!(unit.refusals().prune(10).await.unwrap(), 53);
+    unit.save().await.unwrap();
+    let request = PageRequest::default();
+    let left = store.read().refusals().page(&request).await.unwrap().items;
+    assert_eq!(left.len(), 10);
+    for refusal in rare.iter().chain([&known]) {
+        assert!(left.contains(refusal), "{refusal:?} is gone");
+    }
+    assert_eq!(left[0].detail, "junk 59");
+}
+
+/// What others wrote may hold what a database does not take, and is kept all the same; how often it
+/// was repeated is counted in its record.
+pub(crate) async fn a_refusal_is_kept_whatever_it_says(database: &Database) {
+    let store = database.store().await;
+    let odd = Refusal {
+        address: "\0".to_owned(),
+        ..refusal(
+            "malformed",
+            &format!("the member \"a\0b\" {}", "x".repeat(9_000)),
+        )
+    };
+    store.record_refusal(&odd).await.unwrap();
+    let repeated = [odd.id, RefusalId::generate()].map(|id| Repeated {
+        id,
+        more: 5_312,
+        last: at(99),
+    });
+    store.count_refusals(&repeated).await.unwrap();
+    store.count_refusals(&[]).await.unwrap();
+    let request = PageRequest::default();
+    let kept = store.read().refusals().page(&request).await.unwrap().items;
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].detail.starts_with("the member \"a\u{fffd}b\" xxx"));
+    assert_eq!(kept[0].detail.chars().count(), 500);
+    assert_eq!((kept[0].more, kept[0].last), (5_312, at(99)));
+    assert_eq!(kept[0].address, "\u{fffd}");
 }

@@ -11,6 +11,7 @@ mod links;
 mod log;
 mod metadata;
 mod own_authorities;
+mod ownership;
 mod partners;
 mod people;
 
@@ -46,9 +47,11 @@ contract! {
         keys_are_unique_and_bounded, lists_page_without_gaps;
     links: a_link_is_used_once, an_expired_link_opens_nothing,
         links_are_found_by_whom_they_concern, sessions_end,
-        code_attempts_are_all_counted, refusals_are_bounded;
-    devices: a_life_follows_its_rules, a_serial_number_is_one_device, an_announcement_is_claimed_once,
+        code_attempts_are_all_counted, refusals_are_bounded,
+        a_flood_of_refusals_pushes_out_no_others, a_refusal_is_kept_whatever_it_says;
+    devices: a_life_follows_its_rules, a_unit_is_one_device, an_authority_is_its_key_or_its_name, an_announcement_is_claimed_once,
         an_authority_may_come_back, lists_are_filtered;
+    ownership: whose_it_was_is_told_for_good;
     backup: a_realm_moves_between_databases;
     metadata: a_blob_number_never_goes_back, one_gateway_looks_for_metadata_at_a_time,
         an_attestation_goes_with_its_key;
@@ -69,6 +72,6 @@ contract! {
     log: gateways_never_fork_it, a_statement_is_accepted_once, old_receipts_are_made_anew,
         erased_evidence_stays_committed, a_foreign_head_is_never_extended, a_damaged_tile_is_noticed,
         grounds_are_found_by_whom_they_are_about, the_first_entry_is_the_logs_word;
-    ingest: order_is_enforced, one_bad_item_spoils_nothing, what_is_sent_again_gets_its_receipt,
+    ingest: order_is_enforced, one_bad_item_spoils_nothing, one_that_cannot_be_kept_fails_alone, what_is_sent_again_gets_its_receipt,
         a_new_enrolment_begins_anew, random_interleavings_keep_every_promise, draining_answers_everybody;
 }

@@ -13,8 +13,8 @@ use hallway_evidence::{
 };
 use hallway_gateway::ledger::{Entry, Ledger, Submission};
 use hallway_gateway::store::{
-    Authority, AuthorityId, Credential, Device, DeviceState, EvidenceHash, Holder, PayloadLocation,
-    Person, PersonState, Role, Store, TokenHash,
+    Authority, AuthorityId, Credential, Device, DeviceMark, DeviceState, EvidenceHash, Holder,
+    PayloadLocation, Person, PersonState, Role, Store, TokenHash,
 };
 
 /// A number that no other call gives.
@@ -32,6 +32,11 @@ pub(crate) fn hash32() -> [u8; 32] {
 
 pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp::from_ms(ms)
+}
+
+/// What no other device is known by.
+pub(crate) fn mark() -> DeviceMark {
+    DeviceMark(hash32())
 }
 
 pub(crate) fn token() -> TokenHash {
@@ -76,6 +81,8 @@ pub(crate) fn authority() -> Authority {
         added: at(1_000),
         removed: None,
         evidence: None,
+        key: hash32(),
+        subject: Some(hash32()),
     }
 }
 
@@ -111,7 +118,7 @@ pub(crate) async fn registered_devices(store: &Store, count: usize) -> Vec<Devic
                 unit.people().add(owner).await?;
                 unit.authorities().add(authority).await?;
                 for device in all {
-                    unit.devices().add(device).await?;
+                    unit.devices().add(device, &[mark()]).await?;
                     let mut credential = credential(Holder::Device(device.id));
                     credential.id = device.credential.clone().unwrap();
                     unit.credentials().add(&credential).await?;

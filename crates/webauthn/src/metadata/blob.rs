@@ -127,6 +127,9 @@ impl Metadata {
             let found = payload.no;
             return Err(BlobError::Older { found, in_use });
         }
+        if i64::try_from(payload.no).is_err() {
+            return Err(BlobError::Payload("its number is 2^63 or more".to_owned()));
+        }
         let next_update = date::parse(&payload.next_update)
             .ok_or_else(|| BlobError::Payload("nextUpdate is no date".to_owned()))?;
         if trust.stale == Staleness::Refuse && now > date::end_of_day(next_update) {
@@ -172,8 +175,8 @@ fn verify_chain(
     trust: &BlobTrust,
     now: UnixSeconds,
 ) -> Result<(), BlobError> {
-    let anchor = path::validate(chain, &trust.anchors, now)?;
-    let anchor = Certificate::parse(anchor.certificate())?;
+    let found = path::validate(chain, &trust.anchors, now)?;
+    let anchor = Certificate::parse(found.anchor.certificate())?;
     for (at, certificate) in chain.iter().enumerate() {
         if certificate.der() == anchor.der() {
             break;

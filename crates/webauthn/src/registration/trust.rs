@@ -12,7 +12,6 @@ use crate::observer::{Observer, Outcome, Step, check, conclude};
 use crate::path;
 use crate::policy::{RegistrationPolicy, RequiredTrust};
 use crate::relying_party::UnixSeconds;
-use crate::trust_anchor::TrustAnchor;
 
 const ANCHORS: Step = step("7.1.23", "Trust anchors are at hand");
 const TRUST: Step = step("7.1.24", "The attestation is trustworthy");
@@ -129,16 +128,13 @@ impl Judge<'_> {
     ) -> Result<AttestationKind, RegistrationError> {
         let required = self.policy.trust;
         let anchor = match self.find_anchor(chain, observer) {
-            Ok(anchor) => {
+            Ok(found) => {
                 observer.step(
                     TRUST,
                     Outcome::Held,
-                    format_args!("the chain leads to the anchor \"{}\"", anchor.name()),
+                    format_args!("the chain leads to the anchor \"{}\"", found.anchor.name()),
                 );
-                Some(AnchorFound {
-                    name: anchor.name().to_owned(),
-                    certificate: anchor.certificate().to_vec(),
-                })
+                Some(AnchorFound::from(found))
             }
             Err(problem) if required <= RequiredTrust::SelfSigned => {
                 observer.step(
@@ -185,7 +181,7 @@ impl Judge<'_> {
         &self,
         chain: &[Certificate<'_>],
         observer: &mut O,
-    ) -> Result<&TrustAnchor, CertificateError> {
+    ) -> Result<path::Anchored<'_>, CertificateError> {
         let own = &self.policy.anchors;
         let models = self.policy.models.model(self.aaguid, chain);
         observer.step(

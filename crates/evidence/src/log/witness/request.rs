@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::checkpoint::{Checkpoint, CheckpointError};
 use super::super::note::MAX_NOTE;
+use crate::count::Count;
 use crate::statement::Hash;
 
 /// The most hashes that a consistency proof may have here.
@@ -100,9 +101,8 @@ impl AddCheckpoint {
 
 /// A size in decimal: no sign, no leading zero.
 pub(super) fn size(text: &str) -> Option<u64> {
-    text.parse()
-        .ok()
-        .filter(|size: &u64| size.to_string() == text)
+    let size: Count = text.parse().ok()?;
+    (size.to_string() == text).then_some(size.get())
 }
 
 impl fmt::Display for AddCheckpoint {

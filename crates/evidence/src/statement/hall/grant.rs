@@ -10,6 +10,7 @@ use super::super::people::Role;
 use super::name::HallName;
 use super::public_key::P256PublicKey;
 use super::right::Rights;
+use crate::count::Count;
 use crate::fields::{DecodeError, Fields};
 use crate::id::{GrantId, PersonId};
 use crate::line::Line;
@@ -88,7 +89,7 @@ impl Open {
             name: terms.take("name")?,
             role: terms.take_optional("role")?,
             rights: terms.take("rights")?,
-            duration_ms: terms.take("duration")?,
+            duration_ms: terms.take::<Count>("duration")?.get(),
             public_key: terms.take_optional("public_key")?,
         })
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::super::Hash;
 use super::super::json::hexadecimal;
+use crate::count::Count;
 use crate::fields::{DecodeError, Fields, FromValue, Unfit, Value};
 use crate::line::Line;
 use crate::timestamp::Timestamp;
@@ -53,7 +54,7 @@ impl<'a> FromValue<'a> for SeenLog {
         let read = |fields: &mut Fields<'a>| {
             Ok::<_, DecodeError>(Self {
                 key: fields.take("key")?,
-                size: fields.take("size")?,
+                size: fields.take::<Count>("size")?.get(),
                 root: fields.take("root")?,
                 rewritten: fields.take_optional("rewritten")?,
             })

@@ -60,7 +60,11 @@ pub(super) async fn one(
         limit: Limit::nearest(NEWEST),
     };
     let (latest, _) = transactions::rows(&gateway, &caller, Some(&id), &newest).await?;
-    let past = EvidenceFilter::DeviceHistory(device.id);
+    let past = if lifecycle::sees_every_device(&caller.person) {
+        EvidenceFilter::DeviceHistory(device.id)
+    } else {
+        EvidenceFilter::DeviceHistoryOf(device.id, caller.person.id)
+    };
     let past = reader
         .evidence()
         .page(past, &PageRequest::default())

@@ -45,9 +45,11 @@ pub(super) async fn rows(
     let mut rows = Vec::with_capacity(page.items.len());
     for record in page.items {
         let signer = match (record.person, record.device) {
-            (_, Some(device)) if is_devices_own(&record.act) => names.device(device).await?,
+            (_, Some(device)) if is_devices_own(&record.act) => {
+                names.device_then(device, record.log_index).await?
+            }
             (Some(person), _) => names.person(person).await?,
-            (None, Some(device)) => names.device(device).await?,
+            (None, Some(device)) => names.device_then(device, record.log_index).await?,
             (None, None) => "somebody unknown".to_owned(),
         };
         rows.push(EvidenceRow {

@@ -34,7 +34,25 @@ impl<'a> Names<'a> {
         Ok(name)
     }
 
-    /// What a device is called.
+    /// What the owner of the time called a device, when the log took in an entry about it.
+    pub(super) async fn device_then(
+        &mut self,
+        id: DeviceId,
+        log_index: u64,
+    ) -> Result<String, Problem> {
+        match self.reader.ownerships().at(id, log_index).await? {
+            Some(period) => Ok(period.name),
+            None => Ok(self.serial(id).await?),
+        }
+    }
+
+    /// A device's serial number, which is nobody's to give.
+    async fn serial(&self, id: DeviceId) -> Result<String, Problem> {
+        let device = self.reader.devices().get(id).await?;
+        Ok(device.map_or_else(|| "a device unknown".to_owned(), |device| device.serial))
+    }
+
+    /// What a device is called now: for whoever runs the realm.
     pub(super) async fn device(&mut self, id: DeviceId) -> Result<String, Problem> {
         if let Some(name) = self.devices.get(&id) {
             return Ok(name.clone());

@@ -1,10 +1,9 @@
 //! Where in a list a page begins.
 
-use std::str::FromStr;
-
 use serde::Deserialize;
 
 use super::super::view::Paging;
+use crate::http::page::PageKey;
 use crate::http::problem::Problem;
 use crate::store::{Limit, PageRequest};
 
@@ -19,12 +18,12 @@ pub(super) struct ListQuery {
 
 impl ListQuery {
     /// What to ask the store for.
-    pub(super) fn request<K: FromStr>(&self) -> Result<PageRequest<K>, Problem> {
+    pub(super) fn request<K: PageKey>(&self) -> Result<PageRequest<K>, Problem> {
         let after = self
             .after
             .as_deref()
             .map(|after| {
-                after.parse().map_err(|_| {
+                K::read(after).ok_or_else(|| {
                     Problem::malformed("the address does not name a place in this list")
                 })
             })
@@ -75,10 +74,12 @@ mod tests {
 
     #[test]
     fn a_place_that_is_none_is_refused() {
-        let query = ListQuery {
-            after: Some("x".to_owned()),
-            device: None,
-        };
-        assert!(query.request::<u64>().is_err());
+        for after in ["x", "9223372036854775808", "99999999999999999999"] {
+            let query = ListQuery {
+                after: Some(after.to_owned()),
+                device: None,
+            };
+            assert!(query.request::<u64>().is_err(), "{after}");
+        }
     }
 }

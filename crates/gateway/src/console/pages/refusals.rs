@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::super::view::{Place, RefusalRow, RefusalsPage};
+use super::super::view::{Count, More, Place, RefusalRow, RefusalsPage};
 use super::names::Names;
 use super::query::ListQuery;
 use super::{frame, html, moment};
@@ -32,6 +32,10 @@ pub(super) async fn list(
             },
             code: refusal.code,
             detail: refusal.detail,
+            more: (refusal.more > 0).then(|| More {
+                count: Count(refusal.more),
+                last: moment(&gateway, refusal.last),
+            }),
         });
     }
     html(&RefusalsPage {

@@ -6,9 +6,9 @@ use hallway_evidence::Timestamp;
 
 use super::super::view::{Count, Place, Size, TransactionRow, TransactionsPage};
 use super::query::ListQuery;
-use super::{devices, frame, html, moment};
+use super::{frame, html, moment};
 use crate::Gateway;
-use crate::doors::device::transactions as door;
+use crate::doors::device::{lifecycle, transactions as door};
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -20,18 +20,30 @@ pub(super) async fn list(
     caller: Caller,
     Asked(query): Asked<ListQuery>,
 ) -> Result<Response, Problem> {
-    let only = match &query.device {
-        Some(id) => Some(devices::find(&gateway, &caller, id).await?),
+    let only = match query.device.as_deref().filter(|id| !id.is_empty()) {
+        Some(id) => Some((id.to_owned(), name(&gateway, &caller, id).await?)),
         None => None,
     };
     let device = query.device.as_deref();
     let (rows, next) = rows(&gateway, &caller, device, &query.request()?).await?;
     html(&TransactionsPage {
         frame: frame(&gateway, &caller, Place::Transactions),
-        only: only.map(|device| (device.id.to_string(), device.name)),
+        only,
         rows,
         paging: query.paging(Place::Transactions.path(), next),
     })
+}
+
+/// What a device is called that the visitor sees, or what they called it while it was theirs.
+async fn name(gateway: &Gateway, caller: &Caller, id: &str) -> Result<String, Problem> {
+    let missing = || Problem::not_found("device");
+    let id = id.parse().map_err(|_| missing())?;
+    let reader = gateway.store.read();
+    if let Ok(device) = lifecycle::seen(reader, &caller.person, id).await {
+        return Ok(device.name);
+    }
+    let period = reader.ownerships().last_of(id, caller.person.id).await?;
+    period.map(|period| period.name).ok_or_else(missing)
 }
 
 /// One page of transactions, of one device or of all that the visitor may see.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Frame, Moment, Paging};
+use super::{Count, Frame, Moment, Paging};
 
 /// One refusal.
 #[derive(Clone, Debug)]
@@ -15,6 +15,17 @@ pub struct RefusalRow {
     pub detail: String,
     /// Which device or person it was about, where that is known.
     pub subject: Option<String>,
+    /// What else was refused like it.
+    pub more: Option<More>,
+}
+
+/// Refusals that are counted instead of listed.
+#[derive(Clone, Debug)]
+pub struct More {
+    /// How many.
+    pub count: Count,
+    /// When the last one was.
+    pub last: Moment,
 }
 
 /// `/refusals`.

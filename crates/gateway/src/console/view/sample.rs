@@ -276,6 +276,10 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         code: code.to_owned(),
         detail: detail.to_owned(),
         subject: subject.map(str::to_owned),
+        more: (code == "replayed").then(|| More {
+            count: Count(5_312),
+            last: ago(20),
+        }),
     };
     let states = [
         Mark::new(Tone::Waiting, "Announced"),

@@ -9,8 +9,7 @@ use hallway_evidence::statement::{Act, Device};
 use hallway_evidence::{CredentialId, Response, SignedStatement};
 use hallway_webauthn::wire::Base64Url;
 use hallway_webauthn::{
-    AttestationKind, Registration, RegistrationError, RegistrationResponse, UnixSeconds,
-    verify_registration,
+    Registration, RegistrationError, RegistrationResponse, UnixSeconds, verify_registration,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,15 +17,14 @@ use serde::{Deserialize, Serialize};
 use crate::Gateway;
 use crate::doors::authority;
 use crate::doors::ceremony;
+use crate::doors::device::identity::Identity;
 use crate::doors::user_code::UserCode;
 use crate::doors::web::grant::Peer;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::refusal::Door;
 use crate::seal::{LIFETIME_MS, Purpose};
-use crate::store::{
-    Announcement, AnnouncementId, AuthorityId, DeviceState, Repositories, StoreError,
-};
+use crate::store::{Announcement, AnnouncementId, DeviceState, Repositories, StoreError};
 
 /// How long a code can be typed.
 const CODE: Duration = Duration::from_secs(10 * 60);
@@ -120,15 +118,30 @@ async fn prove(
     if !matches!(statement.act, Act::Device(Device::Enrol)) {
         return Err(Problem::malformed("the statement does not enrol a device"));
     }
-    let registration = verify(gateway, gateway.store.read(), &signed).await?;
-    let (authority, serial) = identity(&registration)?;
+    let reader = gateway.store.read();
+    let registration = verify(gateway, reader, &signed).await?;
+    let identity = Identity::of(reader, &registration).await?;
+    // Looked at once more when it is claimed.
+    for device in identity.known(reader).await? {
+        let refuse = |code, detail| Err(Problem::forbidden(code, detail));
+        match device.state {
+            DeviceState::Stolen => {
+                return refuse(
+                    "stolen",
+                    "this device was reported stolen; only its owner can take it back",
+                );
+            }
+            DeviceState::Retired => return refuse("retired", "this device was retired for good"),
+            _ => {}
+        }
+    }
     let credential = registration.credential;
     Ok(Announcement {
         // The statement's nonce: a replayed announcement would have the same id, and fails.
         id: AnnouncementId::from(uuid::Uuid::from_bytes(statement.nonce)),
         code: [0; 32].into(),
-        serial,
-        authority,
+        serial: identity.serial.into(),
+        authority: identity.authority,
         aaguid: registration.aaguid,
         credential: CredentialId::new(credential.id).map_err(|error| malformed(&error))?,
         public_key: credential.public_key,
@@ -141,7 +154,7 @@ async fn prove(
     })
 }
 
-/// Keeps what was proven, unless the device may not enrol, or too many wait.
+/// Keeps what was proven, unless its authority was removed since, or too many wait.
 async fn keep(
     gateway: &Gateway,
     unit: &dyn Repositories,
@@ -154,19 +167,6 @@ async fn keep(
             "bad-attestation",
             "the authority that vouches for this device was removed",
         ));
-    }
-    if let Some(device) = unit.devices().by_serial(authority, serial).await? {
-        let refuse = |code, detail| Err(Problem::forbidden(code, detail));
-        match device.state {
-            DeviceState::Stolen => {
-                return refuse(
-                    "stolen",
-                    "this device was reported stolen; only its owner can take it back",
-                );
-            }
-            DeviceState::Retired => return refuse("retired", "this device was retired for good"),
-            _ => {}
-        }
     }
     if unit.announcements().get(announcement.id).await?.is_some() {
         return Err(Problem::conflict(
@@ -238,28 +238,6 @@ pub async fn verify(
         RegistrationError::Model(error) => models.explained(error, now).into(),
         error => Problem::forbidden("bad-attestation", error.to_string()),
     })
-}
-
-/// The authority that vouches for the device, and the serial number in its certificate.
-fn identity(registration: &Registration) -> Result<(AuthorityId, String), Problem> {
-    let AttestationKind::Certified(certified) = &registration.attestation.kind else {
-        return Err(Problem::forbidden(
-            "bad-attestation",
-            "the device's attestation has no certificate",
-        ));
-    };
-    let authority = certified
-        .anchor
-        .as_ref()
-        .and_then(|anchor| anchor.name.parse().ok());
-    authority
-        .zip(certified.serial_number.clone())
-        .ok_or_else(|| {
-            Problem::forbidden(
-                "bad-attestation",
-                "the device's certificate names no serial number",
-            )
-        })
 }
 
 /// The refusal of a credential id that is taken.

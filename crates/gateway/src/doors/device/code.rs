@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
 use crate::doors::user_code::UserCode;
+use crate::doors::web::grant::Peer;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
+use crate::refusal::{Door, Subject};
 use crate::store::Announcement;
 
 /// Codes that a person may try in [`WINDOW`]: 10 against 2.56 × 10^10.
@@ -45,9 +47,18 @@ pub struct CodeView {
 pub async fn look(
     State(gateway): State<Gateway>,
     caller: Caller,
+    peer: Peer,
     Input(request): Input<Code>,
 ) -> Result<Json<CodeView>, Problem> {
-    let announcement = find(&gateway, &caller, &request.code).await?;
+    let found = find(&gateway, &caller, &request.code).await;
+    let announcement = match found {
+        Ok(announcement) => announcement,
+        Err(problem) => {
+            let subject = Subject::from(&peer).person(caller.person.id);
+            gateway.refuse(Door::Device, &problem, subject).await;
+            return Err(problem);
+        }
+    };
     let authority = gateway
         .store
         .read()

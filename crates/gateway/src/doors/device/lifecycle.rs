@@ -11,14 +11,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::claim::log_enrolment;
-pub use self::view::{DeviceView, Name, list, may_see, name, one, seen, visible_to};
+pub use self::view::{DeviceView, Name, list, name, one, seen, sees_every_device, visible_to};
 use crate::Gateway;
 use crate::doors::act::{Actor, Outcome, includes};
 use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{
-    Device, DeviceState, Person, PersonState, Repositories, Role, StoreError, SuspendedBy,
+    Device, DeviceState, HandOver, Person, PersonState, Repositories, Role, StoreError, SuspendedBy,
 };
 
 /// An act on a device, as asked for.
@@ -203,7 +203,12 @@ async fn perform_change(actor: &Actor<'_>, terms: &ChangeTerms) -> Result<Device
         }
         Change::Transfer { to, .. } => {
             recipient(actor.unit, *to).await?;
-            devices.set_owner(device.id, Some(*to)).await?;
+            let change = HandOver {
+                to: *to,
+                name: device.serial,
+                from: actor.log_index,
+            };
+            devices.hand_over(device.id, &change).await?;
             return Ok(device.id);
         }
         // A device that was stolen comes back suspended: its owner looks at it before resuming.
@@ -225,7 +230,7 @@ async fn perform_change(actor: &Actor<'_>, terms: &ChangeTerms) -> Result<Device
         devices.set_suspended_by(device.id, by).await?;
     }
     if state == DeviceState::Released {
-        devices.set_owner(device.id, None).await?;
+        devices.give_up(device.id, actor.log_index).await?;
     }
     Ok(device.id)
 }

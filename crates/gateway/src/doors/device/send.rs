@@ -9,17 +9,19 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hallway_evidence::Receipt;
 use hallway_evidence::statement::Device as DeviceAct;
-use hallway_evidence::statement::device::{Delivery, Transaction as Terms};
+use hallway_evidence::statement::device::Transaction as Terms;
+use hallway_webauthn::Assertion;
 use hallway_webauthn::wire::Base64Url;
 
-use super::unattended::{self, Unverified, near};
+use super::times::Times;
+use super::unattended::{self, TurnedAway, Unverified};
 use super::{challenge, payload};
 use crate::Gateway;
 use crate::doors::evidence::receipt_response;
 use crate::doors::web::grant::Peer;
 use crate::http::problem::Problem;
-use crate::ledger::{IngestError, Outcome, Refused, Submission};
-use crate::refusal::Door;
+use crate::ledger::{DeviceKey, IngestError, Outcome, Refused, Submission};
+use crate::refusal::{Door, Subject};
 use crate::store::{DeviceState, PersonState};
 
 /// The signed statement, base64url.
@@ -35,17 +37,13 @@ pub async fn send(
     body: Body,
 ) -> Result<Response, Problem> {
     match take(&gateway, &headers, body).await {
-        Ok(Outcome::Accepted(receipt)) => {
+        Ok(receipt) => {
             gateway.metrics.transaction();
             Ok((StatusCode::CREATED, receipt_response(&receipt)).into_response())
         }
-        Ok(Outcome::AlreadyAccepted(receipt)) => {
-            let problem = already_accepted(&receipt);
-            gateway.refuse(Door::Device, &problem, &peer).await;
-            Err(problem)
-        }
-        Err(problem) => {
-            gateway.refuse(Door::Device, &problem, &peer).await;
+        Err(TurnedAway { problem, device }) => {
+            let subject = Subject::from(&peer).device(device);
+            gateway.refuse(Door::Device, &problem, subject).await;
             Err(problem)
         }
     }
@@ -59,7 +57,8 @@ fn already_accepted(receipt: &Receipt) -> Problem {
     .with("receipt", Base64Url(receipt.encode()).to_string())
 }
 
-async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Outcome, Problem> {
+/// Takes a transaction that was not accepted before.
+async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Receipt, TurnedAway> {
     let sent = Unverified::decode(
         gateway,
         &header(headers, &EVIDENCE)?.ok_or_else(|| {
@@ -67,40 +66,85 @@ async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Outc
         })?,
     )?;
     let DeviceAct::Transaction(terms) = sent.act()?.clone() else {
-        return Err(Problem::malformed("the statement is not a transaction"));
+        return Err(Problem::malformed("the statement is not a transaction").into());
     };
-    let unknown =
-        || Problem::forbidden("unknown-credential", "this credential is not enrolled here");
-    let reader = gateway.store.read();
     let key = gateway
         .keyring
-        .get(reader, &sent.signed.credential_id)
+        .get(gateway.store.read(), &sent.signed.credential_id)
         .await?
-        .ok_or_else(unknown)?;
+        .ok_or_else(unknown_credential)?;
     let assertion = sent.verify(gateway, &key.record)?;
+    let of_device = TurnedAway::of(key.device);
+    admitted(
+        gateway,
+        &key,
+        headers,
+        body,
+        Verified {
+            sent,
+            assertion,
+            terms,
+        },
+    )
+    .await
+    .map_err(of_device)
+}
+
+/// What a device signed.
+struct Verified {
+    sent: Unverified,
+    assertion: Assertion,
+    terms: Terms,
+}
+
+async fn admitted(
+    gateway: &Gateway,
+    key: &DeviceKey,
+    headers: &HeaderMap,
+    body: Body,
+    verified: Verified,
+) -> Result<Receipt, Problem> {
+    let Verified {
+        sent,
+        assertion,
+        terms,
+    } = verified;
+    let reader = gateway.store.read();
     if let Some(record) = reader
         .evidence()
         .by_statement(&sent.signed.challenge().into())
         .await?
     {
         // The device did not get its receipt, or somebody repeats what they overheard.
-        return Ok(Outcome::AlreadyAccepted(
-            gateway.ledger.receipt_of(reader, &record).await?,
-        ));
+        let receipt = gateway.ledger.receipt_of(reader, &record).await?;
+        return Err(already_accepted(&receipt));
     }
     let standings = reader.standings().get(&[key.device]).await?;
-    let standing = standings.get(&key.device).ok_or_else(unknown)?;
+    let standing = standings.get(&key.device).ok_or_else(unknown_credential)?;
     if standing.state != DeviceState::Registered {
         return Err(not_registered(standing.state));
     }
     if standing.owner == Some(PersonState::Suspended) {
         return Err(owner_suspended());
     }
-    unattended::admit(gateway, reader, &key).await?;
-    timely(gateway, &terms, header(headers, &SEAL)?.as_deref())?;
-    if terms.sequence <= device.last_sequence {
+    unattended::admit(gateway, reader, key).await?;
+    if let Some(challenge) = &terms.challenge {
+        challenge::take(gateway, challenge, header(headers, &SEAL)?.as_deref())?;
+    }
+    let times = Times {
+        issued: sent.statement.issued,
+        taken: terms.taken,
+        delivery: terms.delivery,
+        made: key.made,
+    };
+    times.judge(
+        gateway.now(),
+        gateway.clock_skew(),
+        gateway.limits.queued_days,
+    )?;
+    if terms.sequence <= standing.last_sequence {
         // Before its payload is read: what is refused in any case is not stored for it.
-        let (last, got) = (device.last_sequence, terms.sequence);
+        let (last, got) = (standing.last_sequence, terms.sequence);
         return Err(problem(Refused::Sequence { last, got }.into()));
     }
     let payload = payload::receive(gateway, &terms, key.device, headers, body).await?;
@@ -113,7 +157,15 @@ async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Outc
         payload,
         sign_count: assertion.sign_count,
     };
-    gateway.ingest.submit(submission).await.map_err(problem)
+    match gateway.ingest.submit(submission).await {
+        Ok(Outcome::Accepted(receipt)) => Ok(receipt),
+        Ok(Outcome::AlreadyAccepted(receipt)) => Err(already_accepted(&receipt)),
+        Err(error) => Err(problem(error)),
+    }
+}
+
+fn unknown_credential() -> Problem {
+    Problem::forbidden("unknown-credential", "this credential is not enrolled here")
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<u8>>, Problem> {
@@ -129,37 +181,6 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<u8>>, Pro
             "the header {name} is not base64url without padding"
         ))
     })
-}
-
-/// Live means now; queued means not in the future and not too old. A challenge tells more than
-/// any clock.
-fn timely(gateway: &Gateway, terms: &Terms, seal: Option<&[u8]>) -> Result<(), Problem> {
-    let (now, skew) = (gateway.now(), gateway.clock_skew());
-    if let Some(challenge) = &terms.challenge {
-        challenge::take(gateway, challenge, seal)?;
-    }
-    let age = now.as_ms().saturating_sub(terms.taken.as_ms());
-    match terms.delivery {
-        Delivery::Live if age > skew.as_millis() as u64 => Err(Problem::forbidden(
-            "stale",
-            format!(
-                "taken {}, which is no longer live; send it as queued",
-                terms.taken
-            ),
-        )
-        .with("now_ms", now.as_ms())),
-        Delivery::Queued if age > gateway.limits.queued_days * 86_400_000 => {
-            Err(Problem::forbidden(
-                "stale",
-                format!(
-                    "taken {}, more than {} days ago",
-                    terms.taken, gateway.limits.queued_days
-                ),
-            ))
-        }
-        _ if terms.taken > now => near(now, terms.taken, skew),
-        _ => Ok(()),
-    }
 }
 
 fn not_registered(state: DeviceState) -> Problem {
@@ -191,6 +212,11 @@ fn problem(error: IngestError) -> Problem {
             Refused::NotRegistered(state) => not_registered(state),
             Refused::OwnerSuspended => owner_suspended(),
             Refused::Counter { .. } => Problem::forbidden("cloned-key", refused.to_string()),
+            Refused::Unkeepable => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unkeepable",
+                refused.to_string(),
+            ),
             refused => Problem::forbidden("unknown-credential", refused.to_string()),
         },
         IngestError::Stopping => Problem::new(

@@ -8,14 +8,14 @@ use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::unattended::{Unverified, near};
+use super::unattended::{TurnedAway, Unverified, near};
 use crate::Gateway;
 use crate::doors::evidence;
 use crate::doors::web::grant::Peer;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::ledger::DeviceKey;
-use crate::refusal::Door;
+use crate::refusal::{Door, Subject};
 use crate::store::{Announcement, Device, DeviceState, Repositories};
 
 /// A signed question.
@@ -60,19 +60,20 @@ pub async fn ask(
 ) -> Result<Json<Status>, Problem> {
     match status(&gateway, &question).await {
         Ok(status) => Ok(Json(status)),
-        Err(problem) => {
-            gateway.refuse(Door::Device, &problem, &peer).await;
+        Err(TurnedAway { problem, device }) => {
+            let subject = Subject::from(&peer).device(device);
+            gateway.refuse(Door::Device, &problem, subject).await;
             Err(problem)
         }
     }
 }
 
-async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Problem> {
+async fn status(gateway: &Gateway, question: &Question) -> Result<Status, TurnedAway> {
     let asked = Unverified::decode(gateway, &question.signed_statement.0)?;
     if !matches!(asked.act()?, DeviceAct::Status) {
-        return Err(Problem::malformed(
-            "the statement does not ask for the registration's state",
-        ));
+        return Err(
+            Problem::malformed("the statement does not ask for the registration's state").into(),
+        );
     }
     let reader = gateway.store.read();
     let id = &asked.signed.credential_id;
@@ -81,8 +82,10 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Proble
     match gateway.keyring.get(reader, id).await? {
         Some(key) => {
             let _ = asked.verify(gateway, &key.record)?;
-            near(gateway.now(), asked.statement.issued, gateway.clock_skew())?;
-            registered(gateway, &key).await
+            let of_device = TurnedAway::of(key.device);
+            near(gateway.now(), asked.statement.issued, gateway.clock_skew())
+                .map_err(&of_device)?;
+            registered(gateway, &key).await.map_err(of_device)
         }
         None => {
             let waiting = reader
@@ -92,7 +95,7 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Proble
                 .ok_or_else(unknown)?;
             let _ = asked.verify(gateway, &waiting.record())?;
             near(gateway.now(), asked.statement.issued, gateway.clock_skew())?;
-            announced(gateway, &waiting).await
+            Ok(announced(gateway, &waiting).await?)
         }
     }
 }

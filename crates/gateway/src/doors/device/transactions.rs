@@ -6,14 +6,14 @@ use hallway_evidence::DeviceId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::lifecycle::{may_see, visible_to};
+use super::lifecycle::sees_every_device;
 use crate::Gateway;
 use crate::doors::evidence::evidence_hash;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{EvidenceHash, Transaction, TransactionFilter};
+use crate::store::{EvidenceHash, Person, Transaction, TransactionFilter};
 
 /// A transaction in a list.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -25,7 +25,7 @@ pub struct TransactionRow {
     /// Which device.
     #[schemars(with = "String")]
     pub device: DeviceId,
-    /// What the device's owner calls it.
+    /// What the owner of that time called the device.
     pub device_name: String,
     /// Its number among the device's.
     pub sequence: u64,
@@ -55,32 +55,33 @@ pub struct ListQuery {
     pub limit: Option<u64>,
 }
 
-/// Which transactions the caller may list.
+/// Which transactions the caller may list: those of the devices that were theirs at the time.
 pub async fn filter(
     gateway: &Gateway,
     caller: &Caller,
     device: Option<&str>,
 ) -> Result<TransactionFilter, Problem> {
+    let (person, sees_all) = (&caller.person, sees_every_device(&caller.person));
     let Some(device) = device.filter(|text| !text.is_empty()) else {
-        return Ok(match visible_to(&caller.person).owner {
-            Some(owner) => TransactionFilter::Owner(owner),
-            None => TransactionFilter::All,
+        return Ok(if sees_all {
+            TransactionFilter::All
+        } else {
+            TransactionFilter::Owner(person.id)
         });
     };
     let missing = || Problem::not_found("device");
     let id = device.parse().map_err(|_| missing())?;
-    let device = gateway
-        .store
-        .read()
-        .devices()
-        .get(id)
-        .await?
-        .ok_or_else(missing)?;
-    if may_see(&caller.person, &device) {
-        Ok(TransactionFilter::Device(id))
-    } else {
-        Err(missing())
+    let reader = gateway.store.read();
+    if sees_all {
+        let device = reader.devices().get(id).await?;
+        return device
+            .map(|_| TransactionFilter::Device(id))
+            .ok_or_else(missing);
     }
+    let period = reader.ownerships().last_of(id, person.id).await?;
+    period
+        .map(|_| TransactionFilter::DeviceOfOwner(id, person.id))
+        .ok_or_else(missing)
 }
 
 /// Lists transactions, newest first.
@@ -114,7 +115,10 @@ pub async fn rows(
     let reader = gateway.store.read();
     let mut rows = Vec::with_capacity(transactions.len());
     for transaction in transactions {
-        let device = reader.devices().get(transaction.device).await?;
+        let period = reader
+            .ownerships()
+            .at(transaction.device, transaction.log_index)
+            .await?;
         let evidence = reader.evidence().at(transaction.log_index).await?;
         rows.push(TransactionRow {
             evidence: evidence
@@ -122,7 +126,7 @@ pub async fn rows(
                 .unwrap_or_default(),
             log_index: transaction.log_index,
             device: transaction.device,
-            device_name: device.map(|device| device.name).unwrap_or_default(),
+            device_name: period.map(|period| period.name).unwrap_or_default(),
             sequence: transaction.sequence,
             taken_ms: transaction.taken.as_ms(),
             accepted_ms: transaction.accepted.as_ms(),
@@ -149,14 +153,25 @@ pub async fn seen(
         .get(&hash)
         .await?
         .ok_or_else(missing)?;
-    let device = reader
-        .devices()
-        .get(transaction.device)
-        .await?
-        .ok_or_else(missing)?;
-    if may_see(&caller.person, &device) {
+    let place = (transaction.device, transaction.log_index);
+    if was_theirs(gateway, &caller.person, place).await? {
         Ok((hash, transaction))
     } else {
         Err(missing())
     }
+}
+
+/// Whether a person may see what an entry of the log says about a device: whoever owned the device
+/// then, and whoever runs the realm.
+pub async fn was_theirs(
+    gateway: &Gateway,
+    person: &Person,
+    (device, log_index): (DeviceId, u64),
+) -> Result<bool, Problem> {
+    if sees_every_device(person) {
+        return Ok(true);
+    }
+    let ownerships = gateway.store.read().ownerships();
+    let period = ownerships.at(device, log_index).await?;
+    Ok(period.is_some_and(|period| period.owner == person.id))
 }

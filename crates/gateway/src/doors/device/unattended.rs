@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::Device as DeviceAct;
-use hallway_evidence::{CredentialId, Response, SignedStatement, Statement, Timestamp};
+use hallway_evidence::{CredentialId, DeviceId, Response, SignedStatement, Statement, Timestamp};
 use hallway_webauthn::{
     Assertion, AssertionPolicy, AssertionResponse, CredentialRecord, verify_assertion,
 };
@@ -12,7 +12,7 @@ use hallway_webauthn::{
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::ledger::DeviceKey;
-use crate::store::Repositories;
+use crate::store::{Repositories, StoreError};
 
 /// A signed statement of a device, decoded and for this realm, its signature not yet checked.
 pub struct Unverified {
@@ -79,6 +79,41 @@ impl Unverified {
             &response,
         )
         .map_err(|error| Problem::forbidden("bad-signature", error.to_string()))
+    }
+}
+
+/// A refusal, and the device that it is about once its signature was checked: nobody else's refusal
+/// is told as a device's.
+#[derive(Debug)]
+pub struct TurnedAway {
+    /// Why.
+    pub problem: Problem,
+    /// Which device, where that is certain.
+    pub device: Option<DeviceId>,
+}
+
+impl TurnedAway {
+    /// A refusal of a device that proved to be it.
+    pub fn of(device: DeviceId) -> impl Fn(Problem) -> Self {
+        move |problem| Self {
+            problem,
+            device: Some(device),
+        }
+    }
+}
+
+impl From<Problem> for TurnedAway {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            device: None,
+        }
+    }
+}
+
+impl From<StoreError> for TurnedAway {
+    fn from(error: StoreError) -> Self {
+        Problem::from(error).into()
     }
 }
 

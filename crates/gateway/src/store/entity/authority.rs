@@ -13,6 +13,8 @@ pub struct Model {
     pub added_ms: i64,
     pub removed_ms: Option<i64>,
     pub evidence: Option<Vec<u8>>,
+    pub key_sha256: Option<Vec<u8>>,
+    pub subject_sha256: Option<Vec<u8>>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -14,6 +14,8 @@ pub struct Model {
     pub device_id: Option<Uuid>,
     pub person_id: Option<Uuid>,
     pub address: String,
+    pub more: i64,
+    pub last_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -8,7 +8,7 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::super::column::{Cell, ms, number, time};
+use super::super::column::{Cell, ms, number, text, time};
 use super::super::entity::{partner as row, partner_bundle as bundle_row};
 use super::super::error::StoreError;
 use super::super::ids::TokenHash;
@@ -289,7 +289,7 @@ impl PartnerRepository for Sql<'_> {
         };
         self.put_partner(Partner {
             checked: Some(now),
-            problem: problem.map(str::to_owned),
+            problem: problem.map(text),
             next_attempt: next,
             ..known
         })

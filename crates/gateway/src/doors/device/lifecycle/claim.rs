@@ -7,6 +7,7 @@ use hallway_evidence::{DeviceId, SignedStatement};
 use super::suspended_by_operator;
 use crate::Gateway;
 use crate::doors::act::Actor;
+use crate::doors::device::identity::Identity;
 use crate::doors::device::{announce, code};
 use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
@@ -25,22 +26,18 @@ pub(super) async fn prepare(
 ) -> Result<Act, Problem> {
     let announcement = code::find(gateway, caller, code).await?;
     let reader = gateway.store.read();
-    let known = reader
-        .devices()
-        .by_serial(announcement.authority, &announcement.serial)
-        .await?;
-    if let Some(device) = &known {
-        may_claim(&caller.person, device)?;
-    }
+    let signed = decode(&announcement.signed)?;
+    let registration = announce::verify(gateway, reader, &signed).await?;
+    let identity = Identity::of(reader, &registration).await?;
+    let known = claimable(reader, &caller.person, &identity).await?;
     let authority = reader
         .authorities()
         .get(announcement.authority)
         .await?
         .ok_or_else(|| Problem::not_found("authority"))?;
-    let signed = decode(&announcement.signed)?;
     Ok(Act::Claim(Claim {
         device: known.map_or_else(DeviceId::generate, |device| device.id),
-        serial: line("serial number", &announcement.serial)?,
+        serial: identity.serial,
         model: announcement.aaguid,
         authority: line("authority", &authority.name)?,
         credential: announcement.credential,
@@ -77,6 +74,20 @@ fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
             "this device belongs to somebody else, who must release it first",
         )),
     }
+}
+
+/// The record of a unit, if there is one, which `person` may claim. Where there are several, none of
+/// them speaks against it, and the oldest is the one.
+async fn claimable(
+    unit: &dyn Repositories,
+    person: &Person,
+    identity: &Identity,
+) -> Result<Option<Device>, Problem> {
+    let known = identity.known(unit).await?;
+    for device in &known {
+        may_claim(person, device)?;
+    }
+    Ok(known.into_iter().next())
 }
 
 /// Logs the enrolment that a claim takes up. It comes before the claim in the log, because it came
@@ -118,19 +129,19 @@ pub(super) async fn perform(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId
     if terms.owner != actor.person.id || signed.challenge() != terms.enrolment {
         return Err(gone());
     }
-    let known = unit
-        .devices()
-        .by_serial(announcement.authority, &announcement.serial)
-        .await?;
+    // Once more: an authority may have been removed, or a model revoked, since it was announced.
+    let registration = announce::verify(actor.gateway, unit, &signed).await?;
+    let identity = Identity::of(unit, &registration).await?;
+    let known = claimable(unit, actor.person, &identity).await?;
     match &known {
         Some(device) if device.id == terms.device => {
-            may_claim(actor.person, device)?;
             // Enrolled anew by its owner: it passes through release, so that a new era begins.
             if !matches!(device.state, DeviceState::Announced | DeviceState::Released) {
                 unit.devices()
                     .set_state(device.id, DeviceState::Released)
                     .await?;
             }
+            unit.devices().mark(device.id, identity.marks()).await?;
         }
         Some(_) => {
             return Err(Problem::conflict(
@@ -139,9 +150,8 @@ pub(super) async fn perform(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId
             ));
         }
         None => {
-            unit.devices()
-                .add(&newcomer(&announcement, terms.device))
-                .await?
+            let device = newcomer(&announcement, terms.device);
+            unit.devices().add(&device, identity.marks()).await?;
         }
     }
     if !unit
@@ -151,8 +161,6 @@ pub(super) async fn perform(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId
     {
         return Err(gone());
     }
-    // Once more: an authority may have been removed, or a model revoked, since it was announced.
-    let registration = announce::verify(actor.gateway, unit, &signed).await?;
     let enrolment = unit
         .evidence()
         .by_statement(&terms.enrolment.into())
@@ -171,7 +179,8 @@ pub(super) async fn perform(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId
             backed_up: false,
             uv_initialized: false,
             user_handle: terms.device.as_bytes().to_vec(),
-            created: now,
+            // From when on it can have signed anything.
+            created: announcement.created,
             last_used: None,
             registration: enrolment.hash,
         })
@@ -185,13 +194,20 @@ pub(super) async fn perform(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId
             .add(&announcement.credential, &attestation)
             .await?;
     }
-    let name = known.map_or_else(|| announcement.serial.clone(), |device| device.name);
+    // What an earlier owner called it is nobody else's business.
+    let before = unit
+        .ownerships()
+        .last_of(terms.device, actor.person.id)
+        .await?;
+    let name = before.map_or_else(|| announcement.serial.clone(), |period| period.name);
     let enrolled = Enrolment {
         credential: announcement.credential,
+        authority: announcement.authority,
         owner: actor.person.id,
         name,
         enrolment: enrolment.hash,
         claim: actor.evidence,
+        from: enrolment.log_index,
     };
     unit.devices().enrol(terms.device, &enrolled).await?;
     Ok(terms.device)

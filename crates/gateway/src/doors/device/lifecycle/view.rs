@@ -61,14 +61,20 @@ impl From<&Device> for DeviceView {
     }
 }
 
-/// Whether a person may see a device: its owner, and whoever runs the realm.
-pub fn may_see(person: &Person, device: &Device) -> bool {
-    device.owner == Some(person.id) || includes(person.role, Role::Operator)
+/// Whether a person runs the realm, and so sees every device and all that any of them ever did.
+/// Everybody else sees a device while it is theirs, and what it did while it was theirs.
+pub fn sees_every_device(person: &Person) -> bool {
+    includes(person.role, Role::Operator)
+}
+
+/// Whether a person may see a device as it is now.
+fn may_see(person: &Person, device: &Device) -> bool {
+    device.owner == Some(person.id) || sees_every_device(person)
 }
 
 /// Which devices a person sees.
 pub fn visible_to(person: &Person) -> DeviceFilter {
-    let owner = (!includes(person.role, Role::Operator)).then_some(person.id);
+    let owner = (!sees_every_device(person)).then_some(person.id);
     DeviceFilter { owner, state: None }
 }
 
