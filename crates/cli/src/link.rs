@@ -1,10 +1,10 @@
 //! `hallway link`: the one-time links by which keys are registered and people sign in.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::hall::table::{self, Column};
-use crate::person::{PersonArguments, PersonError, Visitor};
+use crate::person::{ActRequest, LinkId, PersonArguments, PersonError, Visitor};
 
 /// One-time links: make one for yourself, see which are open, and withdraw them.
 ///
@@ -70,12 +70,12 @@ pub(crate) fn run(command: LinkCommand) -> Result<(), PersonError> {
     match command.action {
         Action::AddKey { how } => make(
             &how,
-            "add_key",
+            &ActRequest::AddKey,
             "Register the new key by this link, within a quarter of an hour:",
         ),
         Action::SignIn { how } => make(
             &how,
-            "sign_in_link",
+            &ActRequest::SignInLink,
             "Open this link in a browser, within a quarter of an hour:",
         ),
         Action::List { how } => {
@@ -88,8 +88,8 @@ pub(crate) fn run(command: LinkCommand) -> Result<(), PersonError> {
             Ok(())
         }
         Action::Withdraw { link, how } => {
-            let id = one_of(&list(&how)?, &link)?;
-            let done = act(&how, json!({ "kind": "withdraw_link", "link": id }))?;
+            let link = one_of(&list(&how)?, &link)?;
+            let done = act(&how, &ActRequest::WithdrawLink { link })?;
             if how.json {
                 println!("{done}");
             } else {
@@ -100,8 +100,8 @@ pub(crate) fn run(command: LinkCommand) -> Result<(), PersonError> {
     }
 }
 
-fn make(how: &How, kind: &str, what_to_do: &str) -> Result<(), PersonError> {
-    let made = act(how, json!({ "kind": kind }))?;
+fn make(how: &How, request: &ActRequest, what_to_do: &str) -> Result<(), PersonError> {
+    let made = act(how, request)?;
     if how.json {
         println!("{made}");
     } else {
@@ -111,9 +111,10 @@ fn make(how: &How, kind: &str, what_to_do: &str) -> Result<(), PersonError> {
     Ok(())
 }
 
-fn act(how: &How, act: Value) -> Result<Value, PersonError> {
+fn act(how: &How, request: &ActRequest) -> Result<Value, PersonError> {
     let mut visitor = Visitor::new(&how.person)?;
-    crate::runtime()?.block_on(visitor.act(act))
+    let done = crate::runtime()?.block_on(visitor.act(request))?;
+    Ok(done.outcome)
 }
 
 fn list(how: &How) -> Result<Value, PersonError> {
@@ -122,14 +123,19 @@ fn list(how: &How) -> Result<Value, PersonError> {
 }
 
 /// The id of the one link that begins so.
-fn one_of(links: &Value, start: &str) -> Result<String, PersonError> {
+fn one_of(links: &Value, start: &str) -> Result<LinkId, PersonError> {
     let all = links.as_array().into_iter().flatten();
     let ids: Vec<&str> = all
         .filter_map(|link| link["id"].as_str())
         .filter(|id| !start.is_empty() && id.starts_with(start))
         .collect();
     match ids.as_slice() {
-        [one] => Ok((*one).to_owned()),
+        [one] => {
+            let mut hash = [0; 32];
+            hex::decode_to_slice(one, &mut hash)
+                .map_err(|_| PersonError::NoSuchLink(start.to_owned()))?;
+            Ok(LinkId(hash))
+        }
         [] => Err(PersonError::NoSuchLink(start.to_owned())),
         _ => Err(PersonError::ManyLinks(start.to_owned())),
     }
@@ -137,13 +143,16 @@ fn one_of(links: &Value, start: &str) -> Result<String, PersonError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn a_link_is_named_by_its_first_letters() {
-        let links = json!([{ "id": "ab12" }, { "id": "ab34" }, { "id": "cd56" }]);
-        assert_eq!(one_of(&links, "c").unwrap(), "cd56");
-        assert_eq!(one_of(&links, "ab34").unwrap(), "ab34");
+        let [a, b, c] = ["ab12", "ab34", "cd56"].map(|start| format!("{start:0<64}"));
+        let links = json!([{ "id": a }, { "id": b }, { "id": c }]);
+        assert_eq!(one_of(&links, "c").unwrap().to_string(), c);
+        assert_eq!(one_of(&links, "ab34").unwrap().to_string(), b);
         for (start, expected) in [
             ("ab", "several"),
             ("x", "no open link"),

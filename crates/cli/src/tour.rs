@@ -166,8 +166,8 @@ async fn show(
     check::one_changed_byte(tour, &trust)?;
     check::log(tour, origin, &trust).await?;
 
-    let (_, link) = owner.act(json!({ "kind": "sign_in_link" })).await?;
-    tour.account.console = link["link"].as_str().unwrap_or_default().to_owned();
+    let made = owner.act(&ActRequest::SignInLink).await?;
+    tour.account.console = made.outcome["link"].as_str().unwrap_or_default().to_owned();
     Ok(())
 }
 
@@ -195,7 +195,7 @@ async fn owner(
     if let Some(link) = setup_link {
         let link = OneTimeLink::read(LinkKind::Join, &link)?;
         let new = NewKey {
-            token: link.token.clone(),
+            link,
             name: Some(Line::nearest("Tour Owner")),
             label: Line::nearest("software key of the tour"),
         };

@@ -14,13 +14,13 @@ use hallway_evidence::statement::hall::{
     InviteAgent, InvitePartner, LeavePartner, Named, Open, Pins, Turn, Whom,
 };
 use hallway_evidence::statement::people::People;
-use hallway_evidence::statement::web::{Reason, RegisterKey, Web};
+use hallway_evidence::statement::web::{OwnLink, Reason, RegisterKey, Web, WithdrawLink};
 use hallway_evidence::statement::{Act, Hash};
 use hallway_evidence::{Line, RealmName, Statement, Timestamp};
 
 use super::difference::{Difference, same, same_or_none};
 use super::one_time_link::{LinkKind, sha256};
-use super::request::{ActRequest, GuestRequest, NewKey, WhomRequest};
+use super::request::{ActRequest, GuestRequest, LinkId, NewKey, WhomRequest};
 use super::session::Who;
 
 /// How long an agent's invitation may be good.
@@ -81,21 +81,18 @@ impl NewKey {
             role: _,
             label,
             reason,
+            link,
             // The hash of evidence that this program never had.
             authorised_by: _,
         } = terms;
         same("the key's name", &self.label, label)?;
+        same("the link", &LinkId(self.link.hash()), &LinkId(*link))?;
         match (&self.name, reason) {
-            (Some(asked), Reason::Setup | Reason::Invitation | Reason::Recovery) => {
-                same("the name", asked, name)
-            }
+            (Some(asked), _) => same("the name", asked, name),
             // Only the first owner says who they are; everybody else was named by who invited them,
             // and the sentence says how.
             (None, Reason::Setup) => Err(Difference::new("the name", "in the link", name)),
-            (None, Reason::Invitation | Reason::Recovery) => Ok(()),
-            (_, Reason::Additional) => {
-                Err(Difference::new("the reason", "a one-time link", reason))
-            }
+            (None, Reason::Invitation | Reason::Recovery | Reason::Additional) => Ok(()),
         }
     }
 }
@@ -340,6 +337,30 @@ impl ActRequest {
                     &hex::encode(hash),
                 )
             }
+            Self::AddKey => {
+                let Act::Web(Web::AddKey(terms)) = act else {
+                    return Err(other_act("web.add_key", act));
+                };
+                own_link(who, terms)
+            }
+            Self::SignInLink => {
+                let Act::Web(Web::SignInLink(terms)) = act else {
+                    return Err(other_act("web.sign_in_link", act));
+                };
+                own_link(who, terms)
+            }
+            Self::WithdrawLink { link } => {
+                let Act::Web(Web::WithdrawLink(terms)) = act else {
+                    return Err(other_act("web.withdraw_link", act));
+                };
+                let WithdrawLink {
+                    link: stated,
+                    // The sentence says both.
+                    opens: _,
+                    name: _,
+                } = terms;
+                same("the link", link, &LinkId(*stated))
+            }
             Self::ClaimDevice {
                 code: _,
                 serial,
@@ -386,6 +407,9 @@ impl ActRequest {
             | Self::ReplaceAuthority
             | Self::WithdrawAuthority
             | Self::BeginLogAnew { .. }
+            | Self::AddKey
+            | Self::SignInLink
+            | Self::WithdrawLink { .. }
             | Self::ClaimDevice { .. } => None,
         }
     }
@@ -482,6 +506,18 @@ fn within(
     }
 }
 
+/// Whether a link is for the signer's own use.
+fn own_link(who: &Who, terms: &OwnLink) -> Result<(), Difference> {
+    let OwnLink {
+        person,
+        name,
+        // Held against the link that comes back.
+        link: _,
+    } = terms;
+    same("whom the link is for", &who.id, person)?;
+    same("the name of whom the link is for", &who.name, name)
+}
+
 fn other_act(asked: &str, act: &Act) -> Difference {
     Difference::new("the act", asked, act.name())
 }
@@ -491,10 +527,11 @@ pub(super) fn promised_link(act: &Act) -> Option<(LinkKind, Hash)> {
     match act {
         Act::People(People::Invite(terms)) => Some((LinkKind::Join, terms.link)),
         Act::People(People::Recover(terms)) => Some((LinkKind::Join, terms.link)),
+        Act::Web(Web::AddKey(terms) | Web::SignInLink(terms)) => Some((LinkKind::Join, terms.link)),
         Act::Hall(Hall::InviteAgent(terms)) => Some((LinkKind::Agent, terms.token)),
         Act::Hall(Hall::InvitePartner(terms)) => Some((LinkKind::Partner, terms.token)),
         Act::People(People::ChangeRole(_) | People::Suspend(_) | People::Reinstate(_))
-        | Act::Web(Web::RegisterKey(_) | Web::SignIn | Web::RemoveKey(_))
+        | Act::Web(Web::RegisterKey(_) | Web::SignIn | Web::RemoveKey(_) | Web::WithdrawLink(_))
         | Act::Device(
             Device::Enrol
             | Device::Claim(_)

@@ -55,7 +55,7 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
     let mut visitor = Visitor::at(&command.person, settings)?;
     let name = command.name.as_deref().map(|name| line("name", name));
     let new = NewKey {
-        token: link.token.clone(),
+        link,
         name: name.transpose()?,
         label: line("label", &command.label)?,
     };

@@ -1,6 +1,8 @@
 //! What a command asks a gateway to let its key sign: sent as JSON, and held against the statement
 //! that comes back ([`agreement`](super::agreement)).
 
+use std::fmt;
+
 use hallway_evidence::statement::hall::{
     Names, Needs, P256PublicKey, Rights, ServiceName, StoreName,
 };
@@ -128,6 +130,15 @@ pub(crate) enum ActRequest {
         /// Its certificate.
         certificate: MakersCertificate,
     },
+    /// Let oneself register a further key, by a one-time link.
+    AddKey,
+    /// Let oneself sign in elsewhere, by a one-time link.
+    SignInLink,
+    /// Let a one-time link open nothing any more. What it opened and for whom, the sentence says.
+    WithdrawLink {
+        /// Which, by the SHA-256 of its secret.
+        link: LinkId,
+    },
     /// Take a device.
     ClaimDevice {
         /// The code that it shows.
@@ -185,6 +196,22 @@ pub(crate) struct Invitation {
     link: Zeroizing<String>,
 }
 
+/// A one-time link, by the SHA-256 of its secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkId(pub(crate) Hash);
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl Serialize for LinkId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// A maker's attestation certificate.
 #[derive(Clone, Debug)]
 pub(crate) struct MakersCertificate {
@@ -195,10 +222,9 @@ pub(crate) struct MakersCertificate {
 }
 
 /// A key to register.
-#[derive(Clone, Debug)]
 pub(crate) struct NewKey {
     /// The link that allows it.
-    pub(crate) token: Zeroizing<String>,
+    pub(crate) link: OneTimeLink,
     /// The person's name, where the link does not say it.
     pub(crate) name: Option<Line>,
     /// What to call the key.
