@@ -125,7 +125,8 @@ def test_no_redirection_leads_elsewhere(place: Path, to: str):
             continue
         server.asked.clear()
         said = run(place, *arguments, works=False)
-        if name not in {"join", "sign-in", "hall create", "open", "connect"}:
+        # The others look for a key first, and there is none.
+        if name in {"trust export", "log verify", "log export", "hall list", "hall agent"}:
             assert server.asked, f"{name} never asked: {said}"
     server.shutdown()
     server.server_close()

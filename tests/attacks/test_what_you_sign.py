@@ -474,6 +474,48 @@ def test_a_grant_is_no_more_than_what_was_signed(house: House, what: str):
 KEPT: list[str] = []
 
 
+@pytest.mark.parametrize("what", ["gateway", "hall", "agent", "certificates", "key"])
+def test_an_agent_takes_a_certificate_for_itself_alone(house: House, tmp_path: Path, what: str):
+    (tmp_path / "agent.toml").write_text("")
+    earlier: list[str] = []
+
+    def lie(_asked: dict, came: dict) -> dict:
+        match what:
+            case "gateway":
+                return {**came, "gateway": "spiffe://evil.example/gateway"}
+            case "hall" | "agent":
+                return {**came, what: "other"}
+            case "certificates":
+                return {**came, "certificates": []}
+        # That of an earlier agent of the same name, which somebody else has the key of.
+        own = came["certificates"]
+        kept, earlier[:] = earlier[:] or own, own
+        return {**came, "certificates": kept}
+
+    identity = tmp_path / "agent.identity"
+
+    def join() -> int | None:
+        """The exit code, or nothing once it has joined."""
+        link = house.owner.json("hall", "invite-agent", "lab", "shed")["link"]
+        arguments = ["hall", "agent", "--config", tmp_path / "agent.toml", "--join", link]
+        agent = house.owner.start(*arguments)
+        while agent.poll() is None and not identity.exists():
+            time.sleep(0.02)
+        if identity.exists():
+            agent.kill()
+            agent.communicate()
+            return None
+        agent.communicate()
+        return agent.returncode
+
+    house.proxy.lies["/api/hall-agents/join"] = lie
+    if what == "key":
+        assert join() is None
+        identity.unlink()
+    assert join() == 1
+    assert not identity.exists()
+
+
 def test_a_realm_stays_what_it_was(house: House, tmp_path: Path):
     """The record of the first touch counts, also for a realm that the address may speak for."""
     [record] = (Path(house.owner.environment["XDG_STATE_HOME"]) / "hallway").glob("realm-*.json")

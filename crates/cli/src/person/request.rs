@@ -187,7 +187,7 @@ pub(crate) struct MakersCertificate {
 
 /// A key to register.
 #[derive(Clone, Debug)]
-pub(crate) struct NewKey {
+pub(crate) struct KeyToRegister {
     /// The link that allows it.
     pub(crate) token: Zeroizing<String>,
     /// The person's name, where the link does not say it.
