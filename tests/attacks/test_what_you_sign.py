@@ -1,7 +1,6 @@
 """Whoever stands between a command and its gateway, or is the gateway, gets nothing signed that was
 not asked for: no other act, no other term, no other realm, no other time."""
 
-import base64
 import copy
 import json
 import re
@@ -14,6 +13,8 @@ from pathlib import Path
 import pytest
 from api_caller import Person
 from camera import Camera
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hall_place import Guest
 from lying_proxy import ProxiedGateway, Proxy, ceremony, statement_of, with_statement
 from soft_webauthn import b64, unb64
@@ -242,10 +243,20 @@ def other(term: str, value: object) -> object:
 
 
 # A P-256 key that somebody else holds.
-ANOTHER_KEY = base64.b64decode(
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpZP40Li/hp/m47n"
-    "60p8D54WK84zV2sxXs7LtkBoN79R9Q=="
+ANOTHER_KEY = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
+    Encoding.DER, PublicFormat.SubjectPublicKeyInfo
 )
+
+
+def in_cbor(terms: dict) -> dict:
+    """Rights stand in a statement by their verbs."""
+    if "rights" not in terms:
+        return terms
+    rights: dict[str, list[str]] = {}
+    for right in terms["rights"]:
+        verb, name = right.split(":")
+        rights.setdefault(verb, []).append(name)
+    return {**terms, "rights": {verb: sorted(names) for verb, names in rights.items()}}
 
 
 def invented(house: House, command: Command, change: Callable[[dict], None] = lambda _: None):
@@ -254,7 +265,7 @@ def invented(house: House, command: Command, change: Callable[[dict], None] = la
     def answer(asked: dict) -> tuple[int, dict]:
         terms = command.terms(asked["act"], house)
         change(terms)
-        made = ceremony(command.act, terms)
+        made = ceremony(command.act, in_cbor(terms))
         if command.attachment:
             made["attachment"] = b64(command.attachment)
         return 200, made
@@ -562,9 +573,15 @@ def test_a_device_enrols_and_does_nothing_else(house: House, tmp_path: Path, wha
         made = with_statement({**came, "public_key": {}}, statement)
         return {name: made[name] for name in ("statement", "seal", "expires_ms")}
 
-    house.proxy.lies[DEVICE] = lie
     camera = Camera(house.proxy, tmp_path)
+    # What the key writes when it is used for the first time is behind it then.
+    house.proxy.inventions[DEVICE] = lambda _: (403, {"code": "later", "detail": "later"})
+    camera.start()
+    camera.says(re.compile("trouble: .*later"))
+    camera.stop()
     key = (tmp_path / "camera.key").read_bytes()
+    house.proxy.honest()
+    house.proxy.lies[DEVICE] = lie
     camera.start()
     camera.says(re.compile("trouble: .*"))
     assert (tmp_path / "camera.key").read_bytes() == key
