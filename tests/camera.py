@@ -30,16 +30,26 @@ class Camera:
         )
         self.authority = (folder / "maker/authority.pem").read_text()
 
-    def start(self) -> None:
+    def start(self, *options: str | Path) -> None:
         """Switches it on."""
         self._running = Program(
             "device", "run", self._pictures, "--key", self._folder / "camera.key",
             "--operator-key", self._operator_key, "--gateway", self._gateway.origin,
+            *options,
         )
 
     def code(self) -> str:
         """The code that it shows while it waits to be claimed."""
         return self._running.wait_for(CODE)[1]
+
+    def says(self, words: re.Pattern[str]) -> re.Match[str]:
+        """The next line that has these words."""
+        return self._running.wait_for(words)
+
+    @property
+    def lines(self) -> list[str]:
+        """What it said until now."""
+        return self._running.lines
 
     def take_picture(self, name: str) -> bytes:
         """Puts a picture into its folder, at once and whole, as a camera does; gives the bytes."""

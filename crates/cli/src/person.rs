@@ -49,7 +49,7 @@ pub(crate) use key_choice::KeyChoice;
 pub(crate) use known_realm::KnownRealm;
 pub(crate) use one_time_link::{LinkKind, OneTimeLink};
 pub(crate) use request::{
-    ActRequest, GuestRequest, Invitation, LinkId, MakersCertificate, NewKey, WhomRequest,
+    ActRequest, GuestRequest, Invitation, KeyToRegister, LinkId, MakersCertificate, WhomRequest,
 };
 pub(crate) use session::{Session, Who};
 pub(crate) use visitor::Visitor;
@@ -143,7 +143,7 @@ impl<C: Connection> Person<C> {
     ///
     /// # Errors
     /// [`PersonError`]; where the gateway wants something else signed, nothing is.
-    pub(crate) async fn join(&mut self, new: &NewKey) -> Result<Who, PersonError> {
+    pub(crate) async fn join(&mut self, new: &KeyToRegister) -> Result<Who, PersonError> {
         let mut wanted = json!({ "token": *new.link.token, "label": new.label });
         if let Some(name) = &new.name {
             wanted["name"] = name.as_str().into();

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::person::{
-    ActRequest, Api, LinkKind, MakersCertificate, NewKey, OneTimeLink, Person, Redirections,
+    ActRequest, Api, KeyToRegister, LinkKind, MakersCertificate, OneTimeLink, Person, Redirections,
     web_client,
 };
 use account::{Account, Afterwards};
@@ -194,7 +194,7 @@ async fn owner(
     }
     if let Some(link) = setup_link {
         let link = OneTimeLink::read(LinkKind::Join, &link)?;
-        let new = NewKey {
+        let new = KeyToRegister {
             link,
             name: Some(Line::nearest("Tour Owner")),
             label: Line::nearest("software key of the tour"),

@@ -20,7 +20,7 @@ use hallway_evidence::{Line, RealmName, Statement, Timestamp};
 
 use super::difference::{Difference, same, same_or_none};
 use super::one_time_link::{LinkKind, sha256};
-use super::request::{ActRequest, GuestRequest, LinkId, NewKey, WhomRequest};
+use super::request::{ActRequest, GuestRequest, KeyToRegister, LinkId, WhomRequest};
 use super::session::Who;
 
 /// How long an agent's invitation may be good.
@@ -36,7 +36,7 @@ pub(super) enum Wanted<'a> {
     /// Somebody signs in; who that is follows from the key.
     SignIn,
     /// A key is registered.
-    Key(&'a NewKey),
+    Key(&'a KeyToRegister),
     /// An act of somebody who is signed in.
     Act(&'a ActRequest, &'a Who),
 }
@@ -68,7 +68,7 @@ impl Wanted<'_> {
     }
 }
 
-impl NewKey {
+impl KeyToRegister {
     fn agrees_with(&self, act: &Act) -> Result<(), Difference> {
         let Act::Web(Web::RegisterKey(terms)) = act else {
             return Err(other_act("web.register_key", act));

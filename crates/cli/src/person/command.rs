@@ -4,7 +4,9 @@ use clap::Args;
 use hallway_evidence::{Line, Printable};
 use serde_json::{Value, json};
 
-use super::{LinkKind, NewKey, OneTimeLink, PersonArguments, PersonError, Settings, Visitor};
+use super::{
+    KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError, Settings, Visitor,
+};
 
 /// Register a security key by a one-time link, and sign in with it.
 ///
@@ -54,7 +56,7 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
     let settings = command.person.settings_at(&link.gateway)?;
     let mut visitor = Visitor::at(&command.person, settings)?;
     let name = command.name.as_deref().map(|name| line("name", name));
-    let new = NewKey {
+    let new = KeyToRegister {
         link,
         name: name.transpose()?,
         label: line("label", &command.label)?,

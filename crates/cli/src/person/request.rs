@@ -222,7 +222,7 @@ pub(crate) struct MakersCertificate {
 }
 
 /// A key to register.
-pub(crate) struct NewKey {
+pub(crate) struct KeyToRegister {
     /// The link that allows it.
     pub(crate) link: OneTimeLink,
     /// The person's name, where the link does not say it.

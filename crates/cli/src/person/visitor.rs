@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
-    ActRequest, Api, Done, NewKey, Person, PersonArguments, PersonError, Redirections, Session,
+    ActRequest, Api, Done, KeyToRegister, Person, PersonArguments, PersonError, Redirections,
     Settings, web_client,
 };
 
@@ -61,11 +61,6 @@ impl Visitor {
         self.realm.as_ref()
     }
 
-    /// Who is signed in.
-    pub(crate) fn session(&self) -> Option<&Session> {
-        self.api.session()
-    }
-
     /// Opens the key for what `person` says.
     fn person(&self) -> Result<Person<Box<dyn Connection>>, PersonError> {
         let key = self.settings.key.open(self.arguments.protection())?;
@@ -83,7 +78,7 @@ impl Visitor {
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
-    pub(super) async fn join(&mut self, new: &NewKey) -> Result<Value, PersonError> {
+    pub(super) async fn join(&mut self, new: &KeyToRegister) -> Result<Value, PersonError> {
         let mut person = self.person()?;
         let joined = person.join(new).await?;
         let signed_in = person.sign_in().await?;
