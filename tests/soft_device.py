@@ -90,7 +90,12 @@ def name_of(*parts: tuple[str, str]) -> x509.Name:
         "CN": NameOID.COMMON_NAME,
         "SERIAL": NameOID.SERIAL_NUMBER,
     }
-    return x509.Name([x509.NameAttribute(oids[short], text) for short, text in parts])
+
+    def attribute(short: str, text: str) -> x509.NameAttribute:
+        plain = text.isascii() and text.isprintable()
+        return x509.NameAttribute(oids[short], text, None if plain else _ASN1Type.UTF8String)
+
+    return x509.Name([attribute(short, text) for short, text in parts])
 
 
 def certificate(subject: x509.Name, issuer: x509.Name, key: PrivateKey) -> x509.CertificateBuilder:
