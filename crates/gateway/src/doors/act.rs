@@ -29,9 +29,7 @@ use crate::http::session::{Caller, link_token, link_token_hash};
 use crate::operator_key::random_bytes;
 use crate::refusal::{Door, Subject};
 use crate::seal::Purpose;
-use crate::store::{
-    End, EndCause, EvidenceHash, Holder, Person, Purpose as LinkPurpose, Repositories, Role,
-};
+use crate::store::{EvidenceHash, Holder, Person, Purpose as LinkPurpose, Repositories, Role};
 
 /// What somebody asks to do.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -163,15 +161,6 @@ impl Actor<'_> {
     /// The database.
     pub async fn end(&self, ended: Ended) -> Result<(), Problem> {
         depends::end(self.gateway, self.unit, ended, Some(self.person.id)).await
-    }
-
-    /// That this act ends something.
-    pub fn ends(&self, cause: EndCause) -> End {
-        End {
-            at: self.now,
-            by: Some(self.person.id),
-            cause,
-        }
     }
 
     /// The secret of the link that this act makes; its hash is in the statement.

@@ -25,7 +25,7 @@ use crate::doors::hall::{certificate, visit};
 use crate::http::problem::Problem;
 use crate::partners::{active, place};
 use crate::seal::Purpose;
-use crate::store::{End, EndCause, Grant};
+use crate::store::{End, Grant};
 
 /// How soon something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -232,11 +232,7 @@ impl Proxy {
 
     async fn end(&self, gateway: &Gateway) -> Result<(), Problem> {
         let id = self.grant.id;
-        let end = &End {
-            at: gateway.now(),
-            by: Some(self.grant.person),
-            cause: EndCause::Ended,
-        };
+        let end = &End::by(self.grant.person, gateway.now());
         gateway
             .transact(|unit| {
                 Box::pin(async move {

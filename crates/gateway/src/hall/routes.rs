@@ -34,7 +34,7 @@ use crate::partners::shared::Shared;
 use crate::partners::{active, bundle};
 use crate::routes::FILES;
 use crate::source::Source;
-use crate::store::GrantKind;
+use crate::store::{End, GrantKind};
 
 /// Who may use a route of the hall listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -391,11 +391,8 @@ async fn end(
     gateway
         .transact(|unit| {
             Box::pin(async move {
-                Ok::<_, Problem>(
-                    unit.grants()
-                        .end(grant.id, grant.person, gateway.now())
-                        .await?,
-                )
+                let end = End::by(grant.person, gateway.now());
+                Ok::<_, Problem>(unit.grants().end(grant.id, &end).await?)
             })
         })
         .await?;

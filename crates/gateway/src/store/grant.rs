@@ -140,6 +140,18 @@ pub struct End {
     pub cause: EndCause,
 }
 
+impl End {
+    /// Somebody ended it who may: its holder, or an operator.
+    #[must_use]
+    pub const fn by(person: PersonId, at: Timestamp) -> Self {
+        Self {
+            at,
+            by: Some(person),
+            cause: EndCause::Ended,
+        }
+    }
+}
+
 /// How a grant stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantState {

@@ -25,7 +25,7 @@ use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token_hash};
 use crate::partners::active;
 use crate::realm_authority::rotation::Replacement;
-use crate::store::{EndCause, GuestId, Hall, HallAgent, HallGuest, Role, StoreError, VisitorId};
+use crate::store::{self, GuestId, Hall, HallAgent, HallGuest, Role, StoreError, VisitorId};
 
 /// How long an agent's invitation is good: an hour.
 const INVITATION: Duration = Duration::from_secs(3600);
@@ -427,7 +427,7 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
             .await
             .map_err(refused)?,
         HallAct::End(terms) => {
-            let end = actor.ends(EndCause::Ended);
+            let end = store::End::by(actor.person.id, now);
             if !unit.grants().end(terms.grant, &end).await? {
                 return Err(Problem::conflict(
                     "grant-ended",

@@ -176,11 +176,7 @@ pub async fn end(
                 if own.is_none() {
                     return Err(Problem::not_found("grant"));
                 }
-                let end = End {
-                    at: gateway.now(),
-                    by: Some(caller.person.id),
-                    cause: EndCause::Ended,
-                };
+                let end = End::by(caller.person.id, gateway.now());
                 grants.end(id, &end).await?;
                 grants
                     .get(id)
