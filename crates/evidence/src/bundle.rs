@@ -129,8 +129,9 @@ impl Bundle {
         if count > MAX_RECEIPTS {
             return Err(BundleError::Count(count));
         }
-        let mut pairs = (2..).zip(bundle.receipts().zip(bundle.receipts().skip(1)));
-        match pairs.find(|(_, (one, next))| one.proof.index() <= next.proof.index()) {
+        let indices: Vec<u64> = bundle.receipts().map(|one| one.proof.index()).collect();
+        let mut pairs = (2..).zip(indices.windows(2));
+        match pairs.find(|(_, pair)| pair[0] <= pair[1]) {
             Some((at, _)) => Err(BundleError::Order { at }),
             None => Ok(bundle),
         }

@@ -261,8 +261,8 @@ fn conclude(
         said.last.to_owned()
     } else {
         format!(
-            "{} Nor does it show that nobody named here was suspended, removed or given a lesser role \
-             before.",
+            "{} Nor does it show that nobody named here was suspended or removed, or lost the role or \
+             the key, before.",
             said.last
         )
     });

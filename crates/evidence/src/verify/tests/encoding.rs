@@ -252,7 +252,10 @@ fn a_proof_has_one_text() {
     );
     let made_of = |lines: &[&str]| format!("{head}\n\n{tree}\n\n{}", lines.concat());
     let mut lines = [one.as_str(), &two];
-    lines.sort_unstable_by_key(|line| STANDARD.decode(line.trim_end().rsplit(' ').next().unwrap()));
+    lines.sort_unstable_by_key(|line| {
+        let encoded = line.trim_end().rsplit(" ").next();
+        STANDARD.decode(encoded.unwrap()).unwrap()
+    });
     let [first, second] = lines;
     for honest in [
         vec![own],
