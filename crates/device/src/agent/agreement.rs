@@ -79,7 +79,7 @@ pub(super) fn is_about(
     serial: &str,
 ) -> bool {
     let mut is_enrolled = false;
-    for receipt in &grounds.0 {
+    for receipt in grounds.receipts() {
         let signed = &receipt.evidence.signed;
         let Ok(statement) = signed.read_statement() else {
             return false;

@@ -59,7 +59,7 @@ impl ActRequest {
     /// The door that a refusal of it is listed under.
     const fn door(&self) -> Door {
         match self {
-            Self::People(_) | Self::Key(_) => Door::Web,
+            Self::People(_) | Self::Key(_) | Self::Link(_) => Door::Web,
             Self::Device(_) | Self::Authority(_) => Door::Device,
             Self::Hall(_) | Self::Partner(_) | Self::OwnAuthority(_) | Self::Witness(_) => {
                 Door::Hall

@@ -19,7 +19,7 @@ use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::store::{
-    Holder, PersonState, Purpose as LinkPurpose, Repositories, Role, StoreError, TokenHash,
+    Holder, Person, PersonState, Purpose as LinkPurpose, Repositories, Role, StoreError, TokenHash,
 };
 
 /// How long an invitation is good: a week.

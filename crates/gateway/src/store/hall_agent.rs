@@ -232,14 +232,18 @@ impl HallAgentRepository for Sql<'_> {
     }
 
     async fn invited(&self, now: Timestamp) -> Result<Vec<HallAgent>, StoreError> {
-        row::Entity::find()
+        let rows = row::Entity::find()
             .filter(row::Column::JoinedMs.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
             .all(self.db())
-            .await?
-            .into_iter()
-            .map(HallAgent::try_from)
-            .collect()
+            .await?;
+        let mut agents = Vec::with_capacity(rows.len());
+        for row in rows {
+            let hall = Cell("hall_agent", "hall").word(&row.hall)?;
+            let names = self.names_of_agents(&hall).await?;
+            agents.push(HallAgent::new(row, &names)?);
+        }
+        Ok(agents)
     }
 
     async fn join(

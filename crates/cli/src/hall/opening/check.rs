@@ -96,7 +96,7 @@ fn of_realm(what: &'static str, realm: &str, listener: &Listener) -> Result<(), 
 pub(super) fn shown(done: &Done, bundle: &[u8]) -> Result<(), HallCommandError> {
     let unreadable = |error: &dyn Display| given("the evidence to show", "a bundle", error);
     let bundle = Bundle::decode(bundle).map_err(|error| unreadable(&error))?;
-    for (at, receipt) in bundle.0.iter().enumerate() {
+    for (at, receipt) in bundle.receipts().enumerate() {
         let evidence = &receipt.evidence;
         let statement = evidence.signed.read_statement();
         let statement = statement.map_err(|error| unreadable(&error))?;

@@ -249,9 +249,7 @@ struct NotWhatWasSigned;
 /// Whether what is handed on in somebody's name is what they signed: this hall of this host, for this
 /// person, and no less than the grant allows.
 fn opens(bundle: &Bundle, host: &RealmName, grant: &Grant) -> bool {
-    let Some(subject) = bundle.0.first() else {
-        return false;
-    };
+    let subject = bundle.subject();
     match subject
         .evidence
         .signed
