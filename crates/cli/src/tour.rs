@@ -17,7 +17,7 @@ use hallway_evidence::{Line, Printable, TrustFile};
 use hallway_gateway::{Ready, Start, SystemClock};
 use hallway_softkey::{Consent, KeyFile, NewKey, SoftKey};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::person::{

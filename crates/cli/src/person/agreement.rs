@@ -31,7 +31,7 @@ const PARTNER_INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
 const MOMENT: Duration = Duration::from_secs(60);
 
 /// What a statement has to say.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) enum Wanted<'a> {
     /// Somebody signs in; who that is follows from the key.
     SignIn,
@@ -530,7 +530,9 @@ pub(super) fn promised_link(act: &Act) -> Option<(LinkKind, Hash)> {
         Act::Web(Web::AddKey(terms) | Web::SignInLink(terms)) => Some((LinkKind::Join, terms.link)),
         Act::Hall(Hall::InviteAgent(terms)) => Some((LinkKind::Agent, terms.token)),
         Act::Hall(Hall::InvitePartner(terms)) => Some((LinkKind::Partner, terms.token)),
-        Act::People(People::ChangeRole(_) | People::Suspend(_) | People::Reinstate(_))
+        Act::People(
+            People::ChangeRole(_) | People::Suspend(_) | People::Reinstate(_) | People::SignOut(_),
+        )
         | Act::Web(Web::RegisterKey(_) | Web::SignIn | Web::RemoveKey(_) | Web::WithdrawLink(_))
         | Act::Device(
             Device::Enrol
