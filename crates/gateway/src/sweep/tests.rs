@@ -1,10 +1,11 @@
+use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, PersonId};
 
 use super::*;
 use crate::sample::Sample;
 use crate::store::{
-    Announcement, AnnouncementId, Authority, AuthorityId, Link, Person, PersonState, Purpose,
-    Refusal, RefusalId, Role, Session, TokenHash,
+    Announcement, AnnouncementId, Authority, AuthorityId, Credential, EvidenceHash, Holder, Link,
+    Person, PersonState, Purpose, Refusal, RefusalId, Role, Session, TokenHash,
 };
 
 const NOW: u64 = 1_800_000_000_000;
@@ -18,7 +19,7 @@ fn announcement(authority: AuthorityId, number: u32) -> Announcement {
         code: code.into(),
         serial: format!("SN-{number}"),
         authority,
-        aaguid: hallway_ctap::aaguid::Aaguid([1; 16]),
+        aaguid: Aaguid([1; 16]),
         credential: CredentialId::new(number.to_be_bytes()).unwrap(),
         public_key: vec![1; 77],
         sign_count: 0,
@@ -48,12 +49,31 @@ async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
         added: now,
         removed: None,
         evidence: None,
+        key: [8; 32],
+        subject: None,
+    };
+    let key = Credential {
+        id: CredentialId::new([3; 16]).unwrap(),
+        holder: Holder::Person(person.id),
+        public_key: Vec::new(),
+        sign_count: 0,
+        aaguid: Aaguid::ZERO,
+        label: String::new(),
+        transports: Vec::new(),
+        backup_eligible: false,
+        backed_up: false,
+        uv_initialized: false,
+        user_handle: Vec::new(),
+        created: now,
+        last_used: None,
+        registration: EvidenceHash([0; 32]),
     };
     let session = Session {
         token: TokenHash([1; 32]),
         person: person.id,
-        credential: None,
-        evidence: None,
+        credential: key.id.clone(),
+        evidence: EvidenceHash([0; 32]),
+        touched: now,
         created: now,
         last_seen: now,
         expires: now.plus(HOUR),
@@ -72,12 +92,14 @@ async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
         expires: now.plus(HOUR),
         used: None,
     };
-    let (id, person, authority, session, link) = (person.id, &person, &authority, &session, &link);
+    let (id, person, authority) = (person.id, &person, &authority);
+    let (key, session, link) = (&key, &session, &link);
     gateway
         .transact(|unit| {
             Box::pin(async move {
                 unit.people().add(person).await?;
                 unit.authorities().add(authority).await?;
+                unit.credentials().add(key).await?;
                 unit.sessions().add(session).await?;
                 unit.links().add(link).await?;
                 for number in 0..devices {
@@ -104,6 +126,8 @@ async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
         device: None,
         person: None,
         address: String::new(),
+        more: 0,
+        last: now,
     };
     gateway.store.record_refusal(&refusal).await.unwrap();
     id

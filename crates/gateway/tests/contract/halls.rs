@@ -436,7 +436,7 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     assert_eq!(
         rest.items,
         [Grant {
-            ended: Some((at(7_000), emily.id)),
+            ended: Some(End::by(emily.id, at(7_000))),
             ..by_key
         }]
     );

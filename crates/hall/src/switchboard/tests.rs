@@ -9,6 +9,7 @@ use super::*;
 use crate::agent::{AgentEvent, Provided};
 use crate::authority::Usage;
 use crate::authority::sample::{QUARTER_MS, now_ms, realm};
+use crate::body;
 use crate::client::{ClientError, HallClient};
 use crate::files::FolderStore;
 use crate::identity::Party;

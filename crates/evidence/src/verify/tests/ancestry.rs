@@ -438,7 +438,8 @@ fn the_trust_file_may_name_the_set_up() {
     ]);
     let bundle = Bundle::of(all[2].clone(), [all[1].clone()]).unwrap();
     let judge = |set_up: Option<Hash>| {
-        let trust = TrustFile { set_up, ..trust() };
+        let mut trust = trust();
+        trust.set_up = set_up;
         verify::bundle(&bundle, None, &trust, Chain::ToSetUp)
     };
     refused(&judge(None), "people.5", "it is entry 1 of the log");
@@ -450,10 +451,8 @@ fn the_trust_file_may_name_the_set_up() {
     );
     // The first entry is not enough where another one is named.
     let first = Bundle::of(all[0].clone(), []).unwrap();
-    let trust = TrustFile {
-        set_up: Some(all[1].evidence.hash()),
-        ..trust()
-    };
+    let mut trust = trust();
+    trust.set_up = Some(all[1].evidence.hash());
     let report = verify::bundle(&first, None, &trust, Chain::ToSetUp);
     refused(&report, "people.5", "the trust file names");
 }

@@ -112,6 +112,8 @@ impl Driver {
             added: house.gateway.now(),
             removed: None,
             evidence: None,
+            key: [2; 32],
+            subject: None,
         };
         let added = &authority;
         house
@@ -681,7 +683,7 @@ impl Driver {
             .gateway
             .transact(|unit| {
                 Box::pin(async move {
-                    unit.devices().add(device).await?;
+                    unit.devices().add(device, &[]).await?;
                     Ok::<_, Problem>(unit.credentials().add(key).await?)
                 })
             })

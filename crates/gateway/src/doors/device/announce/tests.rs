@@ -2,7 +2,7 @@ use hallway_ctap::aaguid::Aaguid;
 
 use super::*;
 use crate::sample::Sample;
-use crate::store::Authority;
+use crate::store::{Authority, AuthorityId};
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -38,6 +38,8 @@ async fn realm(waiting: u64, network: Option<&str>) -> (Sample, AuthorityId) {
         added: sample.gateway.now(),
         removed: None,
         evidence: None,
+        key: [8; 32],
+        subject: None,
     };
     let added = &authority;
     sample
