@@ -126,9 +126,10 @@ def verifier(house: Gateway, owner: Person, tmp_path_factory: pytest.TempPathFac
     return made
 
 
-def newest(person: Person) -> bytes:
-    """The bundle of what this person did last."""
-    row = person.get("/api/evidence?limit=1").expect()["items"][0]
+def newest(person: Person, act: str | None = None) -> bytes:
+    """The bundle of the last evidence that this person sees, of an act if one is named."""
+    rows = person.get("/api/evidence?limit=10").expect()["items"]
+    row = next(row for row in rows if act in (None, row["act"]))
     return person.get(f"/api/receipts/{row['hash']}").expect_bytes(200)
 
 
@@ -170,7 +171,7 @@ def test_a_lawful_chain_holds_and_is_told(owner: Person, verifier: Verifier):
     nina = Person(nina.origin, link)
     owner.act(kind="change_role", person=nina.id, role="owner")
     nina.invite("Nils")
-    found = verifier.check_bytes(newest(nina))
+    found = verifier.check_bytes(newest(nina, "people.invite"))
     found.holds(
         "Signed by Nina (owner): ",
         "Olga let Nina (member) register a new key on ",
@@ -320,7 +321,7 @@ def test_there_is_one_set_up_and_it_is_the_first_entry(tmp_path: Path, gateway: 
     verifier.export()
     assert json.loads(verifier.trust.read_text()) == trust
     verifier.trust.write_text(json.dumps(without_set_up(trust)))
-    verifier.check_bytes(evidence).lacks("entry 1 of the log, and the set-up is its first")
+    verifier.check_bytes(evidence).lacks("of the log, and the set-up is its first")
     # Where a realm was lawfully set up anew, its trust file says so by name.
     row = next(row for row in mallory.pages("/api/evidence") if row["act"] == "web.register_key")
     verifier.trust.write_text(json.dumps(trust | {"set_up": row["hash"]}))

@@ -306,7 +306,7 @@ def test_an_approval_ends_with_who_gave_it(realm: Realm):
 
 def test_an_agents_invitation_ends_with_its_makers_role(realm: Realm):
     boss = realm.owner.invite("Boss", "owner")
-    link = boss.act(kind="invite_agent", hall=HALL, agent="rack")["link"]
+    link = boss.act(kind="invite_agent", hall=HALL, agent="rack", stores=["scans"])["link"]
     realm.owner.act(kind="change_role", person=boss.id, role="member")
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

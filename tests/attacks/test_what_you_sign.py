@@ -121,7 +121,13 @@ PINS = {
 }  # fmt: skip
 SEEN = {"key": HASH, "size": 7, "root": HASH}
 
+def own_link(_asked: dict, house: House) -> dict:
+    return {"person": bytes.fromhex(house.owner.id.replace("-", "")), "name": "Olga", "link": HASH}
+
+
 COMMANDS: dict[str, Command] = {
+    "add a key": Command(["link", "add-key"], "web.add_key", own_link, said=("link",)),
+    "sign in elsewhere": Command(["link", "sign-in"], "web.sign_in_link", own_link, said=("link",)),
     "create": Command(
         ["hall", "create", "kitchen", "--title", "The kitchen"],
         "hall.create", fixed(hall="kitchen", title="The kitchen"),
@@ -151,9 +157,9 @@ COMMANDS: dict[str, Command] = {
         "hall.dismiss", fixed(hall="lab", role="member"),
     ),
     "invite an agent": Command(
-        ["hall", "invite-agent", "lab", "shed"], "hall.invite_agent",
+        ["hall", "invite-agent", "lab", "shed", "--store", "scans", "--service", "db"], "hall.invite_agent",
         lambda _asked, _house: {
-            "hall": "lab", "agent": "shed", "token": HASH, "expires": within(3_600_000),
+            "hall": "lab", "agent": "shed", "stores": ["scans"], "services": ["db"], "token": HASH, "expires": within(3_600_000),
         },
         said=("token",),
     ),
@@ -223,8 +229,12 @@ def other(term: str, value: object) -> object:
             return OTHER_HASH
         case int():
             return value * 2
+        case [first, *_] if first == HASH:
+            return [OTHER_HASH]
+        case [first, *_] if ":" in first:
+            return [*value, "connect:zz"]
         case list():
-            return [*value, "connect:zz"] if value[0] != HASH else [OTHER_HASH]
+            return [*value, "zz"]
         case dict():
             return {"approval": "member"}
         case "member" | "operator":
@@ -453,7 +463,7 @@ def test_what_comes_back_is_what_was_signed_for(house: House):
         "not a link",
     ]:
         house.proxy.lies[DONE] = changed(link=link)
-        done = house.owner.try_to("hall", "invite-agent", "lab", "shed")
+        done = house.owner.try_to("hall", "invite-agent", "lab", "shed", "--store", "scans")
         assert done.returncode == 1 and link not in done.stdout, done.stdout + done.stderr
 
 
@@ -507,7 +517,7 @@ def test_an_agent_takes_a_certificate_for_itself_alone(house: House, tmp_path: P
 
     def join() -> int | None:
         """The exit code, or nothing once it has joined."""
-        link = house.owner.json("hall", "invite-agent", "lab", "shed")["link"]
+        link = house.owner.json("hall", "invite-agent", "lab", "shed", "--store", "scans")["link"]
         arguments = ["hall", "agent", "--config", tmp_path / "agent.toml", "--join", link]
         agent = house.owner.start(*arguments)
         while agent.poll() is None and not identity.exists():

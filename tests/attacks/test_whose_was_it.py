@@ -87,7 +87,7 @@ def test_pictures_and_evidence_are_for_the_owner_of_their_time(name: str, life: 
         paths = [f"/api/transactions/{item.evidence}/{form}" for form in FORMS]
         paths += [
             f"/api/evidence/{item.evidence}",
-            f"/api/evidence/{item.evidence}/receipt",
+            f"/api/receipts/{item.evidence}",
             f"/api/evidence/{item.evidence}/explanation",
             f"/evidence/{item.evidence}",
         ]
@@ -171,7 +171,7 @@ def test_a_bundle_rests_on_its_own_time_alone(life: Life):
     mine = [row["hash"] for row in cleo.pages("/api/evidence") if row["act"].startswith("device.")]
     assert len(mine) == 2
     for evidence in [own, *mine]:
-        bundle = cleo.get(f"/api/evidence/{evidence}/receipt").expect_bytes(200)
+        bundle = cleo.get(f"/api/receipts/{evidence}").expect_bytes(200)
         for stranger in strangers:
             assert bytes.fromhex(stranger.replace("-", "")) not in bundle, evidence
 
