@@ -44,6 +44,7 @@ pub mod source;
 pub mod start;
 pub mod store;
 pub mod thumbnail;
+mod turn;
 pub mod witness;
 
 pub use clock::{Clock, SystemClock};

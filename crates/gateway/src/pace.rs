@@ -8,9 +8,10 @@
 //! when one of its answers lies ready for a minute and no more of it is asked for. That the gateway
 //! itself has nothing to give, as while somebody waits for news, is not the reader's fault.
 //!
-//! Until then the bytes of that answer are held. Those of one connection are few: beyond
-//! [`ROOM`] its next request waits. Those of all are, too: beyond [`MOST`] the connections end that
-//! hold most for longest, so whoever reads is never refused because of somebody who does not.
+//! Until then the bytes of that answer are held, and so is the head of a request that waits for its
+//! [`Turn`]. Those of one connection are few: beyond [`ROOM`] its next request waits. Those of all
+//! are, too: beyond [`MOST`] the connections end that hold most for longest, so whoever reads is
+//! never refused because of somebody who does not.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -20,6 +21,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
+use axum::http::Request;
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::Notify;
@@ -27,6 +29,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::server::PATIENCE;
+use crate::turn::{ConnectionTurns, Turn, Turns};
 
 /// How long the reader of an answer may take nothing of it.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -38,6 +41,11 @@ const MOST: usize = 64 << 20;
 /// An answer that is made whole is counted from its beginning. One that says that it is longer is
 /// read from somewhere, and what was read of it is counted.
 const WHOLE: u64 = 1 << 20;
+/// What a request that waits costs beside its head, and an answer that is made whole beside its body:
+/// its task, its stream and its fields. One that is streamed has a place of its route instead.
+const STREAM: usize = 4 << 10;
+/// What a field of a head costs beside its name and its value.
+const FIELD: usize = 64;
 
 /// What the answers hold that nobody has read yet, on all connections.
 #[derive(Debug, Clone)]
@@ -49,6 +57,7 @@ struct All {
     held: AtomicUsize,
     next: AtomicU64,
     connections: Mutex<HashMap<u64, Weak<Connection>>>,
+    turns: Turns,
     began: Instant,
 }
 
@@ -65,6 +74,7 @@ impl Unread {
             held: AtomicUsize::new(0),
             next: AtomicU64::new(0),
             connections: Mutex::default(),
+            turns: Turns::default(),
             began: Instant::now(),
         }))
     }
@@ -81,6 +91,7 @@ impl Unread {
             held: AtomicUsize::new(0),
             taken_ms: AtomicU64::new(self.0.now_ms()),
             less: Notify::new(),
+            turns: self.0.turns.of_connection(),
         });
         let mut connections = lock(&self.0.connections);
         connections.insert(number, Arc::downgrade(&connection));
@@ -136,6 +147,7 @@ struct Connection {
     /// When it took some last.
     taken_ms: AtomicU64,
     less: Notify,
+    turns: ConnectionTurns,
 }
 
 impl Connection {
@@ -149,10 +161,15 @@ impl Connection {
         }
     }
 
+    /// So many bytes of answers were taken.
+    fn taken(&self, bytes: usize) {
+        self.taken_ms.store(self.all.now_ms(), Ordering::Relaxed);
+        self.release(bytes);
+    }
+
     fn release(&self, bytes: usize) {
         self.all.held.fetch_sub(bytes, Ordering::Relaxed);
         let before = self.held.fetch_sub(bytes, Ordering::Relaxed);
-        self.taken_ms.store(self.all.now_ms(), Ordering::Relaxed);
         if before > ROOM {
             self.less.notify_waiters();
         }
@@ -184,9 +201,16 @@ impl Drop for Connection {
 }
 
 impl Pace {
-    /// It asked for something. Resolves when there is room for what it is answered.
-    pub(crate) async fn asks(&self) {
+    /// It asked for something. Resolves when there is room for what it is answered, and it is the
+    /// request's turn.
+    pub(crate) async fn asks<B>(&self, request: &Request<B>) -> Turn {
         self.0.asked.cancel();
+        let waiting = Waiting::new(&self.0, STREAM + head_bytes(request));
+        self.has_room().await;
+        self.0.turns.next(waiting).await
+    }
+
+    async fn has_room(&self) {
         loop {
             let less = self.0.less.notified();
             tokio::pin!(less);
@@ -207,13 +231,16 @@ impl Pace {
             let number = self.0.all.next.fetch_add(1, Ordering::Relaxed);
             let reader = Arc::new(Reader::default());
             lock(&self.0.answers).insert(number, Arc::clone(&reader));
+            let whole = body.size_hint().exact().filter(|bytes| *bytes <= WHOLE);
+            let stream = whole.map_or(0, |_| STREAM);
+            let whole = usize::try_from(whole.unwrap_or(0)).unwrap_or(0);
+            self.0.hold(stream);
             let answer = Arc::new(Answer {
                 connection: Arc::clone(&self.0),
                 number,
                 reader,
+                stream,
             });
-            let whole = body.size_hint().exact().filter(|bytes| *bytes <= WHOLE);
-            let whole = usize::try_from(whole.unwrap_or(0)).unwrap_or(0);
             Body::new(Watched {
                 body,
                 unpolled: answer.hold(whole),
@@ -243,6 +270,37 @@ impl Pace {
     }
 }
 
+/// Bytes of the head of `request`, more or less.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD);
+    let target = request.uri().path_and_query();
+    fields.sum::<usize>() + target.map_or(0, |target| target.as_str().len())
+}
+
+/// A request that waits for its turn, or has it.
+#[derive(Debug)]
+struct Waiting {
+    connection: Arc<Connection>,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn new(connection: &Arc<Connection>, bytes: usize) -> Self {
+        connection.hold(bytes);
+        Self {
+            connection: Arc::clone(connection),
+            bytes,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.connection.release(self.bytes);
+    }
+}
+
 /// What the reader of one answer does.
 #[derive(Debug, Default)]
 struct Reader {
@@ -258,6 +316,8 @@ struct Answer {
     connection: Arc<Connection>,
     number: u64,
     reader: Arc<Reader>,
+    /// What it costs beside the bytes of its body.
+    stream: usize,
 }
 
 impl Answer {
@@ -273,6 +333,7 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         lock(&self.connection.answers).remove(&self.number);
+        self.connection.taken(self.stream);
     }
 }
 
@@ -285,7 +346,7 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.answer.connection.release(self.bytes);
+        self.answer.connection.taken(self.bytes);
         self.answer.reader.asked.store(true, Ordering::Relaxed);
     }
 }
@@ -328,7 +389,7 @@ impl HttpBody for Watched {
                         let held = self.answer.hold(bytes.len());
                         let counted = self.unpolled.bytes.min(bytes.len());
                         self.unpolled.bytes -= counted;
-                        self.answer.connection.release(counted);
+                        self.answer.connection.taken(counted);
                         Bytes::from_owner(Piece { bytes, _held: held })
                     })
                 })
@@ -349,7 +410,6 @@ impl HttpBody for Watched {
 mod tests {
     use std::convert::Infallible;
 
-    use axum::http::Request;
     use futures_util::stream;
     use hyper::body::Incoming;
     use hyper_util::rt::TokioIo;
@@ -382,10 +442,10 @@ mod tests {
         let pace = unread.pace();
         let task = tokio::spawn(async move {
             let watched = pace.clone();
-            let service = hyper::service::service_fn(move |_: Request<Incoming>| {
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
                 let watched = watched.clone();
                 async move {
-                    watched.asks().await;
+                    drop(watched.asks(&request).await);
                     Ok::<_, Infallible>(watched.over(Response::new(answer())))
                 }
             });

@@ -148,8 +148,9 @@ async fn connection(
     let service = service_fn(move |request: axum::http::Request<Incoming>| {
         let (router, pace) = (router.clone(), answering.clone());
         async move {
-            pace.asks().await;
+            let turn = pace.asks(&request).await;
             let mut request = routed(request);
+            request.extensions_mut().insert(turn);
             request.extensions_mut().insert(ConnectInfo(peer));
             let response = router.oneshot(request).await?;
             Ok::<_, Infallible>(pace.over(response))

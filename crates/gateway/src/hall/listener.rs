@@ -357,7 +357,8 @@ async fn serve<S>(
     let service = service_fn(move |request: Request<Incoming>| {
         let (service, pace) = (service.clone(), answering.clone());
         async move {
-            pace.asks().await;
+            // Who calls is known from the handshake: its place on the route is taken at once.
+            drop(pace.asks(&request).await);
             let response = service.oneshot(routed(request)).await?;
             Ok::<_, Infallible>(pace.over(response))
         }

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::problem::Problem;
 use crate::source::{Share, Shares, Source};
+use crate::turn::Turn;
 
 /// Bytes of JSON.
 pub const JSON: usize = 64 * 1024;
@@ -265,16 +267,26 @@ impl Kept {
 
     async fn within(
         &self,
-        request: Request,
+        mut request: Request,
         source: Option<Source>,
         next: Next,
     ) -> Result<Response, Problem> {
         let place = self.place(source)?;
+        request.extensions_mut().remove::<Turn>();
         let request = self.take(request).await?;
         match self.bounds.answer {
             Gives::Whole { within } => {
-                let response = timeout(within, next.run(request)).await;
-                response.map_err(|_| not_ready())
+                let (request, awaited) = watched(request);
+                let answer = next.run(request);
+                tokio::pin!(answer);
+                loop {
+                    match timeout(within, answer.as_mut()).await {
+                        Ok(response) => return Ok(response),
+                        // The sender's time is not the handler's, and has a bound of its own.
+                        Err(_) if awaited.now() => {}
+                        Err(_) => return Err(not_ready()),
+                    }
+                }
             }
             Gives::Streamed { lasts } => {
                 let response = next.run(request).await;
@@ -451,6 +463,63 @@ fn streamed(body: Body, most: u64) -> Body {
         Ok::<_, std::io::Error>(Some((chunk, coming)))
     }));
     Body::new(Hinted { chunks, hint })
+}
+
+/// Tells whether somebody waits for more of a body.
+#[derive(Clone, Debug, Default)]
+struct Awaited(Arc<AtomicBool>);
+
+impl Awaited {
+    fn now(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A body that says whether somebody waits for more of it.
+struct Watched {
+    body: Body,
+    awaited: Awaited,
+}
+
+/// The request with a body that is watched.
+fn watched(request: Request) -> (Request, Awaited) {
+    let awaited = Awaited::default();
+    let watching = awaited.clone();
+    let watch = |body| {
+        Body::new(Watched {
+            body,
+            awaited: watching,
+        })
+    };
+    (request.map(watch), awaited)
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.awaited.0.store(polled.is_pending(), Ordering::Relaxed);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.awaited.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Chunks, with what is known of their length.
