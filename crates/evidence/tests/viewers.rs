@@ -19,7 +19,7 @@ const PHOTOGRAPH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/photograph
 /// A bundle that fills two segments.
 fn bundle() -> Bundle {
     let key = SigningKey::from_seed("gate.example/log", &[1; 32]).unwrap();
-    let evidence = Evidence {
+    let evidence = |accepted| Evidence {
         signed: SignedStatement {
             statement: b"statement".to_vec(),
             credential_id: CredentialId::new(*b"credential").unwrap(),
@@ -28,12 +28,17 @@ fn bundle() -> Bundle {
                 attestation_object: vec![0xff; 40_000],
             },
         },
-        accepted: Timestamp::from_ms(5),
+        accepted: Timestamp::from_ms(accepted),
     };
-    let appended = Appender::new().append(&[evidence.hash()]);
-    let head = Checkpoint::new(key.name(), 1, appended.root).unwrap();
-    let proof = TlogProof::new(&appended.proofs[0], head.sign(&key));
-    Bundle::of(Receipt { evidence, proof }, []).unwrap()
+    let both = [evidence(5), evidence(6)];
+    let appended = Appender::new().append(&both.each_ref().map(Evidence::hash));
+    let head = Checkpoint::new(key.name(), 2, appended.root).unwrap();
+    let receipts = appended.proofs.iter().zip(both).map(|(proof, evidence)| {
+        let proof = TlogProof::new(proof, head.sign(&key));
+        Receipt { evidence, proof }
+    });
+    let [earlier, subject] = <[Receipt; 2]>::try_from(receipts.collect::<Vec<_>>()).unwrap();
+    Bundle::of(subject, [earlier]).unwrap()
 }
 
 fn run(program: &str, arguments: &[&str], file: &Path) -> Output {

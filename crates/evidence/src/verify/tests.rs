@@ -205,7 +205,7 @@ fn another_realms_trust_file_accepts_nothing() {
     let (section, step, _) = failure_of(&judge(&all, Some(PAYLOAD), &other));
     assert_eq!(
         (section.as_str(), step.as_str()),
-        ("Receipt 2: the device's enrolment", "7.1.24")
+        ("Receipt 3: the device's enrolment", "7.1.24")
     );
     // No maker at all, another origin, another relying party id.
     for change in [

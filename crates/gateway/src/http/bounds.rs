@@ -95,6 +95,10 @@ pub enum Gives {
     },
 }
 
+/// In an answer's extensions: all of it is in memory, as [`Gives::Whole`] says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Made;
+
 /// How many requests of a route are served at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtOnce {
@@ -281,7 +285,10 @@ impl Kept {
                 tokio::pin!(answer);
                 loop {
                     match timeout(within, answer.as_mut()).await {
-                        Ok(response) => return Ok(response),
+                        Ok(mut response) => {
+                            response.extensions_mut().insert(Made);
+                            return Ok(response);
+                        }
                         // The sender's time is not the handler's, and has a bound of its own.
                         Err(_) if awaited.now() => {}
                         Err(_) => return Err(not_ready()),

@@ -50,13 +50,13 @@ impl MigratorTrait for Migrations {
             Box::new(own_authorities::OwnAuthorities),
             Box::new(former_logs::FormerLogs),
             Box::new(crossing::Crossing),
+            Box::new(device_marks::DeviceMarks),
+            Box::new(ownerships::Ownerships),
+            Box::new(refusal_counts::RefusalCounts),
             Box::new(announcement_networks::AnnouncementNetworks),
             Box::new(agent_names::AgentNames),
             Box::new(grounds::Grounds),
             Box::new(revocation::Revocation),
-            Box::new(device_marks::DeviceMarks),
-            Box::new(ownerships::Ownerships),
-            Box::new(refusal_counts::RefusalCounts),
         ]
     }
 }

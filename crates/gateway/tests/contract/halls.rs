@@ -436,7 +436,11 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     assert_eq!(
         rest.items,
         [Grant {
-            ended: Some(End::by(emily.id, at(7_000))),
+            ended: Some(End {
+                at: at(7_000),
+                by: Some(emily.id),
+                cause: EndCause::Suspended,
+            }),
             ..by_key
         }]
     );

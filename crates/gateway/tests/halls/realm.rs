@@ -302,7 +302,10 @@ impl House {
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body.to_string()))
+            .body(match body {
+                Value::Null => Body::empty(),
+                body => Body::from(body.to_string()),
+            })
             .unwrap();
         let answer = routes::router(&self.gateway)
             .oneshot(request)

@@ -175,7 +175,7 @@ async fn only_an_owner_replaces_an_authority() {
         assert_eq!(refused, (403, "role".to_owned()));
     }
     let listed = house
-        .ask("GET", "/api/hall/authorities", &operator.token, json!({}))
+        .ask("GET", "/api/hall/authorities", &operator.token, Value::Null)
         .await
         .unwrap();
     let stages: Vec<&str> = (listed.as_array().unwrap().iter())

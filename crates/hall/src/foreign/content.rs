@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(of("a.bin"), "attachment; filename=\"a.bin\"");
         assert_eq!(
             of("a\"; x=\r\nü"),
-            "attachment; filename=\"a___x_____\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%C3%BC"
+            "attachment; filename=\"a___x____\"; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%C3%BC"
         );
         assert_eq!(of(""), "attachment");
         let shown = disposition(MediaType::JPEG, "a.jpg");

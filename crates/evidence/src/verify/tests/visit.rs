@@ -275,7 +275,7 @@ fn the_key_that_signed_has_to_be_the_visitors() {
     Visitor::of(others, ephemeral).refused("chain.3", "the key that signed is Emily’s");
     // Another credential signed.
     let other = logged((&emily, OWNER), &key(b"another"), opening(ephemeral), HOME);
-    Visitor::of(other, ephemeral).refused("key.1", "no registration");
+    Visitor::of(other, ephemeral).refused("bundle.1", "does not rest on receipt 2");
     // The same credential id, another private key: the signature does not verify.
     let forged = logged(
         (&emily, OWNER),
@@ -304,7 +304,7 @@ fn receipts_can_neither_be_altered_nor_left_out_nor_added() {
     assert!(mixed.arrive(|_| {}).is_err());
     let visitor = changed(|receipts| receipts.swap(0, 1));
     assert!(UncheckedVisit::read(&visitor.bundle).is_err());
-    visitor.refused("visit.1", "does not open a hall");
+    visitor.refused("bundle.1", "does not rest on receipt 2");
 }
 
 #[test]

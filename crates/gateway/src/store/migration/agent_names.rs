@@ -14,7 +14,7 @@ pub(super) struct AgentNames;
 
 impl MigrationName for AgentNames {
     fn name(&self) -> &'static str {
-        "0011_agent_names"
+        "0015_agent_names"
     }
 }
 

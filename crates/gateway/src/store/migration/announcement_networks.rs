@@ -14,7 +14,7 @@ pub(super) struct AnnouncementNetworks;
 
 impl MigrationName for AnnouncementNetworks {
     fn name(&self) -> &'static str {
-        "0011_announcement_networks"
+        "0014_announcement_networks"
     }
 }
 

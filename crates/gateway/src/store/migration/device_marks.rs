@@ -108,7 +108,7 @@ async fn mark_devices(database: &SchemaManagerConnection<'_>) -> Result<(), DbEr
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{CertificateParams, KeyPair};
+    use rcgen::{CertificateParams, DnType, KeyPair};
     use sea_orm::EntityTrait;
     use sea_orm::sea_query::Value;
     use sea_orm_migration::MigratorTrait as _;
@@ -134,10 +134,11 @@ mod tests {
         // One maker, whose certificate was renewed; one camera, that was enrolled under each.
         let mut first = Vec::new();
         for n in 1..=2u8 {
-            let certificate = CertificateParams::new(vec![format!("maker-{n}")])
-                .unwrap()
-                .self_signed(&key)
-                .unwrap();
+            let mut params = CertificateParams::default();
+            params
+                .distinguished_name
+                .push(DnType::CommonName, format!("maker-{n}"));
+            let certificate = params.self_signed(&key).unwrap();
             if n == 1 {
                 first = certificate.der().to_vec();
             }

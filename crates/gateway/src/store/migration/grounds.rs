@@ -10,7 +10,7 @@ pub(super) struct Grounds;
 
 impl MigrationName for Grounds {
     fn name(&self) -> &'static str {
-        "0011_grounds"
+        "0016_grounds"
     }
 }
 

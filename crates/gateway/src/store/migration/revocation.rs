@@ -14,7 +14,7 @@ pub(super) struct Revocation;
 
 impl MigrationName for Revocation {
     fn name(&self) -> &'static str {
-        "0011_revocation"
+        "0017_revocation"
     }
 }
 
