@@ -28,6 +28,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::http::bounds::Made;
 use crate::server::PATIENCE;
 use crate::turn::{ConnectionTurns, Turn, Turns};
 
@@ -38,8 +39,8 @@ const WINDOW: Duration = Duration::from_secs(60);
 const ROOM: usize = 16 << 20;
 /// Bytes of answers that all connections of the gateway may hold unread.
 const MOST: usize = 64 << 20;
-/// An answer that is made whole is counted from its beginning. One that says that it is longer is
-/// read from somewhere, and what was read of it is counted.
+/// An answer that is made whole is counted from its beginning: one of a route that says so, and any
+/// that is no longer than this. What was read of others is counted.
 const WHOLE: u64 = 1 << 20;
 /// What a request that waits costs beside its head, and an answer that is made whole beside its body:
 /// its task, its stream and its fields. One that is streamed has a place of its route instead.
@@ -223,7 +224,8 @@ impl Pace {
     }
 
     /// `response`, watched until its last byte was taken.
-    pub(crate) fn over(&self, response: Response) -> Response {
+    pub(crate) fn over(&self, mut response: Response) -> Response {
+        let made = response.extensions_mut().remove::<Made>().is_some();
         if response.body().is_end_stream() {
             return response;
         }
@@ -231,9 +233,13 @@ impl Pace {
             let number = self.0.all.next.fetch_add(1, Ordering::Relaxed);
             let reader = Arc::new(Reader::default());
             lock(&self.0.answers).insert(number, Arc::clone(&reader));
-            let whole = body.size_hint().exact().filter(|bytes| *bytes <= WHOLE);
-            let stream = whole.map_or(0, |_| STREAM);
-            let whole = usize::try_from(whole.unwrap_or(0)).unwrap_or(0);
+            let whole = body.size_hint().exact();
+            let whole = whole.filter(|bytes| made || *bytes <= WHOLE);
+            let (whole, stream) = match whole {
+                // The buffer in which a text grew may have as much room again.
+                Some(bytes) => (in_memory(bytes), STREAM + in_memory(bytes.min(WHOLE))),
+                None => (0, 0),
+            };
             self.0.hold(stream);
             let answer = Arc::new(Answer {
                 connection: Arc::clone(&self.0),
@@ -268,6 +274,10 @@ impl Pace {
             }
         }
     }
+}
+
+fn in_memory(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 /// Bytes of the head of `request`, more or less.
@@ -316,7 +326,7 @@ struct Answer {
     connection: Arc<Connection>,
     number: u64,
     reader: Arc<Reader>,
-    /// What it costs beside the bytes of its body.
+    /// What it costs beside the bytes of its body, until the last of them was taken.
     stream: usize,
 }
 
@@ -563,6 +573,35 @@ mod tests {
         let out = idle.iter().filter(|(_, _, served)| served.is_finished());
         assert!(out.count() >= 1, "somebody had to go");
         drop(idle);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_head_of_a_request_that_waits_is_held() {
+        let unread = Unread::default();
+        let pace = unread.pace();
+        let request = Request::get("http://here/").header("x-long", "x".repeat(40_000));
+        let request = request.body(()).unwrap();
+        let turn = pace.asks(&request).await;
+        assert!(unread.0.held.load(Ordering::Relaxed) > 40_000 + STREAM);
+        drop(turn);
+        assert_eq!(unread.0.held.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_costs_more_than_its_body_and_a_long_one_that_is_made_is_held_whole() {
+        const LONG: usize = 3 << 20;
+        let unread = Unread::default();
+        let pace = unread.pace();
+        let held = || unread.0.held.load(Ordering::Relaxed);
+        let short = pace.over(Response::new(Body::from("short")));
+        assert!(held() > STREAM);
+        drop(short);
+        let mut made = Response::new(Body::from(vec![b'x'; LONG]));
+        made.extensions_mut().insert(Made);
+        let made = pace.over(made);
+        assert!(held() > LONG);
+        drop(made);
+        assert_eq!(held(), 0);
     }
 
     #[tokio::test(start_paused = true)]
