@@ -371,7 +371,7 @@ def test_who_may_not_send_is_answered_before_the_body(sender: Device, unchanged:
     for evidence, length, status in [
         (signed(length=LIMIT + 1), LIMIT + 1, b"413"),
         (signed(length=LIMIT + 1), None, b"413"),
-        (signed(), LIMIT + 1, b"422"),
+        (signed(), LIMIT + 1, b"413"),
         (signed(length=LIMIT), LIMIT - 1, b"422"),
         (signed(taken=now_ms() - DAY), len(PAYLOAD), b"403"),
         (b"\0" * 10, LIMIT, b"400"),

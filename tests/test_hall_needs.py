@@ -159,11 +159,12 @@ def test_an_opening_waits_for_a_second_person(realm: Realm, cleo: Guest, ada: Gu
     assert mine[0]["approved_by"] == cleo.id and mine[0]["state"] == "open"
     cleo.refused("hall", "approve", grant, words="does not wait")
 
-    # That the approver is suspended later ends nothing, and neither does a change of their role.
+    # What somebody approved ends with their suspension, and does not come back when they do.
     realm.owner.act(kind="suspend", person=cleo.id)
-    speaks(opened)
+    assert opened.process.wait(30) == 1
     realm.owner.act(kind="resume_person", person=cleo.id)
-    opened.close()
+    ended = [row for row in bob.json("hall", "grants")["items"] if row["id"] == grant]
+    assert ended[0]["state"] == "ended"
 
 
 def test_what_nobody_waits_for_is_not_approved(cleo: Guest, bob: Guest):

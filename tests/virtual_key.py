@@ -29,7 +29,9 @@ class Keys:
         return len(self._ids) - 1
 
     def touch(self, number: int | None) -> None:
-        """Lets this key be touched whenever one is asked for, and no other; None: none is."""
+        """Lets this key be touched whenever one is asked for, and no other; -1: the newest; None: none."""
+        if number == -1:
+            number = len(self._ids) - 1
         for other, identifier in enumerate(self._ids):
             self._session.send(
                 "WebAuthn.setAutomaticPresenceSimulation",

@@ -136,3 +136,19 @@ def test_a_name_of_this_machine_is_not_asked_of_others(gateway: Gateway, tmp_pat
     """`localhost` is loopback whatever a proxy in the environment would make of it."""
     run(tmp_path, "trust", "export", "--url", gateway.origin, tmp_path / "t.json", works=True)
     assert json.loads((tmp_path / "t.json").read_text())["realm"] == "localhost"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1:3900", "localhost.evil.example", "localhost@evil.example"])
+def test_no_bucket_is_reached_over_plain_http(tmp_path: Path, host: str):
+    """An object store elsewhere would be told every file, and everybody between with it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "secret").write_text("secret")
+    (data / "hallway.toml").write_text(
+        'listen = "127.0.0.1:0"\n\n[hall]\nlisten = "127.0.0.1:0"\n'
+        '[[hall.stores]]\nhall = "lab"\nname = "data"\n'
+        f'bucket = {{ endpoint = "http://{host}", region = "here", name = "b", '
+        'access_key = "key", secret_key_file = "secret" }\n'
+    )
+    said = run(tmp_path, "serve", "--data", data, works=False)
+    assert "is not used" in said and "http://" + host in said, said

@@ -1,12 +1,14 @@
 """What was taken from somebody stays taken: nothing that hung on it goes on, or comes back."""
 
 import json
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from api_caller import Caller, Person, Reply
+from api_caller import Caller, Person, Reply, answered, challenge_of
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gateway_process import SERVES, Gateway, GatewayAgain, Program
@@ -102,6 +104,93 @@ def test_nothing_of_before_survives_a_recovery(owner: Person):
     rosa.try_to_sign_in().refused(403, "refused")
     Caller(rosa.origin).get("/api/me", Cookie=browser.cookie).refused(401, "sign-in")
     again.get("/api/me").expect()
+
+
+def test_who_has_as_many_keys_as_there_may_be_is_recovered(owner: Person):
+    rosa = owner.invite("Rosa")
+    for _ in range(63):
+        rosa.add_key()
+    asked = rosa.post("/api/keys/statement", {**rosa.right_to_a_key(), "label": "one more"})
+    assert "64 keys" in asked.refused(409, "too-many-keys")["detail"]
+    again = Person(rosa.origin, owner.act(kind="recover", person=rosa.id)["link"])
+    assert again.id == rosa.id
+    assert [row["id"] for row in again.get("/api/keys").expect()] == [b64(again.key.id)]
+
+
+def test_a_key_is_one_persons_for_good(owner: Person):
+    rosa, ida = owner.invite("Rosa"), owner.invite("Ida")
+    removed = rosa.add_key()
+    rosa.act(kind="remove_key", key=b64(removed.id))
+    for person in (rosa, ida):
+        right = person.right_to_a_key()
+        ceremony = person.post("/api/keys/statement", {**right, "label": "again"}).expect()
+        made = removed.register(challenge_of(ceremony))
+        again = person.post("/api/keys", answered(ceremony, made.to_json()) | right)
+        assert "registered here before" in again.refused(409, "known-key")["detail"]
+        assert len(person.get("/api/keys").expect()) == 1
+
+
+DENIED = b"a model denied 0"
+DENIES = f"""
+[policy.{{of}}]
+attestation = "any"
+copies = "accepted"
+certification = "none"
+key_protection = "any"
+deny = ["{UUID(bytes=DENIED)}"]
+"""
+
+
+def with_a_key_to_deny(owner: Person) -> Person:
+    """Somebody who is signed in with a key of the model that policies deny."""
+    person = owner.invite("Mia")
+    person.key, added = person.try_to_add_key(aaguid=DENIED)
+    added.expect()
+    person.sign_in()
+    person.get("/api/me").expect()
+    return person
+
+
+def until_keys_are_judged(program: Program) -> None:
+    """Waits until a gateway that was started with another policy has ended what a key opened."""
+    until = time.monotonic() + 20
+    while not any("ended what a key opened" in line for line in program.lines):
+        assert time.monotonic() < until, program.lines
+        time.sleep(0.1)
+
+
+def test_a_session_does_not_come_back_that_a_new_roles_policy_ended(tmp_path: Path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "hallway.toml").write_text(DENIES.format(of="operator"))
+    gateway = Gateway(folder)
+    owner = Person.owner(gateway)
+    mia = with_a_key_to_deny(owner)
+    for role in ("operator", "member"):
+        owner.act(kind="change_role", person=mia.id, role=role)
+        mia.get("/api/me").refused(401, "sign-in")
+    mia.sign_in()
+    gateway.stop()
+
+
+def test_a_session_does_not_come_back_that_a_changed_policy_ended(tmp_path: Path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    configuration = folder / "hallway.toml"
+    configuration.write_text("")
+    gateway = Gateway(folder)
+    mia = with_a_key_to_deny(Person.owner(gateway))
+    gateway.stop()
+    configuration.write_text(DENIES.format(of="member"))
+    gateway = GatewayAgain(gateway)
+    until_keys_are_judged(gateway)
+    mia.get("/api/me").refused(401, "sign-in")
+    gateway.stop()
+    configuration.write_text("")
+    gateway = GatewayAgain(gateway)
+    mia.get("/api/me").refused(401, "sign-in")
+    mia.sign_in()
+    gateway.stop()
 
 
 def at(origin: str, link: str) -> str:
@@ -260,6 +349,28 @@ def test_a_grant_does_not_come_back_with_its_role(realm: Realm):
         realm.owner.act(kind="change_role", person=mona.id, role=role)
     mona.get(FILE).refused(403, "not-open")
     realm.owner.act(kind="dismiss_from_hall", hall=HALL, guest=guest)
+
+
+def test_a_grant_does_not_come_back_that_the_hall_doors_policy_ended(tmp_path: Path):
+    realm = Realm(tmp_path, store("data", tmp_path / "data"))
+    (tmp_path / "data/hello").write_text("hello")
+    mia = with_a_key_to_deny(realm.owner)
+    admit(realm, mia)
+    inside(mia)
+    configuration = realm.gateway.folder / "hallway.toml"
+    before = configuration.read_text()
+    realm.gateway.stop()
+    configuration.write_text(before + DENIES.format(of="doors.hall"))
+    realm.gateway.start_again()
+    until_keys_are_judged(realm.gateway.program)
+    assert newest(realm.owner)["ended_why"] == "model-refused"
+    mia.get("/api/me").expect()
+    realm.gateway.stop()
+    configuration.write_text(before)
+    realm.gateway.start_again()
+    mia.get(FILE).refused(403, "not-open")
+    inside(mia)
+    realm.close()
 
 
 def test_a_grant_falls_with_its_session_key_and_hall(realm: Realm, ida: Person):

@@ -232,6 +232,82 @@ def test_files_that_others_made_steer_nothing(shell: Shell, tmp_path: Path):
     shell.hears("verify", twice, "--trust", trust)
 
 
+def at_a_terminal(shell: Shell, *arguments: str | Path) -> str:
+    """What a command writes on a terminal that has colours."""
+    ours, theirs = pty.openpty()
+    environment = {name: value for name, value in shell.olga.environment.items() if name != "NO_COLOR"}
+    command = subprocess.Popen(
+        [hallway(), *map(str, arguments)],
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment,
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        said += part
+    command.wait(60)
+    os.close(ours)
+    return said.decode().replace("\r\n", "\n")
+
+
+def test_a_file_name_begins_no_line(shell: Shell, tmp_path: Path):
+    trust = tmp_path / "trust.json"
+    shell.olga.run("trust", "export", "--url", shell.proxy.origin, trust)
+    lie = tmp_path / "a\n✓ holds: b\nhallway: done"
+    lie.write_text("no picture")
+    for more in [[], ["--steps"]]:
+        done = shell.olga.try_to("verify", lie, "--trust", trust, *more)
+        assert done.returncode == 1 and r"a\n✓ holds: b\nhallway: done" in done.stdout, done.stdout
+        assert not re.search("^✓ holds", clean(done.stdout), re.MULTILINE), done.stdout
+    made = shell.olga.run("key", "new", tmp_path / "k\nhallway: done")
+    clean(made.stdout + made.stderr)
+    assert made.stdout.count("\n") == 1, made.stdout
+
+
+def test_no_character_of_others_is_a_style(shell: Shell, tmp_path: Path):
+    trust = tmp_path / "trust.json"
+    shell.olga.run("trust", "export", "--url", shell.proxy.origin, trust)
+    painted = tmp_path / "\ufdd0red\ufdd1\ufdd2\ufdd3"
+    painted.write_text("no picture")
+    said = at_a_terminal(shell, "verify", painted, "--trust", trust, "--json")
+    assert "\x1b" not in said and r"\ufdd0red\ufdd1\ufdd2\ufdd3" in said, ascii(said)
+    assert json.loads(said)["file"] == str(painted)
+    said = at_a_terminal(shell, "verify", painted, "--trust", trust)
+    assert "\x1b[31m✗ does not hold:\x1b[0m" in said, ascii(said)
+    assert said.count("\x1b") == 2 and r"\ufdd0red" in said, ascii(said)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--" + EVIL.replace("\x00", "")],
+        [EVIL.replace("\x00", "")],
+        ["hall", EVIL.replace("\x00", "")],
+        ["verify", "a", "--" + EVIL.replace("\x00", "")],
+        ["open", EVIL.replace("\x00", "")],
+        ["link", "list", "--json=" + EVIL.replace("\x00", "")],
+    ],
+)
+def test_arguments_that_are_wrong_steer_nothing(shell: Shell, arguments: list[str]):
+    done = shell.olga.try_to(*arguments)
+    assert done.returncode == 2 and done.stdout == "", done.stdout
+    assert r"a\u001b[2J" in clean(done.stderr), done.stderr
+    clean(at_a_terminal(shell, *arguments))
+
+
+def test_help_goes_where_it_went(shell: Shell):
+    for arguments in [["--help"], ["hall", "--help"], ["--version"], ["help", "verify"]]:
+        done = shell.olga.try_to(*arguments)
+        assert done.returncode == 0 and done.stderr == "" and "hallway" in done.stdout, done
+    done = shell.olga.try_to("verify")
+    assert done.returncode == 2 and done.stdout == "" and "Usage:" in done.stderr, done
+
+
 def strange_requests(origin: str) -> None:
     port = int(origin.rsplit(":", 1)[1])
     for path, headers in [

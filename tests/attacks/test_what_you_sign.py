@@ -448,6 +448,25 @@ def test_a_key_is_registered_as_it_was_asked_for(house: House, tmp_path: Path, w
     assert not house.proxy.went("/api/keys")
 
 
+def test_a_key_is_registered_once_for_a_person(house: House, tmp_path: Path):
+    """Two keys of a person are two things that can get lost, never one with two names."""
+    link = house.boss.act(kind="invite", name="Mona", role="member")["link"]
+    mona = Guest(tmp_path / "mona", house.proxy.origin, link)
+    further = json.loads(mona.run("link", "add-key", "--json").stdout)["link"]
+    house.proxy.seen.clear()
+    done = mona.try_to("join", further, "--label", "the same key")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "this key is registered already; use another one" in done.stderr, done.stderr
+    assert not house.proxy.went("/api/keys")
+    # The link is still good, and the key is good for another person.
+    mona.run("key", "new", tmp_path / "second.key")
+    mona.run("key", "pin", "set", tmp_path / "second.key", "--new-pin-file", mona.home / "pin")
+    mona.run("join", further, "--label", "another key", "--key", tmp_path / "second.key")
+    link = house.boss.act(kind="invite", name="Nils", role="member")["link"]
+    joined = mona.run("join", link, "--label", "the same key", "--json")
+    assert json.loads(joined.stdout)["person"]["name"] == "Nils", joined.stdout
+
+
 def test_what_comes_back_is_what_was_signed_for(house: House):
     def changed(**fields: object):
         return lambda _asked, came: {**came, **fields}

@@ -86,7 +86,7 @@ pub(crate) fn back_up(command: &BackupCommand) -> Result<(), Box<dyn Error>> {
     crate::logging::start(false);
     let realm = command.place.realm()?;
     let done = crate::runtime()?.block_on(realm.back_up(&command.file))?;
-    let what = format!("Backed up into {}", command.file.display());
+    let what = format!("Backed up into {}", crate::terminal::path(&command.file));
     Ok(command.place.tell(&what, done)?)
 }
 
@@ -94,6 +94,6 @@ pub(crate) fn restore(command: &RestoreCommand) -> Result<(), Box<dyn Error>> {
     crate::logging::start(false);
     let realm = command.place.realm()?;
     let done = crate::runtime()?.block_on(realm.restore(&command.file))?;
-    let what = format!("Restored from {}", command.file.display());
+    let what = format!("Restored from {}", crate::terminal::path(&command.file));
     Ok(command.place.tell(&what, done)?)
 }

@@ -1,6 +1,7 @@
 //! `hallway link`: the one-time links by which keys are registered and people sign in.
 
 use clap::{Args, Subcommand};
+use hallway_evidence::Printable;
 use serde_json::Value;
 
 use crate::hall::table::{self, Column};
@@ -83,7 +84,7 @@ pub(crate) fn run(command: LinkCommand) -> Result<(), PersonError> {
             if how.json {
                 println!("{links}");
             } else {
-                table::print(&links, COLUMNS);
+                table::print(&links, COLUMNS, "No links are open.");
             }
             Ok(())
         }
@@ -106,7 +107,7 @@ fn make(how: &How, request: &ActRequest, what_to_do: &str) -> Result<(), PersonE
         println!("{made}");
     } else {
         eprintln!("{what_to_do}");
-        println!("{}", made["link"].as_str().unwrap_or_default());
+        println!("{}", Printable(made["link"].as_str().unwrap_or_default()));
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use hallway_evidence::{Printable, is_unprintable};
 
 /// One FIDO2 key opens every door.
 ///
@@ -107,7 +108,10 @@ impl Command {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(line) => line.command,
+        Err(error) => return terminal::end(instead_of_a_command(&error)),
+    };
     if !command.writes_for_others() {
         // Files of mode 600, folders of mode 700, whatever the umask was.
         rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
@@ -120,6 +124,28 @@ fn main() -> ExitCode {
         }
     };
     terminal::end(code)
+}
+
+/// Prints the help that was asked for, or what is wrong with the command line. clap repeats arguments
+/// as they are, so where one could begin a line, the text is made of arguments that can't.
+fn instead_of_a_command(error: &clap::Error) -> ExitCode {
+    let given = || std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    let text = if given().any(|argument| argument.contains(is_unprintable)) {
+        let harmless = given().map(|argument| Printable(&argument).to_string());
+        match Cli::try_parse_from(harmless) {
+            Err(same) => same.to_string(),
+            // What was wrong is just what can't be printed.
+            Ok(_) => format!("{}\n", Printable(error.to_string().trim_end())),
+        }
+    } else {
+        error.to_string()
+    };
+    if error.use_stderr() {
+        eprint!("{text}");
+    } else {
+        print!("{text}");
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {

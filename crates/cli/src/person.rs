@@ -19,6 +19,7 @@ mod known_realm;
 mod one_time_link;
 mod request;
 mod session;
+mod unanswered;
 mod visitor;
 
 use hallway_client::{
@@ -26,13 +27,14 @@ use hallway_client::{
     User, UserVerification,
 };
 use hallway_ctap::cose::Algorithm;
+use hallway_ctap::status::Status;
 use hallway_evidence::statement::{Act, Web};
 use hallway_evidence::{
     CredentialId, Evidence, RealmName, Response, SignedStatement, Statement, Timestamp,
 };
 use hallway_webauthn::wire::{
     AssertionFields, AttestationFields, AuthenticationResponseJson, Base64Url, CreationOptions,
-    CredentialType, RegistrationResponseJson, RequestOptions,
+    CredentialDescriptor, CredentialType, RegistrationResponseJson, RequestOptions,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -53,6 +55,12 @@ pub(crate) use request::{
 };
 pub(crate) use session::{Session, Who};
 pub(crate) use visitor::Visitor;
+
+/// How many of a person's keys a new one is told of that does not say how many it takes: so many fit
+/// into the shortest message of CTAP (1024 bytes).
+const EXCLUDED_AT_LEAST: usize = 6;
+/// How many at most, whatever it says.
+const EXCLUDED_AT_MOST: usize = 64;
 
 #[derive(Deserialize)]
 struct SignedIn {
@@ -183,6 +191,7 @@ impl<C: Connection> Person<C> {
             .iter()
             .filter_map(|parameter| Algorithm::from_id(parameter.alg))
             .collect();
+        let exclude = self.theirs(&options.exclude_credentials)?;
         let created = self.key.make_credential(
             &MakeCredential {
                 rp_id: options.rp.id.as_deref().unwrap_or_default(),
@@ -196,7 +205,7 @@ impl<C: Connection> Person<C> {
                 algorithms: &algorithms,
                 discoverable: true,
                 user_verification: UserVerification::Required,
-                exclude: &[],
+                exclude: &exclude,
                 // A realm that demands certain models of keys asks what this one is.
                 attestation: match options.attestation.as_deref() {
                     None | Some("none") => AttestationPreference::None,
@@ -204,7 +213,11 @@ impl<C: Connection> Person<C> {
                 },
             },
             &mut *self.pin,
-        )?;
+        );
+        let created = created.map_err(|error| match error.status() {
+            Some(Status::CredentialExcluded) => PersonError::AlreadyRegistered,
+            _ => error.into(),
+        })?;
         Ok(RegistrationResponseJson {
             id: Base64Url(created.credential_id.clone()),
             raw_id: Base64Url(created.credential_id),
@@ -217,6 +230,20 @@ impl<C: Connection> Person<C> {
             client_extension_results: Map::new(),
             kind: CredentialType::PublicKey,
         })
+    }
+
+    /// The ids of the person's keys, as many as this key takes at a time: where one is its own, it
+    /// is not registered again.
+    fn theirs(&mut self, held: &[CredentialDescriptor]) -> Result<Vec<Vec<u8>>, PersonError> {
+        let info = self.key.info()?;
+        let most = info.max_credential_count_in_list;
+        let most = most.and_then(|most| usize::try_from(most).ok());
+        let most = most.map_or(EXCLUDED_AT_LEAST, |most| most.min(EXCLUDED_AT_MOST));
+        let longest = info.max_credential_id_length;
+        // An id that is longer than the key's own ids is of another key.
+        let may_be_here = |id: &&Vec<u8>| longest.is_none_or(|longest| id.len() as u64 <= longest);
+        let ids = held.iter().map(|key| &key.id.0).filter(may_be_here);
+        Ok(ids.take(most).cloned().collect())
     }
 
     /// Signs in; what follows is done with the session. Says who that is, as the gateway does.

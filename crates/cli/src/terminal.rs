@@ -4,7 +4,8 @@
 //! is printed in another way. What they print goes through [`Printable`]: no control character and
 //! no mark that changes the writing direction reaches a terminal, and in JSON, where such characters
 //! stand in strings only, they are escaped as JSON does. Line breaks are kept, so text of others is
-//! printed as [`Printable`] itself, which has none.
+//! printed as [`Printable`] itself, which has none, and a path by [`path`]. Styles are no characters in
+//! a text but pieces of their own ([`print_pieces`]).
 //!
 //! A reader that went away is no error and no panic: what follows is not printed, the command does
 //! what it has to, and ends as programs do whose output nobody wants ([`end`]).
@@ -12,6 +13,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
@@ -57,43 +59,58 @@ pub(crate) enum Style {
     Bold,
 }
 
-/// Unicode gives these two no meaning, ever, and [`Printable`] lets none pass that others wrote. So
-/// what stands here in the text to print is ours, and becomes what it stands for.
-const BEGIN: [(Style, char, &str); 3] = [
-    (Style::Green, '\u{fdd0}', "\x1b[32m"),
-    (Style::Red, '\u{fdd1}', "\x1b[31m"),
-    (Style::Bold, '\u{fdd2}', "\x1b[1m"),
-];
-const END: (char, &str) = ('\u{fdd3}', "\x1b[0m");
+/// A part of what is printed in styles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Piece<'a> {
+    /// A word in a style; plain where standard output is no terminal, or `NO_COLOR` is set.
+    Styled(Style, &'a str),
+    /// Text as [`print`] prints it.
+    Plain(fmt::Arguments<'a>),
+}
 
-/// A word in a style, to be printed on standard output; plain where that is no terminal, or
-/// `NO_COLOR` is set.
-pub(crate) fn styled(style: Style, word: &str) -> String {
-    let begin = BEGIN.iter().find(|(known, ..)| *known == style);
-    match begin {
-        Some((_, begin, _)) if has_colours(&io::stdout()) => {
-            format!("{begin}{}{}", Printable(word), END.0)
+impl Style {
+    /// What begins it on a terminal (ECMA-48, 8.3.117).
+    const fn begin(self) -> &'static str {
+        match self {
+            Self::Green => "\x1b[32m",
+            Self::Red => "\x1b[31m",
+            Self::Bold => "\x1b[1m",
         }
-        _ => word.to_owned(),
     }
 }
+
+/// What ends every style on a terminal.
+const END: &str = "\x1b[0m";
 
 /// Whether colours are wanted there.
 pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// What is written for a text: everything visible, and our own styles.
-fn shown(text: &str) -> String {
-    let is_style = |c: char| c == END.0 || BEGIN.iter().any(|(_, begin, _)| *begin == c);
-    let mut shown = String::with_capacity(text.len());
-    for piece in text.split_inclusive(is_style) {
-        let style = piece.chars().next_back().filter(|c| is_style(*c));
-        let plain = &piece[..piece.len() - style.map_or(0, char::len_utf8)];
-        shown.push_str(&Printable(plain).lines());
-        if let Some(style) = style {
-            let begin = BEGIN.iter().find(|(_, begin, _)| *begin == style);
-            shown.push_str(begin.map_or(END.1, |(_, _, escape)| *escape));
+/// A path as text that begins no line.
+pub(crate) fn path(path: &Path) -> String {
+    Printable(&path.display().to_string()).to_string()
+}
+
+/// Whether styles are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Colours {
+    Shown,
+    LeftOut,
+}
+
+/// What is written for the pieces. Escape sequences stand around a piece and come out of none.
+fn shown(pieces: &[Piece<'_>], colours: Colours) -> String {
+    let mut shown = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Styled(style, word) if colours == Colours::Shown => {
+                shown.push_str(style.begin());
+                shown.push_str(&Printable(word).to_string());
+                shown.push_str(END);
+            }
+            Piece::Styled(_, word) => shown.push_str(&Printable(word).to_string()),
+            Piece::Plain(text) => shown.push_str(&Printable(&text.to_string()).lines()),
         }
     }
     shown
@@ -101,12 +118,17 @@ fn shown(text: &str) -> String {
 
 /// Prints on standard output, as `print!` does.
 pub(crate) fn print(text: fmt::Arguments<'_>) {
-    let text = text.to_string();
-    let text = match has_colours(&io::stdout()) {
-        true => shown(&text),
-        false => Printable(&text).lines().into_owned(),
+    print_pieces(&[Piece::Plain(text)]);
+}
+
+/// Prints on standard output, some of it in styles.
+pub(crate) fn print_pieces(pieces: &[Piece<'_>]) {
+    let colours = if has_colours(&io::stdout()) {
+        Colours::Shown
+    } else {
+        Colours::LeftOut
     };
-    write_all(text.as_bytes());
+    write_all(shown(pieces, colours).as_bytes());
 }
 
 /// Writes to standard output what is made for programs and not for a terminal, as it is.
@@ -201,9 +223,36 @@ mod tests {
 
     #[test]
     fn only_our_own_styles_reach_a_terminal() {
-        let text = format!("\u{fdd0}✓{} a\u{1b}[31mb\nc\u{fdd4}", END.0);
-        assert_eq!(shown(&text), "\x1b[32m✓\x1b[0m a\\u001b[31mb\nc\\ufdd4");
-        let foreign = Printable("\u{fdd1}red").to_string();
-        assert_eq!(shown(&foreign), "\\ufdd1red");
+        let pieces = [
+            Piece::Styled(Style::Green, "✓"),
+            Piece::Plain(format_args!(" a\u{1b}[31mb\nc\u{fdd4}")),
+            Piece::Styled(Style::Red, "\u{1b}[2J\n"),
+        ];
+        assert_eq!(
+            shown(&pieces, Colours::Shown),
+            "\x1b[32m✓\x1b[0m a\\u001b[31mb\nc\\ufdd4\x1b[31m\\u001b[2J\\n\x1b[0m"
+        );
+        assert_eq!(
+            shown(&pieces, Colours::LeftOut),
+            "✓ a\\u001b[31mb\nc\\ufdd4\\u001b[2J\\n"
+        );
+    }
+
+    #[test]
+    fn no_character_in_json_is_a_style() {
+        for c in '\u{fdd0}'..='\u{fdef}' {
+            let json = serde_json::json!({ "name": format!("{c}red") }).to_string();
+            let written = shown(&[Piece::Plain(format_args!("{json}"))], Colours::Shown);
+            let escaped = format!("\\u{:04x}", u32::from(c));
+            assert_eq!(written, format!("{{\"name\":\"{escaped}red\"}}"));
+        }
+    }
+
+    #[test]
+    fn a_path_begins_no_line() {
+        assert_eq!(
+            path(Path::new("a\n✓ holds: b\u{1b}")),
+            "a\\n✓ holds: b\\u001b"
+        );
     }
 }

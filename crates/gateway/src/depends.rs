@@ -11,7 +11,7 @@ use crate::Gateway;
 use crate::doors::act::includes;
 use crate::hall::standing::{self, Left};
 use crate::http::problem::Problem;
-use crate::models::Models;
+use crate::models::{Models, distrust};
 use crate::store::{
     End, EndCause, EndedBy, EvidenceHash, GrantKind, GrantsOf, LinksOf, PartnerState, Purpose,
     Repositories, Role, SessionsOf, TokenHash,
@@ -34,8 +34,10 @@ pub enum Ended {
     LostKeys(PersonId),
     /// A key of a person's.
     Key(PersonId, CredentialId),
-    /// That the model of a person's key can be relied on.
+    /// That a person's key opens anything: its model, or the policy, is against it.
     Trust(PersonId, CredentialId),
+    /// That a person's key opens halls, by the policy of their door alone.
+    TrustInHalls(CredentialId),
     /// A session.
     Session(TokenHash),
     /// The link for this person and purpose, by a newer one.
@@ -59,6 +61,8 @@ enum Hanging {
     VisitsInOtherRole(PersonId),
     /// What a person approved in a role that they do not have any more.
     ApprovedInOtherRole(PersonId),
+    /// What a person opened with keys that are refused to them in the role that they have now.
+    RefusedKeys(PersonId),
     /// Sessions. What hangs on each of them ends next.
     Sessions(SessionsOf),
     /// One-time links that nobody used yet.
@@ -73,8 +77,8 @@ enum Hanging {
 /// The table: what hangs on what ended.
 fn hanging_on(ended: &Ended) -> Vec<Hanging> {
     use Hanging::{
-        AdmissionsOf, ApprovedInOtherRole, BeyondAdmissions, Grants, HandedOut, Links, Sessions,
-        VisitsInOtherRole,
+        AdmissionsOf, ApprovedInOtherRole, BeyondAdmissions, Grants, HandedOut, Links, RefusedKeys,
+        Sessions, VisitsInOtherRole,
     };
     match ended.clone() {
         Ended::SetUp => vec![Links(LinksOf::Setup)],
@@ -89,6 +93,7 @@ fn hanging_on(ended: &Ended) -> Vec<Hanging> {
             VisitsInOtherRole(person),
             ApprovedInOtherRole(person),
             BeyondAdmissions(GrantsOf::Person(person)),
+            RefusedKeys(person),
         ],
         Ended::Ownership(person) => vec![HandedOut(person, None)],
         Ended::Presence(person) | Ended::LostKeys(person) => vec![
@@ -101,6 +106,7 @@ fn hanging_on(ended: &Ended) -> Vec<Hanging> {
             Sessions(SessionsOf::Credential(key.clone())),
             HandedOut(person, Some(key)),
         ],
+        Ended::TrustInHalls(key) => vec![Grants(GrantsOf::Credential(key))],
         Ended::Session(token) => vec![Grants(GrantsOf::Session(token))],
         Ended::Link(person, purpose) => vec![Links(LinksOf::Purpose(person, purpose))],
         Ended::Admission(hall) => vec![BeyondAdmissions(GrantsOf::Hall(hall))],
@@ -120,7 +126,7 @@ const fn cause(ended: &Ended) -> EndCause {
         Ended::Role(_) | Ended::Ownership(_) => EndCause::RoleChanged,
         Ended::LostKeys(_) => EndCause::Recovered,
         Ended::Key(..) => EndCause::KeyRemoved,
-        Ended::Trust(..) => EndCause::ModelRefused,
+        Ended::Trust(..) | Ended::TrustInHalls(_) => EndCause::ModelRefused,
         Ended::SetUp | Ended::Link(..) | Ended::Presence(_) | Ended::Session(_) => {
             EndCause::SignedOut
         }
@@ -208,6 +214,7 @@ impl Walk<'_> {
             Hanging::BeyondAdmissions(which) => self.narrow(&which).await?,
             Hanging::VisitsInOtherRole(person) => self.end_visits(person).await?,
             Hanging::ApprovedInOtherRole(person) => self.end_approved(person).await?,
+            Hanging::RefusedKeys(person) => return self.refused_keys(person).await,
             Hanging::Sessions(which) => {
                 let tokens = self.unit.sessions().end(&which).await?;
                 return Ok(tokens.into_iter().map(Ended::Session).collect());
@@ -252,6 +259,14 @@ impl Walk<'_> {
     async fn role(&self, person: PersonId) -> Result<Option<Role>, Problem> {
         let person = self.unit.people().get(person).await?;
         Ok(person.map(|person| person.role))
+    }
+
+    async fn refused_keys(&self, person: PersonId) -> Result<Vec<Ended>, Problem> {
+        let Some(person) = self.unit.people().get(person).await? else {
+            return Ok(Vec::new());
+        };
+        let refused = distrust::refused_keys(self.models, self.unit, &person, self.now).await?;
+        Ok(refused.into_iter().map(|(ended, _)| ended).collect())
     }
 
     async fn end_visits(&self, person: PersonId) -> Result<(), Problem> {

@@ -152,8 +152,14 @@ pub(crate) enum HallCommandError {
         reason: String,
     },
     /// Ctrl-C or SIGTERM.
-    #[error("stopped; the same command goes on from here")]
+    #[error("stopped")]
     Stopped,
+    /// The same, while files were copied.
+    #[error("stopped; the same command goes on from here")]
+    Interrupted,
+    /// The same, while the grant waited for its approval.
+    #[error("stopped while nobody had approved it yet; what was asked for is withdrawn")]
+    GivenUp,
     /// The grant ended.
     #[error("the grant has ended: {0}")]
     Ended(String),
@@ -171,6 +177,14 @@ pub(crate) enum HallCommandError {
 }
 
 impl HallCommandError {
+    /// The error of a command that copies files, and goes on where it was stopped.
+    pub(crate) fn of_copying(self) -> Self {
+        match self {
+            Self::Stopped => Self::Interrupted,
+            other => other,
+        }
+    }
+
     /// Names what an I/O error happened to.
     pub(crate) fn io(what: impl ToString) -> impl FnOnce(io::Error) -> Self {
         let what = what.to_string();

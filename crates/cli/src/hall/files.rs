@@ -202,7 +202,8 @@ pub(crate) fn get(command: &GetCommand) -> Result<(), HallCommandError> {
         let done = download(&remote, path, &entry, &to, &progress).await;
         progress.finish();
         done.map(|()| entry.bytes)
-    }))?;
+    }))
+    .map_err(HallCommandError::of_copying)?;
     tell(place.to_string(), to.display().to_string(), bytes, *json)
 }
 
@@ -242,7 +243,8 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
         let done = upload(&remote, &command.file, &path, &progress).await;
         progress.finish();
         done
-    }))?;
+    }))
+    .map_err(HallCommandError::of_copying)?;
     tell(
         command.file.display().to_string(),
         place.to_string(),

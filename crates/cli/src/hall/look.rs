@@ -69,7 +69,7 @@ pub(super) fn halls(how: &How, at: Option<&RealmName>) -> Result<(), HallCommand
         None => "/api/halls".to_owned(),
         Some(realm) => format!("/api/partners/{realm}/halls"),
     };
-    show(how, &path, |found| table::print(found, &HALLS))
+    show(how, &path, |found| table::print(found, &HALLS, "No halls."))
 }
 
 /// One hall.
@@ -91,12 +91,16 @@ pub(super) fn hall(how: &How, name: &HallName) -> Result<(), HallCommandError> {
 
 /// What is open, or was.
 pub(super) fn grants(how: &How) -> Result<(), HallCommandError> {
-    show(how, "/api/grants", |found| table::print(found, &GRANTS))
+    show(how, "/api/grants", |found| {
+        table::print(found, &GRANTS, "No grants.")
+    })
 }
 
 /// What waits for an approval.
 pub(super) fn approvals(how: &How) -> Result<(), HallCommandError> {
-    show(how, "/api/approvals", |found| table::print(found, &GRANTS))
+    show(how, "/api/approvals", |found| {
+        table::print(found, &GRANTS, "Nothing waits for an approval.")
+    })
 }
 
 fn show(how: &How, path: &str, print: impl FnOnce(&Value)) -> Result<(), HallCommandError> {

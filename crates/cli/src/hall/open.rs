@@ -93,7 +93,7 @@ async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
     let announce = |what: &waiting::Announcement<'_>| display.wait(what);
     match waiting::until_approved(&mut visitor, &opened, stopped.as_mut(), announce).await {
         Ok(()) => {}
-        Err(HallCommandError::Stopped) => {
+        Err(HallCommandError::GivenUp) => {
             let reason = "given up".to_owned();
             display.tell(&Event::Ended { reason });
             return Ok(());

@@ -103,7 +103,7 @@ fn act_out(how: &How, act: &ActRequest) -> Result<Value, HallCommandError> {
 fn print(partners: &Value) {
     let rows = partners.as_array().map_or(&[][..], Vec::as_slice);
     if rows.is_empty() {
-        eprintln!("There is none.");
+        eprintln!("No partners.");
     }
     for row in rows {
         let field = |name| text(name, &row[name]);

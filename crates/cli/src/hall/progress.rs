@@ -41,7 +41,7 @@ impl Progress {
 
     /// Says something above the bar.
     pub(crate) fn say(&self, line: &str) {
-        self.0.suspend(|| eprintln!("{line}"));
+        self.0.suspend(|| eprintln!("{}", Printable(line)));
     }
 
     /// It is over.

@@ -10,12 +10,13 @@ pub(crate) type Column = (&'static [&'static str], &'static str);
 /// What stands where there is nothing.
 const NOTHING: &str = "-";
 
-/// Prints a list, one row a line. Columns in which no row has anything are left out.
-pub(crate) fn print(list: &Value, columns: &[Column]) {
+/// Prints a list, one row a line, or the sentence `none` where it is empty. Columns in which no row
+/// has anything are left out.
+pub(crate) fn print(list: &Value, columns: &[Column], none: &str) {
     let rows = list["items"].as_array().or_else(|| list.as_array());
     let rows = rows.map_or(&[][..], Vec::as_slice);
     if rows.is_empty() {
-        eprintln!("There is none.");
+        eprintln!("{none}");
     }
     for line in lines(rows, columns) {
         println!("{line}");

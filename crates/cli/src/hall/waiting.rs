@@ -61,7 +61,7 @@ impl fmt::Display for Announcement<'_> {
 /// grant is ended: nobody shall approve what nobody waits for.
 ///
 /// # Errors
-/// [`HallCommandError::Stopped`]; or the grant was ended, or nobody approved it in time.
+/// [`HallCommandError::GivenUp`]; or the grant was ended, or nobody approved it in time.
 pub(super) async fn until_approved(
     visitor: &mut Visitor,
     opened: &Opened,
@@ -77,7 +77,7 @@ pub(super) async fn until_approved(
     });
     let outcome = tokio::select! {
         outcome = opens(opened) => outcome,
-        () = stopped => Err(HallCommandError::Stopped),
+        () = stopped => Err(HallCommandError::GivenUp),
     };
     if outcome.is_err() {
         let path = format!("/api/grants/{}/end", opened.granted.id);

@@ -105,7 +105,7 @@ impl Backup {
                 if *json {
                     println!("{}", json!({ "file": to, "passkeys": count }));
                 } else {
-                    println!("{}", to.display());
+                    println!("{}", crate::terminal::path(to));
                     eprintln!("{count} passkeys are in it.");
                 }
             }

@@ -50,7 +50,7 @@ impl New {
         if self.json {
             println!("{}", serde_json::json!({ "file": self.file }));
         } else {
-            println!("{}", self.file.display());
+            println!("{}", crate::terminal::path(&self.file));
             eprintln!(
                 "Made a security key. Whoever has this file and its passphrase has the key; \
                  nobody can recover a lost passphrase."

@@ -135,7 +135,7 @@ impl NewFile {
         if self.json {
             println!("{}", json!({ "file": self.file }));
         } else {
-            println!("{}", self.file.display());
+            println!("{}", crate::terminal::path(&self.file));
             eprintln!("Made a security key with this seed. It has no PIN yet.");
         }
         Ok(())

@@ -20,6 +20,7 @@ use crate::key::KeyCommandError;
 use crate::key::pin::Typed;
 use crate::person::folders::write_private;
 use crate::person::{KeyChoice, PersonError};
+use crate::terminal;
 pub(crate) use unlock::UnlockArguments;
 
 /// Lock the operator key under security keys, so that a gateway starts only after a touch.
@@ -132,7 +133,10 @@ pub(crate) fn run(command: &OperatorKeyCommand) -> Result<(), OperatorKeyCommand
             let mut locked = locked(data)?;
             locked.forget(label)?;
             locked.write(data)?;
-            println!("\"{label}\" no longer unlocks the operator key");
+            println!(
+                "\"{}\" no longer unlocks the operator key",
+                Printable(label)
+            );
             Ok(())
         }
         Action::RemoveFile(unlock) => remove_file(data, unlock),
@@ -140,7 +144,7 @@ pub(crate) fn run(command: &OperatorKeyCommand) -> Result<(), OperatorKeyCommand
             let text = unlock.unlock(&locked(data)?, data)?;
             let path = data.join(FILE);
             write_private(&path, text.as_bytes()).map_err(failed(&path))?;
-            println!("{} is there again", path.display());
+            println!("{} is there again", terminal::path(&path));
             Ok(())
         }
     }
@@ -162,7 +166,7 @@ impl Lock {
         let mut pin = Typed::from_file(self.pin_file.as_deref())?;
         eprintln!(
             "Touch your security key: make a credential that unlocks the operator key in {}",
-            data.display()
+            terminal::path(data)
         );
         let user = User {
             id: b"operator",
@@ -179,12 +183,15 @@ impl Lock {
         let derived = key.derive_secret(&asked, &mut pin)?;
         locked.add(&self.label, &credential, &derived.secret, text.trim())?;
         locked.write(data)?;
-        println!("\"{}\" unlocks the operator key from now on", self.label);
+        println!(
+            "\"{}\" unlocks the operator key from now on",
+            Printable(&self.label)
+        );
         if data.join(FILE).exists() {
             println!(
                 "{} still lies open beside it: copy it to a safe place, then run \
                  hallway operator-key remove-file",
-                data.join(FILE).display()
+                terminal::path(&data.join(FILE))
             );
         }
         if locked.keys().len() == 1 {
@@ -219,7 +226,10 @@ fn list(data: &Path, json: bool) -> Result<(), OperatorKeyCommandError> {
         println!("{}", Printable(&key.label));
     }
     if lies_open {
-        println!("(and {}, which is not locked)", data.join(FILE).display());
+        println!(
+            "(and {}, which is not locked)",
+            terminal::path(&data.join(FILE))
+        );
     }
     Ok(())
 }
@@ -232,7 +242,10 @@ fn remove_file(data: &Path, unlock: &UnlockArguments) -> Result<(), OperatorKeyC
         return Err(LockedKeyError::Wrong.into());
     }
     fs::remove_file(&path).map_err(failed(&path))?;
-    println!("{} is gone: from now on a touch unlocks it", path.display());
+    println!(
+        "{} is gone: from now on a touch unlocks it",
+        terminal::path(&path)
+    );
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hallway_client::{Client, ClientError, Connection, DeriveSecret};
 use hallway_ctap::status::Status;
+use hallway_evidence::Printable;
 use hallway_gateway::operator_key::FILE;
 use hallway_gateway::operator_key::locked::{LockedKey, RP_ID};
 use zeroize::Zeroizing;
@@ -68,8 +69,8 @@ impl UnlockArguments {
         let derived = loop {
             eprintln!(
                 "Touch your security key ({}): unlock the operator key in {}",
-                labels.join(" or "),
-                folder.display()
+                Printable(&labels.join(" or ")),
+                crate::terminal::path(folder)
             );
             match key.derive_secret(&asked, &mut pin) {
                 // A gateway that starts waits for somebody to come by.

@@ -3,24 +3,29 @@
 use std::io;
 use std::path::PathBuf;
 
-use hallway_client::{AddressError, ClientError, ConnectionError, HidKey};
-use hallway_evidence::{CredentialIdError, DecodeError, LineError, Printable, causes};
+use hallway_client::{AddressError, ClientError, ConnectionError, GatewayAddress, HidKey};
+use hallway_evidence::{CredentialIdError, DecodeError, LineError, OriginError, Printable};
 use hallway_softkey::KeyFileError;
 use reqwest::StatusCode;
 
 use super::KeyChoice;
 use super::difference::Difference;
+use super::one_time_link::LinkKind;
+use super::unanswered::Unanswered;
 use crate::key::KeyCommandError;
 
 /// Why the gateway was not asked, or did not do it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PersonError {
     /// The network.
-    #[error("the gateway does not answer: {}", causes(.0))]
-    Network(#[source] reqwest::Error),
+    #[error(transparent)]
+    Network(#[from] Unanswered),
     /// The key said no.
     #[error("the security key: {0}")]
     Key(#[from] ClientError),
+    /// One of the person's keys is to be registered a second time.
+    #[error("this key is registered already; use another one")]
+    AlreadyRegistered,
     /// The key's file.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -45,7 +50,7 @@ pub(crate) enum PersonError {
     #[error("which gateway? Give --gateway, HALLWAY_GATEWAY, or gateway = \"…\" in {}", .0.display())]
     NoGateway(PathBuf),
     /// The configuration has no such account.
-    #[error("there is no account {name:?} in hallway.toml; there is: {}", .known.join(", "))]
+    #[error("there is no account “{}”{}", Printable(.name), known_accounts(.known))]
     NoAccount {
         /// What was asked for.
         name: String,
@@ -93,9 +98,23 @@ pub(crate) enum PersonError {
         /// What is wrong with it.
         error: LineError,
     },
-    /// The link has no token.
+    /// The link has no secret.
     #[error("this is no one-time link: the part behind # is missing")]
     NotALink,
+    /// The link's secret can't be read.
+    #[error("the one-time link is damaged behind the #; copy it again, all of it")]
+    DamagedLink,
+    /// The link is for something else.
+    #[error("{}; wanted here is one that {wanted}", of_kind(*.found))]
+    OtherLink {
+        /// What is wanted.
+        wanted: LinkKind,
+        /// What it is, if it is any.
+        found: Option<LinkKind>,
+    },
+    /// Another realm's invitation is of an address at which no partner can be.
+    #[error("no partner can be at {0}: {1}")]
+    PartnerAddress(GatewayAddress, OriginError),
     /// No link that is open has this id.
     #[error("there is no open link {0:?} that you may withdraw; \"hallway link list\" shows them")]
     NoSuchLink(String),
@@ -141,10 +160,24 @@ fn listed(keys: &[HidKey]) -> String {
     keys.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+fn known_accounts(known: &[String]) -> String {
+    if known.is_empty() {
+        ": hallway.toml has no [accounts]".to_owned()
+    } else {
+        format!(" in hallway.toml; there is: {}", known.join(", "))
+    }
+}
+
+fn of_kind(found: Option<LinkKind>) -> String {
+    match found {
+        Some(kind) => format!("this link {kind}"),
+        None => "this is no one-time link of a gateway".to_owned(),
+    }
+}
+
 impl From<reqwest::Error> for PersonError {
     fn from(error: reqwest::Error) -> Self {
-        // Addresses may have secrets in them.
-        Self::Network(error.without_url())
+        Self::Network(error.into())
     }
 }
 
@@ -153,5 +186,27 @@ impl PersonError {
     pub(crate) fn is_signed_out(&self) -> bool {
         matches!(self, Self::SignedOut)
             || matches!(self, Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_that_is_not_there_is_told_with_those_that_are() {
+        let told = |known: &[&str]| {
+            let known = known.iter().map(|name| (*name).to_owned()).collect();
+            let name = "lab\n".to_owned();
+            PersonError::NoAccount { name, known }.to_string()
+        };
+        assert_eq!(
+            told(&[]),
+            r"there is no account “lab\n”: hallway.toml has no [accounts]"
+        );
+        assert_eq!(
+            told(&["home", "work"]),
+            r"there is no account “lab\n” in hallway.toml; there is: home, work"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! One-time links: an address, and a secret behind the `#` of which statements name the hash.
 
+use std::fmt;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,12 +32,24 @@ pub(crate) struct OneTimeLink {
 }
 
 impl LinkKind {
+    const ALL: [Self; 3] = [Self::Join, Self::Agent, Self::Partner];
+
     const fn path(self) -> &'static str {
         match self {
             Self::Join => "/join",
             Self::Agent => "/halls",
             Self::Partner => "/partners",
         }
+    }
+}
+
+impl fmt::Display for LinkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Join => "registers a key or signs in (hallway join)",
+            Self::Agent => "takes an agent into a hall (hallway hall agent --join)",
+            Self::Partner => "joins two realms (hallway hall accept)",
+        })
     }
 }
 
@@ -46,12 +60,18 @@ impl OneTimeLink {
     /// It is none of this kind, or of an address that is not spoken to.
     pub(crate) fn read(kind: LinkKind, link: &str) -> Result<Self, PersonError> {
         let (address, token) = link.trim().split_once('#').ok_or(PersonError::NotALink)?;
-        let origin = address.strip_suffix(kind.path());
+        let other = || PersonError::OtherLink {
+            wanted: kind,
+            found: LinkKind::ALL
+                .into_iter()
+                .find(|other| address.ends_with(other.path())),
+        };
+        let origin = address.strip_suffix(kind.path()).ok_or_else(other)?;
         let secret = URL_SAFE_NO_PAD.decode(token);
         Ok(Self {
-            gateway: origin.ok_or(PersonError::NotALink)?.parse()?,
+            gateway: origin.parse()?,
             token: Zeroizing::new(token.to_owned()),
-            secret: Zeroizing::new(secret.map_err(|_| PersonError::NotALink)?),
+            secret: Zeroizing::new(secret.map_err(|_| PersonError::DamagedLink)?),
         })
     }
 
@@ -96,6 +116,29 @@ mod tests {
             "https://gate.example/join#A/+=",
         ] {
             assert!(OneTimeLink::read(LinkKind::Join, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_link_of_another_kind_is_named() {
+        for (link, told) in [
+            ("https://gate.example/join", "behind # is missing"),
+            (
+                "https://gate.example/halls#AAEC",
+                "this link takes an agent into a hall",
+            ),
+            (
+                "https://gate.example/partners#AAEC",
+                "this link joins two realms",
+            ),
+            (
+                "https://gate.example/x#AAEC",
+                "no one-time link of a gateway",
+            ),
+            ("https://gate.example/join#A/+=", "damaged behind the #"),
+        ] {
+            let refused = OneTimeLink::read(LinkKind::Join, link).err().unwrap();
+            assert!(refused.to_string().contains(told), "{refused}");
         }
     }
 }

@@ -238,12 +238,10 @@ impl Invitation {
     /// It is none, or of an address at which no partner can be.
     pub(crate) fn read(link: &str) -> Result<Self, PersonError> {
         let read = OneTimeLink::read(LinkKind::Partner, link)?;
+        let origin = read.gateway.origin().parse::<Origin>();
         Ok(Self {
-            origin: read
-                .gateway
-                .origin()
-                .parse()
-                .map_err(|_| PersonError::NotALink)?,
+            origin: origin
+                .map_err(|error| PersonError::PartnerAddress(read.gateway.clone(), error))?,
             secret: Zeroizing::new(read.secret().to_vec()),
             token: read.hash(),
             link: Zeroizing::new(link.trim().to_owned()),

@@ -1,7 +1,7 @@
 //! Somebody at a terminal: the session is kept, and the key is opened only while it is needed.
 
 use hallway_client::Connection;
-use hallway_evidence::RealmName;
+use hallway_evidence::{Printable, RealmName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -186,5 +186,5 @@ impl Visitor {
 
 /// Says what a touch is for.
 fn announce(sentence: &str) {
-    eprintln!("Touch your security key: {sentence}");
+    eprintln!("Touch your security key: {}", Printable(sentence));
 }

@@ -68,8 +68,8 @@ impl Account {
             println!("\nCheck it yourself:");
             println!(
                 "  hallway verify {} --trust {}",
-                first.file.display(),
-                self.trust.display()
+                crate::terminal::path(&first.file),
+                crate::terminal::path(&self.trust)
             );
         }
         if afterwards == Afterwards::Stay {

@@ -12,7 +12,7 @@ use hallway_evidence::{Bundle, MAX_TRUST_FILE, Printable, TrustFile, jpeg, verif
 use hallway_webauthn::Outcome;
 use serde::Serialize;
 
-use crate::terminal::{Style, styled};
+use crate::terminal::{self, Piece, Style};
 
 /// The longest file that is verified, in bytes.
 const MAX_FILE: u64 = 1024 * 1024 * 1024;
@@ -164,16 +164,22 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
 }
 
 fn print(command: &VerifyCommand, report: &Report) {
-    let file = command.file.display();
+    let file = terminal::path(&command.file);
     match (&report.conclusion, &report.failure) {
         (Some(conclusion), _) => {
-            println!("{} {file}", styled(Style::Green, "✓ holds:"));
+            terminal::print_pieces(&[
+                Piece::Styled(Style::Green, "✓ holds:"),
+                Piece::Plain(format_args!(" {file}\n")),
+            ]);
             for sentence in &conclusion.sentences {
                 println!("  {}", Printable(sentence));
             }
         }
         (None, failure) => {
-            println!("{} {file}", styled(Style::Red, "✗ does not hold:"));
+            terminal::print_pieces(&[
+                Piece::Styled(Style::Red, "✗ does not hold:"),
+                Piece::Plain(format_args!(" {file}\n")),
+            ]);
             if let Some(failure) = failure {
                 println!(
                     "  {}, step {}: {}",
@@ -196,17 +202,25 @@ fn print(command: &VerifyCommand, report: &Report) {
 }
 
 fn print_section(section: &Section) {
-    println!("\n{}", styled(Style::Bold, &section.title));
+    terminal::print_pieces(&[
+        Piece::Plain(format_args!("\n")),
+        Piece::Styled(Style::Bold, &section.title),
+        Piece::Plain(format_args!("\n")),
+    ]);
     if let Some(sentence) = &section.sentence {
         println!("  “{}”", Printable(sentence));
     }
     for step in &section.steps {
         let mark = match step.outcome {
-            Outcome::Held => styled(Style::Green, "✓"),
-            Outcome::Failed => styled(Style::Red, "✗"),
-            Outcome::Skipped => "–".to_owned(),
+            Outcome::Held => Piece::Styled(Style::Green, "✓"),
+            Outcome::Failed => Piece::Styled(Style::Red, "✗"),
+            Outcome::Skipped => Piece::Plain(format_args!("–")),
         };
-        println!("  {mark} {:<12} {}", step.number, step.title);
+        terminal::print_pieces(&[
+            Piece::Plain(format_args!("  ")),
+            mark,
+            Piece::Plain(format_args!(" {:<12} {}\n", step.number, step.title)),
+        ]);
         if !step.detail.is_empty() {
             println!("    {:<12} {}", "", Printable(&step.detail));
         }

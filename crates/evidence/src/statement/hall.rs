@@ -26,7 +26,7 @@ mod seen_log;
 pub use crate::id::GrantId;
 pub use agent::{Agent, InviteAgent};
 pub use existence::{Create, Named};
-pub use grant::{Approve, End, Open};
+pub use grant::{Approve, End, Lasting, Open};
 pub use guest::{Admit, Dismiss, Guest, Whom};
 pub use hours::{Day, Hours, HoursError};
 pub use name::{AgentName, HallName, LONGEST_NAME, NameError, ServiceName, StoreName};

@@ -57,7 +57,7 @@ pub enum OfferError {
         /// Which.
         name: String,
         /// Why.
-        source: files::StoreError,
+        source: files::BucketError,
     },
 }
 

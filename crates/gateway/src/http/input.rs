@@ -1,5 +1,7 @@
 //! What callers send, decoded, with errors as problem details.
 
+use std::error::Error;
+
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
@@ -19,19 +21,52 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) => {
-                let code = match rejection.status() {
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE => "not-json",
-                    _ => "malformed",
+                let status = rejection.status();
+                let (code, detail) = match status {
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+                        "not-json",
+                        "send the request's body as application/json".to_owned(),
+                    ),
+                    StatusCode::PAYLOAD_TOO_LARGE => (
+                        "malformed",
+                        "the request's body is larger than this address takes".to_owned(),
+                    ),
+                    StatusCode::BAD_REQUEST => {
+                        ("malformed", "the request's body is not JSON".to_owned())
+                    }
+                    _ => ("malformed", unfit("the request's body", &rejection)),
                 };
-                Err(Problem::new(
-                    rejection.status(),
-                    code,
-                    rejection.body_text(),
-                ))
+                Err(Problem::new(status, code, detail))
             }
         }
     }
 }
+
+/// Says that a part of a request is not as it has to be, and which member of it where that is known.
+fn unfit(part: &str, rejection: &dyn Error) -> String {
+    let said = rejection.source().map(ToString::to_string);
+    match said.as_deref().and_then(member) {
+        Some(member) => format!("{part} is not what this address takes: look at {member}"),
+        None => format!("{part} is not what this address takes"),
+    }
+}
+
+/// The member that the parser complains about: it says `PATH: COMPLAINT`, or ``missing field `NAME` ``.
+fn member(said: &str) -> Option<&str> {
+    let is_path = |text: &&str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.[]".contains(&byte))
+    };
+    let missing = || said.split_once("missing field `")?.1.split('`').next();
+    let named = said.split_once(": ").map(|(path, _)| path);
+    named
+        .filter(is_path)
+        .or_else(missing)
+        .filter(|member| member.len() <= MOST_NAMED && is_path(member) && !member.is_empty())
+}
+
+/// The longest name of a member that is said back, in bytes.
+const MOST_NAMED: usize = 100;
 
 /// The query of an address.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +78,31 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(value) = Query::<T>::from_request_parts(parts, state)
             .await
-            .map_err(|rejection| Problem::malformed(rejection.body_text()))?;
+            .map_err(|rejection| Problem::malformed(unfit("the address's query", &rejection)))?;
         Ok(Self(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_member_is_named_and_nothing_else_of_the_parser() {
+        for (said, named) in [
+            (
+                "act.kind: unknown variant `x`, expected `y`",
+                Some("act.kind"),
+            ),
+            ("missing field `token` at line 1 column 2", Some("token")),
+            ("invalid type: integer `1`, expected a string", None),
+            ("<b>: unknown", None),
+            (": unknown", None),
+            ("EOF while parsing", None),
+        ] {
+            assert_eq!(member(said), named, "{said}");
+        }
+        let long = format!("{}: unknown", "a".repeat(MOST_NAMED + 1));
+        assert_eq!(member(&long), None);
     }
 }

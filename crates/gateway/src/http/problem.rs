@@ -7,7 +7,7 @@ use hallway_evidence::causes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::store::{StoreError, Transient};
+use crate::store::{MAX_KEYS, StoreError, Transient};
 
 /// An error answer: a status, a stable `code` for programs and a sentence for people.
 #[derive(Debug, Clone)]
@@ -142,7 +142,16 @@ impl From<StoreError> for Problem {
                 "the gateway's disk takes nothing more, so nothing was changed; tell its operator, and try again",
             );
         }
-        Self::internal(&error)
+        match error {
+            StoreError::TooManyKeys(_) => Self::conflict(
+                "too-many-keys",
+                format!(
+                    "this person has {MAX_KEYS} keys, as many as a person may have; remove one first"
+                ),
+            ),
+            StoreError::TooMany { .. } => Self::conflict("too-many", error.to_string()),
+            error => Self::internal(&error),
+        }
     }
 }
 

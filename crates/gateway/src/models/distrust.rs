@@ -1,14 +1,18 @@
-//! Ending what came from people's keys whose models can't be relied on any more.
+//! Ending what came from people's keys that are refused by now: their models can't be relied on any
+//! more, or the policy became stricter.
 //!
 //! Such a key is refused wherever it is used. That alone would let its sessions and grants come back
 //! should the model ever be trusted again, or its policy be relaxed.
 
-use super::verdict::MODEL_REFUSED;
+use hallway_evidence::Timestamp;
+
+use super::Models;
+use super::verdict::{MODEL_REFUSED, Refused};
 use crate::Gateway;
 use crate::depends::{self, Ended};
 use crate::http::problem::Problem;
 use crate::refusal::Door;
-use crate::store::{Holder, PageRequest, Person};
+use crate::store::{Holder, PageRequest, Person, Repositories};
 
 /// Looks at every key of every person by what is known now.
 ///
@@ -20,9 +24,7 @@ pub async fn end_what_they_opened(gateway: &Gateway) -> Result<(), Problem> {
     loop {
         let page = reader.people().page(&request).await?;
         for person in &page.items {
-            if gateway.models.may_refuse(Door::Web, person.role) {
-                of_person(gateway, person).await?;
-            }
+            of_person(gateway, person).await?;
         }
         match page.next {
             Some(next) => request.after = Some(next),
@@ -33,23 +35,47 @@ pub async fn end_what_they_opened(gateway: &Gateway) -> Result<(), Problem> {
 
 async fn of_person(gateway: &Gateway, person: &Person) -> Result<(), Problem> {
     let reader = gateway.store.read();
+    for (ended, refused) in refused_keys(&gateway.models, reader, person, gateway.now()).await? {
+        gateway
+            .transact(|unit| Box::pin(depends::end(gateway, unit, ended.clone(), None)))
+            .await?;
+        tracing::info!(person = %person.id, code = MODEL_REFUSED, %refused, "ended what a key opened");
+    }
+    Ok(())
+}
+
+/// What ends because keys of a person are refused to them at `now`: everything that such a key
+/// opened, or its grants alone where only the door of halls refuses it. With why.
+///
+/// # Errors
+/// The database.
+pub async fn refused_keys(
+    models: &Models,
+    reader: &dyn Repositories,
+    person: &Person,
+    now: Timestamp,
+) -> Result<Vec<(Ended, Refused)>, Problem> {
+    let mut ended = Vec::new();
+    if ![Door::Web, Door::Hall]
+        .into_iter()
+        .any(|door| models.may_refuse(door, person.role))
+    {
+        return Ok(ended);
+    }
     let held = Holder::Person(person.id);
     for key in reader.credentials().held_by(held).await? {
         let attestation = reader.attestations().get(&key.id).await?;
-        let admitted = gateway.models.admit_person(
-            Door::Web,
-            person.role,
-            &key,
-            attestation.as_ref(),
-            gateway.now(),
-        );
-        if let Err(refused) = admitted {
-            tracing::info!(person = %person.id, code = MODEL_REFUSED, %refused, "ended what a key opened");
-            let trust = Ended::Trust(person.id, key.id.clone());
-            gateway
-                .transact(|unit| Box::pin(depends::end(gateway, unit, trust.clone(), None)))
-                .await?;
+        let admitted =
+            |door| models.admit_person(door, person.role, &key, attestation.as_ref(), now);
+        match (admitted(Door::Web), admitted(Door::Hall)) {
+            (Err(refused), _) => {
+                ended.push((Ended::Trust(person.id, key.id.clone()), refused));
+            }
+            (Ok(()), Err(refused)) => {
+                ended.push((Ended::TrustInHalls(key.id.clone()), refused));
+            }
+            (Ok(()), Ok(())) => {}
         }
     }
-    Ok(())
+    Ok(ended)
 }

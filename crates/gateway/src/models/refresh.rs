@@ -212,20 +212,14 @@ async fn note(gateway: &Gateway, problems: &[String]) -> Result<(), LearnError> 
     Ok(noted?)
 }
 
-/// Looks when it is time, and takes up what others found, for as long as the gateway serves.
+/// Looks when it is time, and takes up what others found, for as long as the gateway serves. Judges
+/// the keys that there are at the start, when the policy may be another one, and whenever something
+/// else is known; without metadata nothing ever is.
 pub async fn keep_up(gateway: Gateway) {
-    if !gateway.models.is_configured() {
-        return;
-    }
     let mut judged = None;
-    loop {
-        let done = match take_turn(&gateway).await {
-            Ok(true) => refresh(&gateway).await,
-            Ok(false) => load(&gateway).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = done {
-            tracing::warn!(%error, "metadata stay as they were");
+    while judged.is_none() || gateway.models.is_configured() {
+        if gateway.models.is_configured() {
+            learn(&gateway).await;
         }
         let epoch = Some(gateway.models.epoch(gateway.now()));
         if judged != epoch {
@@ -235,6 +229,17 @@ pub async fn keep_up(gateway: Gateway) {
             }
         }
         tokio::time::sleep(jittered(POLL)).await;
+    }
+}
+
+async fn learn(gateway: &Gateway) {
+    let done = match take_turn(gateway).await {
+        Ok(true) => refresh(gateway).await,
+        Ok(false) => load(gateway).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = done {
+        tracing::warn!(%error, "metadata stay as they were");
     }
 }
 

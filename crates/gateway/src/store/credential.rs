@@ -121,7 +121,7 @@ pub trait CredentialRepository: Send + Sync {
     /// [`StoreError::LastKey`] when it is the last one of a person, who could no longer sign in;
     /// [`StoreError::Missing`].
     async fn remove(&self, id: &CredentialId) -> Result<(), StoreError>;
-    /// Removes it even if it is the last one: for a person who is locked out on purpose, and for
+    /// Removes it even if it is the last one: for a person who recovers lost access, and for
     /// a device that is enrolled anew.
     ///
     /// # Errors

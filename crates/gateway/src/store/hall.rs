@@ -228,9 +228,10 @@ impl HallRepository for Sql<'_> {
     }
 
     async fn admit(&self, guest: &HallGuest) -> Result<(), StoreError> {
-        let guests =
-            guest_row::Entity::find().filter(guest_row::Column::Hall.eq(guest.hall.as_str()));
-        if guests.count(self.db()).await? >= MAX_GUESTS {
+        let others = guest_row::Entity::find()
+            .filter(guest_row::Column::Hall.eq(guest.hall.as_str()))
+            .filter(guest_row::Column::Guest.ne(guest.guest.to_string()));
+        if others.count(self.db()).await? >= MAX_GUESTS {
             return Err(StoreError::TooMany {
                 what: "guests of this hall",
                 max: MAX_GUESTS,

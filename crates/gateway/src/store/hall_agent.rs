@@ -166,8 +166,10 @@ impl Sql<'_> {
 #[async_trait]
 impl HallAgentRepository for Sql<'_> {
     async fn invite(&self, agent: &HallAgent) -> Result<(), StoreError> {
-        let agents = row::Entity::find().filter(row::Column::Hall.eq(agent.hall.as_str()));
-        if agents.count(self.db()).await? >= MAX_AGENTS {
+        let others = row::Entity::find()
+            .filter(row::Column::Hall.eq(agent.hall.as_str()))
+            .filter(row::Column::Name.ne(agent.name.as_str()));
+        if others.count(self.db()).await? >= MAX_AGENTS {
             return Err(StoreError::TooMany {
                 what: "agents of this hall",
                 max: MAX_AGENTS,

@@ -2,13 +2,16 @@
 
 use std::fs;
 
+use hallway_evidence::statement::hall::Names;
 use hallway_gateway::backup::{BackupError, Realm, Summary};
 use hallway_gateway::config::Config;
 use hallway_gateway::operator_key::OperatorKey;
-use hallway_gateway::store::{DumpError, Holder, KeyAttestation, Role};
+use hallway_gateway::store::{DumpError, HallAgent, Holder, KeyAttestation, Role};
 
 use crate::database::Database;
-use crate::sample::{authority, credential, device, entries, ledger, mark, person};
+use crate::halls::{agent, hall};
+use crate::partners::partner;
+use crate::sample::{at, authority, credential, device, entries, hash32, ledger, mark, person};
 
 /// A folder with an operator's key and a configuration for `database`.
 fn realm(address: &str) -> (tempfile::TempDir, Realm) {
@@ -50,6 +53,20 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
     unit.credentials().add(&key).await.unwrap();
     unit.attestations().add(&key.id, &proof).await.unwrap();
     unit.settings().put("realm", b"gate.example").await.unwrap();
+    let backups = hall("backups", &emily);
+    let (invited, joined) = (
+        agent(&backups.name, "invited", at(5_000)),
+        HallAgent {
+            services: Names::default(),
+            joined: Some((at(2_000), hash32())),
+            ..agent(&backups.name, "joined", at(5_000))
+        },
+    );
+    unit.halls().add(&backups).await.unwrap();
+    unit.hall_agents().invite(&invited).await.unwrap();
+    unit.hall_agents().invite(&joined).await.unwrap();
+    let beta = partner("b.example", &emily);
+    unit.partners().begin(&beta).await.unwrap();
     ledger.append(unit.as_ref(), entries(300)).await.unwrap();
     unit.save().await.unwrap();
 
@@ -89,8 +106,19 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
             head,
             database.store().await.read().log().head().await.unwrap()
         );
+        // What was handed out and not taken up opens nothing.
+        let agents = reader.hall_agents();
+        let kept = agents.get(&backups.name, &joined.name).await.unwrap();
+        assert_eq!(kept.as_ref(), Some(&joined));
+        let kept = reader.partners().get(&beta.realm).await.unwrap().unwrap();
+        assert_eq!((kept.expires, kept.sealed_token), (beta.made, None));
         // It goes on.
         let unit = store.begin().await.unwrap();
+        let agents = unit.hall_agents();
+        let key = hash32();
+        let late = agents.join(&invited.token, &key, invited.invited).await;
+        assert_eq!(late.unwrap(), None);
+        drop(agents);
         let receipts = ledger.append(unit.as_ref(), entries(1)).await.unwrap();
         unit.save().await.unwrap();
         assert_eq!(receipts[0].proof.index(), 300);

@@ -7,7 +7,7 @@ use hallway_evidence::{CredentialId, GrantId, Timestamp};
 use hallway_gateway::store::{
     APPROVAL_PATIENCE, Approval, End, EndCause, EvidenceHash, Given, Grant, GrantFilter,
     GrantHolder, GrantKind, GrantState, GrantsOf, GuestId, Hall, HallAgent, HallGuest, Limit,
-    PageRequest, Person, Role, Store, StoreError,
+    MAX_AGENTS, MAX_GUESTS, PageRequest, Person, Role, Store, StoreError,
 };
 
 use crate::database::Database;
@@ -17,7 +17,7 @@ fn name(text: &str) -> HallName {
     text.parse().unwrap()
 }
 
-fn hall(text: &str, by: &Person) -> Hall {
+pub(crate) fn hall(text: &str, by: &Person) -> Hall {
     Hall {
         name: name(text),
         title: format!("The hall {text}"),
@@ -43,7 +43,7 @@ fn names<N: Ord + std::str::FromStr<Err: std::fmt::Debug>>(names: &[&str]) -> Na
     names.collect::<BTreeSet<N>>().try_into().unwrap()
 }
 
-fn agent(hall: &HallName, text: &str, expires: Timestamp) -> HallAgent {
+pub(crate) fn agent(hall: &HallName, text: &str, expires: Timestamp) -> HallAgent {
     HallAgent {
         hall: hall.clone(),
         name: text.parse().unwrap(),
@@ -206,6 +206,44 @@ pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Databa
         .await;
     assert!(matches!(twice, Err(StoreError::Missing("guest"))));
     drop(halls);
+    unit.cancel().await.unwrap();
+}
+
+pub(crate) async fn a_full_hall_can_still_be_narrowed(database: &Database) {
+    let (store, _, backups) = furnished(database).await;
+    let unit = store.begin().await.unwrap();
+    let (halls, agents) = (unit.halls(), unit.hall_agents());
+    let somebody = || GuestId::Person(person(Role::Member).id);
+    let first = guest(&backups.name, somebody(), &["read:data", "write:data"]);
+    halls.admit(&first).await.unwrap();
+    for _ in 1..MAX_GUESTS {
+        let next = guest(&backups.name, somebody(), &["read:data"]);
+        halls.admit(&next).await.unwrap();
+    }
+    let more = guest(&backups.name, somebody(), &["read:data"]);
+    let refused = halls.admit(&more).await;
+    assert!(matches!(refused, Err(StoreError::TooMany { .. })));
+    let narrower = guest(&backups.name, first.guest.clone(), &["read:data"]);
+    halls.admit(&narrower).await.unwrap();
+    assert!(
+        halls
+            .guests(&backups.name)
+            .await
+            .unwrap()
+            .contains(&narrower)
+    );
+
+    let numbered = |number: u64| HallAgent {
+        services: names(&[]),
+        ..agent(&backups.name, &format!("a{number}"), at(5_000))
+    };
+    for number in 0..MAX_AGENTS {
+        agents.invite(&numbered(number)).await.unwrap();
+    }
+    let refused = agents.invite(&numbered(MAX_AGENTS)).await;
+    assert!(matches!(refused, Err(StoreError::TooMany { .. })));
+    agents.invite(&numbered(0)).await.unwrap();
+    drop((halls, agents));
     unit.cancel().await.unwrap();
 }
 

@@ -56,7 +56,7 @@ contract! {
     metadata: a_blob_number_never_goes_back, one_gateway_looks_for_metadata_at_a_time,
         an_attestation_goes_with_its_key;
     halls: a_hall_goes_with_its_guests_and_agents, an_admission_counts_for_a_person_or_a_role,
-        an_agents_token_is_used_once, a_name_is_one_agents_whoever_is_first, a_grant_ends_once,
+        a_full_hall_can_still_be_narrowed, an_agents_token_is_used_once, a_name_is_one_agents_whoever_is_first, a_grant_ends_once,
         a_key_gets_one_grant,
         a_grant_waits_for_its_approval;
     own_authorities: gateways_agree_on_whose_turn_it_is,

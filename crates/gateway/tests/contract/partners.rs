@@ -11,7 +11,7 @@ use hallway_gateway::store::{
 use crate::database::Database;
 use crate::sample::{at, hash32, person, token};
 
-fn partner(realm: &str, by: &Person) -> Partner {
+pub(crate) fn partner(realm: &str, by: &Person) -> Partner {
     Partner {
         realm: realm.parse().unwrap(),
         origin: format!("https://gate.{realm}").parse().unwrap(),

@@ -26,7 +26,7 @@ use super::store::{
 };
 use super::turns::Turns;
 
-pub use self::settings::BucketSettings;
+pub use self::settings::{BucketError, BucketSettings};
 
 mod pieces;
 mod reading;
@@ -51,8 +51,8 @@ impl BucketStore {
     /// answers with 5xx, is tried again for up to 20 seconds.
     ///
     /// # Errors
-    /// The settings are no address, or the prefix no path.
-    pub fn new(settings: &BucketSettings) -> Result<Self, StoreError> {
+    /// [`BucketError`]: the endpoint is not spoken to, or the prefix is no path.
+    pub fn new(settings: &BucketSettings) -> Result<Self, BucketError> {
         Self::patient(
             settings,
             Duration::from_millis(200),
@@ -65,9 +65,10 @@ impl BucketStore {
         settings: &BucketSettings,
         pause: Duration,
         end: Duration,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, BucketError> {
         let objects = settings.connect(pause, end)?;
-        Self::over(objects, settings.prefix.as_deref().unwrap_or_default())
+        let prefix = settings.prefix.as_deref().unwrap_or_default();
+        Ok(Self::over(objects, prefix)?)
     }
 
     /// Over any object store.

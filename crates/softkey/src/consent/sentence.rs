@@ -1,18 +1,57 @@
 //! A question in words: for a person, and for programs.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use hallway_authenticator::{BackupContent, Question, ResetTouch};
+
+/// What a website chose, in quotes and with every character visible.
+///
+/// Rust's `{:?}` escapes what steers a terminal, ends a line, turns the writing direction or has no
+/// meaning. It leaves the letters and marks that show nothing (Unicode's Default_Ignorable_Code_Point):
+/// these are escaped here.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in format!("{:?}", self.0).chars() {
+            if shows_nothing(c) {
+                write!(f, "{}", c.escape_unicode())?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const fn shows_nothing(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
 
 /// The question, for a person. What a website chose is quoted and its control characters are
 /// shown, so that it cannot pretend to be something else.
 pub(crate) fn sentence(question: &Question<'_>) -> String {
     match question {
         Question::MakeCredential { rp_id, user } => match user {
-            Some(user) => format!("Register a new key at {rp_id:?} for {user:?}?"),
-            None => format!("Register a new key at {rp_id:?}?"),
+            Some(user) => format!(
+                "Register a new key at {} for {}?",
+                Quoted(rp_id),
+                Quoted(user)
+            ),
+            None => format!("Register a new key at {}?", Quoted(rp_id)),
         },
-        Question::GetAssertion { rp_id } => format!("Sign in at {rp_id:?}?"),
+        Question::GetAssertion { rp_id } => format!("Sign in at {}?", Quoted(rp_id)),
         Question::RegisterU2f { application } => format!(
             "Register a new key (U2F) at the site whose hash is {}?",
             hex(*application)
@@ -88,6 +127,17 @@ mod tests {
         let text = sentence(&question);
         assert!(!text.contains(['\u{1b}', '\n']), "{text}");
         assert!(text.contains("gate.example"));
+    }
+
+    #[test]
+    fn nothing_that_a_site_chose_is_invisible() {
+        let hidden = "a\u{3164}\u{fe0f}\u{34f}\u{e0041}\u{202e}\u{fdd0}\u{ad}\u{200b}";
+        let text = sentence(&Question::GetAssertion { rp_id: hidden });
+        assert!(text.is_ascii(), "{text:?}");
+        let plain = sentence(&Question::GetAssertion {
+            rp_id: "bücher.example",
+        });
+        assert_eq!(plain, "Sign in at \"bücher.example\"?");
     }
 
     #[test]

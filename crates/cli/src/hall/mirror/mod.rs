@@ -76,29 +76,31 @@ pub(crate) fn run(command: &MirrorCommand) -> Result<(), HallCommandError> {
     let (direction, folder, place) = sides(&command.from, &command.to)?;
     let runtime = crate::runtime().map_err(HallCommandError::io("the runtime"))?;
     let rights = rights(command, direction, place);
-    runtime.block_on(visit(&command.person, &place.hall, &rights, async |way| {
-        let mirror = Mirror {
-            remote: super::remote::Remote::new(way, place.store.clone()),
-            base: place.path.clone(),
-            folder: folder.to_owned(),
-            direction,
-            workers: command.parallel.into(),
-            json: command.json,
-        };
-        let listings = mirror.list(command.surplus()).await?;
-        let plan = Plan::new(
-            &listings.source,
-            &listings.target,
-            command.surplus(),
-            command.sameness(),
-        );
-        if command.dry_run {
-            tell_plan(&plan, command.json)?;
-            return Ok(());
-        }
-        let account = mirror.carry_out(plan, listings).await?;
-        account.tell(command.json)
-    }))
+    runtime
+        .block_on(visit(&command.person, &place.hall, &rights, async |way| {
+            let mirror = Mirror {
+                remote: super::remote::Remote::new(way, place.store.clone()),
+                base: place.path.clone(),
+                folder: folder.to_owned(),
+                direction,
+                workers: command.parallel.into(),
+                json: command.json,
+            };
+            let listings = mirror.list(command.surplus()).await?;
+            let plan = Plan::new(
+                &listings.source,
+                &listings.target,
+                command.surplus(),
+                command.sameness(),
+            );
+            if command.dry_run {
+                tell_plan(&plan, command.json)?;
+                return Ok(());
+            }
+            let account = mirror.carry_out(plan, listings).await?;
+            account.tell(command.json)
+        }))
+        .map_err(HallCommandError::of_copying)
 }
 
 impl MirrorCommand {

@@ -122,7 +122,7 @@ impl Display {
             );
         }
         for (service, address) in &doors.services {
-            println!("  {service:<12} {address}");
+            println!("  {service:<12} {}", Printable(address));
         }
         eprintln!("Ctrl-C closes it.");
     }

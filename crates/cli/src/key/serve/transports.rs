@@ -93,7 +93,10 @@ impl Transports {
             eprintln!("Serving the key over UDP at {address}.");
         }
         if let Some(path) = path {
-            eprintln!("Serving the key on the Unix socket {}.", path.display());
+            eprintln!(
+                "Serving the key on the Unix socket {}.",
+                crate::terminal::path(path)
+            );
         }
         if self.stdio.is_some() {
             eprintln!("Serving the key on standard input and output.");

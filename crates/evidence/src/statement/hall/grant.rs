@@ -101,7 +101,7 @@ impl Open {
             self.host,
             self.name,
             self.role.map_or_else(String::new, |role| format!(" ({role} at home)")),
-            Duration(self.duration_ms),
+            Lasting(self.duration_ms),
             match &self.public_key {
                 Some(key) => format!("with the key whose SHA-256 is {}", hex::encode(key.sha256())),
                 None => "in the browser that asks".to_owned(),
@@ -166,9 +166,10 @@ impl End {
 }
 
 /// Milliseconds as a person says them: `8 hours`, `1 hour 30 minutes`, `45 seconds`.
-struct Duration(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasting(pub u64);
 
-impl fmt::Display for Duration {
+impl fmt::Display for Lasting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [
             (self.0 / 3_600_000, "hour"),
@@ -201,7 +202,7 @@ mod tests {
             (61_001, "1 minute 1 second 1 millisecond"),
             (0, "no time"),
         ] {
-            assert_eq!(Duration(ms).to_string(), text);
+            assert_eq!(Lasting(ms).to_string(), text);
         }
     }
 

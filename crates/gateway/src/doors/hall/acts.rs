@@ -451,7 +451,6 @@ fn refused(error: StoreError) -> Problem {
             "exists",
             format!("there already is a {what} of this name; choose another"),
         ),
-        StoreError::TooMany { .. } => Problem::conflict("too-many", error.to_string()),
         error => error.into(),
     }
 }

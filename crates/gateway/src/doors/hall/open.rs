@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hallway_evidence::statement::hall::{HallName, Open, P256PublicKey, Right, Rights};
+use hallway_evidence::statement::hall::{HallName, Lasting, Open, P256PublicKey, Right, Rights};
 use hallway_evidence::{GrantId, RealmName};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -161,8 +161,9 @@ fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
         return Err(Problem::forbidden(
             "duration",
             format!(
-                "a hall opens here for 1 to {longest_ms} milliseconds, not for {}",
-                open.duration_ms
+                "this hall can be opened for {} at most; you asked for {}",
+                Lasting(longest_ms),
+                Lasting(open.duration_ms)
             ),
         )
         .with("longest_ms", longest_ms));

@@ -15,14 +15,7 @@ const FILE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\netag: \"tag\"\r\n\
 /// An object store that answers 503 to its first `broken` requests.
 async fn store(broken: usize) -> (BucketStore, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let settings = BucketSettings {
-        endpoint: Some(format!("http://{}", listener.local_addr().unwrap())),
-        region: "here".to_owned(),
-        bucket: "bucket".to_owned(),
-        prefix: None,
-        access_key: "key".to_owned(),
-        secret_key: Zeroizing::new("secret".to_owned()),
-    };
+    let settings = settings(format!("http://{}", listener.local_addr().unwrap()));
     let asked = Arc::new(AtomicUsize::new(0));
     let counting = Arc::clone(&asked);
     tokio::spawn(async move {
@@ -75,4 +68,71 @@ async fn only_uploads_that_nobody_goes_on_with_are_thrown_away() {
     tokio::time::sleep(Duration::from_millis(5)).await;
     let old = pieces::older_than(&objects, &uploads, Duration::from_millis(1)).await;
     assert_eq!(old.unwrap().len(), 2);
+}
+
+fn settings(endpoint: String) -> BucketSettings {
+    BucketSettings {
+        endpoint: Some(endpoint),
+        region: "here".to_owned(),
+        bucket: "bucket".to_owned(),
+        prefix: None,
+        access_key: "key".to_owned(),
+        secret_key: Zeroizing::new("secret".to_owned()),
+    }
+}
+
+#[test]
+fn plain_http_is_spoken_with_this_machine_only() {
+    for endpoint in [
+        "http://bucket.example",
+        "HTTP://192.0.2.1:3900",
+        "http://localhost.evil.example",
+        "http://localhost@evil.example",
+        "http://[::ffff:127.0.0.1]",
+    ] {
+        let refused = BucketStore::new(&settings(endpoint.to_owned())).err();
+        assert!(
+            matches!(refused, Some(BucketError::Endpoint(_))),
+            "{endpoint}"
+        );
+    }
+    for endpoint in [
+        "http://127.0.0.1:3900",
+        "http://localhost:3900",
+        "https://bucket.example",
+    ] {
+        assert!(
+            BucketStore::new(&settings(endpoint.to_owned())).is_ok(),
+            "{endpoint}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_redirection_is_followed() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = here.local_addr().unwrap().port();
+    let to = elsewhere.local_addr().unwrap();
+    let asked = tokio::spawn(async move {
+        let (mut tcp, _) = here.accept().await.unwrap();
+        let _ = tcp.read(&mut [0; 8192]).await.unwrap();
+        let answer = format!(
+            "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{to}/bucket/a\r\n\
+             content-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        tcp.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let store = BucketStore::patient(
+        &settings(format!("http://store.localhost:{port}")),
+        Duration::from_millis(1),
+        Duration::from_millis(1),
+    )
+    .unwrap();
+    let path = "a".parse().unwrap();
+    tokio::select! {
+        found = store.entry(&path) => assert!(found.is_err()),
+        _ = elsewhere.accept() => panic!("it went where it was sent"),
+    }
+    asked.await.unwrap();
 }

@@ -306,7 +306,6 @@ fn refused(error: StoreError) -> Problem {
             "partner-exists",
             format!("{detail} is a partner already; leave it first"),
         ),
-        StoreError::TooMany { .. } => Problem::conflict("too-many", error.to_string()),
         error => error.into(),
     }
 }

@@ -28,8 +28,8 @@ use crate::models::verdict;
 use crate::refusal::Door;
 use crate::seal::Purpose;
 use crate::store::{
-    Credential, Holder, KeyAttestation, Link, Person, PersonState, Purpose as LinkPurpose,
-    Repositories, Role, StoreError,
+    Credential, Ground, Holder, KeyAttestation, Link, MAX_KEYS, Person, PersonState,
+    Purpose as LinkPurpose, Repositories, Role, StoreError,
 };
 
 /// What a new key is asked for with.
@@ -96,7 +96,11 @@ pub async fn begin(
         .credentials()
         .held_by(Holder::Person(act.person))
         .await?;
-    // Now rather than after a touch: without fresh metadata nothing could be accepted.
+    // Now rather than after a touch: no further key could be kept, and without fresh metadata
+    // nothing could be accepted.
+    if act.reason == Reason::Additional && held.len() >= MAX_KEYS {
+        return Err(StoreError::TooManyKeys(act.person).into());
+    }
     let _ = gateway.models.for_person(act.role, gateway.now())?;
     let statement = ceremony::statement(&gateway, Web::RegisterKey(act.clone()))?;
     let options = options::creation(&gateway, &statement, &act, &held);
@@ -256,6 +260,7 @@ async fn register(
     let attestation = verdict::to_keep(&registration.attestation);
     let record = registration.credential.clone();
     let person = person(gateway, unit, link, terms).await?;
+    never_registered(unit, id).await?;
     let accepted = gateway
         .accept(unit, signed.clone(), Some(person.id), None)
         .await?;
@@ -275,31 +280,25 @@ async fn register(
         last_used: None,
         registration: accepted.hash,
     };
-    let lost = match terms.reason {
-        Reason::Recovery => {
-            unit.credentials()
-                .held_by(Holder::Person(person.id))
-                .await?
+    // Whoever recovers has lost the old keys: what was lost must not open anything. They go first,
+    // so that there is room for the new one.
+    let ended = |ended| depends::end(gateway, unit, ended, Some(person.id));
+    if terms.reason == Reason::Recovery {
+        let held = Holder::Person(person.id);
+        for lost in unit.credentials().held_by(held).await? {
+            ended(Ended::Key(person.id, lost.id.clone())).await?;
+            unit.credentials().remove_even_the_last(&lost.id).await?;
         }
-        _ => Vec::new(),
-    };
+    }
     unit.credentials()
         .add(&key)
         .await
         .map_err(|error| match error {
-            StoreError::Exists { .. } => {
-                Problem::conflict("known-key", "this key is registered already")
-            }
+            StoreError::Exists { .. } => registered_already(),
             error => error.into(),
         })?;
     if let Some(attestation) = &attestation {
         unit.attestations().add(id, attestation).await?;
-    }
-    // Whoever recovers has lost the old keys: what was lost must not open anything.
-    let ended = |ended| depends::end(gateway, unit, ended, Some(person.id));
-    for old in lost {
-        ended(Ended::Key(person.id, old.id.clone())).await?;
-        unit.credentials().remove(&old.id).await?;
     }
     match terms.reason {
         Reason::Recovery => ended(Ended::LostKeys(person.id)).await?,
@@ -356,6 +355,32 @@ fn verify(
             Err(error) => Problem::internal(&error),
         }
     })
+}
+
+/// Refuses a credential that anybody ever registered here, also one that was removed since: in the
+/// log, a credential is one holder's for good.
+async fn never_registered(unit: &dyn Repositories, id: &CredentialId) -> Result<(), Problem> {
+    if unit.credentials().get(id).await?.is_some() {
+        return Err(registered_already());
+    }
+    let registration = Ground::Registration(id.clone());
+    match unit.grounds().last_before(&registration, LOG_END).await? {
+        None => Ok(()),
+        Some(_) => Err(Problem::conflict(
+            KNOWN_KEY,
+            "this key was registered here before; use another, or reset it",
+        )),
+    }
+}
+
+/// A place beyond each that the log can have: it is kept in 63 bits.
+const LOG_END: u64 = i64::MAX.unsigned_abs();
+
+/// The code of a refusal of a key that is or was somebody's.
+const KNOWN_KEY: &str = "known-key";
+
+fn registered_already() -> Problem {
+    Problem::conflict(KNOWN_KEY, "this key is registered already")
 }
 
 fn malformed(error: &dyn std::error::Error) -> Problem {
