@@ -64,7 +64,7 @@ pub(crate) enum Style {
 pub(crate) enum Piece<'a> {
     /// A word in a style; plain where standard output is no terminal, or `NO_COLOR` is set.
     Styled(Style, &'a str),
-    /// Text as [`print`] prints it.
+    /// Text as [`print()`] prints it.
     Plain(fmt::Arguments<'a>),
 }
 

@@ -1,6 +1,6 @@
 //! What depends on what: when something ends, all that hung on it ends with it, and for good.
 //!
-//! [`hanging_on`] is the whole table. [`end`] walks it inside the unit of work that makes the first
+//! `hanging_on` is the whole table. [`end`] walks it inside the unit of work that makes the first
 //! end true, so nothing is ever seen between the two. That a suspended person cannot enter is asked
 //! at every door besides; what is here is that nothing of before comes back when the person does.
 

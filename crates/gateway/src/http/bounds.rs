@@ -83,7 +83,7 @@ pub enum Most {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gives {
     /// One that is made whole. Its place is free again once it is made: what of it is not read is
-    /// bounded by [`crate::pace`].
+    /// bounded by `pace`.
     Whole {
         /// How long making it may take, once the body has come.
         within: Duration,

@@ -98,7 +98,7 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
             Some(camera.clone())
         );
         let known = reader.devices().known_by(&[known_by]).await.unwrap();
-        assert_eq!(known, [camera.clone()]);
+        assert_eq!(known, std::slice::from_ref(&camera));
         let owned = reader.ownerships().at(camera.id, 300).await.unwrap();
         assert_eq!(owned.map(|period| period.owner), Some(emily.id));
         let head = reader.log().head().await.unwrap();

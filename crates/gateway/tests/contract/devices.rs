@@ -120,8 +120,8 @@ pub(crate) async fn a_unit_is_one_device(database: &Database) {
     unit.devices().mark(kept.id, &marks).await.unwrap();
     unit.save().await.unwrap();
     let known = async |marks: &[_]| one.read().devices().known_by(marks).await.unwrap();
-    assert_eq!(known(&[new]).await, [kept.clone()]);
-    assert_eq!(known(&[theirs]).await, [stranger.clone()]);
+    assert_eq!(known(&[new]).await, std::slice::from_ref(&kept));
+    assert_eq!(known(&[theirs]).await, std::slice::from_ref(&stranger));
     assert_eq!(known(&[theirs, known_by[1]]).await.len(), 2);
     assert_eq!(known(&[mark()]).await, []);
     assert_eq!(known(&[]).await, []);
