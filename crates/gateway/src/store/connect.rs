@@ -1,7 +1,7 @@
 //! Opening a database: SQLite in a file, or PostgreSQL.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
@@ -65,17 +65,34 @@ pub(super) async fn open(address: &Address) -> Result<Connections, StoreError> {
         Address::Sqlite(path) => {
             let writer = sqlite(path, Access::Write);
             // The file must exist, in WAL mode, before it can be opened for reading only.
-            let writer = Database::connect(writer).await.map_err(StoreError::Open)?;
+            let writer = connect(writer).await?;
             (writer, sqlite(path, Access::Read))
         }
         Address::Postgres(url) => {
             let writer = postgres(url, Access::Write);
-            let writer = Database::connect(writer).await.map_err(StoreError::Open)?;
+            let writer = connect(writer).await?;
             (writer, postgres(url, Access::Read))
         }
     };
-    let reader = Database::connect(reader).await.map_err(StoreError::Open)?;
+    let reader = connect(reader).await?;
     Ok(Connections { writer, reader })
+}
+
+/// Connects. Others may switch a new file of SQLite's to WAL at the same moment, and who does that is
+/// told at once that it is locked, whatever the busy timeout: so it is tried again.
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, StoreError> {
+    let begun = Instant::now();
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let connected = Database::connect(options.clone()).await;
+        match connected.map_err(StoreError::Open) {
+            Err(error) if error.is_transient() && begun.elapsed() < PATIENCE => {
+                tokio::time::sleep(pause).await;
+            }
+            other => return other,
+        }
+        pause = (pause * 2).min(Duration::from_millis(250));
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
