@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use hallway_evidence::{PersonId, Timestamp};
 use sea_orm::sea_query::{Condition, Expr};
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 use super::column::{Cell, ms, time};
 use super::entity::link as row;
@@ -86,8 +86,6 @@ pub trait LinkRepository: Send + Sync {
     async fn consume(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
     /// The links that can still be used, the one that expires last first.
     async fn list_open(&self, which: LinksOf, now: Timestamp) -> Result<Vec<Link>, StoreError>;
-    /// How many links that can still be used at `now` a person made.
-    async fn count_open_of(&self, maker: PersonId, now: Timestamp) -> Result<u64, StoreError>;
     /// Withdraws a link: it opens nothing any more. Tells whether it still could.
     async fn withdraw(&self, token: &TokenHash) -> Result<bool, StoreError>;
     /// Forgets links that expired before `before`, used or not, `most` of them; tells how many.
@@ -190,15 +188,6 @@ impl LinkRepository for Sql<'_> {
             .into_iter()
             .map(Link::try_from)
             .collect()
-    }
-
-    async fn count_open_of(&self, maker: PersonId, now: Timestamp) -> Result<u64, StoreError> {
-        Ok(row::Entity::find()
-            .filter(row::Column::CreatedBy.eq(maker.as_uuid()))
-            .filter(row::Column::UsedMs.is_null())
-            .filter(row::Column::ExpiresMs.gt(ms(now)))
-            .count(self.db())
-            .await?)
     }
 
     async fn withdraw(&self, token: &TokenHash) -> Result<bool, StoreError> {
