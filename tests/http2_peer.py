@@ -11,6 +11,8 @@ ACK = END_STREAM = 1
 END_HEADERS = 4
 INITIAL_WINDOW_SIZE = 4
 CANCEL = 8
+#: Bytes of a frame that every peer takes (RFC 9113, 6.5.2).
+FRAME = 16_384
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -55,9 +57,16 @@ class Peer:
         return b"".join(literal(*field) for field in named)
 
     def asking(self, path: str) -> bytes:
-        """The frame of the next GET."""
+        """The frames of the next GET."""
         self.stream += 2
-        return frame(HEADERS, END_HEADERS | END_STREAM, self.stream, self.head(path))
+        head = self.head(path)
+        parts = [head[start : start + FRAME] for start in range(0, len(head), FRAME)]
+        kinds = [HEADERS] + [CONTINUATION] * (len(parts) - 1)
+        flags = [END_STREAM] + [0] * (len(parts) - 1)
+        flags[-1] |= END_HEADERS
+        return b"".join(
+            frame(kind, flag, self.stream, part) for kind, flag, part in zip(kinds, flags, parts)
+        )
 
     def read(self) -> tuple[int, int, int, bytes] | None:
         """The next frame: kind, flags, stream, payload; nothing when the connection has ended."""

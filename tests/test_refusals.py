@@ -12,6 +12,7 @@ import pytest
 from api_caller import Caller, Person, Reply, answered, challenge_of
 from fido2 import cbor
 from soft_webauthn import AT, EDDSA, ES256, RS256, UP, UV, Credential, PrivateKey, b64, unb64
+from witnesses import eventually
 
 
 def port_of(origin: str) -> str:
@@ -290,3 +291,41 @@ def test_bodies_that_are_no_answers(body: bytes, status: int, owner: Person, unc
 
 def test_a_long_body_is_refused(owner: Person, unchanged: None):
     owner.post("/api/acts", {"statement": "A" * 70_000}).refused(413, "too-large")
+
+
+def refusals(owner: Person, code: str) -> list[dict]:
+    return [row for row in owner.pages("/api/refusals") if row["code"] == code]
+
+
+# What somebody tries who holds nothing of the realm's, and the code under which an owner finds it.
+TRIED_BY_STRANGERS: dict[str, tuple[Callable[[Caller, str], Reply], str]] = {
+    "looking for a link": (lambda c, token: c.post("/api/join/look", {"token": token}), "link"),
+    "signing in with a link": (lambda c, token: c.post("/api/join/sign-in", {"token": token}), "link"),
+    "a key for a link": (
+        lambda c, token: c.post("/api/keys/statement", {"token": token, "label": "mine"}),
+        "link",
+    ),
+    "a form of another site": (
+        lambda c, _: c.post("/api/sign-in/statement", Origin="https://evil.example"),
+        "cross-origin",
+    ),
+}
+
+
+@pytest.mark.parametrize("tried", TRIED_BY_STRANGERS)
+def test_what_strangers_try_is_found_among_the_refusals(tried: str, owner: Person):
+    attempt, code = TRIED_BY_STRANGERS[tried]
+    counted = sum(1 + row["more"] for row in refusals(owner, code))
+    attempt(Caller(owner.origin), b64(os.urandom(32))).refused(403, code)
+
+    def noted() -> bool:
+        # How many more there were is written once a second.
+        return sum(1 + row["more"] for row in refusals(owner, code)) == counted + 1
+
+    eventually(noted)
+
+
+def test_who_lacks_a_role_is_named_among_the_refusals(owner: Person):
+    nosy = owner.invite("Nosy", "member")
+    nosy.get("/api/refusals").refused(403, "role")
+    assert nosy.id in [row["person"] for row in refusals(owner, "role")]

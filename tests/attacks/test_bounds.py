@@ -101,12 +101,34 @@ def test_strangers_are_refused_before_their_body_came(gateway: Gateway, owner_of
     assert (status, problem["code"]) == (401, "sign-in")
 
 
+#: Heads as long as they may be: one field, and as many as fit.
+ONE_FIELD = {"x-long": "x" * 12_000}
+LONG_FIELD = {"x-long": "x" * 60_000}
+MANY_FIELDS = {f"x-{number}": "x" for number in range(1_500)}
+
+
 @pytest.mark.parametrize(
-    ("path", "signed_in", "peers", "each"),
-    [("/devices", True, 200, 60), ("/openapi.json", False, 100, 10)],
+    ("path", "signed_in", "peers", "each", "more"),
+    [
+        ("/devices", True, 200, 60, {}),
+        ("/openapi.json", False, 100, 10, {}),
+        ("/api/transactions", True, 200, 60, ONE_FIELD),
+        ("/api/transactions", True, 200, 60, LONG_FIELD),
+        ("/api/transactions", True, 200, 60, MANY_FIELDS),
+        ("/healthz", False, 200, 60, ONE_FIELD),
+        ("/no-such-page", False, 200, 60, LONG_FIELD),
+        ("/api/me", False, 200, 60, MANY_FIELDS),
+    ],
+    ids=lambda value: f"{len(value)} fields" if isinstance(value, dict) else str(value),
 )
 def test_answers_that_nobody_reads_stay_few_in_memory(
-    gateway: Gateway, owner_of: Person, path: str, signed_in: bool, peers: int, each: int
+    gateway: Gateway,
+    owner_of: Person,
+    path: str,
+    signed_in: bool,
+    peers: int,
+    each: int,
+    more: dict[str, str],
 ):
     """A window of 0 for each stream: an answer can be made, and not be sent.
 
@@ -116,6 +138,7 @@ def test_answers_that_nobody_reads_stay_few_in_memory(
     gateway.get("/openapi.json")
     before = most_bytes(gateway)
     fields = {"authorization": owner_of.headers["Authorization"]} if signed_in else {}
+    fields |= more
     idle = [Peer(gateway.origin, 0, **fields) for _ in range(peers)]
     for peer in idle:
         # The gateway may have ended the connection.
@@ -127,6 +150,7 @@ def test_answers_that_nobody_reads_stay_few_in_memory(
         # Whoever reads is served all the time; one who asks for that much is told to wait.
         assert owner_of.get("/api/me").status in ((200, 429) if signed_in else (200,))
     assert begun > each, "more than one peer was answered"
+    print("begun", begun, "grown", (most_bytes(gateway)-before)/MIB)
     grown = most_bytes(gateway) - before
     assert grown < 200 * MIB, f"{grown / MIB:.0f} MiB"
     for peer in idle:

@@ -72,7 +72,7 @@ fn escaped(text: &str, breaks: LineBreaks) -> Cow<'_, str> {
 
 /// Whether a character steers a terminal, ends a line, turns the writing direction, or shows nothing
 /// at all: the controls, Unicode's Default_Ignorable_Code_Point and Bidi_Control, separators of
-/// lines and paragraphs, annotations and noncharacters.
+/// lines and paragraphs, annotations, noncharacters, and the two symbols whose shape is a blank.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
@@ -87,6 +87,7 @@ pub fn is_unprintable(c: char) -> bool {
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
                 | '\u{3164}'
                 | '\u{fdd0}'..='\u{fdef}'
                 | '\u{fe00}'..='\u{fe0f}'
@@ -94,6 +95,7 @@ pub fn is_unprintable(c: char) -> bool {
                 | '\u{ffa0}'
                 | '\u{fff0}'..='\u{fffb}'
                 | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d159}'
                 | '\u{1d173}'..='\u{1d17a}'
                 | '\u{e0000}'..='\u{e0fff}'
         )
@@ -118,6 +120,7 @@ mod tests {
                 r"\u2066\u200b\ufeff\u2029",
             ),
             ("\u{e0041}", r"\udb40\udc41"),
+            ("ada\u{2800}\u{1d159}", r"ada\u2800\ud834\udd59"),
         ] {
             assert_eq!(Printable(text).to_string(), shown);
         }

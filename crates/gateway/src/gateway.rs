@@ -22,6 +22,7 @@ use crate::models::Models;
 use crate::partners::Partners;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
+use crate::source::Shares;
 use crate::store::{EvidenceHash, Repositories, Store, Work};
 use crate::thumbnail::Thumbnails;
 use crate::witness::{Witness, peers};
@@ -62,6 +63,8 @@ pub struct Shared {
     pub thumbnails: Thumbnails,
     /// Turns at storing payloads that are too large for the database.
     pub uploads: Semaphore,
+    /// How many requests of each caller are under way, over all routes.
+    pub(crate) callers: Arc<Shares>,
     /// The API's description, once somebody asked for it.
     pub description: OnceLock<Bytes>,
     /// The hall door.

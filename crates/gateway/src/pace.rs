@@ -8,27 +8,27 @@
 //! when one of its answers lies ready for a minute and no more of it is asked for. That the gateway
 //! itself has nothing to give, as while somebody waits for news, is not the reader's fault.
 //!
-//! Until then the bytes of that answer are held, and so is the head of a request that waits for its
-//! [`Turn`]. Those of one connection are few: beyond [`ROOM`] its next request waits. Those of all
+//! Until then the bytes of that answer are held, and so is the head of a request that is not answered
+//! yet. Those of one connection are few: beyond [`ROOM`] its next request waits. Those of all
 //! are, too: beyond [`MOST`] the connections end that hold most for longest, so whoever reads is
 //! never refused because of somebody who does not.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::Request;
 use axum::response::Response;
-use hyper::body::{Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::http::bounds::Made;
+use crate::http::bounds::{Made, Polled, Wrap, wrapped};
 use crate::server::PATIENCE;
 use crate::turn::{ConnectionTurns, Turn, Turns};
 
@@ -42,11 +42,15 @@ const MOST: usize = 64 << 20;
 /// An answer that is made whole is counted from its beginning: one of a route that says so, and any
 /// that is no longer than this. What was read of others is counted.
 const WHOLE: u64 = 1 << 20;
-/// What a request that waits costs beside its head, and an answer that is made whole beside its body:
-/// its task, its stream and its fields. One that is streamed has a place of its route instead.
+/// What a request costs beside its head until it is answered, and an answer that is made whole beside
+/// its body: its task, its stream and its fields. One that is streamed has a place of its route instead.
 const STREAM: usize = 4 << 10;
-/// What a field of a head costs beside its name and its value.
-const FIELD: usize = 64;
+/// Over HTTP/2 the fields of a head are pieces of the buffer that it came in, which is kept for them
+/// and may be so many times as long.
+const BUFFER: usize = 4;
+/// What a field of a head costs beside its name and its value: its bucket in a table that may be half
+/// empty, and an allocation for a name that nobody knows.
+const FIELD: usize = 256;
 
 /// What the answers hold that nobody has read yet, on all connections.
 #[derive(Debug, Clone)]
@@ -202,13 +206,38 @@ impl Drop for Connection {
 }
 
 impl Pace {
-    /// It asked for something. Resolves when there is room for what it is answered, and it is the
-    /// request's turn.
-    pub(crate) async fn asks<B>(&self, request: &Request<B>) -> Turn {
+    /// Answers `request` by `answer`, once there is room for the answer and it is the request's turn.
+    ///
+    /// # Errors
+    /// The connection ended before. Over HTTP/2 a request is a task of its own, which would go on
+    /// waiting, and hold its head, when nobody is there any more.
+    pub(crate) async fn serve<B, F>(
+        &self,
+        request: Request<B>,
+        answer: impl FnOnce(Request<B>, Turn) -> F,
+    ) -> Result<Response, Gone>
+    where
+        F: Future<Output = Result<Response, Infallible>>,
+    {
         self.0.asked.cancel();
-        let waiting = Waiting::new(&self.0, STREAM + head_bytes(request));
-        self.has_room().await;
-        self.0.turns.next(waiting).await
+        let answered = async {
+            let head = Head::new(&self.0, &request);
+            self.has_room().await;
+            let turn = self.0.turns.next().await;
+            let Ok(response) = answer(request, turn).await;
+            drop(head);
+            self.over(response)
+        };
+        tokio::select! {
+            biased;
+            () = self.0.lost.cancelled() => Err(Gone),
+            response = answered => Ok(response),
+        }
+    }
+
+    /// Ends the connection's requests when this is dropped.
+    pub(crate) fn until_it_ends(&self) -> DropGuard {
+        self.0.lost.clone().drop_guard()
     }
 
     async fn has_room(&self) {
@@ -224,7 +253,7 @@ impl Pace {
     }
 
     /// `response`, watched until its last byte was taken.
-    pub(crate) fn over(&self, mut response: Response) -> Response {
+    fn over(&self, mut response: Response) -> Response {
         let made = response.extensions_mut().remove::<Made>().is_some();
         if response.body().is_end_stream() {
             return response;
@@ -247,11 +276,11 @@ impl Pace {
                 reader,
                 stream,
             });
-            Body::new(Watched {
-                body,
+            let counted = Counted {
                 unpolled: answer.hold(whole),
                 answer,
-            })
+            };
+            wrapped(body, counted)
         })
     }
 
@@ -280,23 +309,29 @@ fn in_memory(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// Bytes of the head of `request`, more or less.
+/// What the head of `request` takes in memory, more or less.
 fn head_bytes<B>(request: &Request<B>) -> usize {
     let fields = request.headers().iter();
-    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD);
+    let fields = fields.map(|(name, value)| BUFFER * (name.as_str().len() + value.len()) + FIELD);
     let target = request.uri().path_and_query();
-    fields.sum::<usize>() + target.map_or(0, |target| target.as_str().len())
+    fields.sum::<usize>() + target.map_or(0, |target| BUFFER * target.as_str().len())
 }
 
-/// A request that waits for its turn, or has it.
+/// The connection ended before its request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection ended")]
+pub(crate) struct Gone;
+
+/// The head of a request that is not answered yet.
 #[derive(Debug)]
-struct Waiting {
+struct Head {
     connection: Arc<Connection>,
     bytes: usize,
 }
 
-impl Waiting {
-    fn new(connection: &Arc<Connection>, bytes: usize) -> Self {
+impl Head {
+    fn new<B>(connection: &Arc<Connection>, request: &Request<B>) -> Self {
+        let bytes = STREAM + head_bytes(request);
         connection.hold(bytes);
         Self {
             connection: Arc::clone(connection),
@@ -305,7 +340,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Head {
     fn drop(&mut self) {
         self.connection.release(self.bytes);
     }
@@ -373,53 +408,35 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-struct Watched {
-    body: Body,
-    /// What is still in `body` of one that was made whole.
+/// An answer whose bytes are counted until they were taken.
+struct Counted {
+    /// What is still in the body of one that was made whole.
     unpolled: Held,
     answer: Arc<Answer>,
 }
 
-impl HttpBody for Watched {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl Counted {
+    fn piece(&mut self, bytes: Bytes) -> Bytes {
+        let held = self.answer.hold(bytes.len());
+        let counted = self.unpolled.bytes.min(bytes.len());
+        self.unpolled.bytes -= counted;
+        self.answer.connection.taken(counted);
+        Bytes::from_owner(Piece { bytes, _held: held })
+    }
+}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
+impl Wrap for Counted {
+    fn poll(&mut self, body: Pin<&mut Body>, context: &mut Context<'_>) -> Polled {
+        let frame = body.poll_frame(context);
         let reader = &self.answer.reader;
         reader.asked.store(true, Ordering::Relaxed);
         reader.given.store(frame.is_ready(), Ordering::Relaxed);
-        frame.map(|frame| {
-            frame.map(|frame| {
-                frame.map(|frame| {
-                    frame.map_data(|bytes| {
-                        let held = self.answer.hold(bytes.len());
-                        let counted = self.unpolled.bytes.min(bytes.len());
-                        self.unpolled.bytes -= counted;
-                        self.answer.connection.taken(counted);
-                        Bytes::from_owner(Piece { bytes, _held: held })
-                    })
-                })
-            })
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        frame.map_ok(|frame| frame.map_data(|bytes| self.piece(bytes)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use futures_util::stream;
     use hyper::body::Incoming;
     use hyper_util::rt::TokioIo;
@@ -455,8 +472,8 @@ mod tests {
             let service = hyper::service::service_fn(move |request: Request<Incoming>| {
                 let watched = watched.clone();
                 async move {
-                    drop(watched.asks(&request).await);
-                    Ok::<_, Infallible>(watched.over(Response::new(answer())))
+                    let answered = async |_, _| Ok(Response::new(answer()));
+                    watched.serve(request, answered).await
                 }
             });
             let builder = http();
@@ -575,15 +592,34 @@ mod tests {
         drop(idle);
     }
 
+    fn long_head() -> Request<()> {
+        let request = Request::get("http://here/").header("x-long", "x".repeat(40_000));
+        request.body(()).unwrap()
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn the_head_of_a_request_that_waits_is_held() {
+    async fn the_head_of_a_request_is_held_until_it_is_answered() {
+        let unread = Unread::default();
+        let held = || unread.0.held.load(Ordering::Relaxed);
+        let answer = async |_, turn| {
+            drop(turn);
+            assert!(held() > 40_000 + STREAM);
+            Ok(Response::new(Body::empty()))
+        };
+        unread.pace().serve(long_head(), answer).await.unwrap();
+        assert_eq!(held(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_ends_with_its_connection() {
         let unread = Unread::default();
         let pace = unread.pace();
-        let request = Request::get("http://here/").header("x-long", "x".repeat(40_000));
-        let request = request.body(()).unwrap();
-        let turn = pace.asks(&request).await;
-        assert!(unread.0.held.load(Ordering::Relaxed) > 40_000 + STREAM);
-        drop(turn);
+        let connection = pace.until_it_ends();
+        let never = async |_, _| std::future::pending().await;
+        let mut waiting = Box::pin(pace.serve(long_head(), never));
+        assert!(timeout(WINDOW, waiting.as_mut()).await.is_err());
+        drop(connection);
+        assert_eq!(waiting.await.unwrap_err(), Gone);
         assert_eq!(unread.0.held.load(Ordering::Relaxed), 0);
     }
 

@@ -20,6 +20,7 @@ use crate::doors::web::grant::Peer;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
+use crate::source;
 use crate::store::Refusal;
 
 /// A refusal, as the API shows one.
@@ -169,14 +170,11 @@ impl<'p> From<&'p Peer> for Subject<'p> {
     }
 }
 
-/// An address; of one in IPv6 the network, because whoever has one address there has all of them.
+/// The network of an address.
 fn network(address: &str) -> String {
-    match address.parse() {
-        Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::")
-        }
-        _ => address.to_owned(),
+    match address.parse::<IpAddr>() {
+        Ok(address) => source::network(address).to_string(),
+        Err(_) => address.to_owned(),
     }
 }
 
@@ -264,9 +262,9 @@ mod tests {
     #[test]
     fn an_address_in_ipv6_stands_for_its_network() {
         assert_eq!(network("192.0.2.7"), "192.0.2.7");
-        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ff::"));
+        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:7:ff::"));
         assert_ne!(network("2001:db8:1:2::"), network("2001:db8:1:3::"));
-        assert_eq!(network("::ffff:192.0.2.7"), "::ffff:192.0.2.7");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(network(""), "");
     }
 }

@@ -31,6 +31,7 @@ use crate::http::{headers, openapi};
 use crate::live;
 use crate::metrics;
 use crate::partners::description::Description;
+use crate::partners::shared::HallThere;
 use crate::refusal;
 use crate::store::Role;
 use crate::thumbnail;
@@ -428,7 +429,7 @@ fn evidence_and_log() -> Vec<Route> {
         Route::get("/api/partners/{realm}/halls", MEMBER, hall::visit::halls)
             .within(AT_PARTNER)
             .summary("The halls of a partner that the caller may enter, as the partner says now")
-            .gives::<Vec<hall::visit::HallThere>>(),
+            .gives::<Vec<HallThere>>(),
         Route::get(
             "/api/partners/{realm}/halls/{hall}/grant",
             MEMBER,

@@ -1,6 +1,5 @@
 //! Listening: TCP, TLS, a bound on connections, and a shutdown that lets requests finish.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -144,16 +143,18 @@ async fn connection(
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     let answering = pace.clone();
+    let _requests = pace.until_it_ends();
     // Not a layer of the router: that would copy every route for every connection.
     let service = service_fn(move |request: axum::http::Request<Incoming>| {
         let (router, pace) = (router.clone(), answering.clone());
         async move {
-            let turn = pace.asks(&request).await;
-            let mut request = routed(request);
-            request.extensions_mut().insert(turn);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            let response = router.oneshot(request).await?;
-            Ok::<_, Infallible>(pace.over(response))
+            let answer = |request, turn| {
+                let mut request = routed(request);
+                request.extensions_mut().insert(turn);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                router.oneshot(request)
+            };
+            pace.serve(request, answer).await
         }
     });
     let served = http()

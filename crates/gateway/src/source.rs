@@ -1,17 +1,20 @@
 //! Where requests come from, so that one stranger can't take every place.
 //!
 //! A person who is signed in counts as one, wherever they are. Everybody else counts by the network
-//! that they call from: an IPv4 address, or the 64 bits of an IPv6 address that a provider gives to
-//! one household (RFC 6177). A loopback address counts for nobody: it may be a proxy on this machine
+//! that they call from: an IPv4 address, or the 56 bits of an IPv6 address that a provider gives to a
+//! household (RFC 6177). A loopback address counts for nobody: it may be a proxy on this machine
 //! with all its callers behind it, so only the bound in total holds there, and the proxy has to bound
 //! its own callers.
+//!
+//! Somebody who can be many at will also counts as part of something wider, which has twice as much:
+//! networks in IPv6 as part of a site (48 bits), visitors as part of the realm that certifies them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hallway_evidence::PersonId;
+use hallway_evidence::{PersonId, RealmName};
 
 /// Somebody who takes places.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,8 +23,19 @@ pub enum Source {
     Person(PersonId),
     /// Strangers of one network.
     Network(IpAddr),
-    /// The holder of a certificate, by its SPIFFE ID.
+    /// Strangers of all networks in IPv6 that one site may have.
+    Site(Ipv6Addr),
+    /// The holder of a certificate of this realm, by its SPIFFE ID.
     Certificate(String),
+    /// The holder of a certificate of another realm.
+    Visitor {
+        /// Who certifies them.
+        home: RealmName,
+        /// Their SPIFFE ID.
+        id: String,
+    },
+    /// Everybody whom another realm certifies.
+    Realm(RealmName),
 }
 
 impl Source {
@@ -29,17 +43,34 @@ impl Source {
     #[must_use]
     pub fn network(address: IpAddr) -> Option<Self> {
         let address = address.to_canonical();
-        if address.is_loopback() {
-            return None;
-        }
-        Some(Self::Network(match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(address) => {
-                let network = u128::from(address) & !u128::from(u64::MAX);
-                IpAddr::V6(Ipv6Addr::from(network))
-            }
-        }))
+        (!address.is_loopback()).then(|| Self::Network(network(address)))
     }
+
+    /// What this is a part of, if it can be many at will.
+    fn wider(&self) -> Option<Self> {
+        match self {
+            Self::Network(IpAddr::V6(address)) => Some(Self::Site(first_bits(*address, 48))),
+            Self::Visitor { home, .. } => Some(Self::Realm(home.clone())),
+            Self::Network(IpAddr::V4(_))
+            | Self::Person(_)
+            | Self::Site(_)
+            | Self::Certificate(_)
+            | Self::Realm(_) => None,
+        }
+    }
+}
+
+/// The network of an address: itself, or in IPv6 the 56 bits that whoever has it has, too.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(first_bits(address, 56)),
+    }
+}
+
+fn first_bits(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
+    let rest = u128::MAX.checked_shr(bits).unwrap_or(0);
+    Ipv6Addr::from_bits(address.to_bits() & !rest)
 }
 
 /// How many places each source holds.
@@ -50,21 +81,27 @@ pub(crate) struct Shares(Mutex<HashMap<Source, usize>>);
 #[derive(Debug)]
 pub(crate) struct Share {
     shares: Arc<Shares>,
-    source: Source,
+    held_by: Vec<Source>,
 }
 
 impl Shares {
-    /// A place for `source`, unless it holds `most` already.
+    /// A place for `source`, unless it holds `most` already, or what it is a part of twice as many.
     pub(crate) fn take(self: &Arc<Self>, source: Source, most: usize) -> Option<Share> {
+        let wider = source.wider().map(|wider| (wider, 2 * most));
+        let taken_by: Vec<_> = [(source, most)].into_iter().chain(wider).collect();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(source.clone()).or_default();
-        if *count >= most {
+        let has_room =
+            |(source, most): &(Source, usize)| held.get(source).is_none_or(|count| count < most);
+        if most == 0 || !taken_by.iter().all(has_room) {
             return None;
         }
-        *count += 1;
+        let held_by: Vec<Source> = taken_by.into_iter().map(|(source, _)| source).collect();
+        for source in &held_by {
+            *held.entry(source.clone()).or_default() += 1;
+        }
         Some(Share {
             shares: Arc::clone(self),
-            source,
+            held_by,
         })
     }
 }
@@ -72,10 +109,12 @@ impl Shares {
 impl Drop for Share {
     fn drop(&mut self) {
         let mut held = self.shares.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.source) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.source);
+        for source in &self.held_by {
+            if let Some(count) = held.get_mut(source) {
+                *count -= 1;
+                if *count == 0 {
+                    held.remove(source);
+                }
             }
         }
     }
@@ -91,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_household_is_one_source_and_loopback_is_none() {
-        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:ff:ffff::"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:102::1"));
         assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
         for loopback in ["127.0.0.1", "::1", "::ffff:127.0.0.9"] {
@@ -113,5 +152,27 @@ mod tests {
         drop(held);
         assert!(shares.take(one, 2).is_some());
         assert!(shares.0.lock().unwrap().is_empty(), "nobody is remembered");
+    }
+
+    #[test]
+    fn whoever_can_be_many_has_twice_as_many_places_in_all() {
+        let visitor = |number: u8, home: &str| Source::Visitor {
+            home: home.parse().unwrap(),
+            id: format!("spiffe://{home}/person/{number}"),
+        };
+        let site = |number: u8| network(&format!("2001:db8:1:{number:x}00::1")).unwrap();
+        let others = [
+            visitor(0, "beta.example"),
+            network("2001:db8:2::1").unwrap(),
+        ];
+        let many: [&dyn Fn(u8) -> Source; 2] = [&|n| visitor(n, "alpha.example"), &site];
+        for (many, other) in many.into_iter().zip(others) {
+            let shares = Arc::new(Shares::default());
+            let held: Vec<_> = (0..9).map_while(|n| shares.take(many(n), 4)).collect();
+            assert_eq!(held.len(), 8);
+            assert!(shares.take(other, 4).is_some());
+            drop(held);
+            assert!(shares.0.lock().unwrap().is_empty(), "nobody is remembered");
+        }
     }
 }

@@ -192,6 +192,7 @@ impl Start {
             refusals: Brake::default(),
             thumbnails: Thumbnails::default(),
             uploads: Semaphore::new(payload::UPLOADS),
+            callers: Arc::default(),
             description: OnceLock::new(),
             halls,
             witness,

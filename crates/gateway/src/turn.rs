@@ -41,9 +41,8 @@ pub(crate) struct ConnectionTurns {
 }
 
 impl ConnectionTurns {
-    /// Waits for a turn, which lasts until the last copy of it is dropped. What the request holds
-    /// until then goes with it.
-    pub(crate) async fn next<T: Send + Sync + 'static>(&self, holding: T) -> Turn {
+    /// Waits for a turn, which lasts until the last copy of it is dropped.
+    pub(crate) async fn next(&self) -> Turn {
         // One of the connection's own first: a connection waits for few of those of all. Nobody
         // closes the semaphores.
         let each = Arc::clone(&self.each).acquire_owned().await.ok();
@@ -51,7 +50,6 @@ impl ConnectionTurns {
         Turn(Arc::new(Taken {
             _each: each,
             _all: all,
-            _holding: holding,
         }))
     }
 }
@@ -59,12 +57,11 @@ impl ConnectionTurns {
 /// The turn of one request. It goes with the request's extensions, and ends when the request has its
 /// place, or with it.
 #[derive(Clone)]
-pub(crate) struct Turn(#[expect(dead_code, reason = "dropped, not read")] Arc<dyn Send + Sync>);
+pub(crate) struct Turn(#[expect(dead_code, reason = "dropped, not read")] Arc<Taken>);
 
-struct Taken<T> {
+struct Taken {
     _each: Option<OwnedSemaphorePermit>,
     _all: Option<OwnedSemaphorePermit>,
-    _holding: T,
 }
 
 #[cfg(test)]
@@ -74,9 +71,7 @@ mod tests {
     use super::*;
 
     async fn waits(turns: &ConnectionTurns) -> bool {
-        timeout(Duration::from_secs(1), turns.next(()))
-            .await
-            .is_err()
+        timeout(Duration::from_secs(1), turns.next()).await.is_err()
     }
 
     #[tokio::test(start_paused = true)]
@@ -85,7 +80,7 @@ mod tests {
         let (one, other) = (turns.of_connection(), turns.of_connection());
         let mut taken = Vec::new();
         for _ in 0..EACH {
-            taken.push(one.next(()).await);
+            taken.push(one.next().await);
         }
         assert!(waits(&one).await);
         assert!(!waits(&other).await);
@@ -99,7 +94,7 @@ mod tests {
         let connections: Vec<_> = (0..ALL).map(|_| turns.of_connection()).collect();
         let mut taken = Vec::new();
         for connection in &connections {
-            taken.push(connection.next(()).await);
+            taken.push(connection.next().await);
         }
         let late = turns.of_connection();
         assert!(waits(&late).await);

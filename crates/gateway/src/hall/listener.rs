@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use hallway_evidence::{PersonId, RealmName};
+use hallway_evidence::{PersonId, RealmName, Timestamp};
 use hallway_hall::tls::{self, Identity};
 use hallway_hall::{Bundles, HallKey, Leaf, Party, Svid, Usage};
 use hyper::body::Incoming;
@@ -234,6 +234,31 @@ fn chain(
     Ok(vec![leaf])
 }
 
+/// What a certificate says, as far as it is believed: that of a partner's person no longer than this
+/// realm's own are valid, whatever their home wrote into it. A home that is cut off renews none, so
+/// that is how long its visitors stay.
+fn believed(gateway: &Gateway, svid: Svid) -> Svid {
+    let ours = svid.id.trust_domain() == gateway.halls.authorities.in_use().bundle.trust_domain();
+    match svid.id.party() {
+        Some(Party::Person(_)) if !ours => {
+            let issued = Timestamp::from_ms(svid.not_before_ms);
+            let longest = issued.plus(gateway.halls.certificate).as_ms();
+            Svid {
+                not_after_ms: svid.not_after_ms.min(longest),
+                ..svid
+            }
+        }
+        _ => svid,
+    }
+}
+
+fn not_renewed() -> Problem {
+    Problem::forbidden(
+        "certificate-too-old",
+        "this realm believes a visitor's certificate for a shorter time than it is valid; renew it at home",
+    )
+}
+
 /// Whom a certificate lets in. The certificate says who, the database whether still.
 async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem> {
     let nobody = || Problem::forbidden("unknown-grant", "no grant was given for this certificate");
@@ -295,6 +320,11 @@ async fn connection(
             return;
         }
     };
+    let svid = believed(gateway, svid);
+    if gateway.now().as_ms() >= svid.not_after_ms {
+        tracing::info!(%peer, id = %svid.id, "hall: its realm certified it too long ago");
+        return refuse(stream, (peer, pace), not_renewed()).await;
+    }
     match enter(gateway, &svid).await {
         Ok(presence) => {
             presence.shows(&chain, svid.not_after_ms);
@@ -354,13 +384,16 @@ async fn serve<S>(
     S::Future: Send + 'static,
 {
     let answering = pace.clone();
+    let _requests = pace.until_it_ends();
     let service = service_fn(move |request: Request<Incoming>| {
         let (service, pace) = (service.clone(), answering.clone());
         async move {
-            // Who calls is known from the handshake: its place on the route is taken at once.
-            drop(pace.asks(&request).await);
-            let response = service.oneshot(routed(request)).await?;
-            Ok::<_, Infallible>(pace.over(response))
+            let answer = |request, turn| {
+                // Who calls is known from the handshake: its place on the route is taken at once.
+                drop(turn);
+                service.oneshot(routed(request))
+            };
+            pace.serve(request, answer).await
         }
     });
     let builder = http();

@@ -181,7 +181,11 @@ pub fn router(gateway: &Gateway) -> Router {
     all()
         .into_iter()
         .fold(Router::new(), |router, route| {
-            let bounds = Kept::new(route.bounds, gateway.limits.payload_bytes);
+            let bounds = Kept::new(
+                route.bounds,
+                gateway.limits.payload_bytes,
+                Arc::clone(&gateway.callers),
+            );
             let rule = from_fn_with_state((gateway.clone(), route.admits, bounds), guard);
             let handler = route.handler.layer(DefaultBodyLimit::disable());
             router.route(route.path, handler.layer(rule))
@@ -202,10 +206,18 @@ async fn guard(
     match admit(&gateway, admits, &mut request).await {
         Ok(()) => {
             let visitor = request.extensions().get::<Visitor>();
-            let source = visitor.map(|visitor| Source::Certificate(visitor.svid.id.to_string()));
+            let source = visitor.map(|visitor| certified(&gateway, &visitor.svid));
             bounds.serve(request, source, next).await
         }
         Err(problem) => problem.into_response(),
+    }
+}
+
+fn certified(gateway: &Gateway, svid: &Svid) -> Source {
+    let id = svid.id.to_string();
+    match svid.id.trust_domain().as_str().parse::<RealmName>() {
+        Ok(home) if home.as_str() != gateway.rp.id => Source::Visitor { home, id },
+        _ => Source::Certificate(id),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -14,6 +14,8 @@ use super::session::{self, Caller, Carrier, Token};
 use crate::Gateway;
 use crate::console;
 use crate::doors::act::{includes, role_needed};
+use crate::doors::web::grant::Peer;
+use crate::refusal::{Door, Subject};
 use crate::source::Source;
 
 /// The rule of one route.
@@ -38,6 +40,14 @@ pub(crate) async fn guard(
     let admitted = admit(&gateway, rule.access, &mut request).await;
     let caller = request.extensions().get::<Caller>().cloned();
     let caller = caller.as_ref();
+    if let Err(problem) = &admitted
+        && problem.status == StatusCode::FORBIDDEN
+    {
+        let peer = Peer::of(&gateway, request.headers(), request.extensions());
+        let subject = Subject::from(&peer);
+        let subject = caller.map_or(subject, |caller| subject.person(caller.person.id));
+        gateway.refuse(Door::Web, problem, subject).await;
+    }
     match admitted {
         Ok(()) => {
             let source = match caller {

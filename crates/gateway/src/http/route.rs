@@ -3,6 +3,8 @@
 //! The router, the OpenAPI description and the test that proves every authorisation rule are all
 //! made from the same list of these, so none of them can know a route that the others do not.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
@@ -186,7 +188,11 @@ impl Route {
         let rule = guard::Rule {
             access: self.access,
             kind: self.kind,
-            bounds: Kept::new(self.bounds, gateway.limits.payload_bytes),
+            bounds: Kept::new(
+                self.bounds,
+                gateway.limits.payload_bytes,
+                Arc::clone(&gateway.callers),
+            ),
         };
         let layer = from_fn_with_state((gateway.clone(), rule), guard::guard);
         router.route(self.path, self.handler.layer(layer))

@@ -1,10 +1,11 @@
 //! What a realm shares with a partner: which of its halls the partner's people may enter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hallway_evidence::statement::hall::{HallName, Needs, Right, Rights};
-use hallway_evidence::{PersonId, RealmName};
-use serde::{Deserialize, Serialize};
+use hallway_evidence::{Line, PersonId, RealmName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Gateway;
 use crate::doors::act::includes;
@@ -26,7 +27,8 @@ pub struct SharedHall {
     /// The hall.
     pub hall: HallName,
     /// What people call it.
-    pub title: String,
+    #[serde(deserialize_with = "nearest_line")]
+    pub title: Line,
     /// Whom the admission is for.
     pub guest: SharedGuest,
     /// What they may do there.
@@ -34,6 +36,19 @@ pub struct SharedHall {
     /// What is demanded for it.
     #[serde(default)]
     pub needs: Needs,
+}
+
+/// A hall of a partner that somebody of the other one may enter.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct HallThere {
+    /// The hall.
+    #[schemars(with = "String")]
+    pub name: HallName,
+    /// What people call it there.
+    pub title: String,
+    /// What they may do there.
+    #[schemars(with = "Vec<String>")]
+    pub rights: Vec<Right>,
 }
 
 /// Who of the partner.
@@ -71,7 +86,7 @@ impl Shared {
                 GuestId::Person(_) | GuestId::Role(_) => return None,
             };
             Some(SharedHall {
-                title: titles.get(&hall)?.clone(),
+                title: Line::nearest(titles.get(&hall)?),
                 hall,
                 guest,
                 rights,
@@ -88,12 +103,32 @@ impl Shared {
     /// What one of the partner's people may do in a hall, sorted, each once.
     #[must_use]
     pub fn rights(&self, hall: &HallName, person: PersonId, role: Role) -> Vec<Right> {
-        let rights: std::collections::BTreeSet<Right> = self
-            .for_person(person, role)
-            .filter(|shared| shared.hall == *hall)
-            .flat_map(|shared| shared.rights.iter().cloned())
-            .collect();
-        rights.into_iter().collect()
+        let admissions = self.for_person(person, role);
+        rights_of(admissions.filter(|shared| shared.hall == *hall))
+    }
+
+    /// The halls that one of the partner's people may enter.
+    #[must_use]
+    pub fn halls_for(&self, person: PersonId, role: Role) -> Vec<HallThere> {
+        let mut admissions: BTreeMap<&HallName, Vec<&SharedHall>> = BTreeMap::new();
+        for shared in self.for_person(person, role) {
+            admissions.entry(&shared.hall).or_default().push(shared);
+        }
+        let there = admissions.into_iter().filter_map(|(hall, of_hall)| {
+            Some(HallThere {
+                name: hall.clone(),
+                title: of_hall.last()?.title.to_string(),
+                rights: rights_of(of_hall.into_iter()),
+            })
+        });
+        there.collect()
+    }
+
+    /// How many halls are shared.
+    #[must_use]
+    pub fn count_halls(&self) -> usize {
+        let halls: BTreeSet<&HallName> = self.halls.iter().map(|shared| &shared.hall).collect();
+        halls.len()
     }
 
     /// The admissions that count for one of the partner's people.
@@ -103,4 +138,16 @@ impl Shared {
             SharedGuest::Role(least) => includes(role, least),
         })
     }
+}
+
+fn rights_of<'s>(admissions: impl Iterator<Item = &'s SharedHall>) -> Vec<Right> {
+    let rights: BTreeSet<Right> = admissions
+        .flat_map(|shared| shared.rights.iter().cloned())
+        .collect();
+    rights.into_iter().collect()
+}
+
+/// A partner may call its halls as it likes: here they are called by a line of text.
+fn nearest_line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Line, D::Error> {
+    String::deserialize(deserializer).map(|title| Line::nearest(&title))
 }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
 use super::column::{Cell, ms, time};
@@ -50,7 +51,7 @@ pub trait AuthorityRepository: Send + Sync {
     /// Installs one.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when its certificate is installed already.
+    /// [`StoreError::Exists`] when its certificate is installed already; [`StoreError::TooMany`].
     async fn add(&self, authority: &Authority) -> Result<(), StoreError>;
     /// One of them, removed or not.
     async fn get(&self, id: AuthorityId) -> Result<Option<Authority>, StoreError>;
@@ -95,6 +96,13 @@ impl TryFrom<row::Model> for Authority {
 #[async_trait]
 impl AuthorityRepository for Sql<'_> {
     async fn add(&self, authority: &Authority) -> Result<(), StoreError> {
+        let installed = row::Entity::find().filter(row::Column::RemovedMs.is_null());
+        if installed.count(self.db()).await? >= MAX_AUTHORITIES {
+            return Err(StoreError::TooMany {
+                what: "attestation authorities",
+                max: MAX_AUTHORITIES,
+            });
+        }
         let row = row::Model {
             id: authority.id.as_uuid(),
             name: authority.name.clone(),

@@ -37,6 +37,9 @@ pub struct Session {
     pub agent: String,
 }
 
+/// How many sessions of one person are looked at to make room for a new one.
+const MOST_AT_ONCE: u64 = 1024;
+
 /// Which sessions end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionsOf {
@@ -75,8 +78,12 @@ pub trait SessionRepository: Send + Sync {
     /// Ends sessions; gives their tokens. What hangs on them is for [`crate::depends`], which is
     /// whom this is for.
     async fn end(&self, which: &SessionsOf) -> Result<Vec<TokenHash>, StoreError>;
-    /// Ends all sessions of a person but the `keep` that were used last; tells how many.
-    async fn keep_newest(&self, person: PersonId, keep: u64) -> Result<u64, StoreError>;
+    /// The sessions of a person beyond the `keep` that were used last.
+    async fn beyond_newest(
+        &self,
+        person: PersonId,
+        keep: u64,
+    ) -> Result<Vec<TokenHash>, StoreError>;
     /// Forgets sessions that ended before `before`, `most` of them; tells how many.
     async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
 }
@@ -175,23 +182,24 @@ impl SessionRepository for Sql<'_> {
         Ok(())
     }
 
-    async fn keep_newest(&self, person: PersonId, keep: u64) -> Result<u64, StoreError> {
-        let newest_to_go = row::Entity::find()
+    async fn beyond_newest(
+        &self,
+        person: PersonId,
+        keep: u64,
+    ) -> Result<Vec<TokenHash>, StoreError> {
+        let tokens: Vec<Vec<u8>> = row::Entity::find()
+            .select_only()
+            .column(row::Column::TokenHash)
             .filter(row::Column::PersonId.eq(person.as_uuid()))
             .order_by_desc(row::Column::LastSeenMs)
             .offset(keep)
-            .limit(1)
-            .one(self.db())
+            // SQLite takes no offset without a limit.
+            .limit(MOST_AT_ONCE)
+            .into_tuple()
+            .all(self.db())
             .await?;
-        let Some(newest_to_go) = newest_to_go else {
-            return Ok(0);
-        };
-        let deleted = row::Entity::delete_many()
-            .filter(row::Column::PersonId.eq(person.as_uuid()))
-            .filter(row::Column::LastSeenMs.lte(newest_to_go.last_seen_ms))
-            .exec(self.db())
-            .await?;
-        Ok(deleted.rows_affected)
+        let cell = Cell("session", "token_hash");
+        tokens.iter().map(|token| cell.hash(token)).collect()
     }
 
     async fn end(&self, which: &SessionsOf) -> Result<Vec<TokenHash>, StoreError> {

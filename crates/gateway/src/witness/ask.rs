@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use futures_util::future::join_all;
 use hallway_evidence::log::AddCheckpoint;
 use hallway_evidence::log::witness::{Answer, AnswerError, MAX_ANSWER};
+use tokio::task::JoinSet;
 
 use super::peers::{self, Peer};
 use crate::Gateway;
@@ -128,40 +129,59 @@ pub async fn ask_all(gateway: &Gateway) -> Result<(), Problem> {
 }
 
 /// Asks when the log grew, for as long as the gateway serves; and once at the beginning, because a
-/// witness then tells an operator who restored an older copy before anything is added to it.
+/// witness then tells an operator who restored an older copy before anything is added to it. Each
+/// witness is asked by itself, so that one which does not answer keeps nobody waiting for the others.
 pub async fn keep_up(gateway: Gateway) {
-    let mut beginning = true;
+    let mut asking = JoinSet::new();
+    let mut at = Occasion::Beginning;
     loop {
-        match peers::witnesses(&gateway).await {
+        match due(&gateway, at).await {
             Ok(witnesses) => {
-                let asking = witnesses
-                    .iter()
-                    .map(|witness| ask_if_due(&gateway, witness, beginning));
-                join_all(asking).await;
-                beginning = false;
+                at = Occasion::Growth;
+                for witness in witnesses {
+                    let gateway = gateway.clone();
+                    // What came of it is noted.
+                    asking.spawn(async move { drop(ask(&gateway, &witness).await) });
+                }
             }
             Err(error) => tracing::warn!(%error, "no witness was asked"),
         }
+        while asking.try_join_next().is_some() {}
         tokio::time::sleep(POLL).await;
     }
 }
 
-async fn ask_if_due(gateway: &Gateway, witness: &Peer, beginning: bool) {
-    match is_due(gateway, witness, beginning).await {
-        // What came of it is noted.
-        Ok(true) => drop(ask(gateway, witness).await),
-        Ok(false) => {}
-        Err(error) => tracing::warn!(witness = witness.key.name(), %error, "it was not asked"),
-    }
+/// Why a witness is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// The gateway begins to serve.
+    Beginning,
+    /// The log grew.
+    Growth,
 }
 
-async fn is_due(gateway: &Gateway, witness: &Peer, beginning: bool) -> Result<bool, StoreError> {
+/// The witnesses that it is time to ask, and this gateway's turn.
+async fn due(gateway: &Gateway, at: Occasion) -> Result<Vec<Peer>, StoreError> {
+    let mut due = Vec::new();
+    for witness in peers::witnesses(gateway).await? {
+        match is_due(gateway, &witness, at).await {
+            Ok(true) => due.push(witness),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(witness = witness.key.name(), %error, "it was not asked");
+            }
+        }
+    }
+    Ok(due)
+}
+
+async fn is_due(gateway: &Gateway, witness: &Peer, at: Occasion) -> Result<bool, StoreError> {
     let reader = gateway.store.read();
     let size = reader.log().head().await?.size;
     let state = reader.cosigners().state(&witness.key).await?;
     let known = state.cosigned.map_or(0, |cosigned| cosigned.size);
     let now = gateway.now();
-    if size == 0 || size == known && !beginning || now < state.next_attempt {
+    if size == 0 || size == known && at == Occasion::Growth || now < state.next_attempt {
         return Ok(false);
     }
     gateway

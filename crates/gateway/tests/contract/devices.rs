@@ -6,7 +6,7 @@ use hallway_evidence::{CredentialId, DeviceId};
 use hallway_gateway::maker::Authorities;
 use hallway_gateway::store::{
     Announcement, AnnouncementId, Authority, CodeHash, DeviceFilter, DeviceState, Enrolment,
-    EvidenceHash, HandOver, PageRequest, Role, StoreError,
+    EvidenceHash, HandOver, MAX_AUTHORITIES, PageRequest, Role, StoreError,
 };
 
 use crate::database::Database;
@@ -125,6 +125,29 @@ pub(crate) async fn a_unit_is_one_device(database: &Database) {
     assert_eq!(known(&[theirs, known_by[1]]).await.len(), 2);
     assert_eq!(known(&[mark()]).await, []);
     assert_eq!(known(&[]).await, []);
+}
+
+pub(crate) async fn so_many_authorities_are_installed_and_no_more(database: &Database) {
+    let store = database.store().await;
+    let unit = store.begin().await.unwrap();
+    let first = authority();
+    unit.authorities().add(&first).await.unwrap();
+    for _ in 1..MAX_AUTHORITIES {
+        unit.authorities().add(&authority()).await.unwrap();
+    }
+    let refused = unit.authorities().add(&authority()).await.unwrap_err();
+    assert!(matches!(
+        refused,
+        StoreError::TooMany {
+            max: MAX_AUTHORITIES,
+            ..
+        }
+    ));
+    // One that was removed leaves room.
+    unit.authorities().remove(first.id, at(9)).await.unwrap();
+    unit.authorities().add(&authority()).await.unwrap();
+    let installed = unit.authorities().installed().await.unwrap();
+    assert_eq!(installed.len() as u64, MAX_AUTHORITIES);
 }
 
 pub(crate) async fn an_authority_is_its_key_or_its_name(database: &Database) {

@@ -179,9 +179,9 @@ pub(crate) async fn sessions_end(database: &Database) {
         .unwrap();
     assert_eq!(of_emily, [touched, short.clone()]);
     let unit = store.begin().await.unwrap();
-    assert_eq!(unit.sessions().keep_newest(emily.id, 2).await.unwrap(), 0);
-    assert_eq!(unit.sessions().keep_newest(emily.id, 1).await.unwrap(), 1);
-    unit.sessions().add(&short).await.unwrap();
+    let beyond = async |keep| unit.sessions().beyond_newest(emily.id, keep).await.unwrap();
+    assert_eq!(beyond(2).await, []);
+    assert_eq!(beyond(1).await, [short.token]);
     assert_eq!(unit.sessions().prune(at(101), 0).await.unwrap(), 0);
     assert_eq!(unit.sessions().prune(at(101), 10).await.unwrap(), 1);
     let (third, fourth) = (session(at(300)), session(at(300)));

@@ -16,6 +16,7 @@ use crate::doors::hall::{away, visit};
 use crate::hall::proxy::There;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
+use crate::partners::shared::HallThere;
 
 /// The halls of a partner that the visitor may enter, as the partner says now.
 pub(super) async fn list(
@@ -25,7 +26,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let host: RealmName = realm.parse().map_err(|_| Problem::not_found("partner"))?;
     let halls = shared(&gateway, &caller, &host).await?;
-    let row = |there: visit::HallThere| HallThereRow {
+    let row = |there: HallThere| HallThereRow {
         name: there.name.to_string(),
         title: there.title,
         rights: in_words(&there.rights),
@@ -42,7 +43,7 @@ async fn shared(
     gateway: &Gateway,
     caller: &Caller,
     host: &RealmName,
-) -> Result<Vec<visit::HallThere>, Problem> {
+) -> Result<Vec<HallThere>, Problem> {
     let shared = visit::shared_with(gateway, caller, host).await;
     shared.map_err(|problem| match problem.code {
         "not-partner" => Problem::not_found("partner"),

@@ -3,10 +3,9 @@
 //! The host decides what opens and checks the evidence itself. Home says who its person is, logs
 //! what was signed and certifies the key, as for a hall of its own.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::hall::{
     Hall as HallAct, HallName, MOST_RIGHTS, Open, Right, Rights,
@@ -24,9 +23,9 @@ use crate::hall::Standing;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::partners::call::{self, CallError};
-use crate::partners::shared::Shared;
+use crate::partners::shared::{HallThere, Shared};
 use crate::partners::{active, place};
-use crate::store::{EvidenceHash, Grant, GrantKind, Person, Repositories};
+use crate::store::{EvidenceHash, Grant, GrantKind, MAX_HALLS, Person, Repositories};
 use crate::witness::cosigned_by;
 
 /// Evidence to show to the host of a hall.
@@ -42,14 +41,22 @@ pub struct VisitView {
 /// # Errors
 /// 403 when it is no partner, 502 when it does not answer.
 pub async fn shared(gateway: &Gateway, host: &RealmName) -> Result<Shared, Problem> {
-    let shared = call::get(gateway, host, "/partner/halls").await;
-    shared.map_err(|error: CallError| {
-        let mut problem = Problem::from(error);
-        if problem.status.is_server_error() {
-            problem.detail = format!("what {host} shares is not known: {}", problem.detail);
+    let shared: Result<Shared, CallError> = call::get(gateway, host, "/partner/halls").await;
+    match shared {
+        Ok(shared) if shared.count_halls() as u64 > MAX_HALLS => Err(Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "partner-away",
+            format!("{host} says that it shares more than {MAX_HALLS} halls, which no realm has"),
+        )),
+        Ok(shared) => Ok(shared),
+        Err(error) => {
+            let mut problem = Problem::from(error);
+            if problem.status.is_server_error() {
+                problem.detail = format!("what {host} shares is not known: {}", problem.detail);
+            }
+            Err(problem)
         }
-        problem
-    })
+    }
 }
 
 /// Within which bounds a partner's hall opens for somebody.
@@ -152,19 +159,6 @@ pub(super) async fn at_host(
     ))
 }
 
-/// A hall of a partner that the caller may enter.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct HallThere {
-    /// The hall.
-    #[schemars(with = "String")]
-    pub name: HallName,
-    /// What people call it there.
-    pub title: String,
-    /// What the caller may do there.
-    #[schemars(with = "Vec<String>")]
-    pub rights: Vec<Right>,
-}
-
 /// The halls of a partner that the caller may enter, as the partner says now.
 pub async fn halls(
     State(gateway): State<Gateway>,
@@ -185,16 +179,7 @@ pub async fn shared_with(
     host: &RealmName,
 ) -> Result<Vec<HallThere>, Problem> {
     let shared = shared(gateway, host).await?;
-    let (id, role) = (caller.person.id, caller.person.role);
-    let titles: BTreeMap<&HallName, &String> = (shared.for_person(id, role))
-        .map(|shared| (&shared.hall, &shared.title))
-        .collect();
-    let there = titles.into_iter().map(|(name, title)| HallThere {
-        name: name.clone(),
-        title: title.clone(),
-        rights: shared.rights(name, id, role),
-    });
-    Ok(there.collect())
+    Ok(shared.halls_for(caller.person.id, caller.person.role))
 }
 
 /// The evidence of a visit of the caller's own, for as long as it is open.

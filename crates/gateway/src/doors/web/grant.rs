@@ -1,12 +1,12 @@
 //! The grant of the web door: a session that names its evidence.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::Gateway;
 use crate::depends;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
-use crate::source::Source;
+use crate::source;
 use crate::store::{EvidenceHash, Person, Repositories, Role, Session, TokenHash};
 
 /// How many sessions a person has at a time; one more ends the one that was used longest ago.
@@ -118,9 +118,10 @@ pub async fn open(
         agent: peer.agent.clone(),
     };
     // Before it is added: of two that were used at one moment, the new one stays.
-    unit.sessions()
-        .keep_newest(person.id, MOST_SESSIONS - 1)
-        .await?;
+    let sessions = unit.sessions();
+    for token in sessions.beyond_newest(person.id, MOST_SESSIONS - 1).await? {
+        depends::end_session(gateway, unit, token, person.id).await?;
+    }
     unit.sessions().add(&session).await?;
     Ok(Granted { token, person })
 }
@@ -136,27 +137,26 @@ pub async fn me(caller: Caller) -> Json<PersonView> {
 }
 
 impl Peer {
-    fn new(address: Option<SocketAddr>, headers: &HeaderMap, session: Option<TokenHash>) -> Self {
+    /// Who sent a request with these headers and extensions.
+    pub fn of(gateway: &Gateway, headers: &HeaderMap, extensions: &Extensions) -> Self {
+        let address = extensions.get::<ConnectInfo<SocketAddr>>();
         let agent = headers
             .get(header::USER_AGENT)
             .and_then(|value| value.to_str().ok());
         Self {
             address: address
-                .map(|address| address.ip().to_string())
+                .map(|address| address.0.ip().to_string())
                 .unwrap_or_default(),
             agent: agent.unwrap_or_default().chars().take(AGENT).collect(),
-            session,
+            session: Token::from_headers(gateway, headers).map(|token| token.hash),
         }
     }
-}
 
-impl Peer {
     /// The network of the address; nothing for loopback, behind which anybody may be.
     pub fn network(&self) -> Option<String> {
-        match Source::network(self.address.parse().ok()?)? {
-            Source::Network(network) => Some(network.to_string()),
-            Source::Person(_) | Source::Certificate(_) => None,
-        }
+        let address: IpAddr = self.address.parse().ok()?;
+        let address = address.to_canonical();
+        (!address.is_loopback()).then(|| source::network(address).to_string())
     }
 }
 
@@ -164,15 +164,6 @@ impl FromRequestParts<Gateway> for Peer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
-        let address = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0);
-        let token = Token::from_headers(gateway, &parts.headers);
-        Ok(Self::new(
-            address,
-            &parts.headers,
-            token.map(|token| token.hash),
-        ))
+        Ok(Self::of(gateway, &parts.headers, &parts.extensions))
     }
 }

@@ -14,7 +14,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::token_hash;
 use crate::refusal::Door;
-use crate::store::{PersonState, Purpose as LinkPurpose, Repositories, Role, TokenHash};
+use crate::store::{Link, PersonState, Purpose as LinkPurpose, Repositories, Role, TokenHash};
 
 /// The secret of a link.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -56,16 +56,16 @@ pub fn hash(token: &str) -> Result<TokenHash, Problem> {
 /// Tells what a link is for. Looking does not use it up.
 pub async fn look(
     State(gateway): State<Gateway>,
+    peer: Peer,
     Input(request): Input<Token>,
 ) -> Result<Json<LinkView>, Problem> {
-    let now = gateway.now();
-    let link = gateway
-        .store
-        .read()
-        .links()
-        .open(&hash(&request.token)?, now)
-        .await?
-        .ok_or_else(spent)?;
+    let link = match open(&gateway, &request.token).await {
+        Ok(link) => link,
+        Err(problem) => {
+            gateway.refuse(Door::Web, &problem, &peer).await;
+            return Err(problem);
+        }
+    };
     Ok(Json(LinkView {
         purpose: link.purpose,
         name: link.name,
@@ -73,6 +73,13 @@ pub async fn look(
         realm: gateway.rp.id.clone(),
         expires_ms: link.expires.as_ms(),
     }))
+}
+
+/// The link with this secret, if it can be used. Looking does not use it up.
+pub async fn open(gateway: &Gateway, token: &str) -> Result<Link, Problem> {
+    let hash = hash(token)?;
+    let links = gateway.store.read().links();
+    links.open(&hash, gateway.now()).await?.ok_or_else(spent)
 }
 
 /// Uses up a link that signs in.

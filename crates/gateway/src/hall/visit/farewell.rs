@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hallway_evidence::{GrantId, RealmName};
 use serde::{Deserialize, Serialize};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Gateway;
 use crate::hall::Standing;
@@ -47,29 +48,57 @@ impl Ended {
 }
 
 /// Looks every two seconds and tells, for good. Every gateway of the realm does: telling twice
-/// does no harm.
+/// does no harm. Each host has a task of its own, so that one which does not answer keeps no other
+/// from hearing.
 pub async fn keep_telling(gateway: Gateway) {
-    let mut after = None;
+    let mut telling: BTreeMap<RealmName, Telling> = BTreeMap::new();
+    let mut complained: BTreeMap<RealmName, String> = BTreeMap::new();
     loop {
         tokio::time::sleep(PERIOD).await;
-        match tell(&gateway).await {
-            Ok(()) => after = None,
-            Err(problem) => {
-                let said = Some(problem.detail.clone());
-                if after != said {
-                    tracing::warn!(detail = problem.detail, "a partner was not told of an end");
+        let (done, under_way): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut telling)
+            .into_iter()
+            .partition(|(_, task)| task.is_finished());
+        telling = under_way;
+        for (host, task) in done {
+            match task.await {
+                Ok(Err(problem)) if complained.get(&host) != Some(&problem.detail) => {
+                    tracing::warn!(%host, detail = problem.detail, "a partner was not told of an end");
+                    complained.insert(host, problem.detail);
                 }
-                after = said;
+                Ok(Err(_)) => {}
+                Ok(Ok(())) | Err(_) => drop(complained.remove(&host)),
+            }
+        }
+        match untold(&gateway).await {
+            Ok(ended) => {
+                for (host, grants) in ended {
+                    telling.entry(host.clone()).or_insert_with(|| {
+                        let told = tell_host(gateway.clone(), host, grants);
+                        AbortOnDropHandle::new(tokio::spawn(told))
+                    });
+                }
+            }
+            Err(problem) => {
+                tracing::warn!(
+                    detail = problem.detail,
+                    "what ended for visitors is not known"
+                );
             }
         }
     }
 }
 
-/// Tells of every end of which the host does not know yet.
-async fn tell(gateway: &Gateway) -> Result<(), Problem> {
+/// A host is being told.
+type Telling = AbortOnDropHandle<Result<(), Problem>>;
+
+/// What ended, and its evidence.
+type EndedHere = (GrantId, EvidenceHash);
+
+/// What has ended here and is open at a host, by host.
+async fn untold(gateway: &Gateway) -> Result<BTreeMap<RealmName, Vec<EndedHere>>, Problem> {
     let now = gateway.now();
     let reader = gateway.store.read();
-    let mut ended: BTreeMap<RealmName, Vec<(GrantId, EvidenceHash)>> = BTreeMap::new();
+    let mut ended: BTreeMap<RealmName, Vec<EndedHere>> = BTreeMap::new();
     let mut request = PageRequest::default();
     loop {
         let page = reader.grants().away(now, &request).await?;
@@ -80,25 +109,27 @@ async fn tell(gateway: &Gateway) -> Result<(), Problem> {
         }
         match page.next {
             Some(next) => request.after = Some(next),
-            None => break,
+            None => return Ok(ended),
         }
     }
-    let mut failed = Ok(());
-    for (host, grants) in ended {
-        for some in grants.chunks(AT_ONCE) {
-            if let Err(problem) = tell_host(gateway, &host, some).await {
-                failed = Err(problem);
-            }
-        }
+}
+
+async fn tell_host(
+    gateway: Gateway,
+    host: RealmName,
+    grants: Vec<EndedHere>,
+) -> Result<(), Problem> {
+    for some in grants.chunks(AT_ONCE) {
+        tell_some(&gateway, &host, some).await?;
     }
-    failed
+    Ok(())
 }
 
 /// The host and the evidence of a grant that opens nothing any more.
 async fn is_over(
     gateway: &Gateway,
     grant: Grant,
-) -> Result<Option<(RealmName, (GrantId, EvidenceHash))>, Problem> {
+) -> Result<Option<(RealmName, EndedHere)>, Problem> {
     let GrantKind::Away { host, .. } = grant.kind.clone() else {
         return Ok(None);
     };
@@ -110,10 +141,10 @@ async fn is_over(
     }
 }
 
-async fn tell_host(
+async fn tell_some(
     gateway: &Gateway,
     host: &RealmName,
-    grants: &[(GrantId, EvidenceHash)],
+    grants: &[EndedHere],
 ) -> Result<(), Problem> {
     let told = Ended {
         evidence: grants.iter().map(|(_, hash)| hash.to_string()).collect(),

@@ -72,24 +72,31 @@ struct Done {
 
 /// The link with this secret, if it lets somebody register a key. Looking does not use it up.
 async fn find(gateway: &Gateway, token: &str) -> Result<Link, Problem> {
-    let hash = join::hash(token)?;
-    gateway
-        .store
-        .read()
-        .links()
-        .open(&hash, gateway.now())
-        .await?
-        .filter(|link| link.purpose != LinkPurpose::SignIn)
-        .ok_or_else(spent)
+    let link = join::open(gateway, token).await?;
+    match link.purpose {
+        LinkPurpose::SignIn => Err(spent()),
+        _ => Ok(link),
+    }
 }
 
 /// Gives a statement and options for a new key.
 pub async fn begin(
     State(gateway): State<Gateway>,
+    peer: Peer,
     Input(request): Input<NewKey>,
 ) -> Result<Json<Ceremony>, Problem> {
-    let link = find(&gateway, &request.token).await?;
-    let act = register_key(&gateway, &link, &request).await?;
+    match offer(&gateway, &request).await {
+        Ok(ceremony) => Ok(Json(ceremony)),
+        Err(problem) => {
+            gateway.refuse(Door::Web, &problem, &peer).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn offer(gateway: &Gateway, request: &NewKey) -> Result<Ceremony, Problem> {
+    let link = find(gateway, &request.token).await?;
+    let act = register_key(gateway, &link, request).await?;
     let held = gateway
         .store
         .read()
@@ -102,16 +109,15 @@ pub async fn begin(
         return Err(StoreError::TooManyKeys(act.person).into());
     }
     let _ = gateway.models.for_person(act.role, gateway.now())?;
-    let statement = ceremony::statement(&gateway, Web::RegisterKey(act.clone()))?;
-    let options = options::creation(&gateway, &statement, &act, &held);
+    let statement = ceremony::statement(gateway, Web::RegisterKey(act.clone()))?;
+    let options = options::creation(gateway, &statement, &act, &held);
     Ceremony::new(
-        &gateway,
+        gateway,
         Purpose::RegisterKey,
         link.token.as_bytes(),
         &statement,
         options,
     )
-    .map(Json)
 }
 
 async fn register_key(

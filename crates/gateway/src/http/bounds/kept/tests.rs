@@ -1,23 +1,38 @@
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::State;
+use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::routing::any;
+use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::*;
+use crate::http::bounds::{AtOnce, Broken};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Serves within `bounds`; whoever the header `who` names is the source.
 fn within(bounds: Bounds, handler: axum::routing::MethodRouter) -> Router {
+    one_of_many(bounds, handler, Arc::default())
+}
+
+/// The same as one of several routes.
+fn one_of_many(
+    bounds: Bounds,
+    handler: axum::routing::MethodRouter,
+    everywhere: Arc<Shares>,
+) -> Router {
     async fn layer(State(kept): State<Kept>, request: Request, next: Next) -> Response {
         let who = request.headers().get("who");
         let who = who.map(|who| Source::Certificate(who.to_str().unwrap().to_owned()));
         kept.serve(request, who, next).await
     }
-    let kept = Kept::new(bounds, 1000);
+    let kept = Kept::new(bounds, 1000, everywhere);
     Router::new()
         .route("/", handler)
         .layer(from_fn_with_state(kept, layer))
@@ -129,6 +144,38 @@ async fn one_source_takes_its_places_and_all_take_all() {
         assert_eq!(served.await.unwrap(), 200);
     }
     assert_eq!(status(&app, request("eve", Body::empty())).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_source_takes_so_many_places_over_all_routes() {
+    let everywhere = Arc::<Shares>::default();
+    let route = |each| {
+        let bounds = Bounds {
+            at_once: AtOnce { total: 1000, each },
+            ..Bounds::JSON
+        };
+        one_of_many(bounds, echo(), Arc::clone(&everywhere))
+    };
+    let routes: Vec<_> = (0..=EVERYWHERE / 64).map(|_| route(64)).collect();
+    let (last, counted_alone) = (&routes[EVERYWHERE / 64], route(EVERYWHERE + 1));
+    let waiting: Vec<_> = (0..EVERYWHERE)
+        .map(|number| {
+            let app = routes[number / 64].clone();
+            let slow = drip(2, 1, SECOND);
+            tokio::spawn(async move { status(&app, request("eve", slow)).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    assert_eq!(status(last, request("eve", Body::empty())).await, 429);
+    assert_eq!(status(last, request("dan", Body::empty())).await, 200);
+    assert_eq!(
+        status(&counted_alone, request("eve", Body::empty())).await,
+        200
+    );
+    for served in waiting {
+        assert_eq!(served.await.unwrap(), 200);
+    }
+    assert_eq!(status(last, request("eve", Body::empty())).await, 200);
 }
 
 #[tokio::test(start_paused = true)]
