@@ -12,9 +12,8 @@ use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use self::error::slow;
 use crate::body::{self, Body};
 use crate::bundle::Bundle;
 use crate::identity::SpiffeId;
@@ -28,7 +27,7 @@ mod error;
 mod grant;
 mod listener;
 
-pub use answer::{ANSWER, accepted, json};
+pub use answer::{ANSWER, accepted, json, sized_json};
 pub(crate) use connection::connect;
 pub use connection::upgrade;
 pub use error::ClientError;
@@ -62,6 +61,9 @@ pub struct Place {
     /// The authorities of its realm.
     pub bundle: Bundle,
 }
+
+/// How long whoever is told that a grant ends is waited for: it ends by itself, and its key is gone.
+pub const FAREWELL: Duration = Duration::from_secs(5);
 
 struct Inner {
     /// Where the hall is.
@@ -130,7 +132,7 @@ impl HallClient {
     /// # Errors
     /// [`ClientError`].
     pub async fn grant(&self) -> Result<Grant, ClientError> {
-        json(self.call(&self.inner.host, Method::GET, "/grant").await?).await
+        json(self.ask(bare(Method::GET, "/grant")?).await?).await
     }
 
     /// Gets a new certificate for the same key and shows it from now on. Open streams go on. With it
@@ -139,8 +141,8 @@ impl HallClient {
     /// # Errors
     /// [`ClientError`]; the present certificate stays.
     pub async fn renew(&self) -> Result<Renewed, ClientError> {
-        let renewed = self.call(self.inner.home(), Method::POST, "/grant/renew");
-        let renewed: Renewed = json(renewed.await?).await?;
+        let request = bare(Method::POST, "/grant/renew")?;
+        let renewed: Renewed = json(self.inner.home().ask(request, ANSWER).await?).await?;
         let believed = |certificates: &[String]| match certificates {
             [] => Ok(None),
             some => Ok::<_, ClientError>(Some(Bundle::new(decoded(some)?)?)),
@@ -211,17 +213,21 @@ impl HallClient {
     }
 
     /// Ends the grant: everything that runs under it is cut. A visitor's is ended where the hall
-    /// is and at home, whichever of the two answers.
+    /// is and at home at the same time, and what becomes of it at home is what is said. Each side has
+    /// [`FAREWELL`] to answer.
     ///
     /// # Errors
     /// [`ClientError`].
     pub async fn end(&self) -> Result<(), ClientError> {
-        let mut ended = Ok(());
-        for listener in self.inner.listeners() {
-            let done = self.call(listener, Method::POST, "/grant/end").await;
-            ended = ended.and(done.map(drop));
+        let host = end_at(&self.inner.host);
+        let Some(home) = &self.inner.home else {
+            return host.await;
+        };
+        let (at_host, at_home) = tokio::join!(host, end_at(home));
+        if let Err(error) = at_host {
+            tracing::debug!(%error, "the host did not end the grant");
         }
-        ended
+        at_home
     }
 
     /// A stream to `service`, over a TLS connection of its own.
@@ -243,29 +249,13 @@ impl HallClient {
         self.inner.host.send(request).await
     }
 
-    /// As [`HallClient::forward`], and an answer that refuses is an error.
-    pub(crate) async fn ask(
-        &self,
-        request: Request<Body>,
-    ) -> Result<Response<Incoming>, ClientError> {
-        accepted(self.forward(request).await?).await
-    }
-
-    async fn call(
-        &self,
-        listener: &Listener,
-        method: Method,
-        path: &str,
-    ) -> Result<Response<Incoming>, ClientError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .body(body::empty())
-            .map_err(|error| ClientError::Answer(error.to_string()))?;
-        let asked = async { accepted(listener.send(request).await?).await };
-        timeout(ANSWER, asked)
-            .await
-            .map_err(|_| slow(listener.address(), ANSWER))?
+    /// As [`HallClient::forward`], for what needs no work there: an answer that refuses is an error,
+    /// and so is none within [`ANSWER`].
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn ask(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+        self.inner.host.ask(request, ANSWER).await
     }
 }
 
@@ -282,10 +272,20 @@ impl Inner {
     fn home(&self) -> &Listener {
         self.home.as_ref().unwrap_or(&self.host)
     }
+}
 
-    fn listeners(&self) -> impl Iterator<Item = &Listener> {
-        std::iter::once(&self.host).chain(&self.home)
-    }
+async fn end_at(listener: &Listener) -> Result<(), ClientError> {
+    let request = bare(Method::POST, "/grant/end")?;
+    listener.ask(request, FAREWELL).await.map(drop)
+}
+
+/// A request without content.
+fn bare(method: Method, path: &str) -> Result<Request<Body>, ClientError> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .body(body::empty())
+        .map_err(|error| ClientError::Answer(error.to_string()))
 }
 
 /// Certificates as they stand in JSON: DER, base64url.
@@ -312,3 +312,6 @@ fn now_ms() -> u64 {
         .unwrap_or_default();
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

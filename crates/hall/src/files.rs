@@ -5,6 +5,7 @@ mod afar;
 mod bucket;
 mod folder;
 mod handler;
+mod listed;
 mod pack;
 mod path;
 mod patience;
@@ -21,6 +22,7 @@ pub use bucket::{BucketError, BucketSettings, BucketStore, PIECE};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
 pub(crate) use handler::{METHODS, digest_value, sha256_of_digest};
+pub use listed::{ListError, Listed};
 pub use pack::{
     LONGEST_PACKED, MOST_PACKED, PACK, PackError, PackWanted, PackedHead, Unpacking,
     add as add_to_pack,

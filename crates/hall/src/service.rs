@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::problem::Problem;
@@ -40,11 +39,8 @@ impl Address {
     /// # Errors
     /// 502 or 504, saying what the system said, and not where the service is.
     pub async fn connect(&self, service: &ServiceName) -> Result<BoxStream, Problem> {
-        match timeout(PATIENCE, TcpStream::connect(self.as_str())).await {
-            Ok(Ok(stream)) => {
-                tcp::prepare(&stream);
-                Ok(Box::new(stream))
-            }
+        match timeout(PATIENCE, tcp::connect(self.as_str())).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => {
                 tracing::warn!(%service, address = %self, %error, "a service cannot be reached");
                 Err(unreachable_service(service, &error))

@@ -1,5 +1,7 @@
 //! What every TCP connection of a hall is set to.
 
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -11,6 +13,35 @@ use tokio::net::TcpStream;
 const IDLE: Duration = Duration::from_secs(60);
 const EVERY: Duration = Duration::from_secs(15);
 const TIMES: u32 = 4;
+
+/// Connects to `HOST:PORT`, and prepares the connection.
+///
+/// # Errors
+/// What the system says.
+pub(crate) async fn connect(address: &str) -> io::Result<TcpStream> {
+    let stream = match loopback(address) {
+        Some(both) => TcpStream::connect(&both[..]).await?,
+        None => TcpStream::connect(address).await?,
+    };
+    prepare(&stream);
+    Ok(stream)
+}
+
+/// Where `localhost` and names below it lead: to this machine, and no resolver is asked (RFC 6761,
+/// section 6.3). Many a system knows the first alone.
+fn loopback(address: &str) -> Option<[SocketAddr; 2]> {
+    let (host, port) = address.rsplit_once(':')?;
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next()?;
+    if !last.eq_ignore_ascii_case("localhost") {
+        return None;
+    }
+    let port: u16 = port.parse().ok()?;
+    Some([
+        (Ipv4Addr::LOCALHOST, port).into(),
+        (Ipv6Addr::LOCALHOST, port).into(),
+    ])
+}
 
 /// Sends small pieces at once, and notices when the other end is gone.
 pub fn prepare(stream: &TcpStream) {
@@ -30,6 +61,47 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn names_below_localhost_are_this_machine() {
+        let both: Option<[SocketAddr; 2]> =
+            Some(["127.0.0.1:84".parse().unwrap(), "[::1]:84".parse().unwrap()]);
+        for here in [
+            "localhost:84",
+            "gate.alpha.localhost:84",
+            "GATE.LocalHost:84",
+            "a.localhost.:84",
+        ] {
+            assert_eq!(loopback(here), both, "{here}");
+        }
+        for elsewhere in [
+            "localhost",
+            "localhost:",
+            "localhost:65536",
+            "notlocalhost:84",
+            "localhost.example:84",
+            "127.0.0.1:84",
+            "[::1]:84",
+            ":84",
+        ] {
+            assert_eq!(loopback(elsewhere), None, "{elsewhere}");
+        }
+    }
+
+    #[tokio::test]
+    async fn whichever_address_of_this_machine_listens_is_found() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(address).await else {
+                assert_eq!(address, "[::1]:0", "only IPv6 may be missing");
+                continue;
+            };
+            let port = listener.local_addr().unwrap().port();
+            let stream = connect(&format!("gate.alpha.localhost:{port}"))
+                .await
+                .unwrap();
+            assert!(stream.nodelay().unwrap());
+        }
+    }
 
     #[tokio::test]
     async fn a_prepared_connection_is_watched_by_the_system() {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{RightsError, TooManyNames};
 use hallway_hall::client::ClientError;
+use hallway_hall::files::{LONGEST_PATH, ListError};
 use hallway_hall::{AgentName, BundleError, HallName, IdentityError, KeyError, SvidError};
 
 use super::path::PlaceError;
@@ -111,9 +112,23 @@ pub(crate) enum HallCommandError {
     /// An entry of a listing can't be a file here.
     #[error("{0}: the far side names something that can't be a file here")]
     Name(String),
-    /// The far side lists without end.
-    #[error("{0}: the far side lists more than {1} entries")]
-    TooMany(String, usize),
+    /// A list that the far side makes up, or that has no end.
+    #[error("{folder}: what the far side lists there cannot be used: {error}")]
+    List {
+        /// The store, and the folder in it.
+        folder: String,
+        /// What is wrong with it.
+        error: ListError,
+    },
+    /// Folders in folders without end.
+    #[error(
+        "{0}: the far side names something there that lies too deep: a path in a store has at most \
+         {LONGEST_PATH} bytes"
+    )]
+    Deep(String),
+    /// Something else than was asked for.
+    #[error("{0}: the far side sends this file, which was not asked for; nothing more is taken")]
+    Unasked(String),
     /// Not there.
     #[error("{0} is not there")]
     Missing(String),

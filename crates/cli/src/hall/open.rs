@@ -79,8 +79,6 @@ pub(crate) fn run(command: OpenCommand) -> Result<(), HallCommandError> {
 }
 
 async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
-    let stopped = crate::told_to_stop();
-    tokio::pin!(stopped);
     let display = Arc::new(Display::new(command.json));
     let mut visitor = Visitor::new(&command.person)?;
     let bound = Bound::new(&command, &visitor).await?;
@@ -89,26 +87,32 @@ async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
         rights: command.rights,
         duration_ms: command.lasting.map(Lasting::milliseconds),
     };
-    let opened = opening::open(&mut visitor, &wanted).await?;
+    let signed = opening::sign(&mut visitor, &wanted).await?;
+    let stopped = crate::told_to_stop();
+    tokio::pin!(stopped);
     let announce = |what: &waiting::Announcement<'_>| display.wait(what);
-    match waiting::until_approved(&mut visitor, &opened, stopped.as_mut(), announce).await {
-        Ok(()) => {}
-        Err(HallCommandError::GivenUp) => {
+    let entering = async {
+        let hall = &wanted.hall;
+        let opened = signed.enter(&mut visitor, hall, stopped.as_mut()).await?;
+        waiting::until_approved(&mut visitor, &opened, stopped.as_mut(), announce).await?;
+        Ok::<_, HallCommandError>(opened)
+    };
+    let opened = match entering.await {
+        Ok(opened) => opened,
+        Err(HallCommandError::Stopped | HallCommandError::GivenUp) => {
             let reason = "given up".to_owned();
             display.tell(&Event::Ended { reason });
             return Ok(());
         }
         Err(error) => return Err(error),
-    }
+    };
     drop(visitor);
     let outcome = tokio::select! {
         outcome = serve(&wanted.hall, &opened, bound, &display) => outcome,
         () = stopped => Ok("as you asked".to_owned()),
     };
     // Whatever happened, nothing is left open.
-    if let Err(error) = opened.client.end().await {
-        tracing::debug!(%error, "the grant was not ended; it ends by itself");
-    }
+    opened.leave().await;
     let reason = match &outcome {
         Ok(reason) => reason.clone(),
         Err(error) => error.to_string(),

@@ -83,14 +83,24 @@ pub(crate) struct Opened {
     pub(crate) evidence: String,
 }
 
+/// A grant of one's own realm, which does not open a partner's hall before its evidence is shown there.
+pub(crate) struct Signed {
+    opened: Opened,
+    done: Done,
+}
+
 /// Makes a key in memory and asks for a grant for it.
+///
+/// Nothing is open before this is done, and the touch may be waited for by a thread that nothing can
+/// interrupt: so whoever calls it leaves it to the system that Ctrl-C ends the program, and listens to
+/// signals from then on.
 ///
 /// # Errors
 /// The person's key or the gateway refuses, or what it gave can't be used.
-pub(crate) async fn open(
+pub(crate) async fn sign(
     visitor: &mut Visitor,
     wanted: &Wanted,
-) -> Result<Opened, HallCommandError> {
+) -> Result<Signed, HallCommandError> {
     let key = HallKey::generate()?;
     let rights = match wanted.rights.as_slice() {
         [] => None,
@@ -115,24 +125,55 @@ pub(crate) async fn open(
         key,
         home: granted.home.as_ref().map(Listener::place).transpose()?,
     };
-    let mut opened = Opened {
+    let opened = Opened {
         client: HallClient::new(opening)?,
         at_host: granted.id,
         granted,
         evidence: done.evidence.clone(),
     };
-    if let Some(host) = &wanted.hall.host
-        && visitor.realm().is_none_or(|realm| realm != host)
-        && let Err(error) = opened.show_evidence(visitor, host, &done).await
-    {
-        // What the host did not let in is not left open at home.
-        let _ = opened.client.end().await;
-        return Err(error);
+    Ok(Signed { opened, done })
+}
+
+impl Signed {
+    /// Goes in: shows the evidence where the hall is, if that is at a partner. Where that fails, or
+    /// `stopped` comes first, the grant is ended.
+    ///
+    /// # Errors
+    /// The host refuses or does not answer; [`HallCommandError::Stopped`].
+    pub(crate) async fn enter(
+        self,
+        visitor: &mut Visitor,
+        hall: &HallPlace,
+        stopped: impl Future<Output = ()>,
+    ) -> Result<Opened, HallCommandError> {
+        let Self { mut opened, done } = self;
+        let Some(host) = &hall.host else {
+            return Ok(opened);
+        };
+        if visitor.realm() == Some(host) {
+            return Ok(opened);
+        }
+        let shown = tokio::select! {
+            shown = opened.show_evidence(visitor, host, &done) => shown,
+            () = stopped => Err(HallCommandError::Stopped),
+        };
+        if let Err(error) = shown {
+            // What the host did not let in is not left open at home.
+            opened.leave().await;
+            return Err(error);
+        }
+        Ok(opened)
     }
-    Ok(opened)
 }
 
 impl Opened {
+    /// Ends the grant.
+    pub(super) async fn leave(&self) {
+        if let Err(error) = self.client.end().await {
+            tracing::debug!(%error, "the grant was not ended; it ends by itself");
+        }
+    }
+
     /// Shows the host what was signed, with the proofs of the log at home.
     async fn show_evidence(
         &mut self,

@@ -135,6 +135,18 @@ impl RelativePath {
         path
     }
 
+    /// How many bytes it has, with the slashes between its names.
+    pub(crate) fn len(&self) -> usize {
+        let names: usize = self.0.iter().map(String::len).sum();
+        names + self.0.len() - 1
+    }
+
+    /// About how many bytes of memory it takes: of each name its own, and as much as it takes to hold
+    /// one.
+    pub(crate) fn weight(&self) -> usize {
+        self.len() + 2 * size_of::<String>() * self.0.len()
+    }
+
     /// As a part of a URL, every name percent-encoded.
     pub(crate) fn encoded(&self) -> String {
         let names: Vec<String> = self.0.iter().map(|name| encode(name)).collect();
@@ -268,6 +280,7 @@ mod tests {
         assert!("x".repeat(4097).parse::<RelativePath>().is_err());
         let path: RelativePath = "a b/ü?#%".parse().unwrap();
         assert_eq!(path.encoded(), "a%20b/%C3%BC%3F%23%25");
+        assert_eq!(path.len(), "a b/ü?#%".len());
         assert_eq!(path.child("../c"), None);
         assert_eq!(RelativePath::top(".."), None);
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hallway_hall::client::{self, ANSWER, ClientError};
+use hallway_hall::files::{self, Kind, LONGEST_PATH, LONGEST_SEGMENT, Listed, Page};
 use hallway_hall::{Body, StoreName};
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
-use serde::Deserialize;
 
 use super::HallCommandError;
 use super::mirror::plan::{Entry, FileEntry};
@@ -19,10 +19,6 @@ use super::way::Way;
 /// How long an answer may take for which the far side has to go through content: to hash a long
 /// file, or to put a long upload in its place.
 pub(super) const WORK: Duration = Duration::from_secs(15 * 60);
-/// The most entries that one folder may list.
-const MOST_ENTRIES: usize = 1_000_000;
-/// The longest name.
-const LONGEST_NAME: usize = 1024;
 
 const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
 const SHA_256: &str = "sha-256=1";
@@ -55,31 +51,6 @@ fn if_match(request: request::Builder, etag: Option<&str>) -> request::Builder {
     }
 }
 
-#[derive(Deserialize)]
-struct Page {
-    entries: Vec<Listed>,
-    next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    name: String,
-    kind: Kind,
-    #[serde(default)]
-    bytes: u64,
-    /// 0 where the store does not know.
-    #[serde(default)]
-    modified_ms: u64,
-    etag: Option<String>,
-}
-
-#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    File,
-    Folder,
-}
-
 impl Remote {
     pub(crate) fn new(way: Way, store: StoreName) -> Self {
         Self { way, store }
@@ -88,11 +59,25 @@ impl Remote {
     /// What is in a folder, by name; `None` is the root.
     ///
     /// # Errors
-    /// It is no folder, or names something that can't be a file here.
+    /// It is no folder, names something that can't be a file here, or has no end.
     pub(crate) async fn list(
         &self,
         folder: Option<&RelativePath>,
     ) -> Result<Vec<(RelativePath, Entry)>, HallCommandError> {
+        self.list_with(folder, &Listed::default()).await
+    }
+
+    /// As [`Remote::list`], of one folder of many that were `listed` before.
+    ///
+    /// # Errors
+    /// As [`Remote::list`].
+    pub(crate) async fn list_with(
+        &self,
+        folder: Option<&RelativePath>,
+        listed: &Listed,
+    ) -> Result<Vec<(RelativePath, Entry)>, HallCommandError> {
+        // With each entry, the path to it is kept.
+        let path_to = folder.map_or(0, RelativePath::weight);
         let mut entries = Vec::new();
         let mut after: Option<String> = None;
         loop {
@@ -106,24 +91,30 @@ impl Remote {
             }
             let request = Request::get(url).header(header::ACCEPT, "application/json");
             let answer = self.send(request, Body::default(), ANSWER).await?;
-            let page: Page = client::json(answer).await?;
-            for listed in page.entries {
+            let (page, bytes): (Page, usize) = client::sized_json(answer).await?;
+            let bytes = bytes.saturating_add(page.entries.len().saturating_mul(path_to));
+            let page = listed
+                .take(after.as_deref(), page, bytes)
+                .map_err(|error| {
+                    let folder = self.called(folder);
+                    HallCommandError::List { folder, error }
+                })?;
+            for entry in page.entries {
                 let path = match folder {
-                    Some(folder) => folder.child(&listed.name),
-                    None => RelativePath::top(&listed.name),
+                    Some(folder) => folder.child(&entry.name),
+                    None => RelativePath::top(&entry.name),
                 };
                 let path = path
-                    .filter(|_| listed.name.len() <= LONGEST_NAME)
-                    .ok_or_else(|| HallCommandError::Name(listed.name.clone()))?;
-                entries.push((path, listed.entry()));
-            }
-            if entries.len() > MOST_ENTRIES {
-                let folder = folder.map(ToString::to_string).unwrap_or_default();
-                return Err(HallCommandError::TooMany(folder, MOST_ENTRIES));
+                    .filter(|_| entry.name.len() <= LONGEST_SEGMENT)
+                    .ok_or_else(|| HallCommandError::Name(shortened(&entry.name)))?;
+                if path.len() > LONGEST_PATH {
+                    return Err(HallCommandError::Deep(self.called(folder)));
+                }
+                entries.push((path, found(entry)));
             }
             match page.next {
-                Some(next) if Some(&next) != after.as_ref() => after = Some(next),
-                _ => return Ok(entries),
+                Some(next) => after = Some(next),
+                None => return Ok(entries),
             }
         }
     }
@@ -268,23 +259,36 @@ impl Remote {
         }
     }
 
+    /// What a folder is called to people.
+    fn called(&self, folder: Option<&RelativePath>) -> String {
+        match folder {
+            Some(folder) => format!("{}/{folder}", self.store),
+            None => self.store.to_string(),
+        }
+    }
+
     fn url(&self, path: Option<&RelativePath>) -> String {
         let path = path.map(RelativePath::encoded).unwrap_or_default();
         format!("/files/{}/{path}", self.store)
     }
 }
 
-impl Listed {
-    fn entry(&self) -> Entry {
-        if self.kind == Kind::Folder {
-            return Entry::Folder;
-        }
-        Entry::File(FileEntry {
-            bytes: self.bytes,
-            modified_ms: Some(self.modified_ms).filter(|ms| *ms > 0),
-            etag: self.etag.clone(),
-        })
+/// As much of a name as is worth showing.
+fn shortened(name: &str) -> String {
+    name.chars().take(LONGEST_SEGMENT).collect()
+}
+
+/// What a store says of a file or folder, as copies need it.
+fn found(listed: files::Entry) -> Entry {
+    if listed.kind == Kind::Folder {
+        return Entry::Folder;
     }
+    Entry::File(FileEntry {
+        bytes: listed.bytes,
+        // 0 where the store does not know.
+        modified_ms: Some(listed.modified_ms).filter(|ms| *ms > 0),
+        etag: listed.etag,
+    })
 }
 
 /// Whether there is nothing there.
@@ -312,8 +316,116 @@ pub(super) fn modified_header(modified_ms: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::path::Path;
+
+    use hallway_hall::files::ListError;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::UnixListener;
+
     use super::*;
+
+    /// A far side whose lists are whatever `page` makes of the path that is asked for.
+    pub(in crate::hall) fn far_side(
+        folder: &Path,
+        page: impl Fn(&str) -> String + Send + 'static,
+    ) -> Remote {
+        let socket = folder.join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let mut stream = BufReader::new(stream);
+                let mut line = String::new();
+                stream.read_line(&mut line).await.unwrap();
+                let body = page(line.split(' ').nth(1).unwrap());
+                while !line.trim_end().is_empty() {
+                    line.clear();
+                    stream.read_line(&mut line).await.unwrap();
+                }
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                let answer = head + &body;
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        Remote::new(Way::Shared(socket), "data".parse().unwrap())
+    }
+
+    fn file(name: &str, bytes: u64) -> String {
+        format!(r#"{{"name":"{name}","kind":"file","bytes":{bytes},"modified_ms":7,"etag":"e"}}"#)
+    }
+
+    fn page(entries: &[String], next: &str) -> String {
+        format!(r#"{{"entries":[{}],"next":{next}}}"#, entries.join(","))
+    }
+
+    async fn refusal(page: impl Fn(&str) -> String + Send + 'static) -> HallCommandError {
+        let folder = tempfile::tempdir().unwrap();
+        let listed = far_side(folder.path(), page).list(None).await;
+        listed.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_listed_page_by_page() {
+        let folder = tempfile::tempdir().unwrap();
+        let remote = far_side(folder.path(), |asked| match asked {
+            "/files/data/" => page(&[file("a", 1), file("b", 2)], r#""b""#),
+            "/files/data/?after=b" => page(&[file("c", i64::MAX.unsigned_abs())], "null"),
+            other => panic!("{other}"),
+        });
+        let listed = remote.list(None).await.unwrap();
+        let bytes = |entry: &Entry| match entry {
+            Entry::File(file) => file.bytes,
+            Entry::Folder => panic!("no folder"),
+        };
+        let listed: Vec<_> = listed
+            .iter()
+            .map(|(path, entry)| (path.to_string(), bytes(entry)))
+            .collect();
+        let expected = [("a", 1), ("b", 2), ("c", i64::MAX.unsigned_abs())];
+        assert_eq!(
+            listed,
+            expected.map(|(name, bytes)| (name.to_owned(), bytes))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_list_that_cannot_be_one_ends_at_once() {
+        let pages = [
+            (page(&[], r#""n""#), ListError::Next),
+            (page(&[file("a", 1)], r#""b""#), ListError::Next),
+            (
+                page(&[file("b", 1), file("a", 1)], "null"),
+                ListError::Order,
+            ),
+            (
+                page(&[file("a", 1 << 63)], "null"),
+                ListError::Length(1 << 63),
+            ),
+        ];
+        for (told, wrong) in pages {
+            let refused = refusal(move |_| told.clone()).await;
+            assert!(
+                matches!(&refused, HallCommandError::List { folder, error } if folder == "data" && *error == wrong),
+                "{refused}"
+            );
+        }
+        // The same page again and again is not after itself.
+        let again = refusal(|_| page(&[file("a", 1)], r#""a""#)).await;
+        let order = ListError::Order;
+        assert!(matches!(again, HallCommandError::List { error, .. } if error == order));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_none_is_refused_and_not_told_at_length() {
+        for name in ["..".to_owned(), "a/b".to_owned(), "x".repeat(1_000_000)] {
+            let listed = page(&[file(&name, 1)], "null");
+            let refused = refusal(move |_| listed.clone()).await;
+            let told = refused.to_string();
+            assert!(matches!(refused, HallCommandError::Name(_)), "{told}");
+            assert!(told.len() < 400, "{}", told.len());
+        }
+    }
 
     #[test]
     fn digests_are_read_as_they_are_written() {

@@ -8,10 +8,11 @@ use hallway_hall::{Body, Right};
 use http::Request;
 use tokio::net::UnixStream;
 
+use super::HallCommandError;
 use super::opening::{self, Wanted};
 use super::path::HallPlace;
+use super::waiting::{self, Announcement};
 use super::way::Way;
-use super::{HallCommandError, waiting};
 use crate::person::folders::Folders;
 use crate::person::{PersonArguments, Visitor};
 
@@ -25,20 +26,8 @@ pub(super) fn socket(folders: &Folders, place: &HallPlace) -> PathBuf {
     folders.runtime.join(name)
 }
 
-/// Somebody inside a hall.
-struct Visit {
-    way: Way,
-    own: Option<Own>,
-}
-
-/// A grant that this command opened, and its renewal.
-struct Own {
-    client: client::HallClient,
-    renewing: tokio::task::JoinHandle<client::ClientError>,
-}
-
 /// Goes in with these rights, does `work`, and leaves, also on Ctrl-C. A touch is needed only where
-/// no `hallway open` has all the rights.
+/// no `hallway open` has all the rights; its grant stays.
 ///
 /// # Errors
 /// [`HallCommandError`] of the person's key, the gateway, the network, or the work.
@@ -48,61 +37,47 @@ pub(crate) async fn visit<T>(
     rights: &[Right],
     work: impl AsyncFnOnce(Way) -> Result<T, HallCommandError>,
 ) -> Result<T, HallCommandError> {
+    if let Some(way) = shared(hall, rights).await {
+        let stopped = crate::told_to_stop();
+        return until(stopped, work(way)).await;
+    }
+    let mut visitor = Visitor::new(person)?;
+    let wanted = Wanted {
+        hall: hall.clone(),
+        rights: rights.to_vec(),
+        // It ends with this command.
+        duration_ms: None,
+    };
+    let signed = opening::sign(&mut visitor, &wanted).await?;
     let stopped = crate::told_to_stop();
     tokio::pin!(stopped);
-    let visit = Visit::enter(person, hall, rights, stopped.as_mut()).await?;
-    let done = tokio::select! {
-        done = work(visit.way.clone()) => done,
-        () = stopped => Err(HallCommandError::Stopped),
-    };
-    visit.leave().await;
+    let opened = signed.enter(&mut visitor, hall, stopped.as_mut()).await?;
+    let announce = |what: &Announcement<'_>| eprintln!("{what}");
+    waiting::until_approved(&mut visitor, &opened, stopped.as_mut(), announce).await?;
+    let renewed = opened.client.clone();
+    let renewing = tokio::spawn(async move { renewed.keep_renewed().await });
+    let done = until(stopped, work(Way::Grant(opened.client.clone()))).await;
+    renewing.abort();
+    opened.leave().await;
     done
 }
 
-impl Visit {
-    async fn enter(
-        person: &PersonArguments,
-        hall: &HallPlace,
-        rights: &[Right],
-        stopped: impl Future<Output = ()>,
-    ) -> Result<Self, HallCommandError> {
-        // The socket needs no gateway's name, so a missing one is no error yet.
-        if let Ok(folders) = Folders::find() {
-            let socket = socket(&folders, hall);
-            if has_all(&socket, rights).await {
-                let way = Way::Shared(socket);
-                return Ok(Self { way, own: None });
-            }
-        }
-        let mut visitor = Visitor::new(person)?;
-        let wanted = Wanted {
-            hall: hall.clone(),
-            rights: rights.to_vec(),
-            // It ends with this command.
-            duration_ms: None,
-        };
-        let opened = opening::open(&mut visitor, &wanted).await?;
-        waiting::until_approved(&mut visitor, &opened, stopped, |what| eprintln!("{what}")).await?;
-        let client = opened.client;
-        let renewed = client.clone();
-        Ok(Self {
-            way: Way::Grant(client.clone()),
-            own: Some(Own {
-                client,
-                renewing: tokio::spawn(async move { renewed.keep_renewed().await }),
-            }),
-        })
+async fn until<T>(
+    stopped: impl Future<Output = ()>,
+    work: impl Future<Output = Result<T, HallCommandError>>,
+) -> Result<T, HallCommandError> {
+    tokio::select! {
+        done = work => done,
+        () = stopped => Err(HallCommandError::Stopped),
     }
+}
 
-    /// Leaves. A grant of this command's own is ended; that of `hallway open` stays.
-    async fn leave(self) {
-        if let Some(own) = self.own {
-            own.renewing.abort();
-            if let Err(error) = own.client.end().await {
-                tracing::debug!(%error, "the grant could not be ended; it ends by itself");
-            }
-        }
-    }
+/// The way through a `hallway open` that has all these rights.
+async fn shared(hall: &HallPlace, rights: &[Right]) -> Option<Way> {
+    // The socket needs no gateway's name, so a missing one is no error yet.
+    let socket = socket(&Folders::find().ok()?, hall);
+    let serves = has_all(&socket, rights).await;
+    serves.then_some(Way::Shared(socket))
 }
 
 /// Whether somebody holds these rights behind a socket.

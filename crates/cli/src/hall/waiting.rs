@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use hallway_evidence::{GrantId, Printable, Timestamp};
-use hallway_hall::client::ClientError;
+use hallway_hall::client::{ClientError, FAREWELL};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::HallCommandError;
 use super::opening::Opened;
@@ -81,8 +82,13 @@ pub(super) async fn until_approved(
     };
     if outcome.is_err() {
         let path = format!("/api/grants/{}/end", opened.granted.id);
-        if let Err(error) = visitor.post::<Value>(&path, &json!({})).await {
-            tracing::debug!(%error, "the grant was not ended; it ends by itself");
+        let nothing = json!({});
+        match timeout(FAREWELL, visitor.post::<Value>(&path, &nothing)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the grant was not ended; it ends by itself");
+            }
+            Err(error) => tracing::debug!(%error, "the end of the grant was not confirmed"),
         }
     }
     outcome

@@ -61,6 +61,18 @@ async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {
 pub async fn json<T: for<'de> Deserialize<'de>>(
     response: Response<Incoming>,
 ) -> Result<T, ClientError> {
-    serde_json::from_slice(&collect(response).await?)
-        .map_err(|error| ClientError::Answer(error.to_string()))
+    Ok(sized_json(response).await?.0)
+}
+
+/// As [`json`], and how many bytes that were.
+///
+/// # Errors
+/// As [`json`].
+pub async fn sized_json<T: for<'de> Deserialize<'de>>(
+    response: Response<Incoming>,
+) -> Result<(T, usize), ClientError> {
+    let whole = collect(response).await?;
+    let answer =
+        serde_json::from_slice(&whole).map_err(|error| ClientError::Answer(error.to_string()))?;
+    Ok((answer, whole.len()))
 }

@@ -9,7 +9,6 @@ use http::header::{HOST, HeaderValue};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{self, ClientConfig};
@@ -32,8 +31,7 @@ pub(crate) async fn connect(
             address: address.to_owned(),
             source,
         };
-        let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
-        tcp::prepare(&tcp);
+        let tcp = tcp::connect(address).await.map_err(unreachable)?;
         // The name decides nothing: the gateway is known by its SPIFFE ID.
         let name =
             ServerName::try_from("hall").map_err(|error| ClientError::Answer(error.to_string()))?;

@@ -3,13 +3,16 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use http::header::{HOST, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
-use super::{ClientError, Place, connect};
+use super::error::slow;
+use super::{ClientError, Place, accepted, connect};
 use crate::body::Body;
 use crate::bundle::{Bundle, Bundles};
 use crate::identity::SpiffeId;
@@ -99,6 +102,22 @@ impl Listener {
         *request.version_mut() = http::Version::HTTP_11;
         request.headers_mut().insert(HOST, self.name().clone());
         Ok(self.pool.send(request).await?)
+    }
+
+    /// As [`Listener::send`], for what needs no work there: an answer that refuses is an error, and
+    /// so is none within `patience`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(super) async fn ask(
+        &self,
+        request: Request<Body>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let answered = async { accepted(self.send(request).await?).await };
+        timeout(patience, answered)
+            .await
+            .map_err(|_| slow(self.address(), patience))?
     }
 
     /// Shows the certificate that the identity has now, and believes `bundle`; if there is none, what

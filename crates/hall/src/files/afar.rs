@@ -4,7 +4,6 @@
 //! not: a list in XML names addresses and can have processing instructions, so the other side is
 //! asked what there is, and the list is written here.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,7 +13,8 @@ use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::handler::{Catalogue, LATEST_MS, PROPFIND, properties};
+use super::handler::{Catalogue, PROPFIND, properties};
+use super::listed::{self, Listed};
 use super::path::{FilePath, encode};
 use super::store::{Entry, Page};
 use crate::body::{self, Body};
@@ -24,10 +24,6 @@ use crate::problem::Problem;
 /// How long the other side may take to say what there is, and how many bytes that may have.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LONGEST_LIST: usize = 4 * 1024 * 1024;
-/// The most entries that one folder may list.
-const MOST_ENTRIES: usize = 1_000_000;
-/// The longest entity tag.
-const LONGEST_TAG: usize = 256;
 
 /// Sends requests to another party.
 #[async_trait]
@@ -73,7 +69,7 @@ impl<S: Sends> Afar<S> {
         let catalogue = There {
             sends: self.sends,
             root: self.there,
-            listed: AtomicUsize::new(0),
+            listed: Listed::default(),
         };
         properties(catalogue, &mount, path, &head.headers, body).await
     }
@@ -84,11 +80,16 @@ impl<S: Sends> Afar<S> {
 struct There<S> {
     sends: S,
     root: String,
-    listed: AtomicUsize,
+    listed: Listed,
 }
 
 impl<S: Sends> There<S> {
-    async fn ask<T: DeserializeOwned>(&self, path: &FilePath, query: &str) -> Result<T, Problem> {
+    /// An answer, and how many bytes it had.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &FilePath,
+        query: &str,
+    ) -> Result<(T, usize), Problem> {
         let uri = format!("{}/{}?{query}", self.root, path.to_uri());
         let request = Request::builder()
             .method(Method::GET)
@@ -103,7 +104,8 @@ impl<S: Sends> There<S> {
             }
             let whole = Limited::new(response.into_body(), LONGEST_LIST).collect();
             let whole = whole.await.map_err(|_| unusable())?.to_bytes();
-            serde_json::from_slice::<T>(&whole).map_err(|_| unusable())
+            let answer = serde_json::from_slice(&whole).map_err(|_| unusable())?;
+            Ok((answer, whole.len()))
         };
         timeout(PATIENCE, asking).await.map_err(|_| unusable())?
     }
@@ -112,10 +114,10 @@ impl<S: Sends> There<S> {
 #[async_trait]
 impl<S: Sends> Catalogue for There<S> {
     async fn entry(&self, path: &FilePath) -> Result<Entry, Problem> {
-        let entry: Entry = self.ask(path, "entry").await?;
+        let (entry, _): (Entry, usize) = self.ask(path, "entry").await?;
         // What it is called is what was asked for.
         let name = path.name().to_owned();
-        Ok(plain(Entry { name, ..entry }))
+        listed::plain(Entry { name, ..entry }).map_err(|_| unusable())
     }
 
     async fn list(
@@ -129,54 +131,27 @@ impl<S: Sends> Catalogue for There<S> {
             query.push_str("&after=");
             query.push_str(&encode(after));
         }
-        let page: Page = self.ask(folder, &query).await?;
-        let entries = page.entries.len();
-        if self.listed.fetch_add(entries, Ordering::Relaxed) + entries > MOST_ENTRIES {
-            return Err(unusable());
-        }
-        in_order(folder, after, most, page)
+        let page = self.ask(folder, &query).await?;
+        usable(&self.listed, folder, after, most, page)
     }
 }
 
-/// A page that leads on or ends. What no file in `folder` can be called is left out.
-fn in_order(
+/// The part of a list that was asked for, whose answer had so many bytes. What no file in `folder` can
+/// be called is left out.
+fn usable(
+    listed: &Listed,
     folder: &FilePath,
     after: Option<&str>,
     most: usize,
-    page: Page,
+    (page, bytes): (Page, usize),
 ) -> Result<Page, Problem> {
     if page.entries.len() > most {
         return Err(unusable());
     }
-    let mut last = after.map(str::to_owned);
-    for entry in &page.entries {
-        if last.as_ref().is_some_and(|last| *last >= entry.name) {
-            return Err(unusable());
-        }
-        last = Some(entry.name.clone());
-    }
-    if page.next.is_some() && (page.next != last || page.entries.is_empty()) {
-        return Err(unusable());
-    }
-    let nameable = |entry: &Entry| !entry.name.is_empty() && folder.join(&entry.name).is_ok();
-    Ok(Page {
-        entries: (page.entries.into_iter())
-            .filter(nameable)
-            .map(plain)
-            .collect(),
-        next: page.next,
-    })
-}
-
-/// An entry whose members can be written down: no date after the last one, no tag that is none.
-fn plain(entry: Entry) -> Entry {
-    let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
-    let is_tag = |tag: &String| tag.len() <= LONGEST_TAG && tag.bytes().all(allowed);
-    Entry {
-        modified_ms: entry.modified_ms.min(LATEST_MS),
-        etag: entry.etag.filter(is_tag),
-        ..entry
-    }
+    let mut page = listed.take(after, page, bytes).map_err(|_| unusable())?;
+    page.entries
+        .retain(|entry| !entry.name.is_empty() && folder.join(&entry.name).is_ok());
+    Ok(page)
 }
 
 fn unusable() -> Problem {
@@ -187,6 +162,7 @@ fn unusable() -> Problem {
 mod tests {
     use super::*;
     use crate::files::Kind;
+    use crate::files::handler::LATEST_MS;
 
     fn page(names: &[&str], next: Option<&str>) -> Page {
         let entry = |name: &&str| Entry {
@@ -202,26 +178,20 @@ mod tests {
         }
     }
 
-    fn read(after: Option<&str>, names: &[&str], next: Option<&str>) -> Option<Vec<String>> {
-        let page = in_order(&FilePath::root(), after, 5, page(names, next)).ok()?;
-        Some(page.entries.into_iter().map(|entry| entry.name).collect())
-    }
-
     #[test]
-    fn a_list_leads_on_and_ends() {
-        assert_eq!(read(None, &["a", "b"], Some("b")).unwrap(), ["a", "b"]);
-        assert_eq!(read(Some("b"), &[], None).unwrap(), [""; 0]);
-        let wrong: [(Option<&str>, &[&str], Option<&str>); 7] = [
-            (None, &["b", "a"], None),
-            (None, &["a", "a"], None),
-            (Some("c"), &["a"], None),
-            (None, &["a"], Some("z")),
-            (None, &["a", "b"], Some("a")),
-            (Some("a"), &[], Some("a")),
-            (None, &["a", "b", "c", "d", "e", "f"], None),
+    fn a_list_that_cannot_be_used_is_refused() {
+        let read = |names: &[&str], next| {
+            let (listed, page) = (Listed::default(), page(names, next));
+            usable(&listed, &FilePath::root(), None, 2, (page, 1)).map(|page| page.entries.len())
+        };
+        assert_eq!(read(&["a", "b"], Some("b")).unwrap(), 2);
+        let wrong: [(&[&str], Option<&str>); 3] = [
+            (&["b", "a"], None),
+            (&["a"], Some("z")),
+            (&["a", "b", "c"], None),
         ];
-        for (after, names, next) in wrong {
-            assert_eq!(read(after, names, next), None, "{names:?}");
+        for (names, next) in wrong {
+            assert_eq!(read(names, next).unwrap_err(), unusable(), "{names:?}");
         }
     }
 
@@ -229,9 +199,9 @@ mod tests {
     fn what_is_no_name_is_left_out() {
         let names = ["", "..", ".hallway", "a/b", "c", "d\n"];
         let page = page(&names, None);
-        let read = in_order(&FilePath::root(), None, 9, page).ok();
         // "" is not after nothing, so this order is good.
-        let read = read.unwrap();
+        let listed = Listed::default();
+        let read = usable(&listed, &FilePath::root(), None, 9, (page, 1)).unwrap();
         assert_eq!(read.entries.len(), 1);
         let entry = &read.entries[0];
         assert_eq!((entry.name.as_str(), entry.etag.as_ref()), ("c", None));

@@ -252,7 +252,9 @@ impl Store for BucketStore {
             .filter(|entry| path.join(&entry.name).is_ok())
             .filter(|entry| after.is_none_or(|after| entry.name.as_str() > after))
             .collect();
-        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        // An object may have the name of a folder, and then the object is what is called so.
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.dedup_by(|later, first| later.name == first.name);
         let more = entries.len() > most;
         entries.truncate(most);
         let next = if more {

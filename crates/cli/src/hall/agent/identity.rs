@@ -155,7 +155,7 @@ impl Identity {
         })?;
         let request = Request::post("/agent/renew").body(Body::default());
         let request = request.map_err(|error| client::ClientError::Answer(error.to_string()))?;
-        let response = client::accepted(client.forward(request).await?).await?;
+        let response = client.ask(request).await?;
         let renewed: Renewed = client::json(response).await?;
         // The authorities take turns, and the gateway's own certificate is by the next one then.
         let bundle = match renewed.bundle.is_empty() {

@@ -55,7 +55,6 @@ pub(crate) fn run(command: AgentCommand) -> Result<(), HallCommandError> {
 }
 
 async fn serve(command: AgentCommand) -> Result<(), HallCommandError> {
-    let stopped = crate::told_to_stop();
     let configuration = Configuration::read(&command.config)?;
     let provided = configuration.provided()?;
     let path = match command.identity {
@@ -67,6 +66,8 @@ async fn serve(command: AgentCommand) -> Result<(), HallCommandError> {
             .await?
             .write(&path)?;
     }
+    // Before, nothing listens, so that Ctrl-C ends a join whose gateway is silent.
+    let stopped = crate::told_to_stop();
     let identity = Identity::read(&path)?;
     let tell = move |what: &str, detail: String| tell(command.json, what, &detail);
     tell("joined", format!("{} in {}", identity.agent, identity.hall));

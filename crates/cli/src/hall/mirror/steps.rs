@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use hallway_hall::files::Listed;
 use tokio::task::JoinSet;
 
 use super::Account;
@@ -121,6 +123,8 @@ impl Mirror {
     /// Everything below the place at the far side; `None` where that is nothing.
     async fn list_remote(&self) -> Result<Option<Listing>, HallCommandError> {
         let mut listing = Listing::new();
+        // The whole tree counts: a far side can make up folders as long as it is asked.
+        let listed = Arc::new(Listed::default());
         let mut under_way = JoinSet::new();
         let mut waiting: Vec<Option<RelativePath>> = vec![None];
         loop {
@@ -128,12 +132,16 @@ impl Mirror {
                 && let Some(folder) = waiting.pop()
             {
                 let (remote, there) = (self.remote.clone(), self.join_base(folder.as_ref()));
-                under_way.spawn(async move { (folder, remote.list(there.as_ref()).await) });
+                let listed = Arc::clone(&listed);
+                under_way.spawn(async move {
+                    let entries = remote.list_with(there.as_ref(), &listed).await;
+                    (folder, entries)
+                });
             }
-            let Some(listed) = under_way.join_next().await else {
+            let Some(done) = under_way.join_next().await else {
                 return Ok(Some(listing));
             };
-            let (folder, entries) = listed.map_err(|error| ended(&error))?;
+            let (folder, entries) = done.map_err(|error| ended(&error))?;
             let entries = match entries {
                 Err(HallCommandError::Client(error)) if folder.is_none() && is_missing(&error) => {
                     return Ok(None);
@@ -204,10 +212,11 @@ impl Mirror {
         let copy = plan.copy.iter().map(|path| (path, Task::Copy));
         let compare = plan.compare.iter().map(|path| (path, Task::Compare));
         let work: Vec<_> = copy.chain(compare).collect();
+        // Together they may be longer than any number says.
         let bytes = work
             .iter()
             .map(|(path, _)| length(&listings.source, path))
-            .sum();
+            .fold(0, u64::saturating_add);
         let progress = Progress::new(bytes, self.json);
         for (path, result) in self.copy_all(&work, &listings.source, &progress).await? {
             match result {
@@ -286,7 +295,7 @@ impl Mirror {
             (Job::Pack(paths), _) if self.direction == Direction::Up => {
                 self.send(paths, progress).await
             }
-            (Job::Pack(paths), _) => Ok(self.receive(paths, progress).await),
+            (Job::Pack(paths), _) => self.receive(paths, progress).await,
         }
     }
 
@@ -310,9 +319,13 @@ impl Mirror {
         })
     }
 
-    async fn receive(&self, paths: Vec<RelativePath>, progress: &Progress) -> Done {
+    async fn receive(
+        &self,
+        paths: Vec<RelativePath>,
+        progress: &Progress,
+    ) -> Result<Done, HallCommandError> {
         let base = self.base.as_ref();
-        let kept = unpack::receive(&self.remote, base, &self.folder, &paths, progress).await;
+        let kept = unpack::receive(&self.remote, base, &self.folder, &paths, progress).await?;
         let mut done = Done::default();
         for path in paths {
             match kept.get(&path) {
@@ -320,7 +333,7 @@ impl Mirror {
                 None => done.singly.push(path),
             }
         }
-        done
+        Ok(done)
     }
 
     async fn copy(
@@ -406,4 +419,27 @@ fn length(listing: &Listing, path: &RelativePath) -> u64 {
 
 fn ended(error: &tokio::task::JoinError) -> HallCommandError {
     HallCommandError::io("a worker")(io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hall::remote::tests::far_side;
+
+    #[tokio::test]
+    async fn folders_in_folders_without_end_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = r#"{"name":"d","kind":"folder","bytes":0,"modified_ms":0}"#;
+        let page = format!(r#"{{"entries":[{entry}]}}"#);
+        let mirror = Mirror {
+            remote: far_side(folder.path(), move |_| page.clone()),
+            base: None,
+            folder: folder.path().join("copy"),
+            direction: Direction::Down,
+            workers: 4,
+            json: true,
+        };
+        let error = mirror.list_remote().await.unwrap_err();
+        assert!(matches!(error, HallCommandError::Deep(_)), "{error}");
+    }
 }

@@ -14,6 +14,7 @@ use hallway_hall::files::{PACK, PackWanted, PackedHead, Patient, Unpacking};
 use http::Method;
 use http::header::CONTENT_TYPE;
 
+use crate::hall::HallCommandError;
 use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
 use crate::hall::remote::{Remote, WORK};
@@ -25,13 +26,16 @@ const MANY: usize = 16;
 /// Gets files from below `base` to where they belong below `folder`, each whole and with the SHA-256
 /// that the far side says, and says how long each was. What is not among them did not come, or can't
 /// be kept: it has to be asked for alone, and whoever does learns why.
+///
+/// # Errors
+/// [`HallCommandError::Unasked`]: the far side sends something else. Nothing of the pack is kept.
 pub(super) async fn receive(
     remote: &Remote,
     base: Option<&RelativePath>,
     folder: &Path,
     paths: &[RelativePath],
     progress: &Progress,
-) -> HashMap<RelativePath, u64> {
+) -> Result<HashMap<RelativePath, u64>, HallCommandError> {
     let mut wanted: HashMap<String, RelativePath> = paths
         .iter()
         .map(|path| (path.to_string(), path.clone()))
@@ -39,26 +43,36 @@ pub(super) async fn receive(
     if let Some(first) = paths.first() {
         progress.name(first);
     }
-    let mut arrived = Vec::new();
-    match ask(remote, base, paths).await {
-        Ok(mut files) => {
-            while let Ok(Some((head, content))) = files.next().await {
-                // Nothing is written where the far side likes, but where it was asked for.
-                let Some(path) = wanted.remove(&head.path) else {
-                    continue;
-                };
-                if hex::encode(digest(&SHA256, &content)) == head.sha256 {
-                    arrived.push((path, head, content));
-                }
-            }
+    let arrived = match ask(remote, base, paths).await {
+        Ok(files) => unpack(files, &mut wanted).await?,
+        Err(error) => {
+            tracing::debug!(%error, "no pack");
+            Vec::new()
         }
-        Err(error) => tracing::debug!(%error, "no pack"),
-    }
+    };
     let folder = folder.to_owned();
     let kept = tokio::task::spawn_blocking(move || keep_all(&folder, arrived)).await;
     let kept = kept.unwrap_or_default();
     progress.advance(kept.values().sum());
-    kept
+    Ok(kept)
+}
+
+/// Takes the files that are `wanted`, each once, as long as they come and nothing else does: nothing is
+/// written where the far side likes, and nothing read that never ends.
+async fn unpack(
+    mut files: Unpacking,
+    wanted: &mut HashMap<String, RelativePath>,
+) -> Result<Vec<(RelativePath, PackedHead, Bytes)>, HallCommandError> {
+    let mut arrived = Vec::new();
+    while let Ok(Some((head, content))) = files.next().await {
+        let Some(path) = wanted.remove(&head.path) else {
+            return Err(HallCommandError::Unasked(head.path));
+        };
+        if hex::encode(digest(&SHA256, &content)) == head.sha256 {
+            arrived.push((path, head, content));
+        }
+    }
+    Ok(arrived)
 }
 
 async fn ask(
@@ -165,7 +179,43 @@ fn fresh(part: &Path) -> io::Result<File> {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use futures_util::{StreamExt, stream};
+    use hallway_hall::files::add_to_pack;
+
     use super::*;
+
+    /// A pack of files with this content, which begins again as often as it is read.
+    fn endless(names: &[&str], content: &[u8]) -> Unpacking {
+        let mut pack = Vec::new();
+        for name in names {
+            let head = PackedHead {
+                path: (*name).to_owned(),
+                bytes: content.len() as u64,
+                modified_ms: None,
+                sha256: hex::encode(digest(&SHA256, content)),
+            };
+            add_to_pack(&mut pack, &head, content).unwrap();
+        }
+        let pack = Bytes::from(pack);
+        Unpacking::new(stream::repeat_with(move || Ok(pack.clone())).boxed())
+    }
+
+    #[tokio::test]
+    async fn a_pack_ends_at_the_first_file_that_was_not_asked_for() {
+        let packs: [(&[&str], &str); 4] = [
+            (&["zzz", "a"], "zzz"),
+            (&["a", "zzz"], "zzz"),
+            (&["b", "a"], "b"),
+            (&["a", "a"], "a"),
+        ];
+        for (names, first) in packs {
+            let path = |name: &str| (name.to_owned(), RelativePath::top(name).unwrap());
+            let mut wanted = HashMap::from(["a", "b"].map(path));
+            let unpacked = unpack(endless(names, b"hello"), &mut wanted).await;
+            let error = unpacked.unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{first}: ")), "{error}");
+        }
+    }
 
     #[test]
     fn a_file_is_kept_whole_with_its_time_and_nothing_is_written_through_a_link() {

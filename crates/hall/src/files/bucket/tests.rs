@@ -70,6 +70,23 @@ async fn only_uploads_that_nobody_goes_on_with_are_thrown_away() {
     assert_eq!(old.unwrap().len(), 2);
 }
 
+#[tokio::test]
+async fn an_object_that_has_the_name_of_a_folder_is_listed_once() {
+    let objects = Arc::new(object_store::memory::InMemory::new());
+    for key in ["data/a", "data/a/b", "data/c"] {
+        objects.put(&key.into(), PutPayload::new()).await.unwrap();
+    }
+    let store = BucketStore::over(objects, "data").unwrap();
+    let page = store.list(&FilePath::root(), None, 1).await.unwrap();
+    let found: Vec<_> = (page.entries.iter())
+        .map(|entry| (entry.name.as_str(), entry.kind))
+        .collect();
+    assert_eq!(found, [("a", Kind::File)]);
+    assert_eq!(page.next.as_deref(), Some("a"));
+    let entry = store.entry(&"a".parse().unwrap()).await.unwrap();
+    assert_eq!(entry.kind, Kind::File);
+}
+
 fn settings(endpoint: String) -> BucketSettings {
     BucketSettings {
         endpoint: Some(endpoint),

@@ -115,14 +115,19 @@ impl Tree {
             }
         }
         names.sort_unstable();
-        let more = names.len() > most;
-        names.truncate(most);
-        let next = if more { names.last().cloned() } else { None };
         // Links that lead out, sockets, and what went away meanwhile are left out.
-        let entries = names
+        let found = names
             .iter()
-            .filter_map(|name| describe(name, &dir.metadata(name).ok()?))
-            .collect();
+            .filter_map(|name| describe(name, &dir.metadata(name).ok()?));
+        // One more tells whether there are any after this page, which ends with one that it names.
+        let mut entries: Vec<Entry> = found.take(most.saturating_add(1)).collect();
+        let more = entries.len() > most;
+        entries.truncate(most);
+        let next = if more {
+            entries.last().map(|entry| entry.name.clone())
+        } else {
+            None
+        };
         Ok(Page { entries, next })
     }
 
@@ -247,4 +252,36 @@ pub(super) fn describe(name: &str, metadata: &Metadata) -> Option<Entry> {
         modified_ms,
         etag,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_page_ends_with_a_name_of_its_own_whatever_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a", "c", "f"] {
+            std::fs::write(folder.path().join(name), "x").unwrap();
+        }
+        for name in ["b", "d", "e", "g"] {
+            symlink("nowhere", folder.path().join(name)).unwrap();
+        }
+        let tree = Tree::open(folder.path()).unwrap();
+        let (mut after, mut pages) = (None, Vec::new());
+        loop {
+            let page = tree.list(&FilePath::root(), after.as_deref(), 1).unwrap();
+            let names: Vec<String> = page.entries.into_iter().map(|entry| entry.name).collect();
+            pages.push((names.concat(), page.next.clone()));
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let next = |name: &str| Some(name.to_owned());
+        let expected = [("a", next("a")), ("c", next("c")), ("f", None)];
+        assert_eq!(pages, expected.map(|(name, next)| (name.to_owned(), next)));
+    }
 }

@@ -1,0 +1,253 @@
+"""A partner's gateway that means harm, against the commands of a visitor: lists, packs and numbers that
+have no end, and answers that never come."""
+
+import hashlib
+import json
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hall_place import HALL, Guest, free_port, store
+from hostile_host import PROBLEM, Answers, Asked, HostileHost, answer
+from process_memory import MIB
+from two_realms import TwoRealms
+
+PACK = "application/vnd.hallway.pack"
+# What a command of a visitor may take, with all that it does for itself.
+MOST_BYTES = 300 * MIB
+
+
+class Place:
+    """Ada of beta, and alpha, which has turned against its partner."""
+
+    def __init__(self, realms: TwoRealms, host: HostileHost, ada: Guest):
+        self.realms, self.host, self.ada = realms, host, ada
+        self.hall = f"{realms.alpha.site.realm}/{HALL}"
+        self.data = f"{self.hall}:data"
+
+    def open_at_home(self) -> list[dict]:
+        return [grant for grant in self.realms.beta.grants() if not grant["ended_ms"]]
+
+
+@pytest.fixture(scope="module")
+def realms(tmp_path_factory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("realms")
+    made = TwoRealms(folder, store("data", folder / "files"))
+    alpha = made.alpha
+    alpha.api.act(kind="create_hall", name=HALL, title="The laboratory")
+    made.join()
+    made.share(["read:data"])
+    ada = made.beta.person("Ada")
+    (folder / "files" / "a.txt").write_text("x")
+    assert "a.txt" in ada.run("ls", f"{alpha.site.realm}/{HALL}:data").stdout
+    # Its web address and its log go on, and its hall listener is somebody else's from now on.
+    alpha.kill()
+    settings = alpha.data / "hallway.toml"
+    here = f'[hall]\nlisten = "{alpha.site.address}:'
+    before, after = settings.read_text().split(f"{here}{alpha.site.hall_port}")
+    settings.write_text(f"{before}{here}{free_port()}{after}")
+    alpha.start(alpha.data)
+    host = HostileHost(alpha.data, alpha.site, ["read:data"])
+    yield Place(made, host, ada)
+    host.close()
+    made.close()
+
+
+@pytest.fixture
+def place(realms: Place) -> Iterator[Place]:
+    yield realms
+    realms.host.forget()
+    until(lambda: not realms.open_at_home())
+
+
+def until(true: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.1)
+
+
+def file(name: str, **more: object) -> dict:
+    return {"name": name, "kind": "file", "bytes": 1, "modified_ms": 1, "etag": "e"} | more
+
+
+def listing(*entries: dict) -> Answers:
+    """A list of one page."""
+    return lambda asked: answer(200, {"entries": entries, "next": None})
+
+
+def watched(process: subprocess.Popen[str], seconds: float = 200) -> tuple[int, str, int]:
+    """Waits for the end of a command: its exit code, what it said, and the most bytes that were ever
+    resident."""
+    said: list[str] = []
+    reading = threading.Thread(target=lambda: said.extend(process.communicate()))
+    reading.start()
+    most, end = 0, time.monotonic() + seconds
+    while reading.is_alive():
+        if time.monotonic() > end:
+            process.kill()
+            reading.join()
+            raise AssertionError(f"it did not end: {said}")
+        try:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+        except OSError:
+            status = ""
+        if found := re.search(r"VmHWM:\s+(\d+) kB", status):
+            most = max(most, int(found[1]) * 1024)
+        reading.join(0.05)
+    return process.returncode, "".join(said), most
+
+
+def refused(place: Place, *arguments: str | Path, words: str) -> None:
+    code, said, most = watched(place.ada.start(*arguments))
+    assert code == 1 and words in said and "panicked" not in said, said
+    assert most < MOST_BYTES, f"{most / MIB:.0f} MiB"
+
+
+def test_the_hostile_host_is_believed(place: Place):
+    place.host.answers["/files/data/"] = listing(file("a.txt"))
+    assert "a.txt" in place.ada.run("ls", place.data).stdout
+
+
+# Each leads on for ever, or elsewhere.
+ENDLESS: dict[str, Callable[[int], dict]] = {
+    "empty pages": lambda number: {"entries": [], "next": f"n{number:09}"},
+    "the same page": lambda number: {"entries": [file("a")], "next": "a"},
+    "another name": lambda number: {"entries": [file(f"n{number:09}")], "next": f"n{number:09}x"},
+    "names out of order": lambda number: {"entries": [file("b"), file("a")], "next": "a"},
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_list_that_never_ends_is_left(place: Place, kind: str):
+    asked: list[Asked] = []
+
+    def pages(request: Asked) -> bytes:
+        asked.append(request)
+        return answer(200, ENDLESS[kind](len(asked)))
+
+    place.host.answers["/files/data/"] = pages
+    refused(place, "ls", place.data, words="what the far side lists there cannot be used")
+    assert len(asked) <= 2, f"{len(asked)} pages"
+
+
+def test_tags_do_not_fill_the_memory(place: Place):
+    number = 0
+
+    def pages(_: Asked) -> bytes:
+        nonlocal number
+        number += 1
+        name = f"f{number:05}"
+        return answer(200, {"entries": [file(name, etag="e" * 4_000_000)], "next": name})
+
+    place.host.answers["/files/data/"] = pages
+    refused(place, "ls", place.data, words="it takes more than 512 MiB")
+
+
+def test_a_tag_that_is_none_is_left_out(place: Place):
+    place.host.answers["/files/data/"] = listing(file("a", etag="e" * 257), file("b", etag="e" * 256))
+    rows = place.ada.json("ls", place.data)
+    assert [row.get("etag") for row in rows] == [None, "e" * 256]
+
+
+def test_a_tree_that_never_ends_is_left(place: Place, tmp_path: Path):
+    folder = {"name": "d", "kind": "folder", "bytes": 0, "modified_ms": 0}
+    place.host.answers["/files/data/*"] = listing(folder)
+    refused(place, "mirror", place.data, tmp_path / "copy", words="lies too deep")
+
+
+def packed(path: str, content: bytes) -> bytes:
+    sha256 = hashlib.sha256(content).hexdigest()
+    head = json.dumps({"path": path, "bytes": len(content), "sha256": sha256}).encode()
+    return len(head).to_bytes(4, "big") + head + content
+
+
+def chunked(parts: Iterator[bytes]) -> Iterator[bytes]:
+    yield f"HTTP/1.1 200 X\r\ncontent-type: {PACK}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+    for part in parts:
+        yield b"%x\r\n%s\r\n" % (len(part), part)
+
+
+@pytest.mark.parametrize("first", [[], ["a"], ["a", "b"]])
+def test_a_pack_of_files_that_nobody_asked_for_is_left(
+    place: Place, tmp_path: Path, first: list[str]
+):
+    def parts() -> Iterator[bytes]:
+        for name in first:
+            yield packed(name, b"x")
+        while True:
+            yield packed("zzz", bytes(60_000))
+
+    def store_of_two(asked: Asked) -> bytes | Iterator[bytes]:
+        if asked.method == "POST":
+            return chunked(parts())
+        return answer(200, {"entries": [file("a"), file("b")], "next": None})
+
+    place.host.answers["/files/data/"] = store_of_two
+    copy = tmp_path / "copy"
+    refused(place, "mirror", place.data, copy, words="zzz: the far side sends this file")
+    assert list(copy.iterdir()) == []
+
+
+@pytest.mark.parametrize("length", [2**63, 2**64 - 1])
+@pytest.mark.parametrize("command", ["ls", "get", "mirror"])
+def test_a_length_that_no_file_has_is_refused(
+    place: Place, tmp_path: Path, command: str, length: int
+):
+    files = [file("a", bytes=length), file("b", bytes=length)]
+    place.host.answers["/files/data/"] = listing(*files)
+    arguments = {
+        "ls": [place.data],
+        "get": [f"{place.data}/a", tmp_path / "a"],
+        "mirror": [place.data, tmp_path / "copy"],
+    }
+    refused(place, command, *arguments[command], words="no file is so long")
+
+
+def test_lengths_that_sum_to_more_than_a_number_holds_are_no_panic(place: Place, tmp_path: Path):
+    longest = 2**63 - 1
+    files = [file(name, bytes=longest) for name in "abc"]
+    place.host.answers["/files/data/"] = listing(*files)
+    refused(place, "mirror", place.data, tmp_path / "copy", words="files failed")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["open", "ls"])
+def test_whoever_is_asked_to_stop_stops_while_the_host_is_silent(
+    place: Place, command: str, sent: signal.Signals
+):
+    place.host.answers["/visit"] = place.host.silent
+    target = place.hall if command == "open" else place.data
+    process = place.ada.start(command, target)
+    place.host.wait_for("/visit")
+    assert place.open_at_home()
+    process.send_signal(sent)
+    code, said, _ = watched(process, seconds=30)
+    assert code == (0 if command == "open" else 1), said
+    assert ("given up" if command == "open" else "stopped") in said
+    assert not place.open_at_home()
+
+
+def test_a_host_that_never_answers_a_visit_is_given_up(place: Place):
+    place.host.answers["/visit"] = place.host.silent
+    # Nor was she let in without a word.
+    place.host.answers["/grant"] = lambda asked: answer(403, {"code": "not-open"}, PROBLEM)
+    code, said, _ = watched(place.ada.start("ls", place.data))
+    assert code == 1 and "did not answer within" in said, said
+    assert not place.open_at_home()
+
+
+def test_a_hall_is_closed_at_home_though_the_host_says_nothing(place: Place):
+    opened = place.ada.open(hall=place.hall)
+    assert place.open_at_home()
+    place.host.answers["/grant/end"] = place.host.silent
+    opened.process.send_signal(signal.SIGINT)
+    place.host.wait_for("/grant/end")
+    # Sooner than anybody waits for the host.
+    until(lambda: not place.open_at_home(), seconds=20)
+    assert opened.process.wait(30) == 0, "".join(opened.said)
