@@ -1,6 +1,6 @@
 //! Reading the members of a CBOR item without decoding the rest.
 
-use super::{Form, Malformed, first_item};
+use super::{Form, Malformed, next_known_item};
 
 /// One CBOR item, borrowed from its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,8 +69,8 @@ impl<'a> Value<'a> {
         Ok(Self::known(bytes))
     }
 
-    /// Reads the head of an item that was checked before.
-    fn known(item: &'a [u8]) -> Self {
+    /// Reads the head of an item that was checked before, alone or as a part of another.
+    pub fn known(item: &'a [u8]) -> Self {
         let Some((&first, rest)) = item.split_first() else {
             return Self::Other;
         };
@@ -234,6 +234,12 @@ impl<'a> Map<'a> {
 
     /// The entries in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + use<'a> {
+        self.items()
+            .map(|(key, value)| (Value::known(key), Value::known(value)))
+    }
+
+    /// The entries in the order in which they came, keys and values as they were sent.
+    pub fn items(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let mut items = Items { rest: self.body };
         (0..self.entries).map_while(move |_| Some((items.next()?, items.next()?)))
     }
@@ -257,6 +263,11 @@ impl<'a> Array<'a> {
 
     /// The items in order.
     pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        self.items().map(Value::known)
+    }
+
+    /// The items in order, as they were sent.
+    pub fn items(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut items = Items { rest: self.body };
         (0..self.length).map_while(move |_| items.next())
     }
@@ -267,13 +278,12 @@ struct Items<'a> {
 }
 
 impl<'a> Iterator for Items<'a> {
-    type Item = Value<'a>;
+    type Item = &'a [u8];
 
-    fn next(&mut self) -> Option<Value<'a>> {
-        // The whole was checked before; Tolerant only finds the ends again.
-        let (item, rest) = first_item(self.rest, Form::Tolerant).ok()?;
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (item, rest) = next_known_item(self.rest)?;
         self.rest = rest;
-        Some(Value::known(item))
+        Some(item)
     }
 }
 
