@@ -52,6 +52,8 @@ pub enum HidAction {
     Wink(Vec<Report>),
     /// Work on this, then call [`HidDevice::finished`].
     Work {
+        /// Who asks for it.
+        channel: Channel,
         /// What it is.
         kind: RequestKind,
         /// The request.
@@ -59,8 +61,22 @@ pub enum HidAction {
     },
     /// Stop waiting for the owner: the request under way ends soon, and is answered.
     Cancel,
-    /// Stop waiting for the owner, send these, and answer nothing else.
-    Abort(Vec<Report>),
+    /// Stop waiting for the owner, forget what this channel began, send these, and answer nothing
+    /// else.
+    Abort {
+        /// Whose request was under way.
+        channel: Channel,
+        /// What to send.
+        reports: Vec<Report>,
+    },
+    /// Forget what this channel began ([`Authenticator::forget`](crate::Authenticator::forget)),
+    /// and send these.
+    Restart {
+        /// Who starts afresh.
+        channel: Channel,
+        /// What to send.
+        reports: Vec<Report>,
+    },
 }
 
 /// What a keepalive says.
@@ -182,7 +198,7 @@ impl HidDevice {
         let mut payload = nonce.to_vec();
         payload.extend(given.0.to_be_bytes());
         payload.extend([PROTOCOL_VERSION, 1, 0, 0, CAPABILITIES]);
-        let answer = reports(channel, HidCommand::Init, &payload).unwrap_or_default();
+        let reports = reports(channel, HidCommand::Init, &payload).unwrap_or_default();
         if self
             .receiving
             .as_ref()
@@ -193,9 +209,12 @@ impl HidDevice {
         match self.working {
             Some((working, _)) if working == channel => {
                 self.working = None;
-                HidAction::Abort(answer)
+                HidAction::Abort { channel, reports }
             }
-            _ => HidAction::Reply(answer),
+            _ => HidAction::Restart {
+                channel: given,
+                reports,
+            },
         }
     }
 
@@ -229,6 +248,7 @@ impl HidDevice {
         }
         self.working = Some((channel, kind));
         HidAction::Work {
+            channel,
             kind,
             request: payload,
         }

@@ -64,7 +64,7 @@
 //!     fingerprints: NoSensor,
 //! };
 //! let mut key = Authenticator::power_up(platform, Settings::default())?;
-//! let Ok(Response::GetInfo(info)) = key.handle(&Command::GetInfo) else { panic!() };
+//! let Ok(Response::GetInfo(info)) = key.handle(Caller::ONLY, &Command::GetInfo) else { panic!() };
 //! assert_eq!(info.option("rk"), Some(true));
 //! # Ok::<(), PowerUpError>(())
 //! ```
@@ -101,6 +101,7 @@ mod platform;
 mod policy;
 mod reset;
 mod seed;
+mod sequence;
 mod settings;
 mod signatures;
 mod simulated_sensor;
@@ -123,6 +124,7 @@ pub use platform::{
     Answer, BackupContent, Change, Clock, Environment, Platform, Presence, Question, Randomness,
     RandomnessError, RecordKey, ResetTouch, Storage, StorageError,
 };
+pub use sequence::Caller;
 pub use settings::Settings;
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
 pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};

@@ -10,7 +10,7 @@ mod virtual_key;
 
 use std::rc::Rc;
 
-use hallway_authenticator::{Feedback, Gesture, SimulatedSensor};
+use hallway_authenticator::{Caller, Feedback, Gesture, SimulatedSensor};
 use hallway_client::{
     AttestationPreference, Client, ClientError, GetAssertion, MakeCredential, Next, NoPin, Pin,
     Presence, User, UserVerification,
@@ -103,7 +103,10 @@ fn sign(client: &mut TestClient, pin: Option<&str>) -> Result<u8, ClientError> {
 
 fn uv_retries(client: &mut TestClient) -> u64 {
     let request = client_pin::Request::new(client_pin::Subcommand::GetUvRetries);
-    let bytes = client.connection_mut().0.process(&request.encode());
+    let bytes = client
+        .connection_mut()
+        .0
+        .process(Caller::ONLY, &request.encode());
     let map = hallway_ctap::command::answer(&bytes).unwrap().unwrap();
     client_pin::Response::parse(&map)
         .unwrap()
@@ -279,7 +282,10 @@ fn a_key_without_a_sensor_has_none_of_this() {
     let mut client = power_up(&hands);
     assert_eq!(client.info().unwrap().option("uv"), None);
     assert_eq!(client.info().unwrap().uv_modality, None);
-    let refused = client.connection_mut().0.process(&[9, 0xa1, 6, 0xf5]);
+    let refused = client
+        .connection_mut()
+        .0
+        .process(Caller::ONLY, &[9, 0xa1, 6, 0xf5]);
     assert_eq!(refused, [Status::InvalidCommand.code()]);
     assert!(matches!(
         client.fingerprints(&mut NoPin),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hallway_authenticator::{
-    Attestation, Authenticator, Clock, Environment, Gesture, LargeBlobs, Platform, Randomness,
-    RandomnessError, Settings, SimulatedSensor,
+    Attestation, Authenticator, Caller, Clock, Environment, Gesture, LargeBlobs, Platform,
+    Randomness, RandomnessError, Settings, SimulatedSensor,
 };
 use hallway_client::{Connection, ConnectionError, Keepalive};
 use hallway_ctap::aaguid::Aaguid;
@@ -225,14 +225,14 @@ impl SoftKey {
     }
 
     /// Takes a CTAP2 request (command byte and CBOR) and gives the response (status byte and
-    /// CBOR).
+    /// CBOR). Whoever holds the key is its only caller.
     pub fn process(&mut self, request: &[u8]) -> Vec<u8> {
-        self.authenticator.process(request)
+        self.authenticator.process(Caller::ONLY, request)
     }
 
     /// What the key says of itself.
     pub fn info(&mut self) -> get_info::Response {
-        match self.authenticator.handle(&Command::GetInfo) {
+        match self.authenticator.handle(Caller::ONLY, &Command::GetInfo) {
             Ok(Response::GetInfo(info)) => *info,
             _ => get_info::Response::default(),
         }
@@ -270,9 +270,19 @@ impl SoftKey {
     }
 
     /// Processes a request that a transport brought, which `job` can cancel.
-    pub(crate) fn process_job(&mut self, request: &[u8], job: &Arc<Job>) -> Vec<u8> {
+    pub(crate) fn process_job(
+        &mut self,
+        caller: Caller,
+        request: &[u8],
+        job: &Arc<Job>,
+    ) -> Vec<u8> {
         self.authenticator.platform_mut().presence.job = Arc::clone(job);
-        self.authenticator.process(request)
+        self.authenticator.process(caller, request)
+    }
+
+    /// Ends what a caller began that starts afresh.
+    pub(crate) fn forget(&mut self, caller: Caller) {
+        self.authenticator.forget(caller);
     }
 }
 
