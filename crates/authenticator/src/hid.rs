@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use hallway_ctap::ctaphid::{Channel, HidCommand, HidError, Message, Packet, Report, reports};
 
+use crate::version::DEVICE_VERSION;
+
 /// The next packet of a message must come this soon.
 const NEXT_PACKET_WITHIN_MS: u64 = 600;
 /// CTAPHID's own version.
@@ -197,7 +199,9 @@ impl HidDevice {
         }
         let mut payload = nonce.to_vec();
         payload.extend(given.0.to_be_bytes());
-        payload.extend([PROTOCOL_VERSION, 1, 0, 0, CAPABILITIES]);
+        payload.push(PROTOCOL_VERSION);
+        payload.extend(DEVICE_VERSION);
+        payload.push(CAPABILITIES);
         let reports = reports(channel, HidCommand::Init, &payload).unwrap_or_default();
         if self
             .receiving

@@ -110,6 +110,7 @@ mod token;
 mod u2f;
 mod uvm;
 mod verification;
+mod version;
 
 pub use attestation::{Attestation, Enterprise, Everyday};
 pub use authenticator::{AttestationRecord, Authenticator, PowerUpError};
@@ -129,3 +130,4 @@ pub use settings::Settings;
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
 pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};
 pub use smart_card::{CardAction, Ctap1, SmartCard};
+pub use version::DEVICE_VERSION;

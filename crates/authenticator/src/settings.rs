@@ -3,6 +3,7 @@
 use hallway_ctap::aaguid::Aaguid;
 
 use crate::large_blobs::LargeBlobs;
+use crate::version;
 
 /// The longest request: what CTAPHID can carry.
 pub(crate) const MAX_MESSAGE: usize = hallway_ctap::ctaphid::MAX_MESSAGE;
@@ -12,7 +13,8 @@ pub(crate) const MAX_MESSAGE: usize = hallway_ctap::ctaphid::MAX_MESSAGE;
 pub struct Settings {
     /// The model, where the attestation does not name one.
     pub aaguid: Aaguid,
-    /// The version of the firmware.
+    /// The version of the firmware: a later one has a higher number. That of this crate unless a
+    /// maker counts their own.
     pub firmware_version: u64,
     /// How many discoverable credentials there may be; at most
     /// [`RecordKey::CREDENTIAL_SLOTS`](crate::RecordKey::CREDENTIAL_SLOTS).
@@ -45,7 +47,7 @@ impl Default for Settings {
                 0x68, 0x61, 0x6c, 0x6c, 0x77, 0x61, 0x79, 0x4b, 0x8e, 0x1d, 0x5c, 0x27, 0xa0, 0x9b,
                 0x44, 0x01,
             ]),
-            firmware_version: 1,
+            firmware_version: version::FIRMWARE,
             max_discoverable: 256,
             transports: &["usb"],
             reset_window_ms: 10_000,
