@@ -30,12 +30,13 @@ const MAX_OWN_ID: usize = 128;
 pub(crate) const FINGERPRINT_INTERNAL: u64 = 0x0002;
 
 /// The algorithms that every client knows.
-const CLASSIC: [Algorithm; 5] = [
+const CLASSIC: [Algorithm; 6] = [
     Algorithm::Es256,
     Algorithm::EdDsa,
     Algorithm::Es384,
     Algorithm::Es512,
     Algorithm::Es256K,
+    Algorithm::Rs256,
 ];
 
 impl<E: Environment> Authenticator<E> {

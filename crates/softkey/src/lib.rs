@@ -56,6 +56,7 @@ mod error;
 mod journal;
 mod poll;
 mod protection;
+mod rsa;
 mod serve;
 mod slip39;
 mod soft_key;
