@@ -18,6 +18,7 @@ use crate::persistent_token::PersistentToken;
 use crate::pin;
 use crate::platform::Environment;
 use crate::policy::MAX_RP_IDS;
+use crate::settings::PinUse;
 use crate::signatures::Signatures;
 
 /// Credentials in one list: more than a message holds is never asked for.
@@ -141,6 +142,9 @@ impl<E: Environment> Authenticator<E> {
         if self.platform.fingerprints.info().is_some() {
             options.push(("uv", self.has_built_in_uv()));
             options.push(("bioEnroll", self.has_built_in_uv()));
+        }
+        if self.settings.pin_use == PinUse::Management {
+            options.push(("noMcGaPermissionsWithClientPin", true));
         }
         if self.has_enterprise_attestation() {
             options.push(("ep", self.policy.enterprise_attestation));

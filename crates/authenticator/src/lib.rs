@@ -126,7 +126,7 @@ pub use platform::{
     RandomnessError, RecordKey, ResetTouch, Storage, StorageError,
 };
 pub use sequence::Caller;
-pub use settings::Settings;
+pub use settings::{PinUse, Settings};
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
 pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};
 pub use smart_card::{CardAction, Ctap1, SmartCard};

@@ -8,6 +8,16 @@ use crate::version;
 /// The longest request: what CTAPHID can carry.
 pub(crate) const MAX_MESSAGE: usize = hallway_ctap::ctaphid::MAX_MESSAGE;
 
+/// What the PIN is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PinUse {
+    /// Ceremonies and management.
+    Everything,
+    /// Management only: registration and sign-in take the key's own sensor (the option
+    /// noMcGaPermissionsWithClientPin, CTAP 2.3, section 6.4).
+    Management,
+}
+
 /// What a maker decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -33,6 +43,8 @@ pub struct Settings {
     pub advertise_post_quantum: bool,
     /// Relying parties that get enterprise attestation by the maker's choice.
     pub enterprise_rp_ids: &'static [&'static str],
+    /// What the PIN is for.
+    pub pin_use: PinUse,
     /// Certifications of the model and their levels (CTAP 2.3, section 7.3).
     pub certifications: &'static [(&'static str, u64)],
     /// Where the owner finds the PIN complexity policy explained.
@@ -55,6 +67,7 @@ impl Default for Settings {
             large_blobs: LargeBlobs::Array { max_length: 4096 },
             advertise_post_quantum: false,
             enterprise_rp_ids: &[],
+            pin_use: PinUse::Everything,
             certifications: &[],
             pin_complexity_policy_url: None,
         }

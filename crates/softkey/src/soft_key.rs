@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hallway_authenticator::{
-    Attestation, Authenticator, Caller, Clock, Environment, Gesture, LargeBlobs, Platform,
-    Randomness, RandomnessError, Settings, SimulatedSensor,
+    Attestation, Authenticator, Caller, Clock, Environment, Gesture, LargeBlobs, PinUse,
+    Platform, Randomness, RandomnessError, Settings, SimulatedSensor,
 };
 use hallway_client::{Connection, ConnectionError, Keepalive};
 use hallway_ctap::aaguid::Aaguid;
@@ -216,6 +216,12 @@ impl SoftKey {
         self.authenticator.settings_mut().large_blobs = LargeBlobs::WithCredentials {
             max_length: MAX_BLOB,
         };
+    }
+
+    /// Leaves registration and sign-in to the key's own sensor, and the PIN to management
+    /// (noMcGaPermissionsWithClientPin), until the key is closed.
+    pub const fn keep_pin_out_of_ceremonies(&mut self) {
+        self.authenticator.settings_mut().pin_use = PinUse::Management;
     }
 
     /// Gives the key a fingerprint sensor that is not there, at which `script` happens, and then its

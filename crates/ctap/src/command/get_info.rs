@@ -119,6 +119,13 @@ impl Response {
             .map(|(_, value)| *value)
     }
 
+    /// Whether there is a PIN that verifies the user at registration and sign-in: one that only
+    /// manages the key does not (CTAP 2.3, section 6.4, noMcGaPermissionsWithClientPin).
+    pub fn pin_serves_ceremonies(&self) -> bool {
+        self.option("clientPin") == Some(true)
+            && self.option("noMcGaPermissionsWithClientPin") != Some(true)
+    }
+
     /// Whether an extension is supported.
     pub fn has_extension(&self, id: &str) -> bool {
         self.extensions.iter().any(|name| name == id)
@@ -265,7 +272,6 @@ mod tests {
         assert_eq!(parsed.option("rk"), Some(true));
         assert_eq!(parsed.option("uv"), None);
     }
-}
 
     #[test]
     fn what_is_of_a_later_specification_is_passed_over() {
@@ -281,3 +287,4 @@ mod tests {
         assert_eq!(parsed.options, [("rk".into(), true)]);
         assert_eq!(parsed.algorithms, [-7]);
     }
+}
