@@ -41,8 +41,6 @@ pub struct Settings {
     /// Whether getInfo lists post-quantum algorithms: some browsers refuse a getInfo with an
     /// algorithm that they do not know. They are taken either way.
     pub advertise_post_quantum: bool,
-    /// Relying parties that get enterprise attestation by the maker's choice.
-    pub enterprise_rp_ids: &'static [&'static str],
     /// What the PIN is for.
     pub pin_use: PinUse,
     /// Certifications of the model and their levels (CTAP 2.3, section 7.3).
@@ -66,7 +64,6 @@ impl Default for Settings {
             max_message: MAX_MESSAGE,
             large_blobs: LargeBlobs::Array { max_length: 4096 },
             advertise_post_quantum: false,
-            enterprise_rp_ids: &[],
             pin_use: PinUse::Everything,
             certifications: &[],
             pin_complexity_policy_url: None,

@@ -107,14 +107,14 @@ fn configure(key: &mut VirtualKey, subcommand: config::Subcommand<'_>) -> Result
 }
 
 /// A new key with this attestation.
-fn attesting(attestation: &Attestation, settings: Settings) -> VirtualKey {
+fn attesting(attestation: &Attestation) -> VirtualKey {
     let hands = Hands::new();
     let record = Authenticator::<Virtual>::attestation_record(attestation);
     let Change::Put(key, bytes) = record.as_change() else {
         panic!("a record is put");
     };
     hands.records.borrow_mut().insert(key, bytes.to_vec());
-    VirtualKey::power_up_with(&hands, settings)
+    VirtualKey::power_up(&hands)
 }
 
 /// 6.1.2, step 12: whoever is not there, or says no, is told the same.
@@ -163,12 +163,9 @@ fn enterprise_attestation_is_for_those_who_were_agreed_on() {
         chain: vec![vec![0x30, 0]],
         key: PrivateKey::new(Algorithm::Es256, &[5; 32]).unwrap(),
         aaguid: Aaguid([6; 16]),
+        rp_ids: vec!["work.example".into()],
     }));
-    let settings = Settings {
-        enterprise_rp_ids: &["work.example"],
-        ..Settings::default()
-    };
-    let mut key = attesting(&attestation, settings);
+    let mut key = attesting(&attestation);
     let asked = |rp_id: &'static str, kind| {
         let mut request = creation();
         request.rp.id = rp_id;

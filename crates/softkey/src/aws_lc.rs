@@ -186,11 +186,11 @@ fn ec_private_key(scalar: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new([&head, scalar].concat())
 }
 
-/// The scalar of a P-256 key in PKCS #8, and its public point as `04 || x || y`.
-pub(crate) fn p256_from_pkcs8(pkcs8: &[u8]) -> Option<(PrivateKey, Vec<u8>)> {
+/// The scalar of a P-256 key in PKCS #8 or RFC 5915, and its public point as `04 || x || y`.
+pub(crate) fn p256_from_der(der: &[u8]) -> Option<(PrivateKey, Vec<u8>)> {
     use aws_lc_rs::encoding::AsBigEndian;
 
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8).ok()?;
+    let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_ASN1_SIGNING, der).ok()?;
     let scalar = pair.private_key().as_be_bytes().ok()?;
     let key = PrivateKey::new(Algorithm::Es256, scalar.as_ref()).ok()?;
     Some((key, pair.public_key().as_ref().to_vec()))

@@ -78,7 +78,7 @@ pub use error::KeyFileError;
 pub use hallway_authenticator::{Answer, Attestation, Gesture, Question, ResetTouch};
 pub use protection::Protection;
 pub use slip39::ShareError;
-pub use soft_key::{BackupLeave, KeyFile, NewKey, SoftKey};
+pub use soft_key::{AttestationIdentity, BackupLeave, KeyFile, NewKey, SoftKey};
 pub use stream::serve_stream;
 pub use udp::serve_udp;
 pub use uhid::{Uhid, UhidError, serve_uhid};
