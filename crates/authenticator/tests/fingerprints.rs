@@ -10,7 +10,7 @@ mod virtual_key;
 
 use std::rc::Rc;
 
-use hallway_authenticator::{Caller, Feedback, Gesture, SimulatedSensor};
+use hallway_authenticator::{Caller, Feedback, Gesture, PinUse, Settings, SimulatedSensor};
 use hallway_client::{
     AttestationPreference, Client, ClientError, GetAssertion, MakeCredential, Next, NoPin, Pin,
     Presence, User, UserVerification,
@@ -212,6 +212,37 @@ fn fingers_that_do_not_match_leave_the_pin() {
     assert_eq!(sign(&mut client, Some(PIN)).unwrap() & 0b101, 0b101);
     assert_eq!(uv_retries(&mut client), 5);
     assert_eq!(sign(&mut client, None).unwrap() & 0b101, 0b101);
+}
+
+/// noMcGaPermissionsWithClientPin: a client of such a key asks for no PIN in a ceremony.
+#[test]
+fn a_pin_that_only_manages_the_key_stands_for_no_finger() {
+    let hands = Hands::new();
+    happens(&hands, &[Finger(1)]);
+    let settings = Settings {
+        pin_use: PinUse::Management,
+        ..Settings::default()
+    };
+    let key = VirtualKey::power_up_with(&hands, settings);
+    let mut client = Client::new(key, "https://gate.example");
+    client.set_pin(PIN).unwrap();
+    let refused = register(&mut client).unwrap_err();
+    assert!(
+        matches!(refused, ClientError::VerificationUnavailable),
+        "{refused}"
+    );
+    enroll(&mut client).0.unwrap();
+    register(&mut client).unwrap();
+    assert_eq!(sign(&mut client, None).unwrap() & 0b101, 0b101);
+    happens(&hands, &[Finger(2)]);
+    let refused = sign(&mut client, Some(PIN)).unwrap_err();
+    assert_eq!(refused.status(), Some(Status::OperationDenied));
+    // The PIN still manages, and gives fingers their tries back.
+    assert_eq!(
+        client.passkeys(&mut pin()).unwrap().list().unwrap().len(),
+        1
+    );
+    assert_eq!(uv_retries(&mut client), 5);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_softkey::{AttestationIdentity, NewKey};
-use hallway_webauthn::{AttestationError, PackedCertificate};
+use hallway_webauthn::{AttestationError, packed_certificate_model};
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
@@ -109,9 +109,8 @@ fn identity(
     let leaf = chain
         .first()
         .ok_or_else(|| problem(certificate, IdentityError::NoCertificate))?;
-    let model = PackedCertificate::read(leaf)
-        .map_err(|error| problem(certificate, error.into()))?
-        .aaguid;
+    let model =
+        packed_certificate_model(leaf).map_err(|error| problem(certificate, error.into()))?;
     let file = key.unwrap_or(certificate);
     let key = PrivateKeyDer::from_pem_file(file).map_err(|error| match error {
         pem::Error::NoItemsFound => problem(file, IdentityError::NoKey),

@@ -148,29 +148,16 @@ fn model_of(leaf: &Certificate<'_>) -> Option<Result<Aaguid, AttestationError>> 
     }))
 }
 
-/// What a certificate for packed attestation says, for those who give one to an authenticator.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PackedCertificate {
-    /// The model that it is for, where it names one.
-    pub aaguid: Option<Aaguid>,
-    /// The unit's serial number, where it names one, for enterprise attestation.
-    pub serial: Option<Vec<u8>>,
-}
-
-impl PackedCertificate {
-    /// Reads one DER certificate.
-    ///
-    /// # Errors
-    /// [`AttestationError`] when it is none, or does not meet 8.2.1 and 8.2.2, so that relying
-    /// parties would refuse it.
-    pub fn read(der: &[u8]) -> Result<Self, AttestationError> {
-        let leaf = Certificate::parse(der)?;
-        verify_requirements(&leaf)?;
-        Ok(Self {
-            aaguid: model_of(&leaf).transpose()?,
-            serial: enterprise_serial(&leaf).map(<[u8]>::to_vec),
-        })
-    }
+/// The model (AAGUID) that a certificate for packed attestation is for, where it names one: for those
+/// who give a certificate, in DER, to an authenticator.
+///
+/// # Errors
+/// [`AttestationError`] when it is no certificate, or does not meet 8.2.1 and 8.2.2, so that relying
+/// parties would refuse it.
+pub fn packed_certificate_model(der: &[u8]) -> Result<Option<Aaguid>, AttestationError> {
+    let leaf = Certificate::parse(der)?;
+    verify_requirements(&leaf)?;
+    model_of(&leaf).transpose()
 }
 
 /// The AAGUID extension, where there is one, names the authenticator's model.
