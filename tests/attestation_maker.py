@@ -66,8 +66,8 @@ class AttestationMaker:
         together: bool = False,
         traditional: bool = False,
     ) -> Identity:
-        """A certificate that names a model, and a unit of it if there is a serial number. Its key is
-        in a file of its own, or together with it; as PKCS #8, or as OpenSSL writes it."""
+        """A certificate that names a model, and a unit of it if there is a serial number. Its key
+        is in a file of its own, or together with it; as PKCS #8, or as OpenSSL writes it."""
         key = ec.generate_private_key(ec.SECP256R1())
         named = {MODEL_OID: model, SERIAL_OID: serial}
         extensions = [

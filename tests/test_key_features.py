@@ -86,7 +86,7 @@ def test_the_firmware_s_version_is_the_program_s(key):
 
 
 def test_an_rsa_key_is_the_same_after_a_power_cycle(key):
-    """It comes from a seed of 32 bytes, in a passkey and in a credential that the key does not keep."""
+    """It comes from a seed of 32 bytes, whether the key keeps the credential or not."""
     ctap = Ctap2(key.plug_in())
     assert RS256 in listed(ctap)
     kept = make(ctap, [RS256]).auth_data.credential_data

@@ -1,5 +1,5 @@
-"""Two programs at one software key, each on a CTAPHID channel of its own: what one began goes on for
-it alone (CTAP 2.3, section 6). python-fido2 is both of them."""
+"""Two programs at one software key, each on a CTAPHID channel of its own: what one began goes on
+for it alone (CTAP 2.3, section 6). python-fido2 is both of them."""
 
 import hashlib
 import socket
@@ -42,7 +42,7 @@ class UnixConnection(CtapHidConnection):
 
 @pytest.fixture
 def key(tmp_path: Path) -> Iterator[SoftwareKey]:
-    """A key with passkeys of three accounts at one site and of one at another, a PIN, and a sensor."""
+    """A key with passkeys of three accounts at one site and of one at another, a PIN and a sensor."""
     key = SoftwareKey(tmp_path)
     key.fingers = "1"
     key.features = ["--unix", str(tmp_path / "key.sock")]
