@@ -123,11 +123,12 @@ impl World {
         let mut padded = [0; 64];
         padded[..PIN.len()].copy_from_slice(PIN);
         let sealed = session.encrypt(&padded);
+        let tag = hmac(&session.secret, &sealed);
         let request = PinRequest {
             protocol: Some(1),
             key_agreement: Some(session.platform_key),
             new_pin_enc: Some(&sealed),
-            pin_uv_auth_param: Some(&hmac(&session.secret, &sealed)),
+            pin_uv_auth_param: Some(&tag),
             ..PinRequest::new(Ask::SetPin)
         };
         world.ask(ADA, &Command::ClientPin(request)).unwrap();
@@ -166,10 +167,11 @@ impl World {
 
     fn token(&mut self, permissions: Permissions) -> Vec<u8> {
         let session = self.agree(ADA);
+        let half_hash = session.encrypt(&Sha256::digest(PIN)[..16]);
         let request = PinRequest {
             protocol: Some(1),
             key_agreement: Some(session.platform_key),
-            pin_hash_enc: Some(&session.encrypt(&Sha256::digest(PIN)[..16])),
+            pin_hash_enc: Some(&half_hash),
             permissions: Some(permissions),
             ..PinRequest::new(Ask::GetTokenUsingPin)
         };
@@ -277,7 +279,7 @@ fn write(
         &[0xff; 32][..],
         &[0x0c, 0],
         &offset.to_le_bytes(),
-        &Sha256::digest(part),
+        &Sha256::digest(part)[..],
     ]
     .concat();
     let tag = hmac(token, &message);

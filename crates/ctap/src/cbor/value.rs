@@ -69,7 +69,8 @@ impl<'a> Value<'a> {
         Ok(Self::known(bytes))
     }
 
-    /// Reads the head of an item that was checked before, alone or as a part of another.
+    /// Reads the head of an item that was checked before, alone or as a part of another. Of bytes
+    /// that were not, nothing can be said: they read as something or as [`Value::Other`].
     pub fn known(item: &'a [u8]) -> Self {
         let Some((&first, rest)) = item.split_first() else {
             return Self::Other;
@@ -88,6 +89,7 @@ impl<'a> Value<'a> {
         match first >> 5 {
             0 => i64::try_from(value).map_or(Self::Other, Self::Integer),
             1 => i64::try_from(value).map_or(Self::Other, |v| Self::Integer(-1 - v)),
+            2 | 3 if body.len() as u64 != value => Self::Other,
             2 => Self::Bytes(body),
             3 => core::str::from_utf8(body).map_or(Self::Other, Self::Text),
             4 => Self::Array(Array {
@@ -325,7 +327,24 @@ mod tests {
         assert_eq!(parse("3b8000000000000000"), None);
     }
 
+    #[test]
+    fn a_string_is_as_long_as_it_says() {
+        assert_eq!(Value::known(&[0x42, 1, 2]), Value::Bytes(&[1, 2]));
+        assert_eq!(Value::known(&[0x42, 1]), Value::Other);
+        assert_eq!(Value::known(&[0x61, b'a', b'b']), Value::Other);
+        assert_eq!(Value::known(&[]), Value::Other);
+    }
+
     proptest::proptest! {
+        #[test]
+        fn walking_unchecked_bytes_never_panics(bytes: std::vec::Vec<u8>) {
+            match Value::known(&bytes) {
+                Value::Map(map) => drop(map.iter().count()),
+                Value::Array(array) => drop(array.iter().count()),
+                _ => {}
+            }
+        }
+
         #[test]
         fn walking_a_checked_item_never_panics(bytes: std::vec::Vec<u8>) {
             if let Ok(Value::Map(map)) = Value::parse(&bytes, Form::Tolerant) {
