@@ -253,6 +253,7 @@ fn statement(value: Value<'_>) -> Result<&[u8], ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cbor::Form;
     use crate::command::Command;
 
     fn request() -> Request<'static> {

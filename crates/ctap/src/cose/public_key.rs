@@ -270,6 +270,7 @@ impl<'a> Members<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cbor;
 
     const ES256: PublicKey<'_> = PublicKey::Ec2 {
         algorithm: Algorithm::Es256,
