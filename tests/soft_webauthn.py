@@ -19,7 +19,7 @@ from fido2 import cbor
 ES256, EDDSA, RS256 = -7, -8, -257
 
 # 6.1: the flags of authenticator data.
-UP, UV, BE, BS, AT = 0x01, 0x04, 0x08, 0x10, 0x40
+UP, UV, BE, BS, AT, ED = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 
 NO_MODEL = bytes(16)
 
@@ -143,6 +143,8 @@ class Registration(Answer):
     attestation_key: PrivateKey | None = None
     # The algorithm that a packed statement names.
     attestation_algorithm: int = ES256
+    # Further members of the attestation object.
+    more: dict = field(default_factory=dict)
     # Bytes behind the public key inside the authenticator data.
     inner_tail: bytes = b""
     # Bytes behind the attestation object, or how many are cut off.
@@ -170,6 +172,7 @@ class Registration(Answer):
             "fmt": "packed" if statement else "none",
             "attStmt": statement,
             "authData": self.authenticator_data(),
+            **self.more,
         }
         whole = cbor.encode(parts) + self.tail
         return whole[: len(whole) - self.cut]

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class UdpConnection(CtapHidConnection):
 class SoftwareKey:
     """A key file and, between `plug_in` and `unplug`, the program that serves it."""
 
-    def __init__(self, folder: Path, consent: str = "always"):
+    def __init__(self, folder: Path, consent: str = "always", made_with: Sequence[str] = ()):
         self.file = folder / "test.key"
         self.consent = ["--consent", consent]
         self.fingers: str | None = None
@@ -44,7 +44,7 @@ class SoftwareKey:
         self.errors: int | None = None
         self.process: subprocess.Popen[str] | None = None
         self.devices: list[CtapHidDevice] = []
-        self.run("new", self.file)
+        self.run("new", self.file, *made_with)
 
     def run(self, *arguments: str | Path) -> str:
         """Runs `hallway key …` to its end and gives its standard output."""

@@ -197,7 +197,8 @@ def test_algorithms(wire, algorithm):
         ([-8, -7], -8),
         ([-7, -8], -7),
         ([-1, 1337, -35, -7], -35),
-        ([-257, -37, -7], -7),
+        ([-37, -7, -257], -7),
+        ([-37, -257, -7], -257),
         ([-7, -7], -7),
     ],
 )
@@ -213,7 +214,8 @@ def test_the_first_algorithm_that_is_known_wins(wire, offered, chosen):
         [],
         [{"alg": -1, "type": "public-key"}],
         [{"alg": 1337, "type": "public-key"}],
-        [{"alg": -257, "type": "public-key"}],
+        [{"alg": -37, "type": "public-key"}],
+        [{"alg": -65535, "type": "public-key"}],
         [{"alg": -7, "type": "private-key"}],
     ],
 )

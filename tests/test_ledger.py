@@ -6,6 +6,8 @@ from pathlib import Path
 import ledger
 import pytest
 
+# How a journey names the suite that it judges.
+JUDGED = r"(?:ledger\.judge|Configuration)\(\s*\"([^\"]+)\""
 LINE = """
 [[case]]
 suite = "theirs"
@@ -23,7 +25,7 @@ def test_every_line_is_complete_and_judged_by_a_journey():
         call
         for journey in Path(__file__).parent.glob("test_*.py")
         if journey != Path(__file__)
-        for call in re.findall(r"ledger\.judge\(\s*\"([^\"]+)\"", journey.read_text())
+        for call in re.findall(JUDGED, journey.read_text())
     ]
     assert suites <= set(calls), f"nobody judges {suites - set(calls)}"
 

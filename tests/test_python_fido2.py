@@ -61,7 +61,7 @@ def client_of(device: CtapHidDevice) -> Fido2Client:
 
 @pytest.mark.parametrize("pin", [None, PIN])
 @pytest.mark.parametrize("resident", ["required", "discouraged"])
-@pytest.mark.parametrize("algorithm", [-7, -8, -35, -36, -47])
+@pytest.mark.parametrize("algorithm", [-7, -8, -35, -36, -47, -257])
 def test_register_and_sign_in(device, pin, resident, algorithm):
     if pin:
         ClientPin(Ctap2(device)).set_pin(pin)

@@ -297,7 +297,7 @@ def test_cred_protect_hides_and_cred_blob_is_kept(device):
 @pytest.mark.parametrize("algorithm", [-48, -49, -50])
 def test_post_quantum_is_preferred_when_it_is_listed(device, algorithm):
     ctap = Ctap2(device)
-    assert all(offered["alg"] > -48 for offered in ctap.info.algorithms)
+    assert not {offered["alg"] for offered in ctap.info.algorithms} & {-48, -49, -50}
     made = ctap.make_credential(
         DIGEST,
         {"id": "a.example"},

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 from api_caller import Caller, Person, Reply, answered, challenge_of
 from fido2 import cbor
-from soft_webauthn import AT, EDDSA, ES256, RS256, UP, UV, Credential, PrivateKey, b64, unb64
+from soft_webauthn import AT, ED, EDDSA, ES256, RS256, UP, UV, Credential, PrivateKey, b64, unb64
 from witnesses import eventually
 
 
@@ -149,6 +149,31 @@ def test_every_algorithm_registers_and_signs_in(algorithm: int, attestation: str
     signed_in = mia.try_to_sign_in(key).expect()
     assert signed_in["person"]["id"] == mia.id
     mia.try_to_sign_in(key, signer=PrivateKey(algorithm)).refused(403, "refused")
+
+
+# What an authenticator may write beside what FIDO uses: text labels, other keys, other values.
+FURTHER = {
+    "text label in the public key": with_cose(lambda cose: cose | {"note": "made by others"}),
+    "text label that reads like a number": with_cose(lambda cose: cose | {"3": {"1": False}}),
+    "kid and key_ops in the public key": with_cose(lambda cose: cose | {2: b"key 7", 4: [2]}),
+    "a label beyond 64 bits": with_cose(lambda cose: cose | {2**64 - 1: -(2**64)}),
+    "a label that is no label": with_cose(lambda cose: cose | {b"label": [True, {}]}),
+    "members in the attestation object": lambda _: {"more": {"x": [1], 7: True, b"": {}}},
+    "extension outputs of every kind": lambda _: {
+        "flags": UP | UV | AT | ED,
+        "inner_tail": cbor.encode({"x": {"y": []}, 7: b"", b"z": 1}),
+    },
+}
+
+
+@pytest.mark.parametrize("further", FURTHER)
+def test_what_others_write_beside_it_is_passed_over(further: str, mia: Person):
+    right = mia.right_to_a_key()
+    ceremony = mia.post("/api/keys/statement", {**right, "label": "theirs"}).expect()
+    key = Credential.create(ceremony["public_key"], mia.origin)
+    made = key.register(challenge_of(ceremony), **FURTHER[further](key))
+    mia.post("/api/keys", answered(ceremony, made.to_json()) | right).expect()
+    assert mia.try_to_sign_in(key).expect()["person"]["id"] == mia.id
 
 
 # Answers and the statements that they belong to.

@@ -6,8 +6,9 @@ mod virtual_key;
 
 use std::rc::Rc;
 
-use hallway_authenticator::{LargeBlobs, Settings};
+use hallway_authenticator::{Caller, LargeBlobs, Settings};
 use hallway_ctap::cbor::{Form, check};
+use hallway_ctap::ctaphid::Channel;
 use hallway_ctap::status::Status;
 use libfuzzer_sys::fuzz_target;
 use virtual_key::{World, power_up};
@@ -26,15 +27,16 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let world = Rc::new(World::default());
     let mut key = power_up(&world, settings).expect("a new key starts");
-    // Haste and mood of the owner, length in two bytes, request.
+    // Which of two callers, mood of the owner and haste, length in two bytes, request.
     while let Some(([mood, high, low], more)) = rest.split_first_chunk() {
         let length = usize::from(u16::from_be_bytes([*high, *low])).min(more.len());
         let (request, after) = more.split_at(length);
         rest = after;
-        world.answer.set(mood >> 4);
+        world.answer.set((mood >> 4) & 7);
         let waited = u64::from(mood & 15) * 1000;
         world.now_ms.set(world.now_ms.get() + waited);
-        let response = key.process(request);
+        let caller = Caller::on_channel(0, Channel(u32::from(mood >> 7)));
+        let response = key.process(caller, request);
         let status = Status::from_code(response[0]).expect("a status that is defined");
         if status != Status::Ok {
             assert_eq!(response.len(), 1);

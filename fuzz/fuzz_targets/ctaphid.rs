@@ -21,13 +21,14 @@ fuzz_target!(|bytes: &[u8]| {
                 working = true;
             }
             HidAction::Cancel => assert!(working, "nothing to cancel"),
-            HidAction::Abort(_) => {
+            HidAction::Abort { .. } => {
                 assert!(working, "nothing to abort");
                 working = false;
             }
             HidAction::Nothing
             | HidAction::AwaitMore
             | HidAction::Reply(_)
+            | HidAction::Restart { .. }
             | HidAction::Wink(_) => {}
         }
         let keepalive = device.keepalive(KeepaliveStatus::Processing);

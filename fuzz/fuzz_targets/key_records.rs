@@ -6,7 +6,7 @@ mod virtual_key;
 
 use std::rc::Rc;
 
-use hallway_authenticator::{RecordKey, Settings};
+use hallway_authenticator::{Caller, RecordKey, Settings};
 use hallway_ctap::status::Status;
 use libfuzzer_sys::fuzz_target;
 use virtual_key::{World, power_up};
@@ -37,7 +37,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     for request in REQUESTS {
-        let response = key.process(request);
+        let response = key.process(Caller::ONLY, request);
         Status::from_code(response[0]).expect("a status that is defined");
     }
     let _ = key.power_down();

@@ -1,8 +1,10 @@
 """Lets a suite that wants a key on USB, and a person beside it, run on a software key: a plugin for
 pytest, loaded before the suite (`-p on_software_key`). The environment says where the key's file
-goes (HALLWAY_TEST_FOLDER) and which fingers the simulated sensor feels (HALLWAY_TEST_FINGERS)."""
+goes (HALLWAY_TEST_FOLDER), with which options it is made (HALLWAY_TEST_MADE_WITH) and served
+(HALLWAY_TEST_FEATURES), and which fingers the simulated sensor feels (HALLWAY_TEST_FINGERS)."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,11 @@ import pytest
 from fido2.hid.base import CtapHidConnection, HidDescriptor
 from software_key import SoftwareKey, UdpConnection
 
-key = SoftwareKey(Path(os.environ["HALLWAY_TEST_FOLDER"]))
+key = SoftwareKey(
+    Path(os.environ["HALLWAY_TEST_FOLDER"]),
+    made_with=shlex.split(os.environ.get("HALLWAY_TEST_MADE_WITH", "")),
+)
+key.features = shlex.split(os.environ.get("HALLWAY_TEST_FEATURES", ""))
 key.fingers = os.environ.get("HALLWAY_TEST_FINGERS")
 
 

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use hallway_ctap::aaguid::Aaguid;
-use hallway_ctap::cbor::{Encode, Form, List, Map, MapBuilder};
+use hallway_ctap::cbor::{Encode, Form, List, Map, MapBuilder, Value};
 use hallway_ctap::cose::Algorithm;
 
 use crate::signatures::{PrivateKey, SignatureError, Signatures};
@@ -42,6 +42,9 @@ pub struct Enterprise {
     pub key: PrivateKey,
     /// The model, which both attestations share.
     pub aaguid: Aaguid,
+    /// Relying parties that get it by the maker's choice (vendor-facilitated, CTAP 2.3, section
+    /// 7.1.1); a platform may choose others.
+    pub rp_ids: Vec<String>,
 }
 
 /// What those get who are not told which very key it is.
@@ -98,6 +101,14 @@ impl Attestation {
                 Everyday::SelfSigned => None,
             },
             Self::None | Self::SelfSigned => None,
+        }
+    }
+
+    /// Whether the maker chose this relying party for enterprise attestation.
+    pub(crate) fn is_for_enterprise(&self, rp_id: &str) -> bool {
+        match self {
+            Self::Enterprise(enterprise) => enterprise.rp_ids.iter().any(|known| known == rp_id),
+            Self::None | Self::SelfSigned | Self::Certified { .. } => false,
         }
     }
 
@@ -174,6 +185,9 @@ impl Attestation {
                 if let Everyday::Batch { chain, key } = &enterprise.everyday {
                     map.put(5, List(chain)).put(6, key.bytes());
                 }
+                if !enterprise.rp_ids.is_empty() {
+                    map.put(7, List(&enterprise.rp_ids));
+                }
                 &mut map
             }
         };
@@ -212,10 +226,21 @@ impl Attestation {
                 chain: chain(2)?,
                 key: key(3)?,
                 aaguid: aaguid()?,
+                rp_ids: match map.get(7) {
+                    Some(list) => texts(list)?,
+                    None => Vec::new(),
+                },
             }))),
             _ => None,
         }
     }
+}
+
+fn texts(list: Value<'_>) -> Option<Vec<String>> {
+    let list = list.list().ok()?;
+    list.iter()
+        .map(|text| text.text().ok().map(String::from))
+        .collect()
 }
 
 #[cfg(test)]
@@ -241,6 +266,7 @@ mod tests {
             chain: alloc::vec![alloc::vec![7]],
             key: key(8),
             aaguid: Aaguid([9; 16]),
+            rp_ids: alloc::vec!["work.example".into(), "shop.example".into()],
         }))
     }
 

@@ -8,14 +8,11 @@ use hallway_ctap::status::Status;
 use zeroize::Zeroizing;
 
 use crate::attestation::Attestation;
-use crate::bio_enrollment::Enrollment;
 use crate::built_in_uv::UvState;
 use crate::counter::Counter;
 use crate::credential::{Credential, sha256};
 use crate::fingerprints::Fingerprints;
-use crate::get_assertion::Assertions;
 use crate::index::Index;
-use crate::large_blobs::BlobWrite;
 use crate::persistent_token::PersistentToken;
 use crate::pin::Pin;
 use crate::pin_protocol::KeyAgreement;
@@ -25,6 +22,7 @@ use crate::platform::{
 };
 use crate::policy::Policy;
 use crate::seed::Secrets;
+use crate::sequence::{Caller, Sequences, Step};
 use crate::settings::{MAX_MESSAGE, Settings};
 use crate::signatures::{PrivateKeyError, SignatureError};
 use crate::token::TokenState;
@@ -58,7 +56,7 @@ pub struct Authenticator<E: Environment> {
     pub(crate) policy: Policy,
     pub(crate) fingerprints: Fingerprints,
     pub(crate) uv: UvState,
-    pub(crate) sequence: Option<Sequence>,
+    pub(crate) sequences: Sequences,
     /// The sealed credential that was opened last, and its relying party: a device signs with the
     /// same one again and again.
     pub(crate) opened: Option<([u8; 32], Credential)>,
@@ -73,20 +71,6 @@ impl AttestationRecord {
     pub fn as_change(&self) -> Change<'_> {
         Change::Put(RecordKey::ATTESTATION, &self.0)
     }
-}
-
-/// The one command that goes on over several requests.
-pub(crate) enum Sequence {
-    /// getNextAssertion may follow.
-    Assertions(Assertions),
-    /// enumerateRPsGetNextRP may follow: hashes of the ids that are left.
-    RelyingParties(Vec<[u8; 32]>),
-    /// enumerateCredentialsGetNextCredential may follow: the slots that are left.
-    Credentials(Vec<u16>),
-    /// The next part of a large-blob array may follow.
-    LargeBlobs(BlobWrite),
-    /// The next sample of a fingerprint may follow.
-    Enrollment(Enrollment),
 }
 
 impl<E: Environment> Authenticator<E> {
@@ -154,7 +138,7 @@ impl<E: Environment> Authenticator<E> {
             policy: Policy::power_up(&platform.storage)?,
             fingerprints: Fingerprints::power_up(&platform.storage)?,
             uv: UvState::power_up(&platform.storage)?,
-            sequence: None,
+            sequences: Sequences::default(),
             opened: None,
             powered_up_ms: platform.clock.now_ms(),
             settings,
@@ -198,11 +182,11 @@ impl<E: Environment> Authenticator<E> {
     }
 
     /// Takes a request (command byte and CBOR) and gives the response (status byte and CBOR).
-    pub fn process(&mut self, request: &[u8]) -> Vec<u8> {
+    pub fn process(&mut self, caller: Caller, request: &[u8]) -> Vec<u8> {
         if request.len() > MAX_MESSAGE {
             return alloc::vec![Status::RequestTooLarge.code()];
         }
-        match Command::parse(request).and_then(|command| self.handle(&command)) {
+        match Command::parse(request).and_then(|command| self.handle(caller, &command)) {
             Ok(response) => response.encode(),
             Err(status) => alloc::vec![status.code()],
         }
@@ -212,9 +196,28 @@ impl<E: Environment> Authenticator<E> {
     ///
     /// # Errors
     /// The status to answer with.
-    pub fn handle(&mut self, command: &Command<'_>) -> Result<Response, Status> {
-        // A sequence goes on only with its own next command (CTAP 2.3, section 6).
-        let sequence = self.sequence.take();
+    pub fn handle(&mut self, caller: Caller, command: &Command<'_>) -> Result<Response, Status> {
+        if *command == Command::GetInfo {
+            // Asking what the key is disturbs nothing.
+            return self.get_info().map(|info| Response::GetInfo(info.into()));
+        }
+        let now_ms = self.platform.clock.now_ms();
+        self.token.begin_request();
+        let (turn, step) = self.sequences.enter(caller, command, &self.token, now_ms);
+        let answer = self.carry_out(command, step);
+        // A command may have waited for somebody.
+        let now_ms = self.platform.clock.now_ms();
+        self.sequences.settle(&turn, self.token.proved(), now_ms);
+        answer
+    }
+
+    /// Ends what a caller began and starts no more: call it when a channel is synchronised anew,
+    /// which discards its state (CTAP 2.3, section 11.2.9.1.3).
+    pub fn forget(&mut self, caller: Caller) {
+        self.sequences.forget(caller);
+    }
+
+    fn carry_out(&mut self, command: &Command<'_>, step: Option<Step>) -> Result<Response, Status> {
         match command {
             Command::MakeCredential(request) => {
                 self.make_credential(request).map(Response::MakeCredential)
@@ -222,28 +225,24 @@ impl<E: Environment> Authenticator<E> {
             Command::GetAssertion(request) => {
                 self.get_assertion(request).map(Response::GetAssertion)
             }
-            Command::GetNextAssertion => match sequence {
-                Some(Sequence::Assertions(assertions)) => self
+            Command::GetNextAssertion => match step {
+                Some(Step::Assertions(assertions)) => self
                     .get_next_assertion(assertions)
                     .map(Response::GetAssertion),
                 _ => Err(Status::NotAllowed),
             },
-            Command::GetInfo => {
-                // Asking what the key is disturbs nothing.
-                self.sequence = sequence;
-                self.get_info().map(|info| Response::GetInfo(info.into()))
-            }
+            Command::GetInfo => self.get_info().map(|info| Response::GetInfo(info.into())),
             Command::ClientPin(request) => self.client_pin(request).map(Response::ClientPin),
             Command::Reset => self.reset().map(|()| Response::Done),
             Command::Selection => self.touch(&Question::Selection).map(|()| Response::Done),
             Command::BioEnrollment(request) => self
-                .bio_enrollment(request, sequence)
+                .bio_enrollment(request, step)
                 .map(|response| Response::BioEnrollment(response.into())),
             Command::CredentialManagement(request) => self
-                .credential_management(request, sequence)
+                .credential_management(request, step)
                 .map(|response| Response::CredentialManagement(response.into())),
             Command::LargeBlobs(request) => self
-                .large_blobs(request, sequence)
+                .large_blobs(request, step)
                 .map(|part| part.map_or(Response::Done, Response::LargeBlobs)),
             Command::Config(request) => self.config(request).map(|()| Response::Done),
             _ => Err(Status::InvalidCommand),

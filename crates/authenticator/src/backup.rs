@@ -156,6 +156,7 @@ impl<E: Environment> Authenticator<E> {
     }
 
     fn store_all(&mut self, mut fresh: Vec<Credential>) -> Result<(), BackupError> {
+        self.sequences.end();
         let state = *self.platform.random::<16>().map_err(Status::from)?;
         let mut placed = Vec::with_capacity(fresh.len());
         for credential in &mut fresh {

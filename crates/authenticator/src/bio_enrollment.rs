@@ -7,12 +7,13 @@ use hallway_ctap::command::bio_enrollment::{
 use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::status::Status;
 
-use crate::authenticator::{Authenticator, Sequence};
+use crate::authenticator::Authenticator;
 use crate::built_in_uv::WAIT_MS;
 use crate::fingerprint_sensor::{Capture, Feedback, FingerprintSensor, SensorInfo, Template};
 use crate::fingerprints::{Fingerprint, MAX_NAME, TemplateId};
 use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment};
+use crate::sequence::Step;
 
 type Fingerprints<'a> = authorized::Request<'a, Subcommand<'a>>;
 
@@ -27,7 +28,7 @@ impl<E: Environment> Authenticator<E> {
     pub(crate) fn bio_enrollment(
         &mut self,
         request: &Request<'_>,
-        sequence: Option<Sequence>,
+        step: Option<Step>,
     ) -> Result<Response, Status> {
         let sensor = self
             .platform
@@ -62,8 +63,8 @@ impl<E: Environment> Authenticator<E> {
                 timeout_ms,
             } => {
                 self.may_enroll(request)?;
-                match sequence {
-                    Some(Sequence::Enrollment(begun)) if begun.id == template_id => {
+                match step {
+                    Some(Step::Enrollment(begun)) if begun.id == template_id => {
                         self.take_sample(begun, timeout_ms)
                     }
                     _ => Err(Status::InvalidParameter),
@@ -150,7 +151,7 @@ impl<E: Environment> Authenticator<E> {
             ..Response::default()
         };
         if begun.missing > 0 {
-            self.sequence = Some(Sequence::Enrollment(begun));
+            self.sequences.leave(Step::Enrollment(begun));
             return Ok(response);
         }
         let new = Fingerprint {

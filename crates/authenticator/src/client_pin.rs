@@ -13,7 +13,11 @@ use crate::pin;
 use crate::pin_protocol::{KeyAgreement, Protocol, SharedSecret};
 use crate::platform::{Change, Clock, Environment, RecordKey};
 use crate::policy::is_trivial;
+use crate::settings::PinUse;
 use crate::verification::VerifiedBy;
+
+/// What registration and sign-in take.
+const CEREMONIES: Permissions = Permissions::MAKE_CREDENTIAL.or(Permissions::GET_ASSERTION);
 
 /// A PIN that the platform proposes.
 struct NewPin {
@@ -44,16 +48,23 @@ impl<E: Environment> Authenticator<E> {
                 if request.permissions.is_some() || request.rp_id.is_some() {
                     return Err(Status::InvalidParameter);
                 }
-                let default = Permissions::MAKE_CREDENTIAL | Permissions::GET_ASSERTION;
+                // 6.5.5.7.1, step 14.
+                let default = match self.settings.pin_use {
+                    PinUse::Everything => CEREMONIES,
+                    PinUse::Management => Permissions::from_bits(0),
+                };
                 // A platform that knows no permissions knows no forced change either.
                 self.token_using_pin(request, default, Status::PinInvalid)
             }
             Subcommand::GetTokenUsingPin => {
-                let permissions = permitted(request)?;
-                let has_sensor = self.platform.fingerprints.info().is_some();
-                if permissions.intersects(Permissions::BIO_ENROLLMENT) && !has_sensor {
-                    return Err(Status::UnauthorizedPermission);
+                let mut refused = Permissions::from_bits(0);
+                if self.platform.fingerprints.info().is_none() {
+                    refused = refused | Permissions::BIO_ENROLLMENT;
                 }
+                if self.settings.pin_use == PinUse::Management {
+                    refused = refused | CEREMONIES;
+                }
+                let permissions = self.permitted(request, refused)?;
                 self.token_using_pin(request, permissions, Status::PinPolicyViolation)
             }
             Subcommand::GetTokenUsingUv => self.token_using_uv(request),
@@ -139,10 +150,8 @@ impl<E: Environment> Authenticator<E> {
         }
         let protocol = Protocol::from_id(request.protocol)?;
         let peer = request.key_agreement.ok_or(Status::MissingParameter)?;
-        let permissions = permitted(request)?;
-        if permissions.intersects(Permissions::BIO_ENROLLMENT | Permissions::CONFIG) {
-            return Err(Status::UnauthorizedPermission);
-        }
+        let refused = Permissions::BIO_ENROLLMENT | Permissions::CONFIG;
+        let permissions = self.permitted(request, refused)?;
         if !self.has_built_in_uv() {
             return Err(Status::NotAllowed);
         }
@@ -230,6 +239,30 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
+    /// The permissions that a request names, if this key can give them, `refused` ones excepted
+    /// (6.5.5.7.2 and 6.5.5.7.3, steps 3 and 4). Undefined ones are passed over. One for ceremonies
+    /// without a relying party id is bound to the first relying party that it is used for.
+    fn permitted(
+        &self,
+        request: &Request<'_>,
+        refused: Permissions,
+    ) -> Result<Permissions, Status> {
+        let asked = request.permissions.ok_or(Status::MissingParameter)?;
+        if asked.bits() == 0 {
+            return Err(Status::InvalidParameter);
+        }
+        let asked = Permissions::from_bits(asked.bits() & Permissions::ALL.bits());
+        let alone = Permissions::PERSISTENT_READ_ONLY;
+        let no_array = self.settings.large_blobs.max_array().is_none();
+        if asked.intersects(refused)
+            || asked.intersects(alone) && asked != alone
+            || asked.intersects(Permissions::LARGE_BLOB_WRITE) && no_array
+        {
+            return Err(Status::UnauthorizedPermission);
+        }
+        Ok(asked)
+    }
+
     /// Stores a new PIN. Who only held the persistent token of the old one is out.
     fn store_pin(&mut self, new: &NewPin) -> Result<(), Status> {
         let persistent = PersistentToken {
@@ -247,20 +280,4 @@ impl<E: Environment> Authenticator<E> {
         self.token.stop();
         Ok(())
     }
-}
-
-/// The permissions that a request names, if this key can give them (6.5.5.7.2, steps 3 and 4).
-/// Undefined ones are passed over. One for ceremonies without a relying party id is bound to the
-/// first relying party that it is used for.
-fn permitted(request: &Request<'_>) -> Result<Permissions, Status> {
-    let asked = request.permissions.ok_or(Status::MissingParameter)?;
-    if asked.bits() == 0 {
-        return Err(Status::InvalidParameter);
-    }
-    let asked = Permissions::from_bits(asked.bits() & Permissions::ALL.bits());
-    let alone = Permissions::PERSISTENT_READ_ONLY;
-    if asked.intersects(alone) && asked != alone {
-        return Err(Status::UnauthorizedPermission);
-    }
-    Ok(asked)
 }

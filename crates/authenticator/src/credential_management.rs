@@ -8,11 +8,12 @@ use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::credential_management::{Request, Response, Subcommand};
 use hallway_ctap::status::Status;
 
-use crate::authenticator::{Authenticator, Sequence};
+use crate::authenticator::Authenticator;
 use crate::credential::{Credential, Features, sha256};
 use crate::make_credential::cut_names;
 use crate::pin_protocol::Protocol;
 use crate::platform::{Change, Clock, Environment, RecordKey};
+use crate::sequence::Step;
 use crate::signatures::Signatures;
 
 /// What the token must allow.
@@ -31,7 +32,7 @@ impl<E: Environment> Authenticator<E> {
     pub(crate) fn credential_management(
         &mut self,
         request: &Request<'_>,
-        sequence: Option<Sequence>,
+        step: Option<Step>,
     ) -> Result<Response, Status> {
         match request.subcommand {
             Subcommand::GetMetadata => {
@@ -51,8 +52,8 @@ impl<E: Environment> Authenticator<E> {
                 response.total_rps = Some(total);
                 Ok(response)
             }
-            Subcommand::EnumerateRpsNext => match sequence {
-                Some(Sequence::RelyingParties(left)) => self.next_rp(left),
+            Subcommand::EnumerateRpsNext => match step {
+                Some(Step::RelyingParties(left)) => self.next_rp(left),
                 _ => Err(Status::NotAllowed),
             },
             Subcommand::EnumerateCredentialsBegin { rp_id_hash } => {
@@ -66,8 +67,8 @@ impl<E: Environment> Authenticator<E> {
                 response.total_credentials = Some(total);
                 Ok(response)
             }
-            Subcommand::EnumerateCredentialsNext => match sequence {
-                Some(Sequence::Credentials(left)) => self.next_credential(left),
+            Subcommand::EnumerateCredentialsNext => match step {
+                Some(Step::Credentials(left)) => self.next_credential(left),
                 _ => Err(Status::NotAllowed),
             },
             Subcommand::Delete { credential_id } => {
@@ -127,7 +128,7 @@ impl<E: Environment> Authenticator<E> {
         let first = self.index.of(&rp_id_hash).first();
         let credential = self.load(first.ok_or(Status::NoCredentials)?.slot)?;
         if !left.is_empty() {
-            self.sequence = Some(Sequence::RelyingParties(left));
+            self.sequences.leave(Step::RelyingParties(left));
         }
         Ok(Response {
             rp_id: credential.rp_id,
@@ -142,7 +143,7 @@ impl<E: Environment> Authenticator<E> {
         let key = credential.private_key()?;
         let public_key = self.platform.signatures.public_key(&key)?;
         if !left.is_empty() {
-            self.sequence = Some(Sequence::Credentials(left));
+            self.sequences.leave(Step::Credentials(left));
         }
         let third_party = credential.features.has(Features::THIRD_PARTY_PAYMENT);
         Ok(Response {

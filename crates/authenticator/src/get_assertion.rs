@@ -8,19 +8,17 @@ use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::get_assertion::{OwnedUser, Request, Response};
 use hallway_ctap::status::Status;
 
-use crate::authenticator::{Authenticator, Sequence};
+use crate::authenticator::Authenticator;
 use crate::credential::{Credential, Lookup, Verified, sha256};
 use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
 use crate::large_blob_extension::Named;
 use crate::make_credential::flags;
-use crate::platform::{Clock, Environment, Question};
+use crate::platform::{Environment, Question};
+use crate::sequence::Step;
 use crate::signatures::Signatures;
 use crate::uvm::{Touched, uvm};
 use crate::verification::{Ceremony, Demand, Means, VerifiedBy};
-
-/// getNextAssertion must come this soon after the answer before.
-const NEXT_WITHIN_MS: u64 = 30_000;
 
 /// What all assertions of one request have in common.
 struct Terms {
@@ -45,7 +43,6 @@ impl Terms {
 pub(crate) struct Assertions {
     terms: Terms,
     left: Left,
-    answered_ms: u64,
 }
 
 /// Discoverable credentials that match and did not sign yet. Nothing can change them meanwhile: any
@@ -125,11 +122,8 @@ impl<E: Environment> Authenticator<E> {
         response.large_blob = blob;
         if left.count > 0 {
             response.number_of_credentials = Some(left.count as u64 + 1);
-            self.sequence = Some(Sequence::Assertions(Assertions {
-                terms,
-                left,
-                answered_ms: self.platform.clock.now_ms(),
-            }));
+            self.sequences
+                .leave(Step::Assertions(Assertions { terms, left }));
         }
         Ok(response)
     }
@@ -138,10 +132,6 @@ impl<E: Environment> Authenticator<E> {
         &mut self,
         mut assertions: Assertions,
     ) -> Result<Response, Status> {
-        let now_ms = self.platform.clock.now_ms();
-        if now_ms.saturating_sub(assertions.answered_ms) > NEXT_WITHIN_MS {
-            return Err(Status::NotAllowed);
-        }
         let (place, slot) = self
             .index
             .newest(
@@ -157,8 +147,7 @@ impl<E: Environment> Authenticator<E> {
             older: place,
         };
         if assertions.left.count > 0 {
-            assertions.answered_ms = now_ms;
-            self.sequence = Some(Sequence::Assertions(assertions));
+            self.sequences.leave(Step::Assertions(assertions));
         }
         Ok(response)
     }

@@ -18,6 +18,7 @@ use crate::persistent_token::PersistentToken;
 use crate::pin;
 use crate::platform::Environment;
 use crate::policy::MAX_RP_IDS;
+use crate::settings::PinUse;
 use crate::signatures::Signatures;
 
 /// Credentials in one list: more than a message holds is never asked for.
@@ -30,12 +31,13 @@ const MAX_OWN_ID: usize = 128;
 pub(crate) const FINGERPRINT_INTERNAL: u64 = 0x0002;
 
 /// The algorithms that every client knows.
-const CLASSIC: [Algorithm; 5] = [
+const CLASSIC: [Algorithm; 6] = [
     Algorithm::Es256,
     Algorithm::EdDsa,
     Algorithm::Es384,
     Algorithm::Es512,
     Algorithm::Es256K,
+    Algorithm::Rs256,
 ];
 
 impl<E: Environment> Authenticator<E> {
@@ -140,6 +142,9 @@ impl<E: Environment> Authenticator<E> {
         if self.platform.fingerprints.info().is_some() {
             options.push(("uv", self.has_built_in_uv()));
             options.push(("bioEnroll", self.has_built_in_uv()));
+        }
+        if self.settings.pin_use == PinUse::Management {
+            options.push(("noMcGaPermissionsWithClientPin", true));
         }
         if self.has_enterprise_attestation() {
             options.push(("ep", self.policy.enterprise_attestation));

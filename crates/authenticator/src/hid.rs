@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use hallway_ctap::ctaphid::{Channel, HidCommand, HidError, Message, Packet, Report, reports};
 
+use crate::version::DEVICE_VERSION;
+
 /// The next packet of a message must come this soon.
 const NEXT_PACKET_WITHIN_MS: u64 = 600;
 /// CTAPHID's own version.
@@ -52,6 +54,8 @@ pub enum HidAction {
     Wink(Vec<Report>),
     /// Work on this, then call [`HidDevice::finished`].
     Work {
+        /// Who asks for it.
+        channel: Channel,
         /// What it is.
         kind: RequestKind,
         /// The request.
@@ -59,8 +63,22 @@ pub enum HidAction {
     },
     /// Stop waiting for the owner: the request under way ends soon, and is answered.
     Cancel,
-    /// Stop waiting for the owner, send these, and answer nothing else.
-    Abort(Vec<Report>),
+    /// Stop waiting for the owner, forget what this channel began, send these, and answer nothing
+    /// else.
+    Abort {
+        /// Whose request was under way.
+        channel: Channel,
+        /// What to send.
+        reports: Vec<Report>,
+    },
+    /// Forget what this channel began ([`Authenticator::forget`](crate::Authenticator::forget)),
+    /// and send these.
+    Restart {
+        /// Who starts afresh.
+        channel: Channel,
+        /// What to send.
+        reports: Vec<Report>,
+    },
 }
 
 /// What a keepalive says.
@@ -181,8 +199,10 @@ impl HidDevice {
         }
         let mut payload = nonce.to_vec();
         payload.extend(given.0.to_be_bytes());
-        payload.extend([PROTOCOL_VERSION, 1, 0, 0, CAPABILITIES]);
-        let answer = reports(channel, HidCommand::Init, &payload).unwrap_or_default();
+        payload.push(PROTOCOL_VERSION);
+        payload.extend(DEVICE_VERSION);
+        payload.push(CAPABILITIES);
+        let reports = reports(channel, HidCommand::Init, &payload).unwrap_or_default();
         if self
             .receiving
             .as_ref()
@@ -193,9 +213,12 @@ impl HidDevice {
         match self.working {
             Some((working, _)) if working == channel => {
                 self.working = None;
-                HidAction::Abort(answer)
+                HidAction::Abort { channel, reports }
             }
-            _ => HidAction::Reply(answer),
+            _ => HidAction::Restart {
+                channel: given,
+                reports,
+            },
         }
     }
 
@@ -229,6 +252,7 @@ impl HidDevice {
         }
         self.working = Some((channel, kind));
         HidAction::Work {
+            channel,
             kind,
             request: payload,
         }

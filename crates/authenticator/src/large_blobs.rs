@@ -6,10 +6,11 @@ use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::large_blobs::{Request, Response as Part};
 use hallway_ctap::status::Status;
 
-use crate::authenticator::{Authenticator, Sequence};
+use crate::authenticator::Authenticator;
 use crate::credential::sha256;
 use crate::pin_protocol::Protocol;
 use crate::platform::{Change, Clock, Environment, RecordKey, Storage};
+use crate::sequence::Step;
 
 /// What a message holds beside a part (CTAP 2.3, section 6.10.2: maxFragmentLength).
 const HEAD: usize = 64;
@@ -58,7 +59,7 @@ impl<E: Environment> Authenticator<E> {
     pub(crate) fn large_blobs(
         &mut self,
         request: &Request<'_>,
-        sequence: Option<Sequence>,
+        step: Option<Step>,
     ) -> Result<Option<Part>, Status> {
         let LargeBlobs::Array { max_length } = self.settings.large_blobs else {
             return Err(Status::InvalidCommand);
@@ -76,8 +77,8 @@ impl<E: Environment> Authenticator<E> {
                 self.read_blobs(offset, count).map(Some)
             }
             (None, Some(part)) => {
-                let earlier = match sequence {
-                    Some(Sequence::LargeBlobs(write)) => Some(write),
+                let earlier = match step {
+                    Some(Step::LargeBlobs(write)) => Some(write),
                     _ => None,
                 };
                 self.write_blobs(request, part, offset, max_length, earlier)
@@ -144,7 +145,7 @@ impl<E: Environment> Authenticator<E> {
         }
         write.written.extend_from_slice(part);
         if write.written.len() < write.length {
-            self.sequence = Some(Sequence::LargeBlobs(write));
+            self.sequences.leave(Step::LargeBlobs(write));
             return Ok(());
         }
         let (array, half_hash) = write.written.split_at(write.length - 16);

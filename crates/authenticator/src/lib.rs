@@ -64,7 +64,7 @@
 //!     fingerprints: NoSensor,
 //! };
 //! let mut key = Authenticator::power_up(platform, Settings::default())?;
-//! let Ok(Response::GetInfo(info)) = key.handle(&Command::GetInfo) else { panic!() };
+//! let Ok(Response::GetInfo(info)) = key.handle(Caller::ONLY, &Command::GetInfo) else { panic!() };
 //! assert_eq!(info.option("rk"), Some(true));
 //! # Ok::<(), PowerUpError>(())
 //! ```
@@ -101,6 +101,7 @@ mod platform;
 mod policy;
 mod reset;
 mod seed;
+mod sequence;
 mod settings;
 mod signatures;
 mod simulated_sensor;
@@ -109,6 +110,7 @@ mod token;
 mod u2f;
 mod uvm;
 mod verification;
+mod version;
 
 pub use attestation::{Attestation, Enterprise, Everyday};
 pub use authenticator::{AttestationRecord, Authenticator, PowerUpError};
@@ -123,7 +125,9 @@ pub use platform::{
     Answer, BackupContent, Change, Clock, Environment, Platform, Presence, Question, Randomness,
     RandomnessError, RecordKey, ResetTouch, Storage, StorageError,
 };
-pub use settings::Settings;
+pub use sequence::Caller;
+pub use settings::{PinUse, Settings};
 pub use signatures::{PrivateKey, PrivateKeyError, RustCrypto, SignatureError, Signatures};
 pub use simulated_sensor::{Gesture, GestureError, SimulatedSensor};
 pub use smart_card::{CardAction, Ctap1, SmartCard};
+pub use version::DEVICE_VERSION;

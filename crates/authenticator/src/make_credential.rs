@@ -151,9 +151,7 @@ impl<E: Environment> Authenticator<E> {
             return Err(Status::InvalidParameter);
         }
         match kind {
-            1 if !self.settings.enterprise_rp_ids.contains(&request.rp.id) => {
-                Ok(Audience::Everybody)
-            }
+            1 if !self.attestation.is_for_enterprise(request.rp.id) => Ok(Audience::Everybody),
             1 | 2 => Ok(Audience::Enterprise),
             _ => Err(Status::InvalidOption),
         }

@@ -3,16 +3,28 @@
 use hallway_ctap::aaguid::Aaguid;
 
 use crate::large_blobs::LargeBlobs;
+use crate::version;
 
 /// The longest request: what CTAPHID can carry.
 pub(crate) const MAX_MESSAGE: usize = hallway_ctap::ctaphid::MAX_MESSAGE;
+
+/// What the PIN is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PinUse {
+    /// Ceremonies and management.
+    Everything,
+    /// Management only: registration and sign-in take the key's own sensor (the option
+    /// noMcGaPermissionsWithClientPin, CTAP 2.3, section 6.4).
+    Management,
+}
 
 /// What a maker decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// The model, where the attestation does not name one.
     pub aaguid: Aaguid,
-    /// The version of the firmware.
+    /// The version of the firmware: a later one has a higher number. That of this crate unless a
+    /// maker counts their own.
     pub firmware_version: u64,
     /// How many discoverable credentials there may be; at most
     /// [`RecordKey::CREDENTIAL_SLOTS`](crate::RecordKey::CREDENTIAL_SLOTS).
@@ -29,8 +41,8 @@ pub struct Settings {
     /// Whether getInfo lists post-quantum algorithms: some browsers refuse a getInfo with an
     /// algorithm that they do not know. They are taken either way.
     pub advertise_post_quantum: bool,
-    /// Relying parties that get enterprise attestation by the maker's choice.
-    pub enterprise_rp_ids: &'static [&'static str],
+    /// What the PIN is for.
+    pub pin_use: PinUse,
     /// Certifications of the model and their levels (CTAP 2.3, section 7.3).
     pub certifications: &'static [(&'static str, u64)],
     /// Where the owner finds the PIN complexity policy explained.
@@ -45,14 +57,14 @@ impl Default for Settings {
                 0x68, 0x61, 0x6c, 0x6c, 0x77, 0x61, 0x79, 0x4b, 0x8e, 0x1d, 0x5c, 0x27, 0xa0, 0x9b,
                 0x44, 0x01,
             ]),
-            firmware_version: 1,
+            firmware_version: version::FIRMWARE,
             max_discoverable: 256,
             transports: &["usb"],
             reset_window_ms: 10_000,
             max_message: MAX_MESSAGE,
             large_blobs: LargeBlobs::Array { max_length: 4096 },
             advertise_post_quantum: false,
-            enterprise_rp_ids: &[],
+            pin_use: PinUse::Everything,
             certifications: &[],
             pin_complexity_policy_url: None,
         }

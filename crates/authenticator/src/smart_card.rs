@@ -9,6 +9,7 @@ use hallway_ctap::u2f::StatusWord;
 use crate::authenticator::Authenticator;
 use crate::hid::RequestKind;
 use crate::platform::Environment;
+use crate::sequence::Caller;
 use crate::settings::MAX_MESSAGE;
 
 /// The FIDO applet's identifier.
@@ -52,6 +53,8 @@ pub enum Ctap1 {
 pub enum CardAction {
     /// Send this.
     Reply(Vec<u8>),
+    /// Forget what the terminal began ([`Authenticator::forget`]), and send this.
+    Restart(Vec<u8>),
     /// Work on this, then call [`SmartCard::finished`].
     Work {
         /// What it is.
@@ -77,7 +80,7 @@ impl SmartCard {
     fn take(&mut self, bytes: &[u8], ctap1: Ctap1) -> Result<CardAction, StatusWord> {
         let apdu = Apdu::parse(bytes)?;
         match (apdu.class, apdu.instruction) {
-            (0, 0xa4) => return self.select(&apdu, ctap1),
+            (0, 0xa4) => return Ok(self.select(&apdu, ctap1)),
             // GET RESPONSE.
             (0, 0xc0) => {
                 let most = apdu.expected.unwrap_or(SHORT_ANSWER);
@@ -121,7 +124,7 @@ impl SmartCard {
             // NFCCTAP_CONTROL: the platform is done.
             (CTAP_CLASS, 0x12) if apdu.p1 == 0x01 => {
                 self.selected = false;
-                Ok(CardAction::Reply(StatusWord::NoError.to_bytes().to_vec()))
+                Ok(CardAction::Restart(StatusWord::NoError.to_bytes().to_vec()))
             }
             (CTAP_CLASS, _) => Err(StatusWord::InstructionNotSupported),
             _ => Ok(CardAction::Work {
@@ -131,20 +134,22 @@ impl SmartCard {
         }
     }
 
-    /// SELECT answers with the oldest version that the key has (11.3.3).
-    fn select(&mut self, apdu: &Apdu<'_>, ctap1: Ctap1) -> Result<CardAction, StatusWord> {
+    /// SELECT answers with the oldest version that the key has (11.3.3). Whichever applet it names,
+    /// what was under way in this one is over.
+    fn select(&mut self, apdu: &Apdu<'_>, ctap1: Ctap1) -> CardAction {
         self.chain = None;
         self.left.clear();
         self.selected = apdu.p1 == 0x04 && apdu.data == AID;
         if !self.selected {
-            return Err(StatusWord::NotFound);
+            let refusal = StatusWord::NotFound.to_bytes().to_vec();
+            return CardAction::Restart(refusal);
         }
         let version: &[u8] = match ctap1 {
             Ctap1::Offered => b"U2F_V2",
             Ctap1::Off => b"FIDO_2_0",
         };
         let answer = [version, &StatusWord::NoError.to_bytes()].concat();
-        Ok(CardAction::Reply(answer))
+        CardAction::Restart(answer)
     }
 
     /// The answer APDU to the request under way; what the terminal cannot take at once, it fetches.
@@ -183,9 +188,13 @@ impl<E: Environment> Authenticator<E> {
         };
         match card.receive(apdu, ctap1) {
             CardAction::Reply(answer) => answer,
+            CardAction::Restart(answer) => {
+                self.forget(Caller::ONLY);
+                answer
+            }
             CardAction::Work { kind, request } => {
                 let response = match kind {
-                    RequestKind::Cbor => self.process(&request),
+                    RequestKind::Cbor => self.process(Caller::ONLY, &request),
                     RequestKind::Msg => self.process_apdu(&request),
                 };
                 card.finished(kind, &response)
@@ -217,7 +226,7 @@ mod tests {
     fn selected() -> SmartCard {
         let mut card = SmartCard::default();
         let answer = card.receive(&SELECT, Ctap1::Offered);
-        assert_eq!(answer, CardAction::Reply(b"U2F_V2\x90\x00".to_vec()));
+        assert_eq!(answer, CardAction::Restart(b"U2F_V2\x90\x00".to_vec()));
         card
     }
 
@@ -244,7 +253,7 @@ mod tests {
         other[12] = 9;
         assert_eq!(
             card.receive(&other, Ctap1::Offered),
-            word(StatusWord::NotFound)
+            CardAction::Restart(StatusWord::NotFound.to_bytes().to_vec())
         );
         let mut card = selected();
         assert_eq!(
@@ -252,13 +261,16 @@ mod tests {
             work(RequestKind::Cbor, &[4])
         );
         let end = card.receive(&[0x80, 0x12, 1, 0], Ctap1::Offered);
-        assert_eq!(end, word(StatusWord::NoError));
+        assert_eq!(
+            end,
+            CardAction::Restart(StatusWord::NoError.to_bytes().to_vec())
+        );
         assert_eq!(
             card.receive(&message, Ctap1::Offered),
             word(StatusWord::NotAllowed)
         );
         let always = SmartCard::default().receive(&SELECT, Ctap1::Off);
-        assert_eq!(always, CardAction::Reply(b"FIDO_2_0\x90\x00".to_vec()));
+        assert_eq!(always, CardAction::Restart(b"FIDO_2_0\x90\x00".to_vec()));
     }
 
     #[test]

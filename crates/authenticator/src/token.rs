@@ -21,9 +21,20 @@ const PRESENT_FOR_MS: u64 = 30_000;
 
 /// The one token that is in use, if any.
 #[derive(Default)]
-pub(crate) struct TokenState(Option<Token>);
+pub(crate) struct TokenState {
+    current: Option<Token>,
+    /// How many were given out.
+    issued: u64,
+    /// The token that the request under way proved to know.
+    proved: Option<TokenId>,
+}
+
+/// Which token. No two are the same between power-up and power-down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct TokenId(u64);
 
 struct Token {
+    id: TokenId,
     bytes: Zeroizing<[u8; 32]>,
     protocol: Protocol,
     permissions: Permissions,
@@ -33,6 +44,17 @@ struct Token {
     user_present: bool,
     issued_ms: u64,
     used: bool,
+}
+
+impl Token {
+    /// Whether its time is not over (`pinUvAuthTokenUsageTimerObserver`).
+    const fn lasts(&self, now_ms: u64) -> bool {
+        let limit = match self.used {
+            true => MAX_USAGE_MS,
+            false => FIRST_USE_WITHIN_MS,
+        };
+        now_ms.saturating_sub(self.issued_ms) <= limit
+    }
 }
 
 impl TokenState {
@@ -46,7 +68,9 @@ impl TokenState {
         verified_by: VerifiedBy,
         now_ms: u64,
     ) {
-        self.0 = Some(Token {
+        self.issued += 1;
+        self.current = Some(Token {
+            id: TokenId(self.issued),
             bytes,
             protocol,
             permissions,
@@ -61,7 +85,24 @@ impl TokenState {
 
     /// `stopUsingPinUvAuthToken`.
     pub(crate) fn stop(&mut self) {
-        self.0 = None;
+        self.current = None;
+    }
+
+    /// A request comes that proved nothing yet.
+    pub(crate) const fn begin_request(&mut self) {
+        self.proved = None;
+    }
+
+    /// The token that the request under way proved to know, if any.
+    pub(crate) const fn proved(&self) -> Option<TokenId> {
+        self.proved
+    }
+
+    /// Whether this token was neither replaced nor stopped, and its time is not over.
+    pub(crate) fn is_in_use(&self, id: TokenId, now_ms: u64) -> bool {
+        self.current
+            .as_ref()
+            .is_some_and(|token| token.id == id && token.lasts(now_ms))
     }
 
     /// Checks pinUvAuthParam over `message` and that the token has `permission`.
@@ -73,18 +114,8 @@ impl TokenState {
         permission: Permissions,
         now_ms: u64,
     ) -> Result<VerifiedToken<'_>, Status> {
-        if let Some(token) = &self.0 {
-            let age = now_ms.saturating_sub(token.issued_ms);
-            let limit = if token.used {
-                MAX_USAGE_MS
-            } else {
-                FIRST_USE_WITHIN_MS
-            };
-            if age > limit {
-                self.0 = None;
-            }
-        }
-        let token = self.0.as_mut().ok_or(Status::PinAuthInvalid)?;
+        self.current.take_if(|token| !token.lasts(now_ms));
+        let token = self.current.as_mut().ok_or(Status::PinAuthInvalid)?;
         if token.protocol != protocol {
             return Err(Status::PinAuthInvalid);
         }
@@ -93,6 +124,7 @@ impl TokenState {
         if !token.permissions.contains(permission) {
             return Err(Status::PinAuthInvalid);
         }
+        self.proved = Some(token.id);
         Ok(VerifiedToken(token))
     }
 
@@ -100,7 +132,7 @@ impl TokenState {
     /// (`clearUserPresentFlag`, `clearUserVerifiedFlag`,
     /// `clearPinUvAuthTokenPermissionsExceptLbw`).
     pub(crate) fn spend(&mut self) {
-        if let Some(token) = &mut self.0 {
+        if let Some(token) = &mut self.current {
             token.user_present = false;
             token.user_verified = false;
             let kept = token.permissions.bits() & Permissions::LARGE_BLOB_WRITE.bits();

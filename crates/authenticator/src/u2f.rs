@@ -19,7 +19,7 @@ const REGISTRATION: u8 = 0x05;
 impl<E: Environment> Authenticator<E> {
     /// Takes an APDU, short or extended, and gives the response with its status word.
     pub fn process_apdu(&mut self, apdu: &[u8]) -> Vec<u8> {
-        self.sequence = None;
+        self.sequences.end();
         // U2F cannot verify its user (CTAP 2.3, section 7.2.4).
         if self.policy.always_uv {
             return StatusWord::NotAllowed.to_bytes().to_vec();

@@ -9,6 +9,7 @@ use crate::authenticator::Authenticator;
 use crate::built_in_uv::Persistence;
 use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment, Question};
+use crate::settings::PinUse;
 
 /// What a request says of its user.
 pub(crate) struct Ceremony<'a> {
@@ -99,8 +100,15 @@ impl<E: Environment> Authenticator<E> {
         match demanded {
             false => Ok(Means::None),
             true if always && self.has_built_in_uv() => Ok(Means::BuiltIn),
-            true => Err(Status::PuatRequired),
+            true if self.pin_serves_ceremonies() => Err(Status::PuatRequired),
+            // Only the sensor would do, and the platform does not ask for it.
+            true => Err(Status::OperationDenied),
         }
+    }
+
+    /// Whether the PIN is a way to verify the user in ceremonies.
+    fn pin_serves_ceremonies(&self) -> bool {
+        self.settings.pin_use == PinUse::Everything
     }
 
     /// 6.1.2, step 11; 6.2.2, step 6.
@@ -113,7 +121,9 @@ impl<E: Environment> Authenticator<E> {
             Means::None => Ok(Proved::default()),
             Means::BuiltIn => {
                 self.perform_built_in_uv(Persistence::WithinTheRequest)
-                    .map_err(|failure| failure.of_ceremony(self.pin.is_set()))?;
+                    .map_err(|failure| {
+                        failure.of_ceremony(self.pin.is_set() && self.pin_serves_ceremonies())
+                    })?;
                 Ok(Proved {
                     by: Some(VerifiedBy::Finger),
                     present: true,

@@ -11,8 +11,8 @@ mod virtual_key;
 use std::rc::Rc;
 
 use hallway_authenticator::{
-    Answer, Attestation, Authenticator, Change, Enterprise, Everyday, LargeBlobs, PrivateKey,
-    Settings, SmartCard,
+    Answer, Attestation, Authenticator, Caller, Change, Enterprise, Everyday, LargeBlobs,
+    PrivateKey, Settings, SmartCard,
 };
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::AuthenticatorData;
@@ -67,7 +67,10 @@ fn make(
     key: &mut VirtualKey,
     request: make_credential::Request<'_>,
 ) -> Result<make_credential::Response, Status> {
-    match key.0.handle(&Command::MakeCredential(Box::new(request)))? {
+    match key
+        .0
+        .handle(Caller::ONLY, &Command::MakeCredential(Box::new(request)))?
+    {
         Response::MakeCredential(response) => Ok(response),
         other => panic!("{other:?}"),
     }
@@ -77,7 +80,10 @@ fn sign(
     key: &mut VirtualKey,
     request: get_assertion::Request<'_>,
 ) -> Result<get_assertion::Response, Status> {
-    match key.0.handle(&Command::GetAssertion(Box::new(request)))? {
+    match key
+        .0
+        .handle(Caller::ONLY, &Command::GetAssertion(Box::new(request)))?
+    {
         Response::GetAssertion(response) => Ok(response),
         other => panic!("{other:?}"),
     }
@@ -95,18 +101,20 @@ fn configure(key: &mut VirtualKey, subcommand: config::Subcommand<'_>) -> Result
         pin_uv_auth_protocol: None,
         pin_uv_auth_param: None,
     };
-    key.0.handle(&Command::Config(request)).map(|_| ())
+    key.0
+        .handle(Caller::ONLY, &Command::Config(request))
+        .map(|_| ())
 }
 
 /// A new key with this attestation.
-fn attesting(attestation: &Attestation, settings: Settings) -> VirtualKey {
+fn attesting(attestation: &Attestation) -> VirtualKey {
     let hands = Hands::new();
     let record = Authenticator::<Virtual>::attestation_record(attestation);
     let Change::Put(key, bytes) = record.as_change() else {
         panic!("a record is put");
     };
     hands.records.borrow_mut().insert(key, bytes.to_vec());
-    VirtualKey::power_up_with(&hands, settings)
+    VirtualKey::power_up(&hands)
 }
 
 /// 6.1.2, step 12: whoever is not there, or says no, is told the same.
@@ -155,12 +163,9 @@ fn enterprise_attestation_is_for_those_who_were_agreed_on() {
         chain: vec![vec![0x30, 0]],
         key: PrivateKey::new(Algorithm::Es256, &[5; 32]).unwrap(),
         aaguid: Aaguid([6; 16]),
+        rp_ids: vec!["work.example".into()],
     }));
-    let settings = Settings {
-        enterprise_rp_ids: &["work.example"],
-        ..Settings::default()
-    };
-    let mut key = attesting(&attestation, settings);
+    let mut key = attesting(&attestation);
     let asked = |rp_id: &'static str, kind| {
         let mut request = creation();
         request.rp.id = rp_id;
@@ -196,7 +201,7 @@ fn enterprise_attestation_is_for_those_who_were_agreed_on() {
 #[test]
 fn a_key_without_an_enterprise_certificate_does_not_offer_one() {
     let mut key = VirtualKey::power_up(&Hands::new());
-    let Ok(Response::GetInfo(info)) = key.0.handle(&Command::GetInfo) else {
+    let Ok(Response::GetInfo(info)) = key.0.handle(Caller::ONLY, &Command::GetInfo) else {
         panic!("no info");
     };
     assert_eq!(info.option("ep"), None);
@@ -360,7 +365,7 @@ mod large_blob {
     /// 12.4: never both.
     #[test]
     fn a_key_offers_the_array_or_the_extension() {
-        let info = |key: &mut VirtualKey| match key.0.handle(&Command::GetInfo) {
+        let info = |key: &mut VirtualKey| match key.0.handle(Caller::ONLY, &Command::GetInfo) {
             Ok(Response::GetInfo(info)) => info,
             other => panic!("{other:?}"),
         };
@@ -370,7 +375,7 @@ mod large_blob {
         assert_eq!(said.option("largeBlobs"), None);
         assert_eq!(said.max_serialized_large_blob_array, None);
         let read = [0x0c, 0xa2, 1, 17, 3, 0];
-        let refused = with_credentials.0.process(&read);
+        let refused = with_credentials.0.process(Caller::ONLY, &read);
         assert_eq!(refused, [Status::InvalidCommand.code()]);
 
         let mut with_array = VirtualKey::power_up(&Hands::new());

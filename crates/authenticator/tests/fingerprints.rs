@@ -10,7 +10,7 @@ mod virtual_key;
 
 use std::rc::Rc;
 
-use hallway_authenticator::{Feedback, Gesture, SimulatedSensor};
+use hallway_authenticator::{Caller, Feedback, Gesture, PinUse, Settings, SimulatedSensor};
 use hallway_client::{
     AttestationPreference, Client, ClientError, GetAssertion, MakeCredential, Next, NoPin, Pin,
     Presence, User, UserVerification,
@@ -103,7 +103,10 @@ fn sign(client: &mut TestClient, pin: Option<&str>) -> Result<u8, ClientError> {
 
 fn uv_retries(client: &mut TestClient) -> u64 {
     let request = client_pin::Request::new(client_pin::Subcommand::GetUvRetries);
-    let bytes = client.connection_mut().0.process(&request.encode());
+    let bytes = client
+        .connection_mut()
+        .0
+        .process(Caller::ONLY, &request.encode());
     let map = hallway_ctap::command::answer(&bytes).unwrap().unwrap();
     client_pin::Response::parse(&map)
         .unwrap()
@@ -211,6 +214,37 @@ fn fingers_that_do_not_match_leave_the_pin() {
     assert_eq!(sign(&mut client, None).unwrap() & 0b101, 0b101);
 }
 
+/// noMcGaPermissionsWithClientPin: a client of such a key asks for no PIN in a ceremony.
+#[test]
+fn a_pin_that_only_manages_the_key_stands_for_no_finger() {
+    let hands = Hands::new();
+    happens(&hands, &[Finger(1)]);
+    let settings = Settings {
+        pin_use: PinUse::Management,
+        ..Settings::default()
+    };
+    let key = VirtualKey::power_up_with(&hands, settings);
+    let mut client = Client::new(key, "https://gate.example");
+    client.set_pin(PIN).unwrap();
+    let refused = register(&mut client).unwrap_err();
+    assert!(
+        matches!(refused, ClientError::VerificationUnavailable),
+        "{refused}"
+    );
+    enroll(&mut client).0.unwrap();
+    register(&mut client).unwrap();
+    assert_eq!(sign(&mut client, None).unwrap() & 0b101, 0b101);
+    happens(&hands, &[Finger(2)]);
+    let refused = sign(&mut client, Some(PIN)).unwrap_err();
+    assert_eq!(refused.status(), Some(Status::OperationDenied));
+    // The PIN still manages, and gives fingers their tries back.
+    assert_eq!(
+        client.passkeys(&mut pin()).unwrap().list().unwrap().len(),
+        1
+    );
+    assert_eq!(uv_retries(&mut client), 5);
+}
+
 #[test]
 fn a_wait_that_ends_without_a_finger_costs_no_try() {
     let (hands, mut client) = key(&[Finger(1)]);
@@ -279,7 +313,10 @@ fn a_key_without_a_sensor_has_none_of_this() {
     let mut client = power_up(&hands);
     assert_eq!(client.info().unwrap().option("uv"), None);
     assert_eq!(client.info().unwrap().uv_modality, None);
-    let refused = client.connection_mut().0.process(&[9, 0xa1, 6, 0xf5]);
+    let refused = client
+        .connection_mut()
+        .0
+        .process(Caller::ONLY, &[9, 0xa1, 6, 0xf5]);
     assert_eq!(refused, [Status::InvalidCommand.code()]);
     assert!(matches!(
         client.fingerprints(&mut NoPin),

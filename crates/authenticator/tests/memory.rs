@@ -19,9 +19,9 @@ use std::process::{Command, Stdio};
 use std::thread::Builder;
 
 use hallway_authenticator::{
-    Answer, Authenticator, Change, Clock, Environment, Gesture, Platform, Presence, Question,
-    Randomness, RandomnessError, RecordKey, RustCrypto, Settings, SimulatedSensor, Storage,
-    StorageError,
+    Answer, Authenticator, Caller, Change, Clock, Environment, Gesture, Platform, Presence,
+    Question, Randomness, RandomnessError, RecordKey, RustCrypto, Settings, SimulatedSensor,
+    Storage, StorageError,
 };
 use hallway_client::{
     AttestationPreference, Client, Connection, ConnectionError, GetAssertion, Keepalive,
@@ -141,7 +141,7 @@ impl Connection for Recorder {
         _: &mut dyn FnMut(Keepalive),
     ) -> Result<Vec<u8>, ConnectionError> {
         self.said.push(request.to_vec());
-        Ok(self.key.process(request))
+        Ok(self.key.process(Caller::ONLY, request))
     }
 }
 
@@ -223,7 +223,7 @@ fn name(request: &[u8]) -> &'static str {
 fn say(key: &mut Key, request: &[u8]) -> Vec<u8> {
     match request[0] {
         0 => key.process_apdu(request),
-        _ => key.process(request),
+        _ => key.process(Caller::ONLY, request),
     }
 }
 

@@ -11,7 +11,7 @@ mod virtual_key;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use hallway_authenticator::Settings;
+use hallway_authenticator::{Caller, Settings};
 use hallway_client::{
     AttestationPreference, Client, ClientError, GetAssertion, MakeCredential, Pin, Presence, User,
     UserVerification,
@@ -348,7 +348,7 @@ proptest! {
         let hands = Hands::new();
         let mut key = VirtualKey::power_up(&hands);
         for (command, body) in requests {
-            let response = key.0.process(&[&[command], &body[..]].concat());
+            let response = key.0.process(Caller::ONLY, &[&[command], &body[..]].concat());
             let status = Status::from_code(response[0]);
             prop_assert!(status.is_some());
             if status != Some(Status::Ok) {

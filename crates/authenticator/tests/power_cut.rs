@@ -8,6 +8,7 @@ mod virtual_key;
 
 use std::rc::Rc;
 
+use hallway_authenticator::Caller;
 use hallway_client::{
     AttestationPreference, Client, ClientError, GetAssertion, MakeCredential, NoPin, Pin, Presence,
     User, UserVerification,
@@ -144,7 +145,7 @@ fn observe(records: &Records, handle: &[u8]) -> State {
         min_pin_length: info.min_pin_length,
         must_change_pin: info.force_pin_change,
         accounts,
-        blobs: blobs.0.process(&read.encode()),
+        blobs: blobs.0.process(Caller::ONLY, &read.encode()),
         old_handle_signs: client(&copy())
             .get_assertion(&by_handle, &mut NoPin)
             .is_ok(),

@@ -133,7 +133,7 @@ impl<C: Connection> Client<C> {
         insists: Insists,
     ) -> Result<Verification, ClientError> {
         let info = self.info()?;
-        let has_pin = info.option("clientPin") == Some(true);
+        let has_pin = info.pin_serves_ceremonies();
         let has_sensor = info.option("uv") == Some(true);
         let always = info.option("alwaysUv") == Some(true);
         let insists = match insists {

@@ -48,7 +48,7 @@ impl<C: Connection> Client<C> {
             Err(error)
                 if how == Verification::BuiltIn
                     && error.status() == Some(Status::PuatRequired)
-                    && self.info()?.option("clientPin") == Some(true) =>
+                    && self.info()?.pin_serves_ceremonies() =>
             {
                 let proof = self.prove(Verification::Pin, purpose, pin)?;
                 send(self, &proof)

@@ -86,6 +86,18 @@ pub fn first_item(bytes: &[u8], form: Form) -> Result<(&[u8], &[u8]), Malformed>
     Ok(bytes.split_at(length))
 }
 
+/// The first of several items that were walked before, and the others: only the end of it is looked
+/// for.
+fn next_known_item(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let walk = Walk {
+        bytes,
+        form: Form::Tolerant,
+        keys: Keys::Known,
+    };
+    let length = walk.item(0, Form::Tolerant.depth()).ok()?;
+    Some(bytes.split_at(length))
+}
+
 /// Checks that `bytes` are exactly one item.
 pub fn check(bytes: &[u8], form: Form) -> Result<(), Malformed> {
     match first_item(bytes, form)? {
@@ -184,7 +196,7 @@ impl Walk<'_> {
         };
         for _ in 0..earlier {
             let key_end = walk.item(at, depth)?;
-            if self.bytes.get(at..key_end) == Some(key) {
+            if same_key(self.bytes.get(at..key_end).unwrap_or_default(), key) {
                 return Err(Malformed::DuplicateKey);
             }
             at = walk.item(key_end, depth)?;
@@ -239,6 +251,22 @@ impl Walk<'_> {
             Ok(end)
         }
     }
+}
+
+/// Whether two keys are one: also where one of them is an integer or a string whose head is longer
+/// than it needs to be.
+fn same_key(a: &[u8], b: &[u8]) -> bool {
+    let parts = |bytes| {
+        let head = Walk {
+            bytes,
+            form: Form::Tolerant,
+            keys: Keys::Known,
+        }
+        .head(0)
+        .ok()?;
+        (head.major <= 3).then_some((head.major, head.value, bytes.get(head.end..)))
+    };
+    a == b || parts(a).is_some_and(|a| Some(a) == parts(b))
 }
 
 /// The order of map keys: major type, then length of the encoding, then its bytes.
@@ -299,6 +327,24 @@ mod tests {
         assert_eq!(
             refused("a301000200 0100".replace(' ', "").as_str(), Form::Tolerant),
             Malformed::DuplicateKey
+        );
+        // One key, however long its head is: whoever reads the first and whoever reads the last one
+        // would see two different values.
+        for twice in [
+            "a20100180100",
+            "a23900000020f5",
+            "a261780078017800",
+            "a2417800590001780 0",
+        ] {
+            assert_eq!(
+                refused(&twice.replace(' ', ""), Form::Tolerant),
+                Malformed::DuplicateKey
+            );
+        }
+        assert_eq!(check(&[0xa2, 1, 0, 0x20, 0], Form::Tolerant), Ok(()));
+        assert_eq!(
+            check(&[0xa2, 0x61, 1, 0, 0x41, 1, 0], Form::Tolerant),
+            Ok(())
         );
         assert_eq!(refused("b90101", Form::Tolerant), Malformed::TooManyEntries);
     }

@@ -1,11 +1,12 @@
 //! Signatures by aws-lc-rs.
 
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256K1_SHA256_ASN1_SIGNING,
     ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING, EcdsaKeyPair,
     EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING,
-    ML_DSA_87_SIGNING, PqdsaKeyPair,
+    ML_DSA_87_SIGNING, PqdsaKeyPair, RSA_PKCS1_SHA256,
 };
 use hallway_authenticator::{PrivateKey, SignatureError, Signatures};
 use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
@@ -31,6 +32,7 @@ enum Pair {
     Ecdsa(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     MlDsa(PqdsaKeyPair),
+    Rsa(rsa::KeyPair),
 }
 
 impl AwsLc {
@@ -72,6 +74,7 @@ impl Signatures for AwsLc {
             Algorithm::MlDsa44,
             Algorithm::MlDsa65,
             Algorithm::MlDsa87,
+            Algorithm::Rs256,
         ]
     }
 
@@ -96,6 +99,18 @@ impl Signatures for AwsLc {
                 key: pair.public_key().as_ref(),
             }
             .encode()),
+            Pair::Rsa(pair) => Ok(PublicKey::Rsa {
+                algorithm,
+                n: pair
+                    .public_key()
+                    .modulus()
+                    .big_endian_without_leading_zero(),
+                e: pair
+                    .public_key()
+                    .exponent()
+                    .big_endian_without_leading_zero(),
+            }
+            .encode()),
         }
     }
 
@@ -114,11 +129,25 @@ impl Signatures for AwsLc {
                 signature.truncate(length);
                 Ok(signature)
             }
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(
+                    &RSA_PKCS1_SHA256,
+                    &SystemRandom::new(),
+                    message,
+                    &mut signature,
+                )
+                .map_err(|_| SignatureError)?;
+                Ok(signature)
+            }
         }
     }
 }
 
 fn load(key: &PrivateKey) -> Result<Pair, SignatureError> {
+    if key.algorithm() == Algorithm::Rs256 {
+        return crate::rsa::from_seed(key.bytes()).map(Pair::Rsa);
+    }
     let ml_dsa = match key.algorithm() {
         Algorithm::MlDsa44 => Some(&ML_DSA_44_SIGNING),
         Algorithm::MlDsa65 => Some(&ML_DSA_65_SIGNING),
@@ -157,11 +186,11 @@ fn ec_private_key(scalar: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new([&head, scalar].concat())
 }
 
-/// The scalar of a P-256 key in PKCS #8, and its public point as `04 || x || y`.
-pub(crate) fn p256_from_pkcs8(pkcs8: &[u8]) -> Option<(PrivateKey, Vec<u8>)> {
+/// The scalar of a P-256 key in PKCS #8 or RFC 5915, and its public point as `04 || x || y`.
+pub(crate) fn p256_from_der(der: &[u8]) -> Option<(PrivateKey, Vec<u8>)> {
     use aws_lc_rs::encoding::AsBigEndian;
 
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8).ok()?;
+    let pair = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_ASN1_SIGNING, der).ok()?;
     let scalar = pair.private_key().as_be_bytes().ok()?;
     let key = PrivateKey::new(Algorithm::Es256, scalar.as_ref()).ok()?;
     Some((key, pair.public_key().as_ref().to_vec()))
@@ -172,7 +201,8 @@ mod tests {
     use super::*;
     use aws_lc_rs::signature::{
         ECDSA_P256_SHA256_ASN1, ECDSA_P256K1_SHA256_ASN1, ECDSA_P384_SHA384_ASN1,
-        ECDSA_P521_SHA512_ASN1, ED25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, UnparsedPublicKey,
+        ECDSA_P521_SHA512_ASN1, ED25519, ML_DSA_44, ML_DSA_65, ML_DSA_87,
+        RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
         VerificationAlgorithm,
     };
     use hallway_authenticator::RustCrypto;
@@ -186,6 +216,11 @@ mod tests {
             };
             return UnparsedPublicKey::new(verifier, key)
                 .verify(message, signature)
+                .unwrap();
+        }
+        if let Ok(PublicKey::Rsa { n, e, .. }) = PublicKey::decode(cose) {
+            return RsaPublicKeyComponents { n, e }
+                .verify(&RSA_PKCS1_2048_8192_SHA256, message, signature)
                 .unwrap();
         }
         let (verifier, point): (&'static dyn VerificationAlgorithm, Vec<u8>) =
@@ -212,7 +247,9 @@ mod tests {
     fn every_algorithm_signs_what_its_public_key_verifies() {
         let mut provider = AwsLc::default();
         for &algorithm in AwsLc::default().algorithms() {
-            for secret in 0..12 {
+            // Finding an RSA key takes long.
+            let secrets = if algorithm == Algorithm::Rs256 { 2 } else { 12 };
+            for secret in 0..secrets {
                 let key = PrivateKey::derive(algorithm, &[secret; 32]).unwrap();
                 let cose = provider.public_key(&key).unwrap();
                 let signature = provider.sign(&key, b"message").unwrap();

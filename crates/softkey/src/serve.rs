@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use hallway_authenticator::{HidAction, HidDevice, KeepaliveStatus, RequestKind};
-use hallway_ctap::ctaphid::Report;
+use hallway_authenticator::{Caller, HidAction, HidDevice, KeepaliveStatus, RequestKind};
+use hallway_ctap::ctaphid::{Channel, Report};
 
 use crate::consent::Job;
-use crate::worker::Worker;
+use crate::worker::{Request, Worker};
 
 /// CTAPHID wants a keepalive at least every 100 ms (CTAP 2.3, section 11.2.9.1.7).
 const KEEPALIVE_EVERY: Duration = Duration::from_millis(80);
@@ -33,6 +33,8 @@ pub(crate) enum Event<P> {
 pub(crate) struct Session<P> {
     hid: HidDevice,
     worker: Worker,
+    /// Which connection: channels have the same numbers in each.
+    connection: u64,
     started: Instant,
     events: Sender<Event<P>>,
     /// Who waits for the request under way.
@@ -56,6 +58,7 @@ impl<P: Clone + Send + 'static> Session<P> {
     pub(crate) fn new(worker: Worker, events: Sender<Event<P>>) -> Self {
         Self {
             hid: HidDevice::default(),
+            connection: worker.number_connection(),
             worker,
             started: Instant::now(),
             events,
@@ -125,36 +128,55 @@ impl<P: Clone + Send + 'static> Session<P> {
             HidAction::Reply(reports) | HidAction::Wink(reports) => {
                 send_all(send, &from, &reports)?;
             }
-            HidAction::Work { kind, request } => {
-                let (events, asking) = (self.events.clone(), self.events.clone());
-                self.requests += 1;
-                let number = self.requests;
-                let mut job = Job::default();
-                // A keepalive for each change of status (CTAP 2.3, section 11.2.9.1.7): a client
-                // tells its user at once. U2F has no keepalives.
-                if kind == RequestKind::Cbor {
-                    job.on_asking = Some(Box::new(move || {
-                        let _ = asking.send(Event::Asking(number));
-                    }));
-                }
-                let job = self.worker.submit(kind, request, job, move |response| {
-                    // A session that is gone needs no answer.
-                    let _ = events.send(Event::Answered(number, response));
-                });
-                self.waiting = Some(Waiting {
-                    peer: from,
-                    job,
-                    number,
-                });
-            }
+            HidAction::Work {
+                channel,
+                kind,
+                request,
+            } => self.work(from, channel, kind, request),
             HidAction::Cancel => self.cancel(),
-            HidAction::Abort(reports) => {
+            HidAction::Abort { channel, reports } => {
                 self.cancel();
                 self.waiting = None;
+                self.worker.forget(self.caller(channel));
+                send_all(send, &from, &reports)?;
+            }
+            HidAction::Restart { channel, reports } => {
+                self.worker.forget(self.caller(channel));
                 send_all(send, &from, &reports)?;
             }
         }
         Ok(())
+    }
+
+    const fn caller(&self, channel: Channel) -> Caller {
+        Caller::on_channel(self.connection, channel)
+    }
+
+    /// Brings a request to the key.
+    fn work(&mut self, peer: P, channel: Channel, kind: RequestKind, bytes: Vec<u8>) {
+        let (events, asking) = (self.events.clone(), self.events.clone());
+        self.requests += 1;
+        let number = self.requests;
+        let mut job = Job::default();
+        // A keepalive for each change of status (CTAP 2.3, section 11.2.9.1.7): a client tells its
+        // user at once. U2F has no keepalives.
+        if kind == RequestKind::Cbor {
+            job.on_asking = Some(Box::new(move || {
+                let _ = asking.send(Event::Asking(number));
+            }));
+        }
+        let job = Arc::new(job);
+        self.worker.submit(Request {
+            caller: self.caller(channel),
+            kind,
+            bytes,
+            job: Arc::clone(&job),
+            done: Box::new(move |response| {
+                // A session that is gone needs no answer.
+                let _ = events.send(Event::Answered(number, response));
+            }),
+        });
+        self.waiting = Some(Waiting { peer, job, number });
     }
 
     /// What is to be done from time to time: keepalives, and messages that were never completed.

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hallway_authenticator::{
-    Attestation, Authenticator, Clock, Environment, Gesture, LargeBlobs, Platform, Randomness,
-    RandomnessError, Settings, SimulatedSensor,
+    Attestation, Authenticator, Caller, Clock, Enterprise, Environment, Everyday, Gesture,
+    LargeBlobs, PinUse, Platform, PrivateKey, Randomness, RandomnessError, Settings,
+    SimulatedSensor,
 };
 use hallway_client::{Connection, ConnectionError, Keepalive};
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::command::{Command, Response, get_info};
+use zeroize::Zeroizing;
 
-use crate::aws_lc::{AwsLc, p256_from_pkcs8};
+use crate::aws_lc::{AwsLc, p256_from_der};
 use crate::backup::seed::Seed;
 use crate::consent::{Consent, Job, Owner};
 use crate::error::KeyFileError;
@@ -57,6 +59,36 @@ pub struct NewKey {
     pub seed: Option<Seed>,
 }
 
+/// What attests by a certificate.
+pub struct AttestationIdentity {
+    /// DER certificates, the key's own first, without the root.
+    pub chain: Vec<Vec<u8>>,
+    /// The P-256 key that the first certificate names, in DER: PKCS #8 or RFC 5915.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+impl AttestationIdentity {
+    /// The chain and the key, once they are known to belong together.
+    fn matched(&self) -> Result<(Vec<Vec<u8>>, PrivateKey), KeyFileError> {
+        let (key, point) = p256_from_der(&self.key)
+            .ok_or(KeyFileError::Attestation("the key is not a P-256 key"))?;
+        let leaf = self
+            .chain
+            .first()
+            .ok_or(KeyFileError::Attestation("there is no certificate"))?;
+        if !contains(leaf, &point) {
+            return Err(KeyFileError::Attestation(
+                "the first certificate is not the key's",
+            ));
+        }
+        Ok((self.chain.clone(), key))
+    }
+}
+
+fn contains(whole: &[u8], part: &[u8]) -> bool {
+    whole.windows(part.len()).any(|window| window == part)
+}
+
 /// Whether secrets may leave a key file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum BackupLeave {
@@ -79,35 +111,66 @@ impl NewKey {
 
     /// A device's key, with the identity that its maker gave it.
     ///
-    /// `chain` holds DER certificates, the device's own first, without the root; `pkcs8` is the
-    /// P-256 key that the first one names.
+    /// `chain` holds DER certificates, the device's own first, without the root; `key` is the P-256
+    /// key that the first one names, in DER.
     ///
     /// # Errors
     /// [`KeyFileError::Attestation`] when key and certificate do not belong together.
     pub fn certified(
         chain: Vec<Vec<u8>>,
-        pkcs8: &[u8],
+        key: &[u8],
         aaguid: Aaguid,
     ) -> Result<Self, KeyFileError> {
-        let (key, point) = p256_from_pkcs8(pkcs8).ok_or(KeyFileError::Attestation(
-            "the key is not a P-256 key in PKCS #8",
-        ))?;
-        let leaf = chain
-            .first()
-            .ok_or(KeyFileError::Attestation("there is no certificate"))?;
-        let contains = |part: &[u8]| leaf.windows(part.len()).any(|window| window == part);
-        if !contains(&point) {
-            return Err(KeyFileError::Attestation(
-                "the first certificate is not the key's",
-            ));
-        }
-        if !contains(&aaguid.0) {
+        let identity = AttestationIdentity {
+            chain,
+            key: Zeroizing::new(key.to_vec()),
+        };
+        let (chain, key) = identity.matched()?;
+        if !chain.first().is_some_and(|leaf| contains(leaf, &aaguid.0)) {
             return Err(KeyFileError::Attestation(
                 "the first certificate does not name the AAGUID (id-fido-gen-ce-aaguid)",
             ));
         }
         Ok(Self {
             attestation: Attestation::Certified { chain, key, aaguid },
+            ..Self::personal()
+        })
+    }
+
+    /// A key of an organisation, which `enterprise` names to those who were agreed on (CTAP 2.3,
+    /// section 7.1) once its owner enables that; everybody else gets `batch`, which names no single
+    /// key, or self attestation. `rp_ids` are the sites that get it without the platform's doing.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Attestation`] when a key and its certificate do not belong together.
+    pub fn enterprise(
+        enterprise: &AttestationIdentity,
+        batch: Option<&AttestationIdentity>,
+        aaguid: Option<Aaguid>,
+        rp_ids: Vec<String>,
+    ) -> Result<Self, KeyFileError> {
+        let (chain, key) = enterprise.matched()?;
+        let everyday = match batch {
+            Some(batch) => {
+                if batch.chain.first() == chain.first() {
+                    return Err(KeyFileError::Attestation(
+                        "the batch certificate is the enterprise one, by which everybody would \
+                         learn which key it is",
+                    ));
+                }
+                let (chain, key) = batch.matched()?;
+                Everyday::Batch { chain, key }
+            }
+            None => Everyday::SelfSigned,
+        };
+        Ok(Self {
+            attestation: Attestation::Enterprise(Box::new(Enterprise {
+                everyday,
+                chain,
+                key,
+                aaguid: aaguid.unwrap_or(Settings::default().aaguid),
+                rp_ids,
+            })),
             ..Self::personal()
         })
     }
@@ -218,6 +281,12 @@ impl SoftKey {
         };
     }
 
+    /// Leaves registration and sign-in to the key's own sensor, and the PIN to management
+    /// (noMcGaPermissionsWithClientPin), until the key is closed.
+    pub const fn keep_pin_out_of_ceremonies(&mut self) {
+        self.authenticator.settings_mut().pin_use = PinUse::Management;
+    }
+
     /// Gives the key a fingerprint sensor that is not there, at which `script` happens, and then its
     /// last gesture again and again. It verifies nobody: for tests only.
     pub fn simulate_fingerprints(&mut self, script: impl IntoIterator<Item = Gesture>) {
@@ -225,14 +294,14 @@ impl SoftKey {
     }
 
     /// Takes a CTAP2 request (command byte and CBOR) and gives the response (status byte and
-    /// CBOR).
+    /// CBOR). Whoever holds the key is its only caller.
     pub fn process(&mut self, request: &[u8]) -> Vec<u8> {
-        self.authenticator.process(request)
+        self.authenticator.process(Caller::ONLY, request)
     }
 
     /// What the key says of itself.
     pub fn info(&mut self) -> get_info::Response {
-        match self.authenticator.handle(&Command::GetInfo) {
+        match self.authenticator.handle(Caller::ONLY, &Command::GetInfo) {
             Ok(Response::GetInfo(info)) => *info,
             _ => get_info::Response::default(),
         }
@@ -270,9 +339,19 @@ impl SoftKey {
     }
 
     /// Processes a request that a transport brought, which `job` can cancel.
-    pub(crate) fn process_job(&mut self, request: &[u8], job: &Arc<Job>) -> Vec<u8> {
+    pub(crate) fn process_job(
+        &mut self,
+        caller: Caller,
+        request: &[u8],
+        job: &Arc<Job>,
+    ) -> Vec<u8> {
         self.authenticator.platform_mut().presence.job = Arc::clone(job);
-        self.authenticator.process(request)
+        self.authenticator.process(caller, request)
+    }
+
+    /// Ends what a caller began that starts afresh.
+    pub(crate) fn forget(&mut self, caller: Caller) {
+        self.authenticator.forget(caller);
     }
 }
 

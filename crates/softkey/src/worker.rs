@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
-use hallway_authenticator::RequestKind;
+use hallway_authenticator::{Caller, RequestKind};
 
 use crate::consent::Job;
 use crate::soft_key::SoftKey;
@@ -15,13 +16,24 @@ use crate::soft_key::SoftKey;
 #[derive(Clone)]
 pub struct Worker {
     tasks: Sender<Task>,
+    /// How many connections there were.
+    connections: Arc<AtomicU64>,
 }
 
-struct Task {
-    kind: RequestKind,
-    request: Vec<u8>,
-    job: Arc<Job>,
-    done: Box<dyn FnOnce(Vec<u8>) + Send>,
+enum Task {
+    Process(Request),
+    /// Ends what this caller began.
+    Forget(Caller),
+}
+
+/// A request that a transport brings.
+pub(crate) struct Request {
+    pub(crate) caller: Caller,
+    pub(crate) kind: RequestKind,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) job: Arc<Job>,
+    /// Gets the response, on the key's thread.
+    pub(crate) done: Box<dyn FnOnce(Vec<u8>) + Send>,
 }
 
 impl Worker {
@@ -34,36 +46,48 @@ impl Worker {
         let thread = Builder::new()
             .name("security key".into())
             .spawn(move || work(key, &inbox))?;
-        Ok((Self { tasks }, thread))
+        let worker = Self {
+            tasks,
+            connections: Arc::default(),
+        };
+        Ok((worker, thread))
     }
 
-    /// Queues a request as `job`; `done` gets the response on the key's thread.
-    pub(crate) fn submit(
-        &self,
-        kind: RequestKind,
-        request: Vec<u8>,
-        job: Job,
-        done: impl FnOnce(Vec<u8>) + Send + 'static,
-    ) -> Arc<Job> {
-        let job = Arc::new(job);
-        let task = Task {
-            kind,
-            request,
-            job: Arc::clone(&job),
-            done: Box::new(done),
-        };
+    /// A number for a connection that has channel numbers of its own.
+    pub(crate) fn number_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Queues a request.
+    pub(crate) fn submit(&self, request: Request) {
+        self.queue(Task::Process(request));
+    }
+
+    /// Ends what this caller began with the requests that it queued before.
+    pub(crate) fn forget(&self, caller: Caller) {
+        self.queue(Task::Forget(caller));
+    }
+
+    fn queue(&self, task: Task) {
         // The thread ends only after the last handle: somebody is there.
         let _ = self.tasks.send(task);
-        job
     }
 }
 
 fn work(mut key: SoftKey, inbox: &Receiver<Task>) {
     for task in inbox {
-        let response = match task.kind {
-            RequestKind::Cbor => key.process_job(&task.request, &task.job),
-            RequestKind::Msg => key.process_apdu(&task.request, &task.job),
-        };
-        (task.done)(response);
+        match task {
+            Task::Forget(caller) => key.forget(caller),
+            Task::Process(request) => {
+                let Request {
+                    caller, bytes, job, ..
+                } = &request;
+                let response = match request.kind {
+                    RequestKind::Cbor => key.process_job(*caller, bytes, job),
+                    RequestKind::Msg => key.process_apdu(bytes, job),
+                };
+                (request.done)(response);
+            }
+        }
     }
 }

@@ -19,6 +19,7 @@ use x509_parser::oid_registry::OID_X509_SERIALNUMBER;
 
 pub use self::android_key::AndroidSecurityLevel;
 pub use self::object::{AttestationObject, MAX_ATTESTATION_OBJECT};
+pub use self::packed::packed_certificate_model;
 pub(crate) use self::statement::Statement;
 use crate::certificate::{Certificate, CertificateError};
 use crate::jws::JwsError;

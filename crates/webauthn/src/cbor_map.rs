@@ -1,45 +1,30 @@
-//! Looking values up by name in a CBOR map that [`hallway_ctap::cbor::check`] has walked.
+//! Looking values up by name in a CBOR item that [`hallway_ctap::cbor::check`] has walked.
 
-use minicbor::Decoder;
-use minicbor::data::Type;
+use hallway_ctap::cbor::{Map, Value};
 
 /// A map with text keys, borrowed; other keys are passed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct CborMap<'a>(&'a [u8]);
+pub(crate) struct CborMap<'a>(Map<'a>);
 
 impl<'a> CborMap<'a> {
-    /// `None` if `item` is not a map of definite length. `item` must have been walked before.
+    /// `None` if `item` is not a map. `item` must have been walked before.
     pub(crate) fn new(item: &'a [u8]) -> Option<Self> {
-        Decoder::new(item).map().ok().flatten().map(|_| Self(item))
+        match Value::known(item) {
+            Value::Map(map) => Some(Self(map)),
+            _ => None,
+        }
     }
 
-    pub(crate) fn is_empty(self) -> bool {
-        self.entries().next().is_none()
+    /// Whether it has no entry at all, of whatever key.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0.is_empty()
     }
 
     /// Each text key with its value, one CBOR item.
     pub(crate) fn entries(self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        let mut decoder = Decoder::new(self.0);
-        let mut left = decoder.map().ok().flatten().unwrap_or(0);
-        let item = self.0;
-        std::iter::from_fn(move || {
-            while left > 0 {
-                left -= 1;
-                let name = match decoder.datatype().ok()? {
-                    Type::String => decoder.str().ok(),
-                    _ => {
-                        decoder.skip().ok()?;
-                        None
-                    }
-                };
-                let start = decoder.position();
-                decoder.skip().ok()?;
-                if let Some(name) = name {
-                    return Some((name, item.get(start..decoder.position())?));
-                }
-            }
-            None
-        })
+        self.0
+            .items()
+            .filter_map(|(key, value)| Some((text(key)?, value)))
     }
 
     /// The value at `name`, one CBOR item.
@@ -52,34 +37,27 @@ impl<'a> CborMap<'a> {
 
 /// A byte string.
 pub(crate) fn bytes(item: &[u8]) -> Option<&[u8]> {
-    Decoder::new(item).bytes().ok()
+    Value::known(item).bytes().ok()
 }
 
 /// A text string.
 pub(crate) fn text(item: &[u8]) -> Option<&str> {
-    Decoder::new(item).str().ok()
+    Value::known(item).text().ok()
 }
 
-/// An integer that fits 64 bits.
+/// An integer that fits 64 bits with its sign.
 pub(crate) fn integer(item: &[u8]) -> Option<i64> {
-    Decoder::new(item).i64().ok()
+    Value::known(item).integer().ok()
 }
 
 /// True or false.
 pub(crate) fn boolean(item: &[u8]) -> Option<bool> {
-    Decoder::new(item).bool().ok()
+    Value::known(item).bool().ok()
 }
 
 /// The items of an array.
 pub(crate) fn array(item: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
-    let mut decoder = Decoder::new(item);
-    let mut left = decoder.array().ok().flatten()?;
-    Some(std::iter::from_fn(move || {
-        left = left.checked_sub(1)?;
-        let start = decoder.position();
-        decoder.skip().ok()?;
-        item.get(start..decoder.position())
-    }))
+    Value::known(item).list().ok().map(|array| array.items())
 }
 
 #[cfg(test)]
@@ -98,6 +76,27 @@ mod tests {
         assert_eq!(bytes(items[0]), Some(&[0xff][..]));
         assert_eq!(text(items[1]), Some("t"));
         assert_eq!(bytes(items[1]), None);
+    }
+
+    #[test]
+    fn what_others_write_is_passed_over() {
+        // {1: 1.5 as a half float, "a": undefined, h'': simple(255), -2^64: {[]: null}, null: 0(""),
+        // "b": 2^64 - 1, "fmt": "none"}
+        let item = hex::decode(
+            "a7 01f93e00 6161f7 40f8ff 3bffffffffffffffffa180f6 f6c060 61621bffffffffffffffff \
+             63666d74646e6f6e65"
+                .replace(' ', ""),
+        )
+        .unwrap();
+        hallway_ctap::cbor::check(&item, hallway_ctap::cbor::Form::Tolerant).unwrap();
+        let map = CborMap::new(&item).unwrap();
+        assert_eq!(text(map.get("fmt").unwrap()), Some("none"));
+        assert_eq!(integer(map.get("b").unwrap()), None);
+        let names: Vec<&str> = map.entries().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b", "fmt"]);
+        // A map is empty when nothing is in it, not when nothing in it has a name.
+        let numbered = [0xa1, 1, 0];
+        assert!(!CborMap::new(&numbered).unwrap().is_empty());
     }
 
     #[test]

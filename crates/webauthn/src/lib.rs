@@ -54,6 +54,7 @@ pub use assertion::{
 pub use attestation::{
     AnchorFound, AndroidSecurityLevel, Attestation, AttestationError, AttestationKind,
     AttestationObject, Certified, Details, Format, MAX_ATTESTATION_OBJECT,
+    packed_certificate_model,
 };
 pub use certificate::{CertificateError, MAX_CERTIFICATE};
 pub use client_data::{ClientDataError, MAX_CLIENT_DATA};

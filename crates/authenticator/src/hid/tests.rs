@@ -16,15 +16,17 @@ fn send(
 }
 
 fn open(device: &mut HidDevice) -> Channel {
-    let HidAction::Reply(answer) = send(device, Channel::BROADCAST, HidCommand::Init, &[9; 8])
+    let HidAction::Restart { channel, reports } =
+        send(device, Channel::BROADCAST, HidCommand::Init, &[9; 8])
     else {
         panic!("no answer to INIT");
     };
-    let Packet::Init { data, .. } = Packet::parse(&answer[0]) else {
+    let Packet::Init { data, .. } = Packet::parse(&reports[0]) else {
         panic!("a continuation");
     };
     assert_eq!(data[..8], [9; 8]);
-    Channel(u32::from_be_bytes(data[8..12].try_into().unwrap()))
+    assert_eq!(data[8..12], channel.0.to_be_bytes());
+    channel
 }
 
 fn refused(action: &HidAction) -> Option<HidError> {
@@ -91,6 +93,7 @@ fn a_second_channel_has_to_wait_and_a_cancel_is_heard() {
     assert_eq!(
         work,
         HidAction::Work {
+            channel: a,
             kind: RequestKind::Cbor,
             request: alloc::vec![4]
         }
@@ -116,8 +119,22 @@ fn init_on_the_working_channel_aborts() {
     let channel = open(&mut device);
     send(&mut device, channel, HidCommand::Cbor, &[1]);
     let action = send(&mut device, channel, HidCommand::Init, &[1; 8]);
-    assert!(matches!(action, HidAction::Abort(_)));
+    assert!(matches!(action, HidAction::Abort { channel: aborted, .. } if aborted == channel));
     assert!(device.finished(&[0]).is_empty());
+}
+
+/// 11.2.9.1.3: INIT on a channel discards its state, whether something is under way or not.
+#[test]
+fn init_on_a_quiet_channel_starts_it_afresh() {
+    let mut device = HidDevice::default();
+    let (a, b) = (open(&mut device), open(&mut device));
+    for channel in [a, b, Channel(77)] {
+        let action = send(&mut device, channel, HidCommand::Init, &[1; 8]);
+        assert!(
+            matches!(&action, HidAction::Restart { channel: restarted, reports }
+                if *restarted == channel && reports.len() == 1)
+        );
+    }
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hallway_authenticator::{
-    Answer, Authenticator, Capture, Change, Clock, Environment, FingerprintSensor, Identification,
-    Platform, Presence, Question, Randomness, RandomnessError, RecordKey, RustCrypto, SensorInfo,
-    Settings, SimulatedSensor, Storage, StorageError, Template,
+    Answer, Authenticator, Caller, Capture, Change, Clock, Environment, FingerprintSensor,
+    Identification, Platform, Presence, Question, Randomness, RandomnessError, RecordKey,
+    RustCrypto, SensorInfo, Settings, SimulatedSensor, Storage, StorageError, Template,
 };
 use hallway_client::{Connection, ConnectionError, Keepalive};
 use zeroize::Zeroizing;
@@ -190,6 +190,6 @@ impl Connection for VirtualKey {
         request: &[u8],
         _: &mut dyn FnMut(Keepalive),
     ) -> Result<Vec<u8>, ConnectionError> {
-        Ok(self.0.process(request))
+        Ok(self.0.process(Caller::ONLY, request))
     }
 }

@@ -7,6 +7,8 @@ use hallway_client::ClientError;
 use hallway_ctap::status::Status;
 use hallway_softkey::{BackupError, ConsentPolicyError, KeyFileError, UhidError};
 
+use super::enterprise::IdentityError;
+
 /// Why a `hallway key` command did not work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyCommandError {
@@ -52,6 +54,9 @@ pub(crate) enum KeyCommandError {
         path: PathBuf,
         error: ConsentPolicyError,
     },
+    /// A certificate or key to attest by.
+    #[error("{}: {error}", .path.display())]
+    Identity { path: PathBuf, error: IdentityError },
     /// A backup was not made or not read.
     #[error(transparent)]
     Backup(#[from] BackupError),

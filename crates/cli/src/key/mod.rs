@@ -4,6 +4,7 @@ mod backup;
 mod config;
 mod consent;
 mod consented;
+mod enterprise;
 mod error;
 mod info;
 mod key_file;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use hallway_softkey::{Attestation, BackupLeave, KeyFile, NewKey};
 
 use super::KeyCommandError;
+use super::enterprise::EnterpriseArguments;
 use super::protection::{Prompt, ProtectionArguments};
 
 /// Arguments of `hallway key new`.
@@ -17,6 +18,8 @@ pub(super) struct New {
     /// How new credentials are attested.
     #[arg(long, value_enum, default_value = "self")]
     attestation: AttestationKind,
+    #[command(flatten)]
+    enterprise: EnterpriseArguments,
     /// Allow `hallway key backup`. It cannot be allowed later: a key that was made without holds
     /// its secrets for good.
     #[arg(long)]
@@ -37,15 +40,19 @@ enum AttestationKind {
 
 impl New {
     pub(super) fn run(&self) -> Result<(), KeyCommandError> {
-        let protection = self.protection.read(Prompt::Twice)?;
-        let new = NewKey {
-            attestation: match self.attestation {
-                AttestationKind::None => Attestation::None,
-                AttestationKind::SelfSigned => Attestation::SelfSigned,
+        let attested = match (self.enterprise.read()?, self.attestation) {
+            (Some(enterprise), _) => enterprise,
+            (None, AttestationKind::SelfSigned) => NewKey::personal(),
+            (None, AttestationKind::None) => NewKey {
+                attestation: Attestation::None,
+                ..NewKey::personal()
             },
-            backup: backup_leave(self.allow_backup),
-            ..NewKey::personal()
         };
+        let new = NewKey {
+            backup: backup_leave(self.allow_backup),
+            ..attested
+        };
+        let protection = self.protection.read(Prompt::Twice)?;
         KeyFile::create(&self.file, &protection, &new)?;
         if self.json {
             println!("{}", serde_json::json!({ "file": self.file }));

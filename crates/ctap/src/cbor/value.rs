@@ -1,6 +1,6 @@
 //! Reading the members of a CBOR item without decoding the rest.
 
-use super::{Form, Malformed, first_item};
+use super::{Form, Malformed, next_known_item};
 
 /// One CBOR item, borrowed from its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,8 +69,9 @@ impl<'a> Value<'a> {
         Ok(Self::known(bytes))
     }
 
-    /// Reads the head of an item that was checked before.
-    fn known(item: &'a [u8]) -> Self {
+    /// Reads the head of an item that was checked before, alone or as a part of another. Of bytes
+    /// that were not, nothing can be said: they read as something or as [`Value::Other`].
+    pub fn known(item: &'a [u8]) -> Self {
         let Some((&first, rest)) = item.split_first() else {
             return Self::Other;
         };
@@ -88,6 +89,7 @@ impl<'a> Value<'a> {
         match first >> 5 {
             0 => i64::try_from(value).map_or(Self::Other, Self::Integer),
             1 => i64::try_from(value).map_or(Self::Other, |v| Self::Integer(-1 - v)),
+            2 | 3 if body.len() as u64 != value => Self::Other,
             2 => Self::Bytes(body),
             3 => core::str::from_utf8(body).map_or(Self::Other, Self::Text),
             4 => Self::Array(Array {
@@ -234,6 +236,12 @@ impl<'a> Map<'a> {
 
     /// The entries in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = (Value<'a>, Value<'a>)> + use<'a> {
+        self.items()
+            .map(|(key, value)| (Value::known(key), Value::known(value)))
+    }
+
+    /// The entries in the order in which they came, keys and values as they were sent.
+    pub fn items(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
         let mut items = Items { rest: self.body };
         (0..self.entries).map_while(move |_| Some((items.next()?, items.next()?)))
     }
@@ -257,6 +265,11 @@ impl<'a> Array<'a> {
 
     /// The items in order.
     pub fn iter(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
+        self.items().map(Value::known)
+    }
+
+    /// The items in order, as they were sent.
+    pub fn items(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut items = Items { rest: self.body };
         (0..self.length).map_while(move |_| items.next())
     }
@@ -267,13 +280,12 @@ struct Items<'a> {
 }
 
 impl<'a> Iterator for Items<'a> {
-    type Item = Value<'a>;
+    type Item = &'a [u8];
 
-    fn next(&mut self) -> Option<Value<'a>> {
-        // The whole was checked before; Tolerant only finds the ends again.
-        let (item, rest) = first_item(self.rest, Form::Tolerant).ok()?;
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (item, rest) = next_known_item(self.rest)?;
         self.rest = rest;
-        Some(Value::known(item))
+        Some(item)
     }
 }
 
@@ -315,7 +327,24 @@ mod tests {
         assert_eq!(parse("3b8000000000000000"), None);
     }
 
+    #[test]
+    fn a_string_is_as_long_as_it_says() {
+        assert_eq!(Value::known(&[0x42, 1, 2]), Value::Bytes(&[1, 2]));
+        assert_eq!(Value::known(&[0x42, 1]), Value::Other);
+        assert_eq!(Value::known(&[0x61, b'a', b'b']), Value::Other);
+        assert_eq!(Value::known(&[]), Value::Other);
+    }
+
     proptest::proptest! {
+        #[test]
+        fn walking_unchecked_bytes_never_panics(bytes: std::vec::Vec<u8>) {
+            match Value::known(&bytes) {
+                Value::Map(map) => drop(map.iter().count()),
+                Value::Array(array) => drop(array.iter().count()),
+                _ => {}
+            }
+        }
+
         #[test]
         fn walking_a_checked_item_never_panics(bytes: std::vec::Vec<u8>) {
             if let Ok(Value::Map(map)) = Value::parse(&bytes, Form::Tolerant) {

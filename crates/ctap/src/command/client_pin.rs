@@ -86,6 +86,11 @@ impl Permissions {
         self.0
     }
 
+    /// Both together.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether every permission of `other` is here.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -101,7 +106,7 @@ impl BitOr for Permissions {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.or(other)
     }
 }
 

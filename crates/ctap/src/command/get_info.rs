@@ -76,14 +76,15 @@ pub struct Response {
     pub config_commands: Vec<u64>,
 }
 
-/// The entries of a map whose keys are names.
+/// The entries of a map whose keys are names. What has another key or value is of a later
+/// specification, and passed over.
 fn named<'a, T>(
     map: Option<Map<'a>>,
     read: impl Fn(Value<'a>) -> Result<T, ReadError>,
-) -> Result<Vec<(String, T)>, ReadError> {
+) -> Vec<(String, T)> {
     map.into_iter()
         .flat_map(|map| map.iter())
-        .map(|(name, value)| Ok((name.text()?.to_owned(), read(value)?)))
+        .filter_map(|(name, value)| Some((name.text().ok()?.to_owned(), read(value).ok()?)))
         .collect()
 }
 
@@ -116,6 +117,13 @@ impl Response {
             .iter()
             .find(|(name, _)| name == id)
             .map(|(_, value)| *value)
+    }
+
+    /// Whether there is a PIN that verifies the user at registration and sign-in: one that only
+    /// manages the key does not (CTAP 2.3, section 6.4, noMcGaPermissionsWithClientPin).
+    pub fn pin_serves_ceremonies(&self) -> bool {
+        self.option("clientPin") == Some(true)
+            && self.option("noMcGaPermissionsWithClientPin") != Some(true)
     }
 
     /// Whether an extension is supported.
@@ -188,8 +196,8 @@ impl Response {
         let number = |key: i64| map.optional(key, Value::unsigned);
         let flag = |key: i64| map.optional(key, Value::bool);
         let bytes = |key: i64| map.optional(key, |value| Ok(value.bytes()?.to_vec()));
-        let options = named(map.optional(0x04, Value::map)?, Value::bool)?;
-        let certifications = named(map.optional(0x13, Value::map)?, Value::unsigned)?;
+        let options = named(map.optional(0x04, Value::map)?, Value::bool);
+        let certifications = named(map.optional(0x13, Value::map)?, Value::unsigned);
         let mut algorithms = Vec::new();
         if let Some(list) = map.optional(0x0a, Value::list)? {
             for parameter in list.iter() {
@@ -263,5 +271,20 @@ mod tests {
         assert_eq!(parsed, info);
         assert_eq!(parsed.option("rk"), Some(true));
         assert_eq!(parsed.option("uv"), None);
+    }
+
+    #[test]
+    fn what_is_of_a_later_specification_is_passed_over() {
+        // {1: [], 3: aaguid, 4: {"rk": true, "new": 3, 7: true}, 10: [{"type": "other", "x": 1},
+        // {"alg": -7, "type": "public-key", "more": []}], 99: 1.5, "text": null, h'': {}}
+        let text = "a7 0180 03 50 05050505050505050505050505050505 04 a3 62726bf5 636e657703 07f5 \
+             0a82 a2 6474797065656f74686572 617801 \
+             a3 63616c6726 64747970656a7075626c69632d6b6579 646d6f726580 \
+             1863f93e00 6474657874f6 40a0";
+        let bytes = hex::decode(text.replace(' ', "")).unwrap();
+        let map = Map::parse(&bytes, Form::Tolerant).unwrap();
+        let parsed = Response::parse(&map).unwrap();
+        assert_eq!(parsed.options, [("rk".into(), true)]);
+        assert_eq!(parsed.algorithms, [-7]);
     }
 }

@@ -182,7 +182,8 @@ pub struct Response {
     pub format: String,
     /// Authenticator data with the attested credential.
     pub auth_data: Vec<u8>,
-    /// The attestation statement, a CBOR map; left out when the platform wants none at all
+    /// The attestation statement, a CBOR map, or an array where it is compound (WebAuthn Level 3,
+    /// 8.9); left out when the platform wants none at all
     /// (6.1.2, step 17).
     pub attestation_statement: Option<Vec<u8>>,
     /// Whether this is an enterprise attestation.
@@ -217,7 +218,7 @@ impl Response {
         Ok(Self {
             format: map.required(1)?.text()?.into(),
             auth_data: map.required(2)?.bytes()?.to_vec(),
-            attestation_statement: map.optional(3, |map| Ok(map.map()?.raw().to_vec()))?,
+            attestation_statement: map.optional(3, statement)?.map(<[u8]>::to_vec),
             enterprise_attestation: map.optional(4, Value::bool)?,
             large_blob_key: map.optional(5, |value| Ok(value.bytes()?.to_vec()))?,
             large_blob: map.optional(6, Output::parse)?.flatten(),
@@ -241,9 +242,18 @@ impl Response {
     }
 }
 
+fn statement(value: Value<'_>) -> Result<&[u8], ReadError> {
+    match value {
+        Value::Map(map) => Ok(map.raw()),
+        Value::Array(parts) => Ok(parts.raw()),
+        _ => Err(ReadError::WrongType),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cbor::Form;
     use crate::command::Command;
 
     fn request() -> Request<'static> {
@@ -316,5 +326,25 @@ mod tests {
         let bytes = crate::command::Response::MakeCredential(response.clone()).encode();
         let map = crate::command::answer(&bytes).unwrap().unwrap();
         assert_eq!(Response::parse(&map), Ok(response));
+    }
+
+    /// WebAuthn Level 3, 8.9: a compound statement is an array.
+    #[test]
+    fn a_compound_statement_reaches_the_relying_party_as_it_is() {
+        // {1: "compound", 2: h'00', 3: [{}], "new": null}
+        let text = "a4 0168636f6d706f756e64 024100 0381a0 636e6577f6";
+        let bytes = hex::decode(text.replace(' ', "")).unwrap();
+        let map = Map::parse(&bytes, Form::Canonical).unwrap();
+        let response = Response::parse(&map).unwrap();
+        assert_eq!(
+            response.attestation_statement,
+            Some(alloc::vec![0x81, 0xa0])
+        );
+        let object = response.attestation_object();
+        assert!(object.windows(3).any(|part| part == [b't', 0x81, 0xa0]));
+        // {1: "", 2: h'', 3: 1}
+        let bytes = [0xa3, 1, 0x60, 2, 0x40, 3, 1];
+        let map = Map::parse(&bytes, Form::Canonical).unwrap();
+        assert_eq!(Response::parse(&map), Err(ReadError::WrongType));
     }
 }

@@ -2,11 +2,10 @@
 
 use alloc::vec::Vec;
 
-use minicbor::data::Type;
-use minicbor::{Decoder, Encoder};
+use minicbor::Encoder;
 
 use super::{Algorithm, Curve};
-use crate::cbor::{self, Form, Malformed};
+use crate::cbor::{Form, Malformed, Map, ReadError, Value};
 
 /// The largest RSA modulus taken, in bytes (16,384 bits).
 const MAX_RSA_MODULUS: usize = 2048;
@@ -94,9 +93,9 @@ const RSA: i64 = 3;
 const AKP: i64 = 7;
 
 impl<'a> PublicKey<'a> {
-    /// Decodes exactly one COSE_Key. Members that the key type does not have are passed over.
+    /// Decodes exactly one COSE_Key. Members that the key type does not have are passed over,
+    /// whatever their labels and values are (RFC 9052, section 7).
     pub fn decode(bytes: &'a [u8]) -> Result<Self, PublicKeyError> {
-        cbor::check(bytes, Form::Tolerant)?;
         let members = Members::read(bytes)?;
         let key_type = members.integer(KTY)?;
         let id = members.integer(ALG)?;
@@ -211,42 +210,28 @@ impl<'a> PublicKey<'a> {
     }
 }
 
-/// The members of a COSE_Key that signature keys use, by label.
-#[derive(Default)]
-struct Members<'a> {
-    integers: [Option<i64>; 3],
-    bytes: [Option<&'a [u8]>; 3],
-}
+/// The members of a COSE_Key, by label.
+struct Members<'a>(Map<'a>);
 
 impl<'a> Members<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, PublicKeyError> {
-        let mut members = Self::default();
-        let mut d = Decoder::new(bytes);
-        let entries = d.map().ok().flatten().ok_or(Malformed::NotMap)?;
-        for _ in 0..entries {
-            let Ok(label) = d.i64() else {
-                d.skip()
-                    .and_then(|()| d.skip())
-                    .map_err(|_| Malformed::Truncated)?;
-                continue;
-            };
-            let value = d.datatype().map_err(|_| Malformed::Truncated)?;
-            match (label, value) {
-                (-3..=-1, Type::Bytes) => {
-                    members.bytes[(-label - 1) as usize] = d.bytes().ok();
-                }
-                (KTY | ALG | -1, _) => {
-                    members.integers[integer_slot(label)] =
-                        Some(d.i64().map_err(|_| PublicKeyError::WrongType(label))?);
-                }
-                _ => d.skip().map_err(|_| Malformed::Truncated)?,
-            }
+        match Value::parse(bytes, Form::Tolerant)? {
+            Value::Map(map) => Ok(Self(map)),
+            _ => Err(Malformed::NotMap.into()),
         }
-        Ok(members)
+    }
+
+    fn member<T>(
+        &self,
+        label: i64,
+        read: impl FnOnce(Value<'a>) -> Result<T, ReadError>,
+    ) -> Result<T, PublicKeyError> {
+        let value = self.0.get(label).ok_or(PublicKeyError::Missing(label))?;
+        read(value).map_err(|_| PublicKeyError::WrongType(label))
     }
 
     fn integer(&self, label: i64) -> Result<i64, PublicKeyError> {
-        self.integers[integer_slot(label)].ok_or(PublicKeyError::Missing(label))
+        self.member(label, Value::integer)
     }
 
     fn on_curve(&self, curve: Curve, algorithm: Algorithm) -> Result<(), PublicKeyError> {
@@ -259,9 +244,8 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The byte string at `label`, -1 to -3.
     fn byte_string(&self, label: i64) -> Result<&'a [u8], PublicKeyError> {
-        self.bytes[(-label - 1) as usize].ok_or(PublicKeyError::Missing(label))
+        self.member(label, Value::bytes)
     }
 
     fn exactly(&self, label: i64, length: usize) -> Result<&'a [u8], PublicKeyError> {
@@ -283,17 +267,10 @@ impl<'a> Members<'a> {
     }
 }
 
-const fn integer_slot(label: i64) -> usize {
-    match label {
-        KTY => 0,
-        ALG => 1,
-        _ => 2,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cbor;
 
     const ES256: PublicKey<'_> = PublicKey::Ec2 {
         algorithm: Algorithm::Es256,
@@ -387,7 +364,72 @@ mod tests {
         let mut bytes = ES256.encode();
         bytes.truncate(bytes.len() - 34);
         bytes.push(0xf5);
-        assert_eq!(PublicKey::decode(&bytes), Err(PublicKeyError::Missing(-3)));
+        assert_eq!(
+            PublicKey::decode(&bytes),
+            Err(PublicKeyError::WrongType(-3))
+        );
+    }
+
+    /// RFC 9052, section 7: labels are integers or text, and others may use what FIDO does not.
+    #[test]
+    fn further_members_are_passed_over_whatever_they_are() {
+        let key = ES256.encode();
+        for (label, value) in [
+            // Text, and text that reads like a known label.
+            ("6178", "6179"),
+            ("6131", "a16178f5"),
+            ("6b6372656450726f74656374", "83010203"),
+            // Known labels of COSE that FIDO does not use: kid, key_ops, Base IV.
+            ("02", "4b6964206f662061206b6579"),
+            ("04", "8102"),
+            ("05", "4101"),
+            // Integers beyond 64 bits with a sign, and beyond what a label may be.
+            ("1bffffffffffffffff", "00"),
+            ("3bffffffffffffffff", "00"),
+            ("24", "01"),
+            ("1903e8", "f6"),
+            // What is no label at all.
+            ("41ff", "00"),
+            ("f5", "f97c00"),
+            ("8101", "fb3ff8000000000000"),
+            ("a0", "c074323032362d31312d33305430303a30303a30305a"),
+            ("fa3f800000", "1bffffffffffffffff"),
+            ("f7", "f8ff"),
+        ] {
+            let member = hex::decode([label, value].concat()).unwrap();
+            for at_the_end in [true, false] {
+                let members = match at_the_end {
+                    true => [&key[1..], &member].concat(),
+                    false => [&member, &key[1..]].concat(),
+                };
+                let bytes = [&[key[0] + 1], &members[..]].concat();
+                assert_eq!(PublicKey::decode(&bytes), Ok(ES256), "{label}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn members_of_the_wrong_type_are_named() {
+        // {1: 2, 3: -7, -1: 1, -2: h'', -3: h''}, with one value in the place of each.
+        let key = ES256.encode();
+        let text = |at: usize, length: usize| {
+            let mut bytes = key[..at].to_vec();
+            bytes.extend([0x62, b'E', b'C']);
+            bytes.extend(&key[at + length..]);
+            bytes
+        };
+        for (at, length, label) in [(2, 1, 1), (4, 1, 3), (6, 1, -1), (8, 34, -2), (43, 34, -3)] {
+            assert_eq!(
+                PublicKey::decode(&text(at, length)),
+                Err(PublicKeyError::WrongType(label))
+            );
+        }
+        // An integer that no algorithm can have.
+        let mut bytes = key[..4].to_vec();
+        bytes.extend([0x3b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+        bytes.extend(&key[5..]);
+        assert_eq!(PublicKey::decode(&bytes), Err(PublicKeyError::WrongType(3)));
+        assert_eq!(PublicKey::decode(&[0x80]), Err(Malformed::NotMap.into()));
     }
 
     proptest::proptest! {

@@ -135,15 +135,16 @@ mod tests {
         for (after, names, next) in good {
             assert_eq!(take(after, names, next), Ok(page(names, next)));
         }
-        let wrong: [(Option<&str>, &[&str], Option<&str>, ListError); 8] = [
-            (None, &["b", "a"], None, ListError::Order),
-            (None, &["a", "a"], None, ListError::Order),
-            (Some("c"), &["a"], None, ListError::Order),
-            (Some("a"), &["a"], None, ListError::Order),
-            (None, &["a"], Some("z"), ListError::Next),
-            (None, &["a", "b"], Some("a"), ListError::Next),
-            (Some("a"), &[], Some("a"), ListError::Next),
-            (None, &[], Some("n1"), ListError::Next),
+        let nothing: &[&str] = &[];
+        let wrong = [
+            (None, &["b", "a"][..], None, ListError::Order),
+            (None, &["a", "a"][..], None, ListError::Order),
+            (Some("c"), &["a"][..], None, ListError::Order),
+            (Some("a"), &["a"][..], None, ListError::Order),
+            (None, &["a"][..], Some("z"), ListError::Next),
+            (None, &["a", "b"][..], Some("a"), ListError::Next),
+            (Some("a"), nothing, Some("a"), ListError::Next),
+            (None, nothing, Some("n1"), ListError::Next),
         ];
         for (after, names, next, error) in wrong {
             assert_eq!(take(after, names, next), Err(error), "{names:?} {next:?}");

@@ -1,6 +1,7 @@
 //! The events of /dev/uhid, as bytes (linux/uhid.h: packed structures in the computer's own byte
 //! order, the type first). The kernel fills up with zeros what a write leaves out.
 
+use hallway_authenticator::DEVICE_VERSION;
 use hallway_ctap::ctaphid::{REPORT_LENGTH, Report};
 
 /// The longest event (`struct uhid_event`): type and `struct uhid_create2_req`.
@@ -68,7 +69,10 @@ pub(crate) fn create() -> Vec<u8> {
     event.resize(4 + 128 + 64 + 64, 0);
     event.extend((DESCRIPTOR.len() as u16).to_ne_bytes());
     event.extend(BUS_USB.to_ne_bytes());
-    let [vendor, product, version, country] = [0_u32, 0, 1, 0];
+    // bcdDevice: major and minor.
+    let [major, minor, _] = DEVICE_VERSION;
+    let version = u32::from(major) << 8 | u32::from(minor);
+    let [vendor, product, country] = [0_u32; 3];
     for number in [vendor, product, version, country] {
         event.extend(number.to_ne_bytes());
     }

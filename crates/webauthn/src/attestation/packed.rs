@@ -135,14 +135,39 @@ pub(crate) fn enterprise_serial<'a>(leaf: &Certificate<'a>) -> Option<&'a [u8]> 
 }
 
 /// The AAGUID extension, where there is one: not critical, an OCTET STRING of 16 bytes inside the
-/// extension's own, and the authenticator's model.
+/// extension's own.
+fn model_of(leaf: &Certificate<'_>) -> Option<Result<Aaguid, AttestationError>> {
+    let (value, critical) = leaf.extension(&OID_FIDO_AAGUID)?;
+    let model = value
+        .strip_prefix(&[0x04, 0x10])
+        .filter(|_| !critical)
+        .and_then(|bytes| bytes.try_into().ok());
+    Some(model.map(Aaguid).ok_or(AttestationError::Requirement {
+        section: "8.2.1",
+        what: "the AAGUID extension is critical, or is not 16 bytes",
+    }))
+}
+
+/// The model (AAGUID) that a certificate for packed attestation is for, where it names one: for those
+/// who give a certificate, in DER, to an authenticator.
+///
+/// # Errors
+/// [`AttestationError`] when it is no certificate, or does not meet 8.2.1 and 8.2.2, so that relying
+/// parties would refuse it.
+pub fn packed_certificate_model(der: &[u8]) -> Result<Option<Aaguid>, AttestationError> {
+    let leaf = Certificate::parse(der)?;
+    verify_requirements(&leaf)?;
+    model_of(&leaf).transpose()
+}
+
+/// The AAGUID extension, where there is one, names the authenticator's model.
 pub(super) fn verify_model<O: Observer>(
     leaf: &Certificate<'_>,
     authenticator: Option<Aaguid>,
     step: Step,
     observer: &mut O,
 ) -> Result<(), AttestationError> {
-    let Some((value, critical)) = leaf.extension(&OID_FIDO_AAGUID) else {
+    let Some(named) = model_of(leaf) else {
         observer.step(
             step,
             Outcome::Skipped,
@@ -155,21 +180,13 @@ pub(super) fn verify_model<O: Observer>(
         observer.step(step, Outcome::Skipped, detail);
         return Ok(());
     };
-    let found = match value.strip_prefix(&[0x04, 0x10]) {
-        Some(bytes) if !critical => <[u8; 16]>::try_from(bytes).map(Aaguid).ok(),
-        _ => None,
-    };
-    let Some(certificate) = found else {
+    let certificate = named.inspect_err(|_| {
         observer.step(
             step,
             Outcome::Failed,
             format_args!("the AAGUID extension is critical or malformed"),
         );
-        return Err(AttestationError::Requirement {
-            section: "8.2.1",
-            what: "the AAGUID extension is critical, or is not 16 bytes",
-        });
-    };
+    })?;
     check(
         observer,
         step,

@@ -3,7 +3,10 @@
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::Flags;
 use hallway_ctap::cose::Algorithm;
-use hallway_webauthn::{AttestationError, AttestationKind, RegistrationError, RegistrationPolicy};
+use hallway_webauthn::{
+    AttestationError, AttestationKind, RegistrationError, RegistrationPolicy,
+    packed_certificate_model,
+};
 use rcgen::{CertificateParams, CustomExtension, DnType, IsCa, KeyPair, SigningKey};
 
 use crate::maker::{
@@ -124,7 +127,27 @@ fn requirements_on_the_certificate() {
         let (result, failed) = register(&params);
         assert!(result.is_err(), "{what}");
         assert_eq!(failed, Some("8.2/2.2"), "{what}");
+        // Whoever gives such a certificate to a key hears of it before relying parties do.
+        let leaf = Authority::root("Maker Root").issue(&params, &KeyPair::generate().unwrap());
+        assert!(packed_certificate_model(&leaf).is_err(), "{what}");
     }
+}
+
+#[test]
+fn a_certificate_names_its_model_to_who_gives_it_to_a_key() {
+    let model = |params: &CertificateParams| {
+        let key = KeyPair::generate().unwrap();
+        packed_certificate_model(&Authority::root("Maker Root").issue(params, &key))
+    };
+    assert_eq!(model(&packed_params()), Ok(Some(MODEL)));
+    let mut params = packed_params();
+    params.custom_extensions.clear();
+    assert_eq!(model(&params), Ok(None));
+    let mut critical = aaguid_extension(MODEL);
+    critical.set_criticality(true);
+    params.custom_extensions = vec![critical];
+    assert!(model(&params).is_err());
+    assert!(packed_certificate_model(b"no certificate").is_err());
 }
 
 #[test]

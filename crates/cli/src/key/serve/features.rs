@@ -14,6 +14,12 @@ pub(super) struct FeatureArguments {
     /// Where large blobs are kept.
     #[arg(long, value_enum, value_name = "WHERE", default_value = "array")]
     large_blobs: LargeBlobs,
+    /// What the PIN is for.
+    ///
+    /// With `management`, registration and sign-in take a finger, and the PIN only manages the key
+    /// (noMcGaPermissionsWithClientPin).
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "everything")]
+    pin_for: PinUse,
     /// Pretend to have a fingerprint sensor, at which GESTURES happen one after the other and the
     /// last one again and again: numbers of fingers, too-fast, too-slow, poor, short, skewed,
     /// nothing.
@@ -32,6 +38,14 @@ enum LargeBlobs {
     Credentials,
 }
 
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum PinUse {
+    /// Registration, sign-in, and management.
+    Everything,
+    /// Management only.
+    Management,
+}
+
 impl FeatureArguments {
     /// Gives the key these features, until it is closed.
     pub(super) fn apply(&self, key: &mut SoftKey) {
@@ -40,6 +54,9 @@ impl FeatureArguments {
         }
         if self.large_blobs == LargeBlobs::Credentials {
             key.keep_blobs_with_credentials();
+        }
+        if self.pin_for == PinUse::Management {
+            key.keep_pin_out_of_ceremonies();
         }
         if let Some(script) = &self.simulate_fingerprints {
             eprintln!("The fingerprint sensor is simulated: it verifies nobody.");

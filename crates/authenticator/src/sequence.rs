@@ -1,0 +1,164 @@
+//! Commands that go on over several requests: whose they are, and for how long (CTAP 2.3,
+//! section 6, stateful commands).
+
+use alloc::vec::Vec;
+
+use hallway_ctap::command::{
+    Command, bio_enrollment as bio, credential_management as management, large_blobs,
+};
+use hallway_ctap::ctaphid::Channel;
+
+use crate::bio_enrollment::Enrollment;
+use crate::get_assertion::Assertions;
+use crate::large_blobs::BlobWrite;
+use crate::token::{TokenId, TokenState};
+
+/// The next command of a sequence must come this soon after the answer before.
+const NEXT_WITHIN_MS: u64 = 30_000;
+
+/// Who sends a request. A sequence of commands goes on only for who began it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caller {
+    connection: u64,
+    channel: u32,
+}
+
+impl Caller {
+    /// The one caller of a key that nobody else reaches, such as a smart card in a terminal.
+    pub const ONLY: Self = Self {
+        connection: 0,
+        channel: 0,
+    };
+
+    /// Who speaks on a CTAPHID channel. Connections with channel numbers of their own have
+    /// different numbers.
+    pub const fn on_channel(connection: u64, channel: Channel) -> Self {
+        Self {
+            connection,
+            channel: channel.0,
+        }
+    }
+}
+
+/// What may go on.
+pub(crate) enum Step {
+    /// getNextAssertion may follow.
+    Assertions(Assertions),
+    /// enumerateRPsGetNextRP may follow: hashes of the ids that are left.
+    RelyingParties(Vec<[u8; 32]>),
+    /// enumerateCredentialsGetNextCredential may follow: the slots that are left.
+    Credentials(Vec<u16>),
+    /// The next part of a large-blob array may follow.
+    LargeBlobs(BlobWrite),
+    /// The next sample of a fingerprint may follow.
+    Enrollment(Enrollment),
+}
+
+struct Sequence {
+    step: Step,
+    caller: Caller,
+    /// The token that the command proved to know with which it began.
+    token: Option<TokenId>,
+    answered_ms: u64,
+}
+
+/// The one sequence that goes on, if any: CTAP 2.3, section 6 lets an authenticator keep one for
+/// all callers.
+#[derive(Default)]
+pub(crate) struct Sequences {
+    current: Option<Sequence>,
+    /// What the command under way leaves to its next one.
+    left: Option<Step>,
+}
+
+/// A command under way, of which a sequence may be left.
+pub(crate) struct Turn {
+    caller: Caller,
+    continues: bool,
+    token: Option<TokenId>,
+}
+
+impl Sequences {
+    /// Takes what the command goes on with. Every command but the next one of its own sequence ends
+    /// a sequence; only a stranger's next command does not, which finds none.
+    pub(crate) fn enter(
+        &mut self,
+        caller: Caller,
+        command: &Command<'_>,
+        token: &TokenState,
+        now_ms: u64,
+    ) -> (Turn, Option<Step>) {
+        let mut turn = Turn {
+            caller,
+            continues: continues(command),
+            token: None,
+        };
+        let current = match turn.continues {
+            true => self.current.take_if(|current| current.caller == caller),
+            false => self.current.take(),
+        };
+        let stands = |sequence: &Sequence| {
+            sequence.caller == caller
+                && now_ms.saturating_sub(sequence.answered_ms) <= NEXT_WITHIN_MS
+                // What a token opened is not seen after its time.
+                && sequence.token.is_none_or(|id| token.is_in_use(id, now_ms))
+        };
+        let step = current.filter(stands).map(|sequence| {
+            turn.token = sequence.token;
+            sequence.step
+        });
+        (turn, step)
+    }
+
+    /// Lets the next command go on from here.
+    pub(crate) fn leave(&mut self, step: Step) {
+        self.left = Some(step);
+    }
+
+    /// Keeps what the command left, for its caller and as long as its token is in use.
+    pub(crate) fn settle(&mut self, turn: &Turn, proved: Option<TokenId>, now_ms: u64) {
+        if let Some(step) = self.left.take() {
+            self.current = Some(Sequence {
+                step,
+                caller: turn.caller,
+                token: match turn.continues {
+                    true => turn.token,
+                    false => proved,
+                },
+                answered_ms: now_ms,
+            });
+        }
+    }
+
+    /// Ends the sequence of a caller that starts afresh.
+    pub(crate) fn forget(&mut self, caller: Caller) {
+        self.current.take_if(|current| current.caller == caller);
+    }
+
+    /// Ends any.
+    pub(crate) fn end(&mut self) {
+        self.current = None;
+    }
+}
+
+/// Whether a command has meaning only in a sequence that was begun.
+const fn continues(command: &Command<'_>) -> bool {
+    match command {
+        Command::GetNextAssertion => true,
+        Command::CredentialManagement(request) => matches!(
+            request.subcommand,
+            management::Subcommand::EnumerateRpsNext
+                | management::Subcommand::EnumerateCredentialsNext
+        ),
+        Command::LargeBlobs(large_blobs::Request {
+            set: Some(_),
+            offset,
+            ..
+        }) => !matches!(offset, Some(0)),
+        Command::BioEnrollment(bio::Request::Fingerprint(request)) => matches!(
+            request.subcommand,
+            bio::Subcommand::EnrollCaptureNext { .. } | bio::Subcommand::CancelEnrollment
+        ),
+        _ => false,
+    }
+}
