@@ -8,17 +8,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::handler::{Catalogue, LATEST_MS, PROPFIND, properties};
+use super::handler::{
+    Catalogue, Described, DescribedPage, Describing, LATEST_MS, PROPFIND, PROPPATCH, find, patch,
+};
 use super::path::{FilePath, encode};
-use super::store::{Entry, Page};
+use super::property::{Properties, PropertyChange};
+use super::store::Entry;
 use crate::body::{self, Body};
-use crate::foreign::{self, Asked, Foreign};
+use crate::foreign::{self, Asked, Foreign, is_condition};
 use crate::problem::Problem;
 
 /// How long the other side may take to say what there is, and how many bytes that may have.
@@ -53,9 +56,9 @@ impl<S: Sends> Afar<S> {
     /// Answers a request for the store's files, which is `asked`: whose head is that of the other
     /// side already.
     pub(crate) async fn answer(self, asked: &Asked, request: Request<Body>) -> Response<Body> {
-        if request.method().as_str() == PROPFIND {
-            let listed = self.list_properties(request).await;
-            return foreign::protected(listed.unwrap_or_else(Problem::into_response));
+        if matches!(request.method().as_str(), PROPFIND | PROPPATCH) {
+            let answered = self.about_properties(request).await;
+            return foreign::protected(answered.unwrap_or_else(Problem::into_response));
         }
         match self.sends.send(request).await {
             Ok(response) => Foreign::new(response).release(asked).await,
@@ -63,19 +66,24 @@ impl<S: Sends> Afar<S> {
         }
     }
 
-    async fn list_properties(self, request: Request<Body>) -> Result<Response<Body>, Problem> {
+    async fn about_properties(self, request: Request<Body>) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         let below = head.uri.path().strip_prefix(self.there.as_str());
         let path = FilePath::from_uri(below.unwrap_or_default()).map_err(|error| {
             Problem::new(StatusCode::BAD_REQUEST, "malformed", error.to_string())
         })?;
-        let mount = self.mount.clone();
+        let (mount, there) = (self.mount, self.there);
         let catalogue = There {
             sends: self.sends,
-            root: self.there,
+            root: there.clone(),
             listed: AtomicUsize::new(0),
         };
-        properties(catalogue, &mount, path, &head.headers, body).await
+        let mounts = (mount.as_str(), there.as_str());
+        if head.method.as_str() == PROPFIND {
+            find(catalogue, mounts, path, &head.headers, body).await
+        } else {
+            patch(catalogue, mounts, path, &head.headers, body).await
+        }
     }
 }
 
@@ -111,30 +119,65 @@ impl<S: Sends> There<S> {
 
 #[async_trait]
 impl<S: Sends> Catalogue for There<S> {
-    async fn entry(&self, path: &FilePath) -> Result<Entry, Problem> {
-        let entry: Entry = self.ask(path, "entry").await?;
+    async fn described(&self, path: &FilePath, how: Describing) -> Result<Described, Problem> {
+        let described: Described = self.ask(path, &query("entry", how)).await?;
+        let mut described = plain(described)?;
         // What it is called is what was asked for.
-        let name = path.name().to_owned();
-        Ok(plain(Entry { name, ..entry }))
+        path.name().clone_into(&mut described.entry.name);
+        Ok(described)
     }
 
-    async fn list(
+    async fn described_in(
         &self,
         folder: &FilePath,
         after: Option<&str>,
         most: usize,
-    ) -> Result<Page, Problem> {
-        let mut query = format!("most={most}");
+        how: Describing,
+    ) -> Result<DescribedPage, Problem> {
+        let mut query = query(&format!("most={most}"), how);
         if let Some(after) = after {
             query.push_str("&after=");
             query.push_str(&encode(after));
         }
-        let page: Page = self.ask(folder, &query).await?;
+        let page: DescribedPage = self.ask(folder, &query).await?;
         let entries = page.entries.len();
         if self.listed.fetch_add(entries, Ordering::Relaxed) + entries > MOST_ENTRIES {
             return Err(unusable());
         }
         in_order(folder, after, most, page)
+    }
+
+    async fn set_properties(
+        &self,
+        _named: &str,
+        path: &FilePath,
+        asked: &HeaderMap,
+        changes: Vec<PropertyChange>,
+    ) -> Result<(), Problem> {
+        let json = serde_json::to_vec(&changes).map_err(|_| unusable())?;
+        let uri = format!("{}/{}?properties", self.root, path.to_uri());
+        let request = Request::builder().method(Method::PATCH).uri(uri);
+        let mut request = request.body(body::full(json)).map_err(|_| unusable())?;
+        // What has to be so is judged there.
+        for (name, value) in asked.iter().filter(|(name, _)| is_condition(name)) {
+            request.headers_mut().append(name.clone(), value.clone());
+        }
+        let response = timeout(PATIENCE, self.sends.send(request)).await;
+        let response = response.map_err(|_| unusable())??;
+        match response.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            status if status.is_client_error() || status.is_server_error() => {
+                Err(foreign::refused(status, response.into_body()).await)
+            }
+            _ => Err(unusable()),
+        }
+    }
+}
+
+fn query(query: &str, how: Describing) -> String {
+    match how {
+        Describing::Briefly => query.to_owned(),
+        Describing::Fully => format!("{query}&properties"),
     }
 }
 
@@ -143,13 +186,13 @@ fn in_order(
     folder: &FilePath,
     after: Option<&str>,
     most: usize,
-    page: Page,
-) -> Result<Page, Problem> {
+    page: DescribedPage,
+) -> Result<DescribedPage, Problem> {
     if page.entries.len() > most {
         return Err(unusable());
     }
     let mut last = after.map(str::to_owned);
-    for entry in &page.entries {
+    for Described { entry, .. } in &page.entries {
         if last.as_ref().is_some_and(|last| *last >= entry.name) {
             return Err(unusable());
         }
@@ -158,25 +201,31 @@ fn in_order(
     if page.next.is_some() && (page.next != last || page.entries.is_empty()) {
         return Err(unusable());
     }
-    let nameable = |entry: &Entry| !entry.name.is_empty() && folder.join(&entry.name).is_ok();
-    Ok(Page {
-        entries: (page.entries.into_iter())
-            .filter(nameable)
-            .map(plain)
-            .collect(),
+    let nameable = |described: &Described| {
+        let name = &described.entry.name;
+        !name.is_empty() && folder.join(name).is_ok()
+    };
+    let entries = page.entries.into_iter().filter(nameable).map(plain);
+    Ok(DescribedPage {
+        entries: entries.collect::<Result<_, _>>()?,
         next: page.next,
     })
 }
 
-/// An entry whose members can be written down: no date after the last one, no tag that is none.
-fn plain(entry: Entry) -> Entry {
+/// What can be written down: no date after the last one, no tag that is none, no more properties
+/// than a file may have.
+fn plain(described: Described) -> Result<Described, Problem> {
+    let Described { entry, properties } = described;
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
     let is_tag = |tag: &String| tag.len() <= LONGEST_TAG && tag.bytes().all(allowed);
-    Entry {
-        modified_ms: entry.modified_ms.min(LATEST_MS),
-        etag: entry.etag.filter(is_tag),
-        ..entry
-    }
+    Ok(Described {
+        entry: Entry {
+            modified_ms: entry.modified_ms.min(LATEST_MS),
+            etag: entry.etag.filter(is_tag),
+            ..entry
+        },
+        properties: Properties::from_elsewhere(properties).ok_or_else(unusable)?,
+    })
 }
 
 fn unusable() -> Problem {
@@ -188,15 +237,18 @@ mod tests {
     use super::*;
     use crate::files::Kind;
 
-    fn page(names: &[&str], next: Option<&str>) -> Page {
-        let entry = |name: &&str| Entry {
-            name: (*name).to_owned(),
-            kind: Kind::File,
-            bytes: 1,
-            modified_ms: u64::MAX,
-            etag: Some("a\"><b".to_owned()),
+    fn page(names: &[&str], next: Option<&str>) -> DescribedPage {
+        let entry = |name: &&str| Described {
+            entry: Entry {
+                name: (*name).to_owned(),
+                kind: Kind::File,
+                bytes: 1,
+                modified_ms: u64::MAX,
+                etag: Some("a\"><b".to_owned()),
+            },
+            properties: Properties::default(),
         };
-        Page {
+        DescribedPage {
             entries: names.iter().map(entry).collect(),
             next: next.map(str::to_owned),
         }
@@ -204,7 +256,11 @@ mod tests {
 
     fn read(after: Option<&str>, names: &[&str], next: Option<&str>) -> Option<Vec<String>> {
         let page = in_order(&FilePath::root(), after, 5, page(names, next)).ok()?;
-        Some(page.entries.into_iter().map(|entry| entry.name).collect())
+        let names = page
+            .entries
+            .into_iter()
+            .map(|described| described.entry.name);
+        Some(names.collect())
     }
 
     #[test]
@@ -233,7 +289,7 @@ mod tests {
         // "" is not after nothing, so this order is good.
         let read = read.unwrap();
         assert_eq!(read.entries.len(), 1);
-        let entry = &read.entries[0];
+        let entry = &read.entries[0].entry;
         assert_eq!((entry.name.as_str(), entry.etag.as_ref()), ("c", None));
         assert_eq!(entry.modified_ms, LATEST_MS);
     }

@@ -161,6 +161,8 @@ fn read(source: &Path, path: &RelativePath, pack: &mut Vec<u8>) -> Result<u64, H
         bytes,
         modified_ms: file_entry(&before).modified_ms,
         sha256: hex::encode(digest(&SHA256, &content)),
+        if_match: None,
+        if_none_match: None,
     };
     add_to_pack(pack, &head, &content)
         .map_err(|error| HallCommandError::io(source.display())(std::io::Error::other(error)))?;

@@ -492,6 +492,8 @@ fn packed(files: &[(&str, &str)]) -> Body {
             bytes: text.len() as u64,
             modified_ms: Some(1_700_000_000_123),
             sha256: hex::encode(sum),
+            if_match: None,
+            if_none_match: None,
         };
         pack::add(&mut pack, &head, text.as_bytes()).unwrap();
     }
