@@ -119,8 +119,10 @@ pub fn may_be_sent(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether a header says what has to be so for a request to be carried out.
-pub(crate) fn is_condition(name: &HeaderName) -> bool {
+/// Whether a header says what has to be so for a request to be carried out (RFC 9110, 13.1, and
+/// RFC 4918, 10.4). Whoever makes a new request of one takes these along.
+#[must_use]
+pub fn is_condition(name: &HeaderName) -> bool {
     CONDITIONS.contains(name)
 }
 
