@@ -25,8 +25,8 @@ mod head;
 mod media_type;
 mod refusal;
 
-pub use asked::{Asked, may_be_sent};
-pub(crate) use asked::{is_condition, passed_on};
+pub(crate) use asked::passed_on;
+pub use asked::{Asked, is_condition, may_be_sent};
 pub use content::Content;
 pub use media_type::MediaType;
 pub use refusal::said;

@@ -18,7 +18,7 @@ use super::handler::{
     Catalogue, Described, DescribedPage, Describing, LATEST_MS, PROPFIND, PROPPATCH, find, patch,
 };
 use super::path::{FilePath, encode};
-use super::property::{Properties, PropertyChange};
+use super::property::PropertyChange;
 use super::store::Entry;
 use crate::body::{self, Body};
 use crate::foreign::{self, Asked, Foreign, is_condition};
@@ -224,7 +224,7 @@ fn plain(described: Described) -> Result<Described, Problem> {
             etag: entry.etag.filter(is_tag),
             ..entry
         },
-        properties: Properties::from_elsewhere(properties).ok_or_else(unusable)?,
+        properties: properties.within_bounds().ok_or_else(unusable)?,
     })
 }
 
@@ -235,7 +235,7 @@ fn unusable() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::Kind;
+    use crate::files::{Kind, Properties};
 
     fn page(names: &[&str], next: Option<&str>) -> DescribedPage {
         let entry = |name: &&str| Described {

@@ -95,7 +95,7 @@ impl Properties {
     }
 
     /// From another party, within the same bounds.
-    pub(super) fn from_elsewhere(self) -> Option<Self> {
+    pub(super) fn within_bounds(self) -> Option<Self> {
         self.bounded().is_ok().then_some(self)
     }
 }

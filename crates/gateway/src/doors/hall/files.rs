@@ -143,7 +143,10 @@ pub(super) async fn as_webdav(request: Request, mount: &str) -> Result<Request, 
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let Input(change): Input<Change> = request.extract().await?;
     let mut request = change.into_request(uri, mount)?;
-    for (name, value) in headers.iter().filter(|(name, _)| foreign::is_condition(name)) {
+    for (name, value) in headers
+        .iter()
+        .filter(|(name, _)| foreign::is_condition(name))
+    {
         request.headers_mut().append(name.clone(), value.clone());
     }
     Ok(request)

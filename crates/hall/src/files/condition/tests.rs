@@ -1,4 +1,5 @@
 use http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
 
 use super::*;
 use crate::files::Kind;
@@ -222,4 +223,27 @@ fn what_has_no_date_is_not_judged_by_it() {
     assert!(!changes(&[("if-unmodified-since", DATE)], Some(&undated)));
     let condition = Condition::of(&headers(&[("if-modified-since", DATE)])).unwrap();
     assert_eq!(condition.of_read(&undated), Verdict::Proceed);
+}
+
+proptest! {
+    /// Whatever is written, it is refused or means the same when it is written again.
+    #[test]
+    fn any_text_is_refused_or_understood(
+        text in "[()<>\\[\\]\"*, WNotnt/a-c]{0,40}", other in "[ -~]{0,40}",
+    ) {
+        for text in [text, other] {
+            for name in ["if-match", "if-none-match", "if-unmodified-since"] {
+                let pairs = [(name, text.as_str())];
+                let read = Condition::of(&headers(&pairs));
+                if let Err(problem) = &read {
+                    prop_assert_eq!(problem.status, 412);
+                }
+            }
+            if let Ok(Some(states)) = States::of(&headers(&[("if", text.as_str())])) {
+                let written = states.to_string();
+                let again = States::of(&headers(&[("if", written.as_str())]));
+                prop_assert_eq!(again.unwrap(), Some(states), "{}", written);
+            }
+        }
+    }
 }

@@ -113,8 +113,9 @@ impl Tree {
     pub(super) fn move_properties(&self, from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
         self.forget_properties(to)?;
         match self.kept.symlink_metadata(from.as_str()) {
+            Ok(_) => {}
             Err(error) if is_absent(&error) => return Ok(()),
-            there => drop(there?),
+            Err(error) => return Err(error.into()),
         }
         let folder = self.kept_folder(&to.parent())?;
         self.kept.rename(from.as_str(), &folder, to.name())?;

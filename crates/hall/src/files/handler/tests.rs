@@ -506,7 +506,8 @@ async fn no_method_passes_over_a_condition() {
     let update =
         "<propertyupdate xmlns='DAV:'><set><prop><p xmlns='u'/></prop></set></propertyupdate>";
     let more = ("upload-offset", "1");
-    let asks: [(&str, &str, &[(&str, &str)], Body); 21] = [
+    type Ask<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Body);
+    let asks: [Ask<'_>; 21] = [
         ("GET", "/a", &[], body::empty()),
         ("HEAD", "/a", &[], body::empty()),
         ("GET", "/a?entry", &[], body::empty()),
