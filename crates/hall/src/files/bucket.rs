@@ -5,6 +5,7 @@
 //! [`PIECE`] bytes until they are whole.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,7 @@ use aws_lc_rs::digest;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
-};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 
 use self::naming::Naming;
 use self::pieces::Pieces;
@@ -57,6 +56,8 @@ pub struct BucketStore {
     prefix: Path,
     turns: Turns<()>,
     naming: Naming,
+    /// Whether the object store judges conditions, as far as is known.
+    judges: AtomicBool,
     swept: Mutex<Option<Instant>>,
 }
 
@@ -96,6 +97,7 @@ impl BucketStore {
             prefix,
             turns: Turns::default(),
             naming: Naming::default(),
+            judges: AtomicBool::new(true),
             swept: Mutex::default(),
         })
     }
@@ -256,7 +258,9 @@ impl BucketStore {
             length: Some(length),
             ..Plan::default()
         };
-        writer.finish(&plan, PutOptions::default()).await?;
+        writer
+            .finish(&plan, PutMode::Overwrite, &self.judges)
+            .await?;
         Ok(())
     }
 
@@ -424,7 +428,7 @@ impl Store for BucketStore {
             }),
             Some((_, None)) => return Err(StoreError::IsFolder),
         };
-        let sha256 = writer.finish(&plan, PutOptions::from(mode)).await?;
+        let sha256 = writer.finish(&plan, mode, &self.judges).await?;
         Ok(Written {
             entry: describe(path.name(), &self.objects.head(&key).await?),
             sha256,
