@@ -101,7 +101,7 @@ def test_a_condition_is_judged_whatever_the_method(opened: Open, name: str):
     assert ask(opened, "MKCOL", at("folder")).status == 201
     assert ask(opened, "PUT", at("folder/inner"), b"inner").status == 201
     etag = ask(opened, "PUT", at("file"), b"one").headers["ETag"]
-    assert ask(opened, "PUT", at("other"), b"other").status == 201
+    of_other = ask(opened, "PUT", at("other"), b"other").headers["ETag"]
     to = opened.files + at("to")
     failing = [
         {"if_unmodified_since": LONG_AGO},
@@ -111,6 +111,7 @@ def test_a_condition_is_judged_whatever_the_method(opened: Open, name: str):
         {"if": '(["another"])'},
         {"if": "(<opaquelocktoken:gone>)"},
         {"if": f'<{opened.files}{at("other")}> (["another"])'},
+        {"if": f'<{opened.files}{at("file")}> ([{of_other}])'},
     ]
     for condition in failing:
         for method, path, extra in [
@@ -137,7 +138,8 @@ def test_a_condition_is_judged_whatever_the_method(opened: Open, name: str):
         {"if_unmodified_since": FAR_AHEAD},
         {"if_match": "*"},
         {"if": "(<opaquelocktoken:gone>) (Not <DAV:no-lock>)"},
-        {"if": f'<{opened.files}{at("other")}> (Not ["another"])'},
+        {"if": f'<{opened.files}{at("other")}> ([{of_other}])'},
+        {"if": f'<{opened.files}{at("other")}> (["another"]) <{opened.files}{at("none")}> (Not ["x"])'},
     ]
     for condition in holding:
         answer = ask(opened, "COPY", at("folder"), destination=to, overwrite="T", **condition)
