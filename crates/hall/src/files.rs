@@ -3,15 +3,18 @@
 mod access;
 mod afar;
 mod bucket;
+mod condition;
 mod folder;
 mod handler;
 mod listed;
 mod pack;
 mod path;
 mod patience;
+mod property;
 mod relay;
 mod store;
 mod turns;
+mod xml;
 
 #[cfg(test)]
 mod contract;
@@ -19,6 +22,8 @@ mod contract;
 pub use access::StoreAccess;
 pub(crate) use afar::{Afar, Sends};
 pub use bucket::{BucketError, BucketSettings, BucketStore, PIECE};
+pub use condition::Condition;
+pub(crate) use condition::{IF, States};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
 pub(crate) use handler::{METHODS, digest_value, sha256_of_digest};
@@ -30,8 +35,9 @@ pub use pack::{
 pub(crate) use path::encode as percent_encoded;
 pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
 pub use patience::Patient;
+pub use property::{DeadProperty, Properties, PropertyChange, PropertyName};
 pub use relay::Relayed;
 pub use store::{
-    ByteStream, Condition, Entry, Kind, OpenFile, Page, Plan, Sha256, SmallFile, Store, StoreError,
-    UploadId, UploadNameError, Written,
+    ByteStream, Depth, Entry, Kind, OpenFile, Overwrite, Page, Placed, Plan, Sha256, SmallFile,
+    Store, StoreError, Transfer, UploadId, UploadNameError, Written,
 };

@@ -26,7 +26,7 @@ mod media_type;
 mod refusal;
 
 pub(crate) use asked::passed_on;
-pub use asked::{Asked, may_be_sent};
+pub use asked::{Asked, is_condition, may_be_sent};
 pub use content::Content;
 pub use media_type::MediaType;
 pub use refusal::said;

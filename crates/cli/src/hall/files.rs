@@ -11,7 +11,7 @@ use super::HallCommandError;
 use super::mirror::plan::{Entry, FileEntry};
 use super::path::{Place, RelativePath};
 use super::progress::Progress;
-use super::remote::Remote;
+use super::remote::{Expected, Remote};
 use super::transfer::{download, upload};
 use super::visit::visit;
 use crate::person::PersonArguments;
@@ -233,14 +233,20 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
     } = &command.replacing;
     let bytes = super::run(visit(person, &place.hall, &rights, async |way| {
         let remote = Remote::new(way, place.store.clone());
-        match remote.entry(&path).await? {
+        let seen = remote.entry(&path).await?;
+        match &seen {
             Some(Entry::Folder) => return Err(HallCommandError::IsFolder(place.to_string())),
             Some(_) if !force => return Err(HallCommandError::Exists(place.to_string())),
             Some(_) => {}
             None => make_way(&remote, &path).await?,
         }
+        let expected = if *force {
+            Expected::Anything
+        } else {
+            Expected::of(seen.as_ref())
+        };
         let progress = Progress::new(length(&command.file)?.bytes, *json);
-        let done = upload(&remote, &command.file, &path, &progress).await;
+        let done = upload(&remote, &command.file, (&path, &expected), &progress).await;
         progress.finish();
         done
     }))
@@ -297,6 +303,6 @@ pub(crate) fn rm(command: &RmCommand) -> Result<(), HallCommandError> {
             Some(Entry::Folder) if !command.recursive => return Err(whole()),
             Some(_) => {}
         }
-        Ok(remote.remove(path).await?)
+        Ok(remote.remove(path, &Expected::Anything).await?)
     }))
 }

@@ -44,10 +44,55 @@ pub(super) enum Digest {
     Elsewhere,
 }
 
-fn if_match(request: request::Builder, etag: Option<&str>) -> request::Builder {
-    match etag {
-        Some(etag) => request.header(header::IF_MATCH, format!("\"{etag}\"")),
-        None => request,
+/// What has to be at the far side for a change of it: what was seen there, so that nobody's changes
+/// are lost who came in between.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Whatever it is.
+    #[default]
+    Anything,
+    /// Nothing.
+    Nothing,
+    /// This version.
+    Version(String),
+}
+
+impl Expected {
+    /// What was seen.
+    pub(crate) fn of(seen: Option<&Entry>) -> Self {
+        match seen {
+            // A folder that is in the way goes before.
+            None | Some(Entry::Folder) => Self::Nothing,
+            Some(Entry::File(file)) => Self::version(file.etag.as_deref()),
+        }
+    }
+
+    fn version(etag: Option<&str>) -> Self {
+        etag.map_or(Self::Anything, |etag| Self::Version(etag.to_owned()))
+    }
+
+    /// As it stands in `If-Match`.
+    pub(crate) fn if_match(&self) -> Option<String> {
+        match self {
+            Self::Version(etag) => Some(format!("\"{etag}\"")),
+            Self::Anything | Self::Nothing => None,
+        }
+    }
+
+    /// As it stands in `If-None-Match`.
+    pub(crate) fn if_none_match(&self) -> Option<&'static str> {
+        (*self == Self::Nothing).then_some("*")
+    }
+
+    /// The request, with this as its condition.
+    pub(super) fn ask(&self, mut request: request::Builder) -> request::Builder {
+        if let Some(value) = self.if_match() {
+            request = request.header(header::IF_MATCH, value);
+        }
+        if let Some(value) = self.if_none_match() {
+            request = request.header(header::IF_NONE_MATCH, value);
+        }
+        request
     }
 }
 
@@ -149,7 +194,7 @@ impl Remote {
         etag: Option<&str>,
         digest: Digest,
     ) -> Result<Response<Incoming>, ClientError> {
-        let mut request = if_match(Request::get(self.url(Some(path))), etag);
+        let mut request = Expected::version(etag).ask(Request::get(self.url(Some(path))));
         if digest == Digest::InHead {
             request = request.header(WANT_REPR_DIGEST, SHA_256);
         }
@@ -169,7 +214,7 @@ impl Remote {
         path: &RelativePath,
         etag: Option<&str>,
     ) -> Result<Option<[u8; 32]>, ClientError> {
-        let request = if_match(Request::head(self.url(Some(path))), etag);
+        let request = Expected::version(etag).ask(Request::head(self.url(Some(path))));
         let request = request.header(WANT_REPR_DIGEST, SHA_256);
         let response = self.send(request, Body::default(), WORK).await?;
         Ok(digest_of(response.headers()))
@@ -250,9 +295,13 @@ impl Remote {
     /// Removes a file, or a folder with everything in it.
     ///
     /// # Errors
-    /// The far side refuses or can't be reached; what is gone already is no error.
-    pub(crate) async fn remove(&self, path: &RelativePath) -> Result<(), ClientError> {
-        let request = self.change(Method::DELETE, path, "");
+    /// It is not what was `expected` (412), or the far side refuses or can't be reached; what is gone already is no error.
+    pub(crate) async fn remove(
+        &self,
+        path: &RelativePath,
+        expected: &Expected,
+    ) -> Result<(), ClientError> {
+        let request = expected.ask(self.change(Method::DELETE, path, ""));
         match self.send(request, Body::default(), WORK).await {
             Err(error) if is_missing(&error) => Ok(()),
             other => other.map(drop),
@@ -294,6 +343,11 @@ fn found(listed: files::Entry) -> Entry {
 /// Whether there is nothing there.
 pub(super) fn is_missing(error: &ClientError) -> bool {
     matches!(error, ClientError::Problem(problem) if problem.status == 404)
+}
+
+/// Whether what is there is not what was expected.
+pub(super) fn is_changed(error: &ClientError) -> bool {
+    matches!(error, ClientError::Problem(problem) if problem.status == 412)
 }
 
 /// The SHA-256 of the whole file (RFC 9530), if the answer has one.
@@ -424,6 +478,34 @@ pub(super) mod tests {
             let told = refused.to_string();
             assert!(matches!(refused, HallCommandError::Name(_)), "{told}");
             assert!(told.len() < 400, "{}", told.len());
+        }
+    }
+
+    #[test]
+    fn what_was_seen_is_the_condition() {
+        let file = |etag: Option<&str>| {
+            let etag = etag.map(str::to_owned);
+            Entry::File(FileEntry {
+                etag,
+                ..FileEntry::default()
+            })
+        };
+        for (seen, if_match, if_none_match) in [
+            (None, None, Some("*")),
+            (Some(Entry::Folder), None, Some("*")),
+            (Some(file(Some("a"))), Some("\"a\""), None),
+            (Some(file(None)), None, None),
+        ] {
+            let request = Expected::of(seen.as_ref()).ask(Request::put("/"));
+            let request = request.body(()).unwrap();
+            let header = |name| {
+                request
+                    .headers()
+                    .get(name)
+                    .map(|value| value.to_str().unwrap())
+            };
+            assert_eq!(header(header::IF_MATCH), if_match);
+            assert_eq!(header(header::IF_NONE_MATCH), if_none_match);
         }
     }
 

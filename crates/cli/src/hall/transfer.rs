@@ -16,7 +16,7 @@ mod download;
 mod upload;
 
 pub(crate) use download::download;
-pub(crate) use upload::{unchanged, upload};
+pub(crate) use upload::{Target, unchanged, upload};
 
 /// Bytes read from a file at once.
 const CHUNK: usize = 256 * 1024;

@@ -97,8 +97,23 @@ async fn a_browser_uses_the_files_of_a_partner() {
         ask(home, ada, Request::put(&new), "new").await.0,
         StatusCode::CREATED
     );
-    let change = Request::post(&new).header(header::CONTENT_TYPE, "application/json");
     let rename = json!({"kind": "rename", "to": "old.txt"}).to_string();
+    // What has to be so goes along, to the partner too.
+    for (name, value) in [
+        ("if-match", "\"another\""),
+        ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("if", "([\"another\"])"),
+    ] {
+        let change = Request::post(&new).header(header::CONTENT_TYPE, "application/json");
+        let failed = StatusCode::PRECONDITION_FAILED;
+        let changed = ask(home, ada, change.header(name, value), &rename).await;
+        assert_eq!(changed.0, failed, "{name}");
+        let put = Request::put(&new).header(name, value);
+        assert_eq!(ask(home, ada, put, "newer").await.0, failed, "{name}");
+        let delete = Request::delete(&new).header(name, value);
+        assert_eq!(ask(home, ada, delete, "").await.0, failed, "{name}");
+    }
+    let change = Request::post(&new).header(header::CONTENT_TYPE, "application/json");
     assert_eq!(ask(home, ada, change, &rename).await.0, StatusCode::CREATED);
     let old = format!("{FILES}/old.txt");
     assert_eq!(ask(home, ada, Request::get(&old), "").await.2, "new");

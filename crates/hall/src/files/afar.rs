@@ -7,18 +7,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::handler::{Catalogue, PROPFIND, properties};
+use super::handler::{
+    Catalogue, Described, DescribedPage, Describing, PROPFIND, PROPPATCH, find, patch,
+};
 use super::listed::{self, Listed};
 use super::path::{FilePath, encode};
+use super::property::PropertyChange;
 use super::store::{Entry, Page};
 use crate::body::{self, Body};
-use crate::foreign::{self, Asked, Foreign};
+use crate::foreign::{self, Asked, Foreign, is_condition};
 use crate::problem::Problem;
 
 /// How long the other side may take to say what there is, and how many bytes that may have.
@@ -49,9 +52,9 @@ impl<S: Sends> Afar<S> {
     /// Answers a request for the store's files, which is `asked`: whose head is that of the other
     /// side already.
     pub(crate) async fn answer(self, asked: &Asked, request: Request<Body>) -> Response<Body> {
-        if request.method().as_str() == PROPFIND {
-            let listed = self.list_properties(request).await;
-            return foreign::protected(listed.unwrap_or_else(Problem::into_response));
+        if matches!(request.method().as_str(), PROPFIND | PROPPATCH) {
+            let answered = self.about_properties(request).await;
+            return foreign::protected(answered.unwrap_or_else(Problem::into_response));
         }
         match self.sends.send(request).await {
             Ok(response) => Foreign::new(response).release(asked).await,
@@ -59,19 +62,24 @@ impl<S: Sends> Afar<S> {
         }
     }
 
-    async fn list_properties(self, request: Request<Body>) -> Result<Response<Body>, Problem> {
+    async fn about_properties(self, request: Request<Body>) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         let below = head.uri.path().strip_prefix(self.there.as_str());
         let path = FilePath::from_uri(below.unwrap_or_default()).map_err(|error| {
             Problem::new(StatusCode::BAD_REQUEST, "malformed", error.to_string())
         })?;
-        let mount = self.mount.clone();
+        let (mount, there) = (self.mount, self.there);
         let catalogue = There {
             sends: self.sends,
-            root: self.there,
+            root: there.clone(),
             listed: Listed::default(),
         };
-        properties(catalogue, &mount, path, &head.headers, body).await
+        let mounts = (mount.as_str(), there.as_str());
+        if head.method.as_str() == PROPFIND {
+            find(catalogue, mounts, path, &head.headers, body).await
+        } else {
+            patch(catalogue, mounts, path, &head.headers, body).await
+        }
     }
 }
 
@@ -113,26 +121,65 @@ impl<S: Sends> There<S> {
 
 #[async_trait]
 impl<S: Sends> Catalogue for There<S> {
-    async fn entry(&self, path: &FilePath) -> Result<Entry, Problem> {
-        let (entry, _): (Entry, usize) = self.ask(path, "entry").await?;
+    async fn described(&self, path: &FilePath, how: Describing) -> Result<Described, Problem> {
+        let (described, _): (Described, usize) = self.ask(path, &query("entry", how)).await?;
+        let Described { entry, properties } = described;
         // What it is called is what was asked for.
         let name = path.name().to_owned();
-        listed::plain(Entry { name, ..entry }).map_err(|_| unusable())
+        let entry = listed::plain(Entry { name, ..entry }).map_err(|_| unusable())?;
+        Ok(Described {
+            entry,
+            properties: properties.within_bounds().ok_or_else(unusable)?,
+        })
     }
 
-    async fn list(
+    async fn described_in(
         &self,
         folder: &FilePath,
         after: Option<&str>,
         most: usize,
-    ) -> Result<Page, Problem> {
-        let mut query = format!("most={most}");
+        how: Describing,
+    ) -> Result<DescribedPage, Problem> {
+        let mut query = query(&format!("most={most}"), how);
         if let Some(after) = after {
             query.push_str("&after=");
             query.push_str(&encode(after));
         }
         let page = self.ask(folder, &query).await?;
         usable(&self.listed, folder, after, most, page)
+    }
+
+    async fn set_properties(
+        &self,
+        _named: &str,
+        path: &FilePath,
+        asked: &HeaderMap,
+        changes: Vec<PropertyChange>,
+    ) -> Result<(), Problem> {
+        let json = serde_json::to_vec(&changes).map_err(|_| unusable())?;
+        let uri = format!("{}/{}?properties", self.root, path.to_uri());
+        let request = Request::builder().method(Method::PATCH).uri(uri);
+        let mut request = request.body(body::full(json)).map_err(|_| unusable())?;
+        // What has to be so is judged there.
+        for (name, value) in asked.iter().filter(|(name, _)| is_condition(name)) {
+            request.headers_mut().append(name.clone(), value.clone());
+        }
+        let response = timeout(PATIENCE, self.sends.send(request)).await;
+        let response = response.map_err(|_| unusable())??;
+        match response.status() {
+            StatusCode::NO_CONTENT => Ok(()),
+            status if status.is_client_error() || status.is_server_error() => {
+                Err(foreign::refused(status, response.into_body()).await)
+            }
+            _ => Err(unusable()),
+        }
+    }
+}
+
+fn query(query: &str, how: Describing) -> String {
+    match how {
+        Describing::Briefly => query.to_owned(),
+        Describing::Fully => format!("{query}&properties"),
     }
 }
 
@@ -143,15 +190,30 @@ fn usable(
     folder: &FilePath,
     after: Option<&str>,
     most: usize,
-    (page, bytes): (Page, usize),
-) -> Result<Page, Problem> {
+    (page, bytes): (DescribedPage, usize),
+) -> Result<DescribedPage, Problem> {
     if page.entries.len() > most {
         return Err(unusable());
     }
-    let mut page = listed.take(after, page, bytes).map_err(|_| unusable())?;
-    page.entries
-        .retain(|entry| !entry.name.is_empty() && folder.join(&entry.name).is_ok());
-    Ok(page)
+    let parts = page.entries.into_iter();
+    let (entries, properties): (Vec<_>, Vec<_>) = parts
+        .map(|described| (described.entry, described.properties))
+        .unzip();
+    let next = page.next;
+    let page = listed
+        .take(after, Page { entries, next }, bytes)
+        .map_err(|_| unusable())?;
+    let described = page.entries.into_iter().zip(properties);
+    let nameable = described
+        .filter(|(entry, _)| !entry.name.is_empty() && folder.join(&entry.name).is_ok())
+        .map(|(entry, properties)| {
+            let properties = properties.within_bounds().ok_or_else(unusable)?;
+            Ok(Described { entry, properties })
+        });
+    Ok(DescribedPage {
+        entries: nameable.collect::<Result<_, Problem>>()?,
+        next: page.next,
+    })
 }
 
 fn unusable() -> Problem {
@@ -161,18 +223,21 @@ fn unusable() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::Kind;
     use crate::files::handler::LATEST_MS;
+    use crate::files::{Kind, Properties};
 
-    fn page(names: &[&str], next: Option<&str>) -> Page {
-        let entry = |name: &&str| Entry {
-            name: (*name).to_owned(),
-            kind: Kind::File,
-            bytes: 1,
-            modified_ms: u64::MAX,
-            etag: Some("a\"><b".to_owned()),
+    fn page(names: &[&str], next: Option<&str>) -> DescribedPage {
+        let entry = |name: &&str| Described {
+            entry: Entry {
+                name: (*name).to_owned(),
+                kind: Kind::File,
+                bytes: 1,
+                modified_ms: u64::MAX,
+                etag: Some("a\"><b".to_owned()),
+            },
+            properties: Properties::default(),
         };
-        Page {
+        DescribedPage {
             entries: names.iter().map(entry).collect(),
             next: next.map(str::to_owned),
         }
@@ -203,7 +268,7 @@ mod tests {
         let listed = Listed::default();
         let read = usable(&listed, &FilePath::root(), None, 9, (page, 1)).unwrap();
         assert_eq!(read.entries.len(), 1);
-        let entry = &read.entries[0];
+        let entry = &read.entries[0].entry;
         assert_eq!((entry.name.as_str(), entry.etag.as_ref()), ("c", None));
         assert_eq!(entry.modified_ms, LATEST_MS);
     }

@@ -4,6 +4,8 @@
 //! keeps it when it is empty. Uploads that can be resumed are kept as objects of at most
 //! [`PIECE`] bytes until they are whole.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,37 +14,49 @@ use aws_lc_rs::digest;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
-};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 
+use self::naming::Naming;
 use self::pieces::Pieces;
 use self::reading::Opened;
 use self::writer::Writer;
+use super::condition::Condition;
 use super::path::{FilePath, RESERVED};
+use super::property::{Properties, PropertyChange};
 use super::store::{
-    ByteStream, Condition, Entry, KEPT, Kind, OpenFile, Page, Plan, Store, StoreError, UploadId,
-    Written, may_move, may_replace,
+    ByteStream, Depth, Entry, KEPT, Kind, OpenFile, Page, Placed, Plan, Store, StoreError,
+    Transfer, UploadId, Written, may_go,
 };
 use super::turns::Turns;
 
 pub use self::settings::{BucketError, BucketSettings};
 
+mod naming;
 mod pieces;
+mod properties;
 mod reading;
 mod settings;
+mod transfer;
 mod writer;
 
 /// The size of the parts in which big objects are written, in bytes; S3 wants at least 5 MiB.
 pub const PIECE: usize = 8 * 1024 * 1024;
+/// Objects that are copied at a time.
+const AT_A_TIME: usize = 8;
 /// How often it is looked for uploads that nobody goes on with.
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// What a name stands for, and its object if that is a file.
+type Found = (Entry, Option<ObjectMeta>);
 
 /// A bucket as a store.
 pub struct BucketStore {
     objects: Arc<dyn ObjectStore>,
     prefix: Path,
     turns: Turns<()>,
+    naming: Naming,
+    /// Whether the object store judges conditions, as far as is known.
+    judges: AtomicBool,
     swept: Mutex<Option<Instant>>,
 }
 
@@ -81,6 +95,8 @@ impl BucketStore {
             objects,
             prefix,
             turns: Turns::default(),
+            naming: Naming::default(),
+            judges: AtomicBool::new(true),
             swept: Mutex::default(),
         })
     }
@@ -130,10 +146,24 @@ impl BucketStore {
     }
 
     async fn present(&self, path: &FilePath) -> Result<Option<Entry>, StoreError> {
-        match self.entry(path).await {
-            Ok(entry) => Ok(Some(entry)),
-            Err(StoreError::NotFound) => Ok(None),
-            Err(error) => Err(error),
+        Ok(self.look(path).await?.map(|(entry, _)| entry))
+    }
+
+    /// What there is at `path`, and its object if it is a file.
+    async fn look(&self, path: &FilePath) -> Result<Option<Found>, StoreError> {
+        if path.is_root() {
+            return Ok(Some((folder(""), None)));
+        }
+        let key = self.key(path)?;
+        match self.objects.head(&key).await {
+            Ok(object) => return Ok(Some((describe(path.name(), &object), Some(object)))),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.objects.list(Some(&key)).next().await {
+            Some(Ok(_)) => Ok(Some((folder(path.name()), None))),
+            Some(Err(error)) => Err(error.into()),
+            None => Ok(None),
         }
     }
 
@@ -207,20 +237,7 @@ fn folder(name: &str) -> Entry {
 #[async_trait]
 impl Store for BucketStore {
     async fn entry(&self, path: &FilePath) -> Result<Entry, StoreError> {
-        if path.is_root() {
-            return Ok(folder(""));
-        }
-        let key = self.key(path)?;
-        match self.objects.head(&key).await {
-            Ok(object) => return Ok(describe(path.name(), &object)),
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-        match self.objects.list(Some(&key)).next().await {
-            Some(Ok(_)) => Ok(folder(path.name())),
-            Some(Err(error)) => Err(error.into()),
-            None => Err(StoreError::NotFound),
-        }
+        self.present(path).await?.ok_or(StoreError::NotFound)
     }
 
     async fn list(
@@ -286,13 +303,15 @@ impl Store for BucketStore {
         plan: Plan,
         mut body: ByteStream,
     ) -> Result<Written, StoreError> {
-        let present = self.present(path).await?;
-        if path.is_root()
-            || present
-                .as_ref()
-                .is_some_and(|entry| entry.kind == Kind::Folder)
-        {
+        if path.is_root() {
             return Err(StoreError::IsFolder);
+        }
+        let (present, parent) = tokio::join!(self.present(path), self.need_parent(path));
+        let present = present?;
+        match present.as_ref().map(|entry| entry.kind) {
+            Some(Kind::Folder) => return Err(StoreError::IsFolder),
+            Some(Kind::File) => {}
+            None => parent?,
         }
         plan.condition.check(present.as_ref())?;
         let key = self.key(path)?;
@@ -300,18 +319,21 @@ impl Store for BucketStore {
         while let Some(bytes) = body.next().await {
             writer.write(&bytes.map_err(StoreError::Body)?).await?;
         }
-        let mode = match &plan.condition {
-            Condition::Any | Condition::Present => PutMode::Overwrite,
-            Condition::Absent => PutMode::Create,
-            Condition::Is(_) => PutMode::Update(UpdateVersion {
-                e_tag: self.objects.head(&key).await?.e_tag,
+        let _naming = self.naming.one(path).await;
+        // Looked at again: a long upload gives others time.
+        let present = self.look(path).await?;
+        plan.condition
+            .check(present.as_ref().map(|(entry, _)| entry))?;
+        let mode = match &present {
+            _ if plan.condition.is_any() => PutMode::Overwrite,
+            None => PutMode::Create,
+            Some((_, Some(object))) => PutMode::Update(UpdateVersion {
+                e_tag: object.e_tag.clone(),
                 version: None,
             }),
+            Some((_, None)) => return Err(StoreError::IsFolder),
         };
-        // Looked at again: a long upload gives others time.
-        let present = self.present(path).await?;
-        plan.condition.check(present.as_ref())?;
-        let sha256 = writer.finish(&plan, PutOptions::from(mode)).await?;
+        let sha256 = writer.finish(&plan, mode, &self.judges).await?;
         Ok(Written {
             entry: describe(path.name(), &self.objects.head(&key).await?),
             sha256,
@@ -384,11 +406,7 @@ impl Store for BucketStore {
         if path.is_root() || self.present(path).await?.is_some() {
             return Err(StoreError::Exists);
         }
-        let parent = path.parent();
-        match self.present(&parent).await?.map(|entry| entry.kind) {
-            Some(Kind::Folder) => {}
-            Some(Kind::File) | None => return Err(StoreError::NoParent),
-        }
+        self.need_parent(path).await?;
         let marker = self.marker(path)?;
         self.objects.put(&marker, PutPayload::new()).await?;
         Ok(())
@@ -398,39 +416,70 @@ impl Store for BucketStore {
         if path.is_root() {
             return Err(StoreError::Unsupported("the store itself stays"));
         }
-        let entry = self.entry(path).await?;
-        condition.check(Some(&entry))?;
+        let _alone = self.naming.all().await;
+        let entry = self.judged(path, condition).await?;
         match entry.kind {
-            Kind::File => Ok(self.objects.delete(&self.key(path)?).await?),
-            Kind::Folder => self.delete_all(self.below(path).await?).await,
+            Kind::File => self.objects.delete(&self.key(path)?).await?,
+            Kind::Folder => self.delete_all(self.below(path).await?).await?,
         }
+        self.forget_properties(path).await?;
+        self.leave_parent(path).await
     }
 
     async fn rename(
         &self,
         from: &FilePath,
         to: &FilePath,
+        how: &Transfer,
+    ) -> Result<Placed, StoreError> {
+        may_go(from, to)?;
+        let _alone = self.naming.all().await;
+        let source = self.judged(from, &how.condition).await?;
+        let whole = Transfer {
+            depth: Depth::Everything,
+            ..how.clone()
+        };
+        let (copied, replaced) = self.transfer((from, &source), to, &whole).await?;
+        self.delete_all(copied).await?;
+        self.forget_properties(from).await?;
+        self.leave_parent(from).await?;
+        let entry = self.entry(to).await?;
+        Ok(Placed { entry, replaced })
+    }
+
+    async fn copy(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        how: &Transfer,
+    ) -> Result<Placed, StoreError> {
+        may_go(from, to)?;
+        let _alone = self.naming.all().await;
+        let source = self.judged(from, &how.condition).await?;
+        let (_, replaced) = self.transfer((from, &source), to, how).await?;
+        let entry = self.entry(to).await?;
+        Ok(Placed { entry, replaced })
+    }
+
+    async fn properties(&self, path: &FilePath) -> Result<Properties, StoreError> {
+        self.kept_properties(path).await
+    }
+
+    async fn with_properties(&self, folder: &FilePath) -> Result<BTreeSet<String>, StoreError> {
+        self.names_with_properties(folder).await
+    }
+
+    async fn set_properties(
+        &self,
+        path: &FilePath,
         condition: &Condition,
+        changes: Vec<PropertyChange>,
     ) -> Result<(), StoreError> {
-        may_move(from, to)?;
-        let source = self.entry(from).await?;
-        let present = self.present(to).await?;
-        condition.check(present.as_ref())?;
-        may_replace(&source, present.as_ref())?;
-        let (old, new) = (self.key(from)?, self.key(to)?);
-        if source.kind == Kind::File {
-            self.objects.copy(&old, &new).await?;
-            return Ok(self.objects.delete(&old).await?);
-        }
-        // All is copied before anything is deleted: a failure in between loses nothing.
-        let keys = self.below(from).await?;
-        for key in &keys {
-            let rest = key.as_ref().strip_prefix(old.as_ref()).unwrap_or_default();
-            let target = Path::parse(format!("{new}{rest}"))
-                .map_err(|error| StoreError::Failed(error.to_string()))?;
-            self.objects.copy(key, &target).await?;
-        }
-        self.delete_all(keys).await
+        let _alone = self.naming.all().await;
+        condition.check(Some(&self.entry(path).await?))?;
+        let mut properties = self.kept_properties(path).await?;
+        properties.apply(changes)?;
+        self.keep_properties(path, &properties).await
     }
 }
 

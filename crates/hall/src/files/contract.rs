@@ -56,6 +56,7 @@ on_every_store! {
     a_part_is_read
     lists_come_in_pages_in_the_order_of_bytes
     names_are_kept_byte_by_byte
+    what_has_no_folder_to_be_in_is_refused
     conditions_decide
     a_wrong_length_or_checksum_leaves_nothing
     a_sender_that_breaks_off_leaves_nothing
@@ -65,7 +66,11 @@ on_every_store! {
     an_upload_that_is_not_what_was_planned_never_takes_its_place
     two_uploads_of_one_name_do_not_mix
     folders_are_made_and_removed_with_what_is_in_them
-    renaming_moves_files_and_folders_and_never_replaces_a_folder
+    renaming_moves_files_and_folders_whole
+    what_is_replaced_goes_with_all_that_is_in_it
+    copies_are_whole_and_of_the_depth_that_was_asked_for
+    conditions_decide_on_what_goes_elsewhere
+    properties_stay_with_what_they_are_about
     what_is_not_there_is_said_to_be_not_there
 }
 
@@ -152,7 +157,7 @@ async fn many_small_files_take_their_places_each_for_itself(store: impl Store) {
         wrong.plan.sha256 = Some(sha256(b"other"));
         files.push(wrong);
         let mut kept = small("there", "newer");
-        kept.plan.condition = Condition::Absent;
+        kept.plan.condition = Condition::absent();
         files.push(kept);
         let outcomes = store.put_all(files).await;
         assert_eq!(outcomes.len(), number + 4);
@@ -271,6 +276,17 @@ async fn names_are_kept_byte_by_byte(store: impl Store) {
     }
 }
 
+async fn what_has_no_folder_to_be_in_is_refused(store: impl Store) {
+    put(&store, "a", "x").await;
+    for name in ["x/y", "a/y"] {
+        let refused = store.put(&path(name), Plan::default(), body(["x"])).await;
+        assert!(matches!(refused, Err(StoreError::NoParent)));
+        let refused = store.make_folder(&path(name)).await;
+        assert!(matches!(refused, Err(StoreError::NoParent)));
+    }
+    assert_eq!(names(&store, "").await, ["a"]);
+}
+
 async fn conditions_decide(store: impl Store) {
     let with = |condition| Plan {
         condition,
@@ -278,10 +294,10 @@ async fn conditions_decide(store: impl Store) {
     };
     let etag = put(&store, "a", "one").await.entry.etag.unwrap();
     for (condition, holds) in [
-        (Condition::Absent, false),
-        (Condition::Is("other".to_owned()), false),
-        (Condition::Is(etag), true),
-        (Condition::Present, true),
+        (Condition::absent(), false),
+        (Condition::is("other"), false),
+        (Condition::is(&etag), true),
+        (Condition::present(), true),
     ] {
         let put = store
             .put(&path("a"), with(condition.clone()), body(["two"]))
@@ -292,11 +308,11 @@ async fn conditions_decide(store: impl Store) {
             Err(error) => panic!("{condition:?}: {error}"),
         }
     }
-    for (condition, holds) in [(Condition::Present, false), (Condition::Absent, true)] {
+    for (condition, holds) in [(Condition::present(), false), (Condition::absent(), true)] {
         let put = store.put(&path("b"), with(condition), body(["x"])).await;
         assert_eq!(put.is_ok(), holds);
     }
-    let stale = Condition::Is("other".to_owned());
+    let stale = Condition::is("other");
     let removed = store.remove(&path("a"), &stale).await;
     assert!(matches!(removed, Err(StoreError::Precondition)));
     assert_eq!(get(&store, "a").await, b"two");
@@ -400,7 +416,7 @@ async fn an_upload_that_is_not_what_was_planned_never_takes_its_place(store: imp
     assert!(matches!(store.offset(&id).await, Err(StoreError::NotFound)));
 
     let plan = Plan {
-        condition: Condition::Absent,
+        condition: Condition::absent(),
         ..Plan::default()
     };
     store.append(&id, 0, body(["mine"])).await.unwrap();
@@ -452,54 +468,286 @@ async fn folders_are_made_and_removed_with_what_is_in_them(store: impl Store) {
     ));
     let over = store.put(&path("f"), Plan::default(), body(["x"])).await;
     assert!(matches!(over, Err(StoreError::IsFolder)));
-    store.remove(&path("f"), &Condition::Any).await.unwrap();
+    store
+        .remove(&path("f"), &Condition::default())
+        .await
+        .unwrap();
     assert!(matches!(
         store.entry(&path("f/g/a")).await,
         Err(StoreError::NotFound)
     ));
     assert!(names(&store, "").await.is_empty());
-    let root = store.remove(&FilePath::root(), &Condition::Any).await;
+    let root = store.remove(&FilePath::root(), &Condition::default()).await;
     assert!(root.is_err());
     // An emptied folder is still there.
     store.make_folder(&path("e")).await.unwrap();
     put(&store, "e/a", "x").await;
-    store.remove(&path("e/a"), &Condition::Any).await.unwrap();
+    store
+        .remove(&path("e/a"), &Condition::default())
+        .await
+        .unwrap();
     assert_eq!(names(&store, "").await, ["e"]);
 }
 
-async fn renaming_moves_files_and_folders_and_never_replaces_a_folder(store: impl Store) {
+/// What takes the place of whatever is there.
+fn over() -> Transfer {
+    Transfer {
+        overwrite: Overwrite::Anything,
+        ..Transfer::default()
+    }
+}
+
+async fn renaming_moves_files_and_folders_whole(store: impl Store) {
     put(&store, "a", "a").await;
     put(&store, "b", "b").await;
-    let absent = store
-        .rename(&path("a"), &path("b"), &Condition::Absent)
-        .await;
-    assert!(matches!(absent, Err(StoreError::Precondition)));
-    store
-        .rename(&path("a"), &path("b"), &Condition::Any)
-        .await
-        .unwrap();
+    let never = Transfer::default();
+    let kept = store.rename(&path("a"), &path("b"), &never).await;
+    assert!(matches!(kept, Err(StoreError::Precondition)));
+    let placed = store.rename(&path("a"), &path("b"), &over()).await.unwrap();
+    assert!(placed.replaced && placed.entry.name == "b");
     assert_eq!(get(&store, "b").await, b"a");
     assert_eq!(names(&store, "").await, ["b"]);
 
     store.make_folder(&path("f")).await.unwrap();
     put(&store, "f/c", "c").await;
-    store
-        .rename(&path("f"), &path("g"), &Condition::Any)
-        .await
-        .unwrap();
+    let placed = store.rename(&path("f"), &path("g"), &never).await.unwrap();
+    assert!(!placed.replaced && placed.entry.kind == Kind::Folder);
     assert_eq!(get(&store, "g/c").await, b"c");
     assert_eq!(names(&store, "").await, ["b", "g"]);
-    for (from, to) in [("b", "g"), ("g", "b"), ("g", "g/h"), ("g", "g"), ("", "h")] {
-        assert!(
-            store
-                .rename(&path(from), &path(to), &Condition::Any)
-                .await
-                .is_err()
-        );
+    for (from, to) in [
+        ("g", "g/h"),
+        ("g", "g"),
+        ("", "h"),
+        ("g/c", "g"),
+        ("b", "x/y"),
+        ("b", "b/y"),
+    ] {
+        for how in [&never, &over()] {
+            let (from, to) = (&path(from), &path(to));
+            assert!(store.rename(from, to, how).await.is_err(), "{from} {to}");
+            assert!(store.copy(from, to, how).await.is_err(), "{from} {to}");
+        }
     }
-    let missing = store.rename(&path("x"), &path("y"), &Condition::Any).await;
+    let missing = store.rename(&path("x"), &path("y"), &over()).await;
     assert!(matches!(missing, Err(StoreError::NotFound)));
     assert_eq!(get(&store, "g/c").await, b"c");
+    // The folder that something was moved out of is still there.
+    store
+        .rename(&path("g/c"), &path("c"), &never)
+        .await
+        .unwrap();
+    assert_eq!(names(&store, "").await, ["b", "c", "g"]);
+}
+
+async fn what_is_replaced_goes_with_all_that_is_in_it(store: impl Store) {
+    for moves in [false, true] {
+        for (from, to) in [("file", "folder"), ("folder", "file"), ("folder", "other")] {
+            put(&store, "file", "file").await;
+            for (folder, name) in [("folder", "new"), ("other", "old")] {
+                store.make_folder(&path(folder)).await.unwrap();
+                store
+                    .make_folder(&path(&format!("{folder}/sub")))
+                    .await
+                    .unwrap();
+                put(&store, &format!("{folder}/{name}"), name).await;
+            }
+            let files = Transfer {
+                overwrite: Overwrite::Files,
+                ..Transfer::default()
+            };
+            for how in [&files, &over()] {
+                let (from, to) = (&path(from), &path(to));
+                let placed = if moves {
+                    store.rename(from, to, how).await
+                } else {
+                    store.copy(from, to, how).await
+                };
+                match placed {
+                    Ok(placed) => assert!(placed.replaced && how == &over()),
+                    Err(StoreError::WouldRemove) => assert_eq!(how, &files),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            assert_eq!(store.entry(&path(from)).await.is_err(), moves);
+            match from {
+                "file" => assert_eq!(get(&store, to).await, b"file"),
+                _ => assert_eq!(names(&store, to).await, ["new", "sub"]),
+            }
+            for name in ["file", "folder", "other"] {
+                let _ = store.remove(&path(name), &Condition::default()).await;
+            }
+            assert!(names(&store, "").await.is_empty());
+        }
+    }
+}
+
+async fn copies_are_whole_and_of_the_depth_that_was_asked_for(store: impl Store) {
+    store.make_folder(&path("f")).await.unwrap();
+    store.make_folder(&path("f/g")).await.unwrap();
+    put(&store, "f/g/a", "a").await;
+    let placed = store.copy(&path("f"), &path("h"), &over()).await.unwrap();
+    assert!(!placed.replaced);
+    assert_eq!(get(&store, "h/g/a").await, b"a");
+    let alone = Transfer {
+        depth: Depth::Itself,
+        ..over()
+    };
+    store.copy(&path("f"), &path("h"), &alone).await.unwrap();
+    assert!(names(&store, "h").await.is_empty());
+    store
+        .copy(&path("f/g/a"), &path("b"), &over())
+        .await
+        .unwrap();
+    assert_eq!(get(&store, "b").await, b"a");
+    assert_eq!(get(&store, "f/g/a").await, b"a");
+}
+
+async fn conditions_decide_on_what_goes_elsewhere(store: impl Store) {
+    let etag = put(&store, "a", "one").await.entry.etag.unwrap();
+    store.make_folder(&path("f")).await.unwrap();
+    put(&store, "f/x", "x").await;
+    let long_ago = conditions(&[("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT")]);
+    let now = conditions(&[("if-unmodified-since", "Fri, 06 Nov 2099 08:49:37 GMT")]);
+    let how = |condition: &Condition| Transfer {
+        condition: condition.clone(),
+        ..over()
+    };
+    for (name, condition) in [
+        ("a", Condition::is("other")),
+        ("a", Condition::absent()),
+        ("a", long_ago.clone()),
+        ("f", Condition::is("other")),
+        ("f", Condition::absent()),
+        ("f", long_ago.clone()),
+    ] {
+        let (from, to) = (&path(name), &path("to"));
+        let moved = store.rename(from, to, &how(&condition)).await;
+        assert!(
+            matches!(moved, Err(StoreError::Precondition)),
+            "{name} {condition:?}"
+        );
+        let copied = store.copy(from, to, &how(&condition)).await;
+        assert!(
+            matches!(copied, Err(StoreError::Precondition)),
+            "{name} {condition:?}"
+        );
+        let removed = store.remove(from, &condition).await;
+        assert!(
+            matches!(removed, Err(StoreError::Precondition)),
+            "{name} {condition:?}"
+        );
+    }
+    let plan = Plan {
+        condition: long_ago,
+        ..Plan::default()
+    };
+    let put = store.put(&path("a"), plan.clone(), body(["two"])).await;
+    assert!(matches!(put, Err(StoreError::Precondition)));
+    assert_eq!(names(&store, "").await, ["a", "f"]);
+    assert_eq!(get(&store, "a").await, b"one");
+    for condition in [Condition::is(&etag), Condition::present(), now.clone()] {
+        store
+            .copy(&path("a"), &path("b"), &how(&condition))
+            .await
+            .unwrap();
+    }
+    for condition in [Condition::present(), now] {
+        store
+            .copy(&path("f"), &path("g"), &how(&condition))
+            .await
+            .unwrap();
+    }
+    store
+        .rename(&path("a"), &path("c"), &how(&Condition::is(&etag)))
+        .await
+        .unwrap();
+    assert_eq!(names(&store, "").await, ["b", "c", "f", "g"]);
+}
+
+fn conditions(pairs: &[(&'static str, &'static str)]) -> Condition {
+    let headers = pairs.iter().map(|(name, value)| {
+        let name = http::HeaderName::from_static(name);
+        (name, http::HeaderValue::from_static(value))
+    });
+    Condition::of(&headers.collect()).unwrap()
+}
+
+fn say(xml: &str) -> PropertyChange {
+    serde_json::from_value(serde_json::json!({"set": xml})).unwrap()
+}
+
+async fn said(store: &impl Store, name: &str) -> String {
+    let properties = store.properties(&path(name)).await.unwrap();
+    serde_json::to_string(&properties).unwrap()
+}
+
+async fn properties_stay_with_what_they_are_about(store: impl Store) {
+    let any = Condition::default();
+    for folder in ["f", "f/g"] {
+        store.make_folder(&path(folder)).await.unwrap();
+    }
+    put(&store, "f/g/a", "one").await;
+    put(&store, "f/g/b", "two").await;
+    for name in ["f", "f/g/a"] {
+        let change = say(&format!("<n xmlns=\"u\">{name}</n>"));
+        store
+            .set_properties(&path(name), &any, vec![change])
+            .await
+            .unwrap();
+    }
+    let (of_f, of_a) = (
+        r#"["<n xmlns=\"u\">f</n>"]"#,
+        r#"["<n xmlns=\"u\">f/g/a</n>"]"#,
+    );
+    let (change, other) = (vec![say("<m/>")], Condition::is("x"));
+    let stale = store
+        .set_properties(&path("f/g/a"), &other, change.clone())
+        .await;
+    assert!(matches!(stale, Err(StoreError::Precondition)));
+    let nothing = store.set_properties(&path("f/x"), &any, change).await;
+    assert!(matches!(nothing, Err(StoreError::NotFound)));
+    let many: Vec<_> = (0..100).map(|n| say(&format!("<m{n}/>"))).collect();
+    let many = store.set_properties(&path("f/g/a"), &any, many).await;
+    assert!(matches!(many, Err(StoreError::Properties)));
+    put(&store, "f/g/a", "three").await;
+    assert_eq!(
+        said(&store, "f/g/a").await,
+        of_a,
+        "a new version is the same file"
+    );
+    let with = store.with_properties(&path("f/g")).await.unwrap();
+    assert!(with.contains("a") && !with.contains("b"));
+
+    store.copy(&path("f"), &path("h"), &over()).await.unwrap();
+    store.rename(&path("f"), &path("i"), &over()).await.unwrap();
+    for name in ["h", "i"] {
+        assert_eq!(said(&store, name).await, of_f);
+        assert_eq!(said(&store, &format!("{name}/g/a")).await, of_a);
+    }
+    let alone = Transfer {
+        depth: Depth::Itself,
+        ..over()
+    };
+    store.copy(&path("i"), &path("h"), &alone).await.unwrap();
+    assert_eq!(said(&store, "h").await, of_f);
+    store
+        .rename(&path("i/g/a"), &path("i/g/b"), &over())
+        .await
+        .unwrap();
+    assert_eq!(said(&store, "i/g/b").await, of_a);
+    store.remove(&path("i"), &any).await.unwrap();
+    store.make_folder(&path("i")).await.unwrap();
+    store.make_folder(&path("i/g")).await.unwrap();
+    put(&store, "i/g/b", "another").await;
+    assert_eq!(said(&store, "i").await, "[]");
+    assert_eq!(said(&store, "i/g/b").await, "[]", "what is new has none");
+    let remove = serde_json::json!({"remove": "<n xmlns=\"u\"/>"});
+    let remove = vec![serde_json::from_value(remove).unwrap()];
+    store
+        .set_properties(&path("h"), &any, remove)
+        .await
+        .unwrap();
+    assert_eq!(said(&store, "h").await, "[]");
 }
 
 async fn what_is_not_there_is_said_to_be_not_there(store: impl Store) {
@@ -514,7 +762,7 @@ async fn what_is_not_there_is_said_to_be_not_there(store: impl Store) {
             store.open(&missing).await.err(),
             Some(StoreError::NotFound)
         ));
-        let removed = store.remove(&missing, &Condition::Any).await;
+        let removed = store.remove(&missing, &Condition::default()).await;
         assert!(matches!(removed, Err(StoreError::NotFound)));
     }
     assert!(matches!(

@@ -4,6 +4,7 @@
 //! it, also when somebody changes the folder meanwhile. A new file is written beside, made durable,
 //! and renamed into its place.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,20 +13,25 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
 use self::partial::Partial;
 use self::tree::Tree;
+use super::condition::Condition;
 use super::path::FilePath;
+use super::property::{Properties, PropertyChange};
 use super::store::{
-    ByteStream, Condition, Entry, OpenFile, Page, Plan, SmallFile, Store, StoreError, UploadId,
-    Written,
+    ByteStream, Entry, OpenFile, Page, Placed, Plan, SmallFile, Store, StoreError, Transfer,
+    UploadId, Written,
 };
 use super::turns::Turns;
 
 mod modes;
 mod partial;
+mod properties;
 mod reading;
 mod together;
+mod transfer;
 mod tree;
 
 /// Bytes read from a file at once.
@@ -298,10 +304,47 @@ impl Store for FolderStore {
         &self,
         from: &FilePath,
         to: &FilePath,
+        how: &Transfer,
+    ) -> Result<Placed, StoreError> {
+        let (from, to, how) = (from.clone(), to.clone(), how.clone());
+        self.blocking(move |tree| tree.rename(&from, &to, &how))
+            .await
+    }
+
+    async fn copy(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        how: &Transfer,
+    ) -> Result<Placed, StoreError> {
+        let (from, to, how) = (from.clone(), to.clone(), how.clone());
+        // Who asked may be gone before much is copied.
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let _waiting = stop.drop_guard();
+        self.blocking(move |tree| tree.copy(&from, &to, &how, &stopped))
+            .await
+    }
+
+    async fn properties(&self, path: &FilePath) -> Result<Properties, StoreError> {
+        let path = path.clone();
+        self.blocking(move |tree| tree.properties(&path)).await
+    }
+
+    async fn with_properties(&self, folder: &FilePath) -> Result<BTreeSet<String>, StoreError> {
+        let folder = folder.clone();
+        self.blocking(move |tree| tree.with_properties(&folder))
+            .await
+    }
+
+    async fn set_properties(
+        &self,
+        path: &FilePath,
         condition: &Condition,
+        changes: Vec<PropertyChange>,
     ) -> Result<(), StoreError> {
-        let (from, to, condition) = (from.clone(), to.clone(), condition.clone());
-        self.blocking(move |tree| tree.rename(&from, &to, &condition))
+        let (path, condition) = (path.clone(), condition.clone());
+        self.blocking(move |tree| tree.set_properties(&path, &condition, changes))
             .await
     }
 }

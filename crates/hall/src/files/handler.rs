@@ -3,19 +3,25 @@
 //!
 //! | request | right | |
 //! |---|---|---|
-//! | `GET`, `HEAD` file | read | `Range`, `If-Match`, `If-None-Match`, `If-Range`, `Want-Repr-Digest: sha-256` |
-//! | `GET` folder | read | JSON list: `?after=NAME&most=N` |
-//! | `GET` file or folder`?entry` | read | what it is, as lists show it, JSON |
+//! | `GET`, `HEAD` file | read | `Range`, `If-Range`, `Want-Repr-Digest: sha-256` |
+//! | `GET` folder | read | JSON list: `?after=NAME&most=N`, with dead properties `&properties` |
+//! | `GET` file or folder`?entry` | read | what it is, as lists show it, JSON; `&properties` |
 //! | `PROPFIND` | read | `Depth: 0` or `1` |
-//! | `PUT` file | write | `If-Match`, `If-None-Match: *`, `Repr-Digest`, `X-OC-Mtime` |
+//! | `PROPPATCH` | write | |
+//! | `PATCH` file or folder`?properties` | write | the same, [in JSON](crate::files::PropertyChange) |
+//! | `PUT` file | write | `Repr-Digest`, `X-OC-Mtime` |
 //! | `POST` folder | write | a [pack](crate::files::PACK) of small files |
 //! | `POST` folder, JSON | read | [which files](crate::files::PackWanted) shall come in a pack |
 //! | `PATCH` file`?upload=ID` | write | `Upload-Offset: N`, `Upload-Complete: ?0` or `?1`; the last with the headers of `PUT` and `Upload-Length` |
 //! | `HEAD`, `DELETE` file`?upload=ID` | write | where it is; throw it away |
 //! | `MKCOL` | write | |
-//! | `COPY` | read, write | `Destination`, `Overwrite: F` |
-//! | `MOVE` | write, delete | `Destination`, `Overwrite: F` |
-//! | `DELETE` | delete | `If-Match`; a folder goes with all that is in it |
+//! | `COPY` | read, write | `Destination`, `Overwrite: F`, `Depth: 0`, `X-OC-Mtime`; onto a folder, delete too |
+//! | `MOVE` | write, delete | `Destination`, `Overwrite: F`, `X-OC-Mtime` |
+//! | `DELETE` | delete | a folder goes with all that is in it |
+//!
+//! Every one of them but `OPTIONS` takes `If-Match`, `If-None-Match`, `If-Modified-Since`,
+//! `If-Unmodified-Since` and `If`, about the file or folder that the request names
+//! ([`Condition`](crate::files::Condition)).
 //!
 //! The headers of resumable uploads are those of draft-ietf-httpbis-resumable-upload. The upload is
 //! named by its sender in the path's query, instead of by a `Location` in an interim answer, so
@@ -27,15 +33,17 @@ use futures_util::StreamExt;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
 
+use super::condition::Condition;
 use super::path::FilePath;
 use super::patience::Patient;
-use super::store::{ByteStream, Store, UploadId};
+use super::store::{ByteStream, Entry, Store, StoreError, UploadId};
 use crate::body::{self, AnyBody, Body};
 use crate::files::StoreAccess;
 use crate::foreign::{self, Asked, Foreign};
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
 
+mod catalogue;
 mod change;
 mod headers;
 mod pack;
@@ -44,12 +52,14 @@ mod read;
 mod unpack;
 mod upload;
 
+use catalogue::condition;
+pub(super) use catalogue::{Catalogue, Described, DescribedPage, Describing};
 pub(crate) use headers::{LATEST_MS, digest_value, sha256_of_digest};
-pub(super) use properties::{Catalogue, properties};
+pub(super) use properties::{find, patch};
 
 /// What can be done with files.
 pub(crate) const METHODS: &str =
-    "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND";
+    "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH";
 
 /// A request, taken apart.
 struct Call {
@@ -62,7 +72,7 @@ struct Call {
     headers: HeaderMap,
 }
 
-/// `?after=`, `?most=`, `?upload=`, `?entry`.
+/// `?after=`, `?most=`, `?upload=`, `?entry`, `?properties`.
 #[derive(Default)]
 struct Query {
     after: Option<String>,
@@ -70,10 +80,14 @@ struct Query {
     upload: Option<String>,
     /// What it is, and not what is in it.
     entry: bool,
+    /// With its dead properties.
+    properties: bool,
 }
 
 /// Lists properties (RFC 4918, 9.1).
 pub(crate) const PROPFIND: &str = "PROPFIND";
+/// Changes properties (RFC 4918, 9.2).
+pub(crate) const PROPPATCH: &str = "PROPPATCH";
 
 type Answer = Result<Response<Body>, Problem>;
 
@@ -91,7 +105,7 @@ pub async fn serve(
         Err(problem) => return foreign::protected(problem.into_response()),
     };
     let (head, body) = request.into_parts();
-    let is_list = head.method.as_str() == PROPFIND;
+    let is_list = matches!(head.method.as_str(), PROPFIND | PROPPATCH);
     let answer = async {
         let below = head
             .uri
@@ -144,7 +158,17 @@ impl Call {
             }
             PROPFIND => {
                 self.need(self.access.read, "read")?;
-                properties(self.store, &self.mount, self.path, &self.headers, body).await
+                let mount = (self.mount.as_str(), self.mount.as_str());
+                find(self.store, mount, self.path, &self.headers, body).await
+            }
+            PROPPATCH => {
+                self.need(self.access.write, "write")?;
+                let mount = (self.mount.as_str(), self.mount.as_str());
+                patch(self.store, mount, self.path, &self.headers, body).await
+            }
+            "PATCH" if self.query.properties => {
+                self.need(self.access.write, "write")?;
+                self.set_properties(patient(body)).await
             }
             "PUT" => {
                 self.need(self.access.write, "write")?;
@@ -185,6 +209,20 @@ impl Call {
         }
     }
 
+    /// What the request demands of its file or folder.
+    async fn condition(&self) -> Result<Condition, Problem> {
+        condition(&self.store, &self.mount, &self.path, &self.headers).await
+    }
+
+    /// What is there now.
+    async fn present(&self) -> Result<Option<Entry>, StoreError> {
+        match self.store.entry(&self.path).await {
+            Ok(entry) => Ok(Some(entry)),
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn need(&self, granted: bool, right: &str) -> Result<(), Problem> {
         if granted {
             return Ok(());
@@ -218,6 +256,7 @@ impl Query {
                 }
                 "upload" => parsed.upload = Some(value.to_owned()),
                 "entry" => parsed.entry = true,
+                "properties" => parsed.properties = true,
                 _ => {}
             }
         }

@@ -23,6 +23,7 @@ const LONGEST_HEAD: usize = 8 * 1024;
 
 /// What is said of a packed file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PackedHead {
     /// Where it shall be, from the folder on that the request names: segments between slashes.
     pub path: String,
@@ -33,6 +34,12 @@ pub struct PackedHead {
     pub modified_ms: Option<u64>,
     /// Its SHA-256, in 64 hexadecimal digits.
     pub sha256: String,
+    /// What has to be there, as it stands in `If-Match`; nothing else is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<String>,
+    /// What must not be there, as it stands in `If-None-Match`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_none_match: Option<String>,
 }
 
 /// The list by which files are asked for in a pack.
@@ -156,6 +163,8 @@ mod tests {
             bytes,
             modified_ms: Some(7),
             sha256: "0".repeat(64),
+            if_match: None,
+            if_none_match: None,
         }
     }
 

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::afar::{Afar, Sends};
+use super::condition::{IF, States};
 use super::path::FilePath;
 use crate::StoreName;
 use crate::body::{self, AnyBody, Body};
@@ -84,6 +85,14 @@ fn moved_there(
         headers.insert(
             DESTINATION,
             destination.map_err(|_| malformed("this is no path"))?,
+        );
+    }
+    if let Some(states) = States::of(&headers)? {
+        let states = states.moved(|place| there(place).ok()).to_string();
+        let states = HeaderValue::try_from(states.trim_end());
+        headers.insert(
+            IF,
+            states.map_err(|_| malformed("the header If is not ASCII"))?,
         );
     }
     let mut request = Request::new(pass.over(body::boxed(body), Way::Received));

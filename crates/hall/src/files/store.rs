@@ -1,5 +1,6 @@
 //! What a store of files can do. Every implementation passes one contract suite.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use futures_util::{StreamExt, TryStreamExt};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::condition::Condition;
 use super::pack::LONGEST_PACKED;
 use super::path::FilePath;
+use super::property::{LONGEST_PROPERTIES, MOST_PROPERTIES, Properties, PropertyChange};
 use crate::problem::Problem;
 
 /// Bytes as they come.
@@ -72,58 +75,78 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// What has to be so for a write to happen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing.
-    #[default]
-    Any,
-    /// There is no such file (`If-None-Match: *`).
-    Absent,
-    /// There is one (`If-Match: *`).
-    Present,
-    /// It is this one (`If-Match: "..."`).
-    Is(String),
-}
-
-impl Condition {
-    /// Whether `present`, what is there now, is as it has to be.
-    ///
-    /// # Errors
-    /// [`StoreError::Precondition`].
-    pub fn check(&self, present: Option<&Entry>) -> Result<(), StoreError> {
-        let holds = match self {
-            Self::Any => true,
-            Self::Absent => present.is_none(),
-            Self::Present => present.is_some(),
-            Self::Is(etag) => present.is_some_and(|entry| entry.etag.as_ref() == Some(etag)),
-        };
-        if holds {
-            Ok(())
-        } else {
-            Err(StoreError::Precondition)
-        }
+/// Whether anything can go from `from` to `to` at all: neither into itself, nor in the place of a
+/// folder that it is in.
+pub(crate) fn may_go(from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
+    if from == to {
+        return Err(StoreError::Itself);
     }
-}
-
-/// Whether anything can be moved from `from` to `to` at all.
-pub(crate) fn may_move(from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
-    if from.is_root() || to.is_within(from) {
+    if from.is_root() || to.is_within(from) || from.is_within(to) {
         return Err(StoreError::Unsupported(
-            "a folder cannot be moved into itself",
+            "a folder cannot go into itself, nor take the place of one that it is in",
         ));
     }
     Ok(())
 }
 
-/// Whether `source` may take the place of `present`: a file that of a file, and nothing that of a
-/// folder.
-pub(crate) fn may_replace(source: &Entry, present: Option<&Entry>) -> Result<(), StoreError> {
-    match (source.kind, present.map(|entry| entry.kind)) {
-        (_, None) | (Kind::File, Some(Kind::File)) => Ok(()),
-        (_, Some(Kind::Folder)) => Err(StoreError::IsFolder),
-        (Kind::Folder, Some(Kind::File)) => Err(StoreError::IsFile),
+/// What becomes of what is in the place already (RFC 4918, 10.6).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Nothing may be there.
+    #[default]
+    Never,
+    /// A file may take the place of a file.
+    Files,
+    /// It goes, a folder with all that is in it.
+    Anything,
+}
+
+impl Overwrite {
+    /// Whether `source` may take the place of `present`.
+    pub(crate) fn allows(self, source: &Entry, present: Option<&Entry>) -> Result<(), StoreError> {
+        let Some(present) = present else {
+            return Ok(());
+        };
+        let files = source.kind == Kind::File && present.kind == Kind::File;
+        match self {
+            Self::Never => Err(StoreError::Precondition),
+            Self::Files if !files => Err(StoreError::WouldRemove),
+            Self::Files | Self::Anything => Ok(()),
+        }
     }
+}
+
+/// How much of a folder is meant (RFC 4918, 10.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// The folder without what is in it.
+    Itself,
+    /// All of it.
+    #[default]
+    Everything,
+}
+
+/// How something goes to another name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Transfer {
+    /// What has to be so of what goes there.
+    pub condition: Condition,
+    /// What becomes of what is there.
+    pub overwrite: Overwrite,
+    /// How much of a folder is copied; all of it is renamed.
+    pub depth: Depth,
+    /// The time that a file shall show as its last change, unix milliseconds; otherwise it keeps
+    /// its own. Buckets can't.
+    pub modified_ms: Option<u64>,
+}
+
+/// What has a new name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// What it is there.
+    pub entry: Entry,
+    /// Whether something went that was there before.
+    pub replaced: bool,
 }
 
 /// What a new file shall be.
@@ -249,6 +272,17 @@ pub enum StoreError {
     /// Another SHA-256 than announced.
     #[error("what arrived has another SHA-256 than it was said to have: send it again")]
     Checksum,
+    /// To where it is.
+    #[error("it is there already: a file or folder cannot take its own place")]
+    Itself,
+    /// [`Overwrite::Files`].
+    #[error("this would remove what is there, which needs the right to delete")]
+    WouldRemove,
+    /// More dead properties than a file or folder may have.
+    #[error(
+        "a file or folder has at most {MOST_PROPERTIES} properties of {LONGEST_PROPERTIES} bytes in all"
+    )]
+    Properties,
     /// No space, or a quota.
     #[error("the store is full")]
     Full,
@@ -300,6 +334,9 @@ impl From<StoreError> for Problem {
             StoreError::Offset(_) => (StatusCode::CONFLICT, "mismatching-upload-offset"),
             StoreError::Length => (StatusCode::BAD_REQUEST, "wrong-length"),
             StoreError::Checksum => (StatusCode::BAD_REQUEST, "digest-mismatch"),
+            StoreError::Itself => (StatusCode::FORBIDDEN, "same-place"),
+            StoreError::WouldRemove => (StatusCode::FORBIDDEN, "not-granted"),
+            StoreError::Properties => (StatusCode::INSUFFICIENT_STORAGE, "too-many-properties"),
             StoreError::Full => (StatusCode::INSUFFICIENT_STORAGE, "store-full"),
             StoreError::Denied => (StatusCode::FORBIDDEN, "store-denies"),
             StoreError::Unsupported(_) => (StatusCode::CONFLICT, "store-cannot"),
@@ -412,13 +449,36 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a file, or a folder with all that is in it.
     async fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError>;
 
-    /// Gives a file or folder another name. A file may replace a file where `condition` allows it;
-    /// nothing replaces a folder.
+    /// Gives a file or folder another name, with its properties. It is there whole or not at all,
+    /// and so is what was there before.
     async fn rename(
         &self,
         from: &FilePath,
         to: &FilePath,
+        how: &Transfer,
+    ) -> Result<Placed, StoreError>;
+
+    /// Makes a second one of a file or folder, with its properties and its time. It is there whole
+    /// or not at all, and so is what was there before.
+    async fn copy(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        how: &Transfer,
+    ) -> Result<Placed, StoreError>;
+
+    /// The dead properties of a file or folder (RFC 4918, 4.2).
+    async fn properties(&self, path: &FilePath) -> Result<Properties, StoreError>;
+
+    /// The names in a folder of what may have dead properties.
+    async fn with_properties(&self, folder: &FilePath) -> Result<BTreeSet<String>, StoreError>;
+
+    /// Changes the dead properties of a file or folder: all of `changes`, or none.
+    async fn set_properties(
+        &self,
+        path: &FilePath,
         condition: &Condition,
+        changes: Vec<PropertyChange>,
     ) -> Result<(), StoreError>;
 }
 

@@ -3,7 +3,7 @@
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Request, StatusCode};
 
-use crate::files::FilePath;
+use crate::files::{FilePath, IF};
 use crate::problem::Problem;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -16,13 +16,11 @@ const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 const WANTED_AS: [&str; 5] = ["empty", "document", "image", "audio", "video"];
 
 /// What of a request for files goes on to another party.
-const PASSED_ON: [HeaderName; 17] = [
+const PASSED_ON: [HeaderName; 15] = [
     header::ACCEPT,
     header::CONTENT_LENGTH,
     header::CONTENT_RANGE,
     header::CONTENT_TYPE,
-    header::IF_MATCH,
-    header::IF_NONE_MATCH,
     header::IF_RANGE,
     header::RANGE,
     HeaderName::from_static("depth"),
@@ -34,6 +32,16 @@ const PASSED_ON: [HeaderName; 17] = [
     HeaderName::from_static("upload-length"),
     HeaderName::from_static("upload-offset"),
     HeaderName::from_static("x-oc-mtime"),
+];
+
+/// The conditions of RFC 9110, 13.1, and RFC 4918, 10.4. They go on as well: one that got lost on the
+/// way would hold.
+const CONDITIONS: [HeaderName; 5] = [
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    IF,
 ];
 
 /// A request for others' bytes that may be answered with them.
@@ -71,7 +79,8 @@ impl Asked {
             method: method.clone(),
             name: path.map_or_else(|_| String::new(), |path| path.name().to_owned()),
             ranged: headers.contains_key(header::RANGE),
-            conditional: headers.contains_key(header::IF_NONE_MATCH),
+            conditional: headers.contains_key(header::IF_NONE_MATCH)
+                || headers.contains_key(header::IF_MODIFIED_SINCE),
             of_upload: query.split('&').any(|pair| pair.starts_with("upload=")),
         })
     }
@@ -110,10 +119,18 @@ pub fn may_be_sent(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Whether a header says what has to be so for a request to be carried out (RFC 9110, 13.1, and
+/// RFC 4918, 10.4). Whoever makes a new request of one takes these along.
+#[must_use]
+pub fn is_condition(name: &HeaderName) -> bool {
+    CONDITIONS.contains(name)
+}
+
 /// The headers of a request for files with which it goes on to another party: no cookie, nothing by
 /// which it could be known who asks.
 pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
-    let named = headers.iter().filter(|(name, _)| PASSED_ON.contains(name));
+    let goes_on = |name: &HeaderName| PASSED_ON.contains(name) || is_condition(name);
+    let named = headers.iter().filter(|(name, _)| goes_on(name));
     named
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
@@ -201,9 +218,12 @@ mod tests {
                 HeaderValue::from_static("https://a.example"),
             ),
             (header::RANGE, HeaderValue::from_static("bytes=0-1")),
+            (header::IF_UNMODIFIED_SINCE, HeaderValue::from_static("x")),
+            (IF, HeaderValue::from_static("([\"y\"])")),
         ]);
         let kept = passed_on(&given);
-        assert_eq!(kept.len(), 1);
+        assert_eq!(kept.len(), 3);
         assert_eq!(kept[header::RANGE], "bytes=0-1");
+        assert_eq!(kept[IF], "([\"y\"])");
     }
 }

@@ -5,6 +5,7 @@ use http::header::HeaderValue;
 use http::{Request, StatusCode};
 
 use crate::body::{self, AnyBody, Body};
+use crate::files::{IF, States};
 use crate::foreign::passed_on;
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
@@ -45,6 +46,11 @@ pub(super) fn request(
                 Problem::new(StatusCode::BAD_GATEWAY, "other-store", detail)
             })?;
         head.headers.insert("destination", destination);
+    }
+    if let Some(states) = States::of(&head.headers)? {
+        let states = HeaderValue::try_from(states.moved(moved).to_string().trim_end());
+        let states = states.map_err(|_| malformed("the header If is not ASCII"))?;
+        head.headers.insert(IF, states);
     }
     head.headers = passed_on(&head.headers);
     head.version = http::Version::HTTP_11;

@@ -18,8 +18,8 @@ use super::steps::Task;
 use crate::hall::HallCommandError;
 use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
-use crate::hall::remote::{Remote, WORK};
-use crate::hall::transfer::{Attempts, unchanged};
+use crate::hall::remote::{Expected, Remote, WORK};
+use crate::hall::transfer::{Attempts, Target, unchanged};
 
 /// The most files and bytes of one pack; one pack for each worker is held in memory.
 const FILES: usize = 256;
@@ -62,7 +62,8 @@ pub(super) fn pack(work: &[(&RelativePath, Task)], source: &Listing) -> Vec<Job>
 /// What became of each file of a pack: how long it was, or why it is not there.
 pub(super) type Sent = Vec<Result<u64, HallCommandError>>;
 
-/// Sends files below `folder` to where they belong below `base`; `None` if the far side is so old
+/// Sends files below `folder` to where they belong below `base`, each if what is expected of it is
+/// there; `None` if the far side is so old
 /// that it takes no packs.
 ///
 /// # Errors
@@ -71,13 +72,14 @@ pub(super) async fn send(
     remote: &Remote,
     base: Option<&RelativePath>,
     folder: &Path,
-    paths: &[RelativePath],
+    (paths, expected): (&[RelativePath], &[Expected]),
     progress: &Progress,
 ) -> Result<Option<Sent>, HallCommandError> {
     if let Some(first) = paths.first() {
         progress.name(first);
     }
-    let (folder, reading) = (folder.to_owned(), paths.to_vec());
+    let files = paths.iter().cloned().zip(expected.iter().cloned());
+    let (folder, reading) = (folder.to_owned(), files.collect::<Vec<_>>());
     let read = tokio::task::spawn_blocking(move || read_all(&folder, &reading)).await;
     let (content, mut sent) =
         read.map_err(|error| HallCommandError::io("a worker")(error.into()))?;
@@ -134,16 +136,20 @@ async fn ask(
 }
 
 /// The pack, and of each file how long it is or why it is not in it.
-fn read_all(folder: &Path, paths: &[RelativePath]) -> (Bytes, Sent) {
+fn read_all(folder: &Path, files: &[(RelativePath, Expected)]) -> (Bytes, Sent) {
     let mut pack = Vec::new();
-    let sent = paths
+    let sent = files
         .iter()
-        .map(|path| read(&path.under(folder), path, &mut pack))
+        .map(|(path, expected)| read(&path.under(folder), (path, expected), &mut pack))
         .collect();
     (pack.into(), sent)
 }
 
-fn read(source: &Path, path: &RelativePath, pack: &mut Vec<u8>) -> Result<u64, HallCommandError> {
+fn read(
+    source: &Path,
+    (path, expected): Target<'_>,
+    pack: &mut Vec<u8>,
+) -> Result<u64, HallCommandError> {
     let failed = |error| HallCommandError::io(source.display())(error);
     let mut file = File::open(source).map_err(failed)?;
     let before = file.metadata().map_err(failed)?;
@@ -161,6 +167,8 @@ fn read(source: &Path, path: &RelativePath, pack: &mut Vec<u8>) -> Result<u64, H
         bytes,
         modified_ms: file_entry(&before).modified_ms,
         sha256: hex::encode(digest(&SHA256, &content)),
+        if_match: expected.if_match(),
+        if_none_match: expected.if_none_match().map(str::to_owned),
     };
     add_to_pack(pack, &head, &content)
         .map_err(|error| HallCommandError::io(source.display())(std::io::Error::other(error)))?;
@@ -217,7 +225,8 @@ mod tests {
         std::fs::write(folder.path().join("a"), "hello").unwrap();
         let long = vec![0; usize::try_from(LONGEST_PACKED).unwrap() + 1];
         std::fs::write(folder.path().join("grown"), long).unwrap();
-        let (pack, sent) = read_all(folder.path(), &[path("a"), path("gone"), path("grown")]);
+        let files = ["a", "gone", "grown"].map(|name| (path(name), Expected::Nothing));
+        let (pack, sent) = read_all(folder.path(), &files);
         assert!(matches!(sent[..], [Ok(5), Err(_), Err(_)]));
         assert!(pack.ends_with(b"hello"));
     }

@@ -16,8 +16,8 @@ use super::unpack;
 use crate::hall::HallCommandError;
 use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
-use crate::hall::remote::{Remote, is_missing};
-use crate::hall::transfer::{download, local_sha256, set_modified, upload};
+use crate::hall::remote::{Expected, Remote, is_changed, is_missing};
+use crate::hall::transfer::{Target, download, local_sha256, set_modified, upload};
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +218,7 @@ impl Mirror {
             .map(|(path, _)| length(&listings.source, path))
             .fold(0, u64::saturating_add);
         let progress = Progress::new(bytes, self.json);
-        for (path, result) in self.copy_all(&work, &listings.source, &progress).await? {
+        for (path, result) in self.copy_all(&work, &listings, &progress).await? {
             match result {
                 Ok(Outcome::Copied(bytes)) => {
                     account.copied += 1;
@@ -249,7 +249,7 @@ impl Mirror {
     async fn copy_all(
         &self,
         work: &[(&RelativePath, Task)],
-        source: &Listing,
+        Listings { source, target, .. }: &Listings,
         progress: &Progress,
     ) -> Result<Results, HallCommandError> {
         let mut results = Vec::with_capacity(work.len());
@@ -264,7 +264,14 @@ impl Mirror {
                     Job::One(path, _) => source.get(path).cloned(),
                     Job::Pack(_) => None,
                 };
-                under_way.spawn(async move { mirror.work(job, entry, &progress).await });
+                let paths = match &job {
+                    Job::One(path, _) => std::slice::from_ref(path),
+                    Job::Pack(paths) => paths.as_slice(),
+                };
+                // What was seen there, so that nobody's changes since then are lost.
+                let expected = paths.iter().map(|path| Expected::of(target.get(path)));
+                let expected = expected.collect();
+                under_way.spawn(async move { mirror.work(job, entry, expected, &progress).await });
             }
             let Some(done) = under_way.join_next().await else {
                 return Ok(results);
@@ -276,16 +283,20 @@ impl Mirror {
         }
     }
 
-    /// Does one job; `entry` is what the source has where it is about one file.
+    /// Does one job; `entry` is what the source has where it is about one file, `expected` what the
+    /// target has of each.
     async fn work(
         &self,
         job: Job,
         entry: Option<Entry>,
+        expected: Vec<Expected>,
         progress: &Progress,
     ) -> Result<Done, HallCommandError> {
         match (job, entry) {
             (Job::One(path, task), Some(Entry::File(entry))) => {
-                let result = self.copy(&path, &entry, task, progress).await;
+                let expected = expected.into_iter().next().unwrap_or_default();
+                let target = (&path, &expected);
+                let result = self.copy(target, &entry, task, progress).await;
                 Ok(Done {
                     results: vec![(path, result)],
                     singly: Vec::new(),
@@ -293,7 +304,7 @@ impl Mirror {
             }
             (Job::One(..), _) => Ok(Done::default()),
             (Job::Pack(paths), _) if self.direction == Direction::Up => {
-                self.send(paths, progress).await
+                self.send(paths, &expected, progress).await
             }
             (Job::Pack(paths), _) => self.receive(paths, progress).await,
         }
@@ -302,16 +313,30 @@ impl Mirror {
     async fn send(
         &self,
         paths: Vec<RelativePath>,
+        expected: &[Expected],
         progress: &Progress,
     ) -> Result<Done, HallCommandError> {
-        let base = self.base.as_ref();
-        let Some(sent) = pack::send(&self.remote, base, &self.folder, &paths, progress).await?
+        let (base, files) = (self.base.as_ref(), (paths.as_slice(), expected));
+        let Some(mut sent) = pack::send(&self.remote, base, &self.folder, files, progress).await?
         else {
             return Ok(Done {
                 results: Vec::new(),
                 singly: paths,
             });
         };
+        for (path, file) in paths.iter().zip(&mut sent) {
+            // It may be there already, and only the answer that said so was lost.
+            if matches!(file, Err(HallCommandError::Client(error)) if is_changed(error)) {
+                let here = path.under(&self.folder);
+                let there = self.remote.sha256(&self.there(path), None).await?;
+                if there.is_some() && there == Some(local_sha256(&here).await?) {
+                    let about = tokio::fs::metadata(&here).await;
+                    *file = about
+                        .map(|about| about.len())
+                        .map_err(HallCommandError::io(here.display()));
+                }
+            }
+        }
         let sent = sent.into_iter().map(|file| file.map(Outcome::Copied));
         Ok(Done {
             results: paths.into_iter().zip(sent).collect(),
@@ -338,7 +363,7 @@ impl Mirror {
 
     async fn copy(
         &self,
-        path: &RelativePath,
+        (path, expected): Target<'_>,
         entry: &FileEntry,
         task: Task,
         progress: &Progress,
@@ -350,7 +375,7 @@ impl Mirror {
             return Ok(Outcome::Same);
         }
         match self.direction {
-            Direction::Up => upload(&self.remote, &here, &there, progress)
+            Direction::Up => upload(&self.remote, &here, (&there, expected), progress)
                 .await
                 .map(Outcome::Copied),
             Direction::Down => {
@@ -395,7 +420,11 @@ impl Mirror {
 
     async fn remove(&self, path: &RelativePath, target: &Listing) -> Result<(), HallCommandError> {
         if self.direction == Direction::Up {
-            return Ok(self.remote.remove(&self.there(path)).await?);
+            let expected = match target.get(path) {
+                Some(Entry::Folder) => Expected::Anything,
+                seen => Expected::of(seen),
+            };
+            return Ok(self.remote.remove(&self.there(path), &expected).await?);
         }
         let here = path.under(&self.folder);
         let removed = match target.get(path) {

@@ -229,6 +229,8 @@ mod tests {
             bytes: 5,
             modified_ms: Some(1_700_000_000_123),
             sha256: String::new(),
+            if_match: None,
+            if_none_match: None,
         };
         let path: RelativePath = "target".parse().unwrap();
         let file = (path.clone(), head.clone(), Bytes::from_static(b"hello"));

@@ -25,8 +25,8 @@ use super::super::mirror::local::file_entry;
 use super::super::path::RelativePath;
 use super::super::progress::Progress;
 use super::super::remote::{
-    MODIFIED, REPR_DIGEST, Remote, UPLOAD_COMPLETE, UPLOAD_OFFSET, WORK, digest_header, is_missing,
-    modified_header,
+    Expected, MODIFIED, REPR_DIGEST, Remote, UPLOAD_COMPLETE, UPLOAD_OFFSET, WORK, digest_header,
+    is_changed, is_missing, modified_header,
 };
 use super::{Attempts, CHUNK, Failure, hash_all};
 
@@ -36,26 +36,31 @@ const ONE_PIECE: u64 = 4 * 1024 * 1024;
 /// How long the far side may take nothing.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// Where a file goes, and what has to be there.
+pub(crate) type Target<'a> = (&'a RelativePath, &'a Expected);
+
 /// Puts a file. It appears at the far side only when it is whole.
 ///
 /// # Errors
-/// The far side refuses or can't be reached for long, or the file changed meanwhile.
+/// The far side refuses or can't be reached for long, the file changed meanwhile, or there is
+/// something else than was expected.
 pub(crate) async fn upload(
     remote: &Remote,
     source: &Path,
-    path: &RelativePath,
+    (path, expected): Target<'_>,
     progress: &Progress,
 ) -> Result<u64, HallCommandError> {
     progress.name(path);
     let failed = |error| HallCommandError::io(source.display())(error);
     let about = fs::metadata(source).await.map_err(failed)?;
     if about.len() <= ONE_PIECE {
-        return put(remote, source, path, progress).await;
+        return put(remote, source, (path, expected), progress).await;
     }
     let mut attempts = Attempts::default();
     let mut placing = None;
     loop {
-        match send_pieces(remote, source, path, &about, progress, &mut placing).await {
+        let target = (path, expected);
+        match send_pieces(remote, source, target, &about, progress, &mut placing).await {
             Ok(bytes) => return Ok(bytes),
             Err(failure) => attempts.after(failure, progress).await?,
         }
@@ -65,7 +70,7 @@ pub(crate) async fn upload(
 async fn put(
     remote: &Remote,
     source: &Path,
-    path: &RelativePath,
+    (path, expected): Target<'_>,
     progress: &Progress,
 ) -> Result<u64, HallCommandError> {
     let failed = |error| HallCommandError::io(source.display())(error);
@@ -86,8 +91,17 @@ async fn put(
         if let Some(modified_ms) = file_entry(&before).modified_ms {
             request = request.header(MODIFIED, modified_header(modified_ms));
         }
-        match remote.send(request, full(content.clone()), WORK).await {
+        let sent = remote.send(expected.ask(request), full(content.clone()), WORK);
+        match sent.await {
             Ok(_) => break,
+            // It may be there already, and only the answer that said so was lost.
+            Err(error) if is_changed(&error) => {
+                let there = remote.sha256(path, None).await?;
+                if there.is_none_or(|there| there != sha256.as_ref()) {
+                    return Err(error.into());
+                }
+                break;
+            }
             Err(error) => attempts.after(error.into(), progress).await?,
         }
     }
@@ -132,7 +146,7 @@ fn upload_id(source: &Path, path: &RelativePath, about: &Metadata) -> String {
 async fn send_pieces(
     remote: &Remote,
     source: &Path,
-    path: &RelativePath,
+    (path, expected): Target<'_>,
     before: &Metadata,
     progress: &Progress,
     placing: &mut Option<[u8; 32]>,
@@ -175,6 +189,7 @@ async fn send_pieces(
         .header(UPLOAD_OFFSET, offset)
         .header(UPLOAD_COMPLETE, "?0")
         .header(CONTENT_LENGTH, before.len() - offset);
+    let request = expected.ask(request);
     let moved = || hashing.lock().unwrap_or_else(PoisonError::into_inner).1;
     let went = tokio::select! {
         went = remote.send(request, StreamBody::new(pieces).boxed_unsync(), Duration::MAX) => went,
@@ -208,6 +223,7 @@ async fn send_pieces(
     if let Some(modified_ms) = file_entry(before).modified_ms {
         request = request.header(MODIFIED, modified_header(modified_ms));
     }
+    let request = expected.ask(request);
     remote.send(request, Body::default(), WORK).await?;
     Ok(before.len())
 }
@@ -289,11 +305,32 @@ mod tests {
         let remote = Remote::new(Way::Shared(socket), "data".parse().unwrap());
         let path = RelativePath::top("large").unwrap();
         let progress = Progress::new(0, true);
-        let error = upload(&remote, &source, &path, &progress)
+        let error = upload(&remote, &source, (&path, &Expected::Anything), &progress)
             .await
             .unwrap_err();
         assert!(error.to_string().contains("507"), "{error}");
         assert!(far.await.unwrap() < length / 2);
+    }
+
+    #[tokio::test]
+    async fn what_was_changed_meanwhile_is_not_written_over() {
+        let (mine, theirs) = (digest(&SHA256, b"mine"), digest(&SHA256, b"theirs"));
+        for (there, goes) in [(mine, true), (theirs, false)] {
+            let folder = tempfile::tempdir().unwrap();
+            let (socket, source) = (folder.path().join("s"), folder.path().join("small"));
+            std::fs::write(&source, "mine").unwrap();
+            let listener = UnixListener::bind(&socket).unwrap();
+            let found = format!("200 OK\r\nrepr-digest: {}", digest_header(there.as_ref()));
+            let far = tokio::spawn(async move {
+                answers(listener, ["412 Precondition Failed", &found]).await
+            });
+            let remote = Remote::new(Way::Shared(socket), "data".parse().unwrap());
+            let path = RelativePath::top("small").unwrap();
+            let target = (&path, &Expected::Nothing);
+            let done = upload(&remote, &source, target, &Progress::new(0, true)).await;
+            assert_eq!(done.is_ok(), goes, "{done:?}");
+            far.await.unwrap();
+        }
     }
 
     #[tokio::test(start_paused = true)]

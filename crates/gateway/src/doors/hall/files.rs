@@ -10,6 +10,7 @@ use axum::response::Response;
 use axum::{Json, RequestExt};
 use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{HallName, StoreName};
+use hallway_hall::foreign;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -136,11 +137,19 @@ pub async fn change(
     serve(&gateway, &caller, &place, request).await
 }
 
-/// The [`Change`] that a request asks for, as WebDAV asks for it below `mount`.
+/// The [`Change`] that a request asks for, as WebDAV asks for it below `mount`, under the same
+/// conditions.
 pub(super) async fn as_webdav(request: Request, mount: &str) -> Result<Request, Problem> {
-    let uri = request.uri().clone();
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let Input(change): Input<Change> = request.extract().await?;
-    change.into_request(uri, mount)
+    let mut request = change.into_request(uri, mount)?;
+    for (name, value) in headers
+        .iter()
+        .filter(|(name, _)| foreign::is_condition(name))
+    {
+        request.headers_mut().append(name.clone(), value.clone());
+    }
+    Ok(request)
 }
 
 fn method(name: &str) -> Result<Method, Problem> {

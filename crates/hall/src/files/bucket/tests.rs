@@ -53,6 +53,52 @@ async fn a_store_that_stays_out_of_order_is_told_as_such() {
 }
 
 #[tokio::test]
+async fn a_store_that_knows_no_conditions_is_written_after_they_were_judged_here() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = settings(format!("http://{}", listener.local_addr().unwrap()));
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&refused);
+    tokio::spawn(async move {
+        loop {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 8192];
+            let read = tcp.read(&mut head).await.unwrap();
+            let head = String::from_utf8_lossy(&head[..read]).to_lowercase();
+            let answer = if head.starts_with("put") && head.contains("\r\nif-match:") {
+                counting.fetch_add(1, Ordering::Relaxed);
+                "HTTP/1.1 501 Not Implemented\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            } else if head.starts_with("put") {
+                "HTTP/1.1 200 OK\r\netag: \"tag\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            } else {
+                FILE
+            };
+            let _ = tcp.write_all(answer.as_bytes()).await;
+        }
+    });
+    let pause = Duration::from_millis(1);
+    let store = BucketStore::patient(&settings, pause, Duration::from_millis(50)).unwrap();
+    let path = "a".parse().unwrap();
+    let write = async |condition: Condition| {
+        let plan = Plan {
+            condition,
+            ..Plan::default()
+        };
+        store.put(&path, plan, stream::empty().boxed()).await
+    };
+    write(Condition::is("tag")).await.unwrap();
+    let before = refused.load(Ordering::Relaxed);
+    assert!(before > 0);
+    write(Condition::present()).await.unwrap();
+    let stale = write(Condition::is("another")).await;
+    assert!(matches!(stale, Err(StoreError::Precondition)));
+    assert_eq!(
+        refused.load(Ordering::Relaxed),
+        before,
+        "it is not asked again"
+    );
+}
+
+#[tokio::test]
 async fn only_uploads_that_nobody_goes_on_with_are_thrown_away() {
     let objects = object_store::memory::InMemory::new();
     let uploads = Path::from("data/.hallway/uploads");

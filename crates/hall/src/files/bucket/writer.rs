@@ -1,11 +1,12 @@
 //! Writing one object: in one request if it is small, in parts if it is not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::task::JoinSet;
 
 use super::{Collected, PIECE, fresh_hash};
@@ -82,12 +83,14 @@ impl Writer {
         std::mem::take(&mut self.collected).into_iter().collect()
     }
 
-    /// Checks what was written against `plan`, and only then lets it be seen. Object stores take
-    /// `options`, a condition, with one request only; for parts it was checked just before.
+    /// Checks what was written against `plan`, and only then lets it be seen. Object stores judge
+    /// `mode`, a condition, of one request only, and some of none: that clears `judges`. It was judged
+    /// just before, and for parts and for those stores that has to do.
     pub(super) async fn finish(
         mut self,
         plan: &Plan,
-        options: PutOptions,
+        mode: PutMode,
+        judges: &AtomicBool,
     ) -> Result<Sha256, StoreError> {
         let context = std::mem::replace(&mut self.context, fresh_hash());
         let mut sha256 = [0; 32];
@@ -95,7 +98,15 @@ impl Writer {
         plan.check(self.length, &sha256)?;
         if self.parts.is_none() {
             let payload = self.payload();
-            self.objects.put_opts(&self.key, payload, options).await?;
+            if mode != PutMode::Overwrite && judges.load(Ordering::Relaxed) {
+                let options = PutOptions::from(mode);
+                let put = self.objects.put_opts(&self.key, payload.clone(), options);
+                match put.await {
+                    Err(error) if is_unknown(&error) => judges.store(false, Ordering::Relaxed),
+                    put => return Ok(put.map(|_| sha256)?),
+                }
+            }
+            self.objects.put(&self.key, payload).await?;
             return Ok(sha256);
         }
         if self.size > 0 {
@@ -110,6 +121,26 @@ impl Writer {
             }
         }
         Ok(sha256)
+    }
+}
+
+/// Whether the object store does not know what was asked: its 501 comes as an error of no kind.
+fn is_unknown(error: &object_store::Error) -> bool {
+    match error {
+        object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. } => {
+            true
+        }
+        object_store::Error::Generic { source, .. } => {
+            let mut next: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
+            while let Some(error) = next {
+                if error.to_string().contains("status code: 501 ") {
+                    return true;
+                }
+                next = error.source();
+            }
+            false
+        }
+        _ => false,
     }
 }
 

@@ -10,7 +10,7 @@ use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
 use super::modes::PRIVATE_FILE;
 use super::tree::{Tree, describe, sync};
 use crate::files::path::FilePath;
-use crate::files::store::{Condition, KEPT, Kind, Plan, Sha256, StoreError, UploadId, Written};
+use crate::files::store::{KEPT, Kind, Plan, Sha256, StoreError, UploadId, Written};
 
 /// The hash of what is there so far.
 pub(super) struct Hashed {
@@ -164,8 +164,11 @@ impl Tree {
         let _naming = self.naming();
         let present = self.present(path)?;
         plan.condition.check(present.as_ref())?;
-        if plan.condition == Condition::Absent {
-            // Unlike renaming, linking never replaces what another program put there.
+        if present.is_none() {
+            self.forget_properties(path)?;
+        }
+        if present.is_none() && !plan.condition.is_any() {
+            // What was judged was that nothing is there. Unlike renaming, linking never replaces what another program put there.
             self.uploads
                 .hard_link(part(id), &parent, path.name())
                 .map_err(|error| match error.kind() {
@@ -210,7 +213,11 @@ pub(super) fn sweep(uploads: &Dir) -> io::Result<()> {
         let entry = entry?;
         let modified = entry.metadata()?.modified()?.into_std();
         if now.duration_since(modified).is_ok_and(|age| age > KEPT) {
-            uploads.remove_file(entry.file_name())?;
+            if entry.file_type()?.is_dir() {
+                uploads.remove_dir_all(entry.file_name())?;
+            } else {
+                uploads.remove_file(entry.file_name())?;
+            }
         }
     }
     Ok(())

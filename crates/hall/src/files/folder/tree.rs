@@ -1,7 +1,7 @@
 //! The names of a folder: what is there, and changes of it.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -11,10 +11,9 @@ use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, File, Metadata, MetadataExt};
 use super::modes::{self, Modes, PRIVATE_FOLDER};
 use super::partial;
 use super::reading::Opened;
+use crate::files::condition::Condition;
 use crate::files::path::{FilePath, RESERVED};
-use crate::files::store::{
-    Condition, Entry, Kind, OpenFile, Page, StoreError, may_move, may_replace,
-};
+use crate::files::store::{Entry, Kind, OpenFile, Page, StoreError};
 
 /// How often it is looked for uploads that nobody goes on with.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
@@ -24,6 +23,8 @@ pub(super) struct Tree {
     root: Dir,
     /// `.hallway/uploads` in it: on the same file system, so that renaming is atomic.
     pub(super) uploads: Dir,
+    /// `.hallway/properties` in it.
+    pub(super) kept: Dir,
     /// One change of names at a time, so that a condition holds while it is acted on.
     naming: Mutex<()>,
     swept: Mutex<Instant>,
@@ -33,18 +34,23 @@ pub(super) struct Tree {
 impl Tree {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(folder, ambient_authority())?;
-        let uploads = format!("{RESERVED}/uploads");
+        let (uploads, kept) = (
+            format!("{RESERVED}/uploads"),
+            format!("{RESERVED}/properties"),
+        );
         let mut private = DirBuilder::new();
-        root.create_dir_with(&uploads, private.recursive(true).mode(PRIVATE_FOLDER))?;
-        for folder in [RESERVED, &uploads] {
+        private.recursive(true).mode(PRIVATE_FOLDER);
+        for folder in [RESERVED, &uploads, &kept] {
+            root.create_dir_with(folder, &private)?;
             modes::set(&root, folder, PRIVATE_FOLDER);
         }
-        let uploads = root.open_dir(&uploads)?;
+        let (uploads, kept) = (root.open_dir(&uploads)?, root.open_dir(&kept)?);
         partial::sweep(&uploads)?;
         let modes = Modes::of(&root)?;
         Ok(Self {
             root,
             uploads,
+            kept,
             naming: Mutex::new(()),
             swept: Mutex::new(Instant::now()),
             modes,
@@ -173,7 +179,23 @@ impl Tree {
         let mut private = DirBuilder::new();
         parent.create_dir_with(path.name(), private.mode(PRIVATE_FOLDER))?;
         modes::set(&parent, path.name(), self.modes.folder());
+        self.forget_properties(path)?;
         sync(&parent)
+    }
+
+    /// What `path` is, if `condition` holds for it. A folder has changed when anything in it has.
+    pub(super) fn judged(
+        &self,
+        path: &FilePath,
+        condition: &Condition,
+    ) -> Result<Entry, StoreError> {
+        let entry = self.entry(path)?;
+        let mut judged = entry.clone();
+        if entry.kind == Kind::Folder && condition.asks_when() {
+            judged.modified_ms = judged.modified_ms.max(latest(&self.dir(path)?)?);
+        }
+        condition.check(Some(&judged))?;
+        Ok(entry)
     }
 
     pub(super) fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError> {
@@ -181,8 +203,7 @@ impl Tree {
             return Err(StoreError::Unsupported("the store itself stays"));
         }
         let _naming = self.naming();
-        let entry = self.entry(path)?;
-        condition.check(Some(&entry))?;
+        let entry = self.judged(path, condition)?;
         let parent = self.parent(path)?;
         match entry.kind {
             // Of a link, the link goes and not what it leads to.
@@ -191,26 +212,36 @@ impl Tree {
             }
             _ => parent.remove_file(path.name())?,
         }
+        self.forget_properties(path)?;
         sync(&parent)
     }
+}
 
-    pub(super) fn rename(
-        &self,
-        from: &FilePath,
-        to: &FilePath,
-        condition: &Condition,
-    ) -> Result<(), StoreError> {
-        may_move(from, to)?;
-        let _naming = self.naming();
-        let source = self.entry(from)?;
-        let (near, far) = (self.parent(from)?, self.parent(to)?);
-        let present = self.present(to)?;
-        condition.check(present.as_ref())?;
-        may_replace(&source, present.as_ref())?;
-        near.rename(from.name(), &far, to.name())?;
-        sync(&far)?;
-        sync(&near)
+/// When something in a folder changed last, unix milliseconds.
+fn latest(folder: &Dir) -> Result<u64, StoreError> {
+    let (mut latest, mut folders) = (0, vec![PathBuf::from(".")]);
+    while let Some(below) = folders.pop() {
+        for entry in folder.read_dir(&below)? {
+            let entry = entry?;
+            let metadata = entry.metadata()?;
+            latest = latest.max(modified_ms(&metadata));
+            if metadata.is_dir() {
+                folders.push(below.join(entry.file_name()));
+            }
+        }
     }
+    Ok(latest)
+}
+
+fn modified_ms(metadata: &Metadata) -> u64 {
+    let modified = metadata
+        .modified()
+        .ok()
+        .map(cap_std::time::SystemTime::into_std);
+    modified
+        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+        .and_then(|elapsed| u64::try_from(elapsed.as_millis()).ok())
+        .unwrap_or(0)
 }
 
 /// Makes a change of names durable.
@@ -221,14 +252,6 @@ pub(super) fn sync(dir: &Dir) -> Result<(), StoreError> {
 
 /// Files and folders; anything else is not there.
 pub(super) fn describe(name: &str, metadata: &Metadata) -> Option<Entry> {
-    let modified = metadata
-        .modified()
-        .ok()
-        .map(cap_std::time::SystemTime::into_std);
-    let modified_ms = modified
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .and_then(|elapsed| u64::try_from(elapsed.as_millis()).ok())
-        .unwrap_or(0);
     let (kind, bytes, etag) = if metadata.is_dir() {
         (Kind::Folder, 0, None)
     } else if metadata.is_file() {
@@ -249,7 +272,7 @@ pub(super) fn describe(name: &str, metadata: &Metadata) -> Option<Entry> {
         name: name.to_owned(),
         kind,
         bytes,
-        modified_ms,
+        modified_ms: modified_ms(metadata),
         etag,
     })
 }

@@ -1,22 +1,40 @@
-//! `DELETE`, `MKCOL`, `MOVE` and `COPY` (RFC 4918, 9.3 and 9.6 to 9.9).
+//! `DELETE`, `MKCOL`, `MOVE` and `COPY` (RFC 4918, 9.3 and 9.6 to 9.9), and properties in JSON.
 
-use http::StatusCode;
+use http::header::HeaderValue;
 use http::uri::Uri;
+use http::{Response, StatusCode};
 
+use super::catalogue::Catalogue;
 use super::headers;
+use super::pack::collect;
 use super::{Answer, Call, malformed, status};
 use crate::body::Body;
 use crate::files::path::FilePath;
-use crate::files::store::{Condition, Kind, Plan, Store, StoreError};
+use crate::files::property::PropertyChange;
+use crate::files::store::{ByteStream, Depth, Kind, Overwrite, Placed, StoreError, Transfer};
 use crate::problem::Problem;
 
-/// Entries of a folder that are looked at together when it is copied.
-const PAGE: usize = 1000;
+/// Bytes of changes of properties in JSON.
+const LONGEST_CHANGES: usize = 1024 * 1024;
 
 impl Call {
     pub(super) async fn remove(self) -> Answer {
-        let condition = headers::condition(&self.headers)?;
+        self.need_whole().await?;
+        let condition = self.condition().await?;
         self.store.remove(&self.path, &condition).await?;
+        Ok(status(StatusCode::NO_CONTENT))
+    }
+
+    pub(super) async fn set_properties(self, body: ByteStream) -> Answer {
+        let changes = collect(body, LONGEST_CHANGES).await?;
+        let changes: Vec<PropertyChange> = serde_json::from_slice(&changes).map_err(|error| {
+            malformed(format!("the changes are not as they have to be: {error}"))
+        })?;
+        let (mount, path) = (&self.mount, &self.path);
+        let set = self
+            .store
+            .set_properties(mount, path, &self.headers, changes);
+        set.await?;
         Ok(status(StatusCode::NO_CONTENT))
     }
 
@@ -28,6 +46,15 @@ impl Call {
                 "no-body",
                 "MKCOL takes no body",
             ));
+        }
+        // Where something is, none is made whatever the condition says (RFC 9110, 13.2.1); where
+        // nothing is, this is what it is about.
+        let condition = self.condition().await?;
+        let failed = condition.check(None).err();
+        if let Some(failed) = failed
+            && self.present().await?.is_none()
+        {
+            return Err(failed.into());
         }
         match self.store.make_folder(&self.path).await {
             Ok(()) => Ok(status(StatusCode::CREATED)),
@@ -42,39 +69,35 @@ impl Call {
     }
 
     pub(super) async fn rename(self) -> Answer {
-        let (to, condition) = (self.destination()?, self.overwrite()?);
-        let replaced = self.is_there(&to).await?;
-        self.store.rename(&self.path, &to, &condition).await?;
-        Ok(status(made(replaced)))
+        self.need_whole().await?;
+        let (to, how) = (self.destination()?, self.transfer().await?);
+        let placed = self.store.rename(&self.path, &to, &how).await?;
+        Ok(made(&placed, how.modified_ms))
     }
 
     pub(super) async fn copy(self) -> Answer {
-        let (to, condition) = (self.destination()?, self.overwrite()?);
-        if to.is_within(&self.path) {
-            return Err(StoreError::Unsupported("a folder cannot be copied into itself").into());
-        }
-        let replaced = self.is_there(&to).await?;
-        let store = self.store.as_ref();
-        match store.entry(&self.path).await?.kind {
-            Kind::File => copy_file(store, &self.path, &to, condition).await?,
-            Kind::Folder if replaced => return Err(StoreError::Exists.into()),
-            Kind::Folder => {
-                let depth = headers::text(&self.headers, "depth")?.unwrap_or("infinity");
-                store.make_folder(&to).await?;
-                if depth != "0" {
-                    copy_tree(store, &self.path, &to).await?;
-                }
-            }
-        }
-        Ok(status(made(replaced)))
+        let (to, how) = (self.destination()?, self.transfer().await?);
+        let placed = self.store.copy(&self.path, &to, &how).await?;
+        Ok(made(&placed, how.modified_ms))
     }
 
-    async fn is_there(&self, path: &FilePath) -> Result<bool, StoreError> {
-        match self.store.entry(path).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::NotFound) => Ok(false),
-            Err(error) => Err(error),
+    async fn transfer(&self) -> Result<Transfer, Problem> {
+        Ok(Transfer {
+            condition: self.condition().await?,
+            overwrite: self.overwrite()?,
+            depth: headers::depth(&self.headers)?,
+            modified_ms: headers::modified(&self.headers)?,
+        })
+    }
+
+    /// A folder goes with all that is in it, or stays (RFC 4918, 9.6.1 and 9.9.2).
+    async fn need_whole(&self) -> Result<(), Problem> {
+        if headers::depth(&self.headers)? == Depth::Itself
+            && self.store.entry(&self.path).await?.kind == Kind::Folder
+        {
+            return Err(malformed("a folder goes with Depth: infinity"));
         }
+        Ok(())
     }
 
     /// `Destination` (RFC 4918, 10.3): in the same store, because a grant speaks of each.
@@ -97,64 +120,28 @@ impl Call {
         FilePath::from_uri(below).map_err(malformed)
     }
 
-    /// `Overwrite` (RFC 4918, 10.6).
-    fn overwrite(&self) -> Result<Condition, Problem> {
+    /// `Overwrite` (RFC 4918, 10.6). What is written may replace a file; a folder with what is in it
+    /// is only replaced by whom may delete it.
+    fn overwrite(&self) -> Result<Overwrite, Problem> {
         match headers::text(&self.headers, "overwrite")? {
-            None | Some("T") => Ok(Condition::Any),
-            Some("F") => Ok(Condition::Absent),
+            None | Some("T") if self.access.delete => Ok(Overwrite::Anything),
+            None | Some("T") => Ok(Overwrite::Files),
+            Some("F") => Ok(Overwrite::Never),
             _ => Err(malformed("Overwrite is T or F")),
         }
     }
 }
 
-fn made(replaced: bool) -> StatusCode {
-    if replaced {
+/// 201 or 204.
+fn made(placed: &Placed, wanted_ms: Option<u64>) -> Response<Body> {
+    let mut response = status(if placed.replaced {
         StatusCode::NO_CONTENT
     } else {
         StatusCode::CREATED
+    });
+    if wanted_ms.is_some_and(|time| time == placed.entry.modified_ms) {
+        let accepted = HeaderValue::from_static("accepted");
+        response.headers_mut().insert("x-oc-mtime", accepted);
     }
-}
-
-async fn copy_file(
-    store: &dyn Store,
-    from: &FilePath,
-    to: &FilePath,
-    condition: Condition,
-) -> Result<(), StoreError> {
-    let file = store.open(from).await?;
-    let plan = Plan {
-        condition,
-        length: Some(file.entry().bytes),
-        ..Plan::default()
-    };
-    let all = 0..file.entry().bytes;
-    store.put(to, plan, file.read(all)).await?;
-    Ok(())
-}
-
-/// Copies what is in `from` into `to`, which is there and empty.
-async fn copy_tree(store: &dyn Store, from: &FilePath, to: &FilePath) -> Result<(), Problem> {
-    let mut folders = vec![(from.clone(), to.clone())];
-    while let Some((from, to)) = folders.pop() {
-        let mut after = None;
-        loop {
-            let page = store.list(&from, after.as_deref(), PAGE).await?;
-            for entry in page.entries {
-                let source = from.join(&entry.name).map_err(malformed)?;
-                let target = to.join(&entry.name).map_err(malformed)?;
-                match entry.kind {
-                    Kind::File => copy_file(store, &source, &target, Condition::Absent).await?,
-                    Kind::Folder => {
-                        store.make_folder(&target).await?;
-                        folders.push((source, target));
-                    }
-                }
-            }
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-    }
-    Ok(())
+    response
 }

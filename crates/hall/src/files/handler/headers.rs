@@ -6,12 +6,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use http::header::{
-    AsHeaderName, CONTENT_LENGTH, HeaderValue, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE,
-};
+use http::header::{AsHeaderName, CONTENT_LENGTH, HeaderValue, IF_RANGE, RANGE};
 
 use super::malformed;
-use crate::files::store::{Condition, Entry, Plan, Sha256};
+use crate::files::condition::{Condition, Tag};
+use crate::files::store::{Depth, Entry, Plan, Sha256};
 use crate::problem::Problem;
 
 /// The end of the year 9999, unix milliseconds: beyond it dates can't be written.
@@ -30,58 +29,6 @@ pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Optio
     }
 }
 
-/// The entity tags of a condition (RFC 9110, 8.8.3): `"a", W/"b"`. Weak ones never match strongly.
-fn tags(value: &str) -> impl Iterator<Item = &str> {
-    value.split(',').filter_map(|tag| {
-        let tag = tag.trim();
-        tag.strip_prefix('"')?.strip_suffix('"')
-    })
-}
-
-/// What has to be so for a write (RFC 9110, 13.1.1 and 13.1.2).
-pub(super) fn condition(headers: &HeaderMap) -> Result<Condition, Problem> {
-    match (text(headers, IF_MATCH)?, text(headers, IF_NONE_MATCH)?) {
-        (None, None) => Ok(Condition::Any),
-        (None, Some("*")) => Ok(Condition::Absent),
-        (Some("*"), None) => Ok(Condition::Present),
-        (Some(value), None) => {
-            let mut tags = tags(value);
-            match (tags.next(), tags.next()) {
-                (Some(tag), None) => Ok(Condition::Is(tag.to_owned())),
-                _ => Err(malformed("If-Match has one strong entity tag, or *")),
-            }
-        }
-        _ => Err(malformed(
-            "a write has If-Match with one tag, or If-None-Match: *, and not both",
-        )),
-    }
-}
-
-/// What a condition says of a read (RFC 9110, 13.2.2).
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Proceed,
-    NotModified,
-    Failed,
-}
-
-pub(super) fn read_condition(headers: &HeaderMap, etag: &str) -> Result<Verdict, Problem> {
-    if let Some(value) = text(headers, IF_MATCH)?
-        && value != "*"
-        && tags(value).all(|tag| tag != etag)
-    {
-        return Ok(Verdict::Failed);
-    }
-    if let Some(value) = text(headers, IF_NONE_MATCH)? {
-        // Weak comparison: the mark of weakness does not count.
-        let weak = value.replace("W/", "");
-        if value == "*" || tags(&weak).any(|tag| tag == etag) {
-            return Ok(Verdict::NotModified);
-        }
-    }
-    Ok(Verdict::Proceed)
-}
-
 /// Which part of a file is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -96,10 +43,14 @@ pub(super) fn part(headers: &HeaderMap, entry: &Entry) -> Result<Part, Problem> 
     let Some(spec) = text(headers, RANGE)?.and_then(|range| range.strip_prefix("bytes=")) else {
         return Ok(Part::Whole);
     };
-    if let Some(wanted) = text(headers, IF_RANGE)?
-        && !tags(wanted).any(|tag| entry.etag.as_deref() == Some(tag))
-    {
-        return Ok(Part::Whole);
+    // By the strong comparison. A date is never strong enough: a file may have changed twice within
+    // its second (RFC 9110, 13.1.5 and 8.8.2.2).
+    if let Some(wanted) = text(headers, IF_RANGE)? {
+        let etag = entry.etag.as_deref();
+        let tag = Tag::alone(wanted);
+        if !tag.is_some_and(|tag| etag.is_some_and(|etag| tag.is_strongly(etag))) {
+            return Ok(Part::Whole);
+        }
     }
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -122,9 +73,9 @@ pub(super) fn part(headers: &HeaderMap, entry: &Entry) -> Result<Part, Problem> 
 }
 
 /// What a write says that the file shall be.
-pub(super) fn plan(headers: &HeaderMap) -> Result<Plan, Problem> {
+pub(super) fn plan(headers: &HeaderMap, condition: Condition) -> Result<Plan, Problem> {
     Ok(Plan {
-        condition: condition(headers)?,
+        condition,
         modified_ms: modified(headers)?,
         length: number(headers, CONTENT_LENGTH.as_str())?,
         sha256: repr_digest(headers)?,
@@ -141,8 +92,18 @@ pub(super) fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Pro
         .transpose()
 }
 
+/// `Depth` of what goes with all that is in it, where nothing is said (RFC 4918, 10.2).
+pub(super) fn depth(headers: &HeaderMap) -> Result<Depth, Problem> {
+    match text(headers, "depth")? {
+        None => Ok(Depth::Everything),
+        Some(depth) if depth.eq_ignore_ascii_case("infinity") => Ok(Depth::Everything),
+        Some("0") => Ok(Depth::Itself),
+        _ => Err(malformed("Depth is 0 or infinity here")),
+    }
+}
+
 /// `X-OC-Mtime: SECONDS[.FRACTION]`, as clients of ownCloud send it.
-fn modified(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+pub(super) fn modified(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(value) = text(headers, "x-oc-mtime")? else {
         return Ok(None);
     };
@@ -273,39 +234,10 @@ mod tests {
             part(&headers, &entry()).unwrap()
         };
         assert_eq!(asked("\"tag\""), Part::Bytes(0..4));
-        for other in ["\"other\"", "W/\"tag\"", "Sat, 01 Jan 2000 00:00:00 GMT"] {
+        let date = "Thu, 01 Jan 1970 00:00:00 GMT";
+        for other in ["\"other\"", "W/\"tag\"", "\"other\", \"tag\"", "*", date] {
             assert_eq!(asked(other), Part::Whole);
         }
-    }
-
-    #[test]
-    fn conditions_of_writes_are_one_and_clear() {
-        let of = |pairs: &[(&'static str, &str)]| condition(&headers(pairs)).ok();
-        assert_eq!(of(&[]), Some(Condition::Any));
-        assert_eq!(of(&[("if-none-match", "*")]), Some(Condition::Absent));
-        assert_eq!(of(&[("if-match", "*")]), Some(Condition::Present));
-        assert_eq!(
-            of(&[("if-match", "\"a\"")]),
-            Some(Condition::Is("a".to_owned()))
-        );
-        assert_eq!(of(&[("if-match", "\"a\", \"b\"")]), None);
-        assert_eq!(of(&[("if-match", "W/\"a\"")]), None);
-        assert_eq!(of(&[("if-none-match", "\"a\"")]), None);
-        assert_eq!(of(&[("if-match", "*"), ("if-none-match", "*")]), None);
-        assert_eq!(of(&[("if-match", "*"), ("if-match", "*")]), None);
-    }
-
-    #[test]
-    fn conditions_of_reads_compare_as_they_should() {
-        let of = |name, value| read_condition(&headers(&[(name, value)]), "tag").unwrap();
-        assert_eq!(of("if-match", "\"tag\""), Verdict::Proceed);
-        assert_eq!(of("if-match", "*"), Verdict::Proceed);
-        assert_eq!(of("if-match", "W/\"tag\""), Verdict::Failed);
-        assert_eq!(
-            of("if-none-match", "\"x\", W/\"tag\""),
-            Verdict::NotModified
-        );
-        assert_eq!(of("if-none-match", "\"x\""), Verdict::Proceed);
     }
 
     #[test]

@@ -23,8 +23,9 @@ impl Call {
     /// The files that are wanted, in their order. One that is not there, can't be read or is too
     /// long is left out: whoever wants it asks for it alone, and then is told why.
     pub(super) async fn pack(self, body: ByteStream) -> Answer {
-        let wanted: PackWanted =
-            serde_json::from_slice(&collect(body).await?).map_err(|error| {
+        self.check_folder().await?;
+        let wanted: PackWanted = serde_json::from_slice(&collect(body, LONGEST_LIST).await?)
+            .map_err(|error| {
                 malformed(format!("the list of files is not as it has to be: {error}"))
             })?;
         if wanted.paths.len() > MOST_PACKED {
@@ -48,6 +49,15 @@ impl Call {
         Ok(response)
     }
 
+    /// Conditions of the request are about the folder.
+    pub(super) async fn check_folder(&self) -> Result<(), crate::Problem> {
+        let condition = self.condition().await?;
+        if condition.is_any() {
+            return Ok(());
+        }
+        Ok(condition.check(self.present().await?.as_ref())?)
+    }
+
     /// A path that is said from this folder on.
     pub(super) fn below(&self, path: &str) -> Result<FilePath, crate::files::PathError> {
         if self.path.is_root() {
@@ -58,12 +68,16 @@ impl Call {
     }
 }
 
-async fn collect(mut body: ByteStream) -> Result<Vec<u8>, crate::Problem> {
+/// A body of at most `longest` bytes.
+pub(super) async fn collect(
+    mut body: ByteStream,
+    longest: usize,
+) -> Result<Vec<u8>, crate::Problem> {
     let mut list = Vec::new();
     while let Some(bytes) = body.next().await {
         list.extend_from_slice(&bytes.map_err(StoreError::Body)?);
-        if list.len() > LONGEST_LIST {
-            return Err(malformed("the list of files is too long"));
+        if list.len() > longest {
+            return Err(malformed("the request is too long"));
         }
     }
     Ok(list)
@@ -82,6 +96,8 @@ async fn packed(
             bytes: entry.bytes,
             modified_ms: Some(entry.modified_ms).filter(|time| *time > 0),
             sha256: hex::encode(sha256(&content)),
+            if_match: None,
+            if_none_match: None,
         };
         pack::add(&mut pack, &head, &content).map_err(std::io::Error::other)?;
     }

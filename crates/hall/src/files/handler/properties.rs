@@ -1,36 +1,31 @@
-//! `PROPFIND` (RFC 4918, 9.1): what WebDAV clients list folders with.
+//! `PROPFIND` and `PROPPATCH` (RFC 4918, 9.1 and 9.2).
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, Limited, StreamBody};
 use hyper::body::Frame;
-use quick_xml::NsReader;
-use quick_xml::escape::escape;
-use quick_xml::events::Event;
-use quick_xml::name::ResolveResult;
 
+use super::catalogue::{Catalogue, Described, DescribedPage, Describing, condition};
 use super::headers;
 use super::{Answer, malformed};
 use crate::body::{self, Body};
 use crate::files::path::{FilePath, encode};
-use crate::files::store::{Entry, Kind, Page, Store};
+use crate::files::property::{DeadProperty, PropertyChange, PropertyName};
+use crate::files::store::{Entry, Kind};
+use crate::files::xml::{DAV, Element, Name, escape};
 use crate::foreign::MediaType;
 use crate::problem::Problem;
 
 /// The longest request that is read.
 const LONGEST_REQUEST: usize = 64 * 1024;
-/// The most properties that are asked for at once.
-const MOST_PROPERTIES: usize = 64;
+/// The most properties that a request is about.
+const MOST_NAMED: usize = 64;
 /// Entries that are looked up and written together.
 const PAGE: usize = 1000;
-
-const DAV: &[u8] = b"DAV:";
 
 const START: &str =
     "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\">\n";
@@ -74,7 +69,7 @@ impl Property {
         match self {
             Self::ResourceType if is_file => Some(String::new()),
             Self::ResourceType => Some("<D:collection/>".to_owned()),
-            Self::DisplayName => Some(escape(&entry.name).into_owned()),
+            Self::DisplayName => Some(escaped(&entry.name)),
             Self::ContentLength => is_file.then(|| entry.bytes.to_string()),
             Self::ContentType => {
                 is_file.then(|| MediaType::of_name(&entry.name).as_str().to_owned())
@@ -82,7 +77,7 @@ impl Property {
             Self::LastModified => headers::http_date(entry.modified_ms),
             Self::Etag => {
                 let etag = entry.etag.as_ref()?;
-                Some(escape(format!("\"{etag}\"")).into_owned())
+                Some(escaped(&format!("\"{etag}\"")))
             }
         }
     }
@@ -93,46 +88,26 @@ impl Property {
 enum Wanted {
     All,
     Names,
-    /// Known ones, and the namespace and name of others.
-    These(Vec<Property>, Vec<(String, String)>),
+    /// Those that the server makes, and others.
+    These(Vec<Property>, Vec<Name>),
 }
 
-/// What files and folders there are.
-#[async_trait]
-pub(crate) trait Catalogue: Send + Sync + 'static {
-    /// What `path` is.
-    async fn entry(&self, path: &FilePath) -> Result<Entry, Problem>;
-
-    /// As [`Store::list`].
-    async fn list(
-        &self,
-        folder: &FilePath,
-        after: Option<&str>,
-        most: usize,
-    ) -> Result<Page, Problem>;
-}
-
-#[async_trait]
-impl Catalogue for Arc<dyn Store> {
-    async fn entry(&self, path: &FilePath) -> Result<Entry, Problem> {
-        Ok(self.as_ref().entry(path).await?)
-    }
-
-    async fn list(
-        &self,
-        folder: &FilePath,
-        after: Option<&str>,
-        most: usize,
-    ) -> Result<Page, Problem> {
-        Ok(self.as_ref().list(folder, after, most).await?)
+impl Wanted {
+    /// Whether it is about what others say of a file.
+    fn describing(&self) -> Describing {
+        match self {
+            Self::These(_, others) if others.is_empty() => Describing::Briefly,
+            _ => Describing::Fully,
+        }
     }
 }
 
 /// Answers a request for the properties of `path`, and of what is in it, which is reached below
-/// `mount`. Every element of the answer is written here, wherever the files are.
-pub(crate) async fn properties(
+/// `mount`; conditions name files as below `named`. Every element of the answer is written here,
+/// wherever the files are.
+pub(crate) async fn find(
     catalogue: impl Catalogue,
-    mount: &str,
+    (mount, named): (&str, &str),
     path: FilePath,
     asked: &HeaderMap,
     body: Body,
@@ -143,20 +118,18 @@ pub(crate) async fn properties(
         // RFC 4918, 9.1: a server may refuse to list a whole tree.
         _ => return Ok(finite_depth()),
     };
-    let request = Limited::new(body, LONGEST_REQUEST).collect().await;
-    let request = request
-        .map_err(|error| malformed(format!("the request cannot be read: {error}")))?
-        .to_bytes();
-    let wanted = parse(&request)?;
-    let entry = catalogue.entry(&path).await?;
+    let wanted = wanted(&collect(body).await?)?;
+    let how = wanted.describing();
+    let described = catalogue.described(&path, how).await?;
+    let condition = condition(&catalogue, named, &path, asked).await?;
+    condition.check(Some(&described.entry))?;
 
-    let place = format!("{mount}/{}", path.to_uri());
-    let place = place.trim_end_matches('/').to_owned();
+    let place = place(mount, &path);
     let mut first = START.to_owned();
-    response(&mut first, &place, &entry, &wanted);
-    let pages = if deep && entry.kind == Kind::Folder {
+    response(&mut first, &place, &described, &wanted);
+    let pages = if deep && described.entry.kind == Kind::Folder {
         // Looked up before the answer begins, so that what fails at once is told as an error.
-        let page = catalogue.list(&path, None, PAGE).await?;
+        let page = catalogue.described_in(&path, None, PAGE, how).await?;
         let listing = Listing {
             catalogue,
             path,
@@ -173,13 +146,73 @@ pub(crate) async fn properties(
     let frames = texts
         .map_ok(|text| Frame::data(Bytes::from(text)))
         .map_err(std::io::Error::other);
-    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    Ok(multistatus(StreamBody::new(frames).boxed_unsync()))
+}
+
+/// Changes the properties of `path`, all that are named or none, and says so of each.
+pub(crate) async fn patch(
+    catalogue: impl Catalogue,
+    (mount, named): (&str, &str),
+    path: FilePath,
+    asked: &HeaderMap,
+    body: Body,
+) -> Answer {
+    let changes = changes(&collect(body).await?)?;
+    let entry = catalogue.described(&path, Describing::Briefly).await?.entry;
+    let names: Vec<Name> = changes.iter().map(changed).cloned().collect();
+    // What is of WebDAV itself is the server's to say (RFC 4918, 15).
+    let protected = |name: &Name| name.namespace == DAV;
+    let (whole, rest) = if names.iter().any(protected) {
+        let condition = condition(&catalogue, named, &path, asked).await?;
+        condition.check(Some(&entry))?;
+        ("403 Forbidden", "424 Failed Dependency")
+    } else {
+        match catalogue.set_properties(named, &path, asked, changes).await {
+            Ok(()) => ("200 OK", "200 OK"),
+            Err(problem) if problem.status == StatusCode::INSUFFICIENT_STORAGE.as_u16() => {
+                let full = "507 Insufficient Storage";
+                (full, full)
+            }
+            Err(problem) => return Err(problem),
+        }
+    };
+    let (mut decided, mut others) = (String::new(), String::new());
+    for name in &names {
+        let out = if rest != whole && !protected(name) {
+            &mut others
+        } else {
+            &mut decided
+        };
+        name.write_empty(out);
+    }
+    let mut text = START.to_owned();
+    begin(&mut text, &place(mount, &path), &entry);
+    let error = "<D:error><D:cannot-modify-protected-property/></D:error>";
+    let error = if rest == whole { "" } else { error };
+    status_of(&mut text, &decided, whole, error);
+    status_of(&mut text, &others, rest, "");
+    text.push_str("</D:response>\n");
+    text.push_str(END);
+    Ok(multistatus(body::full(text)))
+}
+
+fn place(mount: &str, path: &FilePath) -> String {
+    let place = format!("{mount}/{}", path.to_uri());
+    place.trim_end_matches('/').to_owned()
+}
+
+async fn collect(body: Body) -> Result<Bytes, Problem> {
+    let whole = Limited::new(body, LONGEST_REQUEST).collect().await;
+    let whole = whole.map_err(|error| malformed(format!("the request cannot be read: {error}")))?;
+    Ok(whole.to_bytes())
+}
+
+fn multistatus(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::MULTI_STATUS;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/xml; charset=utf-8"),
-    );
-    Ok(response)
+    let xml = HeaderValue::from_static("application/xml; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, xml);
+    response
 }
 
 struct Listing<C> {
@@ -193,23 +226,24 @@ impl<C: Catalogue> Listing<C> {
     /// Page after page, so that a big folder takes no more memory than a small one.
     fn pages(
         self,
-        first: Page,
+        first: DescribedPage,
     ) -> impl futures_util::Stream<Item = Result<String, Problem>> + Send {
         stream::try_unfold(Some((self, first)), |state| async move {
             let Some((listing, page)) = state else {
                 return Ok(None);
             };
             let mut text = String::new();
-            for entry in &page.entries {
-                let place = format!("{}/{}", listing.place, encode(&entry.name));
-                response(&mut text, &place, entry, &listing.wanted);
+            for described in &page.entries {
+                let place = format!("{}/{}", listing.place, encode(&described.entry.name));
+                response(&mut text, &place, described, &listing.wanted);
             }
             let next = match page.next {
                 Some(after) => {
+                    let (path, how) = (&listing.path, listing.wanted.describing());
                     let page = listing
                         .catalogue
-                        .list(&listing.path, Some(&after), PAGE)
-                        .await?;
+                        .described_in(path, Some(&after), PAGE, how);
+                    let page = page.await?;
                     Some((listing, page))
                 }
                 None => None,
@@ -219,17 +253,36 @@ impl<C: Catalogue> Listing<C> {
     }
 }
 
-/// One `response` element (RFC 4918, 14.24).
-fn response(out: &mut String, place: &str, entry: &Entry, wanted: &Wanted) {
+/// The beginning of a `response` element (RFC 4918, 14.24).
+fn begin(out: &mut String, place: &str, entry: &Entry) {
     let slash = if entry.kind == Kind::Folder { "/" } else { "" };
-    let (mut found, mut missing) = (String::new(), String::new());
-    let (known, others): (&[Property], &[(String, String)]) = match wanted {
-        Wanted::All | Wanted::Names => (&ALL, &[]),
-        Wanted::These(known, others) => (known, others),
-    };
-    for property in known {
-        let name = property.name();
+    out.push_str("<D:response><D:href>");
+    escape(place, out);
+    out.push_str(slash);
+    out.push_str("</D:href>");
+}
+
+/// One `propstat` element (RFC 4918, 14.22), if it is about anything.
+fn status_of(out: &mut String, properties: &str, status: &str, error: &str) {
+    if !properties.is_empty() {
         // Writing to a String can't fail.
+        let _ = write!(
+            out,
+            "<D:propstat><D:prop>{properties}</D:prop>\
+             <D:status>HTTP/1.1 {status}</D:status>{error}</D:propstat>"
+        );
+    }
+}
+
+fn response(out: &mut String, place: &str, described: &Described, wanted: &Wanted) {
+    let Described { entry, properties } = described;
+    let (mut found, mut missing) = (String::new(), String::new());
+    let live: &[Property] = match wanted {
+        Wanted::All | Wanted::Names => &ALL,
+        Wanted::These(live, _) => live,
+    };
+    for property in live {
+        let name = property.name();
         let _ = match (property.value(entry), wanted) {
             (Some(_), Wanted::Names) => write!(found, "<D:{name}/>"),
             (Some(value), _) => write!(found, "<D:{name}>{value}</D:{name}>"),
@@ -237,144 +290,201 @@ fn response(out: &mut String, place: &str, entry: &Entry, wanted: &Wanted) {
             (None, _) => Ok(()),
         };
     }
-    for (namespace, name) in others {
-        let namespace = escape(namespace);
-        let _ = write!(missing, "<{name} xmlns=\"{namespace}\"/>");
-    }
-    let _ = write!(out, "<D:response><D:href>{}{slash}</D:href>", escape(place));
-    for (properties, status) in [(found, "200 OK"), (missing, "404 Not Found")] {
-        if !properties.is_empty() {
-            let _ = write!(
-                out,
-                "<D:propstat><D:prop>{properties}</D:prop>\
-                 <D:status>HTTP/1.1 {status}</D:status></D:propstat>"
-            );
+    match wanted {
+        Wanted::All => properties.iter().for_each(|dead| dead.0.write(&mut found)),
+        Wanted::Names => properties
+            .iter()
+            .for_each(|dead| dead.name().write_empty(&mut found)),
+        Wanted::These(_, names) => {
+            for name in names {
+                match properties.iter().find(|dead| dead.name() == name) {
+                    Some(dead) => dead.0.write(&mut found),
+                    None => name.write_empty(&mut missing),
+                }
+            }
         }
     }
+    begin(out, place, entry);
+    status_of(out, &found, "200 OK", "");
+    status_of(out, &missing, "404 Not Found", "");
     out.push_str("</D:response>\n");
 }
 
+fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    escape(text, &mut escaped);
+    escaped
+}
+
+fn document(request: &[u8], root: &str) -> Result<Element, Problem> {
+    let document = Element::parse(request);
+    let document = document.map_err(|error| malformed(format!("the request: {error}")))?;
+    if !document.name.is_dav(root) {
+        return Err(malformed(format!("the request is not a {root} element")));
+    }
+    Ok(document)
+}
+
 /// Reads a `propfind` element. No body asks for all (RFC 4918, 9.1).
-fn parse(request: &[u8]) -> Result<Wanted, Problem> {
+fn wanted(request: &[u8]) -> Result<Wanted, Problem> {
     if request.is_empty() {
         return Ok(Wanted::All);
     }
-    let wrong = |error: quick_xml::Error| malformed(format!("the request is not XML: {error}"));
-    let mut reader = NsReader::from_reader(request);
-    let mut buffer = Vec::new();
-    let (mut depth, mut wanted) = (0_usize, None);
-    let (mut known, mut others) = (Vec::new(), Vec::new());
-    loop {
-        let (namespace, event) = reader
-            .read_resolved_event_into(&mut buffer)
-            .map_err(wrong)?;
-        let (element, opens) = match &event {
-            Event::Start(element) => (element, true),
-            Event::Empty(element) => (element, false),
-            Event::End(_) => {
-                depth = depth.saturating_sub(1);
-                buffer.clear();
-                continue;
-            }
-            // Entities that a document defines for itself are of no use here but to do harm.
-            Event::DocType(_) => return Err(malformed("the request has a document type")),
-            Event::Eof if depth > 0 => return Err(malformed("the request ends in the middle")),
-            Event::Eof => break,
-            _ => {
-                buffer.clear();
-                continue;
-            }
+    let request = document(request, "propfind")?;
+    let mut wanted = None;
+    for child in request.children() {
+        let one = if child.name.is_dav("allprop") {
+            Wanted::All
+        } else if child.name.is_dav("propname") {
+            Wanted::Names
+        } else if child.name.is_dav("prop") {
+            these(child)?
+        } else {
+            // What is not known does not count (RFC 4918, 17).
+            continue;
         };
-        let namespace = match namespace {
-            ResolveResult::Bound(namespace) => namespace.0.to_vec(),
-            ResolveResult::Unbound => Vec::new(),
-            ResolveResult::Unknown(_) => return Err(malformed("a prefix is not declared")),
-        };
-        let name = String::from_utf8(element.local_name().as_ref().to_vec())
-            .map_err(|_| malformed("a name is not UTF-8"))?;
-        match (depth, namespace == DAV, name.as_str()) {
-            (0, true, "propfind") => {}
-            (0, ..) => return Err(malformed("the request is not a propfind element")),
-            (1, true, "allprop") => wanted = Some(Wanted::All),
-            (1, true, "propname") => wanted = Some(Wanted::Names),
-            (1, true, "prop") => wanted = Some(Wanted::These(Vec::new(), Vec::new())),
-            (2, true, name) if let Some(property) = ALL.iter().find(|p| p.name() == name) => {
-                known.push(*property);
-            }
-            (2, ..) => {
-                let namespace = String::from_utf8(namespace)
-                    .map_err(|_| malformed("a namespace is not UTF-8"))?;
-                others.push((namespace, name));
-            }
-            _ => {}
+        if wanted.replace(one).is_some() {
+            return Err(malformed("propfind asks for one thing"));
         }
-        if known.len() + others.len() > MOST_PROPERTIES {
-            return Err(malformed("that is too many properties at once"));
-        }
-        if opens {
-            depth += 1;
-        }
-        buffer.clear();
     }
-    match wanted {
-        Some(Wanted::These(..)) => Ok(Wanted::These(known, others)),
-        Some(wanted) => Ok(wanted),
-        None => Err(malformed("propfind asks for allprop, propname or prop")),
+    wanted.ok_or_else(|| malformed("propfind asks for allprop, propname or prop"))
+}
+
+fn these(prop: &Element) -> Result<Wanted, Problem> {
+    let (mut live, mut others) = (Vec::new(), Vec::new());
+    for child in prop.children() {
+        let known = ALL
+            .iter()
+            .find(|property| child.name.is_dav(property.name()));
+        match known {
+            Some(property) => live.push(*property),
+            None => others.push(child.name.clone()),
+        }
+    }
+    if live.len() + others.len() > MOST_NAMED {
+        return Err(malformed("that is too many properties at once"));
+    }
+    Ok(Wanted::These(live, others))
+}
+
+/// Reads a `propertyupdate` element (RFC 4918, 14.19): the changes in their order.
+fn changes(request: &[u8]) -> Result<Vec<PropertyChange>, Problem> {
+    let request = document(request, "propertyupdate")?;
+    let mut changes = Vec::new();
+    for step in request.children() {
+        let sets = step.name.is_dav("set");
+        if !sets && !step.name.is_dav("remove") {
+            continue;
+        }
+        for prop in step.children().filter(|prop| prop.name.is_dav("prop")) {
+            let around = [prop, step, &request];
+            let language = around.into_iter().find_map(Element::language);
+            changes.extend(prop.children().map(|property| {
+                if sets {
+                    let property = property.clone().within_language(language);
+                    PropertyChange::Set(DeadProperty(property))
+                } else {
+                    PropertyChange::Remove(PropertyName(property.name.clone()))
+                }
+            }));
+        }
+    }
+    match changes.len() {
+        0 => Err(malformed("propertyupdate sets or removes properties")),
+        1..=MOST_NAMED => Ok(changes),
+        _ => Err(malformed("that is too many properties at once")),
+    }
+}
+
+fn changed(change: &PropertyChange) -> &Name {
+    match change {
+        PropertyChange::Set(property) => property.name(),
+        PropertyChange::Remove(PropertyName(name)) => name,
     }
 }
 
 /// 403 with the precondition code of RFC 4918, 9.1.
 fn finite_depth() -> Response<Body> {
-    let mut response = Response::new(body::full(
+    let mut response = multistatus(body::full(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
          <D:error xmlns:D=\"DAV:\"><D:propfind-finite-depth/></D:error>\n",
     ));
     *response.status_mut() = StatusCode::FORBIDDEN;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/xml; charset=utf-8"),
-    );
     response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::Properties;
+
+    fn other(namespace: &str, local: &str) -> Name {
+        Name {
+            namespace: namespace.to_owned(),
+            local: local.to_owned(),
+        }
+    }
 
     #[test]
     fn what_clients_ask_for_is_understood() {
-        assert_eq!(parse(b"").unwrap(), Wanted::All);
+        assert_eq!(wanted(b"").unwrap(), Wanted::All);
         let all = b"<?xml version='1.0'?><d:propfind xmlns:d='DAV:'><d:allprop/></d:propfind>";
-        assert_eq!(parse(all).unwrap(), Wanted::All);
-        let names = b"<propfind xmlns='DAV:'><propname/></propfind>";
-        assert_eq!(parse(names).unwrap(), Wanted::Names);
+        assert_eq!(wanted(all).unwrap(), Wanted::All);
+        let names = b"<propfind xmlns='DAV:'><propname/><x xmlns='y'/></propfind>";
+        assert_eq!(wanted(names).unwrap(), Wanted::Names);
         let these = b"<a:propfind xmlns:a='DAV:' xmlns:o='http://owncloud.org/ns'><a:prop>\
             <a:getetag/><o:checksums/><a:getcontentlength></a:getcontentlength></a:prop></a:propfind>";
         assert_eq!(
-            parse(these).unwrap(),
+            wanted(these).unwrap(),
             Wanted::These(
                 vec![Property::Etag, Property::ContentLength],
-                vec![("http://owncloud.org/ns".to_owned(), "checksums".to_owned())]
+                vec![other("http://owncloud.org/ns", "checksums")]
             )
         );
     }
 
     #[test]
-    fn what_is_no_propfind_is_refused() {
-        let many = format!(
-            "<propfind xmlns='DAV:'><prop>{}</prop></propfind>",
-            "<x/>".repeat(MOST_PROPERTIES + 1)
+    fn changes_come_in_their_order_and_with_their_language() {
+        let update = b"<propertyupdate xmlns='DAV:' xml:lang='de'>\
+            <remove><prop><a xmlns='u'/></prop></remove><other xmlns='v'><prop><x/></prop></other>\
+            <set><prop><a xmlns='u'>1</a><b xmlns='u' xml:lang='en'/></prop></set></propertyupdate>";
+        let changes = serde_json::to_value(changes(update).unwrap()).unwrap();
+        assert_eq!(
+            changes,
+            serde_json::json!([
+                {"remove": "<a xmlns=\"u\"/>"},
+                {"set": "<a xmlns=\"u\" xml:lang=\"de\">1</a>"},
+                {"set": "<b xmlns=\"u\" xml:lang=\"en\"/>"},
+            ])
         );
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        let many = "<x/>".repeat(MOST_NAMED + 1);
+        let many_wanted = format!("<propfind xmlns='DAV:'><prop>{many}</prop></propfind>");
         for wrong in [
             "x",
             "<propfind/>",
             "<propfind xmlns='DAV:'/>",
             "<propfind xmlns='DAV:'><prop>",
+            "<propfind xmlns='DAV:'><prop/><allprop/></propfind>",
             "<a:propfind/>",
             "<!DOCTYPE x [<!ENTITY e 'e'>]><propfind xmlns='DAV:'><allprop/></propfind>",
+            many_wanted.as_str(),
+        ] {
+            assert!(wanted(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        let many =
+            format!("<propertyupdate xmlns='DAV:'><set><prop>{many}</prop></set></propertyupdate>");
+        for wrong in [
+            "",
+            "<propertyupdate/>",
+            "<propertyupdate xmlns='DAV:'><set/></propertyupdate>",
+            "<propfind xmlns='DAV:'><allprop/></propfind>",
             many.as_str(),
         ] {
-            assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(changes(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 
@@ -387,12 +497,16 @@ mod tests {
             modified_ms: 0,
             etag: Some("t".to_owned()),
         };
+        let described = Described {
+            entry,
+            properties: Properties::default(),
+        };
         let wanted = Wanted::These(
             vec![Property::DisplayName, Property::Etag],
-            vec![("u\"><x".to_owned(), "y".to_owned())],
+            vec![other("u\"><x", "y")],
         );
         let mut out = String::new();
-        response(&mut out, "/files/data/a%3C%26", &entry, &wanted);
+        response(&mut out, "/files/data/a%3C%26", &described, &wanted);
         assert!(out.contains("<D:displayname>a&lt;&amp;&gt;&quot;b</D:displayname>"));
         assert!(out.contains("<D:getetag>&quot;t&quot;</D:getetag>"));
         assert!(out.contains("<y xmlns=\"u&quot;&gt;&lt;x\"/>"));

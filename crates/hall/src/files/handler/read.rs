@@ -9,36 +9,39 @@ use http::{Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 
-use super::headers::{self, Part, Verdict};
+use super::catalogue::{Catalogue, DescribedPage, Describing};
+use super::headers::{self, Part};
 use super::{Answer, Call, status};
 use crate::body::{self, Body};
+use crate::files::condition::Verdict;
 use crate::files::store::{Entry, Kind, OpenFile, Sha256, StoreError};
 use crate::foreign::MediaType;
 use crate::problem::Problem;
 
 /// The most entries in one page of a list.
 const MOST: usize = 1000;
+/// Bytes of dead properties after which a page ends.
+const LONGEST_PROPERTIES: usize = 1024 * 1024;
 
 impl Call {
     pub(super) async fn read(self, head_only: bool) -> Answer {
         let entry = self.store.entry(&self.path).await?;
-        if self.query.entry {
-            return json(&entry, head_only);
-        }
-        if entry.kind == Kind::Folder {
-            return self.list(head_only).await;
+        let condition = self.condition().await?;
+        if self.query.entry || entry.kind == Kind::Folder {
+            return match condition.of_read(&entry) {
+                Verdict::Failed => Err(StoreError::Precondition.into()),
+                // A list has no date: files in a folder change without it.
+                Verdict::NotModified if condition.names_versions() => Ok(not_modified(&entry)),
+                _ if self.query.entry => self.describe(head_only).await,
+                _ => self.list(head_only).await,
+            };
         }
         let file = self.store.open(&self.path).await?;
         let entry = file.entry().clone();
-        let etag = entry.etag.as_deref().unwrap_or_default();
-        match headers::read_condition(&self.headers, etag)? {
+        match condition.of_read(&entry) {
             Verdict::Proceed => {}
             Verdict::Failed => return Err(StoreError::Precondition.into()),
-            Verdict::NotModified => {
-                let mut response = status(StatusCode::NOT_MODIFIED);
-                describe(&mut response, &entry);
-                return Ok(response);
-            }
+            Verdict::NotModified => return Ok(not_modified(&entry)),
         }
         let part = headers::part(&self.headers, &entry)?;
         let digest = if headers::wants_digest(&self.headers)? {
@@ -97,12 +100,48 @@ impl Call {
         Ok(Some(sha256))
     }
 
+    fn describing(&self) -> Describing {
+        if self.query.properties {
+            Describing::Fully
+        } else {
+            Describing::Briefly
+        }
+    }
+
+    async fn describe(self, head_only: bool) -> Answer {
+        let how = self.describing();
+        json(&self.store.described(&self.path, how).await?, head_only)
+    }
+
     async fn list(self, head_only: bool) -> Answer {
         let most = self.query.most.unwrap_or(MOST).clamp(1, MOST);
-        let after = self.query.after.as_deref();
-        let page = self.store.list(&self.path, after, most).await?;
-        json(&page, head_only)
+        let (after, how) = (self.query.after.as_deref(), self.describing());
+        let page = self.store.described_in(&self.path, after, most, how);
+        json(&bounded(page.await?)?, head_only)
     }
+}
+
+/// As much of a page as goes into one answer: properties can be long.
+fn bounded(mut page: DescribedPage) -> Result<DescribedPage, StoreError> {
+    let mut bytes = 0;
+    for number in 0..page.entries.len() {
+        let properties = &page.entries[number].properties;
+        if !properties.is_empty() {
+            bytes += properties.to_bytes()?.len();
+        }
+        if bytes > LONGEST_PROPERTIES && number + 1 < page.entries.len() {
+            page.entries.truncate(number + 1);
+            page.next = page.entries.last().map(|last| last.entry.name.clone());
+            break;
+        }
+    }
+    Ok(page)
+}
+
+fn not_modified(entry: &Entry) -> Response<Body> {
+    let mut response = status(StatusCode::NOT_MODIFIED);
+    describe(&mut response, entry);
+    response
 }
 
 fn json(value: &impl serde::Serialize, head_only: bool) -> Answer {

@@ -11,6 +11,9 @@ use super::*;
 use crate::files::FolderStore;
 use crate::files::pack::{self, MOST_PACKED, PACK, PackWanted, PackedHead};
 
+mod changes;
+mod conditions;
+
 const ALL: StoreAccess = StoreAccess {
     read: true,
     write: true,
@@ -315,10 +318,13 @@ async fn each_method_needs_its_right() {
     const TO: (&str, &str) = ("destination", "/files/data/b");
     const PATCH: &[(&str, &str)] = &[("upload-offset", "0"), ("upload-complete", "?1")];
     const UPLOAD: &str = "/c?upload=0123456789abcdef";
-    let asks: [Ask; 10] = [
+    const PROPERTIES: &str = "/a?properties";
+    let asks: [Ask; 12] = [
         ("GET", "/a", &[], [true, false, false]),
         ("HEAD", "/a", &[], [true, false, false]),
         ("PROPFIND", "/", &[("depth", "1")], [true, false, false]),
+        ("PROPPATCH", "/a", &[], [false, true, false]),
+        ("PATCH", PROPERTIES, &[], [false, true, false]),
         ("PUT", "/p", &[], [false, true, false]),
         ("PATCH", UPLOAD, PATCH, [false, true, false]),
         ("HEAD", UPLOAD, &[], [false, true, false]),
@@ -492,6 +498,8 @@ fn packed(files: &[(&str, &str)]) -> Body {
             bytes: text.len() as u64,
             modified_ms: Some(1_700_000_000_123),
             sha256: hex::encode(sum),
+            if_match: None,
+            if_none_match: None,
         };
         pack::add(&mut pack, &head, text.as_bytes()).unwrap();
     }

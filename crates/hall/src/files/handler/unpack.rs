@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use super::headers::{self, LATEST_MS};
 use super::{Answer, Call, malformed, status};
 use crate::body;
+use crate::files::condition::Condition;
 use crate::files::pack::{MOST_PACKED, PACK, PackError, PackedHead, Unpacking};
 use crate::files::store::{ByteStream, Plan, SmallFile, StoreError};
 use crate::problem::Problem;
@@ -26,6 +27,7 @@ impl Call {
                 format!("POST takes {PACK}: a single file is sent with PUT"),
             ));
         }
+        self.check_folder().await?;
         let mut files = Unpacking::new(body);
         let mut verdicts: Vec<Option<Problem>> = Vec::new();
         let (mut group, mut size) = (Vec::new(), 0);
@@ -69,11 +71,12 @@ impl Call {
         if head.modified_ms.is_some_and(|time| time > LATEST_MS) {
             return Err(malformed("a file's time is before the year 10000"));
         }
+        let condition = Condition::written(head.if_match.as_deref(), head.if_none_match.as_deref());
         let plan = Plan {
+            condition: condition?,
             modified_ms: head.modified_ms,
             length: Some(head.bytes),
             sha256: Some(sha256.try_into().map_err(|_| wrong())?),
-            ..Plan::default()
         };
         Ok(SmallFile {
             path,

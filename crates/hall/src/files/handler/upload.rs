@@ -6,7 +6,7 @@ use http::{HeaderMap, Response, StatusCode};
 use super::headers;
 use super::{Answer, Call, malformed, read, status};
 use crate::body::Body;
-use crate::files::store::{ByteStream, StoreError, UploadId, Written};
+use crate::files::store::{ByteStream, Entry, Kind, StoreError, UploadId, Written};
 use crate::problem::Problem;
 
 const UPLOAD_OFFSET: &str = "upload-offset";
@@ -21,7 +21,7 @@ impl Call {
                 "PUT takes a whole file: a part is sent with PATCH and ?upload=ID",
             ));
         }
-        let plan = headers::plan(&self.headers)?;
+        let plan = headers::plan(&self.headers, self.condition().await?)?;
         let keeps_time = plan.modified_ms;
         let written = self.store.put(&self.path, plan, body).await?;
         Ok(answer(&written, keeps_time))
@@ -29,6 +29,7 @@ impl Call {
 
     pub(super) async fn upload_offset(self, upload: &UploadId) -> Answer {
         let offset = self.store.offset(upload).await?;
+        self.check_upload().await?;
         Ok(progress(offset))
     }
 
@@ -36,7 +37,9 @@ impl Call {
         let offset = headers::number(&self.headers, UPLOAD_OFFSET)?
             .ok_or_else(|| malformed("Upload-Offset says where in the file the body begins"))?;
         let complete = is_complete(&self.headers)?;
-        let mut plan = headers::plan(&self.headers)?;
+        let mut plan = headers::plan(&self.headers, self.condition().await?)?;
+        // Also for what does not end the upload: better to say it before a gigabyte was sent.
+        plan.condition.check(self.present().await?.as_ref())?;
         plan.length = headers::number(&self.headers, UPLOAD_LENGTH)?;
         let keeps_time = plan.modified_ms;
         let reached = match self.store.append(upload, offset, body).await {
@@ -55,8 +58,22 @@ impl Call {
     }
 
     pub(super) async fn abandon(self, upload: &UploadId) -> Answer {
+        self.store.offset(upload).await?;
+        self.check_upload().await?;
         self.store.abandon(upload).await?;
         Ok(status(StatusCode::NO_CONTENT))
+    }
+
+    /// Conditions about an upload, which is there and has neither a version nor a date.
+    async fn check_upload(&self) -> Result<(), Problem> {
+        let upload = Entry {
+            name: self.path.name().to_owned(),
+            kind: Kind::File,
+            bytes: 0,
+            modified_ms: 0,
+            etag: None,
+        };
+        Ok(self.condition().await?.check(Some(&upload))?)
     }
 }
 

@@ -1,0 +1,115 @@
+//! Dead properties: an object [`RESERVED`] under `.hallway/properties/PATH`.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+
+use super::{AT_A_TIME, BucketStore};
+use crate::files::path::{FilePath, RESERVED};
+use crate::files::property::{LONGEST_PROPERTIES, Properties};
+use crate::files::store::{Depth, StoreError};
+
+/// The longest object: JSON may escape each byte.
+const LONGEST: u64 = 8 * LONGEST_PROPERTIES as u64;
+
+impl BucketStore {
+    /// Where what is said of `path` and of what is in it is kept.
+    fn kept(&self, path: &FilePath) -> Result<Path, StoreError> {
+        let folder = self.prefix.clone().join(RESERVED).join("properties");
+        if path.is_root() {
+            return Ok(folder);
+        }
+        Path::parse(format!("{folder}/{path}"))
+            .map_err(|_| StoreError::Unsupported("objects cannot have that name"))
+    }
+
+    pub(super) async fn kept_properties(&self, path: &FilePath) -> Result<Properties, StoreError> {
+        let got = match self.objects.get(&self.kept(path)?.join(RESERVED)).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(Properties::default()),
+            got => got?,
+        };
+        if got.meta.size > LONGEST {
+            return Err(StoreError::Failed("properties are too long".to_owned()));
+        }
+        Properties::from_bytes(&got.bytes().await?)
+    }
+
+    pub(super) async fn names_with_properties(
+        &self,
+        folder: &FilePath,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let kept = self.kept(folder)?;
+        let found = self.objects.list_with_delimiter(Some(&kept)).await?;
+        let names = found.common_prefixes.iter().filter_map(Path::filename);
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    pub(super) async fn keep_properties(
+        &self,
+        path: &FilePath,
+        properties: &Properties,
+    ) -> Result<(), StoreError> {
+        let key = self.kept(path)?.join(RESERVED);
+        if properties.is_empty() {
+            return self.delete_all(vec![key]).await;
+        }
+        let bytes = PutPayload::from(properties.to_bytes()?);
+        self.objects.put(&key, bytes).await?;
+        Ok(())
+    }
+
+    /// Forgets what was said of `path` and of all that is in it.
+    pub(super) async fn forget_properties(&self, path: &FilePath) -> Result<(), StoreError> {
+        let kept = self.kept(path)?;
+        let found = self
+            .objects
+            .list(Some(&kept))
+            .map_ok(|object| object.location);
+        self.delete_all(found.try_collect().await?).await
+    }
+
+    /// What is said of `from` is said of `to`, too, and of nothing that was there before.
+    pub(super) async fn copy_properties(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        depth: Depth,
+    ) -> Result<(), StoreError> {
+        self.forget_properties(to).await?;
+        let (old, new) = (self.kept(from)?, self.kept(to)?);
+        let keys: Vec<Path> = match depth {
+            Depth::Everything => {
+                let found = self.objects.list(Some(&old));
+                found.map_ok(|object| object.location).try_collect().await?
+            }
+            Depth::Itself if self.kept_properties(from).await?.is_empty() => Vec::new(),
+            Depth::Itself => vec![old.clone().join(RESERVED)],
+        };
+        self.copy_keys(&keys, &old, &new).await.map(drop)
+    }
+
+    /// Copies objects below `old` to the same places below `new`; gives their keys there.
+    pub(super) async fn copy_keys(
+        &self,
+        keys: &[Path],
+        old: &Path,
+        new: &Path,
+    ) -> Result<BTreeSet<Path>, StoreError> {
+        let copying: Vec<_> = keys
+            .iter()
+            .map(|key| async move {
+                let rest = key.as_ref().strip_prefix(old.as_ref()).unwrap_or_default();
+                let target = Path::parse(format!("{new}{rest}"))
+                    .map_err(|error| StoreError::Failed(error.to_string()))?;
+                self.objects.copy(key, &target).await?;
+                Ok::<_, StoreError>(target)
+            })
+            .collect();
+        stream::iter(copying)
+            .buffer_unordered(AT_A_TIME)
+            .try_collect()
+            .await
+    }
+}

@@ -1,0 +1,175 @@
+//! The header `If` (RFC 4918, 10.4).
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderName, Uri};
+
+use super::tags::Tag;
+use super::{joined, unreadable};
+use crate::files::store::Entry;
+use crate::problem::Problem;
+
+pub(crate) const IF: HeaderName = HeaderName::from_static("if");
+
+/// The most lists in one header.
+const MOST_LISTS: usize = 64;
+
+/// All that the header says: one of these lists has to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct States(Vec<Listed>);
+
+/// A list, and what it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    /// The path of a file; absent for that of the request.
+    place: Option<String>,
+    list: StateList,
+}
+
+/// States that have to hold together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StateList(Vec<State>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    negated: bool,
+    what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    /// The token of a lock. There are no locks, so nothing is in that state.
+    Token(String),
+    /// A version, by the strong comparison (RFC 4918, 10.4.4).
+    Version(Tag, String),
+}
+
+impl StateList {
+    pub(in crate::files) fn holds(&self, present: Option<&Entry>) -> bool {
+        let etag = present.and_then(|entry| entry.etag.as_deref());
+        self.0.iter().all(|state| {
+            let holds = match &state.what {
+                What::Token(_) => false,
+                What::Version(tag, _) => etag.is_some_and(|etag| tag.is_strongly(etag)),
+            };
+            holds != state.negated
+        })
+    }
+}
+
+impl States {
+    /// Reads the header, if it is there.
+    ///
+    /// # Errors
+    /// 412: it can't be read.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        joined(headers, IF)?
+            .map(|value| Self::parse(&value).ok_or_else(|| unreadable("If")))
+            .transpose()
+    }
+
+    /// Lists without a path come either all or not at all, and a path counts for all lists that
+    /// follow it.
+    fn parse(value: &str) -> Option<Self> {
+        let mut rest = value.trim();
+        let (mut listed, mut place) = (Vec::new(), None);
+        let tagged = rest.starts_with('<');
+        while !rest.is_empty() {
+            if tagged && let Some(after) = rest.strip_prefix('<') {
+                let (uri, after) = after.split_once('>')?;
+                place = Some(uri.parse::<Uri>().ok()?.path().to_owned());
+                rest = after.trim_start();
+                if !rest.starts_with('(') {
+                    return None;
+                }
+                continue;
+            }
+            let (list, after) = StateList::split(rest)?;
+            let place = place.clone();
+            listed.push(Listed { place, list });
+            if listed.len() > MOST_LISTS {
+                return None;
+            }
+            rest = after.trim_start();
+        }
+        (!listed.is_empty()).then_some(Self(listed))
+    }
+
+    /// The lists that are about the request's own file, and the others with their paths. `own` says
+    /// of a path whether it is that of the request.
+    pub(crate) fn apart(
+        self,
+        own: impl Fn(&str) -> bool,
+    ) -> (Vec<StateList>, Vec<(String, StateList)>) {
+        let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
+        for Listed { place, list } in self.0 {
+            match place {
+                Some(place) if !own(&place) => elsewhere.push((place, list)),
+                _ => here.push(list),
+            }
+        }
+        (here, elsewhere)
+    }
+
+    /// The header as another party gets it, for which `there` says where a path is. What is not
+    /// there is named `/`, which is in no store.
+    pub(crate) fn moved(&self, there: impl Fn(&str) -> Option<String>) -> Self {
+        let moved = self.0.iter().map(|Listed { place, list }| {
+            let place = place.as_deref();
+            let place = place.map(|place| there(place).unwrap_or_else(|| "/".to_owned()));
+            let list = list.clone();
+            Listed { place, list }
+        });
+        Self(moved.collect())
+    }
+}
+
+impl StateList {
+    fn split(text: &str) -> Option<(Self, &str)> {
+        let mut rest = text.strip_prefix('(')?.trim_start();
+        let mut states = Vec::new();
+        loop {
+            if let Some(after) = rest.strip_prefix(')') {
+                return (!states.is_empty()).then_some((Self(states), after));
+            }
+            let negated = rest
+                .get(..3)
+                .is_some_and(|not| not.eq_ignore_ascii_case("not"));
+            if negated {
+                rest = rest[3..].trim_start();
+            }
+            let (what, after) = if let Some(after) = rest.strip_prefix('<') {
+                let (token, after) = after.split_once('>')?;
+                (What::Token(token.to_owned()), after)
+            } else {
+                let (written, after) = rest.strip_prefix('[')?.split_once(']')?;
+                (
+                    What::Version(Tag::alone(written)?, written.to_owned()),
+                    after,
+                )
+            };
+            states.push(State { negated, what });
+            rest = after.trim_start();
+        }
+    }
+}
+
+impl fmt::Display for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Listed { place, list } in &self.0 {
+            if let Some(place) = place {
+                write!(f, "<{place}> ")?;
+            }
+            f.write_str("(")?;
+            for State { negated, what } in &list.0 {
+                let not = if *negated { "Not " } else { "" };
+                match what {
+                    What::Token(token) => write!(f, "{not}<{token}>")?,
+                    What::Version(_, written) => write!(f, "{not}[{written}]")?,
+                }
+            }
+            f.write_str(") ")?;
+        }
+        Ok(())
+    }
+}

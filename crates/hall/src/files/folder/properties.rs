@@ -1,0 +1,162 @@
+//! Dead properties: a tree of folders beside the files, in each of which a file [`RESERVED`] has the
+//! properties of what is called so. No file of a store can have that name, so what a file and a
+//! folder of one name say never meets, and all of a folder moves by one renaming.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
+
+use super::modes::{PRIVATE_FILE, PRIVATE_FOLDER};
+use super::tree::{Tree, sync};
+use crate::files::condition::Condition;
+use crate::files::path::{FilePath, RESERVED};
+use crate::files::property::{LONGEST_PROPERTIES, Properties, PropertyChange};
+use crate::files::store::{Depth, StoreError};
+
+/// What is being written, beside [`RESERVED`].
+const NEW: &str = ".hallway-new";
+/// The longest file: JSON may escape each byte.
+const LONGEST: u64 = 8 * LONGEST_PROPERTIES as u64;
+
+impl Tree {
+    pub(super) fn properties(&self, path: &FilePath) -> Result<Properties, StoreError> {
+        self.entry(path)?;
+        self.kept_properties(path)
+    }
+
+    fn kept_properties(&self, path: &FilePath) -> Result<Properties, StoreError> {
+        let file = Path::new(path.as_str()).join(RESERVED);
+        match self.kept.metadata(&file) {
+            Ok(there) if there.len() > LONGEST => {
+                Err(StoreError::Failed("properties are too long".to_owned()))
+            }
+            Ok(_) => Properties::from_bytes(&self.kept.read(&file)?),
+            Err(error) if is_absent(&error) => Ok(Properties::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn with_properties(
+        &self,
+        folder: &FilePath,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let entries = match self.kept.read_dir(below(folder)) {
+            Err(error) if is_absent(&error) => return Ok(BTreeSet::new()),
+            entries => entries?,
+        };
+        let mut names = BTreeSet::new();
+        for entry in entries {
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    pub(super) fn set_properties(
+        &self,
+        path: &FilePath,
+        condition: &Condition,
+        changes: Vec<PropertyChange>,
+    ) -> Result<(), StoreError> {
+        let _naming = self.naming();
+        condition.check(Some(&self.entry(path)?))?;
+        let mut properties = self.kept_properties(path)?;
+        properties.apply(changes)?;
+        self.keep(path, &properties)
+    }
+
+    fn keep(&self, path: &FilePath, properties: &Properties) -> Result<(), StoreError> {
+        let file = Path::new(path.as_str()).join(RESERVED);
+        if properties.is_empty() {
+            return match self.kept.remove_file(file) {
+                Err(error) if !is_absent(&error) => Err(error.into()),
+                _ => Ok(()),
+            };
+        }
+        let folder = self.kept_folder(path)?;
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(PRIVATE_FILE);
+        let mut new = folder.open_with(NEW, &options)?.into_std();
+        io::Write::write_all(&mut new, &properties.to_bytes()?)?;
+        new.sync_all()?;
+        folder.rename(NEW, &folder, RESERVED)?;
+        sync(&folder)
+    }
+
+    /// The folder for the properties of `path`, made where it is missing.
+    fn kept_folder(&self, path: &FilePath) -> Result<Dir, StoreError> {
+        if path.is_root() {
+            return Ok(self.kept.try_clone()?);
+        }
+        let mut private = DirBuilder::new();
+        let folder = path.as_str();
+        self.kept
+            .create_dir_with(folder, private.recursive(true).mode(PRIVATE_FOLDER))?;
+        Ok(self.kept.open_dir(folder)?)
+    }
+
+    /// Forgets what was said of `path` and of all that is in it.
+    pub(super) fn forget_properties(&self, path: &FilePath) -> Result<(), StoreError> {
+        match self.kept.symlink_metadata(path.as_str()) {
+            Err(error) if is_absent(&error) => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(self.kept.remove_dir_all(path.as_str())?),
+        }
+    }
+
+    /// What was said of `from`, and of all that is in it, is said of `to` now.
+    pub(super) fn move_properties(&self, from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
+        self.forget_properties(to)?;
+        match self.kept.symlink_metadata(from.as_str()) {
+            Ok(_) => {}
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let folder = self.kept_folder(&to.parent())?;
+        self.kept.rename(from.as_str(), &folder, to.name())?;
+        sync(&folder)
+    }
+
+    /// What is said of `from` is said of `to`, too.
+    pub(super) fn copy_properties(
+        &self,
+        from: &FilePath,
+        to: &FilePath,
+        depth: Depth,
+    ) -> Result<(), StoreError> {
+        self.forget_properties(to)?;
+        let mut all = vec![(from.clone(), to.clone())];
+        while let Some((from, to)) = all.pop() {
+            let properties = self.kept_properties(&from)?;
+            if !properties.is_empty() {
+                self.keep(&to, &properties)?;
+            }
+            if depth == Depth::Itself {
+                break;
+            }
+            for name in self.with_properties(&from)? {
+                if let (Ok(from), Ok(to)) = (from.join(&name), to.join(&name)) {
+                    all.push((from, to));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a path is called here: the top has a name too.
+fn below(path: &FilePath) -> &str {
+    if path.is_root() { "." } else { path.as_str() }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}

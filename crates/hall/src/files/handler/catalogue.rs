@@ -1,0 +1,156 @@
+//! What there is, wherever it is: in a store of ours, or by the word of another party.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::{HeaderMap, StatusCode, Uri};
+use serde::{Deserialize, Serialize};
+
+use crate::files::condition::{Condition, States};
+use crate::files::path::FilePath;
+use crate::files::property::{Properties, PropertyChange};
+use crate::files::store::{Entry, Store};
+use crate::problem::Problem;
+
+/// How much is said of files and folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Describing {
+    /// What a store itself knows.
+    Briefly,
+    /// Their dead properties, too.
+    Fully,
+}
+
+/// A file or folder, and what others say of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Described {
+    #[serde(flatten)]
+    pub(crate) entry: Entry,
+    #[serde(default, skip_serializing_if = "Properties::is_empty")]
+    pub(crate) properties: Properties,
+}
+
+/// As [`Page`](crate::files::Page).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DescribedPage {
+    pub(crate) entries: Vec<Described>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+}
+
+/// What files and folders there are.
+#[async_trait]
+pub(crate) trait Catalogue: Send + Sync + 'static {
+    /// What `path` is.
+    async fn described(&self, path: &FilePath, how: Describing) -> Result<Described, Problem>;
+
+    /// As [`Store::list`].
+    async fn described_in(
+        &self,
+        folder: &FilePath,
+        after: Option<&str>,
+        most: usize,
+        how: Describing,
+    ) -> Result<DescribedPage, Problem>;
+
+    /// Changes dead properties as [`Store::set_properties`] does, if what `asked` demands holds,
+    /// in which files are named as below `named`.
+    async fn set_properties(
+        &self,
+        named: &str,
+        path: &FilePath,
+        asked: &HeaderMap,
+        changes: Vec<PropertyChange>,
+    ) -> Result<(), Problem>;
+}
+
+#[async_trait]
+impl Catalogue for Arc<dyn Store> {
+    async fn described(&self, path: &FilePath, how: Describing) -> Result<Described, Problem> {
+        let entry = self.as_ref().entry(path).await?;
+        let properties = match how {
+            Describing::Briefly => Properties::default(),
+            Describing::Fully => self.as_ref().properties(path).await?,
+        };
+        Ok(Described { entry, properties })
+    }
+
+    async fn described_in(
+        &self,
+        folder: &FilePath,
+        after: Option<&str>,
+        most: usize,
+        how: Describing,
+    ) -> Result<DescribedPage, Problem> {
+        let page = self.as_ref().list(folder, after, most).await?;
+        let with = match how {
+            Describing::Fully => self.as_ref().with_properties(folder).await?,
+            Describing::Briefly => Default::default(),
+        };
+        let mut entries = Vec::with_capacity(page.entries.len());
+        for entry in page.entries {
+            let path = folder.join(&entry.name).ok();
+            let properties = match path.filter(|_| with.contains(&entry.name)) {
+                Some(path) => self.as_ref().properties(&path).await?,
+                None => Properties::default(),
+            };
+            entries.push(Described { entry, properties });
+        }
+        let next = page.next;
+        Ok(DescribedPage { entries, next })
+    }
+
+    async fn set_properties(
+        &self,
+        named: &str,
+        path: &FilePath,
+        asked: &HeaderMap,
+        changes: Vec<PropertyChange>,
+    ) -> Result<(), Problem> {
+        let condition = condition(self, named, path, asked).await?;
+        Ok(self
+            .as_ref()
+            .set_properties(path, &condition, changes)
+            .await?)
+    }
+}
+
+/// What the headers `asked` demand of `path`, for which files are named as below `mount`. What `If`
+/// says of other files is judged here already.
+///
+/// # Errors
+/// 412: a condition cannot be read. Or it cannot be seen what there is.
+pub(crate) async fn condition(
+    catalogue: &impl Catalogue,
+    mount: &str,
+    path: &FilePath,
+    asked: &HeaderMap,
+) -> Result<Condition, Problem> {
+    let condition = Condition::of(asked)?;
+    let Some(states) = States::of(asked)? else {
+        return Ok(condition);
+    };
+    let of = |place: &str| below(mount, place);
+    let (here, elsewhere) = states.apart(|place| of(place).as_ref() == Some(path));
+    for (place, list) in elsewhere {
+        // A file of another store is in no state that is known here.
+        let Some(other) = of(&place) else { continue };
+        let present = match catalogue.described(&other, Describing::Briefly).await {
+            Ok(described) => Some(described.entry),
+            Err(problem) if problem.status == StatusCode::NOT_FOUND.as_u16() => None,
+            Err(problem) => return Err(problem),
+        };
+        if list.holds(present.as_ref()) {
+            return Ok(condition);
+        }
+    }
+    Ok(condition.with_states(here))
+}
+
+/// The file that is called `place`, if it is below `mount`.
+fn below(mount: &str, place: &str) -> Option<FilePath> {
+    let place: Uri = place.parse().ok()?;
+    let below = place.path().strip_prefix(mount)?;
+    let within = below.is_empty() || below.starts_with('/');
+    within.then(|| FilePath::from_uri(below).ok()).flatten()
+}

@@ -1,0 +1,402 @@
+//! XML as WebDAV uses it: read as a whole within bounds, and written anew, so that nothing of what
+//! others wrote is passed on that was not understood.
+
+use quick_xml::NsReader;
+use quick_xml::escape::{resolve_predefined_entity, unescape};
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::{NamespaceResolver, ResolveResult};
+
+/// How deep elements may lie in one another.
+const DEEPEST: usize = 32;
+/// The most elements, and the most attributes of one.
+const MOST_ELEMENTS: usize = 1024;
+const MOST_ATTRIBUTES: usize = 32;
+
+/// The namespace of WebDAV.
+pub(super) const DAV: &str = "DAV:";
+/// The namespace that is always bound to `xml`.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+
+/// The name of an element or attribute.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    /// Empty for none.
+    pub(super) namespace: String,
+    pub(super) local: String,
+}
+
+/// An element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Element {
+    pub(super) name: Name,
+    attributes: Vec<(Name, String)>,
+    content: Vec<Content>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    Element(Element),
+    Text(String),
+}
+
+/// Why something is not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum XmlError {
+    #[error("it is not XML: {0}")]
+    Syntax(String),
+    #[error("it has a document type")]
+    DocumentType,
+    #[error("it has an entity that is not defined")]
+    Entity,
+    #[error("a prefix has no namespace")]
+    Prefix,
+    #[error("a name is none")]
+    Name,
+    #[error("it has a character that cannot be in XML")]
+    Character,
+    #[error("it is not one element")]
+    Root,
+    #[error("it is too deep or has too many parts")]
+    Bounds,
+}
+
+impl Name {
+    /// Whether it is `local` of WebDAV.
+    pub(super) fn is_dav(&self, local: &str) -> bool {
+        self.namespace == DAV && self.local == local
+    }
+
+    fn new(namespace: &ResolveResult<'_>, local: &[u8]) -> Result<Self, XmlError> {
+        let namespace = match namespace {
+            ResolveResult::Bound(namespace) => {
+                let text = std::str::from_utf8(namespace.0).map_err(|_| XmlError::Name)?;
+                checked(unescape(text).map_err(|_| XmlError::Entity)?.into_owned())?
+            }
+            ResolveResult::Unbound => String::new(),
+            ResolveResult::Unknown(_) => return Err(XmlError::Prefix),
+        };
+        let local = String::from_utf8(local.to_vec()).map_err(|_| XmlError::Name)?;
+        if !is_name(&local) {
+            return Err(XmlError::Name);
+        }
+        Ok(Self { namespace, local })
+    }
+
+    /// An element of this name without content.
+    pub(super) fn write_empty(&self, out: &mut String) {
+        self.open(DAV, out);
+        out.push_str("/>");
+    }
+
+    /// The beginning of a start tag below an element whose default namespace is `around`.
+    fn open(&self, around: &str, out: &mut String) {
+        out.push('<');
+        out.push_str(&self.local);
+        // In answers DAV: has the prefix D, and no default namespace is declared.
+        if around != self.namespace || around == DAV {
+            out.push_str(" xmlns=\"");
+            escape(&self.namespace, out);
+            out.push('"');
+        }
+    }
+}
+
+impl Element {
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// [`XmlError`].
+    pub(super) fn parse(document: &[u8]) -> Result<Self, XmlError> {
+        let syntax = |error: quick_xml::Error| XmlError::Syntax(error.to_string());
+        let mut reader = NsReader::from_reader(document);
+        let mut buffer = Vec::new();
+        let (mut open, mut root): (Vec<Self>, Option<Self>) = (Vec::new(), None);
+        let mut elements = 0;
+        loop {
+            buffer.clear();
+            let event = reader.read_event_into(&mut buffer).map_err(syntax)?;
+            let done = match &event {
+                Event::Start(start) | Event::Empty(start) => {
+                    elements += 1;
+                    if open.len() == DEEPEST || elements > MOST_ELEMENTS {
+                        return Err(XmlError::Bounds);
+                    }
+                    if open.is_empty() && root.is_some() {
+                        return Err(XmlError::Root);
+                    }
+                    let element = Self::started(start, reader.resolver())?;
+                    if matches!(event, Event::Start(_)) {
+                        open.push(element);
+                        continue;
+                    }
+                    element
+                }
+                Event::End(_) => open.pop().ok_or(XmlError::Root)?,
+                Event::Text(text) => {
+                    let text = text.xml10_content().map_err(|_| XmlError::Character)?;
+                    add_text(&mut open, &text)?;
+                    continue;
+                }
+                Event::CData(text) => {
+                    let text = text.xml10_content().map_err(|_| XmlError::Character)?;
+                    add_text(&mut open, &text)?;
+                    continue;
+                }
+                Event::GeneralRef(reference) => {
+                    let text = match reference.resolve_char_ref().map_err(syntax)? {
+                        Some(character) => character.to_string(),
+                        None => {
+                            let name = reference.decode().map_err(|_| XmlError::Entity)?;
+                            let known = resolve_predefined_entity(&name);
+                            known.ok_or(XmlError::Entity)?.to_owned()
+                        }
+                    };
+                    add_text(&mut open, &text)?;
+                    continue;
+                }
+                // Entities that a document defines for itself are of no use here but to do harm.
+                Event::DocType(_) => return Err(XmlError::DocumentType),
+                Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
+                Event::Eof => break,
+            };
+            match open.last_mut() {
+                Some(parent) => parent.content.push(Content::Element(done)),
+                None => root = Some(done),
+            }
+        }
+        if !open.is_empty() {
+            return Err(XmlError::Root);
+        }
+        root.ok_or(XmlError::Root)
+    }
+
+    fn started(start: &BytesStart<'_>, scope: &NamespaceResolver) -> Result<Self, XmlError> {
+        let (namespace, local) = scope.resolve_element(start.name());
+        let name = Name::new(&namespace, local.as_ref())?;
+        let mut attributes = Vec::new();
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|error| XmlError::Syntax(error.to_string()))?;
+            let value = std::str::from_utf8(&attribute.value).map_err(|_| XmlError::Character)?;
+            let value = unescape(value).map_err(|_| XmlError::Entity)?.into_owned();
+            let key = attribute.key;
+            if key.as_namespace_binding().is_some() {
+                // A prefix is bound to something (Namespaces in XML 1.0, 5).
+                if value.is_empty() && key.prefix().is_some() {
+                    return Err(XmlError::Prefix);
+                }
+                continue;
+            }
+            let (namespace, local) = scope.resolve_attribute(key);
+            let name = Name::new(&namespace, local.as_ref())?;
+            // Two prefixes may be one namespace (Namespaces in XML 1.0, 6.3).
+            if attributes.iter().any(|(other, _)| *other == name) {
+                return Err(XmlError::Name);
+            }
+            attributes.push((name, checked(value)?));
+            if attributes.len() > MOST_ATTRIBUTES {
+                return Err(XmlError::Bounds);
+            }
+        }
+        Ok(Self {
+            name,
+            attributes,
+            content: Vec::new(),
+        })
+    }
+
+    /// The elements in it.
+    pub(super) fn children(&self) -> impl Iterator<Item = &Self> {
+        self.content.iter().filter_map(|content| match content {
+            Content::Element(element) => Some(element),
+            Content::Text(_) => None,
+        })
+    }
+
+    /// `xml:lang`.
+    pub(super) fn language(&self) -> Option<&str> {
+        let is_language = |name: &Name| name.namespace == XML && name.local == "lang";
+        let found = self.attributes.iter().find(|(name, _)| is_language(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// The element with the language that holds where it stands, unless it says its own.
+    pub(super) fn within_language(mut self, language: Option<&str>) -> Self {
+        if let Some(language) = language.filter(|_| self.language().is_none()) {
+            let name = Name {
+                namespace: XML.to_owned(),
+                local: "lang".to_owned(),
+            };
+            self.attributes.push((name, language.to_owned()));
+        }
+        self
+    }
+
+    /// As XML that means the same wherever it stands.
+    pub(super) fn write(&self, out: &mut String) {
+        self.write_below(DAV, out);
+    }
+
+    fn write_below(&self, around: &str, out: &mut String) {
+        self.name.open(around, out);
+        for (number, (name, value)) in self.attributes.iter().enumerate() {
+            let prefix = match name.namespace.as_str() {
+                "" => String::new(),
+                XML => "xml:".to_owned(),
+                namespace => {
+                    out.push_str(&format!(" xmlns:a{number}=\""));
+                    escape(namespace, out);
+                    out.push('"');
+                    format!("a{number}:")
+                }
+            };
+            out.push_str(&format!(" {prefix}{}=\"", name.local));
+            escape(value, out);
+            out.push('"');
+        }
+        if self.content.is_empty() {
+            out.push_str("/>");
+            return;
+        }
+        out.push('>');
+        for content in &self.content {
+            match content {
+                Content::Element(element) => element.write_below(&self.name.namespace, out),
+                Content::Text(text) => escape(text, out),
+            }
+        }
+        out.push_str("</");
+        out.push_str(&self.name.local);
+        out.push('>');
+    }
+}
+
+/// Text goes to the innermost element; between elements of no parent there is only white space.
+fn add_text(open: &mut [Element], text: &str) -> Result<(), XmlError> {
+    let Some(parent) = open.last_mut() else {
+        let blank = text.trim_start_matches('\u{feff}').trim().is_empty();
+        return if blank { Ok(()) } else { Err(XmlError::Root) };
+    };
+    let text = checked(text.to_owned())?;
+    match parent.content.last_mut() {
+        Some(Content::Text(before)) => before.push_str(&text),
+        _ => parent.content.push(Content::Text(text)),
+    }
+    Ok(())
+}
+
+/// Only what XML 1.0 takes as a character (2.2).
+fn checked(text: String) -> Result<String, XmlError> {
+    let allowed = |c: char| {
+        matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))
+    };
+    if text.chars().all(allowed) {
+        Ok(text)
+    } else {
+        Err(XmlError::Character)
+    }
+}
+
+/// A name without a colon (Namespaces in XML 1.0, 3), somewhat stricter beyond ASCII.
+fn is_name(name: &str) -> bool {
+    let starts = |c: char| c.is_alphabetic() || c == '_';
+    let goes_on = |c: char| starts(c) || c.is_numeric() || matches!(c, '-' | '.' | '\u{b7}');
+    name.starts_with(starts) && name.chars().all(goes_on)
+}
+
+/// Writes text so that it is read as the same, in content and between quotes.
+pub(super) fn escape(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            '\r' => out.push_str("&#13;"),
+            '\n' => out.push_str("&#10;"),
+            '\t' => out.push_str("&#9;"),
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn again(document: &str) -> String {
+        let element = Element::parse(document.as_bytes()).unwrap();
+        let mut written = String::new();
+        element.write(&mut written);
+        let reread = Element::parse(written.as_bytes()).unwrap();
+        assert_eq!(reread, element, "{written}");
+        written
+    }
+
+    #[test]
+    fn what_is_written_means_the_same() {
+        assert_eq!(
+            again(
+                "<?xml version='1.0'?><t:a xmlns:t='u'><b xmlns='v' t:c=\"1\" d='2'/>x&#65536;</t:a>"
+            ),
+            "<a xmlns=\"u\"><b xmlns=\"v\" xmlns:a0=\"u\" a0:c=\"1\" d=\"2\"/>x\u{10000}</a>"
+        );
+        assert_eq!(
+            again("<a xml:lang='de'>&lt;b/&gt;<![CDATA[<&]]>&amp;\r\n\ty</a>"),
+            "<a xmlns=\"\" xml:lang=\"de\">&lt;b/&gt;&lt;&amp;&amp;&#10;&#9;y</a>"
+        );
+        assert_eq!(
+            again("<D:a xmlns:D='DAV:'><D:b/></D:a>"),
+            "<a xmlns=\"DAV:\"><b xmlns=\"DAV:\"/></a>"
+        );
+    }
+
+    #[test]
+    fn what_is_no_document_is_refused() {
+        let deep = format!("{}{}", "<a>".repeat(33), "</a>".repeat(33));
+        let wide = format!("<a>{}</a>", "<b/>".repeat(1024));
+        for wrong in [
+            "",
+            "x",
+            "<a>",
+            "<a></b>",
+            "<a/><b/>",
+            "<a/>x",
+            "<p:a/>",
+            "<a p:b=''/>",
+            "<a xmlns:p=''/>",
+            "<a:b:c xmlns:a='u'/>",
+            "<a b='1' b='2'/>",
+            "<a xmlns:p='u' xmlns:q='u' p:b='1' q:b='2'/>",
+            "<1a/>",
+            "<a>&b;</a>",
+            "<a>&#1;</a>",
+            "<a>&#0;</a>",
+            "<a>\u{1}</a>",
+            "<!DOCTYPE a [<!ENTITY e 'e'>]><a>&e;</a>",
+            &deep,
+            &wide,
+        ] {
+            assert!(Element::parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_is_written_and_read_again(
+            text in "[a<>/='\":x&;# \\PC]{0,60}", value in "\\PC{0,20}",
+        ) {
+            let mut escaped = String::new();
+            escape(&value, &mut escaped);
+            for document in [text.clone(), format!("<a b='{escaped}'>{escaped}{text}</a>")] {
+                if let Ok(element) = Element::parse(document.as_bytes()) {
+                    let mut written = String::new();
+                    element.write(&mut written);
+                    prop_assert_eq!(Element::parse(written.as_bytes()), Ok(element));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+"""Files of a hall, judged by others: litmus, the conformance suite of WebDAV, and rclone, over the
+local port of `hallway open`: in a folder, in a bucket, and in a folder behind an agent."""
+
+import json
+import os
+import random
+import re
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+from gateway_process import Program
+from hall_place import HALL, Guest, Open, Realm, store
+from object_store import ObjectStore
+
+STORES = ["data", "cloud", "scans"]
+RIGHTS = [f"{right}:{name}" for name in STORES for right in ("read", "write", "delete")]
+LONG_AGO, FAR_AHEAD = "Sun, 06 Nov 1994 08:49:37 GMT", "Fri, 06 Nov 2099 08:49:37 GMT"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def realm(place: Path) -> Iterator[Realm]:
+    bucket = ObjectStore(place / "objects", "cloud")
+    offers = store("data", place / "data") + f'[[hall.stores]]\nhall = "{HALL}"\nname = "cloud"\n'
+    offers += bucket.settings("hall.stores.bucket", place / "s3.secret")
+    made = Realm(place / "realm", offers)
+    yield made
+    made.close()
+    bucket.stop()
+
+
+@pytest.fixture(scope="module")
+def agent(place: Path, realm: Realm) -> Iterator[Program]:
+    (place / "scans").mkdir()
+    config = place / "hall-agent.toml"
+    config.write_text(f'[[stores]]\nname = "scans"\nfolder = "{place / "scans"}"\n')
+    link = realm.owner.act(kind="invite_agent", hall=HALL, agent="annex", stores=["scans"])["link"]
+    running = Program("hall", "agent", "--config", config, "--join", link, "--json")
+    running.wait_for(re.compile('"event":"connected"'))
+    yield running
+    assert running.stop() == 0, "\n".join(running.lines)
+
+
+@pytest.fixture(scope="module")
+def ada(realm: Realm, agent: Program) -> Guest:
+    return realm.guest("Ada", RIGHTS)
+
+
+@pytest.fixture(scope="module")
+def opened(ada: Guest) -> Iterator[Open]:
+    running = ada.open()
+    yield running
+    running.close()
+
+
+class Answer:
+    def __init__(self, status: int, headers, body: bytes):
+        self.status, self.headers, self.body = status, headers, body
+
+
+def ask(opened: Open, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+    """A request to the local port; `if_match` becomes `If-Match`."""
+    request = urllib.request.Request(opened.files + path, method=method, data=body)
+    request.add_header("Authorization", f"Bearer {opened.password}")
+    for name, value in headers.items():
+        request.add_header(name.replace("_", "-"), value)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return Answer(response.status, response.headers, response.read())
+    except HTTPError as refused:
+        return Answer(refused.code, refused.headers, refused.read())
+
+
+@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize("suite", ["basic", "copymove", "props", "http"])
+def test_litmus_passes_whole(opened: Open, tmp_path: Path, name: str, suite: str):
+    done = subprocess.run(
+        ["litmus", f"{opened.files}{name}/", "hall", opened.password],
+        env={**os.environ, "TESTS": suite}, cwd=tmp_path, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    [(ran, passed)] = re.findall(r"of (\d+) tests run: (\d+) passed, 0 failed", done.stdout)
+    assert int(ran) == int(passed) > 0
+    assert "SKIPPED" not in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_condition_is_judged_whatever_the_method(opened: Open, name: str):
+    def at(path: str) -> str:
+        return f"{name}/conditions/{path}"
+
+    assert ask(opened, "MKCOL", at("")).status == 201
+    assert ask(opened, "MKCOL", at("folder")).status == 201
+    assert ask(opened, "PUT", at("folder/inner"), b"inner").status == 201
+    etag = ask(opened, "PUT", at("file"), b"one").headers["ETag"]
+    of_other = ask(opened, "PUT", at("other"), b"other").headers["ETag"]
+    to = opened.files + at("to")
+    failing = [
+        {"if_unmodified_since": LONG_AGO},
+        {"if_match": '"another"'},
+        {"if_match": f"W/{etag}"},
+        {"if_none_match": "*"},
+        {"if": '(["another"])'},
+        {"if": "(<opaquelocktoken:gone>)"},
+        {"if": f'<{opened.files}{at("other")}> (["another"])'},
+        {"if": f'<{opened.files}{at("file")}> ([{of_other}])'},
+    ]
+    for condition in failing:
+        for method, path, extra in [
+            ("PUT", "file", {}),
+            ("COPY", "file", {"destination": to}),
+            ("MOVE", "file", {"destination": to}),
+            ("DELETE", "file", {}),
+            ("COPY", "folder", {"destination": to}),
+            ("MOVE", "folder", {"destination": to}),
+            ("DELETE", "folder", {}),
+        ]:
+            body = b"two" if method == "PUT" else None
+            answer = ask(opened, method, at(path), body, **extra, **condition)
+            assert answer.status == 412, (method, path, condition, answer.body)
+    listed = json.loads(ask(opened, "GET", at("")).body)["entries"]
+    assert [entry["name"] for entry in listed] == ["file", "folder", "other"]
+    assert ask(opened, "GET", at("file")).body == b"one"
+    assert ask(opened, "GET", at("folder/inner")).body == b"inner"
+    assert ask(opened, "GET", at("file"), if_modified_since=FAR_AHEAD).status == 304
+    assert ask(opened, "GET", at("file"), if_unmodified_since=LONG_AGO).status == 412
+
+    assert ask(opened, "PUT", at("file"), b"two", if_match=f'"another", {etag}').status == 204
+    holding = [
+        {"if_unmodified_since": FAR_AHEAD},
+        {"if_match": "*"},
+        {"if": "(<opaquelocktoken:gone>) (Not <DAV:no-lock>)"},
+        {"if": f'<{opened.files}{at("other")}> ([{of_other}])'},
+        {"if": f'<{opened.files}{at("other")}> (["another"]) <{opened.files}{at("none")}> (Not ["x"])'},
+    ]
+    for condition in holding:
+        answer = ask(opened, "COPY", at("folder"), destination=to, overwrite="T", **condition)
+        assert answer.status in (201, 204), (condition, answer.body)
+    # A folder takes the place of a folder, whole.
+    assert ask(opened, "PUT", at("to/surplus"), b"x").status == 201
+    assert ask(opened, "COPY", at("folder"), destination=to, overwrite="F").status == 412
+    assert ask(opened, "COPY", at("folder"), destination=to, overwrite="T").status == 204
+    listed = json.loads(ask(opened, "GET", at("to")).body)["entries"]
+    assert [entry["name"] for entry in listed] == ["inner"]
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_rclone_sync_copies_nothing_the_second_time(opened: Open, tmp_path: Path, name: str):
+    # A bucket keeps no times, which rclone asks for where the other side is an ownCloud.
+    for vendor in ["other"] if name == "cloud" else ["other", "owncloud"]:
+        remote = f":webdav,url='{opened.files}{name}/',bearer_token='{opened.password}',vendor={vendor}:"
+        top = f"sync {vendor}"
+        here, back = tmp_path / vendor / "here", tmp_path / vendor / "back"
+        chance = random.Random(5)
+        for number in range(12):
+            folder = here / f"a {number % 3}"
+            folder.mkdir(parents=True, exist_ok=True)
+            file = folder / f"ü{number}#?%.bin"
+            file.write_bytes(chance.randbytes(chance.randrange(30_000)))
+            os.utime(file, (1_500_000_000 + number * 86_400, 1_500_000_000.123 + number * 86_400))
+        (here / "empty").mkdir()
+        assert sync(here, f"{remote}{top}/one") == 12
+        assert sync(here, f"{remote}{top}/one") == 0
+        assert sync(f"{remote}{top}/one", f"{remote}{top}/two") == 12
+        assert sync(f"{remote}{top}/one", f"{remote}{top}/two") == 0
+        assert sync(f"{remote}{top}/two", back) == 12
+        assert sync(f"{remote}{top}/two", back) == 0
+        assert sync(back, f"{remote}{top}/one") == 0
+        assert contents(back) == contents(here)
+        if vendor == "owncloud":
+            assert times(back) == times(here)
+        changed = here / "a 1" / "ü1#?%.bin"
+        changed.write_bytes(b"changed, and of another length")
+        (here / "a 2" / "ü2#?%.bin").unlink()
+        # Before 1.63 rclone asks the other side to copy and not to overwrite (rclone #6964).
+        for source, target in [
+            (here, f"{remote}{top}/one"),
+            (f"{remote}{top}/one", f"{remote}{top}/two"),
+            (f"{remote}{top}/two", back),
+        ]:
+            assert sync(source, target, "--disable", "copy") == 1
+            assert sync(source, target) == 0
+        assert contents(back) == contents(here)
+
+
+def sync(source: Path | str, target: Path | str, *arguments: str) -> int:
+    """How many files rclone copied; nothing may fail."""
+    done = subprocess.run(
+        ["rclone", "--config", "/dev/null", "sync", str(source), str(target), "--create-empty-src-dirs",
+         "--use-json-log", "--verbose", "--retries", "1", *arguments],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    said = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 0 and not [line for line in said if line["level"] == "error"], said
+    return sum(line["msg"].startswith("Copied") for line in said)
+
+
+def contents(root: Path) -> dict[str, bytes | None]:
+    found = {path.relative_to(root): path for path in root.rglob("*")}
+    return {str(name): None if path.is_dir() else path.read_bytes() for name, path in found.items()}
+
+
+def times(root: Path) -> dict[str, int]:
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {str(path.relative_to(root)): int(path.stat().st_mtime) for path in files}
+
+
+def test_properties_of_others_stay_with_the_file_behind_an_agent(opened: Open, place: Path):
+    assert ask(opened, "PUT", "scans/said", b"x").status == 201
+    update = (
+        b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><who xmlns="urn:x">&lt;Ada&gt;</who>'
+        b"</D:prop></D:set></D:propertyupdate>"
+    )
+    assert ask(opened, "PROPPATCH", "scans/said", update, if_match='"another"').status == 412
+    assert ask(opened, "PROPPATCH", "scans/said", update).status == 207
+    assert ask(opened, "MOVE", "scans/said", destination=f"{opened.files}scans/moved").status == 201
+    listed = ask(opened, "PROPFIND", "scans/", depth="1").body.decode()
+    assert '<who xmlns="urn:x">&lt;Ada&gt;</who>' in listed
+    assert (place / "scans" / "moved").read_bytes() == b"x"
