@@ -44,6 +44,7 @@ pub(super) struct Listings {
     pub(super) target: Listing,
     skipped: Vec<PathBuf>,
     parts: Vec<PathBuf>,
+    unreadable: Vec<String>,
 }
 
 /// What to do with one file.
@@ -91,6 +92,7 @@ impl Mirror {
             listing,
             skipped,
             parts,
+            unreadable,
         } = scan;
         let (source, target) = match self.direction {
             Direction::Up => (listing, there?.unwrap_or_default()),
@@ -109,6 +111,7 @@ impl Mirror {
             target,
             skipped,
             parts,
+            unreadable,
         })
     }
 
@@ -182,6 +185,8 @@ impl Mirror {
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect(),
+            // So nothing is deleted: what can't be read is not known to be gone.
+            failed: listings.unreadable.clone(),
             ..Account::default()
         };
         for path in &plan.blocked {
@@ -189,8 +194,8 @@ impl Mirror {
             account.failed.push(format!("{path}: {reason}"));
         }
         for path in &plan.clear {
-            self.remove(path, &listings.target).await?;
-            account.deleted += 1;
+            let removed = self.remove(path, &listings.target).await;
+            account.deleted += account.note(path, removed)?;
         }
         if self.direction == Direction::Up
             && let Some(base) = &self.base
@@ -198,8 +203,8 @@ impl Mirror {
             self.remote.make_folders(base).await?;
         }
         for path in &plan.make {
-            self.make(path).await?;
-            account.made += 1;
+            let made = self.make(path).await;
+            account.made += account.note(path, made)?;
         }
         let copy = plan.copy.iter().map(|path| (path, Task::Copy));
         let compare = plan.compare.iter().map(|path| (path, Task::Compare));
@@ -222,8 +227,8 @@ impl Mirror {
         progress.finish();
         if account.failed.is_empty() {
             for path in &plan.delete {
-                self.remove(path, &listings.target).await?;
-                account.deleted += 1;
+                let removed = self.remove(path, &listings.target).await;
+                account.deleted += account.note(path, removed)?;
             }
             // Of versions that nobody will ask for again.
             for part in listings
@@ -296,6 +301,7 @@ impl Mirror {
         progress: &Progress,
     ) -> Result<Done, HallCommandError> {
         let base = self.base.as_ref();
+        // Where a pack is refused as a whole, it may be for one of its files.
         let Some(sent) = pack::send(&self.remote, base, &self.folder, &paths, progress).await?
         else {
             return Ok(Done {
