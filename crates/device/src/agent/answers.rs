@@ -186,23 +186,26 @@ impl<S: Signer> Agent<S> {
             "out-of-order" => match problem.last_sequence {
                 Some(last) => {
                     self.counted_to(last);
-                    self.sign_all_again(Signing::New);
+                    self.sign_this_again(ticket, Signing::New);
                 }
                 // Its time, says a gateway that wants times in order: it has no other.
                 None => self.set_aside(ticket, &entry.file, detail)?,
             },
-            "expired-challenge" | "foreign-challenge" => self.sign_all_again(Signing::New),
-            "stale" if self.disagrees(problem) => self.correct_clock(problem),
-            // When it was signed can be mended; when its bytes were taken stays as it is.
-            "stale" if self.was_signed_before(&entry) => {
-                self.stale.insert(ticket, Signing::Queued);
+            "expired-challenge" | "foreign-challenge" => {
+                self.sign_this_again(ticket, Signing::New);
             }
-            "stale" => self.set_aside(ticket, &entry.file, detail)?,
-            "clock-skew" if problem.now_ms.is_none() || self.disagrees(problem) => {
+            "stale" | "clock-skew" if self.disagrees(problem) => {
                 self.correct_clock(problem);
+                self.stale.insert(ticket, Signing::New);
             }
-            // Our clocks agree: it is the file that comes from the future.
-            "clock-skew" => self.set_aside(ticket, &entry.file, detail)?,
+            // When it was signed can be mended; when its bytes were taken stays as it is.
+            "stale" | "clock-skew"
+                if entry.taken_ms <= self.now() && self.was_signed_before(&entry) =>
+            {
+                self.sign_this_again(ticket, Signing::Queued);
+            }
+            // Our clocks agree: the file is too old, or comes from the future.
+            "stale" | "clock-skew" => self.set_aside(ticket, &entry.file, detail)?,
             "suspended" | "stolen" | "released" | "retired" | "not-registered"
             | "unknown-credential" => {
                 self.standing = Standing::Unknown;
@@ -254,11 +257,20 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// Everything that waits is signed again before it is sent, in its order.
-    fn sign_all_again(&mut self, signing: Signing) {
-        let tickets = self.spool.queue().map(|(ticket, _)| ticket);
-        self.stale = tickets.map(|ticket| (ticket, signing.clone())).collect();
+    /// One transaction is signed again before it is sent. The others go as they are first, because
+    /// one of them may have been accepted without our knowing: its receipt comes for what was signed.
+    fn sign_this_again(&mut self, ticket: u64, signing: Signing) {
+        self.stale.insert(ticket, signing);
         // A gateway that never agrees must not keep the device busy.
+        self.back_off(Duration::ZERO);
+    }
+
+    /// Everything that waits is signed again before it is sent, in its order, but for what may have
+    /// been accepted without our knowing.
+    fn sign_all_again(&mut self) {
+        let tickets = self.spool.queue().map(|(ticket, _)| ticket);
+        let never_failed = tickets.filter(|ticket| self.failures(*ticket) == 0);
+        self.stale = never_failed.map(|ticket| (ticket, Signing::New)).collect();
         self.back_off(Duration::ZERO);
     }
 
@@ -284,6 +296,6 @@ impl<S: Signer> Agent<S> {
             offset.unsigned_abs() / 1000,
             if offset > 0 { "behind" } else { "ahead of" }
         ));
-        self.sign_all_again(Signing::New);
+        self.sign_all_again();
     }
 }
