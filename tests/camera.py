@@ -1,5 +1,6 @@
 """A camera: a device that a maker provisioned, and the program that sends what it takes."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -17,8 +18,8 @@ class Camera:
     def __init__(self, gateway: Gateway, folder: Path):
         self._gateway = gateway
         self._folder = folder
-        self._pictures = folder / "pictures"
-        self._pictures.mkdir(parents=True)
+        self.pictures = folder / "pictures"
+        self.pictures.mkdir(parents=True)
         self._operator_key = folder / "operator.key"
         self._operator_key.write_text("07" * 32)
         self._running: Program | None = None
@@ -33,7 +34,7 @@ class Camera:
     def start(self, *options: str | Path) -> None:
         """Switches it on."""
         self._running = Program(
-            "device", "run", self._pictures, "--key", self._folder / "camera.key",
+            "device", "run", self.pictures, "--key", self._folder / "camera.key",
             "--operator-key", self._operator_key, "--gateway", self._gateway.origin,
             *options,
         )
@@ -52,12 +53,18 @@ class Camera:
         return self._running.lines
 
     def take_picture(self, name: str) -> bytes:
-        """Puts a picture into its folder, at once and whole, as a camera does; gives the bytes."""
+        """Puts a picture into its folder; gives the bytes."""
         picture = (ROOT / "crates/cli/photographs/cat.jpg").read_bytes()
-        unfinished = self._folder / name
-        unfinished.write_bytes(picture)
-        unfinished.rename(self._pictures / name)
+        self.put(name, picture)
         return picture
+
+    def put(self, name: str, file: bytes, taken: float | None = None) -> None:
+        """Puts a file into its folder, at once and whole, as a camera does; `taken` is its time."""
+        unfinished = self._folder / "unfinished"
+        unfinished.write_bytes(file)
+        if taken is not None:
+            os.utime(unfinished, (taken, taken))
+        unfinished.rename(self.pictures / name)
 
     def stop(self) -> None:
         """Switches it off."""

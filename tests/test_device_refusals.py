@@ -205,11 +205,6 @@ WRONG_TERMS: dict[str, tuple[Callable[[Device], dict], int, str]] = {
         403,
         "stale",
     ),
-    "before the one before": (
-        lambda _: {"taken": now_ms() - 20 * MINUTE, "delivery": "queued"},
-        409,
-        "out-of-order",
-    ),
     "another hash": (lambda _: {"sha256": bytes(32)}, 422, "hash-mismatch"),
     "a byte less": (lambda _: {"length": len(PAYLOAD) - 1}, 422, "hash-mismatch"),
     "a byte more": (lambda _: {"length": len(PAYLOAD) + 1}, 422, "hash-mismatch"),

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
 use hallway_evidence::verify::{self, Chain};
-use hallway_evidence::{Bundle, Evidence, Receipt, Statement, TrustFile, jpeg};
+use hallway_evidence::{Bundle, Evidence, Receipt, Statement, TrustFile, embedding};
 use libfuzzer_sys::fuzz_target;
 
 /// The key of the log in the seeds, and the realm that they are of.
@@ -73,16 +73,16 @@ fn second_picture(edits: &[u8]) {
             }
         }
     }
-    if let Ok((original, Some(bundle))) = jpeg::extract(&picture) {
+    if let Ok((original, Some(bundle))) = embedding::extract(&picture) {
         let report = verify::bundle(&bundle, Some(&original), &TRUST, Chain::ToSetUp);
         assert!(!report.holds || picture == PICTURE[1..], "a second picture holds");
     }
 }
 
 fn picture(bytes: &[u8]) {
-    if let Ok((picture, Some(bundle))) = jpeg::extract(bytes) {
+    if let Ok((picture, Some(bundle))) = embedding::extract(bytes) {
         assert_eq!(
-            jpeg::embed(&picture, &bundle).expect("it was embedded"),
+            embedding::embed(&picture, &bundle).expect("it was embedded"),
             bytes
         );
     }

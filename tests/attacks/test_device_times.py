@@ -128,3 +128,14 @@ def test_what_is_on_time_is_taken(owner: Person, camera: Device):
         transaction(payload, 1, taken=now_ms() - 20 * DAY, delivery="queued"),
     )
     late.send(late.signed(said), payload).expect_bytes(201)
+
+
+def test_each_file_has_its_own_time(owner: Person, camera: Device):
+    """The order is that of the numbers: what was taken earlier may be sent later, and says so."""
+    stated = {}
+    for days in (0, 20, 1, 29, 0):
+        stated[camera.sequence + 1] = taken = now_ms() - days * DAY
+        send(camera, now_ms(), taken=taken, delivery="queued").expect_bytes(201)
+        camera.sequence += 1
+    rows = [row for row in owner.pages("/api/transactions") if row["device"] == camera.id]
+    assert stated.items() <= {row["sequence"]: row["taken_ms"] for row in rows}.items()

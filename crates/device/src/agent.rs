@@ -3,12 +3,14 @@
 //!
 //! One loop looks at the folder, and has at most one request to the gateway under way. So signing
 //! goes on while the network is slow or away, and everything is sent in the order in which it was
-//! signed.
+//! signed. What fails by itself holds up nothing: others are sent before it, and in the end it is set
+//! aside.
 
 mod agreement;
 mod answers;
 mod enrolling;
 mod keeping;
+mod obstacles;
 mod requests;
 mod signing;
 
@@ -30,6 +32,7 @@ use crate::registration::Registration;
 use crate::signer::{Signer, SignerError};
 use crate::spool::{Spool, SpoolError};
 use crate::watcher::Watcher;
+use obstacles::{PutOff, Suspicion};
 use requests::{Answer, Request};
 use signing::Signing;
 
@@ -179,6 +182,10 @@ pub struct Agent<S> {
     clock_offset_ms: i64,
     /// Tickets whose statement has to be signed again before it is sent, and how.
     stale: HashMap<u64, Signing>,
+    /// Tickets that others are sent before.
+    put_off: HashMap<u64, PutOff>,
+    /// What failed last, until it is known whether that is its own fault.
+    suspicion: Option<Suspicion>,
 }
 
 impl<S: Signer> Agent<S> {
@@ -212,14 +219,13 @@ impl<S: Signer> Agent<S> {
             }
             for (_, entry) in spool.queue() {
                 found.sequence = found.sequence.max(entry.sequence);
-                found.taken_ms = found.taken_ms.max(entry.taken_ms);
             }
         }
         let standing = match registration {
             Some(_) => Standing::Unknown,
             None => Standing::Enrolling,
         };
-        Ok(Self {
+        let mut agent = Self {
             watcher: Watcher::new(&settings.folder, settings.largest),
             settings,
             gateway,
@@ -237,7 +243,11 @@ impl<S: Signer> Agent<S> {
             last_trouble: String::new(),
             clock_offset_ms: 0,
             stale: HashMap::new(),
-        })
+            put_off: HashMap::new(),
+            suspicion: None,
+        };
+        agent.tell_what_was_left();
+        Ok(agent)
     }
 
     /// Works until `stop` is ready, or until the settings say. A request that is under way when it
@@ -341,6 +351,7 @@ impl<S: Signer> Agent<S> {
             }
             Standing::Barred(_) if since_asked >= BARRED => self.question().map(Some),
             Standing::Barred(_) => Ok(None),
+            Standing::Registered if self.suspicion.is_some() => self.question().map(Some),
             Standing::Registered => match self.next_transaction()? {
                 None if since_asked >= HEARTBEAT => self.question().map(Some),
                 request => Ok(request),

@@ -6,6 +6,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use crate::file_name::{MAX_NAME, with_suffix};
+
+/// What the name of a neighbour ends with.
+pub(crate) const WRITING: &str = ".writing";
+
 /// Makes a file empty, for this user alone.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -21,7 +26,8 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
 /// # Errors
 /// Whatever the file system says; the old file is then still there.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let neighbour = path.with_extension("writing");
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let neighbour = path.with_file_name(with_suffix(&stem, WRITING, MAX_NAME));
     let written = create(&neighbour).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
@@ -73,5 +79,10 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         remove(&path).unwrap();
         assert!(write(&folder.path().join("no/such.json"), b"x").is_err());
+        for length in [247, 248, 255] {
+            let name = "x".repeat(length);
+            write(&folder.path().join(&name), name.as_bytes()).unwrap();
+            assert_eq!(fs::read(folder.path().join(&name)).unwrap().len(), length);
+        }
     }
 }

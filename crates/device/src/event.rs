@@ -61,12 +61,15 @@ pub enum Event {
         /// Where its signed copy is, if copies are kept.
         kept: Option<PathBuf>,
     },
-    /// A file is not sent, and stays where it is until it changes.
+    /// A file is not sent.
     Refused {
         /// Its name.
         file: String,
         /// Why.
         why: String,
+        /// Where it was moved, with the reason beside it; nowhere when that was impossible, and then
+        /// it stays where it is and is not looked at until it changes.
+        set_aside: Option<PathBuf>,
     },
     /// Something is wrong that needs a look; the agent tries again.
     Trouble {
@@ -117,8 +120,19 @@ impl fmt::Display for Event {
                 "accepted {}, entry {log_index} of the log",
                 Printable(file)
             ),
-            Self::Refused { file, why } => {
-                write!(f, "{} is not sent: {}", Printable(file), Printable(why))
+            Self::Refused {
+                file,
+                why,
+                set_aside,
+            } => {
+                write!(f, "{} is not sent: {}", Printable(file), Printable(why))?;
+                set_aside.as_ref().map_or(Ok(()), |place| {
+                    write!(
+                        f,
+                        "; it is set aside as {}",
+                        Printable(&place.to_string_lossy())
+                    )
+                })
             }
             Self::Trouble { what } => write!(f, "trouble: {}", Printable(what)),
         }

@@ -48,6 +48,15 @@ pub enum GatewayError {
         /// How long it asked to wait.
         retry_after: Duration,
     },
+    /// No answer that explains itself: a proxy, a portal or a filter on the way, or a gateway that
+    /// failed.
+    #[error("the gateway, or something before it, answers {status} and does not say why")]
+    Unexplained {
+        /// The HTTP status.
+        status: u16,
+        /// How long it asked to wait.
+        retry_after: Duration,
+    },
     /// It refused, and said why.
     #[error(
         "the gateway refused ({status} {}): {}",
@@ -230,25 +239,34 @@ impl Gateway {
     }
 }
 
-/// What is worth another attempt is `Busy`: overload, timeouts, and every answer that does not
-/// come from a gateway but from something in between.
+/// What is worth another attempt is `Busy`: overload and timeouts, of the gateway or of what is
+/// before it. A failure that the gateway can't explain may be about this one request.
 fn refusal(status: StatusCode, problem: Option<Problem>, retry_after: Duration) -> GatewayError {
-    let later = status.is_server_error()
-        || matches!(
-            status,
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-        );
+    let problem = problem.filter(|problem| !problem.code.is_empty());
+    let busy = matches!(
+        status,
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::SERVICE_UNAVAILABLE
+    );
+    let later = busy || status.is_server_error() && status != StatusCode::INTERNAL_SERVER_ERROR;
     match problem {
-        Some(problem) if !later && !problem.code.is_empty() => GatewayError::Refused {
+        Some(problem) if !status.is_server_error() && !busy => GatewayError::Refused {
             status: status.as_u16(),
             problem: Box::new(problem),
         },
-        problem => GatewayError::Busy {
+        Some(problem) if later => GatewayError::Busy {
             status: status.as_u16(),
-            detail: problem.map_or_else(
-                || "no details".to_owned(),
-                |problem| problem.detail.chars().take(300).collect(),
-            ),
+            detail: problem.detail.chars().take(300).collect(),
+            retry_after,
+        },
+        None if busy => GatewayError::Busy {
+            status: status.as_u16(),
+            detail: "no details".to_owned(),
+            retry_after,
+        },
+        _ => GatewayError::Unexplained {
+            status: status.as_u16(),
             retry_after,
         },
     }
@@ -334,9 +352,17 @@ mod tests {
                 GatewayError::Refused { .. }
             ));
         }
-        for status in [302, 403, 404, 408, 429, 500, 502, 503, 507] {
+        for status in [408, 429, 503] {
             assert!(matches!(refuse(status, None), GatewayError::Busy { .. }));
         }
+        for status in [302, 403, 404, 413, 500, 502, 507] {
+            assert!(matches!(
+                refuse(status, None),
+                GatewayError::Unexplained { .. }
+            ));
+        }
+        let internal = refuse(500, Some(problem("internal")));
+        assert!(matches!(internal, GatewayError::Unexplained { .. }));
         assert!(matches!(
             refuse(503, Some(problem("storage"))),
             GatewayError::Busy { .. }

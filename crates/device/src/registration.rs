@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use hallway_evidence::{Bundle, CredentialId, Line, Timestamp, TrustFile};
+use hallway_evidence::{Bundle, CredentialId, Line, TrustFile};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +33,6 @@ pub(crate) struct Registration {
     /// The last sequence number that was used or heard of.
     #[serde(default)]
     pub sequence: u64,
-    /// The latest time that was stated: times never go back.
-    #[serde(default)]
-    pub taken_ms: Timestamp,
 }
 
 impl Registration {
@@ -163,7 +160,6 @@ mod tests {
             trust: None,
             grounds: None,
             sequence: 7,
-            taken_ms: Timestamp::from_ms(9),
         };
         registration.save(&spool).unwrap();
         assert_eq!(Registration::load(&spool).unwrap(), Some(registration));

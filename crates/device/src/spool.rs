@@ -8,7 +8,10 @@
 //! | `registration.json` | with which gateway the device is registered ([`crate::registration`]) |
 //! | `<ticket>.signed` | a signed statement that waits for its receipt |
 //! | `<ticket>.done` | one whose receipt is in hand, but whose file may still be there |
+//! | `<ticket>.damaged` | one that could not be read back; its file is signed again |
 //! | `reserve` | room that is given up when the disk is full, so that one more can be signed |
+//!
+//! The folder `refused` beside it holds what is not sent ([`crate::refused`]).
 //!
 //! Every step is one rename, so whatever moment the power goes, a file is either still there with
 //! its signed statement, or acknowledged.
@@ -75,6 +78,10 @@ pub(crate) struct Entry {
     pub sequence: u64,
     /// When the bytes were taken.
     pub taken_ms: Timestamp,
+    /// Whether the file got its time from this device's clock, shortly before it was signed: that
+    /// time is corrected when the clock turns out to be wrong. Any other is the file's own.
+    #[serde(default)]
+    pub by_our_clock: bool,
     /// Their media type.
     pub media_type: String,
     /// The signed statement, CBOR.
@@ -112,6 +119,10 @@ pub(crate) struct Spool {
     /// Held while the agent runs.
     _lock: File,
     queue: BTreeMap<u64, Entry>,
+    /// Those whose receipt is in hand, and whose file can't be removed.
+    finished: BTreeMap<u64, Entry>,
+    /// What could not be read back, and why, until somebody is told.
+    damaged: Vec<(PathBuf, String)>,
     next_ticket: u64,
 }
 
@@ -138,6 +149,8 @@ impl Spool {
             folder,
             _lock: lock,
             queue: BTreeMap::new(),
+            finished: BTreeMap::new(),
+            damaged: Vec::new(),
             next_ticket: 1,
         };
         spool.recover()?;
@@ -162,10 +175,22 @@ impl Spool {
         self.queue().next()
     }
 
-    /// Whether a file of this name waits.
+    /// Whether a file of this name waits, or was accepted and can't be removed.
     #[must_use]
     pub(crate) fn holds(&self, file: &str) -> bool {
-        self.queue.values().any(|entry| entry.file == file)
+        let mut all = self.queue.values().chain(self.finished.values());
+        all.any(|entry| entry.file == file)
+    }
+
+    /// Entries that could not be read back when the spool was opened, and why: each is told once.
+    pub(crate) fn take_damaged(&mut self) -> Vec<(PathBuf, String)> {
+        std::mem::take(&mut self.damaged)
+    }
+
+    /// The watched folder.
+    #[must_use]
+    pub(crate) fn watched(&self) -> &Path {
+        &self.watched
     }
 
     /// The path of a file in the watched folder.
@@ -205,15 +230,19 @@ impl Spool {
     /// restart ends the same way.
     ///
     /// # Errors
-    /// A failing file system; a restart finishes it.
+    /// A failing file system; a restart finishes it. What was accepted is not taken again.
     pub(crate) fn finish(&mut self, ticket: u64) -> Result<(), SpoolError> {
         let Some(entry) = self.queue.remove(&ticket) else {
             return Ok(());
         };
         let done = self.entry_path(ticket, "done");
-        atomic_file::rename(&self.entry_path(ticket, "signed"), &done)
-            .map_err(io_error(&done, "written"))?;
-        self.clear(&done, &entry)?;
+        let cleared = atomic_file::rename(&self.entry_path(ticket, "signed"), &done)
+            .map_err(io_error(&done, "written"))
+            .and_then(|()| self.clear(&done, &entry));
+        if let Err(error) = cleared {
+            self.finished.insert(ticket, entry);
+            return Err(error);
+        }
         self.restore_reserve();
         Ok(())
     }
@@ -280,14 +309,25 @@ impl Spool {
                 continue;
             };
             match state {
-                "signed" => {
-                    let entry = read_entry(&path)?;
-                    self.queue.insert(ticket, entry);
-                }
-                "done" => {
-                    let entry = read_entry(&path)?;
-                    self.clear(&path, &entry)?;
-                }
+                "signed" | "done" => match read_entry(&path) {
+                    Ok(entry) if state == "signed" => {
+                        self.queue.insert(ticket, entry);
+                    }
+                    Ok(entry) => {
+                        if let Err(error) = self.clear(&path, &entry) {
+                            tracing::warn!(%error, "was accepted, and cannot be removed");
+                            self.finished.insert(ticket, entry);
+                        }
+                    }
+                    // Of the others each is as good as it was.
+                    Err(SpoolError::Damaged { path, why }) => {
+                        let aside = self.entry_path(ticket, "damaged");
+                        atomic_file::rename(&path, &aside).map_err(io_error(&aside, "written"))?;
+                        self.damaged.push((aside, why));
+                    }
+                    Err(error) => return Err(error),
+                },
+                "damaged" => {}
                 // Was being written when the power went; whatever it replaced is still there.
                 _ => atomic_file::remove(&path).map_err(io_error(&path, "removed"))?,
             }

@@ -4,18 +4,20 @@
 //! file that is told of is not yet written to its end anyway.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use hallway_evidence::{Timestamp, jpeg};
+use hallway_evidence::{Timestamp, embedding};
 
 /// How long a file must not change before it counts as written.
 const SETTLED: Duration = Duration::from_millis(1000);
 
-/// How long a JPEG may be incomplete before it counts as broken.
-const BROKEN: Duration = Duration::from_secs(60);
+/// How long a picture or film that does not come to its end is waited for. Afterwards it is taken as
+/// it is.
+const UNENDED: Duration = Duration::from_secs(60);
 
 /// The endings of files that some program still writes.
 const UNFINISHED: [&str; 8] = [
@@ -54,12 +56,21 @@ pub(crate) enum Unfit {
         /// The agent's limit.
         limit: u64,
     },
-    /// A JPEG that does not end.
-    #[error("it is not a whole picture: {0}")]
-    Broken(jpeg::JpegError),
+    /// Its time is none that a statement can carry.
+    #[error("its time cannot be stated: it lies before 1970 or after 9999, or there is none")]
+    Time,
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
+}
+
+/// A file that is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// Its name in the folder, as the file system has it.
+    pub name: OsString,
+    /// Why.
+    pub why: Unfit,
 }
 
 /// A file as it was seen.
@@ -93,7 +104,8 @@ impl Watcher {
     }
 
     /// Looks once. Gives the names of files that do not change any more, oldest first, without
-    /// those that `skip` names. Hidden files, folders and links are never taken.
+    /// those that `skip` names. What is not taken is not told again until it changes. Hidden files,
+    /// folders and links are never looked at.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -101,7 +113,7 @@ impl Watcher {
         &mut self,
         now: Timestamp,
         mut skip: impl FnMut(&str) -> bool,
-    ) -> io::Result<Vec<Result<String, (String, Unfit)>>> {
+    ) -> io::Result<Vec<Result<String, Misfit>>> {
         let mut settled = Vec::new();
         let mut present = HashSet::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -118,7 +130,8 @@ impl Watcher {
             if is_unfinished(&name) || skip(&name) {
                 continue;
             }
-            let modified = metadata.modified().map(Timestamp::from).unwrap_or(now);
+            let stated = metadata.modified().ok().and_then(stated_time);
+            let modified = stated.unwrap_or_default();
             let seen = Seen {
                 length: metadata.len(),
                 modified,
@@ -137,7 +150,7 @@ impl Watcher {
             if seen.length == 0 || quiet < SETTLED || self.unfit.get(&name) == Some(&seen) {
                 continue;
             }
-            let unfit = if os_name.to_str().is_none()
+            let why = if os_name.to_str().is_none()
                 || hallway_evidence::Line::new(name.as_str()).is_err()
             {
                 Some(Unfit::Name)
@@ -146,24 +159,27 @@ impl Watcher {
                     length: seen.length,
                     limit: self.limit,
                 })
+            } else if stated.is_none() {
+                Some(Unfit::Time)
             } else {
                 None
             };
-            settled.push((modified, name, unfit));
+            if why.is_some() {
+                if open_for_writing(&self.folder.join(&os_name)) {
+                    continue;
+                }
+                self.ignore_as_it_is(&name);
+            }
+            let found = match why {
+                None => Ok(name.clone()),
+                Some(why) => Err(Misfit { name: os_name, why }),
+            };
+            settled.push((modified, name, found));
         }
         self.seen.retain(|name, _| present.contains(name));
         self.unfit.retain(|name, _| present.contains(name));
         settled.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        Ok(settled
-            .into_iter()
-            .map(|(_, name, unfit)| match unfit {
-                None => Ok(name),
-                Some(unfit) => {
-                    self.set_aside(&name);
-                    Err((name, unfit))
-                }
-            })
-            .collect())
+        Ok(settled.into_iter().map(|(_, _, found)| found).collect())
     }
 
     /// Reads a settled file. `None` when it is not whole yet, or changed while it was read: look
@@ -183,28 +199,20 @@ impl Watcher {
             Ok(bytes) => bytes,
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(why) => {
-                self.set_aside(name);
+                self.ignore_as_it_is(name);
                 return Err(Unfit::Unreadable(why.to_string()));
             }
         };
         let unchanged = fs::symlink_metadata(&path).is_ok_and(|after| {
             after.is_file()
                 && after.len() == seen.length
-                && after.modified().map(Timestamp::from).ok() == Some(seen.modified)
+                && after.modified().ok().and_then(stated_time) == Some(seen.modified)
         });
         if !unchanged || bytes.len() as u64 != seen.length {
             return Ok(None);
         }
-        let whole = match media_type(name) {
-            "image/jpeg" => jpeg::check(&bytes),
-            _ => Ok(()),
-        };
-        if let Err(error) = whole {
-            if now.distance(since) < BROKEN {
-                return Ok(None);
-            }
-            self.set_aside(name);
-            return Err(Unfit::Broken(error));
+        if !embedding::seems_whole(&bytes) && now.distance(since) < UNENDED {
+            return Ok(None);
         }
         Ok(Some(Found {
             name: name.to_owned(),
@@ -214,24 +222,23 @@ impl Watcher {
     }
 
     /// Does not look at this file again until it changes.
-    fn set_aside(&mut self, name: &str) {
+    fn ignore_as_it_is(&mut self, name: &str) {
         if let Some((seen, _)) = self.seen.get(name) {
             self.unfit.insert(name.to_owned(), *seen);
         }
     }
 
     /// Does not take this file, which was signed before, again until it changes.
-    pub(crate) fn ignore(&mut self, name: &str) {
+    pub(crate) fn ignore(&mut self, name: &OsStr) {
         let Ok(metadata) = fs::symlink_metadata(self.folder.join(name)) else {
             return;
         };
-        if let Ok(modified) = metadata.modified() {
-            let seen = Seen {
-                length: metadata.len(),
-                modified: modified.into(),
-            };
-            self.unfit.insert(name.to_owned(), seen);
-        }
+        let stated = metadata.modified().ok().and_then(stated_time);
+        let seen = Seen {
+            length: metadata.len(),
+            modified: stated.unwrap_or_default(),
+        };
+        self.unfit.insert(name.to_string_lossy().into_owned(), seen);
     }
 
     /// Whether a file is there that is neither taken nor set aside: one that is being written.
@@ -256,23 +263,10 @@ fn is_unfinished(name: &str) -> bool {
             .is_some_and(|(_, ending)| UNFINISHED.contains(&ending.to_ascii_lowercase().as_str()))
 }
 
-/// The media type that a file's ending stands for.
-#[must_use]
-pub(crate) fn media_type(name: &str) -> &'static str {
-    let ending = name
-        .rsplit_once('.')
-        .map(|(_, ending)| ending.to_ascii_lowercase());
-    match ending.as_deref() {
-        Some("jpg" | "jpeg") => "image/jpeg",
-        Some("png") => "image/png",
-        Some("mp4") => "video/mp4",
-        Some("wav") => "audio/wav",
-        Some("json") => "application/json",
-        Some("csv") => "text/csv",
-        Some("txt" | "log") => "text/plain",
-        Some("pdf") => "application/pdf",
-        _ => "application/octet-stream",
-    }
+/// A file's time, if a statement can carry it.
+fn stated_time(modified: SystemTime) -> Option<Timestamp> {
+    let since_1970 = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Timestamp::try_from(u64::try_from(since_1970.as_millis()).ok()?).ok()
 }
 
 /// Whether a process that this one may look at has the file open for writing. Best effort: Linux

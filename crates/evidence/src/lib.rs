@@ -26,7 +26,7 @@
 //!
 //! Nothing here does I/O or reads a clock.
 
-pub mod jpeg;
+pub mod embedding;
 pub mod log;
 pub mod statement;
 pub mod verify;

@@ -11,8 +11,8 @@
 //!
 //! A bundle is accepted in one form only: the same receipts have one encoding ([`Bundle`]), the
 //! subject rests on all of them, a checkpoint carries no signature but the log's and those of
-//! witnesses that the trust file names, of each one at most, in one order, and a picture carries
-//! the bundle in one way ([`crate::jpeg`]). What is inside the evidence (ECDSA signatures have two
+//! witnesses that the trust file names, of each one at most, in one order, and a file carries
+//! the bundle in one way ([`crate::embedding`]). What is inside the evidence (ECDSA signatures have two
 //! forms, client data could be written otherwise) is covered by the hash in the log, so of all that
 //! would verify, the log holds the one that was accepted.
 //!
@@ -44,7 +44,7 @@ pub use report::{
 pub use visit::{CLOCKS_APART, Door, FRESH, NotAVisit, UncheckedVisit, Visit, visit};
 
 /// Checks `bundle`, and that its subject is about `payload` if that is given: for a picture with
-/// embedded evidence, its bytes without the evidence (see [`crate::jpeg::extract`]). `chain` says
+/// embedded evidence, its bytes without the evidence (see [`crate::embedding::extract`]). `chain` says
 /// how far a person's key has to be followed back.
 #[must_use]
 pub fn bundle(bundle: &Bundle, payload: Option<&[u8]>, trust: &TrustFile, chain: Chain) -> Report {

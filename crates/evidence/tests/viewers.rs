@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
 use hallway_evidence::{
-    Bundle, CredentialId, Evidence, Receipt, Response, SignedStatement, Timestamp, jpeg,
+    Bundle, CredentialId, Evidence, Receipt, Response, SignedStatement, Timestamp, embedding,
 };
 
 /// A photograph of the tour's.
@@ -64,7 +64,7 @@ fn any_viewer_still_opens_the_picture() {
     ];
     assert!(run("exiftool", &camera, &plain_path).status.success());
     let picture = std::fs::read(&plain_path).unwrap();
-    let signed = jpeg::embed(&picture, &bundle()).unwrap();
+    let signed = embedding::embed(&picture, &bundle()).unwrap();
     assert!(signed.len() > picture.len() + 80_000);
     std::fs::write(&signed_path, &signed).unwrap();
 
@@ -91,6 +91,6 @@ fn any_viewer_still_opens_the_picture() {
         assert_eq!(complaint, "[minor] Unknown APP15 'hallway' segment");
     }
 
-    let (original, found) = jpeg::extract(&signed).unwrap();
+    let (original, found) = embedding::extract(&signed).unwrap();
     assert_eq!((original, found), (picture, Some(bundle())));
 }

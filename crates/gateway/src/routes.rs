@@ -277,8 +277,8 @@ fn devices() -> Vec<Route> {
         Route::get("/api/transactions/{hash}/payload", MEMBER, payload::payload)
             .summary("The bytes of a transaction")
             .within(DOWNLOAD),
-        Route::get("/api/transactions/{hash}/signed", MEMBER, evidence::signed_picture)
-            .summary("A picture with its evidence inside")
+        Route::get("/api/transactions/{hash}/signed", MEMBER, evidence::signed_file)
+            .summary("A file with its evidence inside")
             .within(DOWNLOAD),
         Route::get("/api/transactions/{hash}/thumbnail", MEMBER, thumbnail::get)
             .summary("A picture, small")

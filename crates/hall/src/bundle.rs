@@ -101,6 +101,11 @@ impl Bundle {
             if other != trust_domain {
                 return Err(BundleError::Domain(other, trust_domain));
             }
+            // What can't be an anchor is refused here, where it is this bundle's own affair: together
+            // with others it would keep all of them from being believed.
+            RootCertStore::empty()
+                .add(authority.clone())
+                .map_err(|_| BundleError::Certificate)?;
         }
         Ok(Self {
             trust_domain,

@@ -150,7 +150,9 @@ async fn follow(
                     log_index,
                 });
             }
-            Event::Refused { file, why } => return Err(format!("{file} was refused: {why}").into()),
+            Event::Refused { file, why, .. } => {
+                return Err(format!("{file} was refused: {why}").into());
+            }
             Event::Trouble { what } => return Err(format!("the camera has trouble: {what}").into()),
             Event::Barred { state } => {
                 return Err(format!("the camera may not send: {state:?}").into());

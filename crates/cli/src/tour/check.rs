@@ -22,7 +22,7 @@ pub(super) fn photographs(
     for Taken { file, log_index } in taken {
         tour.begin(format!("Checking {} offline", file.display()));
         let bytes = fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let report = verify::picture(&bytes, trust, Chain::ToSetUp);
+        let report = verify::inside(&bytes, trust, Chain::ToSetUp);
         let Some(conclusion) = report
             .conclusion
             .filter(|found| found.log_index == log_index)
@@ -60,7 +60,7 @@ pub(super) fn one_changed_byte(tour: &mut Tour, trust: &TrustFile) -> Result<(),
     for at in [last, evidence] {
         let mut changed = signed.clone();
         changed[at] ^= 1;
-        let report = verify::picture(&changed, trust, Chain::ToSetUp);
+        let report = verify::inside(&changed, trust, Chain::ToSetUp);
         if report.holds {
             return Err(format!(
                 "byte {at} of {} was changed and nobody noticed",

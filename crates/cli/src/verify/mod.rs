@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hallway_evidence::verify::{Chain, Report, Section};
-use hallway_evidence::{Bundle, MAX_TRUST_FILE, Printable, TrustFile, jpeg, verify};
+use hallway_evidence::{Bundle, MAX_TRUST_FILE, Printable, TrustFile, embedding, verify};
 use hallway_webauthn::Outcome;
 use serde::Serialize;
 
@@ -22,8 +22,9 @@ const EVIDENCE_ENDING: &str = "evidence";
 
 /// Check a file's evidence, offline.
 ///
-/// A picture carries its evidence inside; anything else has it in a file beside it, named
-/// FILE.evidence. What holds shows that a device's key signed these very bytes, never that a scene
+/// A file has its evidence in another one beside it, named FILE.evidence, or carries it inside: JPEG,
+/// PNG, HEIC, AVIF and MP4 can. If there is one beside it, that one decides, and it is about all bytes
+/// of the file. What holds shows that a device's key signed these very bytes, never that a scene
 /// is real. It shows, too, who allowed the key of the person who signed or who took the device: who
 /// invited them, and who invited those, down to the set-up of the realm, which is the first entry of
 /// its log or what the trust file names. What the evidence lacks of that is told, and nothing holds
@@ -33,7 +34,8 @@ const EVIDENCE_ENDING: &str = "evidence";
 /// line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyCommand {
-    /// The file: a picture, a file with FILE.evidence beside it, or a .evidence file alone.
+    /// The file: one that carries its evidence, one with FILE.evidence beside it, or a .evidence file
+    /// alone.
     file: PathBuf,
     /// The realm's trust file (hallway trust export).
     #[arg(
@@ -88,6 +90,14 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
+/// The name of the evidence beside a file.
+fn neighbour_of(file: &Path) -> PathBuf {
+    let mut neighbour = file.to_owned().into_os_string();
+    neighbour.push(".");
+    neighbour.push(EVIDENCE_ENDING);
+    neighbour.into()
+}
+
 /// Finds the evidence and the bytes that it is about, and verifies.
 fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn Error>> {
     let chain = if command.without_chain {
@@ -106,30 +116,24 @@ fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn 
     {
         return Ok(of_bundle(&bytes, None, trust, chain));
     }
-    let mut neighbour = command.file.clone().into_os_string();
-    neighbour.push(".");
-    neighbour.push(EVIDENCE_ENDING);
-    let neighbour = PathBuf::from(neighbour);
-    match jpeg::extract(&bytes) {
-        Ok((_, Some(_))) => Ok(picture(&bytes, trust, chain)),
-        _ if neighbour.is_file() => beside(&neighbour, Some(&bytes), trust, chain),
-        Err(jpeg::JpegError::NotJpeg) => {
-            let why = format!(
-                "it is not a JPEG, and there is no {}: it has no evidence",
-                neighbour.display()
-            );
-            Ok(Report::unreadable("The file", &why))
-        }
-        _ => Ok(picture(&bytes, trust, chain)),
+    let neighbour = neighbour_of(&command.file);
+    // If there is evidence beside the file, it decides, and it is about all bytes of the file.
+    if neighbour.is_file() {
+        beside(&neighbour, Some(&bytes), trust, chain)
+    } else {
+        Ok(inside(&bytes, trust, chain))
     }
 }
 
-/// Verifies a picture by the evidence inside.
-pub(crate) fn picture(jpeg: &[u8], trust: &TrustFile, chain: Chain) -> Report {
-    match jpeg::extract(jpeg) {
+/// Verifies a file by the evidence inside.
+pub(crate) fn inside(file: &[u8], trust: &TrustFile, chain: Chain) -> Report {
+    match embedding::extract(file) {
         Ok((original, Some(bundle))) => verify::bundle(&bundle, Some(&original), trust, chain),
-        Ok((_, None)) => Report::unreadable("The picture", &"it carries no evidence"),
-        Err(error) => Report::unreadable("The picture", &error),
+        Ok((_, None)) => Report::unreadable(
+            "The file",
+            &"it carries no evidence, and none lies beside it under its name and .evidence",
+        ),
+        Err(error) => Report::unreadable("The file", &error),
     }
 }
 

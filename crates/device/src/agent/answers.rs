@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes as Body;
-use hallway_evidence::statement::device::Delivery;
 use hallway_evidence::{Receipt, Timestamp};
 
 use super::enrolling::ENROL_AGAIN;
+use super::keeping::NotKept;
+use super::obstacles::Cause;
 use super::requests::Answer;
-use super::signing::{Signing, delivery_of};
+use super::signing::Signing;
 use super::{Agent, AgentError, Standing};
 use crate::event::Event;
 use crate::gateway::GatewayError;
@@ -29,7 +30,8 @@ impl<S: Signer> Agent<S> {
             }
             Answer::Status(Ok(status)) => {
                 self.works();
-                self.stands(*status)
+                self.stands(*status)?;
+                self.judge()
             }
             Answer::Challenge(ticket, Ok(given)) => {
                 self.works();
@@ -47,15 +49,28 @@ impl<S: Signer> Agent<S> {
                 self.refused(ticket, status, &problem)
             }
             Answer::Status(Err(GatewayError::Refused { problem, .. })) => {
+                self.acquit();
                 self.question_refused(&problem)
             }
             Answer::Statement(Err(error)) | Answer::Enrolled(Err(error)) => {
                 self.failed(&error, ENROL_AGAIN);
                 Ok(())
             }
-            Answer::Status(Err(error))
-            | Answer::Challenge(_, Err(error))
-            | Answer::Sent(_, _, Err(error)) => {
+            Answer::Sent(ticket, _, Err(error)) => {
+                match &error {
+                    GatewayError::Unintelligible(_) | GatewayError::Unexplained { .. } => {
+                        self.suspect(ticket, Cause::Transaction, error.to_string());
+                        self.back_off(Duration::ZERO);
+                    }
+                    _ => {
+                        self.suspect(ticket, Cause::Way, error.to_string());
+                        self.failed(&error, Duration::ZERO);
+                    }
+                }
+                Ok(())
+            }
+            Answer::Status(Err(error)) | Answer::Challenge(_, Err(error)) => {
+                self.acquit();
                 self.failed(&error, Duration::ZERO);
                 Ok(())
             }
@@ -76,11 +91,14 @@ impl<S: Signer> Agent<S> {
     fn failed(&mut self, error: &GatewayError, refused_wait: Duration) {
         let wait = match error {
             GatewayError::Unreachable(_) => Duration::ZERO,
-            GatewayError::Busy { retry_after, .. } => *retry_after,
+            GatewayError::Busy { retry_after, .. }
+            | GatewayError::Unexplained { retry_after, .. } => *retry_after,
             _ => refused_wait,
         };
         match error {
-            GatewayError::Unreachable(_) | GatewayError::Busy { .. } => {
+            GatewayError::Unreachable(_)
+            | GatewayError::Busy { .. }
+            | GatewayError::Unexplained { .. } => {
                 if self.online {
                     self.online = false;
                     let why = error.to_string();
@@ -117,11 +135,9 @@ impl<S: Signer> Agent<S> {
         let head = match checked {
             Ok(head) => head,
             Err(why) => {
-                self.trouble(format!(
-                    "the gateway's receipt for {} does not hold: {why}; the file is kept",
-                    entry.file
-                ));
-                self.back_off(Duration::from_secs(30));
+                let what = format!("the gateway's receipt for it does not hold: {why}");
+                self.trouble(format!("{}: {what}; the file is kept", entry.file));
+                self.suspect(ticket, Cause::Transaction, what);
                 return Ok(());
             }
         };
@@ -129,18 +145,28 @@ impl<S: Signer> Agent<S> {
         tracing::debug!(file = entry.file, size = head.size, "receipt verified");
         let kept = match self.keep(&entry, &payload, receipt) {
             Ok(kept) => kept,
-            Err(why) => {
-                self.trouble(why);
+            Err(NotKept::Folder(why)) => {
+                self.trouble(format!(
+                    "the signed copy of {} was not kept: {why}",
+                    entry.file
+                ));
                 self.back_off(Duration::ZERO);
                 return Ok(());
+            }
+            Err(NotKept::File(why)) => {
+                let index = receipt.proof.index();
+                let why = format!(
+                    "it was accepted as entry {index} of the log, but no signed copy can be kept: {why}"
+                );
+                return self.set_aside(ticket, &entry.file, &why);
             }
         };
         // With the last entry goes the only other place that knows the sequence number.
         if let (None, Some(registration)) = (self.spool.queue().nth(1), &self.registration) {
             registration.save(&self.spool)?;
         }
+        self.forget(ticket);
         self.spool.finish(ticket)?;
-        self.stale.remove(&ticket);
         self.tell(&Event::Accepted {
             file: entry.file,
             sequence: entry.sequence,
@@ -157,44 +183,53 @@ impl<S: Signer> Agent<S> {
         };
         let detail = problem.detail.as_str();
         match problem.code.as_str() {
-            "out-of-order" => {
-                let now = self.now();
-                match (problem.last_sequence, &mut self.registration) {
-                    (Some(last), _) => self.counted_to(last),
-                    // The time went back, not the number.
-                    (None, Some(registration)) => {
-                        registration.taken_ms = registration.taken_ms.max(now);
-                    }
-                    (None, None) => {}
+            "out-of-order" => match problem.last_sequence {
+                Some(last) => {
+                    self.counted_to(last);
+                    self.sign_this_again(ticket, Signing::New);
                 }
-                self.sign_all_again(Signing::New);
+                // Its time, says a gateway that wants times in order: it has no other.
+                None => self.set_aside(ticket, &entry.file, detail)?,
+            },
+            "expired-challenge" | "foreign-challenge" => {
+                self.sign_this_again(ticket, Signing::New);
             }
-            "expired-challenge" | "foreign-challenge" => self.sign_all_again(Signing::New),
-            "stale" if delivery_of(&entry) == Delivery::Queued => {
-                self.set_aside(ticket, &entry.file, detail)?;
+            "stale" | "clock-skew" if self.disagrees(problem) => {
+                self.correct_clock(problem);
+                self.stale.insert(ticket, Signing::New);
             }
-            "stale" if self.disagrees(problem) => self.correct_clock(problem),
-            "stale" => self.sign_all_again(Signing::Queued),
-            "clock-skew" => self.correct_clock(problem),
+            // When it was signed can be mended; when its bytes were taken stays as it is.
+            "stale" | "clock-skew"
+                if entry.taken_ms <= self.now() && self.was_signed_before(&entry) =>
+            {
+                self.sign_this_again(ticket, Signing::Queued);
+            }
+            // Our clocks agree: the file is too old, or comes from the future.
+            "stale" | "clock-skew" => self.set_aside(ticket, &entry.file, detail)?,
             "suspended" | "stolen" | "released" | "retired" | "not-registered"
             | "unknown-credential" => {
                 self.standing = Standing::Unknown;
                 self.back_off(Duration::ZERO);
             }
             "hash-mismatch" => {
-                self.trouble(format!("{} was damaged on its way: {detail}", entry.file));
-                self.back_off(Duration::ZERO);
+                let why = format!("it was damaged on its way: {detail}");
+                self.suspect(ticket, Cause::Transaction, why);
             }
             "too-large" => self.set_aside(ticket, &entry.file, detail)?,
             _ if matches!(status, 400 | 413 | 415 | 422) => {
                 self.set_aside(ticket, &entry.file, detail)?;
             }
-            code => {
+            // About the device, its owner or its model: others fare no better.
+            code if matches!(status, 401 | 403) => {
                 self.trouble(format!(
                     "the gateway refuses {}: {code}: {detail}",
                     entry.file
                 ));
                 self.back_off(Duration::from_secs(10));
+            }
+            code => {
+                let why = format!("the gateway refuses it: {code}: {detail}");
+                self.suspect(ticket, Cause::Transaction, why);
             }
         }
         Ok(())
@@ -222,28 +257,20 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// Leaves a file where it is and goes on with the next.
-    pub(super) fn set_aside(
-        &mut self,
-        ticket: u64,
-        file: &str,
-        why: &str,
-    ) -> Result<(), AgentError> {
-        self.spool.drop_entry(ticket)?;
-        self.stale.remove(&ticket);
-        self.watcher.ignore(file);
-        self.tell(&Event::Refused {
-            file: file.to_owned(),
-            why: why.to_owned(),
-        });
-        Ok(())
+    /// One transaction is signed again before it is sent. The others go as they are first, because
+    /// one of them may have been accepted without our knowing: its receipt comes for what was signed.
+    fn sign_this_again(&mut self, ticket: u64, signing: Signing) {
+        self.stale.insert(ticket, signing);
+        // A gateway that never agrees must not keep the device busy.
+        self.back_off(Duration::ZERO);
     }
 
-    /// Everything that waits is signed again before it is sent, in its order.
-    fn sign_all_again(&mut self, signing: Signing) {
+    /// Everything that waits is signed again before it is sent, in its order, but for what may have
+    /// been accepted without our knowing.
+    fn sign_all_again(&mut self) {
         let tickets = self.spool.queue().map(|(ticket, _)| ticket);
-        self.stale = tickets.map(|ticket| (ticket, signing.clone())).collect();
-        // A gateway that never agrees must not keep the device busy.
+        let never_failed = tickets.filter(|ticket| self.failures(*ticket) == 0);
+        self.stale = never_failed.map(|ticket| (ticket, Signing::New)).collect();
         self.back_off(Duration::ZERO);
     }
 
@@ -264,15 +291,11 @@ impl<S: Signer> Agent<S> {
         // Both are before the year 10000.
         let offset = theirs.as_ms() as i64 - self.clock.now().as_ms() as i64;
         self.clock_offset_ms = offset;
-        if let Some(registration) = &mut self.registration {
-            // A time from the future must not hold up the corrected ones.
-            registration.taken_ms = registration.taken_ms.min(theirs);
-        }
         self.trouble(format!(
             "this device's clock is {} s {} the gateway's; its times are corrected from now on",
             offset.unsigned_abs() / 1000,
             if offset > 0 { "behind" } else { "ahead of" }
         ));
-        self.sign_all_again(Signing::New);
+        self.sign_all_again();
     }
 }

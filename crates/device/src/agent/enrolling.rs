@@ -45,7 +45,6 @@ impl<S: Signer> Agent<S> {
             trust: self.settings.trust.clone(),
             grounds: None,
             sequence: 0,
-            taken_ms: hallway_evidence::Timestamp::default(),
         });
         self.enrolment = Some(Enrolment {
             signed_statement: Bytes(signed.encode()),
@@ -173,6 +172,7 @@ impl<S: Signer> Agent<S> {
         // The files are still there, and are signed again with the next credential.
         let tickets: Vec<u64> = self.spool.queue().map(|(ticket, _)| ticket).collect();
         for ticket in tickets {
+            self.forget(ticket);
             self.spool.drop_entry(ticket)?;
         }
         self.start_over()

@@ -12,13 +12,17 @@ use hallway_evidence::{Hash, Line, Statement, Timestamp};
 use super::requests::{Request, Transaction};
 use super::{Agent, AgentError, Freshness, Standing};
 use crate::event::Event;
+use crate::media_type::media_type;
 use crate::protocol::{Bytes, Question, State};
 use crate::signer::{Signer, SignerError};
 use crate::spool::{Entry, SpoolError};
-use crate::watcher::{Found, media_type};
+use crate::watcher::{Found, Misfit};
 
 /// What is younger than this is sent as live. Gateways take what is a few minutes old.
 const LIVE: Duration = Duration::from_secs(60);
+
+/// A file whose time is not longer ago when it is seen got that time from this device's clock.
+const JUST_NOW: Duration = Duration::from_secs(10 * 60);
 
 /// How a transaction is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,17 +48,17 @@ impl<S: Signer> Agent<S> {
             .look(now, |name| spool.holds(name))
             .map_err(AgentError::Folder)?;
         for found in found {
-            let read = match found {
-                Ok(name) => self.watcher.read(&name, now).map_err(|why| (name, why)),
-                Err((name, why)) => Err((name, why)),
-            };
+            let read = found.and_then(|name| {
+                let misfit = |why| Misfit {
+                    name: name.clone().into(),
+                    why,
+                };
+                self.watcher.read(&name, now).map_err(misfit)
+            });
             match read {
                 Ok(None) => {}
                 Ok(Some(found)) => self.sign_new(&found)?,
-                Err((file, why)) => self.tell(&Event::Refused {
-                    file,
-                    why: why.to_string(),
-                }),
+                Err(Misfit { name, why }) => self.move_aside(&name, &why.to_string()),
             }
         }
         Ok(!self.watcher.expects_more() && self.spool.first().is_none())
@@ -80,11 +84,14 @@ impl<S: Signer> Agent<S> {
         };
         let payload = Payload::of(
             &found.bytes,
-            Line::nearest(media_type(&found.name)),
+            Line::nearest(media_type(&found.name, &found.bytes)),
             file_name,
         );
-        let taken = self.corrected(found.modified);
-        let entry = self.sign(payload, taken, Signing::New)?;
+        let stamp = Stamp {
+            modified: found.modified,
+            by_our_clock: self.clock.now().distance(found.modified) <= JUST_NOW,
+        };
+        let entry = self.sign(payload, stamp, Signing::New)?;
         let (sequence, delivery) = (entry.sequence, delivery_of(&entry));
         match self.spool.push(entry) {
             Ok(_) => {
@@ -109,10 +116,11 @@ impl<S: Signer> Agent<S> {
     fn sign(
         &mut self,
         payload: Payload,
-        taken: Timestamp,
+        stamp: Stamp,
         signing: Signing,
     ) -> Result<Entry, AgentError> {
         let now = self.now();
+        let taken = self.taken(stamp);
         let fresh = now.distance(taken) <= LIVE && self.online;
         let delivery = match self.standing {
             Standing::Registered if fresh && signing != Signing::Queued => Delivery::Live,
@@ -120,10 +128,10 @@ impl<S: Signer> Agent<S> {
         };
         let registration = self.registration.as_mut().ok_or_else(unregistered)?;
         let credential = registration.credential_id().ok_or_else(unregistered)?;
-        // Neither numbers nor times go back, whatever the clock does.
+        // Numbers never go back: they say in which order things were signed. When its bytes were
+        // taken is another matter, and each file's own.
         registration.sequence += 1;
-        registration.taken_ms = registration.taken_ms.max(taken);
-        let (sequence, taken) = (registration.sequence, registration.taken_ms);
+        let sequence = registration.sequence;
         let (challenge, seal) = match signing {
             Signing::Challenged(challenge, seal) => (Some(challenge), Some(seal)),
             Signing::New | Signing::Queued => (None, None),
@@ -149,6 +157,7 @@ impl<S: Signer> Agent<S> {
             length,
             sequence,
             taken_ms: taken,
+            by_our_clock: stamp.by_our_clock,
             media_type,
             signed_statement: Bytes(signed.encode()),
             seal,
@@ -172,22 +181,29 @@ impl<S: Signer> Agent<S> {
         }))
     }
 
-    /// The first transaction of the queue, once its file was read back and is still what was
-    /// signed.
+    /// The first transaction of the queue whose turn it is, once its file was read back and is still
+    /// what was signed.
     pub(super) fn next_transaction(&mut self) -> Result<Option<Request>, AgentError> {
-        while let Some((ticket, entry)) = self.spool.first() {
-            let entry = entry.clone();
-            let Some((payload, taken, bytes)) = self.read_back(&entry)? else {
+        let now = self.clock.now();
+        while let Some((ticket, entry)) = self.first_due(now) {
+            let read = match self.read_back(&entry) {
+                Ok(read) => read,
+                Err(why) => {
+                    self.set_aside(ticket, &entry.file, &format!("it cannot be read: {why}"))?;
+                    continue;
+                }
+            };
+            let Some((payload, stamp, bytes)) = read else {
                 // Gone or changed: nobody will ever have the bytes that were signed. What is there
                 // now is signed as a new file.
                 tracing::info!(file = entry.file, "is gone or changed since it was signed");
-                self.stale.remove(&ticket);
+                self.forget(ticket);
                 self.spool.drop_entry(ticket)?;
                 continue;
             };
             let entry = match self.stale.get(&ticket).cloned() {
                 None => entry,
-                Some(signing) => match self.sign_again(ticket, payload, taken, signing)? {
+                Some(signing) => match self.sign_again(ticket, payload, stamp, signing)? {
                     Some(entry) => entry,
                     None => return Ok(None),
                 },
@@ -219,11 +235,20 @@ impl<S: Signer> Agent<S> {
         let Some(entry) = self.entry(ticket) else {
             return Ok(());
         };
-        if let Some((payload, taken, _)) = self.read_back(&entry)? {
+        // What can't be read now is looked at once more before it is sent.
+        if let Ok(Some((payload, stamp, _))) = self.read_back(&entry) {
             let signing = Signing::Challenged(challenge, seal);
-            self.sign_again(ticket, payload, taken, signing)?;
+            self.sign_again(ticket, payload, stamp, signing)?;
         }
         Ok(())
+    }
+
+    /// The first entry of the queue that was not put off.
+    fn first_due(&self, now: Timestamp) -> Option<(u64, Entry)> {
+        let mut queue = self.spool.queue();
+        queue
+            .find(|(ticket, _)| self.put_off.get(ticket).is_none_or(|off| off.until <= now))
+            .map(|(ticket, entry)| (ticket, entry.clone()))
     }
 
     pub(super) fn entry(&self, ticket: u64) -> Option<Entry> {
@@ -238,10 +263,10 @@ impl<S: Signer> Agent<S> {
         &mut self,
         ticket: u64,
         payload: Payload,
-        taken: Timestamp,
+        stamp: Stamp,
         signing: Signing,
     ) -> Result<Option<Entry>, AgentError> {
-        let entry = self.sign(payload, taken, signing)?;
+        let entry = self.sign(payload, stamp, signing)?;
         match self.spool.replace(ticket, entry.clone()) {
             Ok(()) => {
                 self.stale.remove(&ticket);
@@ -256,35 +281,63 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// What an entry describes, when the file was written, and the bytes themselves, if the file
-    /// still has them.
-    fn read_back(&self, entry: &Entry) -> Result<Option<(Payload, Timestamp, Body)>, AgentError> {
+    /// What an entry describes, the file's time, and the bytes themselves, if the file still has
+    /// them.
+    fn read_back(&self, entry: &Entry) -> io::Result<Option<(Payload, Stamp, Body)>> {
         let path = self.spool.path_of(&entry.file);
-        let modified = match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_file() => metadata.modified(),
-            _ => return Ok(None),
+        let gone = |why: io::Error| match why.kind() {
+            io::ErrorKind::NotFound => Ok(None),
+            _ => Err(why),
         };
-        let taken = modified.map_or(entry.taken_ms, |modified| self.corrected(modified.into()));
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return Ok(None),
+            Err(why) => return gone(why),
+        };
+        let stamp = Stamp {
+            modified: metadata.modified()?.into(),
+            by_our_clock: entry.by_our_clock,
+        };
         match fs::read(&path) {
             Ok(bytes) => Ok(entry
                 .payload()
                 .filter(|payload| payload.matches(&bytes))
-                .map(|payload| (payload, taken, bytes.into()))),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(why) => Err(AgentError::Folder(why)),
+                .map(|payload| (payload, stamp, bytes.into()))),
+            Err(why) => gone(why),
         }
     }
 
-    /// A time that the file system tells, by the clock as it was corrected since; never later
-    /// than now.
-    fn corrected(&self, modified: Timestamp) -> Timestamp {
-        let corrected = modified.as_ms().saturating_add_signed(self.clock_offset_ms);
-        Timestamp::from_ms(corrected).min(self.now())
+    /// Whether an entry was signed as live, or long enough ago that signing it again as queued makes
+    /// a difference.
+    pub(super) fn was_signed_before(&self, entry: &Entry) -> bool {
+        let statement = entry.signed().and_then(|signed| signed.read_statement());
+        let signed_just_now = statement.is_ok_and(|said| said.issued.distance(self.now()) <= LIVE);
+        delivery_of(entry) == Delivery::Live || !signed_just_now
+    }
+
+    /// When a file's bytes were taken: what its own time says, and nothing else. Only what this
+    /// device's clock stamped is corrected as that clock was.
+    fn taken(&self, stamp: Stamp) -> Timestamp {
+        let offset = if stamp.by_our_clock {
+            self.clock_offset_ms
+        } else {
+            0
+        };
+        Timestamp::from_ms(stamp.modified.as_ms().saturating_add_signed(offset))
     }
 }
 
+/// The time of a file.
+#[derive(Debug, Clone, Copy)]
+struct Stamp {
+    /// As the file system tells it.
+    modified: Timestamp,
+    /// Whether this device's clock, as it is, put it there.
+    by_our_clock: bool,
+}
+
 /// Whether an entry's statement says that it is live.
-pub(super) fn delivery_of(entry: &Entry) -> Delivery {
+fn delivery_of(entry: &Entry) -> Delivery {
     let statement = entry.signed().and_then(|signed| signed.read_statement());
     match statement.map(|statement| statement.act) {
         Ok(Act::Device(Device::Transaction(terms))) => terms.delivery,

@@ -36,6 +36,7 @@ pub(crate) fn entry(file: &str, bytes: &[u8], sequence: u64) -> Entry {
         length: bytes.len() as u64,
         sequence,
         taken_ms: Timestamp::from_ms(1),
+        by_our_clock: false,
         media_type: "image/jpeg".to_owned(),
         signed_statement: Bytes(signed.encode()),
         seal: None,
@@ -105,18 +106,45 @@ fn a_power_cut_between_any_two_steps_of_finishing_ends_the_same_way() {
 }
 
 #[test]
-fn half_written_entries_are_swept_and_damaged_ones_are_told() {
+fn half_written_entries_are_swept_and_damaged_ones_are_told_and_hold_up_nothing() {
     let folder = watched();
-    let spool = Spool::open(folder.path()).unwrap();
+    let mut spool = Spool::open(folder.path()).unwrap();
     let half = spool.folder().join("00000000000000000007.writing");
     fs::write(&half, b"{\"file\":").unwrap();
+    spool.push(entry("b.jpg", b"bb", 1)).unwrap();
     drop(spool);
     let spool = Spool::open(folder.path()).unwrap();
-    assert!(!half.exists() && spool.first().is_none());
+    assert!(!half.exists());
     fs::write(spool.entry_path(8, "signed"), b"{}").unwrap();
     drop(spool);
-    let error = Spool::open(folder.path()).unwrap_err();
-    assert!(matches!(error, SpoolError::Damaged { .. }), "{error}");
+    for told in [1, 0] {
+        let mut spool = Spool::open(folder.path()).unwrap();
+        assert_eq!(spool.take_damaged().len(), told);
+        assert!(spool.entry_path(8, "damaged").exists());
+        assert!(spool.holds("b.jpg"));
+        assert_eq!(
+            spool.push(entry("a.jpg", b"aa", 2)).unwrap(),
+            9 + 1 - told as u64
+        );
+    }
+}
+
+#[test]
+fn what_was_accepted_and_cannot_be_removed_is_not_taken_again() {
+    let folder = watched();
+    let mut spool = Spool::open(folder.path()).unwrap();
+    let ticket = spool.push(entry("a.jpg", b"aa", 1)).unwrap();
+    // As on a card that was pulled out half way: what has the file's name can't be read.
+    fs::remove_file(folder.path().join("a.jpg")).unwrap();
+    fs::create_dir(folder.path().join("a.jpg")).unwrap();
+    spool.finish(ticket).unwrap_err();
+    assert!(spool.holds("a.jpg") && spool.first().is_none());
+    drop(spool);
+    let spool = Spool::open(folder.path()).unwrap();
+    assert!(spool.holds("a.jpg") && spool.first().is_none());
+    drop(spool);
+    fs::remove_dir(folder.path().join("a.jpg")).unwrap();
+    assert!(!Spool::open(folder.path()).unwrap().holds("a.jpg"));
 }
 
 #[test]

@@ -12,7 +12,9 @@ fn names(watcher: &mut Watcher, now: Timestamp) -> Vec<String> {
         .look(now, |_| false)
         .unwrap()
         .into_iter()
-        .map(|found| found.unwrap_or_else(|(name, why)| format!("{name}: {why}")))
+        .map(|found| {
+            found.unwrap_or_else(|Misfit { name, why }| format!("{}: {why}", name.display()))
+        })
         .collect()
 }
 
@@ -78,16 +80,41 @@ fn what_does_not_fit_is_told_once() {
 }
 
 #[test]
-fn half_a_picture_is_waited_for_and_then_told() {
-    let (_folder, mut watcher) = folder(&[("a.jpg", b"\xff\xd8\xff\xe0")]);
+fn half_a_picture_is_waited_for_and_then_taken_as_it_is() {
+    let half = b"\xff\xd8\xff\xe0";
+    let (_folder, mut watcher) = folder(&[("a.jpg", half)]);
     names(&mut watcher, at(0));
     assert_eq!(names(&mut watcher, at(LATER)), ["a.jpg"]);
     assert_eq!(watcher.read("a.jpg", at(LATER)), Ok(None));
-    assert!(matches!(
-        watcher.read("a.jpg", at(70_000)),
-        Err(Unfit::Broken(_))
-    ));
-    assert!(names(&mut watcher, at(80_000)).is_empty());
+    let taken = watcher.read("a.jpg", at(70_000)).unwrap().unwrap();
+    assert_eq!(taken.bytes, half);
+}
+
+#[test]
+fn a_time_that_no_statement_can_carry_is_told() {
+    let (folder, mut watcher) = folder(&[("old.txt", b"x"), ("far.txt", b"x"), ("1970.txt", b"x")]);
+    let second = Duration::from_secs(1);
+    for (name, time) in [
+        ("old.txt", SystemTime::UNIX_EPOCH - second),
+        ("far.txt", SystemTime::UNIX_EPOCH + 253_402_300_800 * second),
+        ("1970.txt", SystemTime::UNIX_EPOCH),
+    ] {
+        let file = fs::File::options()
+            .write(true)
+            .open(folder.path().join(name));
+        file.unwrap().set_modified(time).unwrap();
+    }
+    names(&mut watcher, at(0));
+    let told = names(&mut watcher, at(LATER));
+    assert_eq!(told.len(), 3);
+    assert_eq!(
+        told.iter()
+            .filter(|text| text.contains("cannot be stated"))
+            .count(),
+        2
+    );
+    let found = watcher.read("1970.txt", at(LATER)).unwrap().unwrap();
+    assert_eq!(found.modified, Timestamp::default());
 }
 
 #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hallway_device::protocol::State;
 use hallway_device::{AgentError, Settings};
-use hallway_evidence::jpeg;
+use hallway_evidence::embedding;
 
 use crate::stage::{Stage, names, picture};
 
@@ -39,7 +39,7 @@ async fn a_device_enrols_shows_its_code_and_sends_in_order() {
     );
 
     assert_eq!(names(&keep), ["a.jpg", "b.txt", "b.txt.evidence"]);
-    let (original, bundle) = jpeg::extract(&fs::read(keep.join("a.jpg")).unwrap()).unwrap();
+    let (original, bundle) = embedding::extract(&fs::read(keep.join("a.jpg")).unwrap()).unwrap();
     assert_eq!(original, picture(1));
     // The transaction, and the enrolment that it rests on.
     assert_eq!(bundle.unwrap().receipts().count(), 2);

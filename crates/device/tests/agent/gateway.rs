@@ -54,6 +54,10 @@ pub struct World {
     pub rp: RelyingParty,
     pub state: State,
     pub faults: VecDeque<Fault>,
+    /// Files that somebody on the way, or the gateway, answers so whenever they are sent.
+    pub disliked: HashMap<String, (u16, Value)>,
+    /// A file whose receipts are all of another log.
+    pub forges: Option<String>,
     pub accepted: Vec<Accepted>,
     pub attempts: usize,
     pub announced: usize,
@@ -86,6 +90,8 @@ pub async fn serve(authority: Vec<u8>, clock: VirtualClock) -> (String, Shareabl
         rp: RelyingParty::new("localhost", origin.as_str()),
         state: State::Announced,
         faults: VecDeque::new(),
+        disliked: HashMap::new(),
+        forges: None,
         accepted: Vec::new(),
         attempts: 0,
         announced: 0,
@@ -303,16 +309,25 @@ async fn send(Shared(world): Shared<Shareable>, headers: HeaderMap, body: Body) 
             json!({ "code": "unknown-credential", "detail": "not enrolled" }),
         );
     }
+    let Act::Device(Device::Transaction(terms)) = signed.read_statement().unwrap().act else {
+        panic!("not a transaction");
+    };
+    let forges = world.forges.as_deref() == Some(terms.payload.file_name.as_str());
     if let Some(receipt) = world.receipts.get(&signed.challenge()) {
+        let receipt = if forges {
+            world.forge(receipt)
+        } else {
+            receipt.clone()
+        };
         let receipt = Bytes(receipt.encode());
         return problem(
             409,
             json!({ "code": "already-accepted", "receipt": receipt }),
         );
     }
-    let Act::Device(Device::Transaction(terms)) = signed.read_statement().unwrap().act else {
-        panic!("not a transaction");
-    };
+    if let Some((status, body)) = world.disliked.get(terms.payload.file_name.as_str()) {
+        return problem(*status, body.clone());
+    }
     if world.state != State::Registered {
         let code = serde_json::to_value(world.state).unwrap();
         return problem(403, json!({ "code": code, "detail": "not now" }));
@@ -343,6 +358,7 @@ async fn send(Shared(world): Shared<Shareable>, headers: HeaderMap, body: Body) 
     let receipt = match fault {
         Some(Fault::LoseAnswer) => return problem(500, json!({})),
         Some(Fault::ForeignReceipt) => world.forge(&receipt),
+        _ if forges => world.forge(&receipt),
         Some(Fault::WrongReceipt) => world.enrolment.clone().unwrap(),
         _ => receipt,
     };

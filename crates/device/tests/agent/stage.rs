@@ -192,6 +192,11 @@ impl Stage {
         names(&self.photos())
     }
 
+    /// What was set aside, with the reasons.
+    pub fn refused(&self) -> Vec<String> {
+        names(&self.photos().join("refused"))
+    }
+
     pub fn accepted(&self) -> Vec<(String, u64, Delivery)> {
         let world = self.world.lock().unwrap();
         world

@@ -49,7 +49,7 @@ async fn a_stolen_device_signs_nothing() {
 }
 
 #[tokio::test]
-async fn after_a_release_it_enrols_again_and_keeps_what_was_not_sent() {
+async fn after_a_release_it_enrols_again_and_sets_aside_what_was_not_sent() {
     let stage = Stage::registered().await;
     stage.world.lock().unwrap().state = State::Suspended;
     stage.drop_file("private.txt", b"for the old owner only");
@@ -61,7 +61,7 @@ async fn after_a_release_it_enrols_again_and_keeps_what_was_not_sent() {
     stage.claim_when_announced();
     stage.drain().await;
     assert!(stage.accepted().is_empty());
-    assert_eq!(stage.left(), ["private.txt"]);
+    assert_eq!(stage.refused(), ["private.txt", "private.txt.reason"]);
     let told = stage.told().join("\n");
     assert!(told.contains("released by its owner"), "{told}");
     assert!(

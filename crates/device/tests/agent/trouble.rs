@@ -4,12 +4,12 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_device::{Agent, Event, Gateway, KeySigner, Signer, SignerError};
+use hallway_device::{Agent, Event, Gateway, KeySigner, Settings, Signer, SignerError};
 use hallway_evidence::{CredentialId, CredentialIdError, SignedStatement, Statement};
 use hallway_softkey::{Consent, SoftKey};
 use serde_json::json;
 
-use crate::gateway::Fault;
+use crate::gateway::{Fault, World};
 use crate::stage::{PROTECTION, Stage, picture};
 
 /// A key that is pulled out and put back.
@@ -79,13 +79,192 @@ async fn what_is_refused_stays_and_the_rest_goes_on() {
     ));
     stage.drop_file("2.jpg", &picture(2));
     stage.drain().await;
-    assert_eq!(stage.left(), ["1.txt"]);
+    assert_eq!(stage.left(), ["refused"]);
+    assert_eq!(stage.refused(), ["1.txt", "1.txt.reason"]);
     assert_eq!(stage.accepted_names(), ["2.jpg"]);
     let told = stage.told().join("\n");
     assert!(
         told.contains("1.txt is not sent: at most 5 bytes"),
         "{told}"
     );
+    // Moved back, it is tried again.
+    let refused = stage.photos().join("refused");
+    fs::rename(refused.join("1.txt"), stage.photos().join("1.txt")).unwrap();
+    stage.drain().await;
+    assert_eq!(stage.accepted_names(), ["2.jpg", "1.txt"]);
+}
+
+#[tokio::test]
+async fn what_fails_for_ever_lets_the_rest_go_on_and_is_set_aside() {
+    for (status, body) in [
+        (413, json!({})),
+        (403, json!("blocked by a filter")),
+        (502, json!({})),
+        (
+            500,
+            json!({ "code": "internal", "detail": "something broke" }),
+        ),
+        (
+            404,
+            json!({ "code": "not-found", "detail": "no such thing" }),
+        ),
+        (409, json!({ "code": "odd", "detail": "never heard of" })),
+        (
+            422,
+            json!({ "code": "hash-mismatch", "detail": "other bytes" }),
+        ),
+        (422, json!({ "code": "unkeepable", "detail": "odd bytes" })),
+        (
+            409,
+            json!({ "code": "out-of-order", "detail": "taken too early" }),
+        ),
+        (200, json!("welcome to the station's network")),
+    ] {
+        let stage = Stage::registered().await;
+        let answer = (status, body.clone());
+        let disliked = |world: &mut World| world.disliked.insert("0.txt".to_owned(), answer);
+        disliked(&mut stage.world.lock().unwrap());
+        for name in ["0.txt", "1.txt", "2.txt"] {
+            stage.drop_file(name, name.as_bytes());
+        }
+        stage.drain().await;
+        assert_eq!(
+            stage.accepted_names(),
+            ["1.txt", "2.txt"],
+            "{status} {body}"
+        );
+        assert_eq!(
+            stage.refused(),
+            ["0.txt", "0.txt.reason"],
+            "{status} {body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_fails_with_everything_else_waits() {
+    let stage = Stage::registered().await;
+    for name in ["0.txt", "1.txt"] {
+        stage.drop_file(name, name.as_bytes());
+    }
+    // The gateway says later, and a device whose owner is suspended sends nothing for a while.
+    for _ in 0..20 {
+        stage.fault(Fault::Busy);
+        let suspended = json!({ "code": "owner-suspended", "detail": "wait" });
+        stage.fault(Fault::Refuse(403, suspended));
+    }
+    stage.drain().await;
+    let mut names = stage.accepted_names();
+    names.sort();
+    assert_eq!(names, ["0.txt", "1.txt"]);
+    assert!(stage.left().is_empty());
+}
+
+#[tokio::test]
+async fn a_receipt_that_never_holds_holds_up_nothing() {
+    let stage = Stage::registered().await;
+    stage.world.lock().unwrap().forges = Some("0.txt".to_owned());
+    for name in ["0.txt", "1.txt"] {
+        stage.drop_file(name, name.as_bytes());
+    }
+    stage.drain().await;
+    assert_eq!(stage.refused(), ["0.txt", "0.txt.reason"]);
+    assert!(!stage.photos().join("1.txt").exists());
+}
+
+#[tokio::test]
+async fn names_of_every_length_are_sent_and_kept() {
+    let stage = Stage::registered().await;
+    let keep = stage.folder.path().join("kept");
+    let settings = || Settings {
+        keep: Some(keep.clone()),
+        ..stage.settings()
+    };
+    let names = [
+        "x".repeat(243) + ".jpg",
+        "y".repeat(251) + ".txt",
+        "z".repeat(255),
+        "a".to_owned(),
+    ];
+    for round in [1, 2] {
+        for name in &names {
+            stage.drop_file(name, &picture(round));
+        }
+        stage.run(settings()).await.unwrap();
+        assert!(stage.left().is_empty());
+    }
+    assert_eq!(stage.accepted().len(), 8);
+    let kept = fs::read_dir(&keep).unwrap();
+    assert_eq!(kept.count(), 8);
+}
+
+#[tokio::test]
+async fn a_copy_that_cannot_be_kept_holds_up_nothing() {
+    let stage = Stage::registered().await;
+    let keep = stage.folder.path().join("kept");
+    // Names that another file, a folder, a link to nothing and evidence of something else have.
+    fs::create_dir_all(keep.join("a.txt")).unwrap();
+    std::os::unix::fs::symlink("nowhere", keep.join("b.txt")).unwrap();
+    fs::write(keep.join("c.txt.evidence"), b"of another c.txt").unwrap();
+    fs::write(keep.join("d.jpg.evidence"), b"of another d.jpg").unwrap();
+    for name in ["a.txt", "b.txt", "c.txt", "d.jpg", "e.evidence"] {
+        stage.drop_file(name, &picture(name.as_bytes()[0]));
+    }
+    stage
+        .run(Settings {
+            keep: Some(keep.clone()),
+            ..stage.settings()
+        })
+        .await
+        .unwrap();
+    assert!(stage.left().is_empty());
+    assert_eq!(
+        fs::read(keep.join("c.txt.evidence")).unwrap(),
+        b"of another c.txt"
+    );
+    let copies: Vec<String> = crate::stage::names(&keep)
+        .into_iter()
+        .filter(|name| name.contains('-'))
+        .collect();
+    assert_eq!(copies.len(), 5, "{copies:?}");
+    assert!(copies.contains(&"e-evidence".to_owned()), "{copies:?}");
+}
+
+#[tokio::test]
+async fn each_file_has_its_own_time() {
+    let stage = Stage::registered().await;
+    let now = stage.clock.read();
+    let times = [
+        ("a-new.txt", now.as_ms()),
+        ("b-old.txt", now.as_ms() - 60 * 86_400_000),
+        ("c-1970.txt", 0),
+        ("d-new.txt", now.as_ms()),
+    ];
+    // In an order that no clock makes, and with a clock that has to be corrected on the way.
+    stage.world.lock().unwrap().ahead_ms = 3_600_000;
+    for (name, ms) in times {
+        stage.drop_file(name, name.as_bytes());
+        let file = fs::File::options()
+            .write(true)
+            .open(stage.photos().join(name))
+            .unwrap();
+        let time = std::time::UNIX_EPOCH + Duration::from_millis(ms);
+        file.set_modified(time).unwrap();
+        // What is open for writing is not looked at.
+        drop(file);
+        stage.drain().await;
+    }
+    let world = stage.world.lock().unwrap();
+    let taken: Vec<u64> = world
+        .accepted
+        .iter()
+        .map(|accepted| accepted.terms.taken.as_ms())
+        .collect();
+    let hour = 3_600_000;
+    let expected = [now.as_ms() + hour, times[1].1, 0, now.as_ms() + hour];
+    for (stated, expected) in taken.iter().zip(expected) {
+        assert!(stated.abs_diff(expected) < 5_000, "{taken:?} {expected}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use hallway_webauthn::Outcome;
 
 use self::realm::{Story, log, play, statement};
 use super::*;
-use crate::jpeg;
+use crate::embedding;
 use crate::receipt::Receipt;
 use crate::statement::Web;
 
@@ -309,8 +309,8 @@ fn picture() -> Vec<u8> {
 fn any_changed_byte_of_a_signed_picture_is_noticed() {
     let original = picture();
     let (all, trust) = play(&Story::default(), &original);
-    let signed = jpeg::embed(&original, &all).unwrap();
-    let holds = |jpeg: &[u8]| match jpeg::extract(jpeg) {
+    let signed = embedding::embed(&original, &all).unwrap();
+    let holds = |jpeg: &[u8]| match embedding::extract(jpeg) {
         Ok((payload, Some(found))) => judge(&found, Some(&payload), &trust).holds,
         _ => false,
     };

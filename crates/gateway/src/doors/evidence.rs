@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use hallway_evidence::verify::{self, Chain};
-use hallway_evidence::{Bundle, Evidence, Receipt, TrustFile, jpeg};
+use hallway_evidence::{Bundle, Evidence, Receipt, TrustFile, embedding};
 use hallway_hall::foreign::{Content, MediaType};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -239,8 +239,8 @@ pub async fn explanation(
         .map_err(|error| Problem::internal(&error))
 }
 
-/// A JPEG with its bundle inside.
-pub async fn signed_picture(
+/// What a device sent, with its bundle inside, if its format has a place for it.
+pub async fn signed_file(
     State(gateway): State<Gateway>,
     caller: Caller,
     request: FileRequest,
@@ -251,25 +251,29 @@ pub async fn signed_picture(
     let bundle = bundle_of(&gateway, &record).await?;
     let turn = gateway.thumbnails.turn().await?;
     let most = gateway.limits.payload_bytes;
-    let picture = payload::bytes(&gateway, &transaction, most).await?;
+    let file = payload::bytes(&gateway, &transaction, most).await?;
+    let media_type = MediaType::of_picture(&file).unwrap_or(MediaType::BYTES);
     let embedded = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        jpeg::embed(&picture, &bundle).map(|longer| Insertion::of(&picture, &longer))
+        embedding::embed(&file, &bundle).map(|longer| Insertion::of(&file, &longer))
     });
     let embedded = embedded.await.map_err(|error| Problem::internal(&error))?;
     let Insertion { at, inserted } = embedded.map_err(|error| {
         Problem::conflict(
-            "not-a-picture",
-            format!("only a JPEG can carry its evidence: {error}"),
+            "no-place",
+            format!(
+                "{error}; save its bytes as they are, and its receipt beside them under the same name \
+                 and .evidence"
+            ),
         )
     })?;
     let content = Content {
-        media_type: MediaType::JPEG,
+        media_type,
         name: &transaction.file_name,
         length: transaction.length + inserted.len() as u64,
         cache: "private, max-age=3600",
     };
-    // Read once more, as it is sent: a picture does not wait in memory for a slow reader.
+    // Read once more, as it is sent: a file does not wait in memory for a slow reader.
     let before = payload::pieces(&gateway, &transaction, 0..at);
     let after = payload::pieces(&gateway, &transaction, at..transaction.length);
     let evidence = stream::once(std::future::ready(Ok(inserted)));
@@ -277,20 +281,20 @@ pub async fn signed_picture(
     Ok(request.answer(content, body))
 }
 
-/// What a picture with evidence has more than without.
+/// What a file with evidence has more than without.
 #[derive(Debug, PartialEq, Eq)]
 struct Insertion {
-    /// Behind how many bytes of the picture.
+    /// Behind how many of its bytes.
     at: u64,
     inserted: Bytes,
 }
 
 impl Insertion {
-    /// What makes `longer` of `picture`.
-    fn of(picture: &[u8], longer: &[u8]) -> Self {
-        let same = picture.iter().zip(longer).take_while(|(a, b)| a == b);
+    /// What makes `longer` of `file`.
+    fn of(file: &[u8], longer: &[u8]) -> Self {
+        let same = file.iter().zip(longer).take_while(|(a, b)| a == b);
         let at = same.count();
-        let more = longer.len() - picture.len();
+        let more = longer.len() - file.len();
         let inserted = longer.get(at..at + more).unwrap_or_default();
         Self {
             at: at as u64,

@@ -1,6 +1,6 @@
 //! Which transactions of a device are accepted: those of a registered device, in order.
 
-use hallway_evidence::{DeviceId, Timestamp};
+use hallway_evidence::DeviceId;
 
 use super::ingest::Submission;
 use crate::store::{DeviceState, PersonState, Standing};
@@ -30,14 +30,6 @@ pub enum Refused {
         last: u64,
         /// The one of the transaction.
         got: u64,
-    },
-    /// It was taken before the one before it.
-    #[error("it was taken on {got}, before the one before it, on {last}: check the device's clock")]
-    Taken {
-        /// When the last one was taken.
-        last: Timestamp,
-        /// When this one was.
-        got: Timestamp,
     },
     /// The signature counter went back: there may be a copy of the key.
     #[error("the signature counter went from {last} back to {got}: the key may have been copied")]
@@ -69,12 +61,6 @@ pub(super) fn admit(standing: &mut Standing, submission: &Submission) -> Result<
             got: submission.sequence,
         });
     }
-    if submission.taken < standing.last_taken {
-        return Err(Refused::Taken {
-            last: standing.last_taken,
-            got: submission.taken,
-        });
-    }
     // An authenticator without a counter always says 0 (WebAuthn Level 3, 6.1.1).
     let counts = standing.sign_count != 0 || submission.sign_count != 0;
     if counts && submission.sign_count <= standing.sign_count {
@@ -92,7 +78,7 @@ pub(super) fn admit(standing: &mut Standing, submission: &Submission) -> Result<
 #[cfg(test)]
 mod tests {
     use hallway_evidence::statement::device::Payload;
-    use hallway_evidence::{CredentialId, Line, Response, SignedStatement};
+    use hallway_evidence::{CredentialId, Line, Response, SignedStatement, Timestamp};
 
     use super::*;
     use crate::store::PayloadLocation;
@@ -135,9 +121,17 @@ mod tests {
         let (mut standing, submission) = (standing(), submission());
         assert_eq!(admit(&mut standing, &submission), Ok(()));
         assert_eq!((standing.last_sequence, standing.sign_count), (8, 21));
+        // A file of long ago, signed now: its time is its own.
+        let old = Submission {
+            sequence: 9,
+            taken: Timestamp::from_ms(1),
+            sign_count: 22,
+            ..submission.clone()
+        };
+        assert_eq!(admit(&mut standing, &old), Ok(()));
         assert_eq!(
             admit(&mut standing, &submission),
-            Err(Refused::Sequence { last: 8, got: 8 })
+            Err(Refused::Sequence { last: 9, got: 8 })
         );
     }
 
@@ -174,14 +168,6 @@ mod tests {
             ..standing()
         };
         assert_eq!(refuse(&mut anew, submission()), Refused::OtherCredential);
-        let early = Submission {
-            taken: Timestamp::from_ms(999),
-            ..submission()
-        };
-        assert!(matches!(
-            refuse(&mut standing(), early),
-            Refused::Taken { .. }
-        ));
         for sign_count in [0, 19, 20] {
             let back = Submission {
                 sign_count,

@@ -67,20 +67,15 @@ pub(crate) async fn order_is_enforced(database: &Database) {
         Refused::Sequence { last: 1, got: 1 }
     );
     assert_eq!(
-        refused(send(2, 4_999, 11).await),
-        Refused::Taken {
-            last: at(5_000),
-            got: at(4_999)
-        }
-    );
-    assert_eq!(
         refused(send(2, 5_000, 10).await),
         Refused::Counter { last: 10, got: 10 }
     );
+    // What was taken earlier may be signed later: the order is that of the numbers.
+    send(2, 4_999, 11).await.unwrap();
     // Numbers may be missing: the device lost them. Going back is what is refused.
-    send(7, 5_000, 11).await.unwrap();
+    send(7, 5_000, 12).await.unwrap();
     assert_eq!(
-        refused(send(6, 6_000, 12).await),
+        refused(send(6, 6_000, 13).await),
         Refused::Sequence { last: 7, got: 6 }
     );
 
@@ -374,7 +369,6 @@ pub(crate) async fn random_interleavings_keep_every_promise(database: &Database)
         let own = all(store, TransactionFilter::Device(camera.id)).await;
         for pair in own.windows(2) {
             assert!(pair[0].sequence < pair[1].sequence, "{pair:?}");
-            assert!(pair[0].taken <= pair[1].taken, "{pair:?}");
         }
         let standing = store.read().standings().get(&[camera.id]).await.unwrap();
         let last = own.last().map_or((0, at(0)), |t| (t.sequence, t.taken));

@@ -27,12 +27,14 @@ pub(crate) struct Scan {
     pub(crate) skipped: Vec<PathBuf>,
     /// What earlier copies left unfinished.
     pub(crate) parts: Vec<PathBuf>,
+    /// Folders and files that can't be read, and why. What is in them is not known to be gone.
+    pub(crate) unreadable: Vec<String>,
 }
 
 /// Lists everything below `root`.
 ///
 /// # Errors
-/// Any folder that can't be read: a mirror that deletes must not take it for empty.
+/// The root can't be read.
 pub(crate) fn scan(root: &Path, role: Role) -> io::Result<Scan> {
     let mut scan = Scan::default();
     let mut folders: Vec<Option<RelativePath>> = vec![None];
@@ -41,9 +43,22 @@ pub(crate) fn scan(root: &Path, role: Role) -> io::Result<Scan> {
             Some(path) => path.under(root),
             None => root.to_owned(),
         };
-        let entries = fs::read_dir(&on_disk).map_err(|error| named(&on_disk, &error))?;
+        let entries = match fs::read_dir(&on_disk) {
+            Ok(entries) => entries,
+            Err(error) if folder.is_none() => return Err(named(&on_disk, &error)),
+            Err(error) => {
+                scan.unreadable.push(named(&on_disk, &error).to_string());
+                continue;
+            }
+        };
         for entry in entries {
-            let entry = entry.map_err(|error| named(&on_disk, &error))?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    scan.unreadable.push(named(&on_disk, &error).to_string());
+                    break;
+                }
+            };
             let name = entry.file_name();
             let child = name.to_str().and_then(|name| match &folder {
                 Some(folder) => folder.child(name),
@@ -60,7 +75,12 @@ pub(crate) fn scan(root: &Path, role: Role) -> io::Result<Scan> {
             let about = match entry.metadata() {
                 // Gone since the folder was read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                other => other.map_err(|error| named(&entry.path(), &error))?,
+                Err(error) => {
+                    scan.unreadable
+                        .push(named(&entry.path(), &error).to_string());
+                    continue;
+                }
+                Ok(about) => about,
             };
             let found = if about.is_dir() {
                 folders.push(Some(path.clone()));

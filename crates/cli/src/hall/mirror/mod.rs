@@ -14,7 +14,7 @@ use hallway_hall::Right;
 use serde::Serialize;
 
 use super::HallCommandError;
-use super::path::{Place, Side};
+use super::path::{Place, RelativePath, Side};
 use super::visit::visit;
 use crate::person::PersonArguments;
 use plan::{Plan, Sameness, Surplus};
@@ -183,6 +183,23 @@ fn tell_plan(plan: &Plan, json: bool) -> Result<(), HallCommandError> {
 }
 
 impl Account {
+    /// Counts what was done with one path, and notes what was not. What others would meet as well is
+    /// passed on, and ends the mirror.
+    fn note(
+        &mut self,
+        path: &RelativePath,
+        result: Result<(), HallCommandError>,
+    ) -> Result<u64, HallCommandError> {
+        match result {
+            Ok(()) => Ok(1),
+            Err(error) if error.is_passing() => Err(error),
+            Err(error) => {
+                self.failed.push(format!("{path}: {error}"));
+                Ok(0)
+            }
+        }
+    }
+
     /// Says what was done; what failed is an error.
     fn tell(&self, json: bool) -> Result<(), HallCommandError> {
         if json {

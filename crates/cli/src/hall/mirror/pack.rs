@@ -63,8 +63,8 @@ pub(super) fn pack(work: &[(&RelativePath, Task)], source: &Listing) -> Vec<Job>
 pub(super) type Sent = Vec<Result<u64, HallCommandError>>;
 
 /// Sends files below `folder` to where they belong below `base`, each if what is expected of it is
-/// there; `None` if the far side is so old
-/// that it takes no packs.
+/// there; `None` if they have to go one by one: the far side is so old that it takes no packs, or it
+/// refuses this one, perhaps for one file.
 ///
 /// # Errors
 /// The far side can't be reached for long.
@@ -88,19 +88,21 @@ pub(super) async fn send(
     let verdicts = loop {
         match ask(remote, base, &content).await {
             Ok(verdicts) => break verdicts,
-            Err(ClientError::Problem(problem))
-                if problem.status == StatusCode::METHOD_NOT_ALLOWED.as_u16() =>
-            {
-                return Ok(None);
-            }
-            // What is said of all is said of each.
-            Err(ClientError::Problem(problem)) if !is_passing(&problem) => {
+            // What is said of the caller or of the room there is, is said of each.
+            Err(ClientError::Problem(problem)) if is_about_all(&problem) => {
                 for file in packed {
                     *file = Err(ClientError::Problem(problem.clone()).into());
                 }
                 return Ok(Some(sent));
             }
-            Err(error) => attempts.after(error.into(), progress).await?,
+            Err(ClientError::Problem(problem)) if !is_passing(&problem) => return Ok(None),
+            Err(error) => {
+                let answered = matches!(error, ClientError::Problem(_));
+                match attempts.after(error.into(), progress).await {
+                    Err(_) if answered => return Ok(None),
+                    attempted => attempted?,
+                }
+            }
         }
     };
     let mut verdicts = verdicts.into_iter();
@@ -115,6 +117,15 @@ pub(super) async fn send(
         }
     }
     Ok(Some(sent))
+}
+
+/// Whether each file by itself would be refused as all together.
+fn is_about_all(problem: &Problem) -> bool {
+    let status = StatusCode::from_u16(problem.status);
+    matches!(
+        status,
+        Ok(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::INSUFFICIENT_STORAGE)
+    )
 }
 
 fn is_passing(problem: &Problem) -> bool {

@@ -46,6 +46,7 @@ pub(super) struct Listings {
     pub(super) target: Listing,
     skipped: Vec<PathBuf>,
     parts: Vec<PathBuf>,
+    unreadable: Vec<String>,
 }
 
 /// What to do with one file.
@@ -93,6 +94,7 @@ impl Mirror {
             listing,
             skipped,
             parts,
+            unreadable,
         } = scan;
         let (source, target) = match self.direction {
             Direction::Up => (listing, there?.unwrap_or_default()),
@@ -111,6 +113,7 @@ impl Mirror {
             target,
             skipped,
             parts,
+            unreadable,
         })
     }
 
@@ -190,6 +193,8 @@ impl Mirror {
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect(),
+            // So nothing is deleted: what can't be read is not known to be gone.
+            failed: listings.unreadable.clone(),
             ..Account::default()
         };
         for path in &plan.blocked {
@@ -197,8 +202,8 @@ impl Mirror {
             account.failed.push(format!("{path}: {reason}"));
         }
         for path in &plan.clear {
-            self.remove(path, &listings.target).await?;
-            account.deleted += 1;
+            let removed = self.remove(path, &listings.target).await;
+            account.deleted += account.note(path, removed)?;
         }
         if self.direction == Direction::Up
             && let Some(base) = &self.base
@@ -206,8 +211,8 @@ impl Mirror {
             self.remote.make_folders(base).await?;
         }
         for path in &plan.make {
-            self.make(path).await?;
-            account.made += 1;
+            let made = self.make(path).await;
+            account.made += account.note(path, made)?;
         }
         let copy = plan.copy.iter().map(|path| (path, Task::Copy));
         let compare = plan.compare.iter().map(|path| (path, Task::Compare));
@@ -231,8 +236,8 @@ impl Mirror {
         progress.finish();
         if account.failed.is_empty() {
             for path in &plan.delete {
-                self.remove(path, &listings.target).await?;
-                account.deleted += 1;
+                let removed = self.remove(path, &listings.target).await;
+                account.deleted += account.note(path, removed)?;
             }
             // Of versions that nobody will ask for again.
             for part in listings
@@ -317,6 +322,7 @@ impl Mirror {
         progress: &Progress,
     ) -> Result<Done, HallCommandError> {
         let (base, files) = (self.base.as_ref(), (paths.as_slice(), expected));
+        // Where a pack is refused as a whole, it may be for one of its files.
         let Some(mut sent) = pack::send(&self.remote, base, &self.folder, files, progress).await?
         else {
             return Ok(Done {

@@ -9,8 +9,8 @@ use proptest::sample::Index;
 use super::realm::{Story, log_key, play};
 use super::{judge, picture};
 use crate::bundle::{Bundle, BundleError};
+use crate::embedding;
 use crate::fields::{Fields, Value};
-use crate::jpeg;
 use crate::log::{Checkpoint, CosigningKey, TlogProof};
 use crate::receipt::Receipt;
 use crate::timestamp::Timestamp;
@@ -38,7 +38,7 @@ impl Signed {
         let (bundle, mut trust) = play(&Story::default(), &original);
         trust.witnesses = vec![witness(1).cosigner().clone(), witness(2).cosigner().clone()];
         Self {
-            picture: jpeg::embed(&original, &bundle).unwrap(),
+            picture: embedding::embed(&original, &bundle).unwrap(),
             original,
             bundle,
             trust,
@@ -46,7 +46,7 @@ impl Signed {
     }
 
     fn holds(&self, picture: &[u8]) -> bool {
-        match jpeg::extract(picture) {
+        match embedding::extract(picture) {
             Ok((payload, Some(found))) => judge(&found, Some(&payload), &self.trust).holds,
             _ => false,
         }
@@ -89,8 +89,8 @@ impl Signed {
 fn the_true_picture_holds_and_is_made_again_byte_for_byte() {
     let signed = Signed::new();
     assert!(signed.holds(&signed.picture));
-    let (original, bundle) = jpeg::extract(&signed.picture).unwrap();
-    let again = jpeg::embed(&original, &bundle.unwrap()).unwrap();
+    let (original, bundle) = embedding::extract(&signed.picture).unwrap();
+    let again = embedding::embed(&original, &bundle.unwrap()).unwrap();
     assert_eq!(again, signed.picture);
     // The test's own writers make the same bytes, so that what they change is all that differs.
     assert_eq!(signed.carrying(&signed.bundle.encode()), signed.picture);
@@ -133,15 +133,15 @@ fn fill_bytes_before_our_segment_are_refused_and_elsewhere_they_are_the_cameras(
         let mut enemy = signed.picture.clone();
         enemy.splice(11..11, vec![0xff; fill]);
         assert!(matches!(
-            jpeg::extract(&enemy),
-            Err(jpeg::JpegError::Part { offset: 11, .. })
+            embedding::extract(&enemy),
+            Err(embedding::EmbeddingError::Misplaced { .. })
         ));
     }
     // Before the segments of the camera: read, and not what was signed.
     for at in [2, signed.picture.len() - 10] {
         let mut enemy = signed.picture.clone();
         enemy.insert(at, 0xff);
-        assert!(jpeg::extract(&enemy).unwrap().1.is_some());
+        assert!(embedding::extract(&enemy).unwrap().1.is_some());
         assert!(!signed.holds(&enemy));
     }
     // A camera that writes fill bytes has its pictures signed as they are.
@@ -149,8 +149,8 @@ fn fill_bytes_before_our_segment_are_refused_and_elsewhere_they_are_the_cameras(
     original.insert(11, 0xff);
     original.insert(2, 0xff);
     let (bundle, trust) = play(&Story::default(), &original);
-    let embedded = jpeg::embed(&original, &bundle).unwrap();
-    let (payload, found) = jpeg::extract(&embedded).unwrap();
+    let embedded = embedding::embed(&original, &bundle).unwrap();
+    let (payload, found) = embedding::extract(&embedded).unwrap();
     assert_eq!(payload, original);
     assert!(judge(&found.unwrap(), Some(&payload), &trust).holds);
 }
@@ -421,7 +421,7 @@ fn the_picture_that_the_fuzzer_changes_holds() {
     }
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap()[1..].to_vec();
     let trust = TrustFile::from_json(&read("trust-file")).unwrap();
-    let (original, bundle) = jpeg::extract(&read("picture")).unwrap();
+    let (original, bundle) = embedding::extract(&read("picture")).unwrap();
     let report = judge(&bundle.unwrap(), Some(&original), &trust);
     assert!(report.holds, "{:?}", report.failure);
 }
@@ -475,8 +475,8 @@ proptest! {
         edits.iter().for_each(|edit| apply(&mut enemy, edit));
         prop_assert!(enemy == signed.picture || !signed.holds(&enemy));
         // Whatever is read at all is what would be written.
-        if let Ok((original, Some(bundle))) = jpeg::extract(&enemy) {
-            prop_assert_eq!(jpeg::embed(&original, &bundle).unwrap(), enemy);
+        if let Ok((original, Some(bundle))) = embedding::extract(&enemy) {
+            prop_assert_eq!(embedding::embed(&original, &bundle).unwrap(), enemy);
         }
     }
 }

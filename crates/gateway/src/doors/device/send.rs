@@ -207,8 +207,6 @@ fn problem(error: IngestError) -> Problem {
             Refused::Sequence { last, .. } => {
                 Problem::conflict("out-of-order", refused.to_string()).with("last_sequence", last)
             }
-            Refused::Taken { last, .. } => Problem::conflict("out-of-order", refused.to_string())
-                .with("last_taken_ms", last.as_ms()),
             Refused::NotRegistered(state) => not_registered(state),
             Refused::OwnerSuspended => owner_suspended(),
             Refused::Counter { .. } => Problem::forbidden("cloned-key", refused.to_string()),

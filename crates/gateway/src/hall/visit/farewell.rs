@@ -4,12 +4,12 @@
 //! removed, an operator ended it. The host is told within seconds; while it can't be reached it is
 //! told again and again, and the visitor's certificate, which is not renewed, ends meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hallway_evidence::{GrantId, RealmName};
 use serde::{Deserialize, Serialize};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::task::JoinSet;
 
 use crate::Gateway;
 use crate::hall::Standing;
@@ -48,64 +48,90 @@ impl Ended {
 }
 
 /// Looks every two seconds and tells, for good. Every gateway of the realm does: telling twice
-/// does no harm. Each host has a task of its own, so that one which does not answer keeps no other
-/// from hearing.
+/// does no harm. Each host is told by itself, so that one that does not answer holds up no other.
 pub async fn keep_telling(gateway: Gateway) {
-    let mut telling: BTreeMap<RealmName, Telling> = BTreeMap::new();
-    let mut complained: BTreeMap<RealmName, String> = BTreeMap::new();
+    let mut telling: JoinSet<(RealmName, Result<(), Problem>)> = JoinSet::new();
+    let mut being_told = BTreeSet::new();
+    let mut troubles = Troubles::default();
     loop {
         tokio::time::sleep(PERIOD).await;
-        let (done, under_way): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut telling)
-            .into_iter()
-            .partition(|(_, task)| task.is_finished());
-        telling = under_way;
-        for (host, task) in done {
-            match task.await {
-                Ok(Err(problem)) if complained.get(&host) != Some(&problem.detail) => {
-                    tracing::warn!(%host, detail = problem.detail, "a partner was not told of an end");
-                    complained.insert(host, problem.detail);
+        while let Some(told) = telling.try_join_next() {
+            let (host, result) = match told {
+                Ok(told) => told,
+                Err(error) => {
+                    tracing::error!(%error, "telling a partner of an end broke off");
+                    // Whom it was about is not known any more: telling twice does no harm.
+                    being_told.clear();
+                    continue;
                 }
-                Ok(Err(_)) => {}
-                Ok(Ok(())) | Err(_) => drop(complained.remove(&host)),
-            }
+            };
+            being_told.remove(&host);
+            troubles.note(&host.to_string(), result);
         }
-        match untold(&gateway).await {
-            Ok(ended) => {
-                for (host, grants) in ended {
-                    telling.entry(host.clone()).or_insert_with(|| {
-                        let told = tell_host(gateway.clone(), host, grants);
-                        AbortOnDropHandle::new(tokio::spawn(told))
-                    });
-                }
-            }
+        let ended = match ended(&gateway, &mut troubles).await {
+            Ok(ended) => ended,
             Err(problem) => {
-                tracing::warn!(
-                    detail = problem.detail,
-                    "what ended for visitors is not known"
-                );
+                troubles.note("the grants", Err(problem));
+                continue;
+            }
+        };
+        troubles.note("the grants", Ok(()));
+        for (host, grants) in ended {
+            if being_told.insert(host.clone()) {
+                let gateway = gateway.clone();
+                telling.spawn(async move {
+                    let told = tell_host(&gateway, &host, &grants).await;
+                    (host, told)
+                });
             }
         }
     }
 }
 
-/// A host is being told.
-type Telling = AbortOnDropHandle<Result<(), Problem>>;
+/// What is in the way, told once for each until it changes.
+#[derive(Default)]
+struct Troubles(BTreeMap<String, String>);
 
-/// What ended, and its evidence.
-type EndedHere = (GrantId, EvidenceHash);
+impl Troubles {
+    fn note(&mut self, whose: &str, result: Result<(), Problem>) {
+        let Err(problem) = result else {
+            self.0.remove(whose);
+            return;
+        };
+        let before = self.0.insert(whose.to_owned(), problem.detail.clone());
+        if before.as_ref() != Some(&problem.detail) {
+            tracing::warn!(
+                whose,
+                detail = problem.detail,
+                "a partner was not told of an end"
+            );
+        }
+    }
+}
 
-/// What has ended here and is open at a host, by host.
-async fn untold(gateway: &Gateway) -> Result<BTreeMap<RealmName, Vec<EndedHere>>, Problem> {
+type Ends = BTreeMap<RealmName, Vec<(GrantId, EvidenceHash)>>;
+
+/// Every end of which the host does not know yet. A grant about which nothing can be found out is
+/// looked at again, and keeps nobody else from being told.
+async fn ended(gateway: &Gateway, troubles: &mut Troubles) -> Result<Ends, Problem> {
     let now = gateway.now();
     let reader = gateway.store.read();
-    let mut ended: BTreeMap<RealmName, Vec<EndedHere>> = BTreeMap::new();
+    let mut ended = Ends::new();
     let mut request = PageRequest::default();
     loop {
         let page = reader.grants().away(now, &request).await?;
         for grant in page.items {
-            if let Some((host, ended_here)) = is_over(gateway, grant).await? {
-                ended.entry(host).or_default().push(ended_here);
+            let whose = grant.id.to_string();
+            let over = is_over(gateway, grant).await;
+            match over {
+                Ok(Some((host, ended_here))) => ended.entry(host).or_default().push(ended_here),
+                Ok(None) => {}
+                Err(problem) => {
+                    troubles.note(&whose, Err(problem));
+                    continue;
+                }
             }
+            troubles.note(&whose, Ok(()));
         }
         match page.next {
             Some(next) => request.after = Some(next),
@@ -114,22 +140,11 @@ async fn untold(gateway: &Gateway) -> Result<BTreeMap<RealmName, Vec<EndedHere>>
     }
 }
 
-async fn tell_host(
-    gateway: Gateway,
-    host: RealmName,
-    grants: Vec<EndedHere>,
-) -> Result<(), Problem> {
-    for some in grants.chunks(AT_ONCE) {
-        tell_some(&gateway, &host, some).await?;
-    }
-    Ok(())
-}
-
 /// The host and the evidence of a grant that opens nothing any more.
 async fn is_over(
     gateway: &Gateway,
     grant: Grant,
-) -> Result<Option<(RealmName, EndedHere)>, Problem> {
+) -> Result<Option<(RealmName, (GrantId, EvidenceHash))>, Problem> {
     let GrantKind::Away { host, .. } = grant.kind.clone() else {
         return Ok(None);
     };
@@ -141,10 +156,22 @@ async fn is_over(
     }
 }
 
+/// Tells one host of its ends, as many as one request takes at a time.
+async fn tell_host(
+    gateway: &Gateway,
+    host: &RealmName,
+    grants: &[(GrantId, EvidenceHash)],
+) -> Result<(), Problem> {
+    for some in grants.chunks(AT_ONCE) {
+        tell_some(gateway, host, some).await?;
+    }
+    Ok(())
+}
+
 async fn tell_some(
     gateway: &Gateway,
     host: &RealmName,
-    grants: &[EndedHere],
+    grants: &[(GrantId, EvidenceHash)],
 ) -> Result<(), Problem> {
     let told = Ended {
         evidence: grants.iter().map(|(_, hash)| hash.to_string()).collect(),

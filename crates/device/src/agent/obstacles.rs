@@ -1,0 +1,156 @@
+//! What fails alone must not hold up what is behind it.
+//!
+//! When a transaction could not be sent, the device asks how it stands. No answer: it is the network
+//! or the gateway, and all wait. An answer: whatever it is, it is about this one transaction, so
+//! others are sent before it is tried again, later each time. What was refused, or answered with
+//! something that is no answer, is set aside after some attempts; a connection that breaks, and a
+//! gateway that says later, are waited for.
+
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use hallway_evidence::Timestamp;
+
+use super::{Agent, AgentError, Standing};
+use crate::event::Event;
+use crate::refused;
+use crate::signer::Signer;
+
+/// After how many failures of its own a transaction is set aside.
+const ATTEMPTS: u32 = 6;
+
+/// How long a transaction is put off at most.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A transaction that others are sent before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PutOff {
+    failures: u32,
+    /// When it is tried again.
+    pub(super) until: Timestamp,
+}
+
+/// What a failure may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A way that breaks under this one, such as one too slow for a long file, or no room for it now.
+    Way,
+    /// The transaction itself, or somebody on the way who does not like it.
+    Transaction,
+}
+
+/// A transaction that failed, while it is not known whether others fare better.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    ticket: u64,
+    cause: Cause,
+    why: String,
+}
+
+impl<S: Signer> Agent<S> {
+    /// Notes that a transaction failed; the next request asks whether the gateway is there at all.
+    pub(super) fn suspect(&mut self, ticket: u64, cause: Cause, why: String) {
+        self.suspicion = Some(Suspicion { ticket, cause, why });
+    }
+
+    /// The gateway does not answer: nothing is known against the transaction.
+    pub(super) fn acquit(&mut self) {
+        self.suspicion = None;
+    }
+
+    /// The gateway answers: what failed was the transaction, unless the device may not send at all.
+    pub(super) fn judge(&mut self) -> Result<(), AgentError> {
+        let Some(Suspicion { ticket, cause, why }) = self.suspicion.take() else {
+            return Ok(());
+        };
+        let (Some(entry), Standing::Registered) = (self.entry(ticket), self.standing) else {
+            return Ok(());
+        };
+        let failures = self.failures(ticket) + 1;
+        if failures >= ATTEMPTS && cause == Cause::Transaction {
+            return self.set_aside(ticket, &entry.file, &why);
+        }
+        self.put_off(
+            ticket,
+            Duration::from_secs(1 << failures.min(10)).min(LONGEST),
+        );
+        self.trouble(format!("{} is tried again later: {why}", entry.file));
+        Ok(())
+    }
+
+    /// Counts a failure of a transaction, and lets others go before it for a while.
+    pub(super) fn put_off(&mut self, ticket: u64, wait: Duration) {
+        let failures = self.failures(ticket) + 1;
+        let until = self.clock.now().plus(wait);
+        self.put_off.insert(ticket, PutOff { failures, until });
+    }
+
+    /// How often a transaction failed by itself.
+    pub(super) fn failures(&self, ticket: u64) -> u32 {
+        self.put_off.get(&ticket).map_or(0, |off| off.failures)
+    }
+
+    /// Forgets what is known of a transaction that leaves the queue.
+    pub(super) fn forget(&mut self, ticket: u64) {
+        self.stale.remove(&ticket);
+        self.put_off.remove(&ticket);
+    }
+
+    /// Takes a transaction out of the queue and its file out of the way, and goes on with the next.
+    pub(super) fn set_aside(
+        &mut self,
+        ticket: u64,
+        file: &str,
+        why: &str,
+    ) -> Result<(), AgentError> {
+        self.move_aside(OsStr::new(file), why);
+        self.forget(ticket);
+        self.spool.drop_entry(ticket)?;
+        Ok(())
+    }
+
+    /// Moves a file to those that are refused; where that can't be, it stays and is not looked at
+    /// again until it changes.
+    pub(super) fn move_aside(&mut self, file: &OsStr, why: &str) {
+        let moved = refused::set_aside(self.spool.watched(), file, why, self.now());
+        let name = file.to_string_lossy().into_owned();
+        let place = match moved {
+            Ok(place) => {
+                self.watcher.forget(&name);
+                Some(place)
+            }
+            Err(error) => {
+                tracing::warn!(%error, file = name, "cannot be set aside");
+                self.watcher.ignore(file);
+                None
+            }
+        };
+        self.tell(&Event::Refused {
+            file: name,
+            why: why.to_owned(),
+            set_aside: place,
+        });
+    }
+
+    /// Tells of what somebody has to look at: entries that an earlier agent wrote and this one can't
+    /// read, and files that are set aside.
+    pub(super) fn tell_what_was_left(&mut self) {
+        let count = refused::count(self.spool.watched());
+        if count > 0 {
+            let folder = self.spool.path_of(refused::FOLDER);
+            let what = format!(
+                "{count} set aside in {}, each with the reason beside it",
+                folder.display()
+            );
+            self.tell(&Event::Trouble { what });
+        }
+        for (path, why) in self.spool.take_damaged() {
+            self.tell(&Event::Trouble {
+                what: format!(
+                    "{} is damaged: {why}; the file that it is about is signed again",
+                    path.display()
+                ),
+            });
+        }
+    }
+}

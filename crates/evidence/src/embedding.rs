@@ -1,0 +1,194 @@
+//! Evidence inside the file that it is about, or beside it.
+//!
+//! A device signs bytes, whatever they are. Where the format of a file has a place that every reader
+//! skips, its evidence can travel inside:
+//!
+//! | format | where | what readers are told |
+//! |---|---|---|
+//! | JPEG | APP15 segments behind the leading APP0 and APP1 (JFIF, Exif) | ITU-T T.81, B.2.4.6: application data |
+//! | PNG | a chunk `haWY` behind IHDR | PNG (Third Edition), 5.4: ancillary, private, unsafe to copy |
+//! | ISO base media (HEIC, AVIF, MP4) | a `uuid` box at the end | ISO/IEC 14496-12, 11.1: a user's extension |
+//!
+//! All others, and files in which that place is taken or can't be told, have it in a file beside
+//! them, `NAME.evidence`. **If there is one beside a file, that one decides**, and it is about all
+//! bytes of the file: whatever the file carries inside is then part of what was signed.
+//!
+//! Taking the evidence out gives back the device's bytes exactly. Of those nothing is asked but
+//! where the place is: a file that is damaged, cut short, or written against its own format is
+//! covered as it is.
+//!
+//! There is one way to embed a bundle in a file: [`extract`] accepts exactly the bytes that
+//! [`embed`] makes of what it gives back, so nobody can show two readers two different things.
+
+mod base_media;
+mod jpeg;
+mod png;
+
+use std::ops::Range;
+
+use crate::bundle::{Bundle, BundleError};
+
+/// How every bundle begins: a map of one member, `receipts`.
+const BUNDLE_START: &[u8] = b"\xa1\x68receipts";
+
+/// A format with a place for evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A JPEG picture.
+    Jpeg,
+    /// A PNG picture.
+    Png,
+    /// A file of boxes that begins with its type: HEIC, AVIF, MP4, QuickTime.
+    BaseMedia,
+}
+
+/// Why a file cannot carry evidence, or the evidence in it is refused. Offsets count bytes from the
+/// start of the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EmbeddingError {
+    /// There is no place for evidence in such bytes.
+    #[error("it cannot carry its evidence inside: {0}")]
+    NoPlace(&'static str),
+    /// The file has evidence in that place already.
+    #[error("it carries evidence already, at byte {offset}")]
+    Occupied {
+        /// Where.
+        offset: usize,
+    },
+    /// Evidence where none belongs.
+    #[error(
+        "there is evidence at byte {offset}, where none belongs: a file has one place for it, and one \
+         way to write it; the file was put together by something else"
+    )]
+    Misplaced {
+        /// Where it is.
+        offset: usize,
+    },
+    /// It is not what [`embed`] writes.
+    #[error("the evidence at byte {offset} is not written in the one way there is")]
+    OtherForm {
+        /// Where it begins.
+        offset: usize,
+    },
+    /// The evidence cannot be read.
+    #[error("in the evidence embedded at byte {offset}: {why}")]
+    Bundle {
+        /// Where it begins.
+        offset: usize,
+        /// What is wrong.
+        why: BundleError,
+    },
+}
+
+/// The file with `bundle` embedded.
+///
+/// # Errors
+/// [`EmbeddingError::NoPlace`] or [`EmbeddingError::Occupied`]: its evidence lies beside it.
+pub fn embed(file: &[u8], bundle: &Bundle) -> Result<Vec<u8>, EmbeddingError> {
+    let format =
+        Format::of(file).ok_or(EmbeddingError::NoPlace("its format has no place for it"))?;
+    let at = format.free_place(file)?;
+    let (before, after) = file.split_at(at);
+    Ok([before, &format.wrap(bundle), after].concat())
+}
+
+/// The device's own bytes, and the evidence if the file carries some. The evidence is read, not
+/// verified: see [`crate::verify`].
+///
+/// # Errors
+/// [`EmbeddingError`] says what is wrong and at which byte.
+pub fn extract(file: &[u8]) -> Result<(Vec<u8>, Option<Bundle>), EmbeddingError> {
+    let Some((format, run)) = Format::of(file).and_then(|format| Some((format, format.run(file)?)))
+    else {
+        let mut windows = file.windows(BUNDLE_START.len());
+        return match windows.position(|window| window == BUNDLE_START) {
+            Some(offset) => Err(EmbeddingError::Misplaced { offset }),
+            None => Ok((file.to_vec(), None)),
+        };
+    };
+    let offset = run.start;
+    let written = file.get(run.clone()).unwrap_or_default();
+    let bundle = Bundle::decode(&format.unwrap(written))
+        .map_err(|why| EmbeddingError::Bundle { offset, why })?;
+    if written != format.wrap(&bundle) {
+        return Err(EmbeddingError::OtherForm { offset });
+    }
+    let (before, after) = (file.get(..run.start), file.get(run.end..));
+    let original = [before.unwrap_or_default(), after.unwrap_or_default()].concat();
+    // Where the evidence was found must be where it would be put.
+    if Format::of(&original) != Some(format) || format.free_place(&original) != Ok(offset) {
+        return Err(EmbeddingError::Misplaced { offset });
+    }
+    Ok((original, Some(bundle)))
+}
+
+/// Whether a file seems to be there to its end, as far as its format says so. What is not may still
+/// be on its way, or be damaged; what says nothing counts as whole.
+#[must_use]
+pub fn seems_whole(file: &[u8]) -> bool {
+    match Format::of(file) {
+        Some(Format::Jpeg) => jpeg::ends(file),
+        Some(Format::Png) => png::ends(file),
+        Some(Format::BaseMedia) => base_media::ends(file),
+        None => true,
+    }
+}
+
+impl Format {
+    /// By the first bytes.
+    #[must_use]
+    pub fn of(file: &[u8]) -> Option<Self> {
+        if file.starts_with(jpeg::START) {
+            Some(Self::Jpeg)
+        } else if png::begins(file) {
+            Some(Self::Png)
+        } else if file.get(4..8) == Some(b"ftyp") {
+            Some(Self::BaseMedia)
+        } else {
+            None
+        }
+    }
+
+    /// The offset at which evidence is put into a file that carries none.
+    fn free_place(self, file: &[u8]) -> Result<usize, EmbeddingError> {
+        if let Some(run) = self.run(file) {
+            let offset = run.start;
+            return Err(EmbeddingError::Occupied { offset });
+        }
+        match self {
+            Self::Jpeg => Ok(jpeg::place(file)),
+            Self::Png => Ok(png::PLACE),
+            Self::BaseMedia => base_media::place(file).map_err(EmbeddingError::NoPlace),
+        }
+    }
+
+    /// Where evidence is, by what frames it.
+    fn run(self, file: &[u8]) -> Option<Range<usize>> {
+        match self {
+            Self::Jpeg => jpeg::run(file),
+            Self::Png => png::run(file),
+            Self::BaseMedia => base_media::run(file),
+        }
+    }
+
+    fn wrap(self, bundle: &Bundle) -> Vec<u8> {
+        let evidence = bundle.encode();
+        match self {
+            Self::Jpeg => jpeg::wrap(&evidence),
+            Self::Png => png::wrap(&evidence),
+            Self::BaseMedia => base_media::wrap(&evidence),
+        }
+    }
+
+    /// The evidence in a run.
+    fn unwrap(self, run: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Jpeg => jpeg::unwrap(run),
+            Self::Png => png::unwrap(run),
+            Self::BaseMedia => base_media::unwrap(run),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! PNG: one chunk `haWY` right behind IHDR, which is always first (PNG, Third Edition, 5.6).
+//!
+//! Its name says: ancillary (readers skip it), private, and unsafe to copy (an editor that changes
+//! the picture drops it).
+
+use std::ops::Range;
+
+/// What every PNG begins with, up to the name of its first chunk, IHDR, which has 13 bytes.
+const START: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
+
+/// Behind IHDR: the signature has 8 bytes, the chunk 25.
+pub(super) const PLACE: usize = 8 + FRAME + 13;
+
+const KIND: &[u8; 4] = b"haWY";
+
+/// What a chunk has beside its data: length, name, checksum.
+const FRAME: usize = 4 + 4 + 4;
+
+pub(super) fn begins(file: &[u8]) -> bool {
+    file.starts_with(START) && file.len() >= PLACE
+}
+
+pub(super) fn run(png: &[u8]) -> Option<Range<usize>> {
+    match chunk(png, PLACE)? {
+        (KIND, end) => Some(PLACE..end),
+        _ => None,
+    }
+}
+
+pub(super) fn wrap(evidence: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(evidence.len() + FRAME);
+    out.extend_from_slice(&(evidence.len() as u32).to_be_bytes());
+    out.extend_from_slice(KIND);
+    out.extend_from_slice(evidence);
+    let checksum = crc32fast::hash(out.get(4..).unwrap_or_default());
+    out.extend_from_slice(&checksum.to_be_bytes());
+    out
+}
+
+pub(super) fn unwrap(run: &[u8]) -> Vec<u8> {
+    run.get(8..run.len() - 4).unwrap_or_default().to_vec()
+}
+
+/// Whether the last chunk, IEND, is there.
+pub(super) fn ends(png: &[u8]) -> bool {
+    let mut at = START.len() - 8;
+    while let Some((kind, end)) = chunk(png, at) {
+        if kind == b"IEND" {
+            return true;
+        }
+        at = end;
+    }
+    false
+}
+
+/// The name of the chunk at `at`, and where the chunk ends; `None` when it is not whole.
+fn chunk(png: &[u8], at: usize) -> Option<(&[u8; 4], usize)> {
+    let rest = png.get(at..)?;
+    let length = u32::from_be_bytes(*rest.first_chunk()?);
+    let kind = rest.get(4..)?.first_chunk()?;
+    let end = at.checked_add(length as usize)?.checked_add(FRAME)?;
+    (end <= png.len()).then_some((kind, end))
+}
