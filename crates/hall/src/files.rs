@@ -17,7 +17,7 @@ mod contract;
 
 pub use access::StoreAccess;
 pub(crate) use afar::{Afar, Sends};
-pub use bucket::{BucketError, BucketSettings, BucketStore, PIECE};
+pub use bucket::{BucketSettings, BucketStore, PIECE};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
 pub(crate) use handler::{METHODS, digest_value, sha256_of_digest};
