@@ -121,10 +121,13 @@ pub fn relying_party_id(text: &str) -> Option<String> {
         let is_scheme = !scheme.is_empty() && scheme.bytes().all(begins) && !web && !port;
         return is_scheme.then(|| text.to_owned());
     }
-    match Host::parse(text) {
-        Ok(Host::Domain(name)) if !name.split('.').any(str::is_empty) => Some(name),
-        _ => None,
-    }
+    let Ok(Host::Domain(name)) = Host::parse(text) else {
+        return None;
+    };
+    // The standard lets more stand in a host than any domain has, such as `*`.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
+    name.split('.').all(is_label).then_some(name)
 }
 
 /// The system may resolve a name below `localhost` as it likes; whoever connects must not.

@@ -109,9 +109,15 @@ impl FromStr for HostName {
             return Err(NotAHostName);
         }
         let url = Url::parse(&format!("https://{text}/")).map_err(|_| NotAHostName)?;
-        url.domain()
-            .map(|name| Self(name.to_owned()))
-            .ok_or(NotAHostName)
+        let name = url.domain().ok_or(NotAHostName)?;
+        // The standard lets more stand in a host than any domain has, such as `*`.
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
+        if name.split('.').all(is_label) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NotAHostName)
+        }
     }
 }
 
