@@ -123,7 +123,9 @@ class ProxiedGateway(Program):
         (folder / "hallway.toml").write_text(
             f'listen = "127.0.0.1:{proxy.gateway_port}"\npublic_url = "{proxy.origin}"\n'
             f'\n[hall]\nlisten = "127.0.0.1:{free_port()}"\n'
+            '[[hall.stores]]\nhall = "lab"\nname = "data"\nfolder = "files"\n'
         )
+        (folder / "files").mkdir()
         super().__init__("serve", "--data", folder)
         self.origin = proxy.origin
         self.set_up_link = self.wait_for(LINK)[0]

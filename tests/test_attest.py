@@ -103,6 +103,35 @@ def test_the_whole_ceremony_is_checked_where_it_is_known(tmp_path: Path):
     assert [s["number"] for s in found["steps"] if s["outcome"] == "failed"][0] == "7.1.8"
 
 
+def test_a_challenge_may_begin_with_a_dash(tmp_path: Path):
+    challenge = "-Yabcdef"
+    client_data = {
+        "type": "webauthn.get",
+        "challenge": challenge,
+        "origin": "https://gate.example",
+        "crossOrigin": False,
+    }
+    response = {
+        "rawId": "AAAA",
+        "publicKey": "pA",
+        "response": {
+            "clientDataJSON": base64.urlsafe_b64encode(json.dumps(client_data).encode()).decode(),
+            "authenticatorData": base64.urlsafe_b64encode(bytes(37)).decode(),
+            "signature": "AAAA",
+        },
+    }
+    # The spelling of an origin is that of browsers, whatever a person writes.
+    for origin in ("https://gate.example", "HTTPS://Gate.example:0443/"):
+        asked = ["--challenge", challenge, "--origin", origin, "--rp-id", "Gate.Example"]
+        code, found, said = run(tmp_path, json.dumps(response), *asked)
+        assert code == 1, said
+        held = {step["number"]: step["outcome"] for step in found["steps"]}
+        assert held["7.2.11"] == held["7.2.12"] == "held", found["steps"]
+    for flag, value in [("--origin", "https://gate.example:99999"), ("--rp-id", "https://gate.example")]:
+        code, _, said = run(tmp_path, json.dumps(response), "--challenge", challenge, flag, value)
+        assert code == 2 and flag in said, said
+
+
 @pytest.mark.parametrize("form", ["hex", "base64", "base64url", "cbor", "json"])
 def test_any_form_will_do(tmp_path: Path, form: str):
     text = a_registration("tpm")["attestationObject"]

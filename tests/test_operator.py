@@ -179,4 +179,4 @@ def test_the_listener_for_metrics_is_bounded_like_the_others(tmp_path: Path):
 
 def test_no_metrics_unless_configured(gateway: Gateway):
     Person.owner(gateway)
-    assert not any("metrics" in line for line in gateway.lines)
+    assert not any("metrics at" in line for line in gateway.lines)

@@ -2,9 +2,11 @@
 
 import datetime
 import json
+import os
 import re
 import ssl
 import subprocess
+import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -108,6 +110,92 @@ def test_a_misspelt_setting_is_named(tmp_path: Path):
     folder.mkdir()
     (folder / "hallway.toml").write_text('relam = "localhost"\n')
     assert "relam" in refused("--data", folder)
+
+
+def test_the_first_start_keeps_its_flags(tmp_path: Path):
+    flags = ["--realm", "Alpha.localhost", "--public-url", "HTTP://Gate.alpha.LOCALHOST:8080/"]
+    first = Gateway(tmp_path / "data", *flags)
+    assert first.origin == "http://gate.alpha.localhost:8080"
+    assert any("hallway.toml" in line for line in first.lines), first.lines
+    assert first.stop() == 0
+    kept = tomllib.loads((tmp_path / "data" / "hallway.toml").read_text())
+    assert (kept["realm"], kept["listen"]) == ("alpha.localhost", "127.0.0.1:0")
+    assert kept["public_url"] == "http://gate.alpha.localhost:8080"
+    second = Program("serve", "--data", tmp_path / "data")
+    assert second.wait_for(SERVES).groups() == ("alpha.localhost", first.origin)
+    assert second.stop() == 0
+    assert not any("hallway.toml" in line for line in second.lines), second.lines
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--listen", "0.0.0.0:0"],
+        ["--realm", "gate.example"],
+        ["--realm", "gate.example", "--public-url", "https://other.example"],
+        ["--tls-certificate", "/nowhere.pem", "--tls-key", "/nowhere.key"],
+        ["--metadata-root", "/nowhere.pem"],
+    ],
+)
+def test_a_first_start_that_fails_leaves_nothing_behind(tmp_path: Path, flags: list[str]):
+    listen = [] if "--listen" in flags else ["--listen", "127.0.0.1:0"]
+    said = refused("--data", tmp_path / "data", *listen, *flags)
+    assert "secret" not in said
+    assert not (tmp_path / "data").exists()
+    again = Gateway(tmp_path / "data")
+    assert again.origin.startswith("http://localhost:")
+    assert again.stop() == 0
+
+
+@pytest.mark.parametrize("port", [":443", ":0443", ":", ""])
+def test_an_origin_is_the_one_that_browsers_name(tmp_path: Path, certificate, port: str):
+    chain, key = certificate
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "hallway.toml").write_text(
+        f'realm = "Example.com"\nlisten = "127.0.0.1:0"\npublic_url = "https://Gate.example.com{port}/"\n'
+        f'[tls]\ncertificate = "{chain}"\nkey = "{key}"\n'
+    )
+    gateway = Program("serve", "--data", data)
+    assert gateway.wait_for(SERVES).groups() == ("example.com", "https://gate.example.com")
+    assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("port", [":99999", ":abc", ":0", ":44 3", ":-1"])
+def test_an_address_that_is_none_stops_the_start_with_its_line(tmp_path: Path, port: str):
+    data = tmp_path / "data"
+    data.mkdir()
+    url = f"https://gate.example.com{port}"
+    (data / "hallway.toml").write_text(f'realm = "example.com"\n\npublic_url = "{url}"\n')
+    said = refused("--data", data)
+    assert "line 3" in said and "a gateway's address is https://HOST" in said, said
+    assert [path.name for path in data.iterdir()] == ["hallway.toml"]
+    # Given as a flag or a variable, it names that.
+    for more in ({"HALLWAY_PUBLIC_URL": url}, {}):
+        given = [] if more else ["--public-url", url]
+        ended = subprocess.run(
+            [hallway(), "serve", "--data", tmp_path / "other", *given],
+            env={**os.environ, **more}, capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        assert ended.returncode == 2 and "--public-url" in ended.stderr, ended.stderr
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    "flag, value",
+    [
+        ("--database", "postgres://me:secret@db:99999/realm"),
+        ("--database", "mysql://me:secret@db/realm"),
+        ("--metadata-url", "http://me:secret@mds.example/"),
+    ],
+)
+def test_a_password_in_an_address_is_not_repeated(tmp_path: Path, flag: str, value: str):
+    said = refused("--data", tmp_path / "data", "--listen", "127.0.0.1:0", flag, value)
+    assert said.count(flag) == 1 and "secret" not in said, said
+    (tmp_path / "data").mkdir()
+    setting = "database" if flag == "--database" else "metadata.url"
+    (tmp_path / "data/hallway.toml").write_text(f"{setting} = '{value}'\n")
+    assert "line 1" in refused("--data", tmp_path / "data")
 
 
 def test_another_operator_key_opens_nothing(tmp_path: Path):

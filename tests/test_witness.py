@@ -1,18 +1,26 @@
 """A log that another realm watches: cosigned while it grows, and caught when it was rewritten."""
 
+import gzip
 import json
 import shutil
+import threading
+import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from api_caller import Person
 from conftest import SCREENSHOTS
 from console_visitor import PHONE, Visitor
-from gateway_process import LINK, GatewayAgain
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from gateway_process import LINK, SERVES, Gateway, GatewayAgain, Program
 from playwright.sync_api import Browser
 from test_operator import run, succeed
-from witnesses import Watched, cosigned_at, eventually
+from witnesses import Watched, add_to, cosigned_at, eventually
 
 
 @pytest.fixture
@@ -195,3 +203,69 @@ def test_a_log_that_lawfully_begins_anew_is_watched_again(
     sentence = witness.get(f"/api/evidence/{evidence}").expect()["sentence"]
     assert f"{seen['size']} entries" in sentence, sentence
     assert "began anew" in visit(browser, watched, "witness", "witnesses-anew")
+
+
+def sign_note(key: Ed25519PrivateKey, name: str, text: str) -> str:
+    """A note of one's own log (c2sp.org/signed-note)."""
+    public = b"\x01" + key.public_key().public_bytes_raw()
+    key_id = sha256(name.encode() + b"\n" + public).digest()[:4]
+    return f"{text}\n— {name} {b64encode(key_id + key.sign(text.encode())).decode()}\n"
+
+
+@pytest.mark.parametrize("lines", ["", "one line\n", "— one\ntwo +\n three\n"])
+def test_the_extension_lines_of_a_checkpoint_are_cosigned(tmp_path: Path, lines: str):
+    """Any log may have them (c2sp.org/tlog-checkpoint): what is cosigned is the whole note."""
+    first = Gateway(tmp_path / "witness")
+    witness_key = first.get("/witness/key").decode().strip()
+    assert first.stop() == 0
+    key, name = Ed25519PrivateKey.generate(), "log.example/one"
+    public = b"\x01" + key.public_key().public_bytes_raw()
+    key_id = sha256(name.encode() + b"\n" + public).digest()[:4].hex()
+    add_to(tmp_path / "witness", "witnessed", key=f"{name}+{key_id}+{b64encode(public).decode()}")
+    witness = Program("serve", "--data", tmp_path / "witness")
+    origin = witness.wait_for(SERVES)[1]
+    # A log of one entry: its root is the hash of the leaf (RFC 6962, 2.1).
+    root = b64encode(sha256(b"\0an entry").digest()).decode()
+    note = sign_note(key, name, f"{name}\n1\n{root}\n{lines}")
+    request = urllib.request.Request(
+        f"{origin}/witness/add-checkpoint", f"old 0\n\n{note}".encode(), method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
+        line = answer.read().decode()
+    assert cosigned_at(note + line, witness_key)
+    if lines:
+        bare = sign_note(key, name, f"{name}\n1\n{root}\n")
+        with pytest.raises(InvalidSignature):
+            cosigned_at(bare + line, witness_key)
+    assert witness.stop() == 0
+
+
+def test_a_log_is_read_from_a_server_that_compresses(tmp_path: Path):
+    """Servers may compress tiles without being asked (c2sp.org/tlog-tiles)."""
+    gateway = Gateway(tmp_path / "data")
+    Person.owner(gateway).act(kind="invite", name="Guest", role="member")
+    trust, copy = tmp_path / "trust.json", tmp_path / "copy"
+    succeed("trust", "export", "--url", gateway.origin, trust)
+    succeed("log", "export", gateway.origin, copy, "--trust", trust)
+    assert gateway.stop() == 0
+
+    class Compressing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            file = copy / self.path.removeprefix("/log/")
+            self.send_response(200 if file.is_file() else 404)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            if file.is_file():
+                self.wfile.write(gzip.compress(file.read_bytes()))
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Compressing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        place = f"http://127.0.0.1:{server.server_port}"
+        assert succeed("log", "verify", place, "--trust", trust) == succeed(
+            "log", "verify", copy, "--trust", trust
+        )
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -21,6 +21,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 KERNEL = Path(os.environ.get("HALLWAY_TEST_KERNEL", ROOT / "target/virtual-machine"))
 BUSYBOX = Path("/bin/busybox")
+# Seconds that an answer may take behind the time that a program was given: the machine is slow.
+GRACE = 30
 # What the kernel does not have built in. Debian's has hidraw in `hid`.
 MODULES = ["virtio_pci", "9pnet_virtio", "9p", "hid-generic", "uhid"]
 
@@ -91,33 +93,47 @@ class Machine:
         # What follows the two dashes are init's own arguments.
         command += [f"console=ttyS0 panic=-1 quiet -- {sys.executable} /mnt/agent.py"]
         command += ["-serial", f"file:{console}"]
-        command += ["-serial", f"unix:{serial},server=on,wait=off"]
+        command += ["-serial", f"unix:{serial}"]
         for tag, path in [("host", "/"), ("test", folder)]:
             share = f"local,path={path},mount_tag={tag},security_model=none,readonly=on"
             command += ["-virtfs", f"{share},multidevs=remap"]
-        process = subprocess.Popen(command)
-        line = socket.socket(socket.AF_UNIX)
         deadline = time.monotonic() + within
-        while True:
+        # It is qemu that connects, so that there is something to wait for.
+        with socket.socket(socket.AF_UNIX) as ear:
+            ear.bind(str(serial))
+            ear.listen(1)
+            ear.settimeout(within)
+            process = subprocess.Popen(command)
             try:
-                line.connect(str(serial))
-                break
-            except (FileNotFoundError, ConnectionRefusedError):
-                assert process.poll() is None and time.monotonic() < deadline, "qemu does not start"
-                time.sleep(0.02)
+                line, _ = ear.accept()
+            except TimeoutError:
+                code = process.poll()
+                process.kill()
+                process.wait()
+                state = "still runs" if code is None else f"ended with {code}"
+                raise AssertionError(f"qemu did not start within {within} s; it {state}") from None
         machine = cls(folder, process, line, console)
-        assert machine._answer(within)["output"] == "ready"
+        try:
+            assert machine._answer(deadline - time.monotonic(), "to boot")["output"] == "ready"
+        except BaseException:
+            machine.stop()
+            raise
         return machine
 
-    def _answer(self, within: float) -> dict:
+    def _answer(self, within: float, what: str) -> dict:
         deadline = time.monotonic() + within
         while b"\n" not in self.rest:
             self.line.settimeout(max(deadline - time.monotonic(), 0.01))
             try:
                 received = self.line.recv(65536)
             except TimeoutError:
-                raise AssertionError(f"no answer within {within} s; its console:\n{self.said()}")
-            assert received, f"the machine stopped; its console:\n{self.said()}"
+                # Answers would be taken for those of other commands from now on.
+                self.stop()
+                raise AssertionError(
+                    f"the machine was asked {what}, and gave no answer within {within:.0f} s; its "
+                    f"console:\n{self.said()}"
+                ) from None
+            assert received, f"the machine was asked {what}, and stopped; its console:\n{self.said()}"
             self.rest += received
         answer, _, self.rest = self.rest.partition(b"\n")
         return json.loads(answer)
@@ -127,13 +143,19 @@ class Machine:
         return self.console.read_text(errors="replace")[-4000:]
 
     def _command(self, arguments, typed: str, background: bool, within: float) -> CompletedProcess:
-        request = {"arguments": [str(a) for a in arguments], "typed": typed}
-        self.line.sendall(json.dumps({**request, "background": background}).encode() + b"\n")
-        answer = self._answer(within)
+        words = [str(argument) for argument in arguments]
+        request = {"arguments": words, "typed": typed, "background": background, "within": within}
+        self.line.settimeout(GRACE)
+        self.line.sendall(json.dumps(request).encode() + b"\n")
+        answer = self._answer(within + GRACE, f"to run {' '.join(words)}")
+        assert answer["code"] is not None, (
+            f"{' '.join(words)} was not done within {within:g} s. It said:\n{answer['output']}"
+            f"{answer['errors']}\nThe machine's console:\n{self.said()}"
+        )
         return CompletedProcess(arguments, answer["code"], answer["output"], answer["errors"])
 
     def run(self, *arguments: str | Path, typed: str = "", within: float = 60) -> CompletedProcess:
-        """Runs a program in it to its end."""
+        """Runs a program in it to its end, which must come in time."""
         return self._command(arguments, typed, False, within)
 
     def start(self, *arguments: str | Path, within: float = 60) -> str:

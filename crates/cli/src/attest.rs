@@ -22,6 +22,7 @@ use hallway_webauthn::{
     Framing, RelyingParty, TrustAnchor, TrustAnchors, UnixSeconds, UnnamedTop, UserPresence,
     UserVerification,
 };
+use reqwest::Url;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -61,13 +62,13 @@ struct Explain {
     #[arg(long, value_name = "TEXT")]
     challenge: Option<String>,
     /// An origin that may speak for the relying party. May be given again.
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     origin: Vec<String>,
     /// The relying party's id; otherwise the host of the origin.
-    #[arg(long, value_name = "DOMAIN")]
+    #[arg(long, value_name = "DOMAIN", value_parser = crate::relying_party_id)]
     rp_id: Option<String>,
     /// The origin of a page that may hold the relying party's in a frame. May be given again.
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     top_origin: Vec<String>,
     /// Certificates that are trusted to vouch, PEM. May be given again.
     #[arg(long, value_name = "FILE")]
@@ -205,14 +206,19 @@ impl Explain {
             None => given.challenges.clone(),
         };
         let origins = if self.origin.is_empty() {
-            given.origins.clone()
+            let origins = given.origins.iter().map(|text| origin(text));
+            origins.collect::<Result<_, _>>()?
         } else {
             self.origin.clone()
         };
         let (Some(first), Some(origin)) = (challenges.first(), origins.first()) else {
             return Ok(None);
         };
-        let rp_id = self.rp_id.clone().or_else(|| given.rp_id.clone());
+        let rp_id = match (&self.rp_id, &given.rp_id) {
+            (Some(id), _) => Some(id.clone()),
+            (None, Some(id)) => Some(crate::relying_party_id(id)?),
+            (None, None) => None,
+        };
         let rp_id = match rp_id.or_else(|| host(origin)) {
             Some(id) => id,
             None => return Err(format!("\"{origin}\" has no host: give --rp-id").into()),
@@ -239,11 +245,36 @@ impl Explain {
     }
 }
 
+/// An origin in the form in which client data name it: that of a web page as the URL standard
+/// serialises it, that of an application, such as `android:apk-key-hash:…`, as it is.
+fn origin(text: &str) -> Result<String, String> {
+    let scheme = text.split(':').next().unwrap_or_default();
+    if !["http", "https"]
+        .iter()
+        .any(|web| scheme.eq_ignore_ascii_case(web))
+    {
+        return match text.contains(':') && !text.contains(char::is_whitespace) {
+            true => Ok(text.to_owned()),
+            false => Err(format!(
+                "{text:?} is no origin, such as https://gate.example"
+            )),
+        };
+    }
+    let url = Url::parse(text).map_err(|error| format!("{text:?} is no origin: {error}"))?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if is_bare && url.username().is_empty() && url.password().is_none() {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err(format!(
+            "{text:?} is no origin: it ends behind the host or the port"
+        ))
+    }
+}
+
 /// `gate.example` of `https://gate.example:8443`.
 fn host(origin: &str) -> Option<String> {
-    let (_, rest) = origin.split_once("://")?;
-    let host = rest.split([':', '/']).next()?;
-    (!host.is_empty()).then(|| host.to_owned())
+    let url = Url::parse(origin).ok()?;
+    Some(url.host_str()?.to_owned())
 }
 
 /// Verifies an assertion by the most lenient policy: what it proves is told, not whether that

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hallway_gateway::backup::{Realm, Summary};
+use hallway_gateway::config::Database;
 use serde::Serialize;
 
-use crate::operator_key::{OperatorKeyCommandError, UnlockArguments};
+use crate::operator_key::UnlockArguments;
 
 /// Back up a whole realm into one file: configuration, database, log and payloads.
 ///
@@ -63,10 +64,13 @@ struct Done {
 }
 
 impl Place {
-    fn realm(&self) -> Result<Realm, OperatorKeyCommandError> {
+    fn realm(&self) -> Result<Realm, Box<dyn Error>> {
+        // It may hold a password, which clap would repeat in what it says of it.
+        let database = self.database.as_deref().map(str::parse::<Database>);
+        let database = database.transpose();
         Ok(Realm {
             folder: self.data.clone(),
-            database: self.database.clone(),
+            database: database.map_err(|error| format!("--database: {error}"))?,
             operator_key: self.unlock.given(&self.data)?,
         })
     }

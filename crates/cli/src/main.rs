@@ -21,11 +21,14 @@ mod tour;
 mod trust;
 mod verify;
 
+use std::any::TypeId;
 use std::error::Error;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
-use hallway_evidence::{Printable, is_unprintable};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use hallway_evidence::log::{CosignerKey, VerifierKey};
+use hallway_evidence::{Line, Printable, is_unprintable};
 
 /// One FIDO2 key opens every door.
 ///
@@ -107,8 +110,41 @@ impl Command {
     }
 }
 
+impl Cli {
+    /// Reads a command line. A value of foreign text may begin with a dash, as base64url does once in
+    /// 64 times: the word behind such a flag is its value whatever it is (`getopt_long` does the same).
+    fn read(line: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = foreign_values_as_they_are(Self::command()).try_get_matches_from(line)?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+fn foreign_values_as_they_are(command: clap::Command) -> clap::Command {
+    let foreign = [
+        TypeId::of::<String>(),
+        TypeId::of::<Line>(),
+        TypeId::of::<VerifierKey>(),
+        TypeId::of::<CosignerKey>(),
+        TypeId::of::<i64>(),
+    ];
+    command
+        .mut_args(|argument| {
+            let kind = argument.get_value_parser().type_id();
+            let is_foreign = foreign.iter().any(|foreign| kind == *foreign);
+            let takes_value = argument.get_action().takes_values() && !argument.is_positional();
+            argument.allow_hyphen_values(is_foreign && takes_value)
+        })
+        .mut_subcommands(foreign_values_as_they_are)
+}
+
+/// A relying party id that is given on the command line.
+fn relying_party_id(text: &str) -> Result<String, &'static str> {
+    hallway_client::relying_party_id(text)
+        .ok_or("a relying party id is a domain such as gate.example")
+}
+
 fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
+    let command = match Cli::read(std::env::args_os()) {
         Ok(line) => line.command,
         Err(error) => return terminal::end(instead_of_a_command(&error)),
     };
@@ -132,7 +168,7 @@ fn instead_of_a_command(error: &clap::Error) -> ExitCode {
     let given = || std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let text = if given().any(|argument| argument.contains(is_unprintable)) {
         let harmless = given().map(|argument| Printable(&argument).to_string());
-        match Cli::try_parse_from(harmless) {
+        match Cli::read(harmless.map(Into::into)) {
             Err(same) => same.to_string(),
             // What was wrong is just what can't be printed.
             Ok(_) => format!("{}\n", Printable(error.to_string().trim_end())),
@@ -214,6 +250,55 @@ fn told_to_stop() -> impl Future<Output = ()> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_of_the_commands_holds() {
+        foreign_values_as_they_are(Cli::command()).debug_assert();
+    }
+
+    #[test]
+    fn foreign_text_may_begin_with_a_dash() {
+        let read = |line: &[&str]| Cli::read(line.iter().map(OsString::from)).is_ok();
+        for line in [
+            &["hallway", "attest", "explain", "--challenge", "-Yabc", "f"][..],
+            &["hallway", "attest", "explain", "--challenge", "--Ya", "f"],
+            &["hallway", "attest", "explain", "f", "--challenge", "-json"],
+            &["hallway", "attest", "explain", "--at", "-1", "f"],
+            &[
+                "hallway",
+                "attest",
+                "explain",
+                "f",
+                "--acme",
+                "--key-authorization",
+                "-Y.-Z",
+            ],
+            &["hallway", "key", "passkeys", "delete", "--id", "-YQ", "k"],
+            &[
+                "hallway", "key", "passkeys", "rename", "--id", "-YQ", "--name", "-n", "k",
+            ],
+            &[
+                "hallway", "hall", "agent", "--config", "c", "--join", "-link",
+            ],
+            &["hallway", "hall", "create", "lab", "--title", "-50 %"],
+            &["hallway", "join", "link", "--name", "-Ada-", "--label", "-"],
+        ] {
+            assert!(read(line), "{line:?}");
+        }
+        // Where no foreign text is taken, a flag stays a flag, and so do words that are none.
+        for line in [
+            &["hallway", "verify", "f", "--trust", "--json"][..],
+            &["hallway", "verify", "-f"],
+            &["hallway", "attest", "explain", "f", "--challenge"],
+        ] {
+            assert!(!read(line), "{line:?}");
         }
     }
 }

@@ -30,7 +30,7 @@ use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
 use hallway_evidence::statement::{Act, Web};
 use hallway_evidence::{
-    CredentialId, Evidence, RealmName, Response, SignedStatement, Statement, Timestamp,
+    CredentialId, Evidence, Line, RealmName, Response, SignedStatement, Statement, Timestamp,
 };
 use hallway_webauthn::wire::{
     AssertionFields, AttestationFields, AuthenticationResponseJson, Base64Url, CreationOptions,
@@ -66,6 +66,29 @@ const EXCLUDED_AT_MOST: usize = 64;
 struct SignedIn {
     token: Zeroizing<String>,
     person: Value,
+}
+
+/// What a gateway says of a one-time link. It is not believed: what it is for, the statement says.
+#[derive(Deserialize)]
+struct LinkView {
+    purpose: String,
+    name: String,
+}
+
+impl LinkView {
+    /// Whether a key can be registered by it as `new` says. Here only what helps whoever made a mistake
+    /// is told.
+    fn suits(&self, new: &KeyToRegister) -> Result<(), PersonError> {
+        match (self.purpose.as_str(), &new.name) {
+            ("sign-in", _) => Err(PersonError::SignInLink),
+            ("setup", None) => Err(PersonError::Nameless),
+            ("setup", Some(_)) => Ok(()),
+            (_, Some(name)) if name.as_str() != self.name => {
+                Err(PersonError::Named(Line::nearest(&self.name)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -152,6 +175,11 @@ impl<C: Connection> Person<C> {
     /// # Errors
     /// [`PersonError`]; where the gateway wants something else signed, nothing is.
     pub(crate) async fn join(&mut self, new: &KeyToRegister) -> Result<Who, PersonError> {
+        let about: LinkView = self
+            .api
+            .post("/api/join/look", &json!({ "token": *new.link.token }))
+            .await?;
+        about.suits(new)?;
         let mut wanted = json!({ "token": *new.link.token, "label": new.label });
         if let Some(name) = &new.name {
             wanted["name"] = name.as_str().into();

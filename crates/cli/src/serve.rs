@@ -1,12 +1,15 @@
 //! `hallway serve`: the gateway.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
-use hallway_gateway::config::{Config, MetadataConfig, Tls};
+use hallway_evidence::{Origin, RealmName};
+use hallway_gateway::config::{BlobAddress, Config, Database, MetadataConfig, Tls};
 use hallway_gateway::{Ready, Start, SystemClock, configuration};
 use serde::Serialize;
 
@@ -16,7 +19,8 @@ use crate::terminal;
 /// Serve a realm: doors, log, console and API.
 ///
 /// The first start makes the data folder: configuration, operator key, log key, certificate
-/// authority and database. It prints a one-time link that makes the first owner.
+/// authority and database. It keeps the flags that it was given in hallway.toml, so that later starts
+/// need none, and prints a one-time link that makes the first owner.
 #[derive(Debug, Args)]
 pub(crate) struct ServeCommand {
     /// The data folder.
@@ -59,7 +63,7 @@ struct Serving<'a> {
 struct Overrides {
     /// The realm: relying party id and trust domain, a domain name.
     #[arg(long, value_name = "NAME", env = "HALLWAY_REALM")]
-    realm: Option<String>,
+    realm: Option<RealmName>,
     /// Where to listen; port 0 takes any.
     #[arg(long, value_name = "ADDRESS:PORT", env = "HALLWAY_LISTEN")]
     listen: Option<SocketAddr>,
@@ -68,7 +72,7 @@ struct Overrides {
     metrics_listen: Option<SocketAddr>,
     /// How people and devices reach the gateway.
     #[arg(long, value_name = "URL", env = "HALLWAY_PUBLIC_URL")]
-    public_url: Option<String>,
+    public_url: Option<Origin>,
     /// sqlite:FILE, or postgres://USER@HOST/NAME for many gateways.
     #[arg(long, value_name = "ADDRESS", env = "HALLWAY_DATABASE")]
     database: Option<String>,
@@ -103,7 +107,10 @@ struct Overrides {
 }
 
 impl Overrides {
-    fn apply(self, config: Config) -> std::io::Result<Config> {
+    fn apply(self, config: Config) -> Result<Config, Box<dyn Error>> {
+        // These may hold passwords, which clap would repeat in what it says of them.
+        let database: Option<Database> = read("--database", self.database.as_deref())?;
+        let blob: Option<BlobAddress> = read("--metadata-url", self.metadata_url.as_deref())?;
         // The folder of the configuration is where its paths start; a flag's start here.
         let absolute = std::path::absolute::<PathBuf>;
         let tls = match (self.tls_certificate, self.tls_key) {
@@ -118,7 +125,7 @@ impl Overrides {
             None => Ok(configured),
         };
         let metadata = MetadataConfig {
-            url: self.metadata_url.or(config.metadata.url),
+            url: blob.or(config.metadata.url),
             file: or_absolute(self.metadata_file, config.metadata.file)?,
             root: or_absolute(self.metadata_root, config.metadata.root)?,
             statements: or_absolute(self.metadata_statements, config.metadata.statements)?,
@@ -129,7 +136,7 @@ impl Overrides {
             listen: self.listen.unwrap_or(config.listen),
             metrics_listen: self.metrics_listen.or(config.metrics_listen),
             public_url: self.public_url.or(config.public_url),
-            database: self.database.unwrap_or(config.database),
+            database: database.unwrap_or(config.database),
             tls,
             metadata,
             ..config
@@ -137,9 +144,16 @@ impl Overrides {
     }
 }
 
+/// A flag's value, or what is wrong with it without repeating it.
+fn read<T: FromStr<Err: Display>>(flag: &str, value: Option<&str>) -> Result<Option<T>, String> {
+    let value = value.map(str::parse).transpose();
+    value.map_err(|error| format!("{flag}: {error}"))
+}
+
 pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
     crate::logging::start(command.log_json);
     let config = command.overrides.apply(configuration(&command.data)?)?;
+    let has_password = config.database.without_password().is_some();
     let operator_key = command.unlock.given(&command.data)?;
     let start = Start {
         folder: command.data,
@@ -153,7 +167,7 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
         if command.json {
             announce_as_json(&ready)?;
         } else {
-            announce(&ready);
+            announce(&ready, has_password);
         }
         ready.serve(stop).await;
         Ok(())
@@ -172,11 +186,22 @@ fn announce_as_json(ready: &Ready) -> serde_json::Result<()> {
     Ok(())
 }
 
-fn announce(ready: &Ready) {
+fn announce(ready: &Ready, has_password: bool) {
     terminal::announce(format_args!(
         "Hallway serves {} at {}",
         ready.gateway.rp.id, ready.gateway.origin
     ));
+    if let Some(file) = &ready.written {
+        let without = if has_password {
+            ", without the database's password: give it again at each start"
+        } else {
+            ""
+        };
+        terminal::announce(format_args!(
+            "These settings are now in {}{without}",
+            terminal::path(file)
+        ));
+    }
     if let Some(link) = &ready.setup_link {
         terminal::announce(format_args!(
             "Set up the first owner, once, within a day: {link}"

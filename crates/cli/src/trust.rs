@@ -27,7 +27,7 @@ enum Action {
     Export {
         /// The gateway's address; otherwise the one in the data folder's configuration.
         #[arg(long, value_name = "URL")]
-        url: Option<String>,
+        url: Option<GatewayAddress>,
         /// The gateway's data folder.
         #[arg(
             long,
@@ -55,11 +55,11 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
                 )
                 .into());
             }
-            let config = Config::load_or_create(&data)?;
-            config.origin(config.listen)?
+            let config = Config::load(&data)?;
+            config.origin(config.listen)?.as_str().parse()?
         }
     };
-    let json = crate::runtime()?.block_on(fetch(url.parse()?))?;
+    let json = crate::runtime()?.block_on(fetch(url))?;
     // Read it, so that nothing but a trust file is ever written.
     let json = TrustFile::from_json(&json)?.to_json()?;
     match file {

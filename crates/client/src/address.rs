@@ -3,15 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 /// An `https` URL, or an `http` URL of this machine: a loopback address, `localhost`, or a name below
-/// it (RFC 6761, 6.3). It has no user name and no password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// it (RFC 6761, 6.3). It has no user name and no password. It is read as the URL standard says, so
+/// that it prints in one form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SecureUrl(Url);
 
 /// Where a gateway is reached: a [`SecureUrl`] that is an origin, `SCHEME://HOST[:PORT]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct GatewayAddress(SecureUrl);
 
 /// Why an address is not used.
@@ -70,6 +74,9 @@ impl SecureUrl {
             return Err(AddressProblem::Credentials);
         }
         let host = url.host().ok_or(AddressProblem::NotAUrl)?;
+        if url.port() == Some(0) {
+            return Err(AddressProblem::NotAUrl);
+        }
         match url.scheme() {
             "https" => Ok(Self(url)),
             "http" if is_this_machine(&host) => Ok(Self(url)),
@@ -89,6 +96,38 @@ impl SecureUrl {
     pub const fn as_url(&self) -> &Url {
         &self.0
     }
+}
+
+/// A relying party id that a person wrote, in the form in which clients name it: a domain as the URL
+/// standard reads it (3.5), so that `Gate.Example` is `gate.example`; or another application's, which
+/// begins as a URL does and is kept as it is, such as `ssh:` (WebAuthn Level 3, 4, "RP ID").
+///
+/// ```
+/// use hallway_client::relying_party_id;
+///
+/// assert_eq!(relying_party_id("Gate.Example").as_deref(), Some("gate.example"));
+/// assert_eq!(relying_party_id("ssh:").as_deref(), Some("ssh:"));
+/// assert_eq!(relying_party_id("https://gate.example"), None);
+/// ```
+#[must_use]
+pub fn relying_party_id(text: &str) -> Option<String> {
+    if let Some((scheme, rest)) = text.split_once(':') {
+        let begins = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let web = ["http", "https"]
+            .iter()
+            .any(|web| scheme.eq_ignore_ascii_case(web));
+        // A domain with a port is none.
+        let port = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+        let is_scheme = !scheme.is_empty() && scheme.bytes().all(begins) && !web && !port;
+        return is_scheme.then(|| text.to_owned());
+    }
+    let Ok(Host::Domain(name)) = Host::parse(text) else {
+        return None;
+    };
+    // The standard lets more stand in a host than any domain has, such as `*`.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
+    name.split('.').all(is_label).then_some(name)
 }
 
 /// The system may resolve a name below `localhost` as it likes; whoever connects must not.
@@ -113,6 +152,20 @@ impl FromStr for SecureUrl {
         let has_host = text.contains("://");
         let url = Url::parse(text).ok().filter(|_| has_host);
         Self::new(url.ok_or_else(|| wrong(AddressProblem::NotAUrl))?).map_err(wrong)
+    }
+}
+
+impl TryFrom<String> for SecureUrl {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        text.parse()
+    }
+}
+
+impl From<SecureUrl> for String {
+    fn from(url: SecureUrl) -> Self {
+        url.0.into()
     }
 }
 
@@ -164,6 +217,20 @@ impl GatewayAddress {
     }
 }
 
+impl TryFrom<String> for GatewayAddress {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        text.parse()
+    }
+}
+
+impl From<GatewayAddress> for String {
+    fn from(address: GatewayAddress) -> Self {
+        address.origin()
+    }
+}
+
 impl FromStr for GatewayAddress {
     type Err = AddressError;
 
@@ -202,6 +269,7 @@ mod tests {
         for (text, origin) in [
             ("https://Gate.example/", "https://gate.example"),
             ("https://gate.example:443", "https://gate.example"),
+            ("https://gate.example:0443", "https://gate.example"),
             ("https://gate.example:8443/", "https://gate.example:8443"),
             ("https://10.0.0.1", "https://10.0.0.1"),
             ("http://localhost:8080", "http://localhost:8080"),
@@ -223,6 +291,9 @@ mod tests {
             ("gate.example", NotAUrl),
             ("gate.example:443", NotAUrl),
             ("https://", NotAUrl),
+            ("https://gate.example:99999", NotAUrl),
+            ("https://gate.example:abc", NotAUrl),
+            ("https://gate.example:0", NotAUrl),
             ("http://gate.example", Plain),
             ("HTTP://GATE.EXAMPLE", Plain),
             ("http://localhost.evil.example", Plain),
@@ -245,6 +316,29 @@ mod tests {
         ] {
             let refused = text.parse::<GatewayAddress>().unwrap_err();
             assert_eq!(refused.problem, problem, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_relying_party_has_one_name() {
+        for (text, id) in [
+            ("Gate.Example", Some("gate.example")),
+            ("LOCALHOST", Some("localhost")),
+            ("gäte.example", Some("xn--gte-qla.example")),
+            ("ssh:", Some("ssh:")),
+            ("ssh:Work", Some("ssh:Work")),
+            ("", None),
+            (":", None),
+            ("*", None),
+            ("*.example", None),
+            ("gate..example", None),
+            ("gate.example.", None),
+            ("gate.example:443", None),
+            ("HTTPS://gate.example", None),
+            ("gate.example/x", None),
+            ("127.0.0.1", None),
+        ] {
+            assert_eq!(relying_party_id(text).as_deref(), id, "{text}");
         }
     }
 

@@ -84,6 +84,10 @@ pub struct Settings {
     pub poll: Duration,
 }
 
+/// How often in a row an agent that is to end by itself asks a key that does not sign: for a minute or
+/// so.
+const KEY_FAILURES: u32 = 6;
+
 impl Settings {
     /// The usual settings for a folder.
     #[must_use]
@@ -178,6 +182,8 @@ pub struct Agent<S> {
     online: bool,
     /// What was told last, so that the same trouble is not told every minute.
     last_trouble: String,
+    /// How often in a row the key did not sign.
+    key_failures: u32,
     /// What the gateway's clock says more than ours, in milliseconds; used once it complains.
     clock_offset_ms: i64,
     /// Tickets whose statement has to be signed again before it is sent, and how.
@@ -241,6 +247,7 @@ impl<S: Signer> Agent<S> {
             not_before: Timestamp::default(),
             online: true,
             last_trouble: String::new(),
+            key_failures: 0,
             clock_offset_ms: 0,
             stale: HashMap::new(),
             put_off: HashMap::new(),
@@ -254,8 +261,9 @@ impl<S: Signer> Agent<S> {
     /// stops is abandoned; whether it arrived is found out at the next start.
     ///
     /// # Errors
-    /// [`AgentError`] when going on makes no sense: another log key, a damaged spool. Lost networks,
-    /// full disks, missing keys and refusals are told as [`Event`]s, and tried again.
+    /// [`AgentError`] when going on makes no sense: another log key, a damaged spool, and a key that
+    /// does not sign for a while where the agent is to end by itself. Lost networks, full disks, missing keys and
+    /// refusals are told as [`Event`]s otherwise, and tried again.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
         let mut stop = std::pin::pin!(stop);
         let mut under_way: Option<Pin<Box<dyn Future<Output = Answer> + Send>>> = None;
@@ -297,11 +305,18 @@ impl<S: Signer> Agent<S> {
     /// key that is away. Nothing was lost by it, and the next round tries again.
     fn endure<T: Default>(&mut self, result: Result<T, AgentError>) -> Result<T, AgentError> {
         match result {
+            // An agent that shall end by itself is not kept for good by a key that does not sign.
+            Err(AgentError::Signer(error))
+                if self.settings.until == Until::Drained && self.key_failures == KEY_FAILURES =>
+            {
+                Err(AgentError::Signer(error))
+            }
             Err(
                 error @ (AgentError::Signer(_)
                 | AgentError::Folder(_)
                 | AgentError::Spool(SpoolError::Full(_) | SpoolError::Io { .. })),
             ) => {
+                self.key_failures += u32::from(matches!(error, AgentError::Signer(_)));
                 self.trouble(error.to_string());
                 self.back_off(Duration::ZERO);
                 Ok(T::default())

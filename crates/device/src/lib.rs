@@ -11,7 +11,7 @@
 //! use hallway_softkey::{Consent, Protection, SoftKey};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let gateway = Gateway::new("https://gate.example", None)?;
+//! let gateway = Gateway::new("https://gate.example".parse()?, None)?;
 //! let protection = Protection::OperatorKey([7; 32].into());
 //! let key = SoftKey::open("camera.key".as_ref(), &protection, Consent::Always)?;
 //! let signer = KeySigner::new(key, &gateway.origin());

@@ -18,13 +18,13 @@ pub struct Line(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// Nothing in it.
-    #[error("the text is empty")]
+    #[error("it is empty; write something")]
     Empty,
     /// More than [`Line::MAX_BYTES`].
-    #[error("the text is {0} bytes long; 255 are allowed")]
+    #[error("it is {0} bytes long; at most 255 are allowed")]
     TooLong(usize),
     /// A control character, line separator, direction mark or invisible character.
-    #[error("the text holds the character U+{:04X}, which could hide what it says", u32::from(*.0))]
+    #[error("it holds the character U+{:04X}, which could hide what it says", u32::from(*.0))]
     Character(char),
 }
 

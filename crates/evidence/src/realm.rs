@@ -5,34 +5,50 @@ use core::ops::Deref;
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use url::{Host, Url};
 
 use crate::fields::{FromValue, Unfit, Value};
 
-/// A realm by its name: its relying party id, which is its SPIFFE trust domain (SPIFFE-ID,
-/// section 2.1): 1 to 255 of `a-z`, `0-9`, `.`, `-` and `_`.
+/// A realm by its name: its relying party id, a domain (WebAuthn Level 3, 4, "RP ID"), which is its
+/// SPIFFE trust domain (SPIFFE-ID, section 2.1): 1 to 255 of `a-z`, `0-9`, `.`, `-` and `_`. It is
+/// read as the URL standard reads a host (3.5), so `Gate.Example` is `gate.example`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RealmName(String);
 
 /// A text that names no realm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a realm is named by 1 to 255 of a-z, 0-9, '.', '-' and '_'")]
+#[error(
+    "a realm is named by a domain such as gate.example: 1 to 255 of a-z, 0-9, '.', '-' and '_', \
+     without https:// and without a port"
+)]
 pub struct RealmNameError;
 
-/// Where a gateway is reached: `https://HOST` or `https://HOST:PORT`, in the one form that RFC 6454
-/// gives it, without a path. Plain `http` is for `localhost` and names below it.
+/// Where a gateway is reached: `https://HOST` or `https://HOST:PORT`, without a path. It is read as the
+/// URL standard reads a URL, and kept in the one form that browsers give an origin (HTML, 7.1.1), so
+/// `https://Gate.Example:0443/` is `https://gate.example`. The host is a domain, since no IP address
+/// can be a relying party's. Plain `http` is for `localhost` and names below it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin(String);
 
 /// A text that is no [`Origin`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a gateway's address is https://HOST or https://HOST:PORT, without a path")]
+#[error(
+    "a gateway's address is https://HOST or https://HOST:PORT, without a path: HOST is a domain, PORT \
+     is 1 to 65535, and http:// is for localhost alone"
+)]
 pub struct OriginError;
 
 impl RealmName {
     /// The longest name, in bytes (SPIFFE-ID, section 2.3).
     pub const MAX_BYTES: usize = 255;
+
+    /// The realm of a gateway that is reached on its own machine alone.
+    #[must_use]
+    pub fn localhost() -> Self {
+        Self("localhost".to_owned())
+    }
 
     /// The name.
     #[must_use]
@@ -75,50 +91,53 @@ impl FromStr for RealmName {
     type Err = RealmNameError;
 
     fn from_str(text: &str) -> Result<Self, RealmNameError> {
-        let allowed = |byte: u8| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
-        };
-        if (1..=Self::MAX_BYTES).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(RealmNameError)
-        }
+        let host = Host::parse(text).map_err(|_| RealmNameError)?;
+        domain(&host, Self::MAX_BYTES)
+            .map(|name| Self(name.to_owned()))
+            .ok_or(RealmNameError)
     }
 }
 
 impl FromStr for Origin {
     type Err = OriginError;
 
-    /// Reads an address; a final slash and the scheme's own port are left away.
     fn from_str(text: &str) -> Result<Self, OriginError> {
-        let text = text.strip_suffix('/').unwrap_or(text);
-        let (scheme, authority) = text.split_once("://").ok_or(OriginError)?;
-        let (host, port) = match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
+        // Without a scheme, `gate.example:443` would be read as a scheme and a path.
+        let url = Url::parse(text).ok().filter(|_| text.contains("://"));
+        let url = url.ok_or(OriginError)?;
+        let host = url
+            .host()
+            .and_then(|host| Some(domain(&host, 253)?.to_owned()));
+        let host = host.ok_or(OriginError)?;
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" => host == "localhost" || host.ends_with(".localhost"),
+            _ => false,
         };
-        let allowed = |byte: u8| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-')
-        };
-        if !(1..=253).contains(&host.len()) || !host.bytes().all(allowed) {
-            return Err(OriginError);
-        }
-        let own_port = match scheme {
-            "https" => "443",
-            "http" if host == "localhost" || host.ends_with(".localhost") => "80",
-            _ => return Err(OriginError),
-        };
-        match port {
-            Some(port) if port != own_port => {
-                let number: u16 = port.parse().map_err(|_| OriginError)?;
-                if number == 0 || number.to_string() != port {
-                    return Err(OriginError);
-                }
-                Ok(Self(format!("{scheme}://{host}:{port}")))
-            }
-            _ => Ok(Self(format!("{scheme}://{host}"))),
+        let nobody = url.username().is_empty() && url.password().is_none();
+        let nothing_more = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        if secure && nobody && nothing_more && url.port() != Some(0) {
+            Ok(Self(url.origin().ascii_serialization()))
+        } else {
+            Err(OriginError)
         }
     }
+}
+
+/// The name of a host that is a domain without an empty label, of at most `longest` bytes of what
+/// SPIFFE allows in a trust domain.
+fn domain<S: AsRef<str>>(host: &Host<S>, longest: usize) -> Option<&str> {
+    let Host::Domain(name) = host else {
+        return None;
+    };
+    let name = name.as_ref();
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_')
+    };
+    let whole = name.len() <= longest
+        && name.bytes().all(allowed)
+        && name.split('.').all(|label| !label.is_empty());
+    whole.then_some(name)
 }
 
 /// What a text type shares with the others.
@@ -192,8 +211,38 @@ mod tests {
         for host in ["notbeta.example", "example", "beta.example.evil", ""] {
             assert!(!realm.covers(host), "{host}");
         }
-        for bad in ["", "Beta", "a/b", "a:1", "a b", "ä", &"a".repeat(256)] {
+        let long = "a".repeat(256);
+        for bad in [
+            "",
+            ".",
+            "a..b",
+            "a.",
+            ".a",
+            "a/b",
+            "a:1",
+            "a b",
+            "a*b",
+            "@a",
+            "https://a",
+            "127.0.0.1",
+            "0x7f.1",
+            "[::1]",
+            "1",
+            &long,
+        ] {
             assert!(bad.parse::<RealmName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_realm_has_one_form() {
+        for (text, form) in [
+            ("Gate.Example", "gate.example"),
+            ("LOCALHOST", "localhost"),
+            ("a_b-c.example", "a_b-c.example"),
+            ("gäte.example", "xn--gte-qla.example"),
+        ] {
+            assert_eq!(text.parse::<RealmName>().unwrap().as_str(), form);
         }
     }
 
@@ -202,6 +251,13 @@ mod tests {
         for (text, form) in [
             ("https://gate.example/", "https://gate.example"),
             ("https://gate.example:443", "https://gate.example"),
+            ("https://gate.example:0443", "https://gate.example"),
+            ("https://gate.example:", "https://gate.example"),
+            ("HTTPS://Gate.Example:443/", "https://gate.example"),
+            ("https://g%61te.example/.", "https://gate.example"),
+            ("https://gäte.example", "https://xn--gte-qla.example"),
+            ("https://gate.example:08443", "https://gate.example:8443"),
+            ("http://LOCALHOST:80/", "http://localhost"),
             ("https://gate.example:8443", "https://gate.example:8443"),
             ("http://localhost:81", "http://localhost:81"),
             ("http://gate.b.localhost", "http://gate.b.localhost"),
@@ -221,10 +277,20 @@ mod tests {
             "https://",
             "https://gate.example/api",
             "https://user@gate.example",
-            "https://Gate.example",
             "https://gate.example:0",
-            "https://gate.example:0443",
-            "https://gate.example:70000",
+            "https://gate.example:99999",
+            "https://gate.example:abc",
+            "https://gate.example:-1",
+            "https://gate.example:44 3",
+            "https://gate.example.",
+            "https://gate..example",
+            "https://127.0.0.1",
+            "https://0x7f.1",
+            "https://gate.example#",
+            "https://*.gate.example",
+            "https://gate.example,https://other.example",
+            "gate.example:443",
+            "file:///gate",
             "https://gate.example?x",
             "https://[::1]",
         ] {
@@ -241,9 +307,30 @@ mod tests {
                 .take::<Origin>("origin")
         };
         assert!(read("https://gate.example").is_ok());
+        for text in ["https://gate.example:443", "https://Gate.example"] {
+            assert!(
+                matches!(read(text), Err(DecodeError::Value { .. })),
+                "{text}"
+            );
+        }
+        let bytes = Fields::default().with("realm", "Beta").encode();
+        let realm = Fields::decode(&bytes, 1024).unwrap();
         assert!(matches!(
-            read("https://gate.example:443"),
+            { realm }.take::<RealmName>("realm"),
             Err(DecodeError::Value { .. })
         ));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_read_stays_as_it_is(text in "https?://[ -~]{0,40}", name in "[ -~]{0,40}") {
+            if let Ok(origin) = text.parse::<Origin>() {
+                proptest::prop_assert_eq!(&origin.as_str().parse::<Origin>().unwrap(), &origin);
+                proptest::prop_assert!(!origin.host().is_empty());
+            }
+            if let Ok(realm) = name.parse::<RealmName>() {
+                proptest::prop_assert_eq!(&realm.as_str().parse::<RealmName>().unwrap(), &realm);
+            }
+        }
     }
 }

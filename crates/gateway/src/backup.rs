@@ -17,9 +17,8 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 pub use self::sealed_file::SealedFileError;
 use self::sealed_file::{SealedReader, SealedWriter};
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, ConfigError, Database};
 use crate::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone};
-use crate::start::database;
 use crate::store::{DumpError, Store, StoreError};
 
 /// The longest record: a metadata BLOB is the longest thing in one row.
@@ -93,7 +92,7 @@ pub struct Realm {
     /// The data folder.
     pub folder: PathBuf,
     /// The database's address instead of that in `hallway.toml`.
-    pub database: Option<String>,
+    pub database: Option<Database>,
     /// The operator's key in base64; otherwise it is `operator.key` in the folder.
     pub operator_key: Option<zeroize::Zeroizing<String>>,
 }
@@ -114,8 +113,8 @@ impl Realm {
     }
 
     async fn store(&self, config: &Config) -> Result<Store, BackupError> {
-        let address = self.database.as_ref().unwrap_or(&config.database);
-        Ok(Store::connect(&database(address, &self.folder)).await?)
+        let database = self.database.as_ref().unwrap_or(&config.database);
+        Ok(Store::connect(&database.address(&self.folder)).await?)
     }
 
     fn objects(&self, config: &Config) -> Result<(PathBuf, LocalFileSystem), BackupError> {
@@ -137,7 +136,7 @@ impl Realm {
             return Err(BackupError::NoRealm(self.folder.clone()));
         }
         let text = fs::read_to_string(&path).map_err(at(&path))?;
-        let config = Config::load_or_create(&self.folder)?;
+        let config = Config::load(&self.folder)?;
         if file.exists() {
             return Err(at(file)(io::ErrorKind::AlreadyExists.into()));
         }
@@ -235,7 +234,7 @@ impl Realm {
         if !path.exists() {
             fs::write(&path, text).map_err(at(&path))?;
         }
-        Ok(Config::load_or_create(&self.folder)?)
+        Ok(Config::load(&self.folder)?)
     }
 
     async fn restore_payloads(

@@ -5,16 +5,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use hallway_evidence::{Origin, RealmName};
 use serde::{Deserialize, Serialize};
 
+mod database;
 mod hall;
 pub mod metadata;
 mod partners;
 pub mod policy;
+mod text;
 mod witness;
 
+pub use database::{Database, NotADatabase};
 pub use hall::{Bucket, Hall, Service, Store};
-pub use metadata::MetadataConfig;
+pub use metadata::{BlobAddress, HostName, MetadataConfig};
 pub use partners::PartnersConfig;
 pub use policy::{DevicePolicy, PersonPolicy, Policies};
 pub use witness::{WatchedLog, WitnessAddress};
@@ -27,7 +31,7 @@ pub const FILE: &str = "hallway.toml";
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The realm: relying party id and SPIFFE trust domain, a domain name without port.
-    pub realm: String,
+    pub realm: RealmName,
     /// Where the gateway listens.
     pub listen: SocketAddr,
     /// Where Prometheus asks for metrics, over plain HTTP; nowhere without it.
@@ -36,9 +40,9 @@ pub struct Config {
     /// How people and devices reach it, such as `https://gate.example`. Without one it is
     /// `http://localhost:PORT`, which browsers take as secure on this machine alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub public_url: Option<String>,
+    pub public_url: Option<Origin>,
     /// `sqlite:FILE` or `postgres://…`.
-    pub database: String,
+    pub database: Database,
     /// The folder for payloads.
     pub objects: PathBuf,
     /// Required wherever the gateway listens beyond loopback.
@@ -93,10 +97,10 @@ pub struct Limits {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            realm: "localhost".to_owned(),
+            realm: RealmName::localhost(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
-            database: "sqlite:hallway.db".to_owned(),
+            database: Database::default(),
             objects: PathBuf::from("objects"),
             tls: None,
             limits: Limits::default(),
@@ -148,46 +152,42 @@ pub enum ConfigError {
          set [tls] certificate and key in hallway.toml, or listen on 127.0.0.1"
     )]
     PlainHttp(SocketAddr),
-    /// The public address is not one that a browser can hold a key for.
+    /// Without a certificate or a public address, only names of this machine can be served.
     #[error(
-        "public_url \"{0}\" must be https://NAME[:PORT] (http only for localhost), without a path"
+        "the realm \"{0}\" needs the address at which browsers reach it: set public_url = \
+         \"https://{0}\" in hallway.toml, or [tls]; plain http is for localhost alone"
     )]
-    PublicUrl(String),
+    NoPublicUrl(RealmName),
     /// Something in `[hall]`.
     #[error("[hall] in hallway.toml: {0}")]
     Hall(String),
     /// WebAuthn Level 3, 5.1.3: the origin's host must be the relying party id or below it.
-    #[error("the realm \"{realm}\" is not the host of public_url \"{url}\" or a parent of it")]
+    #[error(
+        "the realm \"{realm}\" is not the host of public_url \"{url}\" or a parent of it: set realm \
+         and public_url in hallway.toml to fit"
+    )]
     Realm {
         /// The relying party id.
-        realm: String,
+        realm: RealmName,
         /// The address.
-        url: String,
+        url: Origin,
     },
 }
 
 impl Config {
-    /// Reads `hallway.toml` in `folder`; writes one with the defaults if there is none.
+    /// Reads `hallway.toml` in `folder`; the defaults where there is none.
     ///
     /// # Errors
-    /// The file cannot be read, written or understood.
-    pub fn load_or_create(folder: &Path) -> Result<Self, ConfigError> {
+    /// The file cannot be read or understood.
+    pub fn load(folder: &Path) -> Result<Self, ConfigError> {
         let path = folder.join(FILE);
-        let failed = |source| ConfigError::File {
-            path: path.clone(),
-            source,
-        };
         match fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| ConfigError::Syntax {
-                path: path.clone(),
+                path,
                 reason: error.to_string(),
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let config = Self::default();
-                config.save(folder)?;
-                Ok(config)
-            }
-            Err(error) => Err(failed(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(ConfigError::File { path, source }),
         }
     }
 
@@ -209,20 +209,18 @@ impl Config {
     /// # Errors
     /// Plain HTTP beyond loopback, an address that is no origin, or a realm that it does not
     /// belong to.
-    pub fn origin(&self, bound: SocketAddr) -> Result<String, ConfigError> {
+    pub fn origin(&self, bound: SocketAddr) -> Result<Origin, ConfigError> {
         if self.tls.is_none() && !bound.ip().is_loopback() {
             return Err(ConfigError::PlainHttp(bound));
         }
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let url = match &self.public_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("{scheme}://{}:{}", self.realm, bound.port()),
+            Some(url) => url.clone(),
+            None => format!("{scheme}://{}:{}", self.realm, bound.port())
+                .parse()
+                .map_err(|_| ConfigError::NoPublicUrl(self.realm.clone()))?,
         };
-        let host = host(&url).ok_or_else(|| ConfigError::PublicUrl(url.clone()))?;
-        let below = host
-            .strip_suffix(&self.realm)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        if below {
+        if self.realm.covers(url.host()) {
             Ok(url)
         } else {
             Err(ConfigError::Realm {
@@ -233,21 +231,6 @@ impl Config {
     }
 }
 
-/// The host of an origin that WebAuthn takes as secure.
-fn host(url: &str) -> Option<&str> {
-    let (scheme, authority) = url.split_once("://")?;
-    let host = authority
-        .split_once(':')
-        .map_or(authority, |(host, _)| host);
-    let named = !host.is_empty()
-        && host
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
-    let secure = scheme == "https"
-        || scheme == "http" && (host == "localhost" || host.ends_with(".localhost"));
-    (named && secure).then_some(host)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,31 +238,86 @@ mod tests {
     const LOOPBACK: SocketAddr =
         SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 81);
 
+    /// By way of the file, as an operator writes it.
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), text).unwrap();
+        Config::load(folder.path())
+    }
+
     fn public(url: &str, realm: &str) -> Result<String, ConfigError> {
-        Config {
-            public_url: Some(url.to_owned()),
-            realm: realm.to_owned(),
-            ..Config::default()
-        }
-        .origin(LOOPBACK)
+        let config = read(&format!("realm = \"{realm}\"\npublic_url = \"{url}\""))?;
+        Ok(config.origin(LOOPBACK)?.to_string())
     }
 
     #[test]
-    fn a_new_folder_gets_a_file_that_reads_back() {
+    fn what_is_written_reads_back_and_where_nothing_is_there_are_defaults() {
         let folder = tempfile::tempdir().unwrap();
-        let made = Config::load_or_create(folder.path()).unwrap();
-        assert_eq!(Config::load_or_create(folder.path()).unwrap(), made);
-        assert_eq!(made.origin(LOOPBACK).unwrap(), "http://localhost:81");
+        let made = Config::load(folder.path()).unwrap();
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+        made.save(folder.path()).unwrap();
+        assert_eq!(Config::load(folder.path()).unwrap(), made);
+        assert_eq!(&*made.origin(LOOPBACK).unwrap(), "http://localhost:81");
     }
 
     #[test]
     fn a_misspelt_setting_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), "relam = \"x\"").unwrap();
-        let error = Config::load_or_create(folder.path())
-            .unwrap_err()
-            .to_string();
+        let error = read("relam = \"x\"").unwrap_err().to_string();
         assert!(error.contains("relam"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_such_thing_is_told_with_its_line() {
+        for text in [
+            "realm = 'https://gate.example'",
+            "realm = 'gate.example:443'",
+            "realm = '127.0.0.1'",
+            "realm = ''",
+            "public_url = 'https://gate.example.com:99999'",
+            "public_url = 'https://gate.example.com:abc'",
+            "public_url = 'https://gate.example.com/path'",
+            "public_url = 'http://gate.example.com'",
+            "public_url = 'gate.example.com'",
+            "database = 'mysql://db/realm'",
+            "database = 'hallway.db'",
+            "listen = 'localhost'",
+            "metrics_listen = '127.0.0.1:99999'",
+            "metadata.url = 'http://mds.example'",
+            "metadata.signer = 'https://mds.example'",
+            "hall.address = 'gate.example:99999'",
+            "hall.listen = '8443'",
+            "policy.owner.allow = ['12345678-1234']",
+            "hall.stores = [{ hall = 'a', name = 'a', bucket = { endpoint = 'http://s3.example', \
+             region = 'r', name = 'n', access_key = 'k', secret_key_file = 'f' } }]",
+            "witnesses = [{ key = 'a+1+b', url = 'https://a.example' }]",
+        ] {
+            // Behind a comment, so that the line is not always the first.
+            let error = read(&format!("# A comment.\n\n{text}"))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("line 3"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_written_in_several_ways_has_one_form() {
+        let config = read(
+            "realm = 'Gate.Example.COM'\npublic_url = 'HTTPS://A.gate.example.com:0443/'\n\
+             database = 'PostgreSQL://me@db/realm'\n[metadata]\nurl = 'HTTPS://MDS.example:443'\n\
+             signer = 'MDS.Example'\n[hall]\naddress = 'Gate.Example.com:08443'\n\
+             [policy.owner]\nallow = ['CB69481E8FF7403993EC0A2729A154A8']",
+        )
+        .unwrap();
+        let plain = read(
+            "realm = 'gate.example.com'\npublic_url = 'https://a.gate.example.com'\n\
+             database = 'postgres://me@db/realm'\n[metadata]\nurl = 'https://mds.example/'\n\
+             signer = 'mds.example'\n[hall]\naddress = 'gate.example.com:8443'\n\
+             [policy.owner]\nallow = ['cb69481e-8ff7-4039-93ec-0a2729a154a8']",
+        )
+        .unwrap();
+        assert_eq!(config, plain);
+        let written = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<Config>(&written).unwrap(), plain);
     }
 
     #[test]
@@ -289,23 +327,30 @@ mod tests {
             Config::default().origin(outside),
             Err(ConfigError::PlainHttp(_))
         ));
+        let unreachable = read("realm = 'gate.example'").unwrap();
+        assert!(matches!(
+            unreachable.origin(LOOPBACK),
+            Err(ConfigError::NoPublicUrl(_))
+        ));
     }
 
     #[test]
     fn the_realm_owns_the_address() {
-        assert!(public("https://gate.example.com", "example.com").is_ok());
-        assert!(public("https://example.com:8443/", "example.com").is_ok());
-        assert!(matches!(
-            public("https://evil-example.com", "example.com"),
-            Err(ConfigError::Realm { .. })
-        ));
-        assert!(matches!(
-            public("http://example.com", "example.com"),
-            Err(ConfigError::PublicUrl(_))
-        ));
-        assert!(matches!(
-            public("https://example.com/path", "example.com"),
-            Err(ConfigError::PublicUrl(_))
-        ));
+        for (url, origin) in [
+            ("https://gate.example.com", "https://gate.example.com"),
+            ("https://example.com:8443/", "https://example.com:8443"),
+            ("https://gate.example.com:443", "https://gate.example.com"),
+            ("https://gate.example.com:0443", "https://gate.example.com"),
+            ("https://Gate.example.com", "https://gate.example.com"),
+        ] {
+            assert_eq!(public(url, "example.com").unwrap(), origin);
+            assert_eq!(public(url, "Example.com").unwrap(), origin);
+        }
+        for url in ["https://evil-example.com", "https://example.com.evil"] {
+            assert!(matches!(
+                public(url, "example.com"),
+                Err(ConfigError::Realm { .. })
+            ));
+        }
     }
 }

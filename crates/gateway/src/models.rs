@@ -54,9 +54,6 @@ pub enum ModelsError {
         /// Why it cannot be used.
         reason: String,
     },
-    /// The address.
-    #[error("[metadata] url \"{0}\" must be https://…, or http://… on this machine")]
-    Url(String),
     /// An interval of nothing.
     #[error("[metadata] refresh_hours must be at least 1")]
     Interval,
@@ -97,7 +94,7 @@ impl Models {
         Ok(Self {
             policies: config.policy.clone(),
             signer: Signer::new(metadata, folder)?,
-            sources: Source::all(metadata, folder)?,
+            sources: Source::all(metadata, folder),
             statements: Statements::new(metadata, folder)?,
             refresh_hours: metadata.refresh_hours,
             known: RwLock::default(),

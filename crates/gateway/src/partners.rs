@@ -17,13 +17,10 @@ pub mod refresh;
 pub mod shared;
 pub mod trust;
 
-use std::path::Path;
-
 use hallway_evidence::RealmName;
 use hallway_hall::{Bundle, BundleError, Place};
 use tokio::sync::Notify;
 
-use crate::config::PartnersConfig;
 use crate::http::problem::Problem;
 use crate::operator_key::OperatorKey;
 use crate::realm_authority::InUse;
@@ -60,16 +57,14 @@ impl Partners {
     /// Makes ready for the realm with these authorities; nothing is connected yet.
     ///
     /// # Errors
-    /// The file of `[partners] ca` can't be used.
+    /// The realm's own authorities are none.
     pub fn new(
-        config: &PartnersConfig,
-        folder: &Path,
-        origin: &str,
+        fetcher: Fetcher,
         operator: OperatorKey,
         own: &InUse,
     ) -> Result<Self, PartnersError> {
         Ok(Self {
-            fetcher: Fetcher::new(config, folder, origin)?,
+            fetcher,
             trust: Trust::new(own)?,
             operator,
             wake: Notify::new(),

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::Gateway;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::depends::{self, Ended};
 use crate::descriptors::{self, Places};
 use crate::doors::device::payload;
@@ -27,8 +27,9 @@ use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
 use crate::metrics::{self, Metrics};
 use crate::models::{Models, refresh};
-use crate::operator_key::{OperatorKey, WhereNone};
+use crate::operator_key::{self, OperatorKey, WhereNone};
 use crate::pace::Unread;
+use crate::partners::fetch::Fetcher;
 use crate::partners::{self, Partners};
 use crate::private;
 use crate::realm_authority::OwnAuthorities;
@@ -38,7 +39,7 @@ use crate::server::Listener;
 use crate::store::{Link, Purpose as LinkPurpose, Role, Store};
 use crate::sweep;
 use crate::thumbnail::Thumbnails;
-use crate::witness::{Witness, ask};
+use crate::witness::{Configured, Witness, ask};
 use secrets::Secrets;
 
 mod error;
@@ -67,37 +68,60 @@ pub struct Ready {
     pub gateway: Gateway,
     /// The one-time link that makes the first owner, while there is none.
     pub setup_link: Option<String>,
+    /// The `hallway.toml` that this start wrote, because it was the first in its folder.
+    pub written: Option<PathBuf>,
     listener: Listener,
     metrics: Option<Listener>,
     hall: Option<HallListener>,
 }
 
-/// Reads the configuration in `folder`, making both if they are not there.
+/// Reads the configuration in `folder`; the defaults where there is none yet. Nothing is made: the
+/// first start writes `hallway.toml` once everything stands ([`Start::ready`]).
 ///
 /// # Errors
-/// The folder or its configuration cannot be read or written.
+/// The configuration cannot be read, or is none.
 pub fn configuration(folder: &Path) -> Result<Config, StartError> {
-    let failed = |source| StartError::Folder {
-        path: folder.to_owned(),
-        source,
-    };
-    fs::create_dir_all(folder).map_err(failed)?;
-    restrict(folder).map_err(failed)?;
-    Ok(Config::load_or_create(folder)?)
+    Ok(Config::load(folder)?)
 }
 
 /// Only the operator reads the folder: it holds the key and the payloads.
-fn restrict(folder: &Path) -> io::Result<()> {
+fn restrict(folder: &Path) -> Result<(), StartError> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(folder, private).map_err(|source| StartError::Folder {
+        path: folder.to_owned(),
+        source,
+    })
+}
+
+/// Makes the folder if it is not there.
+fn make_private(folder: &Path) -> Result<(), StartError> {
+    fs::create_dir_all(folder).map_err(|source| StartError::Folder {
+        path: folder.to_owned(),
+        source,
+    })?;
+    restrict(folder)
 }
 
 impl Start {
-    /// Opens everything and binds the address.
+    /// Opens everything and binds the address. A first start writes the configuration at its end, so
+    /// that the next one needs no flags. One that fails leaves nothing in the way of the next.
     ///
     /// # Errors
     /// [`StartError`] says what stands in the way.
     pub async fn ready(self) -> Result<Ready, StartError> {
+        let folder = self.folder.clone();
+        let was_there = folder.exists();
+        let ready = self.open().await;
+        if ready.is_err() && !was_there {
+            // What is not empty stays.
+            let _ = fs::remove_dir(&folder);
+        }
+        ready
+    }
+
+    /// First what makes nothing, then the database, then what only a start that will serve may make.
+    async fn open(self) -> Result<Ready, StartError> {
         let Self {
             folder,
             config,
@@ -105,10 +129,17 @@ impl Start {
             clock,
         } = self;
         let given = operator_key.as_ref().map(|text| text.as_str());
-        let operator_key = OperatorKey::find(given, &folder, WhereNone::Make)?;
+        let is_first = !folder.join(config::FILE).exists();
+        let found = match (given, is_first) {
+            (None, true) => None,
+            _ => Some(OperatorKey::find(given, &folder, WhereNone::Make)?),
+        };
         let hall = config.hall.clone().unwrap_or_default();
         hall.check()?;
-        tighten(&config, &hall, &folder)?;
+        if folder.exists() {
+            restrict(&folder)?;
+            tighten(&config, &hall, &folder)?;
+        }
         let mut limits = config.limits.clone();
         let places = descriptors::connections(Places {
             web: limits.connections,
@@ -140,6 +171,14 @@ impl Start {
                     .map_err(StartError::Metrics)?,
             ),
         };
+        let to_write = is_first.then(|| Config {
+            // Whoever keeps a password out of the file gives it at each start.
+            database: config
+                .database
+                .without_password()
+                .unwrap_or_else(|| config.database.clone()),
+            ..config.clone()
+        });
         let models = Models::new(&config, &folder)?;
         let hall_listener = match config.hall {
             Some(_) => {
@@ -149,9 +188,28 @@ impl Start {
             None => None,
         };
 
-        let store = Store::connect(&database(&config.database, &folder)).await?;
-        let secrets = Secrets::load_or_make(&store, &operator_key, &config.realm).await?;
-        let witness = Witness::new(secrets.witness, &config)?;
+        let offers = Offers::open(&hall, &folder)?;
+        let witnesses = Configured::new(&config)?;
+        let fetcher = Fetcher::new(&config.partners, &folder, &origin)
+            .map_err(partners::PartnersError::from)?;
+
+        make_private(&folder)?;
+        let store = Store::connect(&config.database.address(&folder)).await?;
+        let key_file = folder.join(operator_key::FILE);
+        let makes_key = found.is_none() && !key_file.exists();
+        let operator_key = match found {
+            Some(found) => found,
+            None => OperatorKey::find(None, &folder, WhereNone::Make)?,
+        };
+        let secrets = Secrets::load_or_make(&store, &operator_key, &config.realm).await;
+        if let Err(StartError::OtherRealm { .. } | StartError::OperatorKey(_)) = &secrets
+            && makes_key
+        {
+            // The database is a realm's that has another key: nothing was sealed with the new one.
+            let _ = fs::remove_file(key_file);
+        }
+        let secrets = secrets?;
+        let witness = Witness::new(secrets.witness, witnesses);
         let objects = folder.join(&config.objects);
         fs::create_dir_all(&objects).map_err(|source| StartError::Folder {
             path: objects.clone(),
@@ -168,17 +226,17 @@ impl Start {
                 clock.now(),
             )
             .await?,
-            offers: Offers::open(&hall, &folder)?,
+            offers,
             inside: Inside::default(),
             proxies: Proxies::default(),
         };
         let own = halls.authorities.in_use();
-        let partners = Partners::new(&config.partners, &folder, &origin, operator_key, &own)?;
+        let partners = Partners::new(fetcher, operator_key, &own)?;
         let ledger = Arc::new(Ledger::new(secrets.log));
         let now = Arc::clone(&clock);
         let gateway = Gateway::from(Shared {
-            rp: RelyingParty::new(config.realm, origin.clone()),
-            origin,
+            rp: RelyingParty::new(config.realm.as_str(), origin.as_str()),
+            origin: origin.to_string(),
             ingest: Ingest::start(store.clone(), Arc::clone(&ledger), move || now.now()),
             ledger,
             store,
@@ -203,9 +261,17 @@ impl Start {
         let setup_link = setup_link(&gateway)
             .await
             .map_err(|problem| StartError::Setup(problem.detail))?;
+        let written = match to_write {
+            None => None,
+            Some(config) => {
+                config.save(&folder)?;
+                Some(folder.join(config::FILE))
+            }
+        };
         Ok(Ready {
             gateway,
             setup_link,
+            written,
             listener,
             metrics,
             hall: hall_listener,
@@ -299,25 +365,14 @@ fn tighten(config: &Config, hall: &crate::config::Hall, folder: &Path) -> Result
     let stores: Vec<PathBuf> = stores.map(|store| folder.join(store)).collect();
     private::tighten_within(folder, &stores).map_err(failed)?;
     private::tighten(&folder.join(&config.objects), &stores).map_err(failed)?;
-    if config.database.starts_with("sqlite:") {
-        let database = database(&config.database, folder);
+    if let Some(database) = config.database.file(folder) {
         for beside in ["", "-wal", "-shm"] {
-            let file = PathBuf::from(format!("{database}{beside}"));
-            private::tighten(&file, &[]).map_err(failed)?;
+            let mut file = database.clone().into_os_string();
+            file.push(beside);
+            private::tighten(Path::new(&file), &[]).map_err(failed)?;
         }
     }
     Ok(())
-}
-
-/// A database address with relative SQLite files under the data folder.
-pub(crate) fn database(address: &str, folder: &Path) -> String {
-    match address.strip_prefix("sqlite:") {
-        Some(file) => folder
-            .join(file.trim_start_matches("//"))
-            .to_string_lossy()
-            .into_owned(),
-        None => address.to_owned(),
-    }
 }
 
 /// A link for the first owner while there is none. Older ones stop working.

@@ -10,10 +10,7 @@ pub mod peers;
 use hallway_evidence::log::{CosignerKey, CosigningKey};
 
 pub use ask::cosigned_by;
-pub use peers::{Peer, PeersError};
-
-use self::peers::Configured;
-use crate::config::Config;
+pub use peers::{Configured, Peer, PeersError};
 
 /// This realm as a witness, and the way to its own.
 pub struct Witness {
@@ -22,15 +19,10 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Takes the realm's witness key, and reads the configuration; nobody is asked yet.
-    ///
-    /// # Errors
-    /// [`PeersError`].
-    pub fn new(key: CosigningKey, config: &Config) -> Result<Self, PeersError> {
-        Ok(Self {
-            key,
-            configured: Configured::new(config)?,
-        })
+    /// Takes the realm's witness key, and what the configuration says; nobody is asked yet.
+    #[must_use]
+    pub const fn new(key: CosigningKey, configured: Configured) -> Self {
+        Self { key, configured }
     }
 
     /// The key that verifies this realm's cosignatures; its name is `REALM/witness`.

@@ -81,7 +81,9 @@ impl Authority {
     /// [`AuthorityError::Authority`]: one of them can't be read, or the key is another's.
     pub fn new(certificate: &[u8], pkcs8: &[u8]) -> Result<Self, AuthorityError> {
         let reason = |reason: &dyn std::fmt::Display| AuthorityError::Authority(reason.to_string());
-        let trust_domain = svid::authority_domain(certificate).map_err(|error| reason(&error))?;
+        let trust_domain = svid::authority_domain(certificate)
+            .and_then(|domain| domain.ok_or(svid::SvidError::NotAuthority))
+            .map_err(|error| reason(&error))?;
         let key =
             KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8)).map_err(|error| reason(&error))?;
         let (_, parsed) =

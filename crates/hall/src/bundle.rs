@@ -8,6 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hallway_evidence::Count;
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio_rustls::rustls::RootCertStore;
 
 use crate::identity::TrustDomain;
@@ -27,9 +28,12 @@ pub enum BundleError {
     /// None, or more than [`MOST_AUTHORITIES`], or a longer document than [`LONGEST_BUNDLE`].
     #[error("the trust bundle has no authority, or too many")]
     Size,
-    /// A key has no certificate, or more than one (section 4.2.2).
-    #[error("a key of the trust bundle has not exactly one certificate in base64")]
+    /// A key's certificate is none.
+    #[error("a key of the trust bundle has a certificate that is not base64")]
     Certificate,
+    /// No authority names the trust domain.
+    #[error("no authority of the trust bundle says of which trust domain it is")]
+    NoDomain,
     /// Its sequence number is 2^63 or more.
     #[error("the sequence number of the trust bundle is too large")]
     Sequence,
@@ -59,47 +63,59 @@ pub struct Published {
     pub refresh_seconds: Option<u64>,
 }
 
-/// A JWKS document (section 4.1). Members that are not for X.509-SVIDs are ignored.
+/// A JWKS document (section 4.1), as it is written and read: with keys of ours, or of anybody's.
 #[derive(Serialize, Deserialize)]
-struct Document {
-    keys: Vec<Key>,
+struct Document<K> {
+    keys: Vec<K>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spiffe_sequence: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spiffe_refresh_hint: Option<u64>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Key {
-    #[serde(rename = "use", default)]
+    #[serde(rename = "use")]
     usage: String,
-    #[serde(default)]
     kty: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     x: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<String>,
-    #[serde(default)]
     x5c: Vec<String>,
 }
 
+/// The certificate of a key, in base64, if it is an authority for X.509-SVIDs. What is not one is
+/// ignored, whatever it holds: other uses and types of keys (sections 4.2.1 and 4.2.2), and keys without
+/// a certificate; of several certificates, the first counts (X.509-SVID, section 6.2).
+fn certificate(key: &Value) -> Option<&str> {
+    let is_for_svids =
+        key["use"] == "x509-svid" && matches!(key["kty"].as_str(), Some("EC" | "RSA" | "OKP"));
+    key["x5c"].get(0)?.as_str().filter(|_| is_for_svids)
+}
+
 impl Bundle {
-    /// From the authorities' certificates, DER: 1 to [`MOST_AUTHORITIES`], all of one domain.
+    /// From the authorities' certificates, DER: 1 to [`MOST_AUTHORITIES`]. Those that name a domain, of
+    /// which there is one at least, name the same.
     ///
     /// # Errors
     /// [`BundleError`].
     pub fn new(authorities: Vec<CertificateDer<'static>>) -> Result<Self, BundleError> {
-        let (Some(first), true) = (authorities.first(), authorities.len() <= MOST_AUTHORITIES)
-        else {
+        if !(1..=MOST_AUTHORITIES).contains(&authorities.len()) {
             return Err(BundleError::Size);
-        };
-        let trust_domain = svid::authority_domain(first)?;
+        }
+        let mut trust_domain: Option<TrustDomain> = None;
         for authority in &authorities {
-            let other = svid::authority_domain(authority)?;
-            if other != trust_domain {
-                return Err(BundleError::Domain(other, trust_domain));
+            let Some(named) = svid::authority_domain(authority)? else {
+                continue;
+            };
+            match &trust_domain {
+                Some(one) if *one != named => {
+                    return Err(BundleError::Domain(named, one.clone()));
+                }
+                _ => trust_domain = Some(named),
             }
             // What can't be an anchor is refused here, where it is this bundle's own affair: together
             // with others it would keep all of them from being believed.
@@ -108,7 +124,7 @@ impl Bundle {
                 .map_err(|_| BundleError::Certificate)?;
         }
         Ok(Self {
-            trust_domain,
+            trust_domain: trust_domain.ok_or(BundleError::NoDomain)?,
             authorities,
         })
     }
@@ -157,16 +173,9 @@ impl Published {
         if json.len() > LONGEST_BUNDLE {
             return Err(BundleError::Size);
         }
-        let document: Document = serde_json::from_slice(json)?;
+        let document: Document<Value> = serde_json::from_slice(json)?;
         let mut authorities = Vec::new();
-        for key in document.keys {
-            // Other uses and types of keys are ignored (sections 4.2.1 and 4.2.2).
-            if key.usage != "x509-svid" || !matches!(&*key.kty, "EC" | "RSA" | "OKP") {
-                continue;
-            }
-            let [certificate] = &key.x5c[..] else {
-                return Err(BundleError::Certificate);
-            };
+        for certificate in document.keys.iter().filter_map(certificate) {
             let der = STANDARD
                 .decode(certificate)
                 .map_err(|_| BundleError::Certificate)?;
@@ -268,6 +277,59 @@ mod tests {
         ] {
             assert!(matches!(Bundle::from_json(json), Err(BundleError::Size)));
         }
+    }
+
+    #[test]
+    fn what_is_no_authority_of_ours_may_be_anything() {
+        let bank = sample::realm("bank.example").bundle();
+        let json = bank.to_json(7, 300).unwrap();
+        let mut document: Value = serde_json::from_str(&json).unwrap();
+        let keys = document["keys"].as_array_mut().unwrap();
+        // X.509-SVID, section 6.2: all but the first certificate MUST be ignored, and so must a key
+        // without any.
+        let more = keys[0]["x5c"][0].clone();
+        keys[0]["x5c"]
+            .as_array_mut()
+            .unwrap()
+            .extend([more, Value::Null, "?".into()]);
+        for other in [
+            serde_json::json!({ "use": "jwt-svid", "kty": "EC", "kid": 7, "x5c": "none", "x": null }),
+            serde_json::json!({ "use": null, "kty": ["EC"] }),
+            serde_json::json!({ "kty": "oct", "k": "AAAA" }),
+            serde_json::json!({ "use": "x509-svid", "kty": "EC" }),
+            serde_json::json!({ "use": "x509-svid", "kty": "EC", "x5c": [] }),
+            Value::Null,
+        ] {
+            keys.insert(0, other);
+        }
+        document["spiffe_sequence"] = Value::Null;
+        document["of the future"] = true.into();
+        let read = Published::from_json(document.to_string().as_bytes()).unwrap();
+        assert_eq!((read.bundle, read.sequence), (bank, None));
+    }
+
+    #[test]
+    fn an_authority_need_not_name_its_domain_beside_one_that_does() {
+        let bank = sample::realm("bank.example")
+            .authority
+            .certificate()
+            .clone();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut nameless = rcgen::CertificateParams::default();
+        nameless.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let nameless = nameless.self_signed(&key).unwrap().der().clone();
+        for authorities in [
+            vec![bank.clone(), nameless.clone()],
+            vec![nameless.clone(), bank],
+        ] {
+            let bundle = Bundle::new(authorities.clone()).unwrap();
+            assert_eq!(bundle.trust_domain().as_str(), "bank.example");
+            assert_eq!(bundle.authorities(), authorities);
+        }
+        assert!(matches!(
+            Bundle::new(vec![nameless]),
+            Err(BundleError::NoDomain)
+        ));
     }
 
     #[test]

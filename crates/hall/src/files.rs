@@ -21,7 +21,7 @@ mod contract;
 
 pub use access::StoreAccess;
 pub(crate) use afar::{Afar, Sends};
-pub use bucket::{BucketError, BucketSettings, BucketStore, PIECE};
+pub use bucket::{BucketSettings, BucketStore, PIECE};
 pub use condition::Condition;
 pub(crate) use condition::{IF, States};
 pub use folder::{FolderError, FolderStore};

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use http::StatusCode;
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -17,7 +18,8 @@ use crate::tcp;
 /// How long a service may take to accept.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// `HOST:PORT` of a service, as the operator wrote it. The host is looked up at each connection.
+/// `HOST:PORT` of a service or a listener, the host in the form that the URL standard gives it (3.5):
+/// `DB.example:05432` is `db.example:5432`. It is looked up at each connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address(String);
@@ -72,20 +74,21 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let refused = || AddressError(text.chars().take(80).collect());
-        let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
-        let host_allowed = match host.strip_prefix('[') {
-            Some(rest) => rest
-                .strip_suffix(']')
-                .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok()),
-            None => {
-                let allowed =
-                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-                !host.is_empty() && host.len() <= 253 && host.bytes().all(allowed)
-            }
+        let (_, port) = text.rsplit_once(':').ok_or_else(refused)?;
+        // With the delimiters of what else a URL has, it is no host and port.
+        let delimited =
+            text.contains(['/', '\\', '@', '?', '#']) || text.contains(char::is_control);
+        let url = Url::parse(&format!("http://{text}")).map_err(|_| refused())?;
+        let host = url.host_str().unwrap_or_default();
+        let number = url.port_or_known_default().unwrap_or_default();
+        if delimited || port.is_empty() || number == 0 || host.len() > 253 {
+            return Err(refused());
+        }
+        let allowed = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
         };
-        let port_allowed = port.parse::<u16>().is_ok_and(|port| port > 0);
-        if host_allowed && port_allowed {
-            Ok(Self(text.to_owned()))
+        if host.bytes().all(allowed) {
+            Ok(Self(format!("{host}:{number}")))
         } else {
             Err(refused())
         }
@@ -139,8 +142,30 @@ mod tests {
             "http://a:80",
             "a/b:1",
             "[x]:1",
+            "a:+80",
+            "a@b:80",
+            "a:80?",
+            "a:80#x",
+            "a\\b:80",
+            "*.a:80",
+            "a\t:80",
         ] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_one_form() {
+        for (text, form) in [
+            ("DB.Example:05432", "db.example:5432"),
+            ("a_b.example:80", "a_b.example:80"),
+            ("[0:0:0:0:0:0:0:1]:22", "[::1]:22"),
+            ("127.1:443", "127.0.0.1:443"),
+            ("däb.example:1", "xn--db-via.example:1"),
+        ] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!(address.as_str(), form);
+            assert_eq!(form.parse(), Ok(address));
         }
     }
 

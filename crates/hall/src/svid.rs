@@ -191,14 +191,19 @@ impl Svid {
     }
 }
 
-/// The trust domain of an authority (X.509-SVID, section 3.2): its URI has no path.
-pub(crate) fn authority_domain(der: &[u8]) -> Result<TrustDomain, SvidError> {
+/// The trust domain that an authority names: nothing where it has no URI name, which it should have
+/// and need not. If it has one, that has no path (X.509-SVID, section 3.2).
+pub(crate) fn authority_domain(der: &[u8]) -> Result<Option<TrustDomain>, SvidError> {
     let certificate = parse(der)?;
-    let id = uri_name(&certificate)?;
-    if !id.path().is_empty() || !certificate.is_ca() {
+    let id = match uri_name(&certificate) {
+        Ok(id) => Some(id),
+        Err(SvidError::UriNames(0)) => None,
+        Err(error) => return Err(error),
+    };
+    if id.as_ref().is_some_and(|id| !id.path().is_empty()) || !certificate.is_ca() {
         return Err(SvidError::NotAuthority);
     }
-    Ok(id.trust_domain().clone())
+    Ok(id.map(|id| id.trust_domain().clone()))
 }
 
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>, SvidError> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use hallway_client::GatewayAddress;
 use hallway_device::{Agent, Event, Freshness, Gateway, KeySigner, Settings, SystemClock, Until};
 use hallway_evidence::TrustFile;
 use hallway_softkey::{Consent, SoftKey};
@@ -25,7 +26,7 @@ pub(super) struct Run {
     protection: ProtectionArguments,
     /// The gateway, such as `https://gate.example`.
     #[arg(long, value_name = "URL", env = "HALLWAY_GATEWAY")]
-    gateway: String,
+    gateway: GatewayAddress,
     /// Keep a signed copy of each file in this folder: pictures with their evidence inside, other
     /// files with it beside.
     #[arg(long, value_name = "DIR")]
@@ -57,7 +58,7 @@ impl Run {
         let read =
             |path: &PathBuf| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
         let authority = self.ca.as_ref().map(read).transpose()?;
-        let gateway = Gateway::new(&self.gateway, authority.as_deref())?;
+        let gateway = Gateway::new(self.gateway.clone(), authority.as_deref())?;
         let trust = match &self.trust {
             Some(path) => Some(TrustFile::from_json(&read(path)?)?),
             None => None,

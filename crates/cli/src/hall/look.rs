@@ -59,6 +59,7 @@ const PARTS: [(&str, &[Column]); 5] = [
             (&["services"], "SERVICES"),
             (&["invited_ms"], "INVITED"),
             (&["joined_ms"], "JOINED"),
+            (&["presence"], "NOW"),
         ],
     ),
 ];

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::agent::AgentCommand;
 use super::authorities::AuthorityAction;
+use super::forewarn::forewarn;
 use super::partners::PartnerAction;
 use super::{HallCommandError, look};
 use crate::person::{ActRequest, GuestRequest, PersonArguments, Visitor, WhomRequest};
@@ -315,7 +316,10 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
         }
     };
     let mut visitor = Visitor::new(&how.person)?;
-    let outcome = super::run(async { Ok(visitor.act(&act).await?.outcome) })?;
+    let outcome = super::run(async {
+        forewarn(&mut visitor, &act).await?;
+        Ok(visitor.act(&act).await?.outcome)
+    })?;
     if how.json {
         println!("{outcome}");
     } else {

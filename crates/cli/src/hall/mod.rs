@@ -8,6 +8,7 @@ mod connect;
 mod duration;
 mod error;
 mod files;
+mod forewarn;
 mod look;
 mod manage;
 mod mirror;

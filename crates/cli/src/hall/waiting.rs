@@ -46,11 +46,16 @@ impl fmt::Display for Announcement<'_> {
             .iter()
             .map(|name| Printable(name).to_string())
             .collect();
+        let second = match role.as_str() {
+            "owner" => "a second person who is owner",
+            "operator" => "a second person who is operator or owner",
+            _ => "a second person of the realm",
+        };
         write!(
             f,
-            "It opens when a second person who is at least {} approves it: {}.\n\
+            "It opens once {} approves it: {}.\n\
              In the console, or with `hallway hall approve {}`; until {}. Ctrl-C gives it up.",
-            Printable(role),
+            second,
             names.join(", "),
             self.grant,
             Timestamp::from_ms(*until_ms)

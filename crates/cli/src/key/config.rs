@@ -37,7 +37,7 @@ enum Action {
         #[arg(long)]
         force_change: bool,
         /// A relying party that may learn of the policy; may be given several times.
-        #[arg(long = "tell", value_name = "RP_ID")]
+        #[arg(long = "tell", value_name = "RP_ID", value_parser = crate::relying_party_id)]
         rp_ids: Vec<String>,
     },
     /// Demand that a reset be confirmed in full, for good.

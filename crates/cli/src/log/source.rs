@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
+use flate2::read::MultiGzDecoder;
 use hallway_client::SecureUrl;
 use hallway_evidence::log::TileSource;
 use reqwest::StatusCode;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 
 use crate::person::{PersonError, Redirections, web_client};
 
@@ -66,6 +68,7 @@ impl Server {
         let mut response = self
             .http
             .get(format!("{}/{path}", self.prefix))
+            .header(ACCEPT_ENCODING, "gzip, identity")
             .send()
             .await
             .map_err(PersonError::from)?;
@@ -80,6 +83,69 @@ impl Server {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Some(bytes))
+        Ok(Some(match response.headers().get(CONTENT_ENCODING) {
+            None => bytes,
+            Some(encoding) => decoded(&encoding.to_str()?.to_ascii_lowercase(), bytes)?,
+        }))
+    }
+}
+
+/// What was compressed for the way. Servers may do so with or without being asked
+/// (c2sp.org/tlog-tiles, "Log entries").
+fn decoded(encoding: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+    match encoding {
+        "identity" => Ok(bytes),
+        "gzip" | "x-gzip" => {
+            let mut plain = Vec::new();
+            let limit = MAX_RESOURCE as u64 + 1;
+            MultiGzDecoder::new(&*bytes)
+                .take(limit)
+                .read_to_end(&mut plain)?;
+            if plain.len() > MAX_RESOURCE {
+                return Err("it is longer than any tile".into());
+            }
+            Ok(plain)
+        }
+        other => Err(format!("it is compressed as {other:?}, which nobody asked for").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn compressed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_was_compressed_for_the_way_is_read() {
+        let tile = b"a tile".to_vec();
+        assert_eq!(decoded("identity", tile.clone()).unwrap(), tile);
+        assert_eq!(decoded("gzip", compressed(&tile)).unwrap(), tile);
+        let longest = vec![0; MAX_RESOURCE];
+        assert_eq!(decoded("gzip", compressed(&longest)).unwrap(), longest);
+    }
+
+    #[test]
+    fn what_would_not_end_or_is_no_tile_is_refused() {
+        let bomb = compressed(&vec![0; MAX_RESOURCE + 1]);
+        assert!(bomb.len() < MAX_RESOURCE / 100);
+        let tile = compressed(b"a tile");
+        for (encoding, bytes) in [
+            ("gzip", bomb),
+            ("gzip", tile[..tile.len() - 1].to_vec()),
+            ("gzip", b"a tile".to_vec()),
+            ("br", tile),
+        ] {
+            assert!(decoded(encoding, bytes).is_err(), "{encoding}");
+        }
     }
 }

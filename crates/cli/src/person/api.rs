@@ -140,6 +140,19 @@ fn is_here(url: &reqwest::Url) -> bool {
     SecureUrl::new(url.clone()).is_ok_and(|url| url.is_local())
 }
 
+/// What a person sees of a command in the list of their sessions: that it is one, and on what system.
+fn user_agent() -> String {
+    let system = match std::env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "freebsd" => "FreeBSD",
+        "openbsd" => "OpenBSD",
+        "netbsd" => "NetBSD",
+        other => other,
+    };
+    format!("hallway/{} ({system})", env!("CARGO_PKG_VERSION"))
+}
+
 /// An HTTP client that trusts one more authority than the system does, where there is one (PEM).
 ///
 /// Names below `localhost` are this machine whatever the system says, and no proxy is asked for what is
@@ -153,6 +166,7 @@ pub(crate) fn web_client(
     redirections: Redirections,
 ) -> Result<reqwest::Client, PersonError> {
     let mut http = reqwest::Client::builder()
+        .user_agent(user_agent())
         .dns_resolver(Arc::new(LocalNames))
         .connect_timeout(CONNECT)
         .timeout(PATIENCE)

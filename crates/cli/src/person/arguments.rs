@@ -16,7 +16,7 @@ use crate::key::pin::Typed;
 use crate::key::protection::ProtectionArguments;
 
 /// The file in the folder `hallway` below XDG_CONFIG_HOME.
-const FILE: &str = "hallway.toml";
+pub(super) const FILE: &str = "hallway.toml";
 
 /// What these arguments stand under in a command's help, behind its own.
 const WHO: &str = "Who you are";
@@ -29,7 +29,7 @@ pub(crate) struct PersonArguments {
     account: Option<String>,
     /// The gateway, such as `https://gate.example`.
     #[arg(long, help_heading = WHO, value_name = "URL", env = "HALLWAY_GATEWAY")]
-    gateway: Option<String>,
+    gateway: Option<GatewayAddress>,
     /// Your security key: usb, usb:DEVICE, unix:PATH, udp:ADDRESS:PORT, or a key FILE [default: usb]
     #[arg(long, help_heading = WHO, value_name = "KEY", env = "HALLWAY_SECURITY_KEY")]
     key: Option<KeyChoice>,
@@ -51,7 +51,7 @@ pub(crate) struct PersonArguments {
 struct Configuration {
     /// The account that is meant where none is named.
     account: Option<String>,
-    gateway: Option<String>,
+    gateway: Option<GatewayAddress>,
     realm: Option<RealmName>,
     key: Option<KeyChoice>,
     ca: Option<PathBuf>,
@@ -63,7 +63,7 @@ struct Configuration {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Account {
-    gateway: Option<String>,
+    gateway: Option<GatewayAddress>,
     realm: Option<RealmName>,
     key: Option<KeyChoice>,
     ca: Option<PathBuf>,
@@ -92,10 +92,10 @@ impl PersonArguments {
     pub(crate) fn settings(&self) -> Result<Settings, PersonError> {
         let folders = Folders::find()?;
         let configured = Configuration::read(&folders.configuration)?;
-        let account = configured.account(self.account.as_deref(), self.gateway.as_deref())?;
+        let account = configured.account(self.account.as_deref(), self.gateway.as_ref())?;
         let named = self.gateway.clone().or(account.gateway.clone());
         let missing = || PersonError::NoGateway(folders.configuration.join(FILE));
-        let gateway = named.ok_or_else(missing)?.parse()?;
+        let gateway = named.ok_or_else(missing)?;
         self.with(gateway, account, folders)
     }
 
@@ -103,8 +103,7 @@ impl PersonArguments {
     pub(super) fn settings_at(&self, gateway: &GatewayAddress) -> Result<Settings, PersonError> {
         let folders = Folders::find()?;
         let configured = Configuration::read(&folders.configuration)?;
-        let origin = gateway.origin();
-        let account = configured.account(self.account.as_deref(), Some(&origin))?;
+        let account = configured.account(self.account.as_deref(), Some(gateway))?;
         self.with(gateway.clone(), account, folders)
     }
 
@@ -119,8 +118,7 @@ impl PersonArguments {
             None => None,
         };
         // A realm is said of a gateway, and not of another that is named in its place.
-        let its = account.gateway.as_deref().map(str::parse::<GatewayAddress>);
-        let is_its = its.is_none_or(|its| its.is_ok_and(|its| its == gateway));
+        let is_its = account.gateway.is_none_or(|its| its == gateway);
         Ok(Settings {
             realm: account.realm.filter(|_| is_its),
             gateway,
@@ -178,7 +176,11 @@ impl Configuration {
     }
 
     /// The account that is meant: the one that was `named`, or else the one at `gateway`.
-    fn account(&self, named: Option<&str>, gateway: Option<&str>) -> Result<Account, PersonError> {
+    fn account(
+        &self,
+        named: Option<&str>,
+        gateway: Option<&GatewayAddress>,
+    ) -> Result<Account, PersonError> {
         let here = || Account {
             gateway: self.gateway.clone(),
             realm: self.realm.clone(),
@@ -195,11 +197,7 @@ impl Configuration {
         match (named, gateway, self.account.as_deref()) {
             (Some(name), ..) | (None, None, Some(name)) => known(name),
             (None, Some(gateway), _) => {
-                let wanted: GatewayAddress = gateway.parse()?;
-                let is_there = |account: &&Account| {
-                    let its = account.gateway.as_deref().map(str::parse::<GatewayAddress>);
-                    its.is_some_and(|its| its.is_ok_and(|its| its == wanted))
-                };
+                let is_there = |account: &&Account| account.gateway.as_ref() == Some(gateway);
                 Ok(self
                     .accounts
                     .values()
@@ -237,6 +235,17 @@ mod tests {
         fs::write(&path, "gatewya = 'https://gate.example'\n").unwrap();
         let error = read().unwrap_err().to_string();
         assert!(error.contains("gatewya"), "{error}");
+        for (text, told) in [
+            (
+                "gateway = 'https://gate.example:99999'",
+                "https://gate.example",
+            ),
+            ("realm = 'https://gate.example'", "a realm is named"),
+        ] {
+            fs::write(&path, format!("# Mine.\n{text}\n")).unwrap();
+            let error = read().unwrap_err().to_string();
+            assert!(error.contains(told) && error.contains("line 2"), "{error}");
+        }
     }
 
     #[test]
@@ -253,15 +262,20 @@ mod tests {
         "#;
         fs::write(folder.path().join(FILE), text).unwrap();
         let read = Configuration::read(folder.path()).unwrap();
-        let gateway = |named, at| read.account(named, at).unwrap().gateway;
-        assert_eq!(gateway(None, None).unwrap(), "https://gate.example");
-        assert_eq!(gateway(Some("lab"), None).unwrap(), "https://lab.example/");
-        let lab = read.account(None, Some("https://lab.example:443")).unwrap();
+        let at = |address: &str| address.parse::<GatewayAddress>().unwrap();
+        let gateway = |named| read.account(named, None).unwrap().gateway.unwrap();
+        assert_eq!(gateway(None).origin(), "https://gate.example");
+        assert_eq!(gateway(Some("lab")).origin(), "https://lab.example");
+        let lab = read
+            .account(None, Some(&at("https://lab.example:443")))
+            .unwrap();
         assert_eq!(
             lab.key,
             Some(KeyChoice::File(folder.path().join("lab.key")))
         );
-        let elsewhere = read.account(None, Some("https://new.example")).unwrap();
+        let elsewhere = read
+            .account(None, Some(&at("https://new.example")))
+            .unwrap();
         assert_eq!(elsewhere.key.unwrap().to_string(), "udp:127.0.0.1:1");
         let error = read.account(Some("home"), None).unwrap_err().to_string();
         assert!(error.contains("lab, work"), "{error}");

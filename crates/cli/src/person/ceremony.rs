@@ -110,9 +110,10 @@ impl Ceremony {
         let realm = at.realm_of(&statement)?;
         let now = Timestamp::from(SystemTime::now());
         if statement.issued.distance(now) > CLOCKS_APART {
-            let difference =
-                Difference::new("the time, by this computer’s clock,", now, statement.issued);
-            return Err(difference.into());
+            return Err(PersonError::Clocks {
+                here: now,
+                there: statement.issued,
+            });
         }
         wanted.agrees_with(&statement, &realm)?;
         let attachment = self.attached(wanted)?;
@@ -165,15 +166,17 @@ impl At<'_> {
         if let Some(known) = self.realm {
             same("the realm", &known.as_str(), &stated).map_err(PersonError::OtherRealm)?;
         }
-        let host = || self.gateway.domain().unwrap_or("a name");
-        let realm = stated
-            .parse()
-            .map_err(|_| Difference::new("the realm", host(), stated))?;
-        if self.gateway.may_use(stated) {
-            Ok(realm)
-        } else {
-            let asked = format!("{}, or a domain above it", host());
-            Err(Difference::new("the realm", asked, stated).into())
+        let gateway = self.gateway.clone();
+        if gateway.domain().is_none() {
+            let realm = statement.realm.clone();
+            return Err(PersonError::ByAddress { gateway, realm });
         }
+        let realm = stated.parse::<RealmName>().ok();
+        // What is compared below as text is in the one form that there is.
+        let realm = realm.filter(|realm| realm.as_str() == stated && gateway.may_use(stated));
+        realm.ok_or_else(|| PersonError::ForeignRealm {
+            gateway,
+            realm: statement.realm.clone(),
+        })
     }
 }

@@ -4,9 +4,12 @@ use clap::Args;
 use hallway_evidence::{Line, Printable};
 use serde_json::{Value, json};
 
+use super::arguments::FILE;
 use super::{
-    KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError, Settings, Visitor,
+    KeyChoice, KeyToRegister, LinkKind, OneTimeLink, PersonArguments, PersonError, Settings,
+    Visitor,
 };
+use crate::terminal;
 
 /// Register a security key by a one-time link, and sign in with it.
 ///
@@ -63,6 +66,27 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
     };
     let who = crate::runtime()?.block_on(visitor.join(&new))?;
     tell(&who, visitor.settings(), command.json);
+    if !command.json {
+        let Settings {
+            gateway,
+            key,
+            folders,
+            ..
+        } = visitor.settings();
+        // Paths in the file start in its folder.
+        let key = match key {
+            KeyChoice::File(path) => {
+                KeyChoice::File(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+            }
+            other => other.clone(),
+        };
+        eprintln!(
+            "Later commands find this gateway and this key by --gateway {gateway} and --key {key}, by \
+             HALLWAY_GATEWAY and HALLWAY_SECURITY_KEY, or by these two lines in {}:\n\
+             gateway = \"{gateway}\"\nkey = \"{key}\"",
+            terminal::path(&folders.configuration.join(FILE)),
+        );
+    }
     Ok(())
 }
 
@@ -91,6 +115,12 @@ fn tell(who: &Value, settings: &Settings, json: bool) {
         );
     } else {
         let name = who["name"].as_str().unwrap_or_default();
-        println!("Signed in at {} as {}", settings.gateway, Printable(name));
+        let id = who["id"].as_str().unwrap_or_default();
+        println!(
+            "Signed in at {} as {} (person {})",
+            settings.gateway,
+            Printable(name),
+            Printable(id)
+        );
     }
 }

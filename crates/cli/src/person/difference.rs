@@ -7,9 +7,9 @@ use hallway_evidence::Printable;
 /// A statement that is not what was asked for. Nothing is signed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the gateway wants something signed that you did not ask for: {field} should be {asked}, and it \
-     says {stated}. Nothing was signed. Either this gateway or somebody between you and it is not \
-     what it should be"
+    "the gateway wants something else signed than you asked for: {field} should be {asked}, and it \
+     says {stated}. Nothing was signed. If you meant {asked}, then this gateway, or somebody between \
+     you and it, is not what it should be"
 )]
 pub(crate) struct Difference {
     /// Which part of the statement, or of the request to the key.

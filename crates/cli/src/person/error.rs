@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use hallway_client::{AddressError, ClientError, ConnectionError, GatewayAddress, HidKey};
-use hallway_evidence::{CredentialIdError, DecodeError, LineError, OriginError, Printable};
+use hallway_evidence::{
+    CredentialIdError, DecodeError, Line, LineError, OriginError, Printable, Timestamp,
+};
 use hallway_softkey::KeyFileError;
 use reqwest::StatusCode;
 
@@ -66,10 +68,59 @@ pub(crate) enum PersonError {
     /// The statement is another one than was asked for.
     #[error(transparent)]
     Different(#[from] Difference),
+    /// The clocks are too far apart: what is signed carries the gateway's time.
+    #[error(
+        "this computer's clock says {here}, and the gateway's says {there}. Nothing was signed. Set \
+         this computer's clock; if it is right, tell the gateway's operator"
+    )]
+    Clocks {
+        /// The time here.
+        here: Timestamp,
+        /// The time there.
+        there: Timestamp,
+    },
+    /// Keys are bound to names, and the gateway was called by an IP address.
+    #[error(
+        "security keys belong to names, and {gateway} is an IP address: reach the gateway of \
+         {realm} by its name{}. Nothing was signed", at_home(.realm, .gateway)
+    )]
+    ByAddress {
+        /// What was called.
+        gateway: GatewayAddress,
+        /// The realm that the gateway says that it is.
+        realm: Line,
+    },
+    /// The gateway's address may not speak for the realm that it says that it is.
+    #[error(
+        "the gateway at {gateway} says that its realm is {realm}, for which only {realm} and names \
+         below it can speak. Nothing was signed. Use the address that the gateway's operator gave \
+         you; if it is this one, do not sign here: ask the operator"
+    )]
+    ForeignRealm {
+        /// What was called.
+        gateway: GatewayAddress,
+        /// The realm that the gateway says that it is.
+        realm: Line,
+    },
+    /// The link names somebody already.
+    #[error(
+        "this link is for “{0}”: leave --name away. If that is not you, ask who sent it for another"
+    )]
+    Named(Line),
+    /// The link makes the first owner, whom nobody named.
+    #[error("this link makes the realm's first owner: give your name with --name")]
+    Nameless,
+    /// The link signs in a browser, and registers no key.
+    #[error(
+        "this is a sign-in link: open it in a browser, where it signs you in once. To sign in by \
+         command, use `hallway sign-in` with a key; to register a key here, make a link with \
+         `hallway link add-key`"
+    )]
+    SignInLink,
     /// The realm is another one than before.
     #[error(
         "{0}. If you know that its realm was made anew, take the record of it away: realm-….json \
-         below XDG_STATE_HOME/hallway"
+         below XDG_STATE_HOME/hallway; and where hallway.toml says a realm, correct it there"
     )]
     OtherRealm(Difference),
     /// The key is asked to sign for somebody else.
@@ -153,6 +204,17 @@ pub(crate) enum PersonError {
     /// The gateway says something that this program does not understand.
     #[error("the gateway's answer is not understood: {0}")]
     Answer(#[from] serde_json::Error),
+}
+
+/// The name of a gateway on this machine, where its realm is one.
+fn at_home(realm: &Line, gateway: &GatewayAddress) -> String {
+    let port = gateway.url().port();
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    if gateway.is_local() && (realm.as_str() == "localhost" || realm.ends_with(".localhost")) {
+        format!(", http://{realm}{port}")
+    } else {
+        format!(", such as https://{realm}{port}")
+    }
 }
 
 fn listed(keys: &[HidKey]) -> String {

@@ -75,7 +75,7 @@ pub(super) async fn take_photographs(
     owner: &mut Person<SoftKey>,
 ) -> Result<Vec<Taken>, Box<dyn Error>> {
     tour.begin("Starting the camera");
-    let gateway = Gateway::new(origin, None)?;
+    let gateway = Gateway::new(origin.parse()?, None)?;
     let key = SoftKey::open(&place.camera_key(), &place.protection(), Consent::Always)?;
     let signer = KeySigner::new(key, &gateway.origin());
     let settings = Settings {

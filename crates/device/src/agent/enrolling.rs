@@ -37,6 +37,7 @@ impl<S: Signer> Agent<S> {
             return Ok(());
         }
         let signed = self.signer.register(&statement)?;
+        self.key_failures = 0;
         self.registration = Some(Registration {
             gateway: self.gateway.origin(),
             realm: statement.realm,

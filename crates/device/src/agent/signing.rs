@@ -152,6 +152,7 @@ impl<S: Signer> Agent<S> {
             .into(),
         };
         let signed = self.signer.sign(&credential, &statement)?;
+        self.key_failures = 0;
         Ok(Entry {
             file,
             length,
@@ -176,6 +177,7 @@ impl<S: Signer> Agent<S> {
             act: Device::Status.into(),
         };
         let signed = self.signer.sign(&credential, &statement)?;
+        self.key_failures = 0;
         Ok(Request::Status(Question {
             signed_statement: Bytes(signed.encode()),
         }))

@@ -110,7 +110,7 @@ impl Stage {
     }
 
     pub fn agent(&self, settings: Settings) -> Result<Agent<KeySigner<SoftKey>>, AgentError> {
-        let gateway = Gateway::new(&self.origin, None).unwrap();
+        let gateway = Gateway::new(self.origin.parse().unwrap(), None).unwrap();
         let key = self.folder.path().join("key");
         let key = SoftKey::open(&key, &PROTECTION(), Consent::Always).unwrap();
         let signer = KeySigner::new(key, &gateway.origin());

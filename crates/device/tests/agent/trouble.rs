@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_device::{Agent, Event, Gateway, KeySigner, Settings, Signer, SignerError};
+use hallway_device::{Agent, AgentError, Event, Gateway, KeySigner, Settings, Signer, SignerError};
 use hallway_evidence::{CredentialId, CredentialIdError, SignedStatement, Statement};
 use hallway_softkey::{Consent, SoftKey};
 use serde_json::json;
@@ -267,11 +267,9 @@ async fn each_file_has_its_own_time() {
     }
 }
 
-#[tokio::test]
-async fn a_key_that_fails_is_tried_again() {
-    let stage = Stage::registered().await;
-    stage.drop_file("a.txt", b"a");
-    let gateway = Gateway::new(&stage.origin, None).unwrap();
+/// Runs an agent that is to end by itself, with a key that does not sign the first `failures` times.
+async fn run_with_loose_key(stage: &Stage, failures: usize) -> Result<(), AgentError> {
+    let gateway = Gateway::new(stage.origin.parse().unwrap(), None).unwrap();
     let key = SoftKey::open(
         &stage.folder.path().join("key"),
         &PROTECTION(),
@@ -279,19 +277,35 @@ async fn a_key_that_fails_is_tried_again() {
     );
     let signer = Loose {
         key: KeySigner::new(key.unwrap(), &gateway.origin()),
-        failures: 5,
+        failures,
     };
     let events = stage.events.clone();
     let clock = Arc::new(stage.clock.clone());
     let tell = move |event: &Event| events.lock().unwrap().push(event.clone());
     let agent = Agent::open(stage.settings(), gateway, signer, clock, tell).unwrap();
-    agent.run(std::future::pending()).await.unwrap();
+    agent.run(std::future::pending()).await
+}
+
+#[tokio::test]
+async fn a_key_that_fails_is_tried_again() {
+    let stage = Stage::registered().await;
+    stage.drop_file("a.txt", b"a");
+    run_with_loose_key(&stage, 5).await.unwrap();
     assert_eq!(stage.accepted_names(), ["a.txt"]);
     let told = stage.told().join("\n");
     assert!(
         told.contains("trouble: the device's key made an unusable"),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn a_key_that_never_signs_ends_an_agent_that_is_to_end() {
+    let stage = Stage::registered().await;
+    stage.drop_file("a.txt", b"a");
+    let ended = run_with_loose_key(&stage, usize::MAX).await;
+    assert!(matches!(ended, Err(AgentError::Signer(_))), "{ended:?}");
+    assert_eq!(stage.left(), ["a.txt"]);
 }
 
 #[tokio::test]

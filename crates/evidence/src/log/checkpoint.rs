@@ -16,6 +16,9 @@ pub struct Checkpoint {
     pub size: u64,
     /// The root of the tree over them.
     pub root: Hash,
+    /// Further lines that a log may sign with its head, each with its line break. They mean nothing
+    /// here; they are kept because signatures and cosignatures are over them too.
+    pub(crate) extension: String,
 }
 
 /// Why a checkpoint is not accepted.
@@ -25,7 +28,10 @@ pub enum CheckpointError {
     #[error("the checkpoint is not signed as it should be: {0}")]
     Note(#[from] NoteError),
     /// The text is not a checkpoint's.
-    #[error("the signed text is not a checkpoint: expected origin, size and root")]
+    #[error(
+        "the signed text is not a checkpoint: expected origin, size and root, each on its line, and perhaps \
+         further lines, none of them empty"
+    )]
     Format,
     /// Another log's.
     #[error("the checkpoint is of the log {found:?}, not of {expected:?}")]
@@ -50,7 +56,13 @@ impl Checkpoint {
             origin: origin.to_owned(),
             size,
             root,
+            extension: String::new(),
         })
+    }
+
+    /// The extension lines, in order; a log of Hallway's has none.
+    pub fn extension_lines(&self) -> impl Iterator<Item = &str> {
+        self.extension.lines()
     }
 
     /// The signed note.
@@ -59,8 +71,8 @@ impl Checkpoint {
         key.sign(&self.text())
     }
 
-    /// Reads a note that `key` signed. The origin must be the key's name; extension lines are
-    /// refused, because nobody could audit them.
+    /// Reads a note that `key` signed. The origin must be the key's name. Extension lines are kept
+    /// (c2sp.org/tlog-checkpoint, "Note text").
     ///
     /// # Errors
     /// [`CheckpointError`] says what is wrong.
@@ -93,19 +105,29 @@ impl Checkpoint {
     }
 
     fn parse(text: &str) -> Result<Self, CheckpointError> {
-        let mut lines = text.lines();
-        let (Some(origin), Some(size), Some(root), None) =
+        let mut lines = text.splitn(4, '\n');
+        let (Some(origin), Some(size), Some(root), Some(extension)) =
             (lines.next(), lines.next(), lines.next(), lines.next())
         else {
             return Err(CheckpointError::Format);
         };
+        // Each of them ends, and none of them is empty.
+        if !extension.is_empty() && !extension.ends_with('\n')
+            || extension.starts_with('\n')
+            || extension.contains("\n\n")
+        {
+            return Err(CheckpointError::Format);
+        }
         let root = STANDARD
             .decode(root)
             .ok()
             .and_then(|root| root.try_into().ok())
             .ok_or(CheckpointError::Format)?;
         let size: Count = size.parse().map_err(|_| CheckpointError::Format)?;
-        let checkpoint = Self::new(origin, size.get(), root)?;
+        let checkpoint = Self {
+            extension: extension.to_owned(),
+            ..Self::new(origin, size.get(), root)?
+        };
         if checkpoint.text() == text {
             Ok(checkpoint)
         } else {
@@ -115,10 +137,11 @@ impl Checkpoint {
 
     pub(crate) fn text(&self) -> String {
         format!(
-            "{}\n{}\n{}\n",
+            "{}\n{}\n{}\n{}",
             self.origin,
             self.size,
-            STANDARD.encode(self.root)
+            STANDARD.encode(self.root),
+            self.extension
         )
     }
 }
@@ -140,7 +163,9 @@ mod tests {
             "gate.example/log\n42\n".to_owned(),
             format!("gate.example/log\n042\n{root}\n"),
             format!("gate.example/log\n+42\n{root}\n"),
-            format!("gate.example/log\n42\n{root}\nextension\n"),
+            format!("gate.example/log\n42\n{root}\n\nextension\n"),
+            format!("gate.example/log\n42\n{root}\na\n\nb\n"),
+            format!("gate.example/log\n42\n{root}\na\n\n"),
             format!("gate.example/log\n42\n{}\n", STANDARD.encode([7; 31])),
             format!("\n42\n{root}\n"),
             format!("gate.example/log\n9223372036854775808\n{root}\n"),
@@ -154,6 +179,19 @@ mod tests {
                 found: "other.example/log".into()
             }
         );
+        for lines in ["extension\n", "one 1\n— two\n  \n"] {
+            let text = format!("gate.example/log\n42\n{root}\n{lines}");
+            let note = key.sign(&text);
+            let read = Checkpoint::open(&note, &key.verifier()).unwrap();
+            assert_eq!((read.size, read.root), (42, [7; 32]));
+            assert!(read.extension_lines().eq(lines.lines()));
+            assert_eq!(read.text(), text);
+            assert_eq!(read.sign(&key), note);
+            assert_ne!(read, head);
+            // They are signed, like all the rest.
+            let changed = note.replace("one", "two").replace("ext", "Ext");
+            assert!(Checkpoint::open(&changed, &key.verifier()).is_err());
+        }
         assert_eq!(
             Checkpoint::new("two\nlines", 1, [0; 32]),
             Err(CheckpointError::Format)

@@ -84,8 +84,8 @@ pub enum Refusal {
         /// The checkpoint's size.
         new: u64,
     },
-    /// The log signed two trees, of which one cannot have grown out of the other. This is the
-    /// proof: 409 when they have one size, 422 otherwise.
+    /// 422: the log signed two trees, of which one cannot have grown out of the other. This is the
+    /// proof.
     #[error("the log signed two trees that cannot be the same log: it was rewritten")]
     Forked(Box<Fork>),
     /// 409 with the size: the proof does not begin where the witness is.

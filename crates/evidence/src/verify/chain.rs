@@ -261,8 +261,8 @@ fn conclude(
         said.last.to_owned()
     } else {
         format!(
-            "{} Nor does it show that nobody named here was suspended or removed, or lost the role or \
-             the key, before.",
+            "{} It does not show either whether somebody named here was suspended or removed before, or \
+             had lost the role or the key.",
             said.last
         )
     });

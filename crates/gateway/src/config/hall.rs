@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hallway_client::SecureUrl;
 use hallway_evidence::statement::hall::{HallName, ServiceName, StoreName};
 use hallway_hall::Address;
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ pub struct Store {
 pub struct Bucket {
     /// `https://HOST[:PORT]` of the object store; Amazon's own without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<String>,
+    pub endpoint: Option<SecureUrl>,
     /// The region, such as `eu-central-1`.
     pub region: String,
     /// The bucket.

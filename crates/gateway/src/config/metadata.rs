@@ -1,8 +1,13 @@
 //! `[metadata]`: where what is known about models of authenticators comes from.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
+
+use super::text::as_text;
 
 /// Where metadata come from. `Default` is nowhere: no connection is made and nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +16,7 @@ pub struct MetadataConfig {
     /// The BLOB's address: `https://`, or `http://` on this machine. For the FIDO Alliance's service
     /// `https://mds3.fidoalliance.org/`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
+    pub url: Option<BlobAddress>,
     /// A BLOB in a file, for gateways that make no connections, or beside the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
@@ -22,7 +27,7 @@ pub struct MetadataConfig {
     /// The host that the signer's certificate must name. Without it, `mds.fidoalliance.org` under
     /// the built-in root, and any under a root of the operator's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub signer: Option<String>,
+    pub signer: Option<HostName>,
     /// Revocation lists for the signer's certificates, PEM or DER.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub revocation_lists: Vec<PathBuf>,
@@ -32,6 +37,97 @@ pub struct MetadataConfig {
     /// How often to look for a newer BLOB, hours.
     pub refresh_hours: u64,
 }
+
+/// Where a BLOB is fetched: `https://`, or `http://` on this machine. It may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BlobAddress(Url);
+
+/// A text that is no [`BlobAddress`]. It may hold a password, so it is not repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the address of metadata must be https://…, or http://… on this machine")]
+pub struct NotABlobAddress;
+
+/// The name of a host, as the URL standard reads it (3.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostName(String);
+
+/// A text that is no [`HostName`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the name of a host is a domain such as mds.example, without https:// and without a port")]
+pub struct NotAHostName;
+
+impl BlobAddress {
+    /// The URL.
+    #[must_use]
+    pub const fn as_url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl FromStr for BlobAddress {
+    type Err = NotABlobAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotABlobAddress> {
+        let url = Url::parse(text).map_err(|_| NotABlobAddress)?;
+        let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        if text.contains("://") && (url.scheme() == "https" || url.scheme() == "http" && here) {
+            Ok(Self(url))
+        } else {
+            Err(NotABlobAddress)
+        }
+    }
+}
+
+impl fmt::Display for BlobAddress {
+    /// As it stands in the file, with its password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for BlobAddress {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.host_str().unwrap_or_default().fmt(f)
+    }
+}
+
+impl HostName {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for HostName {
+    type Err = NotAHostName;
+
+    fn from_str(text: &str) -> Result<Self, NotAHostName> {
+        // What the standard takes for the beginning of something else than a host.
+        if text.contains(['/', '\\', ':', '@', '?', '#']) {
+            return Err(NotAHostName);
+        }
+        let url = Url::parse(&format!("https://{text}/")).map_err(|_| NotAHostName)?;
+        let name = url.domain().ok_or(NotAHostName)?;
+        // The standard lets more stand in a host than any domain has, such as `*`.
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
+        if name.split('.').all(is_label) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(NotAHostName)
+        }
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+as_text!(BlobAddress, HostName);
 
 impl Default for MetadataConfig {
     fn default() -> Self {

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use hallway_evidence::statement::hall::KeyNeed;
 use hallway_webauthn::metadata::CertificationLevel;
 use hallway_webauthn::{KeyProtection, ModelId, ModelList, ModelPolicy, SerialNumbers};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use super::text::as_text;
 use crate::refusal::Door;
 use crate::store::Role;
 
@@ -289,24 +290,6 @@ impl FromStr for Level {
 /// A model: an AAGUID, or the key identifier of a U2F model's attestation certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Model(pub ModelId);
-
-macro_rules! as_text {
-    ($($name:ident),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse()
-                    .map_err(|error| serde::de::Error::custom(format!("\"{text}\": {error}")))
-            }
-        }
-    )+};
-}
 
 as_text!(Level, Model);
 

@@ -1,6 +1,7 @@
 //! `[[witnesses]]` and `[[witnessed]]`: who watches the realm's log, and whose logs it watches,
 //! besides partners, who do so for each other without configuration.
 
+use hallway_client::SecureUrl;
 use hallway_evidence::log::{CosignerKey, VerifierKey};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ pub struct WitnessAddress {
     /// Its key, `name+id+base64`.
     pub key: CosignerKey,
     /// Its submission prefix: `https://`, or `http://` on this machine.
-    pub url: String,
+    pub url: SecureUrl,
 }
 
 /// A log to which this realm is witness.

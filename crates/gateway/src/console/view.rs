@@ -23,6 +23,7 @@ mod paging;
 mod partners;
 mod people;
 mod problem;
+mod program;
 mod refusals;
 #[cfg(test)]
 mod sample;
@@ -57,6 +58,7 @@ pub use paging::Paging;
 pub use partners::{OwnAuthorityRow, PartnerRow, PartnersPage, SharedRow};
 pub use people::{PeoplePage, PersonRow};
 pub use problem::ProblemPage;
+pub use program::program;
 pub use refusals::{More, RefusalRow, RefusalsPage};
 pub use transactions::{TransactionRow, TransactionsPage};
 pub use witnesses::{CosignerRow, ForkCard, WitnessedRow, WitnessesPage};

@@ -51,8 +51,6 @@ impl IntoResponse for No {
             | Self::Refusal(Refusal::Checkpoint(_) | Refusal::OldAboveNew { .. }) => {
                 StatusCode::BAD_REQUEST
             }
-            // Two trees of one size; otherwise it is the proof that does not hold.
-            Self::Refusal(Refusal::Forked(fork)) if fork.proof.is_empty() => StatusCode::CONFLICT,
             Self::Refusal(Refusal::Forked(_) | Refusal::Inconsistent(_)) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

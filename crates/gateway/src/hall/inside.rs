@@ -10,7 +10,7 @@ use hallway_hall::{Bundles, Pass, tls};
 use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
-use super::standing::{self, Standing};
+use super::standing::{self, Standing, WAITING};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::partners;
@@ -227,7 +227,11 @@ impl Presence {
             }
             Err(problem) => {
                 if !problem.status.is_server_error() || self.checked().at.elapsed() > BLIND {
-                    tracing::info!(who = ?self.who, code = problem.code, "put out of a hall");
+                    if problem.code == WAITING {
+                        tracing::debug!(who = ?self.who, "not let in before it is approved");
+                    } else {
+                        tracing::info!(who = ?self.who, code = problem.code, "put out of a hall");
+                    }
                     self.pass.cut.cancel();
                 }
                 Err(problem)

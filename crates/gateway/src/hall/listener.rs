@@ -25,6 +25,7 @@ use tower::ServiceExt;
 
 use super::inside::{Presence, Who};
 use super::routes::{self, Visitor};
+use super::standing::WAITING;
 use super::visit;
 use crate::Gateway;
 use crate::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
@@ -349,7 +350,13 @@ async fn connection(
             serve(stream, (peer, pace), inner, cut.cancelled_owned()).await;
         }
         Err(problem) => {
-            tracing::info!(%peer, id = %svid.id, code = problem.code, "hall: refused at the door");
+            // Whoever waits asks every two seconds, which is how it goes, and no refusal.
+            if problem.code == WAITING {
+                tracing::debug!(%peer, id = %svid.id, "hall: waits for an approval");
+            } else {
+                let code = problem.code;
+                tracing::info!(%peer, id = %svid.id, code, "hall: refused at the door");
+            }
             refuse(stream, (peer, pace), problem).await;
         }
     }

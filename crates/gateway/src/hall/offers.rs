@@ -57,7 +57,7 @@ pub enum OfferError {
         /// Which.
         name: String,
         /// Why.
-        source: files::BucketError,
+        source: files::StoreError,
     },
 }
 
@@ -95,6 +95,12 @@ impl Offers {
                 self.services.contains_key(&key)
             }
         }
+    }
+
+    /// Whether an agent is connected to this gateway now.
+    pub fn hears(&self, hall: &HallName, agent: &AgentName) -> bool {
+        let here = self.switchboard.provides(hall);
+        here.iter().any(|(name, _)| name == agent)
     }
 
     /// The halls in which this gateway's configuration provides something.

@@ -22,6 +22,7 @@ use super::{Presence, Standing};
 use crate::Gateway;
 use crate::doors::hall::approvals::Waits;
 use crate::doors::hall::{certificate, visit};
+use crate::hall::standing::WAITING;
 use crate::http::problem::Problem;
 use crate::partners::{active, place};
 use crate::seal::Purpose;
@@ -30,10 +31,8 @@ use crate::store::{End, Grant};
 /// How soon something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What the host says to somebody whose evidence it has not seen yet, and as long as nobody
-/// approved.
+/// What the host says to somebody whose evidence it has not seen yet.
 const NEWCOMER: &str = "newcomer";
-const WAITING: &str = "waiting-for-approval";
 
 /// The partners' halls that are open in browsers through this gateway. Nothing is sent under the
 /// lock.

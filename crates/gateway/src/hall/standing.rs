@@ -16,6 +16,9 @@ use crate::store::{
     Person, PersonState, Repositories, Visitor,
 };
 
+/// The code with which a grant is refused as long as a second person has to approve it.
+pub const WAITING: &str = "waiting-for-approval";
+
 /// Whose a grant is: one of our people, or a partner's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Somebody {
@@ -56,7 +59,7 @@ impl Standing {
             GrantState::Open => {}
             GrantState::Waiting => {
                 return Err(Problem::forbidden(
-                    "waiting-for-approval",
+                    WAITING,
                     "this grant opens nothing before a second person approved it",
                 ));
             }

@@ -67,7 +67,10 @@ impl Signer {
         }
         Ok(Self {
             anchors,
-            name: config.signer.clone().map_or(usual_name, SignerName::Host),
+            name: match &config.signer {
+                Some(host) => SignerName::Host(host.as_str().to_owned()),
+                None => usual_name,
+            },
             revocation_lists,
         })
     }

@@ -9,7 +9,6 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use tokio::io::AsyncReadExt;
 
-use super::ModelsError;
 use crate::config::MetadataConfig;
 use hallway_evidence::causes;
 
@@ -47,21 +46,15 @@ impl From<reqwest::Error> for SourceError {
 
 impl Source {
     /// The places that the operator configured, in the order in which they are asked.
-    pub(super) fn all(config: &MetadataConfig, folder: &Path) -> Result<Vec<Self>, ModelsError> {
+    pub(super) fn all(config: &MetadataConfig, folder: &Path) -> Vec<Self> {
         let mut sources = Vec::new();
         if let Some(url) = &config.url {
-            let wrong = || ModelsError::Url(url.clone());
-            let parsed: Url = url.parse().map_err(|_| wrong())?;
-            let here = matches!(parsed.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-            if !(parsed.scheme() == "https" || parsed.scheme() == "http" && here) {
-                return Err(wrong());
-            }
-            sources.push(Self::Address(parsed));
+            sources.push(Self::Address(url.as_url().clone()));
         }
         if let Some(file) = &config.file {
             sources.push(Self::File(folder.join(file)));
         }
-        Ok(sources)
+        sources
     }
 
     /// What is there now, at most [`MAX_BLOB`] bytes.
@@ -133,13 +126,14 @@ impl fmt::Display for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::metadata::NotABlobAddress;
 
-    fn at(url: &str) -> Result<Vec<Source>, ModelsError> {
+    fn at(url: &str) -> Result<Vec<Source>, NotABlobAddress> {
         let config = MetadataConfig {
-            url: Some(url.to_owned()),
+            url: Some(url.parse()?),
             ..MetadataConfig::default()
         };
-        Source::all(&config, Path::new("/data"))
+        Ok(Source::all(&config, Path::new("/data")))
     }
 
     #[test]
@@ -153,7 +147,7 @@ mod tests {
             "ftp://localhost/",
             "mds",
         ] {
-            assert!(matches!(at(url), Err(ModelsError::Url(_))), "{url}");
+            assert_eq!(at(url), Err(NotABlobAddress), "{url}");
         }
     }
 
@@ -171,7 +165,7 @@ mod tests {
             file: Some("blob.jwt".into()),
             ..MetadataConfig::default()
         };
-        let sources = Source::all(&config, folder.path()).unwrap();
+        let sources = Source::all(&config, folder.path());
         assert_eq!(sources[0].read().await.unwrap(), b"a.b.c");
         std::fs::remove_file(folder.path().join("blob.jwt")).unwrap();
         assert!(matches!(sources[0].read().await, Err(SourceError::File(_))));

@@ -19,9 +19,9 @@ fn realm(address: &str) -> (tempfile::TempDir, Realm) {
     OperatorKey::load_or_create(&folder.path().join("operator.key")).unwrap();
     let config = Config {
         database: if address.contains("://") {
-            address.to_owned()
+            address.parse().unwrap()
         } else {
-            format!("sqlite:{address}")
+            format!("sqlite:{address}").parse().unwrap()
         },
         ..Config::default()
     };

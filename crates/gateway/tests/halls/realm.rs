@@ -152,7 +152,7 @@ impl House {
 
     async fn of_realm(folder: &Path, hall: Option<Hall>, realm: &str) -> Self {
         let config = Config {
-            realm: realm.to_owned(),
+            realm: realm.parse().unwrap(),
             hall,
             ..Config::default()
         };

@@ -29,7 +29,7 @@ use super::store::{
 };
 use super::turns::Turns;
 
-pub use self::settings::{BucketError, BucketSettings};
+pub use self::settings::BucketSettings;
 
 mod naming;
 mod pieces;
@@ -65,8 +65,8 @@ impl BucketStore {
     /// answers with 5xx, is tried again for up to 20 seconds.
     ///
     /// # Errors
-    /// [`BucketError`]: the endpoint is not spoken to, or the prefix is no path.
-    pub fn new(settings: &BucketSettings) -> Result<Self, BucketError> {
+    /// The settings contradict one another, or the prefix is no path.
+    pub fn new(settings: &BucketSettings) -> Result<Self, StoreError> {
         Self::patient(
             settings,
             Duration::from_millis(200),
@@ -79,10 +79,10 @@ impl BucketStore {
         settings: &BucketSettings,
         pause: Duration,
         end: Duration,
-    ) -> Result<Self, BucketError> {
+    ) -> Result<Self, StoreError> {
         let objects = settings.connect(pause, end)?;
         let prefix = settings.prefix.as_deref().unwrap_or_default();
-        Ok(Self::over(objects, prefix)?)
+        Self::over(objects, prefix)
     }
 
     /// Over any object store.

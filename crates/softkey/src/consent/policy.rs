@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use hallway_authenticator::{Answer, Question};
-use serde::Deserialize;
+use hallway_client::relying_party_id;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::sentence::sentence;
 use super::terminal::say;
@@ -50,9 +52,20 @@ struct Document {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Allow {
+    #[serde(deserialize_with = "relying_party")]
     relying_party: String,
     operations: Vec<Operation>,
     per_minute: u16,
+}
+
+/// One relying party, in the form in which clients name it.
+fn relying_party<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    relying_party_id(&text).ok_or_else(|| {
+        D::Error::custom(format!(
+            "{text:?} is not one exact relying party id, such as gate.example"
+        ))
+    })
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,11 +116,8 @@ impl TryFrom<Allow> for Rule {
     type Error = ConsentPolicyError;
 
     fn try_from(allow: Allow) -> Result<Self, ConsentPolicyError> {
-        let name = &allow.relying_party;
+        let name = allow.relying_party;
         let wrong = |what: &str| Err(ConsentPolicyError(format!("{name:?}: {what}")));
-        if name.is_empty() || name.contains('*') {
-            return wrong("relying_party is one exact relying party id");
-        }
         if allow.operations.is_empty() {
             return wrong("operations must name \"register\", \"sign-in\" or both");
         }
@@ -119,7 +129,7 @@ impl TryFrom<Allow> for Rule {
             operations: allow.operations,
             per_minute: allow.per_minute.into(),
             granted_ms: VecDeque::new(),
-            relying_party: allow.relying_party,
+            relying_party: name,
         })
     }
 }
@@ -243,6 +253,16 @@ mod tests {
     }
 
     #[test]
+    fn a_relying_party_is_named_in_any_case() {
+        let mut policy: ConsentPolicy = POLICY.replace("gate.ex", "Gate.Ex").parse().unwrap();
+        assert_eq!(policy.decide(&SIGN_IN, 0), Ok(()));
+        let hash = digest(&SHA256, b"gate.example");
+        let application: &[u8; 32] = hash.as_ref().try_into().unwrap();
+        let question = Question::AuthenticateU2f { application };
+        assert_eq!(policy.decide(&question, 0), Ok(()));
+    }
+
+    #[test]
     fn no_more_often_than_it_says_in_any_minute() {
         let mut policy: ConsentPolicy = POLICY.parse().unwrap();
         for (now_ms, decision) in [
@@ -264,6 +284,7 @@ mod tests {
             ("per_minute = 2", "per_minute = 0", "per_minute"),
             ("per_minute = 2", "", "per_minute"),
             ("gate.example", "*.example", "exact"),
+            ("gate.example", "https://gate.example", "line 3"),
             ("[\"sign-in\"]", "[]", "operations"),
             ("[[allow]]", "[[deny]]", "deny"),
         ] {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hallway_client::SecureUrl;
 use hallway_hall::files::{BucketSettings, BucketStore, FolderStore, Store};
 use hallway_hall::{Address, Provided, ServiceName, StoreName};
 use serde::Deserialize;
@@ -34,7 +35,7 @@ struct StoreSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bucket {
-    endpoint: Option<String>,
+    endpoint: Option<SecureUrl>,
     region: String,
     name: String,
     prefix: Option<String>,

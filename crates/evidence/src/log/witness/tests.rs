@@ -226,7 +226,7 @@ fn malformed_requests_are_refused_by_line() {
         ("\n20852163", "\n020852163", CheckpointError::Format.into()),
         (
             "2I=\n\n",
-            "2I=\nextension\n\n",
+            "2I=\nextension\n\n\n",
             CheckpointError::Format.into(),
         ),
     ] {
@@ -302,4 +302,46 @@ fn an_answer_gives_the_cosignature_and_nothing_else() {
         read(409, "text/plain", "rewritten\x1b[0m\nmore"),
         Ok(refused)
     );
+}
+
+#[test]
+fn extension_lines_are_kept_and_cosigned() {
+    let log = Log::new(9, u64::MAX);
+    let plain = log.latest(5).unwrap();
+    let witness = CosigningKey::from_seed("gate.alpha.example/witness", &[2; 32]).unwrap();
+    let at = Timestamp::from_ms(1_795_000_000_000);
+    let text = format!(
+        "{}extension one\n— two\n",
+        log.latest(9).unwrap().checkpoint().text()
+    );
+    let mut request = log.request(5, 9);
+    request.note = key().sign(&text);
+    let request = AddCheckpoint::parse(request.to_string().as_bytes()).unwrap();
+    let latest = decided(&request, Some(&plain)).unwrap();
+    let line = witness.cosign(latest.checkpoint(), at);
+    // Over the whole note, and so over nothing else.
+    assert_eq!(
+        witness
+            .cosigner()
+            .cosigned(&format!("{}{line}", latest.note())),
+        Ok(at)
+    );
+    let without = format!("{}{line}", log.note(9));
+    assert!(matches!(
+        witness.cosigner().cosigned(&without),
+        Err(NoteError::Signature(_))
+    ));
+    // What the log's side makes of the answer, and what is kept.
+    let answer = Answer::read(200, "", line.as_bytes(), &request.note, witness.cosigner());
+    assert_eq!(
+        answer,
+        Ok(Answer::Cosigned(format!("{}{line}", request.note)))
+    );
+    assert_eq!(
+        Latest::open(latest.note(), &key().verifier()),
+        Ok(latest.clone())
+    );
+    // The same tree with other lines is no fork.
+    let bare = log.request(9, 9);
+    assert_eq!(decided(&bare, Some(&latest)).ok(), log.latest(9));
 }

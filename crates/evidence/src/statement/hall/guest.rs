@@ -115,15 +115,24 @@ impl fmt::Display for Guest {
         match self {
             Self::Person { name, .. } => write!(f, "{name}"),
             Self::Role(Role::Member) => f.write_str("everybody of the realm"),
-            Self::Role(role) => write!(f, "everybody who is at least {role}"),
+            Self::Role(role) => write!(f, "{} of the realm", at_least(*role)),
             Self::Visitor { realm, whom } => match whom {
                 Whom::Person { id, name } => write!(f, "{name} ({id}) of the partner {realm}"),
                 Whom::Role(Role::Member) => write!(f, "everybody of the partner {realm}"),
                 Whom::Role(role) => {
-                    write!(f, "everybody of the partner {realm} who is at least {role} there")
+                    write!(f, "{} of the partner {realm}", at_least(*role))
                 }
             },
         }
+    }
+}
+
+/// Everybody of a role that is more than a member's, and of those that include it.
+const fn at_least(role: Role) -> &'static str {
+    match role {
+        Role::Member => "everybody",
+        Role::Operator => "every operator and owner",
+        Role::Owner => "every owner",
     }
 }
 

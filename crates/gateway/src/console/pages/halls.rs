@@ -315,7 +315,8 @@ pub(super) fn visitor_in_words(realm: &RealmName, whom: VisitorId) -> String {
     match whom {
         VisitorId::Person(id) => format!("the person {id} of {realm}"),
         VisitorId::Role(Role::Member) => format!("everybody of {realm}"),
-        VisitorId::Role(role) => format!("everybody of {realm} who is at least {role} there"),
+        VisitorId::Role(Role::Operator) => format!("every operator and owner of {realm}"),
+        VisitorId::Role(Role::Owner) => format!("every owner of {realm}"),
     }
 }
 

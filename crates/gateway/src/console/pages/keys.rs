@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use hallway_evidence::Timestamp;
 
-use super::super::view::{KeyRow, KeysPage, Place, SessionItem};
+use super::super::view::{KeyRow, KeysPage, Place, SessionItem, program};
 use super::problem::sentence;
 use super::{frame, html, links, metadata, moment};
 use crate::Gateway;
@@ -62,7 +62,7 @@ fn session(gateway: &Gateway, row: SessionRow) -> SessionItem {
         touched: at(row.touched_ms),
         last_used: at(row.last_seen_ms),
         id: row.id,
-        agent: row.agent,
+        agent: program(&row.agent),
         address: row.address,
         key: row.key,
         current: row.current,

@@ -30,7 +30,7 @@ pub struct KeyRow {
 pub struct SessionItem {
     /// The identifier in the API.
     pub id: String,
-    /// The browser or program, as it calls itself.
+    /// The browser or program in words, such as `Chromium on Linux`.
     pub agent: String,
     /// Where it was opened from.
     pub address: String,

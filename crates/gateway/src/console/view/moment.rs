@@ -19,6 +19,9 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+/// 9999-12-31T23:59:59Z, in seconds since 1970.
+const NEVER: u64 = 253_402_300_799;
+
 /// A point in time, seen from the moment at which the page is made. Both in unix milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moment {
@@ -62,6 +65,10 @@ impl Moment {
 
     /// The distance in words: `3 minutes ago`, `in 2 days`, `just now`.
     pub fn relative(&self) -> String {
+        // RFC 5280, 4.1.2.5: the last second of the year 9999 is no date, but that there is none.
+        if self.at_ms / 1000 >= NEVER {
+            return "never".to_owned();
+        }
         let past = self.seen_ms >= self.at_ms;
         let seconds = self.seen_ms.abs_diff(self.at_ms) / 1000;
         let (amount, unit) = match seconds {
@@ -166,6 +173,16 @@ mod tests {
         ] {
             assert_eq!(Moment::new(at, now).relative(), expected);
         }
+    }
+
+    #[test]
+    fn what_has_no_end_ends_never() {
+        let now = 1_795_312_116_000;
+        assert_eq!(Moment::new(253_402_300_799_000, now).relative(), "never");
+        assert_eq!(
+            Moment::new(4_102_444_800_000, now).relative(),
+            "in 73 years"
+        );
     }
 
     #[test]

@@ -29,13 +29,20 @@ pub struct Size(pub u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (unit, name) = match self.0 {
-            0..1_000 => return write!(f, "{}\u{a0}B", self.0),
-            1_000..1_000_000 => (1_000, "kB"),
-            1_000_000..1_000_000_000 => (1_000_000, "MB"),
-            _ => (1_000_000_000, "GB"),
-        };
-        let tenths = self.0 / (unit / 10);
+        if self.0 < 1_000 {
+            return write!(f, "{}\u{a0}B", self.0);
+        }
+        // Rounded to the nearest tenth; what rounds up to 1000 is one of the next unit.
+        let tenths = |unit: u64| (self.0 / (unit / 20)).div_ceil(2);
+        let units = [
+            (1_000, "kB"),
+            (1_000_000, "MB"),
+            (1_000_000_000, "GB"),
+            (1_000_000_000_000, "TB"),
+        ];
+        let fitting = units.into_iter().find(|(unit, _)| tenths(*unit) < 10_000);
+        let (unit, name) = fitting.unwrap_or((1_000_000_000_000, "TB"));
+        let tenths = tenths(unit);
         write!(f, "{}.{}\u{a0}{name}", tenths / 10, tenths % 10)
     }
 }
@@ -62,9 +69,14 @@ mod tests {
     fn sizes_have_one_decimal() {
         for (bytes, expected) in [
             (999, "999\u{a0}B"),
-            (1_850, "1.8\u{a0}kB"),
+            (1_000, "1.0\u{a0}kB"),
+            (1_849, "1.8\u{a0}kB"),
+            (1_850, "1.9\u{a0}kB"),
+            (999_949, "999.9\u{a0}kB"),
+            (999_950, "1.0\u{a0}MB"),
             (2_000_000, "2.0\u{a0}MB"),
-            (u64::MAX, "18446744073.7\u{a0}GB"),
+            (1_999_999_999, "2.0\u{a0}GB"),
+            (u64::MAX, "18446744.1\u{a0}TB"),
         ] {
             assert_eq!(Size(bytes).to_string(), expected);
         }

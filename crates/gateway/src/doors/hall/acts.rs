@@ -25,7 +25,9 @@ use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token_hash};
 use crate::partners::active;
 use crate::realm_authority::rotation::Replacement;
-use crate::store::{self, GuestId, Hall, HallAgent, HallGuest, Role, StoreError, VisitorId};
+use crate::store::{
+    self, GrantState, GuestId, Hall, HallAgent, HallGuest, Role, StoreError, VisitorId,
+};
 
 /// How long an agent's invitation is good: an hour.
 const INVITATION: Duration = Duration::from_secs(3600);
@@ -192,10 +194,15 @@ pub async fn prepare(
     };
     may(caller, least)?;
     Ok(match request {
-        HallRequest::CreateHall { name, title } => HallAct::Create(Create {
-            hall: name,
-            title: line("title", &title)?,
-        }),
+        HallRequest::CreateHall { name, title } => {
+            if gateway.store.read().halls().get(&name).await?.is_some() {
+                return Err(taken("hall"));
+            }
+            HallAct::Create(Create {
+                hall: name,
+                title: line("title", &title)?,
+            })
+        }
         HallRequest::RemoveHall { hall } => {
             find(gateway, &hall).await?;
             HallAct::Remove(Named { hall })
@@ -218,6 +225,10 @@ pub async fn prepare(
         HallRequest::DismissFromHall { hall, guest } => {
             find(gateway, &hall).await?;
             let guest = named(gateway, guest).await?;
+            let admitted = gateway.store.read().halls().guests(&hall).await?;
+            if !admitted.iter().any(|one| one.guest == guest_id(&guest)) {
+                return Err(Problem::not_found("guest"));
+            }
             HallAct::Dismiss(Dismiss { hall, guest })
         }
         HallRequest::InviteAgent {
@@ -249,6 +260,10 @@ pub async fn prepare(
         }
         HallRequest::DismissAgent { hall, agent } => {
             find(gateway, &hall).await?;
+            let agents = gateway.store.read().hall_agents();
+            if agents.get(&hall, &agent).await?.is_none() {
+                return Err(Problem::not_found("agent"));
+            }
             HallAct::DismissAgent(Agent { hall, agent })
         }
         HallRequest::OpenHall {
@@ -274,6 +289,12 @@ pub async fn prepare(
             let reader = gateway.store.read();
             let found = reader.grants().get(grant).await?;
             let found = found.ok_or_else(|| Problem::not_found("grant"))?;
+            if matches!(
+                found.state(gateway.now()),
+                GrantState::Ended | GrantState::RunOut
+            ) {
+                return Err(ended_already());
+            }
             let name = name_of(reader, &found).await?;
             HallAct::End(End {
                 grant,
@@ -429,10 +450,7 @@ pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Proble
         HallAct::End(terms) => {
             let end = store::End::by(actor.person.id, now);
             if !unit.grants().end(terms.grant, &end).await? {
-                return Err(Problem::conflict(
-                    "grant-ended",
-                    "this grant has ended already",
-                ));
+                return Err(ended_already());
             }
         }
     }
@@ -447,10 +465,18 @@ async fn exists(actor: &Actor<'_>, hall: &HallName) -> Result<(), Problem> {
 fn refused(error: StoreError) -> Problem {
     match error {
         StoreError::Missing(what) => Problem::not_found(what),
-        StoreError::Exists { what, .. } => Problem::conflict(
-            "exists",
-            format!("there already is a {what} of this name; choose another"),
-        ),
+        StoreError::Exists { what, .. } => taken(what),
         error => error.into(),
     }
+}
+
+fn taken(what: &str) -> Problem {
+    Problem::conflict(
+        "exists",
+        format!("there already is a {what} of this name; choose another"),
+    )
+}
+
+fn ended_already() -> Problem {
+    Problem::conflict("grant-ended", "this grant has ended already")
 }

@@ -1,5 +1,7 @@
 //! Grants: listing them, and ending one's own.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use hallway_evidence::statement::hall::{HallName, Rights};
@@ -37,7 +39,7 @@ pub struct GrantRow {
     #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<RealmName>,
-    /// The visitor's name.
+    /// The person's name, at home.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What was granted.
@@ -151,8 +153,23 @@ pub async fn list(
     let reader = gateway.store.read();
     let page = reader.grants().page(&filter, &page.request()?).await?;
     let now = gateway.now();
-    let row = |grant| GrantRow::new(grant, now);
-    let rows = page.items.iter().map(row).collect();
+    let mut rows = Vec::with_capacity(page.items.len());
+    let mut names: HashMap<PersonId, Option<String>> = HashMap::new();
+    for grant in &page.items {
+        let mut row = GrantRow::new(grant, now);
+        if row.name.is_none() {
+            row.name = match names.get(&grant.person) {
+                Some(known) => known.clone(),
+                None => {
+                    let person = reader.people().get(grant.person).await?;
+                    let name = person.map(|person| person.name);
+                    names.insert(grant.person, name.clone());
+                    name
+                }
+            };
+        }
+        rows.push(row);
+    }
     Ok(Json(PageView::new(rows, page.next)))
 }
 

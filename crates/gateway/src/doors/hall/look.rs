@@ -14,7 +14,7 @@ use super::super::act::includes;
 use super::demands::{self, KnownKey};
 use crate::Gateway;
 use crate::hall::needs::Unmet;
-use crate::hall::offers::Offer;
+use crate::hall::offers::{Offer, Offers};
 use crate::hall::standing::rights_in;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -115,6 +115,8 @@ pub struct AgentView {
     pub invited_ms: u64,
     /// When it joined.
     pub joined_ms: Option<u64>,
+    /// Whether it is connected to this gateway now: `here`, or `absent`.
+    pub presence: &'static str,
     /// The evidence, hexadecimal.
     pub evidence: String,
 }
@@ -140,9 +142,11 @@ impl From<&HallGuest> for GuestView {
     }
 }
 
-impl From<&HallAgent> for AgentView {
-    fn from(agent: &HallAgent) -> Self {
+impl AgentView {
+    fn new(agent: &HallAgent, offers: &Offers) -> Self {
+        let is_here = offers.hears(&agent.hall, &agent.name);
         Self {
+            presence: if is_here { "here" } else { "absent" },
             name: agent.name.clone(),
             beside: agent.beside.clone(),
             stores: agent.stores.clone(),
@@ -241,7 +245,10 @@ pub async fn one(
         services: services.map(OfferView::from).collect(),
         stores: stores.map(OfferView::from).collect(),
         guests: guests.iter().map(GuestView::from).collect(),
-        agents: agents.iter().map(AgentView::from).collect(),
+        agents: agents
+            .iter()
+            .map(|agent| AgentView::new(agent, offers))
+            .collect(),
         demands: demands_of(&gateway, &caller, &name).await?,
         row: row(&gateway, seen),
     }))

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hallway_client::{AddressError, SecureUrl};
+use hallway_client::SecureUrl;
 use object_store::aws::AmazonS3Builder;
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
@@ -17,17 +17,6 @@ use super::super::store::StoreError;
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long its answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Why a bucket is not used.
-#[derive(Debug, thiserror::Error)]
-pub enum BucketError {
-    /// The object store's address, as one to which secrets may be sent.
-    #[error("the endpoint {0}")]
-    Endpoint(#[from] AddressError),
-    /// The settings, or the prefix.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Connects to an object store on this machine over plain HTTP: by no proxy, following no
 /// redirection, and taking its name for this machine whatever the system says. object_store's own
@@ -67,7 +56,7 @@ impl HttpConnector for OnThisMachine {
 pub struct BucketSettings {
     /// `https://HOST` of the object store; absent for Amazon's own. `http://` only on this machine
     /// ([`SecureUrl`]).
-    pub endpoint: Option<String>,
+    pub endpoint: Option<SecureUrl>,
     /// The region, such as `eu-central-1`.
     pub region: String,
     /// The bucket.
@@ -85,13 +74,12 @@ impl BucketSettings {
     /// then after twice as long, until `end`.
     ///
     /// # Errors
-    /// The endpoint is no address to which secrets may be sent, or the settings contradict one
-    /// another.
+    /// The settings contradict one another.
     pub(super) fn connect(
         &self,
         pause: Duration,
         end: Duration,
-    ) -> Result<Arc<dyn ObjectStore>, BucketError> {
+    ) -> Result<Arc<dyn ObjectStore>, StoreError> {
         let retry = RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: pause,
@@ -108,12 +96,12 @@ impl BucketSettings {
             .with_secret_access_key(self.secret_key.as_str())
             .with_retry(retry);
         if let Some(endpoint) = &self.endpoint {
-            let address: SecureUrl = endpoint.parse()?;
-            builder = builder.with_endpoint(endpoint);
-            if address.as_url().scheme() == "http" {
+            builder = builder.with_endpoint(endpoint.to_string().trim_end_matches('/'));
+            if endpoint.as_url().scheme() == "http" {
+                let endpoint = endpoint.clone();
                 builder = builder
                     .with_allow_http(true)
-                    .with_http_connector(OnThisMachine { endpoint: address });
+                    .with_http_connector(OnThisMachine { endpoint });
             }
         }
         let store = builder.build().map_err(StoreError::from)?;

@@ -1,0 +1,192 @@
+//! What an act would change that its statement does not say: told, or refused, before the touch.
+
+use std::collections::BTreeSet;
+
+use hallway_evidence::Printable;
+use hallway_evidence::statement::hall::Rights;
+use hallway_hall::{AgentName, HallName, ServiceName, StoreName};
+use serde::Deserialize;
+
+use super::HallCommandError;
+use crate::person::{ActRequest, GuestRequest, Visitor, WhomRequest};
+
+/// A hall as its gateway describes it, as far as it is needed here.
+#[derive(Debug, Deserialize)]
+struct Described {
+    stores: Vec<Offered>,
+    services: Vec<Offered>,
+    guests: Vec<Guest>,
+    agents: Vec<Agent>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Offered {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Guest {
+    guest: String,
+    rights: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Agent {
+    name: String,
+    stores: Vec<String>,
+    services: Vec<String>,
+    joined_ms: Option<u64>,
+}
+
+/// Says what the act would replace or cut.
+///
+/// # Errors
+/// It would open what the hall does not have, or the gateway can't be asked.
+pub(super) async fn forewarn(
+    visitor: &mut Visitor,
+    act: &ActRequest,
+) -> Result<(), HallCommandError> {
+    let warning = match act {
+        ActRequest::AdmitToHall {
+            hall,
+            guest,
+            rights,
+            ..
+        } => {
+            let described = described(visitor, hall).await?;
+            described.has(hall, rights)?;
+            described.replaced(hall, guest)
+        }
+        ActRequest::InviteAgent { hall, agent, .. } => {
+            described(visitor, hall).await?.cut(hall, agent)
+        }
+        _ => None,
+    };
+    if let Some(warning) = warning {
+        eprintln!("{warning}");
+    }
+    Ok(())
+}
+
+async fn described(visitor: &mut Visitor, hall: &HallName) -> Result<Described, HallCommandError> {
+    Ok(visitor.get(&format!("/api/halls/{hall}")).await?)
+}
+
+/// How the API calls a guest.
+fn called(guest: &GuestRequest) -> String {
+    match guest {
+        GuestRequest::Person(id) => format!("person/{id}"),
+        GuestRequest::Role(role) => format!("role/{role}"),
+        GuestRequest::Visitor { realm, whom } => match whom {
+            WhomRequest::Person { id, .. } => format!("visitor/{realm}/person/{id}"),
+            WhomRequest::Role(role) => format!("visitor/{realm}/role/{role}"),
+        },
+    }
+}
+
+impl Described {
+    /// Whether the hall has everything that the rights name. What an agent was invited to provide is
+    /// there, even while the agent is not.
+    fn has(&self, hall: &HallName, rights: &Rights) -> Result<(), HallCommandError> {
+        let all = |offered: &[Offered], provided: fn(&Agent) -> &[String]| -> BTreeSet<String> {
+            let offered = offered.iter().map(|offered| &offered.name);
+            let provided = self.agents.iter().flat_map(provided);
+            offered.chain(provided).cloned().collect()
+        };
+        let (stores, services) = (
+            all(&self.stores, |agent| &agent.stores),
+            all(&self.services, |agent| &agent.services),
+        );
+        let lacks = |what, name: &str, has: &BTreeSet<String>| HallCommandError::Lacks {
+            hall: hall.clone(),
+            what,
+            name: name.to_owned(),
+            has: has.iter().cloned().collect(),
+        };
+        let wanted: BTreeSet<&StoreName> = rights.stores();
+        if let Some(store) = wanted.iter().find(|store| !stores.contains(store.as_str())) {
+            return Err(lacks("store", store.as_str(), &stores));
+        }
+        let mut wanted = rights.services();
+        let unknown = |service: &&ServiceName| !services.contains(service.as_str());
+        match wanted.find(unknown) {
+            Some(service) => Err(lacks("service", service.as_str(), &services)),
+            None => Ok(()),
+        }
+    }
+
+    fn replaced(&self, hall: &HallName, guest: &GuestRequest) -> Option<String> {
+        let called = called(guest);
+        let before = self.guests.iter().find(|before| before.guest == called)?;
+        Some(format!(
+            "This replaces what {called} may do in {hall} until now: {}",
+            Printable(&before.rights.join(", "))
+        ))
+    }
+
+    fn cut(&self, hall: &HallName, agent: &AgentName) -> Option<String> {
+        let known = self
+            .agents
+            .iter()
+            .find(|known| known.name == agent.as_str() && known.joined_ms.is_some())?;
+        Some(format!(
+            "The agent {} has joined {hall} already. To invite it again cuts it off at once: it provides \
+             nothing before it has joined by the new link",
+            Printable(&known.name)
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lab() -> Described {
+        serde_json::from_value(serde_json::json!({
+            "name": "lab",
+            "stores": [{ "name": "data", "agent": null }],
+            "services": [],
+            "guests": [{ "guest": "role/member", "rights": ["read:data"], "needs": {} }],
+            "agents": [
+                { "name": "far", "stores": ["scans"], "services": ["db"], "joined_ms": 1 },
+                { "name": "new", "stores": [], "services": ["ssh"], "joined_ms": null },
+            ],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_a_hall_lacks_is_named_with_what_it_has() {
+        let hall = "lab".parse().unwrap();
+        let has = |rights: &[&str]| {
+            let rights = Rights::parse(rights.iter().copied()).unwrap();
+            lab().has(&hall, &rights).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            has(&["read:data", "write:scans", "connect:db", "connect:ssh"]),
+            Ok(())
+        );
+        let lacking = has(&["read:data", "read:dat"]).unwrap_err();
+        assert!(
+            lacking.contains("no store dat") && lacking.contains("data, scans"),
+            "{lacking}"
+        );
+        let lacking = has(&["connect:data"]).unwrap_err();
+        assert!(lacking.contains("no service data"), "{lacking}");
+    }
+
+    #[test]
+    fn what_an_act_replaces_or_cuts_is_told() {
+        let hall = "lab".parse().unwrap();
+        let role = |role: &str| GuestRequest::Role(role.parse().unwrap());
+        let told = lab().replaced(&hall, &role("member")).unwrap();
+        assert!(
+            told.contains("role/member") && told.contains("read:data"),
+            "{told}"
+        );
+        assert_eq!(lab().replaced(&hall, &role("owner")), None);
+        let cut = |agent: &str| lab().cut(&hall, &agent.parse().unwrap());
+        assert!(cut("far").unwrap().contains("cuts it off"));
+        assert_eq!((cut("new"), cut("other")), (None, None));
+    }
+}

@@ -1,0 +1,109 @@
+"""A website with a relying party (python-fido2): registers the key that is plugged in, and signs in
+with it. Whoever visits it says how far it came."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from fido2.server import Fido2Server
+from fido2.webauthn import PublicKeyCredentialRpEntity, PublicKeyCredentialUserEntity
+
+PAGE = b"""<!doctype html><title>Gate</title><script type="module">
+const post = async (path, body) => {
+  const answer = await fetch(path, {method: "POST", body: JSON.stringify(body)});
+  return answer.json();
+};
+try {
+  const make = PublicKeyCredential.parseCreationOptionsFromJSON(await post("/register", null));
+  const made = await navigator.credentials.create({publicKey: make});
+  await post("/registered", made.toJSON());
+  const ask = PublicKeyCredential.parseRequestOptionsFromJSON(await post("/sign-in", null));
+  const signed = await navigator.credentials.get({publicKey: ask});
+  await post("/signed-in", signed.toJSON());
+} catch (error) {
+  await post("/failed", String(error));
+}
+</script>"""
+
+
+class Website(ThreadingHTTPServer):
+    """Listens on a port of its own until it is closed.
+
+    A thread for each connection: a browser opens some that it may never use, and whoever reads from
+    one of those first would answer nobody else.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, ceremony_within: float):
+        super().__init__(("127.0.0.1", 0), Visit)
+        party = PublicKeyCredentialRpEntity(name="Gate", id="localhost")
+        self.relying_party = Fido2Server(party, attestation="direct")
+        # The browser gives up by itself then, and says so.
+        self.relying_party.timeout = int(ceremony_within * 1000)
+        self.state = None
+        self.credentials: list = []
+        # Set when there is nothing more to wait for.
+        self.over = threading.Event()
+        self.found: dict = {"visited": []}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def failed(self, why: str) -> None:
+        self.found.setdefault("error", why)
+        self.over.set()
+
+    def answer(self, path: str, body) -> dict:
+        self.found["visited"].append(path)
+        match path:
+            case "/register":
+                user = PublicKeyCredentialUserEntity(name="ada", id=b"ada", display_name="Ada")
+                options, self.state = self.relying_party.register_begin(
+                    user, user_verification="discouraged"
+                )
+                return dict(options.public_key)
+            case "/registered":
+                made = self.relying_party.register_complete(self.state, body)
+                self.credentials.append(made.credential_data)
+                self.found["transports"] = body["response"]["transports"]
+            case "/sign-in":
+                options, self.state = self.relying_party.authenticate_begin(
+                    self.credentials, user_verification="discouraged"
+                )
+                return dict(options.public_key)
+            case "/signed-in":
+                self.relying_party.authenticate_complete(self.state, self.credentials, body)
+                self.found["signed_in"] = True
+                self.over.set()
+            case "/failed":
+                self.failed(body)
+        return {}
+
+
+class Visit(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: Website
+    # Seconds for which a connection may say nothing.
+    timeout = 120
+
+    def do_GET(self) -> None:
+        if self.path == "/":
+            self.server.found["visited"].append("/")
+        self.reply(PAGE, "text/html")
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        try:
+            answer = self.server.answer(self.path, body)
+            self.reply(json.dumps(answer).encode(), "application/json")
+        except Exception as error:
+            self.server.failed(f"{self.path}: {error!r}")
+            raise
+
+    def reply(self, data: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
