@@ -4,6 +4,7 @@ mod access;
 mod afar;
 mod bucket;
 mod condition;
+mod destination;
 mod folder;
 mod handler;
 mod listed;

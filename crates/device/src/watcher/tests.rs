@@ -96,7 +96,10 @@ fn a_time_that_no_statement_can_carry_is_told() {
     let second = Duration::from_secs(1);
     for (name, time) in [
         ("old.txt", SystemTime::UNIX_EPOCH - second),
-        ("far.txt", SystemTime::UNIX_EPOCH + 253_402_300_800 * second),
+        (
+            "far.txt",
+            SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800),
+        ),
         ("1970.txt", SystemTime::UNIX_EPOCH),
     ] {
         let file = fs::File::options()

@@ -163,7 +163,7 @@ mod tests {
         );
         assert!(signer.describe().starts_with("mds.fidoalliance.org"));
         let other = MetadataConfig {
-            signer: Some("mds.example".to_owned()),
+            signer: Some("mds.example".parse().unwrap()),
             ..MetadataConfig::default()
         };
         let other = Signer::new(&other, folder).unwrap();

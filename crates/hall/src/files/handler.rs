@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::uri::Authority;
 use http::{HeaderMap, Request, Response, StatusCode};
 
 use super::condition::Condition;
@@ -39,6 +40,7 @@ use super::patience::Patient;
 use super::store::{ByteStream, Entry, Store, StoreError, UploadId};
 use crate::body::{self, AnyBody, Body};
 use crate::files::StoreAccess;
+use crate::files::destination;
 use crate::foreign::{self, Asked, Foreign};
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
@@ -54,6 +56,7 @@ mod upload;
 
 use catalogue::condition;
 pub(super) use catalogue::{Catalogue, Described, DescribedPage, Describing};
+pub(super) use headers::text;
 pub(crate) use headers::{LATEST_MS, digest_value, sha256_of_digest};
 pub(super) use properties::{find, patch};
 
@@ -69,6 +72,8 @@ struct Call {
     mount: String,
     path: FilePath,
     query: Query,
+    /// The server that was asked.
+    server: Option<Authority>,
     headers: HeaderMap,
 }
 
@@ -121,6 +126,7 @@ pub async fn serve(
             mount: mount.to_owned(),
             path,
             query,
+            server: destination::asked(&head.uri, &head.headers),
             headers: head.headers,
         };
         let body = pass.over(body::boxed(body), Way::Received);
@@ -280,7 +286,7 @@ fn options() -> Response<Body> {
     response
 }
 
-fn malformed(reason: impl ToString) -> Problem {
+pub(super) fn malformed(reason: impl ToString) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed", reason.to_string())
 }
 

@@ -15,6 +15,8 @@ use tokio::time::timeout;
 
 use super::afar::{Afar, Sends};
 use super::condition::{IF, States};
+use super::destination::{DESTINATION, asked, destination};
+use super::handler::malformed;
 use super::path::FilePath;
 use crate::StoreName;
 use crate::body::{self, AnyBody, Body};
@@ -77,11 +79,9 @@ fn moved_there(
     }
     let uri: Uri = uri.parse().map_err(|_| malformed("this is no path"))?;
     let mut headers = passed_on(&head.headers);
-    if let Some(destination) = headers.get(DESTINATION) {
-        // WebDAV clients write the whole address.
-        let destination: Option<Uri> = (destination.to_str().ok()).and_then(|to| to.parse().ok());
-        let destination = destination.ok_or_else(|| malformed("this is no path"))?;
-        let destination = HeaderValue::try_from(there(destination.path())?);
+    let asked = asked(&head.uri, &head.headers);
+    if let Some(destination) = destination(&headers, asked.as_ref())? {
+        let destination = HeaderValue::try_from(there(&destination)?);
         headers.insert(
             DESTINATION,
             destination.map_err(|_| malformed("this is no path"))?,
@@ -129,8 +129,6 @@ impl Sends for ToHall {
     }
 }
 
-const DESTINATION: &str = "destination";
-
 /// Where what is called `place` below `mount` is in the hall.
 fn moved(place: &str, mount: &str, store: &StoreName) -> Result<String, Problem> {
     let below = place
@@ -138,12 +136,8 @@ fn moved(place: &str, mount: &str, store: &StoreName) -> Result<String, Problem>
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))
         .ok_or_else(|| malformed("this is not in the store"))?;
     // The other side checks it as well. A path that leads out of the store must not get so far.
-    FilePath::from_uri(below).map_err(|error| malformed(&error.to_string()))?;
+    FilePath::from_uri(below).map_err(malformed)?;
     Ok(format!("/files/{store}{below}"))
-}
-
-fn malformed(reason: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed", reason)
 }
 
 #[cfg(test)]

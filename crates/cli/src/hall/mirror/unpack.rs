@@ -193,6 +193,8 @@ mod tests {
                 bytes: content.len() as u64,
                 modified_ms: None,
                 sha256: hex::encode(digest(&SHA256, content)),
+                if_match: None,
+                if_none_match: None,
             };
             add_to_pack(&mut pack, &head, content).unwrap();
         }

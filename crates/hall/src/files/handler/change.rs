@@ -1,7 +1,6 @@
 //! `DELETE`, `MKCOL`, `MOVE` and `COPY` (RFC 4918, 9.3 and 9.6 to 9.9), and properties in JSON.
 
 use http::header::HeaderValue;
-use http::uri::Uri;
 use http::{Response, StatusCode};
 
 use super::catalogue::Catalogue;
@@ -9,6 +8,7 @@ use super::headers;
 use super::pack::collect;
 use super::{Answer, Call, malformed, status};
 use crate::body::Body;
+use crate::files::destination::destination;
 use crate::files::path::FilePath;
 use crate::files::property::PropertyChange;
 use crate::files::store::{ByteStream, Depth, Kind, Overwrite, Placed, StoreError, Transfer};
@@ -109,11 +109,9 @@ impl Call {
                 format!("Destination has to begin with {}/", self.mount),
             )
         };
-        let destination: Uri = headers::text(&self.headers, "destination")?
-            .and_then(|value| value.parse().ok())
+        let destination = destination(&self.headers, self.server.as_ref())?
             .ok_or_else(|| malformed("Destination says where to"))?;
         let below = destination
-            .path()
             .strip_prefix(&self.mount)
             .filter(|below| below.starts_with('/'))
             .ok_or_else(elsewhere)?;

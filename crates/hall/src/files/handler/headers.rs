@@ -17,7 +17,10 @@ use crate::problem::Problem;
 pub(crate) const LATEST_MS: u64 = 253_402_300_799_999;
 
 /// A header's text, if it is there once.
-pub(super) fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, Problem> {
+pub(in crate::files) fn text(
+    headers: &HeaderMap,
+    name: impl AsHeaderName,
+) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),

@@ -1,0 +1,96 @@
+//! Where a `COPY` or `MOVE` leads (RFC 4918, 10.3).
+
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, StatusCode, Uri};
+
+use super::handler::{malformed, text};
+use crate::problem::Problem;
+
+/// The header. Clients write the whole address.
+pub(super) const DESTINATION: &str = "destination";
+
+/// The server that a request asked: of its address over HTTP/2, and of `Host` otherwise.
+pub(super) fn asked(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    let host = || headers.get(HOST)?.to_str().ok()?.parse().ok();
+    uri.authority().cloned().or_else(host)
+}
+
+/// The path that a request's `Destination` names; none without one.
+///
+/// # Errors
+/// 400 for what is no address, 502 for one of another server than the one that was `asked`
+/// (RFC 4918, 9.8.5 and 9.9.4).
+pub(super) fn destination(
+    headers: &HeaderMap,
+    asked: Option<&Authority>,
+) -> Result<Option<String>, Problem> {
+    let Some(value) = text(headers, DESTINATION)? else {
+        return Ok(None);
+    };
+    let uri: Uri = value
+        .parse()
+        .map_err(|_| malformed("Destination is no address"))?;
+    match uri.authority() {
+        Some(named) if !asked.is_some_and(|asked| is_same(asked, named)) => Err(Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "other-server",
+            "Destination names another server; copy there by downloading and uploading",
+        )),
+        _ => Ok(Some(uri.path().to_owned())),
+    }
+}
+
+/// Names of hosts have no case. A port may be left out that the scheme has by itself, and which
+/// scheme it was is not known here.
+fn is_same(one: &Authority, other: &Authority) -> bool {
+    let port = |authority: &Authority| {
+        authority
+            .port_u16()
+            .filter(|port| !matches!(port, 80 | 443))
+    };
+    one.host().eq_ignore_ascii_case(other.host()) && port(one) == port(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::HeaderValue;
+
+    use super::*;
+
+    fn led(host: &'static str, to: &'static str) -> Result<Option<String>, u16> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static(host));
+        headers.insert(DESTINATION, HeaderValue::from_static(to));
+        let asked = asked(&Uri::from_static("/files/data/a"), &headers);
+        destination(&headers, asked.as_ref()).map_err(|problem| problem.status)
+    }
+
+    #[test]
+    fn it_leads_to_the_server_that_was_asked() {
+        let there = Ok(Some("/files/data/b".to_owned()));
+        for (host, to) in [
+            ("gate.example", "/files/data/b"),
+            ("gate.example", "https://gate.example/files/data/b"),
+            ("gate.example:443", "https://Gate.Example/files/data/b"),
+            ("127.0.0.1:4000", "http://127.0.0.1:4000/files/data/b"),
+        ] {
+            assert_eq!(led(host, to), there, "{to}");
+        }
+        for (host, to, status) in [
+            ("gate.example", "https://other.example/files/data/b", 502),
+            (
+                "gate.example",
+                "https://gate.example:8443/files/data/b",
+                502,
+            ),
+            ("gate.example", "//other.example/files/data/b", 502),
+            ("127.0.0.1:4000", "http://127.0.0.1:4001/files/data/b", 502),
+            ("gate.example", "not an address", 400),
+        ] {
+            assert_eq!(led(host, to), Err(status), "{to}");
+        }
+        let nobody = HeaderMap::new();
+        assert_eq!(destination(&nobody, None), Ok(None));
+    }
+}
