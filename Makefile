@@ -16,7 +16,7 @@ test: setup-test $(VENV)/ready target/garage/bin/garage
 	$(CARGO) build --locked --workspace --all-targets
 	$(CARGO) test --locked --workspace --quiet
 	scripts/check-no-std
-	$(PYTHON) -m pytest tests
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests
 
 setup:
 	@scripts/setup

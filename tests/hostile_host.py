@@ -64,8 +64,15 @@ def unsealed(data: Path, name: bytes, sealed: bytes) -> bytes:
     return cipher.decrypt(bytes(4) + nonce[16:], rest, name)
 
 
-def gateway_certificate(data: Path, realm: str) -> bytes:
-    """A key and a certificate of the realm's gateway, by the authority that lies in `data`: PEM."""
+def certificate(
+    data: Path,
+    realm: str,
+    party: str,
+    minutes_old: int = 1,
+    usage_of: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
+) -> bytes:
+    """A key and a certificate of somebody of the realm, by the authority that lies in `data`, which is
+    valid for years: PEM."""
     with closing(sqlite3.connect(data / "hallway.db")) as database:
         row = "SELECT certificate, sealed_key FROM own_authority WHERE stage = 'signing'"
         certificate, sealed = database.execute(row).fetchone()
@@ -74,7 +81,7 @@ def gateway_certificate(data: Path, realm: str) -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
     names = [
-        x509.UniformResourceIdentifier(f"spiffe://{realm}/gateway"),
+        x509.UniformResourceIdentifier(f"spiffe://{realm}/{party}"),
         x509.DNSName(f"gate.{realm}"),
     ]
     usage = dict.fromkeys(
@@ -98,11 +105,11 @@ def gateway_certificate(data: Path, realm: str) -> bytes:
         .issuer_name(authority.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=1))
-        .not_valid_after(now + datetime.timedelta(hours=12))
+        .not_valid_before(now - datetime.timedelta(minutes=minutes_old))
+        .not_valid_after(min(now + datetime.timedelta(days=3650), authority.not_valid_after_utc))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage_of]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(by, critical=False)
         .sign(signer, hashes.SHA256())
@@ -135,21 +142,40 @@ def answer(status: int, body: object = b"", kind: str = "application/json") -> b
 Answers = Callable[[Asked], bytes | Iterable[bytes] | None]
 
 
-def listening(site: Site, port: int) -> socket.socket:
-    """A listener where an organisation stands. A socket stays in the network in which it was made."""
+def made_at(site: Site, make: Callable[[], socket.socket]) -> socket.socket:
+    """A socket where an organisation stands. It stays in the network in which it was made."""
     made: Queue[socket.socket] = Queue()
 
-    def listen() -> None:
+    def enter() -> None:
         if site.within:
             with open(f"/run/netns/{site.within[-1]}") as space:
                 libc = ctypes.CDLL(None, use_errno=True)
                 assert libc.setns(space.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
-        made.put(socket.create_server((site.address, port), backlog=200))
+        made.put(make())
 
-    thread = threading.Thread(target=listen)
+    thread = threading.Thread(target=enter)
     thread.start()
     thread.join()
     return made.get_nowait()
+
+
+def listening(site: Site, port: int) -> socket.socket:
+    """A listener where an organisation stands."""
+    return made_at(site, lambda: socket.create_server((site.address, port), backlog=200))
+
+
+def calling(site: Site, to: Site, pem: bytes) -> ssl.SSLSocket:
+    """A connection from one organisation to the other's hall listener, with a certificate."""
+    there = (to.address, to.hall_port)
+    raw = made_at(site, lambda: socket.create_connection(there, timeout=30))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Whoever means harm does not ask who answers.
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(pem)
+        file.flush()
+        tls.load_cert_chain(file.name)
+    return tls.wrap_socket(raw)
 
 
 class HostileHost:
@@ -164,7 +190,8 @@ class HostileHost:
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory() as folder:
             pem = Path(folder) / "gateway.pem"
-            pem.write_bytes(gateway_certificate(data, site.realm))
+            serving = ExtendedKeyUsageOID.SERVER_AUTH
+            pem.write_bytes(certificate(data, site.realm, "gateway", usage_of=serving))
             self.tls.load_cert_chain(pem)
         self.listener = listening(site, site.hall_port)
         threading.Thread(target=self._accept, daemon=True).start()

@@ -1,10 +1,11 @@
-"""A partner's gateway that means harm, against the commands of a visitor: lists, packs and numbers that
-have no end, and answers that never come."""
+"""A partner's gateway that means harm, against the commands of a visitor and the other gateway: lists,
+packs and numbers that have no end, answers that never come, and people that it makes up."""
 
 import hashlib
 import json
 import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from hall_place import HALL, Guest, free_port, store
-from hostile_host import PROBLEM, Answers, Asked, HostileHost, answer
+from hostile_host import PROBLEM, Answers, Asked, HostileHost, answer, calling, certificate
 from process_memory import MIB
 from two_realms import TwoRealms
 
@@ -251,3 +252,58 @@ def test_a_hall_is_closed_at_home_though_the_host_says_nothing(place: Place):
     # Sooner than anybody waits for the host.
     until(lambda: not place.open_at_home(), seconds=20)
     assert opened.process.wait(30) == 0, "".join(opened.said)
+
+
+def shared_halls(place: Place, *halls: dict) -> None:
+    """Says that the partner shares these."""
+    hall = {"hall": "lab", "title": "Lab", "guest": {"role": "member"}, "rights": ["read:data"]}
+    body = {"longest_ms": 1000, "halls": [hall | more for more in halls]}
+    place.host.answers["/partner/halls"] = lambda _: answer(200, body)
+
+
+@pytest.mark.parametrize("title", ["a\u202eb\x1b[2J\u2800", "x" * 1_000_000, ""])
+def test_a_partner_calls_its_halls_by_a_line_of_text(place: Place, title: str):
+    shared_halls(place, {"title": title})
+    home, realm = place.realms.beta.api, place.realms.alpha.site.realm
+    [hall] = home.get(f"/api/partners/{realm}/halls").expect()
+    assert 0 < len(hall["title"].encode()) <= 255
+    page = home.get(f"/partners/{realm}/halls").expect_text(200)
+    for text in (hall["title"], page):
+        assert not {"\u202e", "\x1b", "\u2800"} & set(text)
+
+
+def test_a_partner_shares_no_more_halls_than_a_realm_has(place: Place):
+    home, realm = place.realms.beta.api, place.realms.alpha.site.realm
+    shared_halls(place, *({"hall": f"h{number}"} for number in range(256)))
+    assert len(home.get(f"/api/partners/{realm}/halls").expect()) == 256
+    shared_halls(place, *({"hall": f"h{number}"} for number in range(257)))
+    home.get(f"/api/partners/{realm}/halls").refused(502, "partner-away")
+
+
+def begun_visit(place: Place, number: int, minutes_old: int = 1) -> ssl.SSLSocket:
+    """One of alpha's people by its word, who has said that evidence follows."""
+    alpha, beta = place.realms.alpha, place.realms.beta
+    person = f"person/019a0000-0000-7000-8000-{number:012x}"
+    pem = certificate(alpha.data, alpha.site.realm, person, minutes_old)
+    stream = calling(alpha.site, beta.site, pem)
+    head = "POST /visit HTTP/1.1\r\nhost: h\r\ncontent-type: application/cbor\r\ncontent-length: 5000\r\n\r\n"
+    stream.sendall(head.encode())
+    return stream
+
+
+def test_people_that_a_partner_makes_up_leave_places_to_others(place: Place):
+    held = [begun_visit(place, number) for number in range(40)]
+    refused = 0
+    for stream in held[8:]:
+        refused += stream.recv(12) == b"HTTP/1.1 429"
+    # What a realm has is a fourth of all places of the route.
+    assert refused == 32
+    for stream in held:
+        stream.close()
+
+
+def test_a_certificate_for_years_is_believed_as_long_as_others(place: Place):
+    stream = begun_visit(place, 41, minutes_old=16)
+    said = stream.recv(4096)
+    assert b"certificate-too-old" in said, said
+    stream.close()
