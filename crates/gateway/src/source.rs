@@ -121,6 +121,14 @@ impl Drop for Share {
 }
 
 #[cfg(test)]
+impl Shares {
+    /// How many places `source` holds.
+    pub(crate) fn held(&self, source: &Source) -> usize {
+        self.0.lock().unwrap().get(source).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -92,16 +92,9 @@ fn half_a_picture_is_waited_for_and_then_taken_as_it_is() {
 
 #[test]
 fn a_time_that_no_statement_can_carry_is_told() {
-    let (folder, mut watcher) = folder(&[("old.txt", b"x"), ("far.txt", b"x"), ("1970.txt", b"x")]);
-    let second = Duration::from_secs(1);
-    for (name, time) in [
-        ("old.txt", SystemTime::UNIX_EPOCH - second),
-        (
-            "far.txt",
-            SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_800),
-        ),
-        ("1970.txt", SystemTime::UNIX_EPOCH),
-    ] {
+    let (folder, mut watcher) = folder(&[("old.txt", b"x"), ("1970.txt", b"x")]);
+    let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    for (name, time) in [("old.txt", before), ("1970.txt", SystemTime::UNIX_EPOCH)] {
         let file = fs::File::options()
             .write(true)
             .open(folder.path().join(name));
@@ -109,12 +102,12 @@ fn a_time_that_no_statement_can_carry_is_told() {
     }
     names(&mut watcher, at(0));
     let told = names(&mut watcher, at(LATER));
-    assert_eq!(told.len(), 3);
+    assert_eq!(told.len(), 2);
     assert_eq!(
         told.iter()
             .filter(|text| text.contains("cannot be stated"))
             .count(),
-        2
+        1
     );
     let found = watcher.read("1970.txt", at(LATER)).unwrap().unwrap();
     assert_eq!(found.modified, Timestamp::default());

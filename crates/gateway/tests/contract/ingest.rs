@@ -95,9 +95,9 @@ pub(crate) async fn order_is_enforced(database: &Database) {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((key.sign_count, key.last_used), (11, kept.last_seen));
-    assert_eq!(sound_size(&store, &ledger).await, 2);
-    assert_eq!(all(&store, TransactionFilter::All).await.len(), 2);
+    assert_eq!((key.sign_count, key.last_used), (12, kept.last_seen));
+    assert_eq!(sound_size(&store, &ledger).await, 3);
+    assert_eq!(all(&store, TransactionFilter::All).await.len(), 3);
 }
 
 pub(crate) async fn one_bad_item_spoils_nothing(database: &Database) {

@@ -31,14 +31,19 @@ pub(super) fn destination(
     let uri: Uri = value
         .parse()
         .map_err(|_| malformed("Destination is no address"))?;
-    match uri.authority() {
-        Some(named) if !asked.is_some_and(|asked| is_same(asked, named)) => Err(Problem::new(
+    let is_here = match uri.authority() {
+        Some(named) => asked.is_some_and(|asked| is_same(asked, named)),
+        // What begins with two slashes names a server, too (RFC 3986, 4.2).
+        None => !value.starts_with("//"),
+    };
+    if !is_here {
+        return Err(Problem::new(
             StatusCode::BAD_GATEWAY,
             "other-server",
             "Destination names another server; copy there by downloading and uploading",
-        )),
-        _ => Ok(Some(uri.path().to_owned())),
+        ));
     }
+    Ok(Some(uri.path().to_owned()))
 }
 
 /// Names of hosts have no case. A port may be left out that the scheme has by itself, and which

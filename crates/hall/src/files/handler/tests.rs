@@ -470,10 +470,11 @@ async fn webdav_makes_lists_copies_and_moves() {
     );
 
     let to = |to: &'static str| ("destination", to);
-    let copy = site
-        .send("COPY", "/f", &[to("https://any:1/files/data/g")])
-        .await;
-    assert_eq!(copy.status, 201);
+    let address = to("https://any:1/files/data/g");
+    for (host, copied) in [("other:1", 502), ("any:1", 201)] {
+        let asked = [address, ("host", host)];
+        assert_eq!(site.send("COPY", "/f", &asked).await.status, copied);
+    }
     assert_eq!(
         site.send("GET", "/g/a%20b.txt", &[]).await.body.as_ref(),
         b"hello"

@@ -165,7 +165,10 @@ async fn one_source_takes_so_many_places_over_all_routes() {
             tokio::spawn(async move { status(&app, request("eve", slow)).await })
         })
         .collect();
-    tokio::task::yield_now().await;
+    let taken = || everywhere.held(&Source::Certificate("eve".to_owned()));
+    while taken() < EVERYWHERE {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(status(last, request("eve", Body::empty())).await, 429);
     assert_eq!(status(last, request("dan", Body::empty())).await, 200);
     assert_eq!(
