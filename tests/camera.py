@@ -43,9 +43,9 @@ class Camera:
         """The code that it shows while it waits to be claimed."""
         return self._running.wait_for(CODE)[1]
 
-    def says(self, words: re.Pattern[str]) -> re.Match[str]:
+    def says(self, words: re.Pattern[str], seconds: float = 30) -> re.Match[str]:
         """The next line that has these words."""
-        return self._running.wait_for(words)
+        return self._running.wait_for(words, seconds)
 
     @property
     def lines(self) -> list[str]:

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -95,8 +96,9 @@ class Guest:
         home.mkdir(parents=True)
         self.home, self.key, self.within = home, key or home / "my.key", within
         self.opened: list[Open] = []
-        self.runtime = home / "run"
-        self.runtime.mkdir(mode=0o700)
+        # The path of a socket has at most 107 bytes, and `home` may be long already.
+        self._runtime = tempfile.TemporaryDirectory(prefix="hallway-")
+        self.runtime = Path(self._runtime.name)
         self.environment = {
             **os.environ,
             "HOME": str(home),

@@ -6,6 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+/// The longest path that a socket can have, in bytes (unix(7), `sun_path` less its NUL).
+const LONGEST: usize = 107;
+
 /// Binds a socket of mode 600. One that nobody serves any more is replaced.
 ///
 /// # Errors
@@ -16,6 +19,14 @@ pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
         && (!about.file_type().is_socket() || UnixStream::connect(path).is_ok())
     {
         return Err(io::ErrorKind::AddrInUse.into());
+    }
+    let bytes = path.as_os_str().len();
+    if bytes > LONGEST {
+        let reason = format!(
+            "the path of a socket has at most {LONGEST} bytes, and this has {bytes}; choose a shorter \
+             folder (XDG_RUNTIME_DIR)"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidFilename, reason));
     }
     // A socket is made with the permissions that the umask leaves. So it is made where nobody else
     // can enter, and gets its name when only this user can reach it.
@@ -53,6 +64,14 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
+
+    #[test]
+    fn a_path_that_no_socket_can_have_is_refused_in_plain_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = folder.path().join("x".repeat(LONGEST));
+        let refused = bind(&long).unwrap_err().to_string();
+        assert!(refused.contains("at most 107 bytes"), "{refused}");
+    }
 
     #[test]
     fn there_is_no_moment_at_which_others_reach_a_socket() {

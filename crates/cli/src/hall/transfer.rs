@@ -10,7 +10,9 @@ use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::HallCommandError;
+use super::path::RelativePath;
 use super::progress::Progress;
+use super::remote::Remote;
 
 mod download;
 mod upload;
@@ -79,6 +81,24 @@ impl<E: Into<HallCommandError>> From<E> for Failure {
         Self {
             error: error.into(),
             moved: 0,
+        }
+    }
+}
+
+/// The SHA-256 of a file at the far side, asked for until there is an answer.
+///
+/// # Errors
+/// The far side refuses or can't be reached for long.
+pub(crate) async fn sha256_there(
+    remote: &Remote,
+    path: &RelativePath,
+    progress: &Progress,
+) -> Result<Option<[u8; 32]>, HallCommandError> {
+    let mut attempts = Attempts::default();
+    loop {
+        match remote.sha256(path, None).await {
+            Ok(there) => return Ok(there),
+            Err(error) => attempts.after(error.into(), progress).await?,
         }
     }
 }

@@ -87,7 +87,7 @@ pub(crate) struct Made;
 pub struct AtOnce {
     /// Of all sources.
     pub total: usize,
-    /// Of one [`Source`].
+    /// Of one [`Source`](crate::source::Source).
     pub each: usize,
 }
 

@@ -17,7 +17,7 @@ use crate::hall::HallCommandError;
 use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
 use crate::hall::remote::{Expected, Remote, is_changed, is_missing};
-use crate::hall::transfer::{Target, download, local_sha256, set_modified, upload};
+use crate::hall::transfer::{Target, download, local_sha256, set_modified, sha256_there, upload};
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -334,7 +334,7 @@ impl Mirror {
             // It may be there already, and only the answer that said so was lost.
             if matches!(file, Err(HallCommandError::Client(error)) if is_changed(error)) {
                 let here = path.under(&self.folder);
-                let there = self.remote.sha256(&self.there(path), None).await?;
+                let there = sha256_there(&self.remote, &self.there(path), progress).await?;
                 if there.is_some() && there == Some(local_sha256(&here).await?) {
                     let about = tokio::fs::metadata(&here).await;
                     *file = about
@@ -376,7 +376,7 @@ impl Mirror {
     ) -> Result<Outcome, HallCommandError> {
         let here = path.under(&self.folder);
         let there = self.there(path);
-        if task == Task::Compare && self.is_same(&here, &there, entry).await? {
+        if task == Task::Compare && self.is_same((&here, &there), entry, progress).await? {
             progress.advance(entry.bytes);
             return Ok(Outcome::Same);
         }
@@ -395,11 +395,11 @@ impl Mirror {
     /// so that nobody has to compare again.
     async fn is_same(
         &self,
-        here: &Path,
-        there: &RelativePath,
+        (here, there): (&Path, &RelativePath),
         entry: &FileEntry,
+        progress: &Progress,
     ) -> Result<bool, HallCommandError> {
-        let Some(sha256) = self.remote.sha256(there, None).await? else {
+        let Some(sha256) = sha256_there(&self.remote, there, progress).await? else {
             return Ok(false);
         };
         if local_sha256(here).await? != sha256 {

@@ -28,7 +28,7 @@ use super::super::remote::{
     Expected, MODIFIED, REPR_DIGEST, Remote, UPLOAD_COMPLETE, UPLOAD_OFFSET, WORK, digest_header,
     is_changed, is_missing, modified_header,
 };
-use super::{Attempts, CHUNK, Failure, hash_all};
+use super::{Attempts, CHUNK, Failure, hash_all, sha256_there};
 
 /// Files up to this long are sent in one piece; longer ones can be resumed. One such piece for each
 /// worker is held in memory.
@@ -96,7 +96,7 @@ async fn put(
             Ok(_) => break,
             // It may be there already, and only the answer that said so was lost.
             Err(error) if is_changed(&error) => {
-                let there = remote.sha256(path, None).await?;
+                let there = sha256_there(remote, path, progress).await?;
                 if there.is_none_or(|there| there != sha256.as_ref()) {
                     return Err(error.into());
                 }
