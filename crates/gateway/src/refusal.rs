@@ -243,6 +243,22 @@ impl Gateway {
         }
     }
 
+    /// What came of a request; a refusal is written down first.
+    ///
+    /// # Errors
+    /// That of `result`.
+    pub async fn or_refuse<'p, T>(
+        &self,
+        door: Door,
+        subject: impl Into<Subject<'p>>,
+        result: Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        if let Err(problem) = &result {
+            self.refuse(door, problem, subject).await;
+        }
+        result
+    }
+
     /// Writes the counts of repeated refusals.
     pub(crate) async fn count_refusals(&self) {
         let untold = self.refusals.fold().untold(Instant::now());

@@ -42,8 +42,7 @@ impl Source {
     /// The network of an address; none for loopback.
     #[must_use]
     pub fn network(address: IpAddr) -> Option<Self> {
-        let address = address.to_canonical();
-        (!address.is_loopback()).then(|| Self::Network(network(address)))
+        of_strangers(address).map(Self::Network)
     }
 
     /// What this is a part of, if it can be many at will.
@@ -58,6 +57,11 @@ impl Source {
             | Self::Realm(_) => None,
         }
     }
+}
+
+/// The network of an address from which strangers call; none for loopback.
+pub(crate) fn of_strangers(address: IpAddr) -> Option<IpAddr> {
+    (!address.to_canonical().is_loopback()).then(|| network(address))
 }
 
 /// The network of an address: itself, or in IPv6 the 56 bits that whoever has it has, too.
@@ -81,27 +85,24 @@ pub(crate) struct Shares(Mutex<HashMap<Source, usize>>);
 #[derive(Debug)]
 pub(crate) struct Share {
     shares: Arc<Shares>,
-    held_by: Vec<Source>,
+    source: Source,
 }
 
 impl Shares {
     /// A place for `source`, unless it holds `most` already, or what it is a part of twice as many.
     pub(crate) fn take(self: &Arc<Self>, source: Source, most: usize) -> Option<Share> {
-        let wider = source.wider().map(|wider| (wider, 2 * most));
-        let taken_by: Vec<_> = [(source, most)].into_iter().chain(wider).collect();
+        let wider = source.wider();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_room =
-            |(source, most): &(Source, usize)| held.get(source).is_none_or(|count| count < most);
-        if most == 0 || !taken_by.iter().all(has_room) {
+        let count = |source| held.get(source).copied().unwrap_or(0);
+        if count(&source) >= most || wider.as_ref().is_some_and(|wider| count(wider) >= 2 * most) {
             return None;
         }
-        let held_by: Vec<Source> = taken_by.into_iter().map(|(source, _)| source).collect();
-        for source in &held_by {
-            *held.entry(source.clone()).or_default() += 1;
+        for holder in wider.into_iter().chain([source.clone()]) {
+            *held.entry(holder).or_default() += 1;
         }
         Some(Share {
             shares: Arc::clone(self),
-            held_by,
+            source,
         })
     }
 }
@@ -109,11 +110,11 @@ impl Shares {
 impl Drop for Share {
     fn drop(&mut self) {
         let mut held = self.shares.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for source in &self.held_by {
-            if let Some(count) = held.get_mut(source) {
+        for holder in self.source.wider().iter().chain([&self.source]) {
+            if let Some(count) = held.get_mut(holder) {
                 *count -= 1;
                 if *count == 0 {
-                    held.remove(source);
+                    held.remove(holder);
                 }
             }
         }

@@ -195,14 +195,9 @@ pub async fn begin(
     Input(wanted): Input<Wanted>,
 ) -> Result<Json<Ceremony>, Problem> {
     let door = wanted.act.door();
-    match prepare(&gateway, &caller, wanted.act).await {
-        Ok(ceremony) => Ok(Json(ceremony)),
-        Err(problem) => {
-            let subject = Subject::from(&peer).person(caller.person.id);
-            gateway.refuse(door, &problem, subject).await;
-            Err(problem)
-        }
-    }
+    let prepared = prepare(&gateway, &caller, wanted.act).await;
+    let subject = Subject::from(&peer).person(caller.person.id);
+    gateway.or_refuse(door, subject, prepared).await.map(Json)
 }
 
 async fn prepare(

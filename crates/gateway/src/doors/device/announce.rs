@@ -94,13 +94,9 @@ pub async fn announce(
             .transact(|unit| Box::pin(keep(&gateway, unit, &proven)))
             .await
     };
-    match announced.await {
-        Ok(announced) => Ok((StatusCode::CREATED, Json(announced))),
-        Err(problem) => {
-            gateway.refuse(Door::Device, &problem, &peer).await;
-            Err(problem)
-        }
-    }
+    let announced = announced.await;
+    let announced = gateway.or_refuse(Door::Device, &peer, announced).await?;
+    Ok((StatusCode::CREATED, Json(announced)))
 }
 
 /// Checks what the device brings, before a unit begins: nobody keeps others waiting by it.

@@ -51,14 +51,8 @@ pub async fn look(
     Input(request): Input<Code>,
 ) -> Result<Json<CodeView>, Problem> {
     let found = find(&gateway, &caller, &request.code).await;
-    let announcement = match found {
-        Ok(announcement) => announcement,
-        Err(problem) => {
-            let subject = Subject::from(&peer).person(caller.person.id);
-            gateway.refuse(Door::Device, &problem, subject).await;
-            return Err(problem);
-        }
-    };
+    let subject = Subject::from(&peer).person(caller.person.id);
+    let announcement = gateway.or_refuse(Door::Device, subject, found).await?;
     let authority = gateway
         .store
         .read()

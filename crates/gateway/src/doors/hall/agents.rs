@@ -47,13 +47,8 @@ pub async fn join(
     peer: Peer,
     Input(join): Input<Join>,
 ) -> Result<Json<Joined>, Problem> {
-    match take_in(&gateway, &join).await {
-        Ok(joined) => Ok(Json(joined)),
-        Err(problem) => {
-            gateway.refuse(Door::Hall, &problem, &peer).await;
-            Err(problem)
-        }
-    }
+    let joined = take_in(&gateway, &join).await;
+    gateway.or_refuse(Door::Hall, &peer, joined).await.map(Json)
 }
 
 async fn take_in(gateway: &Gateway, join: &Join) -> Result<Joined, Problem> {

@@ -1,6 +1,6 @@
 //! The grant of the web door: a session that names its evidence.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Json;
@@ -154,9 +154,8 @@ impl Peer {
 
     /// The network of the address; nothing for loopback, behind which anybody may be.
     pub fn network(&self) -> Option<String> {
-        let address: IpAddr = self.address.parse().ok()?;
-        let address = address.to_canonical();
-        (!address.is_loopback()).then(|| source::network(address).to_string())
+        let network = source::of_strangers(self.address.parse().ok()?)?;
+        Some(network.to_string())
     }
 }
 

@@ -59,13 +59,8 @@ pub async fn look(
     peer: Peer,
     Input(request): Input<Token>,
 ) -> Result<Json<LinkView>, Problem> {
-    let link = match open(&gateway, &request.token).await {
-        Ok(link) => link,
-        Err(problem) => {
-            gateway.refuse(Door::Web, &problem, &peer).await;
-            return Err(problem);
-        }
-    };
+    let link = open(&gateway, &request.token).await;
+    let link = gateway.or_refuse(Door::Web, &peer, link).await?;
     Ok(Json(LinkView {
         purpose: link.purpose,
         name: link.name,
@@ -92,19 +87,12 @@ pub async fn sign_in(
     let granted = gateway
         .transact(|unit| Box::pin(consume(&gateway, unit, &token, &peer)))
         .await;
-    match granted {
-        Ok(granted) => {
-            let signed_in = SignedIn {
-                person: PersonView::from(&granted.person),
-                token: None,
-            };
-            Ok(([granted.cookie(&gateway)?], Json(signed_in)).into_response())
-        }
-        Err(problem) => {
-            gateway.refuse(Door::Web, &problem, &peer).await;
-            Err(problem)
-        }
-    }
+    let granted = gateway.or_refuse(Door::Web, &peer, granted).await?;
+    let signed_in = SignedIn {
+        person: PersonView::from(&granted.person),
+        token: None,
+    };
+    Ok(([granted.cookie(&gateway)?], Json(signed_in)).into_response())
 }
 
 async fn consume(

@@ -64,9 +64,10 @@ impl Kept {
         Ok(Place {
             _share: share(&self.shares, each)?,
             // A route that gives one caller more counts its callers by itself.
-            _everywhere: match each <= EVERYWHERE {
-                true => share(&self.everywhere, EVERYWHERE)?,
-                false => None,
+            _everywhere: if each <= EVERYWHERE {
+                share(&self.everywhere, EVERYWHERE)?
+            } else {
+                None
             },
             _place: Arc::clone(&self.places)
                 .try_acquire_owned()

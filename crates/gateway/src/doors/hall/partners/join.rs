@@ -49,16 +49,10 @@ pub async fn join(
     Input(join): Input<Join>,
 ) -> Result<Json<Joined>, Problem> {
     let realm = own_realm(&gateway)?;
-    match take_in(&gateway, &join).await {
-        Ok(()) => {
-            gateway.partners.wake();
-            Ok(Json(Joined { realm }))
-        }
-        Err(problem) => {
-            gateway.refuse(Door::Hall, &problem, &peer).await;
-            Err(problem)
-        }
-    }
+    let taken = take_in(&gateway, &join).await;
+    gateway.or_refuse(Door::Hall, &peer, taken).await?;
+    gateway.partners.wake();
+    Ok(Json(Joined { realm }))
 }
 
 async fn take_in(gateway: &Gateway, join: &Join) -> Result<(), Problem> {

@@ -85,13 +85,8 @@ pub async fn begin(
     peer: Peer,
     Input(request): Input<NewKey>,
 ) -> Result<Json<Ceremony>, Problem> {
-    match offer(&gateway, &request).await {
-        Ok(ceremony) => Ok(Json(ceremony)),
-        Err(problem) => {
-            gateway.refuse(Door::Web, &problem, &peer).await;
-            Err(problem)
-        }
-    }
+    let offered = offer(&gateway, &request).await;
+    gateway.or_refuse(Door::Web, &peer, offered).await.map(Json)
 }
 
 async fn offer(gateway: &Gateway, request: &NewKey) -> Result<Ceremony, Problem> {
@@ -180,13 +175,8 @@ pub async fn finish(
             .transact(|unit| Box::pin(register(&gateway, unit, &link, &proven, &comer)))
             .await
     };
-    let registered = match registered.await {
-        Ok(registered) => registered,
-        Err(problem) => {
-            gateway.refuse(Door::Web, &problem, &peer).await;
-            return Err(problem);
-        }
-    };
+    let registered = registered.await;
+    let registered = gateway.or_refuse(Door::Web, &peer, registered).await?;
     let Done {
         key,
         attestation,
