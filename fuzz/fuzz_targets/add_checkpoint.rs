@@ -30,7 +30,10 @@ fuzz_target!(|bytes: &[u8]| {
         let checkpoint = Checkpoint::new(origin, size, root).expect("the origin was read");
         checkpoint.sign(&key)
     };
-    let old = head.lines().next().and_then(|line| line[4..].parse::<u64>().ok());
+    let old = head
+        .lines()
+        .next()
+        .and_then(|line| line[4..].parse::<u64>().ok());
     let old = old.expect("it was read");
     let resigned = format!("{head}\n\n{}", sign(size, root(2)));
     let request = AddCheckpoint::parse(resigned.as_bytes()).expect("it was read before");
@@ -42,7 +45,10 @@ fuzz_target!(|bytes: &[u8]| {
                 assert!(now.checkpoint().size > old || known == root(2));
             }
             Err(Refusal::Forked(fork)) => {
-                assert!(fork.verify(&key.verifier()).is_ok(), "what is called a fork is one");
+                assert!(
+                    fork.verify(&key.verifier()).is_ok(),
+                    "what is called a fork is one"
+                );
                 assert!(size > old || known != root(2));
             }
             Err(_) => {}

@@ -75,7 +75,10 @@ fn second_picture(edits: &[u8]) {
     }
     if let Ok((original, Some(bundle))) = embedding::extract(&picture) {
         let report = verify::bundle(&bundle, Some(&original), &TRUST, Chain::ToSetUp);
-        assert!(!report.holds || picture == PICTURE[1..], "a second picture holds");
+        assert!(
+            !report.holds || picture == PICTURE[1..],
+            "a second picture holds"
+        );
     }
 }
 

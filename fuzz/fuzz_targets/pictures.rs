@@ -135,12 +135,19 @@ fn covered(file: &[u8], place: u16, bit: u8) {
     let line = || Line::new("a").expect("a line");
     let payload = Payload::of(file, line(), line());
     assert!(payload.matches(&original) && found.as_ref() == Some(bundle));
-    assert_eq!(embed(&original, bundle).as_ref(), Ok(&signed), "another one is accepted");
+    assert_eq!(
+        embed(&original, bundle).as_ref(),
+        Ok(&signed),
+        "another one is accepted"
+    );
     let mut changed = signed;
     let at = usize::from(place) * changed.len() / 65_536;
     changed[at] ^= 1 << (bit % 8);
     if let Ok((original, Some(found))) = extract(&changed) {
-        assert!(found != *bundle || !payload.matches(&original), "byte {at} is not noticed");
+        assert!(
+            found != *bundle || !payload.matches(&original),
+            "byte {at} is not noticed"
+        );
     }
 }
 

@@ -122,7 +122,10 @@ pub struct Transaction {
     /// The bytes that are signed.
     pub payload: Payload,
     /// The gateway's challenge, when the device asked for one first.
-    #[serde(serialize_with = "optional_hexadecimal", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "optional_hexadecimal",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub challenge: Option<Hash>,
 }
 

@@ -175,7 +175,9 @@ impl Door for People {
                 terms.name, terms.role
             ),
             Self::ChangeRole(terms) => format!("make {} {}", terms.name, terms.role),
-            Self::Suspend(named) => format!("suspend {}: no key of theirs opens a door", named.name),
+            Self::Suspend(named) => {
+                format!("suspend {}: no key of theirs opens a door", named.name)
+            }
             Self::Reinstate(named) => format!("let {} use their keys again", named.name),
             Self::SignOut(named) => format!(
                 "sign {} out everywhere, and end what they opened",

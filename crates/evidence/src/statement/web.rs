@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::people::Role;
 use super::json::{hexadecimal, optional_hexadecimal};
+use super::people::Role;
 use super::{Door, Hash};
 use crate::credential_id::CredentialId;
 use crate::fields::{DecodeError, Fields};
@@ -75,7 +75,10 @@ pub struct RegisterKey {
     pub link: Hash,
     /// The hash of the evidence that made that link: of an invitation, of a recovery, of an
     /// [`Web::AddKey`]. The set-up link has none.
-    #[serde(serialize_with = "optional_hexadecimal", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        serialize_with = "optional_hexadecimal",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub authorised_by: Option<Hash>,
 }
 

@@ -104,6 +104,9 @@ impl Agent {
     }
 
     pub(super) fn sentence(&self) -> String {
-        format!("put the agent “{}” out of the hall “{}”", self.agent, self.hall)
+        format!(
+            "put the agent “{}” out of the hall “{}”",
+            self.agent, self.hall
+        )
     }
 }

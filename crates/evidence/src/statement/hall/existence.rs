@@ -43,8 +43,7 @@ impl Create {
 
 impl Named {
     pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default()
-            .with("hall", &self.hall)
+        Fields::default().with("hall", &self.hall)
     }
 
     pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
@@ -54,6 +53,9 @@ impl Named {
     }
 
     pub(super) fn sentence(&self) -> String {
-        format!("remove the hall “{}” and put everybody in it out", self.hall)
+        format!(
+            "remove the hall “{}” and put everybody in it out",
+            self.hall
+        )
     }
 }

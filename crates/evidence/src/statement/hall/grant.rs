@@ -100,10 +100,14 @@ impl Open {
             self.hall,
             self.host,
             self.name,
-            self.role.map_or_else(String::new, |role| format!(" ({role} at home)")),
+            self.role
+                .map_or_else(String::new, |role| format!(" ({role} at home)")),
             Lasting(self.duration_ms),
             match &self.public_key {
-                Some(key) => format!("with the key whose SHA-256 is {}", hex::encode(key.sha256())),
+                Some(key) => format!(
+                    "with the key whose SHA-256 is {}",
+                    hex::encode(key.sha256())
+                ),
                 None => "in the browser that asks".to_owned(),
             },
             self.rights

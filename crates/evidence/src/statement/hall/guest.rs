@@ -166,9 +166,7 @@ impl Admit {
 
 impl Dismiss {
     pub(super) fn terms(&self) -> Fields<'_> {
-        self.guest
-            .terms(Fields::default())
-            .with("hall", &self.hall)
+        self.guest.terms(Fields::default()).with("hall", &self.hall)
     }
 
     pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
@@ -179,6 +177,9 @@ impl Dismiss {
     }
 
     pub(super) fn sentence(&self) -> String {
-        format!("no longer let {} enter the hall “{}”", self.guest, self.hall)
+        format!(
+            "no longer let {} enter the hall “{}”",
+            self.guest, self.hall
+        )
     }
 }

@@ -324,7 +324,11 @@ mod tests {
                 "mon-sun 00:00-24:00 UTC",
                 "every day, 00:00 to 24:00 UTC",
             ),
-            ("thu 22:00-00:00 UTC", "thu 22:00-24:00 UTC", "on Thursday, 22:00 to 24:00 UTC"),
+            (
+                "thu 22:00-00:00 UTC",
+                "thu 22:00-24:00 UTC",
+                "on Thursday, 22:00 to 24:00 UTC",
+            ),
         ] {
             assert_eq!(hours(text).to_string(), written);
             assert_eq!(hours(written), hours(text));

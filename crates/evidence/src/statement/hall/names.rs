@@ -106,11 +106,12 @@ impl<'a, N: AsRef<str>> From<&'a Names<N>> for Value<'a> {
 impl<'a, N: Ord + FromStr> FromValue<'a> for Names<N> {
     fn from_value(value: Value<'a>) -> Result<Self, Unfit> {
         let unnamed = Unfit::Value("is not a list of names of 1 to 63 of a-z, 0-9 and -");
-        let names = Vec::<Value<'a>>::from_value(value)?
-            .into_iter()
-            .map(|name| -> Result<N, Unfit> {
-                <&str>::from_value(name)?.parse().map_err(|_| unnamed)
-            });
+        let names =
+            Vec::<Value<'a>>::from_value(value)?
+                .into_iter()
+                .map(|name| -> Result<N, Unfit> {
+                    <&str>::from_value(name)?.parse().map_err(|_| unnamed)
+                });
         // Names that are not sorted or stand there twice encode to other bytes, which the
         // statement's decoder refuses.
         let names: BTreeSet<N> = names.collect::<Result<_, Unfit>>()?;
@@ -135,7 +136,10 @@ mod tests {
         let some = names(&["b", "a", "c"]);
         let json = serde_json::to_string(&some).unwrap();
         assert_eq!(json, r#"["a","b","c"]"#);
-        assert_eq!(serde_json::from_str::<Names<StoreName>>(&json).unwrap(), some);
+        assert_eq!(
+            serde_json::from_str::<Names<StoreName>>(&json).unwrap(),
+            some
+        );
         let said = |names: &Names<StoreName>| names.phrase("the store", "the stores");
         assert_eq!(said(&some).unwrap(), "the stores “a”, “b” and “c”");
         assert_eq!(said(&names(&["a"])).unwrap(), "the store “a”");

@@ -68,6 +68,9 @@ mod tests {
         assert!(replacing.contains(&format!("instead of {from}; what that one signed is good")));
         let withdrawing = turn.withdrawing();
         assert!(withdrawing.contains(&format!("SHA-256 is {from} and all before it")));
-        assert!(withdrawing.contains("agents need a new invitation"), "{withdrawing}");
+        assert!(
+            withdrawing.contains("agents need a new invitation"),
+            "{withdrawing}"
+        );
     }
 }

@@ -261,7 +261,13 @@ mod tests {
     fn the_sentence_of_an_invitation_says_whose_keys_are_pinned() {
         let sentence = invitation().sentence();
         let (log, second) = ("01".repeat(32), "03".repeat(32));
-        for part in ["beta.example", "https://gate.beta.example", &log, &second, "2026-11-18"] {
+        for part in [
+            "beta.example",
+            "https://gate.beta.example",
+            &log,
+            &second,
+            "2026-11-18",
+        ] {
             assert!(sentence.contains(part), "{sentence}");
         }
     }

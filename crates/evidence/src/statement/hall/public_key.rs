@@ -81,7 +81,11 @@ mod tests {
         for (what, at) in [("another curve", 22), ("off the curve", 90)] {
             let mut other = der.clone();
             other[at] ^= 1;
-            assert_eq!(P256PublicKey::from_der(&other), Err(PublicKeyError), "{what}");
+            assert_eq!(
+                P256PublicKey::from_der(&other),
+                Err(PublicKeyError),
+                "{what}"
+            );
         }
     }
 }

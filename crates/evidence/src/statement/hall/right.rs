@@ -275,7 +275,16 @@ mod tests {
         for text in ["read:data", "write:data", "delete:data", "connect:psql"] {
             assert_eq!(text.parse::<Right>().unwrap().to_string(), text);
         }
-        for bad in ["read:*", "*", "own:data", "read", "read:", "Read:data", "read:a:b", ""] {
+        for bad in [
+            "read:*",
+            "*",
+            "own:data",
+            "read",
+            "read:",
+            "Read:data",
+            "read:a:b",
+            "",
+        ] {
             assert!(bad.parse::<Right>().is_err(), "{bad:?}");
         }
     }
@@ -302,7 +311,10 @@ mod tests {
         assert_eq!(Rights::parse([]), Err(RightsError::None));
         let many: Vec<String> = (0..=MOST_RIGHTS).map(|n| format!("read:s{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert_eq!(Rights::parse(many.iter().copied()), Err(RightsError::TooMany(65)));
+        assert_eq!(
+            Rights::parse(many.iter().copied()),
+            Err(RightsError::TooMany(65))
+        );
         assert!(Rights::parse(many[..MOST_RIGHTS].iter().copied()).is_ok());
     }
 

@@ -135,10 +135,18 @@ mod tests {
         }
         let sentence = anew.sentence();
         let (old, new) = ("01".repeat(32), "03".repeat(32));
-        for part in ["beta.example/log", &old, &new, "7 entries", "rewritten on 2026-11-18"] {
+        for part in [
+            "beta.example/log",
+            &old,
+            &new,
+            "7 entries",
+            "rewritten on 2026-11-18",
+        ] {
             assert!(sentence.contains(part), "{sentence}");
         }
-        let more = Fields::default().with("key", &anew.key).with("other", &anew.key);
+        let more = Fields::default()
+            .with("key", &anew.key)
+            .with("other", &anew.key);
         assert!(SeenLog::from_value(Value::Map(more)).is_err());
     }
 }
