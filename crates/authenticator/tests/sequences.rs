@@ -77,6 +77,18 @@ struct World {
     key: VirtualKey,
 }
 
+fn assertion() -> get_assertion::Request<'static> {
+    get_assertion::Request {
+        rp_id: RP,
+        client_data_hash: &[2; 32],
+        allow: None,
+        extensions: get_assertion::Extensions::default(),
+        options: Options::default(),
+        pin_uv_auth_param: None,
+        pin_uv_auth_protocol: None,
+    }
+}
+
 impl World {
     /// A key with three passkeys at one relying party, one at each of two others, and a sensor at
     /// which there is always a finger.
@@ -314,10 +326,6 @@ impl Begun {
             Stateful::Assertions => {
                 let tag = hmac(token, &[2; 32]);
                 let request = get_assertion::Request {
-                    rp_id: RP,
-                    client_data_hash: &[2; 32],
-                    allow: None,
-                    extensions: get_assertion::Extensions::default(),
                     options: Options {
                         // Leaves the token what it permits, so that it serves more than once.
                         presence: Some(false),
@@ -325,6 +333,7 @@ impl Begun {
                     },
                     pin_uv_auth_param: Some(&tag),
                     pin_uv_auth_protocol: Some(1),
+                    ..assertion()
                 };
                 let command = Command::GetAssertion(Box::new(request));
                 world.ask(ADA, &command).unwrap();
@@ -462,15 +471,7 @@ fn a_token_is_no_concern_of_what_it_did_not_open() {
     let token = world.token(Permissions::CREDENTIAL_MANAGEMENT);
     Begun::begin(&mut world, Stateful::RelyingParties, &token);
     world.wait(TEN_MINUTES - 1);
-    let request = get_assertion::Request {
-        rp_id: RP,
-        client_data_hash: &[2; 32],
-        allow: None,
-        extensions: get_assertion::Extensions::default(),
-        options: Options::default(),
-        pin_uv_auth_param: None,
-        pin_uv_auth_protocol: None,
-    };
+    let request = assertion();
     let command = Command::GetAssertion(Box::new(request));
     world.ask(ADA, &command).unwrap();
     world.wait(2);
@@ -541,15 +542,7 @@ fn a_terminal_that_selects_again_has_begun_nothing() {
         let mut world = World::new();
         let mut card = SmartCard::default();
         world.key.0.process_card(&mut card, &SELECT);
-        let request = get_assertion::Request {
-            rp_id: RP,
-            client_data_hash: &[2; 32],
-            allow: None,
-            extensions: get_assertion::Extensions::default(),
-            options: Options::default(),
-            pin_uv_auth_param: None,
-            pin_uv_auth_protocol: None,
-        };
+        let request = assertion();
         let bytes = request.encode();
         let length = u8::try_from(bytes.len()).unwrap();
         let apdu = [&[0x80, 0x10, 0, 0, length], &bytes[..], &[0]].concat();
