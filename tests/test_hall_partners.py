@@ -5,13 +5,13 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hall_place import HALL, store
 from two_realms import Organisation, TwoRealms
+from waiting import eventually
 
 RIGHTS = ["read:data"]
 
@@ -67,15 +67,7 @@ def joined(realms: TwoRealms) -> Iterator[TwoRealms]:
     yield realms
     if partner(realms.alpha, realms.beta)["state"] == "active":
         realms.alpha.owner.run("hall", "leave", realms.beta.site.realm)
-    until(lambda: partner(realms.beta, realms.alpha)["state"] == "ended")
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    """Waits for what a gateway does by itself."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.1)
+    eventually(lambda: partner(realms.beta, realms.alpha)["state"] == "ended")
 
 
 def partner(here: Organisation, there: Organisation) -> dict:
@@ -128,7 +120,7 @@ def test_a_partner_stays_when_a_gateway_is_killed(joined: TwoRealms):
     alpha, beta = joined.alpha, joined.beta
     alpha.restart()
     # Alpha believes beta's gateway again, and beta alpha's.
-    until(lambda: look(beta, alpha)["problem"] is None)
+    eventually(lambda: look(beta, alpha)["problem"] is None)
     assert look(alpha, beta)["problem"] is None
     assert partner(alpha, beta)["state"] == "active"
 
@@ -192,10 +184,10 @@ def test_two_invitations_that_cross_make_one_partnership(realms: TwoRealms):
     def joined() -> bool:
         return look(alpha, beta)["state"] == look(beta, alpha)["state"] == "active"
 
-    until(joined)
-    until(lambda: look(alpha, beta)["problem"] is None and look(beta, alpha)["problem"] is None)
+    eventually(joined)
+    eventually(lambda: look(alpha, beta)["problem"] is None and look(beta, alpha)["problem"] is None)
     alpha.owner.run("hall", "leave", beta.site.realm)
-    until(lambda: partner(beta, alpha)["state"] == "ended")
+    eventually(lambda: partner(beta, alpha)["state"] == "ended")
 
 
 def test_what_is_no_partner_is_refused(realms: TwoRealms):
@@ -240,7 +232,7 @@ def test_a_bundle_that_is_swapped_changes_nothing(joined: TwoRealms):
     shutil.rmtree(beta.data)
     shutil.move(whole, beta.data)
     beta.start(beta.data)
-    until(lambda: look(alpha, beta)["problem"] is None)
+    eventually(lambda: look(alpha, beta)["problem"] is None)
     assert look(beta, alpha)["problem"] is None
 
 
@@ -298,7 +290,7 @@ def test_a_partner_that_is_away_keeps_its_bundle(joined: TwoRealms):
     assert "cannot be reached" in away["problem"]
     assert (away["state"], away["bundle"]) == ("active", before["bundle"])
     beta.start(beta.data)
-    until(lambda: look(alpha, beta)["problem"] is None)
+    eventually(lambda: look(alpha, beta)["problem"] is None)
 
 
 def test_leaving_takes_back_what_was_shared_and_tells_the_other(realms: TwoRealms):
@@ -315,7 +307,7 @@ def test_leaving_takes_back_what_was_shared_and_tells_the_other(realms: TwoRealm
     beta.owner.run("hall", "leave", alpha.site.realm)
     left = partner(beta, alpha)
     assert (left["state"], left["ended_by"]) == ("ended", "us")
-    until(lambda: partner(alpha, beta)["state"] == "ended")
+    eventually(lambda: partner(alpha, beta)["state"] == "ended")
     told = partner(alpha, beta)
     assert (told["ended_by"], told["shared"]) == ("them", [])
     # Joined again they begin with nothing.
@@ -327,7 +319,7 @@ def test_leaving_takes_back_what_was_shared_and_tells_the_other(realms: TwoRealm
     beta.start(beta.data)
     assert partner(beta, alpha)["state"] == "active"
     look(alpha, beta)
-    until(lambda: partner(beta, alpha)["state"] == "ended")
+    eventually(lambda: partner(beta, alpha)["state"] == "ended")
     assert partner(beta, alpha)["ended_by"] == "them"
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from gateway_process import Program
 from hall_place import HALL, free_port, store
-from test_hall_partners import look, partner, until
+from test_hall_partners import look, partner
 from test_hall_visit import ECHO
 from two_realms import Organisation, TwoRealms
+from waiting import eventually
 
 
 def event(name: str) -> re.Pattern[str]:
@@ -96,7 +97,7 @@ def test_nobody_notices_that_an_authority_was_replaced(realms: TwoRealms, agent:
     alpha.restart()
     agent.wait_for(event("lost"))
     agent.wait_for(event("connected"))
-    until(lambda: look(beta, alpha)["problem"] is None)
+    eventually(lambda: look(beta, alpha)["problem"] is None)
     talk.kill()
     talk.wait()
     opened.process.kill()

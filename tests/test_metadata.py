@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +25,7 @@ from metadata_service import (
 from playwright.sync_api import Browser, expect
 from soft_device import Device, Maker
 from soft_webauthn import AT, BE, UP, UV, Credential
+from waiting import eventually
 
 ACME, OTHER = b"acme key model 5", b"another key model"[:16]
 
@@ -450,7 +450,7 @@ def test_it_is_fetched_from_where_the_operator_said(tmp_path: Path):
     gateway = Gateway(tmp_path / "data", *options)
     owner = Person.owner(gateway)
     # It looks by itself as soon as it serves.
-    until(lambda: owner.get("/api/metadata").expect()["blob"])
+    eventually(lambda: owner.get("/api/metadata").expect()["blob"])
     state = owner.get("/api/metadata").expect()
     assert state["sources"] == [f"{web.address}/blob"] and web.asked == 1
 
@@ -462,14 +462,6 @@ def test_it_is_fetched_from_where_the_operator_said(tmp_path: Path):
     web.close()
     assert owner.post("/api/metadata/refresh").expect()["blob"]["number"] == 1
     assert gateway.stop() == 0
-
-
-def until(met: Callable[[], object], seconds: float = 30) -> None:
-    """Waits for something that the gateway does by itself."""
-    end = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.05)
 
 
 def test_nothing_is_asked_that_is_not_configured(tmp_path: Path):

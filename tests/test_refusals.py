@@ -12,7 +12,7 @@ import pytest
 from api_caller import Caller, Person, Reply, answered, challenge_of
 from fido2 import cbor
 from soft_webauthn import AT, ED, EDDSA, ES256, RS256, UP, UV, Credential, PrivateKey, b64, unb64
-from witnesses import eventually
+from waiting import eventually
 
 
 def port_of(origin: str) -> str:

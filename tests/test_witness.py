@@ -7,6 +7,7 @@ import threading
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import partial
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway_process import LINK, SERVES, Gateway, GatewayAgain, Program
 from playwright.sync_api import Browser
 from test_operator import run, succeed
-from witnesses import Watched, add_to, cosigned_at, eventually
+from waiting import eventually as eventually_within
+from witnesses import Watched, add_to, cosigned_at
+
+#: A witness that was away is asked again after a pause.
+eventually = partial(eventually_within, seconds=60)
 
 
 @pytest.fixture

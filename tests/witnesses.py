@@ -1,28 +1,13 @@
 """Two gateways of which one watches the other's log, and what a cosignature is, by its words alone."""
 
 import json
-import time
 from base64 import b64decode
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
 
 from api_caller import Person
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from gateway_process import Gateway, GatewayAgain
-
-
-T = TypeVar("T")
-
-
-def eventually(look: Callable[[], T], seconds: float = 60) -> T:
-    """The first answer that is something, of a gateway that is about to get there by itself."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"{look} found nothing within {seconds} s"
-        time.sleep(0.1)
-    return found
 
 
 def add_to(folder: Path, table: str, **settings: str) -> None:

@@ -17,6 +17,7 @@ from hall_place import HALL, Guest, free_port, store
 from hostile_host import PROBLEM, Answers, Asked, HostileHost, answer, calling, certificate
 from process_memory import MIB
 from two_realms import TwoRealms
+from waiting import eventually
 
 PACK = "application/vnd.hallway.pack"
 # What a command of a visitor may take, with all that it does for itself.
@@ -63,14 +64,7 @@ def realms(tmp_path_factory) -> Iterator[Place]:
 def place(realms: Place) -> Iterator[Place]:
     yield realms
     realms.host.forget()
-    until(lambda: not realms.open_at_home())
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.1)
+    eventually(lambda: not realms.open_at_home())
 
 
 def file(name: str, **more: object) -> dict:
@@ -250,7 +244,7 @@ def test_a_hall_is_closed_at_home_though_the_host_says_nothing(place: Place):
     opened.process.send_signal(signal.SIGINT)
     place.host.wait_for("/grant/end")
     # Sooner than anybody waits for the host.
-    until(lambda: not place.open_at_home(), seconds=20)
+    eventually(lambda: not place.open_at_home(), seconds=20)
     assert opened.process.wait(30) == 0, "".join(opened.said)
 
 
