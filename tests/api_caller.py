@@ -135,27 +135,27 @@ class Person(Caller):
         body = answered(ceremony, made.to_json()) | {"grant": "bearer"}
         return Caller(self.origin).post("/api/sign-in", body)
 
-    def prepare(self, **act: object) -> dict:
-        """The ceremony of an act."""
-        return self.post("/api/acts/statement", {"act": act}).expect()
+    def prepare(self, act: str, **fields: object) -> dict:
+        """The ceremony of an act, by the name of its statement."""
+        return self.post("/api/acts/statement", {"act": act, **fields}).expect()
 
     def touch(self, ceremony: dict, **wrong: object) -> Reply:
         """The key's answer to a ceremony, handed in, with `wrong` in the assertion."""
         made = self.key.sign(**({"challenge": challenge_of(ceremony)} | wrong))
         return self.post("/api/acts", answered(ceremony, made.to_json()))
 
-    def act(self, **act: object) -> dict:
+    def act(self, act: str, **fields: object) -> dict:
         """Does it."""
-        return self.touch(self.prepare(**act)).expect()
+        return self.touch(self.prepare(act, **fields)).expect()
 
     def invite(self, name: str, role: str = "member", algorithm: int = ES256) -> "Person":
         """Somebody new, who came at once."""
-        link = self.act(kind="invite", name=name, role=role)["link"]
+        link = self.act("people.invite", name=name, role=role)["link"]
         return Person(self.origin, link, algorithm=algorithm)
 
     def right_to_a_key(self) -> dict[str, str]:
         """By a touch, a one-time link for a further key: what goes along when that key registers."""
-        return {"token": self.act(kind="add_key")["link"].split("#")[1]}
+        return {"token": self.act("web.add_key")["link"].split("#")[1]}
 
     def try_to_add_key(
         self,

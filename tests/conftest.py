@@ -74,7 +74,7 @@ def member(owner: Person) -> Person:
 def maker(owner: Person) -> Maker:
     """A maker whose certificate is installed."""
     made = Maker()
-    owner.act(kind="add_authority", name=made.name, certificate=made.pem)
+    owner.act("maker.add", name=made.name, certificate=made.pem)
     return made
 
 

@@ -261,11 +261,11 @@ class Realm:
         self.gateway = HallGateway(folder / "gateway", offers, **settings)
         self.guests: list[Guest] = []
         self.owner = Person(self.gateway.origin, self.gateway.set_up_link, "Olga")
-        self.owner.act(kind="create_hall", name=HALL, title="The laboratory")
+        self.owner.act("hall.create", hall=HALL, title="The laboratory")
 
     def guest(self, name: str, rights: list[str]) -> Guest:
         """Somebody new, admitted with these rights."""
-        link = self.owner.act(kind="invite", name=name, role="member")["link"]
+        link = self.owner.act("people.invite", name=name, role="member")["link"]
         guest = Guest(self.folder / name, self.gateway.origin, link)
         self.guests.append(guest)
         self.admit(guest, rights)
@@ -282,7 +282,7 @@ class Realm:
     def admit(self, guest: Guest, rights: list[str]) -> None:
         if rights:
             self.owner.act(
-                kind="admit_to_hall", hall=HALL, guest={"person": guest.id}, rights=rights
+                "hall.admit", hall=HALL, guest={"person": guest.id}, rights=rights
             )
 
     def log_size(self) -> int:

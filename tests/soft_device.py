@@ -133,8 +133,10 @@ def transaction(payload: bytes, sequence: int, /, **wrong: object) -> dict:
         "length": len(payload),
         "media_type": "text/plain",
         "file_name": f"{sequence}.txt",
-    }
-    return terms | wrong
+    } | wrong
+    payload_terms = ("sha256", "length", "media_type", "file_name")
+    described = {name: terms.pop(name) for name in payload_terms if name in terms}
+    return terms | {"payload": described}
 
 
 class Device(Caller):
@@ -187,7 +189,7 @@ class Device(Caller):
 
     def enrol(self, owner: Person) -> None:
         """Is claimed by `owner`, and asks for its state, which makes it registered."""
-        self.id = owner.act(kind="claim_device", code=self.code())["device"]["id"]
+        self.id = owner.act("device.claim", code=self.code())["device"]["id"]
         assert self.status().expect()["state"] == "registered"
 
     def signed(self, said: bytes, **wrong: object) -> bytes:

@@ -34,7 +34,7 @@ def test_codes_cannot_be_guessed(member: Person, newcomer: Device, unchanged: No
     for path, body in [
         ("/api/devices/code", {"code": code}),
         ("/api/devices/code", {"code": "BCDF-GHJK"}),
-        ("/api/acts/statement", {"act": {"kind": "claim_device", "code": code}}),
+        ("/api/acts/statement", {"act": "device.claim", "code": code}),
     ]:
         member.post(path, body).refused(429, "too-many-codes")
 
@@ -54,13 +54,13 @@ def test_attempts_are_counted_by_person(member: Person, owner: Person, newcomer:
 def test_a_code_serves_once(owner: Person, member: Person, newcomer: Device):
     code = newcomer.code()
     other = owner.invite("Other")
-    theirs = other.prepare(kind="claim_device", code=code)
-    member.act(kind="claim_device", code=code)
+    theirs = other.prepare("device.claim", code=code)
+    member.act("device.claim", code=code)
     before = owner.state_of_the_realm()
     other.touch(theirs).refused(409, "replayed")
     for person in (member, other):
         person.post("/api/devices/code", {"code": code}).refused(404, "not-found")
-        wanted = {"act": {"kind": "claim_device", "code": code}}
+        wanted = {"act": "device.claim", "code": code}
         person.post("/api/acts/statement", wanted).refused(404, "not-found")
     assert owner.state_of_the_realm() == before
 
@@ -71,19 +71,19 @@ def test_a_code_serves_once(owner: Person, member: Person, newcomer: Device):
 def change(person: Person, device: Device, to: str) -> Reply:
     return person.post(
         "/api/acts/statement",
-        {"act": {"kind": "change_device", "device": device.id, "change": to}},
+        {"act": f"device.{to}", "device": device.id},
     )
 
 
 def test_nobody_changes_a_device_that_is_not_theirs(
     owner: Person, member: Person, camera: Device, unchanged: None
 ):
-    for to in ("suspend", "resume", "report_stolen", "release", "retire"):
+    for to in ("suspend", "reinstate", "report_stolen", "release", "retire"):
         # Its existence is nobody else's business.
         change(member, camera, to).refused(404, "not-found")
     for to in ("report_stolen", "release", "retire"):
         change(owner, camera, to).refused(403, "not-owner")
-    wanted = {"act": {"kind": "transfer_device", "device": camera.id, "person": owner.id}}
+    wanted = {"act": "device.transfer", "device": camera.id, "person": owner.id}
     owner.post("/api/acts/statement", wanted).refused(403, "not-owner")
     member.get(f"/api/devices/{camera.id}").refused(404, "not-found")
 
@@ -96,9 +96,9 @@ def test_a_stolen_device_is_nobodys(owner: Person, member: Person, newcomer: Dev
     device.attestation_key, device.chain = waiting.attestation_key, waiting.chain
     # The thief resets it and shows a code before the owner notices.
     code = device.code()
-    member.act(kind="change_device", device=waiting.id, change="report_stolen")
+    member.act("device.report_stolen", device=waiting.id)
     before = owner.state_of_the_realm()
-    wanted = {"act": {"kind": "claim_device", "code": code}}
+    wanted = {"act": "device.claim", "code": code}
     thief.post("/api/acts/statement", wanted).refused(403, "stolen")
     # It cannot be announced again either, and what it sends is refused.
     device.factory_reset()
@@ -106,18 +106,18 @@ def test_a_stolen_device_is_nobodys(owner: Person, member: Person, newcomer: Dev
     assert waiting.status().expect()["state"] == "stolen"
     waiting.send(waiting.compose(PAYLOAD), PAYLOAD).refused(403, "stolen")
     # Not even whoever runs the realm says that it was found.
-    for to in ("suspend", "resume"):
+    for to in ("suspend", "reinstate"):
         change(owner, waiting, to).refused(403, "not-owner")
     # A released device would be free: a stolen one is not released.
-    ceremony = member.prepare(kind="change_device", device=waiting.id, change="release")
+    ceremony = member.prepare("device.release", device=waiting.id)
     member.touch(ceremony).refused(409, "state")
     assert owner.state_of_the_realm() == before
     # Found again: it comes back suspended, and sends once its owner resumes it.
-    found = member.act(kind="change_device", device=waiting.id, change="resume")
+    found = member.act("device.reinstate", device=waiting.id)
     assert found["device"]["state"] == "suspended"
     waiting.sequence = 0
     waiting.send(waiting.compose(PAYLOAD), PAYLOAD).refused(403, "suspended")
-    member.act(kind="change_device", device=waiting.id, change="resume")
+    member.act("device.reinstate", device=waiting.id)
     waiting.sequence = 0
     waiting.send(waiting.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
 
@@ -132,11 +132,11 @@ def test_only_its_owner_enrols_an_owned_device_anew(
     code = newcomer.code()
     before = owner.state_of_the_realm()
     for other in (owner.invite("Finder"), owner):
-        wanted = {"act": {"kind": "claim_device", "code": code}}
+        wanted = {"act": "device.claim", "code": code}
         other.post("/api/acts/statement", wanted).refused(403, "owned")
     after = owner.state_of_the_realm()
     assert after["devices"] == before["devices"]
-    claimed = member.act(kind="claim_device", code=code)
+    claimed = member.act("device.claim", code=code)
     assert claimed["device"]["id"] == first
     assert newcomer.status().expect()["state"] == "registered"
     newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).expect_bytes(201)
@@ -150,7 +150,7 @@ def test_a_released_device_is_free_for_somebody_else(
     owner: Person, member: Person, newcomer: Device
 ):
     newcomer.enrol(member)
-    member.act(kind="change_device", device=newcomer.id, change="release")
+    member.act("device.release", device=newcomer.id)
     newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).refused(403, "released")
     member.get(f"/api/devices/{newcomer.id}").refused(404, "not-found")
     first = newcomer.id
@@ -165,10 +165,10 @@ def test_a_released_device_is_free_for_somebody_else(
 
 def test_a_retired_device_never_comes_back(member: Person, newcomer: Device):
     newcomer.enrol(member)
-    member.act(kind="change_device", device=newcomer.id, change="retire")
+    member.act("device.retire", device=newcomer.id)
     newcomer.send(newcomer.compose(PAYLOAD), PAYLOAD).refused(403, "retired")
     newcomer.factory_reset()
     newcomer.announce().refused(403, "retired")
-    for to in ("resume", "suspend", "release"):
-        ceremony = member.prepare(kind="change_device", device=newcomer.id, change=to)
+    for to in ("reinstate", "suspend", "release"):
+        ceremony = member.prepare(f"device.{to}", device=newcomer.id)
         member.touch(ceremony).refused(409, "state")

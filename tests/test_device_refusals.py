@@ -121,11 +121,11 @@ def test_an_enrolment_needs_a_statement_of_this_gateways(newcomer: Device, uncha
 
 def test_an_authority_that_was_removed_attests_nobody(house: Gateway, owner: Person):
     former = Maker("Former")
-    owner.act(kind="add_authority", name=former.name, certificate=former.pem)
+    owner.act("maker.add", name=former.name, certificate=former.pem)
     known = {row["name"]: row["id"] for row in owner.get("/api/authorities").expect()}
     device = Device(house.origin, former, next(serials))
     device.announce().expect(201)
-    owner.act(kind="remove_authority", authority=known[former.name])
+    owner.act("maker.remove", authority=known[former.name])
     device.factory_reset()
     device.announce().refused(403, "bad-attestation")
 
@@ -420,7 +420,7 @@ def test_a_device_does_not_sign_in(owner: Person, sender: Device, unchanged: Non
     flags = {"flags": UP | UV}
     owner.try_to_sign_in(sender.credential, **flags).refused(403, "refused")
     owner.try_to_sign_in(sender.credential, flags=0).refused(403, "refused")
-    ceremony = owner.prepare(kind="invite", name="Eve", role="owner")
+    ceremony = owner.prepare("people.invite", name="Eve", role="owner")
     made = sender.credential.sign(challenge_of(ceremony), **flags)
     owner.post("/api/acts", answered(ceremony, made.to_json())).refused(403, "unknown-key")
 

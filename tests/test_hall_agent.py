@@ -83,7 +83,7 @@ def agent(
         '[[stores]]\nname = "bucket"\n' + bucket.settings("stores.bucket", place / "s3.secret")
     )
     named = {"stores": ["scans", "bucket"], "services": ["db", "ssh"]}
-    link = realm.owner.act(kind="invite_agent", hall=HALL, agent=AGENT, **named)["link"]
+    link = realm.owner.act("hall.invite_agent", hall=HALL, agent=AGENT, **named)["link"]
     running = Program("hall", "agent", "--config", config, "--join", link, "--json")
     running.wait_for(event("connected"))
     assert (place / "hall-agent.identity").stat().st_mode & 0o777 == 0o600
@@ -162,10 +162,10 @@ def test_a_mirror_reaches_folders_and_buckets_behind_an_agent(
 
 def test_a_dismissed_agent_is_cut_and_stays_out(realm: Realm, place: Path, ada: Guest):
     (place / "second.toml").write_text("")
-    link = realm.owner.act(kind="invite_agent", hall=HALL, agent="second", stores=["none"])["link"]
+    link = realm.owner.act("hall.invite_agent", hall=HALL, agent="second", stores=["none"])["link"]
     running = Program("hall", "agent", "--config", place / "second.toml", "--join", link, "--json")
     running.wait_for(event("connected"))
-    realm.owner.act(kind="dismiss_agent", hall=HALL, agent="second")
+    realm.owner.act("hall.dismiss_agent", hall=HALL, agent="second")
     assert running.process.wait(60) == 1, "\n".join(running.lines)
     again = Program("hall", "agent", "--config", place / "second.toml", "--join", link)
     assert again.process.wait(60) == 1, "a link works once"

@@ -47,7 +47,7 @@ class Annex:
             '[[stores]]\nname = "scans"\nfolder = "scans"\n'
         )
         named = {"stores": ["scans"], "services": ["echo"], **more}
-        self.link = realm.owner.act(kind="invite_agent", hall=HALL, agent=name, **named)["link"]
+        self.link = realm.owner.act("hall.invite_agent", hall=HALL, agent=name, **named)["link"]
 
     def join(self) -> Program:
         agent = Program("hall", "agent", "--config", self.config, "--join", self.link, "--json")

@@ -62,7 +62,7 @@ def ada(realm: Realm) -> Guest:
 @pytest.fixture
 def entry(realm: Realm, tmp_path: Path) -> Pass:
     """A grant of the owner's, for TLS by Python."""
-    realm.owner.act(kind="admit_to_hall", hall=HALL, guest={"person": realm.owner.id},
+    realm.owner.act("hall.admit", hall=HALL, guest={"person": realm.owner.id},
                     rights=["read:data", "write:data"])  # fmt: skip
     return opened(realm.owner, tmp_path / "pass")
 
@@ -265,7 +265,7 @@ def test_ten_thousand_guests_are_idle_inside_and_one_more_hears_that_it_is_full(
     folder = tmp_path / "realm"
     offers = f"connections = {room}\n" + store("data", tmp_path / "data") + service("echo", echo.port)
     with closing(Realm(folder, offers + "[limits]\nconnections = 1000\n")) as realm:
-        realm.owner.act(kind="admit_to_hall", hall=HALL, guest={"person": realm.owner.id},
+        realm.owner.act("hall.admit", hall=HALL, guest={"person": realm.owner.id},
                         rights=["read:data"])  # fmt: skip
         entry = opened(realm.owner, tmp_path / "pass")
         bob = realm.guest("Bob", ["connect:echo"])
@@ -308,7 +308,7 @@ def test_one_connection_too_many_hears_why_and_who_is_inside_goes_on(echo: Echo,
     with closing(Realm(tmp_path / "realm", offers)) as realm:
         bob = realm.guest("Bob", ["connect:echo"])
         inside = bob.open()
-        realm.owner.act(kind="admit_to_hall", hall=HALL, guest={"person": realm.owner.id},
+        realm.owner.act("hall.admit", hall=HALL, guest={"person": realm.owner.id},
                         rights=["connect:echo"])  # fmt: skip
         entry = opened(realm.owner, tmp_path / "pass")
         with socket.create_connection(inside.address("echo")) as stream:

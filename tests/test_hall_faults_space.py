@@ -127,7 +127,7 @@ def fill_a_gateway(disk, realm: Realm, tmp_path: Path) -> None:
     owner = realm.owner
     disk.applies_to(realm.gateway.program.process)
     maker = Maker()
-    owner.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    owner.act("maker.add", name=maker.name, certificate=maker.pem)
     device = Device(realm.gateway.origin, maker, "FULL-1")
     device.enrol(owner)
     before = owner.get("/log/checkpoint").body
@@ -137,7 +137,7 @@ def fill_a_gateway(disk, realm: Realm, tmp_path: Path) -> None:
     payloads = []
     for number in range(400):
         name = f"hall-{number}"
-        answer = owner.touch(owner.prepare(kind="create_hall", name=name, title="x" * 80))
+        answer = owner.touch(owner.prepare("hall.create", hall=name, title="x" * 80))
         if answer.status != 200:
             refusal = answer
             break
@@ -154,7 +154,7 @@ def fill_a_gateway(disk, realm: Realm, tmp_path: Path) -> None:
     # It still says what it knows.
     assert names(owner) == sorted(acknowledged)
     disk.free()
-    owner.act(kind="create_hall", name="afterwards", title="There is room again")
+    owner.act("hall.create", hall="afterwards", title="There is room again")
     payload = os.urandom(20_000)
     after = device.send(device.compose(payload), payload)
     assert after.status == 201, after.body

@@ -18,7 +18,7 @@ def realm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Realm]:
     made = Realm(folder, store("data", folder / "files"))
     made.mia = made.guest("mia", ["read:data"])
     # An owner at a shell, who is signed in.
-    link = made.owner.act(kind="invite", name="Cleo", role="owner")["link"]
+    link = made.owner.act("people.invite", name="Cleo", role="owner")["link"]
     made.cleo = Guest(folder / "cleo", made.gateway.origin, link)
     made.guests.append(made.cleo)
     yield made
@@ -118,15 +118,15 @@ def test_what_a_link_is_for_is_told(realm: Realm):
     link = realm.cleo.json("link", "sign-in")["link"]
     said = told(realm.mia, "join", link, words="this is a sign-in link")
     assert "in a browser" in said and "hallway sign-in" in said
-    link = realm.owner.act(kind="invite", name="Noor", role="member")["link"]
+    link = realm.owner.act("people.invite", name="Noor", role="member")["link"]
     told(realm.mia, "join", link, "--name", "Nora", words="this link is for “Noor”: leave --name away")
 
 
 def test_join_says_who_one_is_and_how_the_account_is_chosen_later(realm: Realm):
-    link = realm.owner.act(kind="invite", name="Ines", role="member")["link"]
+    link = realm.owner.act("people.invite", name="Ines", role="member")["link"]
     home = realm.folder / "ines"
     ines = Guest(home, realm.gateway.origin, link)
-    again = realm.owner.act(kind="invite", name="Iris", role="member")["link"]
+    again = realm.owner.act("people.invite", name="Iris", role="member")["link"]
     key = home / "second.key"
     ines.run("key", "new", key)
     (home / "pin").write_text(PIN)

@@ -68,7 +68,7 @@ def realm(echo: Echo, certified: tuple[Path, Path], tmp_path_factory) -> Iterato
 
 
 def join(realm: Realm, name: str, role: str, key: Path | None = None) -> Guest:
-    link = realm.owner.act(kind="invite", name=name, role=role)["link"]
+    link = realm.owner.act("people.invite", name=name, role=role)["link"]
     guest = Guest(realm.folder / name, realm.gateway.origin, link, key)
     realm.guests.append(guest)
     return guest
@@ -160,9 +160,9 @@ def test_an_opening_waits_for_a_second_person(realm: Realm, cleo: Guest, ada: Gu
     cleo.refused("hall", "approve", grant, words="does not wait")
 
     # What somebody approved ends with their suspension, and does not come back when they do.
-    realm.owner.act(kind="suspend", person=cleo.id)
+    realm.owner.act("people.suspend", person=cleo.id)
     assert opened.process.wait(30) == 1
-    realm.owner.act(kind="resume_person", person=cleo.id)
+    realm.owner.act("people.reinstate", person=cleo.id)
     ended = [row for row in bob.json("hall", "grants")["items"] if row["id"] == grant]
     assert ended[0]["state"] == "ended"
 
@@ -211,7 +211,7 @@ def dora(realm: Realm, browser: Browser) -> Iterator[Visitor]:
     """An operator at the console, whose pages must be without fault."""
     visitor = Visitor(browser, realm.gateway.origin, SCREENSHOTS)
     visitor.keys.plug_in()
-    visitor.open(realm.owner.act(kind="invite", name="Dora", role="operator")["link"])
+    visitor.open(realm.owner.act("people.invite", name="Dora", role="operator")["link"])
     visitor.page.get_by_role("textbox", name="A name for this key").fill("Key")
     visitor.press("Register my key")
     visitor.agree("Dora", button="Register the key")
@@ -262,7 +262,7 @@ def test_an_owner_demands_in_the_console(realm: Realm, browser: Browser):
     owner = Visitor(browser, realm.gateway.origin, SCREENSHOTS)
     page = owner.page
     owner.keys.plug_in()
-    owner.open(realm.owner.act(kind="invite", name="Otto", role="owner")["link"])
+    owner.open(realm.owner.act("people.invite", name="Otto", role="owner")["link"])
     page.get_by_role("textbox", name="A name for this key").fill("Key")
     owner.press("Register my key")
     owner.agree("Otto", button="Register the key")

@@ -161,18 +161,18 @@ def test_a_certificate_is_renewed_and_streams_go_on(realm: Realm, ada: Guest):
 
 def lose_the_key(realm: Realm, guest: Guest) -> None:
     """A new key by a recovery link, which rids the person of the one that is lost."""
-    link = realm.owner.act(kind="recover", person=guest.id)["link"]
+    link = realm.owner.act("people.recover", person=guest.id)["link"]
     Person(realm.gateway.origin, link)
 
 
 def dismiss(realm: Realm, guest: Guest) -> None:
-    realm.owner.act(kind="dismiss_from_hall", hall=HALL, guest={"person": guest.id})
+    realm.owner.act("hall.dismiss", hall=HALL, guest={"person": guest.id})
 
 
 ENDS = {
-    "ended": lambda realm, guest, grant: realm.owner.act(kind="end_grant", grant=grant),
+    "ended": lambda realm, guest, grant: realm.owner.act("hall.end", grant=grant),
     "dismissed": lambda realm, guest, grant: dismiss(realm, guest),
-    "suspended": lambda realm, guest, grant: realm.owner.act(kind="suspend", person=guest.id),
+    "suspended": lambda realm, guest, grant: realm.owner.act("people.suspend", person=guest.id),
     "key-lost": lambda realm, guest, grant: lose_the_key(realm, guest),
 }
 

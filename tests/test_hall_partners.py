@@ -55,7 +55,7 @@ web.serve_forever()
 def realms(tmp_path_factory) -> Iterator[TwoRealms]:
     folder = tmp_path_factory.mktemp("realms")
     made = TwoRealms(folder, store("data", folder / "files"))
-    made.alpha.api.act(kind="create_hall", name=HALL, title="The laboratory")
+    made.alpha.api.act("hall.create", hall=HALL, title="The laboratory")
     yield made
     made.close()
 
@@ -173,7 +173,7 @@ def test_two_invitations_that_cross_make_one_partnership(realms: TwoRealms):
     alpha, beta = realms.alpha, realms.beta
     links = {alpha: invited(beta, alpha)[0], beta: invited(alpha, beta)[0]}
     signing = {
-        here: here.api.prepare(kind="accept_partner", link=link) for here, link in links.items()
+        here: here.api.prepare("partner.accept", link=link) for here, link in links.items()
     }
     realms.networks.wire("down")
     for here, ceremony in signing.items():
@@ -200,8 +200,8 @@ def test_what_is_no_partner_is_refused(realms: TwoRealms):
     beside = f"https://{beta.site.host}:{beta.site.hall_port}"
     alpha.owner.refused("hall", "invite", beside, words="cannot be reached")
     guest = {"visitor": {"realm": "gamma.example", "whom": {"role": "member"}}}
-    act = {"kind": "admit_to_hall", "hall": HALL, "guest": guest, "rights": RIGHTS}
-    reply = alpha.api.post("/api/acts/statement", {"act": act})
+    act = {"act": "hall.admit", "hall": HALL, "guest": guest, "rights": RIGHTS}
+    reply = alpha.api.post("/api/acts/statement", act)
     assert (reply.status, reply.json["code"]) == (403, "not-partner")
 
 

@@ -25,7 +25,7 @@ def event(name: str) -> re.Pattern[str]:
 def realms(tmp_path: Path) -> Iterator[TwoRealms]:
     # Certificates of seconds at home, so that they are renewed while somebody looks.
     made = TwoRealms(tmp_path, store("data", tmp_path / "files"), "certificate_seconds = 30\n")
-    made.alpha.api.act(kind="create_hall", name=HALL, title="The laboratory")
+    made.alpha.api.act("hall.create", hall=HALL, title="The laboratory")
     made.join()
     made.share(["read:data", "connect:echo"])
     yield made
@@ -39,7 +39,7 @@ def agent(realms: TwoRealms, tmp_path: Path) -> Iterator[Program]:
     echo = subprocess.Popen([*alpha.site.within, "python3", "-c", ECHO, str(port)])
     config = tmp_path / "hall-agent.toml"
     config.write_text(f'[[services]]\nname = "echo"\naddress = "127.0.0.1:{port}"\n')
-    link = alpha.api.act(kind="invite_agent", hall=HALL, agent="annex", services=["echo"])["link"]
+    link = alpha.api.act("hall.invite_agent", hall=HALL, agent="annex", services=["echo"])["link"]
     agent = Program("hall", "agent", "--config", config, "--join", link, "--json",
                     "--ca", alpha.roots, within=alpha.site.within)  # fmt: skip
     agent.wait_for(event("connected"))
@@ -110,7 +110,7 @@ def withdrawn(realms: TwoRealms, agent: Program) -> None:
     """A key of alpha's leaked."""
     alpha, beta = realms.alpha, realms.beta
     gus = alpha.person("Gus")
-    alpha.api.act(kind="admit_to_hall", hall=HALL, guest={"person": gus.id}, rights=["read:data"])
+    alpha.api.act("hall.admit", hall=HALL, guest={"person": gus.id}, rights=["read:data"])
     inside = gus.open()
     before = stages(alpha)
     said = alpha.owner.run("hall", "rotate", "--now").stderr

@@ -55,7 +55,7 @@ def opened(person: Person, folder: Path) -> Pass:
     folder.mkdir()
     key = ec.generate_private_key(ec.SECP256R1())
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    outcome = person.act(kind="open_hall", hall=HALL, public_key=b64(spki))
+    outcome = person.act("hall.open", hall=HALL, public_key=b64(spki))
     grant = outcome["grant"] | {"evidence": outcome["evidence"]}
     made = Pass(grant, folder / "chain.pem", folder / "key.pem", folder / "bundle.pem")
     made.certificate.write_bytes(pem(grant["certificates"]))
@@ -77,7 +77,7 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
 def ida(realm: Realm) -> Person:
     person = realm.owner.invite("Ida")
     realm.owner.act(
-        kind="admit_to_hall", hall=HALL, guest={"person": person.id}, rights=["read:data"]
+        "hall.admit", hall=HALL, guest={"person": person.id}, rights=["read:data"]
     )
     return person
 

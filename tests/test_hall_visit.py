@@ -51,7 +51,7 @@ def realms(tmp_path_factory) -> Iterator[TwoRealms]:
     made = TwoRealms(folder, store("data", folder / "files") + service("echo", port))
     echo = subprocess.Popen([*made.alpha.site.within, "python3", "-c", ECHO, str(port)])
     made.files = folder / "files"
-    made.alpha.api.act(kind="create_hall", name=HALL, title="The laboratory")
+    made.alpha.api.act("hall.create", hall=HALL, title="The laboratory")
     made.join()
     made.share(RIGHTS)
     yield made
@@ -139,20 +139,20 @@ def test_what_was_not_shared_does_not_open(realms, ada: Guest):
 
 def by_host(alpha: Organisation, beta: Organisation, guest: Guest, opened: Open) -> None:
     [grant] = [row for row in alpha.grants() if not row["ended_ms"]]
-    alpha.api.act(kind="end_grant", grant=grant["id"])
+    alpha.api.act("hall.end", grant=grant["id"])
 
 
 def dismissed(alpha: Organisation, beta: Organisation, guest: Guest, opened: Open) -> None:
     whom = {"visitor": {"realm": HOME, "whom": {"role": "member"}}}
-    alpha.api.act(kind="dismiss_from_hall", hall=HALL, guest=whom)
+    alpha.api.act("hall.dismiss", hall=HALL, guest=whom)
 
 
 def by_home(alpha: Organisation, beta: Organisation, guest: Guest, opened: Open) -> None:
-    beta.api.act(kind="end_grant", grant=opened.doors["grant"])
+    beta.api.act("hall.end", grant=opened.doors["grant"])
 
 
 def suspended(alpha: Organisation, beta: Organisation, guest: Guest, opened: Open) -> None:
-    beta.api.act(kind="suspend", person=guest.id)
+    beta.api.act("people.suspend", person=guest.id)
 
 
 @pytest.mark.parametrize("end", [by_host, dismissed, by_home, suspended])

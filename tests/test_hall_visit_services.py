@@ -18,7 +18,7 @@ def realms(tmp_path: Path) -> Iterator[TwoRealms]:
     made = TwoRealms(tmp_path, service("db", port))
     try:
         with postgres(tmp_path / "alpha-database", port, made.alpha.site.within):
-            made.alpha.api.act(kind="create_hall", name=HALL, title="The laboratory")
+            made.alpha.api.act("hall.create", hall=HALL, title="The laboratory")
             made.join()
             made.share(["connect:db"])
             yield made
@@ -49,6 +49,6 @@ def test_psql_reaches_a_partners_database(realms: TwoRealms):
     assert psql("select max(n) from sample").stdout.strip() == "5000"
     # Alpha ends it, and the database is out of reach.
     grant = next(grant for grant in alpha.grants() if grant["hall"] == HALL)
-    alpha.api.act(kind="end_grant", grant=grant["id"])
+    alpha.api.act("hall.end", grant=grant["id"])
     opened.wait_for("ended")
     assert psql(SUM).returncode != 0

@@ -42,7 +42,7 @@ def agent(place: Path, realm: Realm) -> Iterator[Program]:
     (place / "scans").mkdir()
     config = place / "hall-agent.toml"
     config.write_text(f'[[stores]]\nname = "scans"\nfolder = "{place / "scans"}"\n')
-    link = realm.owner.act(kind="invite_agent", hall=HALL, agent="annex", stores=["scans"])["link"]
+    link = realm.owner.act("hall.invite_agent", hall=HALL, agent="annex", stores=["scans"])["link"]
     running = Program("hall", "agent", "--config", config, "--join", link, "--json")
     running.wait_for(re.compile('"event":"connected"'))
     yield running

@@ -131,7 +131,7 @@ def test_a_killed_gateway_loses_and_doubles_nothing(tmp_path: Path):
     try:
         owner = Person.owner(gateway)
         maker = Maker()
-        owner.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+        owner.act("maker.add", name=maker.name, certificate=maker.pem)
         told: Queue = Queue()
         for number in range(6):
             device = Device(gateway.origin, maker, f"KILL-{number}")
@@ -248,11 +248,11 @@ def test_a_killed_device_loses_and_doubles_nothing(tmp_path: Path, gateway: Gate
     chance = random.Random(SEED)
     owner = Person.owner(gateway)
     device = MortalDevice(tmp_path, gateway.origin)
-    owner.act(kind="add_authority", name="Maker", certificate=device.authority)
+    owner.act("maker.add", name="Maker", certificate=device.authority)
     device.start()
     try:
         shown = json.loads(device.program.wait_for(event("code"))[0])
-        owner.act(kind="claim_device", code=shown["code"])
+        owner.act("device.claim", code=shown["code"])
         device.program.wait_for(event("registered"))
         payloads: list[bytes] = []
         for _ in range(DEVICE_KILLS):

@@ -155,7 +155,7 @@ def test_a_model_that_is_revoked_opens_nothing(realm: Realm):
     refused = owner.try_to_sign_in(key).refused(403, "model-refused")
     assert why in refused["detail"]
     first, owner.key = owner.key, key
-    owner.touch(owner.prepare(kind="invite", name="Eve", role="owner")).refused(403, "model-refused")
+    owner.touch(owner.prepare("people.invite", name="Eve", role="owner")).refused(403, "model-refused")
     owner.key = first
     assert owner.state_of_the_realm() == before
     assert sum(why in detail for detail in details_of_refusals(owner)) == 2
@@ -249,13 +249,13 @@ copies = "accepted"
 
 def test_out_of_date_metadata_register_nobody_who_needs_them(realm_with: Callable[[str], Realm]):
     realm = realm_with(STRICT_MEMBERS)
-    link = realm.owner.act(kind="invite", name="Mia", role="member")["link"]
+    link = realm.owner.act("people.invite", name="Mia", role="member")["link"]
     mia = register(realm.gateway, link, realm.acme)
     realm.publish(2, next_update=YESTERDAY)
     assert realm.look()["blob"]["overdue"]
 
     # A newcomer, and a further key, need fresh metadata. Who is here already stays.
-    late = realm.owner.act(kind="invite", name="Max", role="member")["link"]
+    late = realm.owner.act("people.invite", name="Max", role="member")["link"]
     asked = mia.post("/api/keys/statement", {"token": late.split("#")[1], "label": "late"})
     assert YESTERDAY.isoformat() in asked.refused(403, "model-refused")["detail"]
     mia.sign_in()
@@ -287,7 +287,7 @@ def register(gateway: Gateway, link: str, model: Model, **parts: object) -> Pers
 
 def test_a_written_policy_begins_with_the_strictest(realm_with: Callable[[str], Realm]):
     realm = realm_with("[policy.member]\n")
-    link = realm.owner.act(kind="invite", name="Mia", role="member")["link"]
+    link = realm.owner.act("people.invite", name="Mia", role="member")["link"]
 
     def attempt(**parts: object) -> Reply:
         token = {"token": link.split("#")[1]}
@@ -348,7 +348,7 @@ allow = ["{allowed}"]
     _, refused = realm.owner.try_to_add_key(aaguid=OTHER)
     refused.refused(403, "model-refused")
 
-    link = realm.owner.act(kind="invite", name="Mia", role="member")["link"]
+    link = realm.owner.act("people.invite", name="Mia", role="member")["link"]
     mia = register(realm.gateway, link, realm.acme)
     _, refused = mia.try_to_add_key(**realm.other.attested)
     refused.refused(403, "model-refused")
@@ -360,7 +360,7 @@ allow = ["{allowed}"]
 def test_a_new_role_is_asked_of_old_keys(realm_with: Callable[[str], Realm]):
     realm = realm_with("[policy.operator]\n")
     mia = realm.owner.invite("Mia")
-    realm.owner.act(kind="change_role", person=mia.id, role="operator")
+    realm.owner.act("people.change_role", person=mia.id, role="operator")
     mia.try_to_sign_in().refused(403, "model-refused")
 
 
@@ -497,7 +497,7 @@ serial_numbers = ["CAM-"]
 def test_devices_have_a_policy_of_their_own(realm_with: Callable[[str], Realm]):
     realm = realm_with(DEVICES)
     maker = Maker()
-    realm.owner.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    realm.owner.act("maker.add", name=maker.name, certificate=maker.pem)
     Device(realm.owner.origin, maker, "OTHER-1").announce().refused(403, "model-refused")
     camera = Device(realm.owner.origin, maker, "CAM-1")
     camera.enrol(realm.owner)
@@ -526,7 +526,7 @@ def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
     realm.options += ["--metadata-statements", statements]
     realm.restart()
     realm.look()
-    link = realm.owner.act(kind="invite", name="Emily", role="operator")["link"]
+    link = realm.owner.act("people.invite", name="Emily", role="operator")["link"]
     emily = Visitor(browser, realm.gateway.origin, SCREENSHOTS)
     page = emily.page
     emily.keys.plug_in()
@@ -593,7 +593,7 @@ def test_the_pages(realm: Realm, browser: Browser, tmp_path: Path):
 
 def register_by_link(owner: Person, visitor: Visitor, label: str) -> None:
     """Registers the key that is plugged in at a browser; one that is not there allows it."""
-    visitor.open(owner.act(kind="add_key")["link"])
+    visitor.open(owner.act("web.add_key")["link"])
     visitor.page.get_by_role("textbox", name="A name for this key").fill(label)
     visitor.press("Register a further key")
     visitor.agree(label, button="Register the key")
@@ -615,7 +615,7 @@ def signed_in_browser(person: Person, browser: Browser) -> Visitor:
 
 def test_the_page_of_a_realm_that_knows_nothing(gateway: Gateway, browser: Browser):
     owner = Person.owner(gateway)
-    link = owner.act(kind="invite", name="Emily", role="operator")["link"]
+    link = owner.act("people.invite", name="Emily", role="operator")["link"]
     emily = Visitor(browser, gateway.origin, SCREENSHOTS)
     emily.keys.plug_in()
     emily.open(link)

@@ -48,7 +48,7 @@ def backed_up(tmp_path: Path, gateway: Gateway) -> tuple[Gateway, Person, Device
     """A realm with an owner and a camera, and its backup, made while it served."""
     owner = Person.owner(gateway)
     maker = Maker()
-    owner.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    owner.act("maker.add", name=maker.name, certificate=maker.pem)
     camera = Device(owner.origin, maker, "CAM-1")
     camera.enrol(owner)
     camera.send(camera.compose(PICTURE), PICTURE).expect_bytes(201)
@@ -74,7 +74,7 @@ def test_a_realm_comes_back_whole(tmp_path: Path, backed_up: tuple):
     succeed("trust", "export", "--url", gateway.origin, trust)
     before = owner.state_of_the_realm()
     listed = owner.get("/api/transactions").expect()["items"]
-    invitation = owner.act(kind="invite", name="Late", role="member")["link"]
+    invitation = owner.act("people.invite", name="Late", role="member")["link"]
 
     folder = place(tmp_path, gateway)
     succeed("restore", file, "--data", folder)

@@ -97,10 +97,10 @@ def studio(
 ) -> Iterator[Studio]:
     folder = tmp_path_factory.mktemp("studio")
     camera = Camera(house, folder / "camera")
-    owner.act(kind="add_authority", name="Acme", certificate=camera.authority)
+    owner.act("maker.add", name="Acme", certificate=camera.authority)
     kept = folder / "kept"
     camera.start("--keep", kept)
-    owner.act(kind="claim_device", code=camera.code())
+    owner.act("device.claim", code=camera.code())
     camera.says(re.compile("^registered"))
     trust = folder / "trust.json"
     trust.write_bytes(house.get("/api/trust"))

@@ -61,7 +61,7 @@ def test_sign_in_refuses(fault: str, mia: Person, unchanged: None):
 
 @pytest.mark.parametrize("fault", WRONG_ASSERTIONS)
 def test_acts_refuse(fault: str, owner: Person, unchanged: None):
-    ceremony = owner.prepare(kind="invite", name="Eve", role="owner")
+    ceremony = owner.prepare("people.invite", name="Eve", role="owner")
     reply = owner.touch(ceremony, **WRONG_ASSERTIONS[fault](owner))
     reply.refused(403, "unknown-key" if fault == "credential nobody has" else "bad-assertion")
 
@@ -204,7 +204,7 @@ def test_a_statement_is_answered_once_even_by_a_fresh_touch(owner: Person, mia: 
 
 
 def test_a_replayed_act_is_not_done_again(owner: Person):
-    ceremony = owner.prepare(kind="invite", name="Ann", role="member")
+    ceremony = owner.prepare("people.invite", name="Ann", role="member")
     made = owner.key.sign(challenge_of(ceremony)).to_json()
     owner.post("/api/acts", answered(ceremony, made)).expect()
     before = owner.state_of_the_realm()
@@ -214,7 +214,7 @@ def test_a_replayed_act_is_not_done_again(owner: Person):
 
 
 def test_an_answer_is_worth_nothing_in_another_session(owner: Person):
-    ceremony = owner.prepare(kind="invite", name="Eve", role="owner")
+    ceremony = owner.prepare("people.invite", name="Eve", role="owner")
     made = owner.key.sign(challenge_of(ceremony)).to_json()
     other = Caller(owner.origin)
     token = owner.try_to_sign_in().expect()["token"]
@@ -228,7 +228,7 @@ def test_an_answer_is_worth_nothing_in_another_session(owner: Person):
 def test_a_statement_for_one_purpose_serves_no_other(
     owner: Person, right: dict[str, str], unchanged: None
 ):
-    act = owner.prepare(kind="invite", name="Eve", role="owner")
+    act = owner.prepare("people.invite", name="Eve", role="owner")
     sign_in = Caller(owner.origin).post("/api/sign-in/statement").expect()
     device = Caller(owner.origin).post("/api/device/enrolments/statement").expect()
     key = owner.post("/api/keys/statement", {**right, "label": "second"}).expect()
@@ -244,7 +244,7 @@ def test_a_statement_for_one_purpose_serves_no_other(
 
 @pytest.mark.parametrize("change", ["issued", "nonce", "terms", "realm", "seal", "no seal", "own"])
 def test_a_statement_that_was_tampered_with_is_foreign(change: str, owner: Person, unchanged: None):
-    ceremony = owner.prepare(kind="invite", name="Eve", role="member")
+    ceremony = owner.prepare("people.invite", name="Eve", role="member")
     parts = cbor.decode(unb64(ceremony["statement"]))
     seal = unb64(ceremony["seal"])
     if change == "issued":
@@ -270,14 +270,14 @@ def test_a_statement_that_was_tampered_with_is_foreign(change: str, owner: Perso
 def test_truncated_and_trailing_statements_are_foreign(
     cut: int, tail: bytes, owner: Person, unchanged: None
 ):
-    ceremony = owner.prepare(kind="invite", name="Eve", role="member")
+    ceremony = owner.prepare("people.invite", name="Eve", role="member")
     said = unb64(ceremony["statement"])
     bent = ceremony | {"statement": b64(said[: len(said) - cut] + tail)}
     owner.touch(bent).refused(403, "foreign-challenge")
 
 
 def test_somebody_elses_key_does_not_sign_my_acts(owner: Person, mia: Person, unchanged: None):
-    ceremony = owner.prepare(kind="invite", name="Eve", role="owner")
+    ceremony = owner.prepare("people.invite", name="Eve", role="owner")
     # As Mia hands it in: it is not her session's. As the owner does: it is not the owner's key.
     made = mia.key.sign(challenge_of(ceremony)).to_json()
     mia.post("/api/acts", answered(ceremony, made)).refused(403, "foreign-challenge")
@@ -287,17 +287,17 @@ def test_somebody_elses_key_does_not_sign_my_acts(owner: Person, mia: Person, un
 
 def test_a_lesser_role_prepares_and_does_no_act_of_an_owner(mia: Person, unchanged: None):
     for act in (
-        {"kind": "invite", "name": "Eve", "role": "owner"},
-        {"kind": "change_role", "person": mia.id, "role": "owner"},
-        {"kind": "suspend", "person": mia.id},
+        {"act": "people.invite", "name": "Eve", "role": "owner"},
+        {"act": "people.change_role", "person": mia.id, "role": "owner"},
+        {"act": "people.suspend", "person": mia.id},
     ):
-        mia.post("/api/acts/statement", {"act": act}).refused(403, "role")
+        mia.post("/api/acts/statement", act).refused(403, "role")
 
 
 def test_a_role_that_was_taken_away_meanwhile_does_not_count(owner: Person):
     second = owner.invite("Otto", "owner")
-    ceremony = second.prepare(kind="invite", name="Eve", role="owner")
-    owner.act(kind="change_role", person=second.id, role="member")
+    ceremony = second.prepare("people.invite", name="Eve", role="owner")
+    owner.act("people.change_role", person=second.id, role="member")
     before = owner.state_of_the_realm()
     second.touch(ceremony).refused(403, "role")
     assert owner.state_of_the_realm() == before

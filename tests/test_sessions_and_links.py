@@ -10,7 +10,7 @@ from soft_webauthn import Credential, PrivateKey, b64
 
 def test_strangers_do_not_learn_which_keys_exist(owner: Person, mia: Person):
     suspended = owner.invite("Sven")
-    owner.act(kind="suspend", person=suspended.id)
+    owner.act("people.suspend", person=suspended.id)
     before = owner.state_of_the_realm()
     nobody = Credential(mia.key.rp_id, mia.origin, os.urandom(16))
     replies = [
@@ -93,7 +93,7 @@ def join(link: str, name: str | None = None) -> Reply:
 
 
 def test_one_time_links_serve_once(house: Gateway, owner: Person):
-    link = owner.act(kind="invite", name="Ida", role="member")["link"]
+    link = owner.act("people.invite", name="Ida", role="member")["link"]
     token = link.split("#")[1]
     caller = Caller(house.origin)
     # Two ceremonies are begun while the link is good; one is finished.
@@ -106,10 +106,10 @@ def test_one_time_links_serve_once(house: Gateway, owner: Person):
     caller.post("/api/join/look", {"token": token}).refused(403, "link")
     join(house.set_up_link, name="Eve").refused(403, "link")
     assert owner.state_of_the_realm() == before
-    recovery = owner.act(kind="recover", person=ida["id"])["link"]
+    recovery = owner.act("people.recover", person=ida["id"])["link"]
     assert join(recovery).expect()["person"]["id"] == ida["id"]
     join(recovery).refused(403, "link")
-    sign_in = owner.act(kind="sign_in_link")["link"].split("#")[1]
+    sign_in = owner.act("web.sign_in_link")["link"].split("#")[1]
     # A link that signs in registers no key.
     join(f"{house.origin}/join#{sign_in}").refused(403, "link")
     caller.post("/api/join/sign-in", {"token": sign_in}).expect()
@@ -125,7 +125,7 @@ def test_guessed_links_open_nothing(token: str, house: Gateway, unchanged: None)
 
 def test_a_recovered_person_is_rid_of_the_lost_key(owner: Person):
     rosa = owner.invite("Rosa")
-    link = owner.act(kind="recover", person=rosa.id)["link"]
+    link = owner.act("people.recover", person=rosa.id)["link"]
     again = Person(rosa.origin, link)
     assert again.id == rosa.id
     rosa.try_to_sign_in().refused(403, "refused")
@@ -136,14 +136,14 @@ def test_the_last_key_stays(owner: Person):
     lars = owner.invite("Lars")
     before = owner.state_of_the_realm()
     first = b64(lars.key.id)
-    wanted = {"act": {"kind": "remove_key", "key": first}}
+    wanted = {"act": "web.remove_key", "key": first}
     lars.post("/api/acts/statement", wanted).refused(409, "last-key")
-    wanted = {"act": {"kind": "remove_key", "key": b64(owner.key.id)}}
+    wanted = {"act": "web.remove_key", "key": b64(owner.key.id)}
     assert owner.state_of_the_realm() == before
     second = lars.add_key()
     lars.post("/api/acts/statement", wanted).refused(404, "not-found")
     # Two removals are prepared while there are two keys; one is done.
-    removals = [lars.prepare(kind="remove_key", key=key) for key in (b64(second.id), first)]
+    removals = [lars.prepare("web.remove_key", key=key) for key in (b64(second.id), first)]
     lars.touch(removals[0]).expect()
     before = owner.state_of_the_realm()
     lars.touch(removals[1]).refused(409, "last-key")
@@ -155,19 +155,19 @@ def test_a_suspended_person_is_out_until_resumed(owner: Person):
     nina = owner.invite("Nina", "operator")
     right = nina.right_to_a_key()
     ceremony = nina.post("/api/keys/statement", {**right, "label": "second"}).expect()
-    owner.act(kind="suspend", person=nina.id)
+    owner.act("people.suspend", person=nina.id)
     nina.get("/api/me").refused(401, "sign-in")
     nina.try_to_sign_in().refused(403, "refused")
     made = Credential.create(ceremony["public_key"], nina.origin).register(challenge_of(ceremony))
     nina.post("/api/keys", answered(ceremony, made.to_json()) | right).refused(403, "link")
-    owner.act(kind="resume_person", person=nina.id)
+    owner.act("people.reinstate", person=nina.id)
     nina.get("/api/me").refused(401, "sign-in")
     nina.sign_in()
     assert nina.get("/api/me").expect()["id"] == nina.id
 
 
 def test_the_last_owner_stays(owner: Person, unchanged: None):
-    for act in ({"kind": "suspend"}, {"kind": "change_role", "role": "member"}):
+    for act in ({"act": "people.suspend"}, {"act": "people.change_role", "role": "member"}):
         ceremony = owner.prepare(person=owner.id, **act)
         owner.touch(ceremony).refused(409, "last-owner")
 

@@ -185,7 +185,7 @@ def test_a_log_that_lawfully_begins_anew_is_watched_again(
 
     # The witness's operator is told by another way, and names the new key; an owner has to say so.
     witness = watched.owners["witness"]
-    wanted = {"act": {"kind": "begin_log_anew", "origin": seen["origin"]}}
+    wanted = {"act": "witness.begin_log_anew", "origin": seen["origin"]}
     witness.post("/api/acts/statement", wanted).refused(409, "same-log")
     assert watched.witness.stop() == 0
     config = watched.witness.folder / "hallway.toml"
@@ -195,7 +195,7 @@ def test_a_log_that_lawfully_begins_anew_is_watched_again(
     assert watched.seen()["other_key"] == new_key and not watched.seen()["watched"]
     words = visit(browser, watched, "witness", "witnesses-another-key")
     assert "It has another key now." in words
-    evidence = witness.act(kind="begin_log_anew", origin=seen["origin"])["evidence"]
+    evidence = witness.act("witness.begin_log_anew", origin=seen["origin"])["evidence"]
 
     asked = watched.asked()
     assert (asked["problem"], asked["size"]) == (None, watched.size())
@@ -249,7 +249,7 @@ def test_the_extension_lines_of_a_checkpoint_are_cosigned(tmp_path: Path, lines:
 def test_a_log_is_read_from_a_server_that_compresses(tmp_path: Path):
     """Servers may compress tiles without being asked (c2sp.org/tlog-tiles)."""
     gateway = Gateway(tmp_path / "data")
-    Person.owner(gateway).act(kind="invite", name="Guest", role="member")
+    Person.owner(gateway).act("people.invite", name="Guest", role="member")
     trust, copy = tmp_path / "trust.json", tmp_path / "copy"
     succeed("trust", "export", "--url", gateway.origin, trust)
     succeed("log", "export", gateway.origin, copy, "--trust", trust)

@@ -221,7 +221,7 @@ class Organisation:
 
     def person(self, name: str, role: str = "member") -> Guest:
         """Somebody new, with a software key."""
-        link = self.api.act(kind="invite", name=name, role=role)["link"]
+        link = self.api.act("people.invite", name=name, role=role)["link"]
         home = self.folder / name
         person = Guest(
             home, self.site.origin, link, within=self.site.within, HALLWAY_CA=str(self.roots)
@@ -274,7 +274,7 @@ class TwoRealms:
     def share(self, rights: list[str]) -> None:
         """Lets everybody of beta into alpha's hall."""
         guest = {"visitor": {"realm": self.beta.site.realm, "whom": {"role": "member"}}}
-        self.alpha.api.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=rights)
+        self.alpha.api.act("hall.admit", hall=HALL, guest=guest, rights=rights)
 
     def close(self) -> None:
         try:

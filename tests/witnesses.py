@@ -40,7 +40,7 @@ class Watched:
     def grow(self, entries: int) -> int:
         """Lets the log's owner do something; gives the log's size."""
         for number in range(entries):
-            self.owners["log"].act(kind="invite", name=f"Guest {number}", role="member")
+            self.owners["log"].act("people.invite", name=f"Guest {number}", role="member")
         return self.size()
 
     def size(self) -> int:

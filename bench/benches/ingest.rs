@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fleet::{Camera, ORIGIN, RP_ID, Sent, enrol};
 use hallway_evidence::log::SigningKey;
-use hallway_evidence::statement::{Act, Device};
+use hallway_evidence::statement::Act;
 use hallway_evidence::{Response, SignedStatement, Timestamp};
 use hallway_gateway::ledger::{Ingest, Keyring, Ledger, Outcome, Submission};
 use hallway_gateway::store::{PayloadLocation, Store};
@@ -142,7 +142,7 @@ impl Door {
     async fn take(&self, sent: &Sent) -> Vec<u8> {
         let signed = SignedStatement::decode(&sent.signed).unwrap();
         let statement = signed.read_statement().unwrap();
-        let Act::Device(Device::Transaction(terms)) = statement.act else {
+        let Act::DeviceTransaction(terms) = statement.act else {
             panic!("not a transaction");
         };
         let store = self.store.read();

@@ -42,7 +42,7 @@ def owner_of(gateway: Gateway) -> Person:
 @pytest.fixture
 def camera(owner_of: Person) -> Device:
     maker = Maker()
-    owner_of.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    owner_of.act("maker.add", name=maker.name, certificate=maker.pem)
     camera = Device(owner_of.origin, maker, "CAM-1")
     camera.enrol(owner_of)
     return camera
@@ -215,7 +215,7 @@ def test_a_device_that_announces_itself_again_and_again_leaves_one_row(
     gateway: Gateway, owner_of: Person
 ):
     maker = Maker()
-    owner_of.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    owner_of.act("maker.add", name=maker.name, certificate=maker.pem)
     device = Device(owner_of.origin, maker, "CAM-2")
     codes = []
     for _ in range(50):
@@ -225,7 +225,7 @@ def test_a_device_that_announces_itself_again_and_again_leaves_one_row(
     # The code that it shows now is good, and no other.
     for code in codes[-3:-1]:
         owner_of.post("/api/devices/code", {"code": code}).refused(404, "not-found")
-    device.id = owner_of.act(kind="claim_device", code=codes[-1])["device"]["id"]
+    device.id = owner_of.act("device.claim", code=codes[-1])["device"]["id"]
     assert device.status().expect()["state"] == "registered"
 
 
@@ -252,11 +252,11 @@ def test_a_device_that_may_send_nothing_writes_nothing_by_asking(
 ):
     for change, state in [
         ("suspend", "suspended"),
-        ("resume", "registered"),
+        ("reinstate", "registered"),
         ("report_stolen", "stolen"),
         ("retire", "retired"),
     ]:
-        owner_of.act(kind="change_device", device=camera.id, change=change)
+        owner_of.act(f"device.{change}", device=camera.id)
         camera.status().expect()
         before = watch.version()
         for _ in range(30):

@@ -151,7 +151,7 @@ def test_a_lawful_chain_holds_and_is_told(owner: Person, verifier: Verifier):
     assert trust["set_up"] == first[0]["hash"]
     rita = owner.invite("Rita", "owner")
     nina = rita.invite("Nina")
-    nina.act(kind="add_key")
+    nina.act("web.add_key")
     told = verifier.check_bytes(newest(nina)).holds(
         "Signed by Nina (member): ",
         "Rita invited Nina as member on ",
@@ -163,13 +163,13 @@ def test_a_lawful_chain_holds_and_is_told(owner: Person, verifier: Verifier):
     # A further key, a recovered one, and a role that was given later.
     nina.key = nina.add_key()
     nina.sign_in()
-    nina.act(kind="add_key")
+    nina.act("web.add_key")
     verifier.check_bytes(newest(nina)).holds(
         "Nina (member) allowed a further key with an earlier one on ", "Rita invited Nina"
     )
-    link = owner.act(kind="recover", person=nina.id)["link"]
+    link = owner.act("people.recover", person=nina.id)["link"]
     nina = Person(nina.origin, link)
-    owner.act(kind="change_role", person=nina.id, role="owner")
+    owner.act("people.change_role", person=nina.id, role="owner")
     nina.invite("Nils")
     found = verifier.check_bytes(newest(nina, "people.invite"))
     found.holds(
@@ -185,13 +185,13 @@ def test_a_key_of_an_owner_of_before_a_change_needs_nothing_more(owner: Person, 
     """What was taken away later is not claimed to be absent."""
     wim = owner.invite("Wim", "owner")
     ulla = wim.invite("Ulla")
-    owner.act(kind="change_role", person=wim.id, role="member")
-    ulla.act(kind="add_key")
+    owner.act("people.change_role", person=wim.id, role="member")
+    ulla.act("web.add_key")
     verifier.check_bytes(newest(ulla)).holds("Wim invited Ulla as member on ")
     # The further key of somebody whose role is a lesser one by now.
     wim.key = wim.add_key()
     wim.sign_in()
-    wim.act(kind="add_key")
+    wim.act("web.add_key")
     verifier.check_bytes(newest(wim)).holds("Signed by Wim (member): ")
 
 
@@ -204,7 +204,7 @@ def test_whom_a_row_invited_signs_for_nobody(
     link = operator.plant_link(house, "invitation", name="Mallory", role="owner")
     mallory = Person(house.origin, link)
     assert mallory.get("/api/me").expect()["role"] == "owner"
-    mallory.act(kind="add_key")
+    mallory.act("web.add_key")
     evidence = newest(mallory)
     found = verifier.check_bytes(evidence)
     found.lacks("the invitation of Mallory", "the act people.invite", link_of(link))
@@ -216,7 +216,7 @@ def test_whom_a_row_invited_signs_for_nobody(
     assert not any("Signed by Mallory" in sentence for sentence in told)
     # Whoever Mallory invites comes in by Mallory.
     marc = mallory.invite("Marc")
-    marc.act(kind="add_key")
+    marc.act("web.add_key")
     verifier.check_bytes(newest(marc)).lacks("the invitation of Mallory")
     # The gateway's own page says so, too.
     row = mallory.get("/api/evidence?limit=1").expect()["items"][0]
@@ -233,28 +233,28 @@ def test_a_lawful_act_allows_no_link_but_its_own(
         house, "invitation", name="Piet", role="owner", evidence=bytes.fromhex(lawful["hash"])
     )
     mallory = Person(house.origin, link)
-    mallory.act(kind="add_key")
+    mallory.act("web.add_key")
     verifier.check_bytes(newest(mallory)).lacks("the invitation of Piet", link_of(link))
 
 
 def test_a_role_that_was_written_into_an_invitation_is_not_what_was_signed(
     house: Gateway, operator: Operator, owner: Person, verifier: Verifier
 ):
-    link = owner.act(kind="invite", name="Greta", role="member")["link"]
+    link = owner.act("people.invite", name="Greta", role="member")["link"]
     operator.write("UPDATE link SET role = 'owner' WHERE name = 'Greta'")
     greta = Person(house.origin, link)
     assert greta.get("/api/me").expect()["role"] == "owner"
-    greta.act(kind="add_key")
+    greta.act("web.add_key")
     verifier.check_bytes(newest(greta)).lacks("names the role member")
 
 
 def test_a_name_that_was_written_into_an_invitation_is_not_what_was_signed(
     house: Gateway, operator: Operator, owner: Person, verifier: Verifier
 ):
-    link = owner.act(kind="invite", name="Henk", role="member")["link"]
+    link = owner.act("people.invite", name="Henk", role="member")["link"]
     operator.write("UPDATE link SET name = 'Olga' WHERE name = 'Henk'")
     henk = Person(house.origin, link)
-    henk.act(kind="add_key")
+    henk.act("web.add_key")
     verifier.check_bytes(newest(henk)).lacks("names the name Henk")
 
 
@@ -265,15 +265,15 @@ def test_a_role_that_was_written_into_a_person_allows_nothing(
     operator.write("UPDATE person SET role = 'owner' WHERE name = 'Lena'")
     nick = lena.invite("Nick", "owner")
     verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner")
-    nick.act(kind="add_key")
+    nick.act("web.add_key")
     verifier.check_bytes(newest(nick)).lacks("Lena needed the role owner for the invitation of Nick")
     # Nor does a further key bring it.
     lena.key = lena.add_key()
     lena.sign_in()
-    lena.act(kind="add_key")
+    lena.act("web.add_key")
     verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner for their further key")
     # Nor that she says so herself.
-    lena.act(kind="change_role", person=lena.id, role="owner")
+    lena.act("people.change_role", person=lena.id, role="owner")
     lena.invite("Noor")
     verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner")
 
@@ -298,7 +298,7 @@ def test_a_row_makes_nobody_an_owner_who_was_there_before(
     link = operator.plant_link(gateway, purpose, name="Olga", person_id=id)
     posing = Person(gateway.origin, link)
     assert posing.id == olga.id
-    posing.act(kind="add_key")
+    posing.act("web.add_key")
     verifier.check_bytes(newest(posing)).lacks(words, link_of(link))
 
 
@@ -313,7 +313,7 @@ def test_there_is_one_set_up_and_it_is_the_first_entry(tmp_path: Path, gateway: 
     operator, verifier = Operator(gateway.folder), Verifier(tmp_path, gateway)
     verifier.export()
     mallory = set_up_again(gateway, operator)
-    mallory.act(kind="add_key")
+    mallory.act("web.add_key")
     evidence = newest(mallory)
     verifier.check_bytes(evidence).lacks("Mallory’s key claims to be that of the set-up")
     # The trust file of today says the same, and one that names none demands the first entry.
@@ -346,13 +346,13 @@ def test_nothing_is_borrowed_from_another_realms_log(tmp_path: Path, gateway: Ga
     """The operator runs a realm of the same name and invites there, lawfully, by the same link."""
     owner = Person.owner(gateway)
     for number in range(3):
-        owner.act(kind="invite", name=f"Guest {number}", role="member")
+        owner.act("people.invite", name=f"Guest {number}", role="member")
     operator, verifier = Operator(gateway.folder), Verifier(tmp_path, gateway)
     verifier.export()
     other = Gateway(tmp_path / "other")
     try:
         elsewhere = Person.owner(other)
-        link = elsewhere.act(kind="invite", name="Mallory", role="owner")["link"]
+        link = elsewhere.act("people.invite", name="Mallory", role="owner")["link"]
         lent = receipts_of(newest(elsewhere))
     finally:
         assert other.stop() == 0
@@ -364,7 +364,7 @@ def test_nothing_is_borrowed_from_another_realms_log(tmp_path: Path, gateway: Ga
         sha256(unb64(token)).digest(), now, now + 3_600_000,
     )
     mallory = Person(gateway.origin, f"{gateway.origin}/join#{token}")
-    mallory.act(kind="add_key")
+    mallory.act("web.add_key")
     own = receipts_of(newest(mallory))
     verifier.check_bytes(cbor.encode({"receipts": own})).lacks("the invitation of Mallory")
     spliced = verifier.check_bytes(cbor.encode({"receipts": [*own, *lent]}))
@@ -406,7 +406,7 @@ def signed_picture(camera: Device, owner: Person, file: Path) -> Path:
 
 def test_what_is_left_out_of_a_chain_is_named(owner: Person, verifier: Verifier):
     mara = owner.invite("Mara")
-    mara.act(kind="add_key")
+    mara.act("web.add_key")
     receipts = receipts_of(newest(mara))
     verifier.check_bytes(cbor.encode({"receipts": receipts})).holds("Olga invited Mara")
     # The subject, Mara's registration, the invitation, the set-up.
@@ -416,7 +416,7 @@ def test_what_is_left_out_of_a_chain_is_named(owner: Person, verifier: Verifier)
         found = verifier.check_bytes(cbor.encode({"receipts": fewer}))
         assert found.code == 1 and not found.report["holds"], (left_out, step, found.said)
     # What it does not rest on is not carried along: here what Mara did before.
-    mara.act(kind="add_key")
+    mara.act("web.add_key")
     later = receipts_of(newest(mara))
     found = verifier.check_bytes(cbor.encode({"receipts": [later[0], receipts[0], *later[1:]]}))
     assert found.code == 1 and found.report["failure"]["step"] == "bundle.1", found.said

@@ -21,7 +21,7 @@ def fresh(text: str) -> str:
 
 
 def install(owner: Person, maker: Maker) -> None:
-    owner.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    owner.act("maker.add", name=maker.name, certificate=maker.pem)
 
 
 def remove(owner: Person, maker: Maker) -> None:
@@ -31,7 +31,7 @@ def remove(owner: Person, maker: Maker) -> None:
         for row in owner.get("/api/authorities").expect()
         if row["sha256"] == fingerprint
     ]
-    owner.act(kind="remove_authority", authority=known)
+    owner.act("maker.remove", authority=known)
 
 
 @dataclass
@@ -167,7 +167,7 @@ def test_an_owned_device_stays_its_owners(change: Callable[[Scene], None], scene
     before = scene.owner.pages("/api/devices")
     device.factory_reset()
     thief = scene.owner.invite(fresh("Thief"))
-    wanted = {"act": {"kind": "claim_device", "code": device.code()}}
+    wanted = {"act": "device.claim", "code": device.code()}
     thief.post("/api/acts/statement", wanted).refused(403, "owned")
     assert scene.owner.pages("/api/devices") == before
     # Its owner takes it again, and it is the same one.
@@ -185,7 +185,7 @@ def test_what_an_owner_said_of_it_counts(
 ):
     device, emily = scene.device, owners[scene.device.serial]
     change(scene)
-    emily.act(kind="change_device", device=device.id, change=state)
+    emily.act(f"device.{state}", device=device.id)
     before = scene.owner.pages("/api/devices")
     device.factory_reset()
     device.announce().refused(403, "stolen" if state == "report_stolen" else "retired")
@@ -197,7 +197,7 @@ def test_a_released_device_keeps_its_record(change: Callable[[Scene], None], sce
     device, emily = scene.device, owners[scene.device.serial]
     change(scene)
     known = device.id
-    emily.act(kind="change_device", device=device.id, change="release")
+    emily.act("device.release", device=device.id)
     device.factory_reset()
     second = scene.owner.invite(fresh("Second"))
     device.enrol(second)
@@ -207,10 +207,10 @@ def test_a_released_device_keeps_its_record(change: Callable[[Scene], None], sce
 def test_a_claim_that_was_prepared_before_the_renewal_is_judged_after_it(scene: Scene):
     """The thief's ceremony was begun while nobody owned it."""
     emily = owners[scene.device.serial]
-    emily.act(kind="change_device", device=scene.device.id, change="release")
+    emily.act("device.release", device=scene.device.id)
     scene.device.factory_reset()
     thief = scene.owner.invite(fresh("Thief"))
-    theirs = thief.prepare(kind="claim_device", code=scene.device.code())
+    theirs = thief.prepare("device.claim", code=scene.device.code())
     a_new_key_under_the_old_name(scene)
     scene.device.factory_reset()
     scene.device.enrol(emily)

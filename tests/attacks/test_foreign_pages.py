@@ -31,7 +31,7 @@ document.cookie = "owned=1; path=/";
 document.title = "owned";
 navigator.serviceWorker?.register(location.href.replace(/[^/]*$/, "sw.js"), { scope: "/" });
 fetch("/api/acts/statement", { method: "POST", headers: { "content-type": "application/json" },
-  body: JSON.stringify({ act: { kind: "invite", name: "Mallory", role: "owner" } }) })
+  body: JSON.stringify({ act: "people.invite", name: "Mallory", role: "owner"  }) })
   .then((answer) => localStorage.setItem("prepared", answer.status));
 """
 PAGE = f"<!doctype html><title>x</title><h1>Report</h1><script>{TAKES_OVER}</script>".encode()
@@ -152,15 +152,15 @@ def place(tmp_path_factory, browser: Browser, bucket: ObjectStore) -> Iterator[P
     emily.press("Invite")
     emily.agree("Olga")
     olga = Person(gateway.origin, emily.handed_over())
-    olga.act(kind="create_hall", name=HALL, title="The laboratory")
+    olga.act("hall.create", hall=HALL, title="The laboratory")
     rights = [f"{verb}:{name}" for name in (EVIL, "folder", "bucket") for verb in ("read", "write", "delete")]
     guest = {"role": "member"}
-    olga.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=[*rights, "connect:evil"])
+    olga.act("hall.admit", hall=HALL, guest=guest, rights=[*rights, "connect:evil"])
     invited = {"hall": HALL, "agent": EVIL, "stores": [EVIL], "services": [EVIL]}
-    agent = HostileAgent(olga.act(kind="invite_agent", **invited)["link"], by_name)
+    agent = HostileAgent(olga.act("hall.invite_agent", **invited)["link"], by_name)
     agent.announce([EVIL], [EVIL])
     assert agent.heard()[0] == "welcome"
-    olga.act(kind="open_hall", hall=HALL)
+    olga.act("hall.open", hall=HALL)
     emily.open(f"/halls/{HALL}/files/{EVIL}")
     emily.press("Open it with a touch")
     emily.agree("open the hall")
@@ -460,7 +460,7 @@ def opened(tmp_path_factory) -> Iterator[tuple[Realm, HostileAgent, int, str]]:
     """A hall with a hostile agent, open at somebody's shell: the local port and its password."""
     realm = Realm(tmp_path_factory.mktemp("realm"), "")
     invited = {"hall": HALL, "agent": EVIL, "stores": [EVIL], "services": [EVIL]}
-    agent = HostileAgent(realm.owner.act(kind="invite_agent", **invited)["link"], by_name)
+    agent = HostileAgent(realm.owner.act("hall.invite_agent", **invited)["link"], by_name)
     agent.announce([EVIL], [EVIL])
     assert agent.heard()[0] == "welcome"
     ada = realm.guest("Ada", [f"read:{EVIL}", f"write:{EVIL}", "connect:evil"])
@@ -559,7 +559,7 @@ def test_a_device_sends_no_page(tmp_path: Path, browser: Browser):
     emily.agree("Olga")
     olga = Person(gateway.origin, emily.handed_over())
     maker = Maker()
-    olga.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    olga.act("maker.add", name=maker.name, certificate=maker.pem)
     device = Device(gateway.origin, maker, "C-1")
     device.enrol(olga)
     before = traces(emily)

@@ -41,7 +41,7 @@ def realms(tmp_path_factory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("realms")
     made = TwoRealms(folder, store("data", folder / "files"))
     alpha = made.alpha
-    alpha.api.act(kind="create_hall", name=HALL, title="The laboratory")
+    alpha.api.act("hall.create", hall=HALL, title="The laboratory")
     made.join()
     made.share(["read:data"])
     ada = made.beta.person("Ada")

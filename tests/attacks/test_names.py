@@ -29,8 +29,8 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
     (folder / "own" / "a.txt").write_text("ours")
     made = Realm(folder, store(OWN, folder / "own"))
     rights = [f"read:{name}" for name in [OWN, "scans", "logs"]] + ["connect:db"]
-    made.owner.act(kind="admit_to_hall", hall=HALL, guest={"role": "member"}, rights=rights)
-    made.owner.act(kind="open_hall", hall=HALL)
+    made.owner.act("hall.admit", hall=HALL, guest={"role": "member"}, rights=rights)
+    made.owner.act("hall.open", hall=HALL)
     yield made
     made.close()
 
@@ -40,17 +40,17 @@ def nobody_stays(realm: Realm) -> Iterator[None]:
     """Each test begins without agents."""
     yield
     for agent in realm.owner.get(f"/api/halls/{HALL}").expect()["agents"]:
-        realm.owner.act(kind="dismiss_agent", hall=HALL, agent=agent["name"])
+        realm.owner.act("hall.dismiss_agent", hall=HALL, agent=agent["name"])
 
 
 def invite(realm: Realm, agent: str, *, stores: list[str] = (), services: list[str] = ()) -> str:
     act = {"hall": HALL, "agent": agent, "stores": list(stores), "services": list(services)}
-    return realm.owner.act(kind="invite_agent", **act)["link"]
+    return realm.owner.act("hall.invite_agent", **act)["link"]
 
 
 def refused(realm: Realm, status: int, code: str, **act: object) -> str:
-    wanted = {"kind": "invite_agent", "hall": HALL, **act}
-    asked = realm.owner.post("/api/acts/statement", {"act": wanted})
+    wanted = {"act": "hall.invite_agent", "hall": HALL, **act}
+    asked = realm.owner.post("/api/acts/statement", wanted)
     return asked.refused(status, code)["detail"]
 
 
@@ -73,13 +73,13 @@ def refusals(realm: Realm, code: str) -> list[dict]:
 
 
 def test_what_is_signed_names_what_the_agent_provides(realm: Realm):
-    ceremony = realm.owner.prepare(kind="invite_agent", hall=HALL, agent="annex",
+    ceremony = realm.owner.prepare("hall.invite_agent", hall=HALL, agent="annex",
                                    stores=["scans", "logs", "scans"], services=["db"])  # fmt: skip
     sentence = ceremony["sentence"]
     assert "as the agent “annex” and provide the stores “logs” and “scans” and the service “db”" in sentence
     done = realm.owner.touch(ceremony).expect()
     kept = realm.owner.get(f"/api/evidence/{done['evidence']}").expect()["statement"]
-    terms = kept["act"] if "act" in kept else kept
+    terms = kept["terms"]
     assert '"stores": ["logs", "scans"]' in str(terms).replace("'", '"')
     row = realm.owner.get(f"/api/halls/{HALL}").expect()["agents"][0]
     assert (row["stores"], row["services"]) == (["logs", "scans"], ["db"])
@@ -89,12 +89,11 @@ def test_an_invitation_names_something_and_only_names(realm: Realm):
     assert "store or service" in refused(realm, 400, "malformed", agent="annex")
     for wrong in ["Scans", "scáns", "ſcans", "scans ", "../scans", "scans\u202e", "", "-scans", "s" * 64]:
         for kind in ["stores", "services"]:
-            wanted = {"kind": "invite_agent", "hall": HALL, "agent": "annex", kind: [wrong]}
-            asked = realm.owner.post("/api/acts/statement", {"act": wanted})
+            wanted = {"act": "hall.invite_agent", "hall": HALL, "agent": "annex", kind: [wrong]}
+            asked = realm.owner.post("/api/acts/statement", wanted)
             assert asked.status in (400, 422), f"{wrong!r}: {asked.body!r}"
     many = [f"s{n}" for n in range(65)]
-    asked = realm.owner.post("/api/acts/statement", {"act": {
-        "kind": "invite_agent", "hall": HALL, "agent": "annex", "stores": many}})  # fmt: skip
+    asked = realm.owner.post("/api/acts/statement", {"act": "hall.invite_agent", "hall": HALL, "agent": "annex", "stores": many})  # fmt: skip
     assert asked.status in (400, 422)
 
 
@@ -112,13 +111,13 @@ def test_a_name_that_is_taken_is_not_given(realm: Realm):
     invite(realm, "annex", stores=["logs"])
     invite(realm, "third", stores=["scans"])
     assert "“third”" in refused(realm, 409, "name-taken", agent="annex", stores=["scans"])
-    realm.owner.act(kind="dismiss_agent", hall=HALL, agent="third")
+    realm.owner.act("hall.dismiss_agent", hall=HALL, agent="third")
     invite(realm, "annex", stores=["logs", "scans"])
 
 
 def test_of_two_that_are_signed_for_one_counts(realm: Realm):
     """Both were prepared when the name was free."""
-    wanted = {"kind": "invite_agent", "hall": HALL, "stores": ["scans"]}
+    wanted = {"act": "hall.invite_agent", "hall": HALL, "stores": ["scans"]}
     first = realm.owner.prepare(**wanted, agent="first")
     second = realm.owner.prepare(**wanted, agent="second")
     realm.owner.touch(second).expect()
@@ -135,7 +134,7 @@ def test_two_agents_share_a_name_only_where_an_owner_signs_for_it(realm: Realm, 
     invite(realm, "annex", stores=["scans"])
     refused(realm, 409, "not-beside", agent="annex", stores=["scans"], beside="annex")
     refused(realm, 409, "not-beside", agent="other", stores=["scans", "logs"], beside="annex")
-    wanted = {"kind": "invite_agent", "hall": HALL, "agent": "other", "stores": ["scans"]}
+    wanted = {"act": "hall.invite_agent", "hall": HALL, "agent": "other", "stores": ["scans"]}
     ceremony = realm.owner.prepare(**wanted, beside="annex")
     assert "as the agent “other” and provide the store “scans” beside the agent “annex”" in ceremony["sentence"]
     link = realm.owner.touch(ceremony).expect()["link"]
@@ -227,7 +226,7 @@ def test_who_is_invited_anew_puts_the_old_machine_out(realm: Realm, tmp_path: Pa
 def test_who_gets_a_name_after_another_gets_its_traffic_at_once(realm: Realm, tmp_path: Path):
     old = HostileAgent(invite(realm, "a", stores=["scans"]), stolen).announce(["scans"])
     assert old.heard()[0] == "welcome"
-    realm.owner.act(kind="dismiss_agent", hall=HALL, agent="a")
+    realm.owner.act("hall.dismiss_agent", hall=HALL, agent="a")
     new = honest(realm, tmp_path, "z", invite(realm, "z", stores=["scans"]))
     new.wait_for(event("connected"))
     assert read(realm, "scans") == "z"
@@ -236,7 +235,7 @@ def test_who_gets_a_name_after_another_gets_its_traffic_at_once(realm: Realm, tm
 
 
 def test_a_command_asks_for_names(realm: Realm, tmp_path: Path):
-    link = realm.owner.act(kind="invite", name="Olaf", role="owner")["link"]
+    link = realm.owner.act("people.invite", name="Olaf", role="owner")["link"]
     olaf = Guest(tmp_path / "olaf", realm.gateway.origin, link)
     without = olaf.try_to("hall", "invite-agent", HALL, "annex")
     assert without.returncode == 2 and "--store" in without.stderr
@@ -248,7 +247,7 @@ def test_a_command_asks_for_names(realm: Realm, tmp_path: Path):
 
 def test_a_gateway_whose_configuration_takes_an_agents_name_does_not_start(tmp_path: Path):
     realm = Realm(tmp_path, "")
-    realm.owner.act(kind="invite_agent", hall=HALL, agent="annex", stores=["scans"])
+    realm.owner.act("hall.invite_agent", hall=HALL, agent="annex", stores=["scans"])
     realm.close()
     config = tmp_path / "gateway" / "hallway.toml"
     before = config.read_text()

@@ -53,7 +53,7 @@ def fleet_in(place: Path, *options: str) -> Iterator[Fleet]:
     gateway = Gateway(place / "data", *options)
     owner = Person.owner(gateway)
     maker = Maker()
-    owner.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    owner.act("maker.add", name=maker.name, certificate=maker.pem)
 
     def devices(number: int) -> list[Device]:
         person = owner.invite(f"Person {number}")
@@ -180,9 +180,9 @@ def test_a_flood_of_junk_hides_nothing(fleet: Fleet):
         )
         device.send(device.compose(PAYLOAD, sequence=0), PAYLOAD).refused(409, "out-of-order")
         person = owner.invite("Curious")
-        act = {"kind": "change_device", "device": device.id, "change": "release"}
-        person.post("/api/acts/statement", {"act": act}).refused(404, "not-found")
-        bad_name = {"act": {"kind": "create_hall", "name": "Not A Name", "title": "x"}}
+        act = {"act": "device.release", "device": device.id}
+        person.post("/api/acts/statement", act).refused(404, "not-found")
+        bad_name = {"act": "hall.create", "hall": "Not A Name", "title": "x"}
         assert owner.post("/api/acts/statement", bad_name).status in (400, 422)
         for done in flood:
             done.result()

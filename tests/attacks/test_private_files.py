@@ -42,7 +42,7 @@ def lived(tmp_path: Path):
     gateway = Gateway(tmp_path / "data", within=CARELESS)
     owner = Person.owner(gateway)
     maker = Maker()
-    owner.act(kind="add_authority", name=maker.name, certificate=maker.pem)
+    owner.act("maker.add", name=maker.name, certificate=maker.pem)
     camera = Device(owner.origin, maker, "CAM-1")
     camera.enrol(owner)
     camera.send(camera.compose(LARGE), LARGE).expect_bytes(201)

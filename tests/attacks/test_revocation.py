@@ -41,46 +41,46 @@ def opens_nothing(link: str) -> None:
 def test_links_end_with_their_makers_suspension_for_good(owner: Person):
     boss, rosa = owner.invite("Boss", "owner"), owner.invite("Rosa")
     links = [
-        boss.act(kind="invite", name="Ida", role="owner")["link"],
-        boss.act(kind="recover", person=rosa.id)["link"],
-        boss.act(kind="sign_in_link")["link"],
-        boss.act(kind="add_key")["link"],
+        boss.act("people.invite", name="Ida", role="owner")["link"],
+        boss.act("people.recover", person=rosa.id)["link"],
+        boss.act("web.sign_in_link")["link"],
+        boss.act("web.add_key")["link"],
     ]
-    others = owner.act(kind="invite", name="Max", role="member")["link"]
-    owner.act(kind="suspend", person=boss.id)
+    others = owner.act("people.invite", name="Max", role="member")["link"]
+    owner.act("people.suspend", person=boss.id)
     for link in links:
         opens_nothing(link)
-    owner.act(kind="resume_person", person=boss.id)
+    owner.act("people.reinstate", person=boss.id)
     for link in links:
         opens_nothing(link)
     look(others).expect()
     # And a link for somebody who is suspended is not made.
-    owner.act(kind="suspend", person=boss.id)
-    wanted = {"act": {"kind": "recover", "person": boss.id}}
+    owner.act("people.suspend", person=boss.id)
+    wanted = {"act": "people.recover", "person": boss.id}
     owner.post("/api/acts/statement", wanted).refused(409, "suspended")
 
 
 def test_links_for_a_suspended_person_end(owner: Person):
     rosa = owner.invite("Rosa")
-    recovery = owner.act(kind="recover", person=rosa.id)["link"]
-    owner.act(kind="suspend", person=rosa.id)
+    recovery = owner.act("people.recover", person=rosa.id)["link"]
+    owner.act("people.suspend", person=rosa.id)
     opens_nothing(recovery)
-    owner.act(kind="resume_person", person=rosa.id)
+    owner.act("people.reinstate", person=rosa.id)
     opens_nothing(recovery)
 
 
 def test_invitations_end_when_their_maker_is_no_owner_any_more(owner: Person):
     boss = owner.invite("Boss", "owner")
-    link = boss.act(kind="invite", name="Ida", role="owner")["link"]
-    owner.act(kind="change_role", person=boss.id, role="operator")
+    link = boss.act("people.invite", name="Ida", role="owner")["link"]
+    owner.act("people.change_role", person=boss.id, role="operator")
     opens_nothing(link)
-    owner.act(kind="change_role", person=boss.id, role="owner")
+    owner.act("people.change_role", person=boss.id, role="owner")
     opens_nothing(link)
 
 
 def test_a_second_recovery_link_voids_the_first(owner: Person):
     rosa = owner.invite("Rosa")
-    first, second = [owner.act(kind="recover", person=rosa.id)["link"] for _ in range(2)]
+    first, second = [owner.act("people.recover", person=rosa.id)["link"] for _ in range(2)]
     opens_nothing(first)
     assert Person(rosa.origin, second).id == rosa.id
     opens_nothing(second)
@@ -89,15 +89,15 @@ def test_a_second_recovery_link_voids_the_first(owner: Person):
 def test_nothing_of_before_survives_a_recovery(owner: Person):
     rosa = owner.invite("Rosa", "owner")
     links = [
-        rosa.act(kind="sign_in_link")["link"],
-        rosa.act(kind="add_key")["link"],
-        rosa.act(kind="invite", name="Ida", role="owner")["link"],
+        rosa.act("web.sign_in_link")["link"],
+        rosa.act("web.add_key")["link"],
+        rosa.act("people.invite", name="Ida", role="owner")["link"],
     ]
-    token = {"token": rosa.act(kind="sign_in_link")["link"].split("#")[1]}
+    token = {"token": rosa.act("web.sign_in_link")["link"].split("#")[1]}
     opens_nothing(links[0])
     browser = Caller(rosa.origin).post("/api/join/sign-in", token)
     browser.expect()
-    again = Person(rosa.origin, owner.act(kind="recover", person=rosa.id)["link"])
+    again = Person(rosa.origin, owner.act("people.recover", person=rosa.id)["link"])
     for link in links:
         opens_nothing(link)
     rosa.get("/api/me").refused(401, "sign-in")
@@ -112,7 +112,7 @@ def test_who_has_as_many_keys_as_there_may_be_is_recovered(owner: Person):
         rosa.add_key()
     asked = rosa.post("/api/keys/statement", {**rosa.right_to_a_key(), "label": "one more"})
     assert "64 keys" in asked.refused(409, "too-many-keys")["detail"]
-    again = Person(rosa.origin, owner.act(kind="recover", person=rosa.id)["link"])
+    again = Person(rosa.origin, owner.act("people.recover", person=rosa.id)["link"])
     assert again.id == rosa.id
     assert [row["id"] for row in again.get("/api/keys").expect()] == [b64(again.key.id)]
 
@@ -120,7 +120,7 @@ def test_who_has_as_many_keys_as_there_may_be_is_recovered(owner: Person):
 def test_a_key_is_one_persons_for_good(owner: Person):
     rosa, ida = owner.invite("Rosa"), owner.invite("Ida")
     removed = rosa.add_key()
-    rosa.act(kind="remove_key", key=b64(removed.id))
+    rosa.act("web.remove_key", key=b64(removed.id))
     for person in (rosa, ida):
         right = person.right_to_a_key()
         ceremony = person.post("/api/keys/statement", {**right, "label": "again"}).expect()
@@ -167,7 +167,7 @@ def test_a_session_does_not_come_back_that_a_new_roles_policy_ended(tmp_path: Pa
     owner = Person.owner(gateway)
     mia = with_a_key_to_deny(owner)
     for role in ("operator", "member"):
-        owner.act(kind="change_role", person=mia.id, role=role)
+        owner.act("people.change_role", person=mia.id, role=role)
         mia.get("/api/me").refused(401, "sign-in")
     mia.sign_in()
     gateway.stop()
@@ -232,12 +232,12 @@ def test_what_ends_at_one_gateway_ends_at_the_other(tmp_path: Path):
     rosa = owner.invite("Rosa")
     there = Caller(origin, dict(rosa.headers))
     there.get("/api/me").expect()
-    link = at(origin, owner.act(kind="invite", name="Ida", role="member")["link"])
+    link = at(origin, owner.act("people.invite", name="Ida", role="member")["link"])
     look(link).expect()
     [row] = owner.get("/api/links").expect()
-    owner.act(kind="withdraw_link", link=row["id"])
+    owner.act("web.withdraw_link", link=row["id"])
     opens_nothing(link)
-    owner.act(kind="sign_out", person=rosa.id)
+    owner.act("people.sign_out", person=rosa.id)
     there.get("/api/me").refused(401, "sign-in")
     assert other.stop() == 0
     assert one.stop() == 0
@@ -245,8 +245,8 @@ def test_what_ends_at_one_gateway_ends_at_the_other(tmp_path: Path):
 
 def test_open_links_are_seen_and_withdrawn_by_those_whom_they_concern(owner: Person):
     rosa, mona = owner.invite("Rosa"), owner.invite("Mona", "operator")
-    recovery = owner.act(kind="recover", person=rosa.id)["link"]
-    own = rosa.act(kind="add_key")["link"]
+    recovery = owner.act("people.recover", person=rosa.id)["link"]
+    own = rosa.act("web.add_key")["link"]
     hers = {row["purpose"]: row for row in rosa.get("/api/links").expect()}
     assert set(hers) == {"recovery", "additional"}
     assert hers["recovery"]["made_by"] == owner.name
@@ -256,16 +256,16 @@ def test_open_links_are_seen_and_withdrawn_by_those_whom_they_concern(owner: Per
     # The list does not give the secrets away.
     assert recovery.split("#")[1] not in json.dumps(owner.get("/api/links").expect())
     for row in hers.values():
-        wanted = {"act": {"kind": "withdraw_link", "link": row["id"]}}
+        wanted = {"act": "web.withdraw_link", "link": row["id"]}
         mona.post("/api/acts/statement", wanted).refused(404, "not-found")
-    done = rosa.act(kind="withdraw_link", link=hers["recovery"]["id"])
+    done = rosa.act("web.withdraw_link", link=hers["recovery"]["id"])
     said = owner.get(f"/api/evidence/{done['evidence']}").expect()["sentence"]
     assert "withdraw the one-time link that recovers the access of Rosa" in said
     opens_nothing(recovery)
     look(own).expect()
-    owner.act(kind="withdraw_link", link=hers["additional"]["id"])
+    owner.act("web.withdraw_link", link=hers["additional"]["id"])
     opens_nothing(own)
-    wanted = {"act": {"kind": "withdraw_link", "link": hers["additional"]["id"]}}
+    wanted = {"act": "web.withdraw_link", "link": hers["additional"]["id"]}
     owner.post("/api/acts/statement", wanted).refused(404, "not-found")
 
 
@@ -293,12 +293,12 @@ def ida(realm: Realm) -> Person:
 
 def admit(realm: Realm, person: Person) -> None:
     guest, rights = {"person": person.id}, ["read:data"]
-    realm.owner.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=rights)
+    realm.owner.act("hall.admit", hall=HALL, guest=guest, rights=rights)
 
 
 def inside(person: Person) -> None:
     """Opens the hall in the person's session, and reads something."""
-    person.act(kind="open_hall", hall=HALL)
+    person.act("hall.open", hall=HALL)
     assert person.get(FILE).expect_bytes(200) == b"hello"
 
 
@@ -309,8 +309,8 @@ def newest(person: Person) -> dict:
 def test_a_grant_does_not_come_back_with_its_person(realm: Realm, ida: Person):
     inside(ida)
     grant = newest(realm.owner)["id"]
-    realm.owner.act(kind="suspend", person=ida.id)
-    realm.owner.act(kind="resume_person", person=ida.id)
+    realm.owner.act("people.suspend", person=ida.id)
+    realm.owner.act("people.reinstate", person=ida.id)
     ida.sign_in()
     ida.get(FILE).refused(403, "not-open")
     row = newest(realm.owner)
@@ -321,7 +321,7 @@ def test_a_grant_does_not_come_back_with_its_person(realm: Realm, ida: Person):
 
 def test_a_grant_does_not_come_back_with_its_admission(realm: Realm, ida: Person):
     inside(ida)
-    realm.owner.act(kind="dismiss_from_hall", hall=HALL, guest={"person": ida.id})
+    realm.owner.act("hall.dismiss", hall=HALL, guest={"person": ida.id})
     admit(realm, ida)
     ida.get(FILE).refused(403, "not-open")
     assert newest(realm.owner)["ended_why"] == "not-admitted"
@@ -330,11 +330,11 @@ def test_a_grant_does_not_come_back_with_its_admission(realm: Realm, ida: Person
 def test_a_grant_does_not_come_back_with_a_wider_admission(realm: Realm, ida: Person):
     guest = {"person": ida.id}
     both = ["read:data", "write:data"]
-    realm.owner.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=both)
+    realm.owner.act("hall.admit", hall=HALL, guest=guest, rights=both)
     inside(ida)
     ida.call("PUT", f"/api/halls/{HALL}/files/data/new", b"x").expect_bytes(201)
     admit(realm, ida)
-    realm.owner.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=both)
+    realm.owner.act("hall.admit", hall=HALL, guest=guest, rights=both)
     assert ida.get(FILE).expect_bytes(200) == b"hello"
     assert ida.call("PUT", f"/api/halls/{HALL}/files/data/new", b"y").status == 403
     assert newest(realm.owner)["rights"] == ["read:data"]
@@ -343,12 +343,12 @@ def test_a_grant_does_not_come_back_with_a_wider_admission(realm: Realm, ida: Pe
 def test_a_grant_does_not_come_back_with_its_role(realm: Realm):
     mona = realm.owner.invite("Mona", "operator")
     guest = {"role": "operator"}
-    realm.owner.act(kind="admit_to_hall", hall=HALL, guest=guest, rights=["read:data"])
+    realm.owner.act("hall.admit", hall=HALL, guest=guest, rights=["read:data"])
     inside(mona)
     for role in ("member", "operator"):
-        realm.owner.act(kind="change_role", person=mona.id, role=role)
+        realm.owner.act("people.change_role", person=mona.id, role=role)
     mona.get(FILE).refused(403, "not-open")
-    realm.owner.act(kind="dismiss_from_hall", hall=HALL, guest=guest)
+    realm.owner.act("hall.dismiss", hall=HALL, guest=guest)
 
 
 def test_a_grant_does_not_come_back_that_the_hall_doors_policy_ended(tmp_path: Path):
@@ -384,11 +384,11 @@ def test_a_grant_falls_with_its_session_key_and_hall(realm: Realm, ida: Person):
     inside(ida)
     key = ida.add_key()
     first, ida.key = ida.key, key
-    ida.act(kind="remove_key", key=b64(first.id))
+    ida.act("web.remove_key", key=b64(first.id))
     assert newest(realm.owner)["ended_why"] == "key-removed"
     ida.sign_in()
     inside(ida)
-    realm.owner.act(kind="sign_out", person=ida.id)
+    realm.owner.act("people.sign_out", person=ida.id)
     ida.get("/api/me").refused(401, "sign-in")
     assert newest(realm.owner)["ended_why"] == "signed-out"
 
@@ -397,28 +397,28 @@ def test_an_approval_ends_with_who_gave_it(realm: Realm):
     mona, ida = realm.owner.invite("Mona", "operator"), realm.owner.invite("Ida")
     guest = {"person": ida.id}
     realm.owner.act(
-        kind="admit_to_hall", hall=HALL, guest=guest, rights=["read:data"],
+        "hall.admit", hall=HALL, guest=guest, rights=["read:data"],
         needs={"approval": "operator"},
     )  # fmt: skip
-    waiting = ida.act(kind="open_hall", hall=HALL)["grant"]["id"]
-    mona.act(kind="approve_grant", grant=waiting)
+    waiting = ida.act("hall.open", hall=HALL)["grant"]["id"]
+    mona.act("hall.approve", grant=waiting)
     ida.get(FILE).expect_bytes(200)
-    realm.owner.act(kind="suspend", person=mona.id)
+    realm.owner.act("people.suspend", person=mona.id)
     ida.get(FILE).refused(403, "not-open")
-    realm.owner.act(kind="resume_person", person=mona.id)
+    realm.owner.act("people.reinstate", person=mona.id)
     ida.get(FILE).refused(403, "not-open")
     # One who waits is not let in by somebody after their own suspension.
-    waiting = ida.act(kind="open_hall", hall=HALL)["grant"]["id"]
-    realm.owner.act(kind="suspend", person=ida.id)
-    realm.owner.act(kind="resume_person", person=ida.id)
-    wanted = {"act": {"kind": "approve_grant", "grant": waiting}}
+    waiting = ida.act("hall.open", hall=HALL)["grant"]["id"]
+    realm.owner.act("people.suspend", person=ida.id)
+    realm.owner.act("people.reinstate", person=ida.id)
+    wanted = {"act": "hall.approve", "grant": waiting}
     realm.owner.post("/api/acts/statement", wanted).refused(409, "not-waiting")
 
 
 def test_an_agents_invitation_ends_with_its_makers_role(realm: Realm):
     boss = realm.owner.invite("Boss", "owner")
-    link = boss.act(kind="invite_agent", hall=HALL, agent="rack", stores=["scans"])["link"]
-    realm.owner.act(kind="change_role", person=boss.id, role="member")
+    link = boss.act("hall.invite_agent", hall=HALL, agent="rack", stores=["scans"])["link"]
+    realm.owner.act("people.change_role", person=boss.id, role="member")
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     body = {"token": link.split("#")[1], "public_key": b64(spki)}
@@ -442,53 +442,53 @@ def test_a_suspended_persons_devices_send_nothing_until_they_are_back(
 ):
     camera.enrol(member)
     send(camera).expect_bytes(201)
-    owner.act(kind="suspend", person=member.id)
+    owner.act("people.suspend", person=member.id)
     send(camera).refused(403, "owner-suspended")
     camera.sequence -= 1
-    owner.act(kind="resume_person", person=member.id)
+    owner.act("people.reinstate", person=member.id)
     send(camera).expect_bytes(201)
 
 
-@pytest.mark.parametrize("way", ["resume", "release", "enrol anew", "stolen and found", "transfer"])
+@pytest.mark.parametrize("way", ["reinstate", "release", "enrol anew", "stolen and found", "transfer"])
 def test_an_owner_does_not_undo_an_operators_suspension(
     way: str, owner: Person, member: Person, camera: Device
 ):
     camera.enrol(member)
     operator = owner.invite("Mona", "operator")
-    changed = operator.act(kind="change_device", device=camera.id, change="suspend")
+    changed = operator.act("device.suspend", device=camera.id)
     assert changed["device"]["suspended_by"] == "operator"
 
     def change(person: Person, to: str) -> Reply:
-        act = {"kind": "change_device", "device": camera.id, "change": to}
-        return person.post("/api/acts/statement", {"act": act})
+        act = {"act": f"device.{to}", "device": camera.id}
+        return person.post("/api/acts/statement", act)
 
     if way == "enrol anew":
         camera.factory_reset()
-        wanted = {"act": {"kind": "claim_device", "code": camera.code()}}
+        wanted = {"act": "device.claim", "code": camera.code()}
         member.post("/api/acts/statement", wanted).refused(403, "suspended-by-operator")
         return
     if way == "stolen and found":
-        member.act(kind="change_device", device=camera.id, change="report_stolen")
-        found = member.act(kind="change_device", device=camera.id, change="resume")
+        member.act("device.report_stolen", device=camera.id)
+        found = member.act("device.reinstate", device=camera.id)
         assert found["device"]["state"] == "suspended"
     if way == "transfer":
         heir = owner.invite("Heir")
-        member.act(kind="transfer_device", device=camera.id, person=heir.id)
+        member.act("device.transfer", device=camera.id, person=heir.id)
         member = heir
-    to = "release" if way == "release" else "resume"
+    to = "release" if way == "release" else "reinstate"
     change(member, to).refused(403, "suspended-by-operator")
     send(camera).refused(403, "suspended")
     # Suspending it once more, as its owner, makes it no milder.
-    suspend = member.prepare(kind="change_device", device=camera.id, change="suspend")
+    suspend = member.prepare("device.suspend", device=camera.id)
     member.touch(suspend).refused(409, "state")
-    change(member, "resume").refused(403, "suspended-by-operator")
+    change(member, "reinstate").refused(403, "suspended-by-operator")
     # A touch that was asked for before it was suspended counts as little.
-    operator.act(kind="change_device", device=camera.id, change="resume")
-    member.act(kind="change_device", device=camera.id, change="suspend")
-    early = member.prepare(kind="change_device", device=camera.id, change="resume")
-    operator.act(kind="change_device", device=camera.id, change="suspend")
+    operator.act("device.reinstate", device=camera.id)
+    member.act("device.suspend", device=camera.id)
+    early = member.prepare("device.reinstate", device=camera.id)
+    operator.act("device.suspend", device=camera.id)
     member.touch(early).refused(403, "suspended-by-operator")
-    operator.act(kind="change_device", device=camera.id, change="resume")
+    operator.act("device.reinstate", device=camera.id)
     camera.sequence = 0
     send(camera).expect_bytes(201)
 
@@ -499,7 +499,7 @@ def test_an_owner_does_not_undo_an_operators_suspension(
 def test_a_further_key_is_added_and_links_are_withdrawn_by_command(
     house: Gateway, owner: Person, tmp_path: Path
 ):
-    link = owner.act(kind="invite", name="Cora", role="owner")["link"]
+    link = owner.act("people.invite", name="Cora", role="owner")["link"]
     cora = Guest(tmp_path / "cora", house.origin, link)
     spare = cora.home / "spare.key"
     cora.run("key", "new", spare)
@@ -510,7 +510,7 @@ def test_a_further_key_is_added_and_links_are_withdrawn_by_command(
     cora.refused("join", made["link"], "--key", spare, words="link")
     browser = cora.run("link", "sign-in").stdout.strip()
     assert look(browser).expect()["purpose"] == "sign-in"
-    invitation = owner.act(kind="invite", name="Gaston", role="member")["link"]
+    invitation = owner.act("people.invite", name="Gaston", role="member")["link"]
     listed = cora.json("link", "list")
     [row] = [row for row in listed if row["name"] == "Gaston"]
     assert row["id"][:12] in cora.run("link", "list").stdout

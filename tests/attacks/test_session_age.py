@@ -85,7 +85,7 @@ def test_a_sign_in_is_no_touch_for_a_link(rosa: Person):
 
 
 def test_a_link_hands_on_the_touch_and_no_youth(rosa: Person):
-    made = rosa.act(kind="sign_in_link")
+    made = rosa.act("web.sign_in_link")
     touched = rosa.get(f"/api/evidence/{made['evidence']}").expect()["accepted_ms"]
     browser = by_link(made["link"])
     session = this_session(browser)
@@ -99,14 +99,14 @@ def test_a_link_hands_on_the_touch_and_no_youth(rosa: Person):
     assert this_session(browser)["expires_ms"] == session["expires_ms"]
     # Links in a row: each is a touch of its own, or there is none.
     for kind in ("sign_in_link", "add_key"):
-        ceremony = browser.post("/api/acts/statement", {"act": {"kind": kind}}).expect()
+        ceremony = browser.post("/api/acts/statement", {"act": kind}).expect()
         stranger = Credential(rosa.key.rp_id, rosa.origin, os.urandom(16))
         signed(browser, ceremony, stranger).refused(403, "unknown-key")
 
 
 def test_a_link_that_signs_in_registers_nothing_and_the_reverse(rosa: Person):
     caller = Caller(rosa.origin)
-    sign_in = rosa.act(kind="sign_in_link")["link"].split("#")[1]
+    sign_in = rosa.act("web.sign_in_link")["link"].split("#")[1]
     caller.post("/api/keys/statement", {"token": sign_in, "label": "x"}).refused(403, "link")
     add = rosa.right_to_a_key()["token"]
     caller.post("/api/join/sign-in", {"token": add}).refused(403, "link")
@@ -127,17 +127,17 @@ def test_all_that_came_from_a_key_falls_with_it(owner: Person):
     boss = owner.invite("Boss", "owner")
     other = of(boss, boss.add_key())
     session = Caller(boss.origin, dict(other.headers))
-    browser = by_link(other.act(kind="sign_in_link")["link"])
+    browser = by_link(other.act("web.sign_in_link")["link"])
     links = {
-        "sign in": other.act(kind="sign_in_link")["link"],
-        "a further key": other.act(kind="add_key")["link"],
-        "an invitation": other.act(kind="invite", name="Ida", role="owner")["link"],
+        "sign in": other.act("web.sign_in_link")["link"],
+        "a further key": other.act("web.add_key")["link"],
+        "an invitation": other.act("people.invite", name="Ida", role="owner")["link"],
     }
-    kept = boss.act(kind="invite", name="Max", role="member")["link"]
+    kept = boss.act("people.invite", name="Max", role="member")["link"]
     caller = Caller(boss.origin)
     for link in (*links.values(), kept):
         caller.post("/api/join/look", {"token": link.split("#")[1]}).expect()
-    boss.act(kind="remove_key", key=b64(other.key.id))
+    boss.act("web.remove_key", key=b64(other.key.id))
     is_out(session)
     is_out(browser)
     for name, link in links.items():
@@ -153,10 +153,10 @@ def test_all_that_came_from_a_key_falls_with_it(owner: Person):
 def test_a_ceremony_that_was_begun_before_is_finished_by_no_dead_link(owner: Person):
     """The link is looked up when the key comes, not only when its statement was asked for."""
     boss = owner.invite("Boss", "owner")
-    link = boss.act(kind="invite", name="Ida", role="owner")["link"]
+    link = boss.act("people.invite", name="Ida", role="owner")["link"]
     token = {"token": link.split("#")[1]}
     begun = Caller(boss.origin).post("/api/keys/statement", token | {"label": "late"}).expect()
-    owner.act(kind="change_role", person=boss.id, role="member")
+    owner.act("people.change_role", person=boss.id, role="member")
     made = Credential.create(begun["public_key"], boss.origin).register(challenge_of(begun))
     late = Caller(boss.origin).post("/api/keys", answered(begun, made.to_json()) | token)
     late.refused(403, "link")
@@ -166,7 +166,7 @@ def test_signing_in_by_a_link_ends_the_session_that_was_brought_along(house: Gat
     """Nobody plants a session in a browser and waits for it to become somebody's."""
     eve, rosa = owner.invite("Eve"), owner.invite("Rosa")
     planted = Caller(house.origin, dict(eve.headers))
-    link = rosa.act(kind="sign_in_link")["link"].split("#")[1]
+    link = rosa.act("web.sign_in_link")["link"].split("#")[1]
     done = planted.post("/api/join/sign-in", {"token": link})
     assert done.expect()["person"]["id"] == rosa.id
     assert done.cookie.split("=")[1] not in eve.headers["Authorization"]
@@ -174,7 +174,7 @@ def test_signing_in_by_a_link_ends_the_session_that_was_brought_along(house: Gat
 
 
 def test_an_act_in_a_session_that_has_ended_is_not_done(rosa: Person, owner: Person):
-    ceremony = rosa.prepare(kind="add_key")
+    ceremony = rosa.prepare("web.add_key")
     rosa.post("/api/sign-out").expect()
     made = rosa.key.sign(challenge_of(ceremony)).to_json()
     rosa.post("/api/acts", answered(ceremony, made)).refused(401, "sign-in")

@@ -46,8 +46,8 @@ class Shell:
         self.proxy = Proxy()
         self.gateway = ProxiedGateway(folder / "gateway", self.proxy)
         boss = Person(self.gateway.origin, self.gateway.set_up_link, "Boss")
-        boss.act(kind="create_hall", name="lab", title="The laboratory")
-        link = boss.act(kind="invite", name="Olga", role="owner")["link"]
+        boss.act("hall.create", hall="lab", title="The laboratory")
+        link = boss.act("people.invite", name="Olga", role="owner")["link"]
         self.olga = Guest(folder / "olga", self.gateway.origin, link)
 
     def hears(self, *arguments: str | Path, code: int | None = None) -> str:

@@ -65,9 +65,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     proxy = Proxy()
     gateway = ProxiedGateway(folder / "gateway", proxy)
     boss = Person(gateway.origin, gateway.set_up_link, "Boss")
-    boss.act(kind="create_hall", name="lab", title="The laboratory")
-    boss.act(kind="admit_to_hall", hall="lab", guest={"role": "member"}, rights=["read:data"])
-    link = boss.act(kind="invite", name="Olga", role="owner")["link"]
+    boss.act("hall.create", hall="lab", title="The laboratory")
+    boss.act("hall.admit", hall="lab", guest={"role": "member"}, rights=["read:data"])
+    link = boss.act("people.invite", name="Olga", role="owner")["link"]
     owner = Guest(folder / "olga", gateway.origin, link)
     yield House(proxy, boss, owner)
     assert gateway.stop() == 0, "\n".join(gateway.lines)
@@ -107,7 +107,7 @@ def opened(asked: dict, house: House) -> dict:
     return {
         "host": asked.get("host", "localhost"), "hall": asked["hall"], "name": "Olga",
         "person": bytes.fromhex(house.owner.id.replace("-", "")),
-        "rights": asked.get("rights", ["read:data"]), "duration": asked.get("duration_ms", 1000),
+        "rights": asked.get("rights", ["read:data"]), "duration_ms": asked.get("duration_ms", 1000),
         "public_key": unb64(asked["public_key"]),
     }  # fmt: skip
 
@@ -174,9 +174,9 @@ COMMANDS: dict[str, Command] = {
         ["open", "beta.example/lab", "--rights", "read:data", "--for", "30m"], "hall.open",
         lambda asked, house: opened(asked, house) | {"role": "owner"}, said=("role",),
     ),
-    "ls": Command(["ls", "lab:data"], "hall.open", opened, said=("duration",)),
+    "ls": Command(["ls", "lab:data"], "hall.open", opened, said=("duration_ms",)),
     "connect": Command(
-        ["connect", "lab:db"], "hall.open", opened, said=("duration",),
+        ["connect", "lab:db"], "hall.open", opened, said=("duration_ms",),
     ),
     "approve": Command(
         ["hall", "approve", written(SOMEBODY)], "hall.approve",
@@ -189,28 +189,28 @@ COMMANDS: dict[str, Command] = {
         said=("opened", "hall", "name"),
     ),
     "invite a partner": Command(
-        ["hall", "invite", "https://gate.beta.example"], "hall.invite_partner",
+        ["hall", "invite", "https://gate.beta.example"], "partner.invite",
         lambda _asked, _house: PINS | {"token": HASH, "expires": within(7 * 24 * 3_600_000)},
         said=("log", "authorities", "token"),
     ),
     "accept a partner": Command(
-        ["hall", "accept", f"https://gate.beta.example/partners#{TOKEN}"], "hall.accept_partner",
+        ["hall", "accept", f"https://gate.beta.example/partners#{TOKEN}"], "partner.accept",
         lambda _asked, _house: PINS | {"token": sha256(unb64(TOKEN)).digest()},
         said=("log", "authorities"), attachment=unb64(TOKEN),
     ),
     "leave": Command(
-        ["hall", "leave", "beta.example"], "hall.leave_partner", fixed(realm="beta.example"),
+        ["hall", "leave", "beta.example"], "partner.leave", fixed(realm="beta.example"),
     ),
     "rotate": Command(
-        ["hall", "rotate"], "hall.replace_authority", {"from": HASH, "to": OTHER_HASH}.__or__,
+        ["hall", "rotate"], "realm.replace_authority", {"from": HASH, "to": OTHER_HASH}.__or__,
         said=("from", "to"),
     ),
     "rotate now": Command(
-        ["hall", "rotate", "--now"], "hall.withdraw_authority",
+        ["hall", "rotate", "--now"], "realm.withdraw_authority",
         {"from": HASH, "to": OTHER_HASH}.__or__, said=("from", "to"),
     ),
     "begin a log anew": Command(
-        ["hall", "begin-log-anew", "beta.example/log"], "hall.begin_log_anew",
+        ["hall", "begin-log-anew", "beta.example/log"], "witness.begin_log_anew",
         fixed(origin="beta.example/log", seen=SEEN, key=HASH), said=("seen", "key"),
     ),
 }  # fmt: skip
@@ -258,24 +258,36 @@ ANOTHER_KEY = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(
 )
 
 
-def in_cbor(terms: dict) -> dict:
-    """Rights stand in a statement by their verbs."""
-    if "rights" not in terms:
-        return terms
-    rights: dict[str, list[str]] = {}
-    for right in terms["rights"]:
-        verb, name = right.split(":")
-        rights.setdefault(verb, []).append(name)
-    return {**terms, "rights": {verb: sorted(names) for verb, names in rights.items()}}
+def in_cbor(act: str, terms: dict) -> dict:
+    """The terms as they stand in a statement: rights by their verbs, guests and realms as maps."""
+    terms = dict(terms)
+    if "rights" in terms:
+        rights: dict[str, list[str]] = {}
+        for right in terms["rights"]:
+            verb, name = right.split(":")
+            rights.setdefault(verb, []).append(name)
+        terms["rights"] = {verb: sorted(names) for verb, names in rights.items()}
+    if act in ("hall.admit", "hall.dismiss"):
+        if "role" in terms:
+            whom = {"role": terms.pop("role")}
+        else:
+            whom = {"person": {"id": terms.pop("person"), "name": terms.pop("name")}}
+        realm = terms.pop("realm", None)
+        terms["guest"] = {"visitor": {"realm": realm, "whom": whom}} if realm else whom
+    if act == "hall.admit":
+        terms.setdefault("needs", {})
+    if act in ("partner.invite", "partner.accept"):
+        terms["pins"] = {name: terms.pop(name) for name in PINS}
+    return terms
 
 
 def invented(house: House, command: Command, change: Callable[[dict], None] = lambda _: None):
     """Answers the command with a ceremony of its own, changed."""
 
     def answer(asked: dict) -> tuple[int, dict]:
-        terms = command.terms(asked["act"], house)
+        terms = command.terms(asked, house)
         change(terms)
-        made = ceremony(command.act, in_cbor(terms))
+        made = ceremony(command.act, in_cbor(command.act, terms))
         if command.attachment:
             made["attachment"] = b64(command.attachment)
         return 200, made
@@ -335,7 +347,7 @@ def test_no_other_act_is_signed(house: House, name: str):
 
 def test_an_invitation_of_a_stranger_does_not_pass_for_a_kitchen(house: House):
     """What the review did, on a gateway that makes both statements itself."""
-    stolen = house.boss.prepare(kind="invite", name="Stranger", role="owner")
+    stolen = house.boss.prepare("people.invite", name="Stranger", role="owner")
     house.proxy.lies[ACTS] = lambda _asked, came: {
         **{name: stolen[name] for name in ("statement", "seal", "public_key")},
         "sentence": came["sentence"],
@@ -386,7 +398,7 @@ def test_a_ceremony_is_whole_or_nothing_is_signed(house: House, what: str):
 
 
 def test_signing_in_is_signing_in(house: House):
-    stolen = house.boss.prepare(kind="invite", name="Stranger", role="owner")
+    stolen = house.boss.prepare("people.invite", name="Stranger", role="owner")
     house.proxy.lies[SIGN_IN] = lambda _asked, came: {**stolen, "sentence": came["sentence"]}
     said = house.refused_before_the_touch("sign-in", handed_in="/api/sign-in")
     assert "people.invite" in said
@@ -408,7 +420,7 @@ def test_signing_in_is_signing_in(house: House):
     "what", ["label", "name", "act", "the key's account", "the key's name", *CEREMONIES]
 )
 def test_a_key_is_registered_as_it_was_asked_for(house: House, tmp_path: Path, what: str):
-    link = house.boss.act(kind="invite", name="Mia", role="member")["link"]
+    link = house.boss.act("people.invite", name="Mia", role="member")["link"]
     key = tmp_path / "mia.key"
     house.owner.run("key", "new", key)
     house.owner.run("key", "pin", "set", key, "--new-pin-file", house.owner.home / "pin")
@@ -450,7 +462,7 @@ def test_a_key_is_registered_as_it_was_asked_for(house: House, tmp_path: Path, w
 
 def test_a_key_is_registered_once_for_a_person(house: House, tmp_path: Path):
     """Two keys of a person are two things that can get lost, never one with two names."""
-    link = house.boss.act(kind="invite", name="Mona", role="member")["link"]
+    link = house.boss.act("people.invite", name="Mona", role="member")["link"]
     mona = Guest(tmp_path / "mona", house.proxy.origin, link)
     further = json.loads(mona.run("link", "add-key", "--json").stdout)["link"]
     house.proxy.seen.clear()
@@ -462,7 +474,7 @@ def test_a_key_is_registered_once_for_a_person(house: House, tmp_path: Path):
     mona.run("key", "new", tmp_path / "second.key")
     mona.run("key", "pin", "set", tmp_path / "second.key", "--new-pin-file", mona.home / "pin")
     mona.run("join", further, "--label", "another key", "--key", tmp_path / "second.key")
-    link = house.boss.act(kind="invite", name="Nils", role="member")["link"]
+    link = house.boss.act("people.invite", name="Nils", role="member")["link"]
     joined = mona.run("join", link, "--label", "the same key", "--json")
     assert json.loads(joined.stdout)["person"]["name"] == "Nils", joined.stdout
 

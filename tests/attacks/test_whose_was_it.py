@@ -65,11 +65,11 @@ def life(house: Gateway, owner: Person, maker: Maker) -> Life:
     device.enrol(ada)
     ada.post(f"/api/devices/{device.id}/name", {"name": "Ada’s bedroom"}).expect()
     sent += [send(device, "Ada", f"ada-{n}.jpg") for n in range(3)]
-    done("Ada", kind="transfer_device", device=device.id, person=bob.id)
+    done("Ada", "device.transfer", device=device.id, person=bob.id)
     sent += [send(device, "Bob", f"bob-{n}.jpg") for n in range(2)]
     bob.post(f"/api/devices/{device.id}/name", {"name": "Bob’s garage"}).expect()
-    done("Bob", kind="change_device", device=device.id, change="suspend")
-    done("Bob", kind="change_device", device=device.id, change="release")
+    done("Bob", "device.suspend", device=device.id)
+    done("Bob", "device.release", device=device.id)
     device.factory_reset()
     device.enrol(cleo)
     sent += [send(device, "Cleo", f"cleo-{n}.jpg") for n in range(2)]
@@ -221,12 +221,12 @@ def test_a_stream_that_is_open_ends_with_the_ownership(
     send(device, "First", "before.jpg")
     for stream in streams["first"] + streams["all"]:
         assert stream.next() == "before.jpg"
-    first.act(kind="transfer_device", device=device.id, person=second.id)
+    first.act("device.transfer", device=device.id, person=second.id)
     send(device, "Second", "after.jpg")
     for stream in streams["second"] + streams["all"]:
         assert stream.next() == "after.jpg"
     # Back again: what the first owner's streams show next is this, and not what was between.
-    second.act(kind="transfer_device", device=device.id, person=first.id)
+    second.act("device.transfer", device=device.id, person=first.id)
     send(device, "First", "again.jpg")
     for stream in streams["first"]:
         assert stream.next() == "again.jpg"
@@ -242,7 +242,7 @@ def test_a_stream_follows_the_role(house: Gateway, owner: Person, maker: Maker, 
     stream = Stream(operator, "/api/events")
     send(life.device, "Cleo", "for-operators.jpg")
     assert stream.next() == "for-operators.jpg"
-    owner.act(kind="change_role", person=operator.id, role="member")
+    owner.act("people.change_role", person=operator.id, role="member")
     send(life.device, "Cleo", "not-for-members.jpg")
     send(device, "Operator", "own.jpg")
     assert stream.next() == "own.jpg"

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_evidence::statement::Statement;
-use hallway_evidence::statement::device::{Delivery, Device as DeviceAct, Payload, Transaction};
+use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::{
     CredentialId, DeviceId, Line, PersonId, Response, SignedStatement, Timestamp,
 };
@@ -63,13 +63,13 @@ impl Camera {
             realm: line(RP_ID),
             issued: taken,
             nonce,
-            act: DeviceAct::Transaction(Transaction {
+            act: Transaction {
                 sequence,
                 taken,
                 delivery: Delivery::Live,
                 payload: Payload::of(&payload, line("image/jpeg"), line("IMG_0001.jpg")),
                 challenge: None,
-            })
+            }
             .into(),
         }
         .encode();

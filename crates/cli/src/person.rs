@@ -28,7 +28,7 @@ use hallway_client::{
 };
 use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
-use hallway_evidence::statement::{Act, Web};
+use hallway_evidence::statement::Act;
 use hallway_evidence::{
     CredentialId, Evidence, Line, RealmName, Response, SignedStatement, Statement, Timestamp,
 };
@@ -186,7 +186,7 @@ impl<C: Connection> Person<C> {
         }
         let ceremony: Ceremony = self.api.post("/api/keys/statement", &wanted).await?;
         let agreed: Agreed<CreationOptions> = ceremony.agree(Wanted::Key(new), self.at())?;
-        let Act::Web(Web::RegisterKey(terms)) = &agreed.statement.act else {
+        let Act::WebRegisterKey(terms) = &agreed.statement.act else {
             return Err(PersonError::Contradiction("it is about no key"));
         };
         let user = &agreed.options.user;
@@ -310,10 +310,7 @@ impl<C: Connection> Person<C> {
     pub(crate) async fn act(&mut self, request: &ActRequest) -> Result<Done, PersonError> {
         let session = self.api.session().ok_or(PersonError::SignedOut)?;
         let who = session.who.clone();
-        let ceremony: Ceremony = self
-            .api
-            .post("/api/acts/statement", &json!({ "act": request }))
-            .await?;
+        let ceremony: Ceremony = self.api.post("/api/acts/statement", request).await?;
         let agreed = ceremony.agree(Wanted::Act(request, &who), self.at())?;
         let signed = self.sign(agreed)?;
         // A key need not say whose it is where it was named; where it does, it must be the signer's.

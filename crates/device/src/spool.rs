@@ -103,9 +103,9 @@ impl Entry {
     /// The bytes that the statement is about; `None` when the entry was damaged.
     #[must_use]
     pub(crate) fn payload(&self) -> Option<Payload> {
-        use hallway_evidence::statement::{Act, Device};
+        use hallway_evidence::statement::Act;
         match self.signed().ok()?.read_statement().ok()?.act {
-            Act::Device(Device::Transaction(terms)) => Some(terms.payload),
+            Act::DeviceTransaction(terms) => Some(terms.payload),
             _ => None,
         }
     }

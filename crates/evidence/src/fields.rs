@@ -109,15 +109,6 @@ impl<'a> Fields<'a> {
         self
     }
 
-    /// The same members and one more, if there is one.
-    #[must_use]
-    pub(crate) fn with_some(self, key: &'a str, value: Option<impl Into<Value<'a>>>) -> Self {
-        match value {
-            Some(value) => self.with(key, value),
-            None => self,
-        }
-    }
-
     /// The deterministic encoding.
     pub(crate) fn encode(self) -> Vec<u8> {
         let mut encoder = Encoder::new(Vec::with_capacity(512));
@@ -139,6 +130,11 @@ impl<'a> Fields<'a> {
             Ok(_) => Err(DecodeError::Malformed(Malformed::NotMap)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether there is such a member.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(name, _)| *name == key)
     }
 
     /// Takes a member that must be there.

@@ -6,14 +6,14 @@
 //! that the log holds it, and a [`Bundle`] is a receipt with those that it rests on.
 //!
 //! ```
-//! use hallway_evidence::statement::{Statement, Web};
+//! use hallway_evidence::statement::{Statement, web};
 //! use hallway_evidence::{Line, Timestamp};
 //!
 //! let statement = Statement {
 //!     realm: Line::new("gate.example")?,
 //!     issued: Timestamp::from_ms(1_795_000_000_000),
 //!     nonce: [7; 16],
-//!     act: Web::SignIn.into(),
+//!     act: web::SignIn {}.into(),
 //! };
 //! assert_eq!(
 //!     statement.sentence(),

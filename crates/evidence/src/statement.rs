@@ -11,84 +11,156 @@
 //! | `nonce` | 16 bytes | random: no two statements are the same |
 //! | `terms` | map | what the act says, as its door defines |
 //!
-//! **To add a door**, write `statement/<door>.rs` with an enum that implements `Door`, and add
-//! its line to the `doors!` list below. Nothing else here changes.
+//! **To add a statement**, declare it in the file of its door (see [`declare`]) and add its line to the
+//! list below. `docs/statements.md` is made from the declarations.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::count::Count;
 use crate::fields::{DecodeError, Fields};
 use crate::line::Line;
 use crate::timestamp::Timestamp;
 
-mod json;
+pub mod declare;
+pub mod device;
+pub mod hall;
+pub mod maker;
+pub mod partner;
+pub mod people;
+pub mod realm;
+pub mod web;
+pub mod witness;
 
-/// Declares the doors: a module for each, [`Act`], and the way from one to the other.
-macro_rules! doors {
-    ($($(#[$doc:meta])* $module:ident: $door:ident = $name:literal,)+) => {
-        $($(#[$doc])* pub mod $module;)+
+pub use declare::{Declaration, DeclaredMember, Shape, Signer, Terms};
 
-        $(pub use $module::$door;)+
-
-        /// What a statement is about: one variant for each door.
+/// Lists the statements: [`Act`], and the way from each to it and back.
+macro_rules! acts {
+    ($($variant:ident($($path:ident)::+),)+) => {
+        /// A statement's name and terms. The variants are named like the statements.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-        #[serde(rename_all = "snake_case")]
+        #[serde(untagged)]
+        #[allow(missing_docs, reason = "each statement is documented where it is declared")]
         pub enum Act {
-            $($(#[$doc])* $door($door),)+
+            $($variant($($path)::+),)+
         }
 
         impl Act {
-            /// `door.kind`, as it stands in the statement.
+            /// Every statement that there is, as it was declared.
+            pub const DECLARED: &'static [Declaration] = &[$($($path)::+::DECLARED,)+];
+
+            /// How it was declared.
             #[must_use]
-            pub fn name(&self) -> String {
+            pub const fn declared(&self) -> &'static Declaration {
                 match self {
-                    $(Self::$door(act) => format!(concat!($name, ".{}"), act.kind()),)+
+                    $(Self::$variant(_) => &$($path)::+::DECLARED,)+
                 }
             }
 
-            fn terms(&self) -> Fields<'_> {
+            fn fields(&self) -> Fields<'_> {
                 match self {
-                    $(Self::$door(act) => act.terms(),)+
+                    $(Self::$variant(terms) => declare::Record::fields(terms),)+
                 }
             }
 
             fn read(name: &str, terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-                let read = match name.split_once('.') {
-                    $(Some(($name, kind)) => $door::read(kind, terms)?.map(Self::$door),)+
-                    _ => None,
-                };
-                read.ok_or_else(|| {
-                    DecodeError::UnknownAct(Line::nearest(name).as_str().to_owned())
-                })
+                $(if name == $($path)::+::DECLARED.name {
+                    return declare::Record::read(terms).map(Self::$variant);
+                })+
+                Err(DecodeError::UnknownAct(Line::nearest(name).as_str().to_owned()))
             }
 
             fn sentence(&self) -> String {
                 match self {
-                    $(Self::$door(act) => act.sentence(),)+
+                    $(Self::$variant(terms) => declare::Sentence::sentence(terms),)+
                 }
+            }
+
+            #[cfg(test)]
+            fn samples() -> Vec<Self> {
+                let mut all = Vec::new();
+                $(all.extend(
+                    <$($path)::+ as declare::Record>::samples().into_iter().map(Self::$variant)
+                );)+
+                all
             }
         }
 
-        $(impl From<$door> for Act {
-            fn from(act: $door) -> Self {
-                Self::$door(act)
+        $(
+            impl From<$($path)::+> for Act {
+                fn from(terms: $($path)::+) -> Self {
+                    Self::$variant(terms)
+                }
             }
-        })+
+
+            impl Terms for $($path)::+ {
+                const DECLARED: Declaration = Self::DECLARED;
+
+                fn of(act: &Act) -> Option<&Self> {
+                    match act {
+                        Act::$variant(terms) => Some(terms),
+                        _ => None,
+                    }
+                }
+            }
+        )+
     };
 }
 
-doors! {
-    /// Keys and sign-in.
-    web: Web = "web",
-    /// Who belongs to the realm, with which role.
-    people: People = "people",
-    /// Machines that sign with nobody present.
-    device: Device = "device",
-    /// The attestation authorities whose devices may enrol.
-    authority: Authority = "authority",
-    /// Channels to files and services.
-    hall: Hall = "hall",
+acts! {
+    WebRegisterKey(web::RegisterKey),
+    WebSignIn(web::SignIn),
+    WebRemoveKey(web::RemoveKey),
+    WebAddKey(web::AddKey),
+    WebSignInLink(web::SignInLink),
+    WebWithdrawLink(web::WithdrawLink),
+    PeopleInvite(people::Invite),
+    PeopleRecover(people::Recover),
+    PeopleChangeRole(people::ChangeRole),
+    PeopleSuspend(people::Suspend),
+    PeopleReinstate(people::Reinstate),
+    PeopleSignOut(people::SignOut),
+    DeviceEnrol(device::Enrol),
+    DeviceClaim(device::Claim),
+    DeviceSuspend(device::Suspend),
+    DeviceReinstate(device::Reinstate),
+    DeviceReportStolen(device::ReportStolen),
+    DeviceRelease(device::Release),
+    DeviceRetire(device::Retire),
+    DeviceTransfer(device::Transfer),
+    DeviceTransaction(device::Transaction),
+    DeviceStatus(device::Status),
+    MakerAdd(maker::Add),
+    MakerRemove(maker::Remove),
+    HallCreate(hall::Create),
+    HallRemove(hall::Remove),
+    HallAdmit(hall::Admit),
+    HallDismiss(hall::Dismiss),
+    HallInviteAgent(hall::InviteAgent),
+    HallDismissAgent(hall::DismissAgent),
+    HallOpen(hall::Open),
+    HallApprove(hall::Approve),
+    HallEnd(hall::End),
+    PartnerInvite(partner::Invite),
+    PartnerAccept(partner::Accept),
+    PartnerLeave(partner::Leave),
+    RealmReplaceAuthority(realm::ReplaceAuthority),
+    RealmWithdrawAuthority(realm::WithdrawAuthority),
+    WitnessBeginLogAnew(witness::BeginLogAnew),
+}
+
+impl Act {
+    /// `door.kind`, as it stands in the statement.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.declared().name
+    }
+
+    /// The door: the part of the name before the dot.
+    #[must_use]
+    pub fn door(&self) -> &'static str {
+        self.declared().door()
+    }
 }
 
 /// The longest statement, in bytes.
@@ -106,32 +178,45 @@ pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     hash
 }
 
-/// What is about to happen, in which realm, said when.
+/// What is about to happen, in which realm, said when. JSON has the members of the encoding, without
+/// the version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Statement {
     /// The relying party id of the gateway that the statement is for.
     pub realm: Line,
-    /// When it was made, by the clock of whoever made it.
+    /// When it was made, by the clock of its maker.
     pub issued: Timestamp,
     /// 16 random bytes.
-    #[serde(serialize_with = "json::hexadecimal")]
+    #[serde(serialize_with = "hexadecimal")]
     pub nonce: [u8; 16],
     /// What happens.
+    #[serde(flatten, serialize_with = "name_and_terms")]
     pub act: Act,
+}
+
+fn hexadecimal<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex::encode(bytes))
+}
+
+fn name_and_terms<S: Serializer>(act: &Act, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::SerializeMap as _;
+    let mut map = serializer.serialize_map(Some(2))?;
+    map.serialize_entry("act", act.name())?;
+    map.serialize_entry("terms", act)?;
+    map.end()
 }
 
 impl Statement {
     /// The deterministic encoding; never longer than [`MAX_STATEMENT`].
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let act = self.act.name();
         Fields::default()
             .with("hallway", &VERSION)
-            .with("act", act.as_str())
+            .with("act", self.act.name())
             .with("realm", &self.realm)
             .with("issued", &self.issued)
             .with("nonce", &self.nonce)
-            .with("terms", self.act.terms())
+            .with("terms", self.act.fields())
             .encode()
     }
 
@@ -178,22 +263,6 @@ impl Statement {
             self.act.sentence()
         )
     }
-}
-
-/// What a door contributes: the acts that can be stated at it.
-pub(crate) trait Door: Sized {
-    /// Which of the door's acts this is; the part of `act` behind the dot.
-    fn kind(&self) -> &'static str;
-
-    /// The members of `terms`.
-    fn terms(&self) -> Fields<'_>;
-
-    /// Reads the terms of the act `kind`; `None` when the door has no such act. Whoever calls it
-    /// checks that no member is left.
-    fn read(kind: &str, terms: &mut Fields<'_>) -> Result<Option<Self>, DecodeError>;
-
-    /// The act as an imperative clause without a full stop.
-    fn sentence(&self) -> String;
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use hallway_evidence::statement::hall::HallName;
 use hallway_evidence::{CredentialId, PersonId, RealmName, Timestamp};
 
 use crate::Gateway;
-use crate::doors::act::includes;
 use crate::hall::standing::{self, Left};
 use crate::http::problem::Problem;
 use crate::models::{Models, distrust};
@@ -288,7 +287,7 @@ impl Walk<'_> {
         let which = GrantsOf::Approver(person);
         for grant in grants.hanging_on(&which, self.now).await? {
             let needed = grant.approved();
-            if !needed.is_some_and(|needed| role.is_some_and(|role| includes(role, needed))) {
+            if !needed.is_some_and(|needed| role.is_some_and(|role| role >= needed)) {
                 let end = self.because(EndCause::ApprovalLost);
                 grants.end(grant.id, &end).await?;
             }

@@ -100,22 +100,20 @@ impl Door {
 
 impl Door {
     /// The door at which people do this, whose policy says with which keys.
-    pub const fn of(act: &Act) -> Self {
-        match act {
+    pub fn of(act: &Act) -> Self {
+        match act.door() {
             // What people do with devices, they do at the web door.
-            Act::Web(_) | Act::People(_) | Act::Authority(_) | Act::Device(_) => Self::Web,
-            Act::Hall(_) => Self::Hall,
+            "web" | "people" | "maker" | "device" => Self::Web,
+            _ => Self::Hall,
         }
     }
-}
 
-impl Door {
-    /// The door that a refusal of this is listed under.
-    pub const fn about(act: &Act) -> Self {
-        match act {
-            Act::Web(_) | Act::People(_) => Self::Web,
-            Act::Authority(_) | Act::Device(_) => Self::Device,
-            Act::Hall(_) => Self::Hall,
+    /// The door that a refusal is listed under, by the door of the statement.
+    pub fn of_refused(stated: &str) -> Self {
+        match stated {
+            "web" | "people" => Self::Web,
+            "maker" | "device" => Self::Device,
+            _ => Self::Hall,
         }
     }
 }

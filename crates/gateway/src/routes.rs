@@ -22,7 +22,7 @@ use crate::doors::device::{
 };
 use crate::doors::hall;
 use crate::doors::web::{grant, join, keys, links, sessions, sign_in};
-use crate::doors::{act, authority, evidence, log, models, people, witness};
+use crate::doors::{act, evidence, log, makers, models, people, witness};
 use crate::http::bounds::{AtOnce, Bounds, Gives, Most, Takes};
 use crate::http::page::PageView;
 use crate::http::problem::Problem;
@@ -228,9 +228,9 @@ fn acts() -> Vec<Route> {
         Route::get("/api/people", OPERATOR, people::list)
             .summary("The people of the realm")
             .gives::<PageView<people::PersonRow>>(),
-        Route::get("/api/authorities", OPERATOR, authority::list)
+        Route::get("/api/authorities", OPERATOR, makers::list)
             .summary("The attestation authorities that are accepted")
-            .gives::<Vec<authority::AuthorityView>>(),
+            .gives::<Vec<makers::AuthorityView>>(),
         Route::get("/api/refusals", OPERATOR, refusal::list)
             .summary("What was refused, newest first")
             .gives::<PageView<refusal::RefusalRow>>(),

@@ -121,7 +121,7 @@ fn message(purpose: Purpose, holder: &[u8], content: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use hallway_evidence::Line;
-    use hallway_evidence::statement::Web;
+    use hallway_evidence::statement::web;
 
     use super::*;
 
@@ -134,7 +134,7 @@ mod tests {
             realm,
             issued,
             nonce: [7; 16],
-            act: Web::SignIn.into(),
+            act: web::SignIn {}.into(),
         }
         .encode()
     }

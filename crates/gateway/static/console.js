@@ -1,7 +1,7 @@
 // The console's behaviour. Pages are whole without it; what needs it is the touch of a key.
 //
 // A form says what it does:
-//   data-act="KIND"    an act that is signed: its fields are the act's members
+//   data-act="NAME"    an act that is signed: its fields are the act's members
 //   data-flow="NAME"   a ceremony of its own: sign-in, register, link-sign-in, look-up, claim
 //   data-post="PATH"   its fields are posted as JSON
 //   data-then="PATH"   where to go afterwards; without it the page is loaded again
@@ -213,28 +213,28 @@ async function register(fields, secret) {
 
 /** Two touches: a key that is here allows a further one by a link, which registers by it. */
 async function addKey(fields) {
-  const ceremony = await post("/api/acts/statement", { act: { kind: "add_key" } });
+  const ceremony = await post("/api/acts/statement", { act: "web.add_key" });
   const done = await post("/api/acts", await agree(ceremony, "get"));
   return register(fields, done.link.split("#")[1]);
 }
 
 const LINK_TEXTS = {
-  invite: "It works once. Send it so that only the person you invite can read it.",
-  invite_agent: "It works once, within an hour. Give it to “hallway hall agent” on the machine that joins.",
-  invite_partner: "It is good for a week. Send it to the other realm’s owner, who gives it to their own gateway.",
-  add_key: "It works once, within a quarter of an hour. Open it on the computer or phone where the new key is, or give it to “hallway join”.",
-  recover: "It works once. Make sure that it is really them who asks, before you hand it over.",
+  "people.invite": "It works once. Send it so that only the person you invite can read it.",
+  "hall.invite_agent": "It works once, within an hour. Give it to “hallway hall agent” on the machine that joins.",
+  "partner.invite": "It is good for a week. Send it to the other realm’s owner, who gives it to their own gateway.",
+  "web.add_key": "It works once, within a quarter of an hour. Open it on the computer or phone where the new key is, or give it to “hallway join”.",
+  "people.recover": "It works once. Make sure that it is really them who asks, before you hand it over.",
 };
 
-export async function act(kind, fields) {
-  const ceremony = await post("/api/acts/statement", { act: { kind, ...fields } });
+export async function act(name, fields) {
+  const ceremony = await post("/api/acts/statement", { act: name, ...fields });
   const done = await post("/api/acts", await agree(ceremony, "get"));
-  if (done.link) await handOver(done.link, LINK_TEXTS[kind] ?? "It works once.");
+  if (done.link) await handOver(done.link, LINK_TEXTS[name] ?? "It works once.");
   return { text: "Signed, and in the log.", evidence: done.evidence, device: done.device };
 }
 
 async function claim({ code, name }) {
-  const done = await act("claim_device", { code });
+  const done = await act("device.claim", { code });
   // A name is no part of what is signed: it can change at any time without a touch.
   await post(`/api/devices/${done.device.id}/name`, { name });
   return { ...done, then: `/devices/${done.device.id}` };
@@ -265,8 +265,8 @@ export const FLOWS = {
 };
 
 function task(form) {
-  const { act: kind, flow, post: path } = form.dataset;
-  if (kind) return (fields) => act(kind, fields);
+  const { act: name, flow, post: path } = form.dataset;
+  if (name) return (fields) => act(name, fields);
   if (flow) return FLOWS[flow];
   if (path) return async (fields) => (await post(path, fields), {});
   return undefined;

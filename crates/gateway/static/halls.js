@@ -15,15 +15,15 @@ const admitted = ({ guest, person, role, visitor }) => {
 FLOWS["admit-guest"] = ({ hall, rights, ...fields }) => {
   const demanded = ["key", "approval", "hours"].map((need) => [need, fields[`needs-${need}`]?.trim()]);
   const needs = Object.fromEntries(demanded.filter(([, value]) => value));
-  return act("admit_to_hall", { hall, guest: admitted(fields), rights: rights.trim().split(/[\s,]+/), needs });
+  return act("hall.admit", { hall, guest: admitted(fields), rights: rights.trim().split(/[\s,]+/), needs });
 };
 
 const named = (text) => text.split(/[\s,]+/).filter(Boolean);
 
 FLOWS["invite-agent"] = ({ hall, agent, stores, services }) =>
-  act("invite_agent", { hall, agent, stores: named(stores), services: named(services) });
+  act("hall.invite_agent", { hall, agent, stores: named(stores), services: named(services) });
 
-FLOWS["dismiss-guest"] = ({ hall, ...who }) => act("dismiss_from_hall", { hall, guest: admitted(who) });
+FLOWS["dismiss-guest"] = ({ hall, ...who }) => act("hall.dismiss", { hall, guest: admitted(who) });
 
 // An opening that waits: the page is loaded again when that is over
 

@@ -267,7 +267,7 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
         Action::Create { hall, title, how } => {
             let title = title.unwrap_or_else(|| Line::nearest(hall.as_str()));
             let done = format!("The hall {hall} is there.");
-            (ActRequest::CreateHall { name: hall, title }, how, done)
+            (ActRequest::CreateHall { hall, title }, how, done)
         }
         Action::Remove { hall, how } => {
             let done = format!("The hall {hall} is removed.");

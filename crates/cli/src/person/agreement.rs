@@ -7,16 +7,17 @@
 
 use std::time::Duration;
 
-use hallway_evidence::statement::authority::{Authority, Certificate};
-use hallway_evidence::statement::device::{Claim, Device};
+use hallway_evidence::statement::device::Claim;
 use hallway_evidence::statement::hall::{
-    AcceptPartner, Admit, Agent, Approve, BeginLogAnew, Create, Dismiss, End, Guest, Hall,
-    InviteAgent, InvitePartner, LeavePartner, Named, Open, Pins, Turn, Whom,
+    Admit, Approve, Create, Dismiss, DismissAgent, End, Guest, InviteAgent, NamedPerson, Open,
+    Remove, Visitor, Whom,
 };
-use hallway_evidence::statement::people::People;
-use hallway_evidence::statement::web::{OwnLink, Reason, RegisterKey, Web, WithdrawLink};
-use hallway_evidence::statement::{Act, Hash};
-use hallway_evidence::{Line, RealmName, Statement, Timestamp};
+use hallway_evidence::statement::partner::{self, Pins};
+use hallway_evidence::statement::realm::{ReplaceAuthority, WithdrawAuthority};
+use hallway_evidence::statement::web::{AddKey, Reason, RegisterKey, SignInLink, WithdrawLink};
+use hallway_evidence::statement::witness::BeginLogAnew;
+use hallway_evidence::statement::{Act, Hash, maker};
+use hallway_evidence::{Line, PersonId, RealmName, Statement, Timestamp};
 
 use super::difference::{Difference, same, same_or_none};
 use super::one_time_link::{LinkKind, sha256};
@@ -59,7 +60,7 @@ impl Wanted<'_> {
         } = statement;
         match self {
             Self::SignIn => match act {
-                Act::Web(Web::SignIn) => Ok(()),
+                Act::WebSignIn(_) => Ok(()),
                 _ => Err(other_act("web.sign_in", act)),
             },
             Self::Key(key) => key.agrees_with(act),
@@ -70,7 +71,7 @@ impl Wanted<'_> {
 
 impl KeyToRegister {
     fn agrees_with(&self, act: &Act) -> Result<(), Difference> {
-        let Act::Web(Web::RegisterKey(terms)) = act else {
+        let Act::WebRegisterKey(terms) = act else {
             return Err(other_act("web.register_key", act));
         };
         let RegisterKey {
@@ -106,8 +107,8 @@ impl ActRequest {
         who: &Who,
     ) -> Result<(), Difference> {
         match self {
-            Self::CreateHall { name, title } => {
-                let Act::Hall(Hall::Create(terms)) = act else {
+            Self::CreateHall { hall: name, title } => {
+                let Act::HallCreate(terms) = act else {
                     return Err(other_act("hall.create", act));
                 };
                 let Create {
@@ -118,10 +119,10 @@ impl ActRequest {
                 same("the title", title, stated)
             }
             Self::RemoveHall { hall } => {
-                let Act::Hall(Hall::Remove(terms)) = act else {
+                let Act::HallRemove(terms) = act else {
                     return Err(other_act("hall.remove", act));
                 };
-                let Named { hall: stated } = terms;
+                let Remove { hall: stated } = terms;
                 same("the hall", hall, stated)
             }
             Self::AdmitToHall {
@@ -130,7 +131,7 @@ impl ActRequest {
                 rights,
                 needs,
             } => {
-                let Act::Hall(Hall::Admit(terms)) = act else {
+                let Act::HallAdmit(terms) = act else {
                     return Err(other_act("hall.admit", act));
                 };
                 let Admit {
@@ -145,7 +146,7 @@ impl ActRequest {
                 same("what is demanded", needs, demanded)
             }
             Self::DismissFromHall { hall, guest } => {
-                let Act::Hall(Hall::Dismiss(terms)) = act else {
+                let Act::HallDismiss(terms) = act else {
                     return Err(other_act("hall.dismiss", act));
                 };
                 let Dismiss {
@@ -162,7 +163,7 @@ impl ActRequest {
                 stores,
                 services,
             } => {
-                let Act::Hall(Hall::InviteAgent(terms)) = act else {
+                let Act::HallInviteAgent(terms) = act else {
                     return Err(other_act("hall.invite_agent", act));
                 };
                 let InviteAgent {
@@ -187,10 +188,10 @@ impl ActRequest {
                 within("the invitation's end", issued, AGENT_INVITATION, *expires)
             }
             Self::DismissAgent { hall, agent } => {
-                let Act::Hall(Hall::DismissAgent(terms)) = act else {
+                let Act::HallDismissAgent(terms) = act else {
                     return Err(other_act("hall.dismiss_agent", act));
                 };
-                let Agent {
+                let DismissAgent {
                     hall: stated,
                     agent: called,
                 } = terms;
@@ -204,7 +205,7 @@ impl ActRequest {
                 duration_ms,
                 public_key,
             } => {
-                let Act::Hall(Hall::Open(terms)) = act else {
+                let Act::HallOpen(terms) = act else {
                     return Err(other_act("hall.open", act));
                 };
                 let Open {
@@ -246,7 +247,7 @@ impl ActRequest {
                 )
             }
             Self::ApproveGrant { grant } => {
-                let Act::Hall(Hall::Approve(terms)) = act else {
+                let Act::HallApprove(terms) = act else {
                     return Err(other_act("hall.approve", act));
                 };
                 let Approve {
@@ -260,7 +261,7 @@ impl ActRequest {
                 same("the grant", grant, stated)
             }
             Self::EndGrant { grant } => {
-                let Act::Hall(Hall::End(terms)) = act else {
+                let Act::HallEnd(terms) = act else {
                     return Err(other_act("hall.end", act));
                 };
                 let End {
@@ -273,10 +274,10 @@ impl ActRequest {
                 same("the grant", grant, stated)
             }
             Self::InvitePartner { address } => {
-                let Act::Hall(Hall::InvitePartner(terms)) = act else {
-                    return Err(other_act("hall.invite_partner", act));
+                let Act::PartnerInvite(terms) = act else {
+                    return Err(other_act("partner.invite", act));
                 };
-                let InvitePartner {
+                let partner::Invite {
                     pins,
                     // Held against the link that comes back.
                     token: _,
@@ -286,33 +287,33 @@ impl ActRequest {
                 within("the invitation's end", issued, PARTNER_INVITATION, *expires)
             }
             Self::AcceptPartner { link } => {
-                let Act::Hall(Hall::AcceptPartner(terms)) = act else {
-                    return Err(other_act("hall.accept_partner", act));
+                let Act::PartnerAccept(terms) = act else {
+                    return Err(other_act("partner.accept", act));
                 };
-                let AcceptPartner { pins, token } = terms;
+                let partner::Accept { pins, token } = terms;
                 reached_at(&link.origin, pins)?;
                 let hex = |hash: &Hash| hex::encode(hash);
                 same("the invitation", &hex(&link.token), &hex(token))
             }
             Self::LeavePartner { realm } => {
-                let Act::Hall(Hall::LeavePartner(terms)) = act else {
-                    return Err(other_act("hall.leave_partner", act));
+                let Act::PartnerLeave(terms) = act else {
+                    return Err(other_act("partner.leave", act));
                 };
-                let LeavePartner { realm: stated } = terms;
+                let partner::Leave { realm: stated } = terms;
                 same("the partner", realm, stated)
             }
             Self::ReplaceAuthority => match act {
                 // Which follows which, the sentence says.
-                Act::Hall(Hall::ReplaceAuthority(Turn { from: _, to: _ })) => Ok(()),
-                _ => Err(other_act("hall.replace_authority", act)),
+                Act::RealmReplaceAuthority(ReplaceAuthority { from: _, to: _ }) => Ok(()),
+                _ => Err(other_act("realm.replace_authority", act)),
             },
             Self::WithdrawAuthority => match act {
-                Act::Hall(Hall::WithdrawAuthority(Turn { from: _, to: _ })) => Ok(()),
-                _ => Err(other_act("hall.withdraw_authority", act)),
+                Act::RealmWithdrawAuthority(WithdrawAuthority { from: _, to: _ }) => Ok(()),
+                _ => Err(other_act("realm.withdraw_authority", act)),
             },
             Self::BeginLogAnew { origin } => {
-                let Act::Hall(Hall::BeginLogAnew(terms)) = act else {
-                    return Err(other_act("hall.begin_log_anew", act));
+                let Act::WitnessBeginLogAnew(terms) = act else {
+                    return Err(other_act("witness.begin_log_anew", act));
                 };
                 let BeginLogAnew {
                     origin: stated,
@@ -323,10 +324,10 @@ impl ActRequest {
                 same("the log", origin, stated)
             }
             Self::AddAuthority { name, certificate } => {
-                let Act::Authority(Authority::Add(terms)) = act else {
-                    return Err(other_act("authority.add", act));
+                let Act::MakerAdd(terms) = act else {
+                    return Err(other_act("maker.add", act));
                 };
-                let Certificate {
+                let maker::Add {
                     name: stated,
                     certificate: hash,
                 } = terms;
@@ -338,19 +339,31 @@ impl ActRequest {
                 )
             }
             Self::AddKey => {
-                let Act::Web(Web::AddKey(terms)) = act else {
+                let Act::WebAddKey(terms) = act else {
                     return Err(other_act("web.add_key", act));
                 };
-                own_link(who, terms)
+                let AddKey {
+                    person,
+                    name,
+                    // Held against the link that comes back.
+                    link: _,
+                } = terms;
+                is_own(who, *person, name)
             }
             Self::SignInLink => {
-                let Act::Web(Web::SignInLink(terms)) = act else {
+                let Act::WebSignInLink(terms) = act else {
                     return Err(other_act("web.sign_in_link", act));
                 };
-                own_link(who, terms)
+                let SignInLink {
+                    person,
+                    name,
+                    // Held against the link that comes back.
+                    link: _,
+                } = terms;
+                is_own(who, *person, name)
             }
             Self::WithdrawLink { link } => {
-                let Act::Web(Web::WithdrawLink(terms)) = act else {
+                let Act::WebWithdrawLink(terms) = act else {
                     return Err(other_act("web.withdraw_link", act));
                 };
                 let WithdrawLink {
@@ -366,7 +379,7 @@ impl ActRequest {
                 serial,
                 maker,
             } => {
-                let Act::Device(Device::Claim(terms)) = act else {
+                let Act::DeviceClaim(terms) = act else {
                     return Err(other_act("device.claim", act));
                 };
                 let Claim {
@@ -375,14 +388,14 @@ impl ActRequest {
                     serial: stated,
                     // The sentence says it.
                     model: _,
-                    authority,
+                    maker: stated_maker,
                     // What the code stands for: this program never had it.
                     credential: _,
                     enrolment: _,
                     owner,
                 } = terms;
                 same("the serial number", serial, stated)?;
-                same("the maker", maker, authority)?;
+                same("the maker", maker, stated_maker)?;
                 same("the owner", &who.id, owner)
             }
         }
@@ -419,25 +432,27 @@ impl GuestRequest {
     fn agrees_with(&self, guest: &Guest) -> Result<(), Difference> {
         match (self, guest) {
             // A name that is asked for by an id is the gateway's to say, and the sentence says it.
-            (Self::Person(asked), Guest::Person { id, name: _ }) => same("the guest", asked, id),
+            (Self::Person(asked), Guest::Person(NamedPerson { id, name: _ })) => {
+                same("the guest", asked, id)
+            }
             (Self::Role(asked), Guest::Role(role)) => same("the guest's role", asked, role),
             (
                 Self::Visitor { realm, whom },
-                Guest::Visitor {
+                Guest::Visitor(Visitor {
                     realm: stated,
                     whom: who,
-                },
+                }),
             ) => {
                 same("the guest's realm", realm, stated)?;
                 whom.agrees_with(who)
             }
-            (Self::Person(asked), Guest::Role(_) | Guest::Visitor { .. }) => {
+            (Self::Person(asked), Guest::Role(_) | Guest::Visitor(_)) => {
                 Err(Difference::new("the guest", asked, guest))
             }
-            (Self::Role(asked), Guest::Person { .. } | Guest::Visitor { .. }) => {
+            (Self::Role(asked), Guest::Person(_) | Guest::Visitor(_)) => {
                 Err(Difference::new("the guest's role", asked, guest))
             }
-            (Self::Visitor { realm, .. }, Guest::Person { .. } | Guest::Role(_)) => {
+            (Self::Visitor { realm, .. }, Guest::Person(_) | Guest::Role(_)) => {
                 Err(Difference::new("the guest's realm", realm, guest))
             }
         }
@@ -450,10 +465,10 @@ impl WhomRequest {
             (Self::Role(asked), Whom::Role(role)) => same("the guest's role", asked, role),
             (
                 Self::Person { id, name },
-                Whom::Person {
+                Whom::Person(NamedPerson {
                     id: stated,
                     name: called,
-                },
+                }),
             ) => {
                 same("the guest", id, stated)?;
                 let unnamed = || Line::nearest(&id.to_string());
@@ -466,8 +481,8 @@ impl WhomRequest {
             (Self::Person { id, .. }, Whom::Role(role)) => {
                 Err(Difference::new("the guest", id, role))
             }
-            (Self::Role(role), Whom::Person { id, .. }) => {
-                Err(Difference::new("the guest's role", role, id))
+            (Self::Role(role), Whom::Person(person)) => {
+                Err(Difference::new("the guest's role", role, person.id))
             }
         }
     }
@@ -507,14 +522,8 @@ fn within(
 }
 
 /// Whether a link is for the signer's own use.
-fn own_link(who: &Who, terms: &OwnLink) -> Result<(), Difference> {
-    let OwnLink {
-        person,
-        name,
-        // Held against the link that comes back.
-        link: _,
-    } = terms;
-    same("whom the link is for", &who.id, person)?;
+fn is_own(who: &Who, person: PersonId, name: &Line) -> Result<(), Difference> {
+    same("whom the link is for", &who.id, &person)?;
     same("the name of whom the link is for", &who.name, name)
 }
 
@@ -525,37 +534,44 @@ fn other_act(asked: &str, act: &Act) -> Difference {
 /// The link that an act promises: of which kind, and the hash of its secret.
 pub(super) fn promised_link(act: &Act) -> Option<(LinkKind, Hash)> {
     match act {
-        Act::People(People::Invite(terms)) => Some((LinkKind::Join, terms.link)),
-        Act::People(People::Recover(terms)) => Some((LinkKind::Join, terms.link)),
-        Act::Web(Web::AddKey(terms) | Web::SignInLink(terms)) => Some((LinkKind::Join, terms.link)),
-        Act::Hall(Hall::InviteAgent(terms)) => Some((LinkKind::Agent, terms.token)),
-        Act::Hall(Hall::InvitePartner(terms)) => Some((LinkKind::Partner, terms.token)),
-        Act::People(
-            People::ChangeRole(_) | People::Suspend(_) | People::Reinstate(_) | People::SignOut(_),
-        )
-        | Act::Web(Web::RegisterKey(_) | Web::SignIn | Web::RemoveKey(_) | Web::WithdrawLink(_))
-        | Act::Device(
-            Device::Enrol
-            | Device::Claim(_)
-            | Device::Change(_)
-            | Device::Transaction(_)
-            | Device::Status,
-        )
-        | Act::Authority(Authority::Add(_) | Authority::Remove(_))
-        | Act::Hall(
-            Hall::Create(_)
-            | Hall::Remove(_)
-            | Hall::Admit(_)
-            | Hall::Dismiss(_)
-            | Hall::DismissAgent(_)
-            | Hall::Open(_)
-            | Hall::Approve(_)
-            | Hall::End(_)
-            | Hall::AcceptPartner(_)
-            | Hall::LeavePartner(_)
-            | Hall::ReplaceAuthority(_)
-            | Hall::WithdrawAuthority(_)
-            | Hall::BeginLogAnew(_),
-        ) => None,
+        Act::PeopleInvite(terms) => Some((LinkKind::Join, terms.link)),
+        Act::PeopleRecover(terms) => Some((LinkKind::Join, terms.link)),
+        Act::WebAddKey(terms) => Some((LinkKind::Join, terms.link)),
+        Act::WebSignInLink(terms) => Some((LinkKind::Join, terms.link)),
+        Act::HallInviteAgent(terms) => Some((LinkKind::Agent, terms.token)),
+        Act::PartnerInvite(terms) => Some((LinkKind::Partner, terms.token)),
+        Act::WebRegisterKey(_)
+        | Act::WebSignIn(_)
+        | Act::WebRemoveKey(_)
+        | Act::WebWithdrawLink(_)
+        | Act::PeopleChangeRole(_)
+        | Act::PeopleSuspend(_)
+        | Act::PeopleReinstate(_)
+        | Act::PeopleSignOut(_)
+        | Act::DeviceEnrol(_)
+        | Act::DeviceClaim(_)
+        | Act::DeviceSuspend(_)
+        | Act::DeviceReinstate(_)
+        | Act::DeviceReportStolen(_)
+        | Act::DeviceRelease(_)
+        | Act::DeviceRetire(_)
+        | Act::DeviceTransfer(_)
+        | Act::DeviceTransaction(_)
+        | Act::DeviceStatus(_)
+        | Act::MakerAdd(_)
+        | Act::MakerRemove(_)
+        | Act::HallCreate(_)
+        | Act::HallRemove(_)
+        | Act::HallAdmit(_)
+        | Act::HallDismiss(_)
+        | Act::HallDismissAgent(_)
+        | Act::HallOpen(_)
+        | Act::HallApprove(_)
+        | Act::HallEnd(_)
+        | Act::PartnerAccept(_)
+        | Act::PartnerLeave(_)
+        | Act::RealmReplaceAuthority(_)
+        | Act::RealmWithdrawAuthority(_)
+        | Act::WitnessBeginLogAnew(_) => None,
     }
 }

@@ -19,21 +19,24 @@ use super::one_time_link::{LinkKind, OneTimeLink};
 /// An act, as it is asked for. There is one for each act that a command has signed, and no other way
 /// to ask: [`Wanted`](super::agreement::Wanted) says of each what its statement must be.
 #[derive(Clone, Debug, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "act")]
 pub(crate) enum ActRequest {
     /// Make a hall.
+    #[serde(rename = "hall.create")]
     CreateHall {
         /// Its name.
-        name: HallName,
+        hall: HallName,
         /// What people call it.
         title: Line,
     },
     /// Remove a hall.
+    #[serde(rename = "hall.remove")]
     RemoveHall {
         /// Which.
         hall: HallName,
     },
     /// Let somebody enter.
+    #[serde(rename = "hall.admit")]
     AdmitToHall {
         /// Which hall.
         hall: HallName,
@@ -45,6 +48,7 @@ pub(crate) enum ActRequest {
         needs: Needs,
     },
     /// Let somebody no longer enter.
+    #[serde(rename = "hall.dismiss")]
     DismissFromHall {
         /// Which hall.
         hall: HallName,
@@ -52,6 +56,7 @@ pub(crate) enum ActRequest {
         guest: GuestRequest,
     },
     /// Invite a machine by a one-time link.
+    #[serde(rename = "hall.invite_agent")]
     InviteAgent {
         /// To which hall.
         hall: HallName,
@@ -66,6 +71,7 @@ pub(crate) enum ActRequest {
         services: Names<ServiceName>,
     },
     /// Put a machine out.
+    #[serde(rename = "hall.dismiss_agent")]
     DismissAgent {
         /// Of which hall.
         hall: HallName,
@@ -73,6 +79,7 @@ pub(crate) enum ActRequest {
         agent: AgentName,
     },
     /// Enter a hall.
+    #[serde(rename = "hall.open")]
     OpenHall {
         /// The realm where the hall is; one's own without it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,40 +97,49 @@ pub(crate) enum ActRequest {
         public_key: P256PublicKey,
     },
     /// Approve what somebody else opens. What that is, the sentence says.
+    #[serde(rename = "hall.approve")]
     ApproveGrant {
         /// Which.
         grant: GrantId,
     },
     /// End somebody's grant. Whose that is, the sentence says.
+    #[serde(rename = "hall.end")]
     EndGrant {
         /// Which.
         grant: GrantId,
     },
     /// Invite another realm. Its keys, the sentence says.
+    #[serde(rename = "partner.invite")]
     InvitePartner {
         /// Where its gateway is reached.
         address: Origin,
     },
     /// Accept another realm's invitation. Its keys, the sentence says.
+    #[serde(rename = "partner.accept")]
     AcceptPartner {
         /// The link that its owner gave.
         link: Invitation,
     },
     /// Be a partner no longer.
+    #[serde(rename = "partner.leave")]
     LeavePartner {
         /// Of which realm.
         realm: RealmName,
     },
     /// Have the realm's next authority sign. Which that is, the sentence says.
+    #[serde(rename = "realm.replace_authority")]
     ReplaceAuthority,
     /// The same, and withdraw what was signed until now.
+    #[serde(rename = "realm.withdraw_authority")]
     WithdrawAuthority,
     /// Be witness of a log from its beginning anew. Its new key, the sentence says.
+    #[serde(rename = "witness.begin_log_anew")]
     BeginLogAnew {
         /// Which log.
         origin: Line,
     },
     /// Accept the devices of a maker.
+    #[serde(rename = "maker.add")]
     AddAuthority {
         /// What the realm calls it.
         name: Line,
@@ -131,15 +147,19 @@ pub(crate) enum ActRequest {
         certificate: MakersCertificate,
     },
     /// Let oneself register a further key, by a one-time link.
+    #[serde(rename = "web.add_key")]
     AddKey,
     /// Let oneself sign in elsewhere, by a one-time link.
+    #[serde(rename = "web.sign_in_link")]
     SignInLink,
     /// Let a one-time link open nothing any more. What it opened and for whom, the sentence says.
+    #[serde(rename = "web.withdraw_link")]
     WithdrawLink {
         /// Which, by the SHA-256 of its secret.
         link: LinkId,
     },
     /// Take a device.
+    #[serde(rename = "device.claim")]
     ClaimDevice {
         /// The code that it shows.
         code: String,

@@ -4,7 +4,7 @@
 //! sentence there before it signs, so everything is decided here.
 
 use hallway_client::GatewayAddress;
-use hallway_evidence::statement::{Act, Device};
+use hallway_evidence::statement::{Act, Signer};
 use hallway_evidence::{Bundle, CredentialId, Statement};
 
 /// The highest sequence number that is heard of: no device ever counts so far.
@@ -51,7 +51,7 @@ pub(super) fn to_enrol(
         nonce: _,
         act,
     } = statement;
-    if *act != Act::Device(Device::Enrol) {
+    if !matches!(act, Act::DeviceEnrol(_)) {
         return Err(Disagreement::Act(statement.sentence()));
     }
     if let Some(known) = known.filter(|known| *known != realm.as_str()) {
@@ -85,20 +85,15 @@ pub(super) fn is_about(
             return false;
         };
         let is_ours = match &statement.act {
-            Act::Device(Device::Enrol) => {
+            Act::DeviceEnrol(_) => {
                 is_enrolled = true;
                 signed.credential_id == *credential
             }
-            Act::Device(Device::Claim(claim)) => {
+            Act::DeviceClaim(claim) => {
                 claim.credential == *credential && claim.serial.as_str() == serial
             }
-            Act::Device(Device::Transaction(_) | Device::Status) => false,
-            // How the owner came to be one, and what they did since.
-            Act::Device(Device::Change(_))
-            | Act::Web(_)
-            | Act::People(_)
-            | Act::Authority(_)
-            | Act::Hall(_) => true,
+            // How the owner came to be one, and what they did since; nothing that a device says.
+            act => act.declared().signer != Signer::Device,
         };
         if !is_ours || statement.realm.as_str() != realm {
             return false;
@@ -109,7 +104,7 @@ pub(super) fn is_about(
 
 #[cfg(test)]
 mod tests {
-    use hallway_evidence::statement::Web;
+    use hallway_evidence::statement::web;
     use hallway_evidence::{Line, Timestamp};
 
     use super::*;
@@ -123,14 +118,20 @@ mod tests {
             nonce: [7; 16],
             act,
         };
-        let enrol = || Act::Device(Device::Enrol);
+        let enrol = || Act::from(hallway_evidence::statement::device::Enrol {});
         let good = statement(enrol(), "alpha.example");
         for known in [None, Some("alpha.example")] {
             assert_eq!(to_enrol(&good, &gateway, known), Ok(()));
         }
         for (statement, known) in [
-            (statement(Device::Status.into(), "alpha.example"), None),
-            (statement(Web::SignIn.into(), "alpha.example"), None),
+            (
+                statement(
+                    hallway_evidence::statement::device::Status {}.into(),
+                    "alpha.example",
+                ),
+                None,
+            ),
+            (statement(web::SignIn {}.into(), "alpha.example"), None),
             (statement(enrol(), "beta.example"), None),
             (statement(enrol(), "example"), None),
             (

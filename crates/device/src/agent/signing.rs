@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes as Body;
-use hallway_evidence::statement::device::{Delivery, Payload, Transaction as Terms};
-use hallway_evidence::statement::{Act, Device};
+use hallway_evidence::statement::Act;
+use hallway_evidence::statement::device::{self, Delivery, Payload};
 use hallway_evidence::{Hash, Line, Statement, Timestamp};
 
 use super::requests::{Request, Transaction};
@@ -142,13 +142,13 @@ impl<S: Signer> Agent<S> {
             realm: registration.realm.clone(),
             issued: now,
             nonce: nonce(),
-            act: Device::Transaction(Terms {
+            act: device::Transaction {
                 sequence,
                 taken,
                 delivery,
                 payload,
                 challenge,
-            })
+            }
             .into(),
         };
         let signed = self.signer.sign(&credential, &statement)?;
@@ -174,7 +174,7 @@ impl<S: Signer> Agent<S> {
             realm: registration.realm.clone(),
             issued: self.now(),
             nonce: nonce(),
-            act: Device::Status.into(),
+            act: device::Status {}.into(),
         };
         let signed = self.signer.sign(&credential, &statement)?;
         self.key_failures = 0;
@@ -342,7 +342,7 @@ struct Stamp {
 fn delivery_of(entry: &Entry) -> Delivery {
     let statement = entry.signed().and_then(|signed| signed.read_statement());
     match statement.map(|statement| statement.act) {
-        Ok(Act::Device(Device::Transaction(terms))) => terms.delivery,
+        Ok(Act::DeviceTransaction(terms)) => terms.delivery,
         _ => Delivery::Queued,
     }
 }

@@ -6,7 +6,7 @@ use hallway_webauthn::{
 
 use super::*;
 use crate::signer::{KeySigner, Signer as _};
-use hallway_evidence::statement::Device as Act;
+use hallway_evidence::statement::device::Enrol;
 use hallway_evidence::{Line, Response, Statement, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
@@ -54,7 +54,7 @@ fn a_provisioned_device_enrols() {
         realm: Line::new("gate.example").unwrap(),
         issued: Timestamp::from_ms(1_795_000_000_000),
         nonce: [1; 16],
-        act: Act::Enrol.into(),
+        act: Enrol {}.into(),
     };
     let signed = signer.register(&statement).unwrap();
     let Response::Registration {

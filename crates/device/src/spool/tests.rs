@@ -1,5 +1,5 @@
+use hallway_evidence::statement::Statement;
 use hallway_evidence::statement::device::{Delivery, Transaction};
-use hallway_evidence::statement::{Device, Statement};
 use hallway_evidence::{CredentialId, Line, Response};
 
 use super::*;
@@ -13,13 +13,13 @@ pub(crate) fn entry(file: &str, bytes: &[u8], sequence: u64) -> Entry {
         realm: line("gate.example"),
         issued: Timestamp::from_ms(1),
         nonce: [0; 16],
-        act: Device::Transaction(Transaction {
+        act: Transaction {
             sequence,
             taken: Timestamp::from_ms(1),
             delivery: Delivery::Live,
             payload: Payload::of(bytes, line("image/jpeg"), line(file)),
             challenge: None,
-        })
+        }
         .into(),
     };
     let signed = SignedStatement {

@@ -14,8 +14,8 @@ use hallway_device::protocol::{
     SEAL_HEADER, State, Status,
 };
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
-use hallway_evidence::statement::device::{Delivery, Transaction};
-use hallway_evidence::statement::{Act, Device};
+use hallway_evidence::statement::Act;
+use hallway_evidence::statement::device::{Delivery, Enrol, Transaction};
 use hallway_evidence::{
     Bundle, Evidence, Line, Receipt, Response as Signed, SignedStatement, Statement, Timestamp,
     TrustFile, TrustedAuthority,
@@ -192,7 +192,7 @@ async fn statement(Shared(world): Shared<Shareable>) -> Json<EnrolmentStatement>
         realm: Line::new("localhost").unwrap(),
         issued: world.now(),
         nonce: [7; 16],
-        act: Device::Enrol.into(),
+        act: Enrol {}.into(),
     };
     Json(EnrolmentStatement {
         statement: Bytes(statement.encode()),
@@ -254,7 +254,7 @@ async fn status(Shared(world): Shared<Shareable>, Json(question): Json<Question>
     let world = world.lock().unwrap();
     let signed = SignedStatement::decode(&question.signed_statement.0).unwrap();
     let asked = signed.read_statement().unwrap();
-    assert_eq!(asked.act, Act::Device(Device::Status));
+    assert!(matches!(asked.act, Act::DeviceStatus(_)));
     if world.state == State::Unknown || !world.verify(&signed) {
         return problem(
             403,
@@ -309,7 +309,7 @@ async fn send(Shared(world): Shared<Shareable>, headers: HeaderMap, body: Body) 
             json!({ "code": "unknown-credential", "detail": "not enrolled" }),
         );
     }
-    let Act::Device(Device::Transaction(terms)) = signed.read_statement().unwrap().act else {
+    let Act::DeviceTransaction(terms) = signed.read_statement().unwrap().act else {
         panic!("not a transaction");
     };
     let forges = world.forges.as_deref() == Some(terms.payload.file_name.as_str());

@@ -1,13 +1,11 @@
 //! The device door: enrol, claim, change hands, and sign bytes with nobody present.
 
 use hallway_ctap::aaguid::Aaguid;
-use serde::Serialize;
 
-use super::json::{displayed, hexadecimal, optional_hexadecimal};
-use super::{Door, Hash};
-use crate::count::Count;
+use super::Hash;
+use super::declare::{Sentence, Signer, record, statement};
+use super::people::Role;
 use crate::credential_id::CredentialId;
-use crate::fields::{DecodeError, Fields};
 use crate::id::{DeviceId, PersonId};
 use crate::line::Line;
 use crate::timestamp::Timestamp;
@@ -23,124 +21,140 @@ stated! {
     }
 }
 
-/// What a device states, or a person about a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Device {
-    /// A device makes itself known. The gateway makes the statement, the response is a
-    /// registration with an attestation.
-    Enrol,
-    /// A person takes an enrolled device.
-    Claim(Claim),
-    /// The owner changes what the device may do, or whose it is.
-    Change(ChangeTerms),
-    /// The device signs bytes.
-    Transaction(Transaction),
-    /// The device asks whether its registration is still valid.
-    Status,
+statement! {
+    "device.enrol", Signer::NewKey;
+    /// Makes a device known. The gateway makes the statement; the response is a registration with an
+    /// attestation.
+    Enrol {}
 }
 
-/// The terms of `device.claim`, signed by the person who becomes the owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Claim {
-    /// The device's id from now on.
-    pub device: DeviceId,
-    /// The serial number in its attestation certificate.
-    pub serial: Line,
-    /// Its model.
-    #[serde(serialize_with = "displayed")]
-    pub model: Aaguid,
-    /// The name of the authority that its attestation certificate chains to.
-    pub authority: Line,
-    /// The credential that the device signs with.
-    pub credential: CredentialId,
-    /// The hash of the enrolment's statement.
-    #[serde(serialize_with = "hexadecimal")]
-    pub enrolment: Hash,
-    /// Who becomes the owner.
-    pub owner: PersonId,
+statement! {
+    "device.claim", Signer::Person(Role::Member);
+    /// Takes an enrolled device: the signer becomes its owner.
+    Claim {
+        /// The device's id from now on.
+        device: DeviceId,
+        /// The serial number in its attestation certificate.
+        serial: Line,
+        /// Its model.
+        model: Aaguid,
+        /// The realm's name for the maker whose authority attested it.
+        maker: Line,
+        /// The credential that the device signs with.
+        credential: CredentialId,
+        /// The hash of the enrolment's statement.
+        enrolment: Hash,
+        /// The person who becomes the owner.
+        owner: PersonId,
+    }
 }
 
-/// The terms of `device.change`, signed by the owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ChangeTerms {
-    /// Which device.
-    pub device: DeviceId,
-    /// Its serial number.
-    pub serial: Line,
-    /// What changes.
-    pub change: Change,
+statement! {
+    "device.suspend", Signer::Person(Role::Member);
+    /// Suspends a device: nothing that it signs is accepted until it is reinstated.
+    Suspend {
+        /// The device.
+        device: DeviceId,
+        /// Its serial number.
+        serial: Line,
+    }
 }
 
-/// What an owner may change about a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// Nothing that it signs is accepted until it is resumed.
-    Suspend,
-    /// What it signs is accepted again.
-    Resume,
-    /// It was stolen: nobody can enrol it, factory reset or not.
-    ReportStolen,
-    /// It is given up: whoever holds it next may enrol it.
-    Release,
-    /// It is never used again.
-    Retire,
-    /// It becomes somebody else's.
+statement! {
+    "device.reinstate", Signer::Person(Role::Member);
+    /// Ends the suspension of a device.
+    Reinstate {
+        /// The device.
+        device: DeviceId,
+        /// Its serial number.
+        serial: Line,
+    }
+}
+
+statement! {
+    "device.report_stolen", Signer::Person(Role::Member);
+    /// Reports a device stolen: nobody can enrol it, factory reset or not.
+    ReportStolen {
+        /// The device.
+        device: DeviceId,
+        /// Its serial number.
+        serial: Line,
+    }
+}
+
+statement! {
+    "device.release", Signer::Person(Role::Member);
+    /// Gives a device up: its next holder may enrol it.
+    Release {
+        /// The device.
+        device: DeviceId,
+        /// Its serial number.
+        serial: Line,
+    }
+}
+
+statement! {
+    "device.retire", Signer::Person(Role::Member);
+    /// Retires a device: it is never used again.
+    Retire {
+        /// The device.
+        device: DeviceId,
+        /// Its serial number.
+        serial: Line,
+    }
+}
+
+statement! {
+    "device.transfer", Signer::Person(Role::Member);
+    /// Hands a device over to another person of the realm.
     Transfer {
+        /// The device.
+        device: DeviceId,
+        /// Its serial number.
+        serial: Line,
         /// The new owner.
         to: PersonId,
         /// The new owner's name.
         name: Line,
-    },
-}
-
-impl Change {
-    /// The word that stands for it in the statement.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Suspend => "suspend",
-            Self::Resume => "resume",
-            Self::ReportStolen => "report_stolen",
-            Self::Release => "release",
-            Self::Retire => "retire",
-            Self::Transfer { .. } => "transfer",
-        }
     }
 }
 
-/// The terms of `device.transaction`, signed by the device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Transaction {
-    /// Counts up with each transaction of the credential, from 1 to [`Count::MAX`].
-    pub sequence: u64,
-    /// When the bytes were taken, by the device's clock.
-    pub taken: Timestamp,
-    /// Sent at once or queued.
-    pub delivery: Delivery,
-    /// The bytes that are signed.
-    pub payload: Payload,
-    /// The gateway's challenge, when the device asked for one first.
-    #[serde(
-        serialize_with = "optional_hexadecimal",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub challenge: Option<Hash>,
+statement! {
+    "device.transaction", Signer::Device;
+    /// Signs bytes, with nobody present.
+    Transaction {
+        /// The number of the transaction among those of the credential, from 1 to 2^63 - 1.
+        sequence: u64,
+        /// When the bytes were taken, by the device's clock.
+        taken: Timestamp,
+        /// Whether it was sent at once or queued.
+        delivery: Delivery,
+        /// The bytes that are signed.
+        payload: Payload,
+        /// The gateway's challenge, when the device asked for one first.
+        challenge: Option<Hash>,
+    }
 }
 
-/// The bytes that a transaction is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Payload {
-    /// SHA-256 of the bytes.
-    #[serde(serialize_with = "hexadecimal")]
-    pub sha256: Hash,
-    /// How many they are, [`Count::MAX`] at most.
-    pub length: u64,
-    /// Their media type, such as `image/jpeg`.
-    pub media_type: Line,
-    /// The file's name on the device, without folders.
-    pub file_name: Line,
+statement! {
+    "device.status", Signer::Device;
+    /// Asks whether the device's registration is still valid.
+    Status {}
+}
+
+record! {
+    /// The bytes that a transaction is about.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    Payload {
+        /// SHA-256 of the bytes.
+        sha256: Hash,
+        /// Their number, 2^63 - 1 at most.
+        length: u64,
+        /// Their media type, such as `image/jpeg`.
+        media_type: Line,
+        /// The file's name on the device, without folders.
+        file_name: Line,
+    }
 }
 
 impl Payload {
@@ -162,138 +176,79 @@ impl Payload {
     }
 }
 
-impl Door for Device {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Enrol => "enrol",
-            Self::Claim(_) => "claim",
-            Self::Change(_) => "change",
-            Self::Transaction(_) => "transaction",
-            Self::Status => "status",
-        }
-    }
-
-    fn terms(&self) -> Fields<'_> {
-        match self {
-            Self::Enrol | Self::Status => Fields::default(),
-            Self::Claim(terms) => Fields::default()
-                .with("device", &terms.device)
-                .with("serial", &terms.serial)
-                .with("model", &terms.model)
-                .with("authority", &terms.authority)
-                .with("credential", &terms.credential)
-                .with("enrolment", &terms.enrolment)
-                .with("owner", &terms.owner),
-            Self::Change(terms) => {
-                let fields = Fields::default()
-                    .with("device", &terms.device)
-                    .with("serial", &terms.serial)
-                    .with("change", terms.change.as_str());
-                match &terms.change {
-                    Change::Transfer { to, name } => fields.with("to", to).with("name", name),
-                    _ => fields,
-                }
-            }
-            Self::Transaction(terms) => Fields::default()
-                .with("sequence", &terms.sequence)
-                .with("taken", &terms.taken)
-                .with("delivery", &terms.delivery)
-                .with("sha256", &terms.payload.sha256)
-                .with("length", &terms.payload.length)
-                .with("media_type", &terms.payload.media_type)
-                .with("file_name", &terms.payload.file_name)
-                .with_some("challenge", terms.challenge.as_ref()),
-        }
-    }
-
-    fn read(kind: &str, terms: &mut Fields<'_>) -> Result<Option<Self>, DecodeError> {
-        Ok(Some(match kind {
-            "enrol" => Self::Enrol,
-            "status" => Self::Status,
-            "claim" => Self::Claim(Claim {
-                device: terms.take("device")?,
-                serial: terms.take("serial")?,
-                model: terms.take("model")?,
-                authority: terms.take("authority")?,
-                credential: terms.take("credential")?,
-                enrolment: terms.take("enrolment")?,
-                owner: terms.take("owner")?,
-            }),
-            "change" => Self::Change(ChangeTerms {
-                device: terms.take("device")?,
-                serial: terms.take("serial")?,
-                change: read_change(terms)?,
-            }),
-            "transaction" => Self::Transaction(Transaction {
-                sequence: terms.take::<Count>("sequence")?.get(),
-                taken: terms.take("taken")?,
-                delivery: terms.take("delivery")?,
-                payload: Payload {
-                    sha256: terms.take("sha256")?,
-                    length: terms.take::<Count>("length")?.get(),
-                    media_type: terms.take("media_type")?,
-                    file_name: terms.take("file_name")?,
-                },
-                challenge: terms.take_optional("challenge")?,
-            }),
-            _ => return Ok(None),
-        }))
-    }
-
+impl Sentence for Enrol {
     fn sentence(&self) -> String {
-        match self {
-            Self::Enrol => "make this device known, with its attestation".to_owned(),
-            Self::Status => "ask whether this device's registration is still valid".to_owned(),
-            Self::Claim(terms) => format!(
-                "take the device with serial number “{}”, model {}, attested by {}",
-                terms.serial, terms.model, terms.authority
-            ),
-            Self::Change(terms) => {
-                let serial = &terms.serial;
-                match &terms.change {
-                    Change::Suspend => format!("suspend the device “{serial}”"),
-                    Change::Resume => format!("resume the device “{serial}”"),
-                    Change::ReportStolen => {
-                        format!("report the device “{serial}” stolen, so that nobody can enrol it")
-                    }
-                    Change::Release => {
-                        format!("release the device “{serial}”, so that somebody else can enrol it")
-                    }
-                    Change::Retire => format!("retire the device “{serial}” for good"),
-                    Change::Transfer { name, .. } => {
-                        format!("hand the device “{serial}” over to {name}")
-                    }
-                }
-            }
-            Self::Transaction(terms) => format!(
-                "sign the {} bytes of “{}” ({}), taken on {}, as number {}; their SHA-256 is {}",
-                terms.payload.length,
-                terms.payload.file_name,
-                terms.payload.media_type,
-                terms.taken,
-                terms.sequence,
-                hex::encode(terms.payload.sha256)
-            ),
-        }
+        "make this device known, with its attestation".to_owned()
     }
 }
 
-fn read_change(terms: &mut Fields<'_>) -> Result<Change, DecodeError> {
-    Ok(match terms.take::<&str>("change")? {
-        "suspend" => Change::Suspend,
-        "resume" => Change::Resume,
-        "report_stolen" => Change::ReportStolen,
-        "release" => Change::Release,
-        "retire" => Change::Retire,
-        "transfer" => Change::Transfer {
-            to: terms.take("to")?,
-            name: terms.take("name")?,
-        },
-        _ => {
-            return Err(DecodeError::Value {
-                member: "change",
-                reason: "is not one of the changes that are known here",
-            });
-        }
-    })
+impl Sentence for Claim {
+    fn sentence(&self) -> String {
+        format!(
+            "take the device with serial number “{}”, model {}, attested by {}",
+            self.serial, self.model, self.maker
+        )
+    }
+}
+
+impl Sentence for Suspend {
+    fn sentence(&self) -> String {
+        format!("suspend the device “{}”", self.serial)
+    }
+}
+
+impl Sentence for Reinstate {
+    fn sentence(&self) -> String {
+        format!("reinstate the device “{}”", self.serial)
+    }
+}
+
+impl Sentence for ReportStolen {
+    fn sentence(&self) -> String {
+        format!(
+            "report the device “{}” stolen, so that nobody can enrol it",
+            self.serial
+        )
+    }
+}
+
+impl Sentence for Release {
+    fn sentence(&self) -> String {
+        format!(
+            "release the device “{}”, so that somebody else can enrol it",
+            self.serial
+        )
+    }
+}
+
+impl Sentence for Retire {
+    fn sentence(&self) -> String {
+        format!("retire the device “{}” for good", self.serial)
+    }
+}
+
+impl Sentence for Transfer {
+    fn sentence(&self) -> String {
+        format!("hand the device “{}” over to {}", self.serial, self.name)
+    }
+}
+
+impl Sentence for Transaction {
+    fn sentence(&self) -> String {
+        format!(
+            "sign the {} bytes of “{}” ({}), taken on {}, as number {}; their SHA-256 is {}",
+            self.payload.length,
+            self.payload.file_name,
+            self.payload.media_type,
+            self.taken,
+            self.sequence,
+            hex::encode(self.payload.sha256)
+        )
+    }
+}
+
+impl Sentence for Status {
+    fn sentence(&self) -> String {
+        "ask whether this device's registration is still valid".to_owned()
+    }
 }

@@ -13,9 +13,9 @@
 use super::receipt::Receipts;
 use super::report::{ChainStep, Happened, Section};
 use crate::line::Line;
-use crate::statement::people::{People, Role};
+use crate::statement::people::Role;
 use crate::statement::web::{Reason, RegisterKey};
-use crate::statement::{Act, Hash, Web};
+use crate::statement::{Act, Hash};
 use crate::timestamp::Timestamp;
 
 /// How far a person's key has to be followed back.
@@ -198,14 +198,14 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         let detail = format!("{} ({})", terms.name, terms.role);
         self.conclude(SAYS_THE_SAME, same, detail);
         let happened = match act.act {
-            Act::People(People::Invite(_)) => Happened::Invited,
-            Act::People(_) => Happened::Recovered,
+            Act::PeopleInvite(_) => Happened::Invited,
+            Act::PeopleRecover(_) => Happened::Recovered,
             _ => Happened::Added,
         };
         self.tell(happened, terms, &by.terms.name, act.index, act.at);
         self.walk(signer);
         let entitled = match act.act {
-            Act::People(_) => {
+            Act::PeopleInvite(_) | Act::PeopleRecover(_) => {
                 let shown = self.role(signer, act.index, Role::Owner);
                 shown.ok_or_else(|| no_role(&by.terms.name, Role::Owner, &what))
             }
@@ -219,7 +219,7 @@ impl<'r, 'a> Ancestry<'r, 'a> {
                 .ok_or_else(|| no_role(&terms.name, terms.role, "their further key")),
         };
         self.conclude(ENTITLED, entitled, &by.terms.name);
-        if let Act::People(People::Recover(recover)) = act.act {
+        if let Act::PeopleRecover(recover) = act.act {
             let before = (recover.role, act.index);
             let shown = self.raised(terms, before, registered.index, terms.role);
             let shown = shown.ok_or_else(|| no_role(&terms.name, terms.role, "their new key"));
@@ -276,16 +276,16 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         if since >= before {
             return None;
         }
-        if role.includes(least) {
+        if role >= least {
             return Some(role);
         }
         let promotion = self.receipts.all.iter().enumerate().find_map(|(at, _)| {
             let signed = self.signed(at)?;
-            let Act::People(People::ChangeRole(change)) = signed.act else {
+            let Act::PeopleChangeRole(change) = signed.act else {
                 return None;
             };
             let is_it = (change.person, &change.name) == (person.person, &person.name)
-                && change.role.includes(least)
+                && change.role >= least
                 && (since + 1..before).contains(&signed.index);
             is_it.then_some((signed, change))
         });
@@ -305,7 +305,7 @@ impl<'r, 'a> Ancestry<'r, 'a> {
 
     fn registered(&self, receipt: usize) -> Option<Registered<'r>> {
         let checked = self.receipts.all.get(receipt)?;
-        let Act::Web(Web::RegisterKey(terms)) = &checked.statement.as_ref()?.act else {
+        let Act::WebRegisterKey(terms) = &checked.statement.as_ref()?.act else {
             return None;
         };
         checked.registration.as_ref()?;
@@ -400,9 +400,9 @@ fn named(terms: &RegisterKey) -> (String, String) {
 /// For what reason a key may be registered by which link, if the act allows one.
 fn link_of(act: &Act) -> Option<(Reason, Hash)> {
     match act {
-        Act::People(People::Invite(terms)) => Some((Reason::Invitation, terms.link)),
-        Act::People(People::Recover(terms)) => Some((Reason::Recovery, terms.link)),
-        Act::Web(Web::AddKey(terms)) => Some((Reason::Additional, terms.link)),
+        Act::PeopleInvite(terms) => Some((Reason::Invitation, terms.link)),
+        Act::PeopleRecover(terms) => Some((Reason::Recovery, terms.link)),
+        Act::WebAddKey(terms) => Some((Reason::Additional, terms.link)),
         _ => None,
     }
 }
@@ -424,15 +424,15 @@ fn same_terms(key: &RegisterKey, act: Signed<'_>) -> Result<(), String> {
         &hex::encode(act.hash),
     )?;
     match act.act {
-        Act::People(People::Invite(terms)) => {
+        Act::PeopleInvite(terms) => {
             expect(terms.name == key.name, "the name", &terms.name)?;
             expect(terms.role == key.role, "the role", &terms.role)
         }
-        Act::People(People::Recover(terms)) => {
+        Act::PeopleRecover(terms) => {
             expect(terms.person == key.person, "the person", &terms.person)?;
             expect(terms.name == key.name, "the name", &terms.name)
         }
-        Act::Web(Web::AddKey(terms)) => {
+        Act::WebAddKey(terms) => {
             expect(terms.person == key.person, "the person", &terms.person)?;
             expect(terms.name == key.name, "the name", &terms.name)
         }

@@ -10,10 +10,10 @@ use super::report::{ChainStep, Conclusion, Section, TransactionFacts};
 use super::witness;
 use crate::credential_id::CredentialId;
 use crate::id::PersonId;
+use crate::statement::Act;
 use crate::statement::device::{Claim, Transaction};
 use crate::statement::people::Role;
 use crate::statement::web::RegisterKey;
-use crate::statement::{Act, Device, Hall, Web};
 
 /// How the receipts of a bundle fit together.
 pub(super) struct Fit {
@@ -39,7 +39,7 @@ pub(super) fn check(receipts: &Receipts<'_>, payload: Option<&[u8]>, chain: Chai
     let mut ancestry = Ancestry::new(receipts, chain);
     ancestry.uses(0);
     let said = match receipts.act(0) {
-        Some(Act::Device(Device::Transaction(transaction))) => {
+        Some(Act::DeviceTransaction(transaction)) => {
             check_transaction(receipts, &mut section, &mut ancestry, transaction, payload)
         }
         Some(act) => check_other(receipts, &mut section, &mut ancestry, act, payload),
@@ -90,10 +90,8 @@ fn check_other(
     };
     ancestry.uses(by);
     let signer = match receipts.act(by)? {
-        Act::Web(Web::RegisterKey(key)) => {
-            Ok(follow(receipts, ancestry, by, 0, key, least_role(act)))
-        }
-        Act::Device(Device::Enrol) => Ok(
+        Act::WebRegisterKey(key) => Ok(follow(receipts, ancestry, by, 0, key, least_role(act))),
+        Act::DeviceEnrol(_) => Ok(
             match certified(receipts.all.get(by)?.registration.as_ref()?) {
                 Some((serial, authority)) => {
                     format!("the device “{serial}”, attested by {authority}")
@@ -109,7 +107,7 @@ fn check_other(
         signer,
         "",
     )?;
-    if let Act::Device(Device::Claim(claim)) = act {
+    if let Act::DeviceClaim(claim) = act {
         check_claimed(receipts, section, ancestry, claim);
     }
     let statement = subject.statement.as_ref()?;
@@ -117,7 +115,7 @@ fn check_other(
         format!("Signed by {signer}: {}", statement.sentence()),
         accepted_and_logged(receipts)?,
     ];
-    if let Act::Hall(Hall::Open(open)) = act {
+    if let Act::HallOpen(open) = act {
         sentences.push(hall::check_opening(receipts, section, open, by)?);
     }
     Some(Said {
@@ -315,7 +313,7 @@ fn check_payload(section: &mut Section, transaction: &Transaction, payload: Opti
 fn check_enrolment(receipts: &Receipts<'_>, section: &mut Section) -> Option<usize> {
     let signer = receipts.all.first().and_then(|subject| subject.signer);
     let result = match signer.map(|signer| (signer, receipts.act(signer))) {
-        Some((signer, Some(Act::Device(Device::Enrol)))) => Ok(signer),
+        Some((signer, Some(Act::DeviceEnrol(_)))) => Ok(signer),
         Some((signer, _)) => Err(format!(
             "receipt {} registers the key that signed, but not as a device's",
             signer + 1
@@ -349,7 +347,7 @@ fn find_claim(
     credential: &CredentialId,
 ) -> Option<(usize, Claim)> {
     let found = (0..receipts.all.len()).find_map(|at| match receipts.act(at) {
-        Some(Act::Device(Device::Claim(claim))) if claim.credential == *credential => {
+        Some(Act::DeviceClaim(claim)) if claim.credential == *credential => {
             Some((at, claim.clone()))
         }
         _ => None,
@@ -374,7 +372,7 @@ fn check_claimed(
 ) {
     let enrolment = receipts.all.iter().position(|checked| {
         let enrols = checked.statement.as_ref().map(|statement| &statement.act);
-        matches!(enrols, Some(Act::Device(Device::Enrol)))
+        matches!(enrols, Some(Act::DeviceEnrol(_)))
             && checked.receipt.evidence.signed.credential_id == claim.credential
     });
     let serial = enrolment
@@ -451,8 +449,8 @@ fn check_owner<'r>(
     let signer = receipts.all.get(claim_at).and_then(|claim| claim.signer);
     let key = signer.map(|at| (at, receipts.act(at)));
     let result = match key {
-        Some((at, Some(Act::Web(Web::RegisterKey(key))))) if key.person == owner => Ok((at, key)),
-        Some((at, Some(Act::Web(Web::RegisterKey(other))))) => Err(format!(
+        Some((at, Some(Act::WebRegisterKey(key)))) if key.person == owner => Ok((at, key)),
+        Some((at, Some(Act::WebRegisterKey(other)))) => Err(format!(
             "receipt {} registers the key of {}, who is not the one that took the device",
             at + 1,
             other.name

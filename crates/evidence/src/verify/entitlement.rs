@@ -1,17 +1,16 @@
 //! Which role an act needs.
 
 use crate::statement::people::Role;
-use crate::statement::{Act, Hall};
+use crate::statement::{Act, Signer};
 
 /// The least role of a person who may do this; what more it takes, such as owning the device, is for
 /// the gateway to decide.
 #[must_use]
 pub fn least_role(act: &Act) -> Role {
-    match act {
+    match (act, act.declared().signer) {
         // Another realm may admit by the role that is stated to it.
-        Act::Hall(Hall::Open(open)) => open.role.unwrap_or(Role::Member),
-        Act::Web(_) | Act::Device(_) | Act::Hall(Hall::Approve(_)) => Role::Member,
-        Act::Hall(Hall::End(_)) => Role::Operator,
-        Act::People(_) | Act::Authority(_) | Act::Hall(_) => Role::Owner,
+        (Act::HallOpen(open), _) => open.role.unwrap_or(Role::Member),
+        (_, Signer::Person(role)) => role,
+        (_, Signer::NewKey | Signer::Device) => Role::Member,
     }
 }

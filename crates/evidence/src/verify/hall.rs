@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::receipt::Receipts;
 use super::report::Section;
 use crate::statement::hall::Open;
-use crate::statement::{Act, Statement, Web};
+use crate::statement::{Act, Statement};
 
 /// Checks that who entered is who signed: receipt `by` registered the key. Gives what to know of
 /// the grant.
@@ -16,12 +16,10 @@ pub(super) fn check_opening(
     by: usize,
 ) -> Option<String> {
     let owner = match receipts.act(by) {
-        Some(Act::Web(Web::RegisterKey(key)))
-            if (key.person, &key.name) == (open.person, &open.name) =>
-        {
+        Some(Act::WebRegisterKey(key)) if (key.person, &key.name) == (open.person, &open.name) => {
             Ok(())
         }
-        Some(Act::Web(Web::RegisterKey(key))) => Err(format!(
+        Some(Act::WebRegisterKey(key)) => Err(format!(
             "it lets {} in, but the key that signed is {}’s",
             open.name, key.name
         )),

@@ -12,7 +12,7 @@ use crate::bundle::Bundle;
 use crate::log::{Cosigned, TlogProofError};
 use crate::receipt::Receipt;
 use crate::signed_statement::Response;
-use crate::statement::{Act, Device, Hall, Statement, Web};
+use crate::statement::{Act, Signer, Statement};
 use crate::trust::TrustFile;
 
 /// The receipts of a bundle, each with what is known about it.
@@ -158,7 +158,7 @@ impl<'a> Receipts<'a> {
 /// Devices sign with nobody present; everybody else has to be there and be recognised.
 fn assertion_policy(statement: Option<&Statement>) -> AssertionPolicy {
     match statement.map(|statement| &statement.act) {
-        Some(Act::Device(Device::Transaction(_) | Device::Status)) => {
+        Some(act) if act.declared().signer == Signer::Device => {
             AssertionPolicy::unattended_device()
         }
         _ => AssertionPolicy::default(),
@@ -185,9 +185,9 @@ impl Checked<'_> {
                 statement.realm, trust.realm
             ))
         };
-        let expected = match &statement.act {
-            Act::Web(Web::RegisterKey(_)) | Act::Device(Device::Enrol) => "a registration",
-            _ => "an assertion",
+        let expected = match statement.act.declared().signer {
+            Signer::NewKey => "a registration",
+            Signer::Device | Signer::Person(_) => "an assertion",
         };
         let got = match signed.response {
             Response::Registration { .. } => "a registration",
@@ -256,7 +256,7 @@ impl Checked<'_> {
             return;
         };
         let policy = match self.statement.as_ref().map(|statement| &statement.act) {
-            Some(Act::Device(_)) => RegistrationPolicy::device(anchors.clone()),
+            Some(Act::DeviceEnrol(_)) => RegistrationPolicy::device(anchors.clone()),
             _ => RegistrationPolicy::person(),
         };
         let mut record = Record::default();
@@ -282,11 +282,11 @@ impl Checked<'_> {
 /// What a receipt is, for its section's title.
 fn title(act: &Act) -> String {
     match act {
-        Act::Device(Device::Transaction(_)) => "what the device signed".to_owned(),
-        Act::Device(Device::Enrol) => "the device's enrolment".to_owned(),
-        Act::Device(Device::Claim(_)) => "the device's owner takes it".to_owned(),
-        Act::Web(Web::RegisterKey(_)) => "the registration of a person's key".to_owned(),
-        Act::Hall(Hall::Open(_)) => "a person opens a hall".to_owned(),
-        other => other.name(),
+        Act::DeviceTransaction(_) => "what the device signed".to_owned(),
+        Act::DeviceEnrol(_) => "the device's enrolment".to_owned(),
+        Act::DeviceClaim(_) => "the device's owner takes it".to_owned(),
+        Act::WebRegisterKey(_) => "the registration of a person's key".to_owned(),
+        Act::HallOpen(_) => "a person opens a hall".to_owned(),
+        other => other.name().to_owned(),
     }
 }

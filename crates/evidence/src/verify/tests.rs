@@ -12,7 +12,7 @@ use self::realm::{Story, log, play, statement};
 use super::*;
 use crate::embedding;
 use crate::receipt::Receipt;
-use crate::statement::Web;
+use crate::statement::web;
 
 const PAYLOAD: &[u8] = b"the bytes of a picture";
 
@@ -276,7 +276,7 @@ fn a_key_without_a_registration_or_with_the_wrong_response_is_refused() {
         Flags::USER_PRESENT | Flags::USER_VERIFIED,
         realm::MODEL,
     );
-    let sign_in = statement("gate.example", Web::SignIn);
+    let sign_in = statement("gate.example", web::SignIn {});
     let receipts = log(vec![
         stranger.assert(&sign_in),
         stranger.register(&sign_in, None),

@@ -19,7 +19,7 @@ use crate::id::PersonId;
 use crate::realm::RealmName;
 use crate::statement::hall::{HallName, Open, P256PublicKey, Right};
 use crate::statement::people::Role;
-use crate::statement::{Act, Hall, Hash};
+use crate::statement::{Act, Hash};
 use crate::timestamp::Timestamp;
 use crate::trust::TrustFile;
 
@@ -73,7 +73,7 @@ impl UncheckedVisit {
     pub fn read(bundle: &Bundle) -> Result<Self, NotAVisit> {
         let statement = bundle.subject().evidence.signed.read_statement();
         match statement.map_err(|_| NotAVisit)?.act {
-            Act::Hall(Hall::Open(open)) => Ok(Self {
+            Act::HallOpen(open) => Ok(Self {
                 role: open.role.ok_or(NotAVisit)?,
                 hall: open.hall,
                 person: open.person,
@@ -125,7 +125,7 @@ pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visi
     let fit = chain::check(&receipts, None, Chain::KeyOnly);
     let mut section = Section::new(HOST);
     let opened = match receipts.act(0) {
-        Some(Act::Hall(Hall::Open(open))) => Some(open.clone()),
+        Some(Act::HallOpen(open)) => Some(open.clone()),
         _ => None,
     };
     let role = check_form(opened.as_ref(), &mut section);

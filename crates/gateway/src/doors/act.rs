@@ -1,89 +1,93 @@
 //! Acts of people who are signed in: two steps, one touch, one piece of evidence each.
+//!
+//! An act is asked for by the name of its statement. Each is a file that implements [`Perform`] for
+//! the statement's terms, and a line in the list of its door; see [`acts`].
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::statement::{Act, Device as DeviceAct, Web};
+use hallway_evidence::verify::least_role;
 use hallway_evidence::{CredentialId, Statement, Timestamp};
 use hallway_webauthn::wire::Base64Url;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::assertion::{self, Proven};
-use super::authority::{self, AuthorityRequest};
 use super::ceremony::{self, Answer, Ceremony};
-use super::device::lifecycle::{self, DeviceRequest, DeviceView};
-use super::hall::acts::{self as hall, HallRequest};
-use super::hall::open::Opened;
-use super::hall::own_authorities::{self, OwnAuthorityRequest};
-use super::hall::partners::acts::{self as partners, PartnerRequest};
-use super::people::{self, PeopleRequest};
+use super::device::lifecycle::{self, DeviceView};
+use super::hall::{self, open::Opened};
 use super::web::grant::Peer;
-use super::web::links::{self, LinkRequest, NewLink};
-use super::web::{keys, options};
-use super::witness::anew::{self, WitnessRequest};
+use super::web::links::{self, NewLink};
+use super::web::options;
+use super::{makers, people, web, witness};
 use crate::Gateway;
 use crate::depends::{self, Ended};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
-use crate::http::session::{Caller, link_token, link_token_hash};
+use crate::http::session::{Caller, link_token};
 use crate::operator_key::random_bytes;
 use crate::refusal::{Door, Subject};
 use crate::seal::Purpose;
-use crate::store::{EvidenceHash, Holder, Person, Purpose as LinkPurpose, Repositories, Role};
+use crate::store::{EvidenceHash, Holder, Person, Repositories, Role};
 
-/// What somebody asks to do.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ActRequest {
-    /// With people.
-    People(PeopleRequest),
-    /// With devices.
-    Device(DeviceRequest),
-    /// With attestation authorities.
-    Authority(AuthorityRequest),
-    /// With one's own keys.
-    Key(KeyRequest),
-    /// With one-time links.
-    Link(LinkRequest),
-    /// With halls.
-    Hall(HallRequest),
-    /// With other realms.
-    Partner(PartnerRequest),
-    /// With the realm's own certificate authorities.
-    OwnAuthority(OwnAuthorityRequest),
-    /// With logs that this realm witnesses.
-    Witness(WitnessRequest),
+mod perform;
+
+pub use perform::{Asking, Perform, Prepared, Registered, act};
+
+/// Every act, as each door lists its own.
+pub fn acts() -> &'static BTreeMap<&'static str, Registered> {
+    static ACTS: LazyLock<BTreeMap<&'static str, Registered>> = LazyLock::new(|| {
+        [
+            web::keys::acts(),
+            links::acts(),
+            people::acts(),
+            lifecycle::acts(),
+            makers::acts(),
+            hall::acts(),
+            hall::partners::acts(),
+            hall::own_authorities::acts(),
+            witness::anew::acts(),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|act| (act.declared.name, act))
+        .collect()
+    });
+    &ACTS
 }
 
-impl ActRequest {
-    /// The door that a refusal of it is listed under.
-    const fn door(&self) -> Door {
-        match self {
-            Self::People(_) | Self::Key(_) | Self::Link(_) => Door::Web,
-            Self::Device(_) | Self::Authority(_) => Door::Device,
-            Self::Hall(_) | Self::Partner(_) | Self::OwnAuthority(_) | Self::Witness(_) => {
-                Door::Hall
-            }
-        }
-    }
-}
-
-/// An act on one's own keys, as asked for.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum KeyRequest {
-    /// Remove a key.
-    RemoveKey {
-        /// The credential id, base64url.
-        key: String,
-    },
-}
-
-/// The wrapper of a request.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// What a person asks to do: the name of the statement, and what the act needs to know.
+#[derive(Debug, Deserialize)]
 pub struct Wanted {
-    /// The act, told apart by its `kind`.
-    pub act: ActRequest,
+    /// The name of the statement, such as `hall.open`.
+    act: String,
+    #[serde(flatten)]
+    request: Map<String, Value>,
+}
+
+impl JsonSchema for Wanted {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Wanted".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let each = acts().values().map(|act| {
+            let mut schema = (act.request)(generator).to_value();
+            schema["description"] = json!(act.declared.doc.trim());
+            schema["properties"]["act"] = json!({ "const": act.declared.name });
+            let required = schema["required"].as_array().into_iter().flatten();
+            schema["required"] = std::iter::once(&json!("act"))
+                .chain(required)
+                .cloned()
+                .collect();
+            schema
+        });
+        let each: Vec<Value> = each.collect();
+        schemars::json_schema!({ "oneOf": each })
+    }
 }
 
 /// What an act did.
@@ -148,7 +152,7 @@ impl Actor<'_> {
     /// # Errors
     /// 403.
     pub fn needs(&self, least: Role) -> Result<(), Problem> {
-        if includes(self.person.role, least) {
+        if self.person.role >= least {
             Ok(())
         } else {
             Err(role_needed(least))
@@ -169,16 +173,6 @@ impl Actor<'_> {
     }
 }
 
-/// Whether `role` may do what `least` may: owners all, operators what members may.
-pub fn includes(role: Role, least: Role) -> bool {
-    let rank = |role| match role {
-        Role::Member => 0,
-        Role::Operator => 1,
-        Role::Owner => 2,
-    };
-    rank(role) >= rank(least)
-}
-
 /// The refusal for a lesser role.
 pub fn role_needed(least: Role) -> Problem {
     Problem::forbidden(
@@ -194,58 +188,33 @@ pub async fn begin(
     peer: Peer,
     Input(wanted): Input<Wanted>,
 ) -> Result<Json<Ceremony>, Problem> {
-    let door = wanted.act.door();
-    let prepared = prepare(&gateway, &caller, wanted.act).await;
+    let act = known(&wanted.act)?;
+    let prepared = prepare(&gateway, &caller, act, wanted.request).await;
     let subject = Subject::from(&peer).person(caller.person.id);
+    let door = Door::of_refused(act.declared.door());
     gateway.or_refuse(door, subject, prepared).await.map(Json)
+}
+
+fn known(name: &str) -> Result<&'static Registered, Problem> {
+    acts().get(name).ok_or_else(|| {
+        Problem::malformed("there is no such act; /openapi.json lists those that there are")
+    })
 }
 
 async fn prepare(
     gateway: &Gateway,
     caller: &Caller,
-    wanted: ActRequest,
+    act: &Registered,
+    request: Map<String, Value>,
 ) -> Result<Ceremony, Problem> {
     let nonce = *random_bytes::<16>().map_err(|error| Problem::internal(&error))?;
-    let mut attachment = None;
-    let act: Act = match wanted {
-        ActRequest::People(request) => {
-            if !includes(caller.person.role, Role::Owner) {
-                return Err(role_needed(Role::Owner));
-            }
-            people::prepare(gateway, request, link_token_hash(gateway, &nonce))
-                .await?
-                .into()
-        }
-        ActRequest::Device(request) => lifecycle::prepare(gateway, caller, request).await?.into(),
-        ActRequest::Authority(request) => {
-            let (act, certificate) = authority::prepare(gateway, caller, request).await?;
-            attachment = certificate.map(Base64Url);
-            act.into()
-        }
-        ActRequest::Key(KeyRequest::RemoveKey { key }) => {
-            keys::prepare_removal(gateway, caller, &key).await?.into()
-        }
-        ActRequest::Link(request) => {
-            let token = link_token_hash(gateway, &nonce);
-            links::prepare(gateway, caller, request, token)
-                .await?
-                .into()
-        }
-        ActRequest::Hall(request) => hall::prepare(gateway, caller, request, &nonce)
-            .await?
-            .into(),
-        ActRequest::Partner(request) => {
-            let token = link_token_hash(gateway, &nonce);
-            let prepared = partners::prepare(gateway, caller, request, token).await?;
-            attachment = prepared.token;
-            prepared.act.into()
-        }
-        ActRequest::OwnAuthority(request) => own_authorities::prepare(gateway, caller, request)
-            .await?
-            .into(),
-        ActRequest::Witness(request) => anew::prepare(gateway, caller, request).await?.into(),
+    let asking = Asking {
+        gateway,
+        caller,
+        nonce: &nonce,
     };
-    let statement = ceremony::statement_with_nonce(gateway, act, nonce)?;
+    let prepared = act.prepare(&asking, request).await?;
+    let statement = ceremony::statement_with_nonce(gateway, prepared.act, nonce)?;
     let held = gateway
         .store
         .read()
@@ -261,7 +230,7 @@ async fn prepare(
         public_key,
     )?;
     Ok(Ceremony {
-        attachment,
+        attachment: prepared.attachment.map(Base64Url),
         ..ceremony
     })
 }
@@ -290,7 +259,7 @@ pub async fn finish(
         }
         Err(problem) => {
             let stated = Statement::decode(&answer.statement.0).ok();
-            let door = stated.map_or(Door::Web, |stated| Door::about(&stated.act));
+            let door = stated.map_or(Door::Web, |stated| Door::of_refused(stated.act.door()));
             let subject = Subject::from(&peer).person(caller.person.id);
             gateway.refuse(door, &problem, subject).await;
             Err(problem)
@@ -312,18 +281,21 @@ async fn perform(
     if checked.person.id != caller.person.id {
         return Err(Problem::forbidden(
             "other-person",
-            "this key belongs to somebody else than who is signed in",
+            "this key belongs to another person than the one who is signed in",
         ));
     }
-    let device = match &checked.statement.act {
-        Act::Device(act) => lifecycle::concerns(act),
-        _ => None,
-    };
-    if let Act::Device(DeviceAct::Claim(terms)) = &checked.statement.act {
-        lifecycle::log_enrolment(gateway, unit, terms).await?;
-    }
+    let stated = &checked.statement.act;
+    let act = acts()
+        .get(stated.name())
+        .ok_or_else(|| Problem::malformed("this statement has a ceremony of its own"))?;
+    act.before(gateway, unit, stated).await?;
     let accepted = gateway
-        .accept(unit, checked.signed, Some(checked.person.id), device)
+        .accept(
+            unit,
+            checked.signed,
+            Some(checked.person.id),
+            act.device(stated),
+        )
         .await?;
     let actor = Actor {
         gateway,
@@ -337,21 +309,6 @@ async fn perform(
         now: accepted.at,
         attachment: answer.attachment.as_ref().map(|bytes| bytes.0.as_slice()),
     };
-    match &checked.statement.act {
-        Act::People(act) => people::perform(&actor, act).await,
-        Act::Device(act) => lifecycle::perform(&actor, act).await,
-        Act::Authority(act) => authority::perform(&actor, act).await,
-        Act::Web(Web::RemoveKey(terms)) => keys::perform_removal(&actor, terms).await,
-        Act::Web(Web::AddKey(terms)) => {
-            links::make_own(&actor, terms, LinkPurpose::Additional).await
-        }
-        Act::Web(Web::SignInLink(terms)) => {
-            links::make_own(&actor, terms, LinkPurpose::SignIn).await
-        }
-        Act::Web(Web::WithdrawLink(terms)) => links::withdraw(&actor, terms).await,
-        Act::Hall(act) => hall::perform(&actor, act).await,
-        Act::Web(_) => Err(Problem::malformed(
-            "this statement has a ceremony of its own",
-        )),
-    }
+    actor.needs(least_role(stated))?;
+    act.perform(&actor, stated).await
 }

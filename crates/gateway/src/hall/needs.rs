@@ -12,7 +12,6 @@ use hallway_evidence::statement::hall::{
 };
 
 use super::wall_clock;
-use crate::doors::act::includes;
 use crate::http::problem::Problem;
 use crate::models::Models;
 use crate::models::verdict::{KeyFacts, Refused};
@@ -71,7 +70,7 @@ pub fn unmet(needs: &Needs, case: &Case<'_>) -> Vec<Unmet> {
         }
     }
     if let Some(role) = needs.approval
-        && !case.approved.is_some_and(|by| includes(by, role))
+        && !case.approved.is_some_and(|by| by >= role)
     {
         unmet.push(Unmet::Approval(role));
     }
@@ -102,7 +101,7 @@ pub fn weigh<'a>(
             [Unmet::Approval(role)] => {
                 for right in rights.iter() {
                     let least = weighed.approvable.entry(right.clone()).or_insert(*role);
-                    if includes(*least, *role) {
+                    if *least >= *role {
                         *least = *role;
                     }
                 }
@@ -150,7 +149,7 @@ impl Weighed {
                 .approvable
                 .get(right)
                 .ok_or_else(|| self.refusal(hall, Some(right)))?;
-            if approval.is_none_or(|other| includes(role, other)) {
+            if approval.is_none_or(|other| role >= other) {
                 approval = Some(role);
             }
         }

@@ -13,7 +13,7 @@ use super::route::{Access, Kind};
 use super::session::{self, Caller, Carrier, Token};
 use crate::Gateway;
 use crate::console;
-use crate::doors::act::{includes, role_needed};
+use crate::doors::act::role_needed;
 use crate::doors::web::grant::Peer;
 use crate::refusal::{Door, Subject};
 use crate::source::Source;
@@ -89,7 +89,7 @@ async fn admit(gateway: &Gateway, access: Access, request: &mut Request) -> Resu
     }
     if let Access::Person(least) = access {
         let role = role.ok_or_else(Problem::unauthenticated)?;
-        if !includes(role, least) {
+        if role < least {
             return Err(role_needed(least));
         }
     }

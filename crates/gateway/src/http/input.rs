@@ -45,7 +45,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
 /// Says that a part of a request is not as it has to be, and which member of it where that is known.
 fn unfit(part: &str, rejection: &dyn Error) -> String {
     let said = rejection.source().map(ToString::to_string);
-    match said.as_deref().and_then(member) {
+    unfit_by(part, said.as_deref())
+}
+
+fn unfit_by(part: &str, said: Option<&str>) -> String {
+    match said.and_then(member) {
         Some(member) => format!("{part} is not what this address takes: look at {member}"),
         None => format!("{part} is not what this address takes"),
     }
@@ -67,6 +71,17 @@ fn member(said: &str) -> Option<&str> {
 
 /// The longest name of a member that is said back, in bytes.
 const MOST_NAMED: usize = 100;
+
+/// Reads a part of a request that is JSON already.
+///
+/// # Errors
+/// 422, with the member that is missing or wrong where that is known.
+pub fn fitting<T: DeserializeOwned>(part: &str, value: serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let detail = unfit_by(part, Some(&error.to_string()));
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", detail)
+    })
+}
 
 /// The query of an address.
 #[derive(Debug, Clone, Copy)]

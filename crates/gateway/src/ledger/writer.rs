@@ -31,7 +31,7 @@ impl Entry {
         Ok(Self {
             ground: Ground::of(&act, &evidence.signed.credential_id),
             evidence,
-            act: act.name(),
+            act: act.name().to_owned(),
             person: None,
             device: None,
         })

@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Gateway;
-use crate::doors::act::includes;
 use crate::http::problem::Problem;
 use crate::store::{GuestId, HallGuest, Role, VisitorId};
 
@@ -135,7 +134,7 @@ impl Shared {
     pub fn for_person(&self, person: PersonId, role: Role) -> impl Iterator<Item = &SharedHall> {
         self.halls.iter().filter(move |shared| match shared.guest {
             SharedGuest::Person(id) => id == person,
-            SharedGuest::Role(least) => includes(role, least),
+            SharedGuest::Role(least) => role >= least,
         })
     }
 }

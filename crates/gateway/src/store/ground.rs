@@ -4,8 +4,7 @@
 //! what a bundle shows is verified from the evidence itself.
 
 use async_trait::async_trait;
-use hallway_evidence::statement::people::People;
-use hallway_evidence::statement::{Act, Device, Web};
+use hallway_evidence::statement::Act;
 use hallway_evidence::{CredentialId, PersonId};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
@@ -31,11 +30,11 @@ impl Ground {
     #[must_use]
     pub fn of(act: &Act, signed_by: &CredentialId) -> Option<Self> {
         match act {
-            Act::Web(Web::RegisterKey(_)) | Act::Device(Device::Enrol) => {
+            Act::WebRegisterKey(_) | Act::DeviceEnrol(_) => {
                 Some(Self::Registration(signed_by.clone()))
             }
-            Act::Device(Device::Claim(terms)) => Some(Self::Claim(terms.credential.clone())),
-            Act::People(People::ChangeRole(terms)) => Some(Self::Role(terms.person, terms.role)),
+            Act::DeviceClaim(terms) => Some(Self::Claim(terms.credential.clone())),
+            Act::PeopleChangeRole(terms) => Some(Self::Role(terms.person, terms.role)),
             _ => None,
         }
     }

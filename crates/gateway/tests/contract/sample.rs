@@ -7,7 +7,7 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::statement::people::ChangeRole;
-use hallway_evidence::statement::{Act, Device as DeviceAct, People, Statement, Web};
+use hallway_evidence::statement::{Act, Statement, web};
 use hallway_evidence::{
     CredentialId, DeviceId, Evidence, Line, PersonId, Response, SignedStatement, Timestamp,
 };
@@ -166,18 +166,18 @@ fn signed(statement: Vec<u8>, credential_id: CredentialId) -> SignedStatement {
 pub(crate) fn evidence() -> Evidence {
     let credential = CredentialId::new(*b"somebody's key").unwrap();
     Evidence {
-        signed: signed(statement(Web::SignIn.into()), credential),
+        signed: signed(statement(web::SignIn {}.into()), credential),
         accepted: at(2_000),
     }
 }
 
 /// Evidence that this person's role changed, signed by somebody's key.
 pub(crate) fn promotion(person: PersonId, role: Role) -> Evidence {
-    let act = People::ChangeRole(ChangeRole {
+    let act = ChangeRole {
         person,
         name: Line::new("Emily").unwrap(),
         role,
-    });
+    };
     let credential = CredentialId::new(*b"somebody's key").unwrap();
     Evidence {
         signed: signed(statement(act.into()), credential),
@@ -196,13 +196,13 @@ pub(crate) fn submission(device: &Device, sequence: u64, taken: u64) -> Submissi
     let line = |text: &str| Line::new(text).unwrap();
     let bytes = format!("photo {}", unique()).into_bytes();
     let described = Payload::of(&bytes, line("image/jpeg"), line("1.jpg"));
-    let act = DeviceAct::Transaction(Transaction {
+    let act = Transaction {
         sequence,
         taken: at(taken),
         delivery: Delivery::Live,
         payload: described.clone(),
         challenge: None,
-    });
+    };
     let credential = device.credential.clone().unwrap();
     Submission {
         device: device.id,

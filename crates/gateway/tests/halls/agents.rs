@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::realm::{Guest, House, client, spki};
 
 async fn invite(house: &House, owner: &Guest) -> String {
-    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
+    let act =
+        json!({"act": "hall.invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
     let done = house.act(owner, act).await.unwrap();
     let link = done["link"].as_str().unwrap();
     link.split_once('#').unwrap().1.to_owned()
@@ -50,7 +51,7 @@ async fn a_token_lets_one_machine_in_once() {
         error => panic!("{error}"),
     }
     // One that was put out is nobody.
-    let act = json!({"kind": "dismiss_agent", "hall": "one", "agent": "lab"});
+    let act = json!({"act": "hall.dismiss_agent", "hall": "one", "agent": "lab"});
     house.act(&owner, act).await.unwrap();
     match agent.grant().await.unwrap_err() {
         ClientError::Problem(problem) => {

@@ -21,7 +21,7 @@ const FILES: &str = "/api/partners/alpha.localhost/halls/one/files/data";
 const RIGHTS: [&str; 4] = ["connect:echo", "read:data", "write:data", "delete:data"];
 
 fn open() -> Value {
-    json!({"kind": "open_hall", "host": "alpha.localhost", "hall": "one"})
+    json!({"act": "hall.open", "host": "alpha.localhost", "hall": "one"})
 }
 
 /// Any request as a browser sends it, and the whole answer.
@@ -200,7 +200,7 @@ async fn when_it_ends_it_ends_at_both_sides() {
                     .host
                     .ask("GET", "/api/grants", &two.owner.token, Value::Null);
                 let id = grants.await.unwrap()["items"][0]["id"].clone();
-                let act = json!({"kind": "end_grant", "grant": id});
+                let act = json!({"act": "hall.end", "grant": id});
                 two.host.act(&two.owner, act).await.unwrap();
                 assert_eq!(standing(&two).await, Ok(Value::Null));
             }
@@ -256,7 +256,7 @@ async fn a_browser_waits_for_the_hosts_approval() {
     let waiting = two
         .host
         .ask("GET", "/api/approvals", &operator.token, Value::Null);
-    let act = json!({"kind": "approve_grant", "grant": waiting.await.unwrap()[0]["id"]});
+    let act = json!({"act": "hall.approve", "grant": waiting.await.unwrap()[0]["id"]});
     two.host.act(&operator, act).await.unwrap();
     assert_eq!(standing(&two).await.unwrap()["state"], "open");
     let entries = home.ask("GET", FILES, &ada.token, Value::Null).await;

@@ -20,7 +20,7 @@ async fn files_open_for_the_session_that_touched_and_for_no_other() {
     let closed = Err((403, "not-open".to_owned()));
     assert_eq!(list(owner.token.clone()).await, closed);
 
-    let open = json!({"kind": "open_hall", "hall": "one"});
+    let open = json!({"act": "hall.open", "hall": "one"});
     let done = house.act(&owner, open).await.unwrap();
     let entries = list(owner.token.clone()).await.unwrap();
     assert_eq!(entries["entries"][0]["name"], "notes.txt");

@@ -66,11 +66,11 @@ async fn take_away(house: &House, ground: Ground, owner: &Guest, guest: &Guest, 
             return;
         }
         Ground::Time => return house.later(Duration::from_secs(8 * 3600 + 1)),
-        Ground::OperatorsEnd => json!({"kind": "end_grant", "grant": id}),
+        Ground::OperatorsEnd => json!({"act": "hall.end", "grant": id}),
         Ground::Admission => {
-            json!({"kind": "dismiss_from_hall", "hall": "one", "guest": {"role": "member"}})
+            json!({"act": "hall.dismiss", "hall": "one", "guest": {"role": "member"}})
         }
-        Ground::Hall => json!({"kind": "remove_hall", "hall": "one"}),
+        Ground::Hall => json!({"act": "hall.remove", "hall": "one"}),
     };
     house.act(owner, act).await.unwrap();
 }
@@ -115,7 +115,7 @@ async fn a_narrower_admission_narrows_what_was_granted() {
     house.furnish(&owner).await;
     let entered = house.enter(&guest).await;
     drop(entered.stream().await);
-    let act = json!({"kind": "admit_to_hall", "hall": "one", "guest": {"role": "member"},
+    let act = json!({"act": "hall.admit", "hall": "one", "guest": {"role": "member"},
                      "rights": ["read:data", "connect:other"]});
     house.act(&owner, act).await.unwrap();
     let refused = entered.client.stream(&"echo".parse().unwrap()).await;
@@ -204,7 +204,7 @@ async fn an_end_at_one_gateway_cuts_at_the_other() {
     one.furnish(&owner).await;
     let entered = one.enter(&guest).await;
     let stream = entered.stream().await;
-    let act = json!({"kind": "end_grant", "grant": entered.id});
+    let act = json!({"act": "hall.end", "grant": entered.id});
     other.act(&owner, act).await.unwrap();
     is_cut(&entered, stream, "an end elsewhere").await;
 }

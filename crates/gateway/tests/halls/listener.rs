@@ -108,7 +108,7 @@ async fn a_certificate_without_a_grant_opens_nothing() {
     // A grant is its holder's, whatever another certificate for the same key says.
     let key = HallKey::generate().unwrap();
     let pkcs8 = key.as_pkcs8().to_vec();
-    let act = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)});
+    let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
     house.act(&owner, act).await.unwrap();
     let der = leaf(own, Party::Person(other.id.to_string()), &key, 0, MINUTE);
     assert_eq!(refusal(der, key).await, unknown, "another person's name");
@@ -141,7 +141,7 @@ async fn only_what_was_granted_is_reached() {
         }
     }
     // Granted, and provided in another hall only.
-    let act = json!({"kind": "admit_to_hall", "hall": "one", "guest": {"person": owner.id},
+    let act = json!({"act": "hall.admit", "hall": "one", "guest": {"person": owner.id},
                      "rights": ["connect:hidden"]});
     house.act(&owner, act).await.unwrap();
     let wider = house.enter(&owner).await;

@@ -28,7 +28,7 @@ fn around_now(house: &House) -> String {
 }
 
 async fn admit(house: &House, owner: &Guest, guest: Value, rights: Value, needs: Value) {
-    let act = json!({"kind": "admit_to_hall", "hall": "one", "guest": guest, "rights": rights,
+    let act = json!({"act": "hall.admit", "hall": "one", "guest": guest, "rights": rights,
                      "needs": needs});
     house.act(owner, act).await.unwrap();
 }
@@ -38,7 +38,7 @@ async fn demanding(needs: impl FnOnce(&House) -> Value) -> (House, Guest, Guest)
     let house = House::open().await;
     let owner = house.person(Role::Owner).await;
     let guest = house.person(Role::Member).await;
-    let act = json!({"kind": "create_hall", "name": "one", "title": "The first"});
+    let act = json!({"act": "hall.create", "hall": "one", "title": "The first"});
     house.act(&owner, act).await.unwrap();
     let needs = needs(&house);
     let rights = json!(["connect:echo"]);
@@ -60,7 +60,7 @@ async fn listener_says(entered: &Entered) -> String {
 /// Opens what has to be approved: the grant as the gateway announces it, and the way in.
 async fn ask(house: &House, guest: &Guest) -> (Value, Entered) {
     let key = HallKey::generate().unwrap();
-    let act = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)});
+    let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
     let done = house.act(guest, act).await.unwrap();
     (done["grant"].clone(), Entered::new(&done["grant"], key))
 }
@@ -75,7 +75,7 @@ async fn browser_grant(house: &House, guest: &Guest) -> Value {
 }
 
 fn approve(entered: &Entered) -> Value {
-    json!({"kind": "approve_grant", "grant": entered.id})
+    json!({"act": "hall.approve", "grant": entered.id})
 }
 
 #[tokio::test]
@@ -91,18 +91,18 @@ async fn when_the_hours_end_open_streams_are_cut() {
     assert_eq!(listener_says(&entered).await, "needs-not-met");
     assert!(entered.client.renew().await.is_err());
     // Neither does it open anew.
-    let act = json!({"kind": "open_hall", "hall": "one"});
+    let act = json!({"act": "hall.open", "hall": "one"});
     assert_eq!(code(house.sign(&guest, act).await), "needs-not-met");
 }
 
 #[tokio::test]
 async fn what_was_signed_within_the_hours_does_not_open_after_them() {
     let (house, _owner, guest) = demanding(|house| json!({"hours": around_now(house)})).await;
-    let act = json!({"kind": "open_hall", "hall": "one"});
+    let act = json!({"act": "hall.open", "hall": "one"});
     let answer = house.sign(&guest, act).await.unwrap();
     // Less than a challenge lasts, and more than what is left of the hours but for four minutes.
     house.later(Duration::from_secs(TEN_MINUTES - 4 * 60));
-    let act = json!({"kind": "open_hall", "hall": "one"});
+    let act = json!({"act": "hall.open", "hall": "one"});
     let within = house.sign(&guest, act).await.unwrap();
     house.later(Duration::from_secs(4 * 60 + 1));
     let late = house.ask("POST", "/api/acts", &guest.token, within).await;
@@ -201,7 +201,7 @@ async fn an_operators_own_opening_needs_another_one() {
 #[tokio::test]
 async fn what_nobody_can_approve_is_not_opened() {
     let (house, owner, guest) = demanding(|_| json!({"approval": "owner"})).await;
-    let open = || json!({"kind": "open_hall", "hall": "one"});
+    let open = || json!({"act": "hall.open", "hall": "one"});
     assert_eq!(code(house.sign(&owner, open()).await), "nobody-can-approve");
     house.sign(&guest, open()).await.unwrap();
 }
@@ -281,11 +281,11 @@ async fn one_admission_of_several_is_enough() {
         .expect("it is cut");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
     // What is left wants an approval.
-    let act = json!({"kind": "open_hall", "hall": "one"});
+    let act = json!({"act": "hall.open", "hall": "one"});
     let done = house.act(&guest, act).await.unwrap();
     assert_eq!(done["grant"]["rights"], json!(["connect:echo"]));
     assert_eq!(done["grant"]["waits"]["role"], "operator");
-    let act = json!({"kind": "approve_grant", "grant": done["grant"]["id"]});
+    let act = json!({"act": "hall.approve", "grant": done["grant"]["id"]});
     house.act(&owner, act).await.unwrap();
     assert_eq!(browser_grant(&house, &guest).await["state"], "open");
 }
@@ -324,11 +324,11 @@ async fn where_some_rights_end_only_their_streams_are_cut() {
 #[tokio::test]
 async fn a_browser_waits_and_the_page_says_so() {
     let (house, owner, guest) = demanding(|_| json!({"approval": "operator"})).await;
-    let act = json!({"kind": "open_hall", "hall": "one"});
+    let act = json!({"act": "hall.open", "hall": "one"});
     let done = house.act(&guest, act).await.unwrap();
     let id = done["grant"]["id"].as_str().unwrap();
     assert_eq!(browser_grant(&house, &guest).await["state"], "waiting");
-    let act = json!({"kind": "approve_grant", "grant": id});
+    let act = json!({"act": "hall.approve", "grant": id});
     house.act(&owner, act).await.unwrap();
     assert_eq!(browser_grant(&house, &guest).await["state"], "open");
 }
@@ -349,7 +349,7 @@ async fn demands_that_nobody_could_meet_are_not_made() {
         (json!({"hours": "always"}), "malformed"),
         (json!({"weather": "fair"}), "malformed"),
     ] {
-        let act = json!({"kind": "admit_to_hall", "hall": "one", "guest": {"role": "member"},
+        let act = json!({"act": "hall.admit", "hall": "one", "guest": {"role": "member"},
                          "rights": ["read:data"], "needs": needs});
         assert_eq!(code(house.sign(&owner, act).await), expected, "{needs}");
     }

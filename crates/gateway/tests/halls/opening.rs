@@ -18,7 +18,7 @@ async fn a_touch_opens_a_service_until_it_is_ended() {
     let member = house.person(Role::Member).await;
     house.furnish(&owner).await;
     let key = HallKey::generate().unwrap();
-    let act = json!({"kind": "open_hall", "hall": "one", "duration_ms": 60_000,
+    let act = json!({"act": "hall.open", "hall": "one", "duration_ms": 60_000,
                      "rights": ["connect:echo"], "public_key": spki(&key)});
     let done = house.act(&member, act).await.unwrap();
     let entered = Entered::new(&done["grant"], key);
@@ -88,7 +88,7 @@ async fn what_is_not_allowed_does_not_open() {
     house.furnish(&owner).await;
     let key = HallKey::generate().unwrap();
     let open = |more: Value| {
-        let mut act = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)});
+        let mut act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
         act.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
@@ -121,9 +121,9 @@ async fn what_is_not_allowed_does_not_open() {
 
     // An admission that is taken back between statement and touch no longer counts.
     let fresh = HallKey::generate().unwrap();
-    let act = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&fresh)});
+    let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&fresh)});
     let answer = house.sign(&member, act).await.unwrap();
-    let dismiss = json!({"kind": "dismiss_from_hall", "hall": "one", "guest": {"role": "member"}});
+    let dismiss = json!({"act": "hall.dismiss", "hall": "one", "guest": {"role": "member"}});
     house.act(&owner, dismiss).await.unwrap();
     let late = house.ask("POST", "/api/acts", &member.token, answer).await;
     assert_eq!(code(late), "not-admitted");
@@ -138,13 +138,13 @@ async fn members_decide_nothing_about_halls() {
     for role in [Role::Member, Role::Operator] {
         let other = house.person(role).await;
         for act in [
-            json!({"kind": "create_hall", "name": "mine", "title": "Mine"}),
-            json!({"kind": "remove_hall", "hall": "one"}),
-            json!({"kind": "admit_to_hall", "hall": "two", "guest": {"person": other.id},
+            json!({"act": "hall.create", "hall": "mine", "title": "Mine"}),
+            json!({"act": "hall.remove", "hall": "one"}),
+            json!({"act": "hall.admit", "hall": "two", "guest": {"person": other.id},
                    "rights": ["read:data"]}),
-            json!({"kind": "dismiss_from_hall", "hall": "one", "guest": {"role": "member"}}),
-            json!({"kind": "invite_agent", "hall": "one", "agent": "mine", "stores": ["mine"]}),
-            json!({"kind": "dismiss_agent", "hall": "one", "agent": "mine"}),
+            json!({"act": "hall.dismiss", "hall": "one", "guest": {"role": "member"}}),
+            json!({"act": "hall.invite_agent", "hall": "one", "agent": "mine", "stores": ["mine"]}),
+            json!({"act": "hall.dismiss_agent", "hall": "one", "agent": "mine"}),
         ] {
             assert_eq!(
                 code(house.sign(&other, act.clone()).await),
@@ -152,7 +152,7 @@ async fn members_decide_nothing_about_halls() {
                 "{act} as {role}"
             );
         }
-        let end = json!({"kind": "end_grant", "grant": entered.id});
+        let end = json!({"act": "hall.end", "grant": entered.id});
         let ended = house.sign(&other, end).await;
         match role {
             Role::Operator => drop(ended.unwrap()),
@@ -173,10 +173,10 @@ async fn without_a_listener_no_key_is_certified() {
     let owner = house.person(Role::Owner).await;
     house.furnish(&owner).await;
     let key = HallKey::generate().unwrap();
-    let act = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)});
+    let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
     assert_eq!(code(house.sign(&owner, act).await), "no-hall-listener");
     // A browser needs no listener.
-    let act = json!({"kind": "open_hall", "hall": "one"});
+    let act = json!({"act": "hall.open", "hall": "one"});
     let done = house.act(&owner, act).await.unwrap();
     assert!(done["grant"]["certificates"].is_null());
 }

@@ -179,14 +179,14 @@ async fn a_partners_gateway_is_believed_while_it_is_a_partner() {
 
     let halls = beta.gateway(&house, "/partner/halls").await.unwrap();
     assert_eq!(halls["halls"], json!([]));
-    let admit = json!({"kind": "admit_to_hall", "hall": "one", "rights": ["read:data"],
+    let admit = json!({"act": "hall.admit", "hall": "one", "rights": ["read:data"],
         "guest": {"visitor": {"realm": "beta.example", "whom": {"role": "member"}}}});
     house.act(&owner, admit).await.unwrap();
     let halls = beta.gateway(&house, "/partner/halls").await.unwrap();
     assert_eq!(halls["halls"][0]["hall"], "one");
     assert_eq!(halls["halls"].as_array().unwrap().len(), 1);
 
-    let leave = json!({"kind": "leave_partner", "realm": "beta.example"});
+    let leave = json!({"act": "partner.leave", "realm": "beta.example"});
     house.act(&owner, leave).await.unwrap();
     trust::follow(&house.gateway).await.unwrap();
     let after = beta.gateway(&house, "/partner/halls").await;
@@ -205,7 +205,7 @@ async fn a_partners_authority_vouches_for_nobody_of_this_realm() {
 
     // The key and the id of a grant of ours, under the partner's name.
     let key = HallKey::generate().unwrap();
-    let open = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)});
+    let open = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
     house.act(&owner, open).await.unwrap();
     let person = Party::Person(owner.id.to_string());
     let answer = beta
@@ -218,7 +218,7 @@ async fn a_partners_authority_vouches_for_nobody_of_this_realm() {
 
     // The key of an agent of ours.
     let invite =
-        json!({"kind": "invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
+        json!({"act": "hall.invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
     let link = house.act(&owner, invite).await.unwrap()["link"].clone();
     let token = link.as_str().unwrap().split_once('#').unwrap().1.to_owned();
     let key = HallKey::generate().unwrap();
@@ -299,9 +299,9 @@ async fn only_an_owner_may_do_anything_about_partners() {
     let house = House::open().await;
     let operator = house.person(Role::Operator).await;
     for act in [
-        json!({"kind": "invite_partner", "address": "http://gate.b.localhost:9"}),
-        json!({"kind": "accept_partner", "link": format!("http://gate.b.localhost:9/partners#{}", "A".repeat(43))}),
-        json!({"kind": "leave_partner", "realm": "beta.example"}),
+        json!({"act": "partner.invite", "address": "http://gate.b.localhost:9"}),
+        json!({"act": "partner.accept", "link": format!("http://gate.b.localhost:9/partners#{}", "A".repeat(43))}),
+        json!({"act": "partner.leave", "realm": "beta.example"}),
     ] {
         let refused = house.act(&operator, act).await.unwrap_err();
         assert_eq!(refused, (403, "role".to_owned()));

@@ -10,7 +10,6 @@ use axum::http::{Request, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_evidence::statement::Web;
 use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::{
     CredentialId, Line, PersonId, Response, SignedStatement, Statement, Timestamp,
@@ -266,7 +265,7 @@ impl House {
             realm: Line::new(self.gateway.rp.id.as_str()).unwrap(),
             issued: self.gateway.now(),
             nonce: *person.id.as_bytes(),
-            act: Web::RegisterKey(RegisterKey {
+            act: RegisterKey {
                 person: person.id,
                 name: Line::new(person.name.as_str()).unwrap(),
                 role: person.role,
@@ -274,7 +273,7 @@ impl House {
                 reason: Reason::Setup,
                 link: [10; 32],
                 authorised_by: None,
-            })
+            }
             .into(),
         };
         let challenge = BASE64.encode(statement.hash());
@@ -326,12 +325,7 @@ impl House {
     /// What `guest` signs to do `act`: the answer to send.
     pub(crate) async fn sign(&self, guest: &Guest, act: Value) -> Result<Value, Refused> {
         let ceremony = self
-            .ask(
-                "POST",
-                "/api/acts/statement",
-                &guest.token,
-                json!({ "act": act }),
-            )
+            .ask("POST", "/api/acts/statement", &guest.token, act)
             .await?;
         Ok(guest.key.sign(&self.gateway, &ceremony))
     }
@@ -345,9 +339,9 @@ impl House {
     /// Both halls, and everybody admitted to `echo` in the first.
     pub(crate) async fn furnish(&self, owner: &Guest) {
         for act in [
-            json!({"kind": "create_hall", "name": "one", "title": "The first"}),
-            json!({"kind": "create_hall", "name": "two", "title": "The second"}),
-            json!({"kind": "admit_to_hall", "hall": "one", "guest": {"role": "member"},
+            json!({"act": "hall.create", "hall": "one", "title": "The first"}),
+            json!({"act": "hall.create", "hall": "two", "title": "The second"}),
+            json!({"act": "hall.admit", "hall": "one", "guest": {"role": "member"},
                    "rights": ["connect:echo", "read:data"]}),
         ] {
             self.act(owner, act).await.unwrap();
@@ -357,7 +351,7 @@ impl House {
     /// Opens the hall `one` with a fresh key.
     pub(crate) async fn enter(&self, guest: &Guest) -> Entered {
         let key = HallKey::generate().unwrap();
-        let act = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)});
+        let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
         let done = self.act(guest, act).await.unwrap();
         Entered::new(&done["grant"], key)
     }

@@ -29,7 +29,8 @@ fn is_put_out(error: &ClientError) -> bool {
 
 /// An agent of the hall `one`, and the client that it would be.
 async fn agent(house: &House, owner: &Guest) -> client::HallClient {
-    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
+    let act =
+        json!({"act": "hall.invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
     let link = house.act(owner, act).await.unwrap()["link"].clone();
     let token = link.as_str().unwrap().split_once('#').unwrap().1;
     let key = HallKey::generate().unwrap();
@@ -70,7 +71,7 @@ async fn nobody_notices_that_another_authority_signs() {
         after.bundle
     );
     let twice = house
-        .act(&owner, json!({"kind": "replace_authority"}))
+        .act(&owner, json!({"act": "realm.replace_authority"}))
         .await;
     assert_eq!(twice.unwrap_err(), (409, "authority-too-new".to_owned()));
 

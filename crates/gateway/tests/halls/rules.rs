@@ -113,12 +113,13 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
     house.furnish(&owner).await;
 
     let key = HallKey::generate().unwrap();
-    let act = json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)});
+    let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
     let given = house.act(&owner, act).await.unwrap()["grant"].clone();
     let id = given["id"].as_str().unwrap().parse().unwrap();
     let guest = visitor(&house, Who::Guest(id), &given).await;
 
-    let act = json!({"kind": "invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
+    let act =
+        json!({"act": "hall.invite_agent", "hall": "one", "agent": "lab", "stores": ["scans"]});
     let done = house.act(&owner, act).await.unwrap();
     let token = done["link"].as_str().unwrap().split_once('#').unwrap().1;
     let key = HallKey::generate().unwrap();
@@ -196,7 +197,7 @@ async fn each_party_gets_what_it_may_and_nothing_more() {
 
 fn open_one() -> serde_json::Value {
     let key = HallKey::generate().unwrap();
-    json!({"kind": "open_hall", "hall": "one", "public_key": spki(&key)})
+    json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)})
 }
 
 /// A partner of the realm.

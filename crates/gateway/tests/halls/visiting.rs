@@ -156,7 +156,7 @@ impl Two {
     /// Signs at home; gives what opened there, and the evidence for the host.
     async fn sign(&self, who: &Guest, more: Value) -> (Entered, Vec<u8>) {
         let key = HallKey::generate().unwrap();
-        let mut act = json!({"kind": "open_hall", "host": "alpha.localhost", "hall": "one",
+        let mut act = json!({"act": "hall.open", "host": "alpha.localhost", "hall": "one",
                              "public_key": spki(&key)});
         let more = more.as_object().unwrap().clone();
         act.as_object_mut().unwrap().extend(more);
@@ -241,7 +241,7 @@ async fn a_grant_elsewhere_opens_nothing_at_home() {
     let (entered, _) = two.sign(&two.visitor, json!({})).await;
     // The same certificate at home, where a hall of the same name is.
     let key = HallKey::generate().unwrap();
-    let act = json!({"kind": "open_hall", "host": "alpha.localhost", "hall": "one",
+    let act = json!({"act": "hall.open", "host": "alpha.localhost", "hall": "one",
                      "public_key": spki(&key)});
     let done = two.home.act(&two.visitor, act).await.unwrap();
     let mut given = done["grant"].clone();
@@ -331,7 +331,7 @@ async fn take_away(two: &Two, ground: Ground, entered: &Entered) {
                 .ask("GET", path, &two.owner.token, Value::Null)
                 .await;
             let id = grants.unwrap()["items"][0]["id"].clone();
-            let act = json!({"kind": "end_grant", "grant": id});
+            let act = json!({"act": "hall.end", "grant": id});
             two.host.act(&two.owner, act).await.unwrap();
         }
         Ground::Admission => two.admit(&["write:data"]).await,
@@ -348,7 +348,7 @@ async fn take_away(two: &Two, ground: Ground, entered: &Entered) {
         }
         Ground::HomesEnd => {
             let chief = two.home.person(Role::Operator).await;
-            let act = json!({"kind": "end_grant", "grant": entered.id});
+            let act = json!({"act": "hall.end", "grant": entered.id});
             two.home.act(&chief, act).await.unwrap();
         }
         Ground::OwnEnd => {
@@ -358,7 +358,7 @@ async fn take_away(two: &Two, ground: Ground, entered: &Entered) {
         }
         Ground::Person => {
             let chief = two.home.person(Role::Owner).await;
-            let act = json!({"kind": "suspend", "person": two.visitor.id});
+            let act = json!({"act": "people.suspend", "person": two.visitor.id});
             two.home.act(&chief, act).await.unwrap();
         }
         // Home certifies nobody, and can't say so either: the certificate runs out at the host.
@@ -391,7 +391,7 @@ async fn a_partners_hall_wants_a_partner_and_an_admission() {
     let two = Two::open().await;
     let key = HallKey::generate().unwrap();
     let open = |more: Value| {
-        let mut act = json!({"kind": "open_hall", "host": "alpha.localhost", "hall": "one",
+        let mut act = json!({"act": "hall.open", "host": "alpha.localhost", "hall": "one",
                              "public_key": spki(&key)});
         act.as_object_mut()
             .unwrap()
@@ -428,7 +428,7 @@ async fn a_host_demands_more_of_visitors_than_home_does() {
         .ask("GET", "/api/approvals", &operator.token, Value::Null)
         .await;
     assert_eq!(waiting.unwrap()[0]["name"], "member of beta.localhost");
-    let act = json!({"kind": "approve_grant", "grant": welcome["id"]});
+    let act = json!({"act": "hall.approve", "grant": welcome["id"]});
     two.host.act(&operator, act).await.unwrap();
     entered.stream().await;
 

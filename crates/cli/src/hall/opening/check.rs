@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use hallway_evidence::statement::Act;
-use hallway_evidence::statement::hall::{Hall, Open, P256PublicKey};
+use hallway_evidence::statement::hall::{Open, P256PublicKey};
 use hallway_evidence::{Bundle, Printable};
 use hallway_hall::{Party, SpiffeId, Svid};
 
@@ -19,7 +19,7 @@ use crate::person::Done;
 /// # Errors
 /// [`HallCommandError::Given`] names what differs.
 pub(super) fn granted(done: &Done, granted: &Granted) -> Result<(), HallCommandError> {
-    let Act::Hall(Hall::Open(open)) = &done.statement.act else {
+    let Act::HallOpen(open) = &done.statement.act else {
         return Err(given("the act", "hall.open", done.statement.act.name()));
     };
     if let Some(more) = granted
@@ -102,7 +102,7 @@ pub(super) fn shown(done: &Done, bundle: &[u8]) -> Result<(), HallCommandError> 
         let statement = statement.map_err(|error| unreadable(&error))?;
         let is_ours =
             evidence.signed == done.signed && hex::encode(evidence.hash()) == done.evidence;
-        let is_opening = matches!(statement.act, Act::Hall(Hall::Open(_)));
+        let is_opening = matches!(statement.act, Act::HallOpen(_));
         if is_ours != (at == 0) || is_opening != (at == 0) {
             let sentence = done.statement.sentence();
             return Err(given(

@@ -1,69 +1,46 @@
 //! Agents: machines that provide what is in a hall from where they stand.
 
-use serde::Serialize;
-
 use super::super::Hash;
-use super::super::json::hexadecimal;
+use super::super::declare::{Sentence, Signer, statement};
+use super::super::people::Role;
 use super::name::{AgentName, HallName, ServiceName, StoreName};
 use super::names::Names;
-use crate::fields::{DecodeError, Fields};
 use crate::timestamp::Timestamp;
 
-/// The terms of `hall.invite_agent`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InviteAgent {
-    /// Which hall.
-    pub hall: HallName,
-    /// What the machine is called there.
-    pub agent: AgentName,
-    /// Another agent of the hall that provides the same, so that one of the two may fail.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub beside: Option<AgentName>,
-    /// The stores that it provides, and nobody else in this hall.
-    pub stores: Names<StoreName>,
-    /// The services that it provides, and nobody else in this hall.
-    pub services: Names<ServiceName>,
-    /// SHA-256 of the one-time token with which it joins.
-    #[serde(serialize_with = "hexadecimal")]
-    pub token: Hash,
-    /// Until when it may join.
-    pub expires: Timestamp,
+statement! {
+    "hall.invite_agent", Signer::Person(Role::Owner);
+    /// Lets a machine join a hall, by a one-time token, and provide files and services there.
+    InviteAgent {
+        /// The hall.
+        hall: HallName,
+        /// The machine's name there.
+        agent: AgentName,
+        /// Another agent of the hall that provides the same, so that one of the two may fail.
+        beside: Option<AgentName>,
+        /// The stores that it provides, and nobody else in this hall.
+        stores: Names<StoreName>,
+        /// The services that it provides, and nobody else in this hall.
+        services: Names<ServiceName>,
+        /// SHA-256 of the one-time token with which it joins.
+        token: Hash,
+        /// The end of the time in which it may join.
+        expires: Timestamp,
+    }
 }
 
-/// The terms of `hall.dismiss_agent`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Agent {
-    /// Which hall.
-    pub hall: HallName,
-    /// Which machine.
-    pub agent: AgentName,
+statement! {
+    "hall.dismiss_agent", Signer::Person(Role::Owner);
+    /// Puts a machine out of a hall.
+    DismissAgent {
+        /// The hall.
+        hall: HallName,
+        /// The machine.
+        agent: AgentName,
+    }
 }
 
-impl InviteAgent {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default()
-            .with("hall", &self.hall)
-            .with("agent", &self.agent)
-            .with_some("beside", self.beside.as_ref())
-            .with("stores", &self.stores)
-            .with("services", &self.services)
-            .with("token", &self.token)
-            .with("expires", &self.expires)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            hall: terms.take("hall")?,
-            agent: terms.take("agent")?,
-            beside: terms.take_optional("beside")?,
-            stores: terms.take("stores")?,
-            services: terms.take("services")?,
-            token: terms.take("token")?,
-            expires: terms.take("expires")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for InviteAgent {
+    fn sentence(&self) -> String {
         format!(
             "let a machine join the hall “{}” as the agent “{}” and provide {}{}, by a one-time \
              token that is good until {}",
@@ -77,7 +54,9 @@ impl InviteAgent {
             self.expires
         )
     }
+}
 
+impl InviteAgent {
     fn provision(&self) -> String {
         let stores = self.stores.phrase("the store", "the stores");
         let services = self.services.phrase("the service", "the services");
@@ -89,21 +68,8 @@ impl InviteAgent {
     }
 }
 
-impl Agent {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default()
-            .with("hall", &self.hall)
-            .with("agent", &self.agent)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            hall: terms.take("hall")?,
-            agent: terms.take("agent")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for DismissAgent {
+    fn sentence(&self) -> String {
         format!(
             "put the agent “{}” out of the hall “{}”",
             self.agent, self.hall

@@ -1,58 +1,38 @@
 //! That a hall is there: making one, and removing it.
 
-use serde::Serialize;
-
+use super::super::declare::{Sentence, Signer, statement};
+use super::super::people::Role;
 use super::name::HallName;
-use crate::fields::{DecodeError, Fields};
 use crate::line::Line;
 
-/// The terms of `hall.create`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Create {
-    /// The hall's name, for programs.
-    pub hall: HallName,
-    /// What it is called, for people.
-    pub title: Line,
+statement! {
+    "hall.create", Signer::Person(Role::Owner);
+    /// Makes a hall.
+    Create {
+        /// The hall's name, for programs.
+        hall: HallName,
+        /// Its title, for people.
+        title: Line,
+    }
 }
 
-/// The terms of `hall.remove`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Named {
-    /// Which hall.
-    pub hall: HallName,
+statement! {
+    "hall.remove", Signer::Person(Role::Owner);
+    /// Closes a hall for good; everybody in it is put out.
+    Remove {
+        /// The hall.
+        hall: HallName,
+    }
 }
 
-impl Create {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default()
-            .with("hall", &self.hall)
-            .with("title", &self.title)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            hall: terms.take("hall")?,
-            title: terms.take("title")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for Create {
+    fn sentence(&self) -> String {
         format!("make the hall “{}”, called “{}”", self.hall, self.title)
     }
 }
 
-impl Named {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default().with("hall", &self.hall)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            hall: terms.take("hall")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for Remove {
+    fn sentence(&self) -> String {
         format!(
             "remove the hall “{}” and put everybody in it out",
             self.hall

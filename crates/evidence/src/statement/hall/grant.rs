@@ -2,99 +2,74 @@
 
 use core::fmt;
 
-use serde::Serialize;
-
 use super::super::Hash;
-use super::super::json::hexadecimal;
+use super::super::declare::{Sentence, Signer, statement};
 use super::super::people::Role;
 use super::name::HallName;
 use super::public_key::P256PublicKey;
 use super::right::Rights;
-use crate::count::Count;
-use crate::fields::{DecodeError, Fields};
 use crate::id::{GrantId, PersonId};
 use crate::line::Line;
 use crate::realm::RealmName;
 
-/// The terms of `hall.open`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Open {
-    /// The realm where the hall is.
-    pub host: RealmName,
-    /// Which hall.
-    pub hall: HallName,
-    /// Who enters: the signer.
-    pub person: PersonId,
-    /// The person's name.
-    pub name: Line,
-    /// The person's role at home: stated for a hall of another realm, which may admit by it, and
-    /// for no other.
-    pub role: Option<Role>,
-    /// What the person may do inside. More needs another statement.
-    pub rights: Rights,
-    /// For how long, in milliseconds from when the evidence was accepted.
-    pub duration_ms: u64,
-    /// The key whose holder is let in. Without one it is the browser in which the person signed.
-    pub public_key: Option<P256PublicKey>,
-}
-
-/// The terms of `hall.approve`: the opening that is approved, word for word.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Approve {
-    /// Which grant.
-    pub grant: GrantId,
-    /// The hash of the evidence that opened it.
-    #[serde(serialize_with = "hexadecimal")]
-    pub opened: Hash,
-    /// Which hall it is of.
-    pub hall: HallName,
-    /// Whose it is.
-    pub name: Line,
-    /// What it allows.
-    pub rights: Rights,
-}
-
-/// The terms of `hall.end`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct End {
-    /// Which grant.
-    pub grant: GrantId,
-    /// The hash of the evidence that opened it.
-    #[serde(serialize_with = "hexadecimal")]
-    pub opened: Hash,
-    /// Which hall it is of.
-    pub hall: HallName,
-    /// Whose it is.
-    pub name: Line,
-}
-
-impl Open {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default()
-            .with("host", &self.host)
-            .with("hall", &self.hall)
-            .with("person", &self.person)
-            .with("name", &self.name)
-            .with_some("role", self.role.as_ref())
-            .with("rights", &self.rights)
-            .with("duration", &self.duration_ms)
-            .with_some("public_key", self.public_key.as_ref())
+statement! {
+    "hall.open", Signer::Person(Role::Member);
+    /// Opens a hall to the signer.
+    Open {
+        /// The realm where the hall is.
+        host: RealmName,
+        /// The hall.
+        hall: HallName,
+        /// The signer.
+        person: PersonId,
+        /// The signer's name.
+        name: Line,
+        /// The signer's role at home: stated for a hall of another realm, which may admit by it,
+        /// and for no other.
+        role: Option<Role>,
+        /// What the signer may do inside. More needs another statement.
+        rights: Rights,
+        /// For how long, in milliseconds from when the evidence was accepted.
+        duration_ms: u64,
+        /// The key whose holder is let in. Without one it is the browser in which the person signed.
+        public_key: Option<P256PublicKey>,
     }
+}
 
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            host: terms.take("host")?,
-            hall: terms.take("hall")?,
-            person: terms.take("person")?,
-            name: terms.take("name")?,
-            role: terms.take_optional("role")?,
-            rights: terms.take("rights")?,
-            duration_ms: terms.take::<Count>("duration")?.get(),
-            public_key: terms.take_optional("public_key")?,
-        })
+statement! {
+    "hall.approve", Signer::Person(Role::Member);
+    /// Approves an opening, word for word. The hall says which role it needs.
+    Approve {
+        /// The grant.
+        grant: GrantId,
+        /// The hash of the evidence that opened it.
+        opened: Hash,
+        /// The hall.
+        hall: HallName,
+        /// The name of the person who opened it.
+        name: Line,
+        /// What it allows.
+        rights: Rights,
     }
+}
 
-    pub(super) fn sentence(&self) -> String {
+statement! {
+    "hall.end", Signer::Person(Role::Operator);
+    /// Ends a person's grant before its time.
+    End {
+        /// The grant.
+        grant: GrantId,
+        /// The hash of the evidence that opened it.
+        opened: Hash,
+        /// The hall.
+        hall: HallName,
+        /// The name of the person who opened it.
+        name: Line,
+    }
+}
+
+impl Sentence for Open {
+    fn sentence(&self) -> String {
         format!(
             "open the hall “{}” of {} to {}{} for {}, {}, to {}",
             self.hall,
@@ -115,27 +90,8 @@ impl Open {
     }
 }
 
-impl Approve {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default()
-            .with("grant", &self.grant)
-            .with("opened", &self.opened)
-            .with("hall", &self.hall)
-            .with("name", &self.name)
-            .with("rights", &self.rights)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            grant: terms.take("grant")?,
-            opened: terms.take("opened")?,
-            hall: terms.take("hall")?,
-            name: terms.take("name")?,
-            rights: terms.take("rights")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for Approve {
+    fn sentence(&self) -> String {
         format!(
             "approve that {} opens the hall “{}” to {}, by the grant {}",
             self.name, self.hall, self.rights, self.grant
@@ -143,25 +99,8 @@ impl Approve {
     }
 }
 
-impl End {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default()
-            .with("grant", &self.grant)
-            .with("opened", &self.opened)
-            .with("hall", &self.hall)
-            .with("name", &self.name)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            grant: terms.take("grant")?,
-            opened: terms.take("opened")?,
-            hall: terms.take("hall")?,
-            name: terms.take("name")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for End {
+    fn sentence(&self) -> String {
         format!(
             "end the grant {} of {} in the hall “{}”",
             self.grant, self.name, self.hall

@@ -3,7 +3,10 @@
 use core::fmt;
 
 use serde::Serialize;
+use serde::ser::SerializeMap;
 
+use super::super::declare::{DeclaredMember, Member, Sentence, Shape, Signer};
+use super::super::declare::{record, statement};
 use super::super::people::Role;
 use super::name::HallName;
 use super::needs::Needs;
@@ -18,94 +21,133 @@ use crate::realm::RealmName;
 #[serde(rename_all = "snake_case")]
 pub enum Guest {
     /// A person of the realm.
-    Person {
-        /// Who.
-        id: PersonId,
-        /// The person's name.
-        name: Line,
-    },
+    Person(NamedPerson),
     /// Everybody of the realm who has this role or one that includes it.
     Role(Role),
-    /// Somebody of a partner.
-    Visitor {
-        /// Of which realm.
-        realm: RealmName,
-        /// Who there.
-        whom: Whom,
-    },
+    /// A person of a partner, or everybody of the partner who has a role.
+    Visitor(Visitor),
 }
 
-/// Who of a partner may enter. The partner says who its people are and which roles they have.
+record! {
+    /// A person by id and by name.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    NamedPerson {
+        /// The person; of a partner, by the id that the partner gave.
+        id: PersonId,
+        /// The person's name; of a partner, the name that the signer gave.
+        name: Line,
+    }
+}
+
+record! {
+    /// A guest of a partner. The partner says who its people are and which roles they have.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    Visitor {
+        /// The partner.
+        realm: RealmName,
+        /// The guest there.
+        whom: Whom,
+    }
+}
+
+/// Who of a partner may enter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Whom {
     /// A person of the partner.
-    Person {
-        /// Who, by the id that the partner gave.
-        id: PersonId,
-        /// What the signer calls them.
-        name: Line,
-    },
+    Person(NamedPerson),
     /// Everybody of the partner who has this role there or one that includes it.
     Role(Role),
 }
 
-/// The terms of `hall.admit`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Admit {
-    /// Which hall.
-    pub hall: HallName,
-    /// Who may enter.
-    pub guest: Guest,
-    /// What the guest may do inside. This replaces what was said of the guest before.
-    pub rights: Rights,
-    /// What is demanded besides.
-    #[serde(skip_serializing_if = "Needs::is_empty")]
-    pub needs: Needs,
+statement! {
+    "hall.admit", Signer::Person(Role::Owner);
+    /// Lets a guest enter a hall.
+    Admit {
+        /// The hall.
+        hall: HallName,
+        /// The guest.
+        guest: Guest,
+        /// What the guest may do inside. This replaces what was said of the guest before.
+        rights: Rights,
+        /// What is demanded besides.
+        needs: Needs,
+    }
 }
 
-/// The terms of `hall.dismiss`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Dismiss {
-    /// Which hall.
-    pub hall: HallName,
-    /// Who may no longer enter.
-    pub guest: Guest,
+statement! {
+    "hall.dismiss", Signer::Person(Role::Owner);
+    /// Lets a guest enter a hall no longer.
+    Dismiss {
+        /// The hall.
+        hall: HallName,
+        /// The guest.
+        guest: Guest,
+    }
 }
 
-impl Guest {
-    fn terms<'a>(&'a self, fields: Fields<'a>) -> Fields<'a> {
-        match self {
-            Self::Person { id, name } => fields.with("person", id).with("name", name),
-            Self::Role(role) => fields.with("role", role),
-            Self::Visitor { realm, whom } => {
-                let fields = fields.with("realm", realm);
-                match whom {
-                    Whom::Person { id, name } => fields.with("person", id).with("name", name),
-                    Whom::Role(role) => fields.with("role", role),
-                }
+/// A member that is a map with exactly one member of its own, named like the variant.
+macro_rules! one_of {
+    ($name:ident { $($variant:ident = $key:literal: $type:ty, $doc:literal;)+ }) => {
+        impl Member for $name {
+            const SHAPE: Shape = Shape::OneOf(&[$(
+                DeclaredMember {
+                    name: $key,
+                    doc: $doc,
+                    shape: <$type as Member>::SHAPE,
+                },
+            )+]);
+
+            fn put<'a>(&'a self, key: &'static str, fields: Fields<'a>) -> Fields<'a> {
+                let one = match self {
+                    $(Self::$variant(value) => value.put($key, Fields::default()),)+
+                };
+                fields.with(key, one)
+            }
+
+            fn take(key: &'static str, fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
+                let mut one: Fields<'_> = fields.take(key)?;
+                $(if one.has($key) {
+                    let value = Self::$variant(Member::take($key, &mut one)?);
+                    one.finish()?;
+                    return Ok(value);
+                })+
+                Err(DecodeError::Value {
+                    member: key,
+                    reason: "has none of the members that are known here",
+                })
+            }
+
+            fn json<M: SerializeMap>(
+                &self,
+                key: &'static str,
+                map: &mut M,
+            ) -> Result<(), M::Error> {
+                map.serialize_entry(key, self)
+            }
+
+            #[cfg(test)]
+            fn samples() -> Vec<Self> {
+                let mut all = Vec::new();
+                $(all.extend(<$type as Member>::samples().into_iter().map(Self::$variant));)+
+                all
             }
         }
-    }
+    };
+}
 
-    fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        if let Some(realm) = terms.take_optional("realm")? {
-            let whom = match terms.take_optional("person")? {
-                Some(id) => Whom::Person {
-                    id,
-                    name: terms.take("name")?,
-                },
-                None => Whom::Role(terms.take("role")?),
-            };
-            return Ok(Self::Visitor { realm, whom });
-        }
-        Ok(match terms.take_optional("person")? {
-            Some(id) => Self::Person {
-                id,
-                name: terms.take("name")?,
-            },
-            None => Self::Role(terms.take("role")?),
-        })
+one_of! {
+    Guest {
+        Person = "person": NamedPerson, "A person of the realm.";
+        Role = "role": Role, "Everybody of the realm who has this role or one that includes it.";
+        Visitor = "visitor": Visitor, "A guest of a partner.";
+    }
+}
+
+one_of! {
+    Whom {
+        Person = "person": NamedPerson, "A person of the partner.";
+        Role = "role": Role, "Everybody of the partner who has this role or one that includes it.";
     }
 }
 
@@ -113,11 +155,13 @@ impl fmt::Display for Guest {
     /// As it stands in a sentence.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Person { name, .. } => write!(f, "{name}"),
+            Self::Person(person) => write!(f, "{}", person.name),
             Self::Role(Role::Member) => f.write_str("everybody of the realm"),
             Self::Role(role) => write!(f, "{} of the realm", at_least(*role)),
-            Self::Visitor { realm, whom } => match whom {
-                Whom::Person { id, name } => write!(f, "{name} ({id}) of the partner {realm}"),
+            Self::Visitor(Visitor { realm, whom }) => match whom {
+                Whom::Person(NamedPerson { id, name }) => {
+                    write!(f, "{name} ({id}) of the partner {realm}")
+                }
                 Whom::Role(Role::Member) => write!(f, "everybody of the partner {realm}"),
                 Whom::Role(role) => {
                     write!(f, "{} of the partner {realm}", at_least(*role))
@@ -136,23 +180,8 @@ const fn at_least(role: Role) -> &'static str {
     }
 }
 
-impl Admit {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        let fields = self.guest.terms(Fields::default());
-        let fields = fields.with("hall", &self.hall).with("rights", &self.rights);
-        self.needs.terms(fields)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            hall: terms.take("hall")?,
-            guest: Guest::read(terms)?,
-            rights: terms.take("rights")?,
-            needs: Needs::read(terms)?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for Admit {
+    fn sentence(&self) -> String {
         format!(
             "let {} enter the hall “{}” to {}{}{}",
             self.guest,
@@ -164,19 +193,8 @@ impl Admit {
     }
 }
 
-impl Dismiss {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        self.guest.terms(Fields::default()).with("hall", &self.hall)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            hall: terms.take("hall")?,
-            guest: Guest::read(terms)?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for Dismiss {
+    fn sentence(&self) -> String {
         format!(
             "no longer let {} enter the hall “{}”",
             self.guest, self.hall

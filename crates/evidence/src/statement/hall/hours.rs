@@ -9,14 +9,14 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::fields::{FromValue, Unfit, Value};
-use crate::words::stated;
+use crate::words;
 
 /// Minutes of a day that is as long as most.
 const DAY: u16 = 24 * 60;
 /// The longest name of a time zone, in bytes.
 const LONGEST_ZONE: usize = 64;
 
-stated! {
+words! {
     /// A day of the week.
     Day {
         /// Monday.

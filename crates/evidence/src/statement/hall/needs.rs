@@ -3,11 +3,11 @@
 use core::fmt;
 
 use hallway_webauthn::metadata::CertificationLevel;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::super::declare::record;
 use super::super::people::Role;
 use super::hours::Hours;
-use crate::fields::{DecodeError, Fields};
 use crate::words::stated;
 
 stated! {
@@ -57,22 +57,21 @@ impl KeyNeed {
     }
 }
 
-/// What an admission demands. All of it must be met; `Default` demands nothing.
-///
-/// In JSON `{"key": "L1", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}`,
-/// without what is not demanded.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Needs {
-    /// Of the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<KeyNeed>,
-    /// That somebody else who has at least this role approves each opening.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval: Option<Role>,
-    /// When the hall is open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hours: Option<Hours>,
+record! {
+    /// What an admission demands. All of it must be met; `Default` demands nothing.
+    ///
+    /// In JSON `{"key": "L1", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}`,
+    /// without what is not demanded.
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    Needs {
+        /// The certification that the key must have.
+        key: Option<KeyNeed>,
+        /// The role of another person who approves each opening; one that includes it will do.
+        approval: Option<Role>,
+        /// When the hall is open.
+        hours: Option<Hours>,
+    }
 }
 
 impl Needs {
@@ -87,31 +86,6 @@ impl Needs {
                 hours: None
             }
         )
-    }
-
-    /// The same terms, and what is demanded if there is anything.
-    pub(super) fn terms<'a>(&'a self, terms: Fields<'a>) -> Fields<'a> {
-        if self.is_empty() {
-            return terms;
-        }
-        let needs = Fields::default()
-            .with_some("key", self.key.as_ref())
-            .with_some("approval", self.approval.as_ref())
-            .with_some("hours", self.hours.as_ref());
-        terms.with("needs", needs)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        let Some(mut fields) = terms.take_optional::<Fields<'_>>("needs")? else {
-            return Ok(Self::default());
-        };
-        let needs = Self {
-            key: fields.take_optional("key")?,
-            approval: fields.take_optional("approval")?,
-            hours: fields.take_optional("hours")?,
-        };
-        fields.finish()?;
-        Ok(needs)
     }
 }
 

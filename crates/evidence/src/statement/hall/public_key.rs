@@ -1,16 +1,15 @@
 //! The public key to which a grant is bound.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::fields::{FromValue, Unfit, Value};
-use crate::statement::json::hexadecimal;
 use crate::statement::{Hash, sha256};
 
 /// A P-256 public key as SubjectPublicKeyInfo (RFC 5480, 2), the DER that a certificate carries:
 /// 91 bytes, the point uncompressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-pub struct P256PublicKey(#[serde(serialize_with = "hexadecimal")] [u8; Self::BYTES]);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct P256PublicKey([u8; Self::BYTES]);
 
 /// The bytes are not such a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +64,12 @@ impl<'a> FromValue<'a> for P256PublicKey {
     fn from_value(value: Value<'a>) -> Result<Self, Unfit> {
         Self::from_der(<&[u8]>::from_value(value)?)
             .map_err(|_| Unfit::Value("is not a P-256 SubjectPublicKeyInfo"))
+    }
+}
+
+impl Serialize for P256PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(self.0))
     }
 }
 

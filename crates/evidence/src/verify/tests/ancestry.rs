@@ -10,9 +10,9 @@ use crate::bundle::Bundle;
 use crate::id::PersonId;
 use crate::receipt::Receipt;
 use crate::signed_statement::SignedStatement;
-use crate::statement::people::{ChangeRole, Invite, People, Recover, Role};
-use crate::statement::web::{OwnLink, Reason, RegisterKey};
-use crate::statement::{Act, Hash, Web};
+use crate::statement::people::{ChangeRole, Invite, Recover, Role};
+use crate::statement::web::{AddKey, Reason, RegisterKey};
+use crate::statement::{Act, Hash, web};
 use crate::trust::TrustFile;
 use crate::verify::{self, Chain, Happened, Report};
 
@@ -52,7 +52,7 @@ impl Person {
             link,
             authorised_by: None,
         };
-        key.register(&statement("gate.example", Web::RegisterKey(terms)), None)
+        key.register(&statement("gate.example", terms), None)
     }
 
     fn sets_up(&self) -> SignedStatement {
@@ -68,36 +68,36 @@ impl Person {
     }
 
     fn invites(&self, name: &str, role: Role, by: u8) -> SignedStatement {
-        self.signs(People::Invite(Invite {
+        self.signs(Invite {
             name: line(name),
             role,
             link: link(by),
-        }))
+        })
     }
 
     fn promotes(&self, other: &Self, role: Role) -> SignedStatement {
-        self.signs(People::ChangeRole(ChangeRole {
+        self.signs(ChangeRole {
             person: other.id,
             name: line(other.name),
             role,
-        }))
+        })
     }
 
     fn recovers(&self, other: &Self, role: Role, by: u8) -> SignedStatement {
-        self.signs(People::Recover(Recover {
+        self.signs(Recover {
             person: other.id,
             name: line(other.name),
             role,
             link: link(by),
-        }))
+        })
     }
 
     fn adds_key(&self, by: u8) -> SignedStatement {
-        self.signs(Web::AddKey(OwnLink {
+        self.signs(AddKey {
             person: self.id,
             name: line(self.name),
             link: link(by),
-        }))
+        })
     }
 }
 
@@ -149,7 +149,7 @@ fn a_chain_is_walked_down_to_the_set_up_and_told() {
         emily.joins(Role::Owner, 2),
         emily.invites("Ida", Role::Member, 3),
         ida.joins(Role::Member, 3),
-        ida.signs(Web::SignIn),
+        ida.signs(web::SignIn {}),
     ]);
     assert_eq!(
         happened,
@@ -198,7 +198,7 @@ fn a_registration_is_followed_too() {
 fn further_and_recovered_keys_lead_to_the_same_person() {
     let (otto, emily) = (person("Otto"), person("Emily"));
     let (second, third) = (key("second"), key("third"));
-    let signs = |key: &Key| key.assert(&statement("gate.example", Web::SignIn));
+    let signs = |key: &Key| key.assert(&statement("gate.example", web::SignIn {}));
     let (_, happened) = holds(vec![
         otto.sets_up(),
         otto.adds_key(2),
@@ -230,7 +230,7 @@ fn a_role_that_was_given_later_has_to_be_shown() {
             emily.invites("Ida", Role::Member, 3),
             ida.joins(Role::Member, 3),
         ]);
-        all.push(ida.signs(Web::SignIn));
+        all.push(ida.signs(web::SignIn {}));
         all
     };
     let needed = "Emily needed the role owner for the invitation of Ida";
@@ -282,7 +282,11 @@ fn a_key_that_a_row_invited_is_nobodys() {
         (Reason::Additional, "Emily’s permission for a further key"),
     ] {
         let registered = emily.registers(&emily.key, Role::Owner, reason, link(9));
-        let all = log(vec![otto.sets_up(), registered, emily.signs(Web::SignIn)]);
+        let all = log(vec![
+            otto.sets_up(),
+            registered,
+            emily.signs(web::SignIn {}),
+        ]);
         let report = judge(&all[1..], Chain::ToSetUp);
         refused(&report, "people.1", words);
         refused(&report, "people.1", &hex::encode(link(9)));
@@ -304,7 +308,7 @@ fn a_key_that_a_row_invited_is_nobodys() {
         vec![
             otto.sets_up(),
             emily.registers(&emily.key, Role::Owner, Reason::Setup, link(9)),
-            emily.signs(Web::SignIn),
+            emily.signs(web::SignIn {}),
         ],
         "people.5",
         "it is entry 1 of the log",
@@ -374,11 +378,11 @@ fn what_allowed_a_key_says_whose_it_is() {
         fails(story(allowed, registered), step, words);
     }
     // Whoever adds a key adds it for themselves.
-    let for_emily = otto.signs(Web::AddKey(OwnLink {
+    let for_emily = otto.signs(AddKey {
         person: emily.id,
         name: line("Emily"),
         link: link(2),
-    }));
+    });
     let registered = emily.registers(&emily.key, Role::Owner, Additional, link(2));
     fails(story(for_emily, registered), "people.4", "and not Emily");
     // The registration names other evidence than the act that the link is in.
@@ -391,9 +395,7 @@ fn what_allowed_a_key_says_whose_it_is() {
         link: link(2),
         authorised_by: Some([7; 32]),
     };
-    let registered = emily
-        .key
-        .register(&statement("gate.example", Web::RegisterKey(terms)), None);
+    let registered = emily.key.register(&statement("gate.example", terms), None);
     fails(
         story(otto.invites("Emily", Role::Member, 2), registered),
         "people.3",
@@ -409,7 +411,7 @@ fn nothing_allows_what_came_before_it() {
             otto.sets_up(),
             emily.joins(Role::Member, 2),
             otto.invites("Emily", Role::Member, 2),
-            emily.signs(Web::SignIn),
+            emily.signs(web::SignIn {}),
         ],
         "people.2",
         "entry 2 of the log, after the key’s registration, which is entry 1",
@@ -421,7 +423,7 @@ fn nothing_allows_what_came_before_it() {
             emily.invites("Otto", Role::Owner, 3),
             otto.joins(Role::Owner, 3),
             otto.invites("Emily", Role::Owner, 2),
-            emily.signs(Web::SignIn),
+            emily.signs(web::SignIn {}),
         ],
         "people.2",
         "after the key’s registration",
@@ -434,7 +436,7 @@ fn the_trust_file_may_name_the_set_up() {
     let all = log(vec![
         emily.sets_up(),
         otto.sets_up(),
-        otto.signs(Web::SignIn),
+        otto.signs(web::SignIn {}),
     ]);
     let bundle = Bundle::of(all[2].clone(), [all[1].clone()]).unwrap();
     let judge = |set_up: Option<Hash>| {
@@ -463,7 +465,7 @@ fn what_the_subject_does_not_rest_on_is_refused() {
     let spare = [
         otto.promotes(&emily, Role::Owner),
         otto.invites("Ida", Role::Owner, 5),
-        otto.signs(Web::SignIn),
+        otto.signs(web::SignIn {}),
     ];
     for spare in spare {
         let all = log(vec![
@@ -471,7 +473,7 @@ fn what_the_subject_does_not_rest_on_is_refused() {
             otto.invites("Emily", Role::Member, 2),
             emily.joins(Role::Member, 2),
             spare,
-            emily.signs(Web::SignIn),
+            emily.signs(web::SignIn {}),
         ]);
         refused(
             &judge(&all, Chain::ToSetUp),
@@ -499,7 +501,7 @@ fn a_chain_of_the_most_receipts_is_walked() {
         happened.push(pair[0].invites(pair[1].name, Role::Owner, by));
         happened.push(pair[1].joins(Role::Owner, by));
     }
-    happened.push(people[62].signs(Web::SignIn));
+    happened.push(people[62].signs(web::SignIn {}));
     let (_, steps) = holds(happened);
     assert_eq!(steps.len(), 63);
 }

@@ -7,8 +7,6 @@ use super::realm::{Key, OWNER, Story, line, log, play, statement};
 use super::{PAYLOAD, failure_of};
 use crate::bundle::Bundle;
 use crate::id::PersonId;
-use crate::statement::Hall;
-use crate::statement::Web;
 use crate::statement::hall::{Open, P256PublicKey};
 use crate::statement::people::Role;
 use crate::statement::web::{Reason, RegisterKey};
@@ -23,7 +21,7 @@ fn opened(let_in: PersonId, certificate_key: Option<P256PublicKey>) -> Bundle {
     );
     let register = statement(
         "gate.example",
-        Web::RegisterKey(RegisterKey {
+        RegisterKey {
             person: OWNER,
             name: line("Emily"),
             role: Role::Owner,
@@ -31,11 +29,11 @@ fn opened(let_in: PersonId, certificate_key: Option<P256PublicKey>) -> Bundle {
             reason: Reason::Setup,
             link: [10; 32],
             authorised_by: None,
-        }),
+        },
     );
     let open = statement(
         "gate.example",
-        Hall::Open(Open {
+        Open {
             host: "gate.example".parse().unwrap(),
             hall: "backups".parse().unwrap(),
             person: let_in,
@@ -44,7 +42,7 @@ fn opened(let_in: PersonId, certificate_key: Option<P256PublicKey>) -> Bundle {
             rights: vec!["read:data".parse().unwrap()].try_into().unwrap(),
             duration_ms: 3_600_000,
             public_key: certificate_key,
-        }),
+        },
     );
     let logged = log(vec![key.register(&register, None), key.assert(&open)]);
     Bundle::of(logged[1].clone(), [logged[0].clone()]).unwrap()

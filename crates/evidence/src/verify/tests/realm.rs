@@ -24,7 +24,7 @@ use crate::signed_statement::{Response, SignedStatement};
 use crate::statement::device::{Claim, Delivery, Payload, Transaction};
 use crate::statement::people::Role;
 use crate::statement::web::{Reason, RegisterKey};
-use crate::statement::{Act, Device, Hash, Statement, Web, sha256};
+use crate::statement::{Act, Hash, Statement, device, sha256};
 use crate::timestamp::Timestamp;
 use crate::trust::{TrustFile, TrustedAuthority};
 
@@ -237,7 +237,7 @@ pub(crate) fn play(story: &Story, payload: &[u8]) -> (Bundle, TrustFile) {
     } else {
         PersonId::from_bytes([2; 16])
     };
-    let key = say(Web::RegisterKey(RegisterKey {
+    let key = say(RegisterKey {
         person,
         name: line("Emily"),
         role: Role::Owner,
@@ -245,14 +245,14 @@ pub(crate) fn play(story: &Story, payload: &[u8]) -> (Bundle, TrustFile) {
         reason: Reason::Setup,
         link: [10; 32],
         authorised_by: None,
-    })
+    }
     .into());
-    let enrolment = say(Device::Enrol.into());
-    let claim = say(Device::Claim(Claim {
+    let enrolment = say(device::Enrol {}.into());
+    let claim = say(Claim {
         device: DeviceId::from_bytes([3; 16]),
         serial: line(story.serial_in_claim),
         model: MODEL,
-        authority: line("Lens & Co"),
+        maker: line("Lens & Co"),
         credential: device.id.clone(),
         enrolment: if story.claim_of_this_enrolment {
             enrolment.hash()
@@ -260,15 +260,15 @@ pub(crate) fn play(story: &Story, payload: &[u8]) -> (Bundle, TrustFile) {
             [0; 32]
         },
         owner: OWNER,
-    })
+    }
     .into());
-    let transaction = say(Device::Transaction(Transaction {
+    let transaction = say(Transaction {
         sequence: 7,
         taken: Timestamp::from_ms(1_790_000_000_000),
         delivery: Delivery::Live,
         payload: Payload::of(payload, line("image/jpeg"), line("IMG_0007.JPG")),
         challenge: None,
-    })
+    }
     .into());
     let happened = [
         owner.register(&key, None),

@@ -14,7 +14,6 @@ use crate::receipt::Receipt;
 use crate::statement::hall::{Open, P256PublicKey, Right, Rights};
 use crate::statement::people::Role;
 use crate::statement::web::{Reason, RegisterKey};
-use crate::statement::{Hall, Web};
 use crate::timestamp::Timestamp;
 use crate::trust::TrustFile;
 use crate::verify::{Door, UncheckedVisit, Visit, visit};
@@ -63,7 +62,7 @@ fn opening(key: P256PublicKey) -> Open {
 fn logged(registered: (&Key, PersonId), signer: &Key, open: Open, realm: &str) -> [Receipt; 2] {
     let register = statement(
         HOME,
-        Web::RegisterKey(RegisterKey {
+        RegisterKey {
             person: registered.1,
             name: line("Emily"),
             role: Role::Member,
@@ -71,9 +70,9 @@ fn logged(registered: (&Key, PersonId), signer: &Key, open: Open, realm: &str) -
             reason: Reason::Setup,
             link: [10; 32],
             authorised_by: None,
-        }),
+        },
     );
-    let open = statement(realm, Hall::Open(open));
+    let open = statement(realm, open);
     let receipts = log(vec![
         registered.0.register(&register, None),
         signer.assert(&open),

@@ -182,8 +182,8 @@ fn state(device: &Device) -> Mark {
 
 /// What can be done to a device in this state.
 fn acts(state: DeviceState) -> Vec<DeviceAct> {
-    let resume = (
-        DeviceAct::Resume,
+    let reinstate = (
+        DeviceAct::Reinstate,
         if state == DeviceState::Stolen {
             DeviceState::Suspended
         } else {
@@ -192,7 +192,7 @@ fn acts(state: DeviceState) -> Vec<DeviceAct> {
     );
     let suspended = matches!(state, DeviceState::Suspended | DeviceState::Stolen);
     let first = if suspended {
-        resume
+        reinstate
     } else {
         (DeviceAct::Suspend, DeviceState::Suspended)
     };
@@ -247,16 +247,16 @@ mod tests {
 
     #[test]
     fn acts_follow_the_life_of_a_device() {
-        use DeviceAct::{Release, ReportStolen, Resume, Retire, Suspend};
+        use DeviceAct::{Reinstate, Release, ReportStolen, Retire, Suspend};
         assert_eq!(
             acts(DeviceState::Registered),
             [Suspend, ReportStolen, Release, Retire]
         );
         assert_eq!(
             acts(DeviceState::Suspended),
-            [Resume, ReportStolen, Release, Retire]
+            [Reinstate, ReportStolen, Release, Retire]
         );
-        assert_eq!(acts(DeviceState::Stolen), [Resume, Retire]);
+        assert_eq!(acts(DeviceState::Stolen), [Reinstate, Retire]);
         assert_eq!(acts(DeviceState::Released), [Retire]);
         assert_eq!(acts(DeviceState::Retired), []);
     }

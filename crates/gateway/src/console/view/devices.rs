@@ -1,6 +1,7 @@
 //! The list of devices, and one device with what can be done to it.
 
 use askama::Template;
+use hallway_evidence::statement::device;
 
 use super::{Count, Frame, Mark, ModelCard, Moment, Paging, TransactionRow};
 
@@ -40,10 +41,10 @@ pub struct DevicesPage {
 /// Something that the owner can do to a device now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceAct {
-    /// Refuse it until it is resumed.
+    /// Refuse it until it is reinstated.
     Suspend,
     /// Accept it again.
-    Resume,
+    Reinstate,
     /// It was stolen: refuse it, and refuse every new enrolment of it.
     ReportStolen,
     /// Let it be enrolled by somebody else.
@@ -53,14 +54,14 @@ pub enum DeviceAct {
 }
 
 impl DeviceAct {
-    /// The word that the API knows it by.
-    pub const fn change(self) -> &'static str {
+    /// The name of its statement.
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::Suspend => "suspend",
-            Self::Resume => "resume",
-            Self::ReportStolen => "report_stolen",
-            Self::Release => "release",
-            Self::Retire => "retire",
+            Self::Suspend => device::Suspend::DECLARED.name,
+            Self::Reinstate => device::Reinstate::DECLARED.name,
+            Self::ReportStolen => device::ReportStolen::DECLARED.name,
+            Self::Release => device::Release::DECLARED.name,
+            Self::Retire => device::Retire::DECLARED.name,
         }
     }
 
@@ -68,7 +69,7 @@ impl DeviceAct {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Suspend => "Suspend",
-            Self::Resume => "Resume",
+            Self::Reinstate => "Reinstate",
             Self::ReportStolen => "Report stolen",
             Self::Release => "Release",
             Self::Retire => "Retire",
@@ -79,7 +80,7 @@ impl DeviceAct {
     pub const fn consequence(self) -> &'static str {
         match self {
             Self::Suspend => "Nothing that it sends is accepted until you resume it.",
-            Self::Resume => "What it sends is accepted again.",
+            Self::Reinstate => "What it sends is accepted again.",
             Self::ReportStolen => {
                 "Nothing that it sends is accepted, and nobody can enrol it again, \
                  factory reset or not."
@@ -91,12 +92,12 @@ impl DeviceAct {
 
     /// Whether whoever looks after devices may do it, because another act takes it back.
     pub const fn can_be_undone(self) -> bool {
-        matches!(self, Self::Suspend | Self::Resume)
+        matches!(self, Self::Suspend | Self::Reinstate)
     }
 
     /// Whether it ends a suspension.
     pub const fn lifts_suspension(self) -> bool {
-        matches!(self, Self::Resume | Self::Release)
+        matches!(self, Self::Reinstate | Self::Release)
     }
 
     /// Whether the act deserves to look dangerous.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use hallway_evidence::statement::{Act, Device};
+use hallway_evidence::statement::Act;
+use hallway_evidence::statement::device::Enrol;
 use hallway_evidence::{CredentialId, Response, SignedStatement};
 use hallway_webauthn::wire::Base64Url;
 use hallway_webauthn::{
@@ -15,9 +16,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
-use crate::doors::authority;
 use crate::doors::ceremony;
 use crate::doors::device::identity::Identity;
+use crate::doors::makers;
 use crate::doors::user_code::UserCode;
 use crate::doors::web::grant::Peer;
 use crate::http::input::Input;
@@ -73,7 +74,7 @@ pub struct Announced {
 
 /// Gives an enrolment statement.
 pub async fn statement(State(gateway): State<Gateway>) -> Result<Json<Statement>, Problem> {
-    let statement = ceremony::statement(&gateway, Device::Enrol)?;
+    let statement = ceremony::statement(&gateway, Enrol {})?;
     let bytes = statement.encode();
     Ok(Json(Statement {
         seal: Base64Url(gateway.sealer.seal(Purpose::EnrolDevice, &[], &bytes)),
@@ -111,7 +112,7 @@ async fn prove(
     let now = gateway.now();
     let sealed = (signed.statement.as_slice(), request.seal.0.as_slice());
     let statement = ceremony::open(gateway, Purpose::EnrolDevice, &[], sealed, now)?;
-    if !matches!(statement.act, Act::Device(Device::Enrol)) {
+    if !matches!(statement.act, Act::DeviceEnrol(_)) {
         return Err(Problem::malformed("the statement does not enrol a device"));
     }
     let reader = gateway.store.read();
@@ -222,7 +223,7 @@ pub async fn verify(
         ));
     };
     let (models, now) = (&gateway.models, gateway.now());
-    let policy = models.for_device(authority::anchors(unit).await?, now)?;
+    let policy = models.for_device(makers::anchors(unit).await?, now)?;
     verify_registration(
         &gateway.rp,
         &signed.challenge(),

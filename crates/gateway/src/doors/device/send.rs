@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hallway_evidence::Receipt;
-use hallway_evidence::statement::Device as DeviceAct;
+use hallway_evidence::statement::Act;
 use hallway_evidence::statement::device::Transaction as Terms;
 use hallway_webauthn::Assertion;
 use hallway_webauthn::wire::Base64Url;
@@ -65,7 +65,7 @@ async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Rece
             Problem::malformed("the header Hallway-Evidence with the signed statement is missing")
         })?,
     )?;
-    let DeviceAct::Transaction(terms) = sent.act()?.clone() else {
+    let Act::DeviceTransaction(terms) = sent.statement.act.clone() else {
         return Err(Problem::malformed("the statement is not a transaction").into());
     };
     let key = gateway

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::statement::Device as DeviceAct;
+use hallway_evidence::statement::Act;
 use hallway_evidence::{Timestamp, TrustFile};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -70,7 +70,7 @@ pub async fn ask(
 
 async fn status(gateway: &Gateway, question: &Question) -> Result<Status, TurnedAway> {
     let asked = Unverified::decode(gateway, &question.signed_statement.0)?;
-    if !matches!(asked.act()?, DeviceAct::Status) {
+    if !matches!(asked.statement.act, Act::DeviceStatus(_)) {
         return Err(
             Problem::malformed("the statement does not ask for the registration's state").into(),
         );

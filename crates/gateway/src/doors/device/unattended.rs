@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use hallway_evidence::statement::Act;
-use hallway_evidence::statement::Device as DeviceAct;
 use hallway_evidence::{CredentialId, DeviceId, Response, SignedStatement, Statement, Timestamp};
 use hallway_webauthn::{
     Assertion, AssertionPolicy, AssertionResponse, CredentialRecord, verify_assertion,
@@ -35,16 +33,6 @@ impl Unverified {
             ));
         }
         Ok(Self { signed, statement })
-    }
-
-    /// What the device says.
-    pub fn act(&self) -> Result<&DeviceAct, Problem> {
-        match &self.statement.act {
-            Act::Device(act) => Ok(act),
-            _ => Err(Problem::malformed(
-                "the statement is not one that a device makes",
-            )),
-        }
     }
 
     /// Checks the signature under the policy for credentials that were enrolled as devices.

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
+use hallway_evidence::statement::Act;
 use hallway_evidence::statement::people::Role;
-use hallway_evidence::statement::{Act, Device, People, Web};
 use hallway_evidence::verify::least_role;
 use hallway_evidence::{Bundle, Evidence, MAX_RECEIPTS, PersonId, Response as Signature};
 
@@ -92,13 +92,13 @@ impl<'a> Walk<'a> {
     async fn look(&mut self, step: &Step, evidence: &Evidence, act: &Act) -> Result<(), Problem> {
         let at = step.record.log_index;
         match (act, &evidence.signed.response) {
-            (Act::Web(Web::RegisterKey(key)), Signature::Registration { .. }) => {
+            (Act::WebRegisterKey(key), Signature::Registration { .. }) => {
                 let Some(allowed) = key.authorised_by else {
                     return Ok(());
                 };
                 let allowed = self.reader.evidence().get(&EvidenceHash(allowed)).await?;
                 if let Some(record) = &allowed
-                    && let Some(Act::People(People::Recover(terms))) = act_of(record)
+                    && let Some(Act::PeopleRecover(terms)) = act_of(record)
                 {
                     let known = (terms.role, record.log_index);
                     self.raised(key.person, known, at, key.role).await?;
@@ -107,20 +107,20 @@ impl<'a> Walk<'a> {
                 Ok(())
             }
             (_, Signature::Registration { .. }) => Ok(()),
-            (Act::Device(Device::Transaction(_)), _) => {
+            (Act::DeviceTransaction(_), _) => {
                 let device = evidence.signed.credential_id.clone();
                 let claim = self.last_before(&Ground::Claim(device), at).await?;
                 self.add(claim, at, None);
                 Ok(())
             }
-            (Act::Device(Device::Status), _) => Ok(()),
-            (Act::Device(Device::Claim(claim)), _) => {
+            (Act::DeviceStatus(_), _) => Ok(()),
+            (Act::DeviceClaim(claim), _) => {
                 let enrolled = claim.enrolment.into();
                 let enrolment = self.reader.evidence().by_statement(&enrolled).await?;
                 self.add(enrolment, at, None);
                 self.signer(evidence, at, (Role::Member, at)).await
             }
-            (Act::Web(Web::AddKey(_)), _) => {
+            (Act::WebAddKey(_), _) => {
                 let needs = step.needs.unwrap_or((Role::Member, at));
                 self.signer(evidence, at, needs).await
             }
@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
         let Some(registration) = self.last_before(&key, at).await? else {
             return Ok(());
         };
-        if let Some(Act::Web(Web::RegisterKey(key))) = act_of(&registration) {
+        if let Some(Act::WebRegisterKey(key)) = act_of(&registration) {
             let known = (key.role, registration.log_index);
             self.raised(key.person, known, before, least).await?;
         }
@@ -158,12 +158,12 @@ impl<'a> Walk<'a> {
         least: Role,
     ) -> Result<(), Problem> {
         let (role, since) = known;
-        if role.includes(least) {
+        if role >= least {
             return Ok(());
         }
         let mut last: Option<u64> = None;
         for role in [Role::Owner, Role::Operator] {
-            if role.includes(least) {
+            if role >= least {
                 let given = Ground::Role(person, role);
                 last = last.max(self.reader.grounds().last_before(&given, before).await?);
             }

@@ -1,5 +1,6 @@
 //! Openings that open nothing before somebody else approved them.
 
+use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
 use hallway_evidence::statement::hall::{Approve, approver};
@@ -7,7 +8,7 @@ use hallway_evidence::{GrantId, PersonId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::act::{Actor, Outcome, includes, role_needed};
+use super::super::act::{Actor, Asking, Outcome, Perform, Prepared, role_needed};
 use super::super::web::keys::line;
 use super::grants::{GrantRow, name_of};
 use crate::Gateway;
@@ -74,7 +75,7 @@ async fn approvers(
     let roles: Vec<Role> = Role::ALL
         .iter()
         .copied()
-        .filter(|held| includes(*held, role))
+        .filter(|held| *held >= role)
         .collect();
     // One more, because the opener may be among them.
     let limit = Limit::nearest(u64::from(NAMED) + 1);
@@ -126,7 +127,7 @@ pub fn may(gateway: &Gateway, person: &Person, grant: &Grant) -> Result<Approval
             "somebody else has to approve what you open",
         ));
     }
-    if !includes(person.role, approval.role) {
+    if person.role < approval.role {
         return Err(role_needed(approval.role));
     }
     Ok(approval)
@@ -160,46 +161,62 @@ pub async fn list(
     Ok(Json(rows))
 }
 
-/// The statement, if the caller can approve the opening.
-pub async fn prepare(gateway: &Gateway, caller: &Caller, id: GrantId) -> Result<Approve, Problem> {
-    let reader = gateway.store.read();
-    let grant = reader.grants().get(id).await?;
-    let grant = grant.ok_or_else(|| Problem::not_found("grant"))?;
-    may(gateway, &caller.person, &grant)?;
-    Ok(Approve {
-        grant: id,
-        opened: grant.evidence.0,
-        name: line("name", &name_of(reader, &grant).await?)?,
-        hall: grant.hall,
-        rights: grant.rights,
-    })
+/// The opening.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Its grant.
+    #[schemars(with = "String")]
+    grant: GrantId,
 }
 
-/// Approves what was signed for, if that is the opening that waits.
-pub async fn perform(actor: &Actor<'_>, terms: &Approve) -> Result<Outcome, Problem> {
-    let grants = actor.unit.grants();
-    let grant = grants.get(terms.grant).await?;
-    let grant = grant.ok_or_else(|| Problem::not_found("grant"))?;
-    may(actor.gateway, actor.person, &grant)?;
-    let same = grant.evidence.0 == terms.opened
-        && grant.hall == terms.hall
-        && grant.rights == terms.rights;
-    if !same {
-        return Err(Problem::forbidden(
-            "other-opening",
-            "what was approved is not what was opened",
-        ));
+#[async_trait]
+impl Perform for Approve {
+    type Request = Request;
+
+    async fn prepare(
+        asking: &Asking<'_>,
+        Request { grant: id }: Request,
+    ) -> Result<Prepared<Self>, Problem> {
+        let reader = asking.gateway.store.read();
+        let grant = reader.grants().get(id).await?;
+        let grant = grant.ok_or_else(|| Problem::not_found("grant"))?;
+        may(asking.gateway, &asking.caller.person, &grant)?;
+        let terms = Self {
+            grant: id,
+            opened: grant.evidence.0,
+            name: line("name", &name_of(reader, &grant).await?)?,
+            hall: grant.hall,
+            rights: grant.rights,
+        };
+        Ok(terms.into())
     }
-    let given = Given {
-        at: actor.now,
-        by: actor.person.id,
-        evidence: actor.evidence,
-    };
-    if !grants.approve(grant.id, &given).await? {
-        return Err(Problem::conflict(
-            "not-waiting",
-            "somebody else was faster: this opening waits no longer",
-        ));
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let grants = actor.unit.grants();
+        let grant = grants.get(self.grant).await?;
+        let grant = grant.ok_or_else(|| Problem::not_found("grant"))?;
+        may(actor.gateway, actor.person, &grant)?;
+        let same = grant.evidence.0 == self.opened
+            && grant.hall == self.hall
+            && grant.rights == self.rights;
+        if !same {
+            return Err(Problem::forbidden(
+                "other-opening",
+                "what was approved is not what was opened",
+            ));
+        }
+        let given = Given {
+            at: actor.now,
+            by: actor.person.id,
+            evidence: actor.evidence,
+        };
+        if !grants.approve(grant.id, &given).await? {
+            return Err(Problem::conflict(
+                "not-waiting",
+                "somebody else was faster: this opening waits no longer",
+            ));
+        }
+        Ok(Outcome::done(actor))
     }
-    Ok(Outcome::done(actor))
 }

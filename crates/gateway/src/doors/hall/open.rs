@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Lasting, Open, P256PublicKey, Right, Rights};
 use hallway_evidence::{GrantId, RealmName};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::super::act::{Actor, Outcome};
+use super::super::act::{Actor, Asking, Outcome, Perform, Prepared};
 use super::super::web::keys::line;
 use super::approvals::{self, Waits};
 use super::certificate::{self, Certified, Listener};
@@ -22,19 +23,25 @@ use crate::http::session::Caller;
 use crate::partners::description::own_realm;
 use crate::store::{Approval, Grant, GrantHolder, GrantKind, StoreError};
 
-/// What somebody who enters asks for.
-#[derive(Debug)]
-pub struct Wanted {
-    /// The realm where the hall is; this one when absent.
-    pub host: Option<RealmName>,
+/// What a person who enters asks for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The realm where the hall is; this one without it.
+    #[schemars(with = "Option<String>")]
+    host: Option<RealmName>,
     /// The hall.
-    pub hall: HallName,
-    /// What they want to do; everything they may when absent.
-    pub rights: Option<Vec<Right>>,
-    /// For how long; the longest when absent.
-    pub duration_ms: Option<u64>,
-    /// For which key; for the session when absent, which in a partner's hall this gateway acts for.
-    pub public_key: Option<Base64Url>,
+    #[schemars(with = "String")]
+    hall: HallName,
+    /// The rights; all that one is admitted to without it.
+    #[schemars(with = "Option<Vec<String>>")]
+    rights: Option<Vec<Right>>,
+    /// For how long; as long as the operator allows without it.
+    duration_ms: Option<u64>,
+    /// The P-256 key to certify, SubjectPublicKeyInfo. Without it the hall opens in this session; in a
+    /// partner's hall this gateway acts for it.
+    #[schemars(with = "Option<String>")]
+    public_key: Option<Base64Url>,
 }
 
 /// A grant, as it is handed to who opened it.
@@ -61,13 +68,26 @@ pub struct Opened {
     pub home: Option<Listener>,
 }
 
-/// The statement, if the hall would open; it will have this nonce.
-pub async fn prepare(
-    gateway: &Gateway,
-    caller: &Caller,
-    wanted: Wanted,
-    nonce: &[u8; 16],
-) -> Result<Open, Problem> {
+#[async_trait]
+impl Perform for Open {
+    type Request = Request;
+
+    async fn prepare(asking: &Asking<'_>, request: Request) -> Result<Prepared<Self>, Problem> {
+        prepare(asking, request).await.map(Into::into)
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        perform(actor, self).await
+    }
+}
+
+/// The terms, if the hall would open.
+async fn prepare(asking: &Asking<'_>, wanted: Request) -> Result<Open, Problem> {
+    let Asking {
+        gateway,
+        caller,
+        nonce,
+    } = *asking;
     let own = own_realm(gateway)?;
     let rights = wanted
         .rights
@@ -200,7 +220,7 @@ fn holder(actor: &Actor<'_>, terms: &Open, kind: &GrantKind) -> Result<GrantHold
 }
 
 /// Lets the signer in.
-pub async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
+async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
     let gateway = actor.gateway;
     if terms.person != actor.person.id {
         return Err(Problem::forbidden(

@@ -1,27 +1,28 @@
 //! The realm's own authorities: which there are, and an owner's touch that has the next one sign.
 
+use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::statement::hall::{Hall as HallAct, Turn};
+use hallway_evidence::Hash;
+use hallway_evidence::statement::realm::{ReplaceAuthority, WithdrawAuthority};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::act::{Actor, Outcome, includes, role_needed};
+use super::super::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
 use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::http::session::Caller;
 use crate::realm_authority::AuthoritiesError;
 use crate::realm_authority::rotation::{self, NotYet, Replacement};
-use crate::store::{OwnAuthority, OwnStage, Role, StoreError};
+use crate::store::{OwnAuthority, OwnStage, StoreError};
 
-/// An act on the realm's own authorities, as asked for.
+/// Nothing more is to be said.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum OwnAuthorityRequest {
-    /// Have the next authority sign. What was signed before is good until it ends.
-    ReplaceAuthority {},
-    /// Have the next authority sign, and make nothing of what was signed before: a key leaked.
-    WithdrawAuthority {},
+#[serde(deny_unknown_fields)]
+pub struct Request {}
+
+/// The acts on the realm's own authorities.
+pub fn acts() -> Vec<Registered> {
+    vec![act::<ReplaceAuthority>(), act::<WithdrawAuthority>()]
 }
 
 /// An authority of this realm.
@@ -65,41 +66,44 @@ pub async fn list(State(gateway): State<Gateway>) -> Result<Json<Vec<OwnAuthorit
     Ok(Json(all.into_iter().map(Into::into).collect()))
 }
 
-/// The statement of an act on the realm's own authorities.
-///
-/// # Errors
-/// The caller is no owner, or not everybody knows the next one yet.
-pub async fn prepare(
-    gateway: &Gateway,
-    caller: &Caller,
-    request: OwnAuthorityRequest,
-) -> Result<HallAct, Problem> {
-    if !includes(caller.person.role, Role::Owner) {
-        return Err(role_needed(Role::Owner));
+#[async_trait]
+impl Perform for ReplaceAuthority {
+    type Request = Request;
+
+    async fn prepare(asking: &Asking<'_>, _: Request) -> Result<Prepared<Self>, Problem> {
+        let all = asking.gateway.store.read().own_authorities().all().await?;
+        let (from, to) = turn(&all)?;
+        rotation::may_replace(&all, asking.gateway.now()).map_err(not_yet)?;
+        Ok(Self { from, to }.into())
     }
-    let all = gateway.store.read().own_authorities().all().await?;
-    let turn = turn(&all)?;
-    Ok(match request {
-        OwnAuthorityRequest::ReplaceAuthority {} => {
-            rotation::may_replace(&all, gateway.now()).map_err(not_yet)?;
-            HallAct::ReplaceAuthority(turn)
-        }
-        OwnAuthorityRequest::WithdrawAuthority {} => HallAct::WithdrawAuthority(turn),
-    })
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        replace(actor, (self.from, self.to), Replacement::InTurn).await
+    }
 }
 
-/// Does what an owner signed.
-///
-/// # Errors
-/// The signer is no owner, or another authority signs by now.
-pub async fn perform(
+#[async_trait]
+impl Perform for WithdrawAuthority {
+    type Request = Request;
+
+    async fn prepare(asking: &Asking<'_>, _: Request) -> Result<Prepared<Self>, Problem> {
+        let all = asking.gateway.store.read().own_authorities().all().await?;
+        let (from, to) = turn(&all)?;
+        Ok(Self { from, to }.into())
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        replace(actor, (self.from, self.to), Replacement::AtOnce).await
+    }
+}
+
+async fn replace(
     actor: &Actor<'_>,
-    terms: &Turn,
+    signed: (Hash, Hash),
     how: Replacement,
 ) -> Result<Outcome, Problem> {
-    actor.needs(Role::Owner)?;
     let all = actor.unit.own_authorities().all().await?;
-    if turn(&all)? != *terms {
+    if turn(&all)? != signed {
         return Err(Problem::conflict(
             "authority-changed",
             "another authority signs by now; look again",
@@ -111,13 +115,11 @@ pub async fn perform(
     Ok(Outcome::done(actor))
 }
 
-fn turn(all: &[OwnAuthority]) -> Result<Turn, Problem> {
+/// The hashes of the certificates of the authority that signs, and of the next one.
+fn turn(all: &[OwnAuthority]) -> Result<(Hash, Hash), Problem> {
     let both = rotation::signing(all).zip(rotation::next(all));
     let (from, to) = both.ok_or(StoreError::Missing("own authority"))?;
-    Ok(Turn {
-        from: from.sha256,
-        to: to.sha256,
-    })
+    Ok((from.sha256, to.sha256))
 }
 
 fn not_yet(NotYet(at): NotYet) -> Problem {

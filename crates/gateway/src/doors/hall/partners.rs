@@ -7,3 +7,5 @@ pub mod acts;
 pub mod gateways;
 pub mod join;
 pub mod look;
+
+pub use acts::acts;

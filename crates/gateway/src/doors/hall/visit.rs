@@ -7,9 +7,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use hallway_evidence::statement::Act;
-use hallway_evidence::statement::hall::{
-    Hall as HallAct, HallName, MOST_RIGHTS, Open, Right, Rights,
-};
+use hallway_evidence::statement::hall::{HallName, MOST_RIGHTS, Open, Right, Rights};
 use hallway_evidence::{Bundle, GrantId, RealmName, Receipt};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -241,7 +239,7 @@ fn opens(bundle: &Bundle, host: &RealmName, grant: &Grant) -> bool {
         .read_statement()
         .map(|read| read.act)
     {
-        Ok(Act::Hall(HallAct::Open(open))) => {
+        Ok(Act::HallOpen(open)) => {
             EvidenceHash(subject.evidence.hash()) == grant.evidence
                 && open.host == *host
                 && open.hall == grant.hall

@@ -11,14 +11,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::register::{NewKey, Registered, Registration, begin, finish};
-pub use self::remove::{perform_removal, prepare_removal};
 use crate::Gateway;
+use crate::doors::act;
 use crate::doors::models::{self, ModelView};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::refusal::Door;
 use crate::store::{Credential, Holder, KeyAttestation, Repositories, Role};
+
+/// The acts on one's own keys.
+pub fn acts() -> Vec<act::Registered> {
+    vec![act::act::<hallway_evidence::statement::web::RemoveKey>()]
+}
 
 /// A key, as the API shows one.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -5,22 +5,20 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::statement::Web;
-use hallway_evidence::statement::web::{LinkUse, OwnLink, WithdrawLink};
-use hallway_evidence::{PersonId, Timestamp};
+use hallway_evidence::PersonId;
+use hallway_evidence::statement::web as stated;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::keys::line;
 use crate::Gateway;
 use crate::depends::Ended;
-use crate::doors::act::{Actor, Outcome};
+use crate::doors::act::{Actor, Outcome, Registered, act};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Link, LinksOf, Person, Purpose, Repositories, Role, TokenHash};
+use crate::store::{Link, LinksOf, Purpose, Role};
 
-/// How long a link for its maker's own use is good.
-const OWN: Duration = Duration::from_secs(15 * 60);
+mod own;
+mod withdraw;
 
 /// A new link.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -31,19 +29,13 @@ pub struct NewLink {
     pub expires_ms: u64,
 }
 
-/// An act on one-time links, as asked for.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum LinkRequest {
-    /// Make a link by which the caller registers a further key, here or on another machine.
-    AddKey {},
-    /// Make a link that signs the caller in elsewhere, once: for a person whose key is not there.
-    SignInLink {},
-    /// Let a link open nothing any more: one of one's own, or for an owner anybody's.
-    WithdrawLink {
-        /// Which, by its id in the list.
-        link: String,
-    },
+/// The acts on one-time links that people make for themselves.
+pub fn acts() -> Vec<Registered> {
+    vec![
+        act::<stated::AddKey>(),
+        act::<stated::SignInLink>(),
+        act::<stated::WithdrawLink>(),
+    ]
 }
 
 /// A link that is open.
@@ -111,102 +103,6 @@ pub async fn open(gateway: &Gateway, which: LinksOf) -> Result<Vec<LinkRow>, Pro
         });
     }
     Ok(rows)
-}
-
-/// The open link with this hash, if `person` may withdraw it. Others need not know that it exists.
-async fn withdrawable(
-    reader: &dyn Repositories,
-    person: &Person,
-    hash: &TokenHash,
-    now: Timestamp,
-) -> Result<(Link, LinkUse), Problem> {
-    let missing = || Problem::not_found("link");
-    let link = reader.links().open(hash, now).await?.ok_or_else(missing)?;
-    let own = [link.person, link.created_by].contains(&Some(person.id));
-    match opens(link.purpose) {
-        Some(opens) if own || person.role == Role::Owner => Ok((link, opens)),
-        _ => Err(missing()),
-    }
-}
-
-/// What a link opens, in the words of a statement; nobody signs anything about the set-up link.
-const fn opens(purpose: Purpose) -> Option<LinkUse> {
-    match purpose {
-        Purpose::Setup => None,
-        Purpose::Invitation => Some(LinkUse::Invitation),
-        Purpose::Recovery => Some(LinkUse::Recovery),
-        Purpose::Additional => Some(LinkUse::Additional),
-        Purpose::SignIn => Some(LinkUse::SignIn),
-    }
-}
-
-/// Withdraws the link that was signed for.
-///
-/// # Errors
-/// 404: it is open no longer, or not the signer's to withdraw.
-pub async fn withdraw(actor: &Actor<'_>, terms: &WithdrawLink) -> Result<Outcome, Problem> {
-    let hash = TokenHash(terms.link);
-    let (link, opens) = withdrawable(actor.unit, actor.person, &hash, actor.now).await?;
-    if opens != terms.opens || link.name != terms.name.as_str() {
-        return Err(Problem::malformed(
-            "this is not the link that was signed for",
-        ));
-    }
-    actor.unit.links().withdraw(&hash).await?;
-    Ok(Outcome::done(actor))
-}
-
-/// The statement of an act on links. `link` is the hash of the link that the act would make.
-///
-/// # Errors
-/// The link that is to be withdrawn is not there, or not the caller's to withdraw.
-pub async fn prepare(
-    gateway: &Gateway,
-    caller: &Caller,
-    request: LinkRequest,
-    link: TokenHash,
-) -> Result<Web, Problem> {
-    let own = OwnLink {
-        person: caller.person.id,
-        name: line("name", &caller.person.name)?,
-        link: link.0,
-    };
-    Ok(match request {
-        LinkRequest::AddKey {} => Web::AddKey(own),
-        LinkRequest::SignInLink {} => Web::SignInLink(own),
-        LinkRequest::WithdrawLink { link } => {
-            let hash: TokenHash = link.parse().map_err(|_| Problem::not_found("link"))?;
-            let (reader, now) = (gateway.store.read(), gateway.now());
-            let (link, opens) = withdrawable(reader, &caller.person, &hash, now).await?;
-            Web::WithdrawLink(WithdrawLink {
-                link: hash.0,
-                opens,
-                name: line("name", &link.name)?,
-            })
-        }
-    })
-}
-
-/// Makes the link for the signer's own use that was signed for.
-///
-/// # Errors
-/// The statement is for somebody else.
-pub async fn make_own(
-    actor: &Actor<'_>,
-    terms: &OwnLink,
-    purpose: Purpose,
-) -> Result<Outcome, Problem> {
-    if terms.person != actor.person.id {
-        return Err(Problem::malformed("this link is for somebody else"));
-    }
-    let new = New {
-        purpose,
-        name: terms.name.as_str(),
-        role: None,
-        person: Some(terms.person),
-        lifetime: OWN,
-    };
-    issue(actor, terms.link, new).await
 }
 
 /// A link that is to be made.

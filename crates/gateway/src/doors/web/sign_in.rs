@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use hallway_evidence::statement::Web;
+use hallway_evidence::statement::web as stated;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,7 @@ pub struct SignedIn {
 
 /// Gives a sign-in statement.
 pub async fn begin(State(gateway): State<Gateway>) -> Result<Json<Ceremony>, Problem> {
-    let statement = ceremony::statement(&gateway, Web::SignIn)?;
+    let statement = ceremony::statement(&gateway, stated::SignIn {})?;
     let public_key = options::request(&gateway, &statement, &[]);
     Ceremony::new(&gateway, Purpose::SignIn, &[], &statement, public_key).map(Json)
 }

@@ -2,67 +2,59 @@
 //! what it was. A witness goes by the name alone, so an owner has to say so with a touch. What was
 //! seen until then, and a proof that it was rewritten, are kept.
 
+use async_trait::async_trait;
 use hallway_evidence::Line;
 use hallway_evidence::log::VerifierKey;
-use hallway_evidence::statement::hall::{BeginLogAnew, Hall as HallAct, SeenLog};
+use hallway_evidence::statement::witness::{BeginLogAnew, SeenLog};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::act::{Actor, Outcome, includes, role_needed};
-use crate::Gateway;
+use super::super::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
 use crate::http::problem::Problem;
-use crate::http::session::Caller;
-use crate::store::{Repositories, Role, StoreError, WitnessedLog};
+use crate::store::{Repositories, StoreError, WitnessedLog};
 use crate::witness::peers;
 
-/// An act of the realm as a witness, as asked for.
+/// The log.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum WitnessRequest {
-    /// Be witness of a log from its beginning anew, under the key that the configuration or a
-    /// partner names now.
-    BeginLogAnew {
-        /// Which log: the origin line of its checkpoints.
-        origin: String,
-    },
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The origin line of its checkpoints. Its new key is what the configuration or a partner names.
+    origin: String,
 }
 
-/// The statement of the act.
-///
-/// # Errors
-/// The caller is no owner, nothing was seen of the log, or it has no other key than before.
-pub async fn prepare(
-    gateway: &Gateway,
-    caller: &Caller,
-    request: WitnessRequest,
-) -> Result<HallAct, Problem> {
-    if !includes(caller.person.role, Role::Owner) {
-        return Err(role_needed(Role::Owner));
-    }
-    let WitnessRequest::BeginLogAnew { origin } = request;
-    let known = gateway.store.read().witnessed().of(&origin).await?;
-    let known = known.ok_or_else(|| Problem::not_found("witnessed log"))?;
-    let key = peers::log_key(gateway, &origin).await?;
-    let key = key.filter(|key| *key != known.key).ok_or_else(same_key)?;
-    Ok(HallAct::BeginLogAnew(BeginLogAnew {
-        origin: Line::new(origin.as_str()).map_err(|error| Problem::internal(&error))?,
-        seen: seen(&known),
-        key: *key.public(),
-    }))
+/// The acts of the realm as a witness.
+pub fn acts() -> Vec<Registered> {
+    vec![act::<BeginLogAnew>()]
 }
 
-/// Does what an owner signed.
-///
-/// # Errors
-/// The signer is no owner, or the log or its key is another by now.
-pub async fn perform(actor: &Actor<'_>, terms: &BeginLogAnew) -> Result<Outcome, Problem> {
-    actor.needs(Role::Owner)?;
-    let key = peers::log_key(actor.gateway, &terms.origin).await?;
-    if key.is_none_or(|key| *key.public() != terms.key || terms.key == terms.seen.key) {
-        return Err(same_key());
+#[async_trait]
+impl Perform for BeginLogAnew {
+    type Request = Request;
+
+    async fn prepare(
+        asking: &Asking<'_>,
+        Request { origin }: Request,
+    ) -> Result<Prepared<Self>, Problem> {
+        let known = asking.gateway.store.read().witnessed().of(&origin).await?;
+        let known = known.ok_or_else(|| Problem::not_found("witnessed log"))?;
+        let key = peers::log_key(asking.gateway, &origin).await?;
+        let key = key.filter(|key| *key != known.key).ok_or_else(same_key)?;
+        let terms = Self {
+            origin: Line::new(origin.as_str()).map_err(|error| Problem::internal(&error))?,
+            seen: seen(&known),
+            key: *key.public(),
+        };
+        Ok(terms.into())
     }
-    put_aside(actor, &terms.origin, &terms.seen).await?;
-    Ok(Outcome::done(actor))
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let key = peers::log_key(actor.gateway, &self.origin).await?;
+        if key.is_none_or(|key| *key.public() != self.key || self.key == self.seen.key) {
+            return Err(same_key());
+        }
+        put_aside(actor, &self.origin, &self.seen).await?;
+        Ok(Outcome::done(actor))
+    }
 }
 
 /// What was seen of a log that has another key now.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, header};
 use hallway_ctap::aaguid::Aaguid;
-use hallway_evidence::statement::Device as DeviceAct;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::{
     CredentialId, DeviceId, GrantId, Line, PersonId, Response, SignedStatement, Statement,
@@ -102,7 +101,7 @@ impl Driver {
     pub(super) async fn new() -> Self {
         let house = House::open().await;
         let owner = house.person(Role::Owner).await;
-        let act = json!({"kind": "create_hall", "name": "one", "title": "The hall"});
+        let act = json!({"act": "hall.create", "hall": "one", "title": "The hall"});
         house.act(&owner, act).await.unwrap();
         let authority = Authority {
             id: AuthorityId::generate(),
@@ -192,7 +191,7 @@ impl Driver {
 
     /// Does an act in a session, with a key.
     async fn act_in(&self, token: &str, key: usize, act: Value) -> Result<Value, Refused> {
-        let wanted = json!({ "act": act });
+        let wanted = act;
         let path = "/api/acts/statement";
         let (ceremony, _) = self.call(path, Some(token), wanted).await?;
         let answer = self.keys[key].sign(&self.house.gateway, &ceremony);
@@ -346,8 +345,7 @@ impl Driver {
                 if let Some(whom) = self.whom(whom) {
                     let role = ROLES[usize::from(role) % 3];
                     let person = self.people[whom].to_string();
-                    let act =
-                        json!({"kind": "change_role", "person": person, "role": role.to_string()});
+                    let act = json!({"act": "people.change_role", "person": person, "role": role.to_string()});
                     self.ordered(act).await;
                     self.change(|world| world.role[whom] = role);
                 }
@@ -371,11 +369,9 @@ impl Driver {
                     json!({})
                 };
                 let whom = self.guest_json(guest);
-                self.ordered(
-                    json!({"kind": "admit_to_hall", "hall": "one", "guest": whom,
-                                    "rights": rights, "needs": needs}),
-                )
-                .await;
+                self.ordered(json!({"act": "hall.admit", "hall": "one", "guest": whom,
+                                    "rights": rights, "needs": needs}))
+                    .await;
                 self.change(|world| {
                     world.admissions.insert(guest, (rights, asked));
                 });
@@ -385,10 +381,8 @@ impl Driver {
                 if let Some(guest) = pick(guest, admitted.len()) {
                     let guest = admitted[guest];
                     let whom = self.guest_json(guest);
-                    self.ordered(
-                        json!({"kind": "dismiss_from_hall", "hall": "one", "guest": whom}),
-                    )
-                    .await;
+                    self.ordered(json!({"act": "hall.dismiss", "hall": "one", "guest": whom}))
+                        .await;
                     self.change(|world| {
                         world.admissions.remove(&guest);
                     });
@@ -402,7 +396,7 @@ impl Driver {
             }
             Event::EndGrant(grant) => {
                 if let Some(grant) = pick(grant, self.grants.len()) {
-                    let act = json!({"kind": "end_grant", "grant": self.grants[grant].to_string()});
+                    let act = json!({"act": "hall.end", "grant": self.grants[grant].to_string()});
                     let done = self.act(0, act).await;
                     let expected = !self.model.left(grant).is_empty();
                     assert_eq!(done.is_ok(), expected, "{done:?}");
@@ -456,7 +450,7 @@ impl Driver {
 
     async fn invite(&mut self, key: usize, role: usize) {
         let role = ROLES[role];
-        let act = json!({"kind": "invite", "name": "Guest", "role": role.to_string()});
+        let act = json!({"act": "people.invite", "name": "Guest", "role": role.to_string()});
         let done = self.act(key, act).await;
         let expected = self.model.signs(key) && self.model.world().is_owner(self.model.keys[key]);
         assert_eq!(done.is_ok(), expected, "{done:?}");
@@ -478,7 +472,7 @@ impl Driver {
     async fn recover(&mut self, key: usize, whom: usize) {
         let person = self.people[whom].to_string();
         let done = self
-            .act(key, json!({"kind": "recover", "person": person}))
+            .act(key, json!({"act": "people.recover", "person": person}))
             .await;
         let world = self.model.world();
         let expected =
@@ -547,7 +541,7 @@ impl Driver {
             return;
         };
         let id = key_id(&self.keys[key]);
-        let act = json!({"kind": "remove_key", "key": id});
+        let act = json!({"act": "web.remove_key", "key": id});
         let done = self.act(other, act).await;
         let expected = self.model.signs(other) && self.model.world().keys.contains(&key);
         assert_eq!(done.is_ok(), expected, "{done:?}");
@@ -569,7 +563,7 @@ impl Driver {
             _ => pick(session / 2, self.sessions.len()),
         };
         let session = session.filter(|id| self.model.sessions[*id].person == person);
-        let mut act = json!({"kind": "open_hall", "hall": "one"});
+        let mut act = json!({"act": "hall.open", "hall": "one"});
         let done = match session {
             Some(id) => self.act_in(&self.sessions[id], key, act).await,
             None => {
@@ -603,7 +597,7 @@ impl Driver {
     }
 
     async fn approve(&mut self, key: usize, id: usize) {
-        let act = json!({"kind": "approve_grant", "grant": self.grants[id].to_string()});
+        let act = json!({"act": "hall.approve", "grant": self.grants[id].to_string()});
         let done = self.act(key, act).await;
         let (grant, by) = (&self.model.grants[id], self.model.keys[key]);
         let expected = self.model.signs(key)
@@ -622,7 +616,7 @@ impl Driver {
 
     async fn withdraw(&mut self, key: usize, id: usize) {
         let hash = hallway_gateway::http::session::token_hash(&self.links[id]).unwrap();
-        let act = json!({"kind": "withdraw_link", "link": hash.to_string()});
+        let act = json!({"act": "web.withdraw_link", "link": hash.to_string()});
         let done = self.act(key, act).await;
         let (link, by) = (&self.model.links[id], self.model.keys[key]);
         let own = link.maker == by || link.person == Some(by);
@@ -703,13 +697,19 @@ impl Driver {
 
     async fn change_device(&mut self, key: usize, id: usize, change: u8) {
         let device = self.cameras[id].id.to_string();
-        let kinds = ["suspend", "resume", "report_stolen", "release", "transfer"];
+        let kinds = [
+            "suspend",
+            "reinstate",
+            "report_stolen",
+            "release",
+            "transfer",
+        ];
         let kind = kinds[usize::from(change) % kinds.len()];
         let heir = usize::from(change) / kinds.len() % self.people.len();
         let act = match kind {
-            "transfer" => json!({"kind": "transfer_device", "device": device,
+            "transfer" => json!({"act": "device.transfer", "device": device,
                                  "person": self.people[heir].to_string()}),
-            change => json!({"kind": "change_device", "device": device, "change": change}),
+            change => json!({"act": format!("device.{change}"), "device": device}),
         };
         let done = self.act(key, act).await;
         let next = self.changed(key, id, kind, heir);
@@ -729,8 +729,8 @@ impl Driver {
             return None;
         }
         let stolen = was.state == State::Stolen;
-        let stops = matches!(kind, "suspend" | "resume") && operates && !stolen;
-        let lifts = matches!(kind, "resume" | "release") && was.held && !stolen;
+        let stops = matches!(kind, "suspend" | "reinstate") && operates && !stolen;
+        let lifts = matches!(kind, "reinstate" | "release") && was.held && !stolen;
         if !(owns || stops) || lifts && !operates {
             return None;
         }
@@ -738,8 +738,8 @@ impl Driver {
         let state = match (kind, was.state) {
             ("suspend", State::Registered | State::Stolen) => State::Suspended,
             ("suspend", State::Suspended) if held != was.held => State::Suspended,
-            ("resume", State::Suspended) => State::Registered,
-            ("resume", State::Stolen) => State::Suspended,
+            ("reinstate", State::Suspended) => State::Registered,
+            ("reinstate", State::Stolen) => State::Suspended,
             ("report_stolen", State::Registered | State::Suspended) => State::Stolen,
             ("release", State::Registered | State::Suspended) => State::Released,
             ("transfer", _) if world.active[heir] => {
@@ -765,13 +765,13 @@ impl Driver {
             realm: Line::new(gateway.rp.id.as_str()).unwrap(),
             issued: now,
             nonce: *PersonId::generate().as_bytes(),
-            act: DeviceAct::Transaction(Transaction {
+            act: Transaction {
                 sequence,
                 taken: now,
                 delivery: Delivery::Live,
                 payload: described.clone(),
                 challenge: None,
-            })
+            }
             .into(),
         };
         let submission = Submission {

@@ -1,49 +1,91 @@
 //! Claiming a device: its owner types the code that it shows, and signs which device it is.
 
-use hallway_evidence::statement::Device as Act;
+use async_trait::async_trait;
 use hallway_evidence::statement::device::Claim;
 use hallway_evidence::{DeviceId, SignedStatement};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::suspended_by_operator;
+use super::{outcome, suspended_by_operator};
 use crate::Gateway;
-use crate::doors::act::Actor;
+use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::doors::device::identity::Identity;
 use crate::doors::device::{announce, code};
 use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
-use crate::http::session::Caller;
 use crate::models::verdict;
 use crate::store::{
     Announcement, Credential, Device, DeviceState, Enrolment, Holder, Person, Repositories,
     StoreError, SuspendedBy,
 };
 
-/// The statement that claims the device which shows a code.
-pub(super) async fn prepare(
-    gateway: &Gateway,
-    caller: &Caller,
-    code: &str,
-) -> Result<Act, Problem> {
-    let announcement = code::find(gateway, caller, code).await?;
-    let reader = gateway.store.read();
-    let signed = decode(&announcement.signed)?;
-    let registration = announce::verify(gateway, reader, &signed).await?;
-    let identity = Identity::of(reader, &registration).await?;
-    let known = claimable(reader, &caller.person, &identity).await?;
-    let authority = reader
-        .authorities()
-        .get(announcement.authority)
-        .await?
-        .ok_or_else(|| Problem::not_found("authority"))?;
-    Ok(Act::Claim(Claim {
-        device: known.map_or_else(DeviceId::generate, |device| device.id),
-        serial: identity.serial,
-        model: announcement.aaguid,
-        authority: line("authority", &authority.name)?,
-        credential: announcement.credential,
-        enrolment: signed.challenge(),
-        owner: caller.person.id,
-    }))
+/// The device, by its code.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The code that the device shows.
+    code: String,
+}
+
+#[async_trait]
+impl Perform for Claim {
+    type Request = Request;
+
+    async fn prepare(asking: &Asking<'_>, request: Request) -> Result<Prepared<Self>, Problem> {
+        let (gateway, caller) = (asking.gateway, asking.caller);
+        let announcement = code::find(gateway, caller, &request.code).await?;
+        let reader = gateway.store.read();
+        let signed = decode(&announcement.signed)?;
+        let registration = announce::verify(gateway, reader, &signed).await?;
+        let identity = Identity::of(reader, &registration).await?;
+        let known = claimable(reader, &caller.person, &identity).await?;
+        let maker = reader
+            .authorities()
+            .get(announcement.authority)
+            .await?
+            .ok_or_else(|| Problem::not_found("authority"))?;
+        let terms = Self {
+            device: known.map_or_else(DeviceId::generate, |device| device.id),
+            serial: identity.serial,
+            model: announcement.aaguid,
+            maker: line("authority", &maker.name)?,
+            credential: announcement.credential,
+            enrolment: signed.challenge(),
+            owner: caller.person.id,
+        };
+        Ok(terms.into())
+    }
+
+    /// The enrolment comes before the claim in the log, because it came before it: a verifier of a
+    /// receipt looks at the order.
+    async fn before(&self, gateway: &Gateway, unit: &dyn Repositories) -> Result<(), Problem> {
+        let announcement = unit
+            .announcements()
+            .by_credential(&self.credential)
+            .await?
+            .ok_or_else(gone)?;
+        let signed = decode(&announcement.signed)?;
+        if signed.challenge() != self.enrolment {
+            return Err(gone());
+        }
+        gateway
+            .accept(unit, signed, Some(self.owner), Some(self.device))
+            .await?;
+        Ok(())
+    }
+
+    fn device(&self) -> Option<DeviceId> {
+        Some(self.device)
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        claim(actor, self).await?;
+        outcome(actor, self.device).await
+    }
+}
+
+fn gone() -> Problem {
+    Problem::not_found("code; the device's code was used or has expired")
 }
 
 fn decode(signed: &[u8]) -> Result<SignedStatement, Problem> {
@@ -62,7 +104,7 @@ fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
             "retired",
             "this device was retired for good",
         )),
-        // To enrol it anew would be to resume it.
+        // To enrol it anew would be to reinstate it.
         _ if device.owner == Some(person.id)
             && device.suspended_by == Some(SuspendedBy::Operator) =>
         {
@@ -90,36 +132,9 @@ async fn claimable(
     Ok(known.into_iter().next())
 }
 
-/// Logs the enrolment that a claim takes up. It comes before the claim in the log, because it came
-/// before it: whoever verifies a receipt looks at the order.
-///
-/// # Errors
-/// 404: nothing is announced under these terms.
-pub async fn log_enrolment(
-    gateway: &Gateway,
-    unit: &dyn Repositories,
-    terms: &Claim,
-) -> Result<(), Problem> {
-    let gone = || Problem::not_found("code; the device's code was used or has expired");
-    let announcement = unit
-        .announcements()
-        .by_credential(&terms.credential)
-        .await?
-        .ok_or_else(gone)?;
-    let signed = decode(&announcement.signed)?;
-    if signed.challenge() != terms.enrolment {
-        return Err(gone());
-    }
-    gateway
-        .accept(unit, signed, Some(terms.owner), Some(terms.device))
-        .await?;
-    Ok(())
-}
-
 /// Makes the claim true.
-pub(super) async fn perform(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId, Problem> {
+async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
     let (unit, now) = (actor.unit, actor.now);
-    let gone = || Problem::not_found("code; the device's code was used or has expired");
     let announcement = unit
         .announcements()
         .by_credential(&terms.credential)
@@ -210,7 +225,7 @@ pub(super) async fn perform(actor: &Actor<'_>, terms: &Claim) -> Result<DeviceId
         from: enrolment.log_index,
     };
     unit.devices().enrol(terms.device, &enrolled).await?;
-    Ok(terms.device)
+    Ok(())
 }
 
 fn newcomer(announcement: &Announcement, id: DeviceId) -> Device {

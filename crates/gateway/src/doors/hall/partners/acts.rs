@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hallway_evidence::log::VerifierKey;
-use hallway_evidence::statement::hall::{
-    AcceptPartner, Authorities, Hall as HallAct, InvitePartner, LeavePartner, Pins, SeenLog,
-};
+use hallway_evidence::statement::partner::{Accept, Authorities, Invite, Leave, Pins};
+use hallway_evidence::statement::witness::SeenLog;
 use hallway_evidence::{Line, Origin, OriginError, RealmName};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -13,98 +13,159 @@ use serde::Deserialize;
 
 use crate::Gateway;
 use crate::depends::Ended;
-use crate::doors::act::{Actor, Outcome, includes, role_needed};
+use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
 use crate::doors::hall::certificate;
 use crate::doors::web::links::NewLink;
 use crate::doors::witness::anew;
 use crate::http::problem::Problem;
-use crate::http::session::{Caller, token_hash};
+use crate::http::session::token_hash;
 use crate::partners::description::{Described, own_realm};
 use crate::sha256;
-use crate::store::{EndedBy, Partner, PartnerState, Role, StoreError, TokenHash};
+use crate::store::{EndedBy, Partner, PartnerState, StoreError, TokenHash};
 use crate::witness::peers;
 
 /// How long an invitation is good, and how long one that was accepted is handed in: a week.
 const INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// An act on partners, as asked for.
+/// The acts on partners.
+pub fn acts() -> Vec<Registered> {
+    vec![act::<Invite>(), act::<Accept>(), act::<Leave>()]
+}
+
+/// The realm that is invited.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum PartnerRequest {
-    /// Invite another realm.
-    InvitePartner {
-        /// Where its gateway is reached: `https://HOST[:PORT]`.
-        address: String,
-    },
-    /// Accept another realm's invitation.
-    AcceptPartner {
-        /// The link that its owner got: `https://HOST[:PORT]/partners#TOKEN`.
-        link: String,
-    },
-    /// Be a partner no longer.
-    LeavePartner {
-        /// Of which realm.
-        #[schemars(with = "String")]
-        realm: RealmName,
-    },
+#[serde(deny_unknown_fields)]
+pub struct InviteRequest {
+    /// The address of its gateway: `https://HOST[:PORT]`.
+    address: String,
 }
 
-/// What is to be signed, and the token that only its hash is named of.
-pub struct Prepared {
-    /// The act.
-    pub act: HallAct,
-    /// The token of an invitation that is accepted.
-    pub token: Option<Base64Url>,
+/// The invitation of another realm.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptRequest {
+    /// The link that its owner got: `https://HOST[:PORT]/partners#TOKEN`.
+    link: String,
 }
 
-/// The statement of an act on partners. `token` is the hash of the token that an invitation makes.
-///
-/// # Errors
-/// The caller is no owner, the other gateway can't be reached or says what does not fit, or the
-/// realm is a partner already.
-pub async fn prepare(
-    gateway: &Gateway,
-    caller: &Caller,
-    request: PartnerRequest,
-    token: TokenHash,
-) -> Result<Prepared, Problem> {
-    // Before anything is connected to: nobody but an owner chooses where.
-    if !includes(caller.person.role, Role::Owner) {
-        return Err(role_needed(Role::Owner));
+/// The partner that is left.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeaveRequest {
+    /// Its realm.
+    #[schemars(with = "String")]
+    realm: RealmName,
+}
+
+#[async_trait]
+impl Perform for Invite {
+    type Request = InviteRequest;
+
+    async fn prepare(
+        asking: &Asking<'_>,
+        request: InviteRequest,
+    ) -> Result<Prepared<Self>, Problem> {
+        let address: Origin = request
+            .address
+            .trim()
+            .parse()
+            .map_err(|error: OriginError| Problem::malformed(error.to_string()))?;
+        let terms = Self {
+            pins: look_at(asking.gateway, &address).await?,
+            token: asking.link().0,
+            expires: asking.gateway.now().plus(INVITATION),
+        };
+        Ok(terms.into())
     }
-    match request {
-        PartnerRequest::InvitePartner { address } => {
-            let address: Origin = address
-                .trim()
-                .parse()
-                .map_err(|error: OriginError| Problem::malformed(error.to_string()))?;
-            let pins = look_at(gateway, &address).await?;
-            let act = HallAct::InvitePartner(InvitePartner {
-                pins,
-                token: token.0,
-                expires: gateway.now().plus(INVITATION),
-            });
-            Ok(Prepared { act, token: None })
-        }
-        PartnerRequest::AcceptPartner { link } => {
-            let (address, token) = read_link(&link).ok_or_else(|| {
-                Problem::malformed("an invitation is a link https://HOST/partners#TOKEN")
-            })?;
-            let pins = look_at(gateway, &address).await?;
-            let act = HallAct::AcceptPartner(AcceptPartner {
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let beginning = Beginning {
+            state: PartnerState::Invited,
+            token: TokenHash(self.token),
+            sealed_token: None,
+            expires: self.expires,
+        };
+        let partner = begun(actor, &self.pins, beginning)?;
+        begin(actor, &partner, &self.pins).await?;
+        Ok(Outcome {
+            link: Some(NewLink {
+                link: format!("{}/partners#{}", actor.gateway.origin, actor.link_token()),
+                expires_ms: self.expires.as_ms(),
+            }),
+            ..Outcome::done(actor)
+        })
+    }
+}
+
+#[async_trait]
+impl Perform for Accept {
+    type Request = AcceptRequest;
+
+    async fn prepare(
+        asking: &Asking<'_>,
+        request: AcceptRequest,
+    ) -> Result<Prepared<Self>, Problem> {
+        let (address, token) = read_link(&request.link).ok_or_else(|| {
+            Problem::malformed("an invitation is a link https://HOST/partners#TOKEN")
+        })?;
+        let pins = look_at(asking.gateway, &address).await?;
+        Ok(Prepared {
+            act: Self {
                 pins,
                 token: sha256(&token.0),
-            });
-            Ok(Prepared {
-                act,
-                token: Some(token),
-            })
+            },
+            attachment: Some(token.0),
+        })
+    }
+
+    /// The token comes back beside the statement and is kept encrypted until the other gateway took
+    /// it.
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let token = actor
+            .attachment
+            .and_then(|token| <&[u8; 32]>::try_from(token).ok())
+            .filter(|token| sha256(*token) == self.token)
+            .ok_or_else(|| {
+                Problem::malformed("the invitation's token is missing or another one")
+            })?;
+        let beginning = Beginning {
+            state: PartnerState::Joining,
+            token: TokenHash(self.token),
+            sealed_token: Some(actor.gateway.partners.seal_token(token)?),
+            expires: actor.now.plus(INVITATION),
+        };
+        let partner = begun(actor, &self.pins, beginning)?;
+        begin(actor, &partner, &self.pins).await?;
+        Ok(Outcome::done(actor))
+    }
+}
+
+#[async_trait]
+impl Perform for Leave {
+    type Request = LeaveRequest;
+
+    async fn prepare(
+        asking: &Asking<'_>,
+        LeaveRequest { realm }: LeaveRequest,
+    ) -> Result<Prepared<Self>, Problem> {
+        find(asking.gateway, &realm).await?;
+        Ok(Self { realm }.into())
+    }
+
+    /// Nobody of the realm is believed any more, what they have open ends, and what they were
+    /// admitted to is forgotten, so that joining again begins with nothing.
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let partners = actor.unit.partners();
+        let known = partners.get(&self.realm).await?;
+        let known = known.ok_or_else(|| Problem::not_found("partner"))?;
+        if !partners
+            .end(&self.realm, &known.pact, EndedBy::Us, actor.now)
+            .await?
+        {
+            return Err(Problem::not_found("partner"));
         }
-        PartnerRequest::LeavePartner { realm } => {
-            find(gateway, &realm).await?;
-            let act = HallAct::LeavePartner(LeavePartner { realm });
-            Ok(Prepared { act, token: None })
-        }
+        actor.end(Ended::Partnership(self.realm.clone())).await?;
+        Ok(Outcome::done(actor))
     }
 }
 
@@ -179,80 +240,6 @@ async fn find(gateway: &Gateway, realm: &RealmName) -> Result<Partner, Problem> 
     partner
         .filter(|partner| partner.state != PartnerState::Ended)
         .ok_or_else(|| Problem::not_found("partner"))
-}
-
-/// Does what an owner signed.
-///
-/// # Errors
-/// The signer is no owner, the realm became or ceased to be a partner meanwhile, there are too
-/// many, or the token is not the one whose hash was signed.
-pub async fn perform(actor: &Actor<'_>, act: &HallAct) -> Result<Outcome, Problem> {
-    actor.needs(Role::Owner)?;
-    match act {
-        HallAct::InvitePartner(terms) => invite(actor, terms).await,
-        HallAct::AcceptPartner(terms) => accept(actor, terms).await,
-        HallAct::LeavePartner(terms) => leave(actor, terms).await,
-        _ => Err(Problem::malformed("this is no act on partners")),
-    }
-}
-
-async fn invite(actor: &Actor<'_>, terms: &InvitePartner) -> Result<Outcome, Problem> {
-    let partner = begun(
-        actor,
-        &terms.pins,
-        Beginning {
-            state: PartnerState::Invited,
-            token: TokenHash(terms.token),
-            sealed_token: None,
-            expires: terms.expires,
-        },
-    )?;
-    begin(actor, &partner, &terms.pins).await?;
-    Ok(Outcome {
-        link: Some(NewLink {
-            link: format!("{}/partners#{}", actor.gateway.origin, actor.link_token()),
-            expires_ms: terms.expires.as_ms(),
-        }),
-        ..Outcome::done(actor)
-    })
-}
-
-/// Accepts what was signed. The token comes back beside the statement and is kept encrypted until
-/// the other gateway took it.
-async fn accept(actor: &Actor<'_>, terms: &AcceptPartner) -> Result<Outcome, Problem> {
-    let token = actor
-        .attachment
-        .and_then(|token| <&[u8; 32]>::try_from(token).ok())
-        .filter(|token| sha256(*token) == terms.token)
-        .ok_or_else(|| Problem::malformed("the invitation's token is missing or another one"))?;
-    let partner = begun(
-        actor,
-        &terms.pins,
-        Beginning {
-            state: PartnerState::Joining,
-            token: TokenHash(terms.token),
-            sealed_token: Some(actor.gateway.partners.seal_token(token)?),
-            expires: actor.now.plus(INVITATION),
-        },
-    )?;
-    begin(actor, &partner, &terms.pins).await?;
-    Ok(Outcome::done(actor))
-}
-
-/// Leaves: nobody of the realm is believed any more, what they have open ends, and what they were
-/// admitted to is forgotten, so that joining again begins with nothing.
-async fn leave(actor: &Actor<'_>, terms: &LeavePartner) -> Result<Outcome, Problem> {
-    let partners = actor.unit.partners();
-    let known = partners.get(&terms.realm).await?;
-    let known = known.ok_or_else(|| Problem::not_found("partner"))?;
-    if !partners
-        .end(&terms.realm, &known.pact, EndedBy::Us, actor.now)
-        .await?
-    {
-        return Err(Problem::not_found("partner"));
-    }
-    actor.end(Ended::Partnership(terms.realm.clone())).await?;
-    Ok(Outcome::done(actor))
 }
 
 /// How a partnership begins.

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use hallway_evidence::statement::Act;
 use hallway_evidence::statement::web::{Reason, RegisterKey};
-use hallway_evidence::statement::{Act, Web};
 use hallway_evidence::{CredentialId, Line, PersonId, Response as Signature, SignedStatement};
 use hallway_webauthn::wire::RegistrationResponseJson;
 use hallway_webauthn::{
@@ -104,7 +104,7 @@ async fn offer(gateway: &Gateway, request: &NewKey) -> Result<Ceremony, Problem>
         return Err(StoreError::TooManyKeys(act.person).into());
     }
     let _ = gateway.models.for_person(act.role, gateway.now())?;
-    let statement = ceremony::statement(gateway, Web::RegisterKey(act.clone()))?;
+    let statement = ceremony::statement(gateway, act.clone())?;
     let options = options::creation(gateway, &statement, &act, &held);
     Ceremony::new(
         gateway,
@@ -210,7 +210,7 @@ struct Proven {
 /// Checks the answer, before a unit begins: nobody keeps others waiting by it.
 fn prove(gateway: &Gateway, link: &Link, answer: &Answer) -> Result<Proven, Problem> {
     let statement = answer.open(gateway, Purpose::RegisterKey, link.token.as_bytes())?;
-    let Act::Web(Web::RegisterKey(terms)) = statement.act.clone() else {
+    let Act::WebRegisterKey(terms) = statement.act.clone() else {
         return Err(Problem::malformed("the statement does not register a key"));
     };
     let json = RegistrationResponseJson::deserialize(&answer.credential)

@@ -2,28 +2,29 @@
 
 use serde::{Serialize, Serializer};
 
-use super::super::Hash;
-use super::super::json::hexadecimal;
-use super::seen_log::SeenLog;
-use crate::fields::{DecodeError, Fields, FromValue, Unfit, Value};
+use super::Hash;
+use super::declare::{Sentence, Signer, record, statement};
+use super::people::Role;
+use super::witness::SeenLog;
+use crate::fields::{FromValue, Unfit, Value};
 use crate::realm::{Origin, RealmName};
 use crate::timestamp::Timestamp;
 
-/// What the signer takes a realm to be, from the moment of signing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Pins {
-    /// Which realm.
-    pub realm: RealmName,
-    /// Where its gateway is reached.
-    pub origin: Origin,
-    /// The Ed25519 key of its log, whose name is `REALM/log`.
-    #[serde(serialize_with = "hexadecimal")]
-    pub log: [u8; 32],
-    /// Its certificate authorities.
-    pub authorities: Authorities,
-    /// What this realm, as a witness, saw of its log under another key; it begins anew then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen: Option<SeenLog>,
+record! {
+    /// What the signer takes a realm to be, from the moment of signing.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    Pins {
+        /// The realm.
+        realm: RealmName,
+        /// The address of its gateway.
+        origin: Origin,
+        /// The Ed25519 key of its log, whose name is `REALM/log`.
+        log: [u8; 32],
+        /// Its certificate authorities.
+        authorities: Authorities,
+        /// What this realm, as a witness, saw of its log under another key; it begins anew then.
+        seen: Option<SeenLog>,
+    }
 }
 
 /// Certificate authorities by the SHA-256 of their certificates: 1 to [`Authorities::MAX`], in
@@ -36,35 +37,37 @@ pub struct Authorities(Vec<Hash>);
 #[error("a realm has 1 to {} certificate authorities", Authorities::MAX)]
 pub struct AuthoritiesError;
 
-/// The terms of `hall.invite_partner`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct InvitePartner {
-    /// Who is invited.
-    #[serde(flatten)]
-    pub pins: Pins,
-    /// SHA-256 of the token with which the other realm joins.
-    #[serde(serialize_with = "hexadecimal")]
-    pub token: Hash,
-    /// Until when it may.
-    pub expires: Timestamp,
+statement! {
+    "partner.invite", Signer::Person(Role::Owner);
+    /// Invites another realm to be a partner, whose people can then be admitted.
+    Invite {
+        /// The realm that is invited.
+        pins: Pins,
+        /// SHA-256 of the token with which the other realm joins.
+        token: Hash,
+        /// The end of the time in which it may join.
+        expires: Timestamp,
+    }
 }
 
-/// The terms of `hall.accept_partner`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AcceptPartner {
-    /// Whose invitation is accepted.
-    #[serde(flatten)]
-    pub pins: Pins,
-    /// SHA-256 of the invitation's token.
-    #[serde(serialize_with = "hexadecimal")]
-    pub token: Hash,
+statement! {
+    "partner.accept", Signer::Person(Role::Owner);
+    /// Accepts another realm's invitation to be a partner.
+    Accept {
+        /// The realm that invited.
+        pins: Pins,
+        /// SHA-256 of the invitation's token.
+        token: Hash,
+    }
 }
 
-/// The terms of `hall.leave_partner`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeavePartner {
-    /// Which realm is a partner no longer.
-    pub realm: RealmName,
+statement! {
+    "partner.leave", Signer::Person(Role::Owner);
+    /// Ends a partnership.
+    Leave {
+        /// The realm that is a partner no longer.
+        realm: RealmName,
+    }
 }
 
 impl Authorities {
@@ -146,44 +149,8 @@ impl core::fmt::Display for Pins {
     }
 }
 
-impl Pins {
-    fn terms(&self) -> Fields<'_> {
-        Fields::default()
-            .with("realm", &self.realm)
-            .with("origin", &self.origin)
-            .with("log", &self.log)
-            .with("authorities", &self.authorities)
-            .with_some("seen", self.seen.as_ref())
-    }
-
-    fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            realm: terms.take("realm")?,
-            origin: terms.take("origin")?,
-            log: terms.take("log")?,
-            authorities: terms.take("authorities")?,
-            seen: terms.take_optional("seen")?,
-        })
-    }
-}
-
-impl InvitePartner {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        self.pins
-            .terms()
-            .with("token", &self.token)
-            .with("expires", &self.expires)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            pins: Pins::read(terms)?,
-            token: terms.take("token")?,
-            expires: terms.take("expires")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for Invite {
+    fn sentence(&self) -> String {
         format!(
             "invite as a partner, by a link that is good until {}, {}",
             self.expires, self.pins
@@ -191,35 +158,14 @@ impl InvitePartner {
     }
 }
 
-impl AcceptPartner {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        self.pins.terms().with("token", &self.token)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            pins: Pins::read(terms)?,
-            token: terms.take("token")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for Accept {
+    fn sentence(&self) -> String {
         format!("become a partner of {}", self.pins)
     }
 }
 
-impl LeavePartner {
-    pub(super) fn terms(&self) -> Fields<'_> {
-        Fields::default().with("realm", &self.realm)
-    }
-
-    pub(super) fn read(terms: &mut Fields<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            realm: terms.take("realm")?,
-        })
-    }
-
-    pub(super) fn sentence(&self) -> String {
+impl Sentence for Leave {
+    fn sentence(&self) -> String {
         format!(
             "be a partner of {} no longer: its people are put out, and their admissions forgotten",
             self.realm
@@ -231,8 +177,8 @@ impl LeavePartner {
 mod tests {
     use super::*;
 
-    fn invitation() -> InvitePartner {
-        InvitePartner {
+    fn invitation() -> Invite {
+        Invite {
             pins: Pins {
                 realm: "beta.example".parse().unwrap(),
                 origin: "https://gate.beta.example".parse().unwrap(),
@@ -270,14 +216,5 @@ mod tests {
         ] {
             assert!(sentence.contains(part), "{sentence}");
         }
-    }
-
-    #[test]
-    fn terms_read_back() {
-        let invitation = invitation();
-        let bytes = invitation.terms().encode();
-        let mut terms = Fields::decode(&bytes, 4096).unwrap();
-        assert_eq!(InvitePartner::read(&mut terms), Ok(invitation));
-        assert_eq!(terms.finish(), Ok(()));
     }
 }

@@ -1,0 +1,48 @@
+//! The makers of devices: whose attestation authorities are accepted, so that their devices may enrol.
+
+use super::Hash;
+use super::declare::{Sentence, Signer, statement};
+use super::people::Role;
+use crate::line::Line;
+
+statement! {
+    "maker.add", Signer::Person(Role::Owner);
+    /// Accepts devices that an authority attests.
+    Add {
+        /// The realm's name for the maker.
+        name: Line,
+        /// SHA-256 of the authority's certificate, DER.
+        certificate: Hash,
+    }
+}
+
+statement! {
+    "maker.remove", Signer::Person(Role::Owner);
+    /// Accepts no more devices that an authority attests.
+    Remove {
+        /// The realm's name for the maker.
+        name: Line,
+        /// SHA-256 of the authority's certificate, DER.
+        certificate: Hash,
+    }
+}
+
+impl Sentence for Add {
+    fn sentence(&self) -> String {
+        format!(
+            "accept devices attested by “{}” (certificate SHA-256 {})",
+            self.name,
+            hex::encode(self.certificate)
+        )
+    }
+}
+
+impl Sentence for Remove {
+    fn sentence(&self) -> String {
+        format!(
+            "accept no more devices attested by “{}” (certificate SHA-256 {})",
+            self.name,
+            hex::encode(self.certificate)
+        )
+    }
+}

@@ -1,0 +1,62 @@
+//! `hall.end`: a grant ends before its time.
+
+use async_trait::async_trait;
+use hallway_evidence::GrantId;
+use hallway_evidence::statement::hall::End;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::grants::name_of;
+use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::doors::web::keys::line;
+use crate::http::problem::Problem;
+use crate::store::{self, GrantState};
+
+/// The grant.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The grant.
+    #[schemars(with = "String")]
+    grant: GrantId,
+}
+
+#[async_trait]
+impl Perform for End {
+    type Request = Request;
+
+    async fn prepare(
+        asking: &Asking<'_>,
+        Request { grant }: Request,
+    ) -> Result<Prepared<Self>, Problem> {
+        let reader = asking.gateway.store.read();
+        let found = reader.grants().get(grant).await?;
+        let found = found.ok_or_else(|| Problem::not_found("grant"))?;
+        if matches!(
+            found.state(asking.gateway.now()),
+            GrantState::Ended | GrantState::RunOut
+        ) {
+            return Err(ended_already());
+        }
+        let name = name_of(reader, &found).await?;
+        let terms = Self {
+            grant,
+            opened: found.evidence.0,
+            hall: found.hall,
+            name: line("name", &name)?,
+        };
+        Ok(terms.into())
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let end = store::End::by(actor.person.id, actor.now);
+        if !actor.unit.grants().end(self.grant, &end).await? {
+            return Err(ended_already());
+        }
+        Ok(Outcome::done(actor))
+    }
+}
+
+fn ended_already() -> Problem {
+    Problem::conflict("grant-ended", "this grant has ended already")
+}

@@ -1,0 +1,79 @@
+//! `web.add_key` and `web.sign_in_link`: one-time links for their maker's own use.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hallway_evidence::PersonId;
+use hallway_evidence::statement::web::{AddKey, SignInLink};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{New, issue};
+use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::doors::web::keys::line;
+use crate::http::problem::Problem;
+use crate::store::Purpose;
+
+/// How long such a link is good.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// Nothing more is to be said.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {}
+
+#[async_trait]
+impl Perform for AddKey {
+    type Request = Request;
+
+    async fn prepare(asking: &Asking<'_>, _: Request) -> Result<Prepared<Self>, Problem> {
+        let terms = Self {
+            person: asking.caller.person.id,
+            name: line("name", &asking.caller.person.name)?,
+            link: asking.link().0,
+        };
+        Ok(terms.into())
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let new = new(actor, self.person, self.name.as_str(), Purpose::Additional)?;
+        issue(actor, self.link, new).await
+    }
+}
+
+#[async_trait]
+impl Perform for SignInLink {
+    type Request = Request;
+
+    async fn prepare(asking: &Asking<'_>, _: Request) -> Result<Prepared<Self>, Problem> {
+        let terms = Self {
+            person: asking.caller.person.id,
+            name: line("name", &asking.caller.person.name)?,
+            link: asking.link().0,
+        };
+        Ok(terms.into())
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let new = new(actor, self.person, self.name.as_str(), Purpose::SignIn)?;
+        issue(actor, self.link, new).await
+    }
+}
+
+fn new<'a>(
+    actor: &Actor<'_>,
+    person: PersonId,
+    name: &'a str,
+    purpose: Purpose,
+) -> Result<New<'a>, Problem> {
+    if person != actor.person.id {
+        return Err(Problem::malformed("this link is for another person"));
+    }
+    Ok(New {
+        purpose,
+        name,
+        role: None,
+        person: Some(person),
+        lifetime: LIFETIME,
+    })
+}
