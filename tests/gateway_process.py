@@ -11,6 +11,7 @@ from queue import Empty, Queue
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"(http\S+)/join#[\w-]+")
 SERVES = re.compile(r"Hallway serves \S+ at (http\S+)")
+METRICS = re.compile(r"metrics at (http\S+)")
 
 
 def hallway() -> Path:
@@ -80,6 +81,13 @@ class Gateway(Program):
         """What it answers to anybody."""
         with urllib.request.urlopen(self.origin + path, timeout=10) as answer:
             return answer.read()
+
+    def counted(self) -> dict[str, str]:
+        """What it counts, by name and labels, where it was started with --metrics-listen."""
+        where = METRICS.search("\n".join(self.lines)) or self.wait_for(METRICS)
+        with urllib.request.urlopen(where[1], timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
 
 
 class GatewayAgain(Gateway):

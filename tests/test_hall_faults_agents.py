@@ -78,7 +78,7 @@ def annex(realm: Realm, echo: Echo, tmp_path_factory) -> Annex:
 
 
 @pytest.fixture(scope="module")
-def ada(realm: Realm) -> Guest:
+def ada(realm: Realm, annex: Annex) -> Guest:
     return realm.guest("Ada", RIGHTS)
 
 

@@ -51,12 +51,12 @@ def test_what_the_gateway_refuses_is_found_out_before_the_touch(realm: Realm):
 def test_an_admission_is_to_what_there_is_and_says_what_it_replaces(realm: Realm):
     said = told(
         realm.cleo, "hall", "admit", "lab", "--role", "owner", "--rights", "read:data,read:dat",
-        words="has no store dat",
+        words="does not have the store “dat”",
     )  # fmt: skip
     assert "it has: data" in said
     told(
         realm.cleo, "hall", "admit", "lab", "--role", "owner", "--rights", "connect:db",
-        words="has no service db",
+        words="does not have the service “db”",
     )  # fmt: skip
     admit = ["hall", "admit", "lab", "--person", realm.mia.id, "--rights"]
     said = realm.cleo.run(*admit, "read:data,write:data").stderr

@@ -27,7 +27,7 @@ def realms(tmp_path: Path) -> Iterator[TwoRealms]:
     made = TwoRealms(tmp_path, store("data", tmp_path / "files"), "certificate_seconds = 30\n")
     made.alpha.api.act("hall.create", hall=HALL, title="The laboratory")
     made.join()
-    made.share(["read:data", "connect:echo"])
+    made.share(["read:data"])
     yield made
     made.close()
 
@@ -40,6 +40,7 @@ def agent(realms: TwoRealms, tmp_path: Path) -> Iterator[Program]:
     config = tmp_path / "hall-agent.toml"
     config.write_text(f'[[services]]\nname = "echo"\naddress = "127.0.0.1:{port}"\n')
     link = alpha.api.act("hall.invite_agent", hall=HALL, agent="annex", services=["echo"])["link"]
+    realms.share(["read:data", "connect:echo"])
     agent = Program("hall", "agent", "--config", config, "--join", link, "--json",
                     "--ca", alpha.roots, within=alpha.site.within)  # fmt: skip
     agent.wait_for(event("connected"))

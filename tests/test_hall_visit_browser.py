@@ -14,6 +14,10 @@ STORE = """
 hall = "backups"
 name = "data"
 folder = "{}"
+[[hall.services]]
+hall = "backups"
+name = "db"
+address = "127.0.0.1:9"
 """
 
 

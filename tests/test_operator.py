@@ -1,7 +1,6 @@
 """What whoever runs a gateway does: backing a realm up, bringing it back, watching it."""
 
 import json
-import re
 import shutil
 import socket
 import subprocess
@@ -12,10 +11,9 @@ from pathlib import Path
 
 import pytest
 from api_caller import Caller, Person
-from gateway_process import Gateway, GatewayAgain, hallway
+from gateway_process import METRICS, Gateway, GatewayAgain, hallway
 from soft_device import Device, Maker
 
-METRICS = re.compile(r"metrics at (http\S+)")
 # Longer than what lies in the database.
 PICTURE = bytes(range(256)) * 4000
 

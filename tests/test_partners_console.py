@@ -28,7 +28,9 @@ class Office(Gateway):
 
 @pytest.fixture
 def offices(tmp_path: Path) -> Iterator[tuple[Office, Office]]:
-    both = Office(tmp_path / "alpha", "alpha"), Office(tmp_path / "beta", "beta")
+    (tmp_path / "files").mkdir()
+    offers = f'[[hall.stores]]\nhall = "backups"\nname = "data"\nfolder = "{tmp_path / "files"}"\n'
+    both = Office(tmp_path / "alpha", "alpha", offers), Office(tmp_path / "beta", "beta")
     yield both
     for office in both:
         assert office.stop() == 0, "\n".join(office.lines)

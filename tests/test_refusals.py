@@ -303,6 +303,18 @@ def test_a_role_that_was_taken_away_meanwhile_does_not_count(owner: Person):
     assert owner.state_of_the_realm() == before
 
 
+def test_a_role_is_not_given_to_whom_has_it(owner: Person):
+    ada = owner.invite("Ada", "operator")
+    again = {"act": "people.change_role", "person": ada.id, "role": "operator"}
+    said = owner.post("/api/acts/statement", {"act": again}).refused(409, "same-role")
+    assert said["detail"] == "Ada has the role operator already; choose another"
+    ceremony = owner.prepare("people.change_role", person=ada.id, role="member")
+    owner.act("people.change_role", person=ada.id, role="member")
+    before = owner.state_of_the_realm()
+    owner.touch(ceremony).refused(409, "same-role")
+    assert owner.state_of_the_realm() == before
+
+
 @pytest.mark.parametrize(
     "body,status",
     [(b"", 400), (b"{", 400), (b"[]", 422), (b"{}", 422), (b'{"statement": 1}', 422), (b"\xff", 400)],

@@ -39,6 +39,15 @@ def test_join_and_sign_in_keep_a_private_session(gateway: Gateway, tmp_path: Pat
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def wrong(*arguments: str, spoiled: str) -> str:
+        session.write_text(spoiled)
+        done = subprocess.run(
+            [hallway(), *arguments], env={**os.environ, **PASSPHRASE, **variables},
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
     joined = run("join", gateway.set_up_link, "--name", "Olga", "--key", chosen, "--json")
     assert json.loads(joined)["person"]["name"] == "Olga"
     [session] = (tmp_path / "state/hallway").glob("session-*.json")
@@ -50,4 +59,14 @@ def test_join_and_sign_in_keep_a_private_session(gateway: Gateway, tmp_path: Pat
     assert not session.exists()
     run("sign-in", *at, "--key", chosen)
     assert session.exists()
+    # Somebody edits the file.
+    whole = session.read_text()
+    told = wrong("hall", "list", *at, spoiled=whole.replace('"token":"', '"token":"\\n'))
+    assert f"{session}: " in told and "`hallway sign-in`" in told and "builder" not in told
+    told = wrong("sign-out", *at, spoiled="{")
+    assert f"{session}: " in told and not session.exists()
+    session.write_text("{")
+    session.chmod(0o600)
+    run("sign-in", *at, "--key", chosen)
+    run("hall", "list", *at)
     key.unplug()

@@ -93,6 +93,7 @@ def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched
     watched.grow(1)
     problem = watched.asked()["problem"]
     assert problem.startswith("it does not answer"), problem
+    assert watched.log.counted()["hallway_witnesses_failing"] == "1"
     newest = owner.get("/api/evidence?limit=1").expect()["items"][0]["hash"]
     receipt.write_bytes(owner.get(f"/api/receipts/{newest}").expect_bytes(200))
     assert "log was cosigned" not in succeed("verify", receipt, "--trust", trust)
@@ -102,6 +103,7 @@ def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched
     watched.witness = GatewayAgain(watched.witness)
     asked = watched.asked()
     assert (asked["problem"], asked["size"]) == (None, watched.size())
+    assert watched.log.counted()["hallway_witnesses_failing"] == "0"
     assert "cosigned" in visit(browser, watched, "log", "witnesses")
 
 

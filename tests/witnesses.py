@@ -31,7 +31,7 @@ class Watched:
         add_to(folder / "log", "witnesses", key=self.witness_key, url=address)
         add_to(folder / "witness", "witnessed", key=self.log_key)
         self.witness = GatewayAgain(first["witness"])
-        self.log = GatewayAgain(first["log"])
+        self.log = GatewayAgain(first["log"], "--metrics-listen", "127.0.0.1:0")
 
     def stop(self) -> None:
         for gateway in (self.log, self.witness):

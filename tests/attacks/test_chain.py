@@ -272,8 +272,11 @@ def test_a_role_that_was_written_into_a_person_allows_nothing(
     lena.sign_in()
     lena.act("web.add_key")
     verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner for their further key")
-    # Nor that she says so herself.
-    lena.act("people.change_role", person=lena.id, role="owner")
+    # Nor that somebody says so whom she let in. She can't herself: the row says that she has the role.
+    herself = {"act": "people.change_role", "person": lena.id, "role": "owner"}
+    lena.post("/api/acts/statement", herself).refused(409, "same-role")
+    for role in ("member", "owner"):
+        nick.act("people.change_role", person=lena.id, role=role)
     lena.invite("Noor")
     verifier.check_bytes(newest(lena)).lacks("Lena needed the role owner")
 

@@ -155,9 +155,9 @@ def place(tmp_path_factory, browser: Browser, bucket: ObjectStore) -> Iterator[P
     olga.act("hall.create", hall=HALL, title="The laboratory")
     rights = [f"{verb}:{name}" for name in (EVIL, "folder", "bucket") for verb in ("read", "write", "delete")]
     guest = {"role": "member"}
-    olga.act("hall.admit", hall=HALL, guest=guest, rights=[*rights, "connect:evil"])
     invited = {"hall": HALL, "agent": EVIL, "stores": [EVIL], "services": [EVIL]}
     agent = HostileAgent(olga.act("hall.invite_agent", **invited)["link"], by_name)
+    olga.act("hall.admit", hall=HALL, guest=guest, rights=[*rights, "connect:evil"])
     agent.announce([EVIL], [EVIL])
     assert agent.heard()[0] == "welcome"
     olga.act("hall.open", hall=HALL)

@@ -29,7 +29,18 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
     (folder / "own" / "a.txt").write_text("ours")
     made = Realm(folder, store(OWN, folder / "own"))
     rights = [f"read:{name}" for name in [OWN, "scans", "logs"]] + ["connect:db"]
-    made.owner.act("hall.admit", hall=HALL, guest={"role": "member"}, rights=rights)
+    # One is admitted to what there is, or will be by an invitation; an admission outlives that.
+    wanted = {"act": "hall.admit", "hall": HALL, "guest": {"role": "member"}, "rights": rights}
+    asked = made.owner.post("/api/acts/statement", wanted).refused(409, "not-provided")
+    assert f"does not have the store “logs”; it has: {OWN}" in asked["detail"]
+    assert asked["provided"] == [OWN]
+    invited = {"hall": HALL, "agent": "first", "stores": ["scans", "logs"], "services": ["db"]}
+    made.owner.act("hall.invite_agent", **invited)
+    prepared = made.owner.prepare(**wanted)
+    made.owner.act(**wanted)
+    made.owner.act("hall.dismiss_agent", hall=HALL, agent="first")
+    # What was prepared while it was there is refused when it is signed.
+    made.owner.touch(prepared).refused(409, "not-provided")
     made.owner.act("hall.open", hall=HALL)
     yield made
     made.close()

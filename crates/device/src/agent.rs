@@ -13,6 +13,7 @@ mod keeping;
 mod obstacles;
 mod requests;
 mod signing;
+mod tally;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -35,6 +36,7 @@ use crate::watcher::Watcher;
 use obstacles::{PutOff, Suspicion};
 use requests::{Answer, Request};
 use signing::Signing;
+use tally::Tally;
 
 /// The longest file that is sent unless the settings say otherwise, in bytes.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
@@ -192,6 +194,8 @@ pub struct Agent<S> {
     put_off: HashMap<u64, PutOff>,
     /// What failed last, until it is known whether that is its own fault.
     suspicion: Option<Suspicion>,
+    /// How many files are set aside.
+    tally: Tally,
 }
 
 impl<S: Signer> Agent<S> {
@@ -252,6 +256,7 @@ impl<S: Signer> Agent<S> {
             stale: HashMap::new(),
             put_off: HashMap::new(),
             suspicion: None,
+            tally: Tally::default(),
         };
         agent.tell_what_was_left();
         Ok(agent)
@@ -346,6 +351,7 @@ impl<S: Signer> Agent<S> {
             return Ok(None);
         }
         let since_asked = now.distance(self.asked);
+        let owes_tally = self.owes_tally(since_asked);
         match self.standing {
             Standing::Enrolling => Ok(Some(match self.enrolment.take() {
                 Some(enrolment) => Request::Enrol(enrolment),
@@ -366,7 +372,9 @@ impl<S: Signer> Agent<S> {
             }
             Standing::Barred(_) if since_asked >= BARRED => self.question().map(Some),
             Standing::Barred(_) => Ok(None),
-            Standing::Registered if self.suspicion.is_some() => self.question().map(Some),
+            Standing::Registered if self.suspicion.is_some() || owes_tally => {
+                self.question().map(Some)
+            }
             Standing::Registered => match self.next_transaction()? {
                 None if since_asked >= HEARTBEAT => self.question().map(Some),
                 request => Ok(request),

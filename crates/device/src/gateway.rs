@@ -1,5 +1,6 @@
 //! The gateway as a device reaches it.
 
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -299,9 +300,23 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, GatewayEr
     Ok(body)
 }
 
-/// reqwest's own text leaves out the cause.
+/// What the system or TLS says, or words of our own: those of the HTTP library are about requests.
 fn unreachable(error: &reqwest::Error) -> GatewayError {
-    GatewayError::Unreachable(causes(error))
+    let mut cause = std::error::Error::source(error);
+    while let Some(this) = cause {
+        if let Some(system) = this.downcast_ref::<io::Error>() {
+            return GatewayError::Unreachable(causes(system));
+        }
+        cause = this.source();
+    }
+    let why = if error.is_timeout() {
+        "it takes too long"
+    } else if error.is_connect() {
+        "no connection; is its name right?"
+    } else {
+        "the connection broke off"
+    };
+    GatewayError::Unreachable(why.to_owned())
 }
 
 #[cfg(test)]
@@ -321,6 +336,19 @@ mod tests {
         let address = "https://gate.example".parse().unwrap();
         let refused = Gateway::new(address, Some(b"not PEM"));
         assert!(matches!(refused, Err(GatewayError::Setup(_))));
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_does_not_run_is_told_in_words_about_it() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", free.local_addr().unwrap());
+        drop(free);
+        let gateway = Gateway::new(address.parse().unwrap(), None).unwrap();
+        let told = gateway.challenge().await.unwrap_err().to_string();
+        assert!(
+            told.starts_with("the gateway cannot be reached: Connection refused"),
+            "{told}"
+        );
     }
 
     #[test]

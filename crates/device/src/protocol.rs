@@ -87,6 +87,8 @@ pub struct Announced {
 pub struct Question {
     /// A signed statement of the act `device.status`, CBOR.
     pub signed_statement: Bytes,
+    /// How many files the device has set aside, 10,000 at most. Not signed: it is no evidence.
+    pub set_aside: u32,
 }
 
 /// How a device stands with its gateway.
@@ -130,6 +132,9 @@ pub struct Status {
     /// The receipts that its transactions rest on: a bundle in CBOR.
     #[serde(default)]
     pub receipts: Option<Bytes>,
+    /// How many files set aside the gateway has on record; nothing where it keeps no such number.
+    #[serde(default)]
+    pub set_aside: Option<u32>,
     /// What checks receipts.
     pub trust: TrustFile,
     /// The gateway's time.

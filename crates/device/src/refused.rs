@@ -20,6 +20,9 @@ const REASON: &str = ".reason";
 /// How many files of one name are set aside.
 const NAMESAKES: u32 = 10_000;
 
+/// The most that are counted.
+const COUNTED: usize = 10_000;
+
 /// Moves a file of the watched folder to those that are refused, and says where it is now.
 ///
 /// # Errors
@@ -48,8 +51,8 @@ pub(crate) fn set_aside(
     Ok(place)
 }
 
-/// How many files are set aside.
-pub(crate) fn count(watched: &Path) -> u64 {
+/// How many files are set aside, 10,000 at most.
+pub(crate) fn count(watched: &Path) -> u32 {
     let Ok(entries) = fs::read_dir(watched.join(FOLDER)) else {
         return 0;
     };
@@ -58,7 +61,8 @@ pub(crate) fn count(watched: &Path) -> u64 {
         let name = name.to_string_lossy();
         !name.ends_with(REASON) && !name.ends_with(atomic_file::WRITING)
     };
-    entries.flatten().filter(is_file).count() as u64
+    let found = entries.flatten().filter(is_file).take(COUNTED).count();
+    u32::try_from(found).unwrap_or(u32::MAX)
 }
 
 /// The file's own name, or one with a number when another file has it.

@@ -57,6 +57,12 @@ pub enum DecodeError {
     /// The proof in a receipt is not a tlog-proof.
     #[error("the log proof cannot be read: {0}")]
     Proof(TlogProofError),
+    /// The proof in a receipt carries extra data.
+    #[error(
+        "the log proof has a line of extra data: nothing would authenticate it, and a receipt has one \
+         encoding, which has none"
+    )]
+    ExtraData,
     /// The bytes mean something, but are not the encoding of it.
     #[error("the bytes are not the one encoding of what they say")]
     NotDeterministic,

@@ -38,6 +38,9 @@ impl Receipt {
         let evidence = Evidence::decode(fields.take("evidence")?)?;
         let proof: &str = fields.take("proof")?;
         let proof = TlogProof::parse(proof).map_err(DecodeError::Proof)?;
+        if proof.extra().is_some() {
+            return Err(DecodeError::ExtraData);
+        }
         fields.finish()?;
         Ok(Self { evidence, proof })
     }

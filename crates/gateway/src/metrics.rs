@@ -24,6 +24,7 @@ use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::refusal::Door;
 use crate::server::Listener;
+use crate::witness::ask;
 
 /// Connections at a time: those who ask are few, and none needs more than one.
 pub(crate) const CONNECTIONS: usize = 32;
@@ -53,6 +54,9 @@ pub struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     transactions: Counter,
     log_entries: Gauge,
+    device_files_set_aside: Gauge,
+    farewells_waiting: Gauge,
+    witnesses_failing: Gauge,
     database_up: Gauge,
     database_seconds: Gauge<f64, AtomicU64>,
 }
@@ -66,6 +70,9 @@ impl Default for Metrics {
             refusals: Family::default(),
             transactions: Counter::default(),
             log_entries: Gauge::default(),
+            device_files_set_aside: Gauge::default(),
+            farewells_waiting: Gauge::default(),
+            witnesses_failing: Gauge::default(),
             database_up: Gauge::default(),
             database_seconds: Gauge::default(),
         };
@@ -80,6 +87,15 @@ impl Default for Metrics {
         registry.register("transactions", help, metrics.transactions.clone());
         let help = "Entries of the realm's log";
         registry.register("log_entries", help, metrics.log_entries.clone());
+        let help = "Files that registered devices have set aside, by their own word";
+        let set_aside = metrics.device_files_set_aside.clone();
+        registry.register("device_files_set_aside", help, set_aside);
+        let help = "Ended visits of which the partner was not told yet";
+        let farewells = metrics.farewells_waiting.clone();
+        registry.register("farewells_waiting", help, farewells);
+        let help = "Witnesses that did not cosign when they were asked last";
+        let witnesses = metrics.witnesses_failing.clone();
+        registry.register("witnesses_failing", help, witnesses);
         let help = "Whether the database answers, 1 or 0";
         registry.register("database_up", help, metrics.database_up.clone());
         let help = "How long the database took to answer just now";
@@ -102,6 +118,15 @@ impl Metrics {
     pub fn transaction(&self) {
         self.transactions.inc();
     }
+
+    /// Says how many ended visits partners were not told of yet.
+    pub fn farewells_waiting(&self, count: usize) {
+        set(&self.farewells_waiting, count);
+    }
+}
+
+fn set(gauge: &Gauge, count: impl TryInto<i64>) {
+    gauge.set(count.try_into().unwrap_or(i64::MAX));
 }
 
 /// Counts an answer and how long it took.
@@ -145,9 +170,13 @@ async fn tell(State(gateway): State<Arc<Gateway>>) -> Response {
     metrics.database_seconds.set(begun.elapsed().as_secs_f64());
     metrics.database_up.set(i64::from(head.is_ok()));
     if let Ok(head) = head {
-        metrics
-            .log_entries
-            .set(i64::try_from(head.size).unwrap_or(i64::MAX));
+        set(&metrics.log_entries, head.size);
+    }
+    if let Ok(count) = gateway.store.read().devices().all_set_aside().await {
+        set(&metrics.device_files_set_aside, count);
+    }
+    if let Ok(count) = ask::failing(&gateway).await {
+        set(&metrics.witnesses_failing, count);
     }
     let mut text = String::new();
     match encode(&mut text, &metrics.registry) {

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{RightsError, TooManyNames};
-use hallway_evidence::{Printable, RealmName};
 use hallway_hall::client::ClientError;
 use hallway_hall::files::{LONGEST_PATH, ListError};
 use hallway_hall::{AgentName, BundleError, HallName, IdentityError, KeyError, SvidError};
@@ -39,23 +39,6 @@ pub(crate) enum HallCommandError {
     /// Rights that can't stand in one statement.
     #[error("the rights: {0}")]
     Rights(#[from] RightsError),
-    /// Rights on what the hall does not have.
-    #[error(
-        "the hall {hall} has no {what} {}{}. Nothing was signed. Give it one first: in [hall] of the \
-         gateway's hallway.toml, or by an agent (hallway hall invite-agent)",
-        Printable(.name),
-        there_is(.has)
-    )]
-    Lacks {
-        /// Which hall.
-        hall: HallName,
-        /// A store or a service.
-        what: &'static str,
-        /// What it would be called.
-        name: String,
-        /// What there is.
-        has: Vec<String>,
-    },
     /// Too many stores or services for one agent.
     #[error(transparent)]
     Names(#[from] TooManyNames),
@@ -206,13 +189,6 @@ pub(crate) enum HallCommandError {
     /// A service that is bound twice or has no place.
     #[error("{0}")]
     Binding(String),
-}
-
-fn there_is(has: &[String]) -> String {
-    if has.is_empty() {
-        return String::new();
-    }
-    format!("; it has: {}", Printable(&has.join(", ")))
 }
 
 impl HallCommandError {

@@ -1,10 +1,7 @@
-//! What an act would change that its statement does not say: told, or refused, before the touch.
-
-use std::collections::BTreeSet;
+//! What an act would change that its statement does not say: told before the touch.
 
 use hallway_evidence::Printable;
-use hallway_evidence::statement::hall::Rights;
-use hallway_hall::{AgentName, HallName, ServiceName, StoreName};
+use hallway_hall::{AgentName, HallName};
 use serde::Deserialize;
 
 use super::HallCommandError;
@@ -13,15 +10,8 @@ use crate::person::{ActRequest, GuestRequest, Visitor, WhomRequest};
 /// A hall as its gateway describes it, as far as it is needed here.
 #[derive(Debug, Deserialize)]
 struct Described {
-    stores: Vec<Offered>,
-    services: Vec<Offered>,
     guests: Vec<Guest>,
     agents: Vec<Agent>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Offered {
-    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -33,29 +23,20 @@ struct Guest {
 #[derive(Debug, Deserialize)]
 struct Agent {
     name: String,
-    stores: Vec<String>,
-    services: Vec<String>,
     joined_ms: Option<u64>,
 }
 
 /// Says what the act would replace or cut.
 ///
 /// # Errors
-/// It would open what the hall does not have, or the gateway can't be asked.
+/// The gateway can't be asked.
 pub(super) async fn forewarn(
     visitor: &mut Visitor,
     act: &ActRequest,
 ) -> Result<(), HallCommandError> {
     let warning = match act {
-        ActRequest::AdmitToHall {
-            hall,
-            guest,
-            rights,
-            ..
-        } => {
-            let described = described(visitor, hall).await?;
-            described.has(hall, rights)?;
-            described.replaced(hall, guest)
+        ActRequest::AdmitToHall { hall, guest, .. } => {
+            described(visitor, hall).await?.replaced(hall, guest)
         }
         ActRequest::InviteAgent { hall, agent, .. } => {
             described(visitor, hall).await?.cut(hall, agent)
@@ -85,36 +66,6 @@ fn called(guest: &GuestRequest) -> String {
 }
 
 impl Described {
-    /// Whether the hall has everything that the rights name. What an agent was invited to provide is
-    /// there, even while the agent is not.
-    fn has(&self, hall: &HallName, rights: &Rights) -> Result<(), HallCommandError> {
-        let all = |offered: &[Offered], provided: fn(&Agent) -> &[String]| -> BTreeSet<String> {
-            let offered = offered.iter().map(|offered| &offered.name);
-            let provided = self.agents.iter().flat_map(provided);
-            offered.chain(provided).cloned().collect()
-        };
-        let (stores, services) = (
-            all(&self.stores, |agent| &agent.stores),
-            all(&self.services, |agent| &agent.services),
-        );
-        let lacks = |what, name: &str, has: &BTreeSet<String>| HallCommandError::Lacks {
-            hall: hall.clone(),
-            what,
-            name: name.to_owned(),
-            has: has.iter().cloned().collect(),
-        };
-        let wanted: BTreeSet<&StoreName> = rights.stores();
-        if let Some(store) = wanted.iter().find(|store| !stores.contains(store.as_str())) {
-            return Err(lacks("store", store.as_str(), &stores));
-        }
-        let mut wanted = rights.services();
-        let unknown = |service: &&ServiceName| !services.contains(service.as_str());
-        match wanted.find(unknown) {
-            Some(service) => Err(lacks("service", service.as_str(), &services)),
-            None => Ok(()),
-        }
-    }
-
     fn replaced(&self, hall: &HallName, guest: &GuestRequest) -> Option<String> {
         let called = called(guest);
         let before = self.guests.iter().find(|before| before.guest == called)?;
@@ -153,26 +104,6 @@ mod tests {
             ],
         }))
         .unwrap()
-    }
-
-    #[test]
-    fn what_a_hall_lacks_is_named_with_what_it_has() {
-        let hall = "lab".parse().unwrap();
-        let has = |rights: &[&str]| {
-            let rights = Rights::parse(rights.iter().copied()).unwrap();
-            lab().has(&hall, &rights).map_err(|error| error.to_string())
-        };
-        assert_eq!(
-            has(&["read:data", "write:scans", "connect:db", "connect:ssh"]),
-            Ok(())
-        );
-        let lacking = has(&["read:data", "read:dat"]).unwrap_err();
-        assert!(
-            lacking.contains("no store dat") && lacking.contains("data, scans"),
-            "{lacking}"
-        );
-        let lacking = has(&["connect:data"]).unwrap_err();
-        assert!(lacking.contains("no service data"), "{lacking}");
     }
 
     #[test]

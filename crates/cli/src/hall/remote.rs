@@ -253,7 +253,7 @@ impl Remote {
     ) -> Result<Response<Incoming>, ClientError> {
         let request = request
             .body(body)
-            .map_err(|error| ClientError::Answer(error.to_string()))?;
+            .map_err(|_| ClientError::Answer("it names a version that none can have".to_owned()))?;
         self.way.send(request, patience).await
     }
 

@@ -57,7 +57,7 @@ pub(crate) struct SignOutCommand {
 pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
     let link = OneTimeLink::read(LinkKind::Join, &command.link)?;
     let settings = command.person.settings_at(&link.gateway)?;
-    let mut visitor = Visitor::at(&command.person, settings)?;
+    let mut visitor = Visitor::anew(&command.person, settings)?;
     let name = command.name.as_deref().map(|name| line("name", name));
     let new = KeyToRegister {
         link,
@@ -96,14 +96,14 @@ fn line(what: &'static str, text: &str) -> Result<Line, PersonError> {
 }
 
 pub(crate) fn sign_in(command: &SignInCommand) -> Result<(), PersonError> {
-    let mut visitor = Visitor::new(&command.person)?;
+    let mut visitor = Visitor::anew(&command.person, command.person.settings()?)?;
     let who = crate::runtime()?.block_on(visitor.sign_in())?;
     tell(&who, visitor.settings(), command.json);
     Ok(())
 }
 
 pub(crate) fn sign_out(command: &SignOutCommand) -> Result<(), PersonError> {
-    let mut visitor = Visitor::new(&command.person)?;
+    let mut visitor = Visitor::leaving(&command.person)?;
     crate::runtime()?.block_on(visitor.sign_out())
 }
 

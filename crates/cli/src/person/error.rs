@@ -15,6 +15,7 @@ use super::difference::Difference;
 use super::one_time_link::LinkKind;
 use super::unanswered::Unanswered;
 use crate::key::KeyCommandError;
+use crate::terminal;
 
 /// Why the gateway was not asked, or did not do it.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +136,19 @@ pub(crate) enum PersonError {
          an owner of the realm what the log holds"
     )]
     Contradiction(&'static str),
+    /// The file of the session is not as it was written.
+    #[error(
+        "{}: this is not the session that `hallway sign-in` kept there: the file was changed. Run \
+         `hallway sign-in`, which writes it anew", terminal::path(.0)
+    )]
+    SpoiledSession(PathBuf),
+    /// The same, and nobody wants it any more.
+    #[error(
+        "{}: this was not the session that `hallway sign-in` kept there, and is removed. The session \
+         may be open at the gateway until it runs out; the console's page Keys ends it at once",
+        terminal::path(.0)
+    )]
+    LostSession(PathBuf),
     /// Nobody is signed in.
     #[error("nobody is signed in; `hallway sign-in` does it")]
     SignedOut,

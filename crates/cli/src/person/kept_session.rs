@@ -8,6 +8,7 @@ use hallway_client::GatewayAddress;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::PersonError;
 use super::folders::{is_private, private_folder, write_private};
 use super::session::Session;
 
@@ -39,14 +40,25 @@ impl KeptSession {
     }
 
     /// The session, if there is one that nobody else could read.
-    pub(crate) fn read(&self) -> Option<Session> {
-        if !is_private(&fs::symlink_metadata(&self.path).ok()?) {
-            return None;
+    ///
+    /// # Errors
+    /// [`PersonError::SpoiledSession`] where the file is not as [`keep`](Self::keep) writes it.
+    pub(crate) fn read(&self) -> Result<Option<Session>, PersonError> {
+        let spoiled = || PersonError::SpoiledSession(self.path.clone());
+        match fs::symlink_metadata(&self.path) {
+            Ok(found) if is_private(&found) => {}
+            Ok(_) | Err(_) => return Ok(None),
         }
-        let bytes = Zeroizing::new(fs::read(&self.path).ok()?);
-        let kept: Kept = serde_json::from_slice(&bytes).ok()?;
+        let bytes = fs::read(&self.path).map_err(|_| spoiled())?;
+        let kept: Kept = serde_json::from_slice(&Zeroizing::new(bytes)).map_err(|_| spoiled())?;
         // Two origins may share a file name; a token goes only where it came from.
-        (kept.gateway == self.gateway).then_some(kept.session)
+        if kept.gateway != self.gateway {
+            return Ok(None);
+        }
+        if !kept.session.has_a_token() {
+            return Err(spoiled());
+        }
+        Ok(Some(kept.session))
     }
 
     /// Keeps a session.
@@ -92,7 +104,7 @@ mod tests {
         let state = folder.path().join("hallway");
         let of = |address: &str| KeptSession::of(&address.parse().unwrap(), &state);
         let one = of("https://gate.localhost:8443");
-        let token = || one.read().map(|session| session.token);
+        let token = || one.read().unwrap().map(|session| session.token);
         assert_eq!(token(), None);
         let who = Who {
             id: PersonId::generate(),
@@ -100,16 +112,51 @@ mod tests {
         };
         let kept = Session {
             who: who.clone(),
-            token: Zeroizing::new("secret".to_owned()),
+            token: Zeroizing::new("a-Secret_".repeat(5)[..43].to_owned()),
         };
         one.keep(&kept).unwrap();
-        assert_eq!(token().unwrap().as_str(), "secret");
-        assert_eq!(one.read().unwrap().who, who);
+        assert_eq!(token(), Some(kept.token));
+        assert_eq!(one.read().unwrap().unwrap().who, who);
         let other = of("http://gate.localhost:8443");
-        assert!(one.path == other.path && other.read().is_none());
+        assert!(one.path == other.path && other.read().unwrap().is_none());
         fs::set_permissions(&one.path, fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(token(), None, "others could read it");
         one.forget().unwrap();
         one.forget().unwrap();
+    }
+
+    #[test]
+    fn a_file_that_somebody_edited_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("hallway");
+        let one = KeptSession::of(&"https://gate.localhost".parse().unwrap(), &state);
+        let kept = Session {
+            who: Who {
+                id: PersonId::generate(),
+                name: Line::new("Mia").unwrap(),
+            },
+            token: Zeroizing::new("x".repeat(43)),
+        };
+        one.keep(&kept).unwrap();
+        let whole = fs::read_to_string(&one.path).unwrap();
+        let (token, longer) = ("x".repeat(43), "x".repeat(44));
+        for spoiled in [
+            String::new(),
+            whole.replace('}', ""),
+            whole.replace(&token, ""),
+            whole.replace(&token, &longer),
+            whole.replace(&token, &format!("{}\\n", &token[1..])),
+            whole.replace(&token, &format!("{}=", &token[1..])),
+            whole.replace("Mia", "Mia\\n"),
+        ] {
+            fs::write(&one.path, &spoiled).unwrap();
+            let told = one.read().unwrap_err().to_string();
+            assert!(
+                told.contains("session-gate.localhost.json") && told.contains("`hallway sign-in`"),
+                "{spoiled}: {told}"
+            );
+        }
+        fs::write(&one.path, whole).unwrap();
+        assert!(one.read().unwrap().is_some());
     }
 }

@@ -55,7 +55,12 @@ impl KnownRealm {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other?,
         };
-        let record: Record = serde_json::from_slice(&bytes)?;
+        let record: Record = serde_json::from_slice(&bytes).map_err(|_| {
+            let changed = "this is not the record of a gateway's realm that was written there: the \
+                           file was changed. If you did that, take it away: the next touch writes it \
+                           anew";
+            io::Error::new(io::ErrorKind::InvalidData, changed)
+        })?;
         if record.gateway == self.gateway {
             Ok(Some(record.realm))
         } else {

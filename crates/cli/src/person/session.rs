@@ -21,3 +21,14 @@ pub(crate) struct Session {
     /// The bearer token.
     pub(crate) token: Zeroizing<String>,
 }
+
+/// The length of a token: 32 bytes in base64url without padding.
+const TOKEN: usize = 43;
+
+impl Session {
+    /// Whether its token can be one that a gateway gave.
+    pub(super) fn has_a_token(&self) -> bool {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        self.token.len() == TOKEN && self.token.bytes().all(is_letter)
+    }
+}

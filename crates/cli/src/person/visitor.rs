@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::session::Session;
 use super::{
     ActRequest, Api, Done, KeyToRegister, Person, PersonArguments, PersonError, Redirections,
     Settings, web_client,
@@ -26,11 +27,49 @@ impl Visitor {
     /// # Errors
     /// [`PersonError`] where the arguments name no gateway, or a file can't be read.
     pub(crate) fn new(arguments: &PersonArguments) -> Result<Self, PersonError> {
-        Self::at(arguments, arguments.settings()?)
+        let settings = arguments.settings()?;
+        let session = settings.session().read()?;
+        Self::with(arguments, settings, session)
     }
 
-    /// At another gateway than the arguments name.
-    pub(super) fn at(arguments: &PersonArguments, settings: Settings) -> Result<Self, PersonError> {
+    /// To sign in, whatever became of the session of an earlier command. `settings` may be of another
+    /// gateway than the arguments name.
+    ///
+    /// # Errors
+    /// [`PersonError`] where a file can't be read.
+    pub(super) fn anew(
+        arguments: &PersonArguments,
+        settings: Settings,
+    ) -> Result<Self, PersonError> {
+        // What is signed in by ends the session of before.
+        let session = match settings.session().read() {
+            Err(PersonError::SpoiledSession(_)) => None,
+            other => other?,
+        };
+        Self::with(arguments, settings, session)
+    }
+
+    /// To sign out.
+    ///
+    /// # Errors
+    /// As [`Visitor::new`]; a session that can't be read is forgotten here.
+    pub(super) fn leaving(arguments: &PersonArguments) -> Result<Self, PersonError> {
+        let settings = arguments.settings()?;
+        let session = match settings.session().read() {
+            Err(PersonError::SpoiledSession(path)) => {
+                settings.session().forget()?;
+                return Err(PersonError::LostSession(path));
+            }
+            other => other?,
+        };
+        Self::with(arguments, settings, session)
+    }
+
+    fn with(
+        arguments: &PersonArguments,
+        settings: Settings,
+        session: Option<Session>,
+    ) -> Result<Self, PersonError> {
         let (authority, secure) = (settings.authority.as_deref(), settings.gateway.secure_url());
         let http = web_client(authority, secure, Redirections::Refused)?;
         let api = Api::new(http, settings.gateway.clone());
@@ -43,7 +82,7 @@ impl Visitor {
             })?;
         Ok(Self {
             arguments: arguments.clone(),
-            api: api.with_session(settings.session().read()),
+            api: api.with_session(session),
             is_on_record: recorded.is_some(),
             // What the person wrote goes before what the gateway said.
             realm: settings.realm.clone().or(recorded),

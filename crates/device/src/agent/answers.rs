@@ -30,6 +30,7 @@ impl<S: Signer> Agent<S> {
             }
             Answer::Status(Ok(status)) => {
                 self.works();
+                self.tally.on_record = status.set_aside;
                 self.stands(*status)?;
                 self.judge()
             }

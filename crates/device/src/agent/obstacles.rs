@@ -117,6 +117,7 @@ impl<S: Signer> Agent<S> {
         let place = match moved {
             Ok(place) => {
                 self.watcher.forget(&name);
+                self.recount();
                 Some(place)
             }
             Err(error) => {

@@ -168,6 +168,7 @@ impl<S: Signer> Agent<S> {
     /// The question how the device stands.
     pub(super) fn question(&mut self) -> Result<Request, AgentError> {
         self.asked = self.clock.now();
+        let set_aside = self.state_tally();
         let registration = self.registration.as_ref().ok_or_else(unregistered)?;
         let credential = registration.credential_id().ok_or_else(unregistered)?;
         let statement = Statement {
@@ -180,6 +181,7 @@ impl<S: Signer> Agent<S> {
         self.key_failures = 0;
         Ok(Request::Status(Question {
             signed_statement: Bytes(signed.encode()),
+            set_aside,
         }))
     }
 

@@ -63,6 +63,8 @@ pub struct World {
     pub announced: usize,
     pub challenges: usize,
     pub last_sequence: u64,
+    /// How many files the device said that it has set aside.
+    pub set_aside: u32,
     pub key: SigningKey,
     /// What the gateway's clock shows more than the device's, in milliseconds.
     pub ahead_ms: i64,
@@ -97,6 +99,7 @@ pub async fn serve(authority: Vec<u8>, clock: VirtualClock) -> (String, Shareabl
         announced: 0,
         challenges: 0,
         last_sequence: 0,
+        set_aside: 0,
         key: log_key(1),
         ahead_ms: 0,
         authority,
@@ -251,7 +254,7 @@ fn skewed(world: &World, theirs: Timestamp) -> Option<Response> {
 }
 
 async fn status(Shared(world): Shared<Shareable>, Json(question): Json<Question>) -> Response {
-    let world = world.lock().unwrap();
+    let mut world = world.lock().unwrap();
     let signed = SignedStatement::decode(&question.signed_statement.0).unwrap();
     let asked = signed.read_statement().unwrap();
     assert!(matches!(asked.act, Act::DeviceStatus(_)));
@@ -264,6 +267,7 @@ async fn status(Shared(world): Shared<Shareable>, Json(question): Json<Question>
     if let Some(refused) = skewed(&world, asked.issued) {
         return refused;
     }
+    world.set_aside = question.set_aside;
     let receipts = world
         .enrolment
         .clone()
@@ -275,6 +279,7 @@ async fn status(Shared(world): Shared<Shareable>, Json(question): Json<Question>
         serial: "C-0042".to_owned(),
         owner: Some("Emily".to_owned()),
         receipts: receipts.map(|bundle| Bytes(bundle.encode())),
+        set_aside: Some(world.set_aside),
         trust: world.trust(),
         now_ms: world.now().as_ms(),
     })

@@ -87,11 +87,39 @@ async fn what_is_refused_stays_and_the_rest_goes_on() {
         told.contains("1.txt is not sent: at most 5 bytes"),
         "{told}"
     );
+    assert_eq!(stage.world.lock().unwrap().set_aside, 1);
     // Moved back, it is tried again.
     let refused = stage.photos().join("refused");
     fs::rename(refused.join("1.txt"), stage.photos().join("1.txt")).unwrap();
     stage.drain().await;
     assert_eq!(stage.accepted_names(), ["2.jpg", "1.txt"]);
+    assert_eq!(stage.world.lock().unwrap().set_aside, 0);
+}
+
+#[tokio::test]
+async fn the_gateway_hears_how_many_files_are_set_aside() {
+    let stage = Stage::registered().await;
+    let told = async |expected: u32| {
+        while stage.world.lock().unwrap().set_aside != expected {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let too_large = json!({ "code": "too-large", "detail": "at most 5 bytes" });
+    for name in ["1.txt", "2.txt"] {
+        let disliked = &mut stage.world.lock().unwrap().disliked;
+        disliked.insert(name.to_owned(), (413, too_large.clone()));
+    }
+    stage
+        .run_during(async {
+            stage.drop_file("1.txt", b"one");
+            told(1).await;
+            stage.drop_file("2.txt", b"two");
+            told(2).await;
+            // Somebody looks after them.
+            fs::remove_dir_all(stage.photos().join("refused")).unwrap();
+            told(0).await;
+        })
+        .await;
 }
 
 #[tokio::test]

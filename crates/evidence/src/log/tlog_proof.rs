@@ -16,9 +16,13 @@ pub const MAX_TLOG_PROOF: usize = MAX_NOTE + 8 * 1024;
 
 const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 
+/// What a line of extra data begins with.
+const EXTRA: &str = "extra ";
+
 /// That a log holds an entry, checkable offline with the log's key. Prints in its text format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlogProof {
+    extra: Option<Vec<u8>>,
     index: u64,
     hashes: Vec<Hash>,
     checkpoint: String,
@@ -52,10 +56,18 @@ impl TlogProof {
     #[must_use]
     pub fn new(proof: &InclusionProof, checkpoint: String) -> Self {
         Self {
+            extra: None,
             index: proof.index,
             hashes: proof.hashes.clone(),
             checkpoint,
         }
+    }
+
+    /// The extra data, whose meaning is its application's. Nothing authenticates them, and
+    /// [`TlogProof::verify`] does not look at them. A [`Receipt`](crate::Receipt) has none.
+    #[must_use]
+    pub fn extra(&self) -> Option<&[u8]> {
+        self.extra.as_deref()
     }
 
     /// The entry's index in the log, from 0. Unverified until [`TlogProof::verify`] passed.
@@ -70,8 +82,8 @@ impl TlogProof {
         &self.checkpoint
     }
 
-    /// Reads a proof. Extra data are refused: Hallway has none, and nothing would authenticate
-    /// them. So are signatures in another order than that of [`gather`].
+    /// Reads a proof of any application, with its extra data, which are not empty where there is a
+    /// line of them. Signatures in another order than that of [`gather`] are refused.
     ///
     /// # Errors
     /// [`TlogProofError::Line`] names the line; [`TlogProofError::Signatures`];
@@ -83,15 +95,24 @@ impl TlogProof {
         let (head, checkpoint) = text
             .split_once("\n\n")
             .ok_or(TlogProofError::Line(text.lines().count()))?;
-        let mut lines = (1..).zip(head.split('\n'));
+        let mut lines = (1..).zip(head.split('\n')).peekable();
         if lines.next() != Some((1, FIRST_LINE)) {
             return Err(TlogProofError::Line(1));
         }
+        let extra = lines
+            .next_if(|(_, line)| line.starts_with(EXTRA))
+            .map(|(number, line)| {
+                let data = STANDARD.decode(&line[EXTRA.len()..]).ok();
+                data.filter(|data| !data.is_empty())
+                    .ok_or(TlogProofError::Line(number))
+            })
+            .transpose()?;
+        let index_at = if extra.is_some() { 3 } else { 2 };
         let index = lines
             .next()
             .and_then(|(_, line)| line.strip_prefix("index "))
             .and_then(|index| index.parse().ok())
-            .ok_or(TlogProofError::Line(2))?;
+            .ok_or(TlogProofError::Line(index_at))?;
         let hashes = lines
             .take(MAX_PROOF_HASHES + 1)
             .map(|(number, line)| {
@@ -103,12 +124,13 @@ impl TlogProof {
             })
             .collect::<Result<Vec<Hash>, _>>()?;
         if hashes.len() > MAX_PROOF_HASHES {
-            return Err(TlogProofError::Line(3 + MAX_PROOF_HASHES));
+            return Err(TlogProofError::Line(index_at + 1 + MAX_PROOF_HASHES));
         }
         if gather([checkpoint]).map_err(CheckpointError::from)? != checkpoint {
             return Err(TlogProofError::Signatures);
         }
         let proof = Self {
+            extra,
             index,
             hashes,
             checkpoint: checkpoint.to_owned(),
@@ -116,7 +138,7 @@ impl TlogProof {
         if proof.to_string() == text {
             Ok(proof)
         } else {
-            Err(TlogProofError::Line(2))
+            Err(TlogProofError::Line(index_at))
         }
     }
 
@@ -138,7 +160,11 @@ impl TlogProof {
 
 impl fmt::Display for TlogProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{FIRST_LINE}\nindex {}", self.index)?;
+        writeln!(f, "{FIRST_LINE}")?;
+        if let Some(extra) = &self.extra {
+            writeln!(f, "{EXTRA}{}", STANDARD.encode(extra))?;
+        }
+        writeln!(f, "index {}", self.index)?;
         for hash in &self.hashes {
             writeln!(f, "{}", STANDARD.encode(hash))?;
         }
@@ -178,12 +204,30 @@ mod tests {
     }
 
     #[test]
+    fn extra_data_are_read_and_kept_and_prove_nothing() {
+        let (proof, key) = example();
+        let text = proof.to_string();
+        assert_eq!(proof.extra(), None);
+        let foreign = text.replacen("index 1", "extra YW55dGhpbmc=\nindex 1", 1);
+        let read = TlogProof::parse(&foreign).unwrap();
+        assert_eq!(read.extra(), Some(b"anything".as_slice()));
+        assert_eq!((read.index(), read.to_string()), (1, foreign));
+        assert_eq!(read.verify(&[2; 32], &key).unwrap().size, 3);
+        assert!(read.verify(&[3; 32], &key).is_err());
+    }
+
+    #[test]
     fn malformed_texts_are_refused_by_line() {
         let text = example().0.to_string();
         for (from, to, line) in [
             ("@v1", "@v2", 1),
             ("index 1", "index 01", 2),
-            ("index 1", "extra AA==\nindex 1", 2),
+            ("index 1", "extra \nindex 1", 2),
+            ("index 1", "extra A\nindex 1", 2),
+            ("index 1", "extra AB==\nindex 1", 2),
+            ("index 1", "extra AA==\nindex 01", 3),
+            ("index 1", "extra AA==\nextra AA==\nindex 1", 3),
+            ("index 1", "index 1\nextra AA==", 3),
             ("index 1\n", "index 1\nAAAA\n", 3),
         ] {
             assert_eq!(

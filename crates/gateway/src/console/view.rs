@@ -35,7 +35,7 @@ mod witnesses;
 pub use arrive::{JoinPage, SignInPage};
 pub use authorities::{AuthoritiesPage, AuthorityRow};
 pub use claim::ClaimPage;
-pub use devices::{DeviceAct, DevicePage, DeviceRow, DevicesPage, History};
+pub use devices::{DeviceAct, DevicePage, DeviceRow, DevicesPage, History, SetAside};
 pub use evidence::{EvidencePage, EvidenceRow};
 pub use explanation::{
     Bit, Bytes, ExplanationPage, Fact, Field, LogPlace, Outcome, Part, Picture, Step, StepGroup,

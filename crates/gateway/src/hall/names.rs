@@ -1,10 +1,11 @@
 //! Names of stores and services belong to whom they were given: the gateway, by its configuration,
 //! or one agent of the hall, by its invitation.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use hallway_evidence::statement::hall::{
-    AgentName, HallName, InviteAgent, Names, ServiceName, StoreName,
+    AgentName, HallName, InviteAgent, Names, Rights, ServiceName, StoreName,
 };
 use hallway_hall::Provides;
 
@@ -36,6 +37,30 @@ pub struct Taken {
     pub thing: Thing,
     /// Who has it.
     pub by: Holder,
+}
+
+/// Something that rights name and nobody provides.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the hall “{hall}” does not have {thing}{}. If it is to come, give the hall first what provides \
+     it: in [hall] of the gateway's hallway.toml, or by inviting an agent for it",
+    there_is(.provided)
+)]
+pub struct NotProvided {
+    /// In which hall.
+    pub hall: HallName,
+    /// What.
+    pub thing: Thing,
+    /// What there is of its kind, by name.
+    pub provided: BTreeSet<String>,
+}
+
+fn there_is(provided: &BTreeSet<String>) -> String {
+    if provided.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&str> = provided.iter().map(String::as_str).collect();
+    format!("; it has: {}", names.join(", "))
 }
 
 /// Why a gateway does not start whose configuration names what is an agent's.
@@ -76,12 +101,31 @@ impl From<Taken> for Problem {
     }
 }
 
+impl From<NotProvided> for Problem {
+    fn from(lacking: NotProvided) -> Self {
+        let detail = lacking.to_string();
+        let provided: Vec<String> = lacking.provided.into_iter().collect();
+        Self::conflict("not-provided", detail).with("provided", provided)
+    }
+}
+
 /// What an agent may be called for.
 pub fn things(stores: &Names<StoreName>, services: &Names<ServiceName>) -> Vec<Thing> {
     let stores = stores.iter().cloned().map(Thing::Store);
     stores
         .chain(services.iter().cloned().map(Thing::Service))
         .collect()
+}
+
+impl Thing {
+    /// The name of a thing that is of the same kind as `other`.
+    fn name_like(&self, other: &Self) -> Option<String> {
+        match (self, other) {
+            (Self::Store(name), Self::Store(_)) => Some(name.to_string()),
+            (Self::Service(name), Self::Service(_)) => Some(name.to_string()),
+            (Self::Store(_), Self::Service(_)) | (Self::Service(_), Self::Store(_)) => None,
+        }
+    }
 }
 
 impl HallAgent {
@@ -142,6 +186,40 @@ pub fn can_be_given(
         }
     }
     Ok(())
+}
+
+/// Whether a hall has all that rights name, where `agents` are its agents: by this gateway's
+/// configuration, or because an agent was invited to provide it, whether it is here or not.
+///
+/// # Errors
+/// [`NotProvided`], 409 `not-provided`, for the first that it does not have.
+pub fn are_provided(
+    offers: &Offers,
+    agents: &[HallAgent],
+    hall: &HallName,
+    rights: &Rights,
+) -> Result<(), NotProvided> {
+    let is_there = |thing: &Thing| {
+        offers.provides_itself(hall, thing) || agents.iter().any(|agent| agent.may_provide(thing))
+    };
+    let Some(thing) = rights
+        .iter()
+        .map(Thing::from)
+        .find(|thing| !is_there(thing))
+    else {
+        return Ok(());
+    };
+    let theirs = agents
+        .iter()
+        .flat_map(|agent| things(&agent.stores, &agent.services));
+    let provided = offers.own_things(hall).chain(theirs);
+    Err(NotProvided {
+        hall: hall.clone(),
+        provided: provided
+            .filter_map(|there| there.name_like(&thing))
+            .collect(),
+        thing,
+    })
 }
 
 /// Checks that nothing of the configuration is an agent's.

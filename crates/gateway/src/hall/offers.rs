@@ -97,6 +97,15 @@ impl Offers {
         }
     }
 
+    /// What this gateway's configuration provides in a hall.
+    pub fn own_things(&self, hall: &HallName) -> impl Iterator<Item = Thing> {
+        let stores = own(self.stores.keys(), hall).into_iter();
+        let services = own(self.services.keys(), hall).into_iter();
+        stores
+            .map(|offer| Thing::Store(offer.name))
+            .chain(services.map(|offer| Thing::Service(offer.name)))
+    }
+
     /// Whether an agent is connected to this gateway now.
     pub fn hears(&self, hall: &HallName, agent: &AgentName) -> bool {
         let here = self.switchboard.provides(hall);

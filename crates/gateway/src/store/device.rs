@@ -94,6 +94,10 @@ pub struct Device {
     pub last_taken: Timestamp,
     /// When the gateway heard of it last.
     pub last_seen: Option<Timestamp>,
+    /// How many files it has set aside, by its own word.
+    pub set_aside: u32,
+    /// When that number changed last.
+    pub set_aside_since: Option<Timestamp>,
     /// When it was first known.
     pub created: Timestamp,
     /// The evidence of its enrolment.
@@ -204,6 +208,18 @@ pub trait DeviceRepository: Send + Sync {
     /// # Errors
     /// [`StoreError::Missing`].
     async fn note_seen(&self, id: DeviceId, at: Timestamp) -> Result<(), StoreError>;
+    /// Notes that the gateway heard of it, and how many files it has set aside.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    async fn note_set_aside(
+        &self,
+        id: DeviceId,
+        count: u32,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// How many files the registered devices have set aside.
+    async fn all_set_aside(&self) -> Result<u64, StoreError>;
 }
 
 impl TryFrom<row::Model> for Device {
@@ -231,6 +247,8 @@ impl TryFrom<row::Model> for Device {
             last_sequence: cell("last_sequence").number(row.last_sequence)?,
             last_taken: time(row.last_taken_ms),
             last_seen: row.last_seen_ms.map(time),
+            set_aside: cell("set_aside").counter(row.set_aside)?,
+            set_aside_since: row.set_aside_ms.map(time),
             created: time(row.created_ms),
             enrolment: cell("enrolment_evidence").hash_option(row.enrolment_evidence.as_deref())?,
             claim: cell("claim_evidence").hash_option(row.claim_evidence.as_deref())?,
@@ -308,6 +326,8 @@ impl DeviceRepository for Sql<'_> {
             enrolment_evidence: device.enrolment.map(|hash| hash.0.to_vec()),
             claim_evidence: device.claim.map(|hash| hash.0.to_vec()),
             suspended_by: device.suspended_by.map(|by| by.to_string()),
+            set_aside: device.set_aside.into(),
+            set_aside_ms: device.set_aside_since.map(ms),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(self.db())
@@ -456,6 +476,8 @@ impl DeviceRepository for Sql<'_> {
                 (row::Column::Era, number("era", device.era + 1)?.into()),
                 (row::Column::LastSequence, 0i64.into()),
                 (row::Column::LastTakenMs, 0i64.into()),
+                (row::Column::SetAside, 0i64.into()),
+                (row::Column::SetAsideMs, None::<i64>.into()),
             ],
         )
         .await
@@ -503,5 +525,32 @@ impl DeviceRepository for Sql<'_> {
     async fn note_seen(&self, id: DeviceId, at: Timestamp) -> Result<(), StoreError> {
         self.set_device(id, &[(row::Column::LastSeenMs, ms(at).into())])
             .await
+    }
+
+    async fn note_set_aside(
+        &self,
+        id: DeviceId,
+        count: u32,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let changes = [
+            (row::Column::LastSeenMs, ms(at).into()),
+            (row::Column::SetAside, i64::from(count).into()),
+            (row::Column::SetAsideMs, ms(at).into()),
+        ];
+        self.set_device(id, &changes).await
+    }
+
+    async fn all_set_aside(&self) -> Result<u64, StoreError> {
+        // PostgreSQL adds up integers to a type of its own.
+        let sum = Expr::cust("CAST(COALESCE(SUM(set_aside), 0) AS BIGINT)");
+        let sum = row::Entity::find()
+            .filter(row::Column::State.eq(DeviceState::Registered.as_str()))
+            .select_only()
+            .column_as(sum, "sum")
+            .into_tuple::<i64>()
+            .one(self.db())
+            .await?;
+        Cell("device", "set_aside").number(sum.unwrap_or(0))
     }
 }

@@ -30,6 +30,7 @@ mod ownerships;
 mod partners;
 mod refusal_counts;
 mod revocation;
+mod set_aside;
 mod statements;
 mod visits;
 mod witness;
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrations {
             Box::new(agent_names::AgentNames),
             Box::new(grounds::Grounds),
             Box::new(revocation::Revocation),
+            Box::new(set_aside::SetAside),
         ]
     }
 }

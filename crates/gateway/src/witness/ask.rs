@@ -128,6 +128,19 @@ pub async fn ask_all(gateway: &Gateway) -> Result<(), Problem> {
     Ok(())
 }
 
+/// How many witnesses did not cosign when they were asked last.
+///
+/// # Errors
+/// When the database fails.
+pub async fn failing(gateway: &Gateway) -> Result<usize, StoreError> {
+    let mut failing = 0;
+    for witness in peers::witnesses(gateway).await? {
+        let state = gateway.store.read().cosigners().state(&witness.key).await?;
+        failing += usize::from(state.failures > 0);
+    }
+    Ok(failing)
+}
+
 /// Asks when the log grew, for as long as the gateway serves; and once at the beginning, because a
 /// witness then tells an operator who restored an older copy before anything is added to it. Each
 /// witness is asked by itself, so that one which does not answer keeps nobody waiting for the others.

@@ -72,6 +72,24 @@ pub(crate) async fn a_life_follows_its_rules(database: &Database) {
             .unwrap(),
         None
     );
+    become_(DeviceState::Registered).await.unwrap();
+    devices.note_set_aside(camera.id, 3, at(88)).await.unwrap();
+    let noted = devices.get(camera.id).await.unwrap().unwrap();
+    assert_eq!((noted.set_aside, noted.set_aside_since), (3, Some(at(88))));
+    assert_eq!(noted.last_seen, Some(at(88)));
+    assert_eq!(devices.all_set_aside().await.unwrap(), 3);
+    // The next enrolment begins with none.
+    become_(DeviceState::Released).await.unwrap();
+    assert_eq!(devices.all_set_aside().await.unwrap(), 0);
+    devices.give_up(camera.id, 9).await.unwrap();
+    let enrolment = Enrolment {
+        credential: CredentialId::new(*b"made once more").unwrap(),
+        from: 11,
+        ..enrolment
+    };
+    devices.enrol(camera.id, &enrolment).await.unwrap();
+    let anew = devices.get(camera.id).await.unwrap().unwrap();
+    assert_eq!((anew.set_aside, anew.set_aside_since), (0, None));
     become_(DeviceState::Retired).await.unwrap();
     for state in DeviceState::ALL {
         assert!(

@@ -101,6 +101,8 @@ pub(crate) fn device(authority: AuthorityId, owner: PersonId) -> Device {
         last_sequence: 0,
         last_taken: at(0),
         last_seen: None,
+        set_aside: 0,
+        set_aside_since: None,
         created: at(1_000),
         enrolment: Some(EvidenceHash(hash32())),
         claim: Some(EvidenceHash(hash32())),

@@ -140,9 +140,15 @@ async fn only_what_was_granted_is_reached() {
             error => panic!("{service}: {error}"),
         }
     }
-    // Granted, and provided in another hall only.
+    // Provided in another hall only: nobody is admitted to it here.
     let act = json!({"act": "hall.admit", "hall": "one", "guest": {"person": owner.id},
                      "rights": ["connect:hidden"]});
+    let refused = house.act(&owner, act.clone()).await.unwrap_err();
+    assert_eq!(refused, (409, "not-provided".to_owned()));
+    // Granted, and to be provided here by an agent that is not there yet.
+    let agent =
+        json!({"act": "hall.invite_agent", "hall": "one", "agent": "far", "services": ["hidden"]});
+    house.act(&owner, agent).await.unwrap();
     house.act(&owner, act).await.unwrap();
     let wider = house.enter(&owner).await;
     match wider

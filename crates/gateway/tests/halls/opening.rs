@@ -1,5 +1,6 @@
 //! What a touch opens, and what it does not.
 
+use hallway_gateway::config::Policies;
 use hallway_gateway::store::Role;
 use hallway_hall::HallKey;
 use serde_json::{Value, json};
@@ -168,10 +169,10 @@ async fn members_decide_nothing_about_halls() {
 
 #[tokio::test]
 async fn without_a_listener_no_key_is_certified() {
-    let folder = tempfile::tempdir().unwrap();
-    let house = House::with(folder.path(), None).await;
-    let owner = house.person(Role::Owner).await;
-    house.furnish(&owner).await;
+    let furnished = House::open().await;
+    let owner = furnished.person(Role::Owner).await;
+    furnished.furnish(&owner).await;
+    let house = furnished.another_with(Policies::default()).await;
     let key = HallKey::generate().unwrap();
     let act = json!({"act": "hall.open", "hall": "one", "public_key": spki(&key)});
     assert_eq!(code(house.sign(&owner, act).await), "no-hall-listener");

@@ -128,10 +128,6 @@ impl House {
         Self::configured(&self.folder, config).await
     }
 
-    pub(crate) async fn with(folder: &Path, hall: Option<Hall>) -> Self {
-        Self::of_realm(folder, hall, "localhost").await
-    }
-
     /// A gateway of a realm of this name, with the halls of [`House::open`].
     pub(crate) async fn called(realm: &str) -> Self {
         Self::certifying(realm, Hall::default().certificate_seconds).await

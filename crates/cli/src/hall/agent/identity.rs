@@ -118,7 +118,12 @@ impl Identity {
             return Err(wrong("others may read this key; it should have mode 600"));
         }
         let json = Zeroizing::new(std::fs::read(path).map_err(failed)?);
-        serde_json::from_slice(&json).map_err(|error| wrong(&error.to_string()))
+        serde_json::from_slice(&json).map_err(|_| {
+            wrong(
+                "this is not the identity that the agent kept there: the file was changed. Have the \
+                 agent invited again, and give it --join LINK",
+            )
+        })
     }
 
     /// Writes it to its file.

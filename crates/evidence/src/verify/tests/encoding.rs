@@ -10,7 +10,7 @@ use super::realm::{Story, log_key, play};
 use super::{judge, picture};
 use crate::bundle::{Bundle, BundleError};
 use crate::embedding;
-use crate::fields::{Fields, Value};
+use crate::fields::{DecodeError, Fields, Value};
 use crate::log::{Checkpoint, CosigningKey, TlogProof};
 use crate::receipt::Receipt;
 use crate::timestamp::Timestamp;
@@ -302,6 +302,12 @@ fn a_proof_has_one_text() {
         assert_ne!(*enemy, text, "enemy {at}");
         assert!(!signed.holds(&signed.proved(enemy)), "enemy {at}: {enemy}");
     }
+    // As a proof of somebody else's that text is read; as a receipt's it is not.
+    let mut receipt = signed.bundle.subject().clone();
+    receipt.proof = TlogProof::parse(&enemies[17]).unwrap();
+    assert_eq!(receipt.proof.extra(), Some([0].as_slice()));
+    let refused = Receipt::decode(&receipt.encode()).unwrap_err();
+    assert!(matches!(refused, DecodeError::ExtraData), "{refused}");
 }
 
 /// ECDSA signatures have two forms, r and s or r and n - s. Both verify; the log holds one.

@@ -5,7 +5,8 @@ use axum::response::Response;
 use hallway_evidence::PersonId;
 
 use super::super::view::{
-    ClaimPage, Count, DeviceAct, DevicePage, DeviceRow, DevicesPage, History, Mark, Place, Tone,
+    ClaimPage, Count, DeviceAct, DevicePage, DeviceRow, DevicesPage, History, Mark, Place,
+    SetAside, Tone,
 };
 use super::names::Names;
 use super::problem::sentence;
@@ -162,6 +163,7 @@ async fn row(
         },
         last_seen: device.last_seen.map(|at| moment(gateway, at)),
         sequence: Count(device.last_sequence),
+        set_aside: SetAside(device.set_aside),
     })
 }
 

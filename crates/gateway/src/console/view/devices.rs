@@ -1,9 +1,39 @@
 //! The list of devices, and one device with what can be done to it.
 
+use core::fmt;
+
 use askama::Template;
+use askama::filters::HtmlSafe;
 use hallway_evidence::statement::device;
 
-use super::{Count, Frame, Mark, ModelCard, Moment, Paging, TransactionRow};
+use super::{Count, Frame, Mark, ModelCard, Moment, Paging, Tone, TransactionRow};
+
+/// How many files a device has set aside, as a word beside a shape.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetAside(pub u32);
+
+impl SetAside {
+    /// Whether there are none.
+    pub const fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for SetAside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return write!(f, "{}", Mark::new(Tone::Good, "No files set aside"));
+        }
+        let count = Count(self.0.into());
+        let files = if self.0 == 1 { "file" } else { "files" };
+        write!(
+            f,
+            r#"<span class="mark warning">{count} {files} set aside</span>"#
+        )
+    }
+}
+
+impl HtmlSafe for SetAside {}
 
 /// One device in a list.
 #[derive(Clone, Debug)]
@@ -22,6 +52,8 @@ pub struct DeviceRow {
     pub last_seen: Option<Moment>,
     /// The number of its newest transaction, by its own count; 0 before the first.
     pub sequence: Count,
+    /// How many files it has set aside.
+    pub set_aside: SetAside,
 }
 
 /// `/devices`.

@@ -84,6 +84,7 @@ fn device(state: Mark) -> DeviceRow {
         owner: "Emily Gray".to_owned(),
         last_seen: Some(ago(240)),
         sequence: Count(1_204),
+        set_aside: SetAside(3),
     }
 }
 

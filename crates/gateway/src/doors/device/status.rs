@@ -24,6 +24,10 @@ pub struct Question {
     /// A signed statement of the act `device.status`, CBOR.
     #[schemars(with = "String")]
     pub signed_statement: Base64Url,
+    /// How many files the device has set aside; without it, what is on record stays. More than
+    /// 10,000 count as 10,000.
+    #[serde(default)]
+    pub set_aside: Option<u32>,
 }
 
 /// The answer.
@@ -45,6 +49,8 @@ pub struct Status {
     /// owner's key, and what allowed that.
     #[schemars(with = "Option<String>")]
     pub receipts: Option<Base64Url>,
+    /// How many files set aside are on record; a change is noted once a minute.
+    pub set_aside: Option<u32>,
     /// What checks receipts.
     #[schemars(with = "serde_json::Value")]
     pub trust: TrustFile,
@@ -85,7 +91,8 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Turned
             let of_device = TurnedAway::of(key.device);
             near(gateway.now(), asked.statement.issued, gateway.clock_skew())
                 .map_err(&of_device)?;
-            registered(gateway, &key).await.map_err(of_device)
+            let said = question.set_aside.map(|count| count.min(MOST_SET_ASIDE));
+            registered(gateway, &key, said).await.map_err(of_device)
         }
         None => {
             let waiting = reader
@@ -118,21 +125,31 @@ async fn announced(gateway: &Gateway, waiting: &Announcement) -> Result<Status, 
         serial: waiting.serial.clone(),
         owner: None,
         receipts: None,
+        set_aside: None,
         trust: gateway.trust_file().await?,
         now_ms: gateway.now().as_ms(),
     })
 }
 
-/// How often it is noted that a device asked, in milliseconds.
-const SEEN_EVERY_MS: u64 = 60_000;
+/// How often it is noted that a device asked, and how often another number of files set aside, in
+/// milliseconds.
+const NOTED_EVERY_MS: u64 = 60_000;
 
-/// A device that asks for the first time after its claim is registered from then on.
-async fn registered(gateway: &Gateway, key: &DeviceKey) -> Result<Status, Problem> {
+/// The most files set aside that are counted.
+const MOST_SET_ASIDE: u32 = 10_000;
+
+/// A device that asks for the first time after its claim is registered from then on. `said` is how
+/// many files it has set aside.
+async fn registered(
+    gateway: &Gateway,
+    key: &DeviceKey,
+    said: Option<u32>,
+) -> Result<Status, Problem> {
     let now = gateway.now();
     let mut device = enrolled(gateway.store.read(), key).await?;
-    if is_worth_a_note(&device, now) {
+    if Note::of(&device, said, now).is_some() {
         device = gateway
-            .transact(|unit| Box::pin(note(unit, key, now)))
+            .transact(|unit| Box::pin(note(unit, key, said, now)))
             .await?;
     }
     let owner = match device.owner {
@@ -147,6 +164,7 @@ async fn registered(gateway: &Gateway, key: &DeviceKey) -> Result<Status, Proble
         serial: device.serial,
         owner: owner.map(|owner| owner.name),
         receipts: receipts.map(|bundle| Base64Url(bundle.encode())),
+        set_aside: Some(device.set_aside),
         trust: gateway.trust_file().await?,
         now_ms: now.as_ms(),
     })
@@ -162,37 +180,122 @@ async fn enrolled(reader: &dyn Repositories, key: &DeviceKey) -> Result<Device, 
     device.filter(current).ok_or_else(unknown)
 }
 
-/// Whether a question changes anything that is kept. One of a device that may send nothing never
-/// does, however often it asks.
-fn is_worth_a_note(device: &Device, now: Timestamp) -> bool {
-    match device.state {
-        DeviceState::Claimed => true,
-        DeviceState::Registered => device
-            .last_seen
-            .is_none_or(|seen| now.as_ms().saturating_sub(seen.as_ms()) >= SEEN_EVERY_MS),
-        DeviceState::Announced
-        | DeviceState::Suspended
-        | DeviceState::Stolen
-        | DeviceState::Released
-        | DeviceState::Retired => false,
+/// What a question changes about what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Note {
+    /// That the device asked.
+    Seen,
+    /// That it asked, and has so many files set aside.
+    SetAside(u32),
+}
+
+impl Note {
+    /// What is to be noted of a question in which the device says how many files it has set aside. One
+    /// of a device that may send nothing changes nothing, however often it asks.
+    fn of(device: &Device, said: Option<u32>, now: Timestamp) -> Option<Self> {
+        let is_new = match device.state {
+            DeviceState::Claimed => true,
+            DeviceState::Registered => false,
+            DeviceState::Announced
+            | DeviceState::Suspended
+            | DeviceState::Stolen
+            | DeviceState::Released
+            | DeviceState::Retired => return None,
+        };
+        let is_due = |noted: Option<Timestamp>| {
+            noted.is_none_or(|at| now.as_ms().saturating_sub(at.as_ms()) >= NOTED_EVERY_MS)
+        };
+        let changed = said.filter(|count| *count != device.set_aside);
+        match changed.filter(|_| is_due(device.set_aside_since)) {
+            Some(count) => Some(Self::SetAside(count)),
+            None => (is_new || is_due(device.last_seen)).then_some(Self::Seen),
+        }
     }
 }
 
-async fn note(unit: &dyn Repositories, key: &DeviceKey, now: Timestamp) -> Result<Device, Problem> {
+async fn note(
+    unit: &dyn Repositories,
+    key: &DeviceKey,
+    said: Option<u32>,
+    now: Timestamp,
+) -> Result<Device, Problem> {
     // Somebody may have suspended it meanwhile.
-    let device = enrolled(unit, key).await?;
-    if !is_worth_a_note(&device, now) {
-        return Ok(device);
+    let mut device = enrolled(unit, key).await?;
+    match Note::of(&device, said, now) {
+        None => return Ok(device),
+        Some(Note::Seen) => unit.devices().note_seen(device.id, now).await?,
+        Some(Note::SetAside(count)) => {
+            unit.devices().note_set_aside(device.id, count, now).await?;
+            device.set_aside = count;
+        }
     }
-    unit.devices().note_seen(device.id, now).await?;
-    if device.state != DeviceState::Claimed {
-        return Ok(device);
+    if device.state == DeviceState::Claimed {
+        device.state = DeviceState::Registered;
+        unit.devices().set_state(device.id, device.state).await?;
     }
-    unit.devices()
-        .set_state(device.id, DeviceState::Registered)
-        .await?;
-    Ok(Device {
-        state: DeviceState::Registered,
-        ..device
-    })
+    Ok(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use hallway_ctap::aaguid::Aaguid;
+    use hallway_evidence::DeviceId;
+
+    use super::*;
+    use crate::store::AuthorityId;
+
+    fn device() -> Device {
+        Device {
+            id: DeviceId::generate(),
+            serial: "SN-1".to_owned(),
+            authority: AuthorityId::generate(),
+            aaguid: Aaguid([8; 16]),
+            name: "the camera".to_owned(),
+            owner: None,
+            state: DeviceState::Registered,
+            suspended_by: None,
+            credential: None,
+            era: 1,
+            last_sequence: 0,
+            last_taken: Timestamp::default(),
+            last_seen: Some(Timestamp::from_ms(100_000)),
+            set_aside: 2,
+            set_aside_since: Some(Timestamp::from_ms(90_000)),
+            created: Timestamp::default(),
+            enrolment: None,
+            claim: None,
+        }
+    }
+
+    #[test]
+    fn a_question_is_noted_once_a_minute_and_so_is_another_number() {
+        let noted = |device: &Device, said, at| Note::of(device, said, Timestamp::from_ms(at));
+        let device = device();
+        assert_eq!(noted(&device, Some(3), 149_999), None);
+        assert_eq!(noted(&device, Some(3), 150_000), Some(Note::SetAside(3)));
+        assert_eq!(noted(&device, Some(2), 150_000), None);
+        assert_eq!(noted(&device, None, 159_999), None);
+        assert_eq!(noted(&device, None, 160_000), Some(Note::Seen));
+        assert_eq!(noted(&device, Some(2), 160_000), Some(Note::Seen));
+        // The first number of all is noted at once.
+        let first = Device {
+            set_aside: 0,
+            set_aside_since: None,
+            ..device.clone()
+        };
+        assert_eq!(noted(&first, Some(0), 100_001), None);
+        assert_eq!(noted(&first, Some(1), 100_001), Some(Note::SetAside(1)));
+        // What may send nothing has nothing noted; what was just claimed is registered by asking.
+        for (state, expected) in [
+            (DeviceState::Suspended, None),
+            (DeviceState::Stolen, None),
+            (DeviceState::Claimed, Some(Note::SetAside(9))),
+        ] {
+            let device = Device {
+                state,
+                ..device.clone()
+            };
+            assert_eq!(noted(&device, Some(9), 900_000), expected, "{state}");
+        }
+    }
 }

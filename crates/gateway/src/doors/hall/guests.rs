@@ -14,6 +14,7 @@ use crate::Gateway;
 use crate::depends::Ended;
 use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::doors::web::keys::line;
+use crate::hall::names;
 use crate::http::problem::Problem;
 use crate::partners::active;
 use crate::store::{GuestId, HallGuest, Role, VisitorId};
@@ -90,7 +91,12 @@ impl Perform for Admit {
         asking: &Asking<'_>,
         request: AdmitRequest,
     ) -> Result<Prepared<Self>, Problem> {
-        find(asking.gateway, &request.hall).await?;
+        let gateway = asking.gateway;
+        find(gateway, &request.hall).await?;
+        let agents = gateway.store.read().hall_agents();
+        let agents = agents.of_hall(&request.hall).await?;
+        let offers = &gateway.halls.offers;
+        names::are_provided(offers, &agents, &request.hall, &request.rights)?;
         let terms = Self {
             guest: named(asking.gateway, request.guest).await?,
             hall: request.hall,
@@ -102,6 +108,9 @@ impl Perform for Admit {
 
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
         exists(actor, &self.hall).await?;
+        let agents = actor.unit.hall_agents().of_hall(&self.hall).await?;
+        let offers = &actor.gateway.halls.offers;
+        names::are_provided(offers, &agents, &self.hall, &self.rights)?;
         if let Guest::Visitor(visitor) = &self.guest {
             active(actor.unit, &visitor.realm).await?;
         }

@@ -10,7 +10,7 @@ use super::{last_owner, name_of};
 use crate::depends::Ended;
 use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::http::problem::Problem;
-use crate::store::Role;
+use crate::store::{Person, Repositories, Role};
 
 /// The person, and the new role.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -32,22 +32,41 @@ impl Perform for ChangeRole {
         asking: &Asking<'_>,
         Request { person, role }: Request,
     ) -> Result<Prepared<Self>, Problem> {
+        another_role(asking.gateway.store.read(), person, role).await?;
         let name = name_of(asking, person).await?;
         Ok(Self { person, name, role }.into())
     }
 
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
-        let people = actor.unit.people();
-        let before = people.get(self.person).await?;
-        people
+        let before = another_role(actor.unit, self.person, self.role).await?;
+        actor
+            .unit
+            .people()
             .set_role(self.person, self.role)
             .await
             .map_err(last_owner)?;
         actor.end(Ended::Role(self.person)).await?;
-        let was_owner = before.is_some_and(|before| before.role == Role::Owner);
-        if was_owner && self.role != Role::Owner {
+        if before == Role::Owner {
             actor.end(Ended::Ownership(self.person)).await?;
         }
         Ok(Outcome::done(actor))
     }
+}
+
+/// The role that a person has, which is to be another than `next`: an act that gave it once more would
+/// only be a second proof of it.
+async fn another_role(
+    reader: &dyn Repositories,
+    id: PersonId,
+    next: Role,
+) -> Result<Role, Problem> {
+    let person = reader.people().get(id).await?;
+    let Person { name, role, .. } = person.ok_or_else(|| Problem::not_found("person"))?;
+    if role == next {
+        return Err(Problem::conflict(
+            "same-role",
+            format!("{name} has the role {role} already; choose another"),
+        ));
+    }
+    Ok(role)
 }

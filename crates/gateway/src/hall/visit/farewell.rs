@@ -76,6 +76,8 @@ pub async fn keep_telling(gateway: Gateway) {
             }
         };
         troubles.note("the grants", Ok(()));
+        let waiting = ended.values().map(Vec::len).sum();
+        gateway.metrics.farewells_waiting(waiting);
         for (host, grants) in ended {
             if being_told.insert(host.clone()) {
                 let gateway = gateway.clone();

@@ -22,6 +22,8 @@ pub struct Model {
     pub enrolment_evidence: Option<Vec<u8>>,
     pub claim_evidence: Option<Vec<u8>>,
     pub suspended_by: Option<String>,
+    pub set_aside: i64,
+    pub set_aside_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -344,6 +344,9 @@ impl Driver {
             Event::ChangeRole { whom, role } => {
                 if let Some(whom) = self.whom(whom) {
                     let role = ROLES[usize::from(role) % 3];
+                    if self.model.world().role[whom] == role {
+                        return;
+                    }
                     let person = self.people[whom].to_string();
                     let act = json!({"act": "people.change_role", "person": person, "role": role.to_string()});
                     self.ordered(act).await;
@@ -652,6 +655,8 @@ impl Driver {
             last_sequence: 0,
             last_taken: hallway_evidence::Timestamp::from_ms(0),
             last_seen: None,
+            set_aside: 0,
+            set_aside_since: None,
             created: now,
             enrolment: None,
             claim: None,

@@ -13,34 +13,49 @@ use zeroize::Zeroizing;
 
 use super::super::store::StoreError;
 
-/// How long a connection to an object store on this machine may take to stand.
+/// How long a connection to an object store may take to stand.
 const CONNECT: Duration = Duration::from_secs(5);
-/// How long its answer may take.
+/// How long its answer may take, as in object_store.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Connects to an object store on this machine over plain HTTP: by no proxy, following no
-/// redirection, and taking its name for this machine whatever the system says. object_store's own
-/// options turn none of these off.
+/// Where an object store is.
 #[derive(Debug)]
-struct OnThisMachine {
-    endpoint: SecureUrl,
+enum Whereabouts {
+    /// On this machine, over plain HTTP, at this address.
+    Here(SecureUrl),
+    /// Elsewhere, over HTTPS.
+    Elsewhere,
 }
 
-impl HttpConnector for OnThisMachine {
+/// Connects to an object store and follows no redirection: what is written goes where the
+/// configuration says, and what is read comes from there. One on this machine is reached by no proxy,
+/// and its name is this machine whatever the system says. object_store's own options turn none of
+/// these off.
+#[derive(Debug)]
+struct Straight(Whereabouts);
+
+impl HttpConnector for Straight {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let mut client = reqwest::Client::builder()
-            .no_proxy()
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
+            .http1_only()
             .connect_timeout(CONNECT)
             .timeout(PATIENCE);
-        if let Some(name) = self.endpoint.as_url().domain() {
-            // The port is that of the endpoint.
-            let loopback = [
-                SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
-            ];
-            client = client.resolve_to_addrs(name, &loopback);
-        }
+        let client = match &self.0 {
+            Whereabouts::Elsewhere => client.https_only(true),
+            Whereabouts::Here(endpoint) => match endpoint.as_url().domain() {
+                None => client.no_proxy(),
+                Some(name) => {
+                    // The port is that of the endpoint.
+                    let loopback = [
+                        SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+                        SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+                    ];
+                    client.no_proxy().resolve_to_addrs(name, &loopback)
+                }
+            },
+        };
         match client.build() {
             Ok(client) => Ok(HttpClient::new(client)),
             Err(error) => Err(object_store::Error::Generic {
@@ -95,15 +110,15 @@ impl BucketSettings {
             .with_access_key_id(&self.access_key)
             .with_secret_access_key(self.secret_key.as_str())
             .with_retry(retry);
+        let mut whereabouts = Whereabouts::Elsewhere;
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint.to_string().trim_end_matches('/'));
             if endpoint.as_url().scheme() == "http" {
-                let endpoint = endpoint.clone();
-                builder = builder
-                    .with_allow_http(true)
-                    .with_http_connector(OnThisMachine { endpoint });
+                builder = builder.with_allow_http(true);
+                whereabouts = Whereabouts::Here(endpoint.clone());
             }
         }
+        let builder = builder.with_http_connector(Straight(whereabouts));
         let store = builder.build().map_err(StoreError::from)?;
         Ok(Arc::new(store))
     }

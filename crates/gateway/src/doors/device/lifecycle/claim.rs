@@ -243,6 +243,8 @@ fn newcomer(announcement: &Announcement, id: DeviceId) -> Device {
         last_sequence: 0,
         last_taken: announcement.created,
         last_seen: None,
+        set_aside: 0,
+        set_aside_since: None,
         created: announcement.created,
         enrolment: None,
         claim: None,

@@ -39,6 +39,8 @@ pub struct DeviceView {
     pub last_sequence: u64,
     /// When it was heard of last, milliseconds since 1970.
     pub last_seen_ms: Option<u64>,
+    /// How many files it has set aside, by its own word: 10,000 stands for more, too.
+    pub set_aside: u32,
     /// When it was first claimed, milliseconds since 1970.
     pub created_ms: u64,
 }
@@ -55,6 +57,7 @@ impl From<&Device> for DeviceView {
             suspended_by: device.suspended_by,
             last_sequence: device.last_sequence,
             last_seen_ms: device.last_seen.map(|at| at.as_ms()),
+            set_aside: device.set_aside,
             created_ms: device.created.as_ms(),
         }
     }
