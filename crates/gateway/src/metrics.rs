@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -143,16 +143,22 @@ pub async fn count(
         .request_seconds
         .observe(begun.elapsed().as_secs_f64());
     let labels = RequestLabels {
-        // Others' words are no labels: a stranger could make as many as they like.
-        method: match method.as_str() {
-            known @ ("GET" | "POST" | "HEAD") => known.to_owned(),
-            _ => "other".to_owned(),
-        },
+        method: label(&method).to_owned(),
         route: route.map_or_else(|| "none".to_owned(), |route| route.as_str().to_owned()),
         status: response.status().as_u16(),
     };
     metrics.requests.get_or_create(&labels).inc();
     response
+}
+
+/// The method, if it is one that a route has. Others' words are no labels: a stranger could make as
+/// many as they like.
+fn label(method: &Method) -> &str {
+    match method.as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "PROPFIND"
+        | "PROPPATCH" | "MKCOL" | "COPY" | "MOVE" | "LOCK" | "UNLOCK") => known,
+        _ => "other",
+    }
 }
 
 /// Serves `/metrics` until the future is dropped.

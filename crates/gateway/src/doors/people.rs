@@ -13,7 +13,7 @@ use crate::Gateway;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
-use crate::store::{Holder, PersonState, Role, StoreError};
+use crate::store::{Person, PersonState, Role, StoreError};
 
 mod change_role;
 mod invite;
@@ -49,7 +49,7 @@ pub struct PersonRow {
     #[schemars(with = "String")]
     pub state: PersonState,
     /// How many keys the person has. One is dangerous: without it the person is locked out.
-    pub keys: usize,
+    pub keys: u64,
     /// Since when, milliseconds since 1970.
     pub created_ms: u64,
 }
@@ -61,22 +61,17 @@ pub async fn list(
 ) -> Result<Json<PageView<PersonRow>>, Problem> {
     let reader = gateway.store.read();
     let page = reader.people().page(&query.request()?).await?;
-    let mut rows = Vec::with_capacity(page.items.len());
-    for person in &page.items {
-        let keys = reader
-            .credentials()
-            .held_by(Holder::Person(person.id))
-            .await?
-            .len();
-        rows.push(PersonRow {
-            id: person.id,
-            name: person.name.clone(),
-            role: person.role,
-            state: person.state,
-            keys,
-            created_ms: person.created.as_ms(),
-        });
-    }
+    let ids: Vec<PersonId> = page.items.iter().map(|person| person.id).collect();
+    let keys = reader.credentials().count_of_people(&ids).await?;
+    let row = |person: Person| PersonRow {
+        id: person.id,
+        name: person.name,
+        role: person.role,
+        state: person.state,
+        keys: keys.get(&person.id).copied().unwrap_or(0),
+        created_ms: person.created.as_ms(),
+    };
+    let rows = page.items.into_iter().map(row).collect();
     Ok(Json(PageView::new(rows, page.next)))
 }
 

@@ -1,5 +1,7 @@
 //! Credentials: the public side of people's keys and of devices' keys.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
@@ -105,6 +107,11 @@ pub trait CredentialRepository: Send + Sync {
     async fn get(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError>;
     /// All that a person or device holds (at most [`MAX_KEYS`]), newest first.
     async fn held_by(&self, holder: Holder) -> Result<Vec<Credential>, StoreError>;
+    /// How many keys each of these people has; those without any are left out.
+    async fn count_of_people(
+        &self,
+        people: &[PersonId],
+    ) -> Result<HashMap<PersonId, u64>, StoreError>;
     /// Notes that it was used.
     ///
     /// # Errors
@@ -239,6 +246,29 @@ impl CredentialRepository for Sql<'_> {
             .into_iter()
             .map(Credential::try_from)
             .collect()
+    }
+
+    async fn count_of_people(
+        &self,
+        people: &[PersonId],
+    ) -> Result<HashMap<PersonId, u64>, StoreError> {
+        let people = people.iter().map(|person| person.as_uuid());
+        let counted: Vec<(Uuid, i64)> = row::Entity::find()
+            .select_only()
+            .column(row::Column::PersonId)
+            .column_as(row::Column::Id.count(), "keys")
+            .filter(row::Column::PersonId.is_in(people))
+            .group_by(row::Column::PersonId)
+            .into_tuple()
+            .all(self.db())
+            .await?;
+        let count = |(person, keys)| {
+            Ok((
+                PersonId::from(person),
+                Cell("credential", "id").number(keys)?,
+            ))
+        };
+        counted.into_iter().map(count).collect()
     }
 
     async fn note_use(&self, id: &CredentialId, used: Use) -> Result<(), StoreError> {

@@ -60,6 +60,10 @@ pub(crate) async fn the_last_key_stays(database: &Database) {
         keys.held_by(holder).await.unwrap(),
         [second.clone(), first.clone()]
     );
+    let keyless = person(Role::Member);
+    unit.people().add(&keyless).await.unwrap();
+    let counted = keys.count_of_people(&[emily.id, keyless.id]).await.unwrap();
+    assert_eq!(counted.into_iter().collect::<Vec<_>>(), [(emily.id, 2)]);
     keys.remove(&first.id).await.unwrap();
     let refused = keys.remove(&second.id).await;
     assert!(

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use hallway_evidence::PersonId;
 
 use super::super::view::{Count, Mark, PeoplePage, PersonRow, Place, Tone};
 use super::query::ListQuery;
@@ -10,7 +11,7 @@ use crate::Gateway;
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Holder, LinksOf, PersonState, Role};
+use crate::store::{LinksOf, PersonState, Role};
 
 /// Who belongs to the realm.
 pub(super) async fn list(
@@ -21,12 +22,9 @@ pub(super) async fn list(
     let reader = gateway.store.read();
     let page = reader.people().page(&query.request()?).await?;
     let mut people = Vec::with_capacity(page.items.len());
+    let ids: Vec<PersonId> = page.items.iter().map(|person| person.id).collect();
+    let keys = reader.credentials().count_of_people(&ids).await?;
     for person in page.items {
-        let keys = reader
-            .credentials()
-            .held_by(Holder::Person(person.id))
-            .await?
-            .len();
         people.push(PersonRow {
             id: person.id.to_string(),
             standing: standing(person.role),
@@ -35,7 +33,7 @@ pub(super) async fn list(
                 PersonState::Suspended => Mark::new(Tone::Warning, "Suspended"),
             },
             suspended: person.state == PersonState::Suspended,
-            keys: Count(keys as u64),
+            keys: Count(keys.get(&person.id).copied().unwrap_or(0)),
             since: moment(&gateway, person.created),
             is_self: person.id == caller.person.id,
             name: person.name,
