@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from attestation_maker import MODEL, AttestationMaker
 from cryptography.hazmat.primitives.serialization import Encoding
+from fido2 import cbor
 from fido2.attestation import PackedAttestation
 from fido2.client import DefaultClientDataCollector, Fido2Client, UserInteraction
 from fido2.cose import CoseKey
@@ -16,6 +17,7 @@ from fido2.ctap import CtapError
 from fido2.ctap2 import ClientPin, Config, Ctap2
 from fido2.ctap2.bio import FPBioEnrollment
 from fido2.server import Fido2Server
+from fido2.webauthn import AttestationObject
 from gateway_process import hallway
 from software_key import PASSPHRASE, SoftwareKey
 
@@ -74,6 +76,93 @@ def test_large_blobs_are_kept_beside_their_passkey(key):
     assert blob(write=b"squeezed", originalSize=30) == {"largeBlob": {"written": True}}
     ctap = Ctap2(key.replug())
     assert blob(read=True) == {"largeBlob": {"blob": b"squeezed", "originalSize": 30}}
+
+
+KH, ALG, FLAGS, TBS, ARGS = 2, 3, 4, 6, 7
+SIG, ATT_OBJ = 6, 7
+ESP256, ESP256_SPLIT, ESP256_SPLIT_ARKG = -9, -300, -65539
+
+
+def signing_key(ctap: Ctap2, algorithm: int, flags: int) -> tuple[dict, AttestationObject]:
+    """A credential's descriptor, and the attestation object of its signing key."""
+    asked = {"previewSign": {ALG: [algorithm], FLAGS: flags}}
+    parameters = [{"type": "public-key", "alg": ES256}]
+    made = ctap.make_credential(HASH, RP, USER, parameters, extensions=asked)
+    assert made.auth_data.extensions == {"previewSign": {ALG: algorithm}}
+    told = cbor.decode(made.unsigned_extension_outputs["previewSign"][ATT_OBJ])
+    allow = {"type": "public-key", "id": made.auth_data.credential_data.credential_id}
+    return allow, AttestationObject.create(told[1], told[2], told[3])
+
+
+def sign_data(
+    ctap: Ctap2,
+    allow: dict,
+    attested: AttestationObject,
+    data: bytes,
+    up: bool,
+    args: bytes | None = None,
+) -> bytes:
+    """The signature by the key that `attested` is about."""
+    asked = {KH: attested.auth_data.credential_data.credential_id, TBS: data}
+    if args:
+        asked[ARGS] = args
+    found = ctap.get_assertion(
+        "gate.example", HASH, [allow], extensions={"previewSign": asked}, options={"up": up}
+    )
+    return found.auth_data.extensions["previewSign"][SIG]
+
+
+def test_signing_keys_are_offered_on_demand(key):
+    """The extension previewSign, version 4; python-fido2's own cases are run by
+    test_foreign_suites.py."""
+    ctap = Ctap2(key.plug_in())
+    assert "previewSign" not in ctap.info.extensions
+    ignored = make(ctap, [ES256], extensions={"previewSign": {ALG: [ESP256]}})
+    assert not ignored.auth_data.extensions and not ignored.unsigned_extension_outputs
+
+    key.features = ["--preview-sign"]
+    ctap = Ctap2(key.replug())
+    assert "previewSign" in ctap.info.extensions
+    silent, unattended = signing_key(ctap, ESP256, 0b000)
+    touched, attended = signing_key(ctap, ESP256_SPLIT, 0b001)
+    for attested in (unattended, attended):
+        PackedAttestation().verify(attested.att_stmt, attested.auth_data, HASH)
+
+    # Nobody confirms anything: what asks nobody works.
+    key.consent = ["--consent", "never"]
+    ctap = Ctap2(key.replug())
+    signature = sign_data(ctap, silent, unattended, b"message", up=False)
+    unattended.auth_data.credential_data.public_key.verify(b"message", signature)
+    digest = hashlib.sha256(b"message").digest()
+    for up, status in ((False, CtapError.ERR.UP_REQUIRED), (True, CtapError.ERR.OPERATION_DENIED)):
+        assert refusal(sign_data, ctap, touched, attended, digest, up=up) == status
+
+    key.consent = ["--consent", "always"]
+    ctap = Ctap2(key.replug())
+    signature = sign_data(ctap, touched, attended, digest, up=True)
+    attended.auth_data.credential_data.public_key.verify(b"message", signature)
+
+
+def test_a_restored_key_has_the_signing_keys_of_its_seed(tmp_path):
+    """They come from the secret of their credential, which the seed holds if it is no passkey."""
+    key = SoftwareKey(tmp_path, made_with=["--allow-backup"])
+    key.features = ["--preview-sign"]
+    allow, attested = signing_key(Ctap2(key.plug_in()), ESP256_SPLIT_ARKG, 0b001)
+    key.unplug()
+    assert attested.fmt == "none", "a seed of keys cannot sign for itself"
+    seed = attested.auth_data.credential_data.public_key
+    derived, args = seed.derive_public_key(os.urandom(32), b"context")
+
+    said = key.run("backup", "words", key.file, "--consent", "always", "--json")
+    words = tmp_path / "words"
+    words.write_text(" ".join(json.loads(said)["words"]))
+    key.file = tmp_path / "found.key"
+    key.run("restore", "words", key.file, "--words-file", words)
+    ctap = Ctap2(key.plug_in())
+    digest = hashlib.sha256(b"message").digest()
+    signature = sign_data(ctap, allow, attested, digest, up=True, args=cbor.encode(args))
+    key.unplug()
+    derived.verify(b"message", signature)
 
 
 def test_the_firmware_s_version_is_the_program_s(key):

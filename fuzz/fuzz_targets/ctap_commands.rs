@@ -23,6 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
             0 => LargeBlobs::Array { max_length: 1024 },
             _ => LargeBlobs::WithCredentials { max_length: 256 },
         },
+        preview_sign: kind & 2 != 0,
         ..Settings::default()
     };
     let world = Rc::new(World::default());

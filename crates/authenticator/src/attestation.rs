@@ -126,32 +126,25 @@ impl Attestation {
             .unwrap_or(able)
     }
 
-    /// Makes the statement over authenticator data and client data hash.
+    /// Makes the statement over authenticator data and client data hash. `own_key` is the attested
+    /// key, if it can sign for itself: where it cannot, and nothing else attests, the format is
+    /// `none`.
     pub(crate) fn attest(
         &self,
         signatures: &mut impl Signatures,
         preferred: &[&str],
         audience: Audience,
-        credential_key: &PrivateKey,
+        own_key: Option<&PrivateKey>,
         signed: &[u8],
     ) -> Result<Statement, SignatureError> {
-        if !self.wants_packed(preferred) {
+        let signer = self.signer(audience, own_key);
+        let Some((key, chain)) = signer.filter(|_| self.wants_packed(preferred)) else {
             return Ok(Statement {
                 format: NONE.into(),
                 map: (preferred != [NONE]).then(|| MapBuilder::new().finish()),
                 enterprise: false,
             });
-        }
-        let (signer, enterprise): (Signer<'_>, bool) = match (self, audience) {
-            (Self::Enterprise(enterprise), Audience::Enterprise) => {
-                ((&enterprise.key, Some(&enterprise.chain)), true)
-            }
-            _ => match self.certificate() {
-                Some((key, chain)) => ((key, Some(chain)), false),
-                None => ((credential_key, None), false),
-            },
         };
-        let (key, chain) = signer;
         let signature = signatures.sign(key, signed)?;
         Ok(Statement {
             format: "packed".into(),
@@ -162,8 +155,25 @@ impl Attestation {
                     .put_some("x5c", chain.map(List))
                     .finish(),
             ),
-            enterprise,
+            enterprise: audience == Audience::Enterprise && matches!(self, Self::Enterprise(_)),
         })
+    }
+
+    /// Who signs a packed statement, and with which certificates.
+    fn signer<'a>(
+        &'a self,
+        audience: Audience,
+        own_key: Option<&'a PrivateKey>,
+    ) -> Option<Signer<'a>> {
+        match (self, audience) {
+            (Self::Enterprise(enterprise), Audience::Enterprise) => {
+                Some((&enterprise.key, Some(&enterprise.chain)))
+            }
+            _ => match self.certificate() {
+                Some((key, chain)) => Some((key, Some(chain))),
+                None => own_key.map(|key| (key, None)),
+            },
+        }
     }
 
     /// The record that keeps it.
@@ -280,7 +290,7 @@ mod tests {
     fn statement(attestation: &Attestation, preferred: &[&str], audience: Audience) -> Statement {
         let key = PrivateKey::derive(Algorithm::EdDsa, &[1; 32]).unwrap();
         attestation
-            .attest(&mut RustCrypto, preferred, audience, &key, b"signed")
+            .attest(&mut RustCrypto, preferred, audience, Some(&key), b"signed")
             .unwrap()
     }
 

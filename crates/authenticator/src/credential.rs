@@ -130,7 +130,8 @@ impl Credential {
             .then(|| self.expand(b"hallway large blob key").to_vec())
     }
 
-    fn expand(&self, info: &[u8]) -> Zeroizing<[u8; 32]> {
+    /// A secret of 32 bytes that is this credential's own, for what `info` names.
+    pub(crate) fn expand(&self, info: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut out = Zeroizing::new([0; 32]);
         // 32 bytes are far below the limit of HKDF.
         let _ = Hkdf::<Sha256>::new(None, &self.secret[..]).expand(info, &mut out[..]);

@@ -6,6 +6,7 @@ use hallway_ctap::authenticator_data::AuthenticatorData;
 use hallway_ctap::cbor::MapBuilder;
 use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::get_assertion::{OwnedUser, Request, Response};
+use hallway_ctap::command::preview_sign;
 use hallway_ctap::status::Status;
 
 use crate::authenticator::Authenticator;
@@ -31,6 +32,8 @@ struct Terms {
     third_party_payment: bool,
     large_blob_key: bool,
     uvm: bool,
+    /// By the signing key of the one credential that the request allows and this key has.
+    signed_data: Option<Vec<u8>>,
 }
 
 impl Terms {
@@ -74,6 +77,7 @@ impl<E: Environment> Authenticator<E> {
         if request.extensions.large_blob_key == Some(false) && !self.keeps_blobs() {
             return Err(Status::InvalidOption);
         }
+        let task = self.signing_task(request)?;
         // Steps 4 and 5: alwaysUv spares silent assertions only.
         let demand = match wants_touch {
             true => Demand::WhenAlways,
@@ -88,7 +92,11 @@ impl<E: Environment> Authenticator<E> {
         // Step 9: user presence.
         if wants_touch {
             let rp_id = request.rp_id;
-            self.obtain_presence(proved, &Question::GetAssertion { rp_id })?;
+            let question = match task {
+                Some(_) => Question::SignData { rp_id },
+                None => Question::GetAssertion { rp_id },
+            };
+            self.obtain_presence(proved, &question)?;
         }
         // Step 10: the extensions.
         let salts = match &request.extensions.hmac_secret {
@@ -96,17 +104,26 @@ impl<E: Environment> Authenticator<E> {
             Some(input) => Some(Salts::open(&self.agreement, input)?),
             None => None,
         };
+        // Step 8: a finger on the sensor is somebody, asked for or not.
+        let present = wants_touch || means == Means::BuiltIn;
+        let signed_data = match task {
+            Some(task) => {
+                let proved = flags(present, proved.verified());
+                Some(self.sign_data(&first, &rp_id_hash, task, proved)?)
+            }
+            None => None,
+        };
         let terms = Terms {
             rp_id_hash,
             client_data_hash: *request.client_data_hash,
-            // Step 8: a finger on the sensor is somebody, asked for or not.
-            present: wants_touch || means == Means::BuiltIn,
+            present,
             verified_by: proved.by,
             salts,
             cred_blob: request.extensions.cred_blob == Some(true),
             third_party_payment: request.extensions.third_party_payment == Some(true),
             large_blob_key: request.extensions.large_blob_key == Some(true),
             uvm: request.extensions.uvm == Some(true),
+            signed_data,
         };
         let blob = match &request.extensions.large_blob {
             Some(access) => {
@@ -244,6 +261,9 @@ impl<E: Environment> Authenticator<E> {
                 .features
                 .has(crate::credential::Features::THIRD_PARTY_PAYMENT);
             outputs.put("thirdPartyPayment", agreed);
+        }
+        if let Some(signature) = &terms.signed_data {
+            outputs.put(preview_sign::ID, preview_sign::Output::Signature(signature));
         }
         if terms.uvm {
             outputs.put("uvm", uvm(Touched::from(terms.present), terms.verified_by));

@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use hallway_ctap::command::get_info::Response;
+use hallway_ctap::command::preview_sign;
 use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
 
@@ -56,20 +57,7 @@ impl<E: Environment> Authenticator<E> {
         };
         Ok(Response {
             versions,
-            extensions: texts(&[
-                "credBlob",
-                "credProtect",
-                "hmac-secret",
-                "hmac-secret-mc",
-                match self.settings.large_blobs {
-                    LargeBlobs::Array { .. } => "largeBlobKey",
-                    LargeBlobs::WithCredentials { .. } => "largeBlob",
-                },
-                "minPinLength",
-                "pinComplexityPolicy",
-                "thirdPartyPayment",
-                "uvm",
-            ]),
+            extensions: self.extensions(),
             aaguid: self.aaguid(),
             options: self.options(),
             max_message_size: Some(self.settings.max_message as u64),
@@ -120,6 +108,27 @@ impl<E: Environment> Authenticator<E> {
                 .pin_complexity_policy_url
                 .map(|url| url.as_bytes().to_vec()),
         })
+    }
+
+    fn extensions(&self) -> Vec<String> {
+        let mut extensions = vec![
+            "credBlob",
+            "credProtect",
+            "hmac-secret",
+            "hmac-secret-mc",
+            match self.settings.large_blobs {
+                LargeBlobs::Array { .. } => "largeBlobKey",
+                LargeBlobs::WithCredentials { .. } => "largeBlob",
+            },
+            "minPinLength",
+            "pinComplexityPolicy",
+            "thirdPartyPayment",
+            "uvm",
+        ];
+        if self.settings.preview_sign {
+            extensions.push(preview_sign::ID);
+        }
+        extensions.iter().map(ToString::to_string).collect()
     }
 
     fn options(&self) -> Vec<(String, bool)> {

@@ -74,6 +74,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod arkg;
 mod attestation;
 mod authenticator;
 mod backup;
@@ -99,6 +100,7 @@ mod pin;
 mod pin_protocol;
 mod platform;
 mod policy;
+mod preview_sign;
 mod reset;
 mod seed;
 mod sequence;

@@ -9,6 +9,7 @@ use hallway_ctap::command::client_pin::Permissions;
 use hallway_ctap::command::get_assertion::OwnedUser;
 use hallway_ctap::command::large_blob_extension::{Output, Support};
 use hallway_ctap::command::make_credential::{Request, Response};
+use hallway_ctap::command::preview_sign;
 use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
 
@@ -18,6 +19,7 @@ use crate::credential::{Credential, Features, Lookup, Protection, Verified, sha2
 use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
 use crate::platform::{Change, Environment, Question, RecordKey};
+use crate::preview_sign::SigningTerms;
 use crate::signatures::Signatures;
 use crate::uvm::{Touched, uvm};
 use crate::verification::{Ceremony, Demand, Proved};
@@ -56,6 +58,7 @@ impl<E: Environment> Authenticator<E> {
             None => Protection::default(),
         };
         let features = self.features(request, discoverable)?;
+        let signing = self.signing_terms(request, algorithm)?;
         // Steps 5 to 8: a protected authenticator wants its owner for what it keeps, and always if
         // the owner says so. Otherwise a touch is enough (makeCredUvNotRqd).
         let demand = match discoverable {
@@ -71,6 +74,7 @@ impl<E: Environment> Authenticator<E> {
         let question = Question::MakeCredential {
             rp_id: request.rp.id,
             user: request.user.name.or(request.user.display_name),
+            signing_key: signing.map(|terms| terms.policy),
         };
         // Step 12: the exclude list.
         for descriptor in &request.exclude {
@@ -103,8 +107,14 @@ impl<E: Environment> Authenticator<E> {
                 )
                 .ok_or(Status::Other)?
         };
-        let extensions = self.creation_extensions(request, &made, proved, cred_blob)?;
-        self.attested(request, &made, &rp_id_hash, proved, audience, extensions)
+        let extensions = self.creation_extensions(request, &made, proved, cred_blob, signing)?;
+        let mut response =
+            self.attested(request, &made, &rp_id_hash, proved, audience, extensions)?;
+        if let Some(terms) = signing {
+            response.preview_sign =
+                Some(self.generated_key(request, &made, &rp_id_hash, proved, audience, terms)?);
+        }
+        Ok(response)
     }
 
     /// The answer when a credential of the exclude list is here: whatever the owner says, but only
@@ -236,6 +246,7 @@ impl<E: Environment> Authenticator<E> {
         made: &Credential,
         proved: Proved,
         kept_blob: Option<&[u8]>,
+        signing: Option<SigningTerms>,
     ) -> Result<Option<Vec<u8>>, Status> {
         let asked = &request.extensions;
         let mut outputs = MapBuilder::new();
@@ -251,6 +262,7 @@ impl<E: Environment> Authenticator<E> {
                 outputs.put("pinComplexityPolicy", self.policy.pin_complexity);
             }
         }
+        outputs.put_some(preview_sign::ID, signing.map(SigningTerms::output));
         if asked.uvm == Some(true) {
             outputs.put("uvm", uvm(Touched::Yes, proved.by));
         }
@@ -296,7 +308,7 @@ impl<E: Environment> Authenticator<E> {
             &mut self.platform.signatures,
             &request.attestation_formats,
             audience,
-            &private_key,
+            Some(&private_key),
             &signed,
         )?;
         Ok(Response {
@@ -309,6 +321,7 @@ impl<E: Environment> Authenticator<E> {
                 .features
                 .has(Features::LARGE_BLOB)
                 .then_some(Output::Supported),
+            preview_sign: None,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use hallway_ctap::command::preview_sign::SigningPolicy;
 use zeroize::Zeroizing;
 
 use crate::fingerprint_sensor::FingerprintSensor;
@@ -129,10 +130,18 @@ pub enum Question<'a> {
         rp_id: &'a str,
         /// For which account, if it has a name.
         user: Option<&'a str>,
+        /// Whether the credential gets a signing key, for data that the relying party chooses
+        /// (extension previewSign), and what it will take to sign.
+        signing_key: Option<SigningPolicy>,
     },
     /// Sign in.
     GetAssertion {
         /// At which relying party.
+        rp_id: &'a str,
+    },
+    /// Sign in, and sign data that the relying party chose (extension previewSign).
+    SignData {
+        /// Which relying party.
         rp_id: &'a str,
     },
     /// Register by U2F, where the key is told only a hash.

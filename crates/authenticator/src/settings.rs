@@ -41,6 +41,8 @@ pub struct Settings {
     /// Whether getInfo lists post-quantum algorithms: some browsers refuse a getInfo with an
     /// algorithm that they do not know. They are taken either way.
     pub advertise_post_quantum: bool,
+    /// Whether the extension previewSign, a draft, is offered; otherwise it is passed over.
+    pub preview_sign: bool,
     /// What the PIN is for.
     pub pin_use: PinUse,
     /// Certifications of the model and their levels (CTAP 2.3, section 7.3).
@@ -64,6 +66,7 @@ impl Default for Settings {
             max_message: MAX_MESSAGE,
             large_blobs: LargeBlobs::Array { max_length: 4096 },
             advertise_post_quantum: false,
+            preview_sign: false,
             pin_use: PinUse::Everything,
             certifications: &[],
             pin_complexity_policy_url: None,

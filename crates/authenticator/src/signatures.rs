@@ -31,4 +31,14 @@ pub trait Signatures {
     /// # Errors
     /// [`SignatureError`].
     fn sign(&mut self, key: &PrivateKey, message: &[u8]) -> Result<Vec<u8>, SignatureError>;
+
+    /// Signs a message of which only the SHA-256 digest is known: ECDSA on P-256, as ASN.1.
+    ///
+    /// # Errors
+    /// [`SignatureError`], for a key of another curve too.
+    fn sign_digest(
+        &mut self,
+        key: &PrivateKey,
+        digest: &[u8; 32],
+    ) -> Result<Vec<u8>, SignatureError>;
 }

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod requests;
 mod virtual_key;
 
 use std::rc::Rc;
@@ -19,49 +20,12 @@ use hallway_ctap::authenticator_data::AuthenticatorData;
 use hallway_ctap::cbor::{Form, Map};
 use hallway_ctap::command::large_blob_extension::{Access, Output, Support};
 use hallway_ctap::command::{
-    Command, Descriptor, Options, RelyingParty, Response, User, config, get_assertion,
-    make_credential,
+    Command, Descriptor, Response, config, get_assertion, make_credential,
 };
 use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
+use requests::{assertion, creation};
 use virtual_key::{Hands, Virtual, VirtualKey};
-
-const RP: &str = "gate.example";
-
-fn creation<'a>() -> make_credential::Request<'a> {
-    make_credential::Request {
-        client_data_hash: &[1; 32],
-        rp: RelyingParty { id: RP, name: None },
-        user: User {
-            id: b"ada",
-            name: Some("ada"),
-            display_name: None,
-        },
-        algorithms: vec![-8],
-        exclude: Vec::new(),
-        extensions: make_credential::Extensions::default(),
-        options: Options {
-            discoverable: Some(true),
-            ..Options::default()
-        },
-        pin_uv_auth_param: None,
-        pin_uv_auth_protocol: None,
-        enterprise_attestation: None,
-        attestation_formats: Vec::new(),
-    }
-}
-
-fn assertion<'a>() -> get_assertion::Request<'a> {
-    get_assertion::Request {
-        rp_id: RP,
-        client_data_hash: &[2; 32],
-        allow: None,
-        extensions: get_assertion::Extensions::default(),
-        options: Options::default(),
-        pin_uv_auth_param: None,
-        pin_uv_auth_protocol: None,
-    }
-}
 
 fn make(
     key: &mut VirtualKey,

@@ -2,8 +2,7 @@
 //! threads with ever less of it, each in a process of its own, as a stack that overflows ends the
 //! process.
 //!
-//! `cargo test --release --package hallway-authenticator --test memory` prints the table that is in
-//! docs/keys.md.
+//! `cargo test --workspace --test memory` prints the table that is in docs/keys.md.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +10,8 @@
     clippy::panic,
     reason = "a test fails by panicking"
 )]
+
+mod requests;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -27,8 +28,12 @@ use hallway_client::{
     AttestationPreference, Client, Connection, ConnectionError, GetAssertion, Keepalive,
     MakeCredential, Next, Pin, User, UserVerification,
 };
+use hallway_ctap::authenticator_data::AuthenticatorData;
+use hallway_ctap::command::preview_sign::{KeyRequest, SignRequest};
+use hallway_ctap::command::{Descriptor, answer, make_credential};
 use hallway_ctap::cose::Algorithm;
 use hallway_ctap::u2f::U2fRequest;
+use requests::{RP, assertion, creation};
 use zeroize::Zeroizing;
 
 /// More than any command may take, in bytes, without optimisation too.
@@ -39,7 +44,8 @@ const PADDING: usize = 64 * 1024;
 /// How exactly the stack is measured.
 const STEP: usize = 512;
 
-const RP: &str = "gate.example";
+const SPLIT: i64 = -300;
+const SPLIT_ARKG: i64 = -65539;
 
 /// A machine that can move to another thread.
 struct Small;
@@ -125,7 +131,11 @@ fn power_up() -> Key {
         signatures: RustCrypto,
         fingerprints: Some(SimulatedSensor::new([Gesture::Finger(1)])),
     };
-    Authenticator::power_up(platform, Settings::default()).unwrap()
+    let settings = Settings {
+        preview_sign: true,
+        ..Settings::default()
+    };
+    Authenticator::power_up(platform, settings).unwrap()
 }
 
 /// Keeps what a client says to a key.
@@ -195,11 +205,47 @@ fn conversation() -> Vec<Vec<u8>> {
         challenge: &[3; 32],
         application: &[4; 32],
     };
-    let mut said = client.into_connection().said;
+    let mut recorder = client.into_connection();
+    for algorithm in [SPLIT_ARKG, SPLIT] {
+        make_signing_key(&mut recorder, algorithm);
+    }
+    let mut said = recorder.said;
     said.push(read_blobs.to_vec());
     said.push(register.encode());
     said.push(vec![7]);
     said
+}
+
+/// The credential id, or the key handle in its place.
+fn id_of(auth_data: &[u8]) -> &[u8] {
+    let data = AuthenticatorData::parse(auth_data).unwrap();
+    data.attested_credential.unwrap().credential_id
+}
+
+/// Makes a credential with a signing key, and has that sign if it can do so without arguments.
+fn make_signing_key(recorder: &mut Recorder, algorithm: i64) {
+    let mut request = creation();
+    request.options.discoverable = None;
+    request.algorithms = vec![Algorithm::Es256.id()];
+    request.extensions.preview_sign = Some(KeyRequest {
+        algorithms: vec![algorithm],
+        flags: None,
+    });
+    let response = recorder.transact(&request.encode(), &mut |_| {}).unwrap();
+    let response = make_credential::Response::parse(&answer(&response).unwrap().unwrap()).unwrap();
+    if algorithm == SPLIT {
+        let made = response.preview_sign.as_ref().unwrap();
+        let mut request = assertion();
+        request.allow = Some(vec![Descriptor {
+            id: id_of(&response.auth_data),
+        }]);
+        request.extensions.preview_sign = Some(SignRequest {
+            key_handle: Some(id_of(&made.auth_data)),
+            to_be_signed: Some(&[5; 32]),
+            args: None,
+        });
+        recorder.transact(&request.encode(), &mut |_| {}).unwrap();
+    }
 }
 
 fn name(request: &[u8]) -> &'static str {

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod requests;
 mod virtual_key;
 
 use std::rc::Rc;
@@ -18,18 +19,18 @@ use hallway_authenticator::{Caller, Gesture, SimulatedSensor, SmartCard};
 use hallway_ctap::command::authorized::{self, Subcommand as _};
 use hallway_ctap::command::client_pin::{Permissions, Request as PinRequest, Subcommand as Ask};
 use hallway_ctap::command::{
-    Command, Options, RelyingParty, Response, User, bio_enrollment as bio, client_pin,
-    credential_management as management, get_assertion, large_blobs, make_credential,
+    Command, Options, Response, bio_enrollment as bio, client_pin,
+    credential_management as management, get_assertion, large_blobs,
 };
 use hallway_ctap::cose::KeyAgreementKey;
 use hallway_ctap::ctaphid::Channel;
 use hallway_ctap::status::Status;
 use hmac::{Hmac, KeyInit, Mac};
 use p256::SecretKey;
+use requests::{RP, assertion, creation};
 use sha2::{Digest, Sha256};
 use virtual_key::{Hands, VirtualKey};
 
-const RP: &str = "gate.example";
 const PIN: &[u8] = b"27182818";
 /// The next command may come this late.
 const HALF_A_MINUTE: u64 = 30_000;
@@ -77,18 +78,6 @@ struct World {
     key: VirtualKey,
 }
 
-fn assertion() -> get_assertion::Request<'static> {
-    get_assertion::Request {
-        rp_id: RP,
-        client_data_hash: &[2; 32],
-        allow: None,
-        extensions: get_assertion::Extensions::default(),
-        options: Options::default(),
-        pin_uv_auth_param: None,
-        pin_uv_auth_protocol: None,
-    }
-}
-
 impl World {
     /// A key with three passkeys at one relying party, one at each of two others, and a sensor at
     /// which there is always a finger.
@@ -104,29 +93,10 @@ impl World {
             ("a.example", 1),
             ("b.example", 1),
         ] {
-            let request = make_credential::Request {
-                client_data_hash: &[1; 32],
-                rp: RelyingParty {
-                    id: rp_id,
-                    name: None,
-                },
-                user: User {
-                    id: &[user],
-                    name: None,
-                    display_name: None,
-                },
-                algorithms: vec![-8],
-                exclude: Vec::new(),
-                extensions: make_credential::Extensions::default(),
-                options: Options {
-                    discoverable: Some(true),
-                    ..Options::default()
-                },
-                pin_uv_auth_param: None,
-                pin_uv_auth_protocol: None,
-                enterprise_attestation: None,
-                attestation_formats: Vec::new(),
-            };
+            let user = [user];
+            let mut request = creation();
+            request.rp.id = rp_id;
+            request.user.id = &user;
             world
                 .ask(ADA, &Command::MakeCredential(Box::new(request)))
                 .unwrap();

@@ -12,6 +12,7 @@ pub mod hmac_secret;
 pub mod large_blob_extension;
 pub mod large_blobs;
 pub mod make_credential;
+pub mod preview_sign;
 
 pub use entities::{Descriptor, Options, RelyingParty, User};
 

@@ -1,5 +1,6 @@
 //! Signatures by aws-lc-rs.
 
+use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{
@@ -142,6 +143,21 @@ impl Signatures for AwsLc {
             }
         }
     }
+
+    fn sign_digest(
+        &mut self,
+        key: &PrivateKey,
+        digest: &[u8; 32],
+    ) -> Result<Vec<u8>, SignatureError> {
+        let digest = Digest::import_less_safe(digest, &SHA256).map_err(|_| SignatureError)?;
+        match (key.algorithm().curve(), self.pair(key)?) {
+            (Some(Curve::P256), Pair::Ecdsa(pair)) => pair
+                .sign_digest(&digest)
+                .map(|signature| signature.as_ref().to_vec())
+                .map_err(|_| SignatureError),
+            _ => Err(SignatureError),
+        }
+    }
 }
 
 fn load(key: &PrivateKey) -> Result<Pair, SignatureError> {
@@ -254,6 +270,24 @@ mod tests {
                 let cose = provider.public_key(&key).unwrap();
                 let signature = provider.sign(&key, b"message").unwrap();
                 verifies(algorithm, &cose, b"message", &signature);
+            }
+        }
+    }
+
+    #[test]
+    fn a_signature_over_a_digest_is_one_over_the_message() {
+        let digest = aws_lc_rs::digest::digest(&SHA256, b"message");
+        let digest: &[u8; 32] = digest.as_ref().try_into().unwrap();
+        let mut providers: [Box<dyn Signatures>; 2] =
+            [Box::new(AwsLc::default()), Box::new(RustCrypto)];
+        for provider in &mut providers {
+            let key = PrivateKey::derive(Algorithm::Esp256, &[9; 32]).unwrap();
+            let cose = provider.public_key(&key).unwrap();
+            let signature = provider.sign_digest(&key, digest).unwrap();
+            verifies(Algorithm::Esp256, &cose, b"message", &signature);
+            for other in [Algorithm::Es384, Algorithm::Es256K, Algorithm::EdDsa] {
+                let key = PrivateKey::derive(other, &[9; 32]).unwrap();
+                assert_eq!(provider.sign_digest(&key, digest), Err(SignatureError));
             }
         }
     }

@@ -273,6 +273,12 @@ impl SoftKey {
         self.authenticator.settings_mut().advertise_post_quantum = true;
     }
 
+    /// Offers the extension previewSign, until the key is closed: signing keys beside credentials,
+    /// for data that relying parties choose. It is a draft (version 4).
+    pub const fn offer_preview_sign(&mut self) {
+        self.authenticator.settings_mut().preview_sign = true;
+    }
+
     /// Keeps large blobs beside their credentials (extension largeBlob) instead of in one array
     /// (largeBlobKey), until the key is closed. What is kept in one way is not seen in the other.
     pub const fn keep_blobs_with_credentials(&mut self) {

@@ -8,7 +8,8 @@ mod ml_dsa;
 use alloc::vec::Vec;
 
 use ed25519_dalek::Signer;
-use hallway_ctap::cose::{Algorithm, PublicKey};
+use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
+use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{DerSignature, SigningKey};
 
 use super::{PrivateKey, SignatureError, Signatures};
@@ -96,6 +97,20 @@ impl Signatures for RustCrypto {
             }
             _ => Err(SignatureError),
         }
+    }
+
+    fn sign_digest(
+        &mut self,
+        key: &PrivateKey,
+        digest: &[u8; 32],
+    ) -> Result<Vec<u8>, SignatureError> {
+        if key.algorithm().curve() != Some(Curve::P256) {
+            return Err(SignatureError);
+        }
+        let signature: DerSignature = p256_key(key)?
+            .sign_prehash(digest)
+            .map_err(|_| SignatureError)?;
+        Ok(signature.as_bytes().to_vec())
     }
 }
 

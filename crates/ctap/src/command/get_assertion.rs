@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::hmac_secret;
 use super::large_blob_extension::{Access, Output};
+use super::preview_sign::{self, SignRequest};
 use super::{Descriptor, Options, User, code};
 use crate::cbor::{Encode, Encoded, List, Map, MapBuilder, ReadError, Value};
 use crate::status::Status;
@@ -39,6 +40,8 @@ pub struct Extensions<'a> {
     pub large_blob: Option<Access<'a>>,
     /// largeBlobKey.
     pub large_blob_key: Option<bool>,
+    /// previewSign: sign data.
+    pub preview_sign: Option<SignRequest<'a>>,
     /// thirdPartyPayment.
     pub third_party_payment: Option<bool>,
     /// uvm.
@@ -52,6 +55,7 @@ impl<'a> Extensions<'a> {
             hmac_secret: map.optional("hmac-secret", hmac_secret::Input::parse)?,
             large_blob: map.optional("largeBlob", Access::parse)?,
             large_blob_key: map.optional("largeBlobKey", Value::bool)?,
+            preview_sign: map.optional(preview_sign::ID, SignRequest::parse)?,
             third_party_payment: map.optional("thirdPartyPayment", Value::bool)?,
             uvm: map.optional("uvm", Value::bool)?,
         })
@@ -65,6 +69,7 @@ impl Encode for Extensions<'_> {
             .put_some("hmac-secret", self.hmac_secret)
             .put_some("largeBlob", self.large_blob)
             .put_some("largeBlobKey", self.large_blob_key)
+            .put_some(preview_sign::ID, self.preview_sign)
             .put_some("thirdPartyPayment", self.third_party_payment)
             .put_some("uvm", self.uvm)
             .encode(out);
@@ -218,6 +223,11 @@ mod tests {
             allow: Some(alloc::vec![Descriptor { id: b"one" }]),
             extensions: Extensions {
                 cred_blob: Some(true),
+                preview_sign: Some(SignRequest {
+                    key_handle: Some(b"handle"),
+                    to_be_signed: Some(b"data"),
+                    args: None,
+                }),
                 ..Extensions::default()
             },
             options: Options {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::entities::PUBLIC_KEY;
 use super::hmac_secret;
 use super::large_blob_extension::{Output, Support};
+use super::preview_sign::{self, GeneratedKey, KeyRequest};
 use super::{Descriptor, Options, RelyingParty, User, code};
 use crate::cbor::{Encode, Encoded, List, Map, MapBuilder, ReadError, Value};
 use crate::status::Status;
@@ -38,7 +39,7 @@ pub struct Request<'a> {
 }
 
 /// Extension inputs of makeCredential that this crate knows; others are passed over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Extensions<'a> {
     /// credProtect: the level, 1 to 3 when valid.
     pub cred_protect: Option<u64>,
@@ -56,6 +57,8 @@ pub struct Extensions<'a> {
     pub min_pin_length: Option<bool>,
     /// pinComplexityPolicy.
     pub pin_complexity_policy: Option<bool>,
+    /// previewSign: make a signing key.
+    pub preview_sign: Option<KeyRequest>,
     /// thirdPartyPayment.
     pub third_party_payment: Option<bool>,
     /// uvm.
@@ -73,6 +76,7 @@ impl<'a> Extensions<'a> {
             large_blob_key: map.optional("largeBlobKey", Value::bool)?,
             min_pin_length: map.optional("minPinLength", Value::bool)?,
             pin_complexity_policy: map.optional("pinComplexityPolicy", Value::bool)?,
+            preview_sign: map.optional(preview_sign::ID, KeyRequest::parse)?,
             third_party_payment: map.optional("thirdPartyPayment", Value::bool)?,
             uvm: map.optional("uvm", Value::bool)?,
         })
@@ -90,6 +94,7 @@ impl Encode for Extensions<'_> {
             .put_some("largeBlobKey", self.large_blob_key)
             .put_some("minPinLength", self.min_pin_length)
             .put_some("pinComplexityPolicy", self.pin_complexity_policy)
+            .put_some(preview_sign::ID, self.preview_sign.as_ref())
             .put_some("thirdPartyPayment", self.third_party_payment)
             .put_some("uvm", self.uvm)
             .encode(out);
@@ -192,6 +197,8 @@ pub struct Response {
     pub large_blob_key: Option<Vec<u8>>,
     /// Whether the largeBlob extension will keep a blob; unsigned.
     pub large_blob: Option<Output>,
+    /// The signing key of the previewSign extension; unsigned.
+    pub preview_sign: Option<GeneratedKey>,
 }
 
 impl Response {
@@ -202,15 +209,17 @@ impl Response {
             .put_some(3, self.attestation_statement.as_deref().map(Encoded))
             .put_some(4, self.enterprise_attestation)
             .put_some(5, self.large_blob_key.as_ref())
-            .put_some(
-                6,
-                self.large_blob
-                    .as_ref()
-                    .map(Output::unsigned)
-                    .as_deref()
-                    .map(Encoded),
-            )
+            .put_some(6, self.unsigned_outputs())
             .encode(out);
+    }
+
+    /// The map unsignedExtensionOutputs, if there are any.
+    fn unsigned_outputs(&self) -> Option<MapBuilder> {
+        let mut outputs = MapBuilder::new();
+        outputs
+            .put_some("largeBlob", self.large_blob.as_ref())
+            .put_some(preview_sign::ID, self.preview_sign.as_ref());
+        (!outputs.is_empty()).then_some(outputs)
     }
 
     /// Reads the map that [`answer`](super::answer) split off.
@@ -222,6 +231,13 @@ impl Response {
             enterprise_attestation: map.optional(4, Value::bool)?,
             large_blob_key: map.optional(5, |value| Ok(value.bytes()?.to_vec()))?,
             large_blob: map.optional(6, Output::parse)?.flatten(),
+            preview_sign: map
+                .optional(6, |outputs| {
+                    outputs
+                        .map()?
+                        .optional(preview_sign::ID, GeneratedKey::parse)
+                })?
+                .flatten(),
         })
     }
 
@@ -273,6 +289,10 @@ mod tests {
             extensions: Extensions {
                 cred_protect: Some(3),
                 cred_blob: Some(b"blob"),
+                preview_sign: Some(KeyRequest {
+                    algorithms: alloc::vec![-65539, -9],
+                    flags: Some(5),
+                }),
                 ..Extensions::default()
             },
             options: Options {
@@ -322,6 +342,11 @@ mod tests {
             enterprise_attestation: None,
             large_blob_key: Some(alloc::vec![3; 32]),
             large_blob: Some(Output::Supported),
+            preview_sign: Some(GeneratedKey {
+                format: "none".into(),
+                auth_data: alloc::vec![2; 37],
+                attestation_statement: alloc::vec![0xa0],
+            }),
         };
         let bytes = crate::command::Response::MakeCredential(response.clone()).encode();
         let map = crate::command::answer(&bytes).unwrap().unwrap();

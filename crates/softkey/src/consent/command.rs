@@ -13,9 +13,10 @@ use super::{Asker, Wait};
 /// Runs a program for each question; exit code 0 is yes, everything else is no.
 ///
 /// The program is told what for in its environment: `HALLWAY_OPERATION` is `register`, `sign-in`,
-/// `select`, `reset`, `backup` or `restore`; with it come `HALLWAY_RELYING_PARTY`, `HALLWAY_USER`,
-/// `HALLWAY_APPLICATION` (U2F: a SHA-256 in hexadecimal digits) and `HALLWAY_RESET_TOUCH` (`short`
-/// or `long`), where they apply. A website chose the relying party and the user: they must not be
+/// `sign-data`, `select`, `reset`, `backup` or `restore`; with it come `HALLWAY_RELYING_PARTY`,
+/// `HALLWAY_USER`, `HALLWAY_SIGNING_KEY` (what it will take to have data signed: `nothing`,
+/// `presence` or `verification`), `HALLWAY_APPLICATION` (U2F: a SHA-256 in hexadecimal digits) and
+/// `HALLWAY_RESET_TOUCH` (`short` or `long`), where they apply. A website chose the relying party and the user: they must not be
 /// handed to a shell unquoted. What it writes to standard output is dropped. When the time is up
 /// or the client cancels, it is ended with all that it started.
 pub struct ConsentCommand(PathBuf);
@@ -28,10 +29,11 @@ impl ConsentCommand {
 }
 
 /// All variables that tell what for: an earlier value must not be taken for this question's.
-const VARIABLES: [&str; 5] = [
+const VARIABLES: [&str; 6] = [
     "HALLWAY_OPERATION",
     "HALLWAY_RELYING_PARTY",
     "HALLWAY_USER",
+    "HALLWAY_SIGNING_KEY",
     "HALLWAY_APPLICATION",
     "HALLWAY_RESET_TOUCH",
 ];
@@ -78,6 +80,7 @@ mod tests {
     const QUESTION: Question<'static> = Question::MakeCredential {
         rp_id: "gate.example",
         user: Some("ada"),
+        signing_key: None,
     };
 
     fn script(folder: &Path, text: &str) -> ConsentCommand {

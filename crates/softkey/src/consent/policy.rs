@@ -73,6 +73,8 @@ fn relying_party<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
 enum Operation {
     Register,
     SignIn,
+    /// Data that the relying party chose, and keys that sign them.
+    SignData,
 }
 
 #[derive(Debug)]
@@ -119,7 +121,7 @@ impl TryFrom<Allow> for Rule {
         let name = allow.relying_party;
         let wrong = |what: &str| Err(ConsentPolicyError(format!("{name:?}: {what}")));
         if allow.operations.is_empty() {
-            return wrong("operations must name \"register\", \"sign-in\" or both");
+            return wrong("operations must name \"register\", \"sign-in\" or \"sign-data\"");
         }
         if allow.per_minute == 0 {
             return wrong("per_minute must be at least 1");
@@ -143,17 +145,26 @@ enum Refusal {
 
 impl ConsentPolicy {
     fn decide(&mut self, question: &Question<'_>, now_ms: u64) -> Result<(), Refusal> {
-        let (operation, names): (_, &dyn Fn(&Rule) -> bool) = match question {
-            Question::MakeCredential { rp_id, .. } => {
-                (Operation::Register, &|rule| rule.relying_party == *rp_id)
-            }
+        let (operations, names): (&[Operation], &dyn Fn(&Rule) -> bool) = match question {
+            Question::MakeCredential {
+                rp_id, signing_key, ..
+            } => (
+                match signing_key {
+                    Some(_) => &[Operation::Register, Operation::SignData],
+                    None => &[Operation::Register],
+                },
+                &|rule| rule.relying_party == *rp_id,
+            ),
             Question::GetAssertion { rp_id } => {
-                (Operation::SignIn, &|rule| rule.relying_party == *rp_id)
+                (&[Operation::SignIn], &|rule| rule.relying_party == *rp_id)
             }
-            Question::RegisterU2f { application } => (Operation::Register, &|rule| {
+            Question::SignData { rp_id } => (&[Operation::SignIn, Operation::SignData], &|rule| {
+                rule.relying_party == *rp_id
+            }),
+            Question::RegisterU2f { application } => (&[Operation::Register], &|rule| {
                 rule.application == application[..]
             }),
-            Question::AuthenticateU2f { application } => (Operation::SignIn, &|rule| {
+            Question::AuthenticateU2f { application } => (&[Operation::SignIn], &|rule| {
                 rule.application == application[..]
             }),
             Question::Selection if self.select => return Ok(()),
@@ -164,13 +175,19 @@ impl ConsentPolicy {
         };
         self.rules
             .iter_mut()
-            .find(|rule| rule.operations.contains(&operation) && names(rule))
+            .find(|rule| names(rule) && rule.allows(operations))
             .ok_or(Refusal::NotAllowed)?
             .grant(now_ms)
     }
 }
 
 impl Rule {
+    fn allows(&self, operations: &[Operation]) -> bool {
+        operations
+            .iter()
+            .all(|operation| self.operations.contains(operation))
+    }
+
     /// At most `per_minute` in any minute.
     fn grant(&mut self, now_ms: u64) -> Result<(), Refusal> {
         while self
@@ -204,6 +221,7 @@ impl Asker for ConsentPolicy {
 #[cfg(test)]
 mod tests {
     use hallway_authenticator::ResetTouch;
+    use hallway_ctap::command::preview_sign::SigningPolicy::Unattended;
 
     use super::*;
 
@@ -232,6 +250,10 @@ mod tests {
             Question::MakeCredential {
                 rp_id: "gate.example",
                 user: None,
+                signing_key: None,
+            },
+            Question::SignData {
+                rp_id: "gate.example",
             },
             Question::GetAssertion {
                 rp_id: "sub.gate.example",
@@ -250,6 +272,33 @@ mod tests {
             select.decide(&Question::Reset { touch }, 0),
             Err(Refusal::NotAllowed)
         );
+    }
+
+    #[test]
+    fn data_are_signed_only_where_that_is_allowed_too() {
+        let signing_key = Question::MakeCredential {
+            rp_id: "gate.example",
+            user: None,
+            signing_key: Some(Unattended),
+        };
+        let sign_data = Question::SignData {
+            rp_id: "gate.example",
+        };
+        for (operations, makes, signs) in [
+            (r#"["register", "sign-in"]"#, false, false),
+            (r#"["sign-data"]"#, false, false),
+            (r#"["register", "sign-data"]"#, true, false),
+            (r#"["sign-in", "sign-data"]"#, false, true),
+        ] {
+            let text = POLICY.replace(r#"["sign-in"]"#, operations);
+            let mut policy: ConsentPolicy = text.parse().unwrap();
+            assert_eq!(
+                policy.decide(&signing_key, 0).is_ok(),
+                makes,
+                "{operations}"
+            );
+            assert_eq!(policy.decide(&sign_data, 0).is_ok(), signs, "{operations}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use hallway_authenticator::{BackupContent, Question, ResetTouch};
+use hallway_ctap::command::preview_sign::SigningPolicy;
 
 /// What a website chose, in quotes and with every character visible.
 ///
@@ -43,15 +44,25 @@ const fn shows_nothing(c: char) -> bool {
 /// shown, so that it cannot pretend to be something else.
 pub(crate) fn sentence(question: &Question<'_>) -> String {
     match question {
-        Question::MakeCredential { rp_id, user } => match user {
-            Some(user) => format!(
-                "Register a new key at {} for {}?",
-                Quoted(rp_id),
-                Quoted(user)
-            ),
-            None => format!("Register a new key at {}?", Quoted(rp_id)),
-        },
+        Question::MakeCredential {
+            rp_id,
+            user,
+            signing_key,
+        } => {
+            let account = user.map_or(String::new(), |user| format!(" for {}", Quoted(user)));
+            let signing = match signing_key {
+                None => "",
+                Some(SigningPolicy::Unattended) => ", and let it have data signed WITHOUT ASKING",
+                Some(SigningPolicy::RequireUp | SigningPolicy::RequireUv) => {
+                    ", and a key that signs data for it"
+                }
+            };
+            format!("Register a new key at {}{account}{signing}?", Quoted(rp_id))
+        }
         Question::GetAssertion { rp_id } => format!("Sign in at {}?", Quoted(rp_id)),
+        Question::SignData { rp_id } => {
+            format!("Sign in at {}, and sign data that it chose?", Quoted(rp_id))
+        }
         Question::RegisterU2f { application } => format!(
             "Register a new key (U2F) at the site whose hash is {}?",
             hex(*application)
@@ -69,20 +80,29 @@ pub(crate) fn sentence(question: &Question<'_>) -> String {
 }
 
 /// The question as variables of a program's environment: `HALLWAY_OPERATION` (`register`,
-/// `sign-in`, `select`, `reset`, `backup` or `restore`), and what belongs to it.
+/// `sign-in`, `sign-data`, `select`, `reset`, `backup` or `restore`), and what belongs to it.
 pub(crate) fn variables(question: &Question<'_>) -> Vec<(&'static str, String)> {
     let operation = |name: &str| ("HALLWAY_OPERATION", name.to_owned());
     match question {
-        Question::MakeCredential { rp_id, user } => {
+        Question::MakeCredential {
+            rp_id,
+            user,
+            signing_key,
+        } => {
             let mut all = vec![
                 operation("register"),
                 ("HALLWAY_RELYING_PARTY", (*rp_id).into()),
             ];
             all.extend(user.map(|user| ("HALLWAY_USER", user.into())));
+            all.extend(signing_key.map(|policy| ("HALLWAY_SIGNING_KEY", demand(policy).into())));
             all
         }
         Question::GetAssertion { rp_id } => vec![
             operation("sign-in"),
+            ("HALLWAY_RELYING_PARTY", (*rp_id).into()),
+        ],
+        Question::SignData { rp_id } => vec![
+            operation("sign-data"),
             ("HALLWAY_RELYING_PARTY", (*rp_id).into()),
         ],
         Question::RegisterU2f { application } => vec![
@@ -106,6 +126,15 @@ pub(crate) fn variables(question: &Question<'_>) -> Vec<(&'static str, String)> 
     }
 }
 
+/// What it takes to have data signed.
+const fn demand(policy: SigningPolicy) -> &'static str {
+    match policy {
+        SigningPolicy::Unattended => "nothing",
+        SigningPolicy::RequireUp => "presence",
+        SigningPolicy::RequireUv => "verification",
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut out, byte| {
         // Writing to a string cannot fail.
@@ -123,6 +152,7 @@ mod tests {
         let question = Question::MakeCredential {
             rp_id: "gate.example",
             user: Some("ada\u{1b}[2J\nSign in?"),
+            signing_key: None,
         };
         let text = sentence(&question);
         assert!(!text.contains(['\u{1b}', '\n']), "{text}");
@@ -141,9 +171,37 @@ mod tests {
     }
 
     #[test]
+    fn a_signing_key_is_never_made_unnoticed() {
+        let question = |signing_key| Question::MakeCredential {
+            rp_id: "gate.example",
+            user: None,
+            signing_key,
+        };
+        for (policy, said, demand) in [
+            (SigningPolicy::Unattended, "WITHOUT ASKING", "nothing"),
+            (SigningPolicy::RequireUp, "signs data for it", "presence"),
+            (
+                SigningPolicy::RequireUv,
+                "signs data for it",
+                "verification",
+            ),
+        ] {
+            let question = question(Some(policy));
+            assert!(sentence(&question).contains(said));
+            let told = ("HALLWAY_SIGNING_KEY", demand.to_owned());
+            assert!(variables(&question).contains(&told));
+        }
+        assert_eq!(
+            sentence(&question(None)),
+            "Register a new key at \"gate.example\"?"
+        );
+    }
+
+    #[test]
     fn every_question_names_its_operation() {
         for (question, expected) in [
             (Question::GetAssertion { rp_id: "a" }, "sign-in"),
+            (Question::SignData { rp_id: "a" }, "sign-data"),
             (
                 Question::RegisterU2f {
                     application: &[1; 32],

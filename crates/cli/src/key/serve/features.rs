@@ -11,6 +11,12 @@ pub(super) struct FeatureArguments {
     /// an algorithm that they do not know.
     #[arg(long)]
     post_quantum: bool,
+    /// Offer signing keys beside credentials, which sign what websites choose (extension
+    /// previewSign).
+    ///
+    /// It is a draft (version 4), and its identifiers may change.
+    #[arg(long)]
+    preview_sign: bool,
     /// Where large blobs are kept.
     #[arg(long, value_enum, value_name = "WHERE", default_value = "array")]
     large_blobs: LargeBlobs,
@@ -51,6 +57,9 @@ impl FeatureArguments {
     pub(super) fn apply(&self, key: &mut SoftKey) {
         if self.post_quantum {
             key.advertise_post_quantum();
+        }
+        if self.preview_sign {
+            key.offer_preview_sign();
         }
         if self.large_blobs == LargeBlobs::Credentials {
             key.keep_blobs_with_credentials();
