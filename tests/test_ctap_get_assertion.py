@@ -174,6 +174,16 @@ def test_an_empty_allow_list_is_none(wire, crowd):
     assert wire.ctap(GET_ASSERTION, assertion("nobody.example", allow=[]))[0] == "NO_CREDENTIALS"
 
 
+def test_an_allow_list_of_unknown_types_allows_nobody(wire, crowd):
+    """w3c/webauthn#1748: it is not the same as no list, which would let any passkey sign."""
+    rp_id, made = crowd
+    for kinds in [["rot13"], ["rot13", ""], ["Public-Key"]]:
+        allow = [{**descriptor(made[0]), "type": kind} for kind in kinds]
+        for options in [{}, {"up": False}]:
+            request = assertion(rp_id, allow=allow, options=options)
+            assert wire.ctap(GET_ASSERTION, request)[0] == "NO_CREDENTIALS", kinds
+
+
 def test_an_id_that_was_changed_anywhere_is_nobodys(wire, made):
     id_ = descriptor(made)["id"]
     for at in range(len(id_)):

@@ -133,6 +133,13 @@ def box(kind: bytes, data: bytes) -> bytes:
     return (8 + len(data)).to_bytes(4) + kind + data
 
 
+def with_credentials(jpeg: bytes) -> bytes:
+    """A JPEG with a C2PA manifest store, as far as its boxes go."""
+    described = box(b"jumd", bytes.fromhex("63327061 0011 0010 8000 00aa00389b71 03") + b"c2pa\0")
+    store = b"JP\0\1\0\0\0\1" + box(b"jumb", described)
+    return jpeg[:2] + b"\xff\xeb" + (len(store) + 2).to_bytes(2) + store + jpeg[2:]
+
+
 def test_files_of_every_kind_are_signed_inside_or_beside(studio: Studio):
     films = box(b"ftyp", b"isom\0\0\0\0isom") + box(b"mdat", b"film" * 9) + box(b"moov", b"")
     inside = {
@@ -146,6 +153,10 @@ def test_files_of_every_kind_are_signed_inside_or_beside(studio: Studio):
         "a.webp": encoded("WEBP"),
         "a.gif": encoded("GIF"),
         "no picture.jpg": b"no picture at all",
+        # What others signed as a whole keeps its bytes.
+        "credentials.jpg": with_credentials(CAT),
+        # Readers count from the end to the film in it.
+        "motion.avif": encoded("AVIF") + box(b"mpvd", films),
         "open.mp4": films + b"\0\0\0\0free and on to the end",
         "half.txt.zip": b"PK\x03\x04 and no more",
         "readings": bytes(range(256)),

@@ -1,8 +1,9 @@
 //! Files as cameras and phones write them: JPEGs put together out of the segments of a real one, with
 //! what goes wrong between and in them, and the same for PNG chunks and the boxes of films.
 //!
-//! Whatever begins as a JPEG or a PNG carries its evidence, unless it carries some already; taking it
-//! out gives back what was signed, and one changed byte anywhere is noticed.
+//! Whatever begins as a JPEG or a PNG carries its evidence, unless it carries some already or others
+//! signed it as a whole; taking it out gives back what was signed, and one changed byte anywhere is
+//! noticed.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -94,7 +95,7 @@ fn png(choices: &mut Choices<'_>) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
     png.extend_from_slice(&[0; 17]);
     while !choices.is_empty() {
-        let kinds = [b"haWY", b"IDAT", b"IEND", b"tEXt"];
+        let kinds = [b"haWY", b"IDAT", b"IEND", b"caBX"];
         let kind = kinds[usize::from(choices.byte() % 4)];
         let length = choices.byte();
         png.extend_from_slice(&[0, 0, 0, length]);
@@ -107,7 +108,7 @@ fn png(choices: &mut Choices<'_>) -> Vec<u8> {
 fn film(choices: &mut Choices<'_>) -> Vec<u8> {
     let mut film = b"\0\0\0\x10ftypisom\0\0\0\0".to_vec();
     while !choices.is_empty() {
-        let kinds = [b"uuid", b"mdat", b"mfra", b"free"];
+        let kinds = [b"uuid", b"mdat", b"mfra", b"mpvd"];
         let kind = kinds[usize::from(choices.byte() % 4)];
         let wrong = choices.byte();
         let data = choices.bytes();
@@ -129,6 +130,7 @@ fn covered(file: &[u8], place: u16, bit: u8) {
         (Ok(signed), _) => signed,
         (Err(EmbeddingError::Occupied { .. }), _) => return drop(extract(file)),
         (Err(EmbeddingError::NoPlace(_)), None | Some(Format::BaseMedia)) => return,
+        (Err(EmbeddingError::NoPlace(why)), _) if why.contains("all of its bytes") => return,
         (Err(error), _) => panic!("{error}"),
     };
     let (original, found) = extract(&signed).expect("it was embedded");

@@ -273,7 +273,10 @@ def in_cbor(act: str, terms: dict) -> dict:
         else:
             whom = {"person": {"id": terms.pop("person"), "name": terms.pop("name")}}
         realm = terms.pop("realm", None)
-        terms["guest"] = {"visitor": {"realm": realm, "whom": whom}} if realm else whom
+        if realm:
+            terms["guest"] = {"visitor": {"realm": realm, **whom.get("person", whom)}}
+        else:
+            terms["guest"] = whom
     if act == "hall.admit":
         terms.setdefault("needs", {})
     if act in ("partner.invite", "partner.accept"):

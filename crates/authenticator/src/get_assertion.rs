@@ -127,8 +127,8 @@ impl<E: Environment> Authenticator<E> {
         };
         let blob = match &request.extensions.large_blob {
             Some(access) => {
-                let named = match request.allow.as_deref() {
-                    None | Some([]) => Named::No,
+                let named = match request.allow {
+                    None => Named::No,
                     Some(_) => Named::Yes,
                 };
                 self.access_blob(&first, access, named, Touched::from(terms.present))?
@@ -176,8 +176,7 @@ impl<E: Environment> Authenticator<E> {
         rp_id_hash: &[u8; 32],
         verified: bool,
     ) -> Result<(Credential, Left), Status> {
-        // An empty list is no list.
-        if let Some(allow) = request.allow.as_deref().filter(|allow| !allow.is_empty()) {
+        if let Some(allow) = &request.allow {
             if allow.len() > MAX_LIST {
                 return Err(Status::LimitExceeded);
             }

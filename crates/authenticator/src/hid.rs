@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use hallway_ctap::ctaphid::{Channel, HidCommand, HidError, Message, Packet, Report, reports};
+use hallway_ctap::u2f::StatusWord;
 
 use crate::version::DEVICE_VERSION;
 
@@ -28,6 +29,8 @@ pub struct HidDevice {
     receiving: Option<(Message, u64)>,
     /// The request that is being worked on.
     working: Option<(Channel, RequestKind)>,
+    /// About whose U2F message the owner is asked, though it was answered.
+    put_off: Option<Channel>,
     lock: Option<(Channel, u64)>,
 }
 
@@ -140,7 +143,8 @@ impl HidDevice {
                 _ => HidAction::Nothing,
             };
         }
-        if self.working.is_some() || self.locked_against(channel, now_ms) {
+        let another_waits = self.put_off.is_some_and(|asking| asking != channel);
+        if self.working.is_some() || another_waits || self.locked_against(channel, now_ms) {
             return refuse(channel, HidError::ChannelBusy);
         }
         match &self.receiving {
@@ -294,10 +298,24 @@ impl HidDevice {
             .unwrap_or_default()
     }
 
-    /// The keepalive to send every 100 ms while a request is under way. U2F has none of its own,
-    /// but its clients take them, and without them would give up on an owner who thinks.
+    /// The reports that answer the U2F message under way while its owner is asked: the client is to
+    /// send it again. Until [`settled`](Self::settled), other channels are told to wait.
+    pub fn put_off(&mut self) -> Vec<Report> {
+        self.put_off = self.working.map(|(channel, _)| channel);
+        self.finished(&StatusWord::ConditionsNotSatisfied.to_bytes())
+    }
+
+    /// The owner is no longer asked about the message that was put off.
+    pub const fn settled(&mut self) {
+        self.put_off = None;
+    }
+
+    /// The keepalive to send every 100 ms while a CTAP2 command is under way. U2F has none: its
+    /// clients take one for the answer of another command.
     pub fn keepalive(&self, status: KeepaliveStatus) -> Option<Report> {
-        let (channel, _) = self.working?;
+        let (channel, RequestKind::Cbor) = self.working? else {
+            return None;
+        };
         reports(channel, HidCommand::Keepalive, &[status as u8])?
             .first()
             .copied()

@@ -9,9 +9,11 @@
 //! | PNG | a chunk `haWY` behind IHDR | PNG (Third Edition), 5.4: ancillary, private, unsafe to copy |
 //! | ISO base media (HEIC, AVIF, MP4) | a `uuid` box at the end | ISO/IEC 14496-12, 11.1: a user's extension |
 //!
-//! All others, and files in which that place is taken or can't be told, have it in a file beside
-//! them, `NAME.evidence`. **If there is one beside a file, that one decides**, and it is about all
-//! bytes of the file: whatever the file carries inside is then part of what was signed.
+//! All others have it in a file beside them, `NAME.evidence`: files in which that place is taken or
+//! can't be told, files that others signed as a whole (C2PA), whose signatures would not hold any
+//! more, and those in which readers count from the end, where a box would be put. **If there is one
+//! beside a file, that one decides**, and it is about all bytes of the file: whatever the file
+//! carries inside is then part of what was signed.
 //!
 //! Taking the evidence out gives back the device's bytes exactly. Of those nothing is asked but
 //! where the place is: a file that is damaged, cut short, or written against its own format is
@@ -23,6 +25,7 @@
 mod base_media;
 mod jpeg;
 mod png;
+mod signatures;
 
 use std::ops::Range;
 
@@ -63,6 +66,17 @@ pub enum EmbeddingError {
     Misplaced {
         /// Where it is.
         offset: usize,
+    },
+    /// Evidence in a file whose evidence lies beside it.
+    #[error(
+        "there is evidence at byte {offset}, and such a file has it beside: {why}; the file was put \
+         together by something else"
+    )]
+    NotInside {
+        /// Where it is.
+        offset: usize,
+        /// Why it cannot be inside.
+        why: &'static str,
     },
     /// It is not what [`embed`] writes.
     #[error("the evidence at byte {offset} is not written in the one way there is")]
@@ -115,11 +129,15 @@ pub fn extract(file: &[u8]) -> Result<(Vec<u8>, Option<Bundle>), EmbeddingError>
     }
     let (before, after) = (file.get(..run.start), file.get(run.end..));
     let original = [before.unwrap_or_default(), after.unwrap_or_default()].concat();
-    // Where the evidence was found must be where it would be put.
-    if Format::of(&original) != Some(format) || format.free_place(&original) != Ok(offset) {
+    if Format::of(&original) != Some(format) {
         return Err(EmbeddingError::Misplaced { offset });
     }
-    Ok((original, Some(bundle)))
+    // Where the evidence was found must be where it would be put.
+    match format.free_place(&original) {
+        Ok(place) if place == offset => Ok((original, Some(bundle))),
+        Err(EmbeddingError::NoPlace(why)) => Err(EmbeddingError::NotInside { offset, why }),
+        _ => Err(EmbeddingError::Misplaced { offset }),
+    }
 }
 
 /// Whether a file seems to be there to its end, as far as its format says so. What is not may still
@@ -155,11 +173,15 @@ impl Format {
             let offset = run.start;
             return Err(EmbeddingError::Occupied { offset });
         }
+        if let Some(why) = signatures::over_all(file) {
+            return Err(EmbeddingError::NoPlace(why));
+        }
         match self {
             Self::Jpeg => Ok(jpeg::place(file)),
-            Self::Png => Ok(png::PLACE),
-            Self::BaseMedia => base_media::place(file).map_err(EmbeddingError::NoPlace),
+            Self::Png => png::place(file),
+            Self::BaseMedia => base_media::place(file),
         }
+        .map_err(EmbeddingError::NoPlace)
     }
 
     /// Where evidence is, by what frames it.

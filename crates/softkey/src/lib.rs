@@ -56,6 +56,7 @@ mod error;
 mod journal;
 mod poll;
 mod protection;
+mod put_off;
 mod rsa;
 mod serve;
 mod slip39;

@@ -10,10 +10,14 @@ use hallway_authenticator::{Caller, HidAction, HidDevice, KeepaliveStatus, Reque
 use hallway_ctap::ctaphid::{Channel, Report};
 
 use crate::consent::Job;
+use crate::put_off::{Again, PutOff, U2fMessage};
 use crate::worker::{Request, Worker};
 
 /// CTAPHID wants a keepalive at least every 100 ms (CTAP 2.3, section 11.2.9.1.7).
 const KEEPALIVE_EVERY: Duration = Duration::from_millis(80);
+/// How long a U2F message waits for an owner who is asked before it is answered that it is to be
+/// sent again. Whoever decides at once decides within that, and clients wait longer for an answer.
+const PUT_OFF_AFTER: Duration = Duration::from_millis(200);
 /// How often a transport looks whether it should stop.
 pub(crate) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
 
@@ -39,6 +43,8 @@ pub(crate) struct Session<P> {
     events: Sender<Event<P>>,
     /// Who waits for the request under way.
     waiting: Option<Waiting<P>>,
+    /// The U2F message that the owner is asked about meanwhile, or was.
+    put_off: Option<PutOff>,
     /// The number of the latest request.
     requests: u64,
     /// When there was last time for keepalives.
@@ -52,6 +58,18 @@ struct Waiting<P> {
     peer: P,
     job: Arc<Job>,
     number: u64,
+    since: Instant,
+    /// What it asks, if it is one of U2F's.
+    u2f: Option<U2fMessage>,
+}
+
+impl<P> Waiting<P> {
+    /// Whether its client is to ask again, as U2F's do.
+    fn is_to_be_put_off(&self) -> bool {
+        self.u2f.is_some()
+            && self.job.asking.load(Ordering::Relaxed)
+            && self.since.elapsed() >= PUT_OFF_AFTER
+    }
 }
 
 impl<P: Clone + Send + 'static> Session<P> {
@@ -63,6 +81,7 @@ impl<P: Clone + Send + 'static> Session<P> {
             started: Instant::now(),
             events,
             waiting: None,
+            put_off: None,
             requests: 0,
             last_beat: Instant::now(),
             sender: None,
@@ -77,6 +96,7 @@ impl<P: Clone + Send + 'static> Session<P> {
     ) -> io::Result<()> {
         let served = self.serve(inbox, send);
         self.cancel();
+        self.give_up();
         served
     }
 
@@ -98,6 +118,10 @@ impl<P: Clone + Send + 'static> Session<P> {
                     if let Some(waiting) = self.waiting.take_if(|w| w.number == number) {
                         let reports = self.hid.finished(&response);
                         send_all(&mut send, &waiting.peer, &reports)?;
+                    } else if let Some(put_off) = &mut self.put_off
+                        && put_off.answer(number, &response, Instant::now())
+                    {
+                        self.hid.settled();
                     }
                 }
                 Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -132,15 +156,29 @@ impl<P: Clone + Send + 'static> Session<P> {
                 channel,
                 kind,
                 request,
-            } => self.work(from, channel, kind, request),
+            } => {
+                let u2f = (kind == RequestKind::Msg).then(|| U2fMessage {
+                    channel,
+                    apdu: request.clone(),
+                });
+                match self.again(channel, u2f.as_ref()) {
+                    Some(Again::NotYet) => send_all(send, &from, &self.hid.put_off())?,
+                    Some(Again::Answer(response)) => {
+                        send_all(send, &from, &self.hid.finished(&response))?;
+                    }
+                    None => self.work(from, channel, u2f, request),
+                }
+            }
             HidAction::Cancel => self.cancel(),
             HidAction::Abort { channel, reports } => {
                 self.cancel();
                 self.waiting = None;
+                self.give_up_on(channel);
                 self.worker.forget(self.caller(channel));
                 send_all(send, &from, &reports)?;
             }
             HidAction::Restart { channel, reports } => {
+                self.give_up_on(channel);
                 self.worker.forget(self.caller(channel));
                 send_all(send, &from, &reports)?;
             }
@@ -152,14 +190,30 @@ impl<P: Clone + Send + 'static> Session<P> {
         Caller::on_channel(self.connection, channel)
     }
 
+    /// What to say to a channel that sends the message which was put off once more. Anything else
+    /// that it sends takes that message's place.
+    fn again(&mut self, channel: Channel, u2f: Option<&U2fMessage>) -> Option<Again> {
+        if u2f.is_some_and(|message| self.put_off.as_ref().is_some_and(|p| p.is(message))) {
+            let (said, rest) = self.put_off.take()?.again(Instant::now());
+            self.put_off = rest;
+            return Some(said);
+        }
+        self.give_up_on(channel);
+        None
+    }
+
     /// Brings a request to the key.
-    fn work(&mut self, peer: P, channel: Channel, kind: RequestKind, bytes: Vec<u8>) {
+    fn work(&mut self, peer: P, channel: Channel, u2f: Option<U2fMessage>, bytes: Vec<u8>) {
         let (events, asking) = (self.events.clone(), self.events.clone());
         self.requests += 1;
         let number = self.requests;
         let mut job = Job::default();
         // A keepalive for each change of status (CTAP 2.3, section 11.2.9.1.7): a client tells its
         // user at once. U2F has no keepalives.
+        let kind = match u2f {
+            Some(_) => RequestKind::Msg,
+            None => RequestKind::Cbor,
+        };
         if kind == RequestKind::Cbor {
             job.on_asking = Some(Box::new(move || {
                 let _ = asking.send(Event::Asking(number));
@@ -176,11 +230,29 @@ impl<P: Clone + Send + 'static> Session<P> {
                 let _ = events.send(Event::Answered(number, response));
             }),
         });
-        self.waiting = Some(Waiting { peer, job, number });
+        self.waiting = Some(Waiting {
+            peer,
+            job,
+            number,
+            since: Instant::now(),
+            u2f,
+        });
     }
 
-    /// What is to be done from time to time: keepalives, and messages that were never completed.
+    /// What is to be done from time to time: keepalives, U2F messages that their clients are to send
+    /// again, and messages that were never completed.
     fn beat(&mut self, send: &mut impl FnMut(&P, &Report) -> io::Result<()>) -> io::Result<()> {
+        let now = Instant::now();
+        if self.put_off.as_ref().is_some_and(|p| p.is_over(now)) {
+            self.give_up();
+        }
+        if let Some(waiting) = self.waiting.take_if(|w| w.is_to_be_put_off())
+            && let Some(message) = waiting.u2f
+        {
+            self.give_up();
+            self.put_off = Some(PutOff::new(message, waiting.number, waiting.job, now));
+            send_all(send, &waiting.peer, &self.hid.put_off())?;
+        }
         if let Some(waiting) = &self.waiting {
             let status = if waiting.job.asking.load(Ordering::Relaxed) {
                 KeepaliveStatus::UserPresenceNeeded
@@ -205,6 +277,25 @@ impl<P: Clone + Send + 'static> Session<P> {
         match (&self.waiting, self.hid.keepalive(status)) {
             (Some(waiting), Some(report)) => send(&waiting.peer, &report),
             _ => Ok(()),
+        }
+    }
+
+    /// Forgets the message of this channel that was put off.
+    fn give_up_on(&mut self, channel: Channel) {
+        if self
+            .put_off
+            .as_ref()
+            .is_some_and(|p| p.channel() == channel)
+        {
+            self.give_up();
+        }
+    }
+
+    /// Stops asking about the message that was put off, and forgets it.
+    fn give_up(&mut self) {
+        if let Some(put_off) = self.put_off.take() {
+            put_off.cancel();
+            self.hid.settled();
         }
     }
 

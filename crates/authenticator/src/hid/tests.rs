@@ -113,6 +113,25 @@ fn a_second_channel_has_to_wait_and_a_cancel_is_heard() {
     assert!(device.keepalive(KeepaliveStatus::Processing).is_none());
 }
 
+/// U2F has no keepalives: its clients are told to ask again, and others to wait meanwhile.
+#[test]
+fn a_u2f_message_is_put_off_while_the_owner_is_asked() {
+    let mut device = HidDevice::default();
+    let (a, b) = (open(&mut device), open(&mut device));
+    send(&mut device, a, HidCommand::Msg, &[0, 1]);
+    assert!(device.keepalive(KeepaliveStatus::Processing).is_none());
+    let not_yet = reports(a, HidCommand::Msg, &[0x69, 0x85]).unwrap();
+    assert_eq!(device.put_off(), not_yet);
+    let busy = send(&mut device, b, HidCommand::Ping, &[4]);
+    assert_eq!(refused(&busy), Some(HidError::ChannelBusy));
+    let again = send(&mut device, a, HidCommand::Msg, &[0, 1]);
+    assert!(matches!(again, HidAction::Work { channel, .. } if channel == a));
+    assert_eq!(device.put_off(), not_yet);
+    device.settled();
+    let free = send(&mut device, b, HidCommand::Ping, &[4]);
+    assert_eq!(refused(&free), None);
+}
+
 #[test]
 fn init_on_the_working_channel_aborts() {
     let mut device = HidDevice::default();

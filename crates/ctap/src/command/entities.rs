@@ -89,7 +89,8 @@ impl<'a> Descriptor<'a> {
         Ok((kind == PUBLIC_KEY).then_some(Self { id }))
     }
 
-    /// Reads a list of descriptors, passing over those of other types.
+    /// Reads a list of descriptors, passing over those of other types. A list of nothing else is
+    /// read as empty, which is not the same as a list that was sent empty.
     pub(super) fn parse_list(list: Array<'a>) -> Result<Vec<Self>, ReadError> {
         list.iter()
             .filter_map(|value| Self::parse(value).transpose())

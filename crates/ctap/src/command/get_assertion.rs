@@ -17,7 +17,9 @@ pub struct Request<'a> {
     pub rp_id: &'a str,
     /// SHA-256 of the client data.
     pub client_data_hash: &'a [u8; 32],
-    /// The credentials that will do; `None` asks for discoverable ones.
+    /// The credentials that will do. `None` asks for discoverable ones: no list was sent, or one
+    /// without entries. Where all entries were of unknown types, there is a list with nothing in
+    /// it, and no credential will do (6.2.2, step 7; WebAuthn Level 3, 5.1.4.2).
     pub allow: Option<Vec<Descriptor<'a>>>,
     /// Extension inputs.
     pub extensions: Extensions<'a>,
@@ -82,7 +84,11 @@ impl<'a> Request<'a> {
         Ok(Self {
             rp_id: map.required(1)?.text()?,
             client_data_hash: map.required(2)?.array()?,
-            allow: map.optional(3, |value| Descriptor::parse_list(value.list()?))?,
+            allow: map
+                .optional(3, Value::list)?
+                .filter(|list| !list.is_empty())
+                .map(Descriptor::parse_list)
+                .transpose()?,
             extensions: map
                 .optional(4, |value| Extensions::parse(value.map()?))?
                 .unwrap_or_default(),
@@ -240,6 +246,30 @@ mod tests {
         assert_eq!(
             Command::parse(&request.encode()),
             Ok(Command::GetAssertion(alloc::boxed::Box::new(request)))
+        );
+    }
+
+    #[test]
+    fn an_allow_list_of_unknown_types_is_a_list_all_the_same() {
+        let parsed = |list: Option<&[MapBuilder]>| {
+            let mut map = MapBuilder::new();
+            map.put(1, "example.org").put(2, &[7u8; 32]);
+            map.put_some(3, list.map(List));
+            let bytes = map.finish();
+            let map = Map::parse(&bytes, crate::cbor::Form::Canonical).unwrap();
+            Request::parse(&map).unwrap().allow.map(|list| list.len())
+        };
+        let entry = |kind| {
+            let mut entry = MapBuilder::new();
+            entry.put("id", &[1u8]).put("type", kind);
+            entry
+        };
+        assert_eq!(parsed(None), None);
+        assert_eq!(parsed(Some(&[])), None);
+        assert_eq!(parsed(Some(&[entry("rot13")])), Some(0));
+        assert_eq!(
+            parsed(Some(&[entry("rot13"), entry("public-key")])),
+            Some(1)
         );
     }
 

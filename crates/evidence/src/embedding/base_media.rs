@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::signatures::CONTENT_CREDENTIALS;
+
 /// Which extension the box is: 8b44d9e0-c4c3-4ce3-9b3b-3d82f2720aa7.
 const EXTENSION: [u8; 16] = [
     0x8b, 0x44, 0xd9, 0xe0, 0xc4, 0xc3, 0x4c, 0xe3, 0x9b, 0x3b, 0x3d, 0x82, 0xf2, 0x72, 0x0a, 0xa7,
@@ -13,22 +15,32 @@ const EXTENSION: [u8; 16] = [
 /// What the box has before its evidence: size, `uuid`, and which one.
 const HEAD: usize = 4 + 4 + EXTENSION.len();
 
+/// Which extension holds content credentials: d8fec3d6-1b0e-483c-9297-5828877ec481 (C2PA, appendix A).
+const C2PA: [u8; 16] = [
+    0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4, 0x81,
+];
+
 /// The end of the file, if a box may follow there.
 pub(super) fn place(file: &[u8]) -> Result<usize, &'static str> {
-    match last_box(file) {
-        Boxes::Last(_, b"mfra") => Err("readers look for its index at the very end"),
-        Boxes::Last(..) => Ok(file.len()),
-        Boxes::Open => Err("its last box has no end of its own"),
-        Boxes::Broken => Err("its boxes do not end where the file does"),
+    let mut obstacle = None;
+    let boxes = walk(file, |found| {
+        obstacle = obstacle.or_else(|| found.obstacle());
+    });
+    match (boxes, obstacle) {
+        (Boxes::Open, _) => Err("its last box has no end of its own"),
+        (Boxes::Broken, _) => Err("its boxes do not end where the file does"),
+        (Boxes::Last(_), Some(why)) => Err(why),
+        (Boxes::Last(_), None) => Ok(file.len()),
     }
 }
 
 pub(super) fn run(file: &[u8]) -> Option<Range<usize>> {
-    let Boxes::Last(start, b"uuid") = last_box(file) else {
+    let Boxes::Last(last) = walk(file, |_| ()) else {
         return None;
     };
-    let extension = file.get(start + 8..start + HEAD)?;
-    (extension == EXTENSION).then_some(start..file.len())
+    let is_ours = last.kind == b"uuid"
+        && file.get(last.start + 8..last.start + HEAD) == Some(EXTENSION.as_slice());
+    is_ours.then_some(last.start..file.len())
 }
 
 pub(super) fn wrap(evidence: &[u8]) -> Vec<u8> {
@@ -42,13 +54,40 @@ pub(super) fn unwrap(run: &[u8]) -> Vec<u8> {
 
 /// Whether the boxes end where the file does.
 pub(super) fn ends(file: &[u8]) -> bool {
-    !matches!(last_box(file), Boxes::Broken)
+    !matches!(walk(file, |_| ()), Boxes::Broken)
 }
+
+/// A box of a file that is not inside another one.
+struct TopBox<'a> {
+    /// Where it begins.
+    start: usize,
+    kind: &'a [u8; 4],
+    /// What is in it, and the rest of the file.
+    content: &'a [u8],
+}
+
+impl TopBox<'_> {
+    /// Why no box may follow at the end of a file that has this one.
+    fn obstacle(&self) -> Option<&'static str> {
+        match self.kind {
+            b"mfra" => Some("readers look for its index at the very end"),
+            // The film of a motion photo (Motion Photo Format 1.0), whose length XMP gives; Samsung's
+            // table of what is in it; or a whole file behind the picture, as in earlier ones.
+            [b'm', b'p', b'v', _] | b"sefd" => Some(FILM),
+            b"ftyp" if self.start > 0 => Some(FILM),
+            b"uuid" if self.content.starts_with(&C2PA) => Some(CONTENT_CREDENTIALS),
+            _ => None,
+        }
+    }
+}
+
+/// What is in a motion photo.
+const FILM: &str = "readers count from its end to the film in it";
 
 /// What the boxes of a file come to.
 enum Boxes<'a> {
-    /// They end with the file: where the last one begins, and its kind.
-    Last(usize, &'a [u8; 4]),
+    /// They end with the file, and this is the last one.
+    Last(TopBox<'a>),
     /// The last one goes on to the end of the file, however long that is (4.2).
     Open,
     /// A box is longer than the file, or shorter than its own head.
@@ -56,10 +95,10 @@ enum Boxes<'a> {
 }
 
 /// Walks the boxes of a file, not what is inside them.
-fn last_box(file: &[u8]) -> Boxes<'_> {
-    let mut at = 0;
+fn walk<'a>(file: &'a [u8], mut visit: impl FnMut(&TopBox<'a>)) -> Boxes<'a> {
+    let mut start = 0;
     loop {
-        let rest = file.get(at..).unwrap_or_default();
+        let rest = file.get(start..).unwrap_or_default();
         let Some((size, rest)) = rest.split_first_chunk::<4>() else {
             return Boxes::Broken;
         };
@@ -67,18 +106,27 @@ fn last_box(file: &[u8]) -> Boxes<'_> {
             return Boxes::Broken;
         };
         // The size counts the head, in which a large one has eight bytes more (4.2).
-        let (size, head) = match (u32::from_be_bytes(*size), rest.first_chunk()) {
+        let (size, head, content) = match (u32::from_be_bytes(*size), rest.split_first_chunk()) {
             (0, _) => return Boxes::Open,
-            (1, Some(large)) => (u64::from_be_bytes(*large), 16),
-            (size, _) => (u64::from(size), 8),
+            (1, Some((large, content))) => (u64::from_be_bytes(*large), 16, content),
+            (size, _) => (u64::from(size), 8, rest),
         };
         let end = usize::try_from(size)
             .ok()
-            .and_then(|size| at.checked_add(size));
-        match end {
-            Some(end) if size >= head && end < file.len() => at = end,
-            Some(end) if size >= head && end == file.len() => return Boxes::Last(at, kind),
-            _ => return Boxes::Broken,
+            .and_then(|size| start.checked_add(size))
+            .filter(|end| size >= head && *end <= file.len());
+        let Some(end) = end else {
+            return Boxes::Broken;
+        };
+        let found = TopBox {
+            start,
+            kind,
+            content,
+        };
+        visit(&found);
+        if end == file.len() {
+            return Boxes::Last(found);
         }
+        start = end;
     }
 }

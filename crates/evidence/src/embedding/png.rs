@@ -5,11 +5,13 @@
 
 use std::ops::Range;
 
+use super::signatures::{CONTENT_CREDENTIALS, SIGNED};
+
 /// What every PNG begins with, up to the name of its first chunk, IHDR, which has 13 bytes.
 const START: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
 
 /// Behind IHDR: the signature has 8 bytes, the chunk 25.
-pub(super) const PLACE: usize = 8 + FRAME + 13;
+const PLACE: usize = 8 + FRAME + 13;
 
 const KIND: &[u8; 4] = b"haWY";
 
@@ -18,6 +20,17 @@ const FRAME: usize = 4 + 4 + 4;
 
 pub(super) fn begins(file: &[u8]) -> bool {
     file.starts_with(START) && file.len() >= PLACE
+}
+
+/// Behind IHDR, unless the file is signed as a whole: by C2PA (appendix A), or by `dSIG` chunks
+/// behind IHDR and before IEND, which cover all between them (Extensions to the PNG Specification).
+pub(super) fn place(png: &[u8]) -> Result<usize, &'static str> {
+    let signed = chunks(png).find_map(|(kind, _)| match kind {
+        b"caBX" => Some(CONTENT_CREDENTIALS),
+        b"dSIG" => Some(SIGNED),
+        _ => None,
+    });
+    signed.map_or(Ok(PLACE), Err)
 }
 
 pub(super) fn run(png: &[u8]) -> Option<Range<usize>> {
@@ -43,14 +56,13 @@ pub(super) fn unwrap(run: &[u8]) -> Vec<u8> {
 
 /// Whether the last chunk, IEND, is there.
 pub(super) fn ends(png: &[u8]) -> bool {
-    let mut at = START.len() - 8;
-    while let Some((kind, end)) = chunk(png, at) {
-        if kind == b"IEND" {
-            return true;
-        }
-        at = end;
-    }
-    false
+    chunks(png).any(|(kind, _)| kind == b"IEND")
+}
+
+/// The chunks that are whole, each with its name and where it ends, up to the first that is not.
+fn chunks(png: &[u8]) -> impl Iterator<Item = (&[u8; 4], usize)> {
+    let first = chunk(png, START.len() - 8);
+    std::iter::successors(first, |(_, end)| chunk(png, *end))
 }
 
 /// The name of the chunk at `at`, and where the chunk ends; `None` when it is not whole.

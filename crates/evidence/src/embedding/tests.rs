@@ -80,18 +80,19 @@ fn evidence_stands_behind_jfif_and_exif() {
     assert_eq!(signed[33..35], [1, 1]);
 }
 
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let named = [kind.as_slice(), data].concat();
+    let length = (data.len() as u32).to_be_bytes();
+    [
+        length.as_slice(),
+        &named,
+        &crc32fast::hash(&named).to_be_bytes(),
+    ]
+    .concat()
+}
+
 /// A picture of one grey dot.
 fn png() -> Vec<u8> {
-    let chunk = |kind: &[u8; 4], data: &[u8]| {
-        let named = [kind.as_slice(), data].concat();
-        let length = (data.len() as u32).to_be_bytes();
-        [
-            length.as_slice(),
-            &named,
-            &crc32fast::hash(&named).to_be_bytes(),
-        ]
-        .concat()
-    };
     [
         b"\x89PNG\r\n\x1a\n".to_vec(),
         chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0]),
@@ -247,10 +248,145 @@ fn what_has_no_place_says_so() {
         ([&film[..], &[0xff; 16]].concat(), "do not end where"),
         ([&film[..], b"\0\0\0\0mdat"].concat(), "no end of its own"),
         ([&film[..], &boxed(b"mfra", b"")].concat(), "index"),
+        (
+            [&film[..], &boxed(b"mpvd", &film)].concat(),
+            "the film in it",
+        ),
+        (
+            [&film[..], &boxed(b"mpv2", &film)].concat(),
+            "the film in it",
+        ),
+        (
+            [&film[..], &boxed(b"sefd", b"SEFT")].concat(),
+            "the film in it",
+        ),
+        (
+            [&film[..], &boxed(b"mpvd", b""), &boxed(b"free", b"")].concat(),
+            "the film in it",
+        ),
+        ([&film[..], &film].concat(), "the film in it"),
     ] {
         let refused = embed(&file, &bundle(1)).unwrap_err();
         assert!(refused.to_string().contains(why), "{refused}: {file:x?}");
         assert_eq!(extract(&file), Ok((file.clone(), None)));
+    }
+}
+
+/// A JUMBF superbox with a label, as C2PA and JPEG Trust have them.
+fn superbox(label: &str) -> Vec<u8> {
+    let described = [
+        &b"c2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71\x03"[..],
+        label.as_bytes(),
+        b"\0",
+    ]
+    .concat();
+    boxed(
+        b"jumb",
+        &[boxed(b"jumd", &described), boxed(b"cbor", b"\xa0")].concat(),
+    )
+}
+
+/// The parts of a JPEG's APP11 segment with a box (ISO/IEC 18477-3, B.2).
+fn app11(inside: &[u8]) -> Vec<u8> {
+    let data = [b"JP\0\x01\0\0\0\x01", inside].concat();
+    let length = (data.len() as u16 + 2).to_be_bytes();
+    [&[0xff, 0xeb][..], &length, &data].concat()
+}
+
+/// XMP that says where the content credentials of a file are.
+const ELSEWHERE: &[u8] = br#"<rdf:Description dcterms:provenance="https://a.example/m.c2pa"/>"#;
+
+fn with(original: &[u8], at: usize, part: &[u8]) -> Vec<u8> {
+    [&original[..at], part, &original[at..]].concat()
+}
+
+/// Files whose bytes others signed, all of them.
+fn signed_by_others() -> Vec<Vec<u8>> {
+    let (picture, png, film) = (picture(), png(), film());
+    let xmp = [b"http://ns.adobe.com/xap/1.0/\0", ELSEWHERE].concat();
+    let xmp = [b"\xff\xe1\0", &[xmp.len() as u8 + 2][..], &xmp].concat();
+    let c2pa = b"\xd8\xfe\xc3\xd6\x1b\x0e\x48\x3c\x92\x97\x58\x28\x87\x7e\xc4\x81";
+    let manifest = boxed(
+        b"uuid",
+        &[&c2pa[..], b"\0\0\0\0manifest\0", &[0; 8]].concat(),
+    );
+    let large = [&b"\0\0\0\x01uuid\0\0\0\0\0\0\0\x20"[..], c2pa].concat();
+    let large_jumbf = b"\0\0\0\x01jumb\0\0\0\0\0\0\0\x18\0\0\0\x08jumd";
+    let scheme = boxed(b"schm", b"\0\0\0\0OEFF\0\x01\0\0");
+    let export = boxed(b"ipro", &boxed(b"sinf", &scheme));
+    vec![
+        // Behind Exif, where our segment would be, and behind the tables.
+        with(&picture, 21, &app11(&superbox("c2pa"))),
+        with(&picture, 90, &app11(&superbox("c2pa"))),
+        with(&picture, 21, &app11(&superbox("org.jpeg.trust"))),
+        with(&picture, 21, &app11(large_jumbf)),
+        with(&picture, 21, &xmp),
+        with(&png, 33, &chunk(b"caBX", b"manifest")),
+        with(&png, png.len() - 12, &chunk(b"caBX", &superbox("c2pa"))),
+        with(&png, 33, &chunk(b"dSIG", b"")),
+        with(
+            &png,
+            33,
+            &chunk(
+                b"iTXt",
+                &[b"XML:com.adobe.xmp\0\0\0\0\0", ELSEWHERE].concat(),
+            ),
+        ),
+        with(&film, 16, &manifest),
+        with(&film, film.len(), &large),
+        with(&film, 16, &boxed(b"jumb", &superbox("c2pa")[8..])),
+        with(&film, 16, &boxed(b"uuid", ELSEWHERE)),
+        with(
+            &film,
+            film.len(),
+            &boxed(b"meta", &[&[0; 4], &export[..]].concat()),
+        ),
+    ]
+}
+
+#[test]
+fn what_others_signed_as_a_whole_keeps_its_bytes() {
+    let bundle = bundle(1);
+    for file in signed_by_others() {
+        let refused = embed(&file, &bundle).unwrap_err();
+        assert!(
+            matches!(refused, EmbeddingError::NoPlace(why) if why.contains("all of its bytes")),
+            "{refused:?}: {file:x?}"
+        );
+        assert_eq!(extract(&file), Ok((file.clone(), None)));
+        // Evidence that something else put inside is refused, wherever that would be.
+        let format = Format::of(&file).unwrap();
+        let run = format.wrap(&bundle);
+        for at in 0..=file.len() {
+            let found = extract(&with(&file, at, &run));
+            assert!(found.is_err(), "{at}: {found:?}");
+        }
+        let place = match format {
+            Format::Jpeg => jpeg::place(&file),
+            Format::Png => 33,
+            Format::BaseMedia => file.len(),
+        };
+        assert!(
+            matches!(extract(&with(&file, place, &run)), Err(EmbeddingError::NotInside { offset, .. }) if offset == place),
+            "{file:x?}"
+        );
+    }
+}
+
+#[test]
+fn what_only_looks_signed_carries_its_evidence() {
+    let (picture, film) = (picture(), film());
+    for file in [
+        // JPEG XT has boxes in such segments, too.
+        with(&picture, 21, &app11(&boxed(b"SPEC", b"jumd"))),
+        with(&picture, 21, &app11(&boxed(b"jumb", b""))),
+        with(&picture, 21, b"dcterms:provenanc"),
+        with(&film, 16, &boxed(b"uuid", &[7; 16])),
+        with(&film, 16, &boxed(b"free", b"OEFF jumd mpvd")),
+    ] {
+        let bundle = bundle(1);
+        let signed = embed(&file, &bundle).unwrap();
+        assert_eq!(extract(&signed), Ok((file, Some(bundle))));
     }
 }
 

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use serde::Serialize;
 use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-use super::super::declare::{DeclaredMember, Member, Sentence, Shape, Signer};
+use super::super::declare::{DeclaredMember, Member, Record, Sentence, Shape, Signer};
 use super::super::declare::{record, statement};
 use super::super::people::Role;
 use super::name::HallName;
@@ -39,20 +39,20 @@ record! {
     }
 }
 
-record! {
-    /// A guest of a partner. The partner says who its people are and which roles they have.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    Visitor {
-        /// The partner.
-        realm: RealmName,
-        /// The guest there.
-        whom: Whom,
-    }
+/// A guest of a partner. The partner says who its people are and which roles they have.
+///
+/// In a statement and in JSON one map, because statements are four maps deep at most: `realm` with
+/// `id` and `name`, or with `role`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// The partner.
+    pub realm: RealmName,
+    /// The guest there.
+    pub whom: Whom,
 }
 
 /// Who of a partner may enter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whom {
     /// A person of the partner.
     Person(NamedPerson),
@@ -86,68 +86,139 @@ statement! {
     }
 }
 
-/// A member that is a map with exactly one member of its own, named like the variant.
-macro_rules! one_of {
-    ($name:ident { $($variant:ident = $key:literal: $type:ty, $doc:literal;)+ }) => {
-        impl Member for $name {
-            const SHAPE: Shape = Shape::OneOf(&[$(
-                DeclaredMember {
-                    name: $key,
-                    doc: $doc,
-                    shape: <$type as Member>::SHAPE,
-                },
-            )+]);
+impl Member for Guest {
+    const SHAPE: Shape = Shape::OneOf(&[
+        DeclaredMember {
+            name: "person",
+            doc: "A person of the realm.",
+            shape: NamedPerson::SHAPE,
+        },
+        DeclaredMember {
+            name: "role",
+            doc: "Everybody of the realm who has this role or one that includes it.",
+            shape: Role::SHAPE,
+        },
+        DeclaredMember {
+            name: "visitor",
+            doc: "A guest of a partner.",
+            shape: Visitor::SHAPE,
+        },
+    ]);
 
-            fn put<'a>(&'a self, key: &'static str, fields: Fields<'a>) -> Fields<'a> {
-                let one = match self {
-                    $(Self::$variant(value) => value.put($key, Fields::default()),)+
-                };
-                fields.with(key, one)
-            }
+    fn put<'a>(&'a self, key: &'static str, fields: Fields<'a>) -> Fields<'a> {
+        let one = Fields::default();
+        fields.with(
+            key,
+            match self {
+                Self::Person(person) => person.put("person", one),
+                Self::Role(role) => role.put("role", one),
+                Self::Visitor(visitor) => visitor.put("visitor", one),
+            },
+        )
+    }
 
-            fn take(key: &'static str, fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
-                let mut one: Fields<'_> = fields.take(key)?;
-                $(if one.has($key) {
-                    let value = Self::$variant(Member::take($key, &mut one)?);
-                    one.finish()?;
-                    return Ok(value);
-                })+
-                Err(DecodeError::Value {
-                    member: key,
-                    reason: "has none of the members that are known here",
-                })
-            }
+    fn take(key: &'static str, fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
+        let mut one: Fields<'_> = fields.take(key)?;
+        let guest = if one.has("role") {
+            Self::Role(Role::take("role", &mut one)?)
+        } else if one.has("visitor") {
+            Self::Visitor(Visitor::take("visitor", &mut one)?)
+        } else {
+            Self::Person(NamedPerson::take("person", &mut one)?)
+        };
+        one.finish()?;
+        Ok(guest)
+    }
 
-            fn json<M: SerializeMap>(
-                &self,
-                key: &'static str,
-                map: &mut M,
-            ) -> Result<(), M::Error> {
-                map.serialize_entry(key, self)
-            }
+    fn json<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry(key, self)
+    }
 
-            #[cfg(test)]
-            fn samples() -> Vec<Self> {
-                let mut all = Vec::new();
-                $(all.extend(<$type as Member>::samples().into_iter().map(Self::$variant));)+
-                all
-            }
-        }
-    };
-}
-
-one_of! {
-    Guest {
-        Person = "person": NamedPerson, "A person of the realm.";
-        Role = "role": Role, "Everybody of the realm who has this role or one that includes it.";
-        Visitor = "visitor": Visitor, "A guest of a partner.";
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        let people = <NamedPerson as Record>::samples()
+            .into_iter()
+            .map(Self::Person);
+        let roles = Role::samples().into_iter().map(Self::Role);
+        let visitors = <Visitor as Record>::samples()
+            .into_iter()
+            .map(Self::Visitor);
+        people.chain(roles).chain(visitors).collect()
     }
 }
 
-one_of! {
-    Whom {
-        Person = "person": NamedPerson, "A person of the partner.";
-        Role = "role": Role, "Everybody of the partner who has this role or one that includes it.";
+impl Record for Visitor {
+    const MEMBERS: &'static [DeclaredMember] = &[
+        DeclaredMember {
+            name: "realm",
+            doc: "The partner.",
+            shape: RealmName::SHAPE,
+        },
+        DeclaredMember {
+            name: "id",
+            doc: "A person of the partner, by the id that the partner gave.",
+            shape: <Option<PersonId>>::SHAPE,
+        },
+        DeclaredMember {
+            name: "name",
+            doc: "The signer's name for that person.",
+            shape: <Option<Line>>::SHAPE,
+        },
+        DeclaredMember {
+            name: "role",
+            doc: "Without a person: everybody of the partner who has this role there or one that \
+                  includes it.",
+            shape: <Option<Role>>::SHAPE,
+        },
+    ];
+
+    fn fields(&self) -> Fields<'_> {
+        let fields = Fields::default().with("realm", &self.realm);
+        match &self.whom {
+            Whom::Person(person) => fields.with("id", &person.id).with("name", &person.name),
+            Whom::Role(role) => role.put("role", fields),
+        }
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            realm: fields.take("realm")?,
+            whom: if fields.has("role") {
+                Whom::Role(Role::take("role", fields)?)
+            } else {
+                Whom::Person(Record::read(fields)?)
+            },
+        })
+    }
+
+    fn json<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        self.realm.json("realm", map)?;
+        match &self.whom {
+            Whom::Person(person) => Record::json(person, map),
+            Whom::Role(role) => role.json("role", map),
+        }
+    }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        let whom = |whom| Self {
+            realm: RealmName::samples().remove(0),
+            whom,
+        };
+        let person = <NamedPerson as Record>::samples().remove(0);
+        vec![
+            whom(Whom::Person(person)),
+            whom(Whom::Role(Role::Member)),
+            whom(Whom::Role(Role::Operator)),
+        ]
+    }
+}
+
+impl Serialize for Visitor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        Record::json(self, &mut map)?;
+        map.end()
     }
 }
 

@@ -1,0 +1,186 @@
+//! A U2F message that the owner is asked about while nobody waits for the answer.
+//!
+//! U2F has no keepalives. A key answers that it has to be touched first, and the client sends the
+//! same message again and again until it was (U2F Raw Message Formats 1.2, sections 4.1, 5.1 and
+//! 3.3). An owner who is asked once answers once: the question goes on between those messages, and
+//! the answer is kept for the next one.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use hallway_ctap::ctaphid::Channel;
+use hallway_ctap::u2f::StatusWord;
+
+use crate::consent::Job;
+
+/// A client that still wants to know asks again this soon: those that we know of do after 100 to
+/// 500 ms.
+const ASKS_AGAIN_WITHIN: Duration = Duration::from_secs(3);
+/// How long an answer is kept for the client that asks again.
+const KEPT_FOR: Duration = Duration::from_secs(10);
+
+/// A U2F message as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct U2fMessage {
+    pub(crate) channel: Channel,
+    pub(crate) apdu: Vec<u8>,
+}
+
+/// A message that was answered with "not yet".
+pub(crate) struct PutOff {
+    message: U2fMessage,
+    standing: Standing,
+}
+
+enum Standing {
+    /// The owner is asked.
+    Asked {
+        /// The request's number.
+        number: u64,
+        job: Arc<Job>,
+        /// When the client last wanted to know.
+        last: Instant,
+    },
+    /// The key has an answer.
+    Answered { response: Vec<u8>, since: Instant },
+}
+
+/// What to say to a client that asks again.
+pub(crate) enum Again {
+    /// The owner has yet to answer.
+    NotYet,
+    /// The owner answered.
+    Answer(Vec<u8>),
+}
+
+impl PutOff {
+    /// Puts the message off, whose request has this number.
+    pub(crate) fn new(message: U2fMessage, number: u64, job: Arc<Job>, now: Instant) -> Self {
+        Self {
+            message,
+            standing: Standing::Asked {
+                number,
+                job,
+                last: now,
+            },
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) const fn channel(&self) -> Channel {
+        self.message.channel
+    }
+
+    /// Whether it is this message, to the byte.
+    pub(crate) fn is(&self, message: &U2fMessage) -> bool {
+        self.message == *message
+    }
+
+    /// Keeps the answer to the request with this number; says whether it was this one's.
+    pub(crate) fn answer(&mut self, answered: u64, response: &[u8], now: Instant) -> bool {
+        match self.standing {
+            Standing::Asked { number, .. } if number == answered => {
+                self.standing = Standing::Answered {
+                    response: response.to_vec(),
+                    since: now,
+                };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The client asks again. What the owner agreed to is given out once; that the owner did not
+    /// agree is said as long as it is kept, and only then the owner is asked again.
+    pub(crate) fn again(mut self, now: Instant) -> (Again, Option<Self>) {
+        match &mut self.standing {
+            Standing::Asked { last, .. } => {
+                *last = now;
+                (Again::NotYet, Some(self))
+            }
+            Standing::Answered { response, .. } => {
+                let response = response.clone();
+                let agreed = response != StatusWord::ConditionsNotSatisfied.to_bytes();
+                (Again::Answer(response), (!agreed).then_some(self))
+            }
+        }
+    }
+
+    /// Whether nobody asked again in time.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        match self.standing {
+            Standing::Asked { last, .. } => now.duration_since(last) > ASKS_AGAIN_WITHIN,
+            Standing::Answered { since, .. } => now.duration_since(since) > KEPT_FOR,
+        }
+    }
+
+    /// Stops asking the owner.
+    pub(crate) fn cancel(&self) {
+        if let Standing::Asked { job, .. } = &self.standing {
+            job.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put_off(now: Instant) -> (PutOff, Arc<Job>) {
+        let job = Arc::new(Job::default());
+        let message = U2fMessage {
+            channel: Channel(1),
+            apdu: vec![0, 1],
+        };
+        (PutOff::new(message, 7, Arc::clone(&job), now), job)
+    }
+
+    fn said(again: Again) -> Option<Vec<u8>> {
+        match again {
+            Again::NotYet => None,
+            Again::Answer(response) => Some(response),
+        }
+    }
+
+    #[test]
+    fn what_the_owner_agreed_to_is_given_out_once() {
+        let now = Instant::now();
+        let (first, _) = put_off(now);
+        let (again, asked) = first.again(now);
+        assert_eq!(said(again), None);
+        let mut asked = asked.unwrap();
+        assert!(!asked.answer(6, &[0x90, 0], now));
+        assert!(asked.answer(7, &[0x90, 0], now));
+        assert!(!asked.answer(7, &[1], now));
+        let (again, rest) = asked.again(now);
+        assert_eq!(said(again), Some(vec![0x90, 0]));
+        assert!(rest.is_none());
+    }
+
+    #[test]
+    fn a_no_holds_for_a_while() {
+        let now = Instant::now();
+        let (mut asked, _) = put_off(now);
+        assert!(asked.answer(7, &[0x69, 0x85], now));
+        let (again, rest) = asked.again(now);
+        assert_eq!(said(again), Some(vec![0x69, 0x85]));
+        let rest = rest.unwrap();
+        assert!(!rest.is_over(now + KEPT_FOR));
+        assert!(rest.is_over(now + KEPT_FOR + Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn a_question_ends_when_nobody_wants_to_know() {
+        let now = Instant::now();
+        let late = now + ASKS_AGAIN_WITHIN + Duration::from_millis(1);
+        let (asked, job) = put_off(now);
+        assert!(!asked.is_over(now + ASKS_AGAIN_WITHIN));
+        assert!(asked.is_over(late));
+        let (_, asked) = asked.again(late);
+        let asked = asked.unwrap();
+        assert!(!asked.is_over(late + ASKS_AGAIN_WITHIN));
+        asked.cancel();
+        assert!(job.cancelled.load(Ordering::Relaxed));
+    }
+}
