@@ -204,6 +204,18 @@ def test_evidence_beside_a_file_decides(studio: Studio):
         assert not studio.verify(plain)["holds"], at
     beside(signed).unlink()
     studio.holds(signed)
+    # A file that is called evidence itself.
+    called = signed.with_name("called.evidence")
+    called.write_bytes(copies["b.txt"].read_bytes())
+    shutil.copy(beside(copies["b.txt"]), beside(called))
+    studio.holds(called)
+    called.write_bytes(b"another text")
+    assert not studio.verify(called)["holds"]
+    # Evidence itself is judged by what lies beside it, too.
+    called.write_bytes(receipt)
+    assert not studio.verify(called)["holds"]
+    beside(called).unlink()
+    studio.holds(called)
     # A picture that carries evidence is signed once more, as it is.
     again = studio.sends({"again.jpg": signed.read_bytes()})["again.jpg"]
     assert again.read_bytes() == signed.read_bytes() and beside(again).exists()

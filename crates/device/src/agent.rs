@@ -16,6 +16,7 @@ mod signing;
 mod tally;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -29,11 +30,13 @@ use crate::clock::Clock;
 use crate::event::Event;
 use crate::gateway::Gateway;
 use crate::protocol::{Enrolment, State};
+use crate::refused;
 use crate::registration::Registration;
 use crate::signer::{Signer, SignerError};
 use crate::spool::{Spool, SpoolError};
 use crate::watcher::Watcher;
-use obstacles::{PutOff, Suspicion};
+pub use keeping::Misplaced;
+use obstacles::{PutOff, Stuck, Suspicion};
 use requests::{Answer, Request};
 use signing::Signing;
 use tally::Tally;
@@ -72,7 +75,7 @@ pub enum Until {
 pub struct Settings {
     /// The folder that is watched.
     pub folder: PathBuf,
-    /// Where signed copies go, if they are kept.
+    /// Where signed copies go, if they are kept: not the watched folder, nor the agent's own in it.
     pub keep: Option<PathBuf>,
     /// Whom to trust, if that is known before the device enrols.
     pub trust: Option<TrustFile>,
@@ -115,6 +118,9 @@ pub enum AgentError {
     /// The folder cannot be read.
     #[error("the folder cannot be read: {0}")]
     Folder(std::io::Error),
+    /// Signed copies would be signed again, or lie in the way.
+    #[error(transparent)]
+    Keep(#[from] Misplaced),
     /// The key does not sign.
     #[error(transparent)]
     Signer(#[from] SignerError),
@@ -190,6 +196,8 @@ pub struct Agent<S> {
     clock_offset_ms: i64,
     /// Tickets whose statement has to be signed again before it is sent, and how.
     stale: HashMap<u64, Signing>,
+    /// Files that are to be set aside and could not be.
+    stuck: HashMap<OsString, Stuck>,
     /// Tickets that others are sent before.
     put_off: HashMap<u64, PutOff>,
     /// What failed last, until it is known whether that is its own fault.
@@ -202,8 +210,8 @@ impl<S: Signer> Agent<S> {
     /// Opens the folder's spool, and goes on where an earlier agent ended.
     ///
     /// # Errors
-    /// [`AgentError`] when another agent runs, the spool is damaged, or the folder belongs to a
-    /// device of another gateway.
+    /// [`AgentError`] when another agent runs, the spool is damaged, copies are to be kept where the agent
+    /// would find them, or the folder belongs to a device of another gateway.
     pub fn open(
         settings: Settings,
         gateway: Gateway,
@@ -212,6 +220,12 @@ impl<S: Signer> Agent<S> {
         tell: impl FnMut(&Event) + Send + 'static,
     ) -> Result<Self, AgentError> {
         let spool = Spool::open(&settings.folder)?;
+        if let Some(keep) = &settings.keep {
+            keeping::prepare(&settings.folder, keep)?;
+        }
+        if let Err(error) = refused::sweep(&settings.folder) {
+            tracing::warn!(%error, "what was being written in refused was not removed");
+        }
         let mut registration = Registration::load(&spool)?;
         if let Some(found) = &mut registration {
             if found.gateway != gateway.origin() {
@@ -254,6 +268,7 @@ impl<S: Signer> Agent<S> {
             key_failures: 0,
             clock_offset_ms: 0,
             stale: HashMap::new(),
+            stuck: HashMap::new(),
             put_off: HashMap::new(),
             suspicion: None,
             tally: Tally::default(),
@@ -319,7 +334,9 @@ impl<S: Signer> Agent<S> {
             Err(
                 error @ (AgentError::Signer(_)
                 | AgentError::Folder(_)
-                | AgentError::Spool(SpoolError::Full(_) | SpoolError::Io { .. })),
+                | AgentError::Spool(
+                    SpoolError::Full(_) | SpoolError::Io { .. } | SpoolError::NotAFolder(_),
+                )),
             ) => {
                 self.key_failures += u32::from(matches!(error, AgentError::Signer(_)));
                 self.trouble(error.to_string());

@@ -67,8 +67,8 @@ pub enum Event {
         file: String,
         /// Why.
         why: String,
-        /// Where it was moved, with the reason beside it; nowhere when that was impossible, and then
-        /// it stays where it is and is not looked at until it changes.
+        /// Where it was moved, with the reason beside it. Nowhere where that was not possible yet: it
+        /// stays where it is and is not sent, and this is told again once it was moved.
         set_aside: Option<PathBuf>,
     },
     /// Something is wrong that needs a look; the agent tries again.
@@ -126,13 +126,14 @@ impl fmt::Display for Event {
                 set_aside,
             } => {
                 write!(f, "{} is not sent: {}", Printable(file), Printable(why))?;
-                set_aside.as_ref().map_or(Ok(()), |place| {
-                    write!(
+                match set_aside {
+                    Some(place) => write!(
                         f,
                         "; it is set aside as {}",
                         Printable(&place.to_string_lossy())
-                    )
-                })
+                    ),
+                    None => f.write_str("; it stays in the folder until it can be set aside"),
+                }
             }
             Self::Trouble { what } => write!(f, "trouble: {}", Printable(what)),
         }

@@ -28,11 +28,11 @@ pub mod agent;
 pub mod protocol;
 pub mod provision;
 
-mod atomic_file;
 mod backoff;
 mod clock;
 mod event;
 mod file_name;
+mod folder;
 mod gateway;
 mod media_type;
 mod refused;
@@ -41,7 +41,7 @@ mod signer;
 mod spool;
 mod watcher;
 
-pub use agent::{Agent, AgentError, Freshness, Settings, Until};
+pub use agent::{Agent, AgentError, Freshness, Misplaced, Settings, Until};
 pub use clock::{Clock, SystemClock};
 pub use event::Event;
 pub use gateway::{Gateway, GatewayError};

@@ -1,15 +1,15 @@
 //! What is not sent for a reason of its own: set aside in the folder `refused` of the watched folder,
 //! each file with the reason beside it in `NAME.reason`, so that what is behind it goes on.
 
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use hallway_evidence::{Printable, Timestamp};
+use rustix::fs::FileType;
 
-use crate::atomic_file;
 use crate::file_name::{MAX_NAME, with_infix, with_suffix};
+use crate::folder::{EnterError, Folder, is_being_written};
 
 /// The folder's name in the watched folder.
 pub(crate) const FOLDER: &str = "refused";
@@ -23,105 +23,112 @@ const NAMESAKES: u32 = 10_000;
 /// The most that are counted.
 const COUNTED: usize = 10_000;
 
+/// Why a file was not set aside. It is where it was.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AsideError {
+    /// The folder cannot be entered or made.
+    #[error("{}: {why}", .folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        why: EnterError,
+    },
+    /// All names for it are taken.
+    #[error("{count} files of this name are in {} already; empty it", .0.display(), count = NAMESAKES)]
+    Namesakes(PathBuf),
+    /// A full disk or a failing file system.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
 /// Moves a file of the watched folder to those that are refused, and says where it is now.
 ///
 /// # Errors
-/// A full disk or a failing file system; the file is then where it was.
+/// [`AsideError`].
 pub(crate) fn set_aside(
     watched: &Path,
     file: &OsStr,
     why: &str,
     now: Timestamp,
-) -> io::Result<PathBuf> {
-    let folder = watched.join(FOLDER);
-    fs::create_dir_all(&folder)?;
+) -> Result<PathBuf, AsideError> {
+    let watched = Folder::open(watched)?;
+    let folder = watched
+        .enter_or_make(FOLDER)
+        .map_err(|why| AsideError::Folder {
+            folder: watched.path().join(FOLDER),
+            why,
+        })?;
     let shown = file.to_string_lossy();
-    let place = free_place(&folder, &shown)?;
+    let (name, reason) = free_names(&folder, &shown)?;
     let text = format!(
         "{} was not sent: {}.\nIt was set aside on {now}. Move it back into the folder above to have \
          it tried again.\n",
         Printable(&shown),
         Printable(why.trim_end_matches('.')),
     );
-    let reason = reason_of(&place);
-    atomic_file::write(&reason, text.as_bytes())?;
-    atomic_file::rename(&watched.join(file), &place).inspect_err(|_| {
-        let _ = fs::remove_file(&reason);
+    folder.write(&reason, text.as_bytes())?;
+    watched.rename(file, &folder, &name).inspect_err(|_| {
+        let _ = folder.remove(&reason);
     })?;
-    Ok(place)
+    Ok(folder.path().join(name))
+}
+
+/// Removes what was being written when the power went.
+///
+/// # Errors
+/// A failing file system.
+pub(crate) fn sweep(watched: &Path) -> io::Result<()> {
+    match Folder::open(watched)?.enter(FOLDER) {
+        Ok(folder) => folder.sweep(),
+        // Nothing was set aside, or the folder is told of once something is.
+        Err(EnterError::NotAFolder) => Ok(()),
+        Err(EnterError::System(why)) if why.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(EnterError::System(why)) => Err(why),
+    }
 }
 
 /// How many files are set aside, 10,000 at most.
 pub(crate) fn count(watched: &Path) -> u32 {
-    let Ok(entries) = fs::read_dir(watched.join(FOLDER)) else {
+    let watched = Folder::open(watched).map_err(EnterError::from);
+    let Ok(folder) = watched.and_then(|watched| watched.enter(FOLDER)) else {
         return 0;
     };
-    let is_file = |entry: &fs::DirEntry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        !name.ends_with(REASON) && !name.ends_with(atomic_file::WRITING)
+    let Ok(names) = folder.names() else {
+        return 0;
     };
-    let found = entries.flatten().filter(is_file).take(COUNTED).count();
+    let is_file = |name: &OsString| {
+        !name.as_encoded_bytes().ends_with(REASON.as_bytes())
+            && !is_being_written(name)
+            && matches!(folder.kind_of(name), Ok(Some(FileType::RegularFile)))
+    };
+    let found = names.flatten().filter(is_file).take(COUNTED).count();
     u32::try_from(found).unwrap_or(u32::MAX)
 }
 
-/// The file's own name, or one with a number when another file has it.
-fn free_place(folder: &Path, name: &str) -> io::Result<PathBuf> {
+/// A name for the file and one for its reason: its own, or one with a number when another file has it.
+fn free_names(folder: &Folder, name: &str) -> Result<(String, String), AsideError> {
     // With its reason beside it, it must fit as well, and it must not be taken for a reason.
     let most = MAX_NAME - REASON.len();
     let name = match name.strip_suffix(REASON) {
         Some(stem) => with_suffix(stem, "-reason", most),
         None => name.to_owned(),
     };
-    let mut names = (1..=NAMESAKES).map(|number| match number {
-        1 => with_infix(&name, "", most),
-        _ => with_infix(&name, &format!("-{number}"), most),
-    });
-    let free = |place: &PathBuf| fs::symlink_metadata(place).is_err();
-    let place = names.find_map(|name| Some(folder.join(name)).filter(free));
-    place.ok_or_else(|| io::ErrorKind::AlreadyExists.into())
-}
-
-fn reason_of(place: &Path) -> PathBuf {
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    place.with_file_name(with_suffix(&name, REASON, MAX_NAME))
+    for number in 1..=NAMESAKES {
+        let name = match number {
+            1 => with_infix(&name, "", most),
+            _ => with_infix(&name, &format!("-{number}"), most),
+        };
+        let reason = with_suffix(&name, REASON, MAX_NAME);
+        // A reason whose file somebody took away is written over.
+        let is_free = folder.kind_of(&name)?.is_none()
+            && folder.kind_of(&reason)? != Some(FileType::Directory);
+        if is_free {
+            return Ok((name, reason));
+        }
+    }
+    Err(AsideError::Namesakes(folder.path().to_owned()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_file_has_its_reason_beside_it_whatever_it_is_called() {
-        use std::os::unix::ffi::OsStrExt as _;
-
-        let folder = tempfile::tempdir().unwrap();
-        let long = "x".repeat(251) + ".jpg";
-        let names = ["a.jpg", "a.jpg", &long, &long, "b.reason", "c\u{202e}.txt"];
-        let broken = OsStr::from_bytes(b"\xff.jpg");
-        let names = names.map(OsStr::new).into_iter().chain([broken]);
-        for (number, name) in names.enumerate() {
-            fs::write(folder.path().join(name), [number as u8]).unwrap();
-            let why = "the gateway says \u{1b}[31mno";
-            let place = set_aside(folder.path(), name, why, Timestamp::from_ms(0)).unwrap();
-            assert!(!folder.path().join(name).exists());
-            assert_eq!(fs::read(&place).unwrap(), [number as u8]);
-            let reason = fs::read_to_string(reason_of(&place)).unwrap();
-            assert!(
-                reason.contains(" was not sent: the gateway says "),
-                "{reason}"
-            );
-            assert!(reason.contains("1970-01-01 00:00:00 UTC") && !reason.contains('\u{1b}'));
-        }
-        assert_eq!(
-            fs::read_dir(folder.path().join(FOLDER)).unwrap().count(),
-            14
-        );
-        assert_eq!(count(folder.path()), 7);
-        assert!(set_aside(folder.path(), OsStr::new("gone"), "x", Timestamp::default()).is_err());
-        assert_eq!(
-            fs::read_dir(folder.path().join(FOLDER)).unwrap().count(),
-            14
-        );
-    }
-}
+mod tests;

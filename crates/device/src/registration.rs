@@ -1,15 +1,21 @@
 //! With which gateway the device is registered, and how far it got. Holds nothing secret.
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
-
 use hallway_evidence::{Bundle, CredentialId, Line, TrustFile};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::{Announced, Bytes};
-use crate::spool::{Spool, SpoolError, io_error};
+use crate::spool::{Spool, SpoolError};
+
+/// The name of the registration's file in the agent's folder.
+const REGISTRATION: &str = "registration.json";
+
+/// The name of the file that says which realm is known.
+const REALM: &str = "realm.json";
+
+/// The longest file of these that is read back, in bytes: a trust file and a bundle of receipts have a
+/// mebibyte at most each.
+const LONGEST: u64 = 4 * 1024 * 1024;
 
 /// The registration, as it is kept in `registration.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +47,7 @@ impl Registration {
     /// # Errors
     /// A failing file system, or a file that was damaged.
     pub(crate) fn load(spool: &Spool) -> Result<Option<Self>, SpoolError> {
-        read(path(spool))
+        read(spool, REGISTRATION)
     }
 
     /// Keeps the registration.
@@ -49,7 +55,7 @@ impl Registration {
     /// # Errors
     /// A full disk or a failing file system.
     pub(crate) fn save(&self, spool: &Spool) -> Result<(), SpoolError> {
-        write(spool, path(spool), self)
+        write(spool, REGISTRATION, self)
     }
 
     /// Forgets the registration.
@@ -57,8 +63,7 @@ impl Registration {
     /// # Errors
     /// A failing file system.
     pub(crate) fn forget(spool: &Spool) -> Result<(), SpoolError> {
-        let path = path(spool);
-        crate::atomic_file::remove(&path).map_err(io_error(&path, "removed"))
+        spool.discard(REGISTRATION)
     }
 
     /// The credential; `None` when the file was damaged.
@@ -72,10 +77,6 @@ impl Registration {
     pub(crate) fn grounds(&self) -> Option<Bundle> {
         Bundle::decode(&self.grounds.as_ref()?.0).ok()
     }
-}
-
-fn path(spool: &Spool) -> PathBuf {
-    spool.folder().join("registration.json")
 }
 
 /// Which realm a gateway was found to be. It outlives the registration: a device that was released
@@ -101,7 +102,7 @@ impl KnownRealm {
     /// # Errors
     /// A failing file system, or a file that was damaged.
     pub(crate) fn load(spool: &Spool, origin: &str) -> Result<Option<Line>, SpoolError> {
-        let known: Option<Self> = read(realm_path(spool))?;
+        let known: Option<Self> = read(spool, REALM)?;
         Ok(known
             .filter(|known| known.gateway == origin)
             .map(|known| known.realm))
@@ -112,35 +113,27 @@ impl KnownRealm {
     /// # Errors
     /// A full disk or a failing file system.
     pub(crate) fn save(&self, spool: &Spool) -> Result<(), SpoolError> {
-        write(spool, realm_path(spool), self)
+        write(spool, REALM, self)
     }
 }
 
-fn realm_path(spool: &Spool) -> PathBuf {
-    spool.folder().join("realm.json")
+fn read<T: DeserializeOwned>(spool: &Spool, name: &str) -> Result<Option<T>, SpoolError> {
+    let bytes = spool.load(name, LONGEST)?;
+    let value = bytes.map(|bytes| serde_json::from_slice(&bytes));
+    value.transpose().map_err(damaged(spool, name))
 }
 
-fn read<T: DeserializeOwned>(path: PathBuf) -> Result<Option<T>, SpoolError> {
-    match fs::read(&path) {
-        Ok(bytes) => {
-            serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| SpoolError::Damaged {
-                    path,
-                    why: error.to_string(),
-                })
-        }
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(why) => Err(io_error(&path, "read")(why)),
-    }
+fn write(spool: &Spool, name: &str, value: &impl Serialize) -> Result<(), SpoolError> {
+    let json = serde_json::to_vec_pretty(value).map_err(damaged(spool, name))?;
+    spool.write(name, &json)
 }
 
-fn write(spool: &Spool, path: PathBuf, value: &impl Serialize) -> Result<(), SpoolError> {
-    let json = serde_json::to_vec_pretty(value).map_err(|error| SpoolError::Damaged {
-        path: path.clone(),
+fn damaged(spool: &Spool, name: &str) -> impl FnOnce(serde_json::Error) -> SpoolError {
+    let path = spool.path_of_own(name);
+    move |error| SpoolError::Damaged {
+        path,
         why: error.to_string(),
-    })?;
-    spool.write(&path, &json)
+    }
 }
 
 #[cfg(test)]
@@ -173,7 +166,7 @@ mod tests {
         );
         assert_eq!(known("https://other.example"), None);
         assert_eq!(Registration::load(&spool).unwrap(), None);
-        fs::write(path(&spool), b"{").unwrap();
+        std::fs::write(spool.path_of_own(REGISTRATION), b"{").unwrap();
         assert!(matches!(
             Registration::load(&spool),
             Err(SpoolError::Damaged { .. })

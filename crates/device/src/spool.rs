@@ -11,32 +11,38 @@
 //! | `<ticket>.damaged` | one that could not be read back; its file is signed again |
 //! | `reserve` | room that is given up when the disk is full, so that one more can be signed |
 //!
+//! Others may write in the watched folder: in the place of any of these may lie a link, a pipe or a
+//! folder ([`crate::folder`]). Files of other names are left alone.
+//!
 //! The folder `refused` beside it holds what is not sent ([`crate::refused`]).
 //!
 //! Every step is one rename, so whatever moment the power goes, a file is either still there with
 //! its signed statement, or acknowledged.
 
+mod entry;
+
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use hallway_evidence::statement::device::Payload;
-use hallway_evidence::{SignedStatement, Timestamp};
-use serde::{Deserialize, Serialize};
+use crate::folder::{EnterError, FileError, Folder};
+use entry::{State, entry_name, read_entry, read_entry_name};
 
-use crate::atomic_file;
-use crate::protocol::Bytes;
+pub(crate) use entry::Entry;
 
 /// The name of the agent's folder in the watched folder.
 pub(crate) const FOLDER: &str = ".hallway";
 
+/// The name of the file whose lock an agent holds while it runs.
+const LOCK: &str = "lock";
+
+/// The name of the reserve.
+const RESERVE_NAME: &str = "reserve";
+
 /// How much room is kept for a full disk: enough for a few dozen signed statements.
 const RESERVE: usize = 256 * 1024;
-
-/// The longest entry that is read back, in bytes.
-const MAX_ENTRY: u64 = 256 * 1024;
 
 /// Why the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +63,11 @@ pub enum SpoolError {
         /// What the system says.
         why: io::Error,
     },
+    /// What has the name of the agent's folder is none.
+    #[error(
+        "{} is a link or no folder, and the agent needs a folder of its own there; move it away", .0.display()
+    )]
+    NotAFolder(PathBuf),
     /// A file of the spool that this program did not write.
     #[error("{} is damaged: {why}; move it away to go on without it", .path.display())]
     Damaged {
@@ -67,55 +78,10 @@ pub enum SpoolError {
     },
 }
 
-/// A signed statement about a file, waiting for its receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    /// The file's name in the watched folder.
-    pub file: String,
-    /// Its length when it was signed, in bytes.
-    pub length: u64,
-    /// The transaction's sequence number.
-    pub sequence: u64,
-    /// When the bytes were taken.
-    pub taken_ms: Timestamp,
-    /// Whether the file got its time from this device's clock, shortly before it was signed: that
-    /// time is corrected when the clock turns out to be wrong. Any other is the file's own.
-    #[serde(default)]
-    pub by_our_clock: bool,
-    /// Their media type.
-    pub media_type: String,
-    /// The signed statement, CBOR.
-    pub signed_statement: Bytes,
-    /// The seal of the gateway's challenge, if it asked for none there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seal: Option<Bytes>,
-}
-
-impl Entry {
-    /// What was signed.
-    ///
-    /// # Errors
-    /// When the entry on disk was damaged.
-    pub(crate) fn signed(&self) -> Result<SignedStatement, hallway_evidence::DecodeError> {
-        SignedStatement::decode(&self.signed_statement.0)
-    }
-
-    /// The bytes that the statement is about; `None` when the entry was damaged.
-    #[must_use]
-    pub(crate) fn payload(&self) -> Option<Payload> {
-        use hallway_evidence::statement::Act;
-        match self.signed().ok()?.read_statement().ok()?.act {
-            Act::DeviceTransaction(terms) => Some(terms.payload),
-            _ => None,
-        }
-    }
-}
-
 /// The spool of one watched folder.
 #[derive(Debug)]
 pub(crate) struct Spool {
     watched: PathBuf,
-    folder: PathBuf,
     /// Held while the agent runs.
     _lock: File,
     queue: BTreeMap<u64, Entry>,
@@ -132,36 +98,49 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Locked`] when another agent runs, or a failing file system.
     pub(crate) fn open(watched: &Path) -> Result<Self, SpoolError> {
-        let folder = watched.join(FOLDER);
-        fs::create_dir_all(&folder).map_err(io_error(&folder, "made"))?;
+        fs::create_dir_all(watched).map_err(io_error(watched, "made"))?;
+        let path = watched.join(FOLDER);
+        let folder = Folder::open(watched)
+            .map_err(EnterError::from)
+            .and_then(|watched| watched.enter_or_make(FOLDER))
+            .map_err(not_entered(&path))?;
         // What waits here is for this user alone, whatever the umask.
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
-            .map_err(io_error(&folder, "closed to others"))?;
-        let lock_path = folder.join("lock");
-        let lock = atomic_file::create(&lock_path).map_err(io_error(&lock_path, "made"))?;
+        folder
+            .close_to_others()
+            .map_err(io_error(&path, "closed to others"))?;
+        let lock_path = path.join(LOCK);
+        let lock = folder.open_lock(LOCK).map_err(not_read(&lock_path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(SpoolError::Locked(watched.to_owned())),
             Err(TryLockError::Error(why)) => return Err(io_error(&lock_path, "locked")(why)),
         }
+        folder.sweep().map_err(io_error(&path, "swept"))?;
         let mut spool = Self {
             watched: watched.to_owned(),
-            folder,
             _lock: lock,
             queue: BTreeMap::new(),
             finished: BTreeMap::new(),
             damaged: Vec::new(),
             next_ticket: 1,
         };
-        spool.recover()?;
-        spool.restore_reserve();
+        spool.recover(&folder)?;
+        restore_reserve(&folder);
         Ok(spool)
     }
 
-    /// The agent's folder.
+    /// The agent's folder as it is now: a card may have been put back.
+    fn folder(&self) -> Result<Folder, SpoolError> {
+        self.open_watched()
+            .map_err(EnterError::from)
+            .and_then(|watched| watched.enter(FOLDER))
+            .map_err(not_entered(&self.watched.join(FOLDER)))
+    }
+
+    /// The path of a file in the agent's folder, for people to read.
     #[must_use]
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    pub(crate) fn path_of_own(&self, name: &str) -> PathBuf {
+        self.watched.join(FOLDER).join(name)
     }
 
     /// What waits, in the order in which it was signed: tickets and entries.
@@ -177,9 +156,10 @@ impl Spool {
 
     /// Whether a file of this name waits, or was accepted and can't be removed.
     #[must_use]
-    pub(crate) fn holds(&self, file: &str) -> bool {
+    pub(crate) fn holds(&self, file: impl AsRef<OsStr>) -> bool {
+        let file = file.as_ref();
         let mut all = self.queue.values().chain(self.finished.values());
-        all.any(|entry| entry.file == file)
+        all.any(|entry| file == entry.file.as_str())
     }
 
     /// Entries that could not be read back when the spool was opened, and why: each is told once.
@@ -199,6 +179,14 @@ impl Spool {
         self.watched.join(file)
     }
 
+    /// Opens the watched folder as it is now.
+    ///
+    /// # Errors
+    /// It is away, or the file system failed.
+    pub(crate) fn open_watched(&self) -> io::Result<Folder> {
+        Folder::open(&self.watched)
+    }
+
     /// Puts a new entry at the end. When it returns, the entry survives a power cut.
     ///
     /// # Errors
@@ -216,12 +204,12 @@ impl Spool {
     /// # Errors
     /// As [`Spool::push`]; the old entry is then still there.
     pub(crate) fn replace(&mut self, ticket: u64, entry: Entry) -> Result<(), SpoolError> {
-        let path = self.entry_path(ticket, "signed");
+        let name = entry_name(ticket, State::Signed);
         let json = serde_json::to_vec(&entry).map_err(|error| SpoolError::Damaged {
-            path: path.clone(),
+            path: self.path_of_own(&name),
             why: error.to_string(),
         })?;
-        self.write(&path, &json)?;
+        self.write(&name, &json)?;
         self.queue.insert(ticket, entry);
         Ok(())
     }
@@ -235,15 +223,24 @@ impl Spool {
         let Some(entry) = self.queue.remove(&ticket) else {
             return Ok(());
         };
-        let done = self.entry_path(ticket, "done");
-        let cleared = atomic_file::rename(&self.entry_path(ticket, "signed"), &done)
-            .map_err(io_error(&done, "written"))
-            .and_then(|()| self.clear(&done, &entry));
-        if let Err(error) = cleared {
-            self.finished.insert(ticket, entry);
-            return Err(error);
+        let (signed, done) = (
+            entry_name(ticket, State::Signed),
+            entry_name(ticket, State::Done),
+        );
+        let cleared = self.folder().and_then(|folder| {
+            folder
+                .rename(&signed, &folder, &done)
+                .map_err(io_error(&self.path_of_own(&done), "written"))?;
+            self.clear(&folder, &done, &entry)?;
+            Ok(folder)
+        });
+        match cleared {
+            Ok(folder) => restore_reserve(&folder),
+            Err(error) => {
+                self.finished.insert(ticket, entry);
+                return Err(error);
+            }
         }
-        self.restore_reserve();
         Ok(())
     }
 
@@ -252,105 +249,123 @@ impl Spool {
     /// # Errors
     /// A failing file system.
     pub(crate) fn drop_entry(&mut self, ticket: u64) -> Result<(), SpoolError> {
-        let path = self.entry_path(ticket, "signed");
-        atomic_file::remove(&path).map_err(io_error(&path, "removed"))?;
+        self.discard(&entry_name(ticket, State::Signed))?;
         self.queue.remove(&ticket);
         Ok(())
+    }
+
+    /// Reads a file of the agent's of at most `limit` bytes, if it is there.
+    ///
+    /// # Errors
+    /// [`SpoolError::Damaged`] where something else has its name or it is longer, or a failing file
+    /// system.
+    pub(crate) fn load(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, SpoolError> {
+        match self.folder()?.read(name, limit) {
+            Ok(content) => Ok(Some(content.bytes)),
+            Err(FileError::Gone) => Ok(None),
+            Err(why) => Err(not_read(&self.path_of_own(name))(why)),
+        }
     }
 
     /// Writes a file of the agent's, giving up the reserve if the disk is full.
     ///
     /// # Errors
     /// [`SpoolError::Full`], or a failing file system.
-    pub(crate) fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
-        give_way(
-            || atomic_file::write(path, bytes),
-            || atomic_file::remove(&self.reserve_path()),
-        )
-        .map_err(|why| {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), SpoolError> {
+        let folder = self.folder()?;
+        give_way(|| folder.write(name, bytes), || folder.remove(RESERVE_NAME)).map_err(|why| {
+            let path = self.path_of_own(name);
             if is_full(&why) {
-                SpoolError::Full(path.to_owned())
+                SpoolError::Full(path)
             } else {
-                io_error(path, "written")(why)
+                io_error(&path, "written")(why)
             }
         })
     }
 
-    fn entry_path(&self, ticket: u64, state: &str) -> PathBuf {
-        self.folder.join(format!("{ticket:020}.{state}"))
+    /// Removes a file of the agent's, if it is there.
+    ///
+    /// # Errors
+    /// A failing file system.
+    pub(crate) fn discard(&self, name: &str) -> Result<(), SpoolError> {
+        self.folder()?
+            .remove(name)
+            .map_err(io_error(&self.path_of_own(name), "removed"))
     }
 
-    fn reserve_path(&self) -> PathBuf {
-        self.folder.join("reserve")
-    }
-
-    /// Makes the reserve if there is room for it. While the disk is full there is none, and the
-    /// next finished transaction tries again.
-    fn restore_reserve(&self) {
-        let path = self.reserve_path();
-        if fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE as u64) {
-            return;
-        }
-        if let Err(error) = atomic_file::write(&path, &vec![0xa5; RESERVE]) {
-            tracing::debug!(%error, "no room for the reserve");
-        }
-    }
-
-    /// Reads the queue back and finishes what was acknowledged.
-    fn recover(&mut self) -> Result<(), SpoolError> {
-        let read = fs::read_dir(&self.folder).map_err(io_error(&self.folder, "read"))?;
-        for found in read {
-            let path = found.map_err(io_error(&self.folder, "read"))?.path();
-            let name = path.file_name().and_then(|name| name.to_str());
-            let Some((ticket, state)) = name.and_then(|name| name.split_once('.')) else {
+    /// Reads the queue back and finishes what was acknowledged. What has no name of an entry is left
+    /// alone.
+    fn recover(&mut self, folder: &Folder) -> Result<(), SpoolError> {
+        for name in folder.names().map_err(io_error(folder.path(), "read"))? {
+            let name = name.map_err(io_error(folder.path(), "read"))?;
+            let Some(name) = name.to_str() else {
                 continue;
             };
-            let Ok(ticket) = ticket.parse::<u64>() else {
+            let Some((ticket, state)) = read_entry_name(name) else {
                 continue;
             };
-            match state {
-                "signed" | "done" => match read_entry(&path) {
-                    Ok(entry) if state == "signed" => {
-                        self.queue.insert(ticket, entry);
-                    }
-                    Ok(entry) => {
-                        if let Err(error) = self.clear(&path, &entry) {
-                            tracing::warn!(%error, "was accepted, and cannot be removed");
-                            self.finished.insert(ticket, entry);
-                        }
-                    }
-                    // Of the others each is as good as it was.
-                    Err(SpoolError::Damaged { path, why }) => {
-                        let aside = self.entry_path(ticket, "damaged");
-                        atomic_file::rename(&path, &aside).map_err(io_error(&aside, "written"))?;
-                        self.damaged.push((aside, why));
-                    }
-                    Err(error) => return Err(error),
-                },
-                "damaged" => {}
-                // Was being written when the power went; whatever it replaced is still there.
-                _ => atomic_file::remove(&path).map_err(io_error(&path, "removed"))?,
-            }
             self.next_ticket = self.next_ticket.max(ticket + 1);
+            if state == State::Damaged {
+                continue;
+            }
+            match read_entry(folder, name) {
+                Ok(entry) if state == State::Signed => {
+                    self.queue.insert(ticket, entry);
+                }
+                Ok(entry) => {
+                    if let Err(error) = self.clear(folder, name, &entry) {
+                        tracing::warn!(%error, "was accepted, and cannot be removed");
+                        self.finished.insert(ticket, entry);
+                    }
+                }
+                // Of the others each is as good as it was.
+                Err(SpoolError::Damaged { why, .. }) => {
+                    let aside = entry_name(ticket, State::Damaged);
+                    let path = self.path_of_own(&aside);
+                    folder
+                        .rename(name, folder, &aside)
+                        .map_err(io_error(&path, "written"))?;
+                    self.damaged.push((path, why));
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
 
     /// Removes the file of an acknowledged entry, unless another file has its name by now, and
     /// then the entry.
-    fn clear(&self, done: &Path, entry: &Entry) -> Result<(), SpoolError> {
-        let file = self.path_of(&entry.file);
-        let same = match fs::read(&file) {
-            Ok(bytes) => entry
+    fn clear(&self, folder: &Folder, done: &str, entry: &Entry) -> Result<(), SpoolError> {
+        let path = self.path_of(&entry.file);
+        let watched = self.open_watched().map_err(io_error(&path, "read"))?;
+        let same = match watched.read(&entry.file, entry.length) {
+            Ok(content) => entry
                 .payload()
-                .is_some_and(|payload| payload.matches(&bytes)),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => false,
-            Err(why) => return Err(io_error(&file, "read")(why)),
+                .is_some_and(|payload| payload.matches(&content.bytes)),
+            // Whatever has the name now is not what was accepted.
+            Err(FileError::Gone | FileError::TooLong(_) | FileError::NotAFile) => false,
+            Err(FileError::System(why)) => return Err(io_error(&path, "read")(why)),
         };
         if same {
-            atomic_file::remove(&file).map_err(io_error(&file, "removed"))?;
+            watched
+                .remove(&entry.file)
+                .map_err(io_error(&path, "removed"))?;
         }
-        atomic_file::remove(done).map_err(io_error(done, "removed"))
+        folder
+            .remove(done)
+            .map_err(io_error(&self.path_of_own(done), "removed"))
+    }
+}
+
+/// Makes the reserve if there is room for it. While the disk is full there is none, and the next finished
+/// transaction tries again.
+fn restore_reserve(folder: &Folder) {
+    let length = folder.length_of(RESERVE_NAME);
+    if length.is_ok_and(|length| length == RESERVE as u64) {
+        return;
+    }
+    if let Err(error) = folder.write(RESERVE_NAME, &vec![0xa5; RESERVE]) {
+        tracing::debug!(%error, "no room for the reserve");
     }
 }
 
@@ -375,27 +390,29 @@ fn is_full(error: &io::Error) -> bool {
     )
 }
 
-fn read_entry(path: &Path) -> Result<Entry, SpoolError> {
-    let damaged = |why: String| SpoolError::Damaged {
-        path: path.to_owned(),
-        why,
-    };
-    let length = fs::metadata(path).map_err(io_error(path, "read"))?.len();
-    if length > MAX_ENTRY {
-        return Err(damaged(format!("it has {length} bytes")));
-    }
-    let bytes = fs::read(path).map_err(io_error(path, "read"))?;
-    let entry: Entry =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-    if entry.payload().is_none() {
-        return Err(damaged("it holds no signed transaction".to_owned()));
-    }
-    Ok(entry)
-}
-
-pub(crate) fn io_error(path: &Path, did: &'static str) -> impl FnOnce(io::Error) -> SpoolError {
+fn io_error(path: &Path, did: &'static str) -> impl FnOnce(io::Error) -> SpoolError {
     let path = path.to_owned();
     move |why| SpoolError::Io { path, did, why }
+}
+
+fn not_entered(path: &Path) -> impl FnOnce(EnterError) -> SpoolError {
+    let path = path.to_owned();
+    move |why| match why {
+        EnterError::NotAFolder => SpoolError::NotAFolder(path),
+        EnterError::System(why) => io_error(&path, "opened")(why),
+    }
+}
+
+fn not_read(path: &Path) -> impl FnOnce(FileError) -> SpoolError {
+    let path = path.to_owned();
+    move |why| match why {
+        FileError::NotAFile | FileError::TooLong(_) => SpoolError::Damaged {
+            path,
+            why: why.to_string(),
+        },
+        FileError::Gone => io_error(&path, "read")(io::ErrorKind::NotFound.into()),
+        FileError::System(why) => io_error(&path, "read")(why),
+    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use hallway_evidence::{Timestamp, embedding};
+use hallway_evidence::{Line, Timestamp, embedding};
+
+use crate::folder::{Content, FileError, Folder};
 
 /// How long a file must not change before it counts as written.
 const SETTLED: Duration = Duration::from_millis(1000);
 
-/// How long a picture or film that does not come to its end is waited for. Afterwards it is taken as
-/// it is.
+/// How long a picture or film that does not come to its end is waited for, and a file that is still empty:
+/// many programs make a file first and fill it when they have what goes in. Afterwards the one is taken
+/// as it is, and the other set aside.
 const UNENDED: Duration = Duration::from_secs(60);
 
 /// The endings of files that some program still writes.
@@ -48,6 +51,9 @@ pub(crate) enum Unfit {
     /// The name is not UTF-8, or could deceive a reader.
     #[error("its name cannot be stated; rename it")]
     Name,
+    /// It has no bytes that could be signed.
+    #[error("it is empty")]
+    Empty,
     /// Longer than the agent sends.
     #[error("it has {length} bytes; at most {limit} are sent")]
     TooLong {
@@ -86,9 +92,9 @@ pub(crate) struct Watcher {
     folder: PathBuf,
     limit: u64,
     /// What each file was like, and since when it is like that.
-    seen: HashMap<String, (Seen, Timestamp)>,
+    seen: HashMap<OsString, (Seen, Timestamp)>,
     /// Files that are not taken as they are.
-    unfit: HashMap<String, Seen>,
+    unfit: HashMap<OsString, Seen>,
 }
 
 impl Watcher {
@@ -112,7 +118,7 @@ impl Watcher {
     pub(crate) fn look(
         &mut self,
         now: Timestamp,
-        mut skip: impl FnMut(&str) -> bool,
+        mut skip: impl FnMut(&OsStr) -> bool,
     ) -> io::Result<Vec<Result<String, Misfit>>> {
         let mut settled = Vec::new();
         let mut present = HashSet::new();
@@ -125,8 +131,7 @@ impl Watcher {
             if !metadata.is_file() {
                 continue;
             }
-            let os_name = entry.file_name();
-            let name = os_name.to_string_lossy().into_owned();
+            let name = entry.file_name();
             if is_unfinished(&name) || skip(&name) {
                 continue;
             }
@@ -146,40 +151,48 @@ impl Watcher {
                     }
                 })
                 .or_insert((seen, now));
-            let quiet = now.distance(*since);
-            if seen.length == 0 || quiet < SETTLED || self.unfit.get(&name) == Some(&seen) {
+            let patience = if seen.length == 0 { UNENDED } else { SETTLED };
+            let is_quiet = now.distance(*since) >= patience;
+            if !is_quiet || self.unfit.get(&name) == Some(&seen) {
                 continue;
             }
-            let why = if os_name.to_str().is_none()
-                || hallway_evidence::Line::new(name.as_str()).is_err()
-            {
-                Some(Unfit::Name)
-            } else if seen.length > self.limit {
-                Some(Unfit::TooLong {
-                    length: seen.length,
-                    limit: self.limit,
-                })
-            } else if stated.is_none() {
-                Some(Unfit::Time)
-            } else {
-                None
-            };
-            if why.is_some() {
-                if open_for_writing(&self.folder.join(&os_name)) {
+            let fit = self.fit(&name, seen.length, stated);
+            if fit.is_err() {
+                if open_for_writing(&self.folder.join(&name)) {
                     continue;
                 }
                 self.ignore_as_it_is(&name);
             }
-            let found = match why {
-                None => Ok(name.clone()),
-                Some(why) => Err(Misfit { name: os_name, why }),
-            };
+            let found = fit.map_err(|why| Misfit {
+                name: name.clone(),
+                why,
+            });
             settled.push((modified, name, found));
         }
         self.seen.retain(|name, _| present.contains(name));
         self.unfit.retain(|name, _| present.contains(name));
         settled.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         Ok(settled.into_iter().map(|(_, _, found)| found).collect())
+    }
+
+    /// The name of a file that can be signed, by what is known of it without reading it.
+    fn fit(&self, name: &OsStr, length: u64, time: Option<Timestamp>) -> Result<String, Unfit> {
+        let Some(name) = name.to_str().filter(|name| Line::new(*name).is_ok()) else {
+            return Err(Unfit::Name);
+        };
+        if length == 0 {
+            return Err(Unfit::Empty);
+        }
+        if length > self.limit {
+            return Err(Unfit::TooLong {
+                length,
+                limit: self.limit,
+            });
+        }
+        match time {
+            Some(_) => Ok(name.to_owned()),
+            None => Err(Unfit::Time),
+        }
     }
 
     /// Reads a settled file. `None` when it is not whole yet, or changed while it was read: look
@@ -189,26 +202,29 @@ impl Watcher {
     /// [`Unfit`]; the file is not looked at again until it changes.
     pub(crate) fn read(&mut self, name: &str, now: Timestamp) -> Result<Option<Found>, Unfit> {
         let path = self.folder.join(name);
-        let Some((seen, since)) = self.seen.get(name).copied() else {
+        let Some((seen, since)) = self.seen.get(OsStr::new(name)).copied() else {
             return Ok(None);
         };
         if open_for_writing(&path) {
             return Ok(None);
         }
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(why) => {
-                self.ignore_as_it_is(name);
+        // A folder that is away is told of when it is looked at next.
+        let Ok(folder) = Folder::open(&self.folder) else {
+            return Ok(None);
+        };
+        let Content { bytes, metadata } = match folder.read(name, self.limit) {
+            Ok(content) => content,
+            // What is there by now is another matter.
+            Err(FileError::Gone | FileError::NotAFile | FileError::TooLong(_)) => return Ok(None),
+            Err(FileError::System(why)) => {
+                self.ignore_as_it_is(name.as_ref());
                 return Err(Unfit::Unreadable(why.to_string()));
             }
         };
-        let unchanged = fs::symlink_metadata(&path).is_ok_and(|after| {
-            after.is_file()
-                && after.len() == seen.length
-                && after.modified().ok().and_then(stated_time) == Some(seen.modified)
-        });
-        if !unchanged || bytes.len() as u64 != seen.length {
+        let is_unchanged = metadata.len() == seen.length
+            && bytes.len() as u64 == seen.length
+            && metadata.modified().ok().and_then(stated_time) == Some(seen.modified);
+        if !is_unchanged {
             return Ok(None);
         }
         if !embedding::seems_whole(&bytes) && now.distance(since) < UNENDED {
@@ -222,7 +238,7 @@ impl Watcher {
     }
 
     /// Does not look at this file again until it changes.
-    fn ignore_as_it_is(&mut self, name: &str) {
+    fn ignore_as_it_is(&mut self, name: &OsStr) {
         if let Some((seen, _)) = self.seen.get(name) {
             self.unfit.insert(name.to_owned(), *seen);
         }
@@ -230,15 +246,28 @@ impl Watcher {
 
     /// Does not take this file, which was signed before, again until it changes.
     pub(crate) fn ignore(&mut self, name: &OsStr) {
-        let Ok(metadata) = fs::symlink_metadata(self.folder.join(name)) else {
-            return;
-        };
+        if let Some(seen) = self.as_it_is(name) {
+            self.unfit.insert(name.to_owned(), seen);
+        }
+    }
+
+    /// Whether a file is not looked at until it changes, and did not change. One that cannot be seen now
+    /// may have gone with the card that it lies on.
+    #[must_use]
+    pub(crate) fn ignores(&self, name: &OsStr) -> bool {
+        self.unfit.get(name).is_some_and(|unfit| {
+            let now = self.as_it_is(name);
+            now.is_none_or(|seen| seen == *unfit)
+        })
+    }
+
+    fn as_it_is(&self, name: &OsStr) -> Option<Seen> {
+        let metadata = fs::symlink_metadata(self.folder.join(name)).ok()?;
         let stated = metadata.modified().ok().and_then(stated_time);
-        let seen = Seen {
+        Some(Seen {
             length: metadata.len(),
             modified: stated.unwrap_or_default(),
-        };
-        self.unfit.insert(name.to_string_lossy().into_owned(), seen);
+        })
     }
 
     /// Whether a file is there that is neither taken nor set aside: one that is being written.
@@ -246,21 +275,25 @@ impl Watcher {
     pub(crate) fn expects_more(&self) -> bool {
         self.seen
             .iter()
-            .any(|(name, (seen, _))| seen.length > 0 && self.unfit.get(name) != Some(seen))
+            .any(|(name, (seen, _))| self.unfit.get(name) != Some(seen))
     }
 
     /// Forgets a file that is gone or taken.
-    pub(crate) fn forget(&mut self, name: &str) {
-        self.seen.remove(name);
+    pub(crate) fn forget(&mut self, name: impl AsRef<OsStr>) {
+        self.seen.remove(name.as_ref());
     }
 }
 
-fn is_unfinished(name: &str) -> bool {
-    name.starts_with('.')
-        || name.ends_with('~')
-        || name
-            .rsplit_once('.')
-            .is_some_and(|(_, ending)| UNFINISHED.contains(&ending.to_ascii_lowercase().as_str()))
+fn is_unfinished(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    let is_unfinished = |ending: &OsStr| {
+        UNFINISHED
+            .iter()
+            .any(|unfinished| ending.eq_ignore_ascii_case(unfinished))
+    };
+    bytes.starts_with(b".")
+        || bytes.ends_with(b"~")
+        || Path::new(name).extension().is_some_and(is_unfinished)
 }
 
 /// A file's time, if a statement can carry it.

@@ -27,8 +27,9 @@ pub(super) struct Run {
     /// The gateway, such as `https://gate.example`.
     #[arg(long, value_name = "URL", env = "HALLWAY_GATEWAY")]
     gateway: GatewayAddress,
-    /// Keep a signed copy of each file in this folder: pictures with their evidence inside, other
-    /// files, and pictures that others signed as a whole (C2PA), with it beside.
+    /// Keep a signed copy of each file in this folder, which is not the one that is watched: pictures
+    /// with their evidence inside, other files, and pictures that others signed as a whole (C2PA), with
+    /// it beside.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// The realm's trust file. Without it, the log's key that the gateway shows when the device is

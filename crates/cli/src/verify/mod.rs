@@ -109,17 +109,15 @@ fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn 
     if let Some(path) = &command.evidence {
         return beside(path, Some(&bytes), trust, chain);
     }
-    if command
-        .file
-        .extension()
-        .is_some_and(|ending| ending == EVIDENCE_ENDING)
-    {
-        return Ok(of_bundle(&bytes, None, trust, chain));
-    }
     let neighbour = neighbour_of(&command.file);
-    // If there is evidence beside the file, it decides, and it is about all bytes of the file.
+    // If there is evidence beside the file, it decides, and it is about all bytes of the file, whatever
+    // the file's own name ends with.
     if neighbour.is_file() {
-        beside(&neighbour, Some(&bytes), trust, chain)
+        return beside(&neighbour, Some(&bytes), trust, chain);
+    }
+    let ending = command.file.extension();
+    if ending.is_some_and(|ending| ending == EVIDENCE_ENDING) {
+        Ok(of_bundle(&bytes, None, trust, chain))
     } else {
         Ok(inside(&bytes, trust, chain))
     }

@@ -146,7 +146,7 @@ impl<S: Signer> Agent<S> {
         tracing::debug!(file = entry.file, size = head.size, "receipt verified");
         let kept = match self.keep(&entry, &payload, receipt) {
             Ok(kept) => kept,
-            Err(NotKept::Folder(why)) => {
+            Err(why @ (NotKept::Folder(_) | NotKept::Misplaced(_))) => {
                 self.trouble(format!(
                     "the signed copy of {} was not kept: {why}",
                     entry.file

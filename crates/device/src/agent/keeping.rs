@@ -1,18 +1,42 @@
 //! Signed copies, for whoever wants to keep them.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hallway_evidence::{Bundle, Receipt, embedding};
+use hallway_evidence::{Bundle, MAX_BUNDLE, Receipt, embedding};
 
 use super::Agent;
-use crate::atomic_file;
 use crate::file_name::{EVIDENCE, MAX_NAME, with_infix, with_suffix};
+use crate::folder::{FileError, Folder};
 use crate::signer::Signer;
-use crate::spool::Entry;
+use crate::spool::{self, Entry};
+use crate::{refused, registration};
 
 /// How many names are tried for a copy.
 const NAMES: u32 = 100;
+
+/// How many bytes a file has more, at most, once its evidence is inside: the bundle, and what frames its
+/// pieces.
+const MOST_EVIDENCE: u64 = 2 * MAX_BUNDLE as u64;
+
+/// Why signed copies are not kept in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misplaced {
+    /// The device watches the folder.
+    #[error(
+        "copies cannot be kept in {}, which is the watched folder: each would be signed again as a new \
+         file, without end; keep them in another folder",
+        .0.display()
+    )]
+    Watched(PathBuf),
+    /// The folder is the agent's own, or lies in it.
+    #[error(
+        "copies cannot be kept in {}, where the agent has files of its own; keep them in another folder",
+        .0.display()
+    )]
+    Own(PathBuf),
+}
 
 /// Why a signed copy was not kept.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +44,9 @@ pub(super) enum NotKept {
     /// The folder takes none now: it is full, away or closed. That may pass.
     #[error("{0}")]
     Folder(io::Error),
+    /// The folder is not one for copies.
+    #[error(transparent)]
+    Misplaced(#[from] Misplaced),
     /// Of this file there can be none.
     #[error("{0}")]
     File(String),
@@ -40,30 +67,86 @@ impl<S: Signer> Agent<S> {
         let grounds = self
             .registration
             .as_ref()
-            .and_then(crate::registration::Registration::grounds);
+            .and_then(registration::Registration::grounds);
         let grounds = grounds.iter().flat_map(Bundle::receipts).cloned();
         let bundle =
             Bundle::of(receipt.clone(), grounds).map_err(|why| NotKept::File(why.to_string()))?;
-        std::fs::create_dir_all(folder).map_err(NotKept::Folder)?;
-        write_copy(folder, entry, payload, &bundle).map(Some)
+        fs::create_dir_all(folder).map_err(NotKept::Folder)?;
+        let folder = Folder::open(folder).map_err(NotKept::Folder)?;
+        if let Some(misplaced) =
+            misplaced(&folder, self.spool.watched()).map_err(NotKept::Folder)?
+        {
+            return Err(misplaced.into());
+        }
+        write_copy(&folder, entry, payload, &bundle).map(Some)
     }
+}
+
+/// Makes the folder for copies ready.
+///
+/// # Errors
+/// [`Misplaced`]. Whether the folder can be used at all is found out with each copy: it may lie on a card
+/// that is not there yet.
+pub(super) fn prepare(watched: &Path, keep: &Path) -> Result<(), Misplaced> {
+    let ready = || -> io::Result<Option<Misplaced>> {
+        fs::create_dir_all(keep)?;
+        let folder = Folder::open(keep)?;
+        let misplaced = misplaced(&folder, watched)?;
+        if misplaced.is_none() {
+            folder.sweep()?;
+        }
+        Ok(misplaced)
+    };
+    match ready() {
+        Ok(Some(misplaced)) => Err(misplaced),
+        Ok(None) => Ok(()),
+        Err(error) => {
+            tracing::warn!(%error, "the folder for copies is not ready");
+            Ok(())
+        }
+    }
+}
+
+/// Why a folder is not one for copies, if it is not. The watch does not go below its folder, so any other
+/// folder in it will do.
+fn misplaced(keep: &Folder, watched: &Path) -> io::Result<Option<Misplaced>> {
+    let path = || keep.path().to_owned();
+    let watched = Folder::open(watched)?;
+    if keep.is(&fs::metadata(watched.path())?)? {
+        return Ok(Some(Misplaced::Watched(path())));
+    }
+    let resolved = fs::canonicalize(keep.path())?;
+    for own in [spool::FOLDER, refused::FOLDER] {
+        // One that is not there, or is a link, is nobody's yet.
+        let Ok(own) = watched.enter(own) else {
+            continue;
+        };
+        for folder in resolved.ancestors() {
+            if own.is(&fs::metadata(folder)?)? {
+                return Ok(Some(Misplaced::Own(path())));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Writes the copy under the first name that is free and that the file system takes. A copy of the
 /// same transaction, from before a restart, is written over.
 fn write_copy(
-    folder: &Path,
+    folder: &Folder,
     entry: &Entry,
     payload: &[u8],
     bundle: &Bundle,
 ) -> Result<PathBuf, NotKept> {
     let mut refused = None;
-    for path in names(entry).map(|name| folder.join(name)) {
-        if !is_free(&path) && !is_copy(&path, bundle) {
+    for name in names(entry) {
+        let is_ours =
+            is_free(folder, &name) || is_copy(folder, &name, payload.len() as u64, bundle);
+        if !is_ours {
             continue;
         }
-        match write_at(&path, payload, bundle) {
-            Ok(()) => return Ok(path),
+        match write_at(folder, &name, payload, bundle) {
+            Ok(()) => return Ok(folder.path().join(name)),
             Err(error) if is_about_the_name(&error) => refused = Some(error),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 return Err(NotKept::File(error.to_string()));
@@ -77,12 +160,12 @@ fn write_copy(
     )))
 }
 
-fn write_at(path: &Path, payload: &[u8], bundle: &Bundle) -> io::Result<()> {
+fn write_at(folder: &Folder, name: &str, payload: &[u8], bundle: &Bundle) -> io::Result<()> {
     match embedding::embed(payload, bundle) {
-        Ok(signed) => atomic_file::write(path, &signed),
+        Ok(signed) => folder.write(name, &signed),
         Err(_) => {
-            atomic_file::write(&beside(path), &bundle.encode())?;
-            atomic_file::write(path, payload)
+            folder.write(&beside(name), &bundle.encode())?;
+            folder.write(name, payload)
         }
     }
 }
@@ -105,21 +188,24 @@ fn names(entry: &Entry) -> impl Iterator<Item = String> {
     own.into_iter().chain(numbered).chain([plain])
 }
 
-/// Whether nothing has this name or the name of its evidence, be it a link to nothing.
-fn is_free(path: &Path) -> bool {
-    [path, &beside(path)]
+/// Whether nothing has this name or the name of its evidence, be it a link to nothing. A name that the
+/// file system does not take is found out when it is written.
+fn is_free(folder: &Folder, name: &str) -> bool {
+    [name, &beside(name)]
         .iter()
-        .all(|path| path.symlink_metadata().is_err())
+        .all(|name| !matches!(folder.kind_of(name), Ok(Some(_))))
 }
 
-/// Whether the file is a copy of the transaction that `bundle` is about. Evidence beside a file
-/// decides over evidence inside.
-fn is_copy(path: &Path, bundle: &Bundle) -> bool {
-    let kept = match std::fs::read(beside(path)) {
-        Ok(evidence) => Bundle::decode(&evidence).ok(),
-        Err(_) => std::fs::read(path)
+/// Whether the file is a copy of the transaction that `bundle` is about, whose bytes are `length` long.
+/// Evidence beside a file decides over evidence inside.
+fn is_copy(folder: &Folder, name: &str, length: u64, bundle: &Bundle) -> bool {
+    let kept = match folder.read(beside(name), MAX_BUNDLE as u64) {
+        Ok(evidence) => Bundle::decode(&evidence.bytes).ok(),
+        Err(FileError::Gone) => folder
+            .read(name, length.saturating_add(MOST_EVIDENCE))
             .ok()
-            .and_then(|file| embedding::extract(&file).ok()?.1),
+            .and_then(|file| embedding::extract(&file.bytes).ok()?.1),
+        Err(FileError::NotAFile | FileError::TooLong(_) | FileError::System(_)) => None,
     };
     kept.is_some_and(|kept| kept.subject().evidence == bundle.subject().evidence)
 }
@@ -132,7 +218,36 @@ fn is_about_the_name(error: &io::Error) -> bool {
     )
 }
 
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{name}{EVIDENCE}"))
+fn beside(name: &str) -> String {
+    format!("{name}{EVIDENCE}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn copies_are_kept_where_the_agent_does_not_find_them() {
+        let place = tempfile::tempdir().unwrap();
+        let watched = place.path().join("watched");
+        for own in [spool::FOLDER, refused::FOLDER, "inner"] {
+            fs::create_dir_all(watched.join(own)).unwrap();
+        }
+        symlink(&watched, place.path().join("link")).unwrap();
+        symlink(watched.join(refused::FOLDER), watched.join("there")).unwrap();
+        let prepare = |keep: &str| prepare(&watched, &place.path().join(keep));
+        for keep in ["watched", "watched/", "watched/inner/..", "link", "link/."] {
+            let said = prepare(keep);
+            assert!(matches!(said, Err(Misplaced::Watched(_))), "{keep}");
+        }
+        for keep in ["watched/.hallway", "link/refused/deep", "watched/there"] {
+            let said = prepare(keep);
+            assert!(matches!(said, Err(Misplaced::Own(_))), "{keep}");
+        }
+        for keep in ["watched/inner", "watched/new", ".", "kept/new"] {
+            assert_eq!(prepare(keep), Ok(()), "{keep}");
+        }
+    }
 }

@@ -6,7 +6,7 @@
 //! something that is no answer, is set aside after some attempts; a connection that breaks, and a
 //! gateway that says later, are waited for.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use hallway_evidence::Timestamp;
@@ -19,8 +19,18 @@ use crate::signer::Signer;
 /// After how many failures of its own a transaction is set aside.
 const ATTEMPTS: u32 = 6;
 
-/// How long a transaction is put off at most.
+/// How long a transaction is put off at most, and a file that is to be set aside.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// A file that is to be set aside and could not be, as on a full disk.
+#[derive(Debug)]
+pub(super) struct Stuck {
+    /// Why it is not sent.
+    why: String,
+    failures: u32,
+    /// When it is tried again.
+    until: Timestamp,
+}
 
 /// A transaction that others are sent before.
 #[derive(Debug, Clone, Copy)]
@@ -70,10 +80,7 @@ impl<S: Signer> Agent<S> {
         if failures >= ATTEMPTS && cause == Cause::Transaction {
             return self.set_aside(ticket, &entry.file, &why);
         }
-        self.put_off(
-            ticket,
-            Duration::from_secs(1 << failures.min(10)).min(LONGEST),
-        );
+        self.put_off(ticket, wait_after(failures));
         self.trouble(format!("{} is tried again later: {why}", entry.file));
         Ok(())
     }
@@ -109,20 +116,36 @@ impl<S: Signer> Agent<S> {
         Ok(())
     }
 
-    /// Moves a file to those that are refused; where that can't be, it stays and is not looked at
-    /// again until it changes.
+    /// Moves a file to those that are refused. Where that can't be, it stays and is not sent, and is moved
+    /// once that is possible, unless it changes before.
     pub(super) fn move_aside(&mut self, file: &OsStr, why: &str) {
         let moved = refused::set_aside(self.spool.watched(), file, why, self.now());
         let name = file.to_string_lossy().into_owned();
         let place = match moved {
             Ok(place) => {
-                self.watcher.forget(&name);
+                self.watcher.forget(file);
+                self.stuck.remove(file);
                 self.recount();
                 Some(place)
             }
             Err(error) => {
                 tracing::warn!(%error, file = name, "cannot be set aside");
                 self.watcher.ignore(file);
+                let failures = self.stuck.get(file).map_or(0, |stuck| stuck.failures) + 1;
+                let stuck = Stuck {
+                    why: why.to_owned(),
+                    failures,
+                    until: self.clock.now().plus(wait_after(failures)),
+                };
+                self.stuck.insert(file.to_owned(), stuck);
+                if failures > 1 {
+                    return;
+                }
+                // One trouble for all files that it keeps here.
+                self.trouble(format!(
+                    "what is not sent cannot be set aside: {error}; it stays in the folder, and that \
+                     is tried again"
+                ));
                 None
             }
         };
@@ -131,6 +154,20 @@ impl<S: Signer> Agent<S> {
             why: why.to_owned(),
             set_aside: place,
         });
+    }
+
+    /// Tries again to set aside what could not be.
+    pub(super) fn move_stuck(&mut self) {
+        let watcher = &self.watcher;
+        self.stuck.retain(|file, _| watcher.ignores(file));
+        let now = self.clock.now();
+        let due = self.stuck.iter().filter(|(_, stuck)| stuck.until <= now);
+        let due: Vec<(OsString, String)> = due
+            .map(|(file, stuck)| (file.clone(), stuck.why.clone()))
+            .collect();
+        for (file, why) in due {
+            self.move_aside(&file, &why);
+        }
     }
 
     /// Tells of what somebody has to look at: entries that an earlier agent wrote and this one can't
@@ -154,4 +191,9 @@ impl<S: Signer> Agent<S> {
             });
         }
     }
+}
+
+/// How long something waits that failed so often.
+fn wait_after(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.min(10)).min(LONGEST)
 }

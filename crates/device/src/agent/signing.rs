@@ -1,6 +1,5 @@
 //! Signing files, when they appear and again when the gateway asks for it.
 
-use std::fs;
 use std::io;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use hallway_evidence::{Hash, Line, Statement, Timestamp};
 use super::requests::{Request, Transaction};
 use super::{Agent, AgentError, Freshness, Standing};
 use crate::event::Event;
+use crate::folder::{FileError, Folder};
 use crate::media_type::media_type;
 use crate::protocol::{Bytes, Question, State};
 use crate::signer::{Signer, SignerError};
@@ -39,6 +39,7 @@ impl<S: Signer> Agent<S> {
     /// Signs every file that is whole and was not signed yet. Tells whether the folder is done with:
     /// nothing waits, and nothing is still being written.
     pub(super) fn look_and_sign(&mut self) -> Result<bool, AgentError> {
+        self.move_stuck();
         if !self.may_sign() {
             return Ok(false);
         }
@@ -190,7 +191,8 @@ impl<S: Signer> Agent<S> {
     pub(super) fn next_transaction(&mut self) -> Result<Option<Request>, AgentError> {
         let now = self.clock.now();
         while let Some((ticket, entry)) = self.first_due(now) {
-            let read = match self.read_back(&entry) {
+            let watched = self.spool.open_watched().map_err(AgentError::Folder)?;
+            let read = match read_back(&watched, &entry) {
                 Ok(read) => read,
                 Err(why) => {
                     self.set_aside(ticket, &entry.file, &format!("it cannot be read: {why}"))?;
@@ -240,7 +242,8 @@ impl<S: Signer> Agent<S> {
             return Ok(());
         };
         // What can't be read now is looked at once more before it is sent.
-        if let Ok(Some((payload, stamp, _))) = self.read_back(&entry) {
+        let watched = self.spool.open_watched().map_err(AgentError::Folder)?;
+        if let Ok(Some((payload, stamp, _))) = read_back(&watched, &entry) {
             let signing = Signing::Challenged(challenge, seal);
             self.sign_again(ticket, payload, stamp, signing)?;
         }
@@ -285,32 +288,6 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// What an entry describes, the file's time, and the bytes themselves, if the file still has
-    /// them.
-    fn read_back(&self, entry: &Entry) -> io::Result<Option<(Payload, Stamp, Body)>> {
-        let path = self.spool.path_of(&entry.file);
-        let gone = |why: io::Error| match why.kind() {
-            io::ErrorKind::NotFound => Ok(None),
-            _ => Err(why),
-        };
-        let metadata = match fs::symlink_metadata(&path) {
-            Ok(metadata) if metadata.is_file() => metadata,
-            Ok(_) => return Ok(None),
-            Err(why) => return gone(why),
-        };
-        let stamp = Stamp {
-            modified: metadata.modified()?.into(),
-            by_our_clock: entry.by_our_clock,
-        };
-        match fs::read(&path) {
-            Ok(bytes) => Ok(entry
-                .payload()
-                .filter(|payload| payload.matches(&bytes))
-                .map(|payload| (payload, stamp, bytes.into()))),
-            Err(why) => gone(why),
-        }
-    }
-
     /// Whether an entry was signed as live, or long enough ago that signing it again as queued makes
     /// a difference.
     pub(super) fn was_signed_before(&self, entry: &Entry) -> bool {
@@ -338,6 +315,24 @@ struct Stamp {
     modified: Timestamp,
     /// Whether this device's clock, as it is, put it there.
     by_our_clock: bool,
+}
+
+/// What an entry describes, the file's time, and the bytes themselves, if the file in the watched folder
+/// still has them.
+fn read_back(watched: &Folder, entry: &Entry) -> io::Result<Option<(Payload, Stamp, Body)>> {
+    let content = match watched.read(&entry.file, entry.length) {
+        Ok(content) => content,
+        Err(FileError::Gone | FileError::NotAFile | FileError::TooLong(_)) => return Ok(None),
+        Err(FileError::System(why)) => return Err(why),
+    };
+    let stamp = Stamp {
+        modified: content.metadata.modified()?.into(),
+        by_our_clock: entry.by_our_clock,
+    };
+    Ok(entry
+        .payload()
+        .filter(|payload| payload.matches(&content.bytes))
+        .map(|payload| (payload, stamp, content.bytes.into())))
 }
 
 /// Whether an entry's statement says that it is live.

@@ -1,8 +1,10 @@
 use hallway_evidence::statement::Statement;
-use hallway_evidence::statement::device::{Delivery, Transaction};
-use hallway_evidence::{CredentialId, Line, Response};
+use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
+use hallway_evidence::{CredentialId, Line, Response, SignedStatement, Timestamp};
 
 use super::*;
+use crate::protocol::Bytes;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 fn line(text: &str) -> Line {
     Line::new(text).unwrap()
@@ -41,6 +43,12 @@ pub(crate) fn entry(file: &str, bytes: &[u8], sequence: u64) -> Entry {
         signed_statement: Bytes(signed.encode()),
         seal: None,
     }
+}
+
+/// A pipe that nobody writes to: whoever opens it as a file waits for ever.
+fn pipe(path: &Path) {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
 }
 
 fn watched() -> tempfile::TempDir {
@@ -90,8 +98,8 @@ fn a_power_cut_between_any_two_steps_of_finishing_ends_the_same_way() {
         let ticket = spool.push(entry("a.jpg", b"aa", 1)).unwrap();
         // As far as `finish` got: renamed, and perhaps the file removed.
         fs::rename(
-            spool.entry_path(ticket, "signed"),
-            spool.entry_path(ticket, "done"),
+            spool.path_of_own(&entry_name(ticket, State::Signed)),
+            spool.path_of_own(&entry_name(ticket, State::Done)),
         )
         .unwrap();
         if file_is_gone {
@@ -101,7 +109,7 @@ fn a_power_cut_between_any_two_steps_of_finishing_ends_the_same_way() {
         let spool = Spool::open(folder.path()).unwrap();
         assert!(spool.first().is_none());
         assert!(!folder.path().join("a.jpg").exists());
-        assert!(!spool.entry_path(ticket, "done").exists());
+        assert!(!spool.path_of_own(&entry_name(ticket, State::Done)).exists());
     }
 }
 
@@ -109,18 +117,18 @@ fn a_power_cut_between_any_two_steps_of_finishing_ends_the_same_way() {
 fn half_written_entries_are_swept_and_damaged_ones_are_told_and_hold_up_nothing() {
     let folder = watched();
     let mut spool = Spool::open(folder.path()).unwrap();
-    let half = spool.folder().join("00000000000000000007.writing");
+    let half = spool.path_of_own("hallway-0123456789abcdef.writing");
     fs::write(&half, b"{\"file\":").unwrap();
     spool.push(entry("b.jpg", b"bb", 1)).unwrap();
     drop(spool);
     let spool = Spool::open(folder.path()).unwrap();
     assert!(!half.exists());
-    fs::write(spool.entry_path(8, "signed"), b"{}").unwrap();
+    fs::write(spool.path_of_own(&entry_name(8, State::Signed)), b"{}").unwrap();
     drop(spool);
     for told in [1, 0] {
         let mut spool = Spool::open(folder.path()).unwrap();
         assert_eq!(spool.take_damaged().len(), told);
-        assert!(spool.entry_path(8, "damaged").exists());
+        assert!(spool.path_of_own(&entry_name(8, State::Damaged)).exists());
         assert!(spool.holds("b.jpg"));
         assert_eq!(
             spool.push(entry("a.jpg", b"aa", 2)).unwrap(),
@@ -133,18 +141,110 @@ fn half_written_entries_are_swept_and_damaged_ones_are_told_and_hold_up_nothing(
 fn what_was_accepted_and_cannot_be_removed_is_not_taken_again() {
     let folder = watched();
     let mut spool = Spool::open(folder.path()).unwrap();
-    let ticket = spool.push(entry("a.jpg", b"aa", 1)).unwrap();
-    // As on a card that was pulled out half way: what has the file's name can't be read.
-    fs::remove_file(folder.path().join("a.jpg")).unwrap();
-    fs::create_dir(folder.path().join("a.jpg")).unwrap();
+    // As on a card that was pulled out half way: the file system says no.
+    let name = "x".repeat(300);
+    let unremovable = Entry {
+        file: name.clone(),
+        ..entry("a.jpg", b"aa", 1)
+    };
+    let ticket = spool.push(unremovable).unwrap();
     spool.finish(ticket).unwrap_err();
-    assert!(spool.holds("a.jpg") && spool.first().is_none());
+    assert!(spool.holds(&name) && spool.first().is_none());
     drop(spool);
     let spool = Spool::open(folder.path()).unwrap();
-    assert!(spool.holds("a.jpg") && spool.first().is_none());
-    drop(spool);
-    fs::remove_dir(folder.path().join("a.jpg")).unwrap();
-    assert!(!Spool::open(folder.path()).unwrap().holds("a.jpg"));
+    assert!(spool.holds(&name) && spool.first().is_none());
+}
+
+#[test]
+fn what_took_the_name_of_an_accepted_file_stays_and_keeps_nobody_waiting() {
+    let folder = watched();
+    let mut spool = Spool::open(folder.path()).unwrap();
+    for name in ["a.jpg", "b.jpg"] {
+        let bytes = fs::read(folder.path().join(name)).unwrap();
+        spool.push(entry(name, &bytes, 1)).unwrap();
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    pipe(&folder.path().join("a.jpg"));
+    let victim = folder.path().join("victim");
+    fs::write(&victim, b"bb").unwrap();
+    symlink(&victim, folder.path().join("b.jpg")).unwrap();
+    while let Some(ticket) = spool.first().map(|(ticket, _)| ticket) {
+        spool.finish(ticket).unwrap();
+    }
+    for name in ["a.jpg", "b.jpg"] {
+        assert!(fs::symlink_metadata(folder.path().join(name)).is_ok());
+        assert!(!spool.holds(name));
+    }
+    assert_eq!(fs::read(&victim).unwrap(), b"bb");
+}
+
+#[test]
+fn nothing_is_touched_where_a_link_leads() {
+    let (folder, elsewhere) = (watched(), watched());
+    let files = [
+        "2024.txt",
+        "20240101.jpg",
+        "00000000000000000001.done",
+        "lock",
+    ];
+    for name in files {
+        fs::write(elsewhere.path().join(name), "precious").unwrap();
+    }
+    fs::set_permissions(elsewhere.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let own = folder.path().join(FOLDER);
+    symlink(elsewhere.path(), &own).unwrap();
+    let error = Spool::open(folder.path()).unwrap_err();
+    assert!(matches!(error, SpoolError::NotAFolder(_)), "{error}");
+    assert!(error.to_string().contains("move it away"), "{error}");
+    let mode = fs::metadata(elsewhere.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+    fs::remove_file(&own).unwrap();
+    // Nor where one lies in the agent's own folder.
+    fs::create_dir(&own).unwrap();
+    for name in files {
+        symlink(elsewhere.path().join(name), own.join(name)).unwrap();
+    }
+    let error = Spool::open(folder.path()).unwrap_err();
+    assert!(matches!(error, SpoolError::Damaged { .. }), "{error}");
+    fs::remove_file(own.join(LOCK)).unwrap();
+    assert_eq!(Spool::open(folder.path()).unwrap().take_damaged().len(), 1);
+    for name in files {
+        let kept = fs::read_to_string(elsewhere.path().join(name));
+        assert_eq!(kept.unwrap(), "precious", "{name}");
+    }
+}
+
+#[test]
+fn what_the_agent_did_not_make_is_left_alone() {
+    let folder = watched();
+    let own = folder.path().join(FOLDER);
+    fs::create_dir(&own).unwrap();
+    let last = format!("{}.signed", u64::MAX);
+    let files = ["2024.txt", "20240101.jpg", "7.signed", "7.writing", &last];
+    for name in files {
+        fs::write(own.join(name), "theirs").unwrap();
+    }
+    pipe(&own.join(RESERVE_NAME));
+    let mut spool = Spool::open(folder.path()).unwrap();
+    for name in files {
+        assert_eq!(fs::read_to_string(own.join(name)).unwrap(), "theirs");
+    }
+    assert!(spool.take_damaged().is_empty());
+    assert_eq!(spool.push(entry("a.jpg", b"aa", 1)).unwrap(), 1);
+    let reserve = fs::symlink_metadata(own.join(RESERVE_NAME)).unwrap();
+    assert_eq!(reserve.len(), RESERVE as u64);
+}
+
+#[test]
+fn an_entry_about_a_file_elsewhere_is_damaged() {
+    let folder = watched();
+    let inner = folder.path().join("inner");
+    fs::create_dir_all(inner.join(FOLDER)).unwrap();
+    let forged = serde_json::to_vec(&entry("../a.jpg", b"aa", 1)).unwrap();
+    fs::write(inner.join(FOLDER).join(entry_name(1, State::Done)), forged).unwrap();
+    let mut spool = Spool::open(&inner).unwrap();
+    assert_eq!(spool.take_damaged().len(), 1);
+    assert_eq!(fs::read(folder.path().join("a.jpg")).unwrap(), b"aa");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use super::*;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 
 const LATER: u64 = 10_000;
 
@@ -49,11 +50,9 @@ fn what_is_hidden_unfinished_a_link_or_a_folder_is_not_taken() {
         ("a.jpg.part", b"x"),
         ("b.TMP", b"x"),
         ("c~", b"x"),
-        ("empty", b""),
         ("real.txt", b"x"),
     ]);
     fs::create_dir(folder.path().join("sub")).unwrap();
-    #[cfg(unix)]
     std::os::unix::fs::symlink("/etc/hostname", folder.path().join("link.txt")).unwrap();
     names(&mut watcher, at(0));
     assert_eq!(names(&mut watcher, at(LATER)), ["real.txt"]);
@@ -76,6 +75,55 @@ fn what_does_not_fit_is_told_once() {
         "{told:?}"
     );
     assert!(names(&mut watcher, at(2 * LATER)).is_empty());
+    assert!(!watcher.expects_more());
+}
+
+#[test]
+fn an_empty_file_is_waited_for_and_then_told() {
+    let (folder, mut watcher) = folder(&[("a.txt", b""), ("b.txt", b"")]);
+    names(&mut watcher, at(0));
+    assert!(names(&mut watcher, at(59_000)).is_empty());
+    assert!(watcher.expects_more());
+    fs::write(folder.path().join("b.txt"), b"b").unwrap();
+    assert_eq!(names(&mut watcher, at(60_000)), ["a.txt: it is empty"]);
+    assert_eq!(names(&mut watcher, at(70_000)), ["b.txt"]);
+}
+
+#[test]
+fn names_that_are_not_utf_8_are_told_apart() {
+    let (folder, mut watcher) = folder(&[("\u{fffd}.jpg", b"good")]);
+    let broken = [&b"\xfe.jpg"[..], b"\xff.jpg"].map(OsStr::from_bytes);
+    for name in broken {
+        fs::write(folder.path().join(name), name.as_bytes()).unwrap();
+    }
+    names(&mut watcher, at(0));
+    let found = watcher.look(at(LATER), |_| false).unwrap();
+    let (fit, unfit): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
+    assert_eq!(fit, [Ok("\u{fffd}.jpg".to_owned())]);
+    let mut unfit: Vec<_> = unfit
+        .into_iter()
+        .map(|misfit| misfit.unwrap_err().name)
+        .collect();
+    unfit.sort();
+    assert_eq!(unfit, broken);
+    assert!(watcher.look(at(LATER), |_| false).unwrap().len() == 1);
+}
+
+#[test]
+fn what_takes_the_place_of_a_file_after_the_look_keeps_nobody_waiting() {
+    let (folder, mut watcher) = folder(&[("a.txt", b"a"), ("b.txt", b"b")]);
+    names(&mut watcher, at(0));
+    assert_eq!(names(&mut watcher, at(LATER)).len(), 2);
+    for name in ["a.txt", "b.txt"] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, folder.path().join("a.txt"), mode).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("b.txt")).unwrap();
+    for name in ["a.txt", "b.txt"] {
+        assert_eq!(watcher.read(name, at(LATER)), Ok(None));
+    }
+    assert!(names(&mut watcher, at(LATER)).is_empty());
     assert!(!watcher.expects_more());
 }
 

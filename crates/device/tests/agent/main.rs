@@ -9,6 +9,7 @@
 mod clock;
 mod enrolment;
 mod gateway;
+mod hostile_folder;
 mod order;
 mod stage;
 mod standing;

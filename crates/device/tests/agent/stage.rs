@@ -159,7 +159,7 @@ impl Stage {
         }
     }
 
-    /// Runs one agent until `script` ends.
+    /// Runs one agent until `script` ends, which takes seconds.
     pub async fn run_during(&self, script: impl Future<Output = ()>) {
         let settings = Settings {
             until: Until::Stopped,
@@ -172,8 +172,11 @@ impl Stage {
             stop.send(()).unwrap();
         };
         let running = agent.run(async { stopped.await.unwrap() });
-        let ((), ended) = tokio::join!(script, running);
-        ended.unwrap();
+        let both = async { tokio::join!(script, running) };
+        match tokio::time::timeout(Duration::from_secs(30), both).await {
+            Ok(((), ended)) => ended.unwrap(),
+            Err(_) => panic!("what is awaited does not happen: {:#?}", self.told()),
+        }
     }
 
     /// Waits until the agent that runs has said something.

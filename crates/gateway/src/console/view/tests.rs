@@ -129,7 +129,7 @@ fn the_last_key_has_no_button_to_remove_it() {
     for (name, html) in sample::pages() {
         match name {
             "keys-one" => assert!(!html.contains("remove_key"), "{name}"),
-            "keys" => assert_eq!(html.matches("data-act=\"remove_key\"").count(), 2),
+            "keys" => assert_eq!(html.matches("data-act=\"web.remove_key\"").count(), 2),
             _ => {}
         }
     }
