@@ -27,14 +27,19 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def realm(place: Path) -> Iterator[Realm]:
-    bucket = ObjectStore(place / "objects", "cloud")
+def bucket(place: Path) -> Iterator[ObjectStore]:
+    running = ObjectStore(place / "objects", "cloud")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def realm(place: Path, bucket: ObjectStore) -> Iterator[Realm]:
     offers = store("data", place / "data") + f'[[hall.stores]]\nhall = "{HALL}"\nname = "cloud"\n'
     offers += bucket.settings("hall.stores.bucket", place / "s3.secret")
     made = Realm(place / "realm", offers)
     yield made
     made.close()
-    bucket.stop()
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +71,8 @@ class Answer:
         self.status, self.headers, self.body = status, headers, body
 
 
-def ask(opened: Open, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-    """A request to the local port; `if_match` becomes `If-Match`."""
+def ask(opened: Open, method: str, path: str, body=None, **headers: str) -> Answer:
+    """A request to the local port, with bytes or chunks; `if_match` becomes `If-Match`."""
     request = urllib.request.Request(opened.files + path, method=method, data=body)
     request.add_header("Authorization", f"Bearer {opened.password}")
     for name, value in headers.items():
@@ -225,3 +230,146 @@ def test_properties_of_others_stay_with_the_file_behind_an_agent(opened: Open, p
     listed = ask(opened, "PROPFIND", "scans/", depth="1").body.decode()
     assert '<who xmlns="urn:x">&lt;Ada&gt;</who>' in listed
     assert (place / "scans" / "moved").read_bytes() == b"x"
+
+
+def listed(opened: Open, folder: str) -> set[str]:
+    """What a folder has in it, by the list of WebDAV."""
+    answer = ask(opened, "PROPFIND", folder, depth="1")
+    assert answer.status == 207, answer.body
+    places = re.findall("<D:href>/files/([^<]*)</D:href>", answer.body.decode())
+    assert places[0] == folder
+    return {place.removeprefix(folder) for place in places[1:]}
+
+
+def test_objects_whose_keys_no_file_can_have_are_left_out(
+    bucket: ObjectStore, ada: Guest, opened: Open, tmp_path: Path
+):
+    odd = ["odd/a//b", "odd/./c", "odd/tab\tname", "../out", "nul\x01x"]
+    for key in [*odd, "odd/good", "odd/sub/fine"]:
+        bucket.s3.put_object(Bucket=bucket.bucket, Key=key, Body=b"x")
+    top = listed(opened, "cloud/")
+    assert "odd/" in top and not [name for name in top if re.search("out|nul", name)]
+    assert listed(opened, "cloud/odd/") == {"a/", "good", "sub/"}
+    assert listed(opened, "cloud/odd/a/") == set()
+    whole = {"good": b"x", "sub": None, "sub/fine": b"x"}
+    remote = f":webdav,url='{opened.files}cloud/odd/',bearer_token='{opened.password}',vendor=other:"
+    assert sync(remote, tmp_path / "rclone") == 2
+    ada.run("mirror", f"{HALL}:cloud/odd", tmp_path / "mirror")
+    for copied in ["rclone", "mirror"]:
+        assert contents(tmp_path / copied) == whole | {"a": None}
+    to = f"{opened.files}cloud/even"
+    before = bucket.names()
+    for method in ["MOVE", "DELETE"]:
+        kept = ask(opened, method, "cloud/odd/", destination=to)
+        assert (kept.status, json.loads(kept.body)["code"]) == (409, "store-cannot")
+        assert b"a//b" in kept.body
+    assert bucket.names() == before
+    assert ask(opened, "COPY", "cloud/odd/", destination=to).status == 201
+    assert bucket.names() - before == {"even/good", "even/sub/fine"}
+    for key in odd:
+        bucket.s3.delete_object(Bucket=bucket.bucket, Key=key)
+    for folder in ["cloud/odd/", "cloud/even/"]:
+        assert ask(opened, "DELETE", folder).status == 204
+    assert not [key for key in bucket.names() if key.startswith(("odd", "even"))]
+
+
+def test_folders_that_other_programs_made_in_a_bucket_are_no_files(
+    bucket: ObjectStore, opened: Open, tmp_path: Path
+):
+    """The console of S3, Cyberduck and s3fs make `photos/`, an object of no bytes."""
+    for key in ["photos/", "photos/a.jpg", "photos/sub/", "empty/"]:
+        bucket.s3.put_object(Bucket=bucket.bucket, Key=key, Body=b"" if key[-1] == "/" else b"x")
+    assert listed(opened, "cloud/") >= {"photos/", "empty/"}
+    assert listed(opened, "cloud/photos/") == {"a.jpg", "sub/"}
+    assert listed(opened, "cloud/empty/") == listed(opened, "cloud/photos/sub/") == set()
+    assert ask(opened, "GET", "cloud/photos/photos").status == 404
+    remote = f":webdav,url='{opened.files}cloud/photos/',bearer_token='{opened.password}',vendor=other:"
+    assert sync(remote, tmp_path / "rclone") == 1
+
+    def below(*folders: str) -> set[str]:
+        return {key for key in bucket.names() if key.startswith(folders)}
+
+    to = f"{opened.files}cloud/pics/"
+    assert ask(opened, "MOVE", "cloud/photos/", destination=to).status == 201
+    assert below("photos", "pics") == {"pics/", "pics/a.jpg", "pics/sub/"}
+    again = f"{opened.files}cloud/again"
+    assert ask(opened, "COPY", "cloud/pics", destination=again).status == 201
+    assert ask(opened, "COPY", "cloud/pics/sub", destination=again, overwrite="T").status == 204
+    assert below("again") == {"again/"}
+    for folder in ["empty/", "pics/sub", "pics", "again"]:
+        assert ask(opened, "DELETE", f"cloud/{folder}").status == 204
+        assert ask(opened, "PROPFIND", f"cloud/{folder}", depth="0").status == 404
+    assert below("empty", "pics", "again") == set()
+
+
+def test_a_program_that_begins_at_the_top_finds_every_store(opened: Open):
+    assert listed(opened, "") == {f"{name}/" for name in STORES}
+    assert ask(opened, "PUT", "data/top", b"x").status == 201
+    remote = f":webdav,url='{opened.files}',bearer_token='{opened.password}',vendor=other:"
+    for folder, found in [("", {f"{name}/" for name in STORES}), ("data", {"top"})]:
+        done = subprocess.run(
+            ["rclone", "--config", "/dev/null", "lsf", "--retries", "1", remote + folder],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert found <= set(done.stdout.splitlines())
+    for method in ["PUT", "DELETE", "MKCOL"]:
+        refused = ask(opened, method, "")
+        assert (refused.status, refused.headers["Allow"]) == (405, "OPTIONS, GET, HEAD, PROPFIND")
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_requests_are_read_as_clients_write_them(opened: Open, name: str):
+    folder = f"{name}/as-written"
+    assert ask(opened, "MKCOL", folder, iter(()), transfer_encoding="chunked").status == 201
+    assert ask(opened, "MKCOL", f"{folder}/x", iter([b"x"]), transfer_encoding="chunked").status == 415
+    file = f"{folder}/file"
+    assert ask(opened, "PUT", file, b"12345").status == 201
+    assert ask(opened, "PUT", f"{folder}/empty", b"").status == 201
+    head = ask(opened, "HEAD", file, range="bytes=1-2")
+    assert (head.status, head.headers["Content-Length"]) == (200, "5")
+    empty = ask(opened, "GET", f"{folder}/empty", range="bytes=0-99")
+    assert (empty.status, empty.body) == (200, b"")
+    for depth in [{}, {"depth": "infinity"}, {"depth": "1,noroot"}]:
+        found = ask(opened, "PROPFIND", file, **depth)
+        assert (found.status, found.body.count(b"<D:href>")) == (207, 1), depth
+    assert ask(opened, "PROPFIND", folder).status == 403
+    for body in [
+        "<?xml version='1.0' encoding='utf-16'?><propfind xmlns='DAV:'><allprop/></propfind>".encode("utf-16"),
+        b" \r\n",
+    ]:
+        found = ask(opened, "PROPFIND", file, body, depth="0")
+        assert found.status == 207 and b"getcontentlength>5<" in found.body
+    nothing = ask(opened, "PROPFIND", file, b'<propfind xmlns="DAV:"><prop/></propfind>', depth="0")
+    assert b"<D:status>HTTP/1.1 200 OK</D:status>" in nothing.body
+    assert ask(opened, "PUT", f"{file}/", b"x").status == 409
+    top = opened.files.replace("127.0.0.1", "localhost")
+    assert top != opened.files
+    assert ask(opened, "COPY", file, destination=f"{top}{folder}/copy").status == 201
+    raw = f"{opened.files}{folder}/ü".encode().decode("latin-1")
+    assert ask(opened, "COPY", file, destination=raw).status == 201
+    assert ask(opened, "COPY", file, destination=f"{opened.files}{folder}/a b").status == 400
+    assert listed(opened, f"{folder}/") == {"copy", "empty", "file", "%C3%BC"}
+    assert ask(opened, "DELETE", folder).status == 204
+
+
+def test_times_before_1970_go_there_and_back(ada: Guest, place: Path, tmp_path: Path):
+    old, begin = tmp_path / "old", tmp_path / "begin"
+    for file, time in [(old, -86_400.5), (begin, 0)]:
+        file.write_bytes(b"x")
+        os.utime(file, (time, time))
+        ada.run("put", file, f"{HALL}:data")
+        ada.run("get", f"{HALL}:data/{file.name}", tmp_path / f"{file.name}-back")
+        for copy in [place / "data" / file.name, tmp_path / f"{file.name}-back"]:
+            assert copy.stat().st_mtime == time
+    shown = {line["name"]: line.get("modified_ms") for line in ada.json("ls", f"{HALL}:data")}
+    assert (shown["old"], shown["begin"]) == (-86_400_500, 0)
+    assert "1969" in ada.run("ls", f"{HALL}:data/old").stdout
+    # In a pack, too.
+    (tmp_path / "many").mkdir()
+    for file in [old, begin]:
+        file.rename(tmp_path / "many" / file.name)
+    ada.run("mirror", tmp_path / "many", f"{HALL}:data/many")
+    ada.run("mirror", f"{HALL}:data/many", tmp_path / "many-back")
+    for top in [place / "data" / "many", tmp_path / "many-back"]:
+        assert [(top / name).stat().st_mtime for name in ["old", "begin"]] == [-86_400.5, 0]

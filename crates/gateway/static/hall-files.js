@@ -147,7 +147,7 @@ class Files {
     const changed = row.insertCell();
     changed.dataset.label = "Changed";
     changed.className = "when";
-    if (entry.modified_ms) {
+    if (entry.modified_ms !== undefined) {
       changed.append(document.createElement("time"));
       setTime(changed.firstChild, entry.modified_ms);
     }

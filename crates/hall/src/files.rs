@@ -4,6 +4,7 @@ mod access;
 mod afar;
 mod bucket;
 mod condition;
+pub mod date;
 mod destination;
 mod folder;
 mod handler;
@@ -13,6 +14,7 @@ mod path;
 mod patience;
 mod property;
 mod relay;
+mod shelf;
 mod store;
 mod turns;
 mod xml;
@@ -38,6 +40,7 @@ pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
 pub use patience::Patient;
 pub use property::{DeadProperty, Properties, PropertyChange, PropertyName};
 pub use relay::Relayed;
+pub use shelf::serve_stores;
 pub use store::{
     ByteStream, Depth, Entry, Kind, OpenFile, Overwrite, Page, Placed, Plan, Sha256, SmallFile,
     Store, StoreError, Transfer, UploadId, UploadNameError, Written,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hallway_evidence::{Printable, Timestamp};
 use hallway_hall::Right;
+use hallway_hall::files::date::http_date;
 use serde::Serialize;
 
 use super::HallCommandError;
@@ -100,7 +101,7 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    modified_ms: Option<u64>,
+    modified_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<&'a str>,
 }
@@ -172,8 +173,13 @@ impl<'a> Line<'a> {
     }
 
     fn modified(&self) -> String {
-        self.modified_ms
-            .map_or_else(String::new, |ms| Timestamp::from_ms(ms).to_string())
+        let Some(ms) = self.modified_ms else {
+            return String::new();
+        };
+        match u64::try_from(ms) {
+            Ok(ms) => Timestamp::from_ms(ms).to_string(),
+            Err(_) => http_date(ms).unwrap_or_default(),
+        }
     }
 }
 

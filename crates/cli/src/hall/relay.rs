@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hallway_hall::body::{Unread, read_on};
 use hallway_hall::client::{ClientError, HallClient};
-use hallway_hall::files::Relayed;
+use hallway_hall::files::{Relayed, serve_stores};
 use hallway_hall::foreign::{protected, said};
 use hallway_hall::stream::{self, STREAM_PROTOCOL};
 use hallway_hall::{Body, Flow, Pass, Problem, StoreName, body};
@@ -65,6 +65,12 @@ impl Relay {
         if let Some(service) = path.strip_prefix("/connect/") {
             let service = service.to_owned();
             return self.connect(request, &service).await;
+        }
+        if matches!(path, "/files" | "/files/") {
+            return match self.client.grant().await {
+                Ok(grant) => serve_stores(&grant.rights, "/files", request).await,
+                Err(error) => unreachable(error),
+            };
         }
         if let Some(place) = path.strip_prefix("/files/") {
             let store = place.split('/').next().unwrap_or_default();
@@ -141,7 +147,7 @@ fn nothing_here() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "not-found",
-        "here are /files/STORE/… and /connect/SERVICE of the open hall",
+        "here are /files/, /files/STORE/… and /connect/SERVICE of the open hall",
     )
 }
 

@@ -334,8 +334,7 @@ fn found(listed: files::Entry) -> Entry {
     }
     Entry::File(FileEntry {
         bytes: listed.bytes,
-        // 0 where the store does not know.
-        modified_ms: Some(listed.modified_ms).filter(|ms| *ms > 0),
+        modified_ms: listed.modified_ms,
         etag: listed.etag,
     })
 }
@@ -365,8 +364,10 @@ pub(super) fn digest_header(sha256: &[u8]) -> String {
 }
 
 /// A modification time as the header wants it.
-pub(super) fn modified_header(modified_ms: u64) -> String {
-    format!("{}.{:03}", modified_ms / 1000, modified_ms % 1000)
+pub(super) fn modified_header(modified_ms: i64) -> String {
+    let sign = if modified_ms < 0 { "-" } else { "" };
+    let distance = modified_ms.unsigned_abs();
+    format!("{sign}{}.{:03}", distance / 1000, distance % 1000)
 }
 
 #[cfg(test)]
@@ -519,5 +520,8 @@ pub(super) mod tests {
         headers.insert(REPR_DIGEST, "sha-256=:AAAA:".parse().unwrap());
         assert_eq!(digest_of(&headers), None, "too short");
         assert_eq!(modified_header(1_700_000_000_007), "1700000000.007");
+        assert_eq!(modified_header(0), "0.000");
+        assert_eq!(modified_header(-1), "-0.001");
+        assert_eq!(modified_header(-86_400_500), "-86400.500");
     }
 }

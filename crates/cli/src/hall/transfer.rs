@@ -3,9 +3,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
+use hallway_hall::files::date;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -132,8 +133,10 @@ pub(crate) async fn local_sha256(path: &Path) -> Result<[u8; 32], HallCommandErr
 }
 
 /// Sets a file's modification time.
-pub(crate) fn set_modified(path: &Path, modified_ms: u64) -> io::Result<()> {
-    let modified = UNIX_EPOCH + Duration::from_millis(modified_ms);
+pub(crate) fn set_modified(path: &Path, modified_ms: i64) -> io::Result<()> {
     let file = std::fs::File::options().write(true).open(path)?;
-    file.set_modified(modified)
+    match date::from_ms(modified_ms) {
+        Some(modified) => file.set_modified(modified),
+        None => Ok(()),
+    }
 }

@@ -16,6 +16,7 @@ use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
 use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
 use hallway_evidence::{MAX_BUNDLE, RealmName};
+use hallway_hall::files::serve_stores;
 use hallway_hall::{Renewed, Svid, stream};
 use hallway_webauthn::wire::Base64Url;
 
@@ -147,6 +148,8 @@ pub fn all() -> Vec<HallRoute> {
         route(read.clone(), "/agent/control", Agent, STREAM, get(control)),
         route(read.clone(), "/agent/dial/{id}", Agent, STREAM, get(dial)),
         route(read, "/connect/{service}", Guest, STREAM, get(connect)),
+        route(None, "/files", Guest, FILES, any(stores)),
+        route(None, "/files/", Guest, FILES, any(stores)),
         route(None, "/files/{store}", Guest, FILES, any(files)),
         route(None, "/files/{store}/", Guest, FILES, any(files)),
         route(None, "/files/{store}/{*path}", Guest, FILES, any(files)),
@@ -443,6 +446,12 @@ async fn connect(
     let open = async move { gateway.halls.offers.connect(&hall, &service).await };
     let answer = stream::serve(request, pass, open).await;
     Ok(answer.map(Body::new))
+}
+
+/// The stores that the grant opens, as a folder.
+async fn stores(Extension(standing): Extension<Arc<Standing>>, request: Request) -> Response {
+    let listed = serve_stores(&standing.rights, "/files", request).await;
+    listed.map(Body::new)
 }
 
 /// The files of a store: which of the methods the grant allows is decided there.

@@ -23,6 +23,8 @@ use crate::realm::{Guest, House, sha256, spki};
 
 /// The rules, stated a second time.
 const RULES: &[(&str, &str, Admits)] = &[
+    ("*", "/files", Admits::Guest),
+    ("*", "/files/", Admits::Guest),
     ("*", "/files/{store}", Admits::Guest),
     ("*", "/files/{store}/", Admits::Guest),
     ("*", "/files/{store}/{*path}", Admits::Guest),

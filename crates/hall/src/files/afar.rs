@@ -223,7 +223,7 @@ fn unusable() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::handler::LATEST_MS;
+    use crate::files::date::LATEST_MS;
     use crate::files::{Kind, Properties};
 
     fn page(names: &[&str], next: Option<&str>) -> DescribedPage {
@@ -232,7 +232,7 @@ mod tests {
                 name: (*name).to_owned(),
                 kind: Kind::File,
                 bytes: 1,
-                modified_ms: u64::MAX,
+                modified_ms: Some(i64::MAX),
                 etag: Some("a\"><b".to_owned()),
             },
             properties: Properties::default(),
@@ -270,6 +270,6 @@ mod tests {
         assert_eq!(read.entries.len(), 1);
         let entry = &read.entries[0].entry;
         assert_eq!((entry.name.as_str(), entry.etag.as_ref()), ("c", None));
-        assert_eq!(entry.modified_ms, LATEST_MS);
+        assert_eq!(entry.modified_ms, Some(LATEST_MS));
     }
 }

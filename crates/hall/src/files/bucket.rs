@@ -1,8 +1,9 @@
 //! A bucket of an S3-compatible object store as a store.
 //!
 //! A file is an object; a folder is what objects have in common, and an object `.hallway` in it
-//! keeps it when it is empty. Uploads that can be resumed are kept as objects of at most
-//! [`PIECE`] bytes until they are whole.
+//! keeps it when it is empty. Other programs keep a folder by an object whose key ends with a slash:
+//! that goes with its folder and is no file. Objects whose keys no file can have are left out. Uploads
+//! that can be resumed are kept as objects of at most [`PIECE`] bytes until they are whole.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -16,6 +17,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 
+use self::lists::{Meant, meant};
 use self::naming::Naming;
 use self::pieces::Pieces;
 use self::reading::Opened;
@@ -31,6 +33,7 @@ use super::turns::Turns;
 
 pub use self::settings::BucketSettings;
 
+mod lists;
 mod naming;
 mod pieces;
 mod properties;
@@ -45,6 +48,26 @@ pub const PIECE: usize = 8 * 1024 * 1024;
 const AT_A_TIME: usize = 8;
 /// How often it is looked for uploads that nobody goes on with.
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// The objects of a folder.
+struct Below {
+    keys: Vec<Path>,
+    /// Whether there are others, which no request can name.
+    unnameable: bool,
+}
+
+impl Below {
+    /// The keys of all objects, for what must leave none behind.
+    fn whole(self) -> Result<Vec<Path>, StoreError> {
+        if self.unnameable {
+            return Err(StoreError::Unsupported(
+                "objects in the folder have keys that no file can have, such as a//b: rename or \
+                 remove them with another program",
+            ));
+        }
+        Ok(self.keys)
+    }
+}
 
 /// What a name stands for, and its object if that is a file.
 type Found = (Entry, Option<ObjectMeta>);
@@ -167,11 +190,18 @@ impl BucketStore {
         }
     }
 
-    /// The keys of all objects of a folder.
-    async fn below(&self, folder: &FilePath) -> Result<Vec<Path>, StoreError> {
+    /// All objects of a folder.
+    async fn below(&self, folder: &FilePath) -> Result<Below, StoreError> {
         let key = self.key(folder)?;
-        let found = self.objects.list(Some(&key));
-        Ok(found.map_ok(|object| object.location).try_collect().await?)
+        let mut found = self.objects.list(Some(&key));
+        let (mut keys, mut unnameable) = (Vec::new(), false);
+        while let Some(object) = found.try_next().await? {
+            match meant(object.location) {
+                Meant::Object(key) => keys.push(key),
+                Meant::Unnameable => unnameable = true,
+            }
+        }
+        Ok(Below { keys, unnameable })
     }
 
     async fn delete_all(&self, keys: Vec<Path>) -> Result<(), StoreError> {
@@ -203,13 +233,17 @@ impl From<object_store::Error> for StoreError {
                 tracing::warn!(%error, "the object store can't");
                 Self::Unsupported("the object store does not support it")
             }
+            object_store::Error::InvalidPath { .. } => {
+                tracing::warn!(%error, "an object has a key that cannot be read");
+                Self::Unsupported("an object has a key that no file can have")
+            }
             other => Self::Unavailable(other.to_string()),
         }
     }
 }
 
 fn describe(name: &str, object: &ObjectMeta) -> Entry {
-    let modified_ms = u64::try_from(object.last_modified.timestamp_millis()).unwrap_or(0);
+    let modified_ms = object.last_modified.timestamp_millis();
     // Without the quotes of S3; a store without entity tags still has times and sizes.
     let etag = object.e_tag.as_ref().map_or_else(
         || format!("{modified_ms:x}-{:x}", object.size),
@@ -219,7 +253,7 @@ fn describe(name: &str, object: &ObjectMeta) -> Entry {
         name: name.to_owned(),
         kind: Kind::File,
         bytes: object.size,
-        modified_ms,
+        modified_ms: Some(modified_ms),
         etag: Some(etag),
     }
 }
@@ -229,7 +263,7 @@ fn folder(name: &str) -> Entry {
         name: name.to_owned(),
         kind: Kind::Folder,
         bytes: 0,
-        modified_ms: 0,
+        modified_ms: None,
         etag: None,
     }
 }
@@ -246,19 +280,20 @@ impl Store for BucketStore {
         after: Option<&str>,
         most: usize,
     ) -> Result<Page, StoreError> {
-        let found = self
-            .objects
-            .list_with_delimiter(Some(&self.key(path)?))
-            .await?;
-        if found.objects.is_empty() && found.common_prefixes.is_empty() && !path.is_root() {
-            return Err(match self.entry(path).await?.kind {
-                Kind::File => StoreError::IsFile,
-                Kind::Folder => StoreError::NotFound,
-            });
+        let key = self.key(path)?;
+        let found = self.objects.list_with_delimiter(Some(&key)).await?;
+        // What is in a folder may have no name here.
+        if found.objects.is_empty()
+            && found.common_prefixes.is_empty()
+            && self.entry(path).await?.kind == Kind::File
+        {
+            return Err(StoreError::IsFile);
         }
         let files = found.objects.iter().filter_map(|object| {
-            let name = object.location.filename()?;
-            Some(describe(name, object))
+            let mut below = object.location.prefix_match(&key)?;
+            let name = below.next()?;
+            let is_here = below.next().is_none();
+            is_here.then(|| describe(name.as_ref(), object))
         });
         let folders = found.common_prefixes.iter().filter_map(|prefix| {
             let name = prefix.filename()?;
@@ -420,7 +455,7 @@ impl Store for BucketStore {
         let entry = self.judged(path, condition).await?;
         match entry.kind {
             Kind::File => self.objects.delete(&self.key(path)?).await?,
-            Kind::Folder => self.delete_all(self.below(path).await?).await?,
+            Kind::Folder => self.delete_all(self.below(path).await?.whole()?).await?,
         }
         self.forget_properties(path).await?;
         self.leave_parent(path).await
@@ -435,6 +470,10 @@ impl Store for BucketStore {
         may_go(from, to)?;
         let _alone = self.naming.all().await;
         let source = self.judged(from, &how.condition).await?;
+        if source.kind == Kind::Folder {
+            // Known before anything is copied.
+            self.below(from).await?.whole()?;
+        }
         let whole = Transfer {
             depth: Depth::Everything,
             ..how.clone()

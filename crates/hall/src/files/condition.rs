@@ -2,11 +2,10 @@
 //! the `If` of RFC 4918, section 10.4. They stand in for locks, so one that cannot be read is
 //! refused and never passed over.
 
-use std::time::UNIX_EPOCH;
-
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, StatusCode};
 
+use super::date::parse_http_date;
 use super::store::{Entry, StoreError};
 use crate::problem::Problem;
 
@@ -25,9 +24,9 @@ pub struct Condition {
     /// `If-None-Match` (13.1.2).
     none_matches: Option<Tags>,
     /// `If-Modified-Since` (13.1.3), unix seconds.
-    modified_since: Option<u64>,
+    modified_since: Option<i64>,
     /// `If-Unmodified-Since` (13.1.4), unix seconds.
-    unmodified_since: Option<u64>,
+    unmodified_since: Option<i64>,
     /// `If` (RFC 4918, 10.4), as far as it is about the file itself: one of these has to hold.
     states: Option<Vec<StateList>>,
 }
@@ -200,17 +199,14 @@ impl Condition {
 }
 
 /// When it was changed, unix seconds, as `Last-Modified` says it.
-fn seconds(present: Option<&Entry>) -> Option<u64> {
-    let changed = present?.modified_ms;
-    (changed > 0).then_some(changed / 1000)
+fn seconds(present: Option<&Entry>) -> Option<i64> {
+    Some(present?.modified_ms?.div_euclid(1000))
 }
 
 /// A date; one that is none does not count (RFC 9110, 13.1.3 and 13.1.4).
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<u64> {
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<i64> {
     let value = joined(headers, name).ok().flatten()?;
-    let date = httpdate::parse_http_date(&value).ok()?;
-    let since = date.duration_since(UNIX_EPOCH).ok()?;
-    Some(since.as_secs())
+    parse_http_date(&value)
 }
 
 /// The value of a header whose lines count as one list (RFC 9110, 5.3).

@@ -1,10 +1,12 @@
 //! Where a `COPY` or `MOVE` leads (RFC 4918, 10.3).
 
+use std::net::IpAddr;
+
 use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
 
-use super::handler::{malformed, text};
+use super::handler::malformed;
 use crate::problem::Problem;
 
 /// The header. Clients write the whole address.
@@ -25,16 +27,18 @@ pub(super) fn destination(
     headers: &HeaderMap,
     asked: Option<&Authority>,
 ) -> Result<Option<String>, Problem> {
-    let Some(value) = text(headers, DESTINATION)? else {
-        return Ok(None);
+    let mut values = headers.get_all(DESTINATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) => value.as_bytes().trim_ascii(),
+        _ => return Err(malformed("Destination is there twice")),
     };
-    let uri: Uri = value
-        .parse()
-        .map_err(|_| malformed("Destination is no address"))?;
+    // As the path of a request is read: UTF-8 may stand in it as it is, and no space.
+    let uri = Uri::try_from(value).map_err(|_| malformed("Destination is no address"))?;
     let is_here = match uri.authority() {
         Some(named) => asked.is_some_and(|asked| is_same(asked, named)),
         // What begins with two slashes names a server, too (RFC 3986, 4.2).
-        None => !value.starts_with("//"),
+        None => !value.starts_with(b"//"),
     };
     if !is_here {
         return Err(Problem::new(
@@ -46,15 +50,24 @@ pub(super) fn destination(
     Ok(Some(uri.path().to_owned()))
 }
 
-/// Names of hosts have no case. A port may be left out that the scheme has by itself, and which
-/// scheme it was is not known here.
+/// Names of hosts have no case, and this computer has several. A port may be left out that the scheme
+/// has by itself, and which scheme it was is not known here.
 fn is_same(one: &Authority, other: &Authority) -> bool {
     let port = |authority: &Authority| {
         authority
             .port_u16()
             .filter(|port| !matches!(port, 80 | 443))
     };
-    one.host().eq_ignore_ascii_case(other.host()) && port(one) == port(other)
+    let same_host = one.host().eq_ignore_ascii_case(other.host())
+        || (is_this_computer(one.host()) && is_this_computer(other.host()));
+    same_host && port(one) == port(other)
+}
+
+/// Whether a host is named by `localhost` or by a loopback address.
+fn is_this_computer(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || (address.parse::<IpAddr>()).is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -79,6 +92,8 @@ mod tests {
             ("gate.example", "https://gate.example/files/data/b"),
             ("gate.example:443", "https://Gate.Example/files/data/b"),
             ("127.0.0.1:4000", "http://127.0.0.1:4000/files/data/b"),
+            ("127.0.0.1:4000", "http://localhost:4000/files/data/b"),
+            ("localhost:4000", "http://[::1]:4000/files/data/b"),
         ] {
             assert_eq!(led(host, to), there, "{to}");
         }
@@ -91,10 +106,22 @@ mod tests {
             ),
             ("gate.example", "//other.example/files/data/b", 502),
             ("127.0.0.1:4000", "http://127.0.0.1:4001/files/data/b", 502),
+            ("127.0.0.1:4000", "http://localhost:4001/files/data/b", 502),
+            ("127.0.0.1", "http://localhost.example/files/data/b", 502),
             ("gate.example", "not an address", 400),
+            ("gate.example", "/files/data/a b", 400),
         ] {
             assert_eq!(led(host, to), Err(status), "{to}");
         }
+        let raw = HeaderValue::from_bytes("/files/data/é".as_bytes()).unwrap();
+        let raw = HeaderMap::from_iter([(DESTINATION.parse().unwrap(), raw)]);
+        assert_eq!(
+            destination(&raw, None),
+            Ok(Some("/files/data/é".to_owned()))
+        );
+        let broken = HeaderValue::from_bytes(b"/files/data/\xe9").unwrap();
+        let broken = HeaderMap::from_iter([(DESTINATION.parse().unwrap(), broken)]);
+        assert_eq!(destination(&broken, None).unwrap_err().status, 400);
         let nobody = HeaderMap::new();
         assert_eq!(destination(&nobody, None), Ok(None));
     }

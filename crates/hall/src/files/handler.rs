@@ -56,9 +56,9 @@ mod upload;
 
 use catalogue::condition;
 pub(super) use catalogue::{Catalogue, Described, DescribedPage, Describing};
-pub(super) use headers::text;
-pub(crate) use headers::{LATEST_MS, digest_value, sha256_of_digest};
+pub(crate) use headers::{digest_value, sha256_of_digest};
 pub(super) use properties::{find, patch};
+pub(super) use read::json;
 
 /// What can be done with files.
 pub(crate) const METHODS: &str =
@@ -71,6 +71,8 @@ struct Call {
     /// Where the store is mounted, without a slash at the end.
     mount: String,
     path: FilePath,
+    /// Whether the path was written as that of a folder, with a slash at its end.
+    names_folder: bool,
     query: Query,
     /// The server that was asked.
     server: Option<Authority>,
@@ -125,6 +127,7 @@ pub async fn serve(
             access,
             mount: mount.to_owned(),
             path,
+            names_folder: names_folder(below),
             query,
             server: destination::asked(&head.uri, &head.headers),
             headers: head.headers,
@@ -151,6 +154,7 @@ impl Call {
             self.need(self.access.write, "write")?;
             return match method {
                 "HEAD" => self.upload_offset(&upload).await,
+                "PATCH" if self.names_folder => Err(folder_named()),
                 "PATCH" => self.append(&upload, patient(body)).await,
                 "DELETE" => self.abandon(&upload).await,
                 _ => Err(not_allowed("HEAD, PATCH, DELETE")),
@@ -178,6 +182,9 @@ impl Call {
             }
             "PUT" => {
                 self.need(self.access.write, "write")?;
+                if self.names_folder {
+                    return Err(folder_named());
+                }
                 self.put(patient(body)).await
             }
             "POST" => {
@@ -195,7 +202,7 @@ impl Call {
             )),
             "MKCOL" => {
                 self.need(self.access.write, "write")?;
-                self.make_folder(body).await
+                self.make_folder(patient(body)).await
             }
             "COPY" => {
                 self.need(self.access.read, "read")?;
@@ -288,6 +295,20 @@ fn options() -> Response<Body> {
 
 pub(super) fn malformed(reason: impl ToString) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "malformed", reason.to_string())
+}
+
+/// Whether a path of a URI ends with a slash, as those of folders do (RFC 4918, 5.2).
+fn names_folder(path: &str) -> bool {
+    path.ends_with('/')
+}
+
+/// 409 for a file that shall be called as folders are.
+fn folder_named() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "names-a-folder",
+        "a path with a slash at its end is that of a folder: name the file without it",
+    )
 }
 
 fn not_found(what: &str) -> Problem {

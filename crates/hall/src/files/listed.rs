@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::handler::LATEST_MS;
+use super::date::{EARLIEST_MS, LATEST_MS};
 use super::store::{Entry, Page};
 
 /// The most entries that are listed in all.
@@ -83,8 +83,8 @@ fn in_order(after: Option<&str>, page: &Page) -> Result<(), ListError> {
     Ok(())
 }
 
-/// An entry whose members can be written down: no length that no file has, no date after the last
-/// one, no tag that is none.
+/// An entry whose members can be written down: no length that no file has, no date before the first
+/// one or after the last one, no tag that is none.
 pub(super) fn plain(entry: Entry) -> Result<Entry, ListError> {
     if entry.bytes > LONGEST_FILE {
         return Err(ListError::Length(entry.bytes));
@@ -92,7 +92,9 @@ pub(super) fn plain(entry: Entry) -> Result<Entry, ListError> {
     let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'"';
     let is_tag = |tag: &String| tag.len() <= LONGEST_TAG && tag.bytes().all(allowed);
     Ok(Entry {
-        modified_ms: entry.modified_ms.min(LATEST_MS),
+        modified_ms: entry
+            .modified_ms
+            .map(|time| time.clamp(EARLIEST_MS, LATEST_MS)),
         etag: entry.etag.filter(is_tag),
         ..entry
     })
@@ -108,7 +110,7 @@ mod tests {
             name: name.to_owned(),
             kind: Kind::File,
             bytes: 1,
-            modified_ms: 1,
+            modified_ms: Some(1),
             etag: Some("e".to_owned()),
         }
     }
@@ -156,16 +158,24 @@ mod tests {
         let with = |bytes, modified_ms, etag: &str| {
             let entry = Entry {
                 bytes,
-                modified_ms,
+                modified_ms: Some(modified_ms),
                 etag: Some(etag.to_owned()),
                 ..entry("a")
             };
             plain(entry).map(|entry| (entry.modified_ms, entry.etag))
         };
         let tag = "e".repeat(LONGEST_TAG);
-        assert_eq!(with(LONGEST_FILE, 7, &tag), Ok((7, Some(tag.clone()))));
-        assert_eq!(with(0, u64::MAX, &format!("{tag}e")), Ok((LATEST_MS, None)));
-        assert_eq!(with(0, LATEST_MS, "a\"><b"), Ok((LATEST_MS, None)));
+        assert_eq!(
+            with(LONGEST_FILE, 7, &tag),
+            Ok((Some(7), Some(tag.clone())))
+        );
+        let latest = Ok((Some(LATEST_MS), None));
+        assert_eq!(with(0, i64::MAX, &format!("{tag}e")), latest);
+        assert_eq!(with(0, LATEST_MS, "a\"><b"), latest);
+        assert_eq!(
+            with(0, i64::MIN, ""),
+            Ok((Some(EARLIEST_MS), Some(String::new())))
+        );
         for bytes in [1 << 63, u64::MAX] {
             assert_eq!(with(bytes, 7, "e"), Err(ListError::Length(bytes)));
         }

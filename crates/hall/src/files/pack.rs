@@ -31,7 +31,7 @@ pub struct PackedHead {
     pub bytes: u64,
     /// The time to show as its last change, unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub modified_ms: Option<u64>,
+    pub modified_ms: Option<i64>,
     /// Its SHA-256, in 64 hexadecimal digits.
     pub sha256: String,
     /// What has to be there, as it stands in `If-Match`; nothing else is replaced.

@@ -58,8 +58,10 @@ pub struct Entry {
     pub kind: Kind,
     /// Size in bytes; 0 for a folder.
     pub bytes: u64,
-    /// When it was last changed, unix milliseconds; 0 where a store does not know.
-    pub modified_ms: u64,
+    /// When it was last changed, unix milliseconds, negative before 1970; absent where a store does
+    /// not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_ms: Option<i64>,
     /// Changes with every change of the content. Files have one. Without quotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
@@ -137,7 +139,7 @@ pub struct Transfer {
     pub depth: Depth,
     /// The time that a file shall show as its last change, unix milliseconds; otherwise it keeps
     /// its own. Buckets can't.
-    pub modified_ms: Option<u64>,
+    pub modified_ms: Option<i64>,
 }
 
 /// What has a new name.
@@ -155,7 +157,7 @@ pub struct Plan {
     /// What has to be so when it takes its place.
     pub condition: Condition,
     /// The time to show as its last change, unix milliseconds. Buckets can't.
-    pub modified_ms: Option<u64>,
+    pub modified_ms: Option<i64>,
     /// Its size.
     pub length: Option<u64>,
     /// Its SHA-256.
@@ -286,7 +288,8 @@ pub enum StoreError {
     /// No space, or a quota.
     #[error("the store is full")]
     Full,
-    /// The store's owner does not let the gateway, or the path leads out by a link.
+    /// The store's owner does not let the gateway, or something would take the place of a link that
+    /// leads out.
     #[error("the store does not allow that")]
     Denied,
     /// What this store can't do.

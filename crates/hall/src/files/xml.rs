@@ -1,6 +1,8 @@
 //! XML as WebDAV uses it: read as a whole within bounds, and written anew, so that nothing of what
 //! others wrote is passed on that was not understood.
 
+use std::borrow::Cow;
+
 use quick_xml::NsReader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesStart, Event};
@@ -108,7 +110,8 @@ impl Element {
     /// [`XmlError`].
     pub(super) fn parse(document: &[u8]) -> Result<Self, XmlError> {
         let syntax = |error: quick_xml::Error| XmlError::Syntax(error.to_string());
-        let mut reader = NsReader::from_reader(document);
+        let document = utf8(document)?;
+        let mut reader = NsReader::from_reader(&*document);
         let mut buffer = Vec::new();
         let (mut open, mut root): (Vec<Self>, Option<Self>) = (Vec::new(), None);
         let mut elements = 0;
@@ -270,6 +273,21 @@ impl Element {
     }
 }
 
+/// A document in UTF-8. One in UTF-16 begins with its byte order mark (XML 1.0, 4.3.3).
+fn utf8(document: &[u8]) -> Result<Cow<'_, [u8]>, XmlError> {
+    let (read, units): (fn([u8; 2]) -> u16, _) = match document {
+        [0xfe, 0xff, units @ ..] => (u16::from_be_bytes, units),
+        [0xff, 0xfe, units @ ..] => (u16::from_le_bytes, units),
+        _ => return Ok(Cow::Borrowed(document)),
+    };
+    let (units, rest) = units.as_chunks::<2>();
+    let text: Result<String, _> = char::decode_utf16(units.iter().copied().map(read)).collect();
+    match text {
+        Ok(text) if rest.is_empty() => Ok(Cow::Owned(text.into_bytes())),
+        _ => Err(XmlError::Character),
+    }
+}
+
 /// Text goes to the innermost element; between elements of no parent there is only white space.
 fn add_text(open: &mut [Element], text: &str) -> Result<(), XmlError> {
     let Some(parent) = open.last_mut() else {
@@ -351,6 +369,26 @@ mod tests {
             again("<D:a xmlns:D='DAV:'><D:b/></D:a>"),
             "<a xmlns=\"DAV:\"><b xmlns=\"DAV:\"/></a>"
         );
+    }
+
+    #[test]
+    fn utf16_is_read_as_utf8_is() {
+        let document = "<?xml version='1.0' encoding='UTF-16'?><a b='ß'>\u{10000}é</a>";
+        let expected = Element::parse(document.as_bytes()).unwrap();
+        let units: Vec<u16> = "\u{feff}"
+            .encode_utf16()
+            .chain(document.encode_utf16())
+            .collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        for mut encoded in [big, little] {
+            assert_eq!(Element::parse(&encoded).unwrap(), expected);
+            encoded.pop();
+            assert_eq!(Element::parse(&encoded), Err(XmlError::Character));
+        }
+        // Half a surrogate pair.
+        let half = [0xfe, 0xff, 0x00, b'<', 0xd8, 0x00, 0x00, b'>'];
+        assert_eq!(Element::parse(&half), Err(XmlError::Character));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use super::content::disposition;
 use super::{Asked, MediaType};
 use crate::files::METHODS;
+use crate::files::date::{http_date, parse_http_date};
 
 /// The longest entity tag that is passed on, in bytes.
 const LONGEST_TAG: usize = 256;
@@ -172,8 +173,9 @@ fn etag(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 fn date(headers: &HeaderMap) -> Option<HeaderValue> {
-    let time = httpdate::parse_http_date(text(headers, &header::LAST_MODIFIED)?).ok()?;
-    HeaderValue::try_from(httpdate::fmt_http_date(time)).ok()
+    let seconds = parse_http_date(text(headers, &header::LAST_MODIFIED)?)?;
+    let date = http_date(seconds.checked_mul(1000)?)?;
+    HeaderValue::try_from(date).ok()
 }
 
 /// The SHA-256 among the digests (RFC 9530, 3).

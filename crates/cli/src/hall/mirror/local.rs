@@ -3,7 +3,8 @@
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+
+use hallway_hall::files::date::{self, EARLIEST_MS, LATEST_MS};
 
 use super::plan::{Entry, FileEntry, Listing};
 use crate::hall::path::RelativePath;
@@ -104,11 +105,14 @@ pub(crate) fn scan(root: &Path, role: Role) -> io::Result<Scan> {
 
 /// What is known of a file of this computer.
 pub(crate) fn file_entry(about: &Metadata) -> FileEntry {
-    let modified = about.modified().ok();
-    let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let can_be = EARLIEST_MS..=LATEST_MS;
     FileEntry {
         bytes: about.len(),
-        modified_ms: since.and_then(|since| u64::try_from(since.as_millis()).ok()),
+        modified_ms: about
+            .modified()
+            .ok()
+            .and_then(date::to_ms)
+            .filter(|time| can_be.contains(time)),
         etag: None,
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct FileEntry {
     /// Its length.
     pub(crate) bytes: u64,
     /// When it was last changed, unix milliseconds, where that is known.
-    pub(crate) modified_ms: Option<u64>,
+    pub(crate) modified_ms: Option<i64>,
     /// Its version at the far side.
     pub(crate) etag: Option<String>,
 }
@@ -134,7 +134,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn file(bytes: u64, modified_ms: u64) -> Entry {
+    fn file(bytes: u64, modified_ms: i64) -> Entry {
         Entry::File(FileEntry {
             bytes,
             modified_ms: Some(modified_ms),
@@ -207,7 +207,7 @@ mod tests {
     /// A tree whose files lie in folders, with few names so that two of them often meet.
     fn trees() -> impl Strategy<Value = Listing> {
         let names = prop::collection::vec(0..3_u8, 1..4);
-        prop::collection::vec((names, any::<bool>(), 0..3_u64, 0..3_u64), 0..12).prop_map(|all| {
+        prop::collection::vec((names, any::<bool>(), 0..3_u64, -1..2_i64), 0..12).prop_map(|all| {
             let mut tree = Listing::new();
             for (names, is_folder, bytes, modified) in all {
                 let text: Vec<String> = names.iter().map(|name| format!("n{name}")).collect();

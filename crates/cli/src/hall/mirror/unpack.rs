@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use hallway_hall::body;
 use hallway_hall::client::ClientError;
-use hallway_hall::files::{PACK, PackWanted, PackedHead, Patient, Unpacking};
+use hallway_hall::files::{PACK, PackWanted, PackedHead, Patient, Unpacking, date};
 use http::Method;
 use http::header::CONTENT_TYPE;
 
@@ -144,8 +143,8 @@ impl Part {
         let mut file = fresh(&place)?;
         let part = Self { place, target };
         file.write_all(content)?;
-        if let Some(time) = head.modified_ms {
-            file.set_modified(UNIX_EPOCH + Duration::from_millis(time))?;
+        if let Some(time) = head.modified_ms.and_then(date::from_ms) {
+            file.set_modified(time)?;
         }
         Ok(part)
     }
@@ -243,7 +242,7 @@ mod tests {
         let modified = about
             .modified()
             .unwrap()
-            .duration_since(UNIX_EPOCH)
+            .duration_since(std::time::UNIX_EPOCH)
             .unwrap();
         assert_eq!(modified.as_millis(), 1_700_000_000_123);
         assert_eq!(fs::read(folder.path().join("other")).unwrap(), b"untouched");

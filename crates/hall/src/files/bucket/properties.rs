@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
+use super::lists::marker_of;
 use super::{AT_A_TIME, BucketStore};
 use crate::files::path::{FilePath, RESERVED};
 use crate::files::property::{LONGEST_PROPERTIES, Properties};
@@ -101,8 +102,11 @@ impl BucketStore {
             .iter()
             .map(|key| async move {
                 let rest = key.as_ref().strip_prefix(old.as_ref()).unwrap_or_default();
-                let target = Path::parse(format!("{new}{rest}"))
+                let mut target = Path::parse(format!("{new}{rest}"))
                     .map_err(|error| StoreError::Failed(error.to_string()))?;
+                if rest.ends_with('/') {
+                    target = marker_of(target);
+                }
                 self.objects.copy(key, &target).await?;
                 Ok::<_, StoreError>(target)
             })

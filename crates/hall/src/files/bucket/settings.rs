@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use hallway_client::SecureUrl;
 use object_store::aws::AmazonS3Builder;
-use object_store::client::{HttpClient, HttpConnector};
+use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use reqwest::redirect::Policy;
 use zeroize::Zeroizing;
 
 use super::super::store::StoreError;
+use super::lists::Readable;
 
 /// How long a connection to an object store may take to stand.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -118,7 +119,7 @@ impl BucketSettings {
                 whereabouts = Whereabouts::Here(endpoint.clone());
             }
         }
-        let builder = builder.with_http_connector(Straight(whereabouts));
+        let builder = builder.with_http_connector(Readable(Straight(whereabouts)));
         let store = builder.build().map_err(StoreError::from)?;
         Ok(Arc::new(store))
     }

@@ -117,6 +117,97 @@ async fn only_uploads_that_nobody_goes_on_with_are_thrown_away() {
     assert_eq!(old.unwrap().len(), 2);
 }
 
+/// A store whose every list is `keys` and `groups`, and which has no other object.
+async fn listing(keys: &[&str], groups: &[&str]) -> BucketStore {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = settings(format!("http://{}", listener.local_addr().unwrap()));
+    let mut list = "<ListBucketResult>".to_owned();
+    for key in keys {
+        list.push_str(&format!(
+            "<Contents><Key>{key}</Key><Size>0</Size><ETag>\"tag\"</ETag>\
+             <LastModified>2022-01-01T00:00:00.000Z</LastModified></Contents>"
+        ));
+    }
+    for group in groups {
+        list.push_str(&format!(
+            "<CommonPrefixes><Prefix>{group}</Prefix></CommonPrefixes>"
+        ));
+    }
+    list.push_str("</ListBucketResult>");
+    let list = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{list}",
+        list.len()
+    );
+    tokio::spawn(async move {
+        loop {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 8192];
+            let read = tcp.read(&mut head).await.unwrap();
+            let nothing =
+                "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let asks = head[..read].starts_with(b"GET /bucket?");
+            let answer = if asks { &list } else { nothing };
+            let _ = tcp.write_all(answer.as_bytes()).await;
+        }
+    });
+    BucketStore::patient(
+        &settings,
+        Duration::from_millis(1),
+        Duration::from_millis(50),
+    )
+    .unwrap()
+}
+
+#[tokio::test]
+async fn keys_that_no_file_can_have_hide_no_others() {
+    let keys = [
+        "f/",
+        "f/a",
+        "f//b",
+        "f/./c",
+        "f/tab&#9;",
+        "f/nul&#1;x",
+        "/f/lead",
+        "../f",
+    ];
+    let store = listing(&keys, &["f/sub/", "f//", "f/./"]).await;
+    let folder: FilePath = "f".parse().unwrap();
+    let page = store.list(&folder, None, 100).await.unwrap();
+    let found: Vec<_> = page
+        .entries
+        .iter()
+        .map(|entry| (entry.name.as_str(), entry.kind))
+        .collect();
+    assert_eq!(found, [("a", Kind::File), ("sub", Kind::Folder)]);
+    // None would be left behind unseen.
+    let to: FilePath = "g".parse().unwrap();
+    let how = Transfer::default();
+    for refused in [
+        store.remove(&folder, &Condition::default()).await.err(),
+        store.rename(&folder, &to, &how).await.err(),
+    ] {
+        let problem = Problem::from(refused.unwrap());
+        assert_eq!(
+            (problem.status, problem.code.as_str()),
+            (409, "store-cannot")
+        );
+        assert!(problem.detail.contains("a//b"), "{}", problem.detail);
+    }
+}
+
+#[tokio::test]
+async fn the_object_of_a_folder_is_no_file_in_it() {
+    let store = listing(&["f/"], &[]).await;
+    let folder: FilePath = "f".parse().unwrap();
+    let entry = store.entry(&folder).await.unwrap();
+    assert_eq!((entry.kind, entry.modified_ms), (Kind::Folder, None));
+    let page = store.list(&folder, None, 100).await.unwrap();
+    assert_eq!(page.entries, []);
+    let below = store.below(&folder).await.unwrap().whole().unwrap();
+    let keys: Vec<_> = below.iter().map(Path::as_ref).collect();
+    assert_eq!(keys, ["f/"]);
+}
+
 #[tokio::test]
 async fn an_object_that_has_the_name_of_a_folder_is_listed_once() {
     let objects = Arc::new(object_store::memory::InMemory::new());

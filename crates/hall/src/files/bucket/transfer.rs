@@ -70,7 +70,7 @@ impl BucketStore {
         let before = match present.as_ref().map(|entry| entry.kind) {
             None => Vec::new(),
             Some(Kind::File) => vec![new.clone()],
-            Some(Kind::Folder) => self.below(to).await?,
+            Some(Kind::Folder) => self.below(to).await?.whole()?,
         };
         let (copied, made) = match (source.kind, how.depth) {
             (Kind::File, _) => {
@@ -87,7 +87,7 @@ impl BucketStore {
                 (Vec::new(), BTreeSet::from([marker]))
             }
             (Kind::Folder, Depth::Everything) => {
-                let keys = self.below(from).await?;
+                let keys = self.below(from).await?.keys;
                 let made = self.copy_keys(&keys, &old, &new).await?;
                 (keys, made)
             }

@@ -6,7 +6,7 @@ use crate::files::Kind;
 
 /// A date, and unix milliseconds within its second.
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-const DATE_MS: u64 = 784_111_777_500;
+const DATE_MS: i64 = 784_111_777_500;
 const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 
 fn entry() -> Entry {
@@ -14,7 +14,7 @@ fn entry() -> Entry {
         name: "a".to_owned(),
         kind: Kind::File,
         bytes: 10,
-        modified_ms: DATE_MS,
+        modified_ms: Some(DATE_MS),
         etag: Some("tag".to_owned()),
     }
 }
@@ -217,12 +217,38 @@ fn states_of_other_files_go_along_to_another_party() {
 #[test]
 fn what_has_no_date_is_not_judged_by_it() {
     let undated = Entry {
-        modified_ms: 0,
+        modified_ms: None,
         ..entry()
     };
     assert!(!changes(&[("if-unmodified-since", DATE)], Some(&undated)));
     let condition = Condition::of(&headers(&[("if-modified-since", DATE)])).unwrap();
     assert_eq!(condition.of_read(&undated), Verdict::Proceed);
+}
+
+#[test]
+fn the_beginning_of_1970_is_a_date_and_so_are_those_before_it() {
+    let (begin, eve) = (
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Wed, 31 Dec 1969 23:59:59 GMT",
+    );
+    for (modified_ms, on_begin, on_eve) in [(0, true, false), (-1, true, true), (999, true, false)]
+    {
+        let dated = Entry {
+            modified_ms: Some(modified_ms),
+            ..entry()
+        };
+        for (date, holds) in [(begin, on_begin), (eve, on_eve)] {
+            let unmodified = [("if-unmodified-since", date)];
+            assert_eq!(
+                changes(&unmodified, Some(&dated)),
+                holds,
+                "{modified_ms} {date}"
+            );
+            let condition = Condition::of(&headers(&[("if-modified-since", date)])).unwrap();
+            let not_modified = condition.of_read(&dated) == Verdict::NotModified;
+            assert_eq!(not_modified, holds, "{modified_ms} {date}");
+        }
+    }
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! Files that are being written: `.hallway/uploads/ID.part`.
 
 use std::io::{self, Read, Write};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_lc_rs::digest;
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
 
 use super::modes::PRIVATE_FILE;
 use super::tree::{Tree, describe, sync};
+use crate::files::date;
 use crate::files::path::FilePath;
 use crate::files::store::{KEPT, Kind, Plan, Sha256, StoreError, UploadId, Written};
 
@@ -185,8 +186,8 @@ impl Tree {
 
 /// Gives a file the time that was planned for it.
 pub(super) fn set_modified(file: &std::fs::File, plan: &Plan) -> io::Result<()> {
-    match plan.modified_ms {
-        Some(time) => file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(time)),
+    match plan.modified_ms.and_then(date::from_ms) {
+        Some(time) => file.set_modified(time),
         None => Ok(()),
     }
 }

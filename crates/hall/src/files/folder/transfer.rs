@@ -173,7 +173,11 @@ impl Tree {
                 let long = |_| StoreError::Unsupported("the names of the copy would be too long");
                 let target = to.join(&name).map_err(long)?;
                 let is_link = original.symlink_metadata(&name)?.is_symlink();
-                match self.present(&path)?.map(|entry| entry.kind) {
+                let found = match self.entry(&path) {
+                    Err(StoreError::NotFound) => None,
+                    found => Some(found?.kind),
+                };
+                match found {
                     Some(Kind::File) => {
                         self.copy_file(&path, (&copy, &name), &Transfer::default(), stop)?;
                     }

@@ -3,15 +3,17 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, File, Metadata, MetadataExt};
+use rustix::io::Errno;
 
 use super::modes::{self, Modes, PRIVATE_FOLDER};
 use super::partial;
 use super::reading::Opened;
 use crate::files::condition::Condition;
+use crate::files::date;
 use crate::files::path::{FilePath, RESERVED};
 use crate::files::store::{Entry, Kind, OpenFile, Page, StoreError};
 
@@ -80,27 +82,30 @@ impl Tree {
         self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is where something shall be. A link that lists leave out is there too, and stays.
     pub(super) fn present(&self, path: &FilePath) -> Result<Option<Entry>, StoreError> {
-        match self.entry(path) {
-            Ok(entry) => Ok(Some(entry)),
-            Err(StoreError::NotFound) => Ok(None),
-            Err(error) => Err(error),
+        match self.metadata(path) {
+            Ok(metadata) => Ok(describe(path.name(), &metadata)),
+            Err(error) if leads_nowhere(&error) => Err(StoreError::Denied),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
     pub(super) fn entry(&self, path: &FilePath) -> Result<Entry, StoreError> {
-        let metadata = if path.is_root() {
-            self.root.dir_metadata()?
+        match self.metadata(path) {
+            Ok(metadata) => describe(path.name(), &metadata).ok_or(StoreError::NotFound),
+            Err(error) if leads_nowhere(&error) || is_missing(&error) => Err(StoreError::NotFound),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn metadata(&self, path: &FilePath) -> io::Result<Metadata> {
+        if path.is_root() {
+            self.root.dir_metadata()
         } else {
-            match self.root.metadata(path.as_str()) {
-                // A file in the middle of the path: nothing is below it.
-                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                    return Err(StoreError::NotFound);
-                }
-                metadata => metadata?,
-            }
-        };
-        describe(path.name(), &metadata).ok_or(StoreError::NotFound)
+            self.root.metadata(path.as_str())
+        }
     }
 
     pub(super) fn list(
@@ -217,9 +222,26 @@ impl Tree {
     }
 }
 
+/// Whether nothing is at a path, or a file in the middle of it, below which is nothing.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// Whether a link in a path leads out of the store, or in a circle: lists leave it out, and nothing can
+/// be read through it. The first is said by cap-std and no system.
+fn leads_nowhere(error: &io::Error) -> bool {
+    match error.raw_os_error() {
+        None => error.kind() == io::ErrorKind::PermissionDenied,
+        Some(code) => code == Errno::LOOP.raw_os_error(),
+    }
+}
+
 /// When something in a folder changed last, unix milliseconds.
-fn latest(folder: &Dir) -> Result<u64, StoreError> {
-    let (mut latest, mut folders) = (0, vec![PathBuf::from(".")]);
+fn latest(folder: &Dir) -> Result<Option<i64>, StoreError> {
+    let (mut latest, mut folders) = (None, vec![PathBuf::from(".")]);
     while let Some(below) = folders.pop() {
         for entry in folder.read_dir(&below)? {
             let entry = entry?;
@@ -233,15 +255,8 @@ fn latest(folder: &Dir) -> Result<u64, StoreError> {
     Ok(latest)
 }
 
-fn modified_ms(metadata: &Metadata) -> u64 {
-    let modified = metadata
-        .modified()
-        .ok()
-        .map(cap_std::time::SystemTime::into_std);
-    modified
-        .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-        .and_then(|elapsed| u64::try_from(elapsed.as_millis()).ok())
-        .unwrap_or(0)
+fn modified_ms(metadata: &Metadata) -> Option<i64> {
+    date::to_ms(metadata.modified().ok()?.into_std())
 }
 
 /// Makes a change of names durable.

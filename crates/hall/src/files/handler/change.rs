@@ -1,12 +1,13 @@
 //! `DELETE`, `MKCOL`, `MOVE` and `COPY` (RFC 4918, 9.3 and 9.6 to 9.9), and properties in JSON.
 
+use futures_util::StreamExt;
 use http::header::HeaderValue;
 use http::{Response, StatusCode};
 
 use super::catalogue::Catalogue;
 use super::headers;
 use super::pack::collect;
-use super::{Answer, Call, malformed, status};
+use super::{Answer, Call, folder_named, malformed, names_folder, status};
 use crate::body::Body;
 use crate::files::destination::destination;
 use crate::files::path::FilePath;
@@ -38,9 +39,14 @@ impl Call {
         Ok(status(StatusCode::NO_CONTENT))
     }
 
-    pub(super) async fn make_folder(self, body: Body) -> Answer {
+    pub(super) async fn make_folder(self, mut body: ByteStream) -> Answer {
         let sized = headers::number(&self.headers, http::header::CONTENT_LENGTH.as_str())?;
-        if sized.is_some_and(|bytes| bytes > 0) || !http_body::Body::is_end_stream(&body) {
+        let mut empty = sized.is_none_or(|bytes| bytes == 0);
+        // A body in chunks may have none.
+        while empty && let Some(bytes) = body.next().await {
+            empty = bytes.map_err(StoreError::Body)?.is_empty();
+        }
+        if !empty {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "no-body",
@@ -70,13 +76,13 @@ impl Call {
 
     pub(super) async fn rename(self) -> Answer {
         self.need_whole().await?;
-        let (to, how) = (self.destination()?, self.transfer().await?);
+        let (to, how) = (self.destination().await?, self.transfer().await?);
         let placed = self.store.rename(&self.path, &to, &how).await?;
         Ok(made(&placed, how.modified_ms))
     }
 
     pub(super) async fn copy(self) -> Answer {
-        let (to, how) = (self.destination()?, self.transfer().await?);
+        let (to, how) = (self.destination().await?, self.transfer().await?);
         let placed = self.store.copy(&self.path, &to, &how).await?;
         Ok(made(&placed, how.modified_ms))
     }
@@ -101,7 +107,7 @@ impl Call {
     }
 
     /// `Destination` (RFC 4918, 10.3): in the same store, because a grant speaks of each.
-    fn destination(&self) -> Result<FilePath, Problem> {
+    async fn destination(&self) -> Result<FilePath, Problem> {
         let elsewhere = || {
             Problem::new(
                 StatusCode::BAD_GATEWAY,
@@ -115,7 +121,11 @@ impl Call {
             .strip_prefix(&self.mount)
             .filter(|below| below.starts_with('/'))
             .ok_or_else(elsewhere)?;
-        FilePath::from_uri(below).map_err(malformed)
+        let to = FilePath::from_uri(below).map_err(malformed)?;
+        if names_folder(below) && self.store.entry(&self.path).await?.kind == Kind::File {
+            return Err(folder_named());
+        }
+        Ok(to)
     }
 
     /// `Overwrite` (RFC 4918, 10.6). What is written may replace a file; a folder with what is in it
@@ -131,13 +141,13 @@ impl Call {
 }
 
 /// 201 or 204.
-fn made(placed: &Placed, wanted_ms: Option<u64>) -> Response<Body> {
+fn made(placed: &Placed, wanted_ms: Option<i64>) -> Response<Body> {
     let mut response = status(if placed.replaced {
         StatusCode::NO_CONTENT
     } else {
         StatusCode::CREATED
     });
-    if wanted_ms.is_some_and(|time| time == placed.entry.modified_ms) {
+    if wanted_ms.is_some() && wanted_ms == placed.entry.modified_ms {
         let accepted = HeaderValue::from_static("accepted");
         response.headers_mut().insert("x-oc-mtime", accepted);
     }

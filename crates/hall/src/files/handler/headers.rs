@@ -1,7 +1,6 @@
 //! Reading and writing the headers of files.
 
 use std::ops::Range;
-use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,11 +9,9 @@ use http::header::{AsHeaderName, CONTENT_LENGTH, HeaderValue, IF_RANGE, RANGE};
 
 use super::malformed;
 use crate::files::condition::{Condition, Tag};
+use crate::files::date::{EARLIEST_MS, LATEST_MS};
 use crate::files::store::{Depth, Entry, Plan, Sha256};
 use crate::problem::Problem;
-
-/// The end of the year 9999, unix milliseconds: beyond it dates can't be written.
-pub(crate) const LATEST_MS: u64 = 253_402_300_799_999;
 
 /// A header's text, if it is there once.
 pub(in crate::files) fn text(
@@ -40,8 +37,8 @@ pub(super) enum Part {
     Unsatisfiable,
 }
 
-/// The range of bytes (RFC 9110, 14.2). Several ranges, or a range that is not understood, get the
-/// whole file, as the specification allows.
+/// The range of bytes (RFC 9110, 14.2). Several ranges, a range that is not understood, and any range
+/// of an empty file get the whole file, as the specification allows.
 pub(super) fn part(headers: &HeaderMap, entry: &Entry) -> Result<Part, Problem> {
     let Some(spec) = text(headers, RANGE)?.and_then(|range| range.strip_prefix("bytes=")) else {
         return Ok(Part::Whole);
@@ -60,6 +57,10 @@ pub(super) fn part(headers: &HeaderMap, entry: &Entry) -> Result<Part, Problem> 
         digits.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
     };
     let length = entry.bytes;
+    // Whoever asks for the beginning of a file that is empty gets all of it, and no refusal.
+    if length == 0 {
+        return Ok(Part::Whole);
+    }
     let Some((first, last)) = spec.split_once('-') else {
         return Ok(Part::Whole);
     };
@@ -105,25 +106,31 @@ pub(super) fn depth(headers: &HeaderMap) -> Result<Depth, Problem> {
     }
 }
 
-/// `X-OC-Mtime: SECONDS[.FRACTION]`, as clients of ownCloud send it.
-pub(super) fn modified(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+/// `X-OC-Mtime: SECONDS[.FRACTION]`, as clients of ownCloud send it, with a minus sign before 1970.
+pub(super) fn modified(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     let Some(value) = text(headers, "x-oc-mtime")? else {
         return Ok(None);
     };
-    let wrong = || malformed("X-OC-Mtime is in seconds since 1970");
-    let (seconds, fraction) = value.split_once('.').unwrap_or((value, ""));
-    let seconds: u64 = seconds.parse().map_err(|_| wrong())?;
-    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    let wrong = || malformed("X-OC-Mtime is in seconds since 1970, in the years 1 to 9999");
+    let (sign, distance) = match value.strip_prefix('-') {
+        Some(distance) => (-1, distance),
+        None => (1, value),
+    };
+    let (seconds, fraction) = distance.split_once('.').unwrap_or((distance, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(seconds) || !is_number(fraction) {
         return Err(wrong());
     }
-    let milliseconds: u64 = format!("{fraction:0<3}")
+    let milliseconds: i64 = format!("{fraction:0<3}")
         .get(..3)
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(wrong)?;
+    let seconds: i64 = seconds.parse().map_err(|_| wrong())?;
     seconds
         .checked_mul(1000)
-        .and_then(|time| time.checked_add(milliseconds))
-        .filter(|time| *time <= LATEST_MS)
+        .and_then(|distance| distance.checked_add(milliseconds))
+        .map(|distance| sign * distance)
+        .filter(|time| (EARLIEST_MS..=LATEST_MS).contains(time))
         .map(Some)
         .ok_or_else(wrong)
 }
@@ -176,13 +183,6 @@ pub(super) fn etag_value(entry: &Entry) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("\"{etag}\"")).ok()
 }
 
-/// A date as HTTP writes it (RFC 9110, 5.6.7).
-pub(super) fn http_date(modified_ms: u64) -> Option<String> {
-    // Year 9999, beyond which such dates can't be written.
-    (modified_ms < 253_402_300_800_000)
-        .then(|| httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(modified_ms)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,13 +202,21 @@ mod tests {
             name: "a".to_owned(),
             kind: Kind::File,
             bytes: 10,
-            modified_ms: 0,
+            modified_ms: None,
             etag: Some("tag".to_owned()),
         }
     }
 
     #[test]
     fn ranges_are_cut_to_the_file() {
+        let empty = Entry {
+            bytes: 0,
+            ..entry()
+        };
+        for range in ["bytes=0-", "bytes=0-99", "bytes=-5", "bytes=9-"] {
+            let part = part(&headers(&[("range", range)]), &empty).unwrap();
+            assert_eq!(part, Part::Whole, "{range}");
+        }
         let part = |range: &str| part(&headers(&[("range", range)]), &entry()).unwrap();
         assert_eq!(part("bytes=0-3"), Part::Bytes(0..4));
         assert_eq!(part("bytes=4-"), Part::Bytes(4..10));
@@ -252,9 +260,16 @@ mod tests {
             time("1700000000.123456789").unwrap(),
             Some(1_700_000_000_123)
         );
+        assert_eq!(time("0").unwrap(), Some(0));
+        assert_eq!(time("-1").unwrap(), Some(-1000));
+        assert_eq!(time("-0.5").unwrap(), Some(-500));
+        assert_eq!(time("-62135596800").unwrap(), Some(EARLIEST_MS));
         for wrong in [
             "",
-            "-1",
+            "-",
+            "--1",
+            "-+1",
+            "-62135596800.001",
             "x",
             "1.x",
             "1e9",

@@ -94,7 +94,7 @@ async fn packed(
         let head = PackedHead {
             path: name,
             bytes: entry.bytes,
-            modified_ms: Some(entry.modified_ms).filter(|time| *time > 0),
+            modified_ms: entry.modified_ms,
             sha256: hex::encode(sha256(&content)),
             if_match: None,
             if_none_match: None,

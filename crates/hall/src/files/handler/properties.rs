@@ -13,6 +13,7 @@ use super::catalogue::{Catalogue, Described, DescribedPage, Describing, conditio
 use super::headers;
 use super::{Answer, malformed};
 use crate::body::{self, Body};
+use crate::files::date::http_date;
 use crate::files::path::{FilePath, encode};
 use crate::files::property::{DeadProperty, PropertyChange, PropertyName};
 use crate::files::store::{Entry, Kind};
@@ -74,11 +75,35 @@ impl Property {
             Self::ContentType => {
                 is_file.then(|| MediaType::of_name(&entry.name).as_str().to_owned())
             }
-            Self::LastModified => headers::http_date(entry.modified_ms),
+            Self::LastModified => entry.modified_ms.and_then(http_date),
             Self::Etag => {
                 let etag = entry.etag.as_ref()?;
                 Some(escaped(&format!("\"{etag}\"")))
             }
+        }
+    }
+}
+
+/// How far a request for properties reaches (RFC 4918, 10.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Itself,
+    /// What is in it, too.
+    Members,
+    /// The whole tree.
+    Everything,
+}
+
+impl Reach {
+    /// `Depth`; without it everything is meant (RFC 4918, 9.1).
+    fn of(asked: &HeaderMap) -> Result<Self, Problem> {
+        match headers::text(asked, "depth")? {
+            Some("0") => Ok(Self::Itself),
+            // Clients of Microsoft may leave the folder itself out, and do not mind it.
+            Some(one) if one == "1" || one.eq_ignore_ascii_case("1,noroot") => Ok(Self::Members),
+            None => Ok(Self::Everything),
+            Some(all) if all.eq_ignore_ascii_case("infinity") => Ok(Self::Everything),
+            Some(_) => Err(malformed("Depth is 0, 1 or infinity")),
         }
     }
 }
@@ -112,22 +137,22 @@ pub(crate) async fn find(
     asked: &HeaderMap,
     body: Body,
 ) -> Answer {
-    let deep = match headers::text(asked, "depth")? {
-        Some("0") => false,
-        Some("1") => true,
-        // RFC 4918, 9.1: a server may refuse to list a whole tree.
-        _ => return Ok(finite_depth()),
-    };
+    let reach = Reach::of(asked)?;
     let wanted = wanted(&collect(body).await?)?;
     let how = wanted.describing();
     let described = catalogue.described(&path, how).await?;
+    let is_folder = described.entry.kind == Kind::Folder;
+    // RFC 4918, 9.1: a server may refuse to list a whole tree. A file has nothing in it.
+    if is_folder && reach == Reach::Everything {
+        return Ok(finite_depth());
+    }
     let condition = condition(&catalogue, named, &path, asked).await?;
     condition.check(Some(&described.entry))?;
 
     let place = place(mount, &path);
     let mut first = START.to_owned();
     response(&mut first, &place, &described, &wanted);
-    let pages = if deep && described.entry.kind == Kind::Folder {
+    let pages = if is_folder && reach == Reach::Members {
         // Looked up before the answer begins, so that what fails at once is told as an error.
         let page = catalogue.described_in(&path, None, PAGE, how).await?;
         let listing = Listing {
@@ -190,7 +215,9 @@ pub(crate) async fn patch(
     let error = "<D:error><D:cannot-modify-protected-property/></D:error>";
     let error = if rest == whole { "" } else { error };
     status_of(&mut text, &decided, whole, error);
-    status_of(&mut text, &others, rest, "");
+    if !others.is_empty() {
+        status_of(&mut text, &others, rest, "");
+    }
     text.push_str("</D:response>\n");
     text.push_str(END);
     Ok(multistatus(body::full(text)))
@@ -262,16 +289,14 @@ fn begin(out: &mut String, place: &str, entry: &Entry) {
     out.push_str("</D:href>");
 }
 
-/// One `propstat` element (RFC 4918, 14.22), if it is about anything.
+/// One `propstat` element (RFC 4918, 14.22).
 fn status_of(out: &mut String, properties: &str, status: &str, error: &str) {
-    if !properties.is_empty() {
-        // Writing to a String can't fail.
-        let _ = write!(
-            out,
-            "<D:propstat><D:prop>{properties}</D:prop>\
-             <D:status>HTTP/1.1 {status}</D:status>{error}</D:propstat>"
-        );
-    }
+    // Writing to a String can't fail.
+    let _ = write!(
+        out,
+        "<D:propstat><D:prop>{properties}</D:prop>\
+         <D:status>HTTP/1.1 {status}</D:status>{error}</D:propstat>"
+    );
 }
 
 fn response(out: &mut String, place: &str, described: &Described, wanted: &Wanted) {
@@ -305,8 +330,13 @@ fn response(out: &mut String, place: &str, described: &Described, wanted: &Wante
         }
     }
     begin(out, place, entry);
-    status_of(out, &found, "200 OK", "");
-    status_of(out, &missing, "404 Not Found", "");
+    // Whoever asks for nothing gets nothing, in the one `propstat` that there has to be (14.24).
+    if !found.is_empty() || missing.is_empty() {
+        status_of(out, &found, "200 OK", "");
+    }
+    if !missing.is_empty() {
+        status_of(out, &missing, "404 Not Found", "");
+    }
     out.push_str("</D:response>\n");
 }
 
@@ -325,9 +355,9 @@ fn document(request: &[u8], root: &str) -> Result<Element, Problem> {
     Ok(document)
 }
 
-/// Reads a `propfind` element. No body asks for all (RFC 4918, 9.1).
+/// Reads a `propfind` element. No body, or a blank one, asks for all (RFC 4918, 9.1).
 fn wanted(request: &[u8]) -> Result<Wanted, Problem> {
-    if request.is_empty() {
+    if request.trim_ascii().is_empty() {
         return Ok(Wanted::All);
     }
     let request = document(request, "propfind")?;
@@ -428,6 +458,7 @@ mod tests {
     #[test]
     fn what_clients_ask_for_is_understood() {
         assert_eq!(wanted(b"").unwrap(), Wanted::All);
+        assert_eq!(wanted(b" \r\n\t").unwrap(), Wanted::All);
         let all = b"<?xml version='1.0'?><d:propfind xmlns:d='DAV:'><d:allprop/></d:propfind>";
         assert_eq!(wanted(all).unwrap(), Wanted::All);
         let names = b"<propfind xmlns='DAV:'><propname/><x xmlns='y'/></propfind>";
@@ -489,12 +520,65 @@ mod tests {
     }
 
     #[test]
+    fn a_depth_is_read_as_clients_write_it() {
+        let reach = |depth: Option<&'static str>| {
+            let value =
+                depth.map(|depth| ("depth".parse().unwrap(), HeaderValue::from_static(depth)));
+            Reach::of(&value.into_iter().collect()).map_err(|problem| problem.status)
+        };
+        assert_eq!(reach(Some("0")), Ok(Reach::Itself));
+        for members in ["1", "1,noroot", "1,NoRoot"] {
+            assert_eq!(reach(Some(members)), Ok(Reach::Members), "{members}");
+        }
+        for everything in [None, Some("infinity"), Some("Infinity")] {
+            assert_eq!(reach(everything), Ok(Reach::Everything), "{everything:?}");
+        }
+        for wrong in ["", "2", "noroot", "0,1"] {
+            assert_eq!(reach(Some(wrong)), Err(400), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_nothing_gets_nothing_with_a_status() {
+        let described = Described {
+            entry: Entry {
+                name: "a".to_owned(),
+                kind: Kind::File,
+                bytes: 3,
+                modified_ms: None,
+                etag: None,
+            },
+            properties: Properties::default(),
+        };
+        let text = |wanted: &Wanted| {
+            let mut out = String::new();
+            response(&mut out, "/files/data/a", &described, wanted);
+            out
+        };
+        let nothing = wanted(b"<propfind xmlns='DAV:'><prop/></propfind>").unwrap();
+        assert!(text(&nothing).contains(
+            "<D:propstat><D:prop></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
+        ));
+        // What is missing alone stands in no empty `propstat` of 200.
+        let missing = text(&Wanted::These(vec![], vec![other("u", "y")]));
+        assert!(
+            !missing.contains("200 OK") && missing.contains("404 Not Found"),
+            "{missing}"
+        );
+        let undated = text(&Wanted::These(vec![Property::LastModified], vec![]));
+        assert!(
+            undated.contains("<D:getlastmodified/>") && undated.contains("404"),
+            "{undated}"
+        );
+    }
+
+    #[test]
     fn names_and_namespaces_are_escaped() {
         let entry = Entry {
             name: "a<&>\"b".to_owned(),
             kind: Kind::File,
             bytes: 3,
-            modified_ms: 0,
+            modified_ms: None,
             etag: Some("t".to_owned()),
         };
         let described = Described {

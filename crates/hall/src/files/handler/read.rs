@@ -14,6 +14,7 @@ use super::headers::{self, Part};
 use super::{Answer, Call, status};
 use crate::body::{self, Body};
 use crate::files::condition::Verdict;
+use crate::files::date::http_date;
 use crate::files::store::{Entry, Kind, OpenFile, Sha256, StoreError};
 use crate::foreign::MediaType;
 use crate::problem::Problem;
@@ -43,7 +44,12 @@ impl Call {
             Verdict::Failed => return Err(StoreError::Precondition.into()),
             Verdict::NotModified => return Ok(not_modified(&entry)),
         }
-        let part = headers::part(&self.headers, &entry)?;
+        // A range is for GET alone (RFC 9110, 14.2).
+        let part = if head_only {
+            Part::Whole
+        } else {
+            headers::part(&self.headers, &entry)?
+        };
         let digest = if headers::wants_digest(&self.headers)? {
             self.digest(&entry).await?
         } else {
@@ -144,7 +150,8 @@ fn not_modified(entry: &Entry) -> Response<Body> {
     response
 }
 
-fn json(value: &impl serde::Serialize, head_only: bool) -> Answer {
+/// An answer of JSON, to `HEAD` without it.
+pub(in crate::files) fn json(value: &impl serde::Serialize, head_only: bool) -> Answer {
     let json = serde_json::to_vec(value).map_err(|error| StoreError::Failed(error.to_string()))?;
     let mut response = status(StatusCode::OK);
     let headers = response.headers_mut();
@@ -167,7 +174,7 @@ pub(super) fn describe(response: &mut Response<Body>, entry: &Entry) {
     if let Some(value) = headers::etag_value(entry) {
         headers.insert(ETAG, value);
     }
-    let date = headers::http_date(entry.modified_ms);
+    let date = entry.modified_ms.and_then(http_date);
     if let Some(value) = date.and_then(|date| HeaderValue::try_from(date).ok()) {
         headers.insert(LAST_MODIFIED, value);
     }

@@ -119,6 +119,14 @@ async fn a_file_is_put_read_and_deleted() {
     );
     let head = site.send("HEAD", "/a.txt", &[]).await;
     assert_eq!((head.header("content-length"), head.body.len()), ("5", 0));
+    // A range is for GET.
+    for range in ["bytes=1-2", "bytes=9-"] {
+        let head = site.send("HEAD", "/a.txt", &[("range", range)]).await;
+        assert_eq!((head.status, head.header("content-length")), (200, "5"));
+    }
+    site.put("/empty", "").await;
+    let empty = site.send("GET", "/empty", &[("range", "bytes=0-99")]).await;
+    assert_eq!((empty.status, empty.header("content-length")), (200, "0"));
     assert_eq!(site.put("/a.txt", "again").await.status, 204);
     assert_eq!(site.send("DELETE", "/a.txt", &[]).await.status, 204);
     assert_eq!(site.send("GET", "/a.txt", &[]).await.status, 404);
@@ -462,6 +470,16 @@ async fn webdav_makes_lists_copies_and_moves() {
         "{text}"
     );
     assert_eq!(site.send("PROPFIND", "/", &[]).await.status, 403);
+    let all = [("depth", "infinity")];
+    assert_eq!(site.send("PROPFIND", "/f/", &all).await.status, 403);
+    for headers in [&all[..], &[], &[("depth", "1")], &[("depth", "1,noroot")]] {
+        let file = site.send("PROPFIND", "/f/a%20b.txt", headers).await;
+        let text = String::from_utf8(file.body.to_vec()).unwrap();
+        assert_eq!((file.status, text.matches("<D:href>").count()), (207, 1));
+    }
+    let without_root = site.send("PROPFIND", "/f/", &[("depth", "1,noroot")]).await;
+    let text = String::from_utf8(without_root.body.to_vec()).unwrap();
+    assert_eq!(text.matches("<D:href>").count(), 2, "{text}");
     assert_eq!(
         site.send("PROPFIND", "/none", &[("depth", "0")])
             .await

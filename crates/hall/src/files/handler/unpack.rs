@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::headers::{self, LATEST_MS};
+use super::headers;
 use super::{Answer, Call, malformed, status};
 use crate::body;
 use crate::files::condition::Condition;
+use crate::files::date::{EARLIEST_MS, LATEST_MS};
 use crate::files::pack::{MOST_PACKED, PACK, PackError, PackedHead, Unpacking};
 use crate::files::store::{ByteStream, Plan, SmallFile, StoreError};
 use crate::problem::Problem;
@@ -68,8 +69,9 @@ impl Call {
         let path = self.below(&head.path).map_err(malformed)?;
         let wrong = || malformed("a file's SHA-256 is 64 hexadecimal digits");
         let sha256 = hex::decode(&head.sha256).map_err(|_| wrong())?;
-        if head.modified_ms.is_some_and(|time| time > LATEST_MS) {
-            return Err(malformed("a file's time is before the year 10000"));
+        let can_be = EARLIEST_MS..=LATEST_MS;
+        if head.modified_ms.is_some_and(|time| !can_be.contains(&time)) {
+            return Err(malformed("a file's time is in the years 1 to 9999"));
         }
         let condition = Condition::written(head.if_match.as_deref(), head.if_none_match.as_deref());
         let plan = Plan {

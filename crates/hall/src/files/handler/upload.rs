@@ -70,7 +70,7 @@ impl Call {
             name: self.path.name().to_owned(),
             kind: Kind::File,
             bytes: 0,
-            modified_ms: 0,
+            modified_ms: None,
             etag: None,
         };
         Ok(self.condition().await?.check(Some(&upload))?)
@@ -110,7 +110,7 @@ fn mismatch(error: StoreError) -> Answer {
 }
 
 /// 201 or 204, with what the file is now.
-fn answer(written: &Written, keeps_time: Option<u64>) -> Response<Body> {
+fn answer(written: &Written, keeps_time: Option<i64>) -> Response<Body> {
     let mut response = status(if written.replaced {
         StatusCode::NO_CONTENT
     } else {
@@ -122,7 +122,7 @@ fn answer(written: &Written, keeps_time: Option<u64>) -> Response<Body> {
         headers.insert("repr-digest", value);
     }
     // As ownCloud answers, so that its clients know that the time was kept.
-    if keeps_time.is_some_and(|time| time == written.entry.modified_ms) {
+    if keeps_time.is_some() && keeps_time == written.entry.modified_ms {
         headers.insert("x-oc-mtime", HeaderValue::from_static("accepted"));
     }
     response

@@ -67,6 +67,123 @@ async fn a_copy_follows_no_link_in_a_circle() {
 }
 
 #[tokio::test]
+async fn a_copy_leaves_out_links_that_lead_nowhere() {
+    use std::os::unix::fs::symlink;
+
+    let site = Site::new();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("secret"), "secret").unwrap();
+    std::fs::create_dir(site.path().join("f")).unwrap();
+    std::fs::write(site.path().join("f/a"), "a").unwrap();
+    for (name, to) in [
+        ("out", outside.path()),
+        ("secret", &outside.path().join("secret")),
+        ("itself", Path::new("itself")),
+        ("dangling", Path::new("nothing")),
+    ] {
+        symlink(to, site.path().join("f").join(name)).unwrap();
+        let asked = format!("/f/{name}");
+        assert_eq!(site.send("GET", &asked, &[]).await.status, 404, "{name}");
+    }
+    // No file takes the place of a link that lists leave out.
+    for name in ["out", "secret", "itself"] {
+        let put = site.put(&format!("/f/{name}"), "x").await;
+        assert_eq!((put.status, put.code().as_str()), (403, "store-denies"));
+    }
+    let to = [("destination", "/files/data/g")];
+    assert_eq!(site.send("COPY", "/f", &to).await.status, 201);
+    let copied = std::fs::read_dir(site.path().join("g")).unwrap();
+    let copied: Vec<_> = copied.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(copied, ["a"]);
+    // What is below such a link is nowhere, too.
+    assert_eq!(site.send("GET", "/f/out/secret", &[]).await.status, 404);
+    assert_eq!(site.put("/f/out/new", "x").await.code(), "no-such-folder");
+    assert!(!outside.path().join("new").exists());
+}
+
+#[tokio::test]
+async fn a_name_that_ends_with_a_slash_is_no_file() {
+    let site = Site::new();
+    site.put("/a", "a").await;
+    let upload = "/b/?upload=0123456789abcdef";
+    let whole = [("upload-offset", "0"), ("upload-complete", "?1")];
+    let to = [("destination", "/files/data/b/")];
+    for refused in [
+        site.put("/b/", "b").await,
+        site.ask("PATCH", upload, &whole, body::full("b")).await,
+        site.send("MOVE", "/a", &to).await,
+        site.send("COPY", "/a", &to).await,
+    ] {
+        let code = refused.code();
+        assert_eq!((refused.status, code.as_str()), (409, "names-a-folder"));
+    }
+    assert!(!site.path().join("b").exists());
+    assert_eq!(site.partial_files(), 0);
+    assert_eq!(site.send("MKCOL", "/f/", &[]).await.status, 201);
+    assert_eq!(site.send("MOVE", "/f/", &to).await.status, 201);
+    assert_eq!(
+        site.send("PROPFIND", "/a/", &[("depth", "0")]).await.status,
+        207
+    );
+}
+
+#[tokio::test]
+async fn a_folder_is_made_whatever_way_no_body_comes() {
+    let site = Site::new();
+    let chunks = |texts: Vec<&'static str>| {
+        let frames = texts
+            .into_iter()
+            .map(|text| Ok(Frame::data(Bytes::from(text))));
+        StreamBody::new(stream::iter(frames)).boxed_unsync()
+    };
+    let chunked = [("transfer-encoding", "chunked")];
+    for (name, texts) in [("/a", vec![]), ("/b", vec!["", ""])] {
+        let made = site.ask("MKCOL", name, &chunked, chunks(texts)).await;
+        assert_eq!(made.status, 201, "{name}");
+    }
+    let bytes = site
+        .ask("MKCOL", "/c", &chunked, chunks(vec!["", "x"]))
+        .await;
+    assert_eq!((bytes.status, bytes.code().as_str()), (415, "no-body"));
+    let announced = site.send("MKCOL", "/c", &[("content-length", "1")]).await;
+    assert_eq!(announced.status, 415);
+    assert!(!site.path().join("c").exists());
+}
+
+#[tokio::test]
+async fn times_before_1970_and_its_beginning_are_kept_and_shown() {
+    let site = Site::new();
+    for (time, date) in [
+        ("-86400.5", "Tue, 30 Dec 1969 23:59:59 GMT"),
+        ("-1", "Wed, 31 Dec 1969 23:59:59 GMT"),
+        ("0", "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ] {
+        let dated = [("x-oc-mtime", time)];
+        let put = site.ask("PUT", "/a", &dated, body::full("a")).await;
+        assert_eq!(put.header("x-oc-mtime"), "accepted", "{time}");
+        assert_eq!(put.header("last-modified"), date);
+        let shown = site.send("PROPFIND", "/a", &[("depth", "0")]).await;
+        let text = String::from_utf8(shown.body.to_vec()).unwrap();
+        assert!(
+            text.contains(&format!("<D:getlastmodified>{date}<")),
+            "{text}"
+        );
+        for (method, condition, status) in [
+            ("GET", "if-modified-since", 304),
+            ("GET", "if-unmodified-since", 200),
+            ("PUT", "if-unmodified-since", 204),
+        ] {
+            let asked = [(condition, date), ("x-oc-mtime", time)];
+            let reply = site.send(method, "/a", &asked).await;
+            assert_eq!(reply.status, status, "{method} {condition}: {date}");
+        }
+    }
+    // The eve of 1970 is before its beginning.
+    let eve = [("if-unmodified-since", "Wed, 31 Dec 1969 23:59:59 GMT")];
+    assert_eq!(site.send("DELETE", "/a", &eve).await.status, 412);
+}
+
+#[tokio::test]
 async fn properties_are_kept_whole_and_shown() {
     let site = Site::new();
     site.put("/a", "x").await;

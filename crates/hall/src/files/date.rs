@@ -1,0 +1,121 @@
+//! Times of files: unix milliseconds, before 1970 too, and as HTTP writes them (RFC 9110, 5.6.7).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The beginning of the year 1 and the end of the year 9999, unix milliseconds: dates outside can't
+/// be written with four digits.
+pub const EARLIEST_MS: i64 = -62_135_596_800_000;
+/// See [`EARLIEST_MS`].
+pub const LATEST_MS: i64 = 253_402_300_799_999;
+
+/// The Gregorian calendar repeats itself after so many years, days of the week too.
+const CYCLE_YEARS: u64 = 400;
+const CYCLE: Duration = Duration::from_secs(146_097 * 24 * 3600);
+/// Cycles that lead from the year 1 beyond 1970.
+const CYCLES: u32 = 5;
+/// Where the year is in a date as HTTP writes it.
+const YEAR: std::ops::Range<usize> = 12..16;
+
+/// Unix milliseconds of `time`, rounded down; none for what no clock says.
+#[must_use]
+pub fn to_ms(time: SystemTime) -> Option<i64> {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).ok(),
+        Err(before) => {
+            let nanoseconds = before.duration().as_nanos();
+            let milliseconds = nanoseconds.div_ceil(1_000_000);
+            i64::try_from(milliseconds).ok().map(|before| -before)
+        }
+    }
+}
+
+/// The time of unix milliseconds; none where the system has no such time.
+#[must_use]
+pub fn from_ms(time_ms: i64) -> Option<SystemTime> {
+    let distance = Duration::from_millis(time_ms.unsigned_abs());
+    if time_ms < 0 {
+        UNIX_EPOCH.checked_sub(distance)
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    }
+}
+
+/// The date of unix milliseconds as HTTP writes it, if it can be written.
+#[must_use]
+pub fn http_date(time_ms: i64) -> Option<String> {
+    if !(EARLIEST_MS..=LATEST_MS).contains(&time_ms) {
+        return None;
+    }
+    let time = from_ms(time_ms)?;
+    if time >= UNIX_EPOCH {
+        return Some(httpdate::fmt_http_date(time));
+    }
+    // The library knows dates since 1970 only, so the same day of a later cycle is written.
+    let mut date = httpdate::fmt_http_date(time.checked_add(CYCLE * CYCLES)?);
+    let later: u64 = date.get(YEAR)?.parse().ok()?;
+    let year = later.checked_sub(CYCLE_YEARS * u64::from(CYCLES))?;
+    date.replace_range(YEAR, &format!("{year:04}"));
+    Some(date)
+}
+
+/// Unix seconds of a date as HTTP writes it; none for what is no date.
+pub(crate) fn parse_http_date(date: &str) -> Option<i64> {
+    if let Ok(time) = httpdate::parse_http_date(date) {
+        return Some(to_ms(time)?.div_euclid(1000));
+    }
+    let year = date.get(YEAR)?;
+    let is_number = year.bytes().all(|byte| byte.is_ascii_digit());
+    let year: u64 = year.parse().ok().filter(|_| is_number)?;
+    if !(1..1970).contains(&year) {
+        return None;
+    }
+    let mut later = date.to_owned();
+    let in_cycle = year + CYCLE_YEARS * u64::from(CYCLES);
+    later.replace_range(YEAR, &in_cycle.to_string());
+    let time = httpdate::parse_http_date(&later).ok()?;
+    let time_ms = to_ms(time.checked_sub(CYCLE * CYCLES)?)?;
+    Some(time_ms.div_euclid(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_written_and_read_on_both_sides_of_1970() {
+        for (time_ms, date) in [
+            (EARLIEST_MS, "Mon, 01 Jan 0001 00:00:00 GMT"),
+            (-5_364_662_400_000, "Wed, 01 Jan 1800 00:00:00 GMT"),
+            (-1000, "Wed, 31 Dec 1969 23:59:59 GMT"),
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777_000, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (LATEST_MS - 999, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(http_date(time_ms).as_deref(), Some(date));
+            assert_eq!(parse_http_date(date), Some(time_ms / 1000), "{date}");
+            assert_eq!(to_ms(from_ms(time_ms).unwrap()), Some(time_ms));
+        }
+        // Rounded down, as a second has begun.
+        assert_eq!(
+            http_date(-1).as_deref(),
+            Some("Wed, 31 Dec 1969 23:59:59 GMT")
+        );
+        assert_eq!(http_date(LATEST_MS + 1), None);
+        assert_eq!(http_date(EARLIEST_MS - 1), None);
+        assert_eq!(to_ms(UNIX_EPOCH - Duration::from_nanos(1)), Some(-1));
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for wrong in [
+            "",
+            "yesterday",
+            "Wed, 31 Dec 0000 23:59:59 GMT",
+            "Wed, 31 Dec 1969 23:59:61 GMT",
+            "Wed, 31 Foo 1969 23:59:59 GMT",
+            "Wed, 31 Dec 19é9 23:59:59 GMT",
+        ] {
+            assert_eq!(parse_http_date(wrong), None, "{wrong}");
+        }
+    }
+}
