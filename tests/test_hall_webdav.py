@@ -1,4 +1,4 @@
-"""Files of a hall, judged by others: litmus, the conformance suite of WebDAV, and rclone, over the
+"""Files of a hall, judged by others: litmus, the conformance suite of WebDAV, rclone and cadaver, over the
 local port of `hallway open`: in a folder, in a bucket, and in a folder behind an agent."""
 
 import json
@@ -66,6 +66,19 @@ def opened(ada: Guest) -> Iterator[Open]:
     running.close()
 
 
+@pytest.fixture(scope="module")
+def bea(realm: Realm, agent: Program) -> Guest:
+    return realm.guest("Bea", RIGHTS)
+
+
+@pytest.fixture(scope="module")
+def beside(bea: Guest) -> Iterator[Open]:
+    """The same hall, opened by somebody else."""
+    running = bea.open()
+    yield running
+    running.close()
+
+
 class Answer:
     def __init__(self, status: int, headers, body: bytes):
         self.status, self.headers, self.body = status, headers, body
@@ -85,7 +98,7 @@ def ask(opened: Open, method: str, path: str, body=None, **headers: str) -> Answ
 
 
 @pytest.mark.parametrize("name", STORES)
-@pytest.mark.parametrize("suite", ["basic", "copymove", "props", "http"])
+@pytest.mark.parametrize("suite", ["basic", "copymove", "props", "locks", "http"])
 def test_litmus_passes_whole(opened: Open, tmp_path: Path, name: str, suite: str):
     done = subprocess.run(
         ["litmus", f"{opened.files}{name}/", "hall", opened.password],
@@ -373,3 +386,150 @@ def test_times_before_1970_go_there_and_back(ada: Guest, place: Path, tmp_path: 
     ada.run("mirror", f"{HALL}:data/many", tmp_path / "many-back")
     for top in [place / "data" / "many", tmp_path / "many-back"]:
         assert [(top / name).stat().st_mtime for name in ["old", "begin"]] == [-86_400.5, 0]
+
+
+LOCK = (
+    b'<?xml version="1.0" encoding="utf-8"?><D:lockinfo xmlns:D="DAV:"><D:lockscope><D:exclusive/>'
+    b"</D:lockscope><D:locktype><D:write/></D:locktype><D:owner><D:href>Ada</D:href></D:owner></D:lockinfo>"
+)
+
+
+def lock(opened: Open, path: str, status: int = 200, depth: str = "0") -> str:
+    """Takes a lock; gives its token between angle brackets."""
+    answer = ask(opened, "LOCK", path, LOCK, depth=depth, timeout="Second-600")
+    assert answer.status == status, answer.body
+    return answer.headers["Lock-Token"]
+
+
+def named(path: str, answer: Answer) -> bool:
+    """Whether a refusal names `path` as what is locked, at the port that was asked."""
+    return f"<D:lock-token-submitted><D:href>/files/{path}</D:href>" in answer.body.decode()
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_lock_keeps_others_out_on_every_way(
+    opened: Open, beside: Open, bea: Guest, tmp_path: Path, name: str
+):
+    top = f"{name}/locked"
+    assert ask(opened, "MKCOL", f"{top}/").status == 201
+    assert ask(opened, "PUT", f"{top}/file", b"one").status == 201
+    assert ask(opened, "PUT", f"{top}/other", b"one").status == 201
+    token = lock(opened, f"{top}/file")
+    update = (
+        b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><who xmlns="urn:x">Bea</who></D:prop></D:set>'
+        b"</D:propertyupdate>"
+    )
+    to = beside.files + f"{top}/moved"
+    on_it = beside.files + f"{top}/file"
+    for condition in [{}, {"if": f"<{beside.files}{top}/file> ({token}) (Not <DAV:no-lock>)"}]:
+        for method, path, body, extra in [
+            ("PUT", "/file", b"two", {}),
+            ("PROPPATCH", "/file", update, {}),
+            ("DELETE", "/file", None, {}),
+            ("DELETE", "", None, {}),
+            ("MOVE", "/file", None, {"destination": to}),
+            ("MOVE", "", None, {"destination": beside.files + f"{name}/away"}),
+            ("COPY", "/other", None, {"destination": on_it, "overwrite": "T"}),
+            ("MOVE", "/other", None, {"destination": on_it, "overwrite": "T"}),
+        ]:
+            answer = ask(beside, method, top + path, body, **extra, **condition)
+            assert answer.status == 423 and named(f"{top}/file", answer), (method, path, answer.body)
+    assert ask(beside, "UNLOCK", f"{top}/file", lock_token=token).status == 403
+    assert ask(beside, "LOCK", f"{top}/file", LOCK).status == 423
+    above = ask(beside, "LOCK", top, LOCK, depth="infinity")
+    assert above.status == 207 and b"424 Failed Dependency" in above.body
+
+    # Commands are told the same, in a sentence, also where many files go in a pack.
+    (tmp_path / "file").write_bytes(b"two")
+    (tmp_path / "new").write_bytes(b"two")
+    bea.refused("put", tmp_path / "file", f"{HALL}:{top}/file", words="is locked")
+    bea.refused("rm", f"{HALL}:{top}/file", words="is locked")
+    bea.refused("mirror", tmp_path, f"{HALL}:{top}", words="is locked")
+    assert ask(opened, "GET", f"{top}/file").body == b"one"
+    assert ask(opened, "GET", f"{top}/new").body == b"two"
+    seen = ask(beside, "PROPFIND", f"{top}/", depth="1").body.decode()
+    assert seen.count("<D:activelock>") == 1 and token.strip("<>") in seen, seen
+
+    assert ask(opened, "PUT", f"{top}/file", b"two", **{"if": f"({token})"}).status == 204
+    assert ask(opened, "UNLOCK", f"{top}/file", lock_token=token).status == 204
+    assert ask(beside, "PUT", f"{top}/file", b"three").status == 204
+    bea.run("mirror", tmp_path, f"{HALL}:{top}")
+
+
+def test_locks_end_with_their_grant(ada: Guest, realm: Realm, beside: Open):
+    assert ask(beside, "PUT", "data/leaving", b"one").status == 201
+    guest = realm.guest("Cleo", RIGHTS)
+    leaving = guest.open()
+    lock(leaving, "data/leaving")
+    assert ask(beside, "PUT", "data/leaving", b"two").status == 423
+    leaving.close()
+    assert ask(beside, "PUT", "data/leaving", b"two").status == 204
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_office_programs_find_what_they_need(opened: Open, name: str):
+    """As Windows and its programs ask: they write only where the server says class 2, make a file by
+    locking it, and send the token with everything."""
+    path = f"{name}/Report.docx"
+    options = ask(opened, "OPTIONS", f"{name}/")
+    assert "2" in options.headers["DAV"] and "LOCK" in options.headers["Allow"]
+    assert ask(opened, "PROPFIND", path, depth="0").status == 404
+    token = lock(opened, path, status=201)
+    assert ask(opened, "HEAD", path, **{"if": f"({token})"}).status == 200
+    assert ask(opened, "PUT", path, b"first", **{"if": f"({token})"}).status == 204
+    stamps = (
+        b'<?xml version="1.0" encoding="utf-8"?><D:propertyupdate xmlns:D="DAV:" xmlns:Z="urn:schemas-'
+        b'microsoft-com:"><D:set><D:prop><Z:Win32LastModifiedTime>Mon, 30 Nov 2026 10:00:00 GMT'
+        b"</Z:Win32LastModifiedTime></D:prop></D:set></D:propertyupdate>"
+    )
+    assert ask(opened, "PROPPATCH", path, stamps, **{"if": f"({token})"}).status == 207
+    refreshed = ask(opened, "LOCK", path, timeout="Second-3600", **{"if": f"({token})"})
+    assert refreshed.status == 200 and "Lock-Token" not in refreshed.headers
+    assert b"Second-3600" in refreshed.body
+    assert ask(opened, "PUT", path, b"second", **{"if": f"({token})"}).status == 204
+    assert ask(opened, "UNLOCK", path, lock_token=token).status == 204
+    assert ask(opened, "GET", path).body == b"second"
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_finder_finds_what_it_needs(opened: Open, name: str):
+    """As macOS asks: an empty file, its lock, its content, and its times."""
+    path = f"{name}/finder.txt"
+    assert ask(opened, "PUT", path, b"").status == 201
+    token = lock(opened, path)
+    assert ask(opened, "PUT", path, b"content", **{"if": f"({token})"}).status == 204
+    update = (
+        b'<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><creationdate xmlns="DAV:x">2026</creationdate>'
+        b"</D:prop></D:set></D:propertyupdate>"
+    )
+    assert ask(opened, "PROPPATCH", path, update, **{"if": f"({token})"}).status == 207
+    assert ask(opened, "UNLOCK", path, lock_token=token).status == 204
+    wanted = (
+        b'<D:propfind xmlns:D="DAV:"><D:prop><D:lockdiscovery/><D:supportedlock/></D:prop></D:propfind>'
+    )
+    seen = ask(opened, "PROPFIND", path, wanted, depth="0").body
+    assert b"<D:lockdiscovery></D:lockdiscovery>" in seen and b"<D:exclusive/>" in seen
+    assert ask(opened, "DELETE", path).status == 204
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_cadaver_locks_what_it_edits(opened: Open, tmp_path: Path, name: str):
+    assert ask(opened, "PUT", f"{name}/edited.txt", b"one\n").status == 201
+    place = opened.files.removeprefix("http://").split("/")[0].split(":")[0]
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(f"machine {place} login hall password {opened.password}\n")
+    netrc.chmod(0o600)
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nsleep 1.1\necho two >> "$1"\n')  # it compares times in seconds
+    editor.chmod(0o755)
+    done = subprocess.run(
+        ["cadaver", f"{opened.files}{name}/"],
+        input="edit edited.txt\nlock edited.txt\ndiscover edited.txt\nshowlocks\nunlock edited.txt\nquit\n",
+        env={**os.environ, "HOME": str(tmp_path), "EDITOR": str(editor), "VISUAL": str(editor)},
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("succeeded") >= 4 and "failed" not in done.stdout, done.stdout
+    assert ask(opened, "GET", f"{name}/edited.txt").body == b"one\ntwo\n"
+    seen = ask(opened, "PROPFIND", f"{name}/edited.txt", depth="0").body
+    assert b"<D:activelock>" not in seen

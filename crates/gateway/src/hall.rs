@@ -4,14 +4,17 @@
 //! is met; [`Inside`] knows who is inside through
 //! this gateway, asks again every two seconds, and cuts whoever may no longer be there;
 //! [`Offers`] knows what there is behind each hall, [`names`] who may provide it; [`Proxies`] goes to partners' halls for browsers;
+//! [`files`] serves what is in stores, under the [`locks`] of all gateways;
 //! [`routes`] lists the listener's routes with
 //! the rule of each; [`listener`] does TLS.
 //!
 //! Grants are rows in the database that all gateways of the realm share, so ending one takes
 //! effect wherever its holder is connected.
 
+pub mod files;
 pub mod inside;
 pub mod listener;
+pub mod locks;
 pub mod names;
 pub mod needs;
 pub mod offers;

@@ -49,6 +49,7 @@ mod grant;
 mod ground;
 mod hall;
 mod hall_agent;
+mod hall_lock;
 mod ids;
 mod link;
 mod log;
@@ -88,6 +89,7 @@ pub use grant::{
 pub use ground::{Ground, GroundRepository};
 pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
 pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
+pub use hall_lock::{HallLockRepository, lock_holder};
 pub use ids::{
     AnnouncementId, AuthorityId, CodeHash, DeviceMark, EvidenceHash, RefusalId, SignerHash,
     StatementHash, TokenHash,

@@ -29,7 +29,7 @@ struct Rule {
 }
 
 /// All of them.
-const RULES: [Rule; 5] = [
+const RULES: [Rule; 6] = [
     // Longer than the seal of an enrolment holds, so that a replay is still recognised.
     Rule {
         table: "announcement",
@@ -51,6 +51,13 @@ const RULES: [Rule; 5] = [
         kept: HOUR,
         remove: |unit, before| {
             Box::pin(async move { Ok(unit.sessions().prune(before, MOST).await?) })
+        },
+    },
+    Rule {
+        table: "hall_lock",
+        kept: Duration::ZERO,
+        remove: |unit, before| {
+            Box::pin(async move { Ok(unit.hall_locks().prune(before, MOST).await?) })
         },
     },
     Rule {

@@ -33,11 +33,11 @@ const TRIES = 5;
 /** What may go away when the same is asked again: the network, or a gateway, an agent or a store that is away or busy. */
 const PASSING = new Set([408, 429, 502, 503, 504]);
 
-/** A request for files; an answer that refuses is an error. */
+/** A request for files; an answer that refuses, which is wanted in JSON, is an error. */
 async function send(url, options = {}) {
   let response;
   try {
-    response = await fetch(url, options);
+    response = await fetch(url, { ...options, headers: { accept: "application/json", ...options.headers } });
   } catch {
     throw Object.assign(new Problem("The connection was lost.", "lost"), { passing: true });
   }

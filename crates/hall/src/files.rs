@@ -9,6 +9,8 @@ mod destination;
 mod folder;
 mod handler;
 mod listed;
+mod lock;
+mod locking;
 mod pack;
 mod path;
 mod patience;
@@ -20,6 +22,9 @@ mod turns;
 mod xml;
 
 #[cfg(test)]
+pub(crate) use handler::NoLocks;
+
+#[cfg(test)]
 mod contract;
 
 pub use access::StoreAccess;
@@ -29,8 +34,17 @@ pub use condition::Condition;
 pub(crate) use condition::{IF, States};
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
-pub(crate) use handler::{METHODS, digest_value, sha256_of_digest};
+pub(crate) use handler::{
+    CLASSES, CLASSES_WITH_LOCKS, Discovery, METHODS, METHODS_WITH_LOCKS, digest_value,
+    sha256_of_digest,
+};
 pub use listed::{ListError, Listed};
+pub(crate) use lock::Unmet;
+pub use lock::{
+    Lock, LockHolder, LockToken, LockTokenError, LockedStore, Locks, LocksError, MOST_IN_ALL,
+    MOST_OF_HOLDER, Owner, OwnerError, Scope, Taken, conflicting,
+};
+pub use locking::{Here, Locking};
 pub use pack::{
     LONGEST_PACKED, MOST_PACKED, PACK, PackError, PackWanted, PackedHead, Unpacking,
     add as add_to_pack,

@@ -22,7 +22,7 @@ use crate::authority::sample::{Holder, QUARTER_MS, Realm, now_ms, realm};
 use crate::authority::{Leaf, Usage};
 use crate::body::{self, Body, Unread, read_on};
 use crate::client::{ClientError, Grant, HallClient, Opening, Person, Renewed};
-use crate::files::StoreAccess;
+use crate::files::{Here, NoLocks, StoreAccess};
 use crate::identity::Party;
 use crate::pass::Pass;
 use crate::problem::Problem;
@@ -242,9 +242,14 @@ impl Shared {
                         files::serve(Arc::clone(own), access, &mount, &self.pass, request).await
                     }
                     None => {
+                        let here = Here {
+                            access,
+                            mount: &mount,
+                            pass: &self.pass,
+                        };
                         let switchboard = &self.switchboard;
                         switchboard
-                            .files(&hall(), &store, access, &mount, &self.pass, request)
+                            .files(&hall(), &store, here, request, &NoLocks)
                             .await
                     }
                 }

@@ -13,14 +13,14 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::link::{Link, MOST_DIALS};
+use self::link::{Link, MOST_DIALS, ToStore};
 use crate::agent_protocol::{
     FromAgent, FromGateway, MOST_PROVIDED, PING_EVERY, Provides, SILENCE, What, receive, send,
 };
 use crate::body::{AnyBody, Body};
-use crate::files::{Afar, StoreAccess};
+use crate::files::{Afar, Discovery, Here};
 use crate::foreign::{self, Asked};
-use crate::pass::{Pass, Way};
+use crate::pass::Way;
 use crate::problem::Problem;
 use crate::stream::{self, AGENT_PROTOCOL, BoxStream, STREAM_PROTOCOL};
 
@@ -204,35 +204,46 @@ impl Switchboard {
         link.open(What::Service(service.clone())).await
     }
 
-    /// Has an agent of `hall` answer a request for `store`, as [`crate::files::serve`] would here.
-    pub async fn files(
+    /// Has an agent of `hall` answer a request for `store`, as [`crate::files::serve`] would here;
+    /// `discovery` tells which locks there are.
+    pub(crate) async fn files(
         &self,
         hall: &HallName,
         store: &StoreName,
-        access: StoreAccess,
-        mount: &str,
-        pass: &Pass,
+        here: Here<'_>,
         request: Request<impl AnyBody>,
+        discovery: &dyn Discovery,
     ) -> Response<Body> {
-        let link = self.find(hall, |provides| provides.stores.contains(store));
-        let Some(link) = link else {
-            return foreign::protected(absent("store", store.as_str()).into_response());
-        };
-        let asked = Asked::of(&request);
-        let (asked, request) = match asked.and_then(|asked| {
-            let request = forwarded::request(request, mount, store, pass)?;
-            Ok((asked, request))
-        }) {
-            Ok(both) => both,
+        let made = self.afar(hall, store, here).and_then(|afar| {
+            let asked = Asked::of(&request)?;
+            let request = forwarded::request(request, here.mount, store, here.pass)?;
+            Ok((afar, asked, request))
+        });
+        let (afar, asked, request) = match made {
+            Ok(made) => made,
             Err(problem) => return foreign::protected(problem.into_response()),
         };
-        let store = Afar {
-            sends: link.store(store, access),
+        let response = afar.answer(&asked, request, discovery).await;
+        response.map(|body| here.pass.over(body, Way::Sent))
+    }
+
+    /// The store of an agent of `hall`.
+    ///
+    /// # Errors
+    /// No agent that is there provides it.
+    pub(crate) fn afar(
+        &self,
+        hall: &HallName,
+        store: &StoreName,
+        here: Here<'_>,
+    ) -> Result<Afar<ToStore>, Problem> {
+        let link = self.find(hall, |provides| provides.stores.contains(store));
+        let link = link.ok_or_else(|| absent("store", store.as_str()))?;
+        Ok(Afar {
+            sends: link.store(store, here.access),
             there: agent_mount(store),
-            mount: mount.to_owned(),
-        };
-        let response = store.answer(&asked, request).await;
-        response.map(|body| pass.over(body, Way::Sent))
+            mount: here.mount.to_owned(),
+        })
     }
 
     fn find(&self, hall: &HallName, provides: impl Fn(&Provides) -> bool) -> Option<Arc<Link>> {

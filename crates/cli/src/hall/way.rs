@@ -7,7 +7,7 @@ use std::time::Duration;
 use hallway_hall::client::{self, ClientError, HallClient};
 use hallway_hall::stream::{BoxStream, STREAM_PROTOCOL};
 use hallway_hall::{Body, ServiceName};
-use http::header::{HOST, HeaderValue};
+use http::header::{ACCEPT, HOST, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -46,6 +46,9 @@ impl Way {
     }
 
     async fn forward(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+        // What is refused is wanted as a problem, also where WebDAV has XML for it.
+        (request.headers_mut().entry(ACCEPT))
+            .or_insert(HeaderValue::from_static("application/json"));
         match self {
             Self::Grant(client) => client.forward(request).await,
             // A local connection costs less than keeping one.

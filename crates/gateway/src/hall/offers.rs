@@ -6,17 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
 use hallway_evidence::statement::hall::{AgentName, HallName, ServiceName, StoreName};
 use hallway_hall::files::{self, BucketSettings, BucketStore, FolderStore, Store};
 use hallway_hall::stream::BoxStream;
-use hallway_hall::{Address, Pass, Problem as Refused, Switchboard};
+use hallway_hall::{Address, Problem as Refused, Switchboard};
 use zeroize::Zeroizing;
 
 use super::inside::Thing;
-use super::standing::Standing;
 use crate::config;
 
 /// What is behind the halls.
@@ -138,6 +134,11 @@ impl Offers {
         all
     }
 
+    /// A store that this gateway provides itself.
+    pub fn own_store(&self, hall: &HallName, store: &StoreName) -> Option<Arc<dyn Store>> {
+        self.stores.get(&(hall.clone(), store.clone())).cloned()
+    }
+
     /// Connects to a service of a hall: the gateway's own, or else an agent's. Whether the asker
     /// may, was decided before.
     ///
@@ -152,33 +153,6 @@ impl Offers {
             Some(address) => address.connect(service).await,
             None => self.switchboard.connect(hall, service).await,
         }
-    }
-
-    /// Answers a request for the files of a store, which is reached at `mount`, as far as
-    /// `standing` allows.
-    pub async fn files(
-        &self,
-        standing: &Standing,
-        store: &StoreName,
-        mount: &str,
-        pass: &Pass,
-        request: Request,
-    ) -> Response {
-        let access = match standing.access(store) {
-            Ok(access) => access,
-            Err(refused) => return refused.into_response(),
-        };
-        let hall = &standing.grant.hall;
-        let answer = match self.stores.get(&(hall.clone(), store.clone())) {
-            Some(own) => files::serve(Arc::clone(own), access, mount, pass, request).await,
-            None => {
-                let switchboard = &self.switchboard;
-                switchboard
-                    .files(hall, store, access, mount, pass, request)
-                    .await
-            }
-        };
-        answer.map(Body::new)
     }
 }
 

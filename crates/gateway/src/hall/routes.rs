@@ -20,6 +20,7 @@ use hallway_hall::files::serve_stores;
 use hallway_hall::{Renewed, Svid, stream};
 use hallway_webauthn::wire::Base64Url;
 
+use super::files;
 use super::inside::{Presence, Thing, Who};
 use super::names;
 use super::standing::Standing;
@@ -150,9 +151,15 @@ pub fn all() -> Vec<HallRoute> {
         route(read, "/connect/{service}", Guest, STREAM, get(connect)),
         route(None, "/files", Guest, FILES, any(stores)),
         route(None, "/files/", Guest, FILES, any(stores)),
-        route(None, "/files/{store}", Guest, FILES, any(files)),
-        route(None, "/files/{store}/", Guest, FILES, any(files)),
-        route(None, "/files/{store}/{*path}", Guest, FILES, any(files)),
+        route(None, "/files/{store}", Guest, FILES, any(store_files)),
+        route(None, "/files/{store}/", Guest, FILES, any(store_files)),
+        route(
+            None,
+            "/files/{store}/{*path}",
+            Guest,
+            FILES,
+            any(store_files),
+        ),
         route(write, "/agent/renew", Agent, change, post(renew_agent)),
     ]
 }
@@ -455,7 +462,7 @@ async fn stores(Extension(standing): Extension<Arc<Standing>>, request: Request)
 }
 
 /// The files of a store: which of the methods the grant allows is decided there.
-async fn files(
+async fn store_files(
     State(gateway): State<Gateway>,
     Extension(visitor): Extension<Visitor>,
     Extension(standing): Extension<Arc<Standing>>,
@@ -467,10 +474,8 @@ async fn files(
     let mount = format!("/files/{store}");
     let thing = Thing::Store(store.clone());
     let pass = visitor.presence.pass_for(&standing, thing);
-    let offers = &gateway.halls.offers;
-    Ok(offers
-        .files(&standing, &store, &mount, &pass, request)
-        .await)
+    let place = (mount.as_str(), &pass);
+    Ok(files::serve(&gateway, &standing, &store, place, request).await)
 }
 
 /// Where a request for files points; the rest of its path is the store's business.

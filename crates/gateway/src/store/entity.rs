@@ -18,6 +18,7 @@ pub(crate) mod hall_agent;
 pub(crate) mod hall_agent_name;
 pub(crate) mod hall_grant;
 pub(crate) mod hall_guest;
+pub(crate) mod hall_lock;
 pub(crate) mod hall_visit;
 pub(crate) mod link;
 pub(crate) mod log_head;

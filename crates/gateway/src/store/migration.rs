@@ -22,6 +22,7 @@ mod device_marks;
 mod first;
 mod former_logs;
 mod grounds;
+mod hall_locks;
 mod halls;
 mod metadata;
 mod needs;
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrations {
             Box::new(grounds::Grounds),
             Box::new(revocation::Revocation),
             Box::new(set_aside::SetAside),
+            Box::new(hall_locks::HallLocks),
         ]
     }
 }

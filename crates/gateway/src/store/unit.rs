@@ -19,6 +19,7 @@ use super::grant::GrantRepository;
 use super::ground::GroundRepository;
 use super::hall::HallRepository;
 use super::hall_agent::HallAgentRepository;
+use super::hall_lock::HallLockRepository;
 use super::link::LinkRepository;
 use super::log::LogRepository;
 use super::metadata::MetadataRepository;
@@ -74,6 +75,8 @@ pub trait Repositories: Send + Sync {
     fn halls(&self) -> Box<dyn HallRepository + '_>;
     /// Agents of halls.
     fn hall_agents(&self) -> Box<dyn HallAgentRepository + '_>;
+    /// Locks on files of halls.
+    fn hall_locks(&self) -> Box<dyn HallLockRepository + '_>;
     /// What opened in halls.
     fn grants(&self) -> Box<dyn GrantRepository + '_>;
     /// What visitors brought.
@@ -237,6 +240,10 @@ impl<T: Runs> Repositories for T {
     }
 
     fn hall_agents(&self) -> Box<dyn HallAgentRepository + '_> {
+        Box::new(self.sql())
+    }
+
+    fn hall_locks(&self) -> Box<dyn HallLockRepository + '_> {
         Box::new(self.sql())
     }
 

@@ -1,11 +1,14 @@
 use hallway_ctap::aaguid::Aaguid;
-use hallway_evidence::{CredentialId, PersonId};
+use hallway_evidence::statement::hall::Rights;
+use hallway_evidence::{CredentialId, GrantId, PersonId};
+use hallway_hall::files::{Depth, Lock, LockToken, LockedStore, Scope};
 
 use super::*;
 use crate::sample::Sample;
 use crate::store::{
-    Announcement, AnnouncementId, Authority, AuthorityId, Credential, EvidenceHash, Holder, Link,
-    Person, PersonState, Purpose, Refusal, RefusalId, Role, Session, TokenHash,
+    Announcement, AnnouncementId, Authority, AuthorityId, Credential, EvidenceHash, Grant,
+    GrantHolder, GrantKind, Holder, Link, Person, PersonState, Purpose, Refusal, RefusalId, Role,
+    Session, TokenHash, lock_holder,
 };
 
 const NOW: u64 = 1_800_000_000_000;
@@ -94,6 +97,35 @@ async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
     };
     let (id, person, authority) = (person.id, &person, &authority);
     let (key, session, link) = (&key, &session, &link);
+    let grant = Grant {
+        id: GrantId::generate(),
+        kind: GrantKind::Own,
+        hall: "lab".parse().unwrap(),
+        person: id,
+        credential: key.id.clone(),
+        rights: Rights::parse(["write:data"]).unwrap(),
+        holder: GrantHolder::Key([4; 32]),
+        opened: now,
+        ends: now.plus(DAY),
+        ended: None,
+        evidence: EvidenceHash([0; 32]),
+        address: String::new(),
+        approval: None,
+    };
+    let locked = LockedStore {
+        hall: grant.hall.clone(),
+        store: "data".parse().unwrap(),
+    };
+    let lock = Lock {
+        token: LockToken::from_bytes([5; 16]),
+        root: "a".parse().unwrap(),
+        depth: Depth::Itself,
+        scope: Scope::Exclusive,
+        owner: None,
+        holder: lock_holder(grant.id),
+        ends_ms: now.plus(HOUR).as_ms(),
+    };
+    let (grant, locked, lock) = (&grant, &locked, &lock);
     gateway
         .transact(|unit| {
             Box::pin(async move {
@@ -102,6 +134,8 @@ async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
                 unit.credentials().add(key).await?;
                 unit.sessions().add(session).await?;
                 unit.links().add(link).await?;
+                unit.grants().add(grant).await?;
+                unit.hall_locks().add(locked, lock).await?;
                 for number in 0..devices {
                     let announcement = announcement(authority.id, number);
                     unit.announcements().add(&announcement).await?;
@@ -153,15 +187,16 @@ async fn each_table_is_emptied_once_its_rows_are_over_and_not_before() {
     let (gateway, clock) = (&sample.gateway, &sample.clock);
     fill(gateway, 3).await;
     // The set-up link is there, too.
-    let full = [3, 1, 1, 2, 1];
+    let full = [3, 1, 1, 1, 2, 1];
     let hour = 3_600_000;
     for (later, expected) in [
         (0, full),
-        // Attempts are over ten minutes after they began; the others have just ended.
-        (hour + 1, [3, 0, 1, 2, 1]),
-        (2 * hour + 1, [0, 0, 0, 2, 1]),
-        (50 * hour, [0, 0, 0, 0, 1]),
-        (91 * 24 * hour, [0; 5]),
+        // Attempts are over ten minutes after they began; the others have just ended, and nobody needs a
+        // lock after its end.
+        (hour + 1, [3, 0, 1, 0, 2, 1]),
+        (2 * hour + 1, [0, 0, 0, 0, 2, 1]),
+        (50 * hour, [0, 0, 0, 0, 0, 1]),
+        (91 * 24 * hour, [0; 6]),
     ] {
         clock.set(NOW + later);
         assert_eq!(sweep(gateway).await.unwrap(), Left::Nothing);

@@ -8,6 +8,7 @@ mod devices;
 mod halls;
 mod ingest;
 mod links;
+mod locks;
 mod log;
 mod metadata;
 mod own_authorities;
@@ -60,6 +61,7 @@ contract! {
         a_full_hall_can_still_be_narrowed, an_agents_token_is_used_once, a_name_is_one_agents_whoever_is_first, a_grant_ends_once,
         a_key_gets_one_grant,
         a_grant_waits_for_its_approval;
+    locks: they_keep_the_contract, they_are_gone_with_their_grant, those_that_ended_are_forgotten;
     own_authorities: gateways_agree_on_whose_turn_it_is,
         the_one_authority_of_before_takes_its_turn;
     witness: two_trees_of_one_size_are_never_both_kept, a_fork_is_kept_for_good,

@@ -7,6 +7,7 @@ mod browser;
 mod cutting;
 mod key;
 mod listener;
+mod locks;
 mod needs;
 mod opening;
 mod partners;

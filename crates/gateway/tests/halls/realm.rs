@@ -297,6 +297,7 @@ impl House {
             .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "application/json")
             .body(match body {
                 Value::Null => Body::empty(),
                 body => Body::from(body.to_string()),

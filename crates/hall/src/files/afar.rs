@@ -7,16 +7,19 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::handler::{
-    Catalogue, Described, DescribedPage, Describing, PROPFIND, PROPPATCH, find, patch,
+    Catalogue, Described, DescribedPage, Describing, Discovery, Mounts, PROPFIND, PROPPATCH,
+    Present, find, patch,
 };
 use super::listed::{self, Listed};
+use super::lock::ShownLock;
+use super::locking::Made;
 use super::path::{FilePath, encode};
 use super::property::PropertyChange;
 use super::store::{Entry, Page};
@@ -27,6 +30,8 @@ use crate::problem::Problem;
 /// How long the other side may take to say what there is, and how many bytes that may have.
 const PATIENCE: Duration = Duration::from_secs(60);
 const LONGEST_LIST: usize = 4 * 1024 * 1024;
+/// Bytes of a list of locks: as many as there are in all, each with the longest path and owner.
+const LONGEST_LOCKS: usize = 16 * 1024 * 1024;
 
 /// Sends requests to another party.
 #[async_trait]
@@ -50,10 +55,15 @@ pub(crate) struct Afar<S> {
 
 impl<S: Sends> Afar<S> {
     /// Answers a request for the store's files, which is `asked`: whose head is that of the other
-    /// side already.
-    pub(crate) async fn answer(self, asked: &Asked, request: Request<Body>) -> Response<Body> {
+    /// side already. `discovery` tells which locks there are.
+    pub(crate) async fn answer(
+        self,
+        asked: &Asked,
+        request: Request<Body>,
+        discovery: &dyn Discovery,
+    ) -> Response<Body> {
         if matches!(request.method().as_str(), PROPFIND | PROPPATCH) {
-            let answered = self.about_properties(request).await;
+            let answered = self.about_properties(request, discovery).await;
             return foreign::protected(answered.unwrap_or_else(Problem::into_response));
         }
         match self.sends.send(request).await {
@@ -62,21 +72,63 @@ impl<S: Sends> Afar<S> {
         }
     }
 
-    async fn about_properties(self, request: Request<Body>) -> Result<Response<Body>, Problem> {
+    /// What is at `path` there.
+    ///
+    /// # Errors
+    /// The other side does not say.
+    pub(super) async fn present(self, path: &FilePath) -> Result<Option<Entry>, Problem> {
+        self.there().present(path).await
+    }
+
+    /// Makes an empty file at `path` there.
+    ///
+    /// # Errors
+    /// The other side refuses.
+    pub(super) async fn make(self, path: &FilePath) -> Result<Made, Problem> {
+        let uri = format!("{}/{}", self.there, path.to_uri());
+        let request = Request::put(uri)
+            .header(header::CONTENT_LENGTH, 0)
+            .header(header::IF_NONE_MATCH, "*")
+            .body(body::empty())
+            .map_err(|_| unusable())?;
+        let response = timeout(PATIENCE, self.sends.send(request)).await;
+        let response = response.map_err(|_| unusable())??;
+        match response.status() {
+            StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(Made::New),
+            StatusCode::PRECONDITION_FAILED => Ok(Made::ThereAlready),
+            status if status.is_client_error() || status.is_server_error() => {
+                Err(foreign::refused(status, response.into_body()).await)
+            }
+            _ => Err(unusable()),
+        }
+    }
+
+    fn there(self) -> There<S> {
+        There {
+            sends: self.sends,
+            root: self.there,
+            listed: Listed::default(),
+        }
+    }
+
+    async fn about_properties(
+        self,
+        request: Request<Body>,
+        discovery: &dyn Discovery,
+    ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         let below = head.uri.path().strip_prefix(self.there.as_str());
         let path = FilePath::from_uri(below.unwrap_or_default()).map_err(|error| {
             Problem::new(StatusCode::BAD_REQUEST, "malformed", error.to_string())
         })?;
-        let (mount, there) = (self.mount, self.there);
-        let catalogue = There {
-            sends: self.sends,
-            root: there.clone(),
-            listed: Listed::default(),
+        let (mount, named) = (self.mount.clone(), self.there.clone());
+        let catalogue = self.there();
+        let mounts = Mounts {
+            here: &mount,
+            named: &named,
         };
-        let mounts = (mount.as_str(), there.as_str());
         if head.method.as_str() == PROPFIND {
-            find(catalogue, mounts, path, &head.headers, body).await
+            find(catalogue, discovery, mounts, path, &head.headers, body).await
         } else {
             patch(catalogue, mounts, path, &head.headers, body).await
         }
@@ -99,25 +151,56 @@ impl<S: Sends> There<S> {
         query: &str,
     ) -> Result<(T, usize), Problem> {
         let uri = format!("{}/{}?{query}", self.root, path.to_uri());
-        let request = Request::builder()
-            .method(Method::GET)
-            .uri(uri)
-            .body(body::empty())
-            .map_err(|_| unusable())?;
-        let asking = async {
-            let response = self.sends.send(request).await?;
-            let status = response.status();
-            if status != StatusCode::OK {
-                return Err(foreign::refused(status, response.into_body()).await);
-            }
-            let whole = Limited::new(response.into_body(), LONGEST_LIST).collect();
-            let whole = whole.await.map_err(|_| unusable())?.to_bytes();
-            let answer = serde_json::from_slice(&whole).map_err(|_| unusable())?;
-            Ok((answer, whole.len()))
-        };
-        timeout(PATIENCE, asking).await.map_err(|_| unusable())?
+        let request = Request::get(uri).body(body::empty());
+        let request = request.map_err(|_| unusable())?;
+        json(&self.sends, request, LONGEST_LIST).await
     }
 }
+
+/// What a request is answered with, in at most `longest` bytes of JSON, and how many it had.
+async fn json<T: DeserializeOwned>(
+    sends: &impl Sends,
+    request: Request<Body>,
+    longest: usize,
+) -> Result<(T, usize), Problem> {
+    let asking = async {
+        let response = sends.send(request).await?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            return Err(foreign::refused(status, response.into_body()).await);
+        }
+        let whole = Limited::new(response.into_body(), longest).collect();
+        let whole = whole.await.map_err(|_| unusable())?.to_bytes();
+        let answer = serde_json::from_slice(&whole).map_err(|_| unusable())?;
+        Ok((answer, whole.len()))
+    };
+    timeout(PATIENCE, asking).await.map_err(|_| unusable())?
+}
+
+/// The locks of a store that another gateway of ours or of a partner keeps.
+pub(super) struct LocksThere<S> {
+    pub(super) sends: S,
+    /// Where the store is there.
+    pub(super) there: String,
+}
+
+#[async_trait]
+impl<S: Sends> Discovery for LocksThere<S> {
+    async fn locks(&self, path: &FilePath) -> Result<Option<Vec<ShownLock>>, Problem> {
+        let uri = format!("{}/{}?locks", self.there, path.to_uri());
+        let request = Request::post(uri).body(body::empty());
+        let request = request.map_err(|_| unusable())?;
+        match json(&self.sends, request, LONGEST_LOCKS).await {
+            Ok((locks, _)) => Ok(Some(locks)),
+            Err(problem) if problem.status == NO_LOCKS.as_u16() => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+}
+
+/// With what a gateway refuses a request about locks that is of a version that knows none, and takes it
+/// for a pack.
+pub(super) const NO_LOCKS: StatusCode = StatusCode::UNSUPPORTED_MEDIA_TYPE;
 
 #[async_trait]
 impl<S: Sends> Catalogue for There<S> {

@@ -1,6 +1,7 @@
 //! What has to be so for a request to be carried out: the conditions of RFC 9110, section 13, and
-//! the `If` of RFC 4918, section 10.4. They stand in for locks, so one that cannot be read is
-//! refused and never passed over.
+//! the `If` of RFC 4918, section 10.4. One that cannot be read is refused and never passed over.
+//!
+//! What `If` says of locks is judged where those are kept (`files/locking.rs`), before a store sees it.
 
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, StatusCode};
@@ -12,6 +13,7 @@ use crate::problem::Problem;
 mod states;
 mod tags;
 
+pub(super) use states::Left;
 pub(crate) use states::{IF, StateList, States};
 pub(super) use tags::Tag;
 use tags::Tags;

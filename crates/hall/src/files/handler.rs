@@ -1,5 +1,5 @@
 //! Stores over HTTP: plain methods with conditions, ranges and checksums (RFC 9110, RFC 9530),
-//! uploads that can be resumed, and WebDAV (RFC 4918, class 1).
+//! uploads that can be resumed, and WebDAV (RFC 4918). Locks are kept [before it](super::locking).
 //!
 //! | request | right | |
 //! |---|---|---|
@@ -41,6 +41,7 @@ use super::store::{ByteStream, Entry, Store, StoreError, UploadId};
 use crate::body::{self, AnyBody, Body};
 use crate::files::StoreAccess;
 use crate::files::destination;
+use crate::files::locking::Here;
 use crate::foreign::{self, Asked, Foreign};
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
@@ -54,18 +55,29 @@ mod read;
 mod unpack;
 mod upload;
 
-use catalogue::condition;
-pub(super) use catalogue::{Catalogue, Described, DescribedPage, Describing};
+pub(super) use catalogue::{
+    Catalogue, Described, DescribedPage, Describing, Present, below, condition,
+};
+pub(crate) use catalogue::{Discovery, NoLocks};
 pub(crate) use headers::{digest_value, sha256_of_digest};
-pub(super) use properties::{find, patch};
+pub(super) use headers::{depth, text};
+pub(super) use properties::{Mounts, collect, find, patch};
 pub(super) use read::json;
 
 /// What can be done with files.
 pub(crate) const METHODS: &str =
     "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH";
 
+/// What can be done with files where locks are kept.
+pub(crate) const METHODS_WITH_LOCKS: &str = "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, \
+     LOCK, UNLOCK";
+/// The classes of WebDAV (RFC 4918, 10.1 and 18) without locks and with them.
+pub(crate) const CLASSES: &str = "1";
+pub(crate) const CLASSES_WITH_LOCKS: &str = "1, 2";
+
 /// A request, taken apart.
-struct Call {
+struct Call<'d> {
+    discovery: &'d dyn Discovery,
     store: Arc<dyn Store>,
     access: StoreAccess,
     /// Where the store is mounted, without a slash at the end.
@@ -79,27 +91,36 @@ struct Call {
     headers: HeaderMap,
 }
 
-/// `?after=`, `?most=`, `?upload=`, `?entry`, `?properties`.
+/// `?after=`, `?most=`, `?upload=`, `?entry`, `?properties`, `?lock`, `?locks`.
 #[derive(Default)]
-struct Query {
+pub(super) struct Query {
     after: Option<String>,
     most: Option<usize>,
-    upload: Option<String>,
+    pub(super) upload: Option<String>,
     /// What it is, and not what is in it.
     entry: bool,
     /// With its dead properties.
-    properties: bool,
+    pub(super) properties: bool,
+    /// A lock is wanted.
+    pub(super) lock: bool,
+    /// Which locks there are.
+    pub(super) locks: bool,
 }
 
 /// Lists properties (RFC 4918, 9.1).
 pub(crate) const PROPFIND: &str = "PROPFIND";
 /// Changes properties (RFC 4918, 9.2).
 pub(crate) const PROPPATCH: &str = "PROPPATCH";
+/// Takes or refreshes a lock (RFC 4918, 9.10).
+pub(crate) const LOCK: &str = "LOCK";
+/// Gives one back (RFC 4918, 9.11).
+pub(crate) const UNLOCK: &str = "UNLOCK";
 
 type Answer = Result<Response<Body>, Problem>;
 
 /// Answers a request for `store`, which is reached at `mount`, such as `/files/data`. Whoever asks
-/// may do what `access` says; `pass` counts what flows and can cut it.
+/// may do what `access` says; `pass` counts what flows and can cut it. Locks are kept elsewhere or not
+/// at all.
 pub async fn serve(
     store: Arc<dyn Store>,
     access: StoreAccess,
@@ -107,6 +128,26 @@ pub async fn serve(
     pass: &Pass,
     request: Request<impl AnyBody>,
 ) -> Response<Body> {
+    let here = Here {
+        access,
+        mount,
+        pass,
+    };
+    serve_seeing(store, here, request, &NoLocks).await
+}
+
+/// The same, where `discovery` tells which locks there are.
+pub(crate) async fn serve_seeing(
+    store: Arc<dyn Store>,
+    here: Here<'_>,
+    request: Request<impl AnyBody>,
+    discovery: &dyn Discovery,
+) -> Response<Body> {
+    let Here {
+        access,
+        mount,
+        pass,
+    } = here;
     let asked = match Asked::of(&request) {
         Ok(asked) => asked,
         Err(problem) => return foreign::protected(problem.into_response()),
@@ -123,6 +164,7 @@ pub async fn serve(
         let path = FilePath::from_uri(below).map_err(malformed)?;
         let query = Query::parse(head.uri.query().unwrap_or_default())?;
         let call = Call {
+            discovery,
             store,
             access,
             mount: mount.to_owned(),
@@ -144,7 +186,7 @@ pub async fn serve(
     response.map(|body| pass.over(body, Way::Sent))
 }
 
-impl Call {
+impl Call<'_> {
     async fn answer(self, method: &str, body: Body) -> Answer {
         let upload = match &self.query.upload {
             Some(name) => Some(UploadId::new(&self.path, name).map_err(malformed)?),
@@ -168,13 +210,14 @@ impl Call {
             }
             PROPFIND => {
                 self.need(self.access.read, "read")?;
-                let mount = (self.mount.as_str(), self.mount.as_str());
-                find(self.store, mount, self.path, &self.headers, body).await
+                let mounts = Mounts::same(&self.mount);
+                let (store, discovery) = (self.store, self.discovery);
+                find(store, discovery, mounts, self.path, &self.headers, body).await
             }
             PROPPATCH => {
                 self.need(self.access.write, "write")?;
-                let mount = (self.mount.as_str(), self.mount.as_str());
-                patch(self.store, mount, self.path, &self.headers, body).await
+                let mounts = Mounts::same(&self.mount);
+                patch(self.store, mounts, self.path, &self.headers, body).await
             }
             "PATCH" if self.query.properties => {
                 self.need(self.access.write, "write")?;
@@ -188,9 +231,7 @@ impl Call {
                 self.put(patient(body)).await
             }
             "POST" => {
-                let is_list =
-                    headers::text(&self.headers, CONTENT_TYPE)? == Some("application/json");
-                if is_list {
+                if is_json(&self.headers) {
                     self.need(self.access.read, "read")?;
                     return self.pack(patient(body)).await;
                 }
@@ -237,16 +278,26 @@ impl Call {
     }
 
     fn need(&self, granted: bool, right: &str) -> Result<(), Problem> {
-        if granted {
-            return Ok(());
-        }
-        let store = self.mount.rsplit('/').next().unwrap_or_default();
-        Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "not-granted",
-            format!("this grant does not have the right {right}:{store}: open the hall with it"),
-        ))
+        need(granted, right, &self.mount)
     }
+}
+
+/// Whether a right is there on the store at `mount`.
+pub(super) fn need(granted: bool, right: &str, mount: &str) -> Result<(), Problem> {
+    if granted {
+        return Ok(());
+    }
+    let store = mount.rsplit('/').next().unwrap_or_default();
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "not-granted",
+        format!("this grant does not have the right {right}:{store}: open the hall with it"),
+    ))
+}
+
+/// Whether what is sent is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    matches!(text(headers, CONTENT_TYPE), Ok(Some("application/json")))
 }
 
 /// A body's bytes, unless they come too slowly.
@@ -255,7 +306,7 @@ fn patient(body: Body) -> ByteStream {
 }
 
 impl Query {
-    fn parse(query: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(query: &str) -> Result<Self, Problem> {
         let mut parsed = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -270,6 +321,8 @@ impl Query {
                 "upload" => parsed.upload = Some(value.to_owned()),
                 "entry" => parsed.entry = true,
                 "properties" => parsed.properties = true,
+                "lock" => parsed.lock = true,
+                "locks" => parsed.locks = true,
                 _ => {}
             }
         }
@@ -285,10 +338,19 @@ fn status(status: StatusCode) -> Response<Body> {
 }
 
 fn options() -> Response<Body> {
+    options_of(CLASSES, METHODS)
+}
+
+/// The answer to `OPTIONS` where locks are kept.
+pub(super) fn options_with_locks() -> Response<Body> {
+    options_of(CLASSES_WITH_LOCKS, METHODS_WITH_LOCKS)
+}
+
+fn options_of(classes: &'static str, methods: &'static str) -> Response<Body> {
     let mut response = status(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
-    headers.insert("dav", HeaderValue::from_static("1"));
-    headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+    headers.insert("dav", HeaderValue::from_static(classes));
+    headers.insert(ALLOW, HeaderValue::from_static(methods));
     headers.insert("accept-ranges", HeaderValue::from_static("bytes"));
     response
 }
@@ -316,7 +378,7 @@ fn not_found(what: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
 }
 
-fn not_allowed(methods: &str) -> Problem {
+pub(super) fn not_allowed(methods: &str) -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",

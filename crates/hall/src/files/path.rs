@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
 /// The longest path, in bytes: what S3 takes as a key.
 pub const LONGEST_PATH: usize = 1024;
 /// The longest segment, in bytes: what file systems take as a name.
@@ -201,6 +203,19 @@ impl FromStr for FilePath {
         }
         path.split('/').try_for_each(check)?;
         Ok(Self(path.to_owned()))
+    }
+}
+
+impl Serialize for FilePath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for FilePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path = String::deserialize(deserializer)?;
+        path.parse().map_err(D::Error::custom)
     }
 }
 

@@ -7,23 +7,29 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::header::HeaderValue;
-use http::{Request, Response, StatusCode, Uri};
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::afar::{Afar, Sends};
+use super::afar::{Afar, LocksThere, NO_LOCKS, Sends};
 use super::condition::{IF, States};
 use super::destination::{DESTINATION, asked, destination};
-use super::handler::malformed;
+use super::handler::{self, LOCK, METHODS, PROPPATCH, below, malformed};
+use super::lock::{self, Form, Refusing, ShownLock, Unmet};
+use super::locking::in_xml;
 use super::path::FilePath;
 use crate::StoreName;
 use crate::body::{self, AnyBody, Body};
 use crate::client::{ClientError, HallClient};
-use crate::foreign::{self, Asked, passed_on};
+use crate::foreign::{self, Asked, Foreign, passed_on};
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
+
+/// Bytes of an answer with a lock.
+const LONGEST_LOCK: usize = 64 * 1024;
 
 /// A store of a hall that is reached through another server than that of the hall.
 #[derive(Debug)]
@@ -42,25 +48,104 @@ impl Relayed<'_> {
     /// Passes a request for files on. What may be done is decided there; `pass` counts what flows
     /// and can cut it.
     pub async fn answer(&self, pass: &Pass, request: Request<impl AnyBody>) -> Response<Body> {
+        let form = Form::wanted(request.headers());
         let moved = Asked::of(&request).and_then(|asked| {
+            let path = below(self.mount, request.uri().path()).map_err(malformed)?;
             let request = moved_there(self.store, self.mount, pass, request)?;
-            Ok((asked, request))
+            Ok((asked, path.unwrap_or_else(FilePath::root), request))
         });
         let response = match moved {
-            Ok((asked, request)) => {
-                let store = Afar {
-                    sends: ToHall {
-                        client: self.client.clone(),
-                        patience: self.patience,
-                    },
-                    there: format!("/files/{}", self.store),
-                    mount: self.mount.to_owned(),
+            Ok((asked, path, request)) => {
+                let answered = match request.method().as_str() {
+                    LOCK => self.lock(&asked, request).await,
+                    PROPPATCH => self.pass_properties_on(&asked, &path, request).await,
+                    _ => self.pass_on(&asked, request).await,
                 };
-                store.answer(&asked, request).await
+                let refusing = Refusing {
+                    form,
+                    mount: self.mount,
+                    path: &path,
+                };
+                refusing.answer(answered)
             }
             Err(problem) => foreign::protected(problem.into_response()),
         };
         response.map(|body| pass.over(body, Way::Sent))
+    }
+
+    async fn pass_on(&self, asked: &Asked, request: Request<Body>) -> Response<Body> {
+        let there = format!("/files/{}", self.store);
+        let locks = LocksThere {
+            sends: self.to_hall(),
+            there: there.clone(),
+        };
+        let store = Afar {
+            sends: self.to_hall(),
+            there,
+            mount: self.mount.to_owned(),
+        };
+        store.answer(asked, request, &locks).await
+    }
+
+    /// The same for properties, whose XML is written here.
+    async fn pass_properties_on(
+        &self,
+        asked: &Asked,
+        path: &FilePath,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        let mut response = self.pass_on(asked, request).await;
+        if response.status() == StatusCode::LOCKED
+            && let Some(value) = Unmet::submit(path).value()
+        {
+            response.headers_mut().insert(Unmet::HEADER, value);
+        }
+        response
+    }
+
+    /// Asks for a lock in JSON, and writes the answer here.
+    async fn lock(&self, asked: &Asked, request: Request<Body>) -> Response<Body> {
+        let answer = async {
+            let (mut head, body) = request.into_parts();
+            let wish = lock::read(&handler::collect(body).await?)?;
+            let is_new = wish.is_some();
+            let content = match wish {
+                Some(wish) => serde_json::to_vec(&wish).map_err(|_| foreign::unusable())?,
+                None => Vec::new(),
+            };
+            let uri = format!("{}?lock", head.uri.path());
+            head.uri = uri.parse().map_err(|_| malformed("this is no path"))?;
+            head.method = Method::POST;
+            head.headers.remove(header::CONTENT_LENGTH);
+            head.headers.remove(header::CONTENT_TYPE);
+            let request = Request::from_parts(head, body::full(content));
+            let response = self.to_hall().send(request).await?;
+            let status = response.status();
+            if status == NO_LOCKS {
+                return Err(handler::not_allowed(METHODS));
+            }
+            if !matches!(status, StatusCode::OK | StatusCode::CREATED) {
+                return Ok(Foreign::new(response).release(asked).await);
+            }
+            let whole = Limited::new(response.into_body(), LONGEST_LOCK).collect();
+            let whole = timeout(self.patience, whole).await;
+            let whole = whole.map_err(|_| foreign::unusable())?;
+            let whole = whole.map_err(|_| foreign::unusable())?.to_bytes();
+            let lock: ShownLock =
+                serde_json::from_slice(&whole).map_err(|_| foreign::unusable())?;
+            let token = is_new.then_some(&lock.token);
+            Ok(in_xml(self.mount, status, &lock, token))
+        };
+        answer
+            .await
+            .unwrap_or_else(|problem: Problem| foreign::protected(problem.into_response()))
+    }
+
+    fn to_hall(&self) -> ToHall {
+        ToHall {
+            client: self.client.clone(),
+            patience: self.patience,
+        }
     }
 }
 
@@ -79,6 +164,8 @@ fn moved_there(
     }
     let uri: Uri = uri.parse().map_err(|_| malformed("this is no path"))?;
     let mut headers = passed_on(&head.headers);
+    // What is refused is told in JSON there, and in what is wanted here.
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let asked = asked(&head.uri, &head.headers);
     if let Some(destination) = destination(&headers, asked.as_ref())? {
         let destination = HeaderValue::try_from(there(&destination)?);

@@ -119,12 +119,14 @@ impl Overwrite {
 }
 
 /// How much of a folder is meant (RFC 4918, 10.2).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Depth {
     /// The folder without what is in it.
+    #[serde(rename = "0")]
     Itself,
     /// All of it.
     #[default]
+    #[serde(rename = "infinity")]
     Everything,
 }
 

@@ -16,7 +16,7 @@ const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 const WANTED_AS: [&str; 5] = ["empty", "document", "image", "audio", "video"];
 
 /// What of a request for files goes on to another party.
-const PASSED_ON: [HeaderName; 15] = [
+const PASSED_ON: [HeaderName; 17] = [
     header::ACCEPT,
     header::CONTENT_LENGTH,
     header::CONTENT_RANGE,
@@ -25,8 +25,10 @@ const PASSED_ON: [HeaderName; 15] = [
     header::RANGE,
     HeaderName::from_static("depth"),
     HeaderName::from_static("destination"),
+    HeaderName::from_static("lock-token"),
     HeaderName::from_static("overwrite"),
     HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("timeout"),
     HeaderName::from_static("want-repr-digest"),
     HeaderName::from_static("upload-complete"),
     HeaderName::from_static("upload-length"),

@@ -7,8 +7,8 @@ use http::{Method, StatusCode};
 
 use super::content::disposition;
 use super::{Asked, MediaType};
-use crate::files::METHODS;
 use crate::files::date::{http_date, parse_http_date};
+use crate::files::{CLASSES, CLASSES_WITH_LOCKS, METHODS, METHODS_WITH_LOCKS, Unmet};
 
 /// The longest entity tag that is passed on, in bytes.
 const LONGEST_TAG: usize = 256;
@@ -18,6 +18,7 @@ const LONGEST_DIGEST: usize = 512;
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
+const DAV: HeaderName = HeaderName::from_static("dav");
 const OC_MTIME: HeaderName = HeaderName::from_static("x-oc-mtime");
 
 /// Whether `status`, which refuses nothing, can answer what was asked. There are no interim answers
@@ -49,11 +50,12 @@ pub(super) fn remade(
         }
     };
     if asked.method == Method::OPTIONS {
-        put(
-            HeaderName::from_static("dav"),
-            Some(HeaderValue::from_static("1")),
-        );
-        put(header::ALLOW, Some(HeaderValue::from_static(METHODS)));
+        let (classes, methods) = match text(foreign, &DAV) {
+            Some(CLASSES_WITH_LOCKS) => (CLASSES_WITH_LOCKS, METHODS_WITH_LOCKS),
+            _ => (CLASSES, METHODS),
+        };
+        put(DAV, Some(HeaderValue::from_static(classes)));
+        put(header::ALLOW, Some(HeaderValue::from_static(methods)));
         put(
             header::ACCEPT_RANGES,
             Some(HeaderValue::from_static("bytes")),
@@ -116,7 +118,8 @@ pub(super) fn remade(
     Some(made)
 }
 
-/// What a refusal says besides its problem: how long the file is, or where the upload stands.
+/// What a refusal says besides its problem: how long the file is, where the upload stands, or what is
+/// locked.
 pub(super) fn of_refusal(status: StatusCode, foreign: &HeaderMap, made: &mut HeaderMap) {
     if status == StatusCode::RANGE_NOT_SATISFIABLE
         && let Some(all) = text(foreign, &header::CONTENT_RANGE)
@@ -125,6 +128,9 @@ pub(super) fn of_refusal(status: StatusCode, foreign: &HeaderMap, made: &mut Hea
         && let Ok(value) = HeaderValue::try_from(format!("bytes */{all}"))
     {
         made.insert(header::CONTENT_RANGE, value);
+    }
+    if let Some(value) = Unmet::of(foreign).and_then(|unmet| unmet.value()) {
+        made.insert(Unmet::HEADER, value);
     }
     if status == StatusCode::CONFLICT
         && let Some(offset) = number(foreign, &UPLOAD_OFFSET)

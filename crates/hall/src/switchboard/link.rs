@@ -141,7 +141,8 @@ impl Link {
 }
 
 /// Sends requests to a store of an agent.
-pub(super) struct ToStore {
+#[derive(Clone)]
+pub(crate) struct ToStore {
     store: StoreName,
     pool: Arc<Pool<Problem>>,
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::grants::GrantRow;
 use crate::Gateway;
 use crate::hall::inside::Thing;
-use crate::hall::{Presence, Standing};
+use crate::hall::{self, Presence, Standing};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -143,10 +143,8 @@ pub(super) async fn as_webdav(request: Request, mount: &str) -> Result<Request, 
     let (uri, headers) = (request.uri().clone(), request.headers().clone());
     let Input(change): Input<Change> = request.extract().await?;
     let mut request = change.into_request(uri, mount)?;
-    for (name, value) in headers
-        .iter()
-        .filter(|(name, _)| foreign::is_condition(name))
-    {
+    let counts = |name: &HeaderName| foreign::is_condition(name) || *name == header::ACCEPT;
+    for (name, value) in headers.iter().filter(|(name, _)| counts(name)) {
         request.headers_mut().append(name.clone(), value.clone());
     }
     Ok(request)
@@ -175,11 +173,10 @@ async fn serve(
     // What carries the session is nobody else's business.
     request.headers_mut().remove(header::COOKIE);
     request.headers_mut().remove(header::AUTHORIZATION);
-    let (offers, mount) = (&gateway.halls.offers, mount(place));
+    let mount = mount(place);
     let pass = presence.pass_for(&standing, Thing::Store(store.clone()));
-    Ok(offers
-        .files(&standing, &store, &mount, &pass, request)
-        .await)
+    let place = (mount.as_str(), &pass);
+    Ok(hall::files::serve(gateway, &standing, &store, place, request).await)
 }
 
 /// The refusal for a session without a grant.

@@ -38,10 +38,22 @@ struct State {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    /// The token of a lock. There are no locks, so nothing is in that state.
+    /// The token of a lock. Where locks are kept, [`States::where_locked`] has judged it before anything
+    /// is asked of a store, to which no lock is known.
     Token(String),
     /// A version, by the strong comparison (RFC 4918, 10.4.4).
     Version(Tag, String),
+}
+
+/// What is left of the header once it is known what is locked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::files) enum Left {
+    /// Nothing: a list holds already.
+    Nothing,
+    /// Lists of versions.
+    Versions(States),
+    /// No list can hold.
+    Failed,
 }
 
 impl StateList {
@@ -93,6 +105,51 @@ impl States {
             rest = after.trim_start();
         }
         (!listed.is_empty()).then_some(Self(listed))
+    }
+
+    /// The tokens of locks in it. Each of them is submitted with the request, whatever the header says
+    /// about it (10.4.1).
+    pub(in crate::files) fn tokens(&self) -> impl Iterator<Item = &str> {
+        let states = self.0.iter().flat_map(|listed| &listed.list.0);
+        states.filter_map(|state| match &state.what {
+            What::Token(token) => Some(token.as_str()),
+            What::Version(..) => None,
+        })
+    }
+
+    /// The paths of other files that it names.
+    pub(in crate::files) fn places(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|listed| listed.place.as_deref())
+    }
+
+    /// What is left of it where `locked` says whether a path, or the request's own file, is locked with
+    /// a token (10.4.4).
+    pub(in crate::files) fn where_locked(
+        self,
+        locked: impl Fn(Option<&str>, &str) -> bool,
+    ) -> Left {
+        let mut left = Vec::new();
+        for Listed { place, list } in self.0 {
+            let fails = |state: &State| match &state.what {
+                What::Token(token) => locked(place.as_deref(), token) == state.negated,
+                What::Version(..) => false,
+            };
+            if list.0.iter().any(fails) {
+                continue;
+            }
+            let states = list.0.into_iter();
+            let versions = states.filter(|state| matches!(state.what, What::Version(..)));
+            let list = StateList(versions.collect());
+            if list.0.is_empty() {
+                return Left::Nothing;
+            }
+            left.push(Listed { place, list });
+        }
+        if left.is_empty() {
+            Left::Failed
+        } else {
+            Left::Versions(Self(left))
+        }
     }
 
     /// The lists that are about the request's own file, and the others with their paths. `own` says

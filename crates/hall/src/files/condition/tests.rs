@@ -251,6 +251,40 @@ fn the_beginning_of_1970_is_a_date_and_so_are_those_before_it() {
     }
 }
 
+/// A state in a list: whether it is negated, and a token (locked or not) or a version (there or not).
+type Stated = (bool, u8);
+
+proptest! {
+    #[test]
+    fn what_is_left_without_locks_holds_as_the_whole_did(
+        lists in prop::collection::vec(prop::collection::vec((any::<bool>(), 0u8..4), 1..4), 1..4),
+    ) {
+        let names = ["<urn:locked>", "<urn:free>", "[\"tag\"]", "[\"x\"]"];
+        let written = |(negated, state): &Stated| {
+            let not = if *negated { "Not " } else { "" };
+            format!("{not}{}", names[usize::from(*state)])
+        };
+        let list = |states: &Vec<Stated>| {
+            format!("({})", states.iter().map(written).collect::<Vec<_>>().join(" "))
+        };
+        let value = lists.iter().map(list).collect::<Vec<_>>().join(" ");
+        let holds = |(negated, state): &Stated| matches!(state, 0 | 2) != *negated;
+        let expected = lists.iter().any(|states| states.iter().all(holds));
+        let states = States::of(&headers(&[("if", &value)])).unwrap().unwrap();
+        let left = states.where_locked(|place, token| place.is_none() && token == "urn:locked");
+        let holds = match left {
+            Left::Nothing => true,
+            Left::Failed => false,
+            Left::Versions(states) => {
+                prop_assert_eq!(states.tokens().count(), 0);
+                let (here, _) = states.apart(|_| true);
+                here.iter().any(|list| list.holds(Some(&entry())))
+            }
+        };
+        prop_assert_eq!(holds, expected, "{}", value);
+    }
+}
+
 proptest! {
     /// Whatever is written, it is refused or means the same when it is written again.
     #[test]

@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
 use crate::files::condition::{Condition, States};
-use crate::files::path::FilePath;
+use crate::files::lock::ShownLock;
+use crate::files::path::{FilePath, PathError};
 use crate::files::property::{Properties, PropertyChange};
 use crate::files::store::{Entry, Store};
 use crate::problem::Problem;
@@ -36,6 +37,42 @@ pub(crate) struct DescribedPage {
     pub(crate) entries: Vec<Described>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
+}
+
+/// Whether something is there.
+#[async_trait]
+pub(crate) trait Present: Send + Sync {
+    /// What is at `path` now.
+    async fn present(&self, path: &FilePath) -> Result<Option<Entry>, Problem>;
+}
+
+#[async_trait]
+impl<C: Catalogue> Present for C {
+    async fn present(&self, path: &FilePath) -> Result<Option<Entry>, Problem> {
+        match self.described(path, Describing::Briefly).await {
+            Ok(described) => Ok(Some(described.entry)),
+            Err(problem) if problem.status == StatusCode::NOT_FOUND.as_u16() => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+}
+
+/// What is locked.
+#[async_trait]
+pub(crate) trait Discovery: Send + Sync {
+    /// The locks on `path`, and those that were taken on what is right in it. Nothing where no locks
+    /// are kept.
+    async fn locks(&self, path: &FilePath) -> Result<Option<Vec<ShownLock>>, Problem>;
+}
+
+/// No locks are kept here.
+pub(crate) struct NoLocks;
+
+#[async_trait]
+impl Discovery for NoLocks {
+    async fn locks(&self, _path: &FilePath) -> Result<Option<Vec<ShownLock>>, Problem> {
+        Ok(None)
+    }
 }
 
 /// What files and folders there are.
@@ -121,7 +158,7 @@ impl Catalogue for Arc<dyn Store> {
 /// # Errors
 /// 412: a condition cannot be read. Or it cannot be seen what there is.
 pub(crate) async fn condition(
-    catalogue: &impl Catalogue,
+    there: &impl Present,
     mount: &str,
     path: &FilePath,
     asked: &HeaderMap,
@@ -130,16 +167,15 @@ pub(crate) async fn condition(
     let Some(states) = States::of(asked)? else {
         return Ok(condition);
     };
-    let of = |place: &str| below(mount, place);
+    let of = |place: &str| {
+        let place: Uri = place.parse().ok()?;
+        below(mount, place.path()).ok().flatten()
+    };
     let (here, elsewhere) = states.apart(|place| of(place).as_ref() == Some(path));
     for (place, list) in elsewhere {
         // A file of another store is in no state that is known here.
         let Some(other) = of(&place) else { continue };
-        let present = match catalogue.described(&other, Describing::Briefly).await {
-            Ok(described) => Some(described.entry),
-            Err(problem) if problem.status == StatusCode::NOT_FOUND.as_u16() => None,
-            Err(problem) => return Err(problem),
-        };
+        let present = there.present(&other).await?;
         if list.holds(present.as_ref()) {
             return Ok(condition);
         }
@@ -147,10 +183,12 @@ pub(crate) async fn condition(
     Ok(condition.with_states(here))
 }
 
-/// The file that is called `place`, if it is below `mount`.
-fn below(mount: &str, place: &str) -> Option<FilePath> {
-    let place: Uri = place.parse().ok()?;
-    let below = place.path().strip_prefix(mount)?;
-    let within = below.is_empty() || below.starts_with('/');
-    within.then(|| FilePath::from_uri(below).ok()).flatten()
+/// The file at `place`, the path of an address, if that is below `mount`.
+///
+/// # Errors
+/// No file can have that path.
+pub(crate) fn below(mount: &str, place: &str) -> Result<Option<FilePath>, PathError> {
+    let below = place.strip_prefix(mount);
+    let within = below.filter(|below| below.is_empty() || below.starts_with('/'));
+    within.map(FilePath::from_uri).transpose()
 }

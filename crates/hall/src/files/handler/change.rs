@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// Bytes of changes of properties in JSON.
 const LONGEST_CHANGES: usize = 1024 * 1024;
 
-impl Call {
+impl Call<'_> {
     pub(super) async fn remove(self) -> Answer {
         self.need_whole().await?;
         let condition = self.condition().await?;

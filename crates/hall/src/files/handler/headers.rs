@@ -97,7 +97,7 @@ pub(super) fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Pro
 }
 
 /// `Depth` of what goes with all that is in it, where nothing is said (RFC 4918, 10.2).
-pub(super) fn depth(headers: &HeaderMap) -> Result<Depth, Problem> {
+pub(in crate::files) fn depth(headers: &HeaderMap) -> Result<Depth, Problem> {
     match text(headers, "depth")? {
         None => Ok(Depth::Everything),
         Some(depth) if depth.eq_ignore_ascii_case("infinity") => Ok(Depth::Everything),

@@ -19,7 +19,7 @@ const LONGEST_LIST: usize = MOST_PACKED * (6 * LONGEST_PATH + 16);
 /// Files that are read together, and held in memory.
 const FILES: usize = 8;
 
-impl Call {
+impl Call<'_> {
     /// The files that are wanted, in their order. One that is not there, can't be read or is too
     /// long is left out: whoever wants it asks for it alone, and then is told why.
     pub(super) async fn pack(self, body: ByteStream) -> Answer {

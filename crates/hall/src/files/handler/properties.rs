@@ -9,11 +9,12 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, Limited, StreamBody};
 use hyper::body::Frame;
 
-use super::catalogue::{Catalogue, Described, DescribedPage, Describing, condition};
+use super::catalogue::{Catalogue, Described, DescribedPage, Describing, Discovery, condition};
 use super::headers;
 use super::{Answer, malformed};
 use crate::body::{self, Body};
 use crate::files::date::http_date;
+use crate::files::lock::{self, SUPPORTED, ShownLock};
 use crate::files::path::{FilePath, encode};
 use crate::files::property::{DeadProperty, PropertyChange, PropertyName};
 use crate::files::store::{Entry, Kind};
@@ -41,15 +42,19 @@ enum Property {
     ContentType,
     LastModified,
     Etag,
+    LockDiscovery,
+    SupportedLock,
 }
 
-const ALL: [Property; 6] = [
+const ALL: [Property; 8] = [
     Property::ResourceType,
     Property::DisplayName,
     Property::ContentLength,
     Property::ContentType,
     Property::LastModified,
     Property::Etag,
+    Property::LockDiscovery,
+    Property::SupportedLock,
 ];
 
 impl Property {
@@ -61,11 +66,13 @@ impl Property {
             Self::ContentType => "getcontenttype",
             Self::LastModified => "getlastmodified",
             Self::Etag => "getetag",
+            Self::LockDiscovery => "lockdiscovery",
+            Self::SupportedLock => "supportedlock",
         }
     }
 
-    /// Its value, as XML.
-    fn value(self, entry: &Entry) -> Option<String> {
+    /// Its value, as XML, for what is at a path where there are these locks.
+    fn value(self, entry: &Entry, path: Option<&FilePath>, locked: &Locked) -> Option<String> {
         let is_file = entry.kind == Kind::File;
         match self {
             Self::ResourceType if is_file => Some(String::new()),
@@ -80,6 +87,13 @@ impl Property {
                 let etag = entry.etag.as_ref()?;
                 Some(escaped(&format!("\"{etag}\"")))
             }
+            Self::LockDiscovery => {
+                let locks = locked.locks.as_ref()?;
+                let is_here = |lock: &&ShownLock| path.is_some_and(|path| lock.covers(path));
+                let here = locks.iter().filter(is_here);
+                Some(lock::discovery(&locked.mount, here))
+            }
+            Self::SupportedLock => locked.locks.as_ref().map(|_| SUPPORTED.to_owned()),
         }
     }
 }
@@ -118,6 +132,17 @@ enum Wanted {
 }
 
 impl Wanted {
+    /// Whether it asks what is locked, or can be.
+    fn is_about_locks(&self) -> bool {
+        let is_one = |property: &Property| {
+            matches!(property, Property::LockDiscovery | Property::SupportedLock)
+        };
+        match self {
+            Self::All | Self::Names => true,
+            Self::These(live, _) => live.iter().any(is_one),
+        }
+    }
+
     /// Whether it is about what others say of a file.
     fn describing(&self) -> Describing {
         match self {
@@ -127,12 +152,37 @@ impl Wanted {
     }
 }
 
-/// Answers a request for the properties of `path`, and of what is in it, which is reached below
-/// `mount`; conditions name files as below `named`. Every element of the answer is written here,
-/// wherever the files are.
+/// Where files are reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mounts<'m> {
+    /// Where they are for whoever asked.
+    pub(crate) here: &'m str,
+    /// Below what conditions name them.
+    pub(crate) named: &'m str,
+}
+
+impl<'m> Mounts<'m> {
+    /// Both are the same.
+    pub(crate) const fn same(mount: &'m str) -> Self {
+        Self {
+            here: mount,
+            named: mount,
+        }
+    }
+}
+
+/// The locks that there are, if any are kept.
+struct Locked {
+    mount: String,
+    locks: Option<Vec<ShownLock>>,
+}
+
+/// Answers a request for the properties of `path`, and of what is in it. Every element of the answer is
+/// written here, wherever the files are.
 pub(crate) async fn find(
     catalogue: impl Catalogue,
-    (mount, named): (&str, &str),
+    discovery: &dyn Discovery,
+    Mounts { here: mount, named }: Mounts<'_>,
     path: FilePath,
     asked: &HeaderMap,
     body: Body,
@@ -149,9 +199,23 @@ pub(crate) async fn find(
     let condition = condition(&catalogue, named, &path, asked).await?;
     condition.check(Some(&described.entry))?;
 
+    let locks = if wanted.is_about_locks() {
+        discovery.locks(&path).await?
+    } else {
+        None
+    };
+    let locked = Locked {
+        mount: mount.to_owned(),
+        locks,
+    };
     let place = place(mount, &path);
     let mut first = START.to_owned();
-    response(&mut first, &place, &described, &wanted);
+    response(
+        &mut first,
+        (&place, Some(&path)),
+        &described,
+        (&wanted, &locked),
+    );
     let pages = if is_folder && reach == Reach::Members {
         // Looked up before the answer begins, so that what fails at once is told as an error.
         let page = catalogue.described_in(&path, None, PAGE, how).await?;
@@ -160,6 +224,7 @@ pub(crate) async fn find(
             path,
             place,
             wanted,
+            locked,
         };
         listing.pages(page).boxed()
     } else {
@@ -177,7 +242,7 @@ pub(crate) async fn find(
 /// Changes the properties of `path`, all that are named or none, and says so of each.
 pub(crate) async fn patch(
     catalogue: impl Catalogue,
-    (mount, named): (&str, &str),
+    Mounts { here: mount, named }: Mounts<'_>,
     path: FilePath,
     asked: &HeaderMap,
     body: Body,
@@ -228,7 +293,8 @@ fn place(mount: &str, path: &FilePath) -> String {
     place.trim_end_matches('/').to_owned()
 }
 
-async fn collect(body: Body) -> Result<Bytes, Problem> {
+/// What a request in XML says.
+pub(crate) async fn collect(body: Body) -> Result<Bytes, Problem> {
     let whole = Limited::new(body, LONGEST_REQUEST).collect().await;
     let whole = whole.map_err(|error| malformed(format!("the request cannot be read: {error}")))?;
     Ok(whole.to_bytes())
@@ -247,6 +313,7 @@ struct Listing<C> {
     path: FilePath,
     place: String,
     wanted: Wanted,
+    locked: Locked,
 }
 
 impl<C: Catalogue> Listing<C> {
@@ -261,8 +328,11 @@ impl<C: Catalogue> Listing<C> {
             };
             let mut text = String::new();
             for described in &page.entries {
-                let place = format!("{}/{}", listing.place, encode(&described.entry.name));
-                response(&mut text, &place, described, &listing.wanted);
+                let name = &described.entry.name;
+                let place = format!("{}/{}", listing.place, encode(name));
+                let path = listing.path.join(name).ok();
+                let asked = (&listing.wanted, &listing.locked);
+                response(&mut text, (&place, path.as_ref()), described, asked);
             }
             let next = match page.next {
                 Some(after) => {
@@ -299,7 +369,12 @@ fn status_of(out: &mut String, properties: &str, status: &str, error: &str) {
     );
 }
 
-fn response(out: &mut String, place: &str, described: &Described, wanted: &Wanted) {
+fn response(
+    out: &mut String,
+    (place, path): (&str, Option<&FilePath>),
+    described: &Described,
+    (wanted, locked): (&Wanted, &Locked),
+) {
     let Described { entry, properties } = described;
     let (mut found, mut missing) = (String::new(), String::new());
     let live: &[Property] = match wanted {
@@ -308,7 +383,7 @@ fn response(out: &mut String, place: &str, described: &Described, wanted: &Wante
     };
     for property in live {
         let name = property.name();
-        let _ = match (property.value(entry), wanted) {
+        let _ = match (property.value(entry, path, locked), wanted) {
             (Some(_), Wanted::Names) => write!(found, "<D:{name}/>"),
             (Some(value), _) => write!(found, "<D:{name}>{value}</D:{name}>"),
             (None, Wanted::These(..)) => write!(missing, "<D:{name}/>"),
@@ -590,7 +665,12 @@ mod tests {
             vec![other("u\"><x", "y")],
         );
         let mut out = String::new();
-        response(&mut out, "/files/data/a%3C%26", &described, &wanted);
+        let locked = Locked {
+            mount: "/files/data".to_owned(),
+            locks: None,
+        };
+        let place = ("/files/data/a%3C%26", None);
+        response(&mut out, place, &described, (&wanted, &locked));
         assert!(out.contains("<D:displayname>a&lt;&amp;&gt;&quot;b</D:displayname>"));
         assert!(out.contains("<D:getetag>&quot;t&quot;</D:getetag>"));
         assert!(out.contains("<y xmlns=\"u&quot;&gt;&lt;x\"/>"));

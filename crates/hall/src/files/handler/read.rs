@@ -24,7 +24,7 @@ const MOST: usize = 1000;
 /// Bytes of dead properties after which a page ends.
 const LONGEST_PROPERTIES: usize = 1024 * 1024;
 
-impl Call {
+impl Call<'_> {
     pub(super) async fn read(self, head_only: bool) -> Answer {
         let entry = self.store.entry(&self.path).await?;
         let condition = self.condition().await?;

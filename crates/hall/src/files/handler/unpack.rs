@@ -17,7 +17,7 @@ use crate::problem::Problem;
 const FILES: usize = 256;
 const BYTES: usize = 1024 * 1024;
 
-impl Call {
+impl Call<'_> {
     /// Answers for each file, in the order of the pack: `null`, or why it was refused. If the pack
     /// breaks off, files before the break may be in their places, as after that many single `PUT`s.
     pub(super) async fn unpack(self, body: ByteStream) -> Answer {

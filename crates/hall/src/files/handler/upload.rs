@@ -13,7 +13,7 @@ const UPLOAD_OFFSET: &str = "upload-offset";
 const UPLOAD_COMPLETE: &str = "upload-complete";
 const UPLOAD_LENGTH: &str = "upload-length";
 
-impl Call {
+impl Call<'_> {
     pub(super) async fn put(self, body: ByteStream) -> Answer {
         // RFC 9110, 14.5: a part must not pass for the whole.
         if self.headers.contains_key(CONTENT_RANGE) {

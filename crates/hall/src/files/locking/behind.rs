@@ -1,0 +1,111 @@
+//! Whoever has the files of a store whose locks are kept here.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use hallway_evidence::statement::hall::{HallName, StoreName};
+use http::{Request, Response};
+
+use super::Here;
+use crate::body::Body;
+use crate::files::access::StoreAccess;
+use crate::files::condition::Condition;
+use crate::files::handler::{self, Discovery, Present};
+use crate::files::path::FilePath;
+use crate::files::store::{Entry, Plan, Store, StoreError};
+use crate::problem::Problem;
+use crate::switchboard::Switchboard;
+
+/// What came of making an empty file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::files) enum Made {
+    /// It is there now.
+    New,
+    /// Something was there meanwhile.
+    ThereAlready,
+}
+
+/// Whoever has the files.
+#[async_trait]
+pub(super) trait Behind: Present {
+    /// Answers a request that is not about locks, which `discovery` tells.
+    async fn answer(&self, request: Request<Body>, discovery: &dyn Discovery) -> Response<Body>;
+
+    /// Makes an empty file.
+    async fn make(&self, path: &FilePath) -> Result<Made, Problem>;
+}
+
+/// A store of ours.
+pub(super) struct Own<'h> {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) here: Here<'h>,
+}
+
+#[async_trait]
+impl Present for Own<'_> {
+    async fn present(&self, path: &FilePath) -> Result<Option<Entry>, Problem> {
+        self.store.present(path).await
+    }
+}
+
+#[async_trait]
+impl Behind for Own<'_> {
+    async fn answer(&self, request: Request<Body>, discovery: &dyn Discovery) -> Response<Body> {
+        let store = Arc::clone(&self.store);
+        handler::serve_seeing(store, self.here, request, discovery).await
+    }
+
+    async fn make(&self, path: &FilePath) -> Result<Made, Problem> {
+        let plan = Plan {
+            condition: Condition::absent(),
+            length: Some(0),
+            ..Plan::default()
+        };
+        match self.store.put(path, plan, stream::empty().boxed()).await {
+            Ok(_) => Ok(Made::New),
+            Err(StoreError::Precondition | StoreError::Exists) => Ok(Made::ThereAlready),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A store that an agent provides.
+pub(super) struct AtAgent<'h> {
+    pub(super) switchboard: &'h Switchboard,
+    pub(super) hall: &'h HallName,
+    pub(super) store: &'h StoreName,
+    pub(super) here: Here<'h>,
+}
+
+#[async_trait]
+impl Present for AtAgent<'_> {
+    async fn present(&self, path: &FilePath) -> Result<Option<Entry>, Problem> {
+        // It is the gateway that looks, also for who may only write.
+        let access = StoreAccess {
+            read: true,
+            ..self.here.access
+        };
+        let here = Here {
+            access,
+            ..self.here
+        };
+        let afar = self.switchboard.afar(self.hall, self.store, here)?;
+        afar.present(path).await
+    }
+}
+
+#[async_trait]
+impl Behind for AtAgent<'_> {
+    async fn answer(&self, request: Request<Body>, discovery: &dyn Discovery) -> Response<Body> {
+        let (switchboard, here) = (self.switchboard, self.here);
+        switchboard
+            .files(self.hall, self.store, here, request, discovery)
+            .await
+    }
+
+    async fn make(&self, path: &FilePath) -> Result<Made, Problem> {
+        let afar = self.switchboard.afar(self.hall, self.store, self.here)?;
+        afar.make(path).await
+    }
+}
