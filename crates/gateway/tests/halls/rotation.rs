@@ -15,8 +15,8 @@ use crate::listener::{MINUTE, given, leaf};
 use crate::realm::{Guest, House, client as enter, spki};
 
 /// Replaces the authority that signs, at one gateway; the other one hears of it.
-async fn rotate(house: &House, other: &House, owner: &Guest, kind: &str) {
-    house.act(owner, json!({ "kind": kind })).await.unwrap();
+async fn rotate(house: &House, other: &House, owner: &Guest, act: &str) {
+    house.act(owner, json!({ "act": act })).await.unwrap();
     for gateway in [&house.gateway, &other.gateway] {
         // As they do every two seconds.
         trust::follow(gateway).await.unwrap();
@@ -62,7 +62,7 @@ async fn nobody_notices_that_another_authority_signs() {
     );
     let before = house.gateway.halls.authorities.in_use();
 
-    rotate(&house, &other, &owner, "replace_authority").await;
+    rotate(&house, &other, &owner, "realm.replace_authority").await;
     let after = house.gateway.halls.authorities.in_use();
     assert_ne!(after.signing.certificate(), before.signing.certificate());
     assert!(after.sequence > before.sequence);
@@ -133,7 +133,7 @@ async fn what_a_withdrawn_authority_signed_is_good_no_more() {
     renewed(&agent).await.unwrap();
     let before = house.gateway.halls.authorities.in_use();
 
-    rotate(&house, &other, &owner, "withdraw_authority").await;
+    rotate(&house, &other, &owner, "realm.withdraw_authority").await;
     let after = other.gateway.halls.authorities.in_use();
     assert_eq!(after.bundle.authorities().len(), 2);
     assert!(
@@ -158,7 +158,7 @@ async fn what_a_withdrawn_authority_signed_is_good_no_more() {
     // Opened again, it is as before.
     house.enter(&owner).await.stream().await;
     // And at once again, though nobody knows the next one.
-    rotate(&house, &other, &owner, "withdraw_authority").await;
+    rotate(&house, &other, &owner, "realm.withdraw_authority").await;
     house.enter(&owner).await.stream().await;
 }
 
@@ -166,10 +166,14 @@ async fn what_a_withdrawn_authority_signed_is_good_no_more() {
 async fn only_an_owner_replaces_an_authority() {
     let house = House::open().await;
     let operator = house.person(Role::Operator).await;
-    for kind in ["replace_authority", "withdraw_authority", "begin_log_anew"] {
-        let act = json!({"kind": kind});
-        let act = match kind {
-            "begin_log_anew" => json!({"kind": kind, "origin": "beta.example/log"}),
+    for name in [
+        "realm.replace_authority",
+        "realm.withdraw_authority",
+        "witness.begin_log_anew",
+    ] {
+        let act = json!({"act": name});
+        let act = match name {
+            "witness.begin_log_anew" => json!({"act": name, "origin": "beta.example/log"}),
             _ => act,
         };
         let refused = house.act(&operator, act).await.unwrap_err();

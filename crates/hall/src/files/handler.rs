@@ -6,7 +6,7 @@
 //! | `GET`, `HEAD` file | read | `Range`, `If-Range`, `Want-Repr-Digest: sha-256` |
 //! | `GET` folder | read | JSON list: `?after=NAME&most=N`, with dead properties `&properties` |
 //! | `GET` file or folder`?entry` | read | what it is, as lists show it, JSON; `&properties` |
-//! | `PROPFIND` | read | `Depth: 0` or `1` |
+//! | `PROPFIND` | read | `Depth: 0` or `1`; of a file, any |
 //! | `PROPPATCH` | write | |
 //! | `PATCH` file or folder`?properties` | write | the same, [in JSON](crate::files::PropertyChange) |
 //! | `PUT` file | write | `Repr-Digest`, `X-OC-Mtime` |
@@ -59,8 +59,8 @@ pub(super) use catalogue::{
     Catalogue, Described, DescribedPage, Describing, Present, below, condition,
 };
 pub(crate) use catalogue::{Discovery, NoLocks};
-pub(crate) use headers::{digest_value, sha256_of_digest};
 pub(super) use headers::{depth, text};
+pub(crate) use headers::{digest_value, sha256_of_digest};
 pub(super) use properties::{Mounts, collect, find, patch};
 pub(super) use read::json;
 

@@ -6,7 +6,9 @@ use hallway_evidence::statement::hall::Rights;
 use http::header::{ALLOW, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
 
-use super::handler::{Catalogue, Described, DescribedPage, Describing, PROPFIND, find, json};
+use super::handler::{
+    Catalogue, Described, DescribedPage, Describing, Mounts, NoLocks, PROPFIND, find, json,
+};
 use super::path::FilePath;
 use super::property::{Properties, PropertyChange};
 use super::store::{Entry, Kind};
@@ -33,8 +35,12 @@ pub async fn serve_stores(
         "OPTIONS" => Ok(about(StatusCode::NO_CONTENT)),
         method @ ("GET" | "HEAD") => json(&shelf.page(None, usize::MAX), method == "HEAD"),
         PROPFIND => {
-            let (mounts, top) = ((mount, mount), FilePath::root());
-            find(shelf, mounts, top, &head.headers, body::boxed(body)).await
+            let mounts = Mounts {
+                here: mount,
+                named: mount,
+            };
+            let (top, body) = (FilePath::root(), body::boxed(body));
+            find(shelf, &NoLocks, mounts, top, &head.headers, body).await
         }
         _ => Ok(about(StatusCode::METHOD_NOT_ALLOWED)),
     };

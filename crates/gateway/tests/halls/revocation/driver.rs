@@ -303,11 +303,11 @@ impl Driver {
                 }
             }
             Event::AddKey(key) => {
-                self.make_link(self.key(key), "add_key", Purpose::Additional)
+                self.make_link(self.key(key), "web.add_key", Purpose::Additional)
                     .await;
             }
             Event::MakeSignInLink(key) => {
-                self.make_link(self.key(key), "sign_in_link", Purpose::SignIn)
+                self.make_link(self.key(key), "web.sign_in_link", Purpose::SignIn)
                     .await;
             }
             Event::Recover { by, whom } => {
@@ -325,19 +325,19 @@ impl Driver {
             }
             Event::Suspend(whom) => {
                 if let Some(whom) = self.whom(whom) {
-                    self.order("suspend", whom).await;
+                    self.order("people.suspend", whom).await;
                     self.change(|world| world.active[whom] = false);
                 }
             }
             Event::Reinstate(whom) => {
                 if let Some(whom) = self.whom(whom) {
-                    self.order("resume_person", whom).await;
+                    self.order("people.reinstate", whom).await;
                     self.change(|world| world.active[whom] = true);
                 }
             }
             Event::SignOut(whom) => {
                 if let Some(whom) = self.whom(whom) {
-                    self.order("sign_out", whom).await;
+                    self.order("people.sign_out", whom).await;
                     self.change(|world| world.outs[whom] += 1);
                 }
             }
@@ -446,9 +446,9 @@ impl Driver {
     }
 
     /// The first owner does this to somebody.
-    async fn order(&self, kind: &str, whom: usize) {
+    async fn order(&self, act: &str, whom: usize) {
         let person = self.people[whom].to_string();
-        self.ordered(json!({"kind": kind, "person": person})).await;
+        self.ordered(json!({"act": act, "person": person})).await;
     }
 
     async fn invite(&mut self, key: usize, role: usize) {
@@ -463,8 +463,8 @@ impl Driver {
         }
     }
 
-    async fn make_link(&mut self, key: usize, kind: &str, purpose: Purpose) {
-        let done = self.act(key, json!({ "kind": kind })).await;
+    async fn make_link(&mut self, key: usize, act: &str, purpose: Purpose) {
+        let done = self.act(key, json!({ "act": act })).await;
         assert_eq!(done.is_ok(), self.model.signs(key), "{done:?}");
         if let Ok(done) = done {
             let person = self.model.keys[key];

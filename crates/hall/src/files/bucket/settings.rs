@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hallway_client::SecureUrl;
 use object_store::aws::AmazonS3Builder;
-use object_store::client::{HttpClient, HttpConnector, ReqwestConnector};
+use object_store::client::{HttpClient, HttpConnector};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use reqwest::redirect::Policy;
 use zeroize::Zeroizing;

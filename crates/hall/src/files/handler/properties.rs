@@ -627,7 +627,12 @@ mod tests {
         };
         let text = |wanted: &Wanted| {
             let mut out = String::new();
-            response(&mut out, "/files/data/a", &described, wanted);
+            let locked = Locked {
+                mount: "/files/data".to_owned(),
+                locks: None,
+            };
+            let place = ("/files/data/a", None);
+            response(&mut out, place, &described, (wanted, &locked));
             out
         };
         let nothing = wanted(b"<propfind xmlns='DAV:'><prop/></propfind>").unwrap();
