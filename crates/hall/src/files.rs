@@ -5,9 +5,10 @@ mod afar;
 mod bucket;
 mod condition;
 pub mod date;
-mod destination;
+pub(crate) mod destination;
 mod folder;
 mod handler;
+mod json;
 mod listed;
 mod lock;
 mod locking;
@@ -38,6 +39,7 @@ pub(crate) use handler::{
     CLASSES, CLASSES_WITH_LOCKS, Discovery, METHODS, METHODS_WITH_LOCKS, digest_value,
     sha256_of_digest,
 };
+pub use json::JsonError;
 pub use listed::{ListError, Listed};
 pub(crate) use lock::Unmet;
 pub use lock::{
@@ -52,10 +54,14 @@ pub use pack::{
 pub(crate) use path::encode as percent_encoded;
 pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
 pub use patience::Patient;
-pub use property::{DeadProperty, Properties, PropertyChange, PropertyName};
+pub use property::{
+    ChangesError, DeadProperty, Properties, PropertyChange, PropertyChanges, PropertyError,
+    PropertyName,
+};
 pub use relay::Relayed;
 pub use shelf::serve_stores;
 pub use store::{
     ByteStream, Depth, Entry, Kind, OpenFile, Overwrite, Page, Placed, Plan, Sha256, SmallFile,
     Store, StoreError, Transfer, UploadId, UploadNameError, Written,
 };
+pub use xml::XmlError;

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::handler::{
@@ -21,7 +22,7 @@ use super::listed::{self, Listed};
 use super::lock::ShownLock;
 use super::locking::Made;
 use super::path::{FilePath, encode};
-use super::property::PropertyChange;
+use super::property::PropertyChanges;
 use super::store::{Entry, Page};
 use crate::body::{self, Body};
 use crate::foreign::{self, Asked, Foreign, is_condition};
@@ -145,7 +146,7 @@ struct There<S> {
 
 impl<S: Sends> There<S> {
     /// An answer, and how many bytes it had.
-    async fn ask<T: DeserializeOwned>(
+    async fn ask<T: DeserializeOwned + Send + 'static>(
         &self,
         path: &FilePath,
         query: &str,
@@ -158,7 +159,7 @@ impl<S: Sends> There<S> {
 }
 
 /// What a request is answered with, in at most `longest` bytes of JSON, and how many it had.
-async fn json<T: DeserializeOwned>(
+async fn json<T: DeserializeOwned + Send + 'static>(
     sends: &impl Sends,
     request: Request<Body>,
     longest: usize,
@@ -171,8 +172,11 @@ async fn json<T: DeserializeOwned>(
         }
         let whole = Limited::new(response.into_body(), longest).collect();
         let whole = whole.await.map_err(|_| unusable())?.to_bytes();
-        let answer = serde_json::from_slice(&whole).map_err(|_| unusable())?;
-        Ok((answer, whole.len()))
+        let bytes = whole.len();
+        // The XML of many properties takes a while.
+        let read = spawn_blocking(move || serde_json::from_slice(&whole)).await;
+        let answer = read.map_err(|_| unusable())?.map_err(|_| unusable())?;
+        Ok((answer, bytes))
     };
     timeout(PATIENCE, asking).await.map_err(|_| unusable())?
 }
@@ -210,10 +214,7 @@ impl<S: Sends> Catalogue for There<S> {
         // What it is called is what was asked for.
         let name = path.name().to_owned();
         let entry = listed::plain(Entry { name, ..entry }).map_err(|_| unusable())?;
-        Ok(Described {
-            entry,
-            properties: properties.within_bounds().ok_or_else(unusable)?,
-        })
+        Ok(Described { entry, properties })
     }
 
     async fn described_in(
@@ -237,7 +238,7 @@ impl<S: Sends> Catalogue for There<S> {
         _named: &str,
         path: &FilePath,
         asked: &HeaderMap,
-        changes: Vec<PropertyChange>,
+        changes: PropertyChanges,
     ) -> Result<(), Problem> {
         let json = serde_json::to_vec(&changes).map_err(|_| unusable())?;
         let uri = format!("{}/{}?properties", self.root, path.to_uri());
@@ -289,12 +290,9 @@ fn usable(
     let described = page.entries.into_iter().zip(properties);
     let nameable = described
         .filter(|(entry, _)| !entry.name.is_empty() && folder.join(&entry.name).is_ok())
-        .map(|(entry, properties)| {
-            let properties = properties.within_bounds().ok_or_else(unusable)?;
-            Ok(Described { entry, properties })
-        });
+        .map(|(entry, properties)| Described { entry, properties });
     Ok(DescribedPage {
-        entries: nameable.collect::<Result<_, Problem>>()?,
+        entries: nameable.collect(),
         next: page.next,
     })
 }

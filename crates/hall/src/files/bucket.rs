@@ -24,7 +24,7 @@ use self::reading::Opened;
 use self::writer::Writer;
 use super::condition::Condition;
 use super::path::{FilePath, RESERVED};
-use super::property::{Properties, PropertyChange};
+use super::property::{Properties, PropertyChanges};
 use super::store::{
     ByteStream, Depth, Entry, KEPT, Kind, OpenFile, Page, Placed, Plan, Store, StoreError,
     Transfer, UploadId, Written, may_go,
@@ -512,7 +512,7 @@ impl Store for BucketStore {
         &self,
         path: &FilePath,
         condition: &Condition,
-        changes: Vec<PropertyChange>,
+        changes: PropertyChanges,
     ) -> Result<(), StoreError> {
         let _alone = self.naming.all().await;
         condition.check(Some(&self.entry(path).await?))?;

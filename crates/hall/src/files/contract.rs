@@ -694,8 +694,12 @@ fn conditions(pairs: &[(&'static str, &'static str)]) -> Condition {
     Condition::of(&headers.collect()).unwrap()
 }
 
-fn say(xml: &str) -> PropertyChange {
-    serde_json::from_value(serde_json::json!({"set": xml})).unwrap()
+fn say(xml: &str) -> PropertyChanges {
+    changes(&[serde_json::json!({"set": xml})])
+}
+
+fn changes(changes: &[serde_json::Value]) -> PropertyChanges {
+    PropertyChanges::from_json(&serde_json::to_vec(changes).unwrap()).unwrap()
 }
 
 async fn said(store: &impl Store, name: &str) -> String {
@@ -713,7 +717,7 @@ async fn properties_stay_with_what_they_are_about(store: impl Store) {
     for name in ["f", "f/g/a"] {
         let change = say(&format!("<n xmlns=\"u\">{name}</n>"));
         store
-            .set_properties(&path(name), &any, vec![change])
+            .set_properties(&path(name), &any, change)
             .await
             .unwrap();
     }
@@ -721,14 +725,15 @@ async fn properties_stay_with_what_they_are_about(store: impl Store) {
         r#"["<n xmlns=\"u\">f</n>"]"#,
         r#"["<n xmlns=\"u\">f/g/a</n>"]"#,
     );
-    let (change, other) = (vec![say("<m/>")], Condition::is("x"));
+    let (change, other) = (say("<m/>"), Condition::is("x"));
     let stale = store
         .set_properties(&path("f/g/a"), &other, change.clone())
         .await;
     assert!(matches!(stale, Err(StoreError::Precondition)));
     let nothing = store.set_properties(&path("f/x"), &any, change).await;
     assert!(matches!(nothing, Err(StoreError::NotFound)));
-    let many: Vec<_> = (0..100).map(|n| say(&format!("<m{n}/>"))).collect();
+    let many = (0..64).map(|n| serde_json::json!({"set": format!("<m{n}/>")}));
+    let many = changes(&many.collect::<Vec<_>>());
     let many = store.set_properties(&path("f/g/a"), &any, many).await;
     assert!(matches!(many, Err(StoreError::Properties)));
     put(&store, "f/g/a", "three").await;
@@ -763,8 +768,7 @@ async fn properties_stay_with_what_they_are_about(store: impl Store) {
     put(&store, "i/g/b", "another").await;
     assert_eq!(said(&store, "i").await, "[]");
     assert_eq!(said(&store, "i/g/b").await, "[]", "what is new has none");
-    let remove = serde_json::json!({"remove": "<n xmlns=\"u\"/>"});
-    let remove = vec![serde_json::from_value(remove).unwrap()];
+    let remove = changes(&[serde_json::json!({"remove": "<n xmlns=\"u\"/>"})]);
     store
         .set_properties(&path("h"), &any, remove)
         .await

@@ -60,6 +60,8 @@ pub fn http_date(time_ms: i64) -> Option<String> {
 
 /// Unix seconds of a date as HTTP writes it; none for what is no date.
 pub(crate) fn parse_http_date(date: &str) -> Option<i64> {
+    // A leap second is one (RFC 9110, 5.6.7), and not one that the library knows.
+    let date = &date.replacen(":60 ", ":59 ", 1);
     if let Ok(time) = httpdate::parse_http_date(date) {
         return Some(to_ms(time)?.div_euclid(1000));
     }
@@ -95,6 +97,8 @@ mod tests {
             assert_eq!(parse_http_date(date), Some(time_ms / 1000), "{date}");
             assert_eq!(to_ms(from_ms(time_ms).unwrap()), Some(time_ms));
         }
+        let leap = parse_http_date("Sat, 31 Dec 2016 23:59:60 GMT");
+        assert_eq!(leap, parse_http_date("Sat, 31 Dec 2016 23:59:59 GMT"));
         // Rounded down, as a second has begun.
         assert_eq!(
             http_date(-1).as_deref(),

@@ -2,20 +2,57 @@
 
 use std::net::IpAddr;
 
-use http::header::HOST;
+use http::header::{HOST, HeaderValue};
 use http::uri::Authority;
 use http::{HeaderMap, StatusCode, Uri};
 
 use super::handler::malformed;
+use super::path::normalized;
 use crate::problem::Problem;
 
 /// The header. Clients write the whole address.
-pub(super) const DESTINATION: &str = "destination";
+pub(crate) const DESTINATION: &str = "destination";
 
 /// The server that a request asked: of its address over HTTP/2, and of `Host` otherwise.
-pub(super) fn asked(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+pub(crate) fn asked(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     let host = || headers.get(HOST)?.to_str().ok()?.parse().ok();
     uri.authority().cloned().or_else(host)
+}
+
+/// Writes the server that a request asked where its headers say it, also over HTTP/2.
+pub(crate) fn name_server(uri: &Uri, headers: &mut HeaderMap) {
+    let named = uri
+        .authority()
+        .and_then(|server| HeaderValue::try_from(server.as_str()).ok());
+    if let Some(server) = named {
+        headers.insert(HOST, server);
+    }
+}
+
+/// Where an address leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Led {
+    /// To this path of the server that was asked.
+    Here(String),
+    /// To another server, or to one that nothing is known of.
+    Elsewhere,
+}
+
+/// Where `address` leads, an address or the path of one, in a request to the server `asked`. Paths are
+/// written in one way (RFC 3986, 6.2.2). Nothing for what is no address.
+pub(super) fn led(address: &[u8], asked: Option<&Authority>) -> Option<Led> {
+    // As the path of a request is read: UTF-8 may stand in it as it is, and no space.
+    let uri = Uri::try_from(address).ok()?;
+    let is_here = match uri.authority() {
+        Some(named) => asked.is_some_and(|asked| is_same(asked, named)),
+        // What begins with two slashes names a server, too (RFC 3986, 4.2).
+        None => !address.starts_with(b"//"),
+    };
+    Some(if is_here {
+        Led::Here(normalized(uri.path()))
+    } else {
+        Led::Elsewhere
+    })
 }
 
 /// The path that a request's `Destination` names; none without one.
@@ -23,7 +60,7 @@ pub(super) fn asked(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
 /// # Errors
 /// 400 for what is no address, 502 for one of another server than the one that was `asked`
 /// (RFC 4918, 9.8.5 and 9.9.4).
-pub(super) fn destination(
+pub(crate) fn destination(
     headers: &HeaderMap,
     asked: Option<&Authority>,
 ) -> Result<Option<String>, Problem> {
@@ -33,21 +70,15 @@ pub(super) fn destination(
         (Some(value), None) => value.as_bytes().trim_ascii(),
         _ => return Err(malformed("Destination is there twice")),
     };
-    // As the path of a request is read: UTF-8 may stand in it as it is, and no space.
-    let uri = Uri::try_from(value).map_err(|_| malformed("Destination is no address"))?;
-    let is_here = match uri.authority() {
-        Some(named) => asked.is_some_and(|asked| is_same(asked, named)),
-        // What begins with two slashes names a server, too (RFC 3986, 4.2).
-        None => !value.starts_with(b"//"),
-    };
-    if !is_here {
-        return Err(Problem::new(
+    match led(value, asked) {
+        None => Err(malformed("Destination is no address")),
+        Some(Led::Here(path)) => Ok(Some(path)),
+        Some(Led::Elsewhere) => Err(Problem::new(
             StatusCode::BAD_GATEWAY,
             "other-server",
             "Destination names another server; copy there by downloading and uploading",
-        ));
+        )),
     }
-    Ok(Some(uri.path().to_owned()))
 }
 
 /// Names of hosts have no case, and this computer has several. A port may be left out that the scheme
@@ -72,8 +103,6 @@ fn is_this_computer(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::header::HeaderValue;
-
     use super::*;
 
     fn led(host: &'static str, to: &'static str) -> Result<Option<String>, u16> {
@@ -91,6 +120,7 @@ mod tests {
             ("gate.example", "/files/data/b"),
             ("gate.example", "https://gate.example/files/data/b"),
             ("gate.example:443", "https://Gate.Example/files/data/b"),
+            ("gate.example", "/files/d%61ta/%62"),
             ("127.0.0.1:4000", "http://127.0.0.1:4000/files/data/b"),
             ("127.0.0.1:4000", "http://localhost:4000/files/data/b"),
             ("localhost:4000", "http://[::1]:4000/files/data/b"),

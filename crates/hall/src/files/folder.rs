@@ -19,7 +19,7 @@ use self::partial::Partial;
 use self::tree::Tree;
 use super::condition::Condition;
 use super::path::FilePath;
-use super::property::{Properties, PropertyChange};
+use super::property::{Properties, PropertyChanges};
 use super::store::{
     ByteStream, Entry, OpenFile, Page, Placed, Plan, SmallFile, Store, StoreError, Transfer,
     UploadId, Written,
@@ -341,7 +341,7 @@ impl Store for FolderStore {
         &self,
         path: &FilePath,
         condition: &Condition,
-        changes: Vec<PropertyChange>,
+        changes: PropertyChanges,
     ) -> Result<(), StoreError> {
         let (path, condition) = (path.clone(), condition.clone());
         self.blocking(move |tree| tree.set_properties(&path, &condition, changes))

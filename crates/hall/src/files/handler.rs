@@ -152,7 +152,8 @@ pub(crate) async fn serve_seeing(
         Ok(asked) => asked,
         Err(problem) => return foreign::protected(problem.into_response()),
     };
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    destination::name_server(&head.uri, &mut head.headers);
     let is_list = matches!(head.method.as_str(), PROPFIND | PROPPATCH);
     let answer = async {
         let below = head

@@ -28,8 +28,8 @@ pub enum PathError {
     /// like another.
     #[error("a file name has no control characters")]
     Control,
-    /// [`RESERVED`].
-    #[error("{RESERVED} is a name that stores keep for themselves")]
+    /// [`RESERVED`], or another way to write it.
+    #[error("{RESERVED} is a name that stores keep for themselves, in capitals too")]
     Reserved,
     /// Not UTF-8 after percent-decoding.
     #[error("a path is UTF-8, percent-encoded where it has to be")]
@@ -143,7 +143,7 @@ impl FilePath {
 fn check(segment: &str) -> Result<(), PathError> {
     match segment {
         "" | "." | ".." => return Err(PathError::Segment),
-        RESERVED => return Err(PathError::Reserved),
+        segment if is_reserved(segment) => return Err(PathError::Reserved),
         _ => {}
     }
     if segment.len() > LONGEST_SEGMENT {
@@ -154,6 +154,24 @@ fn check(segment: &str) -> Result<(), PathError> {
         return Err(PathError::Control);
     }
     Ok(())
+}
+
+/// Whether a file system may take `segment` for [`RESERVED`]: some have no case (vfat, exFAT, SMB), pass
+/// over characters that are not seen (ext4 with casefold, HFS+), over dots and spaces at the end and what
+/// follows a colon (NTFS), or give a file a short name besides its own (vfat).
+fn is_reserved(segment: &str) -> bool {
+    let unseen = |c: char| {
+        matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+    };
+    let name = segment.split(':').next().unwrap_or_default();
+    let seen = name.chars().filter(|c| !unseen(*c));
+    let plain: String = seen.map(|c| c.to_ascii_lowercase()).collect();
+    plain.trim_end_matches(['.', ' ']) == RESERVED || plain.starts_with("hallwa~")
 }
 
 fn decode(segment: &str) -> Result<String, PathError> {
@@ -188,6 +206,34 @@ pub(crate) fn encode(path: &str) -> String {
         }
     }
     encoded
+}
+
+/// The path of a URI with nothing percent-encoded that need not be, and everything else in capitals
+/// (RFC 3986, 6.2.2). What is not encoded as it has to be stays as it is.
+pub(super) fn normalized(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut normal = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.get(..2).and_then(|digits| {
+            let mut byte = [0];
+            hex::decode_to_slice(digits, &mut byte).ok()?;
+            Some(char::from(byte[0]))
+        });
+        let rest = part.get(2..).unwrap_or_default();
+        match digits {
+            Some(c) if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~') => {
+                normal.push(c);
+                normal.push_str(rest);
+            }
+            Some(_) => {
+                normal.push('%');
+                normal.push_str(&part[..2].to_ascii_uppercase());
+                normal.push_str(rest);
+            }
+            None => return path.to_owned(),
+        }
+    }
+    normal
 }
 
 impl FromStr for FilePath {
@@ -279,10 +325,44 @@ mod tests {
             (".hallway", PathError::Reserved),
             ("a/.hallway/b", PathError::Reserved),
             ("%2Ehallway/uploads", PathError::Reserved),
+            // What some file system takes for the same.
+            (".HALLWAY", PathError::Reserved),
+            (".Hallway/uploads", PathError::Reserved),
+            (".hall%E2%80%8Bway", PathError::Reserved),
+            (".hallway%EF%BB%BF", PathError::Reserved),
+            (".hallway.", PathError::Reserved),
+            (".hallway%20.", PathError::Reserved),
+            (".hallway:x", PathError::Reserved),
+            ("HALLWA~1", PathError::Reserved),
         ] {
             assert_eq!(FilePath::from_uri(uri), Err(error), "{uri}");
         }
         assert_eq!("/etc/passwd".parse::<FilePath>(), Err(PathError::Segment));
+    }
+
+    #[test]
+    fn a_path_is_written_in_one_way() {
+        for (path, normal) in [
+            ("/files/d%61ta/%7ex%2fy", "/files/data/~x%2Fy"),
+            ("/a%2561", "/a%2561"),
+            ("/%c3%A9", "/%C3%A9"),
+            ("/%", "/%"),
+            ("/%4", "/%4"),
+            ("/%zz%41", "/%zz%41"),
+            ("/%%34%31", "/%%34%31"),
+            ("", ""),
+        ] {
+            assert_eq!(normalized(path), normal);
+        }
+        for kept in [
+            ".hallway2",
+            "hallway",
+            ".hallways/a",
+            "x.hallway",
+            "halfway~1",
+        ] {
+            assert!(kept.parse::<FilePath>().is_ok(), "{kept}");
+        }
     }
 
     #[test]

@@ -1,27 +1,58 @@
 //! Dead properties: what others say of a file or folder, kept with it (RFC 4918, 4.2).
 
+use std::collections::BTreeMap;
+
+use http::StatusCode;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::json::{self, JsonError};
+use super::path::FilePath;
 use super::store::StoreError;
-use super::xml::{Element, Name};
+use super::xml::{Element, Name, XmlError};
+use crate::problem::Problem;
 
 /// The most properties that a file or folder has.
 pub(crate) const MOST_PROPERTIES: usize = 64;
 /// How long all of them are together, as XML, in bytes.
 pub(crate) const LONGEST_PROPERTIES: usize = 16 * 1024;
+/// The most changes in one request.
+pub(super) const MOST_CHANGES: usize = 64;
+/// How long all of them are together, as XML, in bytes.
+const LONGEST_CHANGES: usize = 64 * 1024;
+/// Bytes of the changes of a request in JSON, which may write each byte of the XML as two.
+pub(super) const LONGEST_WRITTEN_CHANGES: usize = 2 * LONGEST_CHANGES + 32 * MOST_CHANGES;
 
 /// What a property is called.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PropertyName(pub(super) Name);
 
-/// A property and its value: an element, which stands in JSON as its XML.
+/// A property and its value: an element, which is kept as its XML. That XML is not longer than
+/// [`LONGEST_PROPERTIES`] and is read as the same element again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadProperty(pub(super) Element);
+pub struct DeadProperty {
+    name: Name,
+    xml: String,
+}
+
+/// Why an element is no property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PropertyError {
+    /// Longer than [`LONGEST_PROPERTIES`].
+    #[error("a property has at most {LONGEST_PROPERTIES} bytes, written as XML")]
+    Long,
+    /// Its XML is not read.
+    #[error("a property is not XML: {0}")]
+    Xml(XmlError),
+    /// It has as much as can be read, and something is added where it is kept, as the language of
+    /// the element around it.
+    #[error("a property cannot be kept with the language and the namespaces that hold for it: {0}")]
+    Kept(XmlError),
+}
 
 /// A change of a property.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "WrittenChange")]
 pub enum PropertyChange {
     /// It has this value from now on.
     Set(DeadProperty),
@@ -29,21 +60,184 @@ pub enum PropertyChange {
     Remove(PropertyName),
 }
 
-/// The properties of a file or folder, each once.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// A change as it stands in JSON: the XML of the property, whose value does not count where it is
+/// removed.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenChange {
+    Set(String),
+    Remove(String),
+}
+
+/// The changes that one request makes, in their order: at least one, at most [`MOST_CHANGES`], and
+/// none of what is of WebDAV itself, which is the server's to say (RFC 4918, 15).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Properties(Vec<DeadProperty>);
+pub struct PropertyChanges(Vec<PropertyChange>);
+
+/// Why changes are not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChangesError {
+    /// They are not as they have to be.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// There is none.
+    #[error("the request sets and removes no property")]
+    Nothing,
+    /// Too many.
+    #[error("a request changes at most {MOST_CHANGES} properties")]
+    Many,
+    /// Too long.
+    #[error("what a request sets and removes has at most {LONGEST_CHANGES} bytes, written as XML")]
+    Long,
+    /// A property of WebDAV itself is among them.
+    #[error("properties of the namespace DAV: are the server's to say: leave them out")]
+    Protected,
+    /// One of them.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
+}
+
+/// The properties of a file or folder, each once, within the bounds of [`MOST_PROPERTIES`] and
+/// [`LONGEST_PROPERTIES`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Properties(BTreeMap<Name, DeadProperty>);
 
 impl DeadProperty {
-    /// What it is called.
-    pub(super) fn name(&self) -> &Name {
-        &self.0.name
+    /// Of an element.
+    ///
+    /// # Errors
+    /// [`PropertyError`].
+    pub(super) fn new(element: &Element) -> Result<Self, PropertyError> {
+        let mut xml = String::new();
+        element.write(&mut xml);
+        if xml.len() > LONGEST_PROPERTIES {
+            return Err(PropertyError::Long);
+        }
+        Element::parse(xml.as_bytes()).map_err(PropertyError::Kept)?;
+        let name = element.name.clone();
+        Ok(Self { name, xml })
     }
 
+    /// From its XML.
+    ///
+    /// # Errors
+    /// [`PropertyError`].
+    fn read(xml: &str) -> Result<Self, PropertyError> {
+        Self::new(&element(xml)?)
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// It, as XML that means the same wherever it stands.
+    pub(super) fn as_xml(&self) -> &str {
+        &self.xml
+    }
+}
+
+/// Reads what is not too long for a property.
+fn element(xml: &str) -> Result<Element, PropertyError> {
+    if xml.len() > LONGEST_PROPERTIES {
+        return Err(PropertyError::Long);
+    }
+    Element::parse(xml.as_bytes()).map_err(PropertyError::Xml)
+}
+
+impl PropertyName {
     fn to_xml(&self) -> String {
         let mut xml = String::new();
-        self.0.write(&mut xml);
+        self.0.write_empty(&mut xml);
         xml
+    }
+}
+
+impl TryFrom<WrittenChange> for PropertyChange {
+    type Error = PropertyError;
+
+    fn try_from(written: WrittenChange) -> Result<Self, PropertyError> {
+        Ok(match written {
+            WrittenChange::Set(xml) => Self::Set(DeadProperty::read(&xml)?),
+            WrittenChange::Remove(xml) => Self::Remove(PropertyName(element(&xml)?.name)),
+        })
+    }
+}
+
+impl PropertyChange {
+    /// What it changes.
+    pub(super) fn name(&self) -> &Name {
+        match self {
+            Self::Set(property) => property.name(),
+            Self::Remove(PropertyName(name)) => name,
+        }
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::Set(property) => property.as_xml().len(),
+            Self::Remove(name) => name.to_xml().len(),
+        }
+    }
+}
+
+impl PropertyChanges {
+    /// From a list of [`PropertyChange`] in JSON.
+    ///
+    /// # Errors
+    /// [`ChangesError`].
+    pub fn from_json(json: &[u8]) -> Result<Self, ChangesError> {
+        let form = "a list of {\"set\": XML} and {\"remove\": XML}";
+        let written: Vec<WrittenChange> = json::read(json, form)?;
+        // Before any XML is read.
+        if written.len() > MOST_CHANGES {
+            return Err(ChangesError::Many);
+        }
+        let changes: Result<Vec<_>, _> =
+            written.into_iter().map(PropertyChange::try_from).collect();
+        changes?.try_into()
+    }
+}
+
+impl TryFrom<Vec<PropertyChange>> for PropertyChanges {
+    type Error = ChangesError;
+
+    fn try_from(changes: Vec<PropertyChange>) -> Result<Self, ChangesError> {
+        if changes.is_empty() {
+            return Err(ChangesError::Nothing);
+        }
+        if changes.len() > MOST_CHANGES {
+            return Err(ChangesError::Many);
+        }
+        if changes.iter().any(|change| change.name().is_of_dav()) {
+            return Err(ChangesError::Protected);
+        }
+        if changes.iter().map(PropertyChange::length).sum::<usize>() > LONGEST_CHANGES {
+            return Err(ChangesError::Long);
+        }
+        Ok(Self(changes))
+    }
+}
+
+impl ChangesError {
+    fn status(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Protected => (StatusCode::FORBIDDEN, "protected-property"),
+            Self::Long | Self::Property(PropertyError::Long) => {
+                (StatusCode::INSUFFICIENT_STORAGE, "too-many-properties")
+            }
+            Self::Json(_) | Self::Nothing | Self::Many | Self::Property(_) => {
+                (StatusCode::BAD_REQUEST, "malformed")
+            }
+        }
+    }
+}
+
+impl From<ChangesError> for Problem {
+    fn from(error: ChangesError) -> Self {
+        let (status, code) = error.status();
+        Self::new(status, code, error.to_string())
     }
 }
 
@@ -54,34 +248,65 @@ impl Properties {
         self.0.is_empty()
     }
 
-    /// Each of them.
+    /// Each of them, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &DeadProperty> {
-        self.0.iter()
+        self.0.values()
+    }
+
+    /// The one of this name.
+    pub(super) fn of(&self, name: &Name) -> Option<&DeadProperty> {
+        self.0.get(name)
+    }
+
+    /// How long all of them are together, as XML, in bytes.
+    pub(super) fn length(&self) -> usize {
+        self.iter().map(|property| property.xml.len()).sum()
     }
 
     /// Makes changes, in their order.
     ///
     /// # Errors
     /// [`StoreError::Properties`]: there would be too many.
-    pub fn apply(&mut self, changes: Vec<PropertyChange>) -> Result<(), StoreError> {
+    pub fn apply(&mut self, PropertyChanges(changes): PropertyChanges) -> Result<(), StoreError> {
         for change in changes {
-            let (name, new) = match change {
-                PropertyChange::Set(property) => (property.name().clone(), Some(property)),
-                PropertyChange::Remove(PropertyName(name)) => (name, None),
-            };
-            self.0.retain(|property| *property.name() != name);
-            self.0.extend(new);
+            match change {
+                PropertyChange::Set(property) => {
+                    self.0.insert(property.name.clone(), property);
+                }
+                PropertyChange::Remove(PropertyName(name)) => {
+                    self.0.remove(&name);
+                }
+            }
         }
         self.bounded()
     }
 
     /// Whether there are not too many.
     fn bounded(&self) -> Result<(), StoreError> {
-        let bytes: usize = self.0.iter().map(|property| property.to_xml().len()).sum();
-        if self.0.len() > MOST_PROPERTIES || bytes > LONGEST_PROPERTIES {
+        if self.0.len() > MOST_PROPERTIES || self.length() > LONGEST_PROPERTIES {
             return Err(StoreError::Properties);
         }
         Ok(())
+    }
+
+    /// From the XML of each. Gives `unread` why one is none, which is left out.
+    fn read(texts: &[String], unread: impl Fn(PropertyError)) -> Result<Self, StoreError> {
+        // Before any XML is read.
+        let bytes: usize = texts.iter().map(String::len).sum();
+        if texts.len() > MOST_PROPERTIES || bytes > LONGEST_PROPERTIES {
+            return Err(StoreError::Properties);
+        }
+        let mut properties = Self::default();
+        for text in texts {
+            match DeadProperty::read(text) {
+                Ok(property) => {
+                    properties.0.insert(property.name.clone(), property);
+                }
+                Err(error) => unread(error),
+            }
+        }
+        properties.bounded()?;
+        Ok(properties)
     }
 
     /// As it is kept.
@@ -89,43 +314,58 @@ impl Properties {
         serde_json::to_vec(self).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
-    /// From what was kept.
-    pub(super) fn from_bytes(kept: &[u8]) -> Result<Self, StoreError> {
-        serde_json::from_slice(kept).map_err(|error| StoreError::Failed(error.to_string()))
+    /// From what was kept of `path`. What cannot be read counts as none: it goes with the next change,
+    /// and keeps nobody from seeing what else there is.
+    pub(super) fn from_bytes(kept: &[u8], path: &FilePath) -> Self {
+        let texts: Vec<String> = match serde_json::from_slice(kept) {
+            Ok(texts) => texts,
+            Err(error) => {
+                tracing::warn!(%path, %error, "kept properties cannot be read and count as none");
+                return Self::default();
+            }
+        };
+        let unread = |error| {
+            tracing::warn!(%path, %error, "a kept property cannot be read and counts as none");
+        };
+        Self::read(&texts, unread).unwrap_or_else(|error| {
+            tracing::warn!(%path, %error, "too many properties are kept and count as none");
+            Self::default()
+        })
     }
 
-    /// From another party, within the same bounds.
-    pub(super) fn within_bounds(self) -> Option<Self> {
-        self.bounded().is_ok().then_some(self)
+    /// Of more bytes than anything is kept in.
+    pub(super) fn too_long(path: &FilePath) -> Self {
+        tracing::warn!(%path, "kept properties are too long and count as none");
+        Self::default()
     }
 }
 
+/// As a list of their XML.
+impl Serialize for Properties {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+/// From another party, within the same bounds. What is none is left out.
+impl<'de> Deserialize<'de> for Properties {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let texts: Vec<String> = Vec::deserialize(deserializer)?;
+        Self::read(&texts, |_| {}).map_err(D::Error::custom)
+    }
+}
+
+/// As its XML.
 impl Serialize for DeadProperty {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_xml())
-    }
-}
-
-impl<'de> Deserialize<'de> for DeadProperty {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let xml = String::deserialize(deserializer)?;
-        let element = Element::parse(xml.as_bytes()).map_err(D::Error::custom)?;
-        Ok(Self(element))
+        serializer.serialize_str(&self.xml)
     }
 }
 
 /// As an element without content.
 impl Serialize for PropertyName {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut xml = String::new();
-        self.0.write_empty(&mut xml);
-        serializer.serialize_str(&xml)
-    }
-}
-
-impl<'de> Deserialize<'de> for PropertyName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(DeadProperty::deserialize(deserializer)?.0.name))
+        serializer.serialize_str(&self.to_xml())
     }
 }
 
@@ -133,29 +373,112 @@ impl<'de> Deserialize<'de> for PropertyName {
 mod tests {
     use super::*;
 
-    fn set(xml: &str) -> PropertyChange {
-        PropertyChange::Set(DeadProperty(Element::parse(xml.as_bytes()).unwrap()))
+    fn changes(changes: &serde_json::Value) -> Result<PropertyChanges, ChangesError> {
+        PropertyChanges::from_json(changes.to_string().as_bytes())
+    }
+
+    fn set(xml: &str) -> serde_json::Value {
+        serde_json::json!({"set": xml})
+    }
+
+    fn nowhere() -> FilePath {
+        FilePath::root()
     }
 
     #[test]
     fn changes_are_made_in_their_order_and_within_bounds() {
         let mut properties = Properties::default();
-        let remove = serde_json::from_str(r#"{"remove":"<a xmlns='u'/>"}"#).unwrap();
-        let changes = vec![
-            set("<a xmlns='u'>1</a>"),
-            remove,
-            set("<a>2</a>"),
-            set("<a>3</a>"),
-        ];
-        properties.apply(changes).unwrap();
+        let made = changes(&serde_json::json!([
+            {"set": "<a xmlns='u'>1</a>"},
+            {"remove": "<a xmlns='u'>x</a>"},
+            {"set": "<a>2</a>"},
+            {"set": "<a>3</a>"},
+        ]));
+        properties.apply(made.unwrap()).unwrap();
         let kept = properties.to_bytes().unwrap();
         assert_eq!(kept, br#"["<a xmlns=\"\">3</a>"]"#);
-        assert_eq!(Properties::from_bytes(&kept).unwrap(), properties);
-        let many = (0..MOST_PROPERTIES)
+        assert_eq!(Properties::from_bytes(&kept, &nowhere()), properties);
+        let many: Vec<_> = (0..MOST_PROPERTIES)
             .map(|n| set(&format!("<b{n}/>")))
             .collect();
+        let many = changes(&many.into()).unwrap();
         assert!(properties.clone().apply(many).is_err());
-        let long = format!("<c>{}</c>", "x".repeat(LONGEST_PROPERTIES));
-        assert!(properties.apply(vec![set(&long)]).is_err());
+        let half = "x".repeat(LONGEST_PROPERTIES / 2);
+        let long = [
+            set(&format!("<c>{half}</c>")),
+            set(&format!("<d>{half}</d>")),
+        ];
+        let long = changes(&long.to_vec().into()).unwrap();
+        assert!(properties.apply(long).is_err());
+    }
+
+    #[test]
+    fn what_no_request_may_change_is_refused_with_its_reason() {
+        let long = "x".repeat(LONGEST_PROPERTIES);
+        let some = "x".repeat(LONGEST_PROPERTIES - 64);
+        let many: Vec<_> = vec![set("<a/>"); MOST_CHANGES + 1];
+        let much: Vec<_> = vec![set(&format!("<a>{some}</a>")); 5];
+        for (wrong, why) in [
+            (serde_json::json!([]), ChangesError::Nothing),
+            (many.into(), ChangesError::Many),
+            (much.into(), ChangesError::Long),
+            (
+                serde_json::json!([{"set": "<getetag xmlns='DAV:'/>"}]),
+                ChangesError::Protected,
+            ),
+            (
+                serde_json::json!([{"remove": "<a xmlns='DAV:'/>"}]),
+                ChangesError::Protected,
+            ),
+            (
+                serde_json::json!([{"set": format!("<a>{long}</a>")}]),
+                PropertyError::Long.into(),
+            ),
+            (
+                serde_json::json!([{"remove": format!("<a>{long}</a>")}]),
+                PropertyError::Long.into(),
+            ),
+            (
+                serde_json::json!([{"set": "<a></b>"}]),
+                PropertyError::Xml(XmlError::EndTag).into(),
+            ),
+        ] {
+            assert_eq!(changes(&wrong), Err(why));
+        }
+        assert!(matches!(
+            PropertyChanges::from_json(b"[{\"keep\":\"<a/>\"}]"),
+            Err(ChangesError::Json(JsonError::Form { .. }))
+        ));
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        let attributes: String = (0..32).map(|number| format!(" a{number}=''")).collect();
+        let element = Element::parse(format!("<x{attributes}/>").as_bytes()).unwrap();
+        assert!(DeadProperty::new(&element).is_ok());
+        let inherits = element.within_language(Some("de"));
+        assert_eq!(
+            DeadProperty::new(&inherits),
+            Err(PropertyError::Kept(XmlError::Attributes))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_none_and_the_rest_stays() {
+        let attributes: String = (0..33).map(|number| format!(" a{number}=''")).collect();
+        let kept = serde_json::json!(["<a>1</a>", format!("<x{attributes}/>"), "<b"]);
+        let kept = kept.to_string();
+        let read = Properties::from_bytes(kept.as_bytes(), &nowhere());
+        assert_eq!(read.to_bytes().unwrap(), br#"["<a xmlns=\"\">1</a>"]"#);
+        // By the word of another party as well.
+        assert_eq!(serde_json::from_str::<Properties>(&kept).unwrap(), read);
+        for lost in ["", "[1]", "{}"] {
+            assert!(Properties::from_bytes(lost.as_bytes(), &nowhere()).is_empty());
+        }
+        let long = serde_json::json!(["<a>".to_owned() + &"x".repeat(LONGEST_PROPERTIES)]);
+        assert!(Properties::from_bytes(long.to_string().as_bytes(), &nowhere()).is_empty());
+        assert!(serde_json::from_value::<Properties>(long).is_err());
+        let many = serde_json::json!(vec!["<a/>"; MOST_PROPERTIES + 1]);
+        assert!(serde_json::from_value::<Properties>(many).is_err());
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::afar::{Afar, LocksThere, NO_LOCKS, Sends};
 use super::condition::{IF, States};
-use super::destination::{DESTINATION, asked, destination};
+use super::destination::{DESTINATION, asked, destination, name_server};
 use super::handler::{self, LOCK, METHODS, PROPPATCH, below, malformed};
 use super::lock::{self, Form, Refusing, ShownLock, Unmet};
 use super::locking::in_xml;
@@ -156,7 +156,8 @@ fn moved_there(
     pass: &Pass,
     request: Request<impl AnyBody>,
 ) -> Result<Request<Body>, Problem> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    name_server(&head.uri, &mut head.headers);
     let there = |place: &str| moved(place, mount, store);
     let mut uri = there(head.uri.path())?;
     if let Some(query) = head.uri.query() {
@@ -174,7 +175,7 @@ fn moved_there(
             destination.map_err(|_| malformed("this is no path"))?,
         );
     }
-    if let Some(states) = States::of(&headers)? {
+    if let Some(states) = States::of(&head.headers)? {
         let states = states.moved(|place| there(place).ok()).to_string();
         let states = HeaderValue::try_from(states.trim_end());
         headers.insert(

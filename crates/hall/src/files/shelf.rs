@@ -10,7 +10,7 @@ use super::handler::{
     Catalogue, Described, DescribedPage, Describing, Mounts, NoLocks, PROPFIND, find, json,
 };
 use super::path::FilePath;
-use super::property::{Properties, PropertyChange};
+use super::property::{Properties, PropertyChanges};
 use super::store::{Entry, Kind};
 use crate::body::{self, AnyBody, Body};
 use crate::foreign;
@@ -117,7 +117,7 @@ impl Catalogue for Shelf {
         _: &str,
         _: &FilePath,
         _: &HeaderMap,
-        _: Vec<PropertyChange>,
+        _: PropertyChanges,
     ) -> Result<(), Problem> {
         let detail = "the folder of the stores cannot be changed";
         Err(Problem::new(StatusCode::FORBIDDEN, "not-granted", detail))

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 use super::pack::LONGEST_PACKED;
 use super::path::FilePath;
-use super::property::{LONGEST_PROPERTIES, MOST_PROPERTIES, Properties, PropertyChange};
+use super::property::{LONGEST_PROPERTIES, MOST_PROPERTIES, Properties, PropertyChanges};
 use crate::problem::Problem;
 
 /// Bytes as they come.
@@ -483,7 +483,7 @@ pub trait Store: Send + Sync + 'static {
         &self,
         path: &FilePath,
         condition: &Condition,
-        changes: Vec<PropertyChange>,
+        changes: PropertyChanges,
     ) -> Result<(), StoreError>;
 }
 

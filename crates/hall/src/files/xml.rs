@@ -2,28 +2,40 @@
 //! others wrote is passed on that was not understood.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use quick_xml::NsReader;
+use quick_xml::errors::IllFormedError;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
 
+/// The longest document, in bytes.
+pub(super) const LONGEST_DOCUMENT: usize = 64 * 1024;
 /// How deep elements may lie in one another.
 const DEEPEST: usize = 32;
-/// The most elements, and the most attributes of one.
-const MOST_ELEMENTS: usize = 1024;
+/// The most elements, attributes and declarations of namespaces together, and the most attributes of
+/// one element. With [`LONGEST_DOCUMENT`] they bound what is held in memory: each namespace is held once.
+const MOST_PARTS: usize = 1024;
 const MOST_ATTRIBUTES: usize = 32;
+/// The longest name of a namespace, and the longest name in one, in bytes.
+const LONGEST_NAME: usize = 256;
+/// The longest way to write a name with references to characters, in bytes.
+const LONGEST_WRITTEN: usize = 16 * LONGEST_NAME;
 
 /// The namespace of WebDAV.
 pub(super) const DAV: &str = "DAV:";
 /// The namespace that is always bound to `xml`.
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
+/// The namespace that is always bound to `xmlns`.
+const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 /// The name of an element or attribute.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     /// Empty for none.
-    pub(super) namespace: String,
+    pub(super) namespace: Arc<str>,
     pub(super) local: String,
 }
 
@@ -42,46 +54,165 @@ enum Content {
 }
 
 /// Why something is not read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum XmlError {
-    #[error("it is not XML: {0}")]
-    Syntax(String),
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum XmlError {
+    /// No end of what was begun.
+    #[error("it ends in the middle of a tag, a comment or a section")]
+    Cut,
+    /// Markup that is none.
+    #[error("it has a '<!' or '<?' that begins nothing")]
+    Markup,
+    /// An end tag of another element, or of none.
+    #[error("an end tag does not close the element that is open")]
+    EndTag,
+    /// A reference that does not end.
+    #[error("a reference to an entity or a character has no ';'")]
+    Reference,
+    /// A declaration of another version (XML 1.0, 2.8).
+    #[error("its declaration does not say version 1.0 or 1.1")]
+    Declaration,
+    /// An attribute that is none (XML 1.0, 3.1).
+    #[error("an attribute is there twice or is not written NAME=\"VALUE\"")]
+    Attribute,
+    /// Bytes that are no text.
+    #[error("it is not in UTF-8")]
+    Encoding,
+    /// A document type, which could define entities that do harm.
     #[error("it has a document type")]
     DocumentType,
+    /// An entity or a character that there is not.
     #[error("it has an entity that is not defined")]
     Entity,
+    /// A prefix that is not declared (Namespaces in XML 1.0, 5).
     #[error("a prefix has no namespace")]
     Prefix,
+    /// A use of `xml` or `xmlns` (Namespaces in XML 1.0, 3).
+    #[error("a prefix or an element has a namespace that XML keeps for itself")]
+    Reserved,
+    /// A name that is none, or an attribute of one name twice.
     #[error("a name is none")]
     Name,
+    /// A name that is too long.
+    #[error("a name or a namespace has more than {LONGEST_NAME} bytes")]
+    LongName,
+    /// A character that is none (XML 1.0, 2.2).
     #[error("it has a character that cannot be in XML")]
     Character,
+    /// No element, or more than one.
     #[error("it is not one element")]
     Root,
-    #[error("it is too deep or has too many parts")]
-    Bounds,
+    /// Too many bytes.
+    #[error("it has more than {LONGEST_DOCUMENT} bytes")]
+    Long,
+    /// Too deep.
+    #[error("its elements lie more than {DEEPEST} deep in one another")]
+    Deep,
+    /// Too many parts.
+    #[error("it has more than {MOST_PARTS} elements, attributes and namespaces")]
+    Parts,
+    /// Too many attributes.
+    #[error("an element has more than {MOST_ATTRIBUTES} attributes")]
+    Attributes,
+}
+
+impl From<quick_xml::Error> for XmlError {
+    fn from(error: quick_xml::Error) -> Self {
+        use quick_xml::Error;
+        use quick_xml::errors::SyntaxError;
+        use quick_xml::name::NamespaceError;
+
+        match error {
+            // Bytes in memory are read without errors but for their end.
+            Error::Io(_) => Self::Cut,
+            Error::Syntax(SyntaxError::InvalidBangMarkup) => Self::Markup,
+            Error::Syntax(_) => Self::Cut,
+            Error::IllFormed(IllFormedError::UnclosedReference) => Self::Reference,
+            Error::IllFormed(
+                IllFormedError::MissingDeclVersion(_) | IllFormedError::UnknownVersion,
+            ) => Self::Declaration,
+            Error::IllFormed(IllFormedError::MissingDoctypeName) => Self::DocumentType,
+            Error::IllFormed(IllFormedError::DoubleHyphenInComment) => Self::Markup,
+            Error::IllFormed(
+                IllFormedError::MissingEndTag(_)
+                | IllFormedError::UnmatchedEndTag(_)
+                | IllFormedError::MismatchedEndTag { .. },
+            ) => Self::EndTag,
+            Error::InvalidAttr(_) => Self::Attribute,
+            Error::Encoding(_) => Self::Encoding,
+            Error::Escape(_) => Self::Entity,
+            Error::Namespace(NamespaceError::UnknownPrefix(_)) => Self::Prefix,
+            Error::Namespace(NamespaceError::TooManyDeclarations(_)) => Self::Parts,
+            Error::Namespace(_) => Self::Reserved,
+        }
+    }
+}
+
+/// What is read of a document, and how much of it.
+#[derive(Default)]
+struct Reading {
+    /// Each namespace once.
+    namespaces: BTreeSet<Arc<str>>,
+    parts: usize,
+}
+
+impl Reading {
+    /// One more element, attribute or declaration.
+    fn part(&mut self) -> Result<(), XmlError> {
+        self.parts += 1;
+        if self.parts > MOST_PARTS {
+            return Err(XmlError::Parts);
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, namespace: &ResolveResult<'_>, local: &[u8]) -> Result<Name, XmlError> {
+        let namespace = match namespace {
+            ResolveResult::Bound(namespace) => {
+                if namespace.0.len() > LONGEST_WRITTEN {
+                    return Err(XmlError::LongName);
+                }
+                let text = std::str::from_utf8(namespace.0).map_err(|_| XmlError::Encoding)?;
+                let text = unescape(text).map_err(|_| XmlError::Entity)?;
+                self.namespace(&text)?
+            }
+            ResolveResult::Unbound => self.namespace("")?,
+            ResolveResult::Unknown(_) => return Err(XmlError::Prefix),
+        };
+        if local.len() > LONGEST_NAME {
+            return Err(XmlError::LongName);
+        }
+        let local = String::from_utf8(local.to_vec()).map_err(|_| XmlError::Encoding)?;
+        if !is_name(&local) {
+            return Err(XmlError::Name);
+        }
+        Ok(Name { namespace, local })
+    }
+
+    fn namespace(&mut self, name: &str) -> Result<Arc<str>, XmlError> {
+        if let Some(known) = self.namespaces.get(name) {
+            return Ok(Arc::clone(known));
+        }
+        if name.len() > LONGEST_NAME {
+            return Err(XmlError::LongName);
+        }
+        if !is_text(name) {
+            return Err(XmlError::Character);
+        }
+        let new: Arc<str> = Arc::from(name);
+        self.namespaces.insert(Arc::clone(&new));
+        Ok(new)
+    }
 }
 
 impl Name {
     /// Whether it is `local` of WebDAV.
     pub(super) fn is_dav(&self, local: &str) -> bool {
-        self.namespace == DAV && self.local == local
+        self.is_of_dav() && self.local == local
     }
 
-    fn new(namespace: &ResolveResult<'_>, local: &[u8]) -> Result<Self, XmlError> {
-        let namespace = match namespace {
-            ResolveResult::Bound(namespace) => {
-                let text = std::str::from_utf8(namespace.0).map_err(|_| XmlError::Name)?;
-                checked(unescape(text).map_err(|_| XmlError::Entity)?.into_owned())?
-            }
-            ResolveResult::Unbound => String::new(),
-            ResolveResult::Unknown(_) => return Err(XmlError::Prefix),
-        };
-        let local = String::from_utf8(local.to_vec()).map_err(|_| XmlError::Name)?;
-        if !is_name(&local) {
-            return Err(XmlError::Name);
-        }
-        Ok(Self { namespace, local })
+    /// Whether it is of WebDAV itself.
+    pub(super) fn is_of_dav(&self) -> bool {
+        &*self.namespace == DAV
     }
 
     /// An element of this name without content.
@@ -95,7 +226,7 @@ impl Name {
         out.push('<');
         out.push_str(&self.local);
         // In answers DAV: has the prefix D, and no default namespace is declared.
-        if around != self.namespace || around == DAV {
+        if around != &*self.namespace || around == DAV {
             out.push_str(" xmlns=\"");
             escape(&self.namespace, out);
             out.push('"');
@@ -109,25 +240,26 @@ impl Element {
     /// # Errors
     /// [`XmlError`].
     pub(super) fn parse(document: &[u8]) -> Result<Self, XmlError> {
-        let syntax = |error: quick_xml::Error| XmlError::Syntax(error.to_string());
+        if document.len() > LONGEST_DOCUMENT {
+            return Err(XmlError::Long);
+        }
         let document = utf8(document)?;
         let mut reader = NsReader::from_reader(&*document);
         let mut buffer = Vec::new();
         let (mut open, mut root): (Vec<Self>, Option<Self>) = (Vec::new(), None);
-        let mut elements = 0;
+        let mut reading = Reading::default();
         loop {
             buffer.clear();
-            let event = reader.read_event_into(&mut buffer).map_err(syntax)?;
+            let event = reader.read_event_into(&mut buffer)?;
             let done = match &event {
                 Event::Start(start) | Event::Empty(start) => {
-                    elements += 1;
-                    if open.len() == DEEPEST || elements > MOST_ELEMENTS {
-                        return Err(XmlError::Bounds);
+                    if open.len() == DEEPEST {
+                        return Err(XmlError::Deep);
                     }
                     if open.is_empty() && root.is_some() {
                         return Err(XmlError::Root);
                     }
-                    let element = Self::started(start, reader.resolver())?;
+                    let element = Self::started(start, reader.resolver(), &mut reading)?;
                     if matches!(event, Event::Start(_)) {
                         open.push(element);
                         continue;
@@ -146,7 +278,7 @@ impl Element {
                     continue;
                 }
                 Event::GeneralRef(reference) => {
-                    let text = match reference.resolve_char_ref().map_err(syntax)? {
+                    let text = match reference.resolve_char_ref()? {
                         Some(character) => character.to_string(),
                         None => {
                             let name = reference.decode().map_err(|_| XmlError::Entity)?;
@@ -173,12 +305,22 @@ impl Element {
         root.ok_or(XmlError::Root)
     }
 
-    fn started(start: &BytesStart<'_>, scope: &NamespaceResolver) -> Result<Self, XmlError> {
+    fn started(
+        start: &BytesStart<'_>,
+        scope: &NamespaceResolver,
+        reading: &mut Reading,
+    ) -> Result<Self, XmlError> {
+        reading.part()?;
         let (namespace, local) = scope.resolve_element(start.name());
-        let name = Name::new(&namespace, local.as_ref())?;
+        let name = reading.name(&namespace, local.as_ref())?;
+        // No prefix may be declared for these, and no element be in them (Namespaces in XML 1.0, 3).
+        if matches!(&*name.namespace, XML | XMLNS) {
+            return Err(XmlError::Reserved);
+        }
         let mut attributes = Vec::new();
         for attribute in start.attributes() {
-            let attribute = attribute.map_err(|error| XmlError::Syntax(error.to_string()))?;
+            reading.part()?;
+            let attribute = attribute.map_err(|_| XmlError::Attribute)?;
             let value = std::str::from_utf8(&attribute.value).map_err(|_| XmlError::Character)?;
             let value = unescape(value).map_err(|_| XmlError::Entity)?.into_owned();
             let key = attribute.key;
@@ -190,14 +332,14 @@ impl Element {
                 continue;
             }
             let (namespace, local) = scope.resolve_attribute(key);
-            let name = Name::new(&namespace, local.as_ref())?;
+            let name = reading.name(&namespace, local.as_ref())?;
             // Two prefixes may be one namespace (Namespaces in XML 1.0, 6.3).
             if attributes.iter().any(|(other, _)| *other == name) {
                 return Err(XmlError::Name);
             }
             attributes.push((name, checked(value)?));
             if attributes.len() > MOST_ATTRIBUTES {
-                return Err(XmlError::Bounds);
+                return Err(XmlError::Attributes);
             }
         }
         Ok(Self {
@@ -217,7 +359,7 @@ impl Element {
 
     /// `xml:lang`.
     pub(super) fn language(&self) -> Option<&str> {
-        let is_language = |name: &Name| name.namespace == XML && name.local == "lang";
+        let is_language = |name: &Name| &*name.namespace == XML && name.local == "lang";
         let found = self.attributes.iter().find(|(name, _)| is_language(name));
         found.map(|(_, value)| value.as_str())
     }
@@ -226,7 +368,7 @@ impl Element {
     pub(super) fn within_language(mut self, language: Option<&str>) -> Self {
         if let Some(language) = language.filter(|_| self.language().is_none()) {
             let name = Name {
-                namespace: XML.to_owned(),
+                namespace: Arc::from(XML),
                 local: "lang".to_owned(),
             };
             self.attributes.push((name, language.to_owned()));
@@ -242,7 +384,7 @@ impl Element {
     fn write_below(&self, around: &str, out: &mut String) {
         self.name.open(around, out);
         for (number, (name, value)) in self.attributes.iter().enumerate() {
-            let prefix = match name.namespace.as_str() {
+            let prefix = match &*name.namespace {
                 "" => String::new(),
                 XML => "xml:".to_owned(),
                 namespace => {
@@ -304,20 +446,33 @@ fn add_text(open: &mut [Element], text: &str) -> Result<(), XmlError> {
 
 /// Only what XML 1.0 takes as a character (2.2).
 fn checked(text: String) -> Result<String, XmlError> {
-    let allowed = |c: char| {
-        matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))
-    };
-    if text.chars().all(allowed) {
+    if is_text(&text) {
         Ok(text)
     } else {
         Err(XmlError::Character)
     }
 }
 
-/// A name without a colon (Namespaces in XML 1.0, 3), somewhat stricter beyond ASCII.
+fn is_text(text: &str) -> bool {
+    let allowed = |c: char| {
+        matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'))
+    };
+    text.chars().all(allowed)
+}
+
+/// A name without a colon (XML 1.0, 2.3, and Namespaces in XML 1.0, 3), somewhat stricter beyond
+/// ASCII. One that others could not read would keep them from reading a whole list.
 fn is_name(name: &str) -> bool {
-    let starts = |c: char| c.is_alphabetic() || c == '_';
-    let goes_on = |c: char| starts(c) || c.is_numeric() || matches!(c, '-' | '.' | '\u{b7}');
+    let beyond_ascii = |c: char| {
+        matches!(c, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
+            | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{2070}'..='\u{218f}'
+            | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}'
+            | '\u{fdf0}'..='\u{fffd}' | '\u{10000}'..='\u{effff}')
+    };
+    let known = |c: char| c.is_ascii() || beyond_ascii(c);
+    let starts = |c: char| c == '_' || (c.is_alphabetic() && known(c));
+    let goes_on =
+        |c: char| starts(c) || (c.is_numeric() && known(c)) || matches!(c, '-' | '.' | '\u{b7}');
     name.starts_with(starts) && name.chars().all(goes_on)
 }
 
@@ -395,6 +550,7 @@ mod tests {
     fn what_is_no_document_is_refused() {
         let deep = format!("{}{}", "<a>".repeat(33), "</a>".repeat(33));
         let wide = format!("<a>{}</a>", "<b/>".repeat(1024));
+        let long = format!("<a>{}</a>", "x".repeat(LONGEST_DOCUMENT));
         for wrong in [
             "",
             "x",
@@ -414,10 +570,57 @@ mod tests {
             "<a>&#0;</a>",
             "<a>\u{1}</a>",
             "<!DOCTYPE a [<!ENTITY e 'e'>]><a>&e;</a>",
+            // What strict readers refuse, and a whole list with it.
+            "<xml:a/>",
+            "<a xmlns='http://www.w3.org/XML/1998/namespace'/>",
+            "<a xmlns='http://www.w3.org/2000/xmlns/'/>",
+            "<\u{aa}/>",
+            "<a\u{b2}/>",
             &deep,
             &wide,
+            &long,
         ] {
             assert!(Element::parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_short_and_held_once() {
+        let named = |namespace: &str, inside: &str| {
+            Element::parse(format!("<a xmlns:p='{namespace}'>{inside}</a>").as_bytes())
+        };
+        let longest = "n".repeat(LONGEST_NAME);
+        let read = named(&longest, "<p:b p:c=''/><p:b/>").unwrap();
+        let mut names = read.children().map(|child| &child.name.namespace);
+        let (first, second) = (names.next().unwrap(), names.next().unwrap());
+        assert!(Arc::ptr_eq(first, second));
+        let wrong = [format!("{longest}n"), "&#110;".repeat(LONGEST_NAME * 3)];
+        for wrong in wrong {
+            assert_eq!(named(&wrong, "<p:b/>"), Err(XmlError::LongName));
+        }
+        let local = format!("<{longest}n/>");
+        assert_eq!(named("u", &local), Err(XmlError::LongName));
+        // Few elements, and many attributes.
+        let attributes: String = (0..30).map(|number| format!(" p:a{number}=''")).collect();
+        let many = format!("<b{attributes}/>").repeat(MOST_PARTS / 30 + 1);
+        assert_eq!(named("u", &many), Err(XmlError::Parts));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong_in_our_words() {
+        for (wrong, why) in [
+            (&b"<a"[..], XmlError::Cut),
+            (b"<!-- <a/>", XmlError::Cut),
+            (b"<!x><a/>", XmlError::Markup),
+            (b"<a></b>", XmlError::EndTag),
+            (b"<a>&amp</a>", XmlError::Reference),
+            (b"<a b=c/>", XmlError::Attribute),
+            (b"<a b='1' b='2'/>", XmlError::Attribute),
+            (b"<a>&#xFFFFFFFFFF;</a>", XmlError::Entity),
+            (b"<a xmlns:xml='x'/>", XmlError::Reserved),
+            (b"<a xmlns:xmlns='x'/>", XmlError::Reserved),
+        ] {
+            assert_eq!(Element::parse(wrong), Err(why), "{}", wrong.escape_ascii());
         }
     }
 

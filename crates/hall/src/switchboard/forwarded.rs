@@ -5,7 +5,7 @@ use http::header::HeaderValue;
 use http::{Request, StatusCode};
 
 use crate::body::{self, AnyBody, Body};
-use crate::files::{IF, States};
+use crate::files::{IF, States, destination};
 use crate::foreign::passed_on;
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
@@ -24,6 +24,8 @@ pub(super) fn request(
 ) -> Result<Request<Body>, Problem> {
     let malformed = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, "malformed", detail);
     let (mut head, body) = request.into_parts();
+    destination::name_server(&head.uri, &mut head.headers);
+    let asked = destination::asked(&head.uri, &head.headers);
     let there = agent_mount(store);
     let moved = |path: &str| {
         let below = path.strip_prefix(mount)?;
@@ -34,18 +36,13 @@ pub(super) fn request(
         .or_else(|| moved(target.split('?').next().unwrap_or_default()))
         .and_then(|path| path.parse().ok())
         .ok_or_else(|| malformed("the path is not of this store"))?;
-    if let Some(destination) = head.headers.get("destination") {
-        let destination = destination
-            .to_str()
-            .ok()
-            .and_then(|value| value.parse::<http::Uri>().ok())
-            .and_then(|uri| moved(uri.path()))
-            .and_then(|path| HeaderValue::try_from(path).ok())
-            .ok_or_else(|| {
-                let detail = format!("Destination has to begin with {mount}/");
-                Problem::new(StatusCode::BAD_GATEWAY, "other-store", detail)
-            })?;
-        head.headers.insert("destination", destination);
+    if let Some(destination) = destination::destination(&head.headers, asked.as_ref())? {
+        let destination = moved(&destination).and_then(|path| HeaderValue::try_from(path).ok());
+        let destination = destination.ok_or_else(|| {
+            let detail = format!("Destination has to begin with {mount}/");
+            Problem::new(StatusCode::BAD_GATEWAY, "other-store", detail)
+        })?;
+        head.headers.insert(destination::DESTINATION, destination);
     }
     if let Some(states) = States::of(&head.headers)? {
         let states = HeaderValue::try_from(states.moved(moved).to_string().trim_end());

@@ -32,9 +32,9 @@ impl BucketStore {
             got => got?,
         };
         if got.meta.size > LONGEST {
-            return Err(StoreError::Failed("properties are too long".to_owned()));
+            return Ok(Properties::too_long(path));
         }
-        Properties::from_bytes(&got.bytes().await?)
+        Ok(Properties::from_bytes(&got.bytes().await?, path))
     }
 
     pub(super) async fn names_with_properties(
@@ -63,32 +63,38 @@ impl BucketStore {
 
     /// Forgets what was said of `path` and of all that is in it.
     pub(super) async fn forget_properties(&self, path: &FilePath) -> Result<(), StoreError> {
-        let kept = self.kept(path)?;
-        let found = self
-            .objects
-            .list(Some(&kept))
-            .map_ok(|object| object.location);
-        self.delete_all(found.try_collect().await?).await
+        let keys = self.said_of(path, Depth::Everything).await?;
+        self.delete_all(keys).await
     }
 
-    /// What is said of `from` is said of `to`, too, and of nothing that was there before.
+    /// The keys of what is said of `path`, and of what is in it.
+    pub(super) async fn said_of(
+        &self,
+        path: &FilePath,
+        depth: Depth,
+    ) -> Result<Vec<Path>, StoreError> {
+        let kept = self.kept(path)?;
+        match depth {
+            Depth::Everything => {
+                let found = self.objects.list(Some(&kept));
+                Ok(found.map_ok(|object| object.location).try_collect().await?)
+            }
+            Depth::Itself if self.kept_properties(path).await?.is_empty() => Ok(Vec::new()),
+            Depth::Itself => Ok(vec![kept.join(RESERVED)]),
+        }
+    }
+
+    /// What is said of `from`, under the keys `said`, is said of `to`, too, and of nothing that was there
+    /// before, under the keys `before`.
     pub(super) async fn copy_properties(
         &self,
-        from: &FilePath,
-        to: &FilePath,
-        depth: Depth,
+        (from, said): (&FilePath, &[Path]),
+        (to, before): (&FilePath, Vec<Path>),
     ) -> Result<(), StoreError> {
-        self.forget_properties(to).await?;
         let (old, new) = (self.kept(from)?, self.kept(to)?);
-        let keys: Vec<Path> = match depth {
-            Depth::Everything => {
-                let found = self.objects.list(Some(&old));
-                found.map_ok(|object| object.location).try_collect().await?
-            }
-            Depth::Itself if self.kept_properties(from).await?.is_empty() => Vec::new(),
-            Depth::Itself => vec![old.clone().join(RESERVED)],
-        };
-        self.copy_keys(&keys, &old, &new).await.map(drop)
+        let made = self.copy_keys(said, &old, &new).await?;
+        let surplus = before.into_iter().filter(|key| !made.contains(key));
+        self.delete_all(surplus.collect()).await
     }
 
     /// Copies objects below `old` to the same places below `new`; gives their keys there.

@@ -5,6 +5,7 @@ use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::files::store::Overwrite;
 use crate::problem::Problem;
 use hallway_client::SecureUrl;
 
@@ -286,4 +287,25 @@ async fn no_redirection_is_followed() {
         _ = elsewhere.accept() => panic!("it went where it was sent"),
     }
     asked.await.unwrap();
+}
+
+#[tokio::test]
+async fn kept_properties_that_cannot_be_read_count_as_none() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(object_store::memory::InMemory::new());
+    let store = BucketStore::over(Arc::clone(&objects), "").unwrap();
+    let path = |path: &str| path.parse::<FilePath>().unwrap();
+    store.make_folder(&path("f")).await.unwrap();
+    let kept = Path::from(".hallway/properties/f/.hallway");
+    for wrong in ["{", "[\"<x\"]", &format!("[{}1]", " ".repeat(200_000))] {
+        let wrong = PutPayload::from(wrong.to_owned());
+        objects.put(&kept, wrong).await.unwrap();
+        assert!(store.properties(&path("f")).await.unwrap().is_empty());
+        let alone = Transfer {
+            depth: Depth::Itself,
+            overwrite: Overwrite::Anything,
+            ..Transfer::default()
+        };
+        store.copy(&path("f"), &path("g"), &alone).await.unwrap();
+        assert!(store.properties(&path("g")).await.unwrap().is_empty());
+    }
 }

@@ -72,6 +72,9 @@ impl BucketStore {
             Some(Kind::File) => vec![new.clone()],
             Some(Kind::Folder) => self.below(to).await?.whole()?,
         };
+        // All that is read is read before anything is replaced.
+        let said = self.said_of(from, how.depth).await?;
+        let said_before = self.said_of(to, Depth::Everything).await?;
         let (copied, made) = match (source.kind, how.depth) {
             (Kind::File, _) => {
                 if source.bytes > LONGEST_COPY {
@@ -94,7 +97,8 @@ impl BucketStore {
         };
         let surplus = before.into_iter().filter(|key| !made.contains(key));
         self.delete_all(surplus.collect()).await?;
-        self.copy_properties(from, to, how.depth).await?;
+        self.copy_properties((from, &said), (to, said_before))
+            .await?;
         Ok((copied, present.is_some()))
     }
 

@@ -2,15 +2,20 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderName, Uri};
+use http::header::HOST;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName};
 
 use super::tags::Tag;
 use super::{joined, unreadable};
+use crate::files::destination::{Led, led};
 use crate::files::store::Entry;
 use crate::problem::Problem;
 
 pub(crate) const IF: HeaderName = HeaderName::from_static("if");
 
+/// The path of what is not in the store: none is mounted there.
+const NOWHERE: &str = "/";
 /// The most lists in one header.
 const MOST_LISTS: usize = 64;
 
@@ -21,7 +26,7 @@ pub(crate) struct States(Vec<Listed>);
 /// A list, and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Listed {
-    /// The path of a file; absent for that of the request.
+    /// The path of a file, [`NOWHERE`] for one of another server; absent for that of the request.
     place: Option<String>,
     list: StateList,
 }
@@ -70,26 +75,32 @@ impl StateList {
 }
 
 impl States {
-    /// Reads the header, if it is there.
+    /// Reads the header, if it is there. Which server was asked is what `Host` says; whatever is of
+    /// another cannot be judged here.
     ///
     /// # Errors
     /// 412: it can't be read.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        let asked = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let asked = asked.and_then(|host| host.parse().ok());
         joined(headers, IF)?
-            .map(|value| Self::parse(&value).ok_or_else(|| unreadable("If")))
+            .map(|value| Self::parse(&value, asked.as_ref()).ok_or_else(|| unreadable("If")))
             .transpose()
     }
 
     /// Lists without a path come either all or not at all, and a path counts for all lists that
     /// follow it.
-    fn parse(value: &str) -> Option<Self> {
+    fn parse(value: &str, asked: Option<&Authority>) -> Option<Self> {
         let mut rest = value.trim();
         let (mut listed, mut place) = (Vec::new(), None);
         let tagged = rest.starts_with('<');
         while !rest.is_empty() {
             if tagged && let Some(after) = rest.strip_prefix('<') {
                 let (uri, after) = after.split_once('>')?;
-                place = Some(uri.parse::<Uri>().ok()?.path().to_owned());
+                place = Some(match led(uri.as_bytes(), asked)? {
+                    Led::Here(path) => path,
+                    Led::Elsewhere => NOWHERE.to_owned(),
+                });
                 rest = after.trim_start();
                 if !rest.starts_with('(') {
                     return None;
@@ -169,11 +180,11 @@ impl States {
     }
 
     /// The header as another party gets it, for which `there` says where a path is. What is not
-    /// there is named `/`, which is in no store.
+    /// there is named [`NOWHERE`].
     pub(crate) fn moved(&self, there: impl Fn(&str) -> Option<String>) -> Self {
         let moved = self.0.iter().map(|Listed { place, list }| {
             let place = place.as_deref();
-            let place = place.map(|place| there(place).unwrap_or_else(|| "/".to_owned()));
+            let place = place.map(|place| there(place).unwrap_or_else(|| NOWHERE.to_owned()));
             let list = list.clone();
             Listed { place, list }
         });

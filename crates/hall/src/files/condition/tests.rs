@@ -67,6 +67,18 @@ fn a_change_goes_by_what_is_there() {
             true,
         ),
         ("if-unmodified-since", "yesterday", true, true),
+        (
+            "if-unmodified-since",
+            "Fri, 01 Jan 1960 00:00:00 GMT",
+            false,
+            true,
+        ),
+        (
+            "if-unmodified-since",
+            "Sun, 06 Nov 1994 08:48:60 GMT",
+            false,
+            true,
+        ),
         // For GET and HEAD only.
         ("if-modified-since", DATE, true, true),
     ] {
@@ -173,7 +185,8 @@ fn what_cannot_be_read_is_refused() {
 #[test]
 fn one_list_of_states_has_to_hold_whole() {
     let (there, held) = (entry(), |value: &str, present: Option<&Entry>| {
-        let states = States::of(&headers(&[("if", value)])).unwrap().unwrap();
+        let states = States::of(&headers(&[("if", value), ("host", "x")]));
+        let states = states.unwrap().unwrap();
         let (here, elsewhere) = states.apart(|place| place == "/files/data/a");
         assert!(elsewhere.is_empty());
         let condition = Condition::default().with_states(here);
@@ -194,6 +207,7 @@ fn one_list_of_states_has_to_hold_whole() {
             true,
             false,
         ),
+        ("<https://x/files/d%61ta/%61> ([\"tag\"])", true, false),
     ] {
         assert_eq!(held(value, Some(&there)), on_it, "{value}");
         assert_eq!(held(value, None), on_nothing, "{value}");
@@ -203,7 +217,8 @@ fn one_list_of_states_has_to_hold_whole() {
 #[test]
 fn states_of_other_files_go_along_to_another_party() {
     let value = "<https://x/here/a> (Not [\"tag\"] <t>) ([W/\"u\"]) </else> ([\"v\"])";
-    let states = States::of(&headers(&[("if", value)])).unwrap().unwrap();
+    let states = States::of(&headers(&[("if", value), ("host", "x")]));
+    let states = states.unwrap().unwrap();
     let there = states.moved(|place| Some(format!("/there{}", place.strip_prefix("/here")?)));
     let written = there.to_string();
     assert_eq!(
@@ -212,6 +227,23 @@ fn states_of_other_files_go_along_to_another_party() {
     );
     let again = States::of(&headers(&[("if", &written)])).unwrap().unwrap();
     assert_eq!(again, there);
+}
+
+#[test]
+fn what_another_server_has_is_not_taken_for_our_own() {
+    for (host, place) in [
+        ("x", "https://other.example/files/data/a"),
+        ("x", "//other.example/files/data/a"),
+        ("x", "https://x:8443/files/data/a"),
+        ("", "https://x/files/data/a"),
+    ] {
+        let value = format!("<{place}> ([\"tag\"])");
+        let states = States::of(&headers(&[("if", &value), ("host", host)]));
+        let states = states.unwrap().unwrap();
+        let (here, elsewhere) = states.apart(|place| place == "/files/data/a");
+        assert!(here.is_empty());
+        assert_eq!(elsewhere[0].0, "/", "{place}");
+    }
 }
 
 #[test]

@@ -4,19 +4,18 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
 
 use super::modes::{PRIVATE_FILE, PRIVATE_FOLDER};
+use super::transfer::Aside;
 use super::tree::{Tree, sync};
 use crate::files::condition::Condition;
 use crate::files::path::{FilePath, RESERVED};
-use crate::files::property::{LONGEST_PROPERTIES, Properties, PropertyChange};
+use crate::files::property::{LONGEST_PROPERTIES, Properties, PropertyChanges};
 use crate::files::store::{Depth, StoreError};
 
-/// What is being written, beside [`RESERVED`].
-const NEW: &str = ".hallway-new";
 /// The longest file: JSON may escape each byte.
 const LONGEST: u64 = 8 * LONGEST_PROPERTIES as u64;
 
@@ -29,10 +28,8 @@ impl Tree {
     fn kept_properties(&self, path: &FilePath) -> Result<Properties, StoreError> {
         let file = Path::new(path.as_str()).join(RESERVED);
         match self.kept.metadata(&file) {
-            Ok(there) if there.len() > LONGEST => {
-                Err(StoreError::Failed("properties are too long".to_owned()))
-            }
-            Ok(_) => Properties::from_bytes(&self.kept.read(&file)?),
+            Ok(there) if there.len() > LONGEST => Ok(Properties::too_long(path)),
+            Ok(_) => Ok(Properties::from_bytes(&self.kept.read(&file)?, path)),
             Err(error) if is_absent(&error) => Ok(Properties::default()),
             Err(error) => Err(error.into()),
         }
@@ -57,7 +54,7 @@ impl Tree {
         &self,
         path: &FilePath,
         condition: &Condition,
-        changes: Vec<PropertyChange>,
+        changes: PropertyChanges,
     ) -> Result<(), StoreError> {
         let _naming = self.naming();
         condition.check(Some(&self.entry(path)?))?;
@@ -75,16 +72,10 @@ impl Tree {
             };
         }
         let folder = self.kept_folder(path)?;
-        let mut options = OpenOptions::new();
-        options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(PRIVATE_FILE);
-        let mut new = folder.open_with(NEW, &options)?.into_std();
-        io::Write::write_all(&mut new, &properties.to_bytes()?)?;
-        new.sync_all()?;
-        folder.rename(NEW, &folder, RESERVED)?;
+        // Beside all that files are called by: any name but one may be a file's in this folder.
+        let new = Aside::new(&self.uploads)?;
+        write(&self.uploads, new.name(), properties)?;
+        self.uploads.rename(new.name(), &folder, RESERVED)?;
         sync(&folder)
     }
 
@@ -109,44 +100,96 @@ impl Tree {
         }
     }
 
-    /// What was said of `from`, and of all that is in it, is said of `to` now.
-    pub(super) fn move_properties(&self, from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
-        self.forget_properties(to)?;
-        match self.kept.symlink_metadata(from.as_str()) {
-            Ok(_) => {}
-            Err(error) if is_absent(&error) => return Ok(()),
+    /// Makes ready to say of `to` what is said of `from` and of all that is in it. Nothing is changed
+    /// yet.
+    pub(super) fn prepare_move<'p>(
+        &self,
+        from: &'p FilePath,
+        to: &'p FilePath,
+    ) -> Result<Move<'p>, StoreError> {
+        let folder = match self.kept.symlink_metadata(from.as_str()) {
+            Ok(_) => Some(self.kept_folder(&to.parent())?),
+            Err(error) if is_absent(&error) => None,
             Err(error) => return Err(error.into()),
-        }
-        let folder = self.kept_folder(&to.parent())?;
+        };
+        Ok(Move { from, to, folder })
+    }
+
+    /// What was said of the one place is said of the other now.
+    pub(super) fn move_properties(
+        &self,
+        Move { from, to, folder }: Move<'_>,
+    ) -> Result<(), StoreError> {
+        self.forget_properties(to)?;
+        let Some(folder) = folder else { return Ok(()) };
         self.kept.rename(from.as_str(), &folder, to.name())?;
         sync(&folder)
     }
 
-    /// What is said of `from` is said of `to`, too.
-    pub(super) fn copy_properties(
+    /// Writes aside what is said of `from`, and of what is in it: all that can be wrong with it, and all
+    /// the space that it takes, is known before anything is replaced.
+    pub(super) fn copy_properties_aside(
         &self,
         from: &FilePath,
-        to: &FilePath,
         depth: Depth,
-    ) -> Result<(), StoreError> {
-        self.forget_properties(to)?;
-        let mut all = vec![(from.clone(), to.clone())];
+    ) -> Result<Aside<'_>, StoreError> {
+        let aside = Aside::new(&self.uploads)?;
+        let mut all = vec![(from.clone(), PathBuf::from(aside.name()))];
         while let Some((from, to)) = all.pop() {
             let properties = self.kept_properties(&from)?;
             if !properties.is_empty() {
-                self.keep(&to, &properties)?;
+                let mut private = DirBuilder::new();
+                private.recursive(true).mode(PRIVATE_FOLDER);
+                self.uploads.create_dir_with(&to, &private)?;
+                let folder = self.uploads.open_dir(&to)?;
+                write(&folder, RESERVED, &properties)?;
+                sync(&folder)?;
             }
             if depth == Depth::Itself {
                 break;
             }
             for name in self.with_properties(&from)? {
-                if let (Ok(from), Ok(to)) = (from.join(&name), to.join(&name)) {
-                    all.push((from, to));
+                if let Ok(from) = from.join(&name) {
+                    all.push((from, to.join(name)));
                 }
             }
         }
-        Ok(())
+        Ok(aside)
     }
+
+    /// What was written aside is said of `to` now, and nothing that was said of it before.
+    pub(super) fn place_properties(
+        &self,
+        aside: &Aside<'_>,
+        to: &FilePath,
+    ) -> Result<(), StoreError> {
+        self.forget_properties(to)?;
+        match self.uploads.symlink_metadata(aside.name()) {
+            Ok(_) => {}
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let folder = self.kept_folder(&to.parent())?;
+        self.uploads.rename(aside.name(), &folder, to.name())?;
+        sync(&folder)
+    }
+}
+
+/// Properties that are about to be said of another place.
+pub(super) struct Move<'p> {
+    from: &'p FilePath,
+    to: &'p FilePath,
+    /// Where they go; nothing where there are none.
+    folder: Option<Dir>,
+}
+
+/// Writes a new file, and makes it durable.
+fn write(folder: &Dir, name: &str, properties: &Properties) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(PRIVATE_FILE);
+    let mut new = folder.open_with(name, &options)?.into_std();
+    io::Write::write_all(&mut new, &properties.to_bytes()?)?;
+    Ok(new.sync_all()?)
 }
 
 /// How a path is called here: the top has a name too.

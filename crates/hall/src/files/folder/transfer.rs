@@ -17,15 +17,21 @@ use crate::files::store::{
 };
 
 /// Something beside the files of a store that is on its way in or out. It goes when this is dropped.
-struct Aside<'a> {
+pub(super) struct Aside<'a> {
     uploads: &'a Dir,
     name: String,
 }
 
 impl<'a> Aside<'a> {
-    fn new(uploads: &'a Dir) -> Result<Self, StoreError> {
+    /// A name that nothing has yet.
+    pub(super) fn new(uploads: &'a Dir) -> Result<Self, StoreError> {
         let name = format!("{}.aside", UploadId::random()?.as_str());
         Ok(Self { uploads, name })
+    }
+
+    /// What it is called among the uploads.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -64,9 +70,10 @@ impl Tree {
         if let (Kind::File, Some(_)) = (source.kind, how.modified_ms) {
             set_modified(&self.file(from)?.0.into_std(), &plan_of(how))?;
         }
+        let said = self.prepare_move(from, to)?;
         let spots = ((&near, from.name()), (&far, to.name()));
         take_place(spots, &aside, &source, present.as_ref())?;
-        self.move_properties(from, to)?;
+        self.move_properties(said)?;
         sync(&far)?;
         sync(&near)?;
         Ok(Placed {
@@ -94,6 +101,7 @@ impl Tree {
             Kind::File => self.copy_file(from, spot, how, stop)?,
             Kind::Folder => self.copy_folder(from, to, spot, how.depth, stop)?,
         }
+        let said = self.copy_properties_aside(from, how.depth)?;
         let _naming = self.naming();
         let far = self.parent(to)?;
         let present = self.present(to)?;
@@ -104,7 +112,7 @@ impl Tree {
         } else {
             take_place((spot, (&far, to.name())), &aside, &source, present.as_ref())?;
         }
-        self.copy_properties(from, to, how.depth)?;
+        self.place_properties(&said, to)?;
         sync(&far)?;
         Ok(Placed {
             entry: self.entry(to)?,

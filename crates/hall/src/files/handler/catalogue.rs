@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::files::condition::{Condition, States};
 use crate::files::lock::ShownLock;
 use crate::files::path::{FilePath, PathError};
-use crate::files::property::{Properties, PropertyChange};
-use crate::files::store::{Entry, Store};
+use crate::files::property::{Properties, PropertyChanges};
+use crate::files::store::{Entry, Store, StoreError};
 use crate::problem::Problem;
+
+/// Bytes of dead properties after which a part of a list ends.
+const LONGEST_PROPERTIES: usize = 1024 * 1024;
 
 /// How much is said of files and folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +84,7 @@ pub(crate) trait Catalogue: Send + Sync + 'static {
     /// What `path` is.
     async fn described(&self, path: &FilePath, how: Describing) -> Result<Described, Problem>;
 
-    /// As [`Store::list`].
+    /// As [`Store::list`], and fewer where their properties are long.
     async fn described_in(
         &self,
         folder: &FilePath,
@@ -97,7 +100,7 @@ pub(crate) trait Catalogue: Send + Sync + 'static {
         named: &str,
         path: &FilePath,
         asked: &HeaderMap,
-        changes: Vec<PropertyChange>,
+        changes: PropertyChanges,
     ) -> Result<(), Problem>;
 }
 
@@ -124,16 +127,28 @@ impl Catalogue for Arc<dyn Store> {
             Describing::Fully => self.as_ref().with_properties(folder).await?,
             Describing::Briefly => Default::default(),
         };
-        let mut entries = Vec::with_capacity(page.entries.len());
-        for entry in page.entries {
+        let (mut entries, mut bytes, mut next) = (Vec::new(), 0, page.next);
+        let mut listed = page.entries.into_iter();
+        while let Some(entry) = listed.next() {
             let path = folder.join(&entry.name).ok();
             let properties = match path.filter(|_| with.contains(&entry.name)) {
-                Some(path) => self.as_ref().properties(&path).await?,
+                Some(path) => match self.as_ref().properties(&path).await {
+                    // It went since the folder was read.
+                    Err(StoreError::NotFound) => Properties::default(),
+                    properties => properties?,
+                },
                 None => Properties::default(),
             };
+            bytes += properties.length();
+            let last = entry.name.clone();
             entries.push(Described { entry, properties });
+            if bytes > LONGEST_PROPERTIES {
+                if listed.len() > 0 {
+                    next = Some(last);
+                }
+                break;
+            }
         }
-        let next = page.next;
         Ok(DescribedPage { entries, next })
     }
 
@@ -142,7 +157,7 @@ impl Catalogue for Arc<dyn Store> {
         named: &str,
         path: &FilePath,
         asked: &HeaderMap,
-        changes: Vec<PropertyChange>,
+        changes: PropertyChanges,
     ) -> Result<(), Problem> {
         let condition = condition(self, named, path, asked).await?;
         Ok(self

@@ -11,12 +11,9 @@ use super::{Answer, Call, folder_named, malformed, names_folder, status};
 use crate::body::Body;
 use crate::files::destination::destination;
 use crate::files::path::FilePath;
-use crate::files::property::PropertyChange;
+use crate::files::property::{LONGEST_WRITTEN_CHANGES, PropertyChanges};
 use crate::files::store::{ByteStream, Depth, Kind, Overwrite, Placed, StoreError, Transfer};
 use crate::problem::Problem;
-
-/// Bytes of changes of properties in JSON.
-const LONGEST_CHANGES: usize = 1024 * 1024;
 
 impl Call<'_> {
     pub(super) async fn remove(self) -> Answer {
@@ -27,10 +24,8 @@ impl Call<'_> {
     }
 
     pub(super) async fn set_properties(self, body: ByteStream) -> Answer {
-        let changes = collect(body, LONGEST_CHANGES).await?;
-        let changes: Vec<PropertyChange> = serde_json::from_slice(&changes).map_err(|error| {
-            malformed(format!("the changes are not as they have to be: {error}"))
-        })?;
+        let changes = collect(body, LONGEST_WRITTEN_CHANGES).await?;
+        let changes = PropertyChanges::from_json(&changes)?;
         let (mount, path) = (&self.mount, &self.path);
         let set = self
             .store
@@ -131,10 +126,11 @@ impl Call<'_> {
     /// `Overwrite` (RFC 4918, 10.6). What is written may replace a file; a folder with what is in it
     /// is only replaced by whom may delete it.
     fn overwrite(&self) -> Result<Overwrite, Problem> {
+        // Literals of its grammar have no case (RFC 5234, 2.3).
         match headers::text(&self.headers, "overwrite")? {
-            None | Some("T") if self.access.delete => Ok(Overwrite::Anything),
-            None | Some("T") => Ok(Overwrite::Files),
-            Some("F") => Ok(Overwrite::Never),
+            None | Some("T" | "t") if self.access.delete => Ok(Overwrite::Anything),
+            None | Some("T" | "t") => Ok(Overwrite::Files),
+            Some("F" | "f") => Ok(Overwrite::Never),
             _ => Err(malformed("Overwrite is T or F")),
         }
     }

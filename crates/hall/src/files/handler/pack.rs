@@ -10,6 +10,7 @@ use hyper::body::Frame;
 
 use super::{Answer, Call, malformed, status};
 use crate::body::Body;
+use crate::files::json;
 use crate::files::pack::{self, MOST_PACKED, PACK, PackWanted, PackedHead};
 use crate::files::path::{FilePath, LONGEST_PATH};
 use crate::files::store::{ByteStream, Store, StoreError, sha256};
@@ -24,10 +25,8 @@ impl Call<'_> {
     /// long is left out: whoever wants it asks for it alone, and then is told why.
     pub(super) async fn pack(self, body: ByteStream) -> Answer {
         self.check_folder().await?;
-        let wanted: PackWanted = serde_json::from_slice(&collect(body, LONGEST_LIST).await?)
-            .map_err(|error| {
-                malformed(format!("the list of files is not as it has to be: {error}"))
-            })?;
+        let list = collect(body, LONGEST_LIST).await?;
+        let wanted: PackWanted = json::read(&list, "{\"paths\": [PATH]}").map_err(malformed)?;
         if wanted.paths.len() > MOST_PACKED {
             return Err(malformed(format!("a pack has at most {MOST_PACKED} files")));
         }

@@ -1,13 +1,16 @@
 //! `PROPFIND` and `PROPPATCH` (RFC 4918, 9.1 and 9.2).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
-use http_body_util::{BodyExt, Limited, StreamBody};
+use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
 use hyper::body::Frame;
+use tokio::task::yield_now;
 
 use super::catalogue::{Catalogue, Described, DescribedPage, Describing, Discovery, condition};
 use super::headers;
@@ -16,21 +19,25 @@ use crate::body::{self, Body};
 use crate::files::date::http_date;
 use crate::files::lock::{self, SUPPORTED, ShownLock};
 use crate::files::path::{FilePath, encode};
-use crate::files::property::{DeadProperty, PropertyChange, PropertyName};
+use crate::files::property::{
+    ChangesError, DeadProperty, MOST_CHANGES, PropertyChange, PropertyChanges, PropertyError,
+    PropertyName,
+};
 use crate::files::store::{Entry, Kind};
-use crate::files::xml::{DAV, Element, Name, escape};
+use crate::files::xml::{Element, LONGEST_DOCUMENT, Name, escape};
 use crate::foreign::MediaType;
 use crate::problem::Problem;
 
-/// The longest request that is read.
-const LONGEST_REQUEST: usize = 64 * 1024;
-/// The most properties that a request is about.
+/// The most properties that a request asks for.
 const MOST_NAMED: usize = 64;
-/// Entries that are looked up and written together.
+/// Bytes of their names and namespaces, as an answer has them.
+const LONGEST_NAMES: usize = 16 * 1024;
+/// Entries that are looked up together.
 const PAGE: usize = 1000;
+/// Bytes of an answer after which they are sent. What is said of one entry is less than three times as
+/// long: its properties, and those that it lacks, have at most 16 KiB each.
+const FRAME: usize = 16 * 1024;
 
-const START: &str =
-    "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<D:multistatus xmlns:D=\"DAV:\">\n";
 const END: &str = "</D:multistatus>\n";
 
 /// A property that files or folders have.
@@ -128,7 +135,49 @@ enum Wanted {
     All,
     Names,
     /// Those that the server makes, and others.
-    These(Vec<Property>, Vec<Name>),
+    These(Vec<Property>, Others),
+}
+
+/// Properties that are asked for and that the server does not make: each once.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Others {
+    /// Each with the element that says of an entry that it lacks it.
+    names: BTreeMap<Name, String>,
+    /// The prefix of each namespace in those elements.
+    prefixes: BTreeMap<Arc<str>, String>,
+}
+
+impl Others {
+    fn add(&mut self, name: Name) {
+        let namespace = &name.namespace;
+        let prefix = if namespace.is_empty() {
+            String::new()
+        } else if name.is_of_dav() {
+            "D:".to_owned()
+        } else {
+            let number = self.prefixes.len();
+            let known = self.prefixes.entry(Arc::clone(namespace));
+            known.or_insert_with(|| format!("n{number}:")).clone()
+        };
+        let element = format!("<{prefix}{}/>", name.local);
+        self.names.insert(name, element);
+    }
+
+    /// The declarations of their namespaces, which stand once in an answer.
+    fn declarations(&self) -> String {
+        let mut declarations = String::new();
+        for (namespace, prefix) in &self.prefixes {
+            let prefix = prefix.trim_end_matches(':');
+            let _ = write!(declarations, " xmlns:{prefix}=\"{}\"", escaped(namespace));
+        }
+        declarations
+    }
+
+    /// How long they are in an answer, in bytes.
+    fn length(&self) -> usize {
+        let elements: usize = self.names.values().map(String::len).sum();
+        elements + self.declarations().len()
+    }
 }
 
 impl Wanted {
@@ -146,8 +195,16 @@ impl Wanted {
     /// Whether it is about what others say of a file.
     fn describing(&self) -> Describing {
         match self {
-            Self::These(_, others) if others.is_empty() => Describing::Briefly,
+            Self::These(_, others) if others.names.is_empty() => Describing::Briefly,
             _ => Describing::Fully,
+        }
+    }
+
+    /// How the answer begins.
+    fn start(&self) -> String {
+        match self {
+            Self::All | Self::Names => start(""),
+            Self::These(_, others) => start(&others.declarations()),
         }
     }
 }
@@ -209,7 +266,7 @@ pub(crate) async fn find(
         locks,
     };
     let place = place(mount, &path);
-    let mut first = START.to_owned();
+    let mut first = wanted.start();
     response(
         &mut first,
         (&place, Some(&path)),
@@ -247,23 +304,30 @@ pub(crate) async fn patch(
     asked: &HeaderMap,
     body: Body,
 ) -> Answer {
-    let changes = changes(&collect(body).await?)?;
+    let steps = steps(&collect(body).await?)?;
     let entry = catalogue.described(&path, Describing::Briefly).await?.entry;
-    let names: Vec<Name> = changes.iter().map(changed).cloned().collect();
+    let (names, changes): (Vec<Name>, Vec<_>) = steps.into_iter().unzip();
+    let changes: Result<Vec<PropertyChange>, PropertyError> = changes.into_iter().collect();
+    let changes = changes.map_err(ChangesError::from);
     // What is of WebDAV itself is the server's to say (RFC 4918, 15).
-    let protected = |name: &Name| name.namespace == DAV;
-    let (whole, rest) = if names.iter().any(protected) {
-        let condition = condition(&catalogue, named, &path, asked).await?;
-        condition.check(Some(&entry))?;
-        ("403 Forbidden", "424 Failed Dependency")
-    } else {
-        match catalogue.set_properties(named, &path, asked, changes).await {
+    let protected = Name::is_of_dav;
+    let full = "507 Insufficient Storage";
+    let (whole, rest) = match changes.and_then(PropertyChanges::try_from) {
+        Ok(changes) => match catalogue.set_properties(named, &path, asked, changes).await {
             Ok(()) => ("200 OK", "200 OK"),
             Err(problem) if problem.status == StatusCode::INSUFFICIENT_STORAGE.as_u16() => {
-                let full = "507 Insufficient Storage";
                 (full, full)
             }
             Err(problem) => return Err(problem),
+        },
+        Err(refused) => {
+            let condition = condition(&catalogue, named, &path, asked).await?;
+            condition.check(Some(&entry))?;
+            match refused {
+                ChangesError::Protected => ("403 Forbidden", "424 Failed Dependency"),
+                ChangesError::Long | ChangesError::Property(PropertyError::Long) => (full, full),
+                refused => return Err(refused.into()),
+            }
         }
     };
     let (mut decided, mut others) = (String::new(), String::new());
@@ -275,7 +339,7 @@ pub(crate) async fn patch(
         };
         name.write_empty(out);
     }
-    let mut text = START.to_owned();
+    let mut text = start("");
     begin(&mut text, &place(mount, &path), &entry);
     let error = "<D:error><D:cannot-modify-protected-property/></D:error>";
     let error = if rest == whole { "" } else { error };
@@ -295,9 +359,25 @@ fn place(mount: &str, path: &FilePath) -> String {
 
 /// What a request in XML says.
 pub(crate) async fn collect(body: Body) -> Result<Bytes, Problem> {
-    let whole = Limited::new(body, LONGEST_REQUEST).collect().await;
-    let whole = whole.map_err(|error| malformed(format!("the request cannot be read: {error}")))?;
+    let whole = Limited::new(body, LONGEST_DOCUMENT).collect().await;
+    let whole = whole.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            malformed(format!(
+                "the request has more than {LONGEST_DOCUMENT} bytes"
+            ))
+        } else {
+            malformed("the request broke off")
+        }
+    })?;
     Ok(whole.to_bytes())
+}
+
+/// How an answer begins that declares further namespaces.
+fn start(declarations: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
+         <D:multistatus xmlns:D=\"DAV:\"{declarations}>\n"
+    )
 }
 
 fn multistatus(body: Body) -> Response<Body> {
@@ -317,35 +397,41 @@ struct Listing<C> {
 }
 
 impl<C: Catalogue> Listing<C> {
-    /// Page after page, so that a big folder takes no more memory than a small one.
+    /// Frame after frame, so that a big folder takes no more memory than a small one, and nobody else
+    /// waits while it is written.
     fn pages(
         self,
         first: DescribedPage,
     ) -> impl futures_util::Stream<Item = Result<String, Problem>> + Send {
-        stream::try_unfold(Some((self, first)), |state| async move {
-            let Some((listing, page)) = state else {
-                return Ok(None);
-            };
-            let mut text = String::new();
-            for described in &page.entries {
-                let name = &described.entry.name;
-                let place = format!("{}/{}", listing.place, encode(name));
-                let path = listing.path.join(name).ok();
-                let asked = (&listing.wanted, &listing.locked);
-                response(&mut text, (&place, path.as_ref()), described, asked);
-            }
-            let next = match page.next {
-                Some(after) => {
-                    let (path, how) = (&listing.path, listing.wanted.describing());
-                    let page = listing
-                        .catalogue
-                        .described_in(path, Some(&after), PAGE, how);
-                    let page = page.await?;
-                    Some((listing, page))
+        let first = (first.entries.into_iter(), first.next);
+        stream::try_unfold((self, first), |(listing, first)| async move {
+            let (mut entries, mut next) = first;
+            loop {
+                yield_now().await;
+                let mut text = String::new();
+                for described in entries.by_ref() {
+                    let name = &described.entry.name;
+                    let place = format!("{}/{}", listing.place, encode(name));
+                    let path = listing.path.join(name).ok();
+                    let asked = (&listing.wanted, &listing.locked);
+                    response(&mut text, (&place, path.as_ref()), &described, asked);
+                    if text.len() >= FRAME {
+                        break;
+                    }
                 }
-                None => None,
-            };
-            Ok(Some((text, next)))
+                if !text.is_empty() {
+                    return Ok(Some((text, (listing, (entries, next)))));
+                }
+                let Some(after) = next else {
+                    return Ok(None);
+                };
+                let (path, how) = (&listing.path, listing.wanted.describing());
+                let page = listing
+                    .catalogue
+                    .described_in(path, Some(&after), PAGE, how);
+                let page = page.await?;
+                (entries, next) = (page.entries.into_iter(), page.next);
+            }
         })
     }
 }
@@ -391,15 +477,17 @@ fn response(
         };
     }
     match wanted {
-        Wanted::All => properties.iter().for_each(|dead| dead.0.write(&mut found)),
+        Wanted::All => properties
+            .iter()
+            .for_each(|dead| found.push_str(dead.as_xml())),
         Wanted::Names => properties
             .iter()
             .for_each(|dead| dead.name().write_empty(&mut found)),
-        Wanted::These(_, names) => {
-            for name in names {
-                match properties.iter().find(|dead| dead.name() == name) {
-                    Some(dead) => dead.0.write(&mut found),
-                    None => name.write_empty(&mut missing),
+        Wanted::These(_, others) => {
+            for (name, lacking) in &others.names {
+                match properties.of(name) {
+                    Some(dead) => found.push_str(dead.as_xml()),
+                    None => missing.push_str(lacking),
                 }
             }
         }
@@ -456,26 +544,35 @@ fn wanted(request: &[u8]) -> Result<Wanted, Problem> {
 }
 
 fn these(prop: &Element) -> Result<Wanted, Problem> {
-    let (mut live, mut others) = (Vec::new(), Vec::new());
-    for child in prop.children() {
+    let (mut live, mut others) = (Vec::new(), Others::default());
+    for (number, child) in prop.children().enumerate() {
+        if number == MOST_NAMED {
+            let many = format!("a request asks for at most {MOST_NAMED} properties");
+            return Err(malformed(many));
+        }
         let known = ALL
             .iter()
             .find(|property| child.name.is_dav(property.name()));
         match known {
+            Some(property) if live.contains(property) => {}
             Some(property) => live.push(*property),
-            None => others.push(child.name.clone()),
+            None => others.add(child.name.clone()),
         }
     }
-    if live.len() + others.len() > MOST_NAMED {
-        return Err(malformed("that is too many properties at once"));
+    if others.length() > LONGEST_NAMES {
+        let long = "the names of the properties that are asked for are too long: ask for fewer";
+        return Err(malformed(long));
     }
     Ok(Wanted::These(live, others))
 }
 
+/// A change of a property, or why it cannot be made.
+type Step = (Name, Result<PropertyChange, PropertyError>);
+
 /// Reads a `propertyupdate` element (RFC 4918, 14.19): the changes in their order.
-fn changes(request: &[u8]) -> Result<Vec<PropertyChange>, Problem> {
+fn steps(request: &[u8]) -> Result<Vec<Step>, Problem> {
     let request = document(request, "propertyupdate")?;
-    let mut changes = Vec::new();
+    let mut steps = Vec::new();
     for step in request.children() {
         let sets = step.name.is_dav("set");
         if !sets && !step.name.is_dav("remove") {
@@ -484,28 +581,26 @@ fn changes(request: &[u8]) -> Result<Vec<PropertyChange>, Problem> {
         for prop in step.children().filter(|prop| prop.name.is_dav("prop")) {
             let around = [prop, step, &request];
             let language = around.into_iter().find_map(Element::language);
-            changes.extend(prop.children().map(|property| {
-                if sets {
-                    let property = property.clone().within_language(language);
-                    PropertyChange::Set(DeadProperty(property))
-                } else {
-                    PropertyChange::Remove(PropertyName(property.name.clone()))
+            for property in prop.children() {
+                // Before any of it is written down.
+                if steps.len() == MOST_CHANGES {
+                    return Err(ChangesError::Many.into());
                 }
-            }));
+                let change = if sets {
+                    let property = property.clone().within_language(language);
+                    DeadProperty::new(&property).map(PropertyChange::Set)
+                } else {
+                    let name = PropertyName(property.name.clone());
+                    Ok(PropertyChange::Remove(name))
+                };
+                steps.push((property.name.clone(), change));
+            }
         }
     }
-    match changes.len() {
-        0 => Err(malformed("propertyupdate sets or removes properties")),
-        1..=MOST_NAMED => Ok(changes),
-        _ => Err(malformed("that is too many properties at once")),
+    if steps.is_empty() {
+        return Err(ChangesError::Nothing.into());
     }
-}
-
-fn changed(change: &PropertyChange) -> &Name {
-    match change {
-        PropertyChange::Set(property) => property.name(),
-        PropertyChange::Remove(PropertyName(name)) => name,
-    }
+    Ok(steps)
 }
 
 /// 403 with the precondition code of RFC 4918, 9.1.
@@ -520,13 +615,34 @@ fn finite_depth() -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::NoLocks;
     use super::*;
     use crate::files::Properties;
+    use crate::files::xml::DAV;
 
     fn other(namespace: &str, local: &str) -> Name {
         Name {
-            namespace: namespace.to_owned(),
+            namespace: Arc::from(namespace),
             local: local.to_owned(),
+        }
+    }
+
+    fn others(names: impl IntoIterator<Item = Name>) -> Others {
+        let mut others = Others::default();
+        names.into_iter().for_each(|name| others.add(name));
+        others
+    }
+
+    fn described(name: &str) -> Described {
+        Described {
+            entry: Entry {
+                name: name.to_owned(),
+                kind: Kind::File,
+                bytes: 3,
+                modified_ms: None,
+                etag: Some("t".to_owned()),
+            },
+            properties: Properties::default(),
         }
     }
 
@@ -544,7 +660,7 @@ mod tests {
             wanted(these).unwrap(),
             Wanted::These(
                 vec![Property::Etag, Property::ContentLength],
-                vec![other("http://owncloud.org/ns", "checksums")]
+                others([other("http://owncloud.org/ns", "checksums")])
             )
         );
     }
@@ -554,7 +670,9 @@ mod tests {
         let update = b"<propertyupdate xmlns='DAV:' xml:lang='de'>\
             <remove><prop><a xmlns='u'/></prop></remove><other xmlns='v'><prop><x/></prop></other>\
             <set><prop><a xmlns='u'>1</a><b xmlns='u' xml:lang='en'/></prop></set></propertyupdate>";
-        let changes = serde_json::to_value(changes(update).unwrap()).unwrap();
+        let steps = steps(update).unwrap().into_iter();
+        let changes: Result<Vec<_>, _> = steps.map(|(_, change)| change).collect();
+        let changes = serde_json::to_value(changes.unwrap()).unwrap();
         assert_eq!(
             changes,
             serde_json::json!([
@@ -590,7 +708,14 @@ mod tests {
             "<propfind xmlns='DAV:'><allprop/></propfind>",
             many.as_str(),
         ] {
-            assert!(changes(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(steps(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    fn unlocked() -> Locked {
+        Locked {
+            mount: "/files/data".to_owned(),
+            locks: None,
         }
     }
 
@@ -627,12 +752,8 @@ mod tests {
         };
         let text = |wanted: &Wanted| {
             let mut out = String::new();
-            let locked = Locked {
-                mount: "/files/data".to_owned(),
-                locks: None,
-            };
             let place = ("/files/data/a", None);
-            response(&mut out, place, &described, (wanted, &locked));
+            response(&mut out, place, &described, (wanted, &unlocked()));
             out
         };
         let nothing = wanted(b"<propfind xmlns='DAV:'><prop/></propfind>").unwrap();
@@ -640,12 +761,12 @@ mod tests {
             "<D:propstat><D:prop></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
         ));
         // What is missing alone stands in no empty `propstat` of 200.
-        let missing = text(&Wanted::These(vec![], vec![other("u", "y")]));
+        let missing = text(&Wanted::These(vec![], others([other("u", "y")])));
         assert!(
             !missing.contains("200 OK") && missing.contains("404 Not Found"),
             "{missing}"
         );
-        let undated = text(&Wanted::These(vec![Property::LastModified], vec![]));
+        let undated = text(&Wanted::These(vec![Property::LastModified], others([])));
         assert!(
             undated.contains("<D:getlastmodified/>") && undated.contains("404"),
             "{undated}"
@@ -654,30 +775,103 @@ mod tests {
 
     #[test]
     fn names_and_namespaces_are_escaped() {
-        let entry = Entry {
-            name: "a<&>\"b".to_owned(),
-            kind: Kind::File,
-            bytes: 3,
-            modified_ms: None,
-            etag: Some("t".to_owned()),
-        };
-        let described = Described {
-            entry,
-            properties: Properties::default(),
-        };
+        let described = described("a<&>\"b");
         let wanted = Wanted::These(
             vec![Property::DisplayName, Property::Etag],
-            vec![other("u\"><x", "y")],
+            others([other("u\"><x", "y"), other("", "z"), other(DAV, "w")]),
         );
-        let mut out = String::new();
-        let locked = Locked {
-            mount: "/files/data".to_owned(),
-            locks: None,
-        };
+        let mut out = wanted.start();
         let place = ("/files/data/a%3C%26", None);
-        response(&mut out, place, &described, (&wanted, &locked));
+        response(&mut out, place, &described, (&wanted, &unlocked()));
         assert!(out.contains("<D:displayname>a&lt;&amp;&gt;&quot;b</D:displayname>"));
         assert!(out.contains("<D:getetag>&quot;t&quot;</D:getetag>"));
-        assert!(out.contains("<y xmlns=\"u&quot;&gt;&lt;x\"/>"));
+        assert!(out.contains(" xmlns:n0=\"u&quot;&gt;&lt;x\">"));
+        assert!(out.contains("<n0:y/>") && out.contains("<z/>") && out.contains("<D:w/>"));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_short_and_counts_once() {
+        let ask = |namespace: &str, names: &str| {
+            let asked = format!(
+                "<propfind xmlns='DAV:' xmlns:p=\"{namespace}\"><prop>{names}</prop></propfind>"
+            );
+            wanted(asked.as_bytes())
+        };
+        let many: String = (0..60).map(|number| format!("<p:a{number}/>")).collect();
+        // A namespace that no one uses is escaped to six times its length.
+        assert!(ask(&"'".repeat(10_000), &many).is_err());
+        assert!(ask(&"'".repeat(256), &many).is_ok());
+        let long: String = (0..64)
+            .map(|number| format!("<p:{}{number}/>", "a".repeat(250)))
+            .collect();
+        assert!(ask("u", &long).is_err());
+        let twice = "<p:a/><getetag/>".repeat(30);
+        let once = Wanted::These(vec![Property::Etag], others([other("u", "a")]));
+        assert_eq!(ask("u", &twice).unwrap(), once);
+        assert_eq!(once.start().matches("xmlns:n").count(), 1);
+    }
+
+    /// A folder in which so many files are.
+    struct Full(usize);
+
+    #[async_trait::async_trait]
+    impl Catalogue for Full {
+        async fn described(&self, _: &FilePath, _: Describing) -> Result<Described, Problem> {
+            let mut folder = described("");
+            folder.entry.kind = Kind::Folder;
+            Ok(folder)
+        }
+
+        async fn described_in(
+            &self,
+            _: &FilePath,
+            after: Option<&str>,
+            most: usize,
+            _: Describing,
+        ) -> Result<DescribedPage, Problem> {
+            let first = after.map_or(0, |after| after.parse::<usize>().unwrap() + 1);
+            let end = self.0.min(first + most);
+            let names = (first..end).map(|number| format!("{number:0200}"));
+            let entries: Vec<_> = names.map(|name| described(&name)).collect();
+            let last = entries.last().map(|last| last.entry.name.clone());
+            let next = last.filter(|_| end < self.0);
+            Ok(DescribedPage { entries, next })
+        }
+
+        async fn set_properties(
+            &self,
+            _: &str,
+            _: &FilePath,
+            _: &HeaderMap,
+            _: PropertyChanges,
+        ) -> Result<(), Problem> {
+            unreachable!()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_list_comes_in_short_frames() {
+        let many: String = (0..60).map(|number| format!("<p:a{number}/>")).collect();
+        let asked =
+            format!("<propfind xmlns='DAV:' xmlns:p='u'><prop><getetag/>{many}</prop></propfind>");
+        let headers = HeaderMap::from_iter([(
+            http::HeaderName::from_static("depth"),
+            HeaderValue::from_static("1"),
+        )]);
+        let files = 2 * PAGE + 1;
+        let mounts = Mounts::same("/files/data");
+        let (root, body) = (FilePath::root(), body::full(asked));
+        let answer = find(Full(files), &NoLocks, mounts, root, &headers, body).await;
+        let mut body = answer.unwrap().into_body();
+        let mut whole = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let data = frame.unwrap().into_data().unwrap();
+            assert!(data.len() <= 64 * 1024, "{}", data.len());
+            whole.extend_from_slice(&data);
+        }
+        let whole = String::from_utf8(whole).unwrap();
+        assert_eq!(whole.matches("<D:response>").count(), files + 1);
+        assert_eq!(whole.matches("xmlns:n0=\"u\"").count(), 1);
+        assert!(whole.ends_with(END));
     }
 }

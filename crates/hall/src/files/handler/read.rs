@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 
-use super::catalogue::{Catalogue, DescribedPage, Describing};
+use super::catalogue::{Catalogue, Describing};
 use super::headers::{self, Part};
 use super::{Answer, Call, status};
 use crate::body::{self, Body};
@@ -21,8 +21,6 @@ use crate::problem::Problem;
 
 /// The most entries in one page of a list.
 const MOST: usize = 1000;
-/// Bytes of dead properties after which a page ends.
-const LONGEST_PROPERTIES: usize = 1024 * 1024;
 
 impl Call<'_> {
     pub(super) async fn read(self, head_only: bool) -> Answer {
@@ -123,25 +121,8 @@ impl Call<'_> {
         let most = self.query.most.unwrap_or(MOST).clamp(1, MOST);
         let (after, how) = (self.query.after.as_deref(), self.describing());
         let page = self.store.described_in(&self.path, after, most, how);
-        json(&bounded(page.await?)?, head_only)
+        json(&page.await?, head_only)
     }
-}
-
-/// As much of a page as goes into one answer: properties can be long.
-fn bounded(mut page: DescribedPage) -> Result<DescribedPage, StoreError> {
-    let mut bytes = 0;
-    for number in 0..page.entries.len() {
-        let properties = &page.entries[number].properties;
-        if !properties.is_empty() {
-            bytes += properties.to_bytes()?.len();
-        }
-        if bytes > LONGEST_PROPERTIES && number + 1 < page.entries.len() {
-            page.entries.truncate(number + 1);
-            page.next = page.entries.last().map(|last| last.entry.name.clone());
-            break;
-        }
-    }
-    Ok(page)
 }
 
 fn not_modified(entry: &Entry) -> Response<Body> {

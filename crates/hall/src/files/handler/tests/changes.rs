@@ -234,3 +234,133 @@ async fn properties_are_kept_whole_and_shown() {
         .await;
     assert_eq!(missing.status, 400);
 }
+
+fn update(what: &str) -> Body {
+    body::full(format!(
+        "<D:propertyupdate xmlns:D='DAV:' xml:lang='de'>{what}</D:propertyupdate>"
+    ))
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_again_is_not_kept() {
+    let site = Site::new();
+    site.put("/a", "x").await;
+    let attributes: String = (0..32).map(|number| format!(" a{number}=''")).collect();
+    let set = format!("<D:set><D:prop><x{attributes}/></D:prop></D:set>");
+    let refused = site.ask("PROPPATCH", "/a", &[], update(&set)).await;
+    assert_eq!((refused.status, refused.code()), (400, "malformed".into()));
+    for (method, uri) in [
+        ("PROPFIND", "/a"),
+        ("PROPFIND", "/"),
+        ("GET", "/?properties"),
+    ] {
+        let listed = site.send(method, uri, &[("depth", "1")]).await;
+        assert!(listed.status < 300, "{method} {uri}");
+    }
+}
+
+#[tokio::test]
+async fn kept_properties_that_cannot_be_read_count_as_none_and_can_be_removed() {
+    let site = Site::new();
+    site.send("MKCOL", "/f", &[]).await;
+    site.put("/f/a", "x").await;
+    let kept = site.path().join(".hallway/properties/f/a");
+    std::fs::create_dir_all(&kept).unwrap();
+    let kept = kept.join(".hallway");
+    let attributes: String = (0..33).map(|number| format!(" a{number}=''")).collect();
+    std::fs::write(&kept, format!("[\"<x{attributes}/>\", \"<y/>\"]")).unwrap();
+    let depth = [("depth", "1")];
+    for uri in ["/f/a", "/f"] {
+        let listed = site.send("PROPFIND", uri, &depth).await;
+        let text = String::from_utf8(listed.body.to_vec()).unwrap();
+        assert!(
+            listed.status == 207 && text.contains("<y xmlns=\"\"/>"),
+            "{text}"
+        );
+    }
+    assert_eq!(site.send("GET", "/f?properties", &[]).await.status, 200);
+    let to = [("destination", "/files/data/g")];
+    assert_eq!(site.send("COPY", "/f", &to).await.status, 201);
+    let removal = update("<D:remove><D:prop><x/><y/></D:prop></D:remove>");
+    let removed = site.ask("PROPPATCH", "/f/a", &[], removal).await;
+    assert_eq!((removed.status, kept.exists()), (207, false));
+}
+
+#[tokio::test]
+async fn a_copy_that_cannot_be_made_whole_replaces_nothing() {
+    let site = Site::new();
+    site.put("/a", "new").await;
+    site.put("/b", "old").await;
+    let set = || update("<D:set><D:prop><x/></D:prop></D:set>");
+    site.ask("PROPPATCH", "/b", &[], set()).await;
+    // Properties that are there and cannot be read.
+    let kept = site.path().join(".hallway/properties/a/.hallway");
+    std::fs::create_dir_all(kept).unwrap();
+    let to = [("destination", "/files/data/b")];
+    let copied = site.send("COPY", "/a", &to).await;
+    assert!(copied.status >= 400, "{}", copied.status);
+    assert_eq!(site.send("GET", "/b", &[]).await.body.as_ref(), b"old");
+    let said = site.send("PROPFIND", "/b", &[("depth", "0")]).await;
+    let said = String::from_utf8(said.body.to_vec()).unwrap();
+    assert!(said.contains("<x xmlns=\"\""), "{said}");
+    assert_eq!(site.partial_files(), 0);
+}
+
+#[tokio::test]
+async fn every_name_but_the_reserved_one_can_be_a_files() {
+    let site = Site::new();
+    site.send("MKCOL", "/f", &[]).await;
+    let set = || update("<D:set><D:prop><x/></D:prop></D:set>");
+    for name in ["/f/.hallway-new", "/f/.hallway.part", "/f"] {
+        if name != "/f" {
+            site.put(name, "x").await;
+        }
+        let done = site.ask("PROPPATCH", name, &[], set()).await;
+        let text = String::from_utf8(done.body.to_vec()).unwrap();
+        assert!(text.contains("200 OK"), "{name}: {text}");
+    }
+    assert_eq!(site.partial_files(), 0);
+}
+
+#[tokio::test]
+async fn what_is_changed_in_json_is_bounded_as_in_xml() {
+    let site = Site::new();
+    site.put("/a", "x").await;
+    let many = vec![serde_json::json!({"set": "<a/>"}); 65];
+    for (json, status, code) in [
+        (
+            serde_json::json!([{"set": "<getetag xmlns='DAV:'>\"x\"</getetag>"}]),
+            403,
+            "protected-property",
+        ),
+        (many.into(), 400, "malformed"),
+        (serde_json::json!([{"set": "<a"}]), 400, "malformed"),
+        (serde_json::json!({"set": "<a/>"}), 400, "malformed"),
+        (
+            serde_json::json!([{"set": format!("<a>{}</a>", "x".repeat(20_000))}]),
+            507,
+            "too-many-properties",
+        ),
+    ] {
+        let changed = body::full(json.to_string());
+        let refused = site.ask("PATCH", "/a?properties", &[], changed).await;
+        assert_eq!((refused.status, refused.code()), (status, code.to_owned()));
+    }
+    let shown = site.send("GET", "/a?entry&properties", &[]).await;
+    let shown: serde_json::Value = serde_json::from_slice(&shown.body).unwrap();
+    assert_eq!(shown["properties"], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn headers_are_read_as_their_grammar_says() {
+    let site = Site::new();
+    site.put("/a", "x").await;
+    let to = ("destination", "/files/d%61ta/%62");
+    assert_eq!(site.send("COPY", "/a", &[to]).await.status, 201);
+    let never = [to, ("overwrite", "f")];
+    assert_eq!(site.send("COPY", "/a", &never).await.status, 412);
+    let over = [to, ("overwrite", "t")];
+    assert_eq!(site.send("COPY", "/a", &over).await.status, 204);
+    let wrong = [to, ("overwrite", "x")];
+    assert_eq!(site.send("COPY", "/a", &wrong).await.status, 400);
+}

@@ -14,6 +14,7 @@ async fn no_method_passes_over_a_condition() {
     let etag = site.put("/a", "one").await.header("etag").to_owned();
     let (weak, listed) = (format!("W/{etag}"), format!("\"x\", {etag}"));
     let state = format!("([{etag}])");
+    let other_server = format!("<https://other.example/files/data/a> ([{etag}])");
     let upload = "/a?upload=0123456789abcdef";
     let part = [("upload-offset", "0"), ("upload-complete", "?0")];
     site.ask("PATCH", upload, &part, body::full("o")).await;
@@ -21,6 +22,7 @@ async fn no_method_passes_over_a_condition() {
     let kind = ("content-type", PACK);
     let update =
         "<propertyupdate xmlns='DAV:'><set><prop><p xmlns='u'/></prop></set></propertyupdate>";
+    let removal = "[{\"remove\":\"<p xmlns='u'/>\"}]";
     let more = ("upload-offset", "1");
     type Ask<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Body);
     let asks: [Ask<'_>; 21] = [
@@ -31,7 +33,7 @@ async fn no_method_passes_over_a_condition() {
         ("PROPFIND", "/a", &[("depth", "0")], body::empty()),
         ("PROPFIND", "/f", &[("depth", "1")], body::empty()),
         ("PROPPATCH", "/a", &[], body::full(update)),
-        ("PATCH", "/a?properties", &[], body::full("[]")),
+        ("PATCH", "/a?properties", &[], body::full(removal)),
         ("PUT", "/a", &[], body::full("two")),
         (
             "PATCH",
@@ -68,6 +70,7 @@ async fn no_method_passes_over_a_condition() {
                 "if",
                 "</files/data/a> ([\"x\"]) </files/other/a> (<urn:uuid:0>)",
             ),
+            ("if", other_server.as_str()),
         ];
         // What is not there has no date, and nothing that could be named.
         if method != "MKCOL" {
