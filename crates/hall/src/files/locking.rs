@@ -120,7 +120,8 @@ impl<'c> Call<'c> {
         let mount = here.mount;
         let path = below(mount, request.uri().path()).map_err(malformed)?;
         let path = path.ok_or_else(|| malformed("the path is not of this store"))?;
-        let headers = request.headers().clone();
+        let mut headers = request.headers().clone();
+        destination::name_server(request.uri(), &mut headers);
         let leads = matches!(request.method().as_str(), "COPY" | "MOVE");
         let destination = if leads {
             let asked = destination::asked(request.uri(), &headers);
