@@ -9,7 +9,7 @@ import pytest
 from gateway_process import hallway
 from hall_place import PIN, Guest, Realm, store
 
-TOUCH = "Touch your security key"
+TOUCH = "Signing with "
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +38,11 @@ def test_what_the_gateway_refuses_is_found_out_before_the_touch(realm: Realm):
         (["create", "lab"], "there already is a hall of this name"),
         (["dismiss", "lab", "--role", "owner"], "there is no such guest"),
         (["dismiss", "lab", "--person", nobody], "there is no such person"),
-        (["dismiss", "nowhere", "--role", "member"], "there is no such hall"),
+        (["dismiss", "nowhere", "--role", "member"], "there is no hall “nowhere”"),
         (["dismiss-agent", "lab", "far"], "there is no such agent"),
         (["end", nobody], "there is no such grant"),
-        (["remove", "nowhere"], "there is no such hall"),
-        (["admit", "nowhere", "--role", "member", "--rights", "read:data"], "there is no such hall"),
+        (["remove", "nowhere"], "there is no hall “nowhere”"),
+        (["admit", "nowhere", "--role", "member", "--rights", "read:data"], "there is no hall “nowhere”"),
     ]:
         told(realm.cleo, "hall", *arguments, words=words)
     assert realm.log_size() == size

@@ -198,7 +198,7 @@ def test_a_command_of_its_own_waits_too(cleo: Guest, bob: Guest, realm: Realm):
         line = listing.stderr.readline()
         assert line, said
         said += line
-    assert "a second person who is owner approves it: Cleo, Olga" in said
+    assert "a second person who is an owner approves it: Cleo, Olga" in said
     grant = said.split("hallway hall approve ")[1].split("`")[0]
     cleo.run("hall", "approve", grant)
     out, rest = listing.communicate(timeout=60)

@@ -187,16 +187,39 @@ def test_evidence_beside_a_file_decides(studio: Studio):
     # Something else's evidence beside a picture that carries its own.
     shutil.copy(beside(copies["b.txt"]), beside(signed))
     assert not studio.verify(signed)["holds"]
-    # Its own, both inside and beside it: what lies beside it is about all bytes of the file.
+    # Its own, both inside and beside it, as the console hands them out.
     rows = {row["file_name"]: row["evidence"] for row in studio.owner.pages("/api/transactions")}
     receipt = studio.owner.get(f"/api/receipts/{rows['inside.jpg']}").expect_bytes(200)
     beside(signed).write_bytes(receipt)
+    studio.holds(signed)
+    whole = signed.read_bytes()
+    signed.write_bytes(whole[:-1])
     assert not studio.verify(signed)["holds"]
+    signed.write_bytes(whole)
     # The bytes that were signed, and the same evidence beside them.
     plain = signed.with_name("plain.jpg")
     plain.write_bytes(CAT)
     beside(plain).write_bytes(receipt)
     studio.holds(plain)
+    # The evidence by its own name is about the file beside it.
+    assert studio.verify(beside(plain))["holds"]
+    for bytes_there, code in ((CAT + b"!", 1), (None, 3)):
+        plain.unlink()
+        if bytes_there is not None:
+            plain.write_bytes(bytes_there)
+        command = [hallway(), "verify", beside(plain), "--trust", studio.trust]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == code, done.stdout
+    assert "inside.jpg is not here, so its bytes were not compared" in done.stdout
+    # A receipt is known by its bytes, and several files are told in a line each.
+    elsewhere = signed.with_name("a.receipt")
+    elsewhere.write_bytes(receipt)
+    plain.write_bytes(CAT)
+    command = [hallway(), "verify", plain, copies["b.txt"], elsewhere, "--trust", studio.trust]
+    done = subprocess.run(command, capture_output=True, text=True)
+    marks = [line.split(":")[0] for line in done.stdout.splitlines()]
+    assert marks == ["✓ holds", "✓ holds", "? the evidence holds"], done.stdout
+    assert done.returncode == 3
     for at in (0, len(receipt) // 2, len(receipt) - 1):
         changed = bytearray(receipt)
         changed[at] ^= 1

@@ -1,9 +1,11 @@
 """`hallway serve`, as an operator starts it."""
 
+import base64
 import datetime
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import tomllib
@@ -177,7 +179,8 @@ def test_an_address_that_is_none_stops_the_start_with_its_line(tmp_path: Path, p
             [hallway(), "serve", "--data", tmp_path / "other", *given],
             env={**os.environ, **more}, capture_output=True, text=True, timeout=30,
         )  # fmt: skip
-        assert ended.returncode == 2 and "--public-url" in ended.stderr, ended.stderr
+        named = "HALLWAY_PUBLIC_URL" if more else "--public-url"
+        assert ended.returncode == 2 and f"for '{named}" in ended.stderr, ended.stderr
     assert not (tmp_path / "other").exists()
 
 
@@ -201,9 +204,47 @@ def test_a_password_in_an_address_is_not_repeated(tmp_path: Path, flag: str, val
 def test_another_operator_key_opens_nothing(tmp_path: Path):
     gateway = Gateway(tmp_path / "data")
     assert gateway.stop() == 0
-    (tmp_path / "data" / "operator.key").unlink()
+    kept = tmp_path / "data" / "operator.key"
+    kept.write_text(base64.b64encode(b"7" * 32).decode())
     said = refused("--data", tmp_path / "data", "--listen", "127.0.0.1:0")
     assert "does not open with this operator key" in said
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_no_operator_key_is_made_beside_a_database(tmp_path: Path, configured: bool):
+    gateway = Gateway(tmp_path / "data")
+    assert gateway.stop() == 0
+    kept = tmp_path / "data" / "operator.key"
+    kept.unlink()
+    if not configured:
+        (tmp_path / "data" / "hallway.toml").unlink()
+    said = refused("--data", tmp_path / "data", "--listen", "127.0.0.1:0")
+    assert f"{kept} is missing, and the database needs it" in said, said
+    assert not kept.exists()
+
+
+def test_everything_that_is_wrong_is_told_by_its_line(tmp_path: Path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "hallway.toml").write_text(
+        'listen = "localhost:8080"\ndatabase = "mysql://me:secret@db/realm"\n'
+        "[limits]\nsession_hours = 0\nconnections = 0\n"
+    )
+    said = refused("--data", data)
+    lines = ["line 1, listen: ", "line 2, database: ", "line 4, limits.session_hours: ", "line 5, limits."]
+    places = [said.find(line) for line in lines]
+    assert -1 not in places and places == sorted(places) and "secret" not in said, said
+
+
+def test_a_database_that_does_not_answer_is_waited_for_until_it_is_told_to_stop(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"postgres://me:secret@127.0.0.1:{silent.getsockname()[1]}/realm"
+        gateway = Program(
+            *("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--database", address)
+        )
+        gateway.wait_for(re.compile(r"waiting for the database"))
+        assert gateway.stop() == 0
+    assert "secret" not in "".join(gateway.lines), gateway.lines
 
 
 def test_an_exposed_operator_key_is_refused(tmp_path: Path):

@@ -19,7 +19,7 @@ use crate::platform::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BackupError {
     /// It was not allowed when the key was made.
-    #[error("this key was made without leave to be backed up")]
+    #[error("this key was made without --allow-backup")]
     NotAllowed,
     /// The owner did not say yes.
     #[error("the owner did not confirm it")]

@@ -26,6 +26,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use hallway_evidence::log::{CosignerKey, VerifierKey};
 use hallway_evidence::{Line, Printable, is_unprintable};
@@ -176,12 +177,66 @@ fn instead_of_a_command(error: &clap::Error) -> ExitCode {
     } else {
         error.to_string()
     };
+    let text = without_users(naming_the_variable(error, text));
     if error.use_stderr() {
         eprint!("{text}");
     } else {
         print!("{text}");
     }
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// clap names the flag of a value that is wrong, also where a variable gave it.
+fn naming_the_variable(error: &clap::Error, text: String) -> String {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return text;
+    };
+    let flag = argument.split(' ').next().unwrap_or_default();
+    let is_given = |word: OsString| {
+        let word = word.to_string_lossy().into_owned();
+        word.strip_prefix(flag)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    if flag.is_empty() || std::env::args_os().any(is_given) {
+        return text;
+    }
+    match variable_of(&Cli::command(), flag) {
+        Some(variable) => text.replace(argument, &variable),
+        None => text,
+    }
+}
+
+/// The variable that is set and gives the value of a flag, in any command.
+fn variable_of(command: &clap::Command, flag: &str) -> Option<String> {
+    let name = flag.strip_prefix("--")?;
+    let here = command.get_arguments().find_map(|argument| {
+        let variable = argument.get_env()?;
+        let is_it = argument.get_long() == Some(name) && std::env::var_os(variable).is_some();
+        is_it.then(|| variable.to_string_lossy().into_owned())
+    });
+    let mut below = command.get_subcommands();
+    here.or_else(|| below.find_map(|command| variable_of(command, flag)))
+}
+
+/// clap repeats a value that is wrong. A user's name and password in an address are not shown.
+fn without_users(text: String) -> String {
+    let words = std::env::args_os().chain(std::env::vars_os().filter_map(|(name, value)| {
+        let is_ours = name.to_string_lossy().starts_with("HALLWAY_");
+        is_ours.then_some(value)
+    }));
+    words.fold(text, |text, word| {
+        let word = Printable(&word.to_string_lossy()).to_string();
+        let Some((scheme, (_, host))) = word
+            .split_once("://")
+            .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
+        else {
+            return text;
+        };
+        // Behind `--flag=` stands the value.
+        let scheme = scheme.rsplit_once('=').map_or(scheme, |(_, scheme)| scheme);
+        let user = word.find(scheme).map_or("", |at| &word[at..]);
+        text.replace(user, &format!("{scheme}://…@{host}"))
+    })
 }
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
@@ -197,7 +252,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::SignIn(command) => person::sign_in(&command)?,
         Command::SignOut(command) => person::sign_out(&command)?,
         Command::Link(command) => link::run(command)?,
-        Command::Open(command) => hall::open(command)?,
+        Command::Open(command) => return Ok(hall::open(command)?),
         Command::Ls(command) => hall::ls(&command)?,
         Command::Get(command) => hall::get(&command)?,
         Command::Put(command) => hall::put(&command)?,

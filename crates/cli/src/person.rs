@@ -133,7 +133,7 @@ pub(crate) struct Person<C> {
     realm: Option<RealmName>,
     key: Client<C>,
     pin: Box<dyn PinPrompt>,
-    announce: fn(&str),
+    announce: Box<dyn Fn(&str)>,
 }
 
 impl<C: Connection> Person<C> {
@@ -144,14 +144,14 @@ impl<C: Connection> Person<C> {
         realm: Option<RealmName>,
         key: C,
         pin: impl PinPrompt + 'static,
-        announce: fn(&str),
+        announce: impl Fn(&str) + 'static,
     ) -> Self {
         Self {
             key: Client::new(key, api.gateway().origin()),
             api,
             realm,
             pin: Box::new(pin),
-            announce,
+            announce: Box::new(announce),
         }
     }
 

@@ -65,10 +65,20 @@ struct Overrides {
     #[arg(long, value_name = "NAME", env = "HALLWAY_REALM")]
     realm: Option<RealmName>,
     /// Where to listen; port 0 takes any.
-    #[arg(long, value_name = "ADDRESS:PORT", env = "HALLWAY_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "HALLWAY_LISTEN",
+        value_parser = socket_address
+    )]
     listen: Option<SocketAddr>,
     /// Where Prometheus asks for metrics, over plain HTTP; nowhere without it.
-    #[arg(long, value_name = "ADDRESS:PORT", env = "HALLWAY_METRICS_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "HALLWAY_METRICS_LISTEN",
+        value_parser = socket_address
+    )]
     metrics_listen: Option<SocketAddr>,
     /// How people and devices reach the gateway.
     #[arg(long, value_name = "URL", env = "HALLWAY_PUBLIC_URL")]
@@ -109,8 +119,12 @@ struct Overrides {
 impl Overrides {
     fn apply(self, config: Config) -> Result<Config, Box<dyn Error>> {
         // These may hold passwords, which clap would repeat in what it says of them.
-        let database: Option<Database> = read("--database", self.database.as_deref())?;
-        let blob: Option<BlobAddress> = read("--metadata-url", self.metadata_url.as_deref())?;
+        let database: Option<Database> =
+            read("--database (HALLWAY_DATABASE)", self.database.as_deref())?;
+        let blob: Option<BlobAddress> = read(
+            "--metadata-url (HALLWAY_METADATA_URL)",
+            self.metadata_url.as_deref(),
+        )?;
         // The folder of the configuration is where its paths start; a flag's start here.
         let absolute = std::path::absolute::<PathBuf>;
         let tls = match (self.tls_certificate, self.tls_key) {
@@ -144,6 +158,11 @@ impl Overrides {
     }
 }
 
+fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "it must be an IP address and a port, such as 127.0.0.1:8080")
+}
+
 /// A flag's value, or what is wrong with it without repeating it.
 fn read<T: FromStr<Err: Display>>(flag: &str, value: Option<&str>) -> Result<Option<T>, String> {
     let value = value.map(str::parse).transpose();
@@ -161,17 +180,35 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
         operator_key,
         clock: Arc::new(SystemClock),
     };
-    crate::runtime()?.block_on(async {
+    let runtime = crate::runtime()?;
+    let told: Result<Told, Box<dyn Error>> = runtime.block_on(async {
         let stop = crate::told_to_stop();
-        let ready = start.ready().await?;
+        tokio::pin!(stop);
+        let ready = tokio::select! {
+            ready = start.ready() => ready?,
+            () = stop.as_mut() => return Ok(Told::BeforeItServed),
+        };
         if command.json {
             announce_as_json(&ready)?;
         } else {
             announce(&ready, has_password);
         }
         ready.serve(stop).await;
-        Ok(())
-    })
+        Ok(Told::WhileItServed)
+    });
+    if matches!(told, Ok(Told::BeforeItServed)) {
+        // Nor for the name of a database's host, which the system may be looking up.
+        runtime.shutdown_background();
+    }
+    told.map(drop)
+}
+
+/// When the gateway was told to stop.
+enum Told {
+    /// Nothing is waited for.
+    BeforeItServed,
+    /// What was under way was finished.
+    WhileItServed,
 }
 
 fn announce_as_json(ready: &Ready) -> serde_json::Result<()> {

@@ -58,8 +58,22 @@ impl fmt::Display for AddressProblem {
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not used: {}", self.address, self.problem)
+        write!(
+            f,
+            "{:?} is not used: {}",
+            without_user(&self.address),
+            self.problem
+        )
     }
+}
+
+/// An address without the user before its host, whose password it may hold.
+fn without_user(address: &str) -> String {
+    let Some((before, host)) = address.rsplit_once('@') else {
+        return address.to_owned();
+    };
+    let scheme = before.find("://").map_or("", |at| &before[..at + 3]);
+    format!("{scheme}…@{host}")
 }
 
 impl std::error::Error for AddressError {}

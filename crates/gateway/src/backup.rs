@@ -61,6 +61,9 @@ pub enum BackupError {
         /// What the system said.
         source: io::Error,
     },
+    /// A backup of this name is there.
+    #[error("{0} is there already, and was left as it is; give the new backup another name")]
+    Exists(PathBuf),
     /// The backup file.
     #[error(transparent)]
     Sealed(#[from] SealedFileError),
@@ -138,7 +141,7 @@ impl Realm {
         let text = fs::read_to_string(&path).map_err(at(&path))?;
         let config = Config::load(&self.folder)?;
         if file.exists() {
-            return Err(at(file)(io::ErrorKind::AlreadyExists.into()));
+            return Err(BackupError::Exists(file.to_owned()));
         }
         let unfinished = file.with_added_extension("part");
         let out = OpenOptions::new()

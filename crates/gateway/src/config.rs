@@ -8,19 +8,23 @@ use std::path::{Path, PathBuf};
 use hallway_evidence::{Origin, RealmName};
 use serde::{Deserialize, Serialize};
 
+mod bounded;
 mod database;
 mod hall;
 pub mod metadata;
 mod partners;
 pub mod policy;
+mod problems;
 mod text;
 mod witness;
 
+pub use bounded::Bounded;
 pub use database::{Database, NotADatabase};
 pub use hall::{Bucket, Hall, Service, Store};
 pub use metadata::{BlobAddress, HostName, MetadataConfig};
 pub use partners::PartnersConfig;
 pub use policy::{DevicePolicy, PersonPolicy, Policies};
+pub use problems::Problems;
 pub use witness::{WatchedLog, WitnessAddress};
 
 /// The name of the configuration file inside the data folder.
@@ -33,9 +37,13 @@ pub struct Config {
     /// The realm: relying party id and SPIFFE trust domain, a domain name without port.
     pub realm: RealmName,
     /// Where the gateway listens.
+    #[serde(deserialize_with = "text::socket_address")]
     pub listen: SocketAddr,
     /// Where Prometheus asks for metrics, over plain HTTP; nowhere without it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "text::optional_socket_address"
+    )]
     pub metrics_listen: Option<SocketAddr>,
     /// How people and devices reach it, such as `https://gate.example`. Without one it is
     /// `http://localhost:PORT`, which browsers take as secure on this machine alone.
@@ -78,20 +86,23 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+/// How many connections a listener may have open at once.
+pub type Connections = Bounded<1, 1_000_000>;
+
 /// Bounds on what one request may cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Bytes of one payload that a device sends.
-    pub payload_bytes: u64,
+    pub payload_bytes: Bounded<1, { 1 << 30 }>,
     /// Connections open at once.
-    pub connections: usize,
+    pub connections: Connections,
     /// Minutes that a device's clock may differ from ours in a live transaction.
-    pub clock_skew_minutes: u64,
+    pub clock_skew_minutes: Bounded<1, 1440>,
     /// Days after which a transaction signed offline is too old.
-    pub queued_days: u64,
+    pub queued_days: Bounded<0, 3650>,
     /// Hours that a session lasts.
-    pub session_hours: u64,
+    pub session_hours: Bounded<1, 8760>,
 }
 
 impl Default for Config {
@@ -118,11 +129,11 @@ impl Default for Config {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            payload_bytes: 64 << 20,
-            connections: 10_000,
-            clock_skew_minutes: 5,
-            queued_days: 30,
-            session_hours: 12,
+            payload_bytes: Bounded::nearest(64 << 20),
+            connections: Bounded::nearest(10_000),
+            clock_skew_minutes: Bounded::nearest(5),
+            queued_days: Bounded::nearest(30),
+            session_hours: Bounded::nearest(12),
         }
     }
 }
@@ -139,13 +150,22 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file is not the TOML that is expected.
-    #[error("the configuration {path} is not valid: {reason}")]
+    #[error("the configuration {path} is not valid:\n{problems}")]
     Syntax {
         /// Which file.
         path: PathBuf,
         /// Where and why.
-        reason: String,
+        problems: Problems,
     },
+    /// The configuration does not go into TOML.
+    #[error("the configuration cannot be written: {0}")]
+    Write(#[from] toml::ser::Error),
+    /// No name of one label is anybody's (WebAuthn Level 3, 5.1.3), and no client takes it for one.
+    #[error(
+        "the realm \"{0}\" is a domain under which everybody's domains are, so clients refuse it: set \
+         realm in hallway.toml to a domain of yours, such as gate.example"
+    )]
+    NobodysRealm(RealmName),
     /// Plain HTTP would be reachable from other machines.
     #[error(
         "{0} can be reached from other machines, but no certificate is configured; \
@@ -182,10 +202,9 @@ impl Config {
     pub fn load(folder: &Path) -> Result<Self, ConfigError> {
         let path = folder.join(FILE);
         match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| ConfigError::Syntax {
-                path,
-                reason: error.to_string(),
-            }),
+            Ok(text) => {
+                problems::read(&text).map_err(|problems| ConfigError::Syntax { path, problems })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(ConfigError::File { path, source }),
         }
@@ -197,10 +216,7 @@ impl Config {
     /// The file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), ConfigError> {
         let path = folder.join(FILE);
-        let text = toml::to_string_pretty(self).map_err(|error| ConfigError::Syntax {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+        let text = toml::to_string_pretty(self)?;
         fs::write(&path, text).map_err(|source| ConfigError::File { path, source })
     }
 
@@ -220,14 +236,18 @@ impl Config {
                 .parse()
                 .map_err(|_| ConfigError::NoPublicUrl(self.realm.clone()))?,
         };
-        if self.realm.covers(url.host()) {
-            Ok(url)
-        } else {
-            Err(ConfigError::Realm {
+        if !self.realm.covers(url.host()) {
+            return Err(ConfigError::Realm {
                 realm: self.realm.clone(),
                 url,
-            })
+            });
         }
+        let name = self.realm.as_str();
+        // As clients hold it: a name above the host has one above itself, or is this machine's.
+        if name != url.host() && name != "localhost" && !name.contains('.') {
+            return Err(ConfigError::NobodysRealm(self.realm.clone()));
+        }
+        Ok(url)
     }
 }
 
@@ -351,6 +371,16 @@ mod tests {
                 public(url, "example.com"),
                 Err(ConfigError::Realm { .. })
             ));
+        }
+        assert!(matches!(
+            public("https://example.com", "com"),
+            Err(ConfigError::NobodysRealm(_))
+        ));
+        for (url, realm) in [
+            ("https://intranet", "intranet"),
+            ("http://gate.localhost:8080", "localhost"),
+        ] {
+            assert_eq!(public(url, realm).unwrap(), url);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! How many files and connections the system lets this process have open.
 
+use std::fmt;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Files that are not connections: the database, its log, what is being read and written; and the
@@ -16,8 +18,9 @@ pub(crate) struct Places {
 }
 
 /// Asks the system for as many descriptors as it gives, and says for how many connections that is
-/// enough: at most `wanted`, and where it is less, in the same proportion. Without descriptors the
-/// database can't be opened either, so there have to be fewer connections than that.
+/// enough: at most `wanted`, and where it is less, each listener has half of what there is, or more
+/// where the other wants less. Without descriptors the database can't be opened either, so there have
+/// to be fewer connections than that.
 pub(crate) fn connections(wanted: Places) -> Places {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -34,8 +37,8 @@ pub(crate) fn connections(wanted: Places) -> Places {
     let enough = share(current, wanted);
     if enough != wanted {
         tracing::warn!(
-            ?wanted,
-            ?enough,
+            wanted = %wanted,
+            enough = %enough,
             "the system lets this program open fewer files than its connections need; raise LimitNOFILE"
         );
     }
@@ -48,18 +51,23 @@ fn share(descriptors: Option<u64>, wanted: Places) -> Places {
         return wanted;
     };
     let there = usize::try_from(most.saturating_sub(RESERVE)).unwrap_or(usize::MAX);
-    let needed = wanted.web.saturating_add(wanted.hall);
-    if needed <= there {
-        return wanted;
-    }
-    let part = |places: usize| {
-        let part = places as u128 * there as u128 / needed as u128;
-        // Not more than it was, so it fits.
-        usize::try_from(part).unwrap_or(places).max(places.min(1))
+    let part = |places: usize, other: usize| {
+        let left = there.saturating_sub(other).max(there / 2);
+        places.min(left.max(1))
     };
     Places {
-        web: part(wanted.web),
-        hall: part(wanted.hall),
+        web: part(wanted.web, wanted.hall),
+        hall: part(wanted.hall, wanted.web),
+    }
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for the web", self.web)?;
+        if self.hall > 0 {
+            write!(f, ", {} for halls", self.hall)?;
+        }
+        Ok(())
     }
 }
 
@@ -82,7 +90,9 @@ mod tests {
             share(Some(20_000), places(1000, 10_050)),
             places(1000, 10_050)
         );
-        assert_eq!(share(Some(1512), places(1000, 3000)), places(250, 750));
+        assert_eq!(share(Some(1512), places(1000, 3000)), places(500, 500));
+        assert_eq!(share(Some(1512), places(200, 3000)), places(200, 800));
+        assert_eq!(share(Some(1512), places(200, 1_000_000)), places(200, 800));
         assert_eq!(share(Some(1512), places(1000, 0)), places(1000, 0));
     }
 

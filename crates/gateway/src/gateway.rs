@@ -132,7 +132,7 @@ impl Shared {
 
     /// How far a device's clock may be off.
     pub fn clock_skew(&self) -> Duration {
-        Duration::from_secs(self.limits.clock_skew_minutes * 60)
+        self.limits.clock_skew_minutes.minutes()
     }
 
     /// Runs `work` as one unit: all of it, or nothing.

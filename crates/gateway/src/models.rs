@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use self::known::{Known, Statements};
 use self::signer::Signer;
 use self::source::Source;
-use crate::config::{Config, Policies};
+use crate::config::{Bounded, Config, Policies};
 use crate::refusal::Door;
 
 /// What is known about models here, and what the realm's policies ask of them.
@@ -34,8 +34,8 @@ pub struct Models {
     sources: Vec<Source>,
     /// Local statements.
     statements: Option<Statements>,
-    /// Hours between two looks at the sources.
-    refresh_hours: u64,
+    /// Hours from one look at the sources to the next.
+    refresh_hours: Bounded<1, 8760>,
     known: RwLock<Arc<Known>>,
     /// Held while this gateway looks for something new.
     looking: Mutex<()>,
@@ -54,9 +54,6 @@ pub enum ModelsError {
         /// Why it cannot be used.
         reason: String,
     },
-    /// An interval of nothing.
-    #[error("[metadata] refresh_hours must be at least 1")]
-    Interval,
     /// A policy can't be satisfied.
     #[error(
         "[policy.{0}] asks for what only metadata tell; set url, file or statements in [metadata], \
@@ -78,9 +75,6 @@ impl Models {
     /// [`ModelsError`].
     pub fn new(config: &Config, folder: &Path) -> Result<Self, ModelsError> {
         let metadata = &config.metadata;
-        if metadata.refresh_hours == 0 {
-            return Err(ModelsError::Interval);
-        }
         if config.policy.doors.contains_key(&Door::Device) {
             return Err(ModelsError::Door(Door::Device));
         }

@@ -27,7 +27,7 @@ use crate::http::session::new_token;
 use crate::ledger::{Ingest, Keyring, Ledger};
 use crate::metrics::{self, Metrics};
 use crate::models::{Models, refresh};
-use crate::operator_key::{self, OperatorKey, WhereNone};
+use crate::operator_key::{self, FindError, OperatorKey, WhereNone};
 use crate::pace::Unread;
 use crate::partners::fetch::Fetcher;
 use crate::partners::{self, Partners};
@@ -35,7 +35,7 @@ use crate::private;
 use crate::realm_authority::OwnAuthorities;
 use crate::refusal::{self, Brake};
 use crate::routes;
-use crate::server::Listener;
+use crate::server::{ListenError, Listener};
 use crate::store::{Link, Purpose as LinkPurpose, Role, Store};
 use crate::sweep;
 use crate::thumbnail::Thumbnails;
@@ -49,6 +49,9 @@ pub use error::StartError;
 
 /// How long a set-up link is good.
 const SETUP: Duration = Duration::from_secs(24 * 3600);
+
+/// After how long without an answer it is said that the database is waited for.
+const SOON: Duration = Duration::from_secs(1);
 
 /// How to start.
 pub struct Start {
@@ -130,9 +133,9 @@ impl Start {
         } = self;
         let given = operator_key.as_ref().map(|text| text.as_str());
         let is_first = !folder.join(config::FILE).exists();
-        let found = match (given, is_first) {
-            (None, true) => None,
-            _ => Some(OperatorKey::find(given, &folder, WhereNone::Make)?),
+        let found = match OperatorKey::find(given, &folder, WhereNone::Refuse) {
+            Err(FindError::Missing(_)) => None,
+            found => Some(found?),
         };
         let hall = config.hall.clone().unwrap_or_default();
         hall.check()?;
@@ -140,24 +143,21 @@ impl Start {
             restrict(&folder)?;
             tighten(&config, &hall, &folder)?;
         }
-        let mut limits = config.limits.clone();
         let places = descriptors::connections(Places {
-            web: limits.connections,
+            web: config.limits.connections.count(),
             hall: match config.hall {
-                Some(_) => hall.connections.unwrap_or(limits.connections),
+                Some(_) => hall
+                    .connections
+                    .unwrap_or(config.limits.connections)
+                    .count(),
                 None => 0,
             },
         });
-        limits.connections = places.web;
         let unread = Unread::default();
-        let listener = Listener::bind(
-            config.listen,
-            config.tls.as_ref(),
-            &folder,
-            limits.connections,
-        )
-        .await?
-        .sharing(unread.clone());
+        let listener = Listener::bind(config.listen, config.tls.as_ref(), &folder, places.web)
+            .await
+            .map_err(listening("listen"))?
+            .sharing(unread.clone());
         let bound = listener.address().map_err(|source| StartError::Folder {
             path: folder.clone(),
             source,
@@ -168,7 +168,7 @@ impl Start {
             Some(address) => Some(
                 Listener::bind(address, None, &folder, metrics::CONNECTIONS)
                     .await
-                    .map_err(StartError::Metrics)?,
+                    .map_err(listening("metrics_listen"))?,
             ),
         };
         let to_write = is_first.then(|| Config {
@@ -182,7 +182,9 @@ impl Start {
         let models = Models::new(&config, &folder)?;
         let hall_listener = match config.hall {
             Some(_) => {
-                let listener = HallListener::bind(hall.listen, places.hall).await?;
+                let listener = HallListener::bind(hall.listen, places.hall)
+                    .await
+                    .map_err(listening("[hall] listen"))?;
                 Some(listener.sharing(unread))
             }
             None => None,
@@ -194,19 +196,25 @@ impl Start {
             .map_err(partners::PartnersError::from)?;
 
         make_private(&folder)?;
-        let store = Store::connect(&config.database.address(&folder)).await?;
-        let key_file = folder.join(operator_key::FILE);
-        let makes_key = found.is_none() && !key_file.exists();
-        let operator_key = match found {
-            Some(found) => found,
-            None => OperatorKey::find(None, &folder, WhereNone::Make)?,
+        let store = connect(&config, &folder).await?;
+        let makes_key = found.is_none();
+        let operator_key = match (found, Secrets::realm(&store).await?) {
+            (Some(found), _) => found,
+            (None, None) => OperatorKey::find(None, &folder, WhereNone::Make)?,
+            (None, Some(stored)) if stored != config.realm.as_str() => {
+                return Err(StartError::OtherRealm {
+                    stored,
+                    configured: config.realm.to_string(),
+                });
+            }
+            (None, Some(_)) => return Err(StartError::OperatorKeyGone(folder)),
         };
         let secrets = Secrets::load_or_make(&store, &operator_key, &config.realm).await;
         if let Err(StartError::OtherRealm { .. } | StartError::OperatorKey(_)) = &secrets
             && makes_key
         {
-            // The database is a realm's that has another key: nothing was sealed with the new one.
-            let _ = fs::remove_file(key_file);
+            // Another gateway came first, with another key: nothing was sealed with the new one.
+            let _ = fs::remove_file(folder.join(operator_key::FILE));
         }
         let secrets = secrets?;
         let witness = Witness::new(secrets.witness, witnesses);
@@ -217,8 +225,8 @@ impl Start {
         })?;
         let halls = Halls {
             address: hall_address(&hall, hall_listener.as_ref(), &folder)?,
-            longest: Duration::from_secs(hall.max_hours * 3600),
-            certificate: Duration::from_secs(hall.certificate_seconds),
+            longest: hall.max_hours.hours(),
+            certificate: hall.certificate_seconds.seconds(),
             authorities: OwnAuthorities::load(
                 &store,
                 operator_key.clone(),
@@ -244,7 +252,7 @@ impl Start {
             sealer: secrets.sealer,
             objects: Arc::new(LocalFileSystem::new_with_prefix(objects)?.with_fsync(true)),
             clock,
-            limits,
+            limits: config.limits.clone(),
             models,
             metrics: Metrics::default(),
             refusals: Brake::default(),
@@ -337,6 +345,33 @@ impl Ready {
             tracing::warn!(%error, "the database did not close cleanly");
         }
     }
+}
+
+/// Names the setting of an address at which the gateway can't listen.
+fn listening(setting: &'static str) -> impl FnOnce(ListenError) -> StartError {
+    move |source| StartError::Listen { setting, source }
+}
+
+/// Opens the database, and says what is waited for where it does not answer soon.
+async fn connect(config: &Config, folder: &Path) -> Result<Store, StartError> {
+    let address = config.database.address(folder);
+    let opening = Store::connect(&address);
+    tokio::pin!(opening);
+    let opened = match tokio::time::timeout(SOON, opening.as_mut()).await {
+        Ok(opened) => opened,
+        Err(_) => {
+            let database = &config.database;
+            tracing::warn!(
+                ?database,
+                "waiting for the database, which does not answer yet"
+            );
+            opening.await
+        }
+    };
+    opened.map_err(|source| StartError::Database {
+        database: config.database.clone(),
+        source,
+    })
 }
 
 /// Where guests and agents reach the hall listener.

@@ -27,7 +27,7 @@ mod refusal;
 
 pub(crate) use asked::passed_on;
 pub use asked::{Asked, is_condition, may_be_sent};
-pub use content::Content;
+pub use content::{Content, kept_as};
 pub use media_type::MediaType;
 pub use refusal::said;
 pub(crate) use refusal::{read as refused, told};

@@ -13,8 +13,7 @@ use crate::slip39::ShareError;
 pub enum BackupError {
     /// The key file was made without leave.
     #[error(
-        "this key was made without leave to be backed up (`hallway key new --allow-backup`), and \
-         that cannot be changed"
+        "this key was made without `hallway key new --allow-backup`, and that cannot be changed"
     )]
     NotAllowed,
     /// The owner did not say yes.

@@ -61,7 +61,10 @@ impl Run {
         let authority = self.ca.as_ref().map(read).transpose()?;
         let gateway = Gateway::new(self.gateway.clone(), authority.as_deref())?;
         let trust = match &self.trust {
-            Some(path) => Some(TrustFile::from_json(&read(path)?)?),
+            Some(path) => Some(
+                TrustFile::from_json(&read(path)?)
+                    .map_err(|error| format!("{}: {error}", path.display()))?,
+            ),
             None => None,
         };
         let settings = Settings {

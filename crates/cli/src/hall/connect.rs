@@ -34,7 +34,7 @@ pub(crate) fn run(command: &ConnectCommand) -> Result<(), HallCommandError> {
     let runtime = crate::runtime().map_err(HallCommandError::io("the runtime"))?;
     let ServicePlace { hall, service } = &command.service;
     let rights = [Right::Connect(service.clone())];
-    let joined = visit(&command.person, hall, &rights, async |way| {
+    let joined = visit(&command.person, hall, &rights, None, async |way| {
         let far = way.stream(service).await?;
         pipe(far).await.map_err(HallCommandError::io("the stream"))
     });

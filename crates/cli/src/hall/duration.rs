@@ -1,11 +1,48 @@
 //! Durations as a person types them.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+use clap::Args;
 
 /// A time that something lasts: a number and `s`, `m`, `h` or `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lasting(Duration);
+
+/// For how long a command that ends soon opens a hall for itself.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct OwnGrant {
+    /// For how long to open the hall, where no `hallway open` runs; 15m, if this is not given. It
+    /// closes with the command.
+    #[arg(long = "for", value_name = "TIME")]
+    lasting: Option<Lasting>,
+}
+
+impl OwnGrant {
+    /// Whoever finds the key of a command that was killed has no longer than this.
+    const USUAL: Lasting = Lasting(Duration::from_secs(15 * 60));
+
+    /// In milliseconds.
+    pub(crate) fn milliseconds(self) -> u64 {
+        self.lasting.unwrap_or(Self::USUAL).milliseconds()
+    }
+}
+
+impl fmt::Display for Lasting {
+    /// In words, in the largest unit of which it is a whole number: `90 minutes`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let units = [(86_400, "day"), (3600, "hour"), (60, "minute")];
+        let whole = units
+            .iter()
+            .find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+        let (unit, name) = whole.copied().unwrap_or((1, "second"));
+        let number = seconds / unit;
+        let more = if number == 1 { "" } else { "s" };
+        write!(f, "{number} {name}{more}")
+    }
+}
 
 /// The text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +50,13 @@ pub(crate) struct Lasting(Duration);
 pub(crate) struct NotLasting(String);
 
 impl Lasting {
+    /// About so many milliseconds: to the nearest second, from ten minutes on to the nearest minute.
+    pub(crate) const fn about(ms: u64) -> Self {
+        let unit = if ms < 600_000 { 1000 } else { 60_000 };
+        let nearest = ms.saturating_add(unit / 2) / unit * unit;
+        Self(Duration::from_millis(nearest))
+    }
+
     /// In milliseconds.
     pub(crate) fn milliseconds(self) -> u64 {
         u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
@@ -45,6 +89,21 @@ impl FromStr for Lasting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_told_in_its_largest_unit() {
+        for (ms, told) in [
+            (45_000, "45 seconds"),
+            (44_700, "45 seconds"),
+            (60_000, "1 minute"),
+            (5_400_000, "90 minutes"),
+            (28_798_900, "8 hours"),
+            (172_800_000, "2 days"),
+            (0, "0 seconds"),
+        ] {
+            assert_eq!(Lasting::about(ms).to_string(), told);
+        }
+    }
 
     #[test]
     fn a_time_has_a_unit() {

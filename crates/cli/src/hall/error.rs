@@ -144,6 +144,12 @@ pub(crate) enum HallCommandError {
     /// Two sides of one kind.
     #[error("one side is on this computer and the other in a hall: HALL:STORE/path")]
     Sides,
+    /// Standard input or output in place of a file.
+    #[error(
+        "\"-\" is no file: get and put copy whole files, and go on where they were interrupted. Name a \
+         file; ./- is one of that name"
+    )]
+    Stream,
     /// The content that arrived is another.
     #[error("{0}: what arrived is not what was sent (SHA-256 differs); nothing was kept")]
     Checksum(String),
@@ -166,6 +172,12 @@ pub(crate) enum HallCommandError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An agent that joined, and could not stay.
+    #[error(
+        "{0}. The agent has joined, and its link is used up: mend what is wrong, then start it again \
+         without --join"
+    )]
+    Joined(Box<HallCommandError>),
     /// Ctrl-C or SIGTERM.
     #[error("stopped")]
     Stopped,
@@ -175,9 +187,6 @@ pub(crate) enum HallCommandError {
     /// The same, while the grant waited for its approval.
     #[error("stopped while nobody had approved it yet; what was asked for is withdrawn")]
     GivenUp,
-    /// The grant ended.
-    #[error("the grant has ended: {0}")]
-    Ended(String),
     /// Another realm did not take an acceptance.
     #[error("{realm} is no partner: {reason}")]
     Partner {

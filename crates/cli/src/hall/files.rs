@@ -9,6 +9,7 @@ use hallway_hall::files::date::http_date;
 use serde::Serialize;
 
 use super::HallCommandError;
+use super::duration::OwnGrant;
 use super::mirror::plan::{Entry, FileEntry};
 use super::path::{Place, RelativePath};
 use super::progress::Progress;
@@ -30,6 +31,8 @@ pub(crate) struct LsCommand {
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    grant: OwnGrant,
     #[command(flatten)]
     person: PersonArguments,
 }
@@ -76,6 +79,8 @@ struct Replacing {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    grant: OwnGrant,
+    #[command(flatten)]
     person: PersonArguments,
 }
 
@@ -89,6 +94,8 @@ pub(crate) struct RmCommand {
     /// Remove a folder with everything in it.
     #[arg(long, short)]
     recursive: bool,
+    #[command(flatten)]
+    grant: OwnGrant,
     #[command(flatten)]
     person: PersonArguments,
 }
@@ -117,17 +124,24 @@ struct Moved {
 pub(crate) fn ls(command: &LsCommand) -> Result<(), HallCommandError> {
     let place = &command.place;
     let rights = [Right::Read(place.store.clone())];
-    let inside = visit(&command.person, &place.hall, &rights, async |way| {
-        let remote = Remote::new(way, place.store.clone());
-        let Some(path) = &place.path else {
-            return remote.list(None).await;
-        };
-        match remote.entry(path).await? {
-            Some(Entry::Folder) => remote.list(Some(path)).await,
-            Some(file) => Ok(vec![(path.clone(), file)]),
-            None => Err(HallCommandError::Missing(place.to_string())),
-        }
-    });
+    let lasting = Some(command.grant.milliseconds());
+    let inside = visit(
+        &command.person,
+        &place.hall,
+        &rights,
+        lasting,
+        async |way| {
+            let remote = Remote::new(way, place.store.clone());
+            let Some(path) = &place.path else {
+                return remote.list(None).await;
+            };
+            match remote.entry(path).await? {
+                Some(Entry::Folder) => remote.list(Some(path)).await,
+                Some(file) => Ok(vec![(path.clone(), file)]),
+                None => Err(HallCommandError::Missing(place.to_string())),
+            }
+        },
+    );
     let mut entries = super::run(inside)?;
     entries.sort_by(|one, other| one.0.cmp(&other.0));
     let lines: Vec<Line<'_>> = entries.iter().map(Line::new).collect();
@@ -184,6 +198,9 @@ impl<'a> Line<'a> {
 }
 
 pub(crate) fn get(command: &GetCommand) -> Result<(), HallCommandError> {
+    if command.to.as_os_str() == "-" {
+        return Err(HallCommandError::Stream);
+    }
     let place = &command.place;
     let folder = || HallCommandError::IsFolder(place.to_string());
     let path = place.path.as_ref().ok_or_else(folder)?;
@@ -196,8 +213,14 @@ pub(crate) fn get(command: &GetCommand) -> Result<(), HallCommandError> {
         return Err(HallCommandError::Exists(to.display().to_string()));
     }
     let rights = [Right::Read(place.store.clone())];
-    let Replacing { person, json, .. } = &command.replacing;
-    let bytes = super::run(visit(person, &place.hall, &rights, async |way| {
+    let Replacing {
+        person,
+        json,
+        grant,
+        ..
+    } = &command.replacing;
+    let lasting = Some(grant.milliseconds());
+    let bytes = super::run(visit(person, &place.hall, &rights, lasting, async |way| {
         let remote = Remote::new(way, place.store.clone());
         let entry = match remote.entry(path).await? {
             Some(Entry::File(entry)) => entry,
@@ -214,6 +237,9 @@ pub(crate) fn get(command: &GetCommand) -> Result<(), HallCommandError> {
 }
 
 pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
+    if command.file.as_os_str() == "-" {
+        return Err(HallCommandError::Stream);
+    }
     let mut place: Place = command.place.parse()?;
     let name = command.file.file_name().and_then(|name| name.to_str());
     let odd = || HallCommandError::Name(command.file.display().to_string());
@@ -236,8 +262,12 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
         person,
         json,
         force,
+        grant,
     } = &command.replacing;
-    let bytes = super::run(visit(person, &place.hall, &rights, async |way| {
+    let lasting = Some(grant.milliseconds());
+    // Before anybody touches a key for it.
+    length(&command.file)?;
+    let bytes = super::run(visit(person, &place.hall, &rights, lasting, async |way| {
         let remote = Remote::new(way, place.store.clone());
         let seen = remote.entry(&path).await?;
         match &seen {
@@ -302,13 +332,20 @@ pub(crate) fn rm(command: &RmCommand) -> Result<(), HallCommandError> {
         Right::Read(place.store.clone()),
         Right::Delete(place.store.clone()),
     ];
-    super::run(visit(&command.person, &place.hall, &rights, async |way| {
-        let remote = Remote::new(way, place.store.clone());
-        match remote.entry(path).await? {
-            None => return Err(HallCommandError::Missing(place.to_string())),
-            Some(Entry::Folder) if !command.recursive => return Err(whole()),
-            Some(_) => {}
-        }
-        Ok(remote.remove(path, &Expected::Anything).await?)
-    }))
+    let lasting = Some(command.grant.milliseconds());
+    super::run(visit(
+        &command.person,
+        &place.hall,
+        &rights,
+        lasting,
+        async |way| {
+            let remote = Remote::new(way, place.store.clone());
+            match remote.entry(path).await? {
+                None => return Err(HallCommandError::Missing(place.to_string())),
+                Some(Entry::Folder) if !command.recursive => return Err(whole()),
+                Some(_) => {}
+            }
+            Ok(remote.remove(path, &Expected::Anything).await?)
+        },
+    ))
 }

@@ -27,6 +27,15 @@ const GRANTS: [Column; 8] = [
     (&["home"], "FROM"),
 ];
 
+const APPROVALS: [Column; 6] = [
+    (&["id"], "GRANT"),
+    (&["approve_until_ms"], "APPROVE BY"),
+    (&["ends_ms"], "OPEN UNTIL"),
+    (&["hall"], "HALL"),
+    (&["rights"], "MAY"),
+    (&["name", "person"], "WHOSE"),
+];
+
 /// The lists of a hall, each with its columns.
 const PARTS: [(&str, &[Column]); 5] = [
     (
@@ -100,7 +109,7 @@ pub(super) fn grants(how: &How) -> Result<(), HallCommandError> {
 /// What waits for an approval.
 pub(super) fn approvals(how: &How) -> Result<(), HallCommandError> {
     show(how, "/api/approvals", |found| {
-        table::print(found, &GRANTS, "Nothing waits for an approval.")
+        table::print(found, &APPROVALS, "Nothing waits for an approval.")
     })
 }
 

@@ -14,6 +14,7 @@ use super::agent::AgentCommand;
 use super::authorities::AuthorityAction;
 use super::forewarn::forewarn;
 use super::partners::PartnerAction;
+use super::path::right;
 use super::{HallCommandError, look};
 use crate::person::{ActRequest, GuestRequest, PersonArguments, PersonError, Visitor, WhomRequest};
 
@@ -60,7 +61,7 @@ enum Action {
         #[command(flatten)]
         guest: Guest,
         /// The rights, such as read:data,connect:db.
-        #[arg(long, value_delimiter = ',', required = true)]
+        #[arg(long, value_delimiter = ',', required = true, value_parser = right)]
         rights: Vec<Right>,
         #[command(flatten)]
         demands: Demands,
@@ -155,10 +156,10 @@ struct Guest {
 #[group(required = true, multiple = false)]
 struct Who {
     /// A person, by id.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = person_id)]
     person: Option<PersonId>,
     /// Everybody of a role: member, operator or owner.
-    #[arg(long)]
+    #[arg(long, value_parser = role)]
     role: Option<Role>,
 }
 
@@ -184,7 +185,7 @@ struct Demands {
     needs_key: Option<KeyNeed>,
     /// Each opening waits until a second person approves it who is at least member, operator or
     /// owner.
-    #[arg(long, value_name = "ROLE")]
+    #[arg(long, value_name = "ROLE", value_parser = role)]
     needs_approval: Option<Role>,
     /// Only in these hours, such as "mon-fri 08:00-18:00 Europe/Berlin"; when they end, what is open
     /// is cut.
@@ -195,6 +196,16 @@ struct Demands {
 /// Spaces around it are no part of it.
 fn title(text: &str) -> Result<Line, LineError> {
     Line::new(text.trim())
+}
+
+fn person_id(text: &str) -> Result<PersonId, &'static str> {
+    text.parse().map_err(
+        |_| "a person's id, such as 01a2…; People in the console shows it, and join prints it",
+    )
+}
+
+fn role(text: &str) -> Result<Role, &'static str> {
+    text.parse().map_err(|_| "member, operator or owner")
 }
 
 fn key_need(text: &str) -> Result<KeyNeed, String> {
@@ -267,7 +278,7 @@ pub(crate) fn run(command: HallCommand) -> Result<(), HallCommandError> {
         Action::End { grant, how } => return end(&how, grant),
         Action::Create { hall, title, how } => {
             let title = title.unwrap_or_else(|| Line::nearest(hall.as_str()));
-            let done = format!("The hall {hall} is there.");
+            let done = format!("The hall {hall} is made.");
             (ActRequest::CreateHall { hall, title }, how, done)
         }
         Action::Remove { hall, how } => {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +19,7 @@ use super::admission::Admission;
 use super::binding::{self, Binding, Listener, LocalAddress};
 use super::duration::Lasting;
 use super::opening::{self, Opened, Wanted};
-use super::path::HallPlace;
+use super::path::{HallPlace, right};
 use super::relay::Relay;
 use super::visit::socket;
 use super::{HallCommandError, waiting};
@@ -26,6 +27,9 @@ use crate::person::{PersonArguments, Visitor};
 use display::{Display, Doors, Event, WebDav};
 
 mod display;
+
+/// How far before its end a grant may be refused because it is over: the clocks differ.
+const NEARLY: Duration = Duration::from_secs(2);
 
 /// How often the gateway is asked whether the grant stands.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -47,7 +51,7 @@ pub(crate) struct OpenCommand {
     /// The hall; REALM/HALL for one of a partner.
     hall: HallPlace,
     /// The rights to ask for, such as read:data,connect:db; all that you have, if none is named.
-    #[arg(long, value_name = "RIGHTS", value_delimiter = ',')]
+    #[arg(long, value_name = "RIGHTS", value_delimiter = ',', value_parser = right)]
     rights: Vec<Right>,
     /// For how long, such as 30m or 8h; as long as the gateway allows, if this is not given.
     #[arg(long = "for", value_name = "TIME")]
@@ -73,15 +77,29 @@ struct Bound {
     services: BTreeMap<ServiceName, Listener>,
 }
 
-pub(crate) fn run(command: OpenCommand) -> Result<(), HallCommandError> {
+/// How an open hall was closed.
+enum Closed {
+    /// By whoever opened it.
+    AsAsked,
+    /// Its time is over.
+    AtItsEnd,
+    /// By somebody else.
+    ByOthers {
+        /// What is known of that.
+        how: String,
+    },
+}
+
+pub(crate) fn run(command: OpenCommand) -> Result<ExitCode, HallCommandError> {
     let runtime = crate::runtime().map_err(HallCommandError::io("the runtime"))?;
     runtime.block_on(open(command))
 }
 
-async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
+async fn open(command: OpenCommand) -> Result<ExitCode, HallCommandError> {
     let display = Arc::new(Display::new(command.json));
     let mut visitor = Visitor::new(&command.person)?;
     let bound = Bound::new(&command, &visitor).await?;
+    let asked = command.lasting;
     let wanted = Wanted {
         hall: command.hall,
         rights: command.rights,
@@ -102,23 +120,45 @@ async fn open(command: OpenCommand) -> Result<(), HallCommandError> {
         Err(HallCommandError::Stopped | HallCommandError::GivenUp) => {
             let reason = "given up".to_owned();
             display.tell(&Event::Ended { reason });
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         Err(error) => return Err(error),
     };
     drop(visitor);
+    let left = until(opened.granted.ends_ms).as_millis();
+    let lasting = asked.unwrap_or(Lasting::about(u64::try_from(left).unwrap_or(u64::MAX)));
     let outcome = tokio::select! {
         outcome = serve(&wanted.hall, &opened, bound, &display) => outcome,
-        () = stopped => Ok("as you asked".to_owned()),
+        () = stopped => Ok(Closed::AsAsked),
     };
     // Whatever happened, nothing is left open.
     opened.leave().await;
-    let reason = match &outcome {
-        Ok(reason) => reason.clone(),
-        Err(error) => error.to_string(),
+    let hall = &wanted.hall;
+    let closed = match outcome {
+        Ok(closed) => closed,
+        Err(error) => {
+            display.tell_programs(&Event::Ended {
+                reason: error.to_string(),
+            });
+            return Err(error);
+        }
+    };
+    let (reason, code) = match closed {
+        Closed::AsAsked => ("you closed it.".to_owned(), ExitCode::SUCCESS),
+        Closed::AtItsEnd => (
+            format!("its {lasting} are over. Open it anew with hallway open {hall}."),
+            ExitCode::SUCCESS,
+        ),
+        Closed::ByOthers { how } => (how, ExitCode::FAILURE),
     };
     display.tell(&Event::Ended { reason });
-    outcome.map(drop)
+    Ok(code)
+}
+
+/// How long it is until then, by the clock of this computer.
+fn until(ms: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Duration::from_millis(ms).saturating_sub(now.unwrap_or_default())
 }
 
 impl Bound {
@@ -175,13 +215,13 @@ async fn bind(address: &LocalAddress) -> Result<Listener, HallCommandError> {
         .map_err(HallCommandError::io(address))
 }
 
-/// Serves until the grant ends.
+/// Serves until the grant ends, or somebody ends it.
 async fn serve(
     hall: &HallPlace,
     opened: &Opened,
     mut bound: Bound,
     display: &Arc<Display>,
-) -> Result<String, HallCommandError> {
+) -> Result<Closed, HallCommandError> {
     bound.complete(&opened.granted.rights).await?;
     let named = |listener: &Listener| {
         let address = listener.address().map(|address| address.to_string());
@@ -237,11 +277,34 @@ async fn serve(
     let (by, error) = tokio::select! {
         error = opened.client.keep_renewed() => ("your own realm", error),
         error = watch(opened, &flow, display) => (hall.host.as_ref().map_or("", RealmName::as_str), error),
+        () = tokio::time::sleep(until(opened.granted.ends_ms)) => return Ok(Closed::AtItsEnd),
     };
-    Err(HallCommandError::Ended(match hall.host {
-        Some(_) => format!("{by}: {error}"),
-        None => error.to_string(),
-    }))
+    if until(opened.granted.ends_ms) < NEARLY {
+        return Ok(Closed::AtItsEnd);
+    }
+    let how = ended_early(&error);
+    Ok(Closed::ByOthers {
+        how: match hall.host {
+            Some(_) => format!("{by}: {how}"),
+            None => how,
+        },
+    })
+}
+
+/// What is known of who or what ended a grant before its time.
+fn ended_early(error: &ClientError) -> String {
+    match error {
+        ClientError::Problem(problem) if problem.code == "grant-ended" => {
+            "somebody of the realm ended it.".to_owned()
+        }
+        ClientError::Problem(problem) => format!("{}.", problem.detail.trim_end_matches('.')),
+        ClientError::Refused { .. } | ClientError::Tls(_) => {
+            "the gateway does not let you in any more: somebody of the realm ended it, or what it \
+             rested on is gone."
+                .to_owned()
+        }
+        other => format!("{other}."),
+    }
 }
 
 /// Shows how things stand; ends when the gateway says that the grant has.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hallway_evidence::RealmName;
-use hallway_hall::{HallName, ServiceName, StoreName};
+use hallway_hall::{HallName, Right, RightError, ServiceName, StoreName};
 use serde::{Serialize, Serializer};
 
 /// The longest path: what the far side takes.
@@ -33,6 +33,11 @@ pub(crate) enum PlaceError {
     /// Not a service of a hall.
     #[error("{0:?} is no service of a hall: [REALM/]HALL:SERVICE")]
     Service(String),
+}
+
+/// A right of several that somebody wrote: spaces around it are no part of it.
+pub(super) fn right(text: &str) -> Result<Right, RightError> {
+    text.trim().parse()
 }
 
 /// A hall: `HALL` of one's own realm, or `REALM/HALL` of a partner's.

@@ -27,7 +27,8 @@ pub(super) fn socket(folders: &Folders, place: &HallPlace) -> PathBuf {
 }
 
 /// Goes in with these rights, does `work`, and leaves, also on Ctrl-C. A touch is needed only where
-/// no `hallway open` has all the rights; its grant stays.
+/// no `hallway open` has all the rights; its grant stays. One's own is for `duration_ms` at most, or as
+/// long as the gateway allows, and ends with the work.
 ///
 /// # Errors
 /// [`HallCommandError`] of the person's key, the gateway, the network, or the work.
@@ -35,6 +36,7 @@ pub(crate) async fn visit<T>(
     person: &PersonArguments,
     hall: &HallPlace,
     rights: &[Right],
+    duration_ms: Option<u64>,
     work: impl AsyncFnOnce(Way) -> Result<T, HallCommandError>,
 ) -> Result<T, HallCommandError> {
     if let Some(way) = shared(hall, rights).await {
@@ -45,8 +47,7 @@ pub(crate) async fn visit<T>(
     let wanted = Wanted {
         hall: hall.clone(),
         rights: rights.to_vec(),
-        // It ends with this command.
-        duration_ms: None,
+        duration_ms,
     };
     let signed = opening::sign(&mut visitor, &wanted).await?;
     let stopped = crate::told_to_stop();

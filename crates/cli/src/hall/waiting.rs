@@ -47,8 +47,8 @@ impl fmt::Display for Announcement<'_> {
             .map(|name| Printable(name).to_string())
             .collect();
         let second = match role.as_str() {
-            "owner" => "a second person who is owner",
-            "operator" => "a second person who is operator or owner",
+            "owner" => "a second person who is an owner",
+            "operator" => "a second person who is an operator or an owner",
             _ => "a second person of the realm",
         };
         write!(

@@ -1,10 +1,12 @@
 //! Why a `hallway key` command did not work.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use hallway_client::ClientError;
 use hallway_ctap::status::Status;
+use hallway_evidence::causes;
 use hallway_softkey::{BackupError, ConsentPolicyError, KeyFileError, UhidError};
 
 use super::enterprise::IdentityError;
@@ -34,8 +36,8 @@ pub(crate) enum KeyCommandError {
     #[error("the two PINs differ; nothing was changed")]
     PinsDiffer,
     /// The key said no.
-    #[error(transparent)]
-    Client(#[from] ClientError),
+    #[error("{}", with_advice(.0))]
+    Client(ClientError),
     /// Not a credential id.
     #[error("{0:?} is not a credential id: an even number of hexadecimal digits")]
     CredentialId(String),
@@ -48,6 +50,21 @@ pub(crate) enum KeyCommandError {
          --consent desktop, always or never, --policy FILE, or --consent-command PROGRAM"
     )]
     NobodyToAsk,
+    /// The key would be everybody's who reaches this address.
+    #[error(
+        "{0} can be reached from other machines, and whoever reaches it could use the key: serve it at \
+         127.0.0.1, or add --udp-beyond-loopback if that is what you want"
+    )]
+    BeyondLoopback(SocketAddr),
+    /// A first PIN, where there is one.
+    #[error("the key has a PIN; hallway key pin change changes it")]
+    PinIsSet,
+    /// The PIN that was given is another one.
+    #[error("the PIN is wrong; {}", tries(*.left))]
+    WrongPin {
+        /// How many more wrong ones the key takes.
+        left: u64,
+    },
     /// A file that is no policy.
     #[error("{}: {error}", .path.display())]
     Policy {
@@ -68,6 +85,12 @@ pub(crate) enum KeyCommandError {
     Json(#[from] serde_json::Error),
 }
 
+impl From<ClientError> for KeyCommandError {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
 impl KeyCommandError {
     /// The process's exit code.
     pub(crate) const fn exit_code(&self) -> u8 {
@@ -80,8 +103,12 @@ impl KeyCommandError {
             ) => 3,
             Self::KeyFile(KeyFileError::InUse(_)) => 4,
             Self::KeyFile(KeyFileError::OlderCopy(_)) => 6,
-            Self::NobodyToAsk | Self::Policy { .. } | Self::CredentialId(_) => 2,
-            Self::Client(
+            Self::NobodyToAsk
+            | Self::BeyondLoopback(_)
+            | Self::Policy { .. }
+            | Self::CredentialId(_) => 2,
+            Self::WrongPin { .. }
+            | Self::Client(
                 ClientError::PinNotGiven
                 | ClientError::Refused(
                     Status::PinInvalid | Status::PinAuthBlocked | Status::PinBlocked,
@@ -89,6 +116,31 @@ impl KeyCommandError {
             ) => 5,
             _ => 1,
         }
+    }
+}
+
+fn tries(left: u64) -> String {
+    match left {
+        0 => "it is blocked for good, and only a reset helps".to_owned(),
+        1 => "one more wrong one blocks it for good".to_owned(),
+        left => format!("{left} tries are left"),
+    }
+}
+
+/// What a key says no to, and what helps.
+pub(crate) fn with_advice(error: &ClientError) -> String {
+    match error {
+        ClientError::VerificationUnavailable | ClientError::Refused(Status::PinNotSet) => {
+            "the key has no PIN: hallway key pin set FILE sets one for a key file, and the program of \
+             its maker for any other key"
+                .to_owned()
+        }
+        ClientError::PinNotGiven => {
+            "the key's PIN is wanted and was not given: at a terminal it is asked for; otherwise give \
+             --pin-file or HALLWAY_PIN"
+                .to_owned()
+        }
+        other => causes(other),
     }
 }
 

@@ -18,7 +18,7 @@ mod serve;
 
 use clap::Subcommand;
 
-pub(crate) use error::KeyCommandError;
+pub(crate) use error::{KeyCommandError, with_advice};
 
 /// A FIDO2 security key in an encrypted file.
 ///

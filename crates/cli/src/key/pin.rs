@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use hallway_client::{Client, ClientError, PinPrompt, PinRequest};
+use hallway_ctap::status::Status;
 use hallway_softkey::{Consent, SoftKey, ask_passphrase};
 use zeroize::Zeroizing;
 
@@ -92,7 +93,11 @@ impl PinCommand {
     pub(super) fn run(&self) -> Result<(), KeyCommandError> {
         match &self.action {
             Action::Set(change) => {
-                change.key.open()?.set_pin(&change.new_pin()?)?;
+                let set = change.key.open()?.set_pin(&change.new_pin()?);
+                set.map_err(|error| match error.status() {
+                    Some(Status::PinAuthInvalid) => KeyCommandError::PinIsSet,
+                    _ => error.into(),
+                })?;
             }
             Action::Change(change) => {
                 let mut client = change.key.open()?;
@@ -102,7 +107,13 @@ impl PinCommand {
                     .pin()?
                     .pin(&PinRequest { retries })
                     .ok_or(ClientError::PinNotGiven)?;
-                client.change_pin(&current, &change.new_pin()?)?;
+                let changed = client.change_pin(&current, &change.new_pin()?);
+                changed.map_err(|error| match error.status() {
+                    Some(Status::PinInvalid) => KeyCommandError::WrongPin {
+                        left: retries.saturating_sub(1),
+                    },
+                    _ => error.into(),
+                })?;
             }
         }
         eprintln!("The PIN is set. Eight wrong ones in a row block it for good.");

@@ -38,7 +38,7 @@ impl ProtectionArguments {
             Some(path) => first_line(path)?,
             None => match std::env::var("HALLWAY_PASSPHRASE") {
                 Ok(passphrase) => Zeroizing::new(passphrase),
-                Err(_) => ask(prompt)?,
+                Err(_) => ask(prompt, "--passphrase-file or HALLWAY_PASSPHRASE")?,
             },
         };
         if passphrase.is_empty() {
@@ -68,7 +68,10 @@ impl BackupPassphrase {
                 Ok(passphrase) => Zeroizing::new(passphrase),
                 Err(_) => {
                     eprintln!("For the backup:");
-                    ask(prompt)?
+                    ask(
+                        prompt,
+                        "--backup-passphrase-file or HALLWAY_BACKUP_PASSPHRASE",
+                    )?
                 }
             },
         };
@@ -79,12 +82,11 @@ impl BackupPassphrase {
     }
 }
 
-fn ask(prompt: Prompt) -> Result<Zeroizing<String>, KeyCommandError> {
+/// Asks for a passphrase, which can be given by `other` ways where nobody can be asked.
+fn ask(prompt: Prompt, other: &str) -> Result<Zeroizing<String>, KeyCommandError> {
     let ask = |text: &str| {
         ask_passphrase(text).map_err(|error| KeyCommandError::Io {
-            what: "the passphrase cannot be asked for; use --passphrase-file or \
-                   HALLWAY_PASSPHRASE"
-                .into(),
+            what: format!("the passphrase cannot be asked for; use {other}"),
             error,
         })
     };

@@ -28,6 +28,9 @@ pub(super) struct Serve {
     key: KeyFileArguments,
     #[command(flatten)]
     transports: TransportArguments,
+    /// Let --udp open the key to the network: everybody who reaches the address can use it.
+    #[arg(long, requires = "udp")]
+    udp_beyond_loopback: bool,
     #[command(flatten)]
     consent: ConsentArguments,
     #[command(flatten)]
@@ -48,7 +51,8 @@ struct TransportArguments {
     uhid: bool,
     /// Serve one CTAPHID report per datagram at ADDRESS, such as 127.0.0.1:8111; port 0 picks one.
     ///
-    /// Whoever can send there can use the key: keep to the loopback interface.
+    /// Whoever can send there can use the key, so any other address than one of the loopback interface
+    /// wants --udp-beyond-loopback.
     #[arg(long, value_name = "ADDRESS")]
     udp: Option<SocketAddr>,
     /// Serve CTAPHID reports back to back on a Unix socket at PATH, for this user only.
@@ -61,6 +65,12 @@ struct TransportArguments {
 
 impl Serve {
     pub(super) fn run(&self) -> Result<(), KeyCommandError> {
+        if let Some(address) = self.transports.udp
+            && !address.ip().is_loopback()
+            && !self.udp_beyond_loopback
+        {
+            return Err(KeyCommandError::BeyondLoopback(address));
+        }
         let consent = match self.transports.stdio {
             true => self.consent.choose_without_terminal()?,
             false => self.consent.choose()?,

@@ -27,7 +27,9 @@ impl Seen {
         trusted: &Trusted,
     ) -> Result<Option<Self>, Box<dyn Error>> {
         let found = source.read("cosigned");
-        let Some(note) = found.map_err(|error| format!("cosigned: {error}"))? else {
+        let Some(note) = found
+            .map_err(|error| format!("the log's cosigned checkpoint could not be read: {error}"))?
+        else {
             return Ok(None);
         };
         let note = String::from_utf8(note)?;

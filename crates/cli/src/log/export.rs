@@ -63,18 +63,17 @@ fn copy(source: &mut Source, folder: &Path, key: &VerifierKey) -> Result<Account
     let get = |source: &mut Source, path: &str| {
         source
             .read(path)
-            .map_err(|error| format!("{path}: {error}"))?
+            .map_err(|error| format!("{path} could not be read: {error}"))?
             .ok_or_else(|| format!("{path} is missing from the log"))
     };
     // Before the newest one, which it must not be ahead of.
     let cosigned = source
         .read("cosigned")
-        .map_err(|error| format!("cosigned: {error}"))?;
+        .map_err(|error| format!("the log's cosigned checkpoint could not be read: {error}"))?;
     let note = get(source, "checkpoint")?;
     let text = std::str::from_utf8(&note)?;
     let head = Checkpoint::open(text, key)?;
-    let tiles = tiles(head.size);
-    let bar = ProgressBar::new(tiles.len() as u64).with_style(ProgressStyle::with_template(
+    let bar = ProgressBar::new(count(head.size)).with_style(ProgressStyle::with_template(
         "{bar:30} {pos} of {len} tiles, {eta} left",
     )?);
     let mut account = Account {
@@ -83,7 +82,7 @@ fn copy(source: &mut Source, folder: &Path, key: &VerifierKey) -> Result<Account
         fetched: 0,
         already_there: 0,
     };
-    for tile in tiles {
+    for tile in tiles(head.size) {
         let path = folder.join(tile.to_string());
         if path.is_file() {
             account.already_there += 1;
@@ -105,11 +104,16 @@ fn copy(source: &mut Source, folder: &Path, key: &VerifierKey) -> Result<Account
 }
 
 /// Every tile of a tree of `size` entries, as it is served for that size.
-fn tiles(size: u64) -> Vec<Tile> {
+fn tiles(size: u64) -> impl Iterator<Item = Tile> {
     std::iter::once(Level::Entries)
         .chain((0..=7).map(Level::Hashes))
-        .flat_map(|level| (0..).map_while(move |index| Tile::in_tree(level, index, size)))
-        .collect()
+        .flat_map(move |level| (0..).map_while(move |index| Tile::in_tree(level, index, size)))
+}
+
+/// How many those are.
+fn count(size: u64) -> u64 {
+    let at_level = |level: u32| (size >> (8 * level)).div_ceil(256);
+    at_level(0) + (0..=7).map(at_level).sum::<u64>()
 }
 
 /// Writes a file by way of a neighbour, so that a broken copy is never taken for a whole one.
@@ -131,7 +135,7 @@ mod tests {
 
     #[test]
     fn every_tile_of_a_tree_is_named() {
-        let paths: Vec<String> = tiles(600).iter().map(Tile::to_string).collect();
+        let paths: Vec<String> = tiles(600).map(|tile| tile.to_string()).collect();
         assert_eq!(
             paths,
             [
@@ -144,6 +148,11 @@ mod tests {
                 "tile/1/000.p/2",
             ]
         );
-        assert!(tiles(0).is_empty());
+        for size in [0, 1, 255, 256, 257, 600, 65_536, 65_537, 1 << 24] {
+            assert_eq!(count(size), tiles(size).count() as u64, "{size}");
+        }
+        // What a checkpoint may sign for is not laid out in memory.
+        assert_eq!(tiles(u64::MAX).take(3).count(), 3);
+        assert!(count(u64::MAX) > 1 << 56);
     }
 }

@@ -1,15 +1,17 @@
 //! Where a log is read from: a folder, or a server.
 
 use std::error::Error;
-use std::fs;
+use std::fs::OpenOptions;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use hallway_client::SecureUrl;
 use hallway_evidence::log::TileSource;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+use rustix::fs::OFlags;
 
 use crate::person::{PersonError, Redirections, web_client};
 
@@ -53,7 +55,7 @@ impl Source {
 impl TileSource for Source {
     fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>> {
         match self {
-            Self::Folder(folder) => match fs::read(folder.join(path)) {
+            Self::Folder(folder) => match read_file(&folder.join(path)) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                 Err(error) => Err(error.into()),
@@ -61,6 +63,24 @@ impl TileSource for Source {
             Self::Server(server) => server.runtime.block_on(server.fetch(path)),
         }
     }
+}
+
+/// A file of a log in a folder, which somebody else may have filled.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    // A pipe opens at once, and is refused like everything that is no file.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_RESOURCE as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_RESOURCE {
+        return Err(io::Error::other("it is longer than any tile"));
+    }
+    Ok(bytes)
 }
 
 impl Server {
@@ -132,6 +152,24 @@ mod tests {
         assert_eq!(decoded("gzip", compressed(&tile)).unwrap(), tile);
         let longest = vec![0; MAX_RESOURCE];
         assert_eq!(decoded("gzip", compressed(&longest)).unwrap(), longest);
+    }
+
+    #[test]
+    fn only_files_of_a_folder_are_read_and_no_longer_ones_than_a_tile() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("tile"), b"a tile").unwrap();
+        std::fs::write(at("longest"), vec![0; MAX_RESOURCE]).unwrap();
+        std::fs::write(at("longer"), vec![0; MAX_RESOURCE + 1]).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("endless")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RUSR).unwrap();
+        let mut source = Source::Folder(folder.path().to_owned());
+        assert_eq!(source.read("tile").unwrap().unwrap(), b"a tile");
+        assert_eq!(source.read("longest").unwrap().unwrap().len(), MAX_RESOURCE);
+        assert_eq!(source.read("missing").unwrap(), None);
+        for refused in ["longer", "endless", "pipe", "."] {
+            assert!(source.read(refused).is_err(), "{refused}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use hallway_client::{ClientError, DeriveSecret, User};
+use hallway_client::{ClientError, DeriveSecret, HidKey, User};
 use hallway_evidence::Printable;
 use hallway_gateway::operator_key::locked::{
     FILE as LOCKED_FILE, LockedKey, LockedKeyError, RP_ID,
@@ -99,6 +99,15 @@ pub(crate) enum OperatorKeyCommandError {
     /// The security key can't be reached.
     #[error(transparent)]
     Unreachable(#[from] PersonError),
+    /// None of those that unlock it is plugged in.
+    #[error(
+        "no security key is plugged in: plug in one of those that unlock the operator key, or name \
+         another with --unlock-with"
+    )]
+    NoKey,
+    /// Several are.
+    #[error("several security keys are plugged in; name one with --unlock-with: {}", listed(.0))]
+    ManyKeys(Vec<HidKey>),
     /// The security key said no.
     #[error(transparent)]
     Key(#[from] ClientError),
@@ -162,6 +171,8 @@ impl Lock {
             Some(locked) => locked,
             None => LockedKey::new()?,
         };
+        // Before anybody touches a key in vain.
+        locked.may_add(&self.label)?;
         let mut key = unlock::open(self.key.as_ref())?;
         let mut pin = Typed::from_file(self.pin_file.as_deref())?;
         eprintln!(
@@ -247,6 +258,11 @@ fn remove_file(data: &Path, unlock: &UnlockArguments) -> Result<(), OperatorKeyC
         terminal::path(&path)
     );
     Ok(())
+}
+
+fn listed(keys: &[HidKey]) -> String {
+    let one = |key: &HidKey| format!("usb:{} ({})", key.path.display(), key.name);
+    keys.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn failed(path: &Path) -> impl FnOnce(io::Error) -> OperatorKeyCommandError {

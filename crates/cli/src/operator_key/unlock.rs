@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::OperatorKeyCommandError;
 use crate::key::pin::Typed;
-use crate::person::KeyChoice;
+use crate::person::{KeyChoice, PersonError};
 
 /// Which security key unlocks the operator key, where it is locked.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ impl UnlockArguments {
         locked: &LockedKey,
         folder: &Path,
     ) -> Result<Zeroizing<String>, OperatorKeyCommandError> {
-        let mut key = open(self.unlock_with.as_ref())?;
+        let mut key = open(self.unlock_with.as_ref()).map_err(naming_the_flag)?;
         let mut pin = Typed::from_file(self.unlock_pin_file.as_deref())?;
         let known: Vec<Vec<u8>> = locked
             .keys()
@@ -90,6 +90,17 @@ pub(super) fn open(
     let connection = choice.connect()?.ok_or(OperatorKeyCommandError::KeyFile)?;
     // What is done here is for no website.
     Ok(Client::new(connection, RP_ID))
+}
+
+/// What says `--key` of other commands is called `--unlock-with` here.
+fn naming_the_flag(error: OperatorKeyCommandError) -> OperatorKeyCommandError {
+    match error {
+        OperatorKeyCommandError::Unreachable(PersonError::NoKey) => OperatorKeyCommandError::NoKey,
+        OperatorKeyCommandError::Unreachable(PersonError::ManyKeys(keys)) => {
+            OperatorKeyCommandError::ManyKeys(keys)
+        }
+        other => other,
+    }
 }
 
 fn is_unattended(error: &ClientError) -> bool {

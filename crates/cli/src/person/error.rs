@@ -4,8 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use hallway_client::{AddressError, ClientError, ConnectionError, GatewayAddress, HidKey};
+use hallway_ctap::status::Status;
 use hallway_evidence::{
-    CredentialIdError, DecodeError, Line, LineError, OriginError, Printable, Timestamp,
+    CredentialIdError, DecodeError, Line, LineError, OriginError, Printable, Timestamp, causes,
 };
 use hallway_softkey::KeyFileError;
 use reqwest::StatusCode;
@@ -14,7 +15,7 @@ use super::KeyChoice;
 use super::difference::Difference;
 use super::one_time_link::LinkKind;
 use super::unanswered::Unanswered;
-use crate::key::KeyCommandError;
+use crate::key::{KeyCommandError, with_advice};
 use crate::terminal;
 
 /// Why the gateway was not asked, or did not do it.
@@ -24,14 +25,14 @@ pub(crate) enum PersonError {
     #[error(transparent)]
     Network(#[from] Unanswered),
     /// The key said no.
-    #[error("the security key: {0}")]
-    Key(#[from] ClientError),
+    #[error("the security key: {}", refusal(.0))]
+    Key(ClientError),
     /// One of the person's keys is to be registered a second time.
     #[error("this key is registered already; use another one")]
     AlreadyRegistered,
     /// The key's file.
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
+    #[error("{}", file_problem(.0))]
+    KeyFile(KeyFileError),
     /// What opens the key's file, or its PIN.
     #[error(transparent)]
     Secret(#[from] KeyCommandError),
@@ -231,6 +232,29 @@ fn at_home(realm: &Line, gateway: &GatewayAddress) -> String {
     }
 }
 
+/// What the key says no to, and what helps at a gateway.
+fn refusal(error: &ClientError) -> String {
+    match error.status() {
+        Some(Status::NoCredentials) => {
+            "it is not registered at this gateway: register it with hallway join, or name another \
+             with --key"
+                .to_owned()
+        }
+        _ => with_advice(error),
+    }
+}
+
+fn file_problem(error: &KeyFileError) -> String {
+    match error {
+        KeyFileError::InUse(path) => format!(
+            "{} is in use: if it is being served, name it as it is served, --key udp:ADDRESS:PORT or \
+             unix:PATH; otherwise wait for the other command",
+            path.display()
+        ),
+        other => causes(other),
+    }
+}
+
 fn listed(keys: &[HidKey]) -> String {
     let one = |key: &HidKey| format!("usb:{} ({})", key.path.display(), key.name);
     keys.iter().map(one).collect::<Vec<_>>().join(", ")
@@ -248,6 +272,18 @@ fn of_kind(found: Option<LinkKind>) -> String {
     match found {
         Some(kind) => format!("this link {kind}"),
         None => "this is no one-time link of a gateway".to_owned(),
+    }
+}
+
+impl From<ClientError> for PersonError {
+    fn from(error: ClientError) -> Self {
+        Self::Key(error)
+    }
+}
+
+impl From<KeyFileError> for PersonError {
+    fn from(error: KeyFileError) -> Self {
+        Self::KeyFile(error)
     }
 }
 

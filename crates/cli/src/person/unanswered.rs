@@ -26,6 +26,8 @@ enum Reason {
     Certificate,
     /// TLS was not agreed on.
     Tls,
+    /// What came back is something else than TLS.
+    NotTls,
     /// What the system says of the connection.
     System(io::ErrorKind),
     /// No connection, for no reason that the system names: a name that nobody knows.
@@ -61,6 +63,10 @@ impl fmt::Display for Unanswered {
                 "its certificate is not one that this computer trusts; --ca names its authority",
             ),
             Reason::Tls => f.write_str("it does not speak TLS as this program does"),
+            Reason::NotTls => f.write_str(
+                "what is there does not speak TLS; is the port another's, or the address http://…, which \
+                 is spoken with this machine only?",
+            ),
             Reason::System(kind) => write!(f, "{kind}"),
             Reason::NoConnection => f.write_str("no connection; is its name right?"),
             Reason::BrokenOff => f.write_str("the connection broke off"),
@@ -116,6 +122,7 @@ impl Reason {
         if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             return Some(match tls {
                 rustls::Error::InvalidCertificate(_) => Self::Certificate,
+                rustls::Error::InvalidMessage(_) => Self::NotTls,
                 _ => Self::Tls,
             });
         }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::session::Session;
 use super::{
-    ActRequest, Api, Done, KeyToRegister, Person, PersonArguments, PersonError, Redirections,
-    Settings, web_client,
+    ActRequest, Api, Done, KeyChoice, KeyToRegister, Person, PersonArguments, PersonError,
+    Redirections, Settings, web_client,
 };
 
 /// A person who came by a command.
@@ -109,7 +109,7 @@ impl Visitor {
             realm,
             key,
             self.arguments.pin()?,
-            announce,
+            announcing(&self.settings.key),
         ))
     }
 
@@ -223,7 +223,14 @@ impl Visitor {
     }
 }
 
-/// Says what a touch is for.
-fn announce(sentence: &str) {
-    eprintln!("Touch your security key: {}", Printable(sentence));
+/// Says what a touch is for; or of a key file, which nobody touches, what it signs.
+fn announcing(key: &KeyChoice) -> impl Fn(&str) + use<> {
+    let who = match key {
+        KeyChoice::File(path) => {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            format!("Signing with {}", Printable(&name.to_string_lossy()))
+        }
+        _ => "Touch your security key".to_owned(),
+    };
+    move |sentence: &str| eprintln!("{who}: {}", Printable(sentence))
 }

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use hallway_evidence::verify::{Chain, Report, Section};
-use hallway_evidence::{Bundle, MAX_TRUST_FILE, Printable, TrustFile, embedding, verify};
+use hallway_evidence::{
+    Bundle, BundleError, MAX_TRUST_FILE, Printable, Receipt, TrustFile, embedding, verify,
+};
 use hallway_webauthn::Outcome;
 use serde::Serialize;
 
@@ -20,23 +22,26 @@ const MAX_FILE: u64 = 1024 * 1024 * 1024;
 /// What stands at the end of the name of evidence that lies beside its file.
 const EVIDENCE_ENDING: &str = "evidence";
 
-/// Check a file's evidence, offline.
+/// Check files' evidence, offline.
 ///
 /// A file has its evidence in another one beside it, named FILE.evidence, or carries it inside: JPEG,
-/// PNG, HEIC, AVIF and MP4 can, unless others signed them as a whole (C2PA). If there is one beside
-/// it, that one decides, and it is about all bytes of the file. What holds shows that a device's key
-/// signed these very bytes, never that a scene is real. It shows, too, who allowed the key of the
-/// person who signed or who took the device: who invited them, and who invited those, down to the
-/// set-up of the realm, which is the first entry of its log or what the trust file names. What the
-/// evidence lacks of that is told, and nothing holds without it.
+/// PNG, HEIC, AVIF and MP4 can, unless others signed them as a whole (C2PA). If there is one beside it,
+/// that one decides, and it is about all bytes of the file. What holds shows that a device's key signed
+/// these very bytes, never that a scene is real. It shows, too, who allowed the key of the person who
+/// signed or who took the device: who invited them, and who invited those, down to the set-up of the
+/// realm, which is the first entry of its log or what the trust file names. What the evidence lacks of
+/// that is told, and nothing holds without it.
 ///
-/// Exit codes: 0 it holds, 1 it does not hold, something is missing or cannot be read, 2 the command
-/// line is wrong.
+/// Evidence itself, as the console hands it out, is known by its bytes: FILE.evidence is compared with
+/// FILE beside it.
+///
+/// Exit codes: 0 all hold, 1 one does not hold, something is missing or cannot be read, 2 the command
+/// line is wrong, 3 the evidence holds, but its file is not here, so no bytes were compared.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyCommand {
-    /// The file: one that carries its evidence, one with FILE.evidence beside it, or a .evidence file
-    /// alone.
-    file: PathBuf,
+    /// The files: each carries its evidence, has FILE.evidence beside it, or is evidence itself.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// The realm's trust file (hallway trust export).
     #[arg(
         long,
@@ -45,7 +50,7 @@ pub(crate) struct VerifyCommand {
         default_value = "trust.json"
     )]
     trust: PathBuf,
-    /// The evidence, when it is neither inside the file nor beside it.
+    /// The evidence of one file, when it is neither inside the file nor beside it.
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
     /// Accept a person's key for what its registration says, though nobody is shown to have allowed
@@ -56,7 +61,7 @@ pub(crate) struct VerifyCommand {
     /// Print every step, not only what follows.
     #[arg(long, conflicts_with = "json")]
     steps: bool,
-    /// Print the report as JSON.
+    /// Print the report as JSON; of several files a list of them.
     #[arg(long)]
     json: bool,
 }
@@ -68,26 +73,84 @@ struct Printed<'a> {
     report: &'a Report,
 }
 
+/// How the verification of a file ended. The worst comes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Verdict {
+    Holds,
+    /// The evidence does, but the file that it is about is not here.
+    NotCompared,
+    Fails,
+}
+
+impl Verdict {
+    fn of(report: &Report) -> Self {
+        let transaction = (report.conclusion.as_ref()).and_then(|end| end.transaction.as_ref());
+        match transaction {
+            _ if !report.holds => Self::Fails,
+            Some(facts) if !facts.payload_checked => Self::NotCompared,
+            _ => Self::Holds,
+        }
+    }
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Holds => Self::SUCCESS,
+            Verdict::Fails => Self::FAILURE,
+            Verdict::NotCompared => Self::from(3),
+        }
+    }
+}
+
 pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
+    if command.evidence.is_some() && command.files.len() > 1 {
+        terminal::complain(&*Box::<dyn Error>::from(
+            "--evidence is that of one file; name one",
+        ));
+        return Ok(ExitCode::from(2));
+    }
     let trust = read(&command.trust, MAX_TRUST_FILE as u64)?;
     let trust = TrustFile::from_json(&trust)
         .map_err(|error| format!("{}: {error}", command.trust.display()))?;
-    let report = report(command, &trust)?;
-    if command.json {
-        let file = &command.file;
-        let printed = Printed {
-            file,
-            report: &report,
+    let mut reports = Vec::new();
+    let mut worst = Verdict::Holds;
+    for file in &command.files {
+        let report = match report(command, file, &trust) {
+            // One of many that can't be read keeps nobody from the others.
+            Err(error) if command.files.len() > 1 => Report::unreadable("The file", &error),
+            report => report?,
         };
-        println!("{}", serde_json::to_string_pretty(&printed)?);
-    } else {
-        print(command, &report);
+        worst = worst.max(Verdict::of(&report));
+        if command.json {
+            reports.push((file, report));
+        } else if command.files.len() > 1 {
+            print_line(file, &report);
+        } else {
+            print(file, &report);
+        }
+        if command.steps {
+            for section in &report.sections {
+                print_section(section);
+            }
+        }
     }
-    Ok(if report.holds {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    if command.json {
+        print_json(&reports)?;
+    }
+    Ok(worst.into())
+}
+
+fn print_json(reports: &[(&PathBuf, Report)]) -> serde_json::Result<()> {
+    let printed = reports
+        .iter()
+        .map(|(file, report)| Printed { file, report });
+    let json = match &*printed.collect::<Vec<_>>() {
+        [one] => serde_json::to_string_pretty(one)?,
+        all => serde_json::to_string_pretty(all)?,
+    };
+    println!("{json}");
+    Ok(())
 }
 
 /// The name of the evidence beside a file.
@@ -99,34 +162,55 @@ fn neighbour_of(file: &Path) -> PathBuf {
 }
 
 /// Finds the evidence and the bytes that it is about, and verifies.
-fn report(command: &VerifyCommand, trust: &TrustFile) -> Result<Report, Box<dyn Error>> {
+fn report(
+    command: &VerifyCommand,
+    file: &Path,
+    trust: &TrustFile,
+) -> Result<Report, Box<dyn Error>> {
     let chain = if command.without_chain {
         Chain::KeyOnly
     } else {
         Chain::ToSetUp
     };
-    let bytes = read(&command.file, MAX_FILE)?;
+    let bytes = read(file, MAX_FILE)?;
     if let Some(path) = &command.evidence {
-        return beside(path, Some(&bytes), trust, chain);
+        return beside(path, &bytes, trust, chain);
     }
-    let neighbour = neighbour_of(&command.file);
+    let neighbour = neighbour_of(file);
     // If there is evidence beside the file, it decides, and it is about all bytes of the file, whatever
     // the file's own name ends with.
     if neighbour.is_file() {
-        return beside(&neighbour, Some(&bytes), trust, chain);
+        return beside(&neighbour, &bytes, trust, chain);
     }
-    let ending = command.file.extension();
-    if ending.is_some_and(|ending| ending == EVIDENCE_ENDING) {
-        Ok(of_bundle(&bytes, None, trust, chain))
-    } else {
-        Ok(inside(&bytes, trust, chain))
+    let is_called_evidence = (file.extension()).is_some_and(|ending| ending == EVIDENCE_ENDING);
+    let bundle = match evidence(&bytes) {
+        Err(error) if is_called_evidence => return Ok(Report::unreadable("The evidence", &error)),
+        Err(_) => return Ok(inside(&bytes, trust, chain)),
+        Ok(bundle) => bundle,
+    };
+    let about = file.with_extension("");
+    if is_called_evidence && about.is_file() {
+        let payload = read(&about, MAX_FILE)?;
+        return Ok(of_bundle(&bundle, &payload, trust, chain));
     }
+    Ok(verify::bundle(&bundle, None, trust, chain))
+}
+
+/// A bundle, or a receipt alone, as a gateway answers one.
+fn evidence(bytes: &[u8]) -> Result<Bundle, BundleError> {
+    Bundle::decode(bytes).or_else(|error| match Receipt::decode(bytes) {
+        Ok(receipt) => Bundle::of(receipt, []),
+        Err(_) => Err(error),
+    })
 }
 
 /// Verifies a file by the evidence inside.
 pub(crate) fn inside(file: &[u8], trust: &TrustFile, chain: Chain) -> Report {
     match embedding::extract(file) {
-        Ok((original, Some(bundle))) => verify::bundle(&bundle, Some(&original), trust, chain),
+        Ok((original, Some(bundle))) => {
+            let report = verify::bundle(&bundle, Some(&original), trust, chain);
+            telling_both_lengths(report, file, &original)
+        }
         Ok((_, None)) => Report::unreadable(
             "The file",
             &"it carries no evidence, and none lies beside it under its name and .evidence",
@@ -135,20 +219,50 @@ pub(crate) fn inside(file: &[u8], trust: &TrustFile, chain: Chain) -> Report {
     }
 }
 
+/// Says of a file that carries evidence that what was signed is the file without it.
+fn telling_both_lengths(mut report: Report, file: &[u8], original: &[u8]) -> Report {
+    if let Some(conclusion) = &mut report.conclusion
+        && conclusion.transaction.is_some()
+        && !conclusion.sentences.is_empty()
+    {
+        let told = format!(
+            "The file has {} bytes: those {} without its evidence are what was signed.",
+            file.len(),
+            original.len()
+        );
+        conclusion.sentences.insert(1, told);
+    }
+    report
+}
+
 fn beside(
     path: &Path,
-    payload: Option<&[u8]>,
+    file: &[u8],
     trust: &TrustFile,
     chain: Chain,
 ) -> Result<Report, Box<dyn Error>> {
-    let evidence = read(path, hallway_evidence::MAX_BUNDLE as u64)?;
-    Ok(of_bundle(&evidence, payload, trust, chain))
+    let bytes = read(path, hallway_evidence::MAX_BUNDLE as u64)?;
+    Ok(match evidence(&bytes) {
+        Ok(bundle) => of_bundle(&bundle, file, trust, chain),
+        Err(error) => Report::unreadable("The evidence", &error),
+    })
 }
 
-fn of_bundle(evidence: &[u8], payload: Option<&[u8]>, trust: &TrustFile, chain: Chain) -> Report {
-    match Bundle::decode(evidence) {
-        Ok(bundle) => verify::bundle(&bundle, payload, trust, chain),
-        Err(error) => Report::unreadable("The evidence", &error),
+/// Verifies a file by evidence that lies elsewhere. It is about all bytes of the file, unless the file
+/// carries the same evidence: then both have to hold, for the bytes without it.
+fn of_bundle(bundle: &Bundle, file: &[u8], trust: &TrustFile, chain: Chain) -> Report {
+    match embedding::extract(file) {
+        Ok((original, Some(carried)))
+            if carried.subject().evidence == bundle.subject().evidence =>
+        {
+            let report = verify::bundle(&carried, Some(&original), trust, chain);
+            if !report.holds {
+                return report;
+            }
+            let report = verify::bundle(bundle, Some(&original), trust, chain);
+            telling_both_lengths(report, file, &original)
+        }
+        _ => verify::bundle(bundle, Some(file), trust, chain),
     }
 }
 
@@ -165,14 +279,41 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn print(command: &VerifyCommand, report: &Report) {
-    let file = terminal::path(&command.file);
+/// Says in one line how a file ended.
+fn print_line(path: &Path, report: &Report) {
+    let file = terminal::path(path);
+    let mark = match Verdict::of(report) {
+        Verdict::Holds => Piece::Styled(Style::Green, "✓ holds:"),
+        Verdict::NotCompared => Piece::Plain(format_args!("? the evidence holds:")),
+        Verdict::Fails => Piece::Styled(Style::Red, "✗ does not hold:"),
+    };
+    let why = match (Verdict::of(report), &report.failure) {
+        (Verdict::NotCompared, _) => {
+            ": its file is not here, so its bytes were not compared".to_owned()
+        }
+        (Verdict::Fails, Some(failure)) => format!(": {}", Printable(&failure.what)),
+        _ => String::new(),
+    };
+    terminal::print_pieces(&[mark, Piece::Plain(format_args!(" {file}{why}\n"))]);
+}
+
+fn print(path: &Path, report: &Report) {
+    let file = terminal::path(path);
     match (&report.conclusion, &report.failure) {
         (Some(conclusion), _) => {
-            terminal::print_pieces(&[
-                Piece::Styled(Style::Green, "✓ holds:"),
-                Piece::Plain(format_args!(" {file}\n")),
-            ]);
+            match (Verdict::of(report), &conclusion.transaction) {
+                (Verdict::NotCompared, Some(facts)) => terminal::print_pieces(&[
+                    Piece::Plain(format_args!("? the evidence holds: {file}\n")),
+                    Piece::Plain(format_args!(
+                        "  {} is not here, so its bytes were not compared.\n",
+                        Printable(&facts.file_name)
+                    )),
+                ]),
+                _ => terminal::print_pieces(&[
+                    Piece::Styled(Style::Green, "✓ holds:"),
+                    Piece::Plain(format_args!(" {file}\n")),
+                ]),
+            }
             for sentence in &conclusion.sentences {
                 println!("  {}", Printable(sentence));
             }
@@ -194,11 +335,6 @@ fn print(command: &VerifyCommand, report: &Report) {
             for missing in (report.missing.iter()).filter(|missing| Some(*missing) != told) {
                 println!("  Missing: {}", Printable(missing));
             }
-        }
-    }
-    if command.steps {
-        for section in &report.sections {
-            print_section(section);
         }
     }
 }

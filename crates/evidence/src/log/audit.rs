@@ -91,7 +91,8 @@ pub enum AuditError {
 /// every tile follows from them, that no entry is there twice, and that it grew out of the
 /// `earlier` checkpoint. `progress` is told how many entries of how many were read.
 ///
-/// Takes one pass and keeps about 50 bytes for each entry.
+/// Takes one pass and keeps about 50 bytes for each entry. It ends where neither a bundle of entries
+/// nor the tile of their hashes can be read.
 ///
 /// # Errors
 /// [`AuditError`] when the log cannot be audited at all. What is wrong with it is in
@@ -256,21 +257,22 @@ impl Auditor<'_> {
             ) else {
                 break;
             };
-            let (hashes, entries) = (self.hashes(tile)?, self.entries(bundle)?);
-            let unknown = || vec![[0; 32]; usize::from(tile.width)];
-            let differing = match (&hashes, &entries) {
-                (Some(hashes), Some(entries)) => (0..hashes.len())
-                    .filter(|at| hashes[*at] != entries[*at])
-                    .collect(),
-                _ => Vec::new(),
-            };
             // A tile that cannot be read is told once; the other side stands in for it.
-            let by_hashes = hashes.clone().or_else(|| entries.clone());
-            let by_entries = entries.or(hashes);
-            let (by_hashes, by_entries) = (
-                by_hashes.unwrap_or_else(unknown),
-                by_entries.unwrap_or_else(unknown),
-            );
+            let (by_hashes, by_entries) = match (self.hashes(tile)?, self.entries(bundle)?) {
+                (Some(hashes), Some(entries)) => (hashes, entries),
+                (Some(one), None) | (None, Some(one)) => (one.clone(), one),
+                (None, None) => {
+                    // A checkpoint may sign for more entries than anybody could ever look for.
+                    let first = index * TILE_WIDTH;
+                    let what =
+                        format!("nothing is there from entry {first} on, and no more was read");
+                    self.fault(bundle, Some(first), what);
+                    break;
+                }
+            };
+            let differing: Vec<usize> = (0..by_hashes.len())
+                .filter(|at| by_hashes[*at] != by_entries[*at])
+                .collect();
             for (hash, entry) in by_hashes.iter().zip(&by_entries) {
                 self.from_hashes.push(*hash);
                 self.from_entries.push(*entry);

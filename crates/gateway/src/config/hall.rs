@@ -8,24 +8,26 @@ use hallway_evidence::statement::hall::{HallName, ServiceName, StoreName};
 use hallway_hall::Address;
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::text;
+use super::{Bounded, ConfigError, Connections};
 
 /// What `[hall]` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hall {
     /// Where the hall listener listens: TLS with client certificates, never plain.
+    #[serde(deserialize_with = "text::socket_address")]
     pub listen: SocketAddr,
     /// `HOST:PORT` at which guests and agents reach it; the listener's own address without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
     /// Connections open at once on this listener; as many as `[limits] connections` without it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub connections: Option<usize>,
+    pub connections: Option<Connections>,
     /// The most hours for which a touch opens a hall.
-    pub max_hours: u64,
+    pub max_hours: Bounded<1, 744>,
     /// Seconds that a guest's certificate lasts; it is renewed without a touch inside the grant.
-    pub certificate_seconds: u64,
+    pub certificate_seconds: Bounded<5, 86_400>,
     /// Folders that this gateway provides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stores: Vec<Store>,
@@ -88,8 +90,8 @@ impl Default for Hall {
             listen: SocketAddr::from(([127, 0, 0, 1], 8443)),
             address: None,
             connections: None,
-            max_hours: 8,
-            certificate_seconds: 15 * 60,
+            max_hours: Bounded::nearest(8),
+            certificate_seconds: Bounded::nearest(15 * 60),
             stores: Vec::new(),
             services: Vec::new(),
         }
@@ -100,15 +102,16 @@ impl Hall {
     /// Checks what serde cannot.
     ///
     /// # Errors
-    /// Hours or seconds out of bounds, a store that is nowhere or in two places, or two stores or services of one name in one hall.
+    /// No address at which guests reach it, a store that is nowhere or in two places, or two stores or
+    /// services of one name in one hall.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if !(1..=24 * 31).contains(&self.max_hours) {
-            return Err(ConfigError::Hall("max_hours is 1 to 744".to_owned()));
-        }
-        if !(5..=24 * 3600).contains(&self.certificate_seconds) {
-            return Err(ConfigError::Hall(
-                "certificate_seconds is 5 to 86400".to_owned(),
-            ));
+        if self.listen.ip().is_unspecified() && self.address.is_none() {
+            return Err(ConfigError::Hall(format!(
+                "listen = \"{}\" is every address of this machine and none to be reached at: set \
+                 address to HOST:PORT, as guests and agents reach it, such as gate.example:{}",
+                self.listen,
+                self.listen.port()
+            )));
         }
         for store in &self.stores {
             if store.folder.is_some() == store.bucket.is_some() {
@@ -156,16 +159,22 @@ mod tests {
     #[test]
     fn a_section_of_one_line_is_enough() {
         let hall = read("[hall]\nlisten = \"127.0.0.1:0\"").unwrap();
-        assert_eq!((hall.max_hours, hall.certificate_seconds), (8, 900));
+        assert_eq!(
+            (hall.max_hours.get(), hall.certificate_seconds.get()),
+            (8, 900)
+        );
+        assert!(read("[hall]\nlisten = \"0.0.0.0:1\"\naddress = \"gate.example:1\"").is_ok());
         assert!(read("realm = \"localhost\"").is_err());
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (text, told) in [
-            ("[hall]\nmax_hours = 0", "max_hours"),
-            ("[hall]\ncertificate_seconds = 1", "certificate_seconds"),
+            ("[hall]\nmax_hours = 0", "1 to 744"),
+            ("[hall]\ncertificate_seconds = 1", "5 to 86400"),
             ("[hall]\nlisten_on = 1", "listen_on"),
+            ("[hall]\nconnections = 0", "1 to 1000000"),
+            ("[hall]\nlisten = \"[::]:8443\"", "gate.example:8443"),
             (
                 "[[hall.stores]]\nhall=\"A\"\nname=\"a\"\nfolder=\"x\"",
                 "is no name",

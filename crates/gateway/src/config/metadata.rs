@@ -4,9 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use hallway_client::SecureUrl;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
+use super::Bounded;
 use super::text::as_text;
 
 /// Where metadata come from. `Default` is nowhere: no connection is made and nothing is known.
@@ -35,7 +37,7 @@ pub struct MetadataConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statements: Option<PathBuf>,
     /// How often to look for a newer BLOB, hours.
-    pub refresh_hours: u64,
+    pub refresh_hours: Bounded<1, 8760>,
 }
 
 /// Where a BLOB is fetched: `https://`, or `http://` on this machine. It may hold a password.
@@ -68,9 +70,15 @@ impl FromStr for BlobAddress {
     type Err = NotABlobAddress;
 
     fn from_str(text: &str) -> Result<Self, NotABlobAddress> {
-        let url = Url::parse(text).map_err(|_| NotABlobAddress)?;
-        let here = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if text.contains("://") && (url.scheme() == "https" || url.scheme() == "http" && here) {
+        let has_host = text.contains("://");
+        let url = Url::parse(text).ok().filter(|_| has_host);
+        let url = url.ok_or(NotABlobAddress)?;
+        // But for the user, it is held to what every address is.
+        let mut nobody = url.clone();
+        let without_user = nobody
+            .set_username("")
+            .and_then(|()| nobody.set_password(None));
+        if without_user.is_ok() && SecureUrl::new(nobody).is_ok() {
             Ok(Self(url))
         } else {
             Err(NotABlobAddress)
@@ -138,7 +146,7 @@ impl Default for MetadataConfig {
             signer: None,
             revocation_lists: Vec::new(),
             statements: None,
-            refresh_hours: 24,
+            refresh_hours: Bounded::nearest(24),
         }
     }
 }
@@ -148,5 +156,35 @@ impl MetadataConfig {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.url.is_none() && self.file.is_none() && self.statements.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_is_fetched_over_tls_or_on_this_machine() {
+        for text in [
+            "https://mds.example/",
+            "https://me:secret@mds.example/blob?a#b",
+            "http://127.0.0.2:81/",
+            "http://mds.localhost/",
+            "http://[::1]:1/",
+        ] {
+            let address: BlobAddress = text.parse().unwrap();
+            assert_eq!(address.to_string(), text);
+        }
+        for text in [
+            "",
+            "mds.example",
+            "https:mds.example",
+            "https://mds.example:0/",
+            "http://mds.example/",
+            "http://me:secret@mds.example/",
+            "file:///blob.jwt",
+        ] {
+            assert!(text.parse::<BlobAddress>().is_err(), "{text}");
+        }
     }
 }

@@ -5,12 +5,12 @@ mod bundle;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 use hallway_evidence::verify::{self, Chain};
 use hallway_evidence::{Bundle, Evidence, Receipt, TrustFile, embedding};
-use hallway_hall::foreign::{Content, MediaType};
+use hallway_hall::foreign::{Content, MediaType, kept_as};
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Device, EvidenceFilter, EvidenceHash, EvidenceRecord, Role};
+use crate::store::{Device, EvidenceFilter, EvidenceHash, EvidenceRecord, Role, Transaction};
 
 /// A piece of evidence in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -198,14 +198,30 @@ pub async fn receipt(
 ) -> Result<Response, Problem> {
     let record = seen(&gateway, &caller, &hash).await?;
     let bundle = bundle_of(&gateway, &record).await?;
+    let transactions = gateway.store.read().transactions();
+    let transaction = transactions.get(&record.hash).await?;
     let headers = [
-        (header::CONTENT_TYPE, "application/cbor".to_owned()),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/cbor"),
+        ),
         (
             header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{}.receipt\"", record.hash),
+            kept_as(&receipt_name(&record, transaction.as_ref())),
         ),
     ];
     Ok((headers, bundle.encode()).into_response())
+}
+
+/// What a receipt is called where it is kept: beside the file that it is about, `hallway verify` finds
+/// it there.
+pub fn receipt_name(record: &EvidenceRecord, transaction: Option<&Transaction>) -> String {
+    let about = transaction.map(|transaction| transaction.file_name.clone());
+    let about = about.filter(|name| !name.is_empty());
+    format!(
+        "{}.evidence",
+        about.unwrap_or_else(|| record.hash.to_string())
+    )
 }
 
 /// Every verification step of a piece of evidence, as `hallway verify --json` prints them.
@@ -222,7 +238,7 @@ pub async fn explanation(
     let report = match transactions.get(&record.hash).await? {
         Some(transaction) => {
             let turn = gateway.thumbnails.turn().await?;
-            let most = gateway.limits.payload_bytes;
+            let most = gateway.limits.payload_bytes.get();
             let payload = payload::bytes(&gateway, &transaction, most).await?;
             tokio::task::spawn_blocking(move || {
                 let _turn = turn;
@@ -249,7 +265,7 @@ pub async fn signed_file(
     let record = seen(&gateway, &caller, &hash.to_string()).await?;
     let bundle = bundle_of(&gateway, &record).await?;
     let turn = gateway.thumbnails.turn().await?;
-    let most = gateway.limits.payload_bytes;
+    let most = gateway.limits.payload_bytes.get();
     let file = payload::bytes(&gateway, &transaction, most).await?;
     let media_type = MediaType::of_picture(&file).unwrap_or(MediaType::BYTES);
     let embedded = tokio::task::spawn_blocking(move || {

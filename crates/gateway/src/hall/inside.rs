@@ -1,6 +1,7 @@
 //! Who is inside through this gateway, and putting them out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,17 @@ impl From<&Right> for Thing {
                 Self::Store(store.clone())
             }
             Right::Connect(service) => Self::Service(service.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Guest(grant) => write!(f, "the holder of grant {grant}"),
+            Self::Newcomer { home, person, .. } => write!(f, "person {person} of {home}"),
+            Self::Partner(realm) => write!(f, "the gateway of {realm}"),
+            Self::Agent { hall, name, .. } => write!(f, "the agent {name} of {hall}"),
         }
     }
 }
@@ -228,9 +240,9 @@ impl Presence {
             Err(problem) => {
                 if !problem.status.is_server_error() || self.checked().at.elapsed() > BLIND {
                     if problem.code == WAITING {
-                        tracing::debug!(who = ?self.who, "not let in before it is approved");
+                        tracing::debug!(who = %self.who, "not let in before it is approved");
                     } else {
-                        tracing::info!(who = ?self.who, code = problem.code, "put out of a hall");
+                        tracing::info!(who = %self.who, code = problem.code, "put out of a hall");
                     }
                     self.pass.cut.cancel();
                 }
@@ -354,7 +366,7 @@ impl Inside {
     pub fn disbelieve(&self, believed: &Bundles, now_ms: u64) {
         for presence in self.all().values() {
             if !presence.is_believed(believed, now_ms) {
-                tracing::info!(who = ?presence.who, "put out of a hall: its authority is gone");
+                tracing::info!(who = %presence.who, "put out of a hall: its authority is gone");
                 presence.pass.cut.cancel();
             }
         }

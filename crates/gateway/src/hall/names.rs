@@ -257,7 +257,7 @@ pub async fn judge(
 ) -> Result<(), Problem> {
     let judged = weigh(gateway, visitor, announced).await;
     if let Err(problem) = &judged {
-        tracing::warn!(who = ?visitor.presence.who, detail = problem.detail, "an agent was refused");
+        tracing::warn!(who = %visitor.presence.who, detail = problem.detail, "an agent was refused");
         let peer = Peer {
             address: visitor.address.clone(),
             agent: "hallway agent".to_owned(),

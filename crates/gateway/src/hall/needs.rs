@@ -197,14 +197,15 @@ impl Weighed {
                 Some(right) if !self.is_empty() => Problem::forbidden(
                     "not-granted",
                     format!(
-                        "you may not {} “{}” in the hall “{hall}”; ask an owner of this realm",
-                        right.verb(),
-                        right.name(),
+                        "you may not {} in the hall “{hall}”; ask an owner of this realm",
+                        in_words(right),
                     ),
                 ),
                 _ => Problem::forbidden(
                     "not-admitted",
-                    format!("you are not admitted to a hall “{hall}”; ask an owner of this realm"),
+                    format!(
+                        "you are not admitted to the hall “{hall}”; ask an owner of this realm"
+                    ),
                 ),
             };
         };
@@ -217,6 +218,15 @@ impl Weighed {
     fn is_empty(&self) -> bool {
         self.open.is_empty() && self.closed.is_empty()
     }
+}
+
+/// A right as the end of a sentence that begins with "you may not".
+pub fn in_words(right: &Right) -> String {
+    let to = match right {
+        Right::Connect(_) => " to",
+        _ => "",
+    };
+    format!("{}{to} “{}”", right.verb(), right.name())
 }
 
 #[cfg(test)]

@@ -33,9 +33,21 @@ pub struct Offer<N> {
     pub agent: Option<AgentName>,
 }
 
+/// A store of the configuration that can't be provided.
+#[derive(Debug, thiserror::Error)]
+#[error("the store {store} of the hall {hall}: {why}")]
+pub struct OfferError {
+    /// The store.
+    pub store: StoreName,
+    /// Its hall.
+    pub hall: HallName,
+    /// Why not.
+    pub why: StoreProblem,
+}
+
 /// Why a store of the configuration can't be provided.
 #[derive(Debug, thiserror::Error)]
-pub enum OfferError {
+pub enum StoreProblem {
     /// The folder.
     #[error(transparent)]
     Folder(#[from] files::FolderError),
@@ -70,13 +82,13 @@ impl Offers {
         }
         for store in &hall.stores {
             let key = (store.hall.clone(), store.name.clone());
-            if let Some(folder) = &store.folder {
-                let folder = FolderStore::open(&data.join(folder))?;
-                offers.stores.insert(key, Arc::new(folder));
-            } else if let Some(bucket) = &store.bucket {
-                offers
-                    .stores
-                    .insert(key, Arc::new(open_bucket(bucket, data)?));
+            if let Some(opened) = open(store, data) {
+                let opened = opened.map_err(|why| OfferError {
+                    store: store.name.clone(),
+                    hall: store.hall.clone(),
+                    why,
+                })?;
+                offers.stores.insert(key, opened);
             }
         }
         Ok(offers)
@@ -156,10 +168,25 @@ impl Offers {
     }
 }
 
-fn open_bucket(bucket: &config::Bucket, data: &Path) -> Result<BucketStore, OfferError> {
+/// Opens a store; nothing where the configuration says of none where it is.
+fn open(store: &config::Store, data: &Path) -> Option<Result<Arc<dyn Store>, StoreProblem>> {
+    if let Some(folder) = &store.folder {
+        return Some(match FolderStore::open(&data.join(folder)) {
+            Ok(folder) => Ok(Arc::new(folder)),
+            Err(error) => Err(error.into()),
+        });
+    }
+    let bucket = store.bucket.as_ref()?;
+    Some(match open_bucket(bucket, data) {
+        Ok(bucket) => Ok(Arc::new(bucket)),
+        Err(why) => Err(why),
+    })
+}
+
+fn open_bucket(bucket: &config::Bucket, data: &Path) -> Result<BucketStore, StoreProblem> {
     let path = data.join(&bucket.secret_key_file);
     let secret = std::fs::read_to_string(&path)
-        .map_err(|source| OfferError::Secret { path, source })
+        .map_err(|source| StoreProblem::Secret { path, source })
         .map(Zeroizing::new)?;
     BucketStore::new(&BucketSettings {
         endpoint: bucket.endpoint.clone(),
@@ -169,7 +196,7 @@ fn open_bucket(bucket: &config::Bucket, data: &Path) -> Result<BucketStore, Offe
         access_key: bucket.access_key.clone(),
         secret_key: Zeroizing::new(secret.trim().to_owned()),
     })
-    .map_err(|source| OfferError::Bucket {
+    .map_err(|source| StoreProblem::Bucket {
         name: bucket.name.clone(),
         source,
     })

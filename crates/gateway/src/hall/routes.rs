@@ -193,7 +193,7 @@ pub fn router(gateway: &Gateway) -> Router {
         .fold(Router::new(), |router, route| {
             let bounds = Kept::new(
                 route.bounds,
-                gateway.limits.payload_bytes,
+                gateway.limits.payload_bytes.get(),
                 Arc::clone(&gateway.callers),
             );
             let rule = from_fn_with_state((gateway.clone(), route.admits, bounds), guard);

@@ -192,7 +192,7 @@ async fn judge(
         // As for one's own people: whoever may do nothing there may not know that it exists.
         return Err(Problem::forbidden(
             "not-admitted",
-            format!("you are not admitted to a hall “{}” here", claimed.hall),
+            format!("you are not admitted to the hall “{}” here", claimed.hall),
         ));
     }
     let now = gateway.now();

@@ -190,7 +190,7 @@ impl Route {
             kind: self.kind,
             bounds: Kept::new(
                 self.bounds,
-                gateway.limits.payload_bytes,
+                gateway.limits.payload_bytes.get(),
                 Arc::clone(&gateway.callers),
             ),
         };

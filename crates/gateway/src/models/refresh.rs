@@ -190,7 +190,7 @@ async fn look(gateway: &Gateway, source: &Source) -> Result<(), String> {
 }
 
 async fn note(gateway: &Gateway, problems: &[String]) -> Result<(), LearnError> {
-    let interval = Duration::from_secs(gateway.models.refresh_hours.saturating_mul(3600));
+    let interval = gateway.models.refresh_hours.hours();
     let pause = if problems.is_empty() {
         interval
     } else {

@@ -174,6 +174,20 @@ impl LockedKey {
         &self.keys
     }
 
+    /// Whether one more security key of this name may be added.
+    ///
+    /// # Errors
+    /// [`LockedKeyError::Exists`] or [`LockedKeyError::TooMany`].
+    pub fn may_add(&self, label: &str) -> Result<(), LockedKeyError> {
+        if self.keys.iter().any(|key| key.label == label) {
+            return Err(LockedKeyError::Exists(label.to_owned()));
+        }
+        if self.keys.len() == MAX_LOCKS {
+            return Err(LockedKeyError::TooMany);
+        }
+        Ok(())
+    }
+
     /// Lets one more security key unlock `operator_key` (base64).
     ///
     /// # Errors
@@ -185,12 +199,7 @@ impl LockedKey {
         secret: &[u8; 32],
         operator_key: &str,
     ) -> Result<(), LockedKeyError> {
-        if self.keys.iter().any(|key| key.label == label) {
-            return Err(LockedKeyError::Exists(label.to_owned()));
-        }
-        if self.keys.len() == MAX_LOCKS {
-            return Err(LockedKeyError::TooMany);
-        }
+        self.may_add(label)?;
         let sealed = wrapping(secret)?.seal(SECRET, operator_key.as_bytes())?;
         self.keys.push(Lock {
             label: label.to_owned(),

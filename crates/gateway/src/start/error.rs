@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Database};
 use crate::models::ModelsError;
 use crate::models::refresh::LearnError;
 use crate::operator_key::{FindError, OperatorKeyError};
@@ -33,6 +33,20 @@ pub enum StartError {
     /// There is none.
     #[error(transparent)]
     NoOperatorKey(#[from] FindError),
+    /// The database knows a key that is not here.
+    #[error(
+        "{0}/operator.key is missing, and the database needs it: put it back from your backup, or set \
+         HALLWAY_OPERATOR_KEY to it"
+    )]
+    OperatorKeyGone(PathBuf),
+    /// The database does not open.
+    #[error("{database:?}: {source}")]
+    Database {
+        /// Which; its password is not shown.
+        database: Database,
+        /// Why not.
+        source: StoreError,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -47,12 +61,14 @@ pub enum StartError {
     /// The object store.
     #[error("the object store: {0}")]
     Objects(#[from] object_store::Error),
-    /// The address.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// The address for metrics.
-    #[error("for metrics: {0}")]
-    Metrics(#[source] ListenError),
+    /// An address at which it can't listen.
+    #[error("{setting}: {source}")]
+    Listen {
+        /// What it is called in the configuration.
+        setting: &'static str,
+        /// Why not.
+        source: ListenError,
+    },
     /// The realm's certificate authorities.
     #[error(transparent)]
     Authorities(#[from] AuthoritiesError),
@@ -66,7 +82,7 @@ pub enum StartError {
     #[error(transparent)]
     Witnesses(#[from] PeersError),
     /// A store of a hall.
-    #[error("a store in [hall] of hallway.toml: {0}")]
+    #[error("[hall] in hallway.toml: {0}")]
     HallStore(#[from] crate::hall::offers::OfferError),
     /// A name of `[hall]` that is an agent's.
     #[error(transparent)]

@@ -24,6 +24,15 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
+    /// The realm whose secrets a database keeps; nothing where it keeps none yet.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) async fn realm(store: &Store) -> Result<Option<String>, StoreError> {
+        let stored = store.read().settings().get(REALM).await?;
+        Ok(stored.map(|name| String::from_utf8_lossy(&name).into_owned()))
+    }
+
     /// Reads them, or makes those that are not there.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What can go wrong between the gateway and its database.
 
 use hallway_evidence::{DeviceId, PersonId};
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, SqlxError};
 
 use super::device::DeviceState;
 
@@ -15,8 +15,13 @@ pub enum StoreError {
     )]
     Address(String),
     /// The database did not open.
-    #[error("the database did not open: {0}")]
-    Open(#[source] DbErr),
+    #[error("the database did not open: {}", not_open(.0))]
+    Open(DbErr),
+    /// The tables are those of a version that this one does not come after.
+    #[error(
+        "this database was made by another version of Hallway: start that version, or restore a backup"
+    )]
+    OtherVersion,
     /// The tables could not be brought up to date.
     #[error("the database's tables could not be brought up to date: {0}")]
     Migrate(#[source] DbErr),
@@ -158,6 +163,24 @@ impl StoreError {
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
+    }
+}
+
+/// Why a database did not open, in words of our own where it is not the database that speaks.
+fn not_open(error: &DbErr) -> String {
+    const SILENT: &str = "it does not answer; is it running, and is this its address?";
+    let error = match error {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => return SILENT.to_owned(),
+        DbErr::Conn(RuntimeErr::SqlxError(error)) => error,
+        other => return other.to_string(),
+    };
+    match &**error {
+        SqlxError::PoolTimedOut => SILENT.to_owned(),
+        SqlxError::Io(error) => format!("it cannot be reached: {error}"),
+        SqlxError::Tls(error) => format!("its TLS is not accepted: {error}"),
+        SqlxError::Configuration(error) => format!("its address is not understood: {error}"),
+        SqlxError::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
     }
 }
 

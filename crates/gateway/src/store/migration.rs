@@ -79,7 +79,8 @@ pub(super) async fn run(database: &DatabaseConnection) -> Result<(), StoreError>
     loop {
         match run_once(database).await {
             Ok(()) => return Ok(()),
-            Err(error) if attempt == ATTEMPTS => return Err(StoreError::Migrate(error)),
+            Err(error @ StoreError::OtherVersion) => return Err(error),
+            Err(error) if attempt == ATTEMPTS => return Err(error),
             Err(error) => tracing::debug!(%error, attempt, "migrating again"),
         }
         attempt += 1;
@@ -87,39 +88,54 @@ pub(super) async fn run(database: &DatabaseConnection) -> Result<(), StoreError>
     }
 }
 
-async fn run_once(database: &DatabaseConnection) -> Result<(), DbErr> {
+async fn run_once(database: &DatabaseConnection) -> Result<(), StoreError> {
     let transaction = database
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         })
-        .await?;
+        .await
+        .map_err(StoreError::Migrate)?;
     match bring_up(&transaction).await {
-        Ok(()) => transaction.commit().await,
+        Ok(()) => transaction.commit().await.map_err(StoreError::Migrate),
         Err(error) => {
-            transaction.rollback().await?;
+            transaction.rollback().await.map_err(StoreError::Migrate)?;
             Err(error)
         }
     }
 }
 
-async fn bring_up(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-    Migrations::install(transaction).await?;
+async fn bring_up(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+    Migrations::install(transaction)
+        .await
+        .map_err(StoreError::Migrate)?;
     let applied: HashSet<String> = seaql_migrations::Entity::find()
         .all(transaction)
-        .await?
+        .await
+        .map_err(StoreError::Migrate)?
         .into_iter()
         .map(|row| row.version)
         .collect();
     // A newer gateway may have added tables that this one does not know: sea-orm calls that an
     // error, here it is the ordinary course of an upgrade.
-    if Migrations::migrations()
-        .iter()
-        .all(|ours| applied.contains(ours.name()))
-    {
+    let (is_up_to_date, is_before) = {
+        let ours = Migrations::migrations();
+        let is_ours = |step: &String| ours.iter().any(|ours| ours.name() == step);
+        (
+            ours.iter().all(|ours| applied.contains(ours.name())),
+            applied.iter().all(is_ours),
+        )
+    };
+    if is_up_to_date {
         return Ok(());
     }
-    Migrations::up(transaction, None).await
+    // But one that lacks a step of ours and has another's comes neither before nor after this one.
+    if !is_before {
+        return Err(StoreError::OtherVersion);
+    }
+    Migrations::up(transaction, None)
+        .await
+        .map_err(StoreError::Migrate)
 }
 
 #[cfg(test)]

@@ -57,7 +57,8 @@ impl Store {
     /// number of gateways may do so at once.
     ///
     /// # Errors
-    /// [`StoreError::Address`], [`StoreError::Open`] or [`StoreError::Migrate`].
+    /// [`StoreError::Address`], [`StoreError::Open`], [`StoreError::OtherVersion`] or
+    /// [`StoreError::Migrate`].
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         let address = Address::parse(address)?;
         let connections = connect::open(&address).await?;

@@ -14,7 +14,7 @@ use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::{
     CredentialId, Line, PersonId, Response, SignedStatement, Statement, Timestamp,
 };
-use hallway_gateway::config::{Config, Hall, Policies, Service, Store};
+use hallway_gateway::config::{Bounded, Config, Hall, Policies, Service, Store};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::http::session::new_token;
 use hallway_gateway::store::{
@@ -130,14 +130,14 @@ impl House {
 
     /// A gateway of a realm of this name, with the halls of [`House::open`].
     pub(crate) async fn called(realm: &str) -> Self {
-        Self::certifying(realm, Hall::default().certificate_seconds).await
+        Self::certifying(realm, Hall::default().certificate_seconds.get()).await
     }
 
     /// The same, whose certificates last so long.
     pub(crate) async fn certifying(realm: &str, certificate_seconds: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hall = Hall {
-            certificate_seconds,
+            certificate_seconds: Bounded::nearest(certificate_seconds),
             ..Self::furniture(folder.path()).await
         };
         let mut house = Self::of_realm(folder.path(), Some(hall), realm).await;

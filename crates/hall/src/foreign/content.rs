@@ -52,6 +52,12 @@ impl Content<'_> {
     }
 }
 
+/// `Content-Disposition` (RFC 6266) of what is kept under a name that somebody else chose.
+#[must_use]
+pub fn kept_as(name: &str) -> HeaderValue {
+    disposition(MediaType::BYTES, name)
+}
+
 /// `Content-Disposition` (RFC 6266): pictures and text are shown, everything else is kept.
 pub(super) fn disposition(media_type: MediaType, name: &str) -> HeaderValue {
     let kind = if media_type.is_shown() {

@@ -88,10 +88,14 @@ async fn serve(command: AgentCommand) -> Result<(), HallCommandError> {
             tell(what, event.to_string());
         },
     );
-    tokio::select! {
-        ended = agent.run(stopped) => Ok(ended?),
+    let ended = tokio::select! {
+        ended = agent.run(stopped) => ended.map_err(HallCommandError::from),
         error = keep_renewed(identity, &path, &current) => Err(error),
-    }
+    };
+    ended.map_err(|error| match command.join {
+        Some(_) => HallCommandError::Joined(Box::new(error)),
+        None => error,
+    })
 }
 
 /// Renews whenever a third of the certificate's time is left.

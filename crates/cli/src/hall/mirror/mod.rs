@@ -14,6 +14,7 @@ use hallway_hall::Right;
 use serde::Serialize;
 
 use super::HallCommandError;
+use super::duration::OwnGrant;
 use super::path::{Place, RelativePath, Side};
 use super::visit::visit;
 use crate::person::PersonArguments;
@@ -50,6 +51,8 @@ pub(crate) struct MirrorCommand {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    grant: OwnGrant,
+    #[command(flatten)]
     person: PersonArguments,
 }
 
@@ -74,32 +77,45 @@ pub(super) struct Account {
 
 pub(crate) fn run(command: &MirrorCommand) -> Result<(), HallCommandError> {
     let (direction, folder, place) = sides(&command.from, &command.to)?;
+    if direction == Direction::Up {
+        // Before anybody touches a key for it.
+        std::fs::read_dir(folder)
+            .map(drop)
+            .map_err(HallCommandError::io(folder.display()))?;
+    }
     let runtime = crate::runtime().map_err(HallCommandError::io("the runtime"))?;
     let rights = rights(command, direction, place);
+    let lasting = Some(command.grant.milliseconds());
     runtime
-        .block_on(visit(&command.person, &place.hall, &rights, async |way| {
-            let mirror = Mirror {
-                remote: super::remote::Remote::new(way, place.store.clone()),
-                base: place.path.clone(),
-                folder: folder.to_owned(),
-                direction,
-                workers: command.parallel.into(),
-                json: command.json,
-            };
-            let listings = mirror.list(command.surplus()).await?;
-            let plan = Plan::new(
-                &listings.source,
-                &listings.target,
-                command.surplus(),
-                command.sameness(),
-            );
-            if command.dry_run {
-                tell_plan(&plan, command.json)?;
-                return Ok(());
-            }
-            let account = mirror.carry_out(plan, listings).await?;
-            account.tell(command.json)
-        }))
+        .block_on(visit(
+            &command.person,
+            &place.hall,
+            &rights,
+            lasting,
+            async |way| {
+                let mirror = Mirror {
+                    remote: super::remote::Remote::new(way, place.store.clone()),
+                    base: place.path.clone(),
+                    folder: folder.to_owned(),
+                    direction,
+                    workers: command.parallel.into(),
+                    json: command.json,
+                };
+                let listings = mirror.list(command.surplus()).await?;
+                let plan = Plan::new(
+                    &listings.source,
+                    &listings.target,
+                    command.surplus(),
+                    command.sameness(),
+                );
+                if command.dry_run {
+                    tell_plan(&plan, command.json)?;
+                    return Ok(());
+                }
+                let account = mirror.carry_out(plan, listings).await?;
+                account.tell(command.json)
+            },
+        ))
         .map_err(HallCommandError::of_copying)
 }
 

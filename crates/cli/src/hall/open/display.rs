@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hallway_evidence::{Printable, Timestamp};
 use hallway_hall::{Flow, Right, ServiceName, StoreName};
@@ -140,10 +139,16 @@ impl Display {
         self.live.suspend(|| eprintln!("{line}"));
     }
 
+    /// Says what happened, where people read it elsewhere.
+    pub(super) fn tell_programs(&self, event: &Event) {
+        if self.json {
+            print(event);
+        }
+    }
+
     /// Shows how things stand.
     pub(super) fn state(&self, flow: &Flow, ends_ms: u64) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let left = Duration::from_millis(ends_ms).saturating_sub(now.unwrap_or_default());
+        let left = super::until(ends_ms);
         self.live.set_message(format!(
             "{} sent, {} received, {} left",
             HumanBytes(flow.received()),

@@ -164,6 +164,24 @@ fn a_rewritten_log_does_not_fit_its_checkpoint() {
 }
 
 #[test]
+fn a_log_that_signs_for_more_than_is_there_is_read_to_the_end_of_what_is_there() {
+    let (mut memory, head) = log(&(0..300).map(entry).collect::<Vec<_>>());
+    let boast = Checkpoint::new(key().name(), 1 << 40, head.root).unwrap();
+    memory
+        .0
+        .insert("checkpoint".into(), boast.sign(&key()).into_bytes());
+    let audit = run(&mut memory, None);
+    assert!(audit.tiles < 20, "{}", audit.tiles);
+    let ends = audit.faults.iter().find(|fault| fault.entry == Some(256));
+    assert!(
+        ends.unwrap()
+            .what
+            .starts_with("nothing is there from entry 256 on"),
+        "{ends:?}"
+    );
+}
+
+#[test]
 fn no_checkpoint_or_another_keys_is_an_error() {
     let (mut memory, head) = long_log();
     let other = SigningKey::from_seed("gate.example/log", &[2; 32]).unwrap();

@@ -42,6 +42,7 @@ pub(super) async fn explain(
     html(&ExplanationPage {
         frame: frame(&gateway, &caller, Place::Evidence),
         hash: record.hash.to_string(),
+        receipt: door::receipt_name(&record, transaction.as_ref()),
         sentence: evidence::sentence(&record),
         verdict: verdict(&report),
         accepted: moment(&gateway, record.accepted),

@@ -224,6 +224,8 @@ pub struct ExplanationPage {
     pub frame: Frame,
     /// The hash of the evidence, in hexadecimal.
     pub hash: String,
+    /// What the receipt is called where it is kept.
+    pub receipt: String,
     /// What was signed, as a sentence.
     pub sentence: String,
     /// Whether it holds.
@@ -243,6 +245,15 @@ pub struct ExplanationPage {
 }
 
 impl ExplanationPage {
+    /// The name of the receipt as one word of a shell's.
+    fn receipt_as_word(&self) -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if self.receipt.chars().all(is_plain) && !self.receipt.starts_with('-') {
+            return self.receipt.clone();
+        }
+        format!("'./{}'", self.receipt.replace('\'', r"'\''"))
+    }
+
     fn mark(&self) -> Mark {
         match self.verdict {
             Verdict::Holds => Mark::new(Tone::Good, "It holds"),

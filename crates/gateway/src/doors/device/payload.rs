@@ -43,7 +43,7 @@ pub async fn receive(
     body: Body,
 ) -> Result<PayloadLocation, Problem> {
     let described = &terms.payload;
-    let limit = gateway.limits.payload_bytes;
+    let limit = gateway.limits.payload_bytes.get();
     if described.length > limit {
         return Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,

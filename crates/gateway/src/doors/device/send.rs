@@ -140,7 +140,7 @@ async fn admitted(
     times.judge(
         gateway.now(),
         gateway.clock_skew(),
-        gateway.limits.queued_days,
+        gateway.limits.queued_days.get(),
     )?;
     if terms.sequence <= standing.last_sequence {
         // Before its payload is read: what is refused in any case is not stored for it.

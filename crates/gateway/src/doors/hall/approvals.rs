@@ -27,6 +27,8 @@ pub struct WaitingRow {
     pub grant: GrantRow,
     /// The name of who opened it.
     pub name: String,
+    /// Until when it can be approved, milliseconds since 1970.
+    pub approve_until_ms: u64,
 }
 
 /// What an opening waits for, for who opened it.
@@ -155,6 +157,7 @@ pub async fn list(
     for grant in for_caller(&gateway, &caller).await? {
         rows.push(WaitingRow {
             name: name_of(reader, &grant).await?,
+            approve_until_ms: grant.waits_until().as_ms(),
             grant: GrantRow::new(&grant, gateway.now()),
         });
     }

@@ -1,6 +1,7 @@
 //! That a hall is there: `hall.create` and `hall.remove`.
 
 use async_trait::async_trait;
+use axum::http::StatusCode;
 use hallway_evidence::statement::hall::{Create, HallName, Remove};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -88,7 +89,13 @@ impl Perform for Remove {
 /// The hall, or 404.
 pub async fn find(gateway: &Gateway, name: &HallName) -> Result<Hall, Problem> {
     let hall = gateway.store.read().halls().get(name).await?;
-    hall.ok_or_else(|| Problem::not_found("hall"))
+    hall.ok_or_else(|| {
+        let detail = format!(
+            "there is no hall “{name}”; Halls in the console, and hallway hall list, show those that \
+             there are"
+        );
+        Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+    })
 }
 
 /// Refuses an act in a hall that was removed.

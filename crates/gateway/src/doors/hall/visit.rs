@@ -17,7 +17,7 @@ use super::super::act::Actor;
 use super::certificate::{Certified, Listener, in_base64};
 use super::open::longest_ms;
 use crate::Gateway;
-use crate::hall::Standing;
+use crate::hall::{Standing, needs};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::partners::call::{self, CallError};
@@ -79,7 +79,7 @@ impl Bounds {
         if self.allowed.is_empty() {
             return Err(Problem::forbidden(
                 "not-admitted",
-                format!("you are not admitted to a hall “{hall}”; ask an owner of {host}"),
+                format!("you are not admitted to the hall “{hall}”; ask an owner of {host}"),
             ));
         }
         let Some(wanted) = wanted else {
@@ -93,9 +93,8 @@ impl Bounds {
             Some(right) => Err(Problem::forbidden(
                 "not-granted",
                 format!(
-                    "you may not {} “{}” in the hall “{hall}”; ask an owner of {host}",
-                    right.verb(),
-                    right.name(),
+                    "you may not {} in the hall “{hall}”; ask an owner of {host}",
+                    needs::in_words(&right),
                 ),
             )),
         }

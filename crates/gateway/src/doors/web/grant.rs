@@ -70,7 +70,7 @@ pub struct Granted {
 impl Granted {
     /// The header that hands the session to a browser.
     pub fn cookie(&self, gateway: &Gateway) -> Result<(header::HeaderName, HeaderValue), Problem> {
-        let seconds = gateway.limits.session_hours * 3600;
+        let seconds = gateway.limits.session_hours.hours().as_secs();
         Ok((
             header::SET_COOKIE,
             session::cookie(gateway, &self.token, seconds)?,
@@ -128,7 +128,7 @@ pub async fn open(
 
 /// How long a session lasts from the touch on.
 fn lifetime(gateway: &Gateway) -> Duration {
-    Duration::from_secs(gateway.limits.session_hours * 3600)
+    gateway.limits.session_hours.hours()
 }
 
 /// Who is signed in.

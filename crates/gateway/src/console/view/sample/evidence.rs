@@ -140,6 +140,7 @@ pub(super) fn explanation(failing: Option<usize>) -> ExplanationPage {
     ExplanationPage {
         frame: frame(Some(Place::Evidence)),
         hash: HASH.to_owned(),
+        receipt: "gate at noon.jpg.evidence".to_owned(),
         sentence: "Device HC-2201-0007 signs 1 834 221 bytes, SHA-256 c4c4c4c4…, as its number \
                    1204 in gate.example."
             .to_owned(),

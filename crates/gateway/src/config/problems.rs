@@ -1,0 +1,274 @@
+//! What is wrong with the text of `hallway.toml`. No value is repeated: it may be a password.
+
+use std::fmt;
+use std::ops::Range;
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer, Error};
+
+use super::Config;
+
+/// The most that is told at once.
+const MOST: usize = 16;
+
+/// What is wrong with a configuration, by line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Problem {
+    /// Counted from 1; nothing where it is none of one line.
+    line: Option<usize>,
+    /// Which setting, with its sections.
+    setting: Option<String>,
+    /// What is wrong with it.
+    what: String,
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// Everything that is wrong with it, in the order of its lines.
+pub(super) fn read(text: &str) -> Result<Config, Problems> {
+    let (mut document, broken) = DeTable::parse_recoverable(text);
+    if !broken.is_empty() {
+        let tell = |error: &Error| Problem::new(text, error, None);
+        return Err(Problems::of(broken.iter().map(tell).collect()));
+    }
+    let mut problems = Vec::new();
+    let mut taken_out: Vec<Vec<String>> = Vec::new();
+    // What is wrong is told and taken out, and the rest is read again.
+    while problems.len() < MOST {
+        let error = match Config::deserialize(Deserializer::from(document.clone())) {
+            Ok(config) if problems.is_empty() => return Ok(config),
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        let path = error.span().and_then(|at| path_to(document.get_ref(), &at));
+        let follows = path.as_ref().is_some_and(|path| {
+            error.message().starts_with("missing field")
+                && taken_out.iter().any(|taken| taken.starts_with(path))
+        });
+        if !follows {
+            problems.push(Problem::new(text, &error, path.as_deref()));
+        }
+        let Some(path) = path.filter(|path| take_out(document.get_mut(), path)) else {
+            break;
+        };
+        taken_out.push(path);
+    }
+    Err(Problems::of(problems))
+}
+
+/// The setting at `at`: its sections and its name. One within a list is the list.
+fn path_to(table: &DeTable<'_>, at: &Range<usize>) -> Option<Vec<String>> {
+    let holds = |range: Range<usize>| range.contains(&at.start) || range == *at;
+    for (key, value) in table {
+        let name = || key.get_ref().to_string();
+        let deeper = match value.get_ref() {
+            DeValue::Table(table) => path_to(table, at),
+            DeValue::Array(list) => {
+                let is_within = |item: &Spanned<DeValue<'_>>| {
+                    let table = item.get_ref().as_table();
+                    holds(item.span()) || table.is_some_and(|table| path_to(table, at).is_some())
+                };
+                list.iter().any(is_within).then(Vec::new)
+            }
+            _ => None,
+        };
+        if let Some(deeper) = deeper {
+            return Some([vec![name()], deeper].concat());
+        }
+        if holds(key.span()) || holds(value.span()) {
+            return Some(vec![name()]);
+        }
+    }
+    None
+}
+
+/// Whether it was there.
+fn take_out(table: &mut DeTable<'_>, path: &[String]) -> bool {
+    match path {
+        [] => false,
+        [name] => table.remove(name.as_str()).is_some(),
+        [name, deeper @ ..] => match table.get_mut(name.as_str()).map(Spanned::get_mut) {
+            Some(DeValue::Table(table)) => take_out(table, deeper),
+            _ => false,
+        },
+    }
+}
+
+impl Problems {
+    fn of(mut problems: Vec<Problem>) -> Self {
+        problems.sort();
+        problems.truncate(MOST);
+        Self(problems)
+    }
+}
+
+impl Problem {
+    fn new(text: &str, error: &Error, path: Option<&[String]>) -> Self {
+        let before = error.span().and_then(|at| text.get(..at.start));
+        // A name that is written in quotes may be anything.
+        let is_plain = |name: &String| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        Self {
+            line: before.map(|before| before.matches('\n').count() + 1),
+            setting: path
+                .filter(|path| path.iter().all(is_plain))
+                .map(|path| path.join(".")),
+            what: without_value(error.message()),
+        }
+    }
+}
+
+/// What serde says, but for the value that it did not expect.
+fn without_value(message: &str) -> String {
+    let expected = message.rsplit_once(", expected ").map(|(_, expected)| {
+        let expected = expected.replace('`', "");
+        match expected.as_str() {
+            "path string" => "a path".to_owned(),
+            section if section.starts_with("struct ") => "a section".to_owned(),
+            _ => expected,
+        }
+    });
+    let begins = |start: &str| message.starts_with(start);
+    match expected {
+        Some(expected) if begins("unknown field") => {
+            format!("there is no such setting; here stands {expected}")
+        }
+        Some(expected)
+            if begins("invalid type") || begins("invalid value") || begins("unknown variant") =>
+        {
+            format!("it must be {expected}")
+        }
+        _ => without_user(message.lines().next().unwrap_or_default()),
+    }
+}
+
+/// Without what stands before the host of an address.
+fn without_user(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => text.to_owned(),
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}, ")?;
+        }
+        if let Some(setting) = &self.setting {
+            write!(f, "{setting}: ")?;
+        }
+        f.write_str(&self.what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        read(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn no_value_is_repeated() {
+        for text in [
+            "database = 'postgres://me:SECRET@db:99999/realm'",
+            "database = 'mysql://me:SECRET@db/realm'",
+            "database = \"postgres://me:SECRET@db/realm",
+            "database = postgres://me:SECRET@db/realm",
+            "database = ['postgres://me:SECRET@db/realm']",
+            "limits = 'postgres://me:SECRET@db/realm'",
+            "limits.payload_bytes = 'postgres://me:SECRET@db/realm'",
+            "'postgres://me:SECRET@db/realm' = 1",
+            "postgres://me:SECRET@db/realm = 1",
+            "[metadata]\nurl = 'http://me:SECRET@mds.example/'",
+            "[policy.owner]\nattestation = 'http://me:SECRET@mds.example/'",
+            "[[witnesses]]\nkey = 'x'\nurl = 'https://me:SECRET@w.example'",
+            "[[witnesses]]\nkey = 'https://me:SECRET@w.example'\nurl = 'https://w.example'",
+            "public_url = 'https://me:SECRET@gate.example'",
+            "realm = 'https://me:SECRET@gate.example'",
+            "listen = 'https://me:SECRET@gate.example'",
+            "[hall]\n[[hall.stores]]\nhall = 'a'\nname = 'b'\n[hall.stores.bucket]\nregion = 'r'\n\
+             name = 'n'\naccess_key = 'k'\nsecret_key_file = 'f'\n\
+             endpoint = 'https://me:SECRET@s3.example'",
+        ] {
+            let told = told(text);
+            assert!(!told.contains("SECRET"), "{text}: {told}");
+            assert!(told.starts_with("line "), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_in_the_order_of_the_lines() {
+        assert_eq!(
+            told(
+                "realm = 'gate.example:443'\nlisten = 'localhost:8080'\n[limits]\n\
+                 session_hours = 0\npayload_bytes = '64M'\n[tls]\ncertificate = 1\nkey = 'k'\n\
+                 [hall]\nlisten = '127.0.0.1:99999'\nmax_hours = 745"
+            )
+            .lines()
+            .map(|line| line.split_once(": ").unwrap_or((line, "")).0)
+            .collect::<Vec<_>>(),
+            [
+                "line 1, realm",
+                "line 2, listen",
+                "line 4, limits.session_hours",
+                "line 5, limits.payload_bytes",
+                "line 7, tls.certificate",
+                "line 10, hall.listen",
+                "line 11, hall.max_hours",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_it_must_be_is_said() {
+        for (text, expected) in [
+            (
+                "listen = 'localhost:8080'",
+                "line 1, listen: it must be an IP address and a port, such as 127.0.0.1:8080",
+            ),
+            (
+                "\n[limits]\npayload_bytes = '64M'",
+                "line 3, limits.payload_bytes: it must be a whole number from 1 to 1073741824",
+            ),
+            (
+                "[limits]\nsession_hours = 0",
+                "line 2, limits.session_hours: it must be a whole number from 1 to 8760",
+            ),
+            ("objects = 5", "line 1, objects: it must be a path"),
+            ("limits = 5", "line 1, limits: it must be a section"),
+        ] {
+            assert_eq!(told(text), expected);
+        }
+        let misspelt = told("[limits]\nsession_hour = 1");
+        let begins = "line 2, limits.session_hour: there is no such setting; here stands one of ";
+        assert!(misspelt.starts_with(begins), "{misspelt}");
+    }
+
+    #[test]
+    fn there_is_an_end_to_what_is_told() {
+        let many: String = (0..100).map(|number| format!("a{number} = 1\n")).collect();
+        assert_eq!(told(&many).lines().count(), MOST);
+    }
+}
