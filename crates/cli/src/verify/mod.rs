@@ -124,15 +124,15 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
         worst = worst.max(Verdict::of(&report));
         if command.json {
             reports.push((file, report));
-        } else if command.files.len() > 1 {
+            continue;
+        }
+        if command.files.len() > 1 {
             print_line(file, &report);
         } else {
             print(file, &report);
         }
         if command.steps {
-            for section in &report.sections {
-                print_section(section);
-            }
+            report.sections.iter().for_each(print_section);
         }
     }
     if command.json {

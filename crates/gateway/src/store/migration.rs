@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, SqliteTransactionMode,
+    DatabaseConnection, DatabaseTransaction, EntityTrait, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::seaql_migrations;
