@@ -76,7 +76,7 @@ impl PrivateSeed {
         let context = Context::new(context)?;
         let tau_material = self.decapsulate(key_handle, context)?;
         let tau = blinding_factor(&tau_material, context)?;
-        let sum = Zeroizing::new(*self.blinding.to_nonzero_scalar() + &*tau);
+        let sum = Zeroizing::new(*self.blinding.to_nonzero_scalar() + *tau);
         let bytes = Zeroizing::new(<[u8; 32]>::from(sum.to_bytes()));
         PrivateKey::new(Algorithm::Esp256, &bytes[..]).map_err(|_| ArkgError::Zero)
     }

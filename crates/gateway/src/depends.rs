@@ -287,7 +287,7 @@ impl Walk<'_> {
         let which = GrantsOf::Approver(person);
         for grant in grants.hanging_on(&which, self.now).await? {
             let needed = grant.approved();
-            if !needed.is_some_and(|needed| role.is_some_and(|role| role >= needed)) {
+            if needed.is_none_or(|needed| role.is_none_or(|role| role < needed)) {
                 let end = self.because(EndCause::ApprovalLost);
                 grants.end(grant.id, &end).await?;
             }

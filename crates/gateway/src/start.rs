@@ -370,7 +370,7 @@ async fn connect(config: &Config, folder: &Path) -> Result<Store, StartError> {
     };
     opened.map_err(|source| StartError::Database {
         database: config.database.clone(),
-        source,
+        source: Box::new(source),
     })
 }
 

@@ -26,11 +26,11 @@ const EVIDENCE_ENDING: &str = "evidence";
 ///
 /// A file has its evidence in another one beside it, named FILE.evidence, or carries it inside: JPEG,
 /// PNG, HEIC, AVIF and MP4 can, unless others signed them as a whole (C2PA). If there is one beside it,
-/// that one decides, and it is about all bytes of the file. What holds shows that a device's key signed
-/// these very bytes, never that a scene is real. It shows, too, who allowed the key of the person who
-/// signed or who took the device: who invited them, and who invited those, down to the set-up of the
-/// realm, which is the first entry of its log or what the trust file names. What the evidence lacks of
-/// that is told, and nothing holds without it.
+/// that one decides, and it is about all bytes of the file, but for the same evidence inside. What holds
+/// shows that a device's key signed these very bytes, never that a scene is real. It shows, too, who
+/// allowed the key of the person who signed or who took the device: who invited them, and who invited
+/// those, down to the set-up of the realm, which is the first entry of its log or what the trust file
+/// names. What the evidence lacks of that is told, and nothing holds without it.
 ///
 /// Evidence itself, as the console hands it out, is known by its bytes: FILE.evidence is compared with
 /// FILE beside it.

@@ -253,7 +253,7 @@ mod tests {
     fn an_allow_list_of_unknown_types_is_a_list_all_the_same() {
         let parsed = |list: Option<&[MapBuilder]>| {
             let mut map = MapBuilder::new();
-            map.put(1, "example.org").put(2, &[7u8; 32]);
+            map.put(1, "example.org").put(2, [7u8; 32]);
             map.put_some(3, list.map(List));
             let bytes = map.finish();
             let map = Map::parse(&bytes, crate::cbor::Form::Canonical).unwrap();
@@ -261,7 +261,7 @@ mod tests {
         };
         let entry = |kind| {
             let mut entry = MapBuilder::new();
-            entry.put("id", &[1u8]).put("type", kind);
+            entry.put("id", [1u8]).put("type", kind);
             entry
         };
         assert_eq!(parsed(None), None);

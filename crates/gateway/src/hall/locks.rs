@@ -4,6 +4,7 @@
 //! end it: it is gone in the moment in which its grant is.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use async_trait::async_trait;
 use hallway_evidence::{GrantId, Timestamp};
@@ -72,13 +73,10 @@ async fn held(
     let mut locks = reader.hall_locks().around(store, paths, now).await?;
     let mut may: HashMap<LockHolder, bool> = HashMap::new();
     for lock in &locks {
-        if !may.contains_key(&lock.holder) {
-            let grant = reader
-                .grants()
-                .get(GrantId::from_bytes(lock.holder.0))
-                .await?;
-            let holds = grant.is_some_and(|grant| may_hold(&grant, &store.store, now));
-            may.insert(lock.holder, holds);
+        if let Entry::Vacant(unknown) = may.entry(lock.holder) {
+            let id = GrantId::from_bytes(lock.holder.0);
+            let grant = reader.grants().get(id).await?;
+            unknown.insert(grant.is_some_and(|grant| may_hold(&grant, &store.store, now)));
         }
     }
     locks.retain(|lock| may.get(&lock.holder) == Some(&true));

@@ -70,7 +70,7 @@ pub fn unmet(needs: &Needs, case: &Case<'_>) -> Vec<Unmet> {
         }
     }
     if let Some(role) = needs.approval
-        && !case.approved.is_some_and(|by| by >= role)
+        && case.approved.is_none_or(|by| by < role)
     {
         unmet.push(Unmet::Approval(role));
     }

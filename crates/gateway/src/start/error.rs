@@ -45,7 +45,7 @@ pub enum StartError {
         /// Which; its password is not shown.
         database: Database,
         /// Why not.
-        source: StoreError,
+        source: Box<StoreError>,
     },
     /// The database.
     #[error(transparent)]

@@ -145,28 +145,18 @@ enum Refusal {
 
 impl ConsentPolicy {
     fn decide(&mut self, question: &Question<'_>, now_ms: u64) -> Result<(), Refusal> {
-        let (operations, names): (&[Operation], &dyn Fn(&Rule) -> bool) = match question {
+        let operations: &[Operation] = match question {
             Question::MakeCredential {
-                rp_id, signing_key, ..
-            } => (
-                match signing_key {
-                    Some(_) => &[Operation::Register, Operation::SignData],
-                    None => &[Operation::Register],
-                },
-                &|rule| rule.relying_party == *rp_id,
-            ),
-            Question::GetAssertion { rp_id } => {
-                (&[Operation::SignIn], &|rule| rule.relying_party == *rp_id)
+                signing_key: Some(_),
+                ..
+            } => &[Operation::Register, Operation::SignData],
+            Question::MakeCredential { .. } | Question::RegisterU2f { .. } => {
+                &[Operation::Register]
             }
-            Question::SignData { rp_id } => (&[Operation::SignIn, Operation::SignData], &|rule| {
-                rule.relying_party == *rp_id
-            }),
-            Question::RegisterU2f { application } => (&[Operation::Register], &|rule| {
-                rule.application == application[..]
-            }),
-            Question::AuthenticateU2f { application } => (&[Operation::SignIn], &|rule| {
-                rule.application == application[..]
-            }),
+            Question::GetAssertion { .. } | Question::AuthenticateU2f { .. } => {
+                &[Operation::SignIn]
+            }
+            Question::SignData { .. } => &[Operation::SignIn, Operation::SignData],
             Question::Selection if self.select => return Ok(()),
             Question::Selection
             | Question::Reset { .. }
@@ -175,13 +165,29 @@ impl ConsentPolicy {
         };
         self.rules
             .iter_mut()
-            .find(|rule| names(rule) && rule.allows(operations))
+            .find(|rule| rule.is_about(question) && rule.allows(operations))
             .ok_or(Refusal::NotAllowed)?
             .grant(now_ms)
     }
 }
 
 impl Rule {
+    /// Whether the rule names the site that asks.
+    fn is_about(&self, question: &Question<'_>) -> bool {
+        match question {
+            Question::MakeCredential { rp_id, .. }
+            | Question::GetAssertion { rp_id }
+            | Question::SignData { rp_id } => self.relying_party == *rp_id,
+            Question::RegisterU2f { application } | Question::AuthenticateU2f { application } => {
+                self.application == application[..]
+            }
+            Question::Selection
+            | Question::Reset { .. }
+            | Question::Backup(_)
+            | Question::Restore { .. } => false,
+        }
+    }
+
     fn allows(&self, operations: &[Operation]) -> bool {
         operations
             .iter()

@@ -138,8 +138,11 @@ impl Site {
     }
 }
 
+/// A request: its method, and where it goes; its headers; its content.
+type Change = (&'static str, Vec<(&'static str, &'static str)>, Bytes);
+
 /// Everything that changes something where `a/b` and `c` are, and its content.
-fn changes() -> Vec<(&'static str, Vec<(&'static str, &'static str)>, Bytes)> {
+fn changes() -> Vec<Change> {
     let mut packed = Vec::new();
     let head = PackedHead {
         path: "b".to_owned(),
