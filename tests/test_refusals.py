@@ -306,7 +306,7 @@ def test_a_role_that_was_taken_away_meanwhile_does_not_count(owner: Person):
 def test_a_role_is_not_given_to_whom_has_it(owner: Person):
     ada = owner.invite("Ada", "operator")
     again = {"act": "people.change_role", "person": ada.id, "role": "operator"}
-    said = owner.post("/api/acts/statement", {"act": again}).refused(409, "same-role")
+    said = owner.post("/api/acts/statement", again).refused(409, "same-role")
     assert said["detail"] == "Ada has the role operator already; choose another"
     ceremony = owner.prepare("people.change_role", person=ada.id, role="member")
     owner.act("people.change_role", person=ada.id, role="member")

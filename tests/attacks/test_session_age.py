@@ -52,8 +52,8 @@ def test_a_session_alone_registers_no_key(rosa: Person, owner: Person):
         thief.post("/api/keys/statement", {"label": "x", "token": token}).refused(403, "link")
     # Neither does a link that it would make for itself.
     assert thief.post("/api/sign-in/link").status in (404, 405)
-    for kind in ("add_key", "sign_in_link"):
-        ceremony = rosa.prepare(kind=kind)
+    for name in ("web.add_key", "web.sign_in_link"):
+        ceremony = rosa.prepare(name)
         stranger = Credential(rosa.key.rp_id, rosa.origin, os.urandom(16))
         answers: list[tuple[Reply, str]] = [
             (signed(thief, ceremony, stranger), "unknown-key"),
@@ -78,8 +78,8 @@ def test_a_sign_in_is_no_touch_for_a_link(rosa: Person):
     """What a key signed for one statement allows no other."""
     sign_in = Caller(rosa.origin).post("/api/sign-in/statement").expect()
     made = rosa.key.sign(challenge_of(sign_in)).to_json()
-    for kind in ("add_key", "sign_in_link"):
-        ceremony = rosa.prepare(kind=kind)
+    for name in ("web.add_key", "web.sign_in_link"):
+        ceremony = rosa.prepare(name)
         rosa.post("/api/acts", answered(ceremony, made)).refused(403, "bad-assertion")
         rosa.post("/api/acts", answered(sign_in, made)).refused(403, "foreign-challenge")
 
@@ -98,8 +98,8 @@ def test_a_link_hands_on_the_touch_and_no_youth(rosa: Person):
         browser.post("/api/join/look", {"token": "A" * 43}).refused(403, "link")
     assert this_session(browser)["expires_ms"] == session["expires_ms"]
     # Links in a row: each is a touch of its own, or there is none.
-    for kind in ("sign_in_link", "add_key"):
-        ceremony = browser.post("/api/acts/statement", {"act": kind}).expect()
+    for name in ("web.sign_in_link", "web.add_key"):
+        ceremony = browser.post("/api/acts/statement", {"act": name}).expect()
         stranger = Credential(rosa.key.rp_id, rosa.origin, os.urandom(16))
         signed(browser, ceremony, stranger).refused(403, "unknown-key")
 
@@ -116,8 +116,8 @@ def test_a_link_that_signs_in_registers_nothing_and_the_reverse(rosa: Person):
 
 
 def test_a_newer_link_takes_the_place_of_the_older(rosa: Person):
-    for kind in ("sign_in_link", "add_key"):
-        older, newer = [rosa.act(kind=kind)["link"].split("#")[1] for _ in range(2)]
+    for name in ("web.sign_in_link", "web.add_key"):
+        older, newer = [rosa.act(name)["link"].split("#")[1] for _ in range(2)]
         caller = Caller(rosa.origin)
         caller.post("/api/join/look", {"token": older}).refused(403, "link")
         caller.post("/api/join/look", {"token": newer}).expect()

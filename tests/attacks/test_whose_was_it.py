@@ -59,8 +59,8 @@ def life(house: Gateway, owner: Person, maker: Maker) -> Life:
     device = Device(house.origin, maker, "SN-0001")
     acts, sent = [], []
 
-    def done(name: str, **act: object) -> None:
-        acts.append((name, people[name].act(**act)["evidence"]))
+    def done(name: str, act: str, **fields: object) -> None:
+        acts.append((name, people[name].act(act, **fields)["evidence"]))
 
     device.enrol(ada)
     ada.post(f"/api/devices/{device.id}/name", {"name": "Ada’s bedroom"}).expect()

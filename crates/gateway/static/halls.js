@@ -54,7 +54,7 @@ function endButton(row, ends) {
   const form = document.createElement("form");
   form.method = "post";
   if (row.own) form.dataset.post = `/api/grants/${row.grant}/end`;
-  else if (ends) form.dataset.act = "end_grant";
+  else if (ends) form.dataset.act = "hall.end";
   else return "";
   const grant = Object.assign(document.createElement("input"), { type: "hidden", name: "grant", value: row.grant });
   const button = Object.assign(document.createElement("button"), { type: "submit", textContent: "End" });
