@@ -442,7 +442,7 @@ def test_a_lock_keeps_others_out_on_every_way(
     # Commands are told the same, in a sentence, also where many files go in a pack.
     (tmp_path / "file").write_bytes(b"two")
     (tmp_path / "new").write_bytes(b"two")
-    bea.refused("put", tmp_path / "file", f"{HALL}:{top}/file", words="is locked")
+    bea.refused("put", "--force", tmp_path / "file", f"{HALL}:{top}/file", words="is locked")
     bea.refused("rm", f"{HALL}:{top}/file", words="is locked")
     bea.refused("mirror", tmp_path, f"{HALL}:{top}", words="is locked")
     assert ask(opened, "GET", f"{top}/file").body == b"one"

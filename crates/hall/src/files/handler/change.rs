@@ -117,7 +117,11 @@ impl Call<'_> {
             .filter(|below| below.starts_with('/'))
             .ok_or_else(elsewhere)?;
         let to = FilePath::from_uri(below).map_err(malformed)?;
-        if names_folder(below) && self.store.entry(&self.path).await?.kind == Kind::File {
+        // A file takes the place of a folder (RFC 4918, 9.8.4), but makes none.
+        if names_folder(below)
+            && self.store.entry(&self.path).await?.kind == Kind::File
+            && !matches!(self.store.entry(&to).await, Ok(there) if there.kind == Kind::Folder)
+        {
             return Err(folder_named());
         }
         Ok(to)
