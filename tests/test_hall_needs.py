@@ -132,7 +132,7 @@ def test_demands_that_mean_nothing_are_not_asked_for(cleo: Guest):
     for demand, words in [
         (["--hours", "always"], "mon-fri 08:00-18:00 Europe/Berlin"),
         (["--needs-key", "gold"], "hardware, certified, or a level"),
-        (["--needs-approval", "king"], "not known"),
+        (["--needs-approval", "king"], "member, operator or owner"),
     ]:
         done = cleo.try_to(*admission, *demand)
         assert done.returncode == 2 and words in done.stderr, done.stderr
@@ -289,6 +289,6 @@ def test_an_owner_demands_in_the_console(realm: Realm, browser: Browser):
     page.set_viewport_size(DESKTOP)
     # A browser's key is refused for what it lacks, before anything is touched.
     owner.press("Open it with a touch")
-    refusal = page.locator("[data-act=open_hall] .status")
+    refusal = page.locator("[data-act='hall.open'] .status")
     expect(refusal).to_contain_text("it opens with a certified hardware key, and")
     owner.context.close()

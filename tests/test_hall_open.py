@@ -132,7 +132,7 @@ def test_a_hall_is_opened_once_at_a_time_and_its_socket_is_private(ada: Guest):
 
 def test_a_right_that_was_not_admitted_opens_nothing(realm: Realm, ada: Guest):
     before = realm.log_size()
-    ada.refused("open", HALL, "--rights", "connect:other", words="connect “other”")
+    ada.refused("open", HALL, "--rights", "connect:other", words="connect to “other”")
     ada.refused("open", "cellar", words="cellar")
     stranger = realm.guest("Eve", [])
     ada.refused("open", HALL, "--rights", "connect:echo", "--bind", "away=0", words="away")

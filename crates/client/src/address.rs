@@ -67,13 +67,20 @@ impl fmt::Display for AddressError {
     }
 }
 
-/// An address without the user before its host, whose password it may hold.
-fn without_user(address: &str) -> String {
-    let Some((before, host)) = address.rsplit_once('@') else {
-        return address.to_owned();
-    };
-    let scheme = before.find("://").map_or("", |at| &before[..at + 3]);
-    format!("{scheme}…@{host}")
+/// An address, or a text that begins with one, without the user before its host, whose password it may
+/// hold.
+#[must_use]
+pub fn without_user(text: &str) -> String {
+    let scheme = text.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = text.split_at(scheme);
+    let end = rest.find(['"', ' ']).unwrap_or(rest.len());
+    let (address, behind) = rest.split_at(end);
+    match (address.rsplit_once('@'), rest.rsplit_once('@')) {
+        (Some((_, host)), _) => format!("{scheme}…@{host}{behind}"),
+        // The password has a space or a quotation mark in it.
+        (None, Some((_, host))) => format!("{scheme}…@{host}"),
+        (None, None) => text.to_owned(),
+    }
 }
 
 impl std::error::Error for AddressError {}

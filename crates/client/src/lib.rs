@@ -42,7 +42,9 @@ mod pin_protocol;
 mod report_connection;
 mod verification;
 
-pub use address::{AddressError, AddressProblem, GatewayAddress, SecureUrl, relying_party_id};
+pub use address::{
+    AddressError, AddressProblem, GatewayAddress, SecureUrl, relying_party_id, without_user,
+};
 pub use client::{Client, UserVerification};
 pub use client_data::{Ceremony, client_data_json};
 pub use connection::{Connection, ConnectionError, Keepalive};

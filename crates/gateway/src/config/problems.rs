@@ -145,15 +145,7 @@ fn without_value(message: &str) -> String {
         {
             format!("it must be {expected}")
         }
-        _ => without_user(message.lines().next().unwrap_or_default()),
-    }
-}
-
-/// Without what stands before the host of an address.
-fn without_user(text: &str) -> String {
-    match (text.split_once("://"), text.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => text.to_owned(),
+        _ => hallway_client::without_user(message.lines().next().unwrap_or_default()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use hallway_client::without_user;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
 use super::error::StoreError;
@@ -40,17 +41,9 @@ impl Address {
             .or_else(|| address.strip_prefix("sqlite:"))
             .unwrap_or(address);
         if path.is_empty() || path.contains("://") || path.starts_with(':') {
-            return Err(StoreError::Address(redacted(address)));
+            return Err(StoreError::Address(without_user(address)));
         }
         Ok(Self::Sqlite(path.into()))
-    }
-}
-
-/// An address without the password that may be in it.
-fn redacted(address: &str) -> String {
-    match (address.split_once("://"), address.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => address.to_owned(),
     }
 }
 

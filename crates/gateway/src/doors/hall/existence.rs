@@ -89,19 +89,22 @@ impl Perform for Remove {
 /// The hall, or 404.
 pub async fn find(gateway: &Gateway, name: &HallName) -> Result<Hall, Problem> {
     let hall = gateway.store.read().halls().get(name).await?;
-    hall.ok_or_else(|| {
-        let detail = format!(
-            "there is no hall “{name}”; Halls in the console, and hallway hall list, show those that \
-             there are"
-        );
-        Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
-    })
+    hall.ok_or_else(|| missing(name))
+}
+
+/// The refusal where there is no hall of this name.
+pub fn missing(name: &HallName) -> Problem {
+    let detail = format!(
+        "there is no hall “{name}”; Halls in the console, and hallway hall list, show those that there \
+         are"
+    );
+    Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
 }
 
 /// Refuses an act in a hall that was removed.
 pub async fn exists(actor: &Actor<'_>, hall: &HallName) -> Result<(), Problem> {
-    let hall = actor.unit.halls().get(hall).await?;
-    hall.map(drop).ok_or_else(|| Problem::not_found("hall"))
+    let found = actor.unit.halls().get(hall).await?;
+    found.map(drop).ok_or_else(|| missing(hall))
 }
 
 /// A refusal of the store, in the words of a hall.

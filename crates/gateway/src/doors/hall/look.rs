@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::demands::{self, KnownKey};
+use super::existence;
 use crate::Gateway;
 use crate::hall::needs::Unmet;
 use crate::hall::offers::{Offer, Offers};
@@ -188,7 +189,10 @@ pub async fn find(gateway: &Gateway, caller: &Caller, name: &str) -> Result<Seen
     let all = seen(gateway, caller).await?;
     all.into_iter()
         .find(|seen| seen.hall.name.as_str() == name)
-        .ok_or_else(|| Problem::not_found("hall"))
+        .ok_or_else(|| match name.parse() {
+            Ok(name) => existence::missing(&name),
+            Err(_) => Problem::not_found("hall"),
+        })
 }
 
 fn row(gateway: &Gateway, seen: Seen) -> HallRow {
