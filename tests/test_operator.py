@@ -107,7 +107,7 @@ def test_a_restore_harms_nothing(tmp_path: Path, backed_up: tuple):
     before = owner.state_of_the_realm()
     assert "holds a realm already" in fail("restore", file, "--data", gateway.folder)
     assert owner.state_of_the_realm() == before
-    assert "exists" in fail("backup", file, "--data", gateway.folder)
+    assert "is there already" in fail("backup", file, "--data", gateway.folder)
     assert "no realm" in fail("backup", tmp_path / "x", "--data", place(tmp_path, gateway, "empty"))
 
     # Without the key, with another, and with a byte changed: nothing is there afterwards.

@@ -28,7 +28,7 @@ pub(super) const LONGEST_WRITTEN_CHANGES: usize = 2 * LONGEST_CHANGES + 32 * MOS
 pub struct PropertyName(pub(super) Name);
 
 /// A property and its value: an element, which is kept as its XML. That XML is not longer than
-/// [`LONGEST_PROPERTIES`] and is read as the same element again.
+/// `LONGEST_PROPERTIES` and is read as the same element again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadProperty {
     name: Name,
@@ -38,7 +38,7 @@ pub struct DeadProperty {
 /// Why an element is no property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PropertyError {
-    /// Longer than [`LONGEST_PROPERTIES`].
+    /// Longer than `LONGEST_PROPERTIES`.
     #[error("a property has at most {LONGEST_PROPERTIES} bytes, written as XML")]
     Long,
     /// Its XML is not read.
@@ -69,7 +69,7 @@ enum WrittenChange {
     Remove(String),
 }
 
-/// The changes that one request makes, in their order: at least one, at most [`MOST_CHANGES`], and
+/// The changes that one request makes, in their order: at least one, at most `MOST_CHANGES`, and
 /// none of what is of WebDAV itself, which is the server's to say (RFC 4918, 15).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -98,8 +98,8 @@ pub enum ChangesError {
     Property(#[from] PropertyError),
 }
 
-/// The properties of a file or folder, each once, within the bounds of [`MOST_PROPERTIES`] and
-/// [`LONGEST_PROPERTIES`].
+/// The properties of a file or folder, each once, within the bounds of `MOST_PROPERTIES` and
+/// `LONGEST_PROPERTIES`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Properties(BTreeMap<Name, DeadProperty>);
 
