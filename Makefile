@@ -32,7 +32,7 @@ $(VENV)/ready: tests/requirements.txt | setup-test
 target/garage/bin/garage:
 	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --debug --locked --root target/garage $(OBJECT_STORE)
 
-# Named one by one: `cargo fmt` does not see modules that a macro declares, nor other workspaces.
+# Named one by one: `cargo fmt` does not see other workspaces.
 RUST_FILES = $(shell find crates bench fuzz -name target -prune -o -name '*.rs' -print)
 RUSTFMT = rustfmt --edition 2024
 
