@@ -31,8 +31,9 @@ fuzz_target!(|bytes: &[u8]| {
             | HidAction::Restart { .. }
             | HidAction::Wink(_) => {}
         }
+        // Only while a request is under way; one of U2F has none even then.
         let keepalive = device.keepalive(KeepaliveStatus::Processing);
-        assert_eq!(keepalive.is_some(), working);
+        assert!(working || keepalive.is_none());
         if haste & 1 == 1 {
             let answered = !device.finished(&[0]).is_empty();
             assert_eq!(answered, working);
