@@ -13,14 +13,14 @@ use hallway_ctap::command::preview_sign;
 use hallway_ctap::cose::Algorithm;
 use hallway_ctap::status::Status;
 
-use crate::attestation::Audience;
+use crate::attestation::{Audience, Statement};
 use crate::authenticator::Authenticator;
 use crate::credential::{Credential, Features, Lookup, Protection, Verified, sha256};
 use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
 use crate::platform::{Change, Environment, Question, RecordKey};
 use crate::preview_sign::SigningTerms;
-use crate::signatures::Signatures;
+use crate::signatures::{PrivateKey, Signatures};
 use crate::uvm::{Touched, uvm};
 use crate::verification::{Ceremony, Demand, Proved};
 
@@ -303,14 +303,7 @@ impl<E: Environment> Authenticator<E> {
         }
         .encode()
         .map_err(|_| Status::Other)?;
-        let signed = [&auth_data[..], request.client_data_hash].concat();
-        let statement = self.attestation.attest(
-            &mut self.platform.signatures,
-            &request.attestation_formats,
-            audience,
-            Some(&private_key),
-            &signed,
-        )?;
+        let statement = self.vouched(request, audience, Some(&private_key), &auth_data)?;
         Ok(Response {
             format: statement.format,
             auth_data,
@@ -323,6 +316,23 @@ impl<E: Environment> Authenticator<E> {
                 .then_some(Output::Supported),
             preview_sign: None,
         })
+    }
+
+    /// The attestation statement of a key over its authenticator data and the client data hash.
+    pub(crate) fn vouched(
+        &mut self,
+        request: &Request<'_>,
+        audience: Audience,
+        own_key: Option<&PrivateKey>,
+        auth_data: &[u8],
+    ) -> Result<Statement, Status> {
+        let signed = [auth_data, request.client_data_hash].concat();
+        let formats = &request.attestation_formats;
+        let signatures = &mut self.platform.signatures;
+        let statement = self
+            .attestation
+            .attest(signatures, formats, audience, own_key, &signed)?;
+        Ok(statement)
     }
 }
 

@@ -223,14 +223,7 @@ impl<E: Environment> Authenticator<E> {
         }
         .encode()
         .map_err(|_| Status::Other)?;
-        let signed = [&auth_data[..], request.client_data_hash].concat();
-        let statement = self.attestation.attest(
-            &mut self.platform.signatures,
-            &request.attestation_formats,
-            audience,
-            key.attesting(),
-            &signed,
-        )?;
+        let statement = self.vouched(request, audience, key.attesting(), &auth_data)?;
         Ok(GeneratedKey {
             format: statement.format,
             auth_data,

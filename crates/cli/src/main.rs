@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use hallway_client::without_user;
 use hallway_evidence::log::{CosignerKey, VerifierKey};
 use hallway_evidence::{Line, Printable, is_unprintable};
 
@@ -226,16 +227,13 @@ fn without_users(text: String) -> String {
     }));
     words.fold(text, |text, word| {
         let word = Printable(&word.to_string_lossy()).to_string();
-        let Some((scheme, (_, host))) = word
-            .split_once("://")
-            .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)))
-        else {
+        let Some((before, _)) = word.split_once("://") else {
             return text;
         };
         // Behind `--flag=` stands the value.
-        let scheme = scheme.rsplit_once('=').map_or(scheme, |(_, scheme)| scheme);
-        let user = word.find(scheme).map_or("", |at| &word[at..]);
-        text.replace(user, &format!("{scheme}://…@{host}"))
+        let value = before.rfind('=').map_or(0, |at| at + 1);
+        let address = &word[value..];
+        text.replace(address, &without_user(address))
     })
 }
 

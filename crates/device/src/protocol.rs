@@ -101,7 +101,7 @@ pub enum State {
     Claimed,
     /// It may send.
     Registered,
-    /// It may not send until its owner resumes it.
+    /// It may not send until its owner reinstates it.
     Suspended,
     /// Reported stolen.
     Stolen,

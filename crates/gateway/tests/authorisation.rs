@@ -4,6 +4,7 @@
 #[path = "authorisation/bounds.rs"]
 mod bounds;
 
+use hallway_evidence::statement::Act;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -504,4 +505,13 @@ async fn the_description_names_every_route_of_the_api() {
             route.path
         );
     }
+    let evidence = &description["components"]["schemas"]["EvidenceView"];
+    let statements = evidence["properties"]["statement"]["oneOf"]
+        .as_array()
+        .unwrap();
+    let named = statements
+        .iter()
+        .map(|one| one["properties"]["act"]["const"].as_str().unwrap());
+    let declared = Act::DECLARED.iter().map(|declared| declared.name);
+    assert!(named.eq(declared), "{evidence}");
 }

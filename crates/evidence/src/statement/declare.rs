@@ -116,7 +116,7 @@ impl Declaration {
     #[must_use]
     pub fn schema(&self) -> Json {
         let mut schema = member::schema_of(self.members);
-        schema["description"] = json!(self.doc);
+        schema["description"] = json!(self.doc.trim());
         schema
     }
 }

@@ -35,7 +35,7 @@ use crate::store::{EvidenceHash, Holder, Person, Repositories, Role};
 
 mod perform;
 
-pub use perform::{Asking, Perform, Prepared, Registered, act};
+pub use perform::{Asking, NameAlone, Perform, Prepared, Registered, act};
 
 /// Every act, as each door lists its own.
 pub fn acts() -> &'static BTreeMap<&'static str, Registered> {
@@ -142,6 +142,17 @@ impl Outcome {
             link: None,
             device: None,
             grant: None,
+        }
+    }
+
+    /// A one-time link to `page` of this gateway, which this act makes.
+    pub fn with_link(actor: &Actor<'_>, page: &str, expires: Timestamp) -> Self {
+        Self {
+            link: Some(NewLink {
+                link: format!("{}/{page}#{}", actor.gateway.origin, actor.link_token()),
+                expires_ms: expires.as_ms(),
+            }),
+            ..Self::done(actor)
         }
     }
 }

@@ -8,12 +8,14 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
+use hallway_evidence::statement::Act;
 use hallway_evidence::verify::{self, Chain};
 use hallway_evidence::{Bundle, Evidence, Receipt, TrustFile, embedding};
 use hallway_hall::foreign::{Content, MediaType, kept_as};
 use hallway_webauthn::wire::Base64Url;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 pub use self::bundle::bundle_of;
 use super::device::{payload, transactions};
@@ -39,6 +41,25 @@ pub struct EvidenceRow {
     pub accepted_ms: u64,
 }
 
+/// Every statement that there is, in JSON.
+fn statement_schema(_: &mut SchemaGenerator) -> Schema {
+    let each = Act::DECLARED.iter().map(|declared| {
+        json!({
+            "type": "object",
+            "properties": {
+                "realm": { "type": "string" },
+                "issued": { "type": "integer", "description": "milliseconds since 1970" },
+                "nonce": { "type": "string", "pattern": "^[0-9a-f]{32}$" },
+                "act": { "const": declared.name },
+                "terms": declared.schema(),
+            },
+            "required": ["realm", "issued", "nonce", "act", "terms"],
+        })
+    });
+    let each: Vec<Value> = each.collect();
+    schemars::json_schema!({ "oneOf": each })
+}
+
 /// A piece of evidence.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct EvidenceView {
@@ -48,7 +69,8 @@ pub struct EvidenceView {
     /// The statement as a sentence.
     pub sentence: String,
     /// The statement's members.
-    pub statement: serde_json::Value,
+    #[schemars(schema_with = "statement_schema")]
+    pub statement: Value,
     /// The evidence, CBOR.
     #[schemars(with = "String")]
     pub bytes: Base64Url,
@@ -229,7 +251,7 @@ pub async fn explanation(
     State(gateway): State<Gateway>,
     caller: Caller,
     Path(hash): Path<String>,
-) -> Result<Json<serde_json::Value>, Problem> {
+) -> Result<Json<Value>, Problem> {
     let record = seen(&gateway, &caller, &hash).await?;
     let bundle = bundle_of(&gateway, &record).await?;
     let trust = trust_for(&gateway, &record).await?;

@@ -26,7 +26,7 @@ words! {
         Claimed = "claimed",
         /// What it signs is accepted.
         Registered = "registered",
-        /// What it signs is refused, until its owner resumes it.
+        /// What it signs is refused, until its owner reinstates it.
         Suspended = "suspended",
         /// Its owner reported it stolen: nobody can enrol it, factory reset or not.
         Stolen = "stolen",
@@ -40,9 +40,9 @@ words! {
 words! {
     /// As what somebody suspended a device. What is further down is the stricter.
     SuspendedBy {
-        /// As its owner, who may resume it.
+        /// As its owner, who may reinstate it.
         Owner = "owner",
-        /// As an operator: no owner of the device resumes it.
+        /// As an operator: no owner of the device reinstates it.
         Operator = "operator",
     }
 }
@@ -57,7 +57,7 @@ impl DeviceState {
             Claimed => matches!(next, Registered | Suspended | Stolen | Released | Retired),
             Registered => matches!(next, Suspended | Stolen | Released | Retired),
             Suspended => matches!(next, Registered | Stolen | Released | Retired),
-            // Found again: the owner resumes it through suspension, and may then release it.
+            // Found again: the owner reinstates it through suspension, and may then release it.
             Stolen => matches!(next, Suspended | Retired),
             Released => matches!(next, Announced | Claimed | Retired),
             Retired => false,

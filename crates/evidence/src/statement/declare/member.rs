@@ -140,7 +140,11 @@ pub(super) fn schema_of(members: &[DeclaredMember]) -> Json {
         .iter()
         .map(|member| {
             let mut schema = member.shape.schema();
-            schema["description"] = json!(member.doc.trim());
+            // Of which kind a text is, stands in it already.
+            let kind = schema["description"].as_str();
+            let doc = member.doc.trim();
+            let told = kind.map_or_else(|| doc.to_owned(), |kind| format!("{doc} ({kind})"));
+            schema["description"] = json!(told);
             (member.name.to_owned(), schema)
         })
         .collect();

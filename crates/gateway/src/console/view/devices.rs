@@ -111,7 +111,7 @@ impl DeviceAct {
     /// What it does, in one sentence.
     pub const fn consequence(self) -> &'static str {
         match self {
-            Self::Suspend => "Nothing that it sends is accepted until you resume it.",
+            Self::Suspend => "Nothing that it sends is accepted until you reinstate it.",
             Self::Reinstate => "What it sends is accepted again.",
             Self::ReportStolen => {
                 "Nothing that it sends is accepted, and nobody can enrol it again, \

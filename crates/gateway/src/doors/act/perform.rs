@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use hallway_evidence::DeviceId;
 use hallway_evidence::statement::{Act, Declaration, Signer, Terms};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -71,6 +72,11 @@ impl Asking<'_> {
         link_token_hash(self.gateway, self.nonce)
     }
 }
+
+/// The request for an act whose name says it all.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameAlone {}
 
 /// What is to be signed.
 #[derive(Debug)]

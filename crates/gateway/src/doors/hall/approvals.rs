@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
+use hallway_evidence::PersonId;
 use hallway_evidence::statement::hall::{Approve, approver};
-use hallway_evidence::{GrantId, PersonId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::act::{Actor, Asking, Outcome, Perform, Prepared, role_needed};
 use super::super::web::keys::line;
-use super::grants::{GrantRow, name_of};
+use super::grants::{GrantRequest, GrantRow, name_of};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
@@ -164,22 +164,13 @@ pub async fn list(
     Ok(Json(rows))
 }
 
-/// The opening.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Request {
-    /// Its grant.
-    #[schemars(with = "String")]
-    grant: GrantId,
-}
-
 #[async_trait]
 impl Perform for Approve {
-    type Request = Request;
+    type Request = GrantRequest;
 
     async fn prepare(
         asking: &Asking<'_>,
-        Request { grant: id }: Request,
+        GrantRequest { grant: id }: GrantRequest,
     ) -> Result<Prepared<Self>, Problem> {
         let reader = asking.gateway.store.read();
         let grant = reader.grants().get(id).await?;

@@ -1,33 +1,21 @@
 //! `hall.end`: a grant ends before its time.
 
 use async_trait::async_trait;
-use hallway_evidence::GrantId;
 use hallway_evidence::statement::hall::End;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
-use super::grants::name_of;
+use super::grants::{GrantRequest, name_of};
 use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
 use crate::store::{self, GrantState};
 
-/// The grant.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Request {
-    /// The grant.
-    #[schemars(with = "String")]
-    grant: GrantId,
-}
-
 #[async_trait]
 impl Perform for End {
-    type Request = Request;
+    type Request = GrantRequest;
 
     async fn prepare(
         asking: &Asking<'_>,
-        Request { grant }: Request,
+        GrantRequest { grant }: GrantRequest,
     ) -> Result<Prepared<Self>, Problem> {
         let reader = asking.gateway.store.read();
         let found = reader.grants().get(grant).await?;

@@ -18,6 +18,15 @@ use crate::store::{
     End, EndCause, Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Repositories, Role,
 };
 
+/// A grant, as the acts on one name it.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRequest {
+    /// The grant.
+    #[schemars(with = "String")]
+    pub grant: GrantId,
+}
+
 /// A grant in a list.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct GrantRow {

@@ -11,7 +11,6 @@ use serde::Deserialize;
 
 use super::existence::{exists, find, refused};
 use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
-use crate::doors::web::links::NewLink;
 use crate::hall::names;
 use crate::http::problem::Problem;
 use crate::store::HallAgent;
@@ -107,13 +106,7 @@ impl Perform for InviteAgent {
             .invite(&agent)
             .await
             .map_err(refused)?;
-        Ok(Outcome {
-            link: Some(NewLink {
-                link: format!("{}/halls#{}", actor.gateway.origin, actor.link_token()),
-                expires_ms: self.expires.as_ms(),
-            }),
-            ..Outcome::done(actor)
-        })
+        Ok(Outcome::with_link(actor, "halls", self.expires))
     }
 }
 

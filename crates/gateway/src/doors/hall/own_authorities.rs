@@ -6,19 +6,14 @@ use axum::extract::State;
 use hallway_evidence::Hash;
 use hallway_evidence::statement::realm::{ReplaceAuthority, WithdrawAuthority};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::super::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
+use super::super::act::{Actor, Asking, NameAlone, Outcome, Perform, Prepared, Registered, act};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::realm_authority::AuthoritiesError;
 use crate::realm_authority::rotation::{self, NotYet, Replacement};
 use crate::store::{OwnAuthority, OwnStage, StoreError};
-
-/// Nothing more is to be said.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Request {}
 
 /// The acts on the realm's own authorities.
 pub fn acts() -> Vec<Registered> {
@@ -68,9 +63,9 @@ pub async fn list(State(gateway): State<Gateway>) -> Result<Json<Vec<OwnAuthorit
 
 #[async_trait]
 impl Perform for ReplaceAuthority {
-    type Request = Request;
+    type Request = NameAlone;
 
-    async fn prepare(asking: &Asking<'_>, _: Request) -> Result<Prepared<Self>, Problem> {
+    async fn prepare(asking: &Asking<'_>, _: NameAlone) -> Result<Prepared<Self>, Problem> {
         let all = asking.gateway.store.read().own_authorities().all().await?;
         let (from, to) = turn(&all)?;
         rotation::may_replace(&all, asking.gateway.now()).map_err(not_yet)?;
@@ -84,9 +79,9 @@ impl Perform for ReplaceAuthority {
 
 #[async_trait]
 impl Perform for WithdrawAuthority {
-    type Request = Request;
+    type Request = NameAlone;
 
-    async fn prepare(asking: &Asking<'_>, _: Request) -> Result<Prepared<Self>, Problem> {
+    async fn prepare(asking: &Asking<'_>, _: NameAlone) -> Result<Prepared<Self>, Problem> {
         let all = asking.gateway.store.read().own_authorities().all().await?;
         let (from, to) = turn(&all)?;
         Ok(Self { from, to }.into())

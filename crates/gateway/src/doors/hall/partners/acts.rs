@@ -15,7 +15,6 @@ use crate::Gateway;
 use crate::depends::Ended;
 use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
 use crate::doors::hall::certificate;
-use crate::doors::web::links::NewLink;
 use crate::doors::witness::anew;
 use crate::http::problem::Problem;
 use crate::http::session::token_hash;
@@ -87,13 +86,7 @@ impl Perform for Invite {
         };
         let partner = begun(actor, &self.pins, beginning)?;
         begin(actor, &partner, &self.pins).await?;
-        Ok(Outcome {
-            link: Some(NewLink {
-                link: format!("{}/partners#{}", actor.gateway.origin, actor.link_token()),
-                expires_ms: self.expires.as_ms(),
-            }),
-            ..Outcome::done(actor)
-        })
+        Ok(Outcome::with_link(actor, "partners", self.expires))
     }
 }
 

@@ -5,11 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hallway_evidence::PersonId;
 use hallway_evidence::statement::web::{AddKey, SignInLink};
-use schemars::JsonSchema;
-use serde::Deserialize;
 
 use super::{New, issue};
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::doors::act::{Actor, Asking, NameAlone, Outcome, Perform, Prepared};
 use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
 use crate::store::Purpose;
@@ -17,16 +15,11 @@ use crate::store::Purpose;
 /// How long such a link is good.
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// Nothing more is to be said.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Request {}
-
 #[async_trait]
 impl Perform for AddKey {
-    type Request = Request;
+    type Request = NameAlone;
 
-    async fn prepare(asking: &Asking<'_>, _: Request) -> Result<Prepared<Self>, Problem> {
+    async fn prepare(asking: &Asking<'_>, _: NameAlone) -> Result<Prepared<Self>, Problem> {
         let terms = Self {
             person: asking.caller.person.id,
             name: line("name", &asking.caller.person.name)?,
@@ -43,9 +36,9 @@ impl Perform for AddKey {
 
 #[async_trait]
 impl Perform for SignInLink {
-    type Request = Request;
+    type Request = NameAlone;
 
-    async fn prepare(asking: &Asking<'_>, _: Request) -> Result<Prepared<Self>, Problem> {
+    async fn prepare(asking: &Asking<'_>, _: NameAlone) -> Result<Prepared<Self>, Problem> {
         let terms = Self {
             person: asking.caller.person.id,
             name: line("name", &asking.caller.person.name)?,
