@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 use crate::models::{Models, distrust};
 use crate::store::{
     End, EndCause, EndedBy, EvidenceHash, GrantKind, GrantsOf, LinksOf, PartnerState, Purpose,
-    Repositories, Role, SessionsOf, TokenHash,
+    Role, SessionsOf, TokenHash, Unit,
 };
 
 /// Something that has just ended, or become less.
@@ -142,7 +142,7 @@ const fn cause(ended: &Ended) -> EndCause {
 /// The database.
 pub async fn end(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     ended: Ended,
     by: Option<PersonId>,
 ) -> Result<(), Problem> {
@@ -167,7 +167,7 @@ pub async fn end(
 /// The database.
 pub async fn end_session(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     token: TokenHash,
     by: PersonId,
 ) -> Result<(), Problem> {
@@ -180,7 +180,7 @@ pub async fn end_session(
 /// # Errors
 /// The database.
 pub async fn signed_with(
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     evidence: &EvidenceHash,
 ) -> Result<Option<CredentialId>, Problem> {
     let Some(record) = unit.evidence().get(evidence).await? else {
@@ -197,7 +197,7 @@ pub async fn signed_with(
 /// One walk along the table.
 struct Walk<'a> {
     models: &'a Models,
-    unit: &'a dyn Repositories,
+    unit: &'a Unit<'a>,
     by: Option<PersonId>,
     now: Timestamp,
 }

@@ -23,7 +23,7 @@ use crate::partners::Partners;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
 use crate::source::Shares;
-use crate::store::{EvidenceHash, Repositories, Store, Work};
+use crate::store::{EvidenceHash, Store, Unit, Work};
 use crate::thumbnail::Thumbnails;
 use crate::witness::{Witness, peers};
 
@@ -141,7 +141,7 @@ impl Shared {
     /// What `work` returned, or 503 when the database has no time.
     pub async fn transact<'a, T, F>(&self, work: F) -> Result<T, Problem>
     where
-        F: for<'u> Fn(&'u (dyn Repositories + 'a)) -> Work<'u, T, Problem> + Send + Sync,
+        F: for<'u> Fn(&'u Unit<'a>) -> Work<'u, T, Problem> + Send + Sync,
         T: Send,
     {
         self.store.transact(work).await
@@ -153,7 +153,7 @@ impl Shared {
     /// 409 `replayed` when the statement was accepted before.
     pub async fn accept(
         &self,
-        unit: &dyn Repositories,
+        unit: &Unit<'_>,
         signed: SignedStatement,
         person: Option<PersonId>,
         device: Option<DeviceId>,

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use crate::http::problem::Problem;
 use crate::operator_key::OperatorKey;
 use crate::realm_authority::InUse;
-use crate::store::{Partner, Repositories};
+use crate::store::{Partner, Unit};
 use fetch::{Fetcher, FetcherError};
 use trust::Trust;
 
@@ -91,7 +91,7 @@ impl Partners {
 ///
 /// # Errors
 /// 403 `not-partner`.
-pub async fn active(reader: &dyn Repositories, realm: &RealmName) -> Result<Partner, Problem> {
+pub async fn active(reader: &Unit<'_>, realm: &RealmName) -> Result<Partner, Problem> {
     let partner = reader.partners().get(realm).await?;
     partner.filter(Partner::is_active).ok_or_else(|| {
         Problem::forbidden(
@@ -105,7 +105,7 @@ pub async fn active(reader: &dyn Repositories, realm: &RealmName) -> Result<Part
 ///
 /// # Errors
 /// 409 while it has none, 503 while no bundle could be fetched yet.
-pub async fn place(reader: &dyn Repositories, partner: &Partner) -> Result<Place, Problem> {
+pub async fn place(reader: &Unit<'_>, partner: &Partner) -> Result<Place, Problem> {
     let address = partner.hall.clone().ok_or_else(|| {
         Problem::conflict(
             "no-hall-listener",
@@ -124,7 +124,7 @@ pub async fn place(reader: &dyn Repositories, partner: &Partner) -> Result<Place
 ///
 /// # Errors
 /// 503 while no bundle could be fetched yet.
-pub async fn bundle(reader: &dyn Repositories, partner: &Partner) -> Result<Bundle, Problem> {
+pub async fn bundle(reader: &Unit<'_>, partner: &Partner) -> Result<Bundle, Problem> {
     let bytes = reader.partners().bundle(&partner.realm).await?;
     let bytes = bytes.ok_or_else(|| {
         Problem::new(

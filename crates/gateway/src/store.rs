@@ -71,48 +71,45 @@ mod visit;
 mod witnessed;
 mod words;
 
-pub use announcement::{Announcement, AnnouncementRepository, Waiting};
-pub use attestation::{AttestationRepository, KeyAttestation};
-pub use authority::{Authority, AuthorityRepository, MAX_AUTHORITIES};
-pub use cosigner::{CosignedCheckpoint, CosignerRepository, CosignerState};
-pub use credential::{Credential, CredentialRepository, Holder, MAX_KEYS, Use};
-pub use device::{
-    Device, DeviceFilter, DeviceRepository, DeviceState, Enrolment, HandOver, SuspendedBy,
-};
+pub use announcement::{Announcement, AnnouncementRows, Waiting};
+pub use attestation::{AttestationRows, KeyAttestation};
+pub use authority::{Authority, AuthorityRows, MAX_AUTHORITIES};
+pub use cosigner::{CosignedCheckpoint, CosignerRows, CosignerState};
+pub use credential::{Credential, CredentialRows, Holder, MAX_KEYS, Use};
+pub use device::{Device, DeviceFilter, DeviceRows, DeviceState, Enrolment, HandOver, SuspendedBy};
 pub use dump::DumpError;
 pub use error::StoreError;
-pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRepository, TRANSACTION_ACT};
+pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRows, TRANSACTION_ACT};
 pub use grant::{
     APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
-    GrantRepository, GrantState, GrantsOf, Visitor,
+    GrantRows, GrantState, GrantsOf, Visitor,
 };
-pub use ground::{Ground, GroundRepository};
-pub use hall::{GuestId, Hall, HallGuest, HallRepository, MAX_GUESTS, MAX_HALLS, VisitorId};
-pub use hall_agent::{HallAgent, HallAgentRepository, MAX_AGENTS};
-pub use hall_lock::{HallLockRepository, lock_holder};
+pub use ground::{Ground, GroundRows};
+pub use hall::{GuestId, Hall, HallGuest, HallRows, MAX_GUESTS, MAX_HALLS, VisitorId};
+pub use hall_agent::{HallAgent, HallAgentRows, MAX_AGENTS};
+pub use hall_lock::{HallLockRows, lock_holder};
 pub use ids::{
     AnnouncementId, AuthorityId, CodeHash, DeviceMark, EvidenceHash, RefusalId, SignerHash,
     StatementHash, TokenHash,
 };
-pub use link::{Link, LinkRepository, LinksOf, Purpose};
-pub use log::{LogHead, LogRepository};
-pub use metadata::{BlobRecord, MetadataRepository, MetadataState};
-pub use own_authority::{OwnAuthority, OwnAuthorityRepository, OwnStage};
-pub use ownership::{Ownership, OwnershipRepository};
+pub use link::{Link, LinkRows, LinksOf, Purpose};
+pub use log::{LogHead, LogRows};
+pub use metadata::{BlobRecord, MetadataRows, MetadataState};
+pub use own_authority::{OwnAuthority, OwnAuthorityRows, OwnStage};
+pub use ownership::{Ownership, OwnershipRows};
 pub use page::{Limit, Page, PageRequest};
 pub use partner::{
-    BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerRepository, PartnerState,
-    PartnerWitness,
+    BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerRows, PartnerState, PartnerWitness,
 };
-pub use person::{Person, PersonRepository, PersonState, Role};
-pub use refusal::{MAX_REFUSALS, Refusal, RefusalRepository, Repeated};
-pub use session::{Session, SessionRepository, SessionsOf};
-pub use setting::SettingRepository;
-pub use standing::{Advance, Standing, StandingRepository};
+pub use person::{Person, PersonRows, PersonState, Role};
+pub use refusal::{MAX_REFUSALS, Refusal, RefusalRows, Repeated};
+pub use session::{Session, SessionRows, SessionsOf};
+pub use setting::SettingRows;
+pub use standing::{Advance, Standing, StandingRows};
 pub use transact::{Store, Transient, Work};
 pub use transaction::{
-    MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRepository,
+    MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRows,
 };
-pub use unit::{Repositories, Unit};
-pub use visit::{Visit, VisitRepository};
-pub use witnessed::{FormerLog, WitnessedLog, WitnessedRepository};
+pub use unit::Unit;
+pub use visit::{Visit, VisitRows};
+pub use witnessed::{FormerLog, WitnessedLog, WitnessedRows};

@@ -9,7 +9,7 @@ use hallway_evidence::Timestamp;
 
 use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::store::{Repositories, Work};
+use crate::store::{Unit, Work};
 
 /// How often it is looked, and how soon again where there was more than is removed at once.
 const EVERY: Duration = Duration::from_secs(10 * 60);
@@ -25,7 +25,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 struct Rule {
     table: &'static str,
     kept: Duration,
-    remove: for<'u> fn(&'u dyn Repositories, Timestamp) -> Work<'u, u64, Problem>,
+    remove: for<'u> fn(&'u Unit<'_>, Timestamp) -> Work<'u, u64, Problem>,
 }
 
 /// All of them.

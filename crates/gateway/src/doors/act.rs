@@ -31,7 +31,7 @@ use crate::http::session::{Caller, link_token};
 use crate::operator_key::random_bytes;
 use crate::refusal::{Door, Subject};
 use crate::seal::Purpose;
-use crate::store::{EvidenceHash, Holder, Person, Repositories, Role};
+use crate::store::{EvidenceHash, Holder, Person, Role, Unit};
 
 mod perform;
 
@@ -114,7 +114,7 @@ pub struct Actor<'a> {
     /// The gateway.
     pub gateway: &'a Gateway,
     /// The unit of work.
-    pub unit: &'a dyn Repositories,
+    pub unit: &'a Unit<'a>,
     /// Who signed.
     pub person: &'a Person,
     /// With which key.
@@ -280,7 +280,7 @@ pub async fn finish(
 
 async fn perform(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     caller: &Caller,
     (answer, proven): (&Answer, &Proven),
 ) -> Result<Outcome, Problem> {

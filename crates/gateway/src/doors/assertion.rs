@@ -12,7 +12,7 @@ use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::refusal::Door;
 use crate::seal::Purpose;
-use crate::store::{Credential, Holder, Person, PersonState, Repositories, Use};
+use crate::store::{Credential, Holder, Person, PersonState, Unit, Use};
 
 /// A statement with the signature of an active person's key.
 #[derive(Debug)]
@@ -118,10 +118,7 @@ pub async fn prove(
 }
 
 /// A credential, and the active person who holds it.
-async fn holding(
-    reader: &dyn Repositories,
-    id: &CredentialId,
-) -> Result<(Credential, Person), Problem> {
+async fn holding(reader: &Unit<'_>, id: &CredentialId) -> Result<(Credential, Person), Problem> {
     let credential = reader.credentials().get(id).await?;
     let credential = credential.ok_or(Refused::UnknownKey)?;
     let Holder::Person(person) = credential.holder else {
@@ -142,7 +139,7 @@ async fn holding(
 /// [`Refused`], or [`models::verdict::Refused`](crate::models::verdict::Refused).
 pub async fn check(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     proven: &Proven,
 ) -> Result<Checked, Problem> {
     let (credential, person) = holding(unit, &proven.signed.credential_id).await?;

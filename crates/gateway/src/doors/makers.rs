@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::act::{Registered, act};
 use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::store::{Authority, Repositories};
+use crate::store::{Authority, Unit};
 
 mod add;
 mod remove;
@@ -46,7 +46,7 @@ pub async fn list(State(gateway): State<Gateway>) -> Result<Json<Vec<AuthorityVi
 }
 
 /// The anchors for a device's attestation, each named by its id.
-pub async fn anchors(unit: &dyn Repositories) -> Result<TrustAnchors, Problem> {
+pub async fn anchors(unit: &Unit<'_>) -> Result<TrustAnchors, Problem> {
     let mut anchors = TrustAnchors::new();
     for authority in unit.authorities().installed().await? {
         let anchor = TrustAnchor::new(authority.id.to_string(), authority.certificate)

@@ -13,7 +13,7 @@ use hallway_evidence::log::{AddCheckpoint, CheckpointError, Latest, Refusal, Ver
 
 use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::store::{Repositories, StoreError, WitnessedLog};
+use crate::store::{StoreError, Unit, WitnessedLog};
 use crate::witness::peers;
 
 /// How often doubts about a log are noted: whoever can spoil proofs must not make us write more.
@@ -122,7 +122,7 @@ async fn consider(
 /// Judges anew in a unit, where nobody else does meanwhile, and keeps what follows.
 async fn settle(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     request: &AddCheckpoint,
     key: &VerifierKey,
 ) -> Result<Result<String, No>, StoreError> {

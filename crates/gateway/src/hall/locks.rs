@@ -14,7 +14,7 @@ use hallway_hall::files::{
     MOST_OF_HOLDER, StoreAccess, Taken, conflicting,
 };
 
-use crate::store::{Grant, GrantKind, GrantState, Repositories, Store, StoreError, Transient};
+use crate::store::{Grant, GrantKind, GrantState, Store, StoreError, Transient, Unit};
 
 /// The locks in a database.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ fn may_hold(grant: &Grant, store: &StoreName, now: Timestamp) -> bool {
 
 /// The locks around `paths` whose holders may still hold them.
 async fn held(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     store: &LockedStore,
     paths: &[FilePath],
     now: Timestamp,

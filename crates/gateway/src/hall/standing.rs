@@ -13,7 +13,7 @@ use crate::partners;
 use crate::refusal::Door;
 use crate::store::{
     Credential, EndCause, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, Holder,
-    Person, PersonState, Repositories, Visitor,
+    Person, PersonState, Unit, Visitor,
 };
 
 /// The code with which a grant is refused as long as a second person has to approve it.
@@ -51,7 +51,7 @@ impl Standing {
     /// 403 says what is gone.
     pub async fn of(
         models: &Models,
-        reader: &dyn Repositories,
+        reader: &Unit<'_>,
         grant: Grant,
         now: Timestamp,
     ) -> Result<Self, Problem> {
@@ -141,7 +141,7 @@ impl From<Person> for Somebody {
 /// One of our people and their key, if everything is there on which their grant rests at home.
 async fn at_home(
     models: &Models,
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     grant: &Grant,
     now: Timestamp,
 ) -> Result<(Person, Credential), Problem> {
@@ -194,7 +194,7 @@ fn ended(grant: &Grant) -> Problem {
 /// What counts for a visitor, if their realm is still a partner and still certifies them.
 async fn vouched(
     models: &Models,
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     grant: &Grant,
     visitor: &Visitor,
     now: Timestamp,
@@ -229,7 +229,7 @@ async fn vouched(
 /// What was granted to one of our people, as far as admissions whose needs are met still give it.
 async fn counting(
     models: &Models,
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     grant: &Grant,
     person: &Person,
     key: &Credential,
@@ -256,7 +256,7 @@ async fn counting(
 
 /// The admissions of one of our people to the hall of a grant.
 async fn admissions(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     grant: &Grant,
     person: &Person,
 ) -> Result<Vec<HallGuest>, Problem> {
@@ -267,7 +267,7 @@ async fn admissions(
 
 /// The admissions of a partner's person to the hall of a grant.
 async fn admissions_of_visitor(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     grant: &Grant,
     visitor: &Visitor,
 ) -> Result<Vec<HallGuest>, Problem> {
@@ -295,7 +295,7 @@ pub enum Left {
 /// The database.
 pub async fn left_by_admissions(
     models: &Models,
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     grant: &Grant,
     now: Timestamp,
 ) -> Result<Left, Problem> {
@@ -403,7 +403,7 @@ pub fn rights_in(admissions: &[HallGuest], hall: &HallName) -> Vec<Right> {
 /// # Errors
 /// 403.
 pub async fn agent(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     hall: &HallName,
     name: &AgentName,
     key_sha256: &[u8; 32],

@@ -37,8 +37,8 @@ use crate::partners;
 use crate::partners::description::own_realm;
 use crate::refusal;
 use crate::store::{
-    Approval, EvidenceHash, Grant, GrantHolder, GrantKind, Partner, Repositories, StoreError,
-    Visit, Visitor,
+    Approval, EvidenceHash, Grant, GrantHolder, GrantKind, Partner, StoreError, Unit, Visit,
+    Visitor,
 };
 use key::VisitorKey;
 
@@ -173,7 +173,7 @@ struct Judged {
 /// Checks everything, and changes nothing.
 async fn judge(
     gateway: &Gateway,
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     caller: &Caller,
     bundle: Bundle,
 ) -> Result<Judged, Problem> {
@@ -270,7 +270,7 @@ async fn judge(
 /// taken along the grants that there were, and this one must not outlive it.
 async fn keep(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     grant: &Grant,
     visit: &Visit,
     evidence: &Evidence,

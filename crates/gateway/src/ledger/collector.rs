@@ -12,9 +12,7 @@ use super::error::LedgerError;
 use super::ingest::{IngestError, Outcome, Submission, Waiting};
 use super::order::{Refused, admit};
 use super::writer::{Entry, Ledger};
-use crate::store::{
-    Advance, EvidenceRecord, Repositories, Standing, StatementHash, Store, Transaction,
-};
+use crate::store::{Advance, EvidenceRecord, Standing, StatementHash, Store, Transaction, Unit};
 
 /// How many transactions are kept at once.
 const MAX_BATCH: usize = 1024;
@@ -116,11 +114,7 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
         }
     }
 
-    async fn keep_in(
-        &self,
-        unit: &dyn Repositories,
-        batch: &[Waiting],
-    ) -> Result<Kept, LedgerError> {
+    async fn keep_in(&self, unit: &Unit<'_>, batch: &[Waiting]) -> Result<Kept, LedgerError> {
         let statements: Vec<StatementHash> = batch.iter().map(|w| w.statement).collect();
         let mut devices: Vec<DeviceId> = batch.iter().map(|w| w.submission.device).collect();
         devices.dedup();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hallway_evidence::log::note::gather;
 
-use crate::store::{Repositories, StoreError};
+use crate::store::{StoreError, Unit};
 
 /// The most cosignatures that a checkpoint carries: every reader takes that many (C2SP
 /// signed-note), with the log's own.
@@ -14,7 +14,7 @@ const MOST: usize = 15;
 ///
 /// # Errors
 /// When the database fails.
-pub async fn newest(store: &dyn Repositories) -> Result<String, StoreError> {
+pub async fn newest(store: &Unit<'_>) -> Result<String, StoreError> {
     let head = store.log().head().await?;
     let all = by_size(store).await?;
     let cosigned = all.get(&head.size).into_iter().flatten().take(MOST);
@@ -28,10 +28,7 @@ pub async fn newest(store: &dyn Repositories) -> Result<String, StoreError> {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn covering(
-    store: &dyn Repositories,
-    at_least: u64,
-) -> Result<Option<String>, StoreError> {
+pub async fn covering(store: &Unit<'_>, at_least: u64) -> Result<Option<String>, StoreError> {
     let all = by_size(store).await?;
     let best = all
         .range(at_least..)
@@ -42,7 +39,7 @@ pub async fn covering(
     }))
 }
 
-async fn by_size(store: &dyn Repositories) -> Result<BTreeMap<u64, Vec<String>>, StoreError> {
+async fn by_size(store: &Unit<'_>) -> Result<BTreeMap<u64, Vec<String>>, StoreError> {
     let mut all: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for cosigned in store.cosigners().cosigned().await? {
         all.entry(cosigned.size).or_default().push(cosigned.note);

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hallway_evidence::{CredentialId, DeviceId, Timestamp};
 use hallway_webauthn::CredentialRecord;
 
-use crate::store::{Holder, Repositories, StoreError};
+use crate::store::{Holder, StoreError, Unit};
 
 /// How many keys are kept at hand: 160 MB at most, as `bench/benches/ingest` measures.
 const MAX_KEYS: usize = 100_000;
@@ -62,7 +62,7 @@ impl Keyring {
     /// When the database fails.
     pub async fn get(
         &self,
-        store: &dyn Repositories,
+        store: &Unit<'_>,
         id: &CredentialId,
     ) -> Result<Option<Arc<DeviceKey>>, StoreError> {
         if let Some(key) = self.at_hand(id) {

@@ -8,7 +8,7 @@ use hallway_evidence::{Evidence, Receipt};
 use super::cosigned;
 use super::error::LedgerError;
 use super::writer::Ledger;
-use crate::store::{EvidenceHash, EvidenceRecord, Repositories};
+use crate::store::{EvidenceHash, EvidenceRecord, Unit};
 
 impl Ledger {
     /// The receipt of evidence that was logged before; nothing when there is no such evidence.
@@ -17,7 +17,7 @@ impl Ledger {
     /// [`LedgerError::Erased`], or when the log is damaged or the database fails.
     pub async fn receipt(
         &self,
-        store: &dyn Repositories,
+        store: &Unit<'_>,
         hash: &EvidenceHash,
     ) -> Result<Option<Receipt>, LedgerError> {
         match store.evidence().get(hash).await? {
@@ -33,7 +33,7 @@ impl Ledger {
     /// [`LedgerError::Erased`], or when the log is damaged or the database fails.
     pub async fn receipt_of(
         &self,
-        store: &dyn Repositories,
+        store: &Unit<'_>,
         record: &EvidenceRecord,
     ) -> Result<Receipt, LedgerError> {
         let note = self.checkpoint_for(store, record).await?;
@@ -47,7 +47,7 @@ impl Ledger {
     /// When the database fails.
     pub async fn checkpoint_for(
         &self,
-        store: &dyn Repositories,
+        store: &Unit<'_>,
         record: &EvidenceRecord,
     ) -> Result<String, LedgerError> {
         Ok(
@@ -65,7 +65,7 @@ impl Ledger {
     /// hold the evidence yet; otherwise as [`Ledger::receipt_of`].
     pub async fn receipt_at(
         &self,
-        store: &dyn Repositories,
+        store: &Unit<'_>,
         record: &EvidenceRecord,
         note: &str,
     ) -> Result<Receipt, LedgerError> {
@@ -93,7 +93,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::Proof`] when the row says something else than the log; or the database fails.
-    pub async fn first_entry(&self, store: &dyn Repositories) -> Result<Option<Hash>, LedgerError> {
+    pub async fn first_entry(&self, store: &Unit<'_>) -> Result<Option<Hash>, LedgerError> {
         if let Some(first) = self.first.get() {
             return Ok(Some(*first));
         }
@@ -118,7 +118,7 @@ impl Ledger {
     /// [`LedgerError::Proof`] when `old` is larger, or the log is damaged; or the database fails.
     pub async fn growth(
         &self,
-        store: &dyn Repositories,
+        store: &Unit<'_>,
         old: u64,
         new: u64,
     ) -> Result<Vec<Hash>, LedgerError> {
@@ -126,7 +126,7 @@ impl Ledger {
     }
 }
 
-async fn hashes(store: &dyn Repositories, plan: &Plan) -> Result<Vec<Hash>, LedgerError> {
+async fn hashes(store: &Unit<'_>, plan: &Plan) -> Result<Vec<Hash>, LedgerError> {
     let mut tiles = TileSet::default();
     for (tile, bytes) in store.log().tiles(&plan.tiles()).await? {
         tiles.insert(tile, &bytes)?;

@@ -8,7 +8,7 @@ use hallway_evidence::{DeviceId, Evidence, PersonId, Receipt};
 
 use super::error::LedgerError;
 use crate::sha256;
-use crate::store::{EvidenceRecord, Ground, LogHead, Repositories, StatementHash, TRANSACTION_ACT};
+use crate::store::{EvidenceRecord, Ground, LogHead, StatementHash, TRANSACTION_ACT, Unit};
 
 /// Evidence that is to be logged, and whom it is listed under.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Ledger {
     /// appended then. Other errors when the log is damaged or the database fails.
     pub async fn append(
         &self,
-        unit: &dyn Repositories,
+        unit: &Unit<'_>,
         entries: Vec<Entry>,
     ) -> Result<Vec<Receipt>, LedgerError> {
         let statements: Vec<StatementHash> = entries
@@ -118,7 +118,7 @@ impl Ledger {
     /// As [`Ledger::append`], for statements that the unit looked for before and did not find.
     pub(super) async fn append_new(
         &self,
-        unit: &dyn Repositories,
+        unit: &Unit<'_>,
         entries: Vec<Entry>,
         statements: Vec<StatementHash>,
     ) -> Result<Vec<Receipt>, LedgerError> {
@@ -171,7 +171,7 @@ impl Ledger {
     }
 
     /// The log as the unit sees it, ready to grow.
-    async fn resume(&self, unit: &dyn Repositories) -> Result<Appender, LedgerError> {
+    async fn resume(&self, unit: &Unit<'_>) -> Result<Appender, LedgerError> {
         let head = unit.log().head().await?;
         if let Some(edge) = &*self.edge.lock().unwrap_or_else(PoisonError::into_inner)
             && edge.size() == head.size
@@ -203,7 +203,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn checkpoint(&self, store: &dyn Repositories) -> Result<String, LedgerError> {
+    pub async fn checkpoint(&self, store: &Unit<'_>) -> Result<String, LedgerError> {
         let head = store.log().head().await?;
         if head.size == 0 {
             return Ok(self.open(&head)?.sign(&self.key));

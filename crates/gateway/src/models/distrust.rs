@@ -12,7 +12,7 @@ use crate::Gateway;
 use crate::depends::{self, Ended};
 use crate::http::problem::Problem;
 use crate::refusal::Door;
-use crate::store::{Holder, PageRequest, Person, Repositories};
+use crate::store::{Holder, PageRequest, Person, Unit};
 
 /// Looks at every key of every person by what is known now.
 ///
@@ -51,7 +51,7 @@ async fn of_person(gateway: &Gateway, person: &Person) -> Result<(), Problem> {
 /// The database.
 pub async fn refused_keys(
     models: &Models,
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     person: &Person,
     now: Timestamp,
 ) -> Result<Vec<(Ended, Refused)>, Problem> {

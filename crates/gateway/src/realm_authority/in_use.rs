@@ -13,7 +13,7 @@ use super::rotation;
 use super::{RealmAuthority, RealmAuthorityError};
 use crate::operator_key::{OperatorKey, OperatorKeyError};
 use crate::sha256;
-use crate::store::{OwnAuthority, OwnStage, Repositories, Store, StoreError, Transient};
+use crate::store::{OwnAuthority, OwnStage, Store, StoreError, Transient, Unit};
 
 /// The name under which each authority's key is encrypted.
 const KEY: &str = "realm-authority-key";
@@ -121,7 +121,7 @@ impl OwnAuthorities {
     /// [`AuthoritiesError`].
     pub async fn keep(
         &self,
-        unit: &dyn Repositories,
+        unit: &Unit<'_>,
         all: Vec<OwnAuthority>,
         now: Timestamp,
     ) -> Result<(), AuthoritiesError> {
@@ -158,10 +158,7 @@ async fn settle(
 }
 
 /// The one authority of earlier versions, which everybody knows.
-async fn first(
-    unit: &dyn Repositories,
-    now: Timestamp,
-) -> Result<Option<OwnAuthority>, StoreError> {
+async fn first(unit: &Unit<'_>, now: Timestamp) -> Result<Option<OwnAuthority>, StoreError> {
     let settings = unit.settings();
     let certificate = settings.get(FIRST_CERTIFICATE).await?;
     let Some((certificate, sealed_key)) = certificate.zip(settings.get(FIRST_KEY).await?) else {
@@ -198,7 +195,7 @@ fn fresh(
 
 /// Writes them under a new sequence number.
 async fn write(
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     before: &[OwnAuthority],
     after: &[OwnAuthority],
     now: Timestamp,
@@ -220,7 +217,7 @@ async fn write(
     Ok(())
 }
 
-async fn sequence(reader: &dyn Repositories) -> Result<u64, StoreError> {
+async fn sequence(reader: &Unit<'_>) -> Result<u64, StoreError> {
     let bytes = reader.settings().get(SEQUENCE).await?;
     let Some(bytes) = bytes else {
         return Ok(FIRST_SEQUENCE);
@@ -232,10 +229,7 @@ async fn sequence(reader: &dyn Repositories) -> Result<u64, StoreError> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-async fn read(
-    reader: &dyn Repositories,
-    operator: &OperatorKey,
-) -> Result<InUse, AuthoritiesError> {
+async fn read(reader: &Unit<'_>, operator: &OperatorKey) -> Result<InUse, AuthoritiesError> {
     // The number before and after, because a bundle under another's number would be refused.
     let (sequence, all) = loop {
         let before = sequence(reader).await?;

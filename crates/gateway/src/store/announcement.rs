@@ -1,6 +1,5 @@
 //! Announcements: devices that proved their attestation and wait for somebody to type their code.
 
-use async_trait::async_trait;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
 use hallway_webauthn::CredentialRecord;
@@ -16,7 +15,7 @@ use super::column::{Cell, ms, time};
 use super::entity::announcement as row;
 use super::error::StoreError;
 use super::ids::{AnnouncementId, AuthorityId, CodeHash};
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// What a device announced, with the proof of its attestation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,51 +76,15 @@ impl Announcement {
 }
 
 /// The announcements.
-#[async_trait]
-pub trait AnnouncementRepository: Send + Sync {
-    /// Adds one.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when another device shows the same code: make another code.
-    async fn add(&self, announcement: &Announcement) -> Result<(), StoreError>;
-    /// One of them, claimed or expired or not, until it is pruned.
-    async fn get(&self, id: AnnouncementId) -> Result<Option<Announcement>, StoreError>;
-    /// The newest one of this credential, claimed or expired or not.
-    async fn by_credential(
-        &self,
-        credential: &CredentialId,
-    ) -> Result<Option<Announcement>, StoreError>;
-    /// The one whose device shows the code, if it can still be claimed at `now`.
-    async fn open_by_code(
-        &self,
-        code: &CodeHash,
-        now: Timestamp,
-    ) -> Result<Option<Announcement>, StoreError>;
-    /// Claims it for a device: for one caller, once, and only before it expires. Tells whether
-    /// this caller was the one.
-    async fn claim(
-        &self,
-        id: AnnouncementId,
-        device: DeviceId,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Counts an attempt of `person` to type a code, and gives the number of attempts since the
-    /// first one of the last `window`. See [`super::Store::count_code_attempt`] for counting that
-    /// outlives a cancelled unit.
-    async fn count_attempt(
-        &self,
-        person: PersonId,
-        now: Timestamp,
-        window: Duration,
-    ) -> Result<u64, StoreError>;
-    /// How many can still be claimed at `now`, in all and of `network`.
-    async fn waiting(&self, network: Option<&str>, now: Timestamp) -> Result<Waiting, StoreError>;
-    /// Forgets what a device announced before and nobody claimed; tells how many.
-    async fn withdraw(&self, authority: AuthorityId, serial: &str) -> Result<u64, StoreError>;
-    /// Forgets announcements that expired before `before`, `most` of them; tells how many.
-    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
-    /// Forgets attempts at codes that began before `before`, `most` of them; tells how many.
-    async fn prune_attempts(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct AnnouncementRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The announcements.
+    #[must_use]
+    pub const fn announcements(&self) -> AnnouncementRows<'_> {
+        AnnouncementRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Announcement {
@@ -147,9 +110,12 @@ impl TryFrom<row::Model> for Announcement {
     }
 }
 
-#[async_trait]
-impl AnnouncementRepository for Sql<'_> {
-    async fn add(&self, announcement: &Announcement) -> Result<(), StoreError> {
+impl AnnouncementRows<'_> {
+    /// Adds one.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when another device shows the same code: make another code.
+    pub async fn add(&self, announcement: &Announcement) -> Result<(), StoreError> {
         let row = row::Model {
             id: announcement.id.as_uuid(),
             code_hash: announcement.code.0.to_vec(),
@@ -166,34 +132,37 @@ impl AnnouncementRepository for Sql<'_> {
             network: announcement.network.clone(),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("announcement"))?;
         Ok(())
     }
 
-    async fn get(&self, id: AnnouncementId) -> Result<Option<Announcement>, StoreError> {
+    /// One of them, claimed or expired or not, until it is pruned.
+    pub async fn get(&self, id: AnnouncementId) -> Result<Option<Announcement>, StoreError> {
         row::Entity::find_by_id(id.as_uuid())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Announcement::try_from)
             .transpose()
     }
 
-    async fn by_credential(
+    /// The newest one of this credential, claimed or expired or not.
+    pub async fn by_credential(
         &self,
         credential: &CredentialId,
     ) -> Result<Option<Announcement>, StoreError> {
         row::Entity::find()
             .filter(row::Column::CredentialId.eq(credential.as_bytes().to_vec()))
             .order_by_desc(row::Column::CreatedMs)
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Announcement::try_from)
             .transpose()
     }
 
-    async fn open_by_code(
+    /// The one whose device shows the code, if it can still be claimed at `now`.
+    pub async fn open_by_code(
         &self,
         code: &CodeHash,
         now: Timestamp,
@@ -202,13 +171,15 @@ impl AnnouncementRepository for Sql<'_> {
             .filter(row::Column::CodeHash.eq(code.0.to_vec()))
             .filter(row::Column::DeviceId.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Announcement::try_from)
             .transpose()
     }
 
-    async fn claim(
+    /// Claims it for a device: for one caller, once, and only before it expires. Tells whether
+    /// this caller was the one.
+    pub async fn claim(
         &self,
         id: AnnouncementId,
         device: DeviceId,
@@ -219,12 +190,15 @@ impl AnnouncementRepository for Sql<'_> {
             .filter(row::Column::Id.eq(id.as_uuid()))
             .filter(row::Column::DeviceId.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(updated.rows_affected > 0)
     }
 
-    async fn count_attempt(
+    /// Counts an attempt of `person` to type a code, and gives the number of attempts since the
+    /// first one of the last `window`. See [`super::Store::count_code_attempt`] for counting that
+    /// outlives a cancelled unit.
+    pub async fn count_attempt(
         &self,
         person: PersonId,
         now: Timestamp,
@@ -243,46 +217,56 @@ impl AnnouncementRepository for Sql<'_> {
                    RETURNING attempts";
         let values: [sea_orm::Value; 3] = [person.as_uuid().into(), ms(now).into(), oldest.into()];
         let statement =
-            Statement::from_sql_and_values(self.db().get_database_backend(), sql, values);
+            Statement::from_sql_and_values(self.0.db().get_database_backend(), sql, values);
         let cell = Cell("code_attempt", "attempts");
-        let row = self.db().query_one_raw(statement).await?;
+        let row = self.0.db().query_one_raw(statement).await?;
         cell.number(row.ok_or(cell.corrupt())?.try_get_by_index(0)?)
     }
 
-    async fn waiting(&self, network: Option<&str>, now: Timestamp) -> Result<Waiting, StoreError> {
+    /// How many can still be claimed at `now`, in all and of `network`.
+    pub async fn waiting(
+        &self,
+        network: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Waiting, StoreError> {
         let open = row::Entity::find()
             .filter(row::Column::DeviceId.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)));
         let of_network = match network {
             Some(network) => {
                 let open = open.clone().filter(row::Column::Network.eq(network));
-                open.count(self.db()).await?
+                open.count(&self.0.db()).await?
             }
             None => 0,
         };
         Ok(Waiting {
-            total: open.count(self.db()).await?,
+            total: open.count(&self.0.db()).await?,
             of_network,
         })
     }
 
-    async fn withdraw(&self, authority: AuthorityId, serial: &str) -> Result<u64, StoreError> {
+    /// Forgets what a device announced before and nobody claimed; tells how many.
+    pub async fn withdraw(&self, authority: AuthorityId, serial: &str) -> Result<u64, StoreError> {
         let deleted = row::Entity::delete_many()
             .filter(row::Column::AuthorityId.eq(authority.as_uuid()))
             .filter(row::Column::Serial.eq(serial))
             .filter(row::Column::DeviceId.is_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(deleted.rows_affected)
     }
 
-    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
-        self.forget("announcement", "id", "expires_ms", before, most)
+    /// Forgets announcements that expired before `before`, `most` of them; tells how many.
+    pub async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.0
+            .forget("announcement", "id", "expires_ms", before, most)
             .await
     }
 
-    async fn prune_attempts(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
-        self.forget("code_attempt", "person_id", "started_ms", before, most)
+    /// Forgets attempts at codes that began before `before`, `most` of them; tells how many.
+    pub async fn prune_attempts(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.0
+            .forget("code_attempt", "person_id", "started_ms", before, most)
             .await
     }
 }

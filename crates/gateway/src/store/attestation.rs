@@ -1,14 +1,13 @@
 //! What keys proved about their authenticators when they were registered, kept to be judged again
 //! when more is known about a model.
 
-use async_trait::async_trait;
 use hallway_evidence::CredentialId;
 use sea_orm::{EntityTrait, IntoActiveModel};
 
 use super::column::{Cell, text};
 use super::entity::attestation as row;
 use super::error::StoreError;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// An attestation that verified. Without a row, a key's attestation was `none`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +23,15 @@ pub struct KeyAttestation {
 }
 
 /// The attestations. They go with their credential.
-#[async_trait]
-pub trait AttestationRepository: Send + Sync {
-    /// Keeps the attestation of a credential that was added before, in the same unit.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when it has one.
-    async fn add(&self, id: &CredentialId, attestation: &KeyAttestation) -> Result<(), StoreError>;
-    /// A credential's.
-    async fn get(&self, id: &CredentialId) -> Result<Option<KeyAttestation>, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct AttestationRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The attestations. They go with their credential.
+    #[must_use]
+    pub const fn attestations(&self) -> AttestationRows<'_> {
+        AttestationRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for KeyAttestation {
@@ -66,9 +65,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Vec<u8>>, minicbor::decode::Err
     certificates.map(|der| Ok(der?.to_vec())).collect()
 }
 
-#[async_trait]
-impl AttestationRepository for Sql<'_> {
-    async fn add(&self, id: &CredentialId, attestation: &KeyAttestation) -> Result<(), StoreError> {
+impl AttestationRows<'_> {
+    /// Keeps the attestation of a credential that was added before, in the same unit.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when it has one.
+    pub async fn add(
+        &self,
+        id: &CredentialId,
+        attestation: &KeyAttestation,
+    ) -> Result<(), StoreError> {
         let row = row::Model {
             credential_id: id.as_bytes().to_vec(),
             format: attestation.format.clone(),
@@ -77,15 +83,16 @@ impl AttestationRepository for Sql<'_> {
             serial: attestation.serial_number.as_deref().map(text),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("attestation"))?;
         Ok(())
     }
 
-    async fn get(&self, id: &CredentialId) -> Result<Option<KeyAttestation>, StoreError> {
+    /// A credential's.
+    pub async fn get(&self, id: &CredentialId) -> Result<Option<KeyAttestation>, StoreError> {
         row::Entity::find_by_id(id.as_bytes().to_vec())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(KeyAttestation::try_from)
             .transpose()

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -15,8 +14,11 @@ use super::entity::authority as row;
 use super::error::StoreError;
 use super::ids::{AuthorityId, EvidenceHash};
 use super::page::{Page, PageRequest};
-use super::unit::Sql;
+use super::unit::Unit;
 use crate::maker::Authorities;
+
+/// The hashes of an authority's key and subject, as columns.
+type KeyAndSubject = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// How many authorities may be trusted at a time.
 pub const MAX_AUTHORITIES: u64 = 256;
@@ -46,32 +48,15 @@ pub struct Authority {
 }
 
 /// The attestation authorities, past and present.
-#[async_trait]
-pub trait AuthorityRepository: Send + Sync {
-    /// Installs one.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when its certificate is installed already; [`StoreError::TooMany`].
-    async fn add(&self, authority: &Authority) -> Result<(), StoreError>;
-    /// One of them, removed or not.
-    async fn get(&self, id: AuthorityId) -> Result<Option<Authority>, StoreError>;
-    /// The installed one with this certificate.
-    async fn by_certificate(&self, sha256: &[u8; 32]) -> Result<Option<Authority>, StoreError>;
-    /// All that are installed, at most [`MAX_AUTHORITIES`], newest first.
-    async fn installed(&self) -> Result<Vec<Authority>, StoreError>;
-    /// All, removed ones too.
-    async fn page(
-        &self,
-        request: &PageRequest<AuthorityId>,
-    ) -> Result<Page<Authority, AuthorityId>, StoreError>;
-    /// The given authorities, and all, past and present, that are known to be the same by a key or a
-    /// name, however many steps away.
-    async fn same_as(&self, given: Authorities) -> Result<Authorities, StoreError>;
-    /// Removes one: nothing that it attests enrols from now on.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] when it is not installed.
-    async fn remove(&self, id: AuthorityId, now: Timestamp) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct AuthorityRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The attestation authorities, past and present.
+    #[must_use]
+    pub const fn authorities(&self) -> AuthorityRows<'_> {
+        AuthorityRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Authority {
@@ -93,11 +78,14 @@ impl TryFrom<row::Model> for Authority {
     }
 }
 
-#[async_trait]
-impl AuthorityRepository for Sql<'_> {
-    async fn add(&self, authority: &Authority) -> Result<(), StoreError> {
+impl AuthorityRows<'_> {
+    /// Installs one.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when its certificate is installed already; [`StoreError::TooMany`].
+    pub async fn add(&self, authority: &Authority) -> Result<(), StoreError> {
         let installed = row::Entity::find().filter(row::Column::RemovedMs.is_null());
-        if installed.count(self.db()).await? >= MAX_AUTHORITIES {
+        if installed.count(&self.0.db()).await? >= MAX_AUTHORITIES {
             return Err(StoreError::TooMany {
                 what: "attestation authorities",
                 max: MAX_AUTHORITIES,
@@ -115,43 +103,47 @@ impl AuthorityRepository for Sql<'_> {
             subject_sha256: authority.subject.map(|hash| hash.to_vec()),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("authority"))?;
         Ok(())
     }
 
-    async fn get(&self, id: AuthorityId) -> Result<Option<Authority>, StoreError> {
+    /// One of them, removed or not.
+    pub async fn get(&self, id: AuthorityId) -> Result<Option<Authority>, StoreError> {
         row::Entity::find_by_id(id.as_uuid())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Authority::try_from)
             .transpose()
     }
 
-    async fn by_certificate(&self, sha256: &[u8; 32]) -> Result<Option<Authority>, StoreError> {
+    /// The installed one with this certificate.
+    pub async fn by_certificate(&self, sha256: &[u8; 32]) -> Result<Option<Authority>, StoreError> {
         row::Entity::find()
             .filter(row::Column::Sha256.eq(sha256.to_vec()))
             .filter(row::Column::RemovedMs.is_null())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Authority::try_from)
             .transpose()
     }
 
-    async fn installed(&self) -> Result<Vec<Authority>, StoreError> {
+    /// All that are installed, at most [`MAX_AUTHORITIES`], newest first.
+    pub async fn installed(&self) -> Result<Vec<Authority>, StoreError> {
         row::Entity::find()
             .filter(row::Column::RemovedMs.is_null())
             .order_by_desc(row::Column::Id)
             .limit(MAX_AUTHORITIES)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Authority::try_from)
             .collect()
     }
 
-    async fn page(
+    /// All, removed ones too.
+    pub async fn page(
         &self,
         request: &PageRequest<AuthorityId>,
     ) -> Result<Page<Authority, AuthorityId>, StoreError> {
@@ -161,7 +153,7 @@ impl AuthorityRepository for Sql<'_> {
         if let Some(after) = request.after {
             query = query.filter(row::Column::Id.lt(after.as_uuid()));
         }
-        let rows = query.all(self.db()).await?;
+        let rows = query.all(&self.0.db()).await?;
         let items = rows
             .into_iter()
             .map(Authority::try_from)
@@ -171,7 +163,9 @@ impl AuthorityRepository for Sql<'_> {
         }))
     }
 
-    async fn same_as(&self, given: Authorities) -> Result<Authorities, StoreError> {
+    /// The given authorities, and all, past and present, that are known to be the same by a key or a
+    /// name, however many steps away.
+    pub async fn same_as(&self, given: Authorities) -> Result<Authorities, StoreError> {
         let mut found = given;
         loop {
             let hashes = |hashes: &BTreeSet<[u8; 32]>| -> Vec<Vec<u8>> {
@@ -179,14 +173,14 @@ impl AuthorityRepository for Sql<'_> {
             };
             let by_key = row::Column::KeySha256.is_in(hashes(&found.keys));
             let by_subject = row::Column::SubjectSha256.is_in(hashes(&found.subjects));
-            let related: Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> = row::Entity::find()
+            let related: Vec<KeyAndSubject> = row::Entity::find()
                 .select_only()
                 .column(row::Column::KeySha256)
                 .column(row::Column::SubjectSha256)
                 .distinct()
                 .filter(Condition::any().add(by_key).add(by_subject))
                 .into_tuple()
-                .all(self.db())
+                .all(&self.0.db())
                 .await?;
             let mut is_more = false;
             for (key, subject) in related {
@@ -201,12 +195,16 @@ impl AuthorityRepository for Sql<'_> {
         }
     }
 
-    async fn remove(&self, id: AuthorityId, now: Timestamp) -> Result<(), StoreError> {
+    /// Removes one: nothing that it attests enrols from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when it is not installed.
+    pub async fn remove(&self, id: AuthorityId, now: Timestamp) -> Result<(), StoreError> {
         let updated = row::Entity::update_many()
             .col_expr(row::Column::RemovedMs, Expr::value(ms(now)))
             .filter(row::Column::Id.eq(id.as_uuid()))
             .filter(row::Column::RemovedMs.is_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         match updated.rows_affected {
             0 => Err(StoreError::Missing("authority")),

@@ -1,6 +1,5 @@
 //! The witnesses of this realm's own log: what each of them cosigned last, and how asking went.
 
-use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use hallway_evidence::log::CosignerKey;
 use sea_orm::sea_query::OnConflict;
@@ -9,7 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter};
 use super::column::{Cell, ms, number, text, time};
 use super::entity::cosigner as row;
 use super::error::StoreError;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// Where the realm stands with one witness.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -38,38 +37,15 @@ pub struct CosignedCheckpoint {
 }
 
 /// The witnesses of the realm's log. Those of another configuration stay, and are not used.
-#[async_trait]
-pub trait CosignerRepository: Send + Sync {
-    /// Where the realm stands with a witness.
-    async fn state(&self, witness: &CosignerKey) -> Result<CosignerState, StoreError>;
-    /// The last checkpoint of each witness.
-    async fn cosigned(&self) -> Result<Vec<CosignedCheckpoint>, StoreError>;
-    /// The keys of those that cosigned one.
-    async fn known(&self) -> Result<Vec<CosignerKey>, StoreError>;
-    /// Keeps a cosigned checkpoint, if it is not behind the one that is kept, and that it was
-    /// given now. Whoever took the turn may give it up.
-    async fn keep(
-        &self,
-        witness: &CosignerKey,
-        cosigned: &CosignedCheckpoint,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
-    /// Notes that it did not cosign, and when to ask again.
-    async fn failed(
-        &self,
-        witness: &CosignerKey,
-        problem: &str,
-        now: Timestamp,
-        next: Timestamp,
-    ) -> Result<(), StoreError>;
-    /// Takes the turn to ask, until `until`; false while it is somebody else's, or while it is not
-    /// time to ask again.
-    async fn take_turn(
-        &self,
-        witness: &CosignerKey,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct CosignerRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The witnesses of the realm's log. Those of another configuration stay, and are not used.
+    #[must_use]
+    pub const fn cosigners(&self) -> CosignerRows<'_> {
+        CosignerRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for CosignerState {
@@ -95,7 +71,7 @@ impl TryFrom<row::Model> for CosignerState {
     }
 }
 
-impl Sql<'_> {
+impl CosignerRows<'_> {
     async fn put_cosigner(
         &self,
         witness: &CosignerKey,
@@ -118,34 +94,36 @@ impl Sql<'_> {
                     .update_columns(row::Column::iter())
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         Ok(())
     }
 }
 
 // Units run one after another, so nobody changes a row between the look and the change.
-#[async_trait]
-impl CosignerRepository for Sql<'_> {
-    async fn state(&self, witness: &CosignerKey) -> Result<CosignerState, StoreError> {
+impl CosignerRows<'_> {
+    /// Where the realm stands with a witness.
+    pub async fn state(&self, witness: &CosignerKey) -> Result<CosignerState, StoreError> {
         row::Entity::find_by_id(witness.to_string())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map_or_else(|| Ok(CosignerState::default()), CosignerState::try_from)
     }
 
-    async fn cosigned(&self) -> Result<Vec<CosignedCheckpoint>, StoreError> {
-        let rows = row::Entity::find().all(self.db()).await?;
+    /// The last checkpoint of each witness.
+    pub async fn cosigned(&self) -> Result<Vec<CosignedCheckpoint>, StoreError> {
+        let rows = row::Entity::find().all(&self.0.db()).await?;
         let states = rows.into_iter().map(CosignerState::try_from);
         states
             .filter_map(|state| state.map(|state| state.cosigned).transpose())
             .collect()
     }
 
-    async fn known(&self) -> Result<Vec<CosignerKey>, StoreError> {
+    /// The keys of those that cosigned one.
+    pub async fn known(&self) -> Result<Vec<CosignerKey>, StoreError> {
         let rows = row::Entity::find()
             .filter(row::Column::Checkpoint.is_not_null())
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         rows.into_iter()
             .map(|row| {
@@ -155,13 +133,15 @@ impl CosignerRepository for Sql<'_> {
             .collect()
     }
 
-    async fn keep(
+    /// Keeps a cosigned checkpoint, if it is not behind the one that is kept, and that it was
+    /// given now. Whoever took the turn may give it up.
+    pub async fn keep(
         &self,
         witness: &CosignerKey,
         cosigned: &CosignedCheckpoint,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let known = CosignerRepository::state(self, witness).await?;
+        let known = self.state(witness).await?;
         let newer = known
             .cosigned
             .filter(|known| (known.size, known.at) > (cosigned.size, cosigned.at));
@@ -175,14 +155,15 @@ impl CosignerRepository for Sql<'_> {
         self.put_cosigner(witness, state).await
     }
 
-    async fn failed(
+    /// Notes that it did not cosign, and when to ask again.
+    pub async fn failed(
         &self,
         witness: &CosignerKey,
         problem: &str,
         now: Timestamp,
         next: Timestamp,
     ) -> Result<(), StoreError> {
-        let known = CosignerRepository::state(self, witness).await?;
+        let known = self.state(witness).await?;
         let state = CosignerState {
             cosigned: known.cosigned,
             asked: Some(now),
@@ -193,13 +174,15 @@ impl CosignerRepository for Sql<'_> {
         self.put_cosigner(witness, state).await
     }
 
-    async fn take_turn(
+    /// Takes the turn to ask, until `until`; false while it is somebody else's, or while it is not
+    /// time to ask again.
+    pub async fn take_turn(
         &self,
         witness: &CosignerKey,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let known = CosignerRepository::state(self, witness).await?;
+        let known = self.state(witness).await?;
         if now < known.next_attempt {
             return Ok(false);
         }

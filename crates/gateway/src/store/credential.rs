@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use async_trait::async_trait;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
 use hallway_webauthn::CredentialRecord;
@@ -16,7 +15,7 @@ use super::column::{Cell, ms, text, time};
 use super::entity::credential as row;
 use super::error::StoreError;
 use super::ids::EvidenceHash;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// How many keys a person may have.
 pub const MAX_KEYS: usize = 64;
@@ -95,45 +94,15 @@ impl Credential {
 }
 
 /// The credentials of people and devices.
-#[async_trait]
-pub trait CredentialRepository: Send + Sync {
-    /// Adds a credential.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when somebody has a credential with this id (WebAuthn Level 3, 7.1,
-    /// step 26); [`StoreError::TooManyKeys`].
-    async fn add(&self, credential: &Credential) -> Result<(), StoreError>;
-    /// One credential.
-    async fn get(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError>;
-    /// All that a person or device holds (at most [`MAX_KEYS`]), newest first.
-    async fn held_by(&self, holder: Holder) -> Result<Vec<Credential>, StoreError>;
-    /// How many keys each of these people has; those without any are left out.
-    async fn count_of_people(
-        &self,
-        people: &[PersonId],
-    ) -> Result<HashMap<PersonId, u64>, StoreError>;
-    /// Notes that it was used.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`] when it was removed meanwhile.
-    async fn note_use(&self, id: &CredentialId, used: Use) -> Result<(), StoreError>;
-    /// Gives it another name.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn rename(&self, id: &CredentialId, label: &str) -> Result<(), StoreError>;
-    /// Removes it, and the sessions that it opened.
-    ///
-    /// # Errors
-    /// [`StoreError::LastKey`] when it is the last one of a person, who could no longer sign in;
-    /// [`StoreError::Missing`].
-    async fn remove(&self, id: &CredentialId) -> Result<(), StoreError>;
-    /// Removes it even if it is the last one: for a person who recovers lost access, and for
-    /// a device that is enrolled anew.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn remove_even_the_last(&self, id: &CredentialId) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct CredentialRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The credentials of people and devices.
+    #[must_use]
+    pub const fn credentials(&self) -> CredentialRows<'_> {
+        CredentialRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Credential {
@@ -168,11 +137,11 @@ impl TryFrom<row::Model> for Credential {
     }
 }
 
-impl Sql<'_> {
+impl CredentialRows<'_> {
     async fn count_keys(&self, holder: Holder) -> Result<u64, StoreError> {
         Ok(row::Entity::find()
             .filter(held(holder))
-            .count(self.db())
+            .count(&self.0.db())
             .await?)
     }
 }
@@ -191,9 +160,13 @@ fn changed(rows: u64) -> Result<(), StoreError> {
     }
 }
 
-#[async_trait]
-impl CredentialRepository for Sql<'_> {
-    async fn add(&self, credential: &Credential) -> Result<(), StoreError> {
+impl CredentialRows<'_> {
+    /// Adds a credential.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when somebody has a credential with this id (WebAuthn Level 3, 7.1,
+    /// step 26); [`StoreError::TooManyKeys`].
+    pub async fn add(&self, credential: &Credential) -> Result<(), StoreError> {
         let (person_id, device_id) = match credential.holder {
             Holder::Person(person) => {
                 if self.count_keys(credential.holder).await? >= MAX_KEYS as u64 {
@@ -221,34 +194,37 @@ impl CredentialRepository for Sql<'_> {
             registration_evidence: credential.registration.0.to_vec(),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("credential"))?;
         Ok(())
     }
 
-    async fn get(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError> {
+    /// One credential.
+    pub async fn get(&self, id: &CredentialId) -> Result<Option<Credential>, StoreError> {
         row::Entity::find_by_id(id.as_bytes().to_vec())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Credential::try_from)
             .transpose()
     }
 
-    async fn held_by(&self, holder: Holder) -> Result<Vec<Credential>, StoreError> {
+    /// All that a person or device holds (at most [`MAX_KEYS`]), newest first.
+    pub async fn held_by(&self, holder: Holder) -> Result<Vec<Credential>, StoreError> {
         row::Entity::find()
             .filter(held(holder))
             .order_by_desc(row::Column::CreatedMs)
             .order_by_desc(row::Column::Id)
             .limit(MAX_KEYS as u64)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Credential::try_from)
             .collect()
     }
 
-    async fn count_of_people(
+    /// How many keys each of these people has; those without any are left out.
+    pub async fn count_of_people(
         &self,
         people: &[PersonId],
     ) -> Result<HashMap<PersonId, u64>, StoreError> {
@@ -260,7 +236,7 @@ impl CredentialRepository for Sql<'_> {
             .filter(row::Column::PersonId.is_in(people))
             .group_by(row::Column::PersonId)
             .into_tuple()
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         let count = |(person, keys)| {
             Ok((
@@ -271,7 +247,11 @@ impl CredentialRepository for Sql<'_> {
         counted.into_iter().map(count).collect()
     }
 
-    async fn note_use(&self, id: &CredentialId, used: Use) -> Result<(), StoreError> {
+    /// Notes that it was used.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when it was removed meanwhile.
+    pub async fn note_use(&self, id: &CredentialId, used: Use) -> Result<(), StoreError> {
         let updated = row::Entity::update_many()
             .col_expr(
                 row::Column::SignCount,
@@ -281,22 +261,32 @@ impl CredentialRepository for Sql<'_> {
             .col_expr(row::Column::UvInitialized, Expr::value(used.uv_initialized))
             .col_expr(row::Column::LastUsedMs, Expr::value(ms(used.at)))
             .filter(row::Column::Id.eq(id.as_bytes().to_vec()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         changed(updated.rows_affected)
     }
 
-    async fn rename(&self, id: &CredentialId, label: &str) -> Result<(), StoreError> {
+    /// Gives it another name.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn rename(&self, id: &CredentialId, label: &str) -> Result<(), StoreError> {
         let updated = row::Entity::update_many()
             .col_expr(row::Column::Label, Expr::value(label))
             .filter(row::Column::Id.eq(id.as_bytes().to_vec()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         changed(updated.rows_affected)
     }
 
-    async fn remove(&self, id: &CredentialId) -> Result<(), StoreError> {
-        let credential = CredentialRepository::get(self, id)
+    /// Removes it, and the sessions that it opened.
+    ///
+    /// # Errors
+    /// [`StoreError::LastKey`] when it is the last one of a person, who could no longer sign in;
+    /// [`StoreError::Missing`].
+    pub async fn remove(&self, id: &CredentialId) -> Result<(), StoreError> {
+        let credential = self
+            .get(id)
             .await?
             .ok_or(StoreError::Missing("credential"))?;
         if let Holder::Person(person) = credential.holder
@@ -307,9 +297,14 @@ impl CredentialRepository for Sql<'_> {
         self.remove_even_the_last(id).await
     }
 
-    async fn remove_even_the_last(&self, id: &CredentialId) -> Result<(), StoreError> {
+    /// Removes it even if it is the last one: for a person who recovers lost access, and for
+    /// a device that is enrolled anew.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn remove_even_the_last(&self, id: &CredentialId) -> Result<(), StoreError> {
         let deleted = row::Entity::delete_by_id(id.as_bytes().to_vec())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         changed(deleted.rows_affected)
     }

@@ -1,6 +1,5 @@
 //! Devices: machines that sign with nobody present.
 
-use async_trait::async_trait;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
 use sea_orm::prelude::Uuid;
@@ -14,7 +13,7 @@ use super::entity::{device as row, device_mark as mark};
 use super::error::StoreError;
 use super::ids::{AuthorityId, DeviceMark, EvidenceHash};
 use super::page::{Page, PageRequest};
-use super::unit::Sql;
+use super::unit::Unit;
 use super::words::words;
 
 words! {
@@ -146,80 +145,15 @@ pub struct DeviceFilter {
 }
 
 /// The devices.
-#[async_trait]
-pub trait DeviceRepository: Send + Sync {
-    /// Adds a device that is known by these marks. One that comes with an owner is theirs from the
-    /// log's first entry on.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when another device is known by one of them.
-    async fn add(&self, device: &Device, marks: &[DeviceMark]) -> Result<(), StoreError>;
-    /// One device.
-    async fn get(&self, id: DeviceId) -> Result<Option<Device>, StoreError>;
-    /// The devices that are known by any of these marks, the one first that was added first.
-    async fn known_by(&self, marks: &[DeviceMark]) -> Result<Vec<Device>, StoreError>;
-    /// Lets a device be known by these marks too. One by which another device is known stays that
-    /// one's.
-    async fn mark(&self, id: DeviceId, marks: &[DeviceMark]) -> Result<(), StoreError>;
-    /// The device that signs with this credential.
-    async fn by_credential(&self, credential: &CredentialId) -> Result<Option<Device>, StoreError>;
-    /// The devices, the last one added first.
-    async fn page(
-        &self,
-        filter: DeviceFilter,
-        request: &PageRequest<DeviceId>,
-    ) -> Result<Page<Device, DeviceId>, StoreError>;
-    /// How many devices are in a state.
-    async fn count(&self, state: DeviceState) -> Result<u64, StoreError>;
-    /// Moves a device on in its life.
-    ///
-    /// # Errors
-    /// [`StoreError::Transition`] when [`DeviceState::may_become`] says no;
-    /// [`StoreError::Missing`].
-    async fn set_state(&self, id: DeviceId, state: DeviceState) -> Result<(), StoreError>;
-    /// Claims a device that is announced or released: it begins a new era, in which its sequence
-    /// starts anew, and a new period of ownership.
-    ///
-    /// # Errors
-    /// [`StoreError::Transition`] when it is neither; [`StoreError::Missing`].
-    async fn enrol(&self, id: DeviceId, enrolment: &Enrolment) -> Result<(), StoreError>;
-    /// Says as what somebody suspended it. Forgotten when it is no longer suspended or stolen.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn set_suspended_by(&self, id: DeviceId, by: SuspendedBy) -> Result<(), StoreError>;
-    /// Gives it to another owner.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn hand_over(&self, id: DeviceId, change: &HandOver) -> Result<(), StoreError>;
-    /// Takes it from its owner, whose last entry of the log about it is `last`.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn give_up(&self, id: DeviceId, last: u64) -> Result<(), StoreError>;
-    /// Gives it another name, which is its owner's for as long as it is theirs.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn rename(&self, id: DeviceId, name: &str) -> Result<(), StoreError>;
-    /// Notes that the gateway heard of it.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn note_seen(&self, id: DeviceId, at: Timestamp) -> Result<(), StoreError>;
-    /// Notes that the gateway heard of it, and how many files it has set aside.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn note_set_aside(
-        &self,
-        id: DeviceId,
-        count: u32,
-        at: Timestamp,
-    ) -> Result<(), StoreError>;
-    /// How many files the registered devices have set aside.
-    async fn all_set_aside(&self) -> Result<u64, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The devices.
+    #[must_use]
+    pub const fn devices(&self) -> DeviceRows<'_> {
+        DeviceRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Device {
@@ -266,7 +200,7 @@ fn marked(device: DeviceId, marks: &[DeviceMark]) -> impl IntoIterator<Item = ma
     })
 }
 
-impl Sql<'_> {
+impl DeviceRows<'_> {
     async fn set_device(
         &self,
         id: DeviceId,
@@ -276,16 +210,14 @@ impl Sql<'_> {
         for (column, value) in changes {
             update = update.col_expr(*column, Expr::value(value.clone()));
         }
-        match update.exec(self.db()).await?.rows_affected {
+        match update.exec(&self.0.db()).await?.rows_affected {
             0 => Err(StoreError::Missing("device")),
             _ => Ok(()),
         }
     }
 
     async fn device(&self, id: DeviceId) -> Result<Device, StoreError> {
-        DeviceRepository::get(self, id)
-            .await?
-            .ok_or(StoreError::Missing("device"))
+        self.get(id).await?.ok_or(StoreError::Missing("device"))
     }
 
     /// Reads the device, which must be able to go on to `to`.
@@ -306,9 +238,13 @@ impl Sql<'_> {
     }
 }
 
-#[async_trait]
-impl DeviceRepository for Sql<'_> {
-    async fn add(&self, device: &Device, marks: &[DeviceMark]) -> Result<(), StoreError> {
+impl DeviceRows<'_> {
+    /// Adds a device that is known by these marks. One that comes with an owner is theirs from the
+    /// log's first entry on.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when another device is known by one of them.
+    pub async fn add(&self, device: &Device, marks: &[DeviceMark]) -> Result<(), StoreError> {
         let row = row::Model {
             id: device.id.as_uuid(),
             serial: device.serial.clone(),
@@ -330,12 +266,12 @@ impl DeviceRepository for Sql<'_> {
             set_aside_ms: device.set_aside_since.map(ms),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("device"))?;
         if !marks.is_empty() {
             mark::Entity::insert_many(marked(device.id, marks))
-                .exec_without_returning(self.db())
+                .exec_without_returning(&self.0.db())
                 .await
                 .map_err(StoreError::inserting("device"))?;
         }
@@ -346,21 +282,26 @@ impl DeviceRepository for Sql<'_> {
                     last_sequence: 0,
                     ..device.clone()
                 };
-                self.begin_period(&before, owner, 0, &device.name).await
+                self.0
+                    .ownerships()
+                    .begin_period(&before, owner, 0, &device.name)
+                    .await
             }
             None => Ok(()),
         }
     }
 
-    async fn get(&self, id: DeviceId) -> Result<Option<Device>, StoreError> {
+    /// One device.
+    pub async fn get(&self, id: DeviceId) -> Result<Option<Device>, StoreError> {
         row::Entity::find_by_id(id.as_uuid())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Device::try_from)
             .transpose()
     }
 
-    async fn known_by(&self, marks: &[DeviceMark]) -> Result<Vec<Device>, StoreError> {
+    /// The devices that are known by any of these marks, the one first that was added first.
+    pub async fn known_by(&self, marks: &[DeviceMark]) -> Result<Vec<Device>, StoreError> {
         let wanted = marks.iter().map(|mark| mark.0.to_vec());
         row::Entity::find()
             .filter(
@@ -374,14 +315,16 @@ impl DeviceRepository for Sql<'_> {
             )
             .order_by_asc(row::Column::CreatedMs)
             .order_by_asc(row::Column::Id)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Device::try_from)
             .collect()
     }
 
-    async fn mark(&self, id: DeviceId, marks: &[DeviceMark]) -> Result<(), StoreError> {
+    /// Lets a device be known by these marks too. One by which another device is known stays that
+    /// one's.
+    pub async fn mark(&self, id: DeviceId, marks: &[DeviceMark]) -> Result<(), StoreError> {
         if marks.is_empty() {
             return Ok(());
         }
@@ -390,21 +333,26 @@ impl DeviceRepository for Sql<'_> {
             .to_owned();
         mark::Entity::insert_many(marked(id, marks))
             .on_conflict(known)
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn by_credential(&self, credential: &CredentialId) -> Result<Option<Device>, StoreError> {
+    /// The device that signs with this credential.
+    pub async fn by_credential(
+        &self,
+        credential: &CredentialId,
+    ) -> Result<Option<Device>, StoreError> {
         row::Entity::find()
             .filter(row::Column::CredentialId.eq(credential.as_bytes().to_vec()))
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Device::try_from)
             .transpose()
     }
 
-    async fn page(
+    /// The devices, the last one added first.
+    pub async fn page(
         &self,
         filter: DeviceFilter,
         request: &PageRequest<DeviceId>,
@@ -421,7 +369,7 @@ impl DeviceRepository for Sql<'_> {
         if let Some(state) = filter.state {
             query = query.filter(row::Column::State.eq(state.as_str()));
         }
-        let rows = query.all(self.db()).await?;
+        let rows = query.all(&self.0.db()).await?;
         let items = rows
             .into_iter()
             .map(Device::try_from)
@@ -429,14 +377,20 @@ impl DeviceRepository for Sql<'_> {
         Ok(Page::of(items, request.limit, |device: &Device| device.id))
     }
 
-    async fn count(&self, state: DeviceState) -> Result<u64, StoreError> {
+    /// How many devices are in a state.
+    pub async fn count(&self, state: DeviceState) -> Result<u64, StoreError> {
         Ok(row::Entity::find()
             .filter(row::Column::State.eq(state.as_str()))
-            .count(self.db())
+            .count(&self.0.db())
             .await?)
     }
 
-    async fn set_state(&self, id: DeviceId, state: DeviceState) -> Result<(), StoreError> {
+    /// Moves a device on in its life.
+    ///
+    /// # Errors
+    /// [`StoreError::Transition`] when [`DeviceState::may_become`] says no;
+    /// [`StoreError::Missing`].
+    pub async fn set_state(&self, id: DeviceId, state: DeviceState) -> Result<(), StoreError> {
         self.device_that_becomes(id, state).await?;
         let mut changes = vec![(row::Column::State, state.as_str().into())];
         if !matches!(state, DeviceState::Suspended | DeviceState::Stolen) {
@@ -445,10 +399,20 @@ impl DeviceRepository for Sql<'_> {
         self.set_device(id, &changes).await
     }
 
-    async fn enrol(&self, id: DeviceId, enrolment: &Enrolment) -> Result<(), StoreError> {
+    /// Claims a device that is announced or released: it begins a new era, in which its sequence
+    /// starts anew, and a new period of ownership.
+    ///
+    /// # Errors
+    /// [`StoreError::Transition`] when it is neither; [`StoreError::Missing`].
+    pub async fn enrol(&self, id: DeviceId, enrolment: &Enrolment) -> Result<(), StoreError> {
         let device = self.device_that_becomes(id, DeviceState::Claimed).await?;
-        self.end_period(&device, enrolment.from).await?;
-        self.begin_period(&device, enrolment.owner, enrolment.from, &enrolment.name)
+        self.0
+            .ownerships()
+            .end_period(&device, enrolment.from)
+            .await?;
+        self.0
+            .ownerships()
+            .begin_period(&device, enrolment.owner, enrolment.from, &enrolment.name)
             .await?;
         self.set_device(
             id,
@@ -483,15 +447,25 @@ impl DeviceRepository for Sql<'_> {
         .await
     }
 
-    async fn set_suspended_by(&self, id: DeviceId, by: SuspendedBy) -> Result<(), StoreError> {
+    /// Says as what somebody suspended it. Forgotten when it is no longer suspended or stolen.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn set_suspended_by(&self, id: DeviceId, by: SuspendedBy) -> Result<(), StoreError> {
         self.set_device(id, &[(row::Column::SuspendedBy, by.as_str().into())])
             .await
     }
 
-    async fn hand_over(&self, id: DeviceId, change: &HandOver) -> Result<(), StoreError> {
+    /// Gives it to another owner.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn hand_over(&self, id: DeviceId, change: &HandOver) -> Result<(), StoreError> {
         let device = self.device(id).await?;
-        self.end_period(&device, change.from).await?;
-        self.begin_period(&device, change.to, change.from, &change.name)
+        self.0.ownerships().end_period(&device, change.from).await?;
+        self.0
+            .ownerships()
+            .begin_period(&device, change.to, change.from, &change.name)
             .await?;
         self.set_device(
             id,
@@ -503,9 +477,13 @@ impl DeviceRepository for Sql<'_> {
         .await
     }
 
-    async fn give_up(&self, id: DeviceId, last: u64) -> Result<(), StoreError> {
+    /// Takes it from its owner, whose last entry of the log about it is `last`.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn give_up(&self, id: DeviceId, last: u64) -> Result<(), StoreError> {
         let device = self.device(id).await?;
-        self.end_period(&device, last + 1).await?;
+        self.0.ownerships().end_period(&device, last + 1).await?;
         self.set_device(
             id,
             &[
@@ -516,18 +494,30 @@ impl DeviceRepository for Sql<'_> {
         .await
     }
 
-    async fn rename(&self, id: DeviceId, name: &str) -> Result<(), StoreError> {
-        self.rename_period(id, name).await?;
+    /// Gives it another name, which is its owner's for as long as it is theirs.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn rename(&self, id: DeviceId, name: &str) -> Result<(), StoreError> {
+        self.0.ownerships().rename_period(id, name).await?;
         self.set_device(id, &[(row::Column::Name, name.into())])
             .await
     }
 
-    async fn note_seen(&self, id: DeviceId, at: Timestamp) -> Result<(), StoreError> {
+    /// Notes that the gateway heard of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn note_seen(&self, id: DeviceId, at: Timestamp) -> Result<(), StoreError> {
         self.set_device(id, &[(row::Column::LastSeenMs, ms(at).into())])
             .await
     }
 
-    async fn note_set_aside(
+    /// Notes that the gateway heard of it, and how many files it has set aside.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn note_set_aside(
         &self,
         id: DeviceId,
         count: u32,
@@ -541,7 +531,8 @@ impl DeviceRepository for Sql<'_> {
         self.set_device(id, &changes).await
     }
 
-    async fn all_set_aside(&self) -> Result<u64, StoreError> {
+    /// How many files the registered devices have set aside.
+    pub async fn all_set_aside(&self) -> Result<u64, StoreError> {
         // PostgreSQL adds up integers to a type of its own.
         let sum = Expr::cust("CAST(COALESCE(SUM(set_aside), 0) AS BIGINT)");
         let sum = row::Entity::find()
@@ -549,7 +540,7 @@ impl DeviceRepository for Sql<'_> {
             .select_only()
             .column_as(sum, "sum")
             .into_tuple::<i64>()
-            .one(self.db())
+            .one(&self.0.db())
             .await?;
         Cell("device", "set_aside").number(sum.unwrap_or(0))
     }

@@ -16,10 +16,8 @@ use sea_orm::{
 
 use super::entity;
 use super::error::StoreError;
-use super::log::LogRepository;
 use super::partner::PartnerState;
 use super::transact::Store;
-use super::unit::Sql;
 
 /// Rows that are inserted at once.
 const BATCH: usize = 50;
@@ -206,7 +204,8 @@ impl Store {
 }
 
 async fn unused(database: &DatabaseTransaction) -> Result<(), DumpError> {
-    if LogRepository::head(&Sql::new(database)).await?.size > 0 {
+    let head = entity::log_head::Entity::find().one(database).await?;
+    if head.is_some_and(|head| head.size > 0) {
         return Err(DumpError::NotEmpty("log_head"));
     }
     all_empty(database).await

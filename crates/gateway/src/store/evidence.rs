@@ -1,6 +1,5 @@
 //! Evidence, as the log orders it.
 
-use async_trait::async_trait;
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -13,7 +12,7 @@ use super::ids::{EvidenceHash, StatementHash};
 use super::ownership::holding;
 use super::page::{Page, PageRequest};
 use super::standing::pad;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// The act of a device's transaction; a device's history leaves these out.
 pub const TRANSACTION_ACT: &str = "device.transaction";
@@ -55,37 +54,15 @@ pub enum EvidenceFilter {
 }
 
 /// The evidence.
-#[async_trait]
-pub trait EvidenceRepository: Send + Sync {
-    /// One piece.
-    async fn get(&self, hash: &EvidenceHash) -> Result<Option<EvidenceRecord>, StoreError>;
-    /// The piece that holds this statement.
-    async fn by_statement(
-        &self,
-        statement: &StatementHash,
-    ) -> Result<Option<EvidenceRecord>, StoreError>;
-    /// The pieces that hold any of these statements, in no order.
-    async fn by_statements(
-        &self,
-        statements: &[StatementHash],
-    ) -> Result<Vec<EvidenceRecord>, StoreError>;
-    /// The piece at this place in the log.
-    async fn at(&self, log_index: u64) -> Result<Option<EvidenceRecord>, StoreError>;
-    /// The evidence, newest first.
-    async fn page(
-        &self,
-        filter: EvidenceFilter,
-        request: &PageRequest<u64>,
-    ) -> Result<Page<EvidenceRecord, u64>, StoreError>;
-    /// Erases the bytes where the law asks; the hash stays in the log. Tells whether there was
-    /// anything to erase.
-    async fn erase(&self, hash: &EvidenceHash) -> Result<bool, StoreError>;
-    /// Adds evidence that the log just took in. Only [`crate::ledger`] calls this, in the unit
-    /// that moves the log's head.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when one of the statements was accepted before.
-    async fn add_logged(&self, records: Vec<EvidenceRecord>) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct EvidenceRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The evidence.
+    #[must_use]
+    pub const fn evidence(&self) -> EvidenceRows<'_> {
+        EvidenceRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for EvidenceRecord {
@@ -117,30 +94,32 @@ fn history(device: DeviceId) -> Condition {
 /// How many hashes one query asks for.
 const HASHES_PER_QUERY: usize = 512;
 
-#[async_trait]
-impl EvidenceRepository for Sql<'_> {
-    async fn get(&self, hash: &EvidenceHash) -> Result<Option<EvidenceRecord>, StoreError> {
+impl EvidenceRows<'_> {
+    /// One piece.
+    pub async fn get(&self, hash: &EvidenceHash) -> Result<Option<EvidenceRecord>, StoreError> {
         row::Entity::find()
             .filter(row::Column::Hash.eq(hash.0.to_vec()))
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(EvidenceRecord::try_from)
             .transpose()
     }
 
-    async fn by_statement(
+    /// The piece that holds this statement.
+    pub async fn by_statement(
         &self,
         statement: &StatementHash,
     ) -> Result<Option<EvidenceRecord>, StoreError> {
         row::Entity::find()
             .filter(row::Column::StatementHash.eq(statement.0.to_vec()))
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(EvidenceRecord::try_from)
             .transpose()
     }
 
-    async fn by_statements(
+    /// The pieces that hold any of these statements, in no order.
+    pub async fn by_statements(
         &self,
         statements: &[StatementHash],
     ) -> Result<Vec<EvidenceRecord>, StoreError> {
@@ -151,7 +130,7 @@ impl EvidenceRepository for Sql<'_> {
                     row::Column::StatementHash
                         .is_in(pad(some.iter().map(|hash| hash.0.to_vec()).collect())),
                 )
-                .all(self.db())
+                .all(&self.0.db())
                 .await?;
             for row in rows {
                 found.push(EvidenceRecord::try_from(row)?);
@@ -160,15 +139,17 @@ impl EvidenceRepository for Sql<'_> {
         Ok(found)
     }
 
-    async fn at(&self, log_index: u64) -> Result<Option<EvidenceRecord>, StoreError> {
+    /// The piece at this place in the log.
+    pub async fn at(&self, log_index: u64) -> Result<Option<EvidenceRecord>, StoreError> {
         row::Entity::find_by_id(number("log index", log_index)?)
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(EvidenceRecord::try_from)
             .transpose()
     }
 
-    async fn page(
+    /// The evidence, newest first.
+    pub async fn page(
         &self,
         filter: EvidenceFilter,
         request: &PageRequest<u64>,
@@ -192,7 +173,7 @@ impl EvidenceRepository for Sql<'_> {
                 query.filter(history(device)).filter(held)
             }
         };
-        let rows = query.all(self.db()).await?;
+        let rows = query.all(&self.0.db()).await?;
         let items = rows
             .into_iter()
             .map(EvidenceRecord::try_from)
@@ -202,17 +183,24 @@ impl EvidenceRepository for Sql<'_> {
         }))
     }
 
-    async fn erase(&self, hash: &EvidenceHash) -> Result<bool, StoreError> {
+    /// Erases the bytes where the law asks; the hash stays in the log. Tells whether there was
+    /// anything to erase.
+    pub async fn erase(&self, hash: &EvidenceHash) -> Result<bool, StoreError> {
         let updated = row::Entity::update_many()
             .col_expr(row::Column::Bytes, Expr::value(None::<Vec<u8>>))
             .filter(row::Column::Hash.eq(hash.0.to_vec()))
             .filter(row::Column::Bytes.is_not_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(updated.rows_affected > 0)
     }
 
-    async fn add_logged(&self, records: Vec<EvidenceRecord>) -> Result<(), StoreError> {
+    /// Adds evidence that the log just took in. Only [`crate::ledger`] calls this, in the unit
+    /// that moves the log's head.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when one of the statements was accepted before.
+    pub async fn add_logged(&self, records: Vec<EvidenceRecord>) -> Result<(), StoreError> {
         let rows = records
             .into_iter()
             .map(|record| {
@@ -238,7 +226,7 @@ impl EvidenceRepository for Sql<'_> {
             ("device_id", "uuid"),
             ("accepted_ms", "bigint"),
         ];
-        bulk::insert(self.db(), "evidence", columns, rows)
+        bulk::insert(&self.0.db(), "evidence", columns, rows)
             .await
             .map_err(StoreError::inserting("evidence"))
     }

@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{CredentialId, GrantId, PersonId, RealmName, Timestamp};
 
-use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
-use super::page::{Limit, Page, PageRequest};
 use super::person::Role;
 use super::words::words;
 
 mod rows;
+
+pub use rows::GrantRows;
 
 /// How long an opening waits until somebody approves it: an hour.
 pub const APPROVAL_PATIENCE: Duration = Duration::from_secs(3600);
@@ -226,73 +225,6 @@ pub enum GrantsOf {
     Approver(PersonId),
     /// On a partner: those of its people here, and those of ours there.
     Partner(RealmName),
-}
-
-/// The grants, past and present.
-#[async_trait]
-pub trait GrantRepository: Send + Sync {
-    /// Adds one.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when a grant was given for this key before.
-    async fn add(&self, grant: &Grant) -> Result<(), StoreError>;
-    /// One of them.
-    async fn get(&self, id: GrantId) -> Result<Option<Grant>, StoreError>;
-    /// The grant that was given for a key, whether it ended or not.
-    async fn by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<Grant>, StoreError>;
-    /// The grants of a browser session in a hall of ours, or of the partner `host`, that have not
-    /// ended at `now`, newest first.
-    async fn of_session(
-        &self,
-        session: &TokenHash,
-        host: Option<&RealmName>,
-        hall: &HallName,
-        now: Timestamp,
-    ) -> Result<Vec<Grant>, StoreError>;
-    /// The grants that have not ended at `now`, newest first.
-    async fn active(
-        &self,
-        filter: &GrantFilter,
-        now: Timestamp,
-        limit: Limit,
-    ) -> Result<Vec<Grant>, StoreError>;
-    /// All grants, newest first.
-    async fn page(
-        &self,
-        filter: &GrantFilter,
-        request: &PageRequest<GrantId>,
-    ) -> Result<Page<Grant, GrantId>, StoreError>;
-    /// The grants that wait for an approval at `now`, newest first.
-    async fn waiting(&self, now: Timestamp, limit: Limit) -> Result<Vec<Grant>, StoreError>;
-    /// Approves a grant; tells whether it still waited then.
-    async fn approve(&self, id: GrantId, given: &Given) -> Result<bool, StoreError>;
-    /// Ends a grant; tells whether it was still open.
-    async fn end(&self, id: GrantId, end: &End) -> Result<bool, StoreError>;
-    /// The grants that hang on something and have neither been ended nor run out at `now`, newest
-    /// first.
-    async fn hanging_on(&self, which: &GrantsOf, now: Timestamp) -> Result<Vec<Grant>, StoreError>;
-    /// Ends the grants that hang on something; tells how many.
-    async fn end_of(&self, which: &GrantsOf, end: &End) -> Result<u64, StoreError>;
-    /// Leaves a grant only these of its rights, for good.
-    async fn narrow(&self, id: GrantId, rights: &Rights) -> Result<(), StoreError>;
-    /// Notes that a visitor was seen with a certificate of home that is valid until then.
-    async fn vouch(&self, id: GrantId, until: Timestamp) -> Result<(), StoreError>;
-    /// Ends the grants that visitors of a realm got for this evidence; tells how many.
-    async fn end_visits(
-        &self,
-        home: &RealmName,
-        evidence: &[EvidenceHash],
-        now: Timestamp,
-    ) -> Result<u64, StoreError>;
-    /// The grants of our people in partners' halls that have not run out at `now` and of whose end
-    /// nobody was told yet, newest first.
-    async fn away(
-        &self,
-        now: Timestamp,
-        request: &PageRequest<GrantId>,
-    ) -> Result<Page<Grant, GrantId>, StoreError>;
-    /// Notes that the host knows of the end.
-    async fn note_told(&self, id: GrantId, now: Timestamp) -> Result<(), StoreError>;
 }
 
 impl Grant {

@@ -3,7 +3,6 @@
 //! The rows only help to find evidence that is in the log. Whoever writes one wins nothing by it:
 //! what a bundle shows is verified from the evidence itself.
 
-use async_trait::async_trait;
 use hallway_evidence::statement::Act;
 use hallway_evidence::{CredentialId, PersonId};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
@@ -12,7 +11,7 @@ use super::column::{Cell, number};
 use super::entity::ground as row;
 use super::error::StoreError;
 use super::person::Role;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// What a piece of evidence is to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,37 +59,45 @@ impl Ground {
 }
 
 /// What evidence rests on.
-#[async_trait]
-pub trait GroundRepository: Send + Sync {
-    /// Notes what the evidence at this place of the log is to others. Only [`crate::ledger`] calls
-    /// this, in the unit that moves the log's head.
-    async fn add_logged(&self, ground: &Ground, log_index: u64) -> Result<(), StoreError>;
-    /// The place in the log of the last evidence of this kind before `before`.
-    async fn last_before(&self, ground: &Ground, before: u64) -> Result<Option<u64>, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct GroundRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// What evidence rests on.
+    #[must_use]
+    pub const fn grounds(&self) -> GroundRows<'_> {
+        GroundRows(self)
+    }
 }
 
-#[async_trait]
-impl GroundRepository for Sql<'_> {
-    async fn add_logged(&self, ground: &Ground, log_index: u64) -> Result<(), StoreError> {
+impl GroundRows<'_> {
+    /// Notes what the evidence at this place of the log is to others. Only [`crate::ledger`] calls
+    /// this, in the unit that moves the log's head.
+    pub async fn add_logged(&self, ground: &Ground, log_index: u64) -> Result<(), StoreError> {
         let row = row::Model {
             kind: ground.kind().to_owned(),
             subject: ground.subject(),
             log_index: number("log index", log_index)?,
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("ground"))?;
         Ok(())
     }
 
-    async fn last_before(&self, ground: &Ground, before: u64) -> Result<Option<u64>, StoreError> {
+    /// The place in the log of the last evidence of this kind before `before`.
+    pub async fn last_before(
+        &self,
+        ground: &Ground,
+        before: u64,
+    ) -> Result<Option<u64>, StoreError> {
         row::Entity::find()
             .filter(row::Column::Kind.eq(ground.kind()))
             .filter(row::Column::Subject.eq(ground.subject()))
             .filter(row::Column::LogIndex.lt(number("log index", before)?))
             .order_by_desc(row::Column::LogIndex)
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(|found| Cell("ground", "log_index").number(found.log_index))
             .transpose()

@@ -1,6 +1,5 @@
 //! Halls, and who may enter them.
 
-use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Needs, Rights};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
 use sea_orm::sea_query::OnConflict;
@@ -13,7 +12,7 @@ use super::entity::{hall as row, hall_guest as guest_row};
 use super::error::StoreError;
 use super::ids::EvidenceHash;
 use super::person::Role;
-use super::unit::Sql;
+use super::unit::Unit;
 
 mod guest;
 
@@ -58,47 +57,15 @@ pub struct HallGuest {
 }
 
 /// The halls of the realm and their guests.
-#[async_trait]
-pub trait HallRepository: Send + Sync {
-    /// Adds a hall.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when the name is taken; [`StoreError::TooMany`].
-    async fn add(&self, hall: &Hall) -> Result<(), StoreError>;
-    /// One hall.
-    async fn get(&self, name: &HallName) -> Result<Option<Hall>, StoreError>;
-    /// All of them, by name; at most [`MAX_HALLS`].
-    async fn all(&self) -> Result<Vec<Hall>, StoreError>;
-    /// Removes a hall with its guests and agents.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn remove(&self, name: &HallName) -> Result<(), StoreError>;
-    /// Admits somebody; what was said of the same guest before is replaced.
-    ///
-    /// # Errors
-    /// [`StoreError::TooMany`].
-    async fn admit(&self, guest: &HallGuest) -> Result<(), StoreError>;
-    /// Takes an admission back.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn dismiss(&self, hall: &HallName, guest: &GuestId) -> Result<(), StoreError>;
-    /// Takes back every admission of people of a realm; tells how many.
-    async fn dismiss_realm(&self, realm: &RealmName) -> Result<u64, StoreError>;
-    /// The guests of a hall, in the order of their identifiers; at most [`MAX_GUESTS`].
-    async fn guests(&self, hall: &HallName) -> Result<Vec<HallGuest>, StoreError>;
-    /// Every admission that counts for a person of this role.
-    async fn admissions(&self, person: PersonId, role: Role) -> Result<Vec<HallGuest>, StoreError>;
-    /// Every admission that counts for a person of a partner who has this role at home.
-    async fn admissions_of_visitor(
-        &self,
-        realm: &RealmName,
-        person: PersonId,
-        role: Role,
-    ) -> Result<Vec<HallGuest>, StoreError>;
-    /// Every admission of people of a realm, by hall.
-    async fn shared_with(&self, realm: &RealmName) -> Result<Vec<HallGuest>, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct HallRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The halls of the realm and their guests.
+    #[must_use]
+    pub const fn halls(&self) -> HallRows<'_> {
+        HallRows(self)
+    }
 }
 
 /// Rights as a column: separated by blanks.
@@ -162,12 +129,12 @@ impl TryFrom<guest_row::Model> for HallGuest {
     }
 }
 
-impl Sql<'_> {
+impl HallRows<'_> {
     async fn of_guests(&self, guests: &[GuestId]) -> Result<Vec<HallGuest>, StoreError> {
         guest_row::Entity::find()
             .filter(guest_row::Column::Guest.is_in(guests.iter().map(ToString::to_string)))
             .order_by_asc(guest_row::Column::Hall)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(HallGuest::try_from)
@@ -175,10 +142,13 @@ impl Sql<'_> {
     }
 }
 
-#[async_trait]
-impl HallRepository for Sql<'_> {
-    async fn add(&self, hall: &Hall) -> Result<(), StoreError> {
-        if row::Entity::find().count(self.db()).await? >= MAX_HALLS {
+impl HallRows<'_> {
+    /// Adds a hall.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the name is taken; [`StoreError::TooMany`].
+    pub async fn add(&self, hall: &Hall) -> Result<(), StoreError> {
+        if row::Entity::find().count(&self.0.db()).await? >= MAX_HALLS {
             return Err(StoreError::TooMany {
                 what: "halls",
                 max: MAX_HALLS,
@@ -192,34 +162,40 @@ impl HallRepository for Sql<'_> {
             evidence: hall.evidence.0.to_vec(),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("hall"))?;
         Ok(())
     }
 
-    async fn get(&self, name: &HallName) -> Result<Option<Hall>, StoreError> {
+    /// One hall.
+    pub async fn get(&self, name: &HallName) -> Result<Option<Hall>, StoreError> {
         row::Entity::find_by_id(name.as_str())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Hall::try_from)
             .transpose()
     }
 
-    async fn all(&self) -> Result<Vec<Hall>, StoreError> {
+    /// All of them, by name; at most [`MAX_HALLS`].
+    pub async fn all(&self) -> Result<Vec<Hall>, StoreError> {
         row::Entity::find()
             .order_by_asc(row::Column::Name)
             .limit(MAX_HALLS)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Hall::try_from)
             .collect()
     }
 
-    async fn remove(&self, name: &HallName) -> Result<(), StoreError> {
+    /// Removes a hall with its guests and agents.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn remove(&self, name: &HallName) -> Result<(), StoreError> {
         let deleted = row::Entity::delete_by_id(name.as_str())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         match deleted.rows_affected {
             0 => Err(StoreError::Missing("hall")),
@@ -227,11 +203,15 @@ impl HallRepository for Sql<'_> {
         }
     }
 
-    async fn admit(&self, guest: &HallGuest) -> Result<(), StoreError> {
+    /// Admits somebody; what was said of the same guest before is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`].
+    pub async fn admit(&self, guest: &HallGuest) -> Result<(), StoreError> {
         let others = guest_row::Entity::find()
             .filter(guest_row::Column::Hall.eq(guest.hall.as_str()))
             .filter(guest_row::Column::Guest.ne(guest.guest.to_string()));
-        if others.count(self.db()).await? >= MAX_GUESTS {
+        if others.count(&self.0.db()).await? >= MAX_GUESTS {
             return Err(StoreError::TooMany {
                 what: "guests of this hall",
                 max: MAX_GUESTS,
@@ -256,14 +236,18 @@ impl HallRepository for Sql<'_> {
                     ])
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn dismiss(&self, hall: &HallName, guest: &GuestId) -> Result<(), StoreError> {
+    /// Takes an admission back.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn dismiss(&self, hall: &HallName, guest: &GuestId) -> Result<(), StoreError> {
         let deleted = guest_row::Entity::delete_by_id((hall.to_string(), guest.to_string()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         match deleted.rows_affected {
             0 => Err(StoreError::Missing("guest")),
@@ -271,23 +255,30 @@ impl HallRepository for Sql<'_> {
         }
     }
 
-    async fn guests(&self, hall: &HallName) -> Result<Vec<HallGuest>, StoreError> {
+    /// The guests of a hall, in the order of their identifiers; at most [`MAX_GUESTS`].
+    pub async fn guests(&self, hall: &HallName) -> Result<Vec<HallGuest>, StoreError> {
         guest_row::Entity::find()
             .filter(guest_row::Column::Hall.eq(hall.as_str()))
             .order_by_asc(guest_row::Column::Guest)
             .limit(MAX_GUESTS)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(HallGuest::try_from)
             .collect()
     }
 
-    async fn admissions(&self, person: PersonId, role: Role) -> Result<Vec<HallGuest>, StoreError> {
+    /// Every admission that counts for a person of this role.
+    pub async fn admissions(
+        &self,
+        person: PersonId,
+        role: Role,
+    ) -> Result<Vec<HallGuest>, StoreError> {
         self.of_guests(&GuestId::of(person, role)).await
     }
 
-    async fn admissions_of_visitor(
+    /// Every admission that counts for a person of a partner who has this role at home.
+    pub async fn admissions_of_visitor(
         &self,
         realm: &RealmName,
         person: PersonId,
@@ -297,14 +288,15 @@ impl HallRepository for Sql<'_> {
             .await
     }
 
-    async fn shared_with(&self, realm: &RealmName) -> Result<Vec<HallGuest>, StoreError> {
+    /// Every admission of people of a realm, by hall.
+    pub async fn shared_with(&self, realm: &RealmName) -> Result<Vec<HallGuest>, StoreError> {
         // The database narrows it down; a wildcard in a name can't widen what is given.
         let prefix = format!("{VISITOR}/{realm}/");
         let rows = guest_row::Entity::find()
             .filter(guest_row::Column::Guest.starts_with(&prefix))
             .order_by_asc(guest_row::Column::Hall)
             .order_by_asc(guest_row::Column::Guest)
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         rows.into_iter()
             .filter(|row| row.guest.starts_with(&prefix))
@@ -312,10 +304,11 @@ impl HallRepository for Sql<'_> {
             .collect()
     }
 
-    async fn dismiss_realm(&self, realm: &RealmName) -> Result<u64, StoreError> {
+    /// Takes back every admission of people of a realm; tells how many.
+    pub async fn dismiss_realm(&self, realm: &RealmName) -> Result<u64, StoreError> {
         let shared = self.shared_with(realm).await?;
         for guest in &shared {
-            HallRepository::dismiss(self, &guest.hall, &guest.guest).await?;
+            self.dismiss(&guest.hall, &guest.guest).await?;
         }
         Ok(shared.len() as u64)
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use hallway_evidence::statement::hall::{AgentName, HallName, Names, ServiceName, StoreName};
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -14,7 +13,7 @@ use super::column::{Cell, ms, time};
 use super::entity::{hall_agent as row, hall_agent_name as name_row};
 use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// How many agents one hall may have.
 pub const MAX_AGENTS: u64 = 64;
@@ -45,36 +44,15 @@ pub struct HallAgent {
 }
 
 /// The agents of all halls.
-#[async_trait]
-pub trait HallAgentRepository: Send + Sync {
-    /// Invites an agent. One of the same name is out from now on, and what it provided is free.
-    ///
-    /// # Errors
-    /// [`StoreError::TooMany`]; [`StoreError::Exists`] when another agent of the hall provides
-    /// something of one of its names.
-    async fn invite(&self, agent: &HallAgent) -> Result<(), StoreError>;
-    /// One agent.
-    async fn get(&self, hall: &HallName, name: &AgentName)
-    -> Result<Option<HallAgent>, StoreError>;
-    /// The agents of a hall by name; at most [`MAX_AGENTS`].
-    async fn of_hall(&self, hall: &HallName) -> Result<Vec<HallAgent>, StoreError>;
-    /// The agents of all halls that are invited, have not joined and still may at `now`.
-    async fn invited(&self, now: Timestamp) -> Result<Vec<HallAgent>, StoreError>;
-    /// Uses a token up: gives the agent to exactly one caller, whatever the number of gateways.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when the key is another agent's.
-    async fn join(
-        &self,
-        token: &TokenHash,
-        key_sha256: &[u8; 32],
-        now: Timestamp,
-    ) -> Result<Option<HallAgent>, StoreError>;
-    /// Puts an agent out.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn dismiss(&self, hall: &HallName, name: &AgentName) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct HallAgentRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The agents of all halls.
+    #[must_use]
+    pub const fn hall_agents(&self) -> HallAgentRows<'_> {
+        HallAgentRows(self)
+    }
 }
 
 /// The kinds of names, as the table has them.
@@ -123,10 +101,10 @@ fn read_names<N: Ord + std::str::FromStr>(names: &[&str]) -> Result<Names<N>, St
     names.try_into().map_err(|_| corrupt())
 }
 
-impl Sql<'_> {
+impl HallAgentRows<'_> {
     async fn names_of_agents(&self, hall: &HallName) -> Result<Vec<name_row::Model>, StoreError> {
         let names = name_row::Entity::find().filter(name_row::Column::Hall.eq(hall.as_str()));
-        Ok(names.all(self.db()).await?)
+        Ok(names.all(&self.0.db()).await?)
     }
 
     /// Gives an agent the names that it was invited for, and no others.
@@ -134,7 +112,7 @@ impl Sql<'_> {
         name_row::Entity::delete_many()
             .filter(name_row::Column::Hall.eq(agent.hall.as_str()))
             .filter(name_row::Column::Agent.eq(agent.name.as_str()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         let row = |kind: &str, name: &str| name_row::Model {
             hall: agent.hall.to_string(),
@@ -156,20 +134,24 @@ impl Sql<'_> {
             return Ok(());
         }
         name_row::Entity::insert_many(rows)
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("store or service of an agent"))?;
         Ok(())
     }
 }
 
-#[async_trait]
-impl HallAgentRepository for Sql<'_> {
-    async fn invite(&self, agent: &HallAgent) -> Result<(), StoreError> {
+impl HallAgentRows<'_> {
+    /// Invites an agent. One of the same name is out from now on, and what it provided is free.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`]; [`StoreError::Exists`] when another agent of the hall provides
+    /// something of one of its names.
+    pub async fn invite(&self, agent: &HallAgent) -> Result<(), StoreError> {
         let others = row::Entity::find()
             .filter(row::Column::Hall.eq(agent.hall.as_str()))
             .filter(row::Column::Name.ne(agent.name.as_str()));
-        if others.count(self.db()).await? >= MAX_AGENTS {
+        if others.count(&self.0.db()).await? >= MAX_AGENTS {
             return Err(StoreError::TooMany {
                 what: "agents of this hall",
                 max: MAX_AGENTS,
@@ -198,18 +180,19 @@ impl HallAgentRepository for Sql<'_> {
                     ])
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         self.give_names(agent).await
     }
 
-    async fn get(
+    /// One agent.
+    pub async fn get(
         &self,
         hall: &HallName,
         name: &AgentName,
     ) -> Result<Option<HallAgent>, StoreError> {
         let row = row::Entity::find_by_id((hall.to_string(), name.to_string()))
-            .one(self.db())
+            .one(&self.0.db())
             .await?;
         match row {
             Some(row) => Ok(Some(HallAgent::new(
@@ -220,24 +203,26 @@ impl HallAgentRepository for Sql<'_> {
         }
     }
 
-    async fn of_hall(&self, hall: &HallName) -> Result<Vec<HallAgent>, StoreError> {
+    /// The agents of a hall by name; at most [`MAX_AGENTS`].
+    pub async fn of_hall(&self, hall: &HallName) -> Result<Vec<HallAgent>, StoreError> {
         let names = self.names_of_agents(hall).await?;
         row::Entity::find()
             .filter(row::Column::Hall.eq(hall.as_str()))
             .order_by_asc(row::Column::Name)
             .limit(MAX_AGENTS)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(|row| HallAgent::new(row, &names))
             .collect()
     }
 
-    async fn invited(&self, now: Timestamp) -> Result<Vec<HallAgent>, StoreError> {
+    /// The agents of all halls that are invited, have not joined and still may at `now`.
+    pub async fn invited(&self, now: Timestamp) -> Result<Vec<HallAgent>, StoreError> {
         let rows = row::Entity::find()
             .filter(row::Column::JoinedMs.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         let mut agents = Vec::with_capacity(rows.len());
         for row in rows {
@@ -248,7 +233,11 @@ impl HallAgentRepository for Sql<'_> {
         Ok(agents)
     }
 
-    async fn join(
+    /// Uses a token up: gives the agent to exactly one caller, whatever the number of gateways.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the key is another agent's.
+    pub async fn join(
         &self,
         token: &TokenHash,
         key_sha256: &[u8; 32],
@@ -261,7 +250,7 @@ impl HallAgentRepository for Sql<'_> {
             .filter(row::Column::TokenHash.eq(token.0.to_vec()))
             .filter(row::Column::JoinedMs.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await
             .map_err(StoreError::inserting("agent with this key"))?;
         if updated.rows_affected == 0 {
@@ -269,7 +258,7 @@ impl HallAgentRepository for Sql<'_> {
         }
         let row = row::Entity::find()
             .filter(row::Column::TokenHash.eq(token.0.to_vec()))
-            .one(self.db())
+            .one(&self.0.db())
             .await?;
         let Some(row) = row else { return Ok(None) };
         let hall = Cell("hall_agent", "hall").word(&row.hall)?;
@@ -277,9 +266,13 @@ impl HallAgentRepository for Sql<'_> {
         HallAgent::new(row, &names).map(Some)
     }
 
-    async fn dismiss(&self, hall: &HallName, name: &AgentName) -> Result<(), StoreError> {
+    /// Puts an agent out.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn dismiss(&self, hall: &HallName, name: &AgentName) -> Result<(), StoreError> {
         let deleted = row::Entity::delete_by_id((hall.to_string(), name.to_string()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         match deleted.rows_affected {
             0 => Err(StoreError::Missing("agent")),

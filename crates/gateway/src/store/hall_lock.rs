@@ -1,6 +1,5 @@
 //! Locks on files of halls.
 
-use async_trait::async_trait;
 use hallway_evidence::{GrantId, Timestamp};
 use hallway_hall::files::{Depth, FilePath, Lock, LockHolder, LockToken, LockedStore, Scope};
 use sea_orm::prelude::Uuid;
@@ -10,37 +9,18 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFi
 use super::column::{Cell, ms, number, time};
 use super::entity::hall_lock as row;
 use super::error::StoreError;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// The locks. Whether their holders may hold them is asked elsewhere: see [`crate::hall::locks`].
-#[async_trait]
-pub trait HallLockRepository: Send + Sync {
-    /// Adds one.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when the token is taken.
-    async fn add(&self, store: &LockedStore, lock: &Lock) -> Result<(), StoreError>;
-    /// The locks that have not ended at `now` on one of `paths`, on a folder that it is in, or on
-    /// something in it, in the order of their paths.
-    async fn around(
-        &self,
-        store: &LockedStore,
-        paths: &[FilePath],
-        now: Timestamp,
-    ) -> Result<Vec<Lock>, StoreError>;
-    /// How many a holder has that have not ended at `now`, and how many there are in all.
-    async fn count(&self, holder: LockHolder, now: Timestamp) -> Result<(u64, u64), StoreError>;
-    /// Lets one that has not ended at `now` end at `ends`; tells whether there was one.
-    async fn refresh(
-        &self,
-        token: &LockToken,
-        ends: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Ends these.
-    async fn remove(&self, tokens: &[LockToken]) -> Result<(), StoreError>;
-    /// Forgets those that ended before `before`, `most` of them; tells how many.
-    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct HallLockRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The locks. Whether their holders may hold them is asked elsewhere: see [`crate::hall::locks`].
+    #[must_use]
+    pub const fn hall_locks(&self) -> HallLockRows<'_> {
+        HallLockRows(self)
+    }
 }
 
 fn uuid(token: &LockToken) -> Uuid {
@@ -99,9 +79,12 @@ fn around(path: &FilePath) -> Condition {
     )
 }
 
-#[async_trait]
-impl HallLockRepository for Sql<'_> {
-    async fn add(&self, store: &LockedStore, lock: &Lock) -> Result<(), StoreError> {
+impl HallLockRows<'_> {
+    /// Adds one.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the token is taken.
+    pub async fn add(&self, store: &LockedStore, lock: &Lock) -> Result<(), StoreError> {
         let row = row::Model {
             token: uuid(&lock.token),
             hall: store.hall.to_string(),
@@ -114,13 +97,15 @@ impl HallLockRepository for Sql<'_> {
             ends_ms: number("ends_ms", lock.ends_ms)?,
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("lock"))?;
         Ok(())
     }
 
-    async fn around(
+    /// The locks that have not ended at `now` on one of `paths`, on a folder that it is in, or on
+    /// something in it, in the order of their paths.
+    pub async fn around(
         &self,
         store: &LockedStore,
         paths: &[FilePath],
@@ -139,21 +124,27 @@ impl HallLockRepository for Sql<'_> {
             .filter(row::Column::EndsMs.gt(ms(now)))
             .filter(any)
             .order_by_asc(row::Column::Path)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Lock::try_from)
             .collect()
     }
 
-    async fn count(&self, holder: LockHolder, now: Timestamp) -> Result<(u64, u64), StoreError> {
+    /// How many a holder has that have not ended at `now`, and how many there are in all.
+    pub async fn count(
+        &self,
+        holder: LockHolder,
+        now: Timestamp,
+    ) -> Result<(u64, u64), StoreError> {
         let all = row::Entity::find().filter(row::Column::EndsMs.gt(ms(now)));
         let held = row::Column::GrantId.eq(Uuid::from_bytes(holder.0));
-        let of_holder = all.clone().filter(held).count(self.db()).await?;
-        Ok((of_holder, all.count(self.db()).await?))
+        let of_holder = all.clone().filter(held).count(&self.0.db()).await?;
+        Ok((of_holder, all.count(&self.0.db()).await?))
     }
 
-    async fn refresh(
+    /// Lets one that has not ended at `now` end at `ends`; tells whether there was one.
+    pub async fn refresh(
         &self,
         token: &LockToken,
         ends: Timestamp,
@@ -163,21 +154,24 @@ impl HallLockRepository for Sql<'_> {
             .col_expr(row::Column::EndsMs, Expr::value(ms(ends)))
             .filter(row::Column::Token.eq(uuid(token)))
             .filter(row::Column::EndsMs.gt(ms(now)))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(updated.rows_affected > 0)
     }
 
-    async fn remove(&self, tokens: &[LockToken]) -> Result<(), StoreError> {
+    /// Ends these.
+    pub async fn remove(&self, tokens: &[LockToken]) -> Result<(), StoreError> {
         row::Entity::delete_many()
             .filter(row::Column::Token.is_in(tokens.iter().map(uuid)))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
-        self.forget("hall_lock", "token", "ends_ms", before, most)
+    /// Forgets those that ended before `before`, `most` of them; tells how many.
+    pub async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.0
+            .forget("hall_lock", "token", "ends_ms", before, most)
             .await
     }
 }

@@ -1,6 +1,5 @@
 //! One-time links: set up the gateway, join, get back in, add a key, sign in once.
 
-use async_trait::async_trait;
 use hallway_evidence::{PersonId, Timestamp};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
@@ -10,7 +9,7 @@ use super::entity::link as row;
 use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
 use super::person::Role;
-use super::unit::Sql;
+use super::unit::Unit;
 use super::words::words;
 
 words! {
@@ -72,24 +71,15 @@ pub enum LinksOf {
 }
 
 /// The one-time links.
-#[async_trait]
-pub trait LinkRepository: Send + Sync {
-    /// Adds a link.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when the token is taken.
-    async fn add(&self, link: &Link) -> Result<(), StoreError>;
-    /// The link, if it can still be used at `now`. Looking does not use it up.
-    async fn open(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
-    /// Uses the link up: gives it to exactly one caller, whatever the number of gateways, and
-    /// only before it expires.
-    async fn consume(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError>;
-    /// The links that can still be used, the one that expires last first.
-    async fn list_open(&self, which: LinksOf, now: Timestamp) -> Result<Vec<Link>, StoreError>;
-    /// Withdraws a link: it opens nothing any more. Tells whether it still could.
-    async fn withdraw(&self, token: &TokenHash) -> Result<bool, StoreError>;
-    /// Forgets links that expired before `before`, used or not, `most` of them; tells how many.
-    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct LinkRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The one-time links.
+    #[must_use]
+    pub const fn links(&self) -> LinkRows<'_> {
+        LinkRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Link {
@@ -112,9 +102,12 @@ impl TryFrom<row::Model> for Link {
     }
 }
 
-#[async_trait]
-impl LinkRepository for Sql<'_> {
-    async fn add(&self, link: &Link) -> Result<(), StoreError> {
+impl LinkRows<'_> {
+    /// Adds a link.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the token is taken.
+    pub async fn add(&self, link: &Link) -> Result<(), StoreError> {
         let row = row::Model {
             token_hash: link.token.0.to_vec(),
             purpose: link.purpose.as_str().to_owned(),
@@ -128,42 +121,54 @@ impl LinkRepository for Sql<'_> {
             used_ms: link.used.map(ms),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("link"))?;
         Ok(())
     }
 
-    async fn open(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError> {
+    /// The link, if it can still be used at `now`. Looking does not use it up.
+    pub async fn open(
+        &self,
+        token: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Link>, StoreError> {
         row::Entity::find_by_id(token.0.to_vec())
             .filter(row::Column::UsedMs.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Link::try_from)
             .transpose()
     }
 
-    async fn consume(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Link>, StoreError> {
+    /// Uses the link up: gives it to exactly one caller, whatever the number of gateways, and
+    /// only before it expires.
+    pub async fn consume(
+        &self,
+        token: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Link>, StoreError> {
         // One statement decides: of any number that run at once, one changes the row.
         let updated = row::Entity::update_many()
             .col_expr(row::Column::UsedMs, Expr::value(ms(now)))
             .filter(row::Column::TokenHash.eq(token.0.to_vec()))
             .filter(row::Column::UsedMs.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         if updated.rows_affected == 0 {
             return Ok(None);
         }
         row::Entity::find_by_id(token.0.to_vec())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Link::try_from)
             .transpose()
     }
 
-    async fn list_open(&self, which: LinksOf, now: Timestamp) -> Result<Vec<Link>, StoreError> {
+    /// The links that can still be used, the one that expires last first.
+    pub async fn list_open(&self, which: LinksOf, now: Timestamp) -> Result<Vec<Link>, StoreError> {
         let is_for = |person: PersonId| row::Column::PersonId.eq(person.as_uuid());
         let is_by = |person: PersonId| row::Column::CreatedBy.eq(person.as_uuid());
         let matching = match which {
@@ -183,24 +188,27 @@ impl LinkRepository for Sql<'_> {
             .filter(row::Column::UsedMs.is_null())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
             .order_by_desc(row::Column::ExpiresMs)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Link::try_from)
             .collect()
     }
 
-    async fn withdraw(&self, token: &TokenHash) -> Result<bool, StoreError> {
+    /// Withdraws a link: it opens nothing any more. Tells whether it still could.
+    pub async fn withdraw(&self, token: &TokenHash) -> Result<bool, StoreError> {
         let deleted = row::Entity::delete_many()
             .filter(row::Column::TokenHash.eq(token.0.to_vec()))
             .filter(row::Column::UsedMs.is_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(deleted.rows_affected > 0)
     }
 
-    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
-        self.forget("link", "token_hash", "expires_ms", before, most)
+    /// Forgets links that expired before `before`, used or not, `most` of them; tells how many.
+    pub async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.0
+            .forget("link", "token_hash", "expires_ms", before, most)
             .await
     }
 }

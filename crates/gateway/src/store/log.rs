@@ -1,6 +1,5 @@
 //! The log's tiles and its head.
 
-use async_trait::async_trait;
 use hallway_evidence::log::{Level, Tile};
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, OnConflict};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
@@ -8,7 +7,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter,
 use super::column::{Cell, number};
 use super::entity::{log_head, log_tile};
 use super::error::StoreError;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// The head of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,21 +21,15 @@ pub struct LogHead {
 }
 
 /// The log, as it is stored. Only [`crate::ledger`] writes to it.
-#[async_trait]
-pub trait LogRepository: Send + Sync {
-    /// The head.
-    async fn head(&self) -> Result<LogHead, StoreError>;
-    /// A tile's bytes, if the log holds that many of its items.
-    async fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreError>;
-    /// The bytes of several tiles; those that are not there are left out.
-    async fn tiles(&self, tiles: &[Tile]) -> Result<Vec<(Tile, Vec<u8>)>, StoreError>;
-    /// Stores tiles, over shorter ones in their places.
-    async fn put_tiles(&self, tiles: Vec<(Tile, Vec<u8>)>) -> Result<(), StoreError>;
-    /// Moves the head from a log of `from` entries on to `head`.
-    ///
-    /// # Errors
-    /// [`StoreError::HeadMoved`] when the log no longer has `from` entries.
-    async fn move_head(&self, from: u64, head: &LogHead) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct LogRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The log, as it is stored. Only [`crate::ledger`] writes to it.
+    #[must_use]
+    pub const fn log(&self) -> LogRows<'_> {
+        LogRows(self)
+    }
 }
 
 const fn level(tile: Tile) -> i16 {
@@ -64,26 +57,26 @@ fn cut(tile: Tile, mut data: Vec<u8>) -> Option<Vec<u8>> {
 /// The head's only row.
 const HEAD: i16 = 0;
 
-impl Sql<'_> {
+impl LogRows<'_> {
     /// Waits until no other unit has the head of the log, and keeps it until this one ends. That
     /// makes units run one after another on PostgreSQL, as SQLite's single writer does. Every
     /// later statement of the unit sees what the one before it committed (READ COMMITTED).
     pub(super) async fn lock_head(&self) -> Result<(), StoreError> {
         log_head::Entity::find_by_id(HEAD)
             .lock(LockType::Update)
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .ok_or(Cell("log_head", "id").corrupt())?;
         Ok(())
     }
 }
 
-#[async_trait]
-impl LogRepository for Sql<'_> {
-    async fn head(&self) -> Result<LogHead, StoreError> {
+impl LogRows<'_> {
+    /// The head.
+    pub async fn head(&self) -> Result<LogHead, StoreError> {
         let cell = |column| Cell("log_head", column);
         let row = log_head::Entity::find_by_id(HEAD)
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .ok_or(cell("id").corrupt())?;
         Ok(LogHead {
@@ -93,14 +86,16 @@ impl LogRepository for Sql<'_> {
         })
     }
 
-    async fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
+    /// A tile's bytes, if the log holds that many of its items.
+    pub async fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, StoreError> {
         let row = log_tile::Entity::find_by_id((level(tile), number("tile index", tile.index)?))
-            .one(self.db())
+            .one(&self.0.db())
             .await?;
         Ok(row.and_then(|row| cut(tile, row.data)))
     }
 
-    async fn tiles(&self, tiles: &[Tile]) -> Result<Vec<(Tile, Vec<u8>)>, StoreError> {
+    /// The bytes of several tiles; those that are not there are left out.
+    pub async fn tiles(&self, tiles: &[Tile]) -> Result<Vec<(Tile, Vec<u8>)>, StoreError> {
         if tiles.is_empty() {
             return Ok(Vec::new());
         }
@@ -112,7 +107,10 @@ impl LogRepository for Sql<'_> {
                     .and(log_tile::Column::TileIndex.eq(number("tile index", tile.index)?)),
             );
         }
-        let rows = log_tile::Entity::find().filter(any).all(self.db()).await?;
+        let rows = log_tile::Entity::find()
+            .filter(any)
+            .all(&self.0.db())
+            .await?;
         Ok(tiles
             .iter()
             .filter_map(|tile| {
@@ -124,7 +122,8 @@ impl LogRepository for Sql<'_> {
             .collect())
     }
 
-    async fn put_tiles(&self, tiles: Vec<(Tile, Vec<u8>)>) -> Result<(), StoreError> {
+    /// Stores tiles, over shorter ones in their places.
+    pub async fn put_tiles(&self, tiles: Vec<(Tile, Vec<u8>)>) -> Result<(), StoreError> {
         if tiles.is_empty() {
             return Ok(());
         }
@@ -146,12 +145,16 @@ impl LogRepository for Sql<'_> {
                     .update_column(log_tile::Column::Data)
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn move_head(&self, from: u64, head: &LogHead) -> Result<(), StoreError> {
+    /// Moves the head from a log of `from` entries on to `head`.
+    ///
+    /// # Errors
+    /// [`StoreError::HeadMoved`] when the log no longer has `from` entries.
+    pub async fn move_head(&self, from: u64, head: &LogHead) -> Result<(), StoreError> {
         let updated = log_head::Entity::update_many()
             .col_expr(
                 log_head::Column::Size,
@@ -164,7 +167,7 @@ impl LogRepository for Sql<'_> {
             )
             .filter(log_head::Column::Id.eq(HEAD))
             .filter(log_head::Column::Size.eq(number("log size", from)?))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         match updated.rows_affected {
             0 => Err(StoreError::HeadMoved),

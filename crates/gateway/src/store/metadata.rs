@@ -1,7 +1,6 @@
 //! FIDO metadata: the newest BLOB that a gateway of the realm verified, and how the last attempt to
 //! get a newer one went. All gateways of a realm use the same one, and none goes back behind it.
 
-use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait, IntoActiveModel, Iterable};
@@ -10,7 +9,7 @@ use super::column::{Cell, ms, number, text, time};
 use super::entity::{metadata as row, metadata_blob as bytes_row};
 use super::error::StoreError;
 use super::ids::SignerHash;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// Where the realm stands with one signer of metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -41,38 +40,15 @@ pub struct BlobRecord {
 }
 
 /// The metadata of the realm.
-#[async_trait]
-pub trait MetadataRepository: Send + Sync {
-    /// Where the realm stands.
-    async fn state(&self, signer: &SignerHash) -> Result<MetadataState, StoreError>;
-    /// The bytes of the BLOB in use.
-    async fn blob(&self, signer: &SignerHash) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Puts a BLOB into use.
-    ///
-    /// # Errors
-    /// [`StoreError::OlderMetadata`] when one with a higher number is in use.
-    async fn replace(
-        &self,
-        signer: &SignerHash,
-        record: &BlobRecord,
-        bytes: &[u8],
-    ) -> Result<(), StoreError>;
-    /// Takes the turn to look for a newer one, until `until`; false while it is somebody else's, or
-    /// while nothing is due.
-    async fn take_turn(
-        &self,
-        signer: &SignerHash,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Notes how looking went, and when to look again.
-    async fn note_attempt(
-        &self,
-        signer: &SignerHash,
-        now: Timestamp,
-        problem: Option<&str>,
-        next: Timestamp,
-    ) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct MetadataRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The metadata of the realm.
+    #[must_use]
+    pub const fn metadata(&self) -> MetadataRows<'_> {
+        MetadataRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for MetadataState {
@@ -100,7 +76,7 @@ impl TryFrom<row::Model> for MetadataState {
     }
 }
 
-impl Sql<'_> {
+impl MetadataRows<'_> {
     async fn put_metadata(
         &self,
         signer: &SignerHash,
@@ -126,29 +102,34 @@ impl Sql<'_> {
                     .update_columns(row::Column::iter())
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         Ok(())
     }
 }
 
-#[async_trait]
-impl MetadataRepository for Sql<'_> {
-    async fn state(&self, signer: &SignerHash) -> Result<MetadataState, StoreError> {
+impl MetadataRows<'_> {
+    /// Where the realm stands.
+    pub async fn state(&self, signer: &SignerHash) -> Result<MetadataState, StoreError> {
         row::Entity::find_by_id(signer.as_bytes().to_vec())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map_or_else(|| Ok(MetadataState::default()), MetadataState::try_from)
     }
 
-    async fn blob(&self, signer: &SignerHash) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The bytes of the BLOB in use.
+    pub async fn blob(&self, signer: &SignerHash) -> Result<Option<Vec<u8>>, StoreError> {
         let row = bytes_row::Entity::find_by_id(signer.as_bytes().to_vec())
-            .one(self.db())
+            .one(&self.0.db())
             .await?;
         Ok(row.map(|row| row.bytes))
     }
 
-    async fn replace(
+    /// Puts a BLOB into use.
+    ///
+    /// # Errors
+    /// [`StoreError::OlderMetadata`] when one with a higher number is in use.
+    pub async fn replace(
         &self,
         signer: &SignerHash,
         record: &BlobRecord,
@@ -173,14 +154,16 @@ impl MetadataRepository for Sql<'_> {
                     .update_column(bytes_row::Column::Bytes)
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         let blob = Some(record.clone());
         self.put_metadata(signer, MetadataState { blob, ..state })
             .await
     }
 
-    async fn take_turn(
+    /// Takes the turn to look for a newer one, until `until`; false while it is somebody else's, or
+    /// while nothing is due.
+    pub async fn take_turn(
         &self,
         signer: &SignerHash,
         now: Timestamp,
@@ -203,7 +186,8 @@ impl MetadataRepository for Sql<'_> {
         Ok(true)
     }
 
-    async fn note_attempt(
+    /// Notes how looking went, and when to look again.
+    pub async fn note_attempt(
         &self,
         signer: &SignerHash,
         now: Timestamp,

@@ -1,13 +1,12 @@
 //! The realm's own certificate authorities: those that are in its trust bundle, and no other.
 
-use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use sea_orm::{EntityTrait, IntoActiveModel, QueryOrder};
 
 use super::column::{Cell, ms, time};
 use super::entity::own_authority as row;
 use super::error::StoreError;
-use super::unit::Sql;
+use super::unit::Unit;
 use super::words::words;
 
 words! {
@@ -42,12 +41,15 @@ pub struct OwnAuthority {
 }
 
 /// The realm's own authorities. What they become is decided over all of them at once.
-#[async_trait]
-pub trait OwnAuthorityRepository: Send + Sync {
-    /// All of them, in the order of their hashes.
-    async fn all(&self) -> Result<Vec<OwnAuthority>, StoreError>;
-    /// Puts these in the place of all. The keys of those that are not among them are gone.
-    async fn replace(&self, authorities: &[OwnAuthority]) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct OwnAuthorityRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The realm's own authorities. What they become is decided over all of them at once.
+    #[must_use]
+    pub const fn own_authorities(&self) -> OwnAuthorityRows<'_> {
+        OwnAuthorityRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for OwnAuthority {
@@ -81,21 +83,22 @@ impl From<&OwnAuthority> for row::Model {
     }
 }
 
-#[async_trait]
-impl OwnAuthorityRepository for Sql<'_> {
-    async fn all(&self) -> Result<Vec<OwnAuthority>, StoreError> {
+impl OwnAuthorityRows<'_> {
+    /// All of them, in the order of their hashes.
+    pub async fn all(&self) -> Result<Vec<OwnAuthority>, StoreError> {
         let rows = row::Entity::find()
             .order_by_asc(row::Column::Sha256)
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         rows.into_iter().map(OwnAuthority::try_from).collect()
     }
 
-    async fn replace(&self, authorities: &[OwnAuthority]) -> Result<(), StoreError> {
-        row::Entity::delete_many().exec(self.db()).await?;
+    /// Puts these in the place of all. The keys of those that are not among them are gone.
+    pub async fn replace(&self, authorities: &[OwnAuthority]) -> Result<(), StoreError> {
+        row::Entity::delete_many().exec(&self.0.db()).await?;
         for authority in authorities {
             row::Entity::insert(row::Model::from(authority).into_active_model())
-                .exec_without_returning(self.db())
+                .exec_without_returning(&self.0.db())
                 .await
                 .map_err(StoreError::inserting("own authority"))?;
         }

@@ -2,11 +2,10 @@
 //! nothing else.
 //!
 //! A period begins with the log entry that makes somebody the owner, and ends before the one that
-//! makes it somebody else's. [`super::DeviceRepository`] writes it whenever it changes an owner, in
+//! makes it somebody else's. [`super::DeviceRows`] writes it whenever it changes an owner, in
 //! the same unit as the evidence of that. Beside its places in the log a period keeps those among
 //! the device's transactions, so that a list of it is read from an index.
 
-use async_trait::async_trait;
 use hallway_evidence::{DeviceId, PersonId};
 use sea_orm::sea_query::{Expr, Query, SelectStatement};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
@@ -15,7 +14,7 @@ use super::column::{Cell, number};
 use super::device::Device;
 use super::entity::ownership as row;
 use super::error::StoreError;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// A period in which somebody owned a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,16 +36,15 @@ pub struct Ownership {
 }
 
 /// The periods of all devices.
-#[async_trait]
-pub trait OwnershipRepository: Send + Sync {
-    /// Whose a device was when the log took in an entry; nothing where it was nobody's.
-    async fn at(&self, device: DeviceId, log_index: u64) -> Result<Option<Ownership>, StoreError>;
-    /// The last period in which a person owned a device, whether it lasts or not.
-    async fn last_of(
-        &self,
-        device: DeviceId,
-        owner: PersonId,
-    ) -> Result<Option<Ownership>, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct OwnershipRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The periods of all devices.
+    #[must_use]
+    pub const fn ownerships(&self) -> OwnershipRows<'_> {
+        OwnershipRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Ownership {
@@ -99,7 +97,7 @@ pub(super) fn holding(owner: PersonId, device_id: Expr, log_index: Expr) -> Sele
         .take()
 }
 
-impl Sql<'_> {
+impl OwnershipRows<'_> {
     /// The periods in which a person owned any device, or this one: at most `limit`.
     pub(super) async fn periods_of(
         &self,
@@ -114,7 +112,7 @@ impl Sql<'_> {
             query = query.filter(row::Column::DeviceId.eq(device.as_uuid()));
         }
         query
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Ownership::try_from)
@@ -128,7 +126,7 @@ impl Sql<'_> {
             .filter(row::Column::DeviceId.eq(device.id.as_uuid()))
             .filter(row::Column::ToIndex.is_null())
             .filter(row::Column::FromIndex.gte(number("log index", to)?))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         row::Entity::update_many()
             .col_expr(row::Column::ToIndex, Expr::value(number("log index", to)?))
@@ -139,7 +137,7 @@ impl Sql<'_> {
             )
             .filter(row::Column::DeviceId.eq(device.id.as_uuid()))
             .filter(row::Column::ToIndex.is_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }
@@ -165,7 +163,7 @@ impl Sql<'_> {
             name: name.to_owned(),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("period of ownership"))?;
         Ok(())
@@ -181,20 +179,24 @@ impl Sql<'_> {
             .col_expr(row::Column::Name, Expr::value(name))
             .filter(row::Column::DeviceId.eq(device.as_uuid()))
             .filter(row::Column::ToIndex.is_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }
 }
 
-#[async_trait]
-impl OwnershipRepository for Sql<'_> {
-    async fn at(&self, device: DeviceId, log_index: u64) -> Result<Option<Ownership>, StoreError> {
+impl OwnershipRows<'_> {
+    /// Whose a device was when the log took in an entry; nothing where it was nobody's.
+    pub async fn at(
+        &self,
+        device: DeviceId,
+        log_index: u64,
+    ) -> Result<Option<Ownership>, StoreError> {
         let found = row::Entity::find()
             .filter(row::Column::DeviceId.eq(device.as_uuid()))
             .filter(row::Column::FromIndex.lte(number("log index", log_index)?))
             .order_by_desc(row::Column::FromIndex)
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Ownership::try_from)
             .transpose()?;
@@ -202,7 +204,8 @@ impl OwnershipRepository for Sql<'_> {
         Ok(found.filter(|period| period.to.is_none_or(|to| log_index < to)))
     }
 
-    async fn last_of(
+    /// The last period in which a person owned a device, whether it lasts or not.
+    pub async fn last_of(
         &self,
         device: DeviceId,
         owner: PersonId,
@@ -211,7 +214,7 @@ impl OwnershipRepository for Sql<'_> {
             .filter(row::Column::DeviceId.eq(device.as_uuid()))
             .filter(row::Column::OwnerId.eq(owner.as_uuid()))
             .order_by_desc(row::Column::FromIndex)
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Ownership::try_from)
             .transpose()

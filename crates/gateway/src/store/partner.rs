@@ -1,15 +1,15 @@
 //! Partners: the other realms that are joined with this one, and how far that is.
 
-use async_trait::async_trait;
 use hallway_evidence::log::VerifierKey;
 use hallway_evidence::{Origin, PersonId, RealmName, Timestamp};
 use hallway_hall::Address;
 
-use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
 use super::words::words;
 
 mod rows;
+
+pub use rows::PartnerRows;
 
 /// How many partners a realm may have; those that have ended do not count.
 pub const MAX_PARTNERS: u64 = 64;
@@ -127,81 +127,4 @@ impl Partner {
     pub fn is_active(&self) -> bool {
         self.state == PartnerState::Active
     }
-}
-
-/// The partners of the realm. What is written about one names its pact: it changes nothing when
-/// another partnership of the same two realms has taken its place meanwhile.
-#[async_trait]
-pub trait PartnerRepository: Send + Sync {
-    /// Begins a partnership. One with the same realm that is not active is replaced.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when one is active; [`StoreError::TooMany`].
-    async fn begin(&self, partner: &Partner) -> Result<(), StoreError>;
-    /// One of them.
-    async fn get(&self, realm: &RealmName) -> Result<Option<Partner>, StoreError>;
-    /// All of them, by realm.
-    async fn all(&self) -> Result<Vec<Partner>, StoreError>;
-    /// The JSON of the bundle in use.
-    async fn bundle(&self, realm: &RealmName) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Takes the turn to look at a partner until `until`; false while it is somebody else's, or
-    /// while nothing is due.
-    async fn take_turn(
-        &self,
-        realm: &RealmName,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Keeps what looking brought; false when the pact is over.
-    ///
-    /// # Errors
-    /// [`StoreError::OlderBundle`] when a bundle with a higher sequence number is in use.
-    async fn learn(
-        &self,
-        realm: &RealmName,
-        pact: &TokenHash,
-        learned: &Learned,
-    ) -> Result<bool, StoreError>;
-    /// Notes how looking went, and when to look again; false when the pact has been replaced.
-    async fn note_attempt(
-        &self,
-        realm: &RealmName,
-        pact: &TokenHash,
-        now: Timestamp,
-        problem: Option<&str>,
-        next: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Both sides know: the partnership is active, the token is forgotten, and somebody looks at
-    /// `next`. False when the pact is over or was never begun.
-    async fn join(
-        &self,
-        realm: &RealmName,
-        pact: &TokenHash,
-        now: Timestamp,
-        next: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Both sides accepted the other's invitation: ours, with this token, is the pact, and the
-    /// partnership is active. False when it was not ours, or is over.
-    async fn join_crossed(
-        &self,
-        realm: &RealmName,
-        token: &TokenHash,
-        now: Timestamp,
-        next: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Ends a partnership; false when the pact is over already.
-    async fn end(
-        &self,
-        realm: &RealmName,
-        pact: &TokenHash,
-        by: EndedBy,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
-    /// Notes that the other side knows of the end.
-    async fn told(
-        &self,
-        realm: &RealmName,
-        pact: &TokenHash,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
 }

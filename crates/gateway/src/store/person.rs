@@ -1,6 +1,5 @@
 //! People: who belongs to the realm.
 
-use async_trait::async_trait;
 use hallway_evidence::{PersonId, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -13,7 +12,7 @@ use super::column::{Cell, ms, time};
 use super::entity::person as row;
 use super::error::StoreError;
 use super::page::{Limit, Page, PageRequest};
-use super::unit::Sql;
+use super::unit::Unit;
 use super::words::words;
 
 words! {
@@ -42,40 +41,15 @@ pub struct Person {
 }
 
 /// The people of the realm. Nobody is ever deleted: evidence names them.
-#[async_trait]
-pub trait PersonRepository: Send + Sync {
-    /// Adds a person.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when the id is taken.
-    async fn add(&self, person: &Person) -> Result<(), StoreError>;
-    /// One person.
-    async fn get(&self, id: PersonId) -> Result<Option<Person>, StoreError>;
-    /// The people, the last one who joined first.
-    async fn page(
-        &self,
-        request: &PageRequest<PersonId>,
-    ) -> Result<Page<Person, PersonId>, StoreError>;
-    /// How many people have the role and are active. No active owner means that the gateway was
-    /// never set up.
-    async fn count_active(&self, role: Role) -> Result<u64, StoreError>;
-    /// Some of the active people who have one of these roles, by name.
-    async fn active(&self, roles: &[Role], limit: Limit) -> Result<Vec<Person>, StoreError>;
-    /// Gives the person another name.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    async fn rename(&self, id: PersonId, name: &str) -> Result<(), StoreError>;
-    /// Gives the person another role.
-    ///
-    /// # Errors
-    /// [`StoreError::LastOwner`] when no active owner would be left; [`StoreError::Missing`].
-    async fn set_role(&self, id: PersonId, role: Role) -> Result<(), StoreError>;
-    /// Suspends or reinstates the person.
-    ///
-    /// # Errors
-    /// [`StoreError::LastOwner`] when no active owner would be left; [`StoreError::Missing`].
-    async fn set_state(&self, id: PersonId, state: PersonState) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct PersonRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The people of the realm. Nobody is ever deleted: evidence names them.
+    #[must_use]
+    pub const fn people(&self) -> PersonRows<'_> {
+        PersonRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Person {
@@ -92,7 +66,7 @@ impl TryFrom<row::Model> for Person {
     }
 }
 
-impl Sql<'_> {
+impl PersonRows<'_> {
     /// Checks that an active owner is left when `person` no longer is one. Units run one after
     /// another, so two owners cannot demote each other at once.
     async fn leave_an_owner(
@@ -103,17 +77,14 @@ impl Sql<'_> {
     ) -> Result<(), StoreError> {
         let is_owner = person.role == Role::Owner && person.state == PersonState::Active;
         let stays_owner = role == Role::Owner && state == PersonState::Active;
-        if is_owner && !stays_owner && PersonRepository::count_active(self, Role::Owner).await? == 1
-        {
+        if is_owner && !stays_owner && self.count_active(Role::Owner).await? == 1 {
             return Err(StoreError::LastOwner);
         }
         Ok(())
     }
 
     async fn person(&self, id: PersonId) -> Result<Person, StoreError> {
-        PersonRepository::get(self, id)
-            .await?
-            .ok_or(StoreError::Missing("person"))
+        self.get(id).await?.ok_or(StoreError::Missing("person"))
     }
 
     async fn set_person(
@@ -125,7 +96,7 @@ impl Sql<'_> {
         let updated = row::Entity::update_many()
             .col_expr(column, Expr::value(value))
             .filter(row::Column::Id.eq(id.as_uuid()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         match updated.rows_affected {
             0 => Err(StoreError::Missing("person")),
@@ -134,9 +105,12 @@ impl Sql<'_> {
     }
 }
 
-#[async_trait]
-impl PersonRepository for Sql<'_> {
-    async fn add(&self, person: &Person) -> Result<(), StoreError> {
+impl PersonRows<'_> {
+    /// Adds a person.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the id is taken.
+    pub async fn add(&self, person: &Person) -> Result<(), StoreError> {
         let row = row::Model {
             id: person.id.as_uuid(),
             name: person.name.clone(),
@@ -145,21 +119,23 @@ impl PersonRepository for Sql<'_> {
             created_ms: ms(person.created),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("person"))?;
         Ok(())
     }
 
-    async fn get(&self, id: PersonId) -> Result<Option<Person>, StoreError> {
+    /// One person.
+    pub async fn get(&self, id: PersonId) -> Result<Option<Person>, StoreError> {
         row::Entity::find_by_id(id.as_uuid())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Person::try_from)
             .transpose()
     }
 
-    async fn page(
+    /// The people, the last one who joined first.
+    pub async fn page(
         &self,
         request: &PageRequest<PersonId>,
     ) -> Result<Page<Person, PersonId>, StoreError> {
@@ -169,7 +145,7 @@ impl PersonRepository for Sql<'_> {
         if let Some(after) = request.after {
             query = query.filter(row::Column::Id.lt(after.as_uuid()));
         }
-        let rows = query.all(self.db()).await?;
+        let rows = query.all(&self.0.db()).await?;
         let people = rows
             .into_iter()
             .map(Person::try_from)
@@ -177,39 +153,54 @@ impl PersonRepository for Sql<'_> {
         Ok(Page::of(people, request.limit, |person: &Person| person.id))
     }
 
-    async fn count_active(&self, role: Role) -> Result<u64, StoreError> {
+    /// How many people have the role and are active. No active owner means that the gateway was
+    /// never set up.
+    pub async fn count_active(&self, role: Role) -> Result<u64, StoreError> {
         Ok(row::Entity::find()
             .filter(row::Column::Role.eq(role.as_str()))
             .filter(row::Column::State.eq(PersonState::Active.as_str()))
-            .count(self.db())
+            .count(&self.0.db())
             .await?)
     }
 
-    async fn active(&self, roles: &[Role], limit: Limit) -> Result<Vec<Person>, StoreError> {
+    /// Some of the active people who have one of these roles, by name.
+    pub async fn active(&self, roles: &[Role], limit: Limit) -> Result<Vec<Person>, StoreError> {
         row::Entity::find()
             .filter(row::Column::State.eq(PersonState::Active.as_str()))
             .filter(row::Column::Role.is_in(roles.iter().map(|role| role.as_str())))
             .order_by_asc(row::Column::Name)
             .order_by_asc(row::Column::Id)
             .limit(u64::from(limit.get()))
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Person::try_from)
             .collect()
     }
 
-    async fn rename(&self, id: PersonId, name: &str) -> Result<(), StoreError> {
+    /// Gives the person another name.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub async fn rename(&self, id: PersonId, name: &str) -> Result<(), StoreError> {
         self.set_person(id, row::Column::Name, name).await
     }
 
-    async fn set_role(&self, id: PersonId, role: Role) -> Result<(), StoreError> {
+    /// Gives the person another role.
+    ///
+    /// # Errors
+    /// [`StoreError::LastOwner`] when no active owner would be left; [`StoreError::Missing`].
+    pub async fn set_role(&self, id: PersonId, role: Role) -> Result<(), StoreError> {
         let person = self.person(id).await?;
         self.leave_an_owner(&person, role, person.state).await?;
         self.set_person(id, row::Column::Role, role.as_str()).await
     }
 
-    async fn set_state(&self, id: PersonId, state: PersonState) -> Result<(), StoreError> {
+    /// Suspends or reinstates the person.
+    ///
+    /// # Errors
+    /// [`StoreError::LastOwner`] when no active owner would be left; [`StoreError::Missing`].
+    pub async fn set_state(&self, id: PersonId, state: PersonState) -> Result<(), StoreError> {
         let person = self.person(id).await?;
         self.leave_an_owner(&person, person.role, state).await?;
         self.set_person(id, row::Column::State, state.as_str())

@@ -1,6 +1,5 @@
 //! Refusals: what was not let through, and why. The newest only; they are no evidence.
 
-use async_trait::async_trait;
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
@@ -13,7 +12,7 @@ use super::entity::refusal as row;
 use super::error::StoreError;
 use super::ids::RefusalId;
 use super::page::{Page, PageRequest};
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// How many refusals are kept.
 pub const MAX_REFUSALS: u64 = 10_000;
@@ -58,22 +57,15 @@ pub struct Repeated {
 }
 
 /// The refusals.
-#[async_trait]
-pub trait RefusalRepository: Send + Sync {
-    /// Adds one. See [`super::Store::record_refusal`] for one that outlives a cancelled unit.
-    async fn add(&self, refusal: &Refusal) -> Result<(), StoreError>;
-    /// The refusals, the last one first.
-    async fn page(
-        &self,
-        request: &PageRequest<RefusalId>,
-    ) -> Result<Page<Refusal, RefusalId>, StoreError>;
-    /// Writes down how often refusals were repeated. Those that are forgotten are passed over.
-    async fn count(&self, repeated: &[Repeated]) -> Result<(), StoreError>;
-    /// Forgets all but `keep`; tells how many. Every kind of refusal (a code at a door, of somebody
-    /// known or unknown) keeps as many as the others, its newest: a flood of one pushes out no other.
-    async fn prune(&self, keep: u64) -> Result<u64, StoreError>;
-    /// Forgets those from before `before`, `most` of them; tells how many.
-    async fn forget_old(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct RefusalRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The refusals.
+    #[must_use]
+    pub const fn refusals(&self) -> RefusalRows<'_> {
+        RefusalRows(self)
+    }
 }
 
 impl From<row::Model> for Refusal {
@@ -93,9 +85,9 @@ impl From<row::Model> for Refusal {
     }
 }
 
-#[async_trait]
-impl RefusalRepository for Sql<'_> {
-    async fn add(&self, refusal: &Refusal) -> Result<(), StoreError> {
+impl RefusalRows<'_> {
+    /// Adds one. See [`super::Store::record_refusal`] for one that outlives a cancelled unit.
+    pub async fn add(&self, refusal: &Refusal) -> Result<(), StoreError> {
         let row = row::Model {
             id: refusal.id.as_uuid(),
             at_ms: ms(refusal.at),
@@ -109,12 +101,13 @@ impl RefusalRepository for Sql<'_> {
             last_ms: Some(ms(refusal.last)),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn page(
+    /// The refusals, the last one first.
+    pub async fn page(
         &self,
         request: &PageRequest<RefusalId>,
     ) -> Result<Page<Refusal, RefusalId>, StoreError> {
@@ -124,14 +117,15 @@ impl RefusalRepository for Sql<'_> {
         if let Some(after) = request.after {
             query = query.filter(row::Column::Id.lt(after.as_uuid()));
         }
-        let rows = query.all(self.db()).await?;
+        let rows = query.all(&self.0.db()).await?;
         let items = rows.into_iter().map(Refusal::from).collect();
         Ok(Page::of(items, request.limit, |refusal: &Refusal| {
             refusal.id
         }))
     }
 
-    async fn count(&self, repeated: &[Repeated]) -> Result<(), StoreError> {
+    /// Writes down how often refusals were repeated. Those that are forgotten are passed over.
+    pub async fn count(&self, repeated: &[Repeated]) -> Result<(), StoreError> {
         let rows = repeated
             .iter()
             .map(|repeated| {
@@ -143,13 +137,15 @@ impl RefusalRepository for Sql<'_> {
             })
             .collect::<Result<_, StoreError>>()?;
         let columns = [("id", "uuid"), ("more", "bigint"), ("last_ms", "bigint")];
-        Ok(bulk::update(self.db(), "refusal", columns, rows).await?)
+        Ok(bulk::update(&self.0.db(), "refusal", columns, rows).await?)
     }
 
-    async fn prune(&self, keep: u64) -> Result<u64, StoreError> {
+    /// Forgets all but `keep`; tells how many. Every kind of refusal (a code at a door, of somebody
+    /// known or unknown) keeps as many as the others, its newest: a flood of one pushes out no other.
+    pub async fn prune(&self, keep: u64) -> Result<u64, StoreError> {
         // The ids are UUIDv7: their order is that of time. The newest of every kind come first, then
         // the second newest of every kind, and so on, until there are enough.
-        let backend = self.db().get_database_backend();
+        let backend = self.0.db().get_database_backend();
         // SQLite has no OFFSET without a LIMIT, and PostgreSQL no LIMIT of -1.
         let all = match backend {
             DbBackend::Postgres => "ALL",
@@ -162,10 +158,11 @@ impl RefusalRepository for Sql<'_> {
         );
         let keep = [number("count", keep)?.into()];
         let statement = Statement::from_sql_and_values(backend, sql, keep);
-        Ok(self.db().execute_raw(statement).await?.rows_affected())
+        Ok(self.0.db().execute_raw(statement).await?.rows_affected())
     }
 
-    async fn forget_old(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
-        self.forget("refusal", "id", "at_ms", before, most).await
+    /// Forgets those from before `before`, `most` of them; tells how many.
+    pub async fn forget_old(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.0.forget("refusal", "id", "at_ms", before, most).await
     }
 }

@@ -1,6 +1,5 @@
 //! Sessions: who is signed in, where.
 
-use async_trait::async_trait;
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
@@ -10,7 +9,7 @@ use super::entity::session as row;
 use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
 use super::page::Limit;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// A session. Its secret is the browser's; only its hash is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,40 +51,15 @@ pub enum SessionsOf {
 }
 
 /// The sessions.
-#[async_trait]
-pub trait SessionRepository: Send + Sync {
-    /// Opens a session.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when the token is taken.
-    async fn add(&self, session: &Session) -> Result<(), StoreError>;
-    /// The session, if it has not ended at `now`.
-    async fn get(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Session>, StoreError>;
-    /// A person's sessions that have not ended, the last used first.
-    async fn of_person(
-        &self,
-        person: PersonId,
-        now: Timestamp,
-        limit: Limit,
-    ) -> Result<Vec<Session>, StoreError>;
-    /// Notes that it was used, and that it now ends at `expires`. A session that is gone stays so.
-    async fn touch(
-        &self,
-        token: &TokenHash,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> Result<(), StoreError>;
-    /// Ends sessions; gives their tokens. What hangs on them is for [`crate::depends`], which is
-    /// whom this is for.
-    async fn end(&self, which: &SessionsOf) -> Result<Vec<TokenHash>, StoreError>;
-    /// The sessions of a person beyond the `keep` that were used last.
-    async fn beyond_newest(
-        &self,
-        person: PersonId,
-        keep: u64,
-    ) -> Result<Vec<TokenHash>, StoreError>;
-    /// Forgets sessions that ended before `before`, `most` of them; tells how many.
-    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct SessionRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The sessions.
+    #[must_use]
+    pub const fn sessions(&self) -> SessionRows<'_> {
+        SessionRows(self)
+    }
 }
 
 /// A gateway of the version before opens sessions by links without saying whose touch that was:
@@ -116,9 +90,12 @@ impl TryFrom<row::Model> for Session {
     }
 }
 
-#[async_trait]
-impl SessionRepository for Sql<'_> {
-    async fn add(&self, session: &Session) -> Result<(), StoreError> {
+impl SessionRows<'_> {
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the token is taken.
+    pub async fn add(&self, session: &Session) -> Result<(), StoreError> {
         let row = row::Model {
             token_hash: session.token.0.to_vec(),
             person_id: session.person.as_uuid(),
@@ -132,23 +109,29 @@ impl SessionRepository for Sql<'_> {
             agent: text(&session.agent),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("session"))?;
         Ok(())
     }
 
-    async fn get(&self, token: &TokenHash, now: Timestamp) -> Result<Option<Session>, StoreError> {
+    /// The session, if it has not ended at `now`.
+    pub async fn get(
+        &self,
+        token: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
         row::Entity::find_by_id(token.0.to_vec())
             .filter(row::Column::ExpiresMs.gt(ms(now)))
             .filter(names_its_touch())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Session::try_from)
             .transpose()
     }
 
-    async fn of_person(
+    /// A person's sessions that have not ended, the last used first.
+    pub async fn of_person(
         &self,
         person: PersonId,
         now: Timestamp,
@@ -160,14 +143,15 @@ impl SessionRepository for Sql<'_> {
             .filter(names_its_touch())
             .order_by_desc(row::Column::LastSeenMs)
             .limit(u64::from(limit.get()))
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Session::try_from)
             .collect()
     }
 
-    async fn touch(
+    /// Notes that it was used, and that it now ends at `expires`. A session that is gone stays so.
+    pub async fn touch(
         &self,
         token: &TokenHash,
         now: Timestamp,
@@ -177,12 +161,13 @@ impl SessionRepository for Sql<'_> {
             .col_expr(row::Column::LastSeenMs, Expr::value(ms(now)))
             .col_expr(row::Column::ExpiresMs, Expr::value(ms(expires)))
             .filter(row::Column::TokenHash.eq(token.0.to_vec()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn beyond_newest(
+    /// The sessions of a person beyond the `keep` that were used last.
+    pub async fn beyond_newest(
         &self,
         person: PersonId,
         keep: u64,
@@ -196,13 +181,15 @@ impl SessionRepository for Sql<'_> {
             // SQLite takes no offset without a limit.
             .limit(MOST_AT_ONCE)
             .into_tuple()
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         let cell = Cell("session", "token_hash");
         tokens.iter().map(|token| cell.hash(token)).collect()
     }
 
-    async fn end(&self, which: &SessionsOf) -> Result<Vec<TokenHash>, StoreError> {
+    /// Ends sessions; gives their tokens. What hangs on them is for [`crate::depends`], which is
+    /// whom this is for.
+    pub async fn end(&self, which: &SessionsOf) -> Result<Vec<TokenHash>, StoreError> {
         let matching = match which {
             SessionsOf::Token(token) => row::Column::TokenHash.eq(token.0.to_vec()),
             SessionsOf::Person(person) => row::Column::PersonId.eq(person.as_uuid()),
@@ -213,18 +200,20 @@ impl SessionRepository for Sql<'_> {
             .column(row::Column::TokenHash)
             .filter(matching.clone())
             .into_tuple()
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         row::Entity::delete_many()
             .filter(matching)
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         let cell = Cell("session", "token_hash");
         tokens.iter().map(|token| cell.hash(token)).collect()
     }
 
-    async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
-        self.forget("session", "token_hash", "expires_ms", before, most)
+    /// Forgets sessions that ended before `before`, `most` of them; tells how many.
+    pub async fn prune(&self, before: Timestamp, most: u64) -> Result<u64, StoreError> {
+        self.0
+            .forget("session", "token_hash", "expires_ms", before, most)
             .await
     }
 }

@@ -1,35 +1,33 @@
 //! Settings that all gateways of a realm share: its name, its address, its sealed keys.
 
-use async_trait::async_trait;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait, IntoActiveModel};
 
 use super::entity::setting as row;
 use super::error::StoreError;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// The settings.
-#[async_trait]
-pub trait SettingRepository: Send + Sync {
-    /// The value of a setting.
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Sets it.
-    async fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
-    /// Forgets it.
-    async fn remove(&self, key: &str) -> Result<(), StoreError>;
-    /// Sets it if it is not set, and gives the value that it has now: of several gateways that
-    /// start for the first time at once, all go on with the keys that one of them made.
-    async fn put_first(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct SettingRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> SettingRows<'_> {
+        SettingRows(self)
+    }
 }
 
-#[async_trait]
-impl SettingRepository for Sql<'_> {
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let row = row::Entity::find_by_id(key).one(self.db()).await?;
+impl SettingRows<'_> {
+    /// The value of a setting.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = row::Entity::find_by_id(key).one(&self.0.db()).await?;
         Ok(row.map(|row| row.value))
     }
 
-    async fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+    /// Sets it.
+    pub async fn put(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         let row = row::Model {
             key: key.to_owned(),
             value: value.to_vec(),
@@ -40,18 +38,21 @@ impl SettingRepository for Sql<'_> {
                     .update_column(row::Column::Value)
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn remove(&self, key: &str) -> Result<(), StoreError> {
-        row::Entity::delete_by_id(key).exec(self.db()).await?;
+    /// Forgets it.
+    pub async fn remove(&self, key: &str) -> Result<(), StoreError> {
+        row::Entity::delete_by_id(key).exec(&self.0.db()).await?;
         Ok(())
     }
 
-    async fn put_first(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-        if let Some(value) = SettingRepository::get(self, key).await? {
+    /// Sets it if it is not set, and gives the value that it has now: of several gateways that
+    /// start for the first time at once, all go on with the keys that one of them made.
+    pub async fn put_first(&self, key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        if let Some(value) = self.get(key).await? {
             return Ok(value);
         }
         // Units run one after another, so nobody sets it between the look and this.

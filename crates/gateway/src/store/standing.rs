@@ -1,7 +1,6 @@
 //! Where devices stand: what decides whether their next transaction is accepted, read and moved
 //! on for many devices at once.
 
-use async_trait::async_trait;
 use hallway_evidence::{CredentialId, DeviceId, Timestamp};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use std::collections::HashMap;
@@ -11,7 +10,7 @@ use super::column::{Cell, ms, number, time};
 use super::device::DeviceState;
 use super::error::StoreError;
 use super::person::PersonState;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// Where a device stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,12 +49,15 @@ pub struct Advance {
 }
 
 /// The standings of devices.
-#[async_trait]
-pub trait StandingRepository: Send + Sync {
-    /// Where these devices stand; those that are not known are left out.
-    async fn get(&self, devices: &[DeviceId]) -> Result<HashMap<DeviceId, Standing>, StoreError>;
-    /// Moves devices on, each at most once in a call. Only [`crate::ledger`] calls this.
-    async fn advance(&self, advances: Vec<Advance>) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct StandingRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The standings of devices.
+    #[must_use]
+    pub const fn standings(&self) -> StandingRows<'_> {
+        StandingRows(self)
+    }
 }
 
 /// How many devices one query asks for.
@@ -79,11 +81,14 @@ pub(super) fn pad<T: Clone>(mut items: Vec<T>) -> Vec<T> {
     items
 }
 
-#[async_trait]
-impl StandingRepository for Sql<'_> {
-    async fn get(&self, devices: &[DeviceId]) -> Result<HashMap<DeviceId, Standing>, StoreError> {
+impl StandingRows<'_> {
+    /// Where these devices stand; those that are not known are left out.
+    pub async fn get(
+        &self,
+        devices: &[DeviceId],
+    ) -> Result<HashMap<DeviceId, Standing>, StoreError> {
         let mut standings = HashMap::with_capacity(devices.len());
-        let backend = self.db().get_database_backend();
+        let backend = self.0.db().get_database_backend();
         for some in devices.chunks(DEVICES_PER_QUERY) {
             let ids = pad(some.iter().map(|id| id.as_uuid().into()).collect());
             let sql = format!(
@@ -94,7 +99,7 @@ impl StandingRepository for Sql<'_> {
                 parameters(backend, ids.len())
             );
             let statement = Statement::from_sql_and_values(backend, sql, ids);
-            for row in self.db().query_all_raw(statement).await? {
+            for row in self.0.db().query_all_raw(statement).await? {
                 let id: sea_orm::prelude::Uuid = row.try_get_by_index(0)?;
                 let state: String = row.try_get_by_index(1)?;
                 let credential: Option<Vec<u8>> = row.try_get_by_index(2)?;
@@ -121,7 +126,8 @@ impl StandingRepository for Sql<'_> {
         Ok(standings)
     }
 
-    async fn advance(&self, advances: Vec<Advance>) -> Result<(), StoreError> {
+    /// Moves devices on, each at most once in a call. Only [`crate::ledger`] calls this.
+    pub async fn advance(&self, advances: Vec<Advance>) -> Result<(), StoreError> {
         let mut devices = Vec::with_capacity(advances.len());
         let mut credentials = Vec::with_capacity(advances.len());
         for advance in advances {
@@ -143,13 +149,13 @@ impl StandingRepository for Sql<'_> {
             ("last_taken_ms", "bigint"),
             ("last_seen_ms", "bigint"),
         ];
-        bulk::update(self.db(), "device", columns, devices).await?;
+        bulk::update(&self.0.db(), "device", columns, devices).await?;
         let columns = [
             ("id", "bytea"),
             ("sign_count", "bigint"),
             ("last_used_ms", "bigint"),
         ];
-        bulk::update(self.db(), "credential", columns, credentials).await?;
+        bulk::update(&self.0.db(), "credential", columns, credentials).await?;
         Ok(())
     }
 }

@@ -11,14 +11,12 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::announcement::AnnouncementRepository;
 use super::connect::{self, Address};
 use super::error::StoreError;
 use super::ids::TokenHash;
 use super::migration;
-use super::refusal::{MAX_REFUSALS, Refusal, RefusalRepository, Repeated};
-use super::session::SessionRepository;
-use super::unit::{Reader, Repositories, Sql, SqlUnit, Unit};
+use super::refusal::{MAX_REFUSALS, Refusal, Repeated};
+use super::unit::Unit;
 
 /// How often [`Store::transact`] runs a unit before it gives up.
 const ATTEMPTS: u32 = 10;
@@ -47,7 +45,8 @@ pub type Work<'u, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'u>
 pub struct Store {
     address: Arc<Address>,
     writer: DatabaseConnection,
-    reader: Reader,
+    reader: DatabaseConnection,
+    committed: Arc<Unit<'static>>,
     refusals: Arc<AtomicU64>,
 }
 
@@ -66,7 +65,8 @@ impl Store {
         Ok(Self {
             address: Arc::new(address),
             writer: connections.writer,
-            reader: Reader(connections.reader),
+            committed: Arc::new(connections.reader.clone().into()),
+            reader: connections.reader,
             refusals: Arc::default(),
         })
     }
@@ -81,7 +81,8 @@ impl Store {
         match connect::open(&self.address).await {
             Ok(connections) => Self {
                 writer: connections.writer,
-                reader: Reader(connections.reader),
+                committed: Arc::new(connections.reader.clone().into()),
+                reader: connections.reader,
                 ..self.clone()
             },
             Err(error) => {
@@ -96,24 +97,25 @@ impl Store {
     }
 
     pub(crate) const fn reader(&self) -> &DatabaseConnection {
-        &self.reader.0
+        &self.reader
+    }
+
+    /// A view in which each change stands alone.
+    fn alone(&self) -> Unit<'_> {
+        self.writer.clone().into()
     }
 
     /// Reads what is committed. Each call sees the newest; nothing can be written.
     #[must_use]
-    pub fn read(&self) -> &dyn Repositories {
-        &self.reader
+    pub fn read(&self) -> &Unit<'_> {
+        &self.committed
     }
 
     /// Begins a unit, once it is this one's turn. [`Store::transact`] is what most callers want.
     ///
     /// # Errors
     /// When the database cannot be reached, or its turn did not come within 30 seconds.
-    pub async fn begin(&self) -> Result<Box<dyn Unit>, StoreError> {
-        Ok(Box::new(self.begin_sql().await?))
-    }
-
-    async fn begin_sql(&self) -> Result<SqlUnit, StoreError> {
+    pub async fn begin<'a>(&self) -> Result<Unit<'a>, StoreError> {
         let sqlite = self.writer.get_database_backend() == DbBackend::Sqlite;
         let transaction = self
             .writer
@@ -123,10 +125,11 @@ impl Store {
                 ..TransactionOptions::default()
             })
             .await?;
+        let unit = Unit::from(transaction);
         if !sqlite {
-            Sql::new(&transaction).lock_head().await?;
+            unit.log().lock_head().await?;
         }
-        Ok(SqlUnit(transaction))
+        Ok(unit)
     }
 
     /// Runs `work` in a unit and saves it; cancels it when `work` fails. Runs it again, from the
@@ -147,7 +150,7 @@ impl Store {
     /// What `work` returned, or what the database said when nothing helped.
     pub async fn transact<'a, T, E, F>(&self, work: F) -> Result<T, E>
     where
-        F: for<'u> Fn(&'u (dyn Repositories + 'a)) -> Work<'u, T, E> + Send + Sync,
+        F: for<'u> Fn(&'u Unit<'a>) -> Work<'u, T, E> + Send + Sync,
         T: Send,
         E: Transient,
     {
@@ -166,12 +169,12 @@ impl Store {
 
     async fn attempt<'a, T, E, F>(&self, work: &F) -> Result<T, E>
     where
-        F: for<'u> Fn(&'u (dyn Repositories + 'a)) -> Work<'u, T, E> + Send + Sync,
+        F: for<'u> Fn(&'u Unit<'a>) -> Work<'u, T, E> + Send + Sync,
         T: Send,
         E: Transient,
     {
-        let unit = Box::new(self.begin_sql().await?);
-        match work(unit.as_ref()).await {
+        let unit = self.begin().await?;
+        match work(&unit).await {
             Ok(value) => {
                 unit.save().await?;
                 Ok(value)
@@ -195,7 +198,7 @@ impl Store {
         now: Timestamp,
         expires: Timestamp,
     ) -> Result<(), StoreError> {
-        SessionRepository::touch(&Sql::new(&self.writer), token, now, expires).await
+        self.alone().sessions().touch(token, now, expires).await
     }
 
     /// Counts an attempt to type a device's code, whatever becomes of the attempt; gives the
@@ -210,8 +213,10 @@ impl Store {
         now: Timestamp,
         window: Duration,
     ) -> Result<u64, StoreError> {
-        let sql = Sql::new(&self.writer);
-        AnnouncementRepository::count_attempt(&sql, person, now, window).await
+        let unit = self.alone();
+        unit.announcements()
+            .count_attempt(person, now, window)
+            .await
     }
 
     /// Keeps a refusal, and forgets old ones now and then, so that there are never many more than
@@ -220,10 +225,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn record_refusal(&self, refusal: &Refusal) -> Result<(), StoreError> {
-        let sql = Sql::new(&self.writer);
-        RefusalRepository::add(&sql, refusal).await?;
+        let unit = self.alone();
+        unit.refusals().add(refusal).await?;
         if self.refusals.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == PRUNE_EVERY - 1 {
-            RefusalRepository::prune(&sql, MAX_REFUSALS).await?;
+            unit.refusals().prune(MAX_REFUSALS).await?;
         }
         Ok(())
     }
@@ -233,7 +238,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn count_refusals(&self, repeated: &[Repeated]) -> Result<(), StoreError> {
-        RefusalRepository::count(&Sql::new(&self.writer), repeated).await
+        self.alone().refusals().count(repeated).await
     }
 
     /// Whether the database answers.
@@ -241,7 +246,7 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        Ok(self.reader.0.ping().await?)
+        Ok(self.reader.ping().await?)
     }
 
     /// Closes every connection, once what runs on them ended.
@@ -249,7 +254,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.reader.0.close().await?;
+        self.reader.close().await?;
         Ok(self.writer.close().await?)
     }
 }

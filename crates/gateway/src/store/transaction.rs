@@ -1,6 +1,5 @@
 //! Device transactions: what devices signed, and where the bytes are.
 
-use async_trait::async_trait;
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -12,7 +11,7 @@ use super::error::StoreError;
 use super::ids::EvidenceHash;
 use super::ownership::{Ownership, holding};
 use super::page::{Limit, Page, PageRequest};
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// The largest payload that is kept in the database, in bytes. Larger ones are objects.
 pub const MAX_INLINE: usize = 4096;
@@ -68,31 +67,15 @@ pub enum TransactionFilter {
 }
 
 /// The transactions.
-#[async_trait]
-pub trait TransactionRepository: Send + Sync {
-    /// The one whose evidence has this hash.
-    async fn get(&self, hash: &EvidenceHash) -> Result<Option<Transaction>, StoreError>;
-    /// The one at this place in the log.
-    async fn at(&self, log_index: u64) -> Result<Option<Transaction>, StoreError>;
-    /// The transactions, the last one accepted first.
-    async fn page(
-        &self,
-        filter: TransactionFilter,
-        request: &PageRequest<u64>,
-    ) -> Result<Page<Transaction, u64>, StoreError>;
-    /// Those behind the log index `after` (from the beginning without one), the first one accepted
-    /// first: for a view that follows the log.
-    async fn since(
-        &self,
-        filter: TransactionFilter,
-        after: Option<u64>,
-        limit: Limit,
-    ) -> Result<Vec<Transaction>, StoreError>;
-    /// Adds transactions whose evidence the log just took in. Only [`crate::ledger`] calls this.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when a device's sequence number was used before.
-    async fn add_logged(&self, transactions: Vec<Transaction>) -> Result<(), StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct TransactionRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The transactions.
+    #[must_use]
+    pub const fn transactions(&self) -> TransactionRows<'_> {
+        TransactionRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Transaction {
@@ -159,7 +142,7 @@ fn within(period: &Ownership) -> Result<Expr, StoreError> {
 /// For how many periods of a person their lists are merged here.
 const MERGED: usize = 256;
 
-impl Sql<'_> {
+impl TransactionRows<'_> {
     /// The newest of each period, merged: each list comes from an index, whereas the database would
     /// look through everybody's transactions, or sort all of the person's. Nothing for a person with
     /// more than [`MERGED`] periods, for whom looking through everybody's is the shorter way.
@@ -169,7 +152,11 @@ impl Sql<'_> {
         device: Option<DeviceId>,
         request: &PageRequest<u64>,
     ) -> Result<Option<Page<Transaction, u64>>, StoreError> {
-        let periods = self.periods_of(owner, device, MERGED as u64 + 1).await?;
+        let periods = self
+            .0
+            .ownerships()
+            .periods_of(owner, device, MERGED as u64 + 1)
+            .await?;
         if periods.len() > MERGED {
             return Ok(None);
         }
@@ -208,16 +195,16 @@ impl Sql<'_> {
         if let Some(after) = request.after {
             query = query.filter(row::Column::LogIndex.lt(number("log index", after)?));
         }
-        page(query, request.limit, self).await
+        page(query, request.limit, self.0).await
     }
 }
 
 async fn page(
     query: sea_orm::Select<row::Entity>,
     limit: Limit,
-    sql: &Sql<'_>,
+    unit: &Unit<'_>,
 ) -> Result<Page<Transaction, u64>, StoreError> {
-    let rows = query.all(sql.db()).await?;
+    let rows = query.all(&unit.db()).await?;
     let items = rows
         .into_iter()
         .map(Transaction::try_from)
@@ -225,9 +212,9 @@ async fn page(
     Ok(Page::of(items, limit, |item: &Transaction| item.log_index))
 }
 
-#[async_trait]
-impl TransactionRepository for Sql<'_> {
-    async fn get(&self, hash: &EvidenceHash) -> Result<Option<Transaction>, StoreError> {
+impl TransactionRows<'_> {
+    /// The one whose evidence has this hash.
+    pub async fn get(&self, hash: &EvidenceHash) -> Result<Option<Transaction>, StoreError> {
         row::Entity::find()
             .filter(
                 row::Column::LogIndex.in_subquery(
@@ -238,21 +225,23 @@ impl TransactionRepository for Sql<'_> {
                         .to_owned(),
                 ),
             )
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Transaction::try_from)
             .transpose()
     }
 
-    async fn at(&self, log_index: u64) -> Result<Option<Transaction>, StoreError> {
+    /// The one at this place in the log.
+    pub async fn at(&self, log_index: u64) -> Result<Option<Transaction>, StoreError> {
         row::Entity::find_by_id(number("log index", log_index)?)
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Transaction::try_from)
             .transpose()
     }
 
-    async fn page(
+    /// The transactions, the last one accepted first.
+    pub async fn page(
         &self,
         filter: TransactionFilter,
         request: &PageRequest<u64>,
@@ -278,10 +267,12 @@ impl TransactionRepository for Sql<'_> {
         if let Some(after) = request.after {
             query = query.filter(row::Column::LogIndex.lt(number("log index", after)?));
         }
-        page(query, request.limit, self).await
+        page(query, request.limit, self.0).await
     }
 
-    async fn since(
+    /// Those behind the log index `after` (from the beginning without one), the first one accepted
+    /// first: for a view that follows the log.
+    pub async fn since(
         &self,
         filter: TransactionFilter,
         after: Option<u64>,
@@ -294,14 +285,18 @@ impl TransactionRepository for Sql<'_> {
             query = query.filter(row::Column::LogIndex.gt(number("log index", after)?));
         }
         query
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Transaction::try_from)
             .collect()
     }
 
-    async fn add_logged(&self, transactions: Vec<Transaction>) -> Result<(), StoreError> {
+    /// Adds transactions whose evidence the log just took in. Only [`crate::ledger`] calls this.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when a device's sequence number was used before.
+    pub async fn add_logged(&self, transactions: Vec<Transaction>) -> Result<(), StoreError> {
         let rows = transactions
             .into_iter()
             .map(|transaction| {
@@ -339,7 +334,7 @@ impl TransactionRepository for Sql<'_> {
             ("payload", "bytea"),
             ("object_key", "text"),
         ];
-        bulk::insert(self.db(), "device_transaction", columns, rows)
+        bulk::insert(&self.0.db(), "device_transaction", columns, rows)
             .await
             .map_err(StoreError::inserting("device transaction"))
     }

@@ -1,6 +1,5 @@
 //! What visitors brought: the evidence of partners' people who entered our halls.
 
-use async_trait::async_trait;
 use hallway_evidence::{Bundle, BundleError, RealmName};
 use sea_orm::{EntityTrait, IntoActiveModel};
 
@@ -8,7 +7,7 @@ use super::column::Cell;
 use super::entity::hall_visit as row;
 use super::error::StoreError;
 use super::ids::EvidenceHash;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// Evidence that a visitor brought, with the proofs of the log at home.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,15 +21,15 @@ pub struct Visit {
 }
 
 /// The visits, past and present.
-#[async_trait]
-pub trait VisitRepository: Send + Sync {
-    /// Keeps one.
-    ///
-    /// # Errors
-    /// [`StoreError::Exists`] when it was brought before.
-    async fn add(&self, visit: &Visit) -> Result<(), StoreError>;
-    /// The visit of this evidence; nothing when no visitor brought it.
-    async fn get(&self, evidence: &EvidenceHash) -> Result<Option<Visit>, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct VisitRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The visits, past and present.
+    #[must_use]
+    pub const fn visits(&self) -> VisitRows<'_> {
+        VisitRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for Visit {
@@ -47,24 +46,28 @@ impl TryFrom<row::Model> for Visit {
     }
 }
 
-#[async_trait]
-impl VisitRepository for Sql<'_> {
-    async fn add(&self, visit: &Visit) -> Result<(), StoreError> {
+impl VisitRows<'_> {
+    /// Keeps one.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when it was brought before.
+    pub async fn add(&self, visit: &Visit) -> Result<(), StoreError> {
         let row = row::Model {
             evidence: visit.evidence.0.to_vec(),
             home: visit.home.to_string(),
             bundle: visit.bundle.encode(),
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("visit"))?;
         Ok(())
     }
 
-    async fn get(&self, evidence: &EvidenceHash) -> Result<Option<Visit>, StoreError> {
+    /// The visit of this evidence; nothing when no visitor brought it.
+    pub async fn get(&self, evidence: &EvidenceHash) -> Result<Option<Visit>, StoreError> {
         row::Entity::find_by_id(evidence.0.to_vec())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Visit::try_from)
             .transpose()

@@ -1,6 +1,5 @@
 //! Others' logs to which this realm is witness: the last checkpoint of each that it cosigned.
 
-use async_trait::async_trait;
 use hallway_evidence::Timestamp;
 use hallway_evidence::log::{Fork, Latest, VerifierKey};
 use sea_orm::sea_query::Expr;
@@ -10,7 +9,7 @@ use super::column::{Cell, ms, number, time};
 use super::entity::{former_log, witnessed_log as row};
 use super::error::StoreError;
 use super::ids::EvidenceHash;
-use super::unit::Sql;
+use super::unit::Unit;
 
 /// What this realm knows of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,41 +43,15 @@ pub struct FormerLog {
 const MAX_FORMER: u64 = 256;
 
 /// The logs that are witnessed.
-#[async_trait]
-pub trait WitnessedRepository: Send + Sync {
-    /// All of them, by origin.
-    async fn all(&self) -> Result<Vec<WitnessedLog>, StoreError>;
-    /// The one of this origin, whatever key it has.
-    async fn of(&self, origin: &str) -> Result<Option<WitnessedLog>, StoreError>;
-    /// Moves the record of a log on, from the checkpoint of `from` entries to another one; `None`
-    /// when there is no record yet. Only after that may the cosignature leave the gateway.
-    ///
-    /// # Errors
-    /// [`StoreError::WitnessMoved`] when somebody else moved it meanwhile, or it forked.
-    async fn advance(
-        &self,
-        from: Option<u64>,
-        key: &VerifierKey,
-        to: &Latest,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
-    /// Keeps the proof that a log was rewritten; the first one, if there are more.
-    async fn forked(&self, origin: &str, fork: &Fork, now: Timestamp) -> Result<(), StoreError>;
-    /// Notes a checkpoint that came without a proof that holds.
-    async fn doubt(&self, origin: &str, size: u64, now: Timestamp) -> Result<(), StoreError>;
-    /// Puts what is known of a log aside, because it begins anew. `log` is what is known; what
-    /// comes next of this origin is the first that is.
-    ///
-    /// # Errors
-    /// [`StoreError::WitnessMoved`] when something else is known by now.
-    async fn begin_anew(
-        &self,
-        log: &WitnessedLog,
-        evidence: EvidenceHash,
-        now: Timestamp,
-    ) -> Result<(), StoreError>;
-    /// What was put aside, newest first.
-    async fn former(&self) -> Result<Vec<FormerLog>, StoreError>;
+#[derive(Clone, Copy, Debug)]
+pub struct WitnessedRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The logs that are witnessed.
+    #[must_use]
+    pub const fn witnessed(&self) -> WitnessedRows<'_> {
+        WitnessedRows(self)
+    }
 }
 
 impl TryFrom<row::Model> for WitnessedLog {
@@ -137,22 +110,28 @@ impl TryFrom<former_log::Model> for FormerLog {
     }
 }
 
-#[async_trait]
-impl WitnessedRepository for Sql<'_> {
-    async fn all(&self) -> Result<Vec<WitnessedLog>, StoreError> {
+impl WitnessedRows<'_> {
+    /// All of them, by origin.
+    pub async fn all(&self) -> Result<Vec<WitnessedLog>, StoreError> {
         let rows = row::Entity::find()
             .order_by_asc(row::Column::Origin)
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         rows.into_iter().map(WitnessedLog::try_from).collect()
     }
 
-    async fn of(&self, origin: &str) -> Result<Option<WitnessedLog>, StoreError> {
-        let row = row::Entity::find_by_id(origin).one(self.db()).await?;
+    /// The one of this origin, whatever key it has.
+    pub async fn of(&self, origin: &str) -> Result<Option<WitnessedLog>, StoreError> {
+        let row = row::Entity::find_by_id(origin).one(&self.0.db()).await?;
         row.map(WitnessedLog::try_from).transpose()
     }
 
-    async fn advance(
+    /// Moves the record of a log on, from the checkpoint of `from` entries to another one; `None`
+    /// when there is no record yet. Only after that may the cosignature leave the gateway.
+    ///
+    /// # Errors
+    /// [`StoreError::WitnessMoved`] when somebody else moved it meanwhile, or it forked.
+    pub async fn advance(
         &self,
         from: Option<u64>,
         key: &VerifierKey,
@@ -174,7 +153,7 @@ impl WitnessedRepository for Sql<'_> {
                 doubted_ms: None,
             };
             return row::Entity::insert(row.into_active_model())
-                .exec_without_returning(self.db())
+                .exec_without_returning(&self.0.db())
                 .await
                 .map(|_| ())
                 .map_err(StoreError::inserting("witnessed log"))
@@ -191,7 +170,7 @@ impl WitnessedRepository for Sql<'_> {
             .filter(row::Column::LogKey.eq(key.to_string()))
             .filter(row::Column::Size.eq(number("log size", from)?))
             .filter(row::Column::Fork.is_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         match updated.rows_affected {
             0 => Err(StoreError::WitnessMoved),
@@ -199,7 +178,13 @@ impl WitnessedRepository for Sql<'_> {
         }
     }
 
-    async fn forked(&self, origin: &str, fork: &Fork, now: Timestamp) -> Result<(), StoreError> {
+    /// Keeps the proof that a log was rewritten; the first one, if there are more.
+    pub async fn forked(
+        &self,
+        origin: &str,
+        fork: &Fork,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let json =
             serde_json::to_string(fork).map_err(|_| Cell("witnessed_log", "fork").corrupt())?;
         row::Entity::update_many()
@@ -207,12 +192,13 @@ impl WitnessedRepository for Sql<'_> {
             .col_expr(row::Column::ForkedMs, Expr::value(ms(now)))
             .filter(row::Column::Origin.eq(origin))
             .filter(row::Column::Fork.is_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn doubt(&self, origin: &str, size: u64, now: Timestamp) -> Result<(), StoreError> {
+    /// Notes a checkpoint that came without a proof that holds.
+    pub async fn doubt(&self, origin: &str, size: u64, now: Timestamp) -> Result<(), StoreError> {
         row::Entity::update_many()
             .col_expr(
                 row::Column::DoubtedSize,
@@ -220,19 +206,24 @@ impl WitnessedRepository for Sql<'_> {
             )
             .col_expr(row::Column::DoubtedMs, Expr::value(ms(now)))
             .filter(row::Column::Origin.eq(origin))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn begin_anew(
+    /// Puts what is known of a log aside, because it begins anew. `log` is what is known; what
+    /// comes next of this origin is the first that is.
+    ///
+    /// # Errors
+    /// [`StoreError::WitnessMoved`] when something else is known by now.
+    pub async fn begin_anew(
         &self,
         log: &WitnessedLog,
         evidence: EvidenceHash,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let origin = &log.latest.checkpoint().origin;
-        let known = row::Entity::find_by_id(origin).one(self.db()).await?;
+        let known = row::Entity::find_by_id(origin).one(&self.0.db()).await?;
         let known = known.ok_or(StoreError::WitnessMoved)?;
         if WitnessedLog::try_from(known.clone())? != *log {
             return Err(StoreError::WitnessMoved);
@@ -249,17 +240,18 @@ impl WitnessedRepository for Sql<'_> {
             ended_ms: ms(now),
         };
         former_log::Entity::insert(former.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
-        row::Entity::delete_by_id(origin).exec(self.db()).await?;
+        row::Entity::delete_by_id(origin).exec(&self.0.db()).await?;
         Ok(())
     }
 
-    async fn former(&self) -> Result<Vec<FormerLog>, StoreError> {
+    /// What was put aside, newest first.
+    pub async fn former(&self) -> Result<Vec<FormerLog>, StoreError> {
         let rows = former_log::Entity::find()
             .order_by_desc(former_log::Column::EndedMs)
             .limit(MAX_FORMER)
-            .all(self.db())
+            .all(&self.0.db())
             .await?;
         rows.into_iter().map(FormerLog::try_from).collect()
     }

@@ -67,7 +67,7 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
     unit.hall_agents().invite(&joined).await.unwrap();
     let beta = partner("b.example", &emily);
     unit.partners().begin(&beta).await.unwrap();
-    ledger.append(unit.as_ref(), entries(300)).await.unwrap();
+    ledger.append(&unit, entries(300)).await.unwrap();
     unit.save().await.unwrap();
 
     let (folder, source) = realm(database.address());
@@ -119,7 +119,7 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
         let late = agents.join(&invited.token, &key, invited.invited).await;
         assert_eq!(late.unwrap(), None);
         drop(agents);
-        let receipts = ledger.append(unit.as_ref(), entries(1)).await.unwrap();
+        let receipts = ledger.append(&unit, entries(1)).await.unwrap();
         unit.save().await.unwrap();
         assert_eq!(receipts[0].proof.index(), 300);
         let refused = to.restore(&file).await;

@@ -254,7 +254,7 @@ pub(crate) async fn a_foreign_head_is_never_extended(database: &Database) {
     head.root[0] ^= 1;
     unit.log().move_head(5, &head).await.unwrap();
     let fresh = crate::sample::ledger();
-    let refused = fresh.append(unit.as_ref(), entries(1)).await;
+    let refused = fresh.append(&unit, entries(1)).await;
     assert!(
         matches!(refused, Err(LedgerError::HeadDiffers)),
         "{refused:?}"

@@ -7,7 +7,7 @@ use hallway_evidence::{CredentialId, DeviceId, PersonId};
 use hallway_gateway::ledger::{Entry, Ingest, Ledger};
 use hallway_gateway::store::{
     Device, DeviceState, Enrolment, EvidenceFilter, EvidenceHash, HandOver, Holder, Limit,
-    PageRequest, Repositories, Role, Store, TransactionFilter,
+    PageRequest, Role, Store, TransactionFilter, Unit,
 };
 
 use crate::database::Database;
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// Puts an entry about a device into the log.
-    async fn append(&self, unit: &dyn Repositories, device: DeviceId) -> u64 {
+    async fn append(&self, unit: &Unit<'_>, device: DeviceId) -> u64 {
         let entry = Entry::new(evidence()).unwrap().of_device(device);
         let receipts = self.ledger.append(unit, vec![entry]).await.unwrap();
         receipts[0].proof.index()
@@ -144,8 +144,8 @@ impl World {
         key.id = CredentialId::new(hash32()).unwrap();
         let name = format!("claimed {}", self.log.len());
         let unit = self.store.begin().await.unwrap();
-        let enrolled = self.append(unit.as_ref(), id).await;
-        let claimed = self.append(unit.as_ref(), id).await;
+        let enrolled = self.append(&unit, id).await;
+        let claimed = self.append(&unit, id).await;
         if self.held[device].owner.is_some() {
             let released = DeviceState::Released;
             unit.devices().set_state(id, released).await.unwrap();
@@ -178,7 +178,7 @@ impl World {
         let (id, to) = (self.held[device].device.id, self.people[person]);
         let name = format!("handed over {}", self.log.len());
         let unit = self.store.begin().await.unwrap();
-        let from = self.append(unit.as_ref(), id).await;
+        let from = self.append(&unit, id).await;
         let change = HandOver {
             to,
             name: name.clone(),
@@ -196,7 +196,7 @@ impl World {
         }
         let id = self.held[device].device.id;
         let unit = self.store.begin().await.unwrap();
-        let last = self.append(unit.as_ref(), id).await;
+        let last = self.append(&unit, id).await;
         let released = DeviceState::Released;
         unit.devices().set_state(id, released).await.unwrap();
         unit.devices().give_up(id, last).await.unwrap();

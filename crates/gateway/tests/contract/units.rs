@@ -13,7 +13,7 @@ pub(crate) async fn what_is_cancelled_leaves_no_trace(database: &Database) {
         unit.people().add(&emily).await.unwrap();
         unit.credentials().add(&key).await.unwrap();
         unit.settings().put("realm", b"gate.example").await.unwrap();
-        ledger.append(unit.as_ref(), entries(300)).await.unwrap();
+        ledger.append(&unit, entries(300)).await.unwrap();
         assert_eq!(unit.log().head().await.unwrap().size, 300);
         match ending {
             "cancelled" => unit.cancel().await.unwrap(),
@@ -48,7 +48,7 @@ pub(crate) async fn what_is_cancelled_leaves_no_trace(database: &Database) {
     }
     // The ledger remembers an edge that was never kept; it must not build on it.
     let unit = store.begin().await.unwrap();
-    let receipts = ledger.append(unit.as_ref(), entries(1)).await.unwrap();
+    let receipts = ledger.append(&unit, entries(1)).await.unwrap();
     unit.save().await.unwrap();
     assert_eq!(receipts[0].proof.index(), 0);
 }

@@ -230,7 +230,7 @@ pub(crate) async fn receipts_stand_on_what_witnesses_cosigned(database: &Databas
     let mut notes = Vec::new();
     for count in [5, 4, 2] {
         let unit = store.begin().await.unwrap();
-        ledger.append(unit.as_ref(), entries(count)).await.unwrap();
+        ledger.append(&unit, entries(count)).await.unwrap();
         unit.save().await.unwrap();
         notes.push(ledger.checkpoint(store.read()).await.unwrap());
     }

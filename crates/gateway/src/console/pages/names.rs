@@ -5,17 +5,17 @@ use std::collections::HashMap;
 use hallway_evidence::{DeviceId, PersonId};
 
 use crate::http::problem::Problem;
-use crate::store::Repositories;
+use crate::store::Unit;
 
 /// Looks names up, and remembers them.
 pub(super) struct Names<'a> {
-    reader: &'a dyn Repositories,
+    reader: &'a Unit<'a>,
     people: HashMap<PersonId, String>,
     devices: HashMap<DeviceId, String>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(reader: &'a dyn Repositories) -> Self {
+    pub(super) fn new(reader: &'a Unit<'a>) -> Self {
         Self {
             reader,
             people: HashMap::new(),

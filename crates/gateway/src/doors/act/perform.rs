@@ -16,7 +16,7 @@ use crate::Gateway;
 use crate::http::input::fitting;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, link_token_hash};
-use crate::store::{Repositories, TokenHash};
+use crate::store::{TokenHash, Unit};
 
 /// An act of a person who is signed in, implemented for the terms of its statement.
 ///
@@ -39,7 +39,7 @@ pub trait Perform: Terms + Into<Act> + Send + Sync {
     ///
     /// # Errors
     /// The refusal; nothing is changed then.
-    async fn before(&self, _gateway: &Gateway, _unit: &dyn Repositories) -> Result<(), Problem> {
+    async fn before(&self, _gateway: &Gateway, _unit: &Unit<'_>) -> Result<(), Problem> {
         Ok(())
     }
 
@@ -105,7 +105,7 @@ pub struct Registered {
     /// The schema of what a caller says.
     pub request: fn(&mut SchemaGenerator) -> Schema,
     prepare: for<'a> fn(&'a Asking<'a>, Map<String, Value>) -> Boxed<'a, Prepared<Act>>,
-    before: for<'a> fn(&'a Act, &'a Gateway, &'a dyn Repositories) -> Boxed<'a, ()>,
+    before: for<'a> fn(&'a Act, &'a Gateway, &'a Unit<'_>) -> Boxed<'a, ()>,
     device: fn(&Act) -> Option<DeviceId>,
     perform: for<'a> fn(&'a Act, &'a Actor<'a>) -> Boxed<'a, Outcome>,
 }
@@ -163,7 +163,7 @@ impl Registered {
     pub async fn before(
         &self,
         gateway: &Gateway,
-        unit: &dyn Repositories,
+        unit: &Unit<'_>,
         act: &Act,
     ) -> Result<(), Problem> {
         (self.before)(act, gateway, unit).await

@@ -25,7 +25,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::refusal::Door;
 use crate::seal::{LIFETIME_MS, Purpose};
-use crate::store::{Announcement, AnnouncementId, DeviceState, Repositories, StoreError};
+use crate::store::{Announcement, AnnouncementId, DeviceState, StoreError, Unit};
 
 /// How long a code can be typed.
 const CODE: Duration = Duration::from_secs(10 * 60);
@@ -154,7 +154,7 @@ async fn prove(
 /// Keeps what was proven, unless its authority was removed since, or too many wait.
 async fn keep(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     announcement: &Announcement,
 ) -> Result<Announced, Problem> {
     let (authority, serial) = (announcement.authority, announcement.serial.as_str());
@@ -210,7 +210,7 @@ async fn keep(
 /// 403: who or what is not accepted.
 pub async fn verify(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     signed: &SignedStatement,
 ) -> Result<Registration, Problem> {
     let Response::Registration {
@@ -247,7 +247,7 @@ pub fn known_key() -> Problem {
 
 async fn show_code(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     announcement: &Announcement,
 ) -> Result<Announced, Problem> {
     let code = UserCode::generate().map_err(|error| Problem::internal(&error))?;

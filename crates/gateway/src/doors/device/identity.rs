@@ -6,7 +6,7 @@ use hallway_webauthn::{AttestationKind, Registration};
 
 use crate::http::problem::Problem;
 use crate::maker;
-use crate::store::{AuthorityId, Device, DeviceMark, Repositories};
+use crate::store::{AuthorityId, Device, DeviceMark, Unit};
 
 /// A device, as an attestation that was verified tells.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ impl Identity {
     /// # Errors
     /// 403 `bad-attestation`: there is no certificate, or it names no serial number that could be
     /// shown.
-    pub async fn of(unit: &dyn Repositories, registration: &Registration) -> Result<Self, Problem> {
+    pub async fn of(unit: &Unit<'_>, registration: &Registration) -> Result<Self, Problem> {
         let refused = |detail: &str| Problem::forbidden("bad-attestation", detail);
         let AttestationKind::Certified(certified) = &registration.attestation.kind else {
             return Err(refused("the device's attestation has no certificate"));
@@ -60,7 +60,7 @@ impl Identity {
     }
 
     /// The records of this unit: more than one where its makers were not known to be the same.
-    pub async fn known(&self, unit: &dyn Repositories) -> Result<Vec<Device>, Problem> {
+    pub async fn known(&self, unit: &Unit<'_>) -> Result<Vec<Device>, Problem> {
         Ok(unit.devices().known_by(&self.marks).await?)
     }
 }

@@ -16,7 +16,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::ledger::DeviceKey;
 use crate::refusal::{Door, Subject};
-use crate::store::{Announcement, Device, DeviceState, Repositories};
+use crate::store::{Announcement, Device, DeviceState, Unit};
 
 /// A signed question.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -171,7 +171,7 @@ async fn registered(
 }
 
 /// The device, if the key is its own: a credential that it has replaced since is no longer enrolled.
-async fn enrolled(reader: &dyn Repositories, key: &DeviceKey) -> Result<Device, Problem> {
+async fn enrolled(reader: &Unit<'_>, key: &DeviceKey) -> Result<Device, Problem> {
     let device = reader.devices().get(key.device).await?;
     let current = |device: &Device| {
         let id = device.credential.as_ref();
@@ -214,7 +214,7 @@ impl Note {
 }
 
 async fn note(
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     key: &DeviceKey,
     said: Option<u32>,
     now: Timestamp,

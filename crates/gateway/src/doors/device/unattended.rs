@@ -10,7 +10,7 @@ use hallway_webauthn::{
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::ledger::DeviceKey;
-use crate::store::{Repositories, StoreError};
+use crate::store::{StoreError, Unit};
 
 /// A signed statement of a device, decoded and for this realm, its signature not yet checked.
 pub struct Unverified {
@@ -109,11 +109,7 @@ impl From<StoreError> for TurnedAway {
 ///
 /// # Errors
 /// 403 `model-refused`.
-pub async fn admit(
-    gateway: &Gateway,
-    reader: &dyn Repositories,
-    key: &DeviceKey,
-) -> Result<(), Problem> {
+pub async fn admit(gateway: &Gateway, reader: &Unit<'_>, key: &DeviceKey) -> Result<(), Problem> {
     let now = gateway.now();
     let epoch = gateway.models.epoch(now);
     if key.is_admitted(epoch) {

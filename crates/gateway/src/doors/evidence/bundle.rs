@@ -14,7 +14,7 @@ use hallway_evidence::{Bundle, Evidence, MAX_RECEIPTS, PersonId, Response as Sig
 
 use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::store::{EvidenceHash, EvidenceRecord, Ground, Repositories};
+use crate::store::{EvidenceHash, EvidenceRecord, Ground, Unit};
 
 /// A piece of evidence with all that it rests on: what `hallway verify` takes. What a visitor brought
 /// is given as they brought it.
@@ -49,7 +49,7 @@ struct Step {
 
 /// The way from a subject down to the set-up.
 struct Walk<'a> {
-    reader: &'a dyn Repositories,
+    reader: &'a Unit<'a>,
     subject: u64,
     /// What the subject rests on, by its place in the log.
     found: BTreeMap<u64, Step>,
@@ -58,7 +58,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn from(reader: &'a dyn Repositories, subject: &EvidenceRecord) -> Self {
+    fn from(reader: &'a Unit<'a>, subject: &EvidenceRecord) -> Self {
         let first = Step {
             record: subject.clone(),
             needs: None,

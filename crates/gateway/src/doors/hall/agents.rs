@@ -68,7 +68,7 @@ async fn take_in(gateway: &Gateway, join: &Join) -> Result<Joined, Problem> {
 
 async fn use_up(
     gateway: &Gateway,
-    unit: &dyn crate::store::Repositories,
+    unit: &crate::store::Unit<'_>,
     token: TokenHash,
     key: P256PublicKey,
 ) -> Result<HallAgent, Problem> {

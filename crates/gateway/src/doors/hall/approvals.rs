@@ -14,7 +14,7 @@ use super::grants::{GrantRequest, GrantRow, name_of};
 use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Approval, Given, Grant, GrantState, Limit, Person, Repositories, Role};
+use crate::store::{Approval, Given, Grant, GrantState, Limit, Person, Role, Unit};
 
 /// How many of those who could approve are named.
 const NAMED: u32 = 8;
@@ -50,7 +50,7 @@ impl Waits {
     /// The database.
     pub async fn of(
         gateway: &Gateway,
-        reader: &dyn Repositories,
+        reader: &Unit<'_>,
         grant: &Grant,
     ) -> Result<Option<Self>, Problem> {
         let Some(approval) = grant.approval.as_ref() else {
@@ -70,7 +70,7 @@ impl Waits {
 
 /// Some of those who can approve what `opener` opens, who may be nobody of this realm.
 async fn approvers(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     role: Role,
     opener: Option<PersonId>,
 ) -> Result<Vec<Person>, Problem> {
@@ -92,7 +92,7 @@ async fn approvers(
 /// # Errors
 /// 409 `nobody-can-approve`.
 pub async fn possible(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     role: Role,
     opener: Option<PersonId>,
 ) -> Result<(), Problem> {

@@ -10,7 +10,7 @@ use crate::hall::needs::{self, Case, Unmet, Weighed};
 use crate::hall::wall_clock;
 use crate::http::problem::Problem;
 use crate::models::verdict::KeyFacts;
-use crate::store::{Credential, HallGuest, Holder, KeyAttestation, Person, Repositories};
+use crate::store::{Credential, HallGuest, Holder, KeyAttestation, Person, Unit};
 
 /// What is demanded besides being admitted, all of it optional.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -68,7 +68,7 @@ impl KnownKey {
     ///
     /// # Errors
     /// The database.
-    pub async fn of(reader: &dyn Repositories, person: &Person) -> Result<Vec<Self>, Problem> {
+    pub async fn of(reader: &Unit<'_>, person: &Person) -> Result<Vec<Self>, Problem> {
         let held = reader
             .credentials()
             .held_by(Holder::Person(person.id))
@@ -84,7 +84,7 @@ impl KnownKey {
     ///
     /// # Errors
     /// The database.
-    pub async fn new(reader: &dyn Repositories, key: Credential) -> Result<Self, Problem> {
+    pub async fn new(reader: &Unit<'_>, key: Credential) -> Result<Self, Problem> {
         let attestation = reader.attestations().get(&key.id).await?;
         Ok(Self { key, attestation })
     }

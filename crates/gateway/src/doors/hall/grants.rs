@@ -15,7 +15,7 @@ use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{
-    End, EndCause, Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Repositories, Role,
+    End, EndCause, Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Role, Unit,
 };
 
 /// A grant, as the acts on one name it.
@@ -139,7 +139,7 @@ pub fn visible_to(caller: &Caller, hall: Option<HallName>) -> GrantFilter {
 ///
 /// # Errors
 /// The database.
-pub async fn name_of(reader: &dyn Repositories, grant: &Grant) -> Result<String, Problem> {
+pub async fn name_of(reader: &Unit<'_>, grant: &Grant) -> Result<String, Problem> {
     if let GrantKind::Visitor(visitor) = &grant.kind {
         return Ok(format!("{} of {}", visitor.name, visitor.home));
     }

@@ -23,7 +23,7 @@ use crate::http::session::Caller;
 use crate::partners::call::{self, CallError};
 use crate::partners::shared::{HallThere, Shared};
 use crate::partners::{active, place};
-use crate::store::{EvidenceHash, Grant, GrantKind, MAX_HALLS, Person, Repositories};
+use crate::store::{EvidenceHash, Grant, GrantKind, MAX_HALLS, Person, Unit};
 use crate::witness::cosigned_by;
 
 /// Evidence to show to the host of a hall.
@@ -135,7 +135,7 @@ pub(super) async fn kind(actor: &Actor<'_>, terms: &Open) -> Result<GrantKind, P
 /// The certificate with the host's listener as the place where it is used, and our own as that
 /// where it is renewed.
 pub(super) async fn at_host(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     host: &RealmName,
     certified: Certified,
 ) -> Result<(Certified, Listener), Problem> {

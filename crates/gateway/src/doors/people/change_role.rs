@@ -10,7 +10,7 @@ use super::{last_owner, name_of};
 use crate::depends::Ended;
 use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::http::problem::Problem;
-use crate::store::{Person, Repositories, Role};
+use crate::store::{Person, Role, Unit};
 
 /// The person, and the new role.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -55,11 +55,7 @@ impl Perform for ChangeRole {
 
 /// The role that a person has, which is to be another than `next`: an act that gave it once more would
 /// only be a second proof of it.
-async fn another_role(
-    reader: &dyn Repositories,
-    id: PersonId,
-    next: Role,
-) -> Result<Role, Problem> {
+async fn another_role(reader: &Unit<'_>, id: PersonId, next: Role) -> Result<Role, Problem> {
     let person = reader.people().get(id).await?;
     let Person { name, role, .. } = person.ok_or_else(|| Problem::not_found("person"))?;
     if role == next {

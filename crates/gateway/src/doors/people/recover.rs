@@ -11,7 +11,7 @@ use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::doors::web::keys::line;
 use crate::doors::web::links::{self, New};
 use crate::http::problem::Problem;
-use crate::store::{Person, PersonState, Purpose, Repositories};
+use crate::store::{Person, PersonState, Purpose, Unit};
 
 /// How long a recovery link is good: a day.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -55,7 +55,7 @@ impl Perform for Recover {
 
 /// Refuses a link for a person who is suspended: they could not use it, and once they are reinstated it
 /// would date from before.
-async fn recoverable(reader: &dyn Repositories, id: PersonId) -> Result<Person, Problem> {
+async fn recoverable(reader: &Unit<'_>, id: PersonId) -> Result<Person, Problem> {
     let person = reader.people().get(id).await?;
     let person = person.ok_or_else(|| Problem::not_found("person"))?;
     match person.state {

@@ -17,7 +17,7 @@ use crate::depends;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
 use crate::source;
-use crate::store::{EvidenceHash, Person, Repositories, Role, Session, TokenHash};
+use crate::store::{EvidenceHash, Person, Role, Session, TokenHash, Unit};
 
 /// How many sessions a person has at a time; one more ends the one that was used longest ago.
 const MOST_SESSIONS: u64 = 64;
@@ -94,7 +94,7 @@ pub struct Grounds {
 /// with ends: nobody can plant a session in somebody's browser and wait for it to be signed in.
 pub async fn open(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     person: Person,
     grounds: Grounds,
     peer: &Peer,

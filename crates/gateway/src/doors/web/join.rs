@@ -14,7 +14,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::token_hash;
 use crate::refusal::Door;
-use crate::store::{Link, PersonState, Purpose as LinkPurpose, Repositories, Role, TokenHash};
+use crate::store::{Link, PersonState, Purpose as LinkPurpose, Role, TokenHash, Unit};
 
 /// The secret of a link.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -97,7 +97,7 @@ pub async fn sign_in(
 
 async fn consume(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     token: &TokenHash,
     peer: &Peer,
 ) -> Result<Granted, Problem> {

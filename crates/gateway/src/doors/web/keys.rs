@@ -18,7 +18,7 @@ use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::refusal::Door;
-use crate::store::{Credential, Holder, KeyAttestation, Repositories, Role};
+use crate::store::{Credential, Holder, KeyAttestation, Role, Unit};
 
 /// The acts on one's own keys.
 pub fn acts() -> Vec<act::Registered> {
@@ -141,7 +141,7 @@ pub async fn label(
 }
 
 async fn rename(
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     id: &CredentialId,
     person: PersonId,
     label: &Line,
@@ -162,11 +162,7 @@ fn credential_id(text: &str) -> Result<CredentialId, Problem> {
 }
 
 /// The key, if it is this person's; others need not know that it exists.
-async fn own(
-    unit: &dyn Repositories,
-    id: &CredentialId,
-    person: PersonId,
-) -> Result<Credential, Problem> {
+async fn own(unit: &Unit<'_>, id: &CredentialId, person: PersonId) -> Result<Credential, Problem> {
     unit.credentials()
         .get(id)
         .await?

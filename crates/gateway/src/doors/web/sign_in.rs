@@ -18,7 +18,7 @@ use crate::http::problem::Problem;
 use crate::http::session::{self, Caller};
 use crate::refusal::Door;
 use crate::seal::Purpose;
-use crate::store::Repositories;
+use crate::store::Unit;
 
 /// How the session is handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -99,7 +99,7 @@ pub async fn finish(
 
 async fn sign_in(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     proven: &Proven,
     peer: &Peer,
 ) -> Result<Granted, Problem> {

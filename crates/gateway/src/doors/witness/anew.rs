@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::super::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
 use crate::http::problem::Problem;
-use crate::store::{Repositories, StoreError, WitnessedLog};
+use crate::store::{StoreError, Unit, WitnessedLog};
 use crate::witness::peers;
 
 /// The log.
@@ -62,7 +62,7 @@ impl Perform for BeginLogAnew {
 /// # Errors
 /// The database.
 pub async fn seen_before(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     key: &VerifierKey,
 ) -> Result<Option<SeenLog>, StoreError> {
     let known = reader.witnessed().of(key.name()).await?;

@@ -1,6 +1,5 @@
 //! Grants as rows.
 
-use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Func, SimpleExpr};
@@ -15,10 +14,10 @@ use super::super::error::StoreError;
 use super::super::hall::{rights, rights_text};
 use super::super::ids::{EvidenceHash, TokenHash};
 use super::super::page::{Limit, Page, PageRequest};
-use super::super::unit::Sql;
+use super::super::unit::Unit;
 use super::{
     APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
-    GrantRepository, GrantsOf, Visitor,
+    GrantsOf, Visitor,
 };
 
 /// A hall in the column: `lab`, or `alpha.example/lab` for one of a partner. So no query for a hall
@@ -156,9 +155,21 @@ fn open(rows: Select<row::Entity>, now: Timestamp) -> Select<row::Entity> {
         .order_by_desc(row::Column::Id)
 }
 
-impl Sql<'_> {
+/// The grants, past and present.
+#[derive(Clone, Copy, Debug)]
+pub struct GrantRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The grants, past and present.
+    #[must_use]
+    pub const fn grants(&self) -> GrantRows<'_> {
+        GrantRows(self)
+    }
+}
+
+impl GrantRows<'_> {
     async fn grants(&self, rows: Select<row::Entity>) -> Result<Vec<Grant>, StoreError> {
-        let rows = rows.all(self.db()).await?;
+        let rows = rows.all(&self.0.db()).await?;
         rows.into_iter().map(Grant::try_from).collect()
     }
 
@@ -233,9 +244,12 @@ fn waits() -> Condition {
         .add(row::Column::ApprovedMs.is_null())
 }
 
-#[async_trait]
-impl GrantRepository for Sql<'_> {
-    async fn add(&self, grant: &Grant) -> Result<(), StoreError> {
+impl GrantRows<'_> {
+    /// Adds one.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when a grant was given for this key before.
+    pub async fn add(&self, grant: &Grant) -> Result<(), StoreError> {
         let (key, session) = match grant.holder {
             GrantHolder::Key(sha256) => (Some(sha256.to_vec()), None),
             GrantHolder::Session(token) => (None, Some(token.0.to_vec())),
@@ -273,30 +287,34 @@ impl GrantRepository for Sql<'_> {
             approval_evidence: None,
         };
         row::Entity::insert(row.into_active_model())
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await
             .map_err(StoreError::inserting("grant"))?;
         Ok(())
     }
 
-    async fn get(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
+    /// One of them.
+    pub async fn get(&self, id: GrantId) -> Result<Option<Grant>, StoreError> {
         row::Entity::find_by_id(id.as_uuid())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Grant::try_from)
             .transpose()
     }
 
-    async fn by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<Grant>, StoreError> {
+    /// The grant that was given for a key, whether it ended or not.
+    pub async fn by_key(&self, key_sha256: &[u8; 32]) -> Result<Option<Grant>, StoreError> {
         row::Entity::find()
             .filter(row::Column::KeySha256.eq(key_sha256.to_vec()))
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Grant::try_from)
             .transpose()
     }
 
-    async fn of_session(
+    /// The grants of a browser session in a hall of ours, or of the partner `host`, that have not
+    /// ended at `now`, newest first.
+    pub async fn of_session(
         &self,
         session: &TokenHash,
         host: Option<&RealmName>,
@@ -309,7 +327,8 @@ impl GrantRepository for Sql<'_> {
         self.grants(open(rows, now)).await
     }
 
-    async fn active(
+    /// The grants that have not ended at `now`, newest first.
+    pub async fn active(
         &self,
         filter: &GrantFilter,
         now: Timestamp,
@@ -319,7 +338,8 @@ impl GrantRepository for Sql<'_> {
         self.grants(rows.limit(u64::from(limit.get()))).await
     }
 
-    async fn page(
+    /// All grants, newest first.
+    pub async fn page(
         &self,
         filter: &GrantFilter,
         request: &PageRequest<GrantId>,
@@ -327,12 +347,14 @@ impl GrantRepository for Sql<'_> {
         self.newest_first(filtered(filter), request).await
     }
 
-    async fn waiting(&self, now: Timestamp, limit: Limit) -> Result<Vec<Grant>, StoreError> {
+    /// The grants that wait for an approval at `now`, newest first.
+    pub async fn waiting(&self, now: Timestamp, limit: Limit) -> Result<Vec<Grant>, StoreError> {
         let rows = open(row::Entity::find().filter(waits()), now);
         self.grants(rows.limit(u64::from(limit.get()))).await
     }
 
-    async fn approve(&self, id: GrantId, given: &Given) -> Result<bool, StoreError> {
+    /// Approves a grant; tells whether it still waited then.
+    pub async fn approve(&self, id: GrantId, given: &Given) -> Result<bool, StoreError> {
         let updated = row::Entity::update_many()
             .col_expr(row::Column::ApprovedMs, Expr::value(ms(given.at)))
             .col_expr(row::Column::ApprovedBy, Expr::value(given.by.as_uuid()))
@@ -345,12 +367,18 @@ impl GrantRepository for Sql<'_> {
             .filter(asked_lately(given.at))
             .filter(row::Column::EndedMs.is_null())
             .filter(row::Column::EndsMs.gt(ms(given.at)))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(updated.rows_affected > 0)
     }
 
-    async fn hanging_on(&self, which: &GrantsOf, now: Timestamp) -> Result<Vec<Grant>, StoreError> {
+    /// The grants that hang on something and have neither been ended nor run out at `now`, newest
+    /// first.
+    pub async fn hanging_on(
+        &self,
+        which: &GrantsOf,
+        now: Timestamp,
+    ) -> Result<Vec<Grant>, StoreError> {
         let rows = row::Entity::find()
             .filter(hanging(which))
             .filter(row::Column::EndedMs.is_null())
@@ -359,39 +387,47 @@ impl GrantRepository for Sql<'_> {
         self.grants(rows).await
     }
 
-    async fn end_of(&self, which: &GrantsOf, end: &End) -> Result<u64, StoreError> {
-        let updated = ending(end).filter(hanging(which)).exec(self.db()).await?;
+    /// Ends the grants that hang on something; tells how many.
+    pub async fn end_of(&self, which: &GrantsOf, end: &End) -> Result<u64, StoreError> {
+        let updated = ending(end)
+            .filter(hanging(which))
+            .exec(&self.0.db())
+            .await?;
         Ok(updated.rows_affected)
     }
 
-    async fn narrow(&self, id: GrantId, rights: &Rights) -> Result<(), StoreError> {
+    /// Leaves a grant only these of its rights, for good.
+    pub async fn narrow(&self, id: GrantId, rights: &Rights) -> Result<(), StoreError> {
         row::Entity::update_many()
             .col_expr(row::Column::Rights, Expr::value(rights_text(rights)))
             .filter(row::Column::Id.eq(id.as_uuid()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn end(&self, id: GrantId, end: &End) -> Result<bool, StoreError> {
+    /// Ends a grant; tells whether it was still open.
+    pub async fn end(&self, id: GrantId, end: &End) -> Result<bool, StoreError> {
         let updated = ending(end)
             .filter(row::Column::Id.eq(id.as_uuid()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(updated.rows_affected > 0)
     }
 
-    async fn vouch(&self, id: GrantId, until: Timestamp) -> Result<(), StoreError> {
+    /// Notes that a visitor was seen with a certificate of home that is valid until then.
+    pub async fn vouch(&self, id: GrantId, until: Timestamp) -> Result<(), StoreError> {
         row::Entity::update_many()
             .col_expr(row::Column::VouchedMs, Expr::value(ms(until)))
             .filter(row::Column::Id.eq(id.as_uuid()))
             .filter(row::Column::VouchedMs.lt(ms(until)))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }
 
-    async fn end_visits(
+    /// Ends the grants that visitors of a realm got for this evidence; tells how many.
+    pub async fn end_visits(
         &self,
         home: &RealmName,
         evidence: &[EvidenceHash],
@@ -409,12 +445,14 @@ impl GrantRepository for Sql<'_> {
             .filter(row::Column::Home.eq(home.as_str()))
             .filter(row::Column::Evidence.is_in(hashes))
             .filter(row::Column::EndedMs.is_null())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(updated.rows_affected)
     }
 
-    async fn away(
+    /// The grants of our people in partners' halls that have not run out at `now` and of whose end
+    /// nobody was told yet, newest first.
+    pub async fn away(
         &self,
         now: Timestamp,
         request: &PageRequest<GrantId>,
@@ -426,11 +464,12 @@ impl GrantRepository for Sql<'_> {
         self.newest_first(untold, request).await
     }
 
-    async fn note_told(&self, id: GrantId, now: Timestamp) -> Result<(), StoreError> {
+    /// Notes that the host knows of the end.
+    pub async fn note_told(&self, id: GrantId, now: Timestamp) -> Result<(), StoreError> {
         row::Entity::update_many()
             .col_expr(row::Column::ToldMs, Expr::value(ms(now)))
             .filter(row::Column::Id.eq(id.as_uuid()))
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         Ok(())
     }

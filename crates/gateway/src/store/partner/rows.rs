@@ -1,6 +1,5 @@
 //! Partners as rows.
 
-use async_trait::async_trait;
 use hallway_evidence::{RealmName, Timestamp};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -12,11 +11,8 @@ use super::super::column::{Cell, ms, number, text, time};
 use super::super::entity::{partner as row, partner_bundle as bundle_row};
 use super::super::error::StoreError;
 use super::super::ids::TokenHash;
-use super::super::unit::Sql;
-use super::{
-    BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerRepository, PartnerState,
-    PartnerWitness,
-};
+use super::super::unit::Unit;
+use super::{BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerState, PartnerWitness};
 
 /// How many are listed, with those that have ended.
 const MAX_LISTED: u64 = 1024;
@@ -131,7 +127,21 @@ fn columns(partner: Partner) -> Result<row::Model, StoreError> {
     })
 }
 
-impl Sql<'_> {
+/// The partners of the realm. What is written about one names its pact: it changes nothing when
+/// another partnership of the same two realms has taken its place meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub struct PartnerRows<'u>(&'u Unit<'u>);
+
+impl Unit<'_> {
+    /// The partners of the realm. What is written about one names its pact: it changes nothing when
+    /// another partnership of the same two realms has taken its place meanwhile.
+    #[must_use]
+    pub const fn partners(&self) -> PartnerRows<'_> {
+        PartnerRows(self)
+    }
+}
+
+impl PartnerRows<'_> {
     async fn put_partner(&self, partner: Partner) -> Result<(), StoreError> {
         row::Entity::insert(columns(partner)?.into_active_model())
             .on_conflict(
@@ -139,7 +149,7 @@ impl Sql<'_> {
                     .update_columns(row::Column::iter())
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         Ok(())
     }
@@ -151,15 +161,18 @@ impl Sql<'_> {
         realm: &RealmName,
         pact: &TokenHash,
     ) -> Result<Option<Partner>, StoreError> {
-        let partner = PartnerRepository::get(self, realm).await?;
+        let partner = self.get(realm).await?;
         Ok(partner.filter(|partner| partner.pact == *pact))
     }
 }
 
-#[async_trait]
-impl PartnerRepository for Sql<'_> {
-    async fn begin(&self, partner: &Partner) -> Result<(), StoreError> {
-        let known = PartnerRepository::get(self, &partner.realm).await?;
+impl PartnerRows<'_> {
+    /// Begins a partnership. One with the same realm that is not active is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when one is active; [`StoreError::TooMany`].
+    pub async fn begin(&self, partner: &Partner) -> Result<(), StoreError> {
+        let known = self.get(&partner.realm).await?;
         if known.as_ref().is_some_and(Partner::is_active) {
             return Err(StoreError::Exists {
                 what: "partner",
@@ -169,14 +182,14 @@ impl PartnerRepository for Sql<'_> {
         let others = row::Entity::find()
             .filter(row::Column::State.ne(PartnerState::Ended.as_str()))
             .filter(row::Column::Realm.ne(partner.realm.as_str()));
-        if others.count(self.db()).await? >= MAX_PARTNERS {
+        if others.count(&self.0.db()).await? >= MAX_PARTNERS {
             return Err(StoreError::TooMany {
                 what: "partners",
                 max: MAX_PARTNERS,
             });
         }
         bundle_row::Entity::delete_by_id(partner.realm.as_str())
-            .exec(self.db())
+            .exec(&self.0.db())
             .await?;
         // Our own invitation may be accepted over there at this very moment.
         let invited = match known.map(|known| (known.state, known)) {
@@ -191,39 +204,44 @@ impl PartnerRepository for Sql<'_> {
         .await
     }
 
-    async fn get(&self, realm: &RealmName) -> Result<Option<Partner>, StoreError> {
+    /// One of them.
+    pub async fn get(&self, realm: &RealmName) -> Result<Option<Partner>, StoreError> {
         row::Entity::find_by_id(realm.as_str())
-            .one(self.db())
+            .one(&self.0.db())
             .await?
             .map(Partner::try_from)
             .transpose()
     }
 
-    async fn all(&self) -> Result<Vec<Partner>, StoreError> {
+    /// All of them, by realm.
+    pub async fn all(&self) -> Result<Vec<Partner>, StoreError> {
         row::Entity::find()
             .order_by_asc(row::Column::Realm)
             .limit(MAX_LISTED)
-            .all(self.db())
+            .all(&self.0.db())
             .await?
             .into_iter()
             .map(Partner::try_from)
             .collect()
     }
 
-    async fn bundle(&self, realm: &RealmName) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The JSON of the bundle in use.
+    pub async fn bundle(&self, realm: &RealmName) -> Result<Option<Vec<u8>>, StoreError> {
         let row = bundle_row::Entity::find_by_id(realm.as_str())
-            .one(self.db())
+            .one(&self.0.db())
             .await?;
         Ok(row.map(|row| row.bytes))
     }
 
-    async fn take_turn(
+    /// Takes the turn to look at a partner until `until`; false while it is somebody else's, or
+    /// while nothing is due.
+    pub async fn take_turn(
         &self,
         realm: &RealmName,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        match PartnerRepository::get(self, realm).await? {
+        match self.get(realm).await? {
             Some(partner) if now >= partner.next_attempt => {
                 self.put_partner(Partner {
                     next_attempt: until,
@@ -236,7 +254,11 @@ impl PartnerRepository for Sql<'_> {
         }
     }
 
-    async fn learn(
+    /// Keeps what looking brought; false when the pact is over.
+    ///
+    /// # Errors
+    /// [`StoreError::OlderBundle`] when a bundle with a higher sequence number is in use.
+    pub async fn learn(
         &self,
         realm: &RealmName,
         pact: &TokenHash,
@@ -264,7 +286,7 @@ impl PartnerRepository for Sql<'_> {
                     .update_column(bundle_row::Column::Bytes)
                     .to_owned(),
             )
-            .exec_without_returning(self.db())
+            .exec_without_returning(&self.0.db())
             .await?;
         self.put_partner(Partner {
             bundle: Some(bundle.clone()),
@@ -276,7 +298,8 @@ impl PartnerRepository for Sql<'_> {
         Ok(true)
     }
 
-    async fn note_attempt(
+    /// Notes how looking went, and when to look again; false when the pact has been replaced.
+    pub async fn note_attempt(
         &self,
         realm: &RealmName,
         pact: &TokenHash,
@@ -297,7 +320,9 @@ impl PartnerRepository for Sql<'_> {
         Ok(true)
     }
 
-    async fn join(
+    /// Both sides know: the partnership is active, the token is forgotten, and somebody looks at
+    /// `next`. False when the pact is over or was never begun.
+    pub async fn join(
         &self,
         realm: &RealmName,
         pact: &TokenHash,
@@ -327,14 +352,16 @@ impl PartnerRepository for Sql<'_> {
         }
     }
 
-    async fn join_crossed(
+    /// Both sides accepted the other's invitation: ours, with this token, is the pact, and the
+    /// partnership is active. False when it was not ours, or is over.
+    pub async fn join_crossed(
         &self,
         realm: &RealmName,
         token: &TokenHash,
         now: Timestamp,
         next: Timestamp,
     ) -> Result<bool, StoreError> {
-        let known = PartnerRepository::get(self, realm).await?;
+        let known = self.get(realm).await?;
         let invited = known.as_ref().and_then(|known| known.invited);
         match known.filter(|known| known.state == PartnerState::Joining) {
             Some(known) if invited.is_some_and(|(invited, _)| invited == *token) => {
@@ -343,13 +370,14 @@ impl PartnerRepository for Sql<'_> {
                     ..known
                 })
                 .await?;
-                PartnerRepository::join(self, realm, token, now, next).await
+                self.join(realm, token, now, next).await
             }
             _ => Ok(false),
         }
     }
 
-    async fn end(
+    /// Ends a partnership; false when the pact is over already.
+    pub async fn end(
         &self,
         realm: &RealmName,
         pact: &TokenHash,
@@ -376,7 +404,8 @@ impl PartnerRepository for Sql<'_> {
         Ok(true)
     }
 
-    async fn told(
+    /// Notes that the other side knows of the end.
+    pub async fn told(
         &self,
         realm: &RealmName,
         pact: &TokenHash,

@@ -15,8 +15,8 @@ use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
 use crate::models::verdict;
 use crate::store::{
-    Announcement, Credential, Device, DeviceState, Enrolment, Holder, Person, Repositories,
-    StoreError, SuspendedBy,
+    Announcement, Credential, Device, DeviceState, Enrolment, Holder, Person, StoreError,
+    SuspendedBy, Unit,
 };
 
 /// The device, by its code.
@@ -58,7 +58,7 @@ impl Perform for Claim {
 
     /// The enrolment comes before the claim in the log, because it came before it: a verifier of a
     /// receipt looks at the order.
-    async fn before(&self, gateway: &Gateway, unit: &dyn Repositories) -> Result<(), Problem> {
+    async fn before(&self, gateway: &Gateway, unit: &Unit<'_>) -> Result<(), Problem> {
         let announcement = unit
             .announcements()
             .by_credential(&self.credential)
@@ -121,7 +121,7 @@ fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
 /// The record of a unit, if there is one, which `person` may claim. Where there are several, none of
 /// them speaks against it, and the oldest is the one.
 async fn claimable(
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     person: &Person,
     identity: &Identity,
 ) -> Result<Option<Device>, Problem> {

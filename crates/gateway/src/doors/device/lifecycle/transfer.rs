@@ -10,7 +10,7 @@ use super::{not_owner, outcome, seen};
 use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
-use crate::store::{HandOver, Person, PersonState, Repositories};
+use crate::store::{HandOver, Person, PersonState, Unit};
 
 /// The device, and its new owner.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -67,7 +67,7 @@ impl Perform for Transfer {
     }
 }
 
-async fn recipient(unit: &dyn Repositories, person: PersonId) -> Result<Person, Problem> {
+async fn recipient(unit: &Unit<'_>, person: PersonId) -> Result<Person, Problem> {
     unit.people()
         .get(person)
         .await?

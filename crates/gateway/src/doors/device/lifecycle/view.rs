@@ -12,7 +12,7 @@ use crate::http::input::{Asked, Input};
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Device, DeviceFilter, DeviceState, Person, Repositories, Role, SuspendedBy};
+use crate::store::{Device, DeviceFilter, DeviceState, Person, Role, SuspendedBy, Unit};
 
 /// A device, as the API shows one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -81,11 +81,7 @@ pub fn visible_to(person: &Person) -> DeviceFilter {
 }
 
 /// A device that `person` may see; the others need not be known to exist.
-pub async fn seen(
-    unit: &dyn Repositories,
-    person: &Person,
-    id: DeviceId,
-) -> Result<Device, Problem> {
+pub async fn seen(unit: &Unit<'_>, person: &Person, id: DeviceId) -> Result<Device, Problem> {
     unit.devices()
         .get(id)
         .await?
@@ -146,7 +142,7 @@ pub async fn name(
 }
 
 async fn rename(
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     person: &Person,
     id: DeviceId,
     name: &Line,

@@ -15,7 +15,7 @@ use crate::http::session::token_hash;
 use crate::partners::description::own_realm;
 use crate::partners::refresh::SETTLE;
 use crate::refusal::Door;
-use crate::store::{PartnerState, Repositories, TokenHash};
+use crate::store::{PartnerState, TokenHash, Unit};
 
 /// The code under which a token is refused for good.
 pub const SPENT: &str = "partner-token";
@@ -64,7 +64,7 @@ async fn take_in(gateway: &Gateway, join: &Join) -> Result<(), Problem> {
 
 async fn use_up(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     token: TokenHash,
     realm: &RealmName,
 ) -> Result<(), Problem> {

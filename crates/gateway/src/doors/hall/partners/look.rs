@@ -11,7 +11,7 @@ use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::partners::description::Description;
 use crate::partners::refresh;
-use crate::store::{EndedBy, HallGuest, Partner, PartnerState, Repositories};
+use crate::store::{EndedBy, HallGuest, Partner, PartnerState, Unit};
 
 /// A partner.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -85,7 +85,7 @@ impl From<HallGuest> for SharedView {
 }
 
 impl PartnerView {
-    async fn new(reader: &dyn Repositories, partner: Partner) -> Result<Self, Problem> {
+    async fn new(reader: &Unit<'_>, partner: Partner) -> Result<Self, Problem> {
         let shared = reader.halls().shared_with(&partner.realm).await?;
         let waits = matches!(partner.state, PartnerState::Invited | PartnerState::Joining);
         Ok(Self {

@@ -29,7 +29,7 @@ use crate::refusal::Door;
 use crate::seal::Purpose;
 use crate::store::{
     Credential, Ground, Holder, KeyAttestation, Link, MAX_KEYS, Person, PersonState,
-    Purpose as LinkPurpose, Repositories, Role, StoreError,
+    Purpose as LinkPurpose, Role, StoreError, Unit,
 };
 
 /// What a new key is asked for with.
@@ -241,7 +241,7 @@ fn prove(gateway: &Gateway, link: &Link, answer: &Answer) -> Result<Proven, Prob
 
 async fn register(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     link: &Link,
     proven: &Proven,
     comer: &Comer<'_>,
@@ -355,7 +355,7 @@ fn verify(
 
 /// Refuses a credential that anybody ever registered here, also one that was removed since: in the
 /// log, a credential is one holder's for good.
-async fn never_registered(unit: &dyn Repositories, id: &CredentialId) -> Result<(), Problem> {
+async fn never_registered(unit: &Unit<'_>, id: &CredentialId) -> Result<(), Problem> {
     if unit.credentials().get(id).await?.is_some() {
         return Err(registered_already());
     }
@@ -388,7 +388,7 @@ fn malformed(error: &dyn std::error::Error) -> Problem {
 /// The person who gets the key; uses up the link.
 async fn person(
     gateway: &Gateway,
-    unit: &dyn Repositories,
+    unit: &Unit<'_>,
     link: &Link,
     terms: &RegisterKey,
 ) -> Result<Person, Problem> {

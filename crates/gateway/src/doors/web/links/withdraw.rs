@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::doors::web::keys::line;
 use crate::http::problem::Problem;
-use crate::store::{Link, Person, Purpose, Repositories, Role, TokenHash};
+use crate::store::{Link, Person, Purpose, Role, TokenHash, Unit};
 
 /// The link.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -53,7 +53,7 @@ impl Perform for WithdrawLink {
 
 /// The open link with this hash, if `person` may withdraw it. Others need not know that it exists.
 async fn withdrawable(
-    reader: &dyn Repositories,
+    reader: &Unit<'_>,
     person: &Person,
     hash: &TokenHash,
     now: Timestamp,
