@@ -20,8 +20,11 @@ use fleet::{Camera, ORIGIN, RP_ID, Sent, enrol};
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::Act;
 use hallway_evidence::{Response, SignedStatement, Timestamp};
-use hallway_gateway::ledger::{Ingest, Keyring, Ledger, Outcome, Submission};
-use hallway_gateway::store::{PayloadLocation, Store};
+use hallway_gateway::doors::device::ingest::keyring::Keyring;
+use hallway_gateway::doors::device::ingest::{Ingest, Outcome, Submission};
+use hallway_gateway::doors::device::store::PayloadLocation;
+use hallway_gateway::ledger::Ledger;
+use hallway_gateway::store::Store;
 use hallway_webauthn::{AssertionPolicy, AssertionResponse, RelyingParty, verify_assertion};
 
 /// Cameras that send at the same time, each in order.
@@ -58,7 +61,9 @@ fn main() {
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (device, connection) = runtime.block_on(async {
-        let store = Store::connect(file.to_str().unwrap()).await.unwrap();
+        let store = Store::connect(file.to_str().unwrap(), hallway_gateway::doors::ALL.schema())
+            .await
+            .unwrap();
         let device = memory::per_device(&store, fleet.iter().map(Camera::credential)).await;
         (device, memory::per_connection().await)
     });
@@ -106,7 +111,9 @@ struct Door {
 
 /// Transactions accepted per second.
 async fn accept(address: &str, fleet: &'static [Camera]) -> f64 {
-    let store = Store::connect(address).await.unwrap();
+    let store = Store::connect(address, hallway_gateway::doors::ALL.schema())
+        .await
+        .unwrap();
     enrol(&store, fleet).await;
     let ledger = Ledger::new(SigningKey::from_seed("gate.example/log", &[3; 32]).unwrap());
     let now = || Timestamp::from(SystemTime::now());

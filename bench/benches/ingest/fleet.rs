@@ -15,9 +15,9 @@ use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::{
     CredentialId, DeviceId, Line, PersonId, Response, SignedStatement, Timestamp,
 };
+use hallway_gateway::doors::device::store::{Authority, Device, DeviceState};
 use hallway_gateway::store::{
-    Authority, AuthorityId, Credential, Device, DeviceState, EvidenceHash, Holder, Person,
-    PersonState, Role, Store, StoreError,
+    AuthorityId, Credential, EvidenceHash, Holder, Person, PersonState, Role, Store, StoreError,
 };
 
 pub(crate) const RP_ID: &str = "gate.example";

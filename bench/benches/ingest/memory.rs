@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hallway_evidence::CredentialId;
 use hallway_gateway::config::Config;
-use hallway_gateway::ledger::Keyring;
+use hallway_gateway::doors::device::ingest::keyring::Keyring;
 use hallway_gateway::store::Store;
 use hallway_gateway::{Start, SystemClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,6 +45,7 @@ pub(crate) async fn per_connection() -> usize {
         config,
         operator_key: None,
         clock: Arc::new(SystemClock),
+        doors: hallway_gateway::doors::ALL,
     };
     let ready = start.ready().await.unwrap();
     let address = ready.address().unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hallway_gateway::backup::{Realm, Summary};
-use hallway_gateway::config::Database;
+use hallway_gateway::settings::Database;
 use serde::Serialize;
 
 use crate::operator_key::UnlockArguments;
@@ -72,6 +72,7 @@ impl Place {
             folder: self.data.clone(),
             database: database.map_err(|error| format!("--database: {error}"))?,
             operator_key: self.unlock.given(&self.data)?,
+            doors: hallway_gateway::doors::ALL,
         })
     }
 

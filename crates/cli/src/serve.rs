@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use hallway_evidence::{Origin, RealmName};
-use hallway_gateway::config::{BlobAddress, Config, Database, MetadataConfig, Tls};
+use hallway_gateway::config::Config;
+use hallway_gateway::settings::{BlobAddress, Database, MetadataConfig, Tls};
 use hallway_gateway::{Ready, Start, SystemClock, configuration};
 use serde::Serialize;
 
@@ -179,6 +180,7 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
         config,
         operator_key,
         clock: Arc::new(SystemClock),
+        doors: hallway_gateway::doors::ALL,
     };
     let runtime = crate::runtime()?;
     let told: Result<Told, Box<dyn Error>> = runtime.block_on(async {
@@ -217,7 +219,7 @@ fn announce_as_json(ready: &Ready) -> serde_json::Result<()> {
         realm: &ready.gateway.rp.id,
         origin: &ready.gateway.origin,
         setup_link: ready.setup_link.as_deref(),
-        halls: ready.gateway.halls.address.as_deref(),
+        halls: ready.gateway.halls().address.as_deref(),
     };
     terminal::announce(serde_json::to_string(&serving)?);
     Ok(())
@@ -244,7 +246,7 @@ fn announce(ready: &Ready, has_password: bool) {
             "Set up the first owner, once, within a day: {link}"
         ));
     }
-    if let Some(address) = &ready.gateway.halls.address {
+    if let Some(address) = &ready.gateway.halls().address {
         terminal::announce(format_args!("Halls open at {address}"));
     }
 }

@@ -17,8 +17,10 @@ use object_store::{ObjectStore, ObjectStoreExt};
 
 pub use self::sealed_file::SealedFileError;
 use self::sealed_file::{SealedReader, SealedWriter};
-use crate::config::{self, Config, ConfigError, Database};
+use crate::config::{self, Config, ConfigError};
+use crate::door::Doors;
 use crate::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone};
+use crate::settings::Database;
 use crate::store::{DumpError, Store, StoreError};
 
 /// The longest record: a metadata BLOB is the longest thing in one row.
@@ -98,6 +100,8 @@ pub struct Realm {
     pub database: Option<Database>,
     /// The operator's key in base64; otherwise it is `operator.key` in the folder.
     pub operator_key: Option<zeroize::Zeroizing<String>>,
+    /// The doors whose tables are in it.
+    pub doors: Doors,
 }
 
 /// What a backup holds.
@@ -117,7 +121,7 @@ impl Realm {
 
     async fn store(&self, config: &Config) -> Result<Store, BackupError> {
         let database = self.database.as_ref().unwrap_or(&config.database);
-        Ok(Store::connect(&database.address(&self.folder)).await?)
+        Ok(Store::connect(&database.address(&self.folder), self.doors.schema()).await?)
     }
 
     fn objects(&self, config: &Config) -> Result<(PathBuf, LocalFileSystem), BackupError> {

@@ -1,31 +1,23 @@
 //! The configuration: `hallway.toml` in the data folder, overridden by flags and variables.
 
-use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use hallway_evidence::{Origin, RealmName};
 use serde::{Deserialize, Serialize};
 
-mod bounded;
-mod database;
-mod hall;
-pub mod metadata;
-mod partners;
-pub mod policy;
-mod problems;
-mod text;
-mod witness;
+use crate::doors::hall::settings as hall;
+use crate::settings::text;
 
-pub use bounded::Bounded;
-pub use database::{Database, NotADatabase};
-pub use hall::{Bucket, Hall, Service, Store};
-pub use metadata::{BlobAddress, HostName, MetadataConfig};
-pub use partners::PartnersConfig;
-pub use policy::{DevicePolicy, PersonPolicy, Policies};
+mod problems;
+
+pub use crate::doors::hall::settings::{Bucket, Hall, PartnersConfig, Service, Store};
+pub use crate::settings::{
+    BlobAddress, Bounded, Connections, Database, DevicePolicy, HostName, Limits, MetadataConfig,
+    NotADatabase, PersonPolicy, Policies, Tls, WatchedLog, WitnessAddress, metadata, policy,
+};
 pub use problems::Problems;
-pub use witness::{WatchedLog, WitnessAddress};
 
 /// The name of the configuration file inside the data folder.
 pub const FILE: &str = "hallway.toml";
@@ -76,35 +68,6 @@ pub struct Config {
     pub witnessed: Vec<WatchedLog>,
 }
 
-/// The server certificate, in PEM files that are read at start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    /// The certificate chain, leaf first.
-    pub certificate: PathBuf,
-    /// The private key.
-    pub key: PathBuf,
-}
-
-/// How many connections a listener may have open at once.
-pub type Connections = Bounded<1, 1_000_000>;
-
-/// Bounds on what one request may cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Bytes of one payload that a device sends.
-    pub payload_bytes: Bounded<1, { 1 << 30 }>,
-    /// Connections open at once.
-    pub connections: Connections,
-    /// Minutes that a device's clock may differ from ours in a live transaction.
-    pub clock_skew_minutes: Bounded<1, 1440>,
-    /// Days after which a transaction signed offline is too old.
-    pub queued_days: Bounded<0, 3650>,
-    /// Hours that a session lasts.
-    pub session_hours: Bounded<1, 8760>,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -122,18 +85,6 @@ impl Default for Config {
             hall: None,
             witnesses: Vec::new(),
             witnessed: Vec::new(),
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            payload_bytes: Bounded::nearest(64 << 20),
-            connections: Bounded::nearest(10_000),
-            clock_skew_minutes: Bounded::nearest(5),
-            queued_days: Bounded::nearest(30),
-            session_hours: Bounded::nearest(12),
         }
     }
 }
@@ -179,8 +130,8 @@ pub enum ConfigError {
     )]
     NoPublicUrl(RealmName),
     /// Something in `[hall]`.
-    #[error("[hall] in hallway.toml: {0}")]
-    Hall(String),
+    #[error(transparent)]
+    Hall(#[from] hall::Invalid),
     /// WebAuthn Level 3, 5.1.3: the origin's host must be the relying party id or below it.
     #[error(
         "the realm \"{realm}\" is not the host of public_url \"{url}\" or a parent of it: set realm \

@@ -7,7 +7,7 @@
 
 mod assets;
 pub mod explain;
-mod pages;
+pub mod pages;
 pub mod view;
 
-pub use pages::{Explanation, explanation, nowhere, problem_page, routes, sign_in_path};
+pub use pages::{nowhere, problem_page, routes, sign_in_path};

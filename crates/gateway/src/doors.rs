@@ -1,18 +1,68 @@
 //! The doors: what each one's statements say, and what it grants for them.
-//!
-//! A door that people use by an act (invite, claim, suspend …) is listed in [`act`]; a door with a
-//! ceremony of its own (sign in, register a key, enrol a device) has routes of its own.
 
-pub mod act;
-pub mod assertion;
-pub mod ceremony;
 pub mod device;
-pub mod evidence;
 pub mod hall;
-pub mod log;
-pub mod makers;
-pub mod models;
-pub mod people;
-pub mod user_code;
 pub mod web;
-pub mod witness;
+
+use crate::door::Doors;
+
+/// The doors of this program, in the order in which people see them.
+pub const ALL: Doors = Doors::new(&[&web::Web, &device::DeviceDoor, &hall::HallDoor]);
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+    use super::*;
+    use crate::store::Store;
+
+    /// The migrator's own.
+    const MIGRATIONS: &str = "seaql_migrations";
+
+    #[tokio::test]
+    async fn no_table_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hallway.db");
+        let path = path.to_str().unwrap();
+        let store = Store::connect(path, ALL.schema()).await.unwrap();
+        let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'";
+        let rows = store
+            .reader()
+            .query_all_raw(Statement::from_string(DbBackend::Sqlite, sql))
+            .await
+            .unwrap();
+        let schema = ALL.schema();
+        let mut there = Vec::new();
+        for row in rows {
+            let name: String = row.try_get_by_index(0).unwrap();
+            let is_listed = schema.tables().iter().any(|table| table.name() == name);
+            assert!(
+                is_listed || name == MIGRATIONS,
+                "the table {name} is neither dumped nor left behind on purpose"
+            );
+            there.push(name);
+        }
+        for table in schema.tables() {
+            let name = table.name().to_owned();
+            assert!(there.contains(&name), "there is no table {name}");
+        }
+    }
+
+    #[test]
+    fn every_statement_of_a_person_is_an_act_of_the_door_that_it_names() {
+        use hallway_evidence::statement::{Act, Signer};
+        for door in ALL.each() {
+            for act in door.acts() {
+                let word = act.declared.door();
+                let stated = ALL.of_statement(word).map(|door| door.name());
+                assert_eq!(stated, Some(door.name()), "{}", act.declared.name);
+            }
+        }
+        for declared in Act::DECLARED {
+            if matches!(declared.signer, Signer::Person(_)) {
+                let door = ALL.of_statement(declared.door());
+                assert!(door.is_some(), "{}", declared.name);
+            }
+        }
+    }
+}

@@ -1,30 +1,29 @@
 //! What every handler shares: one realm's store, log, keys and clock.
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hallway_evidence::{
-    DeviceId, Evidence, Line, PersonId, SignedStatement, Timestamp, TrustFile, TrustedAuthority,
-};
+use hallway_evidence::{DeviceId, Evidence, Line, PersonId, SignedStatement, Timestamp, TrustFile};
 use hallway_webauthn::RelyingParty;
 use object_store::ObjectStore;
-use tokio::sync::Semaphore;
 
+use crate::act::Registered;
 use crate::clock::Clock;
-use crate::config::Limits;
-use crate::hall::Halls;
+use crate::console::view::Place;
+use crate::door::Doors;
 use crate::http::problem::Problem;
-use crate::ledger::{Entry, Ingest, Keyring, Ledger, LedgerError};
+use crate::ledger::{Entry, Ledger, LedgerError};
 use crate::metrics::Metrics;
 use crate::models::Models;
-use crate::partners::Partners;
+use crate::parts::Parts;
 use crate::refusal::Brake;
 use crate::seal::Sealer;
+use crate::settings::Limits;
 use crate::source::Shares;
 use crate::store::{EvidenceHash, Store, Unit, Work};
-use crate::thumbnail::Thumbnails;
 use crate::witness::{Witness, peers};
 
 /// A gateway. Cloning gives another handle on the same one.
@@ -41,10 +40,6 @@ pub struct Shared {
     pub store: Store,
     /// The log's writer.
     pub ledger: Arc<Ledger>,
-    /// The way in for device transactions.
-    pub ingest: Ingest,
-    /// The devices' keys.
-    pub keyring: Keyring,
     /// Recognises our own statements.
     pub sealer: Sealer,
     /// The payloads.
@@ -59,20 +54,18 @@ pub struct Shared {
     pub refusals: Brake,
     /// What was counted since the start.
     pub metrics: Metrics,
-    /// Thumbnails, and turns at making them.
-    pub thumbnails: Thumbnails,
-    /// Turns at storing payloads that are too large for the database.
-    pub uploads: Semaphore,
     /// How many requests of each caller are under way, over all routes.
     pub(crate) callers: Arc<Shares>,
     /// The API's description, once somebody asked for it.
     pub description: OnceLock<Bytes>,
-    /// The hall door.
-    pub halls: Halls,
     /// This realm as a witness, and the way to its own.
     pub witness: Witness,
-    /// Other realms.
-    pub partners: Partners,
+    /// The doors.
+    pub doors: Doors,
+    /// What people can do by a touch, by the name of the statement.
+    pub acts: BTreeMap<&'static str, Registered>,
+    /// What doors keep in memory.
+    pub parts: Parts,
 }
 
 /// Evidence that the log took in.
@@ -101,6 +94,19 @@ impl From<Shared> for Gateway {
 }
 
 impl Shared {
+    /// What a door keeps in memory.
+    ///
+    /// # Panics
+    /// The gateway was started without that door. A door's routes are served only beside its part.
+    #[must_use]
+    #[allow(
+        clippy::expect_used,
+        reason = "a door is started with its part: see `Start`"
+    )]
+    pub fn part<T: 'static>(&self) -> &T {
+        self.parts.get().expect("a door's part")
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -182,19 +188,20 @@ impl Shared {
 }
 
 impl Gateway {
+    /// The pages to which the navigation leads, in their order.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        let of_doors = self.doors.each().flat_map(|door| door.places());
+        let mut places: Vec<_> = Place::OWN.into_iter().chain(of_doors).collect();
+        places.sort_by_key(|place| place.rank);
+        places
+    }
+
     /// What anybody needs to check this realm's receipts offline.
     pub async fn trust_file(&self) -> Result<TrustFile, Problem> {
-        let authorities = self.store.read().authorities().installed().await?;
-        let authorities = authorities
-            .into_iter()
-            .map(|authority| TrustedAuthority {
-                name: Line::nearest(&authority.name),
-                certificate: authority.certificate,
-            })
-            .collect();
         let realm = Line::new(self.rp.id.as_str()).map_err(|error| Problem::internal(&error))?;
         let witnesses = peers::witnesses(self).await?;
-        let mut trust = TrustFile::new(realm, self.rp.clone(), self.ledger.verifier(), authorities);
+        let mut trust = TrustFile::new(realm, self.rp.clone(), self.ledger.verifier(), Vec::new());
         trust.witnesses = witnesses.into_iter().map(|witness| witness.key).collect();
         trust.former_witnesses = self.store.read().cosigners().known().await?;
         let known = &trust.witnesses;
@@ -202,6 +209,9 @@ impl Gateway {
             .former_witnesses
             .retain(|witness| !known.contains(witness));
         trust.set_up = self.ledger.first_entry(self.store.read()).await?;
+        for door in self.doors.each() {
+            door.trust(self, &mut trust).await?;
+        }
         Ok(trust)
     }
 }

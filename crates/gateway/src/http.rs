@@ -7,6 +7,7 @@ pub mod headers;
 pub mod input;
 pub mod openapi;
 pub mod page;
+pub mod peer;
 pub mod problem;
 pub mod route;
 pub mod session;

@@ -4,17 +4,11 @@
 //! justifies, so a receipt exists exactly when the change does. [`Ingest`] does that for what
 //! devices send: it collects what waits and keeps it in one transaction, one disk flush for all.
 
-mod collector;
+pub mod bundle;
 pub mod cosigned;
-mod error;
-mod ingest;
-mod keyring;
-mod order;
-mod receipts;
-mod writer;
+pub(crate) mod error;
+pub(crate) mod receipts;
+pub(crate) mod writer;
 
 pub use error::LedgerError;
-pub use ingest::{Ingest, IngestError, Outcome, Submission};
-pub use keyring::{DeviceKey, Keyring};
-pub use order::Refused;
 pub use writer::{Entry, Ledger};

@@ -6,44 +6,46 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use hallway_gateway::{Start, SystemClock, configuration};
+//! use hallway_gateway::{Start, SystemClock, configuration, doors};
 //!
 //! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = std::path::PathBuf::from("hallway-data");
 //! let config = configuration(&folder)?;
 //! let clock = Arc::new(SystemClock);
-//! let ready = Start { folder, config, operator_key: None, clock }.ready().await?;
+//! let ready = Start { folder, config, operator_key: None, clock, doors: doors::ALL }.ready().await?;
 //! println!("{}", ready.gateway.origin);
 //! ready.serve(std::future::pending()).await;
 //! # Ok(())
 //! # }
 //! ```
 
+pub mod across;
+pub mod act;
 pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod console;
 pub mod depends;
+pub mod door;
 pub mod doors;
 pub mod gateway;
-pub mod hall;
 pub mod http;
 pub mod ledger;
-pub mod live;
-pub mod maker;
+pub mod log;
 pub mod metrics;
 pub mod models;
 pub mod operator_key;
-pub mod partners;
+pub mod parts;
 pub mod realm_authority;
 pub mod refusal;
 pub mod routes;
 pub mod seal;
 pub mod server;
+pub mod settings;
 pub mod source;
 pub mod start;
 pub mod store;
-pub mod thumbnail;
+pub mod sweep;
 mod turn;
 pub mod witness;
 
@@ -57,7 +59,6 @@ mod pace;
 mod private;
 #[cfg(test)]
 mod sample;
-mod sweep;
 
 /// SHA-256.
 fn sha256(bytes: &[u8]) -> [u8; 32] {

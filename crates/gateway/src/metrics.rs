@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -22,12 +22,15 @@ use prometheus_client::registry::Registry;
 
 use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::refusal::Door;
+use crate::refusal::DoorName;
 use crate::server::Listener;
 use crate::witness::ask;
 
 /// Connections at a time: those who ask are few, and none needs more than one.
 pub(crate) const CONNECTIONS: usize = 32;
+
+/// What every metric's name begins with.
+const PREFIX: &str = "hallway";
 
 /// Upper bounds of the spans that are told apart, seconds.
 const SPANS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.0, 10.0];
@@ -52,10 +55,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_seconds: Histogram,
     refusals: Family<RefusalLabels, Counter>,
-    transactions: Counter,
     log_entries: Gauge,
-    device_files_set_aside: Gauge,
-    farewells_waiting: Gauge,
     witnesses_failing: Gauge,
     database_up: Gauge,
     database_seconds: Gauge<f64, AtomicU64>,
@@ -64,14 +64,11 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("hallway"),
+            registry: Registry::with_prefix(PREFIX),
             requests: Family::default(),
             request_seconds: Histogram::new(SPANS),
             refusals: Family::default(),
-            transactions: Counter::default(),
             log_entries: Gauge::default(),
-            device_files_set_aside: Gauge::default(),
-            farewells_waiting: Gauge::default(),
             witnesses_failing: Gauge::default(),
             database_up: Gauge::default(),
             database_seconds: Gauge::default(),
@@ -83,16 +80,8 @@ impl Default for Metrics {
         registry.register("request_seconds", help, metrics.request_seconds.clone());
         let help = "What was refused, by door and reason";
         registry.register("refusals", help, metrics.refusals.clone());
-        let help = "Device transactions that were accepted here";
-        registry.register("transactions", help, metrics.transactions.clone());
         let help = "Entries of the realm's log";
         registry.register("log_entries", help, metrics.log_entries.clone());
-        let help = "Files that registered devices have set aside, by their own word";
-        let set_aside = metrics.device_files_set_aside.clone();
-        registry.register("device_files_set_aside", help, set_aside);
-        let help = "Ended visits of which the partner was not told yet";
-        let farewells = metrics.farewells_waiting.clone();
-        registry.register("farewells_waiting", help, farewells);
         let help = "Witnesses that did not cosign when they were asked last";
         let witnesses = metrics.witnesses_failing.clone();
         registry.register("witnesses_failing", help, witnesses);
@@ -106,23 +95,20 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts something that was refused.
-    pub fn refused(&self, door: Door, problem: &Problem) {
+    pub fn refused(&self, door: DoorName, problem: &Problem) {
         let labels = RefusalLabels {
             door: door.to_string(),
             code: problem.code,
         };
         self.refusals.get_or_create(&labels).inc();
     }
+}
 
-    /// Counts a device transaction that was accepted.
-    pub fn transaction(&self) {
-        self.transactions.inc();
-    }
-
-    /// Says how many ended visits partners were not told of yet.
-    pub fn farewells_waiting(&self, count: usize) {
-        set(&self.farewells_waiting, count);
-    }
+/// A gauge that says how many there are.
+pub(crate) fn gauge(count: impl TryInto<i64>) -> Gauge {
+    let gauge = Gauge::default();
+    set(&gauge, count);
+    gauge
 }
 
 fn set(gauge: &Gauge, count: impl TryInto<i64>) {
@@ -178,14 +164,18 @@ async fn tell(State(gateway): State<Arc<Gateway>>) -> Response {
     if let Ok(head) = head {
         set(&metrics.log_entries, head.size);
     }
-    if let Ok(count) = gateway.store.read().devices().all_set_aside().await {
-        set(&metrics.device_files_set_aside, count);
+    let mut of_doors = Registry::with_prefix(PREFIX);
+    for door in gateway.doors.each() {
+        door.measure(&gateway, &mut of_doors).await;
     }
     if let Ok(count) = ask::failing(&gateway).await {
         set(&metrics.witnesses_failing, count);
     }
     let mut text = String::new();
-    match encode(&mut text, &metrics.registry) {
+    let encoded = encode_registry(&mut text, &metrics.registry)
+        .and_then(|()| encode_registry(&mut text, &of_doors))
+        .and_then(|()| encode_eof(&mut text));
+    match encoded {
         Ok(()) => {
             let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, openmetrics)], text).into_response()

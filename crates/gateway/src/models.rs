@@ -9,11 +9,16 @@
 pub mod distrust;
 pub mod icon;
 pub mod known;
+pub mod look;
 pub mod refresh;
 pub mod signer;
 pub mod source;
 pub mod verdict;
 
+use crate::http::bounds::kinds::LOOK_NOW;
+use crate::http::page::PageView;
+use crate::http::route::{Access, Route};
+use crate::store::Role;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -22,8 +27,9 @@ use tokio::sync::Mutex;
 use self::known::{Known, Statements};
 use self::signer::Signer;
 use self::source::Source;
-use crate::config::{Bounded, Config, Policies};
-use crate::refusal::Door;
+use crate::door::Doors;
+use crate::refusal::DoorName;
+use crate::settings::{Bounded, MetadataConfig, Policies};
 
 /// What is known about models here, and what the realm's policies ask of them.
 pub struct Models {
@@ -60,11 +66,9 @@ pub enum ModelsError {
          or say what it asks for less strictly"
     )]
     NothingKnown(String),
-    /// A door without people.
-    #[error(
-        "[policy.doors.{0}] means nothing: no people come through that door; see [policy.device]"
-    )]
-    Door(Door),
+    /// No such door, or one without people.
+    #[error("[policy.doors.{0}] means nothing: people come through these doors: {1}")]
+    Door(String, String),
 }
 
 impl Models {
@@ -73,12 +77,18 @@ impl Models {
     ///
     /// # Errors
     /// [`ModelsError`].
-    pub fn new(config: &Config, folder: &Path) -> Result<Self, ModelsError> {
-        let metadata = &config.metadata;
-        if config.policy.doors.contains_key(&Door::Device) {
-            return Err(ModelsError::Door(Door::Device));
+    pub fn new(
+        metadata: &MetadataConfig,
+        policy: &Policies,
+        folder: &Path,
+        doors: Doors,
+    ) -> Result<Self, ModelsError> {
+        let doors: Vec<_> = doors.of_people().map(DoorName::as_str).collect();
+        let mut written = policy.doors.keys();
+        if let Some(unknown) = written.find(|name| !doors.contains(&name.as_str())) {
+            return Err(ModelsError::Door(unknown.clone(), doors.join(", ")));
         }
-        let mut asking = config.policy.asking_metadata();
+        let mut asking = policy.asking_metadata();
         if metadata.is_empty()
             && let Some(policy) = asking.next()
         {
@@ -86,7 +96,7 @@ impl Models {
         }
         drop(asking);
         Ok(Self {
-            policies: config.policy.clone(),
+            policies: policy.clone(),
             signer: Signer::new(metadata, folder)?,
             sources: Source::all(metadata, folder),
             statements: Statements::new(metadata, folder)?,
@@ -94,6 +104,13 @@ impl Models {
             known: RwLock::default(),
             looking: Mutex::default(),
         })
+    }
+
+    /// Nothing is known, and any key is accepted.
+    #[cfg(test)]
+    pub(crate) fn of_any_key() -> Self {
+        let (metadata, policy) = (MetadataConfig::default(), Policies::default());
+        Self::new(&metadata, &policy, Path::new("/"), Doors::new(&[])).unwrap()
     }
 
     /// What is known now.
@@ -128,5 +145,50 @@ impl Models {
 
     fn learn(&self, known: Known) {
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+    }
+}
+
+/// The routes.
+pub(crate) fn routes() -> Vec<Route> {
+    let member = Access::Person(Role::Member);
+    let operator = Access::Person(Role::Operator);
+    vec![
+        Route::get("/api/metadata", operator, look::metadata)
+            .summary("What is known about models of keys, and from where")
+            .gives::<look::MetadataView>(),
+        Route::post("/api/metadata/refresh", operator, look::look_now)
+            .within(LOOK_NOW)
+            .summary("Look for newer metadata now")
+            .gives::<look::MetadataView>(),
+        Route::get("/api/metadata/models", operator, look::list)
+            .summary("Models, by name; `q` searches names and identifiers")
+            .gives::<PageView<look::ModelView>>(),
+        Route::get("/api/metadata/models/{id}/icon", member, look::icon)
+            .summary("A model's picture"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::PersonPolicy;
+
+    #[test]
+    fn a_policy_for_a_door_without_people_is_refused() {
+        for door in ["cellar", "device"] {
+            let policy = Policies {
+                doors: [(door.to_owned(), PersonPolicy::any_key())].into(),
+                ..Policies::default()
+            };
+            let metadata = MetadataConfig::default();
+            let refused = Models::new(&metadata, &policy, Path::new("/"), crate::doors::ALL);
+            let refused = refused.err().unwrap().to_string();
+            assert_eq!(
+                refused,
+                format!(
+                    "[policy.doors.{door}] means nothing: people come through these doors: web, hall"
+                )
+            );
+        }
     }
 }

@@ -9,19 +9,17 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
-use hallway_evidence::statement::Act;
 use hallway_evidence::{DeviceId, PersonId};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use self::fold::{Fold, Source, Told};
-use crate::Gateway;
-use crate::doors::web::grant::Peer;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
-use crate::source;
 use crate::store::Refusal;
+use crate::{Gateway, source};
 
 /// A refusal, as the API shows one.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -76,51 +74,31 @@ pub async fn list(
     )))
 }
 
-/// Which door refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Door {
-    /// People.
-    Web,
-    /// Devices.
-    Device,
-    /// Halls.
-    Hall,
-}
+/// The name of a door: in policies, among refusals and in metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DoorName(&'static str);
 
-impl Door {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Web => "web",
-            Self::Device => "device",
-            Self::Hall => "hall",
-        }
+impl DoorName {
+    /// The door at which people sign in. What is refused before it is known where a request was
+    /// going is listed under it, too.
+    pub const WEB: Self = Self("web");
+
+    /// A door's name: one word in lower case.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
     }
 }
 
-impl Door {
-    /// The door at which people do this, whose policy says with which keys.
-    pub fn of(act: &Act) -> Self {
-        match act.door() {
-            // What people do with devices, they do at the web door.
-            "web" | "people" | "maker" | "device" => Self::Web,
-            _ => Self::Hall,
-        }
-    }
-
-    /// The door that a refusal is listed under, by the door of the statement.
-    pub fn of_refused(stated: &str) -> Self {
-        match stated {
-            "web" | "people" => Self::Web,
-            "maker" | "device" => Self::Device,
-            _ => Self::Hall,
-        }
-    }
-}
-
-impl fmt::Display for Door {
+impl fmt::Display for DoorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.0)
     }
 }
 
@@ -206,7 +184,12 @@ pub async fn keep_counting(gateway: Gateway) {
 impl Gateway {
     /// Writes a refusal down, or counts it with one that is alike. What fails for our own reasons is
     /// not one.
-    pub async fn refuse<'p>(&self, door: Door, problem: &Problem, subject: impl Into<Subject<'p>>) {
+    pub async fn refuse<'p>(
+        &self,
+        door: DoorName,
+        problem: &Problem,
+        subject: impl Into<Subject<'p>>,
+    ) {
         if problem.status.is_server_error() {
             return;
         }
@@ -247,7 +230,7 @@ impl Gateway {
     /// That of `result`.
     pub async fn or_refuse<'p, T>(
         &self,
-        door: Door,
+        door: DoorName,
         subject: impl Into<Subject<'p>>,
         result: Result<T, Problem>,
     ) -> Result<T, Problem> {

@@ -43,6 +43,7 @@ impl Sample {
             },
             operator_key: None,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            doors: crate::doors::ALL,
         };
         Self {
             gateway: start.ready().await.unwrap().gateway,

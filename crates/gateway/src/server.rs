@@ -16,13 +16,12 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls;
+use tokio_rustls::{TlsAcceptor, rustls};
 use tower::ServiceExt;
 
 use crate::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
-use crate::config::Tls;
 use crate::pace::{Pace, Unread};
+use crate::settings::Tls;
 
 /// How long a peer may take for a handshake or for the head of a request.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,45 +1,47 @@
 //! Starting a gateway: its folder, its secrets, its store; then serving until told to stop.
 
-use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use std::{fs, io};
 
 use hallway_webauthn::RelyingParty;
 use object_store::local::LocalFileSystem;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::Gateway;
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigError};
 use crate::depends::{self, Ended};
 use crate::descriptors::{self, Places};
-use crate::doors::device::payload;
+use crate::door::Doors;
+use crate::doors::device::ingest::Ingest;
+use crate::doors::device::ingest::keyring::Keyring;
+use crate::doors::device::thumbnail::Thumbnails;
+use crate::doors::device::{Devices, payload};
+use crate::doors::hall::channel::listener::HallListener;
+use crate::doors::hall::channel::visit::farewell;
+use crate::doors::hall::channel::{Halls, Inside, Offers, Proxies, names};
+use crate::doors::hall::partners;
+use crate::doors::hall::partners::Partners;
+use crate::doors::hall::partners::fetch::Fetcher;
 use crate::gateway::Shared;
-use crate::hall::listener::HallListener;
-use crate::hall::visit::farewell;
-use crate::hall::{Halls, Inside, Offers, Proxies, names};
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
-use crate::ledger::{Ingest, Keyring, Ledger};
+use crate::ledger::Ledger;
 use crate::metrics::{self, Metrics};
 use crate::models::{Models, refresh};
 use crate::operator_key::{self, FindError, OperatorKey, WhereNone};
 use crate::pace::Unread;
-use crate::partners::fetch::Fetcher;
-use crate::partners::{self, Partners};
-use crate::private;
+use crate::parts::Parts;
 use crate::realm_authority::OwnAuthorities;
 use crate::refusal::{self, Brake};
-use crate::routes;
 use crate::server::{ListenError, Listener};
 use crate::store::{Link, Purpose as LinkPurpose, Role, Store};
-use crate::sweep;
-use crate::thumbnail::Thumbnails;
 use crate::witness::{Configured, Witness, ask};
+use crate::{Gateway, private, routes, sweep};
 use secrets::Secrets;
 
 mod error;
@@ -63,6 +65,8 @@ pub struct Start {
     pub operator_key: Option<Zeroizing<String>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The doors.
+    pub doors: Doors,
 }
 
 /// A gateway that is bound and ready to serve.
@@ -130,6 +134,7 @@ impl Start {
             config,
             operator_key,
             clock,
+            doors,
         } = self;
         let given = operator_key.as_ref().map(|text| text.as_str());
         let is_first = !folder.join(config::FILE).exists();
@@ -138,7 +143,7 @@ impl Start {
             found => Some(found?),
         };
         let hall = config.hall.clone().unwrap_or_default();
-        hall.check()?;
+        hall.check().map_err(ConfigError::Hall)?;
         if folder.exists() {
             restrict(&folder)?;
             tighten(&config, &hall, &folder)?;
@@ -179,7 +184,7 @@ impl Start {
                 .unwrap_or_else(|| config.database.clone()),
             ..config.clone()
         });
-        let models = Models::new(&config, &folder)?;
+        let models = Models::new(&config.metadata, &config.policy, &folder, doors)?;
         let hall_listener = match config.hall {
             Some(_) => {
                 let listener = HallListener::bind(hall.listen, places.hall)
@@ -191,12 +196,12 @@ impl Start {
         };
 
         let offers = Offers::open(&hall, &folder)?;
-        let witnesses = Configured::new(&config)?;
+        let witnesses = Configured::new(&config.witnesses, &config.witnessed)?;
         let fetcher = Fetcher::new(&config.partners, &folder, &origin)
             .map_err(partners::PartnersError::from)?;
 
         make_private(&folder)?;
-        let store = connect(&config, &folder).await?;
+        let store = connect(&config, &folder, doors).await?;
         let makes_key = found.is_none();
         let operator_key = match (found, Secrets::realm(&store).await?) {
             (Some(found), _) => found,
@@ -242,13 +247,19 @@ impl Start {
         let partners = Partners::new(fetcher, operator_key, &own)?;
         let ledger = Arc::new(Ledger::new(secrets.log));
         let now = Arc::clone(&clock);
+        let devices = Devices {
+            ingest: Ingest::start(store.clone(), Arc::clone(&ledger), move || now.now()),
+            keyring: Keyring::default(),
+            thumbnails: Thumbnails::default(),
+            uploads: Semaphore::new(payload::UPLOADS),
+            accepted: Counter::default(),
+        };
+        let parts = Parts::default().with(devices).with(halls).with(partners);
         let gateway = Gateway::from(Shared {
             rp: RelyingParty::new(config.realm.as_str(), origin.as_str()),
             origin: origin.to_string(),
-            ingest: Ingest::start(store.clone(), Arc::clone(&ledger), move || now.now()),
             ledger,
             store,
-            keyring: Keyring::default(),
             sealer: secrets.sealer,
             objects: Arc::new(LocalFileSystem::new_with_prefix(objects)?.with_fsync(true)),
             clock,
@@ -256,16 +267,15 @@ impl Start {
             models,
             metrics: Metrics::default(),
             refusals: Brake::default(),
-            thumbnails: Thumbnails::default(),
-            uploads: Semaphore::new(payload::UPLOADS),
             callers: Arc::default(),
             description: OnceLock::new(),
-            halls,
             witness,
-            partners,
+            doors,
+            acts: doors.acts(),
+            parts,
         });
         refresh::load(&gateway).await?;
-        names::check_configuration(&gateway.store, &gateway.halls.offers).await?;
+        names::check_configuration(&gateway.store, &gateway.halls().offers).await?;
         let setup_link = setup_link(&gateway)
             .await
             .map_err(|problem| StartError::Setup(problem.detail))?;
@@ -316,7 +326,9 @@ impl Ready {
         });
         let watch = tokio::spawn(Inside::watch(self.gateway.clone()));
         let telling = tokio::spawn(farewell::keep_telling(self.gateway.clone()));
-        let joining = tokio::spawn(partners::refresh::keep_up(self.gateway.clone()));
+        let joining = tokio::spawn(crate::doors::hall::partners::refresh::keep_up(
+            self.gateway.clone(),
+        ));
         self.listener
             .serve(router, async move {
                 stop.await;
@@ -338,7 +350,7 @@ impl Ready {
         joining.abort();
         // What it did not remove now, it removes next time.
         sweeping.abort();
-        self.gateway.ingest.drain().await;
+        self.gateway.devices().ingest.drain().await;
         refusing.abort();
         self.gateway.count_refusals().await;
         if let Err(error) = self.gateway.store.clone().close().await {
@@ -353,9 +365,9 @@ fn listening(setting: &'static str) -> impl FnOnce(ListenError) -> StartError {
 }
 
 /// Opens the database, and says what is waited for where it does not answer soon.
-async fn connect(config: &Config, folder: &Path) -> Result<Store, StartError> {
+async fn connect(config: &Config, folder: &Path, doors: Doors) -> Result<Store, StartError> {
     let address = config.database.address(folder);
-    let opening = Store::connect(&address);
+    let opening = Store::connect(&address, doors.schema());
     tokio::pin!(opening);
     let opened = match tokio::time::timeout(SOON, opening.as_mut()).await {
         Ok(opened) => opened,
@@ -376,7 +388,7 @@ async fn connect(config: &Config, folder: &Path) -> Result<Store, StartError> {
 
 /// Where guests and agents reach the hall listener.
 fn hall_address(
-    hall: &crate::config::Hall,
+    hall: &crate::doors::hall::settings::Hall,
     listener: Option<&HallListener>,
     folder: &Path,
 ) -> Result<Option<String>, StartError> {
@@ -394,7 +406,11 @@ fn hall_address(
 }
 
 /// Closes to others what the gateway keeps, wherever it lies.
-fn tighten(config: &Config, hall: &crate::config::Hall, folder: &Path) -> Result<(), StartError> {
+fn tighten(
+    config: &Config,
+    hall: &crate::doors::hall::settings::Hall,
+    folder: &Path,
+) -> Result<(), StartError> {
     let failed = |(path, source)| StartError::Folder { path, source };
     let stores = hall.stores.iter().filter_map(|store| store.folder.as_ref());
     let stores: Vec<PathBuf> = stores.map(|store| folder.join(store)).collect();

@@ -8,14 +8,14 @@
 //!
 //! ```
 //! use hallway_evidence::{PersonId, Timestamp};
-//! use hallway_gateway::store::{Person, PersonState, Role, Store};
+//! use hallway_gateway::store::{Person, PersonState, Role, Schema, Store};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("hallway.db");
 //! # let path = path.to_str().ok_or("path")?;
-//! let store = Store::connect(path).await?;
+//! let store = Store::connect(path, Schema::default()).await?;
 //! let emily = Person {
 //!     id: PersonId::generate(),
 //!     name: "Emily".to_owned(),
@@ -32,62 +32,41 @@
 //! # }
 //! ```
 
-mod announcement;
-mod attestation;
-mod authority;
-mod bulk;
-mod column;
-mod connect;
-mod cosigner;
-mod credential;
-mod device;
-mod dump;
-mod entity;
-mod error;
-mod evidence;
-mod grant;
-mod ground;
-mod hall;
-mod hall_agent;
-mod hall_lock;
-mod ids;
-mod link;
-mod log;
-mod metadata;
-mod migration;
-mod own_authority;
-mod ownership;
-mod page;
-mod partner;
-mod person;
-mod refusal;
-mod session;
-mod setting;
-mod standing;
-mod transact;
-mod transaction;
-mod unit;
-mod visit;
-mod witnessed;
-mod words;
+pub(crate) mod attestation;
+pub(crate) mod bulk;
+pub(crate) mod column;
+pub(crate) mod connect;
+pub(crate) mod cosigner;
+pub(crate) mod credential;
+pub(crate) mod dump;
+pub(crate) mod entity;
+pub(crate) mod error;
+pub(crate) mod evidence;
+pub(crate) mod ground;
+pub(crate) mod ids;
+pub(crate) mod link;
+pub(crate) mod log;
+pub(crate) mod metadata;
+pub(crate) mod migration;
+pub(crate) mod own_authority;
+pub(crate) mod page;
+pub(crate) mod person;
+pub(crate) mod refusal;
+pub(crate) mod schema;
+pub(crate) mod session;
+pub(crate) mod setting;
+pub(crate) mod table;
+pub(crate) mod transact;
+pub(crate) mod unit;
+pub(crate) mod witnessed;
 
-pub use announcement::{Announcement, AnnouncementRows, Waiting};
 pub use attestation::{AttestationRows, KeyAttestation};
-pub use authority::{Authority, AuthorityRows, MAX_AUTHORITIES};
 pub use cosigner::{CosignedCheckpoint, CosignerRows, CosignerState};
 pub use credential::{Credential, CredentialRows, Holder, MAX_KEYS, Use};
-pub use device::{Device, DeviceFilter, DeviceRows, DeviceState, Enrolment, HandOver, SuspendedBy};
 pub use dump::DumpError;
 pub use error::StoreError;
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRows, TRANSACTION_ACT};
-pub use grant::{
-    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
-    GrantRows, GrantState, GrantsOf, Visitor,
-};
 pub use ground::{Ground, GroundRows};
-pub use hall::{GuestId, Hall, HallGuest, HallRows, MAX_GUESTS, MAX_HALLS, VisitorId};
-pub use hall_agent::{HallAgent, HallAgentRows, MAX_AGENTS};
-pub use hall_lock::{HallLockRows, lock_holder};
 pub use ids::{
     AnnouncementId, AuthorityId, CodeHash, DeviceMark, EvidenceHash, RefusalId, SignerHash,
     StatementHash, TokenHash,
@@ -96,20 +75,13 @@ pub use link::{Link, LinkRows, LinksOf, Purpose};
 pub use log::{LogHead, LogRows};
 pub use metadata::{BlobRecord, MetadataRows, MetadataState};
 pub use own_authority::{OwnAuthority, OwnAuthorityRows, OwnStage};
-pub use ownership::{Ownership, OwnershipRows};
 pub use page::{Limit, Page, PageRequest};
-pub use partner::{
-    BundleState, EndedBy, Learned, MAX_PARTNERS, Partner, PartnerRows, PartnerState, PartnerWitness,
-};
 pub use person::{Person, PersonRows, PersonState, Role};
 pub use refusal::{MAX_REFUSALS, Refusal, RefusalRows, Repeated};
+pub use schema::Schema;
 pub use session::{Session, SessionRows, SessionsOf};
 pub use setting::SettingRows;
-pub use standing::{Advance, Standing, StandingRows};
+pub use table::{Kept, Table};
 pub use transact::{Store, Transient, Work};
-pub use transaction::{
-    MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRows,
-};
 pub use unit::Unit;
-pub use visit::{Visit, VisitRows};
 pub use witnessed::{FormerLog, WitnessedLog, WitnessedRows};

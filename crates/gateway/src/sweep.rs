@@ -16,48 +16,28 @@ const EVERY: Duration = Duration::from_secs(10 * 60);
 const SOON: Duration = Duration::from_secs(1);
 /// How many rows of a table are removed at once: others wait for the database no longer than this
 /// takes.
-const MOST: u64 = 500;
+pub const MOST: u64 = 500;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A table, and how long its rows are kept after they have ended.
-struct Rule {
-    table: &'static str,
-    kept: Duration,
-    remove: for<'u> fn(&'u Unit<'_>, Timestamp) -> Work<'u, u64, Problem>,
+pub struct Rule {
+    /// The table.
+    pub table: &'static str,
+    /// How long its rows are kept.
+    pub kept: Duration,
+    /// Removes those that ended before this time, [`MOST`] of them; tells how many.
+    pub remove: for<'u> fn(&'u Unit<'_>, Timestamp) -> Work<'u, u64, Problem>,
 }
 
-/// All of them.
-const RULES: [Rule; 6] = [
-    // Longer than the seal of an enrolment holds, so that a replay is still recognised.
-    Rule {
-        table: "announcement",
-        kept: HOUR,
-        remove: |unit, before| {
-            Box::pin(async move { Ok(unit.announcements().prune(before, MOST).await?) })
-        },
-    },
-    // Ten minutes decide; see `doors::device::code`.
-    Rule {
-        table: "code_attempt",
-        kept: HOUR,
-        remove: |unit, before| {
-            Box::pin(async move { Ok(unit.announcements().prune_attempts(before, MOST).await?) })
-        },
-    },
+/// Those of the tables that are of no door.
+const RULES: [Rule; 3] = [
     Rule {
         table: "session",
         kept: HOUR,
         remove: |unit, before| {
             Box::pin(async move { Ok(unit.sessions().prune(before, MOST).await?) })
-        },
-    },
-    Rule {
-        table: "hall_lock",
-        kept: Duration::ZERO,
-        remove: |unit, before| {
-            Box::pin(async move { Ok(unit.hall_locks().prune(before, MOST).await?) })
         },
     },
     Rule {
@@ -103,7 +83,8 @@ enum Left {
 /// Looks at each table once.
 async fn sweep(gateway: &Gateway) -> Result<Left, Problem> {
     let mut left = Left::Nothing;
-    for rule in &RULES {
+    let of_doors = gateway.doors.each().flat_map(|door| door.expires());
+    for rule in RULES.into_iter().chain(of_doors) {
         let now = gateway.now().as_ms();
         let kept = u64::try_from(rule.kept.as_millis()).unwrap_or(u64::MAX);
         let before = Timestamp::from_ms(now.saturating_sub(kept));

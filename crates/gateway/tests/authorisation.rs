@@ -180,6 +180,7 @@ impl Realm {
             config,
             operator_key: None,
             clock: Arc::new(SystemClock),
+            doors: hallway_gateway::doors::ALL,
         };
         Self {
             gateway: start.ready().await.unwrap().gateway,
@@ -291,7 +292,7 @@ async fn admitted(realm: &Realm, route: &Route, token: Option<&str>) -> bool {
 
 #[test]
 fn every_route_has_a_proven_rule() {
-    let served: BTreeMap<(String, &str), Access> = routes::all()
+    let served: BTreeMap<(String, &str), Access> = routes::all(hallway_gateway::doors::ALL)
         .iter()
         .map(|route| ((route.method.to_string(), route.path), route.access))
         .collect();
@@ -319,7 +320,7 @@ fn every_route_has_a_proven_rule() {
 async fn each_role_gets_what_it_may_and_nothing_more() {
     let realm = Realm::start().await;
     for (role, rank) in [(Role::Member, 0), (Role::Operator, 1), (Role::Owner, 2)] {
-        for route in routes::all() {
+        for route in routes::all(hallway_gateway::doors::ALL) {
             // Signing out ends the session, so each call has one of its own.
             let token = realm.person(role, PersonState::Active).await;
             let expected = match route.access {
@@ -338,7 +339,7 @@ async fn strangers_suspended_people_and_made_up_tokens_get_only_what_is_public()
     let realm = Realm::start().await;
     let suspended = realm.person(Role::Owner, PersonState::Suspended).await;
     let (made_up, _) = new_token().unwrap();
-    for route in routes::all() {
+    for route in routes::all(hallway_gateway::doors::ALL) {
         let public = !matches!(route.access, Access::Person(_));
         for token in [
             None,
@@ -359,7 +360,7 @@ async fn strangers_suspended_people_and_made_up_tokens_get_only_what_is_public()
 #[tokio::test]
 async fn a_proof_that_is_none_opens_nothing() {
     let realm = Realm::start().await;
-    for route in routes::all()
+    for route in routes::all(hallway_gateway::doors::ALL)
         .into_iter()
         .filter(|route| route.access == Access::Proof)
     {
@@ -384,7 +385,7 @@ async fn another_site_cannot_make_a_browser_act() {
         "http://localhost",
         "http://localhost.evil.example",
     ];
-    for route in routes::all()
+    for route in routes::all(hallway_gateway::doors::ALL)
         .into_iter()
         .filter(|route| !route.method.is_safe())
     {
@@ -429,7 +430,7 @@ async fn another_site_cannot_make_a_browser_act() {
 #[tokio::test]
 async fn a_body_over_its_limit_is_refused() {
     let realm = Realm::start().await;
-    for route in routes::all()
+    for route in routes::all(hallway_gateway::doors::ALL)
         .into_iter()
         .filter(|route| route.access == Access::Proof && route.request.is_some())
     {
@@ -459,7 +460,7 @@ async fn a_body_over_its_limit_is_refused() {
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let realm = Realm::start().await;
-    for route in routes::all() {
+    for route in routes::all(hallway_gateway::doors::ALL) {
         let response = realm.call(&route, None).await;
         let headers = response.headers();
         let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
@@ -491,7 +492,7 @@ async fn the_description_names_every_route_of_the_api() {
         .await
         .unwrap();
     let description: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    for route in routes::all()
+    for route in routes::all(hallway_gateway::doors::ALL)
         .into_iter()
         .filter(|route| route.kind == Kind::Api)
     {

@@ -10,7 +10,8 @@ use hallway_evidence::log::{
     AddCheckpoint, Appender, Checkpoint, CosignerKey, Level, Plan, SigningKey, TileSet,
 };
 use hallway_evidence::statement::Hash;
-use hallway_gateway::config::{Config, WatchedLog};
+use hallway_gateway::config::Config;
+use hallway_gateway::settings::WatchedLog;
 use hallway_gateway::{Gateway, Start, SystemClock, routes};
 use tower::ServiceExt;
 
@@ -64,6 +65,7 @@ async fn gateway(folder: &Path) -> Gateway {
         config,
         operator_key: None,
         clock: Arc::new(SystemClock),
+        doors: hallway_gateway::doors::ALL,
     };
     start.ready().await.unwrap().gateway
 }

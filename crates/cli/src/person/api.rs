@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallway_client::{GatewayAddress, SecureUrl};
-use hallway_gateway::partners::fetch::LocalNames;
+use hallway_gateway::doors::hall::partners::fetch::LocalNames;
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;

@@ -30,7 +30,7 @@ struct Problem {
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of its lines.
-pub(super) fn read(text: &str) -> Result<Config, Problems> {
+pub(crate) fn read(text: &str) -> Result<Config, Problems> {
     let (mut document, broken) = DeTable::parse_recoverable(text);
     if !broken.is_empty() {
         let tell = |error: &Error| Problem::new(text, error, None);

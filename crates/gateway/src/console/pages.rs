@@ -1,32 +1,19 @@
 //! The handlers of the pages: each loads what its page shows, as far as the visitor may see it.
 
-mod arrive;
-mod authorities;
-mod away;
-mod devices;
-mod evidence;
-mod explanation;
-mod halls;
-mod keys;
-mod links;
-mod metadata;
-mod names;
-mod overview;
-mod partners;
-mod people;
-mod problem;
-mod query;
-mod refusals;
-mod transactions;
-mod witnesses;
+pub mod metadata;
+pub mod names;
+pub mod problem;
+pub mod query;
+pub(crate) mod sentence;
+pub mod sign_in;
+pub mod witnesses;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use hallway_evidence::Timestamp;
 
-pub use arrive::sign_in_path;
-pub use explanation::{Explanation, explanation};
 pub use problem::{nowhere, problem_page};
+pub use sign_in::sign_in_path;
 
 use super::assets;
 use super::view::{Frame, Moment, Place, Standing, Visitor};
@@ -34,52 +21,30 @@ use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::http::route::{Access, Route};
 use crate::http::session::Caller;
-use crate::routes::{AT_PARTNER, PICTURES};
 use crate::store::{Person, Role};
 
-/// Every page of the console, and the files that pages need.
+/// The pages that are of no door, and the files that pages need.
 pub fn routes() -> Vec<Route> {
-    let member = Access::Person(Role::Member);
     let operator = Access::Person(Role::Operator);
     vec![
-        Route::page("/", Access::Public, overview::overview),
-        Route::page("/join", Access::Public, arrive::join),
-        Route::page("/keys", member, keys::keys),
-        Route::page("/devices", member, devices::list),
-        Route::page("/devices/{id}", member, devices::one),
-        Route::page("/claim", member, devices::claim),
-        Route::page("/halls", member, halls::list),
-        Route::page("/halls/{name}", member, halls::one),
-        Route::page("/halls/{name}/files/{store}", member, halls::store),
-        Route::page("/transactions", member, transactions::list),
-        Route::page("/evidence", member, evidence::list),
-        Route::page("/evidence/{hash}", member, explanation::explain).within(PICTURES),
-        Route::page("/partners", operator, partners::list),
-        Route::page("/partners/{realm}/halls", member, away::list).within(AT_PARTNER),
-        Route::page("/partners/{realm}/halls/{hall}", member, away::one).within(AT_PARTNER),
-        Route::page(
-            "/partners/{realm}/halls/{hall}/files/{store}",
-            member,
-            away::store,
-        )
-        .within(AT_PARTNER),
-        Route::page("/people", operator, people::list),
-        Route::page("/authorities", operator, authorities::list),
         Route::page("/metadata", operator, metadata::metadata),
         Route::page("/witnesses", operator, witnesses::witnesses),
-        Route::page("/refusals", operator, refusals::list),
         Route::page("/static/{name}", Access::Public, assets::asset),
     ]
 }
 
 /// A page as it is sent.
-fn html(page: &impl Template) -> Result<Response, Problem> {
+///
+/// # Errors
+/// The template fails.
+pub fn html(page: &impl Template) -> Result<Response, Problem> {
     let html = page.render().map_err(|error| Problem::internal(&error))?;
     Ok(Html(html).into_response())
 }
 
 /// The frame for somebody who is signed in.
-fn frame(gateway: &Gateway, caller: &Caller, here: Place) -> Frame {
+#[must_use]
+pub fn frame(gateway: &Gateway, caller: &Caller, here: Place) -> Frame {
     Frame {
         realm: gateway.rp.id.clone(),
         visitor: Some(Visitor {
@@ -87,19 +52,21 @@ fn frame(gateway: &Gateway, caller: &Caller, here: Place) -> Frame {
             standing: standing(caller.person.role),
         }),
         here: Some(here),
+        places: gateway.places(),
     }
 }
 
 /// The frame for somebody who is not, or of whom nothing is known.
-fn bare_frame(gateway: &Gateway) -> Frame {
+pub(crate) fn bare_frame(gateway: &Gateway) -> Frame {
     Frame {
         realm: gateway.rp.id.clone(),
         visitor: None,
         here: None,
+        places: Vec::new(),
     }
 }
 
-const fn standing(role: Role) -> Standing {
+pub(crate) const fn standing(role: Role) -> Standing {
     match role {
         Role::Owner => Standing::Owner,
         Role::Operator => Standing::Operator,
@@ -108,11 +75,12 @@ const fn standing(role: Role) -> Standing {
 }
 
 /// Members see what is theirs; operators and owners see all.
-const fn sees_all(person: &Person) -> bool {
+pub(crate) const fn sees_all(person: &Person) -> bool {
     !matches!(person.role, Role::Member)
 }
 
 /// `at`, told from now.
-fn moment(gateway: &Gateway, at: Timestamp) -> Moment {
+#[must_use]
+pub fn moment(gateway: &Gateway, at: Timestamp) -> Moment {
     Moment::new(at.as_ms(), gateway.now().as_ms())
 }

@@ -4,17 +4,26 @@
 //! ([`machines`]). [`open`] lets the signer in, [`end`] puts somebody out,
 //! [`approvals`] is what somebody else may have to sign first, [`certificate`] what they get for it.
 //! [`files`] is what a browser then does in a hall of ours, [`away`] in a partner's. What flows is the
-//! business of [`crate::hall`].
+//! business of [`channel`].
 
 use hallway_evidence::statement::hall as stated;
 
-use super::act::{Registered, act};
+use self::channel::Halls;
+use self::partners::Partners;
+use crate::Gateway;
+use crate::act::{Registered, act};
+use crate::refusal::DoorName;
+
+pub use door::HallDoor;
 
 pub mod agents;
 pub mod approvals;
 pub mod away;
 pub mod certificate;
+pub mod channel;
 pub mod demands;
+pub mod depends;
+mod door;
 pub mod end;
 pub mod existence;
 pub mod files;
@@ -25,8 +34,33 @@ pub mod look;
 pub mod machines;
 pub mod open;
 pub mod own_authorities;
+pub mod pages;
 pub mod partners;
+pub(crate) mod routes;
+pub mod settings;
+pub mod store;
+pub mod view;
 pub mod visit;
+
+/// The name of the door.
+pub const NAME: DoorName = DoorName::new("hall");
+
+/// The name under which the outcome of an act gives what opened.
+pub(crate) const GRANT: &str = "grant";
+
+impl Gateway {
+    /// What the hall door keeps in memory.
+    #[must_use]
+    pub fn halls(&self) -> &Halls {
+        self.part()
+    }
+
+    /// What dealing with other realms needs.
+    #[must_use]
+    pub fn partners(&self) -> &Partners {
+        self.part()
+    }
+}
 
 /// The acts on halls.
 pub fn acts() -> Vec<Registered> {

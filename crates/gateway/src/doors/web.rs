@@ -4,6 +4,44 @@ pub mod grant;
 pub mod join;
 pub mod keys;
 pub mod links;
-pub mod options;
+pub mod pages;
+pub mod people;
+mod routes;
 pub mod sessions;
 pub mod sign_in;
+pub mod view;
+
+use crate::act::Registered;
+use crate::console::view::Place;
+use crate::door::Door;
+use crate::http::route::Route;
+use crate::refusal::DoorName;
+
+/// The door of people: signing in, keys, links, and who is who in the realm.
+#[derive(Debug)]
+pub struct Web;
+
+impl Door for Web {
+    fn name(&self) -> DoorName {
+        DoorName::WEB
+    }
+
+    fn states(&self) -> &'static [&'static str] {
+        &["web", "people"]
+    }
+
+    fn acts(&self) -> Vec<Registered> {
+        [keys::acts(), links::acts(), people::acts()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes::all()
+    }
+
+    fn places(&self) -> Vec<Place> {
+        pages::places()
+    }
+}

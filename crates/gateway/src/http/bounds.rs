@@ -8,6 +8,7 @@
 
 mod body;
 mod kept;
+pub(crate) mod kinds;
 mod wrapped;
 
 use std::fmt;

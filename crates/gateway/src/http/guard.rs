@@ -11,12 +11,11 @@ use super::bounds::Kept;
 use super::problem::Problem;
 use super::route::{Access, Kind};
 use super::session::{self, Caller, Carrier, Token};
-use crate::Gateway;
-use crate::console;
-use crate::doors::act::role_needed;
-use crate::doors::web::grant::Peer;
-use crate::refusal::{Door, Subject};
+use crate::act::role_needed;
+use crate::http::peer::Peer;
+use crate::refusal::{DoorName, Subject};
 use crate::source::Source;
+use crate::{Gateway, console};
 
 /// The rule of one route.
 #[derive(Debug, Clone)]
@@ -46,7 +45,7 @@ pub(crate) async fn guard(
         let peer = Peer::of(&gateway, request.headers(), request.extensions());
         let subject = Subject::from(&peer);
         let subject = caller.map_or(subject, |caller| subject.person(caller.person.id));
-        gateway.refuse(Door::Web, problem, subject).await;
+        gateway.refuse(DoorName::WEB, problem, subject).await;
     }
     match admitted {
         Ok(()) => {

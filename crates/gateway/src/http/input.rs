@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use hallway_evidence::Line;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -96,6 +97,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
             .map_err(|rejection| Problem::malformed(unfit("the address's query", &rejection)))?;
         Ok(Self(value))
     }
+}
+
+/// A line of text that a person gave.
+pub fn line(what: &str, text: &str) -> Result<Line, Problem> {
+    Line::new(text.trim()).map_err(|error| Problem::malformed(format!("the {what}: {error}")))
 }
 
 #[cfg(test)]

@@ -31,12 +31,12 @@ pub fn describe(routes: &[Route], origin: &str) -> Value {
             };
         }
         let mut description = route.bounds.to_string();
-        if let Some(response) = route.response {
+        if let Some(response) = &route.response {
             operation["responses"]["200"] = json!({ "description": "Done", "content": content(response(&mut schemas).to_value()) });
         } else {
             operation["responses"]["200"] = json!({ "description": "Done" });
         }
-        if let Some(request) = route.request {
+        if let Some(request) = &route.request {
             operation["requestBody"] =
                 json!({ "required": true, "content": content(request(&mut schemas).to_value()) });
         }

@@ -39,6 +39,9 @@ pub enum Kind {
     Page,
 }
 
+/// Describes JSON for the API's description.
+pub type Described = Box<dyn Fn(&mut SchemaGenerator) -> Schema + Send + Sync>;
+
 /// One route of the gateway.
 pub struct Route {
     /// The method.
@@ -54,9 +57,9 @@ pub struct Route {
     /// One line for the API's description.
     pub summary: &'static str,
     /// The JSON that it takes.
-    pub request: Option<fn(&mut SchemaGenerator) -> Schema>,
+    pub request: Option<Described>,
     /// The JSON that it gives.
-    pub response: Option<fn(&mut SchemaGenerator) -> Schema>,
+    pub response: Option<Described>,
     handler: MethodRouter<Gateway>,
 }
 
@@ -157,9 +160,18 @@ impl Route {
 
     /// Describes the JSON that the route takes.
     #[must_use]
-    pub fn takes<T: JsonSchema>(self) -> Self {
+    pub fn takes<T: JsonSchema + 'static>(self) -> Self {
+        self.takes_as(|schemas| schemas.subschema_for::<T>())
+    }
+
+    /// The same, where no single type says it.
+    #[must_use]
+    pub fn takes_as(
+        self,
+        described: impl Fn(&mut SchemaGenerator) -> Schema + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            request: Some(SchemaGenerator::subschema_for::<T>),
+            request: Some(Box::new(described)),
             bounds: Bounds {
                 body: Bounds::JSON.body,
                 ..self.bounds
@@ -176,9 +188,18 @@ impl Route {
 
     /// Describes the JSON that the route gives.
     #[must_use]
-    pub fn gives<T: JsonSchema>(self) -> Self {
+    pub fn gives<T: JsonSchema + 'static>(self) -> Self {
+        self.gives_as(|schemas| schemas.subschema_for::<T>())
+    }
+
+    /// The same, where no single type says it.
+    #[must_use]
+    pub fn gives_as(
+        self,
+        described: impl Fn(&mut SchemaGenerator) -> Schema + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            response: Some(SchemaGenerator::subschema_for::<T>),
+            response: Some(Box::new(described)),
             ..self
         }
     }

@@ -9,12 +9,11 @@ use hallway_evidence::Timestamp;
 use hallway_webauthn::wire::Base64Url;
 
 use super::problem::Problem;
-use crate::Gateway;
 use crate::operator_key::random_bytes;
-use crate::refusal::Door;
+use crate::refusal::DoorName;
 use crate::seal::Purpose;
-use crate::sha256;
 use crate::store::{Person, PersonState, Session, TokenHash};
+use crate::{Gateway, sha256};
 
 /// Bytes of a session token.
 const TOKEN: usize = 32;
@@ -158,7 +157,7 @@ async fn key_still_opens(
     person: &Person,
 ) -> Result<bool, Problem> {
     let id = &session.credential;
-    if !gateway.models.may_refuse(Door::Web, person.role) {
+    if !gateway.models.may_refuse(DoorName::WEB, person.role) {
         return Ok(true);
     }
     let reader = gateway.store.read();
@@ -167,7 +166,7 @@ async fn key_still_opens(
     };
     let attestation = reader.attestations().get(id).await?;
     let admitted = gateway.models.admit_person(
-        Door::Web,
+        DoorName::WEB,
         person.role,
         &key,
         attestation.as_ref(),

@@ -41,7 +41,7 @@ pub enum LedgerError {
 
 impl LedgerError {
     /// Whether the reason may be in one of many records that were written together.
-    pub(super) fn may_be_of_a_record(&self) -> bool {
+    pub(crate) fn may_be_of_a_record(&self) -> bool {
         match self {
             Self::Store(error) => error.may_be_of_a_record(),
             Self::AlreadyAccepted { .. } | Self::Evidence(_) => true,

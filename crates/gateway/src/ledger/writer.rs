@@ -38,7 +38,7 @@ impl Entry {
     }
 
     /// Evidence of a device's transaction, whose statement was read before.
-    pub(super) fn transaction(evidence: Evidence, device: DeviceId) -> Self {
+    pub(crate) fn transaction(evidence: Evidence, device: DeviceId) -> Self {
         Self {
             evidence,
             act: TRANSACTION_ACT.to_owned(),
@@ -72,7 +72,7 @@ pub struct Ledger {
     /// the head in the unit at hand, so it may be of a unit that was cancelled.
     edge: Mutex<Option<Appender>>,
     /// The log's first entry, once it was seen: it never changes.
-    pub(super) first: OnceLock<Hash>,
+    pub(crate) first: OnceLock<Hash>,
 }
 
 impl Ledger {
@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// As [`Ledger::append`], for statements that the unit looked for before and did not find.
-    pub(super) async fn append_new(
+    pub(crate) async fn append_new(
         &self,
         unit: &Unit<'_>,
         entries: Vec<Entry>,
@@ -188,7 +188,7 @@ impl Ledger {
     }
 
     /// Checks that the head is one that this log's key signed.
-    pub(super) fn open(&self, head: &LogHead) -> Result<Checkpoint, LedgerError> {
+    pub(crate) fn open(&self, head: &LogHead) -> Result<Checkpoint, LedgerError> {
         if head.size == 0 {
             return Ok(Checkpoint::new(self.key.name(), 0, head.root)?);
         }

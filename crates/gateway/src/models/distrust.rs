@@ -4,14 +4,11 @@
 //! Such a key is refused wherever it is used. That alone would let its sessions and grants come back
 //! should the model ever be trusted again, or its policy be relaxed.
 
-use hallway_evidence::Timestamp;
-
-use super::Models;
 use super::verdict::{MODEL_REFUSED, Refused};
 use crate::Gateway;
 use crate::depends::{self, Ended};
 use crate::http::problem::Problem;
-use crate::refusal::Door;
+use crate::refusal::DoorName;
 use crate::store::{Holder, PageRequest, Person, Unit};
 
 /// Looks at every key of every person by what is known now.
@@ -35,7 +32,7 @@ pub async fn end_what_they_opened(gateway: &Gateway) -> Result<(), Problem> {
 
 async fn of_person(gateway: &Gateway, person: &Person) -> Result<(), Problem> {
     let reader = gateway.store.read();
-    for (ended, refused) in refused_keys(&gateway.models, reader, person, gateway.now()).await? {
+    for (ended, refused) in refused_keys(gateway, reader, person).await? {
         gateway
             .transact(|unit| Box::pin(depends::end(gateway, unit, ended.clone(), None)))
             .await?;
@@ -44,22 +41,20 @@ async fn of_person(gateway: &Gateway, person: &Person) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What ends because keys of a person are refused to them at `now`: everything that such a key
-/// opened, or its grants alone where only the door of halls refuses it. With why.
+/// What ends because keys of a person are refused to them now: everything that such a key opened, or
+/// what it opened at a single door where only that one refuses it. With why.
 ///
 /// # Errors
 /// The database.
 pub async fn refused_keys(
-    models: &Models,
+    gateway: &Gateway,
     reader: &Unit<'_>,
     person: &Person,
-    now: Timestamp,
 ) -> Result<Vec<(Ended, Refused)>, Problem> {
+    let (models, now) = (&gateway.models, gateway.now());
     let mut ended = Vec::new();
-    if ![Door::Web, Door::Hall]
-        .into_iter()
-        .any(|door| models.may_refuse(door, person.role))
-    {
+    let mut doors = gateway.doors.of_people();
+    if !doors.any(|door| models.may_refuse(door, person.role)) {
         return Ok(ended);
     }
     let held = Holder::Person(person.id);
@@ -67,14 +62,14 @@ pub async fn refused_keys(
         let attestation = reader.attestations().get(&key.id).await?;
         let admitted =
             |door| models.admit_person(door, person.role, &key, attestation.as_ref(), now);
-        match (admitted(Door::Web), admitted(Door::Hall)) {
-            (Err(refused), _) => {
-                ended.push((Ended::Trust(person.id, key.id.clone()), refused));
+        if let Err(refused) = admitted(DoorName::WEB) {
+            ended.push((Ended::Trust(person.id, key.id.clone()), refused));
+            continue;
+        }
+        for door in gateway.doors.of_people() {
+            if let Err(refused) = admitted(door) {
+                ended.push((Ended::TrustAt(door, key.id.clone()), refused));
             }
-            (Ok(()), Err(refused)) => {
-                ended.push((Ended::TrustInHalls(key.id.clone()), refused));
-            }
-            (Ok(()), Ok(())) => {}
         }
     }
     Ok(ended)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hallway_webauthn::metadata::Metadata;
 
 use super::ModelsError;
-use crate::config::MetadataConfig;
+use crate::settings::MetadataConfig;
 use crate::sha256;
 use crate::store::MetadataState;
 

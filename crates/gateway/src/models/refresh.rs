@@ -12,10 +12,9 @@ use tokio::task::JoinError;
 use super::distrust;
 use super::known::{Files, Known, MadeOf};
 use super::source::Source;
-use crate::Gateway;
 use crate::http::problem::Problem;
-use crate::sha256;
 use crate::store::{BlobRecord, MetadataState, StoreError};
+use crate::{Gateway, sha256};
 
 /// How often a gateway sees whether it is its turn, or whether another one found something.
 const POLL: Duration = Duration::from_secs(60);

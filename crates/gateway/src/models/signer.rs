@@ -8,7 +8,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::ModelsError;
-use crate::config::MetadataConfig;
+use crate::settings::MetadataConfig;
 use crate::sha256;
 use crate::store::SignerHash;
 

@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use tokio::io::AsyncReadExt;
 
-use crate::config::MetadataConfig;
+use crate::settings::MetadataConfig;
 use hallway_evidence::causes;
 
 /// How long an answer may take, from the name to the last byte.
@@ -126,7 +126,7 @@ impl fmt::Display for Source {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::metadata::NotABlobAddress;
+    use crate::settings::metadata::NotABlobAddress;
 
     fn at(url: &str) -> Result<Vec<Source>, NotABlobAddress> {
         let config = MetadataConfig {

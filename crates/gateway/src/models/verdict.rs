@@ -9,10 +9,10 @@ use hallway_webauthn::{
 };
 
 use super::Models;
-use crate::config::PersonPolicy;
-use crate::config::policy::{Attestation, Copies, Level};
 use crate::http::problem::Problem;
-use crate::refusal::Door;
+use crate::refusal::DoorName;
+use crate::settings::PersonPolicy;
+use crate::settings::policy::{Attestation, Copies, Level};
 use crate::store::{Credential, KeyAttestation, Role};
 
 /// The code of every refusal here.
@@ -195,11 +195,11 @@ impl Models {
 
     /// Whether any key can be refused here: where nothing is known and nothing is asked, nobody need
     /// look.
-    pub fn may_refuse(&self, door: Door, role: Role) -> bool {
+    pub fn may_refuse(&self, door: DoorName, role: Role) -> bool {
         let asks = |policy: &PersonPolicy| *policy != PersonPolicy::any_key();
         self.is_configured()
             || asks(self.policies.of(role))
-            || self.policies.doors.get(&door).is_some_and(asks)
+            || self.policies.doors.get(door.as_str()).is_some_and(asks)
     }
 
     /// Judges a person's key by what is known now, for a door that it is to open.
@@ -208,7 +208,7 @@ impl Models {
     /// [`Refused`].
     pub fn admit_person(
         &self,
-        door: Door,
+        door: DoorName,
         role: Role,
         key: &Credential,
         attestation: Option<&KeyAttestation>,
@@ -216,7 +216,10 @@ impl Models {
     ) -> Result<(), Refused> {
         let of_role = self.policies.of(role);
         let key = KeyFacts::of(key, attestation);
-        for policy in [of_role].into_iter().chain(self.policies.doors.get(&door)) {
+        for policy in [of_role]
+            .into_iter()
+            .chain(self.policies.doors.get(door.as_str()))
+        {
             self.admit_by(policy, key, now)?;
         }
         Ok(())
@@ -340,7 +343,6 @@ mod tests {
     use hallway_webauthn::metadata::Metadata;
 
     use super::*;
-    use crate::config::Config;
     use crate::models::known::Known;
 
     const MODEL: Aaguid = Aaguid(*b"a model of a key");
@@ -352,7 +354,7 @@ mod tests {
         );
         let mut metadata = Metadata::new();
         metadata.add_statement(statement.as_bytes()).unwrap();
-        let models = Models::new(&Config::default(), std::path::Path::new("/")).unwrap();
+        let models = Models::of_any_key();
         models.learn(Known {
             metadata: Arc::new(metadata),
             ..Known::default()

@@ -9,8 +9,7 @@ use hallway_evidence::Timestamp;
 use hallway_hall::{Authority, AuthorityError, Bundle, BundleError};
 use rustls_pki_types::CertificateDer;
 
-use super::rotation;
-use super::{RealmAuthority, RealmAuthorityError};
+use super::{RealmAuthority, RealmAuthorityError, rotation};
 use crate::operator_key::{OperatorKey, OperatorKeyError};
 use crate::sha256;
 use crate::store::{OwnAuthority, OwnStage, Store, StoreError, Transient, Unit};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
 
-use super::Door;
+use super::DoorName;
 use crate::store::{RefusalId, Repeated};
 
 /// How long refusals are counted with one before another is told.
@@ -26,7 +26,7 @@ const STRANGERS: usize = 16;
 const KNOWN: usize = 256;
 
 /// What was refused: where, and why.
-pub(super) type Kind = (Door, &'static str);
+pub(super) type Kind = (DoorName, &'static str);
 
 /// Who was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -192,7 +192,7 @@ impl Fold {
 mod tests {
     use super::*;
 
-    const JUNK: Kind = (Door::Device, "malformed");
+    const JUNK: Kind = (crate::doors::device::NAME, "malformed");
 
     fn stranger(n: usize) -> Source {
         Source::Stranger(format!("192.0.2.{n}"))
@@ -259,8 +259,8 @@ mod tests {
         }
         let device = Source::Device(DeviceId::generate());
         for (kind, source) in [
-            ((Door::Device, "cloned-key"), stranger(3)),
-            ((Door::Web, "malformed"), stranger(3)),
+            ((crate::doors::device::NAME, "cloned-key"), stranger(3)),
+            ((DoorName::WEB, "malformed"), stranger(3)),
             (JUNK, device),
             (JUNK, Source::Person(PersonId::generate())),
         ] {

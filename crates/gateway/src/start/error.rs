@@ -3,13 +3,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::config::{ConfigError, Database};
+use crate::config::ConfigError;
+use crate::doors::hall::partners::PartnersError;
 use crate::models::ModelsError;
 use crate::models::refresh::LearnError;
 use crate::operator_key::{FindError, OperatorKeyError};
-use crate::partners::PartnersError;
 use crate::realm_authority::AuthoritiesError;
 use crate::server::ListenError;
+use crate::settings::Database;
 use crate::store::StoreError;
 use crate::witness::PeersError;
 
@@ -83,10 +84,10 @@ pub enum StartError {
     Witnesses(#[from] PeersError),
     /// A store of a hall.
     #[error("[hall] in hallway.toml: {0}")]
-    HallStore(#[from] crate::hall::offers::OfferError),
+    HallStore(#[from] crate::doors::hall::channel::offers::OfferError),
     /// A name of `[hall]` that is an agent's.
     #[error(transparent)]
-    Names(#[from] crate::hall::names::CollisionError),
+    Names(#[from] crate::doors::hall::channel::names::CollisionError),
     /// `[partners]`.
     #[error(transparent)]
     Partners(#[from] PartnersError),

@@ -59,7 +59,7 @@ fn encode(chain: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Reads what [`encode`] wrote.
-pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Vec<u8>>, minicbor::decode::Error> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Vec<u8>>, minicbor::decode::Error> {
     let mut decoder = minicbor::Decoder::new(bytes);
     let certificates = decoder.array_iter::<&minicbor::bytes::ByteSlice>()?;
     certificates.map(|der| Ok(der?.to_vec())).collect()

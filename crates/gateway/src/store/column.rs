@@ -73,3 +73,12 @@ pub(crate) fn text(of_others: &str) -> String {
 pub(crate) fn number(what: &'static str, value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| StoreError::TooLarge(what))
 }
+
+/// Repeats the last item until there is a power of two of them, so that few different statements
+/// are prepared.
+pub(crate) fn pad<T: Clone>(mut items: Vec<T>) -> Vec<T> {
+    if let Some(last) = items.last().cloned() {
+        items.resize(items.len().next_power_of_two(), last);
+    }
+    items
+}

@@ -20,14 +20,14 @@ const WRITERS: u32 = 8;
 
 /// Where the data is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
+pub(crate) enum Address {
     Sqlite(PathBuf),
     Postgres(String),
 }
 
 impl Address {
     /// Reads `postgres://…`, `sqlite://FILE`, `sqlite:FILE`, or the path of a file.
-    pub(super) fn parse(address: &str) -> Result<Self, StoreError> {
+    pub(crate) fn parse(address: &str) -> Result<Self, StoreError> {
         if address.starts_with("postgres://") || address.starts_with("postgresql://") {
             // sea-orm knows only the shorter one of the two.
             return Ok(Self::Postgres(address.replacen(
@@ -48,12 +48,12 @@ impl Address {
 }
 
 /// The connections of a store.
-pub(super) struct Connections {
-    pub(super) writer: DatabaseConnection,
-    pub(super) reader: DatabaseConnection,
+pub(crate) struct Connections {
+    pub(crate) writer: DatabaseConnection,
+    pub(crate) reader: DatabaseConnection,
 }
 
-pub(super) async fn open(address: &Address) -> Result<Connections, StoreError> {
+pub(crate) async fn open(address: &Address) -> Result<Connections, StoreError> {
     let (writer, reader) = match address {
         Address::Sqlite(path) => {
             let writer = sqlite(path, Access::Write);

@@ -2,33 +2,18 @@
 //! records of the neighbouring files, whose types say more.
 #![allow(unreachable_pub)] // the derive macro writes `pub` items, whatever the module's visibility
 
-pub(crate) mod announcement;
 pub(crate) mod attestation;
-pub(crate) mod authority;
 pub(crate) mod cosigner;
 pub(crate) mod credential;
-pub(crate) mod device;
-pub(crate) mod device_mark;
-pub(crate) mod device_transaction;
 pub(crate) mod evidence;
 pub(crate) mod former_log;
 pub(crate) mod ground;
-pub(crate) mod hall;
-pub(crate) mod hall_agent;
-pub(crate) mod hall_agent_name;
-pub(crate) mod hall_grant;
-pub(crate) mod hall_guest;
-pub(crate) mod hall_lock;
-pub(crate) mod hall_visit;
 pub(crate) mod link;
 pub(crate) mod log_head;
 pub(crate) mod log_tile;
 pub(crate) mod metadata;
 pub(crate) mod metadata_blob;
 pub(crate) mod own_authority;
-pub(crate) mod ownership;
-pub(crate) mod partner;
-pub(crate) mod partner_bundle;
 pub(crate) mod person;
 pub(crate) mod refusal;
 pub(crate) mod session;

@@ -3,8 +3,6 @@
 use hallway_evidence::{DeviceId, PersonId};
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr, SqlErr, SqlxError};
 
-use super::device::DeviceState;
-
 /// Why the store did not do what it was asked. Nothing of a unit that ended so is kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,9 +59,9 @@ pub enum StoreError {
         /// Which device.
         device: DeviceId,
         /// The state it is in.
-        from: DeviceState,
+        from: &'static str,
         /// The state that was asked for.
-        to: DeviceState,
+        to: &'static str,
     },
     /// The log's head was moved by somebody else meanwhile; the whole unit runs again.
     #[error("another gateway moved the head of the log; try again")]

@@ -1,18 +1,17 @@
 //! Evidence, as the log orders it.
 
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, SelectStatement};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use super::bulk;
 use super::column::{Cell, ms, number, time};
 use super::entity::evidence as row;
 use super::error::StoreError;
 use super::ids::{EvidenceHash, StatementHash};
-use super::ownership::holding;
 use super::page::{Page, PageRequest};
-use super::standing::pad;
 use super::unit::Unit;
+use crate::store::column::pad;
 
 /// The act of a device's transaction; a device's history leaves these out.
 pub const TRANSACTION_ACT: &str = "device.transaction";
@@ -49,8 +48,6 @@ pub enum EvidenceFilter {
     Person(PersonId),
     /// A device's history: everything about it but its transactions.
     DeviceHistory(DeviceId),
-    /// That part of it which came while a person owned the device.
-    DeviceHistoryOf(DeviceId, PersonId),
 }
 
 /// The evidence.
@@ -93,6 +90,17 @@ fn history(device: DeviceId) -> Condition {
 
 /// How many hashes one query asks for.
 const HASHES_PER_QUERY: usize = 512;
+
+/// Every piece, newest first, as far as a page goes and one more.
+fn newest_first(request: &PageRequest<u64>) -> Result<Select<row::Entity>, StoreError> {
+    let query = row::Entity::find()
+        .order_by_desc(row::Column::LogIndex)
+        .limit(request.limit.with_one_more());
+    Ok(match request.after {
+        Some(after) => query.filter(row::Column::LogIndex.lt(number("log index", after)?)),
+        None => query,
+    })
+}
 
 impl EvidenceRows<'_> {
     /// One piece.
@@ -154,25 +162,37 @@ impl EvidenceRows<'_> {
         filter: EvidenceFilter,
         request: &PageRequest<u64>,
     ) -> Result<Page<EvidenceRecord, u64>, StoreError> {
-        let mut query = row::Entity::find()
-            .order_by_desc(row::Column::LogIndex)
-            .limit(request.limit.with_one_more());
-        if let Some(after) = request.after {
-            query = query.filter(row::Column::LogIndex.lt(number("log index", after)?));
-        }
-        query = match filter {
+        let query = newest_first(request)?;
+        let query = match filter {
             EvidenceFilter::All => query,
             EvidenceFilter::Person(person) => {
                 query.filter(row::Column::PersonId.eq(person.as_uuid()))
             }
             EvidenceFilter::DeviceHistory(device) => query.filter(history(device)),
-            EvidenceFilter::DeviceHistoryOf(device, owner) => {
-                let column = |column| Expr::col((row::Entity, column));
-                let (id, log_index) = (row::Column::DeviceId, row::Column::LogIndex);
-                let held = Expr::exists(holding(owner, column(id), column(log_index)));
-                query.filter(history(device)).filter(held)
-            }
         };
+        self.found(query, request).await
+    }
+
+    /// That part of a device's history which is in one of `periods`, newest first. `periods` names
+    /// them for a device and a place in the log, two columns of the query around it.
+    pub(crate) async fn history_in(
+        &self,
+        device: DeviceId,
+        periods: impl FnOnce(Expr, Expr) -> SelectStatement,
+        request: &PageRequest<u64>,
+    ) -> Result<Page<EvidenceRecord, u64>, StoreError> {
+        let column = |column| Expr::col((row::Entity, column));
+        let (id, log_index) = (row::Column::DeviceId, row::Column::LogIndex);
+        let held = Expr::exists(periods(column(id), column(log_index)));
+        let query = newest_first(request)?.filter(history(device)).filter(held);
+        self.found(query, request).await
+    }
+
+    async fn found(
+        &self,
+        query: Select<row::Entity>,
+        request: &PageRequest<u64>,
+    ) -> Result<Page<EvidenceRecord, u64>, StoreError> {
         let rows = query.all(&self.0.db()).await?;
         let items = rows
             .into_iter()

@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::ids::{EvidenceHash, TokenHash};
 use super::person::Role;
 use super::unit::Unit;
-use super::words::words;
+use hallway_evidence::words;
 
 words! {
     /// What a link is good for.

@@ -61,7 +61,7 @@ impl LogRows<'_> {
     /// Waits until no other unit has the head of the log, and keeps it until this one ends. That
     /// makes units run one after another on PostgreSQL, as SQLite's single writer does. Every
     /// later statement of the unit sees what the one before it committed (READ COMMITTED).
-    pub(super) async fn lock_head(&self) -> Result<(), StoreError> {
+    pub(crate) async fn lock_head(&self) -> Result<(), StoreError> {
         log_head::Entity::find_by_id(HEAD)
             .lock(LockType::Update)
             .one(&self.0.db())

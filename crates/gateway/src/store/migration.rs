@@ -4,64 +4,46 @@
 //! side, so a migration only adds; what is no longer used is removed one release later.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, EntityTrait, SqliteTransactionMode,
+    ActiveValue, DatabaseConnection, DatabaseTransaction, EntityTrait, SqliteTransactionMode,
     TransactionOptions, TransactionTrait,
 };
-use sea_orm_migration::seaql_migrations;
-use sea_orm_migration::{MigrationTrait, MigratorTrait};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, SchemaManager, seaql_migrations};
 
 use super::error::StoreError;
 
-mod agent_names;
-mod announcement_networks;
-mod crossing;
-mod device_marks;
-mod first;
+pub(crate) mod first;
 mod former_logs;
 mod grounds;
-mod hall_locks;
-mod halls;
 mod metadata;
-mod needs;
 mod own_authorities;
-mod ownerships;
-mod partners;
 mod refusal_counts;
 mod revocation;
-mod set_aside;
-mod statements;
-mod visits;
+pub(crate) mod statements;
 mod witness;
 
-/// Knows every migration, oldest first.
-struct Migrations;
+/// The migrations of what every door stands on.
+pub(super) fn own() -> Vec<Box<dyn MigrationTrait>> {
+    vec![
+        Box::new(first::First),
+        Box::new(metadata::Metadata),
+        Box::new(witness::Witness),
+        Box::new(own_authorities::OwnAuthorities),
+        Box::new(former_logs::FormerLogs),
+        Box::new(refusal_counts::RefusalCounts),
+        Box::new(grounds::Grounds),
+        Box::new(revocation::Revocation),
+    ]
+}
 
-impl MigratorTrait for Migrations {
+/// Installs the migrator's own table.
+struct Installed;
+
+impl MigratorTrait for Installed {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(first::First),
-            Box::new(metadata::Metadata),
-            Box::new(halls::Halls),
-            Box::new(partners::Partners),
-            Box::new(visits::Visits),
-            Box::new(witness::Witness),
-            Box::new(needs::Needs),
-            Box::new(own_authorities::OwnAuthorities),
-            Box::new(former_logs::FormerLogs),
-            Box::new(crossing::Crossing),
-            Box::new(device_marks::DeviceMarks),
-            Box::new(ownerships::Ownerships),
-            Box::new(refusal_counts::RefusalCounts),
-            Box::new(announcement_networks::AnnouncementNetworks),
-            Box::new(agent_names::AgentNames),
-            Box::new(grounds::Grounds),
-            Box::new(revocation::Revocation),
-            Box::new(set_aside::SetAside),
-            Box::new(hall_locks::HallLocks),
-        ]
+        Vec::new()
     }
 }
 
@@ -74,10 +56,13 @@ const ATTEMPTS: u32 = 20;
 /// that run into each other one commits and the other one's changes vanish whole; it looks again
 /// and finds nothing left to do. PostgreSQL reports the collision as any of several errors (a
 /// duplicate table, a duplicate type, a unique violation), so every error is tried again.
-pub(super) async fn run(database: &DatabaseConnection) -> Result<(), StoreError> {
+pub(crate) async fn run(
+    database: &DatabaseConnection,
+    steps: &[Box<dyn MigrationTrait>],
+) -> Result<(), StoreError> {
     let mut attempt = 0;
     loop {
-        match run_once(database).await {
+        match run_once(database, steps).await {
             Ok(()) => return Ok(()),
             Err(error @ StoreError::OtherVersion) => return Err(error),
             Err(error) if attempt == ATTEMPTS => return Err(error),
@@ -88,7 +73,10 @@ pub(super) async fn run(database: &DatabaseConnection) -> Result<(), StoreError>
     }
 }
 
-async fn run_once(database: &DatabaseConnection) -> Result<(), StoreError> {
+async fn run_once(
+    database: &DatabaseConnection,
+    steps: &[Box<dyn MigrationTrait>],
+) -> Result<(), StoreError> {
     let transaction = database
         .begin_with_options(TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -96,7 +84,7 @@ async fn run_once(database: &DatabaseConnection) -> Result<(), StoreError> {
         })
         .await
         .map_err(StoreError::Migrate)?;
-    match bring_up(&transaction).await {
+    match bring_up(&transaction, steps).await {
         Ok(()) => transaction.commit().await.map_err(StoreError::Migrate),
         Err(error) => {
             transaction.rollback().await.map_err(StoreError::Migrate)?;
@@ -105,8 +93,11 @@ async fn run_once(database: &DatabaseConnection) -> Result<(), StoreError> {
     }
 }
 
-async fn bring_up(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
-    Migrations::install(transaction)
+async fn bring_up(
+    transaction: &DatabaseTransaction,
+    steps: &[Box<dyn MigrationTrait>],
+) -> Result<(), StoreError> {
+    Installed::install(transaction)
         .await
         .map_err(StoreError::Migrate)?;
     let applied: HashSet<String> = seaql_migrations::Entity::find()
@@ -118,29 +109,44 @@ async fn bring_up(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
         .collect();
     // A newer gateway may have added tables that this one does not know: sea-orm calls that an
     // error, here it is the ordinary course of an upgrade.
-    let (is_up_to_date, is_before) = {
-        let ours = Migrations::migrations();
-        let is_ours = |step: &String| ours.iter().any(|ours| ours.name() == step);
-        (
-            ours.iter().all(|ours| applied.contains(ours.name())),
-            applied.iter().all(is_ours),
-        )
-    };
-    if is_up_to_date {
+    let is_ours = |step: &String| steps.iter().any(|ours| ours.name() == step);
+    let missing: Vec<_> = steps
+        .iter()
+        .filter(|ours| !applied.contains(ours.name()))
+        .collect();
+    if missing.is_empty() {
         return Ok(());
     }
     // But one that lacks a step of ours and has another's comes neither before nor after this one.
-    if !is_before {
+    if !applied.iter().all(is_ours) {
         return Err(StoreError::OtherVersion);
     }
-    Migrations::up(transaction, None)
-        .await
-        .map_err(StoreError::Migrate)
+    let manager = SchemaManager::new(transaction);
+    for step in missing {
+        step.up(&manager).await.map_err(StoreError::Migrate)?;
+        let row = seaql_migrations::ActiveModel {
+            version: ActiveValue::Set(step.name().to_owned()),
+            applied_at: ActiveValue::Set(now_s()),
+        };
+        seaql_migrations::Entity::insert(row)
+            .exec_without_returning(transaction)
+            .await
+            .map_err(StoreError::Migrate)?;
+    }
+    Ok(())
+}
+
+/// Seconds since 1970, for whoever looks into the table.
+fn now_s() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ActiveValue, PaginatorTrait};
+    use sea_orm::PaginatorTrait;
 
     use super::*;
     use crate::store::connect::{self, Address};
@@ -150,7 +156,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hallway.db");
         let database = connect::open(&Address::Sqlite(path)).await.unwrap().writer;
-        run(&database).await.unwrap();
+        run(&database, &own()).await.unwrap();
         let newer = seaql_migrations::ActiveModel {
             version: ActiveValue::Set("9999_of_the_future".to_owned()),
             applied_at: ActiveValue::Set(1),
@@ -159,8 +165,8 @@ mod tests {
             .exec_without_returning(&database)
             .await
             .unwrap();
-        run(&database).await.unwrap();
+        run(&database, &own()).await.unwrap();
         let known = seaql_migrations::Entity::find().count(&database).await;
-        assert_eq!(known.unwrap(), Migrations::migrations().len() as u64 + 1);
+        assert_eq!(known.unwrap(), own().len() as u64 + 1);
     }
 }

@@ -7,7 +7,7 @@ use super::column::{Cell, ms, time};
 use super::entity::own_authority as row;
 use super::error::StoreError;
 use super::unit::Unit;
-use super::words::words;
+use hallway_evidence::words;
 
 words! {
     /// What an authority of the realm is there for.

@@ -13,7 +13,7 @@ use super::entity::person as row;
 use super::error::StoreError;
 use super::page::{Limit, Page, PageRequest};
 use super::unit::Unit;
-use super::words::words;
+use hallway_evidence::words;
 
 words! {
     /// Whether a person's keys open doors.

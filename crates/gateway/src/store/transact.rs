@@ -16,6 +16,7 @@ use super::error::StoreError;
 use super::ids::TokenHash;
 use super::migration;
 use super::refusal::{MAX_REFUSALS, Refusal, Repeated};
+use super::schema::Schema;
 use super::unit::Unit;
 
 /// How often [`Store::transact`] runs a unit before it gives up.
@@ -47,26 +48,28 @@ pub struct Store {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     committed: Arc<Unit<'static>>,
+    schema: Arc<Schema>,
     refusals: Arc<AtomicU64>,
 }
 
 impl Store {
-    /// Opens a database and brings its tables up to date: the path of a file or `sqlite://FILE`
+    /// Opens a database and brings its tables up to `schema`: the path of a file or `sqlite://FILE`
     /// for SQLite (made if it is not there), `postgres://USER@HOST/NAME` for PostgreSQL. Any
     /// number of gateways may do so at once.
     ///
     /// # Errors
     /// [`StoreError::Address`], [`StoreError::Open`], [`StoreError::OtherVersion`] or
     /// [`StoreError::Migrate`].
-    pub async fn connect(address: &str) -> Result<Self, StoreError> {
+    pub async fn connect(address: &str, schema: Schema) -> Result<Self, StoreError> {
         let address = Address::parse(address)?;
         let connections = connect::open(&address).await?;
-        migration::run(&connections.writer).await?;
+        migration::run(&connections.writer, schema.steps()).await?;
         Ok(Self {
             address: Arc::new(address),
             writer: connections.writer,
             committed: Arc::new(connections.reader.clone().into()),
             reader: connections.reader,
+            schema: Arc::new(schema),
             refusals: Arc::default(),
         })
     }
@@ -90,6 +93,10 @@ impl Store {
                 self.clone()
             }
         }
+    }
+
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     pub(super) const fn writer(&self) -> &DatabaseConnection {

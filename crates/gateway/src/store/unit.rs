@@ -50,7 +50,9 @@ impl From<DatabaseTransaction> for Unit<'_> {
 }
 
 impl Unit<'_> {
-    pub(crate) fn db(&self) -> DatabaseExecutor<'_> {
+    /// What statements run on: for the rows of a door.
+    #[must_use]
+    pub fn db(&self) -> DatabaseExecutor<'_> {
         match &self.view {
             View::Connection(connection) => connection.into(),
             View::Transaction(transaction) => transaction.into(),

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use hallway_evidence::RealmName;
 use hallway_evidence::log::{CosignerKey, VerifierKey};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
 use crate::Gateway;
-use crate::config::Config;
-use crate::store::{Partner, StoreError};
+use crate::settings::{WatchedLog, WitnessAddress};
+use crate::store::StoreError;
 
 /// The most witnesses that `hallway.toml` names.
 const MAX_WITNESSES: usize = 16;
@@ -24,7 +23,7 @@ pub struct Peer {
     /// Its submission prefix.
     pub url: Url,
     /// The connections to it.
-    pub(super) client: Client,
+    pub(crate) client: Client,
 }
 
 /// What `hallway.toml` says about witnesses.
@@ -53,15 +52,14 @@ impl Configured {
     ///
     /// # Errors
     /// [`PeersError`].
-    pub fn new(config: &Config) -> Result<Self, PeersError> {
+    pub fn new(witnesses: &[WitnessAddress], watched: &[WatchedLog]) -> Result<Self, PeersError> {
         let client = Client::builder()
             .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .connect_timeout(PATIENCE)
             .timeout(PATIENCE)
             .build()?;
-        let witnesses = config
-            .witnesses
+        let witnesses = witnesses
             .iter()
             .map(|witness| Peer {
                 key: witness.key.clone(),
@@ -72,7 +70,7 @@ impl Configured {
         if witnesses.len() > MAX_WITNESSES {
             return Err(PeersError::TooMany(witnesses.len()));
         }
-        let logs: Vec<_> = config.witnessed.iter().map(|log| log.key.clone()).collect();
+        let logs: Vec<_> = watched.iter().map(|log| log.key.clone()).collect();
         once(witnesses.iter().map(|witness| witness.key.name()))?;
         once(logs.iter().map(VerifierKey::name))?;
         Ok(Self { witnesses, logs })
@@ -90,7 +88,7 @@ fn once<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), PeersError> {
 }
 
 /// The name under which a realm cosigns.
-pub(super) fn witness_name(realm: &str) -> String {
+pub(crate) fn witness_name(realm: &str) -> String {
     format!("{realm}/witness")
 }
 
@@ -102,15 +100,12 @@ pub async fn log_key(gateway: &Gateway, origin: &str) -> Result<Option<VerifierK
     if let Some(key) = configured_key(gateway, origin) {
         return Ok(Some(key.clone()));
     }
-    let realm = origin.strip_suffix("/log");
-    let Some(realm) = realm.and_then(|realm| realm.parse::<RealmName>().ok()) else {
-        return Ok(None);
-    };
-    let partner = gateway.store.read().partners().get(&realm).await?;
-    let log = partner
-        .filter(Partner::is_active)
-        .map(|partner| partner.log);
-    Ok(log.filter(|log| log.name() == origin))
+    for door in gateway.doors.each() {
+        if let Some(key) = door.watched_log(gateway, origin).await? {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
 }
 
 /// The key of the log with this origin that the configuration names.
@@ -126,28 +121,17 @@ pub fn configured_key<'g>(gateway: &'g Gateway, origin: &str) -> Option<&'g Veri
 /// When the database fails.
 pub async fn witnesses(gateway: &Gateway) -> Result<Vec<Peer>, StoreError> {
     let mut peers = gateway.witness.configured.witnesses.clone();
-    for partner in gateway.store.read().partners().all().await? {
-        if let Some(peer) = of_partner(gateway, &partner)
-            && !peers
+    for door in gateway.doors.each() {
+        for peer in door.witnesses(gateway).await? {
+            if !peers
                 .iter()
                 .any(|other| other.key.name() == peer.key.name())
-        {
-            peers.push(peer);
+            {
+                peers.push(peer);
+            }
         }
     }
     Ok(peers)
-}
-
-/// The witness that an active partner is, under no other name than its own.
-fn of_partner(gateway: &Gateway, partner: &Partner) -> Option<Peer> {
-    let witness = partner.witness.as_ref().filter(|_| partner.is_active())?;
-    let key: CosignerKey = witness.key.parse().ok()?;
-    let url = witness.url.parse().ok()?;
-    (key.name() == witness_name(partner.realm.as_str())).then(|| Peer {
-        key,
-        url,
-        client: gateway.partners.fetcher.http().clone(),
-    })
 }
 
 #[cfg(test)]
@@ -155,7 +139,8 @@ mod tests {
     use hallway_evidence::log::{CosigningKey, SigningKey};
 
     use super::*;
-    use crate::config::{WatchedLog, WitnessAddress};
+    use crate::config::Config;
+    use crate::settings::WitnessAddress;
 
     fn witness(name: &str, url: &str) -> WitnessAddress {
         WitnessAddress {
@@ -180,7 +165,8 @@ mod tests {
         };
         // By way of the file, as an operator writes it.
         let text = toml::to_string(&config).unwrap();
-        Configured::new(&toml::from_str(&text).unwrap())
+        let config: Config = toml::from_str(&text).unwrap();
+        Configured::new(&config.witnesses, &config.witnessed)
     }
 
     #[test]

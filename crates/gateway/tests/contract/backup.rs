@@ -5,8 +5,9 @@ use std::fs;
 use hallway_evidence::statement::hall::Names;
 use hallway_gateway::backup::{BackupError, Realm, Summary};
 use hallway_gateway::config::Config;
+use hallway_gateway::doors::hall::store::HallAgent;
 use hallway_gateway::operator_key::OperatorKey;
-use hallway_gateway::store::{DumpError, HallAgent, Holder, KeyAttestation, Role};
+use hallway_gateway::store::{DumpError, Holder, KeyAttestation, Role};
 
 use crate::database::Database;
 use crate::halls::{agent, hall};
@@ -30,6 +31,7 @@ fn realm(address: &str) -> (tempfile::TempDir, Realm) {
         folder: folder.path().to_owned(),
         database: None,
         operator_key: None,
+        doors: hallway_gateway::doors::ALL,
     };
     (folder, realm)
 }
@@ -118,7 +120,6 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
         let key = hash32();
         let late = agents.join(&invited.token, &key, invited.invited).await;
         assert_eq!(late.unwrap(), None);
-        drop(agents);
         let receipts = ledger.append(&unit, entries(1)).await.unwrap();
         unit.save().await.unwrap();
         assert_eq!(receipts[0].proof.index(), 300);

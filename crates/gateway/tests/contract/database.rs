@@ -36,6 +36,8 @@ impl Database {
 
     /// A store of its own, as another gateway would have it.
     pub(crate) async fn store(&self) -> Store {
-        Store::connect(&self.address).await.unwrap()
+        Store::connect(&self.address, hallway_gateway::doors::ALL.schema())
+            .await
+            .unwrap()
     }
 }

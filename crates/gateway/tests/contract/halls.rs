@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use hallway_evidence::statement::hall::{HallName, KeyNeed, Names, Needs, Rights};
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
-use hallway_gateway::store::{
-    APPROVAL_PATIENCE, Approval, End, EndCause, EvidenceHash, Given, Grant, GrantFilter,
-    GrantHolder, GrantKind, GrantState, GrantsOf, GuestId, Hall, HallAgent, HallGuest, Limit,
-    MAX_AGENTS, MAX_GUESTS, PageRequest, Person, Role, Store, StoreError,
+use hallway_gateway::doors::hall::store::{
+    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    GrantState, GrantsOf, GuestId, Hall, HallAgent, HallGuest, MAX_AGENTS, MAX_GUESTS,
 };
+use hallway_gateway::store::{EvidenceHash, Limit, PageRequest, Person, Role, Store, StoreError};
 
 use crate::database::Database;
 use crate::sample::{at, hash32, person, token};
@@ -205,7 +205,6 @@ pub(crate) async fn an_admission_counts_for_a_person_or_a_role(database: &Databa
         .dismiss(&backups.name, &GuestId::Role(Role::Member))
         .await;
     assert!(matches!(twice, Err(StoreError::Missing("guest"))));
-    drop(halls);
     unit.cancel().await.unwrap();
 }
 
@@ -243,7 +242,6 @@ pub(crate) async fn a_full_hall_can_still_be_narrowed(database: &Database) {
     let refused = agents.invite(&numbered(MAX_AGENTS)).await;
     assert!(matches!(refused, Err(StoreError::TooMany { .. })));
     agents.invite(&numbered(0)).await.unwrap();
-    drop((halls, agents));
     unit.cancel().await.unwrap();
 }
 
@@ -301,7 +299,6 @@ pub(crate) async fn an_agents_token_is_used_once(database: &Database) {
     agents.dismiss(&lab.hall, &lab.name).await.unwrap();
     let twice = agents.dismiss(&lab.hall, &lab.name).await;
     assert!(matches!(twice, Err(StoreError::Missing("agent"))));
-    drop(agents);
     unit.cancel().await.unwrap();
 }
 
@@ -446,7 +443,6 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     assert_eq!(ended.state(at(1_000)), GrantState::Ended);
     // What ran out is not ended afterwards.
     assert!(!grants.end(by_session.id, &end(5_000)).await.unwrap());
-    drop(grants);
     unit.save().await.unwrap();
 
     let unit = store.begin().await.unwrap();
@@ -456,7 +452,6 @@ pub(crate) async fn a_grant_ends_once(database: &Database) {
     let of_hall = GrantsOf::Hall(backups.name.clone());
     let ended = grants.end_of(&of_hall, &end(8_000)).await;
     assert_eq!(ended.unwrap(), 1);
-    drop(grants);
     unit.save().await.unwrap();
     let request = PageRequest {
         after: None,
@@ -562,6 +557,5 @@ pub(crate) async fn a_grant_waits_for_its_approval(database: &Database) {
     };
     assert!(grants.end(ended.id, &end).await.unwrap());
     assert!(!grants.approve(ended.id, &given(at(3_001))).await.unwrap());
-    drop(grants);
     unit.cancel().await.unwrap();
 }

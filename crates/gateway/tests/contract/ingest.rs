@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hallway_evidence::CredentialId;
-use hallway_gateway::ledger::{Ingest, IngestError, Ledger, Outcome, Refused, Submission};
+use hallway_gateway::doors::device::ingest::order::Refused;
+use hallway_gateway::doors::device::ingest::{Ingest, IngestError, Outcome, Submission};
+use hallway_gateway::doors::device::store::{
+    Device, DeviceState, Enrolment, PayloadLocation, Transaction, TransactionFilter,
+};
+use hallway_gateway::ledger::Ledger;
 use hallway_gateway::store::{
-    Device, DeviceState, Enrolment, EvidenceFilter, EvidenceHash, Holder, Limit, PageRequest,
-    PayloadLocation, Store, StoreError, Transaction, TransactionFilter,
+    EvidenceFilter, EvidenceHash, Holder, Limit, PageRequest, Store, StoreError,
 };
 
 use crate::database::Database;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hallway_evidence::statement::hall::Rights;
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
-use hallway_gateway::hall::locks::DatabaseLocks;
-use hallway_gateway::store::{
-    End, EvidenceHash, Grant, GrantHolder, GrantKind, Role, Store, StoreError, Visitor, lock_holder,
+use hallway_gateway::doors::hall::channel::locks::DatabaseLocks;
+use hallway_gateway::doors::hall::store::{
+    End, Grant, GrantHolder, GrantKind, Visitor, lock_holder,
 };
+use hallway_gateway::store::{EvidenceHash, Role, Store, StoreError};
 use hallway_hall::files::{
     Depth, FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError, MOST_OF_HOLDER,
     Owner, Scope, Taken,

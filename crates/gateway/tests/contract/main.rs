@@ -5,6 +5,8 @@ mod backup;
 mod cluster;
 mod database;
 mod devices;
+mod door;
+mod guestbook;
 mod halls;
 mod ingest;
 mod links;
@@ -55,6 +57,7 @@ contract! {
         an_authority_may_come_back, lists_are_filtered;
     ownership: whose_it_was_is_told_for_good;
     backup: a_realm_moves_between_databases;
+    door: a_door_of_ones_own_has_everything;
     metadata: a_blob_number_never_goes_back, one_gateway_looks_for_metadata_at_a_time,
         an_attestation_goes_with_its_key;
     halls: a_hall_goes_with_its_guests_and_agents, an_admission_counts_for_a_person_or_a_role,

@@ -70,7 +70,6 @@ pub(crate) async fn the_one_authority_of_before_takes_its_turn(database: &Databa
         .await
         .unwrap();
     settings.put("realm-authority-key", &sealed).await.unwrap();
-    drop(settings);
     unit.save().await.unwrap();
 
     let (sequence, all, signs) = look(database, START).await;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hallway_evidence::{CredentialId, DeviceId, PersonId};
-use hallway_gateway::ledger::{Entry, Ingest, Ledger};
-use hallway_gateway::store::{
-    Device, DeviceState, Enrolment, EvidenceFilter, EvidenceHash, HandOver, Holder, Limit,
-    PageRequest, Role, Store, TransactionFilter, Unit,
+use hallway_gateway::doors::device::ingest::Ingest;
+use hallway_gateway::doors::device::store::{
+    Device, DeviceState, Enrolment, HandOver, TransactionFilter,
 };
+use hallway_gateway::ledger::{Entry, Ledger};
+use hallway_gateway::store::{EvidenceHash, Holder, Limit, PageRequest, Role, Store, Unit};
 
 use crate::database::Database;
 use crate::sample::{
@@ -249,12 +250,12 @@ impl World {
                 self.listed(filter, own).await;
                 let mut history = self.expected(|entry| !entry.is_transaction && mine(entry));
                 history.reverse();
-                let filter = EvidenceFilter::DeviceHistoryOf(id, *owner);
                 let request = PageRequest {
                     after: None,
                     limit: Limit::nearest(200),
                 };
-                let found = reader.evidence().page(filter, &request).await.unwrap();
+                let held = reader.ownerships();
+                let found = held.history(id, *owner, &request).await.unwrap();
                 let found: Vec<u64> = found.items.iter().map(|record| record.log_index).collect();
                 assert_eq!(found, history);
                 let last = reader.ownerships().last_of(id, *owner).await.unwrap();

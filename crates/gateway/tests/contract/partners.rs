@@ -3,10 +3,11 @@
 use hallway_evidence::Timestamp;
 use hallway_evidence::log::VerifierKey;
 use hallway_evidence::statement::hall::Needs;
-use hallway_gateway::store::{
-    BundleState, EndedBy, EvidenceHash, GuestId, Hall, HallGuest, Learned, MAX_PARTNERS, Partner,
-    PartnerState, PartnerWitness, Person, Role, Store, StoreError, VisitorId,
+use hallway_gateway::doors::hall::store::{
+    BundleState, EndedBy, GuestId, Hall, HallGuest, Learned, MAX_PARTNERS, Partner, PartnerState,
+    PartnerWitness, VisitorId,
 };
+use hallway_gateway::store::{EvidenceHash, Person, Role, Store, StoreError};
 
 use crate::database::Database;
 use crate::sample::{at, hash32, person, token};
@@ -161,7 +162,6 @@ pub(crate) async fn a_partnership_has_one_life(database: &Database) {
     assert!(!partners.told(realm, pact, at(6_000)).await.unwrap());
     assert!(!end(pact).await.unwrap());
     assert_eq!(partners.all().await.unwrap(), [again]);
-    drop(partners);
     unit.cancel().await.unwrap();
 }
 
@@ -200,7 +200,6 @@ pub(crate) async fn a_bundle_never_goes_back(database: &Database) {
     // A new partnership begins without what the old one knew.
     partners.begin(&partner("b.example", &emily)).await.unwrap();
     assert_eq!(partners.bundle(realm).await.unwrap(), None);
-    drop(partners);
     unit.cancel().await.unwrap();
 }
 
@@ -232,7 +231,6 @@ pub(crate) async fn one_gateway_looks_at_a_partner_at_a_time(database: &Database
     let known = partners.get(&beta.realm).await.unwrap().unwrap();
     assert_eq!(known.problem.as_deref(), Some("away"));
     assert_eq!(known.next_attempt, at(9_000));
-    drop(partners);
     unit.cancel().await.unwrap();
 }
 
@@ -253,7 +251,6 @@ pub(crate) async fn partners_are_bounded(database: &Database) {
         .await
         .unwrap();
     partners.begin(&more).await.unwrap();
-    drop(partners);
     unit.cancel().await.unwrap();
 }
 
@@ -306,6 +303,5 @@ pub(crate) async fn an_admission_counts_for_one_realm_alone(database: &Database)
     assert_eq!(halls.dismiss_realm(&beta).await.unwrap(), 1);
     assert!(halls.shared_with(&beta).await.unwrap().is_empty());
     assert_eq!(halls.shared_with(&other).await.unwrap(), [one]);
-    drop(halls);
     unit.cancel().await.unwrap();
 }

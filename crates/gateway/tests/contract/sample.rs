@@ -11,10 +11,12 @@ use hallway_evidence::statement::{Act, Statement, web};
 use hallway_evidence::{
     CredentialId, DeviceId, Evidence, Line, PersonId, Response, SignedStatement, Timestamp,
 };
-use hallway_gateway::ledger::{Entry, Ledger, Submission};
+use hallway_gateway::doors::device::ingest::Submission;
+use hallway_gateway::doors::device::store::{Authority, Device, DeviceState, PayloadLocation};
+use hallway_gateway::ledger::{Entry, Ledger};
 use hallway_gateway::store::{
-    Authority, AuthorityId, Credential, Device, DeviceMark, DeviceState, EvidenceHash, Holder,
-    PayloadLocation, Person, PersonState, Role, Store, TokenHash,
+    AuthorityId, Credential, DeviceMark, EvidenceHash, Holder, Person, PersonState, Role, Store,
+    TokenHash,
 };
 
 /// A number that no other call gives.

@@ -119,7 +119,9 @@ pub(crate) async fn gateways_may_start_all_at_once(database: &Database) {
     let mut starting = tokio::task::JoinSet::new();
     for _ in 0..6 {
         let address = database.address().to_owned();
-        starting.spawn(async move { Store::connect(&address).await });
+        starting.spawn(async move {
+            Store::connect(&address, hallway_gateway::doors::ALL.schema()).await
+        });
     }
     while let Some(started) = starting.join_next().await {
         let store = started.unwrap().unwrap();

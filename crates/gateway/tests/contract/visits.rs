@@ -6,10 +6,11 @@ use hallway_evidence::{
     Bundle, CredentialId, Evidence, GrantId, PersonId, RealmName, Receipt, Response,
     SignedStatement,
 };
-use hallway_gateway::store::{
-    Approval, End, EndCause, EvidenceHash, Given, Grant, GrantFilter, GrantHolder, GrantKind,
-    GrantState, GrantsOf, PageRequest, Role, Store, StoreError, Visit, Visitor,
+use hallway_gateway::doors::hall::store::{
+    Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind, GrantState,
+    GrantsOf, Visit, Visitor,
 };
+use hallway_gateway::store::{EvidenceHash, PageRequest, Role, Store, StoreError};
 
 use crate::database::Database;
 use crate::sample::{at, hash32, person};
@@ -170,7 +171,6 @@ pub(crate) async fn a_visitors_grant_ends_when_home_says_so(database: &Database)
         let grant = grants.get(id).await.unwrap().unwrap();
         assert_eq!(grant.state(at(5_000)), expected);
     }
-    drop(grants);
     unit.cancel().await.unwrap();
 }
 

@@ -132,7 +132,6 @@ pub(crate) async fn a_log_begins_anew_once(database: &Database) {
         .unwrap();
     let gone = witnessed.begin_anew(&known, evidence(2), at(8_000)).await;
     assert!(matches!(gone, Err(StoreError::WitnessMoved)), "{gone:?}");
-    drop(witnessed);
     unit.save().await.unwrap();
     // From its beginning, under another key; and the proof against the former one stays.
     let reader = store.read();

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use hallway_ctap::aaguid::Aaguid;
-use hallway_gateway::config::{PersonPolicy, Policies};
-use hallway_gateway::hall::standing::Standing;
+use hallway_gateway::doors::hall::channel::standing::Standing;
 use hallway_gateway::models::Models;
-use hallway_gateway::refusal::Door;
+use hallway_gateway::settings::{PersonPolicy, Policies};
 use hallway_gateway::store::{PersonState, Role};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
@@ -141,7 +140,7 @@ async fn a_key_whose_model_is_refused_keeps_neither_session_nor_grant() {
         ..Policies::default()
     };
     let of_door = Policies {
-        doors: [(Door::Hall, denying)].into(),
+        doors: [("hall".to_owned(), denying)].into(),
         ..Policies::default()
     };
     for (policy, session) in [

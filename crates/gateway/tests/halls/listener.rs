@@ -39,12 +39,12 @@ pub(crate) fn leaf(
 pub(crate) fn given(house: &House, der: &[u8]) -> serde_json::Value {
     use base64::Engine as _;
     let encode = |der: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(der);
-    let own = house.gateway.halls.authorities.in_use();
+    let own = house.gateway.halls().authorities.in_use();
     let authority: &CertificateDer<'_> = own.signing.certificate();
     json!({
         "certificates": [encode(der)],
         "bundle": [encode(authority)],
-        "address": house.gateway.halls.address,
+        "address": house.gateway.halls().address,
         "gateway": "spiffe://localhost/gateway",
     })
 }
@@ -62,7 +62,7 @@ async fn certificates_that_are_not_this_realms_or_not_of_now_are_refused_by_tls(
     let forged = Authority::new(&forged.certificate, &forged.key).unwrap();
     let foreign = RealmAuthority::generate("other.example", now).unwrap();
     let foreign = Authority::new(&foreign.certificate, &foreign.key).unwrap();
-    let own = house.gateway.halls.authorities.in_use();
+    let own = house.gateway.halls().authorities.in_use();
     let own = &own.signing;
     for (what, authority, from, to) in [
         ("self-made", &forged, 0, MINUTE),
@@ -90,7 +90,7 @@ async fn a_certificate_without_a_grant_opens_nothing() {
     let owner = house.person(Role::Owner).await;
     let other = house.person(Role::Member).await;
     house.furnish(&owner).await;
-    let own = house.gateway.halls.authorities.in_use();
+    let own = house.gateway.halls().authorities.in_use();
     let own = &own.signing;
     let refusal = async |der: Vec<u8>, key: HallKey| match client(&given(&house, &der), key)
         .grant()

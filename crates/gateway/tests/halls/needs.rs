@@ -176,7 +176,7 @@ async fn an_opening_waits_until_somebody_else_approves_it() {
         Box::pin(async move { unit.people().set_state(id, PersonState::Suspended).await })
     });
     suspend.await.unwrap();
-    gateway.halls.inside.look_again(gateway).await;
+    gateway.halls().inside.look_again(gateway).await;
     entered.stream().await;
     assert!(
         timeout(Duration::from_millis(50), stream.read_u8())

@@ -1,6 +1,6 @@
 //! What a touch opens, and what it does not.
 
-use hallway_gateway::config::Policies;
+use hallway_gateway::settings::Policies;
 use hallway_gateway::store::Role;
 use hallway_hall::HallKey;
 use serde_json::{Value, json};

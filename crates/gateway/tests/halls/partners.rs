@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use axum::http::{Method, Request};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
+use hallway_gateway::doors::hall::partners::{refresh, trust};
+use hallway_gateway::doors::hall::store::{BundleState, EndedBy, Learned, Partner, PartnerState};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::http::session::new_token;
-use hallway_gateway::partners::{refresh, trust};
 use hallway_gateway::realm_authority::RealmAuthority;
-use hallway_gateway::store::{BundleState, EndedBy, Learned, Partner, PartnerState, Role};
+use hallway_gateway::store::Role;
 use hallway_hall::client::{self, ClientError};
 use hallway_hall::{Authority, Bundle, HallKey, Party, body};
 use serde_json::{Value, json};
@@ -238,7 +239,7 @@ async fn a_partners_authority_vouches_for_nobody_of_this_realm() {
 
     // Our own gateway is nobody's guest either.
     let key = HallKey::generate().unwrap();
-    let own = house.gateway.halls.authorities.in_use();
+    let own = house.gateway.halls().authorities.in_use();
     let own = &own.signing;
     let der = leaf(own, Party::Gateway, &key, 0, MINUTE);
     let answer = ask(&house, &der, key, Method::GET, "/partner/halls", None).await;

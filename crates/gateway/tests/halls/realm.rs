@@ -14,9 +14,11 @@ use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::{
     CredentialId, Line, PersonId, Response, SignedStatement, Statement, Timestamp,
 };
-use hallway_gateway::config::{Bounded, Config, Hall, Policies, Service, Store};
+use hallway_gateway::config::Config;
+use hallway_gateway::doors::hall::settings::{Hall, Service, Store};
 use hallway_gateway::http::problem::Problem;
 use hallway_gateway::http::session::new_token;
+use hallway_gateway::settings::{Bounded, Policies};
 use hallway_gateway::store::{
     Credential, EvidenceHash, Holder, Person, PersonState, Role, Session,
 };
@@ -165,6 +167,7 @@ impl House {
             config,
             operator_key: None,
             clock: clock.clone(),
+            doors: hallway_gateway::doors::ALL,
         };
         let ready = start.ready().await.unwrap();
         let gateway = ready.gateway.clone();

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use axum::http::Request;
-use hallway_gateway::partners::trust;
+use hallway_gateway::doors::hall::partners::trust;
 use hallway_gateway::store::Role;
-use hallway_hall::client;
-use hallway_hall::{ClientError, HallKey, Party, body};
+use hallway_hall::{ClientError, HallKey, Party, body, client};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -60,14 +59,14 @@ async fn nobody_notices_that_another_authority_signs() {
             .len(),
         2
     );
-    let before = house.gateway.halls.authorities.in_use();
+    let before = house.gateway.halls().authorities.in_use();
 
     rotate(&house, &other, &owner, "realm.replace_authority").await;
-    let after = house.gateway.halls.authorities.in_use();
+    let after = house.gateway.halls().authorities.in_use();
     assert_ne!(after.signing.certificate(), before.signing.certificate());
     assert!(after.sequence > before.sequence);
     assert_eq!(
-        other.gateway.halls.authorities.in_use().bundle,
+        other.gateway.halls().authorities.in_use().bundle,
         after.bundle
     );
     let twice = house
@@ -107,7 +106,7 @@ async fn nobody_notices_that_another_authority_signs() {
     assert_eq!(
         other
             .gateway
-            .halls
+            .halls()
             .authorities
             .in_use()
             .bundle
@@ -131,10 +130,10 @@ async fn what_a_withdrawn_authority_signed_is_good_no_more() {
     inside.client.grant().await.unwrap();
     let mut stream = inside.stream().await;
     renewed(&agent).await.unwrap();
-    let before = house.gateway.halls.authorities.in_use();
+    let before = house.gateway.halls().authorities.in_use();
 
     rotate(&house, &other, &owner, "realm.withdraw_authority").await;
-    let after = other.gateway.halls.authorities.in_use();
+    let after = other.gateway.halls().authorities.in_use();
     assert_eq!(after.bundle.authorities().len(), 2);
     assert!(
         !after

@@ -5,13 +5,13 @@ use axum::http::{Method, Request, StatusCode, header};
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::hall::{Needs, Rights};
 use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
-use hallway_gateway::hall::routes::{self, Admits, Visitor};
-use hallway_gateway::hall::{Presence, Who};
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::store::{
-    self, EvidenceHash, Grant, GrantHolder, GrantKind, GuestId, HallGuest, Partner, PartnerState,
-    Role, TokenHash, VisitorId,
+use hallway_gateway::doors::hall::channel::routes::{Admits, Visitor};
+use hallway_gateway::doors::hall::channel::{Presence, Who, routes};
+use hallway_gateway::doors::hall::store::{
+    self, Grant, GrantHolder, GrantKind, GuestId, HallGuest, Partner, PartnerState, VisitorId,
 };
+use hallway_gateway::http::problem::Problem;
+use hallway_gateway::store::{EvidenceHash, Role, TokenHash};
 use hallway_hall::{HallKey, Svid};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -92,7 +92,7 @@ async fn visitor(house: &House, who: Who, given: &serde_json::Value) -> Visitor 
     use base64::Engine as _;
     let presence: Arc<Presence> = house
         .gateway
-        .halls
+        .halls()
         .inside
         .enter(&house.gateway, who)
         .await

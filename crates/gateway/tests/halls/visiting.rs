@@ -6,12 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hallway_evidence::statement::hall::{Needs, Rights};
 use hallway_evidence::{Origin, PersonId, RealmName, Timestamp};
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::partners::{description, trust};
-use hallway_gateway::store::{
-    BundleState, EndedBy, EvidenceHash, GuestId, HallGuest, Learned, Partner, PartnerState,
-    PartnerWitness, Role, TokenHash, VisitorId,
+use hallway_gateway::doors::hall::partners::{description, trust};
+use hallway_gateway::doors::hall::store::{
+    BundleState, EndedBy, GuestId, HallGuest, Learned, Partner, PartnerState, PartnerWitness,
+    VisitorId,
 };
+use hallway_gateway::http::problem::Problem;
+use hallway_gateway::store::{EvidenceHash, Role, TokenHash};
 use hallway_hall::stream::BoxStream;
 use hallway_hall::{ClientError, Grant, HallKey};
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ async fn know(here: &House, there: &House, owner: PersonId) {
     let bundle = description::own_bundle_json(&there.gateway)
         .unwrap()
         .into_bytes();
-    let address = there.gateway.halls.address.clone().unwrap();
+    let address = there.gateway.halls().address.clone().unwrap();
     // By its number: not every system finds names below localhost.
     let port = there.gateway.origin.rsplit(':').next().unwrap();
     let witness = PartnerWitness {
@@ -50,7 +51,7 @@ async fn know(here: &House, there: &House, owner: PersonId) {
         origin: there.gateway.origin.parse::<Origin>().unwrap(),
         state: PartnerState::Invited,
         log: there.gateway.ledger.verifier(),
-        pins: description::authorities(&there.gateway.halls.authorities.in_use().bundle),
+        pins: description::authorities(&there.gateway.halls().authorities.in_use().bundle),
         pact: PACT,
         sealed_token: None,
         expires: Timestamp::MAX,

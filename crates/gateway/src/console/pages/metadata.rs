@@ -10,31 +10,31 @@ use super::super::view::{
 };
 use super::{frame, html, moment};
 use crate::Gateway;
-use crate::config::policy::{Attestation, Copies, Level};
-use crate::config::{PersonPolicy, Policies};
-use crate::doors::models::{self, ModelView, Search};
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
+use crate::models::look::{self, ModelView, Search};
+use crate::settings::policy::{Attestation, Copies, Level};
+use crate::settings::{PersonPolicy, Policies};
 
 /// How many models a page shows.
 const MODELS: u64 = 20;
 
 /// Where metadata come from, what they say, and what the realm asks of keys.
-pub(super) async fn metadata(
+pub(crate) async fn metadata(
     State(gateway): State<Gateway>,
     caller: Caller,
     Asked(query): Asked<Search>,
 ) -> Result<Response, Problem> {
-    let view = models::view(&gateway);
+    let view = look::view(&gateway);
     let search = Search {
         limit: Some(MODELS),
         ..query
     };
-    let (found, next) = models::search(&gateway, &search);
+    let (found, next) = look::search(&gateway, &search);
     let query = search.q.unwrap_or_default();
     html(&MetadataPage {
-        frame: frame(&gateway, &caller, Place::Metadata),
+        frame: frame(&gateway, &caller, Place::METADATA),
         configured: view.configured,
         sources: view.sources,
         signer: view.signer,
@@ -68,7 +68,7 @@ pub(super) async fn metadata(
 }
 
 /// A model as pages show it.
-pub(super) fn card(gateway: &Gateway, model: ModelView) -> ModelCard {
+pub(crate) fn card(gateway: &Gateway, model: ModelView) -> ModelCard {
     let protection: Vec<_> = model
         .key_protection
         .iter()

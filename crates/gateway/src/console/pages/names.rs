@@ -1,65 +1,34 @@
-//! Names of people and devices, each looked up once for a page.
+//! Names of people, each looked up once for a page.
 
 use std::collections::HashMap;
 
-use hallway_evidence::{DeviceId, PersonId};
+use hallway_evidence::PersonId;
 
 use crate::http::problem::Problem;
 use crate::store::Unit;
 
 /// Looks names up, and remembers them.
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     reader: &'a Unit<'a>,
     people: HashMap<PersonId, String>,
-    devices: HashMap<DeviceId, String>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn new(reader: &'a Unit<'a>) -> Self {
+    pub(crate) fn new(reader: &'a Unit<'a>) -> Self {
         Self {
             reader,
             people: HashMap::new(),
-            devices: HashMap::new(),
         }
     }
 
     /// What a person is called.
-    pub(super) async fn person(&mut self, id: PersonId) -> Result<String, Problem> {
+    pub(crate) async fn person(&mut self, id: PersonId) -> Result<String, Problem> {
         if let Some(name) = self.people.get(&id) {
             return Ok(name.clone());
         }
         let person = self.reader.people().get(id).await?;
         let name = person.map_or_else(|| "somebody unknown".to_owned(), |person| person.name);
         self.people.insert(id, name.clone());
-        Ok(name)
-    }
-
-    /// What the owner of the time called a device, when the log took in an entry about it.
-    pub(super) async fn device_then(
-        &mut self,
-        id: DeviceId,
-        log_index: u64,
-    ) -> Result<String, Problem> {
-        match self.reader.ownerships().at(id, log_index).await? {
-            Some(period) => Ok(period.name),
-            None => Ok(self.serial(id).await?),
-        }
-    }
-
-    /// A device's serial number, which is nobody's to give.
-    async fn serial(&self, id: DeviceId) -> Result<String, Problem> {
-        let device = self.reader.devices().get(id).await?;
-        Ok(device.map_or_else(|| "a device unknown".to_owned(), |device| device.serial))
-    }
-
-    /// What a device is called now: for whoever runs the realm.
-    pub(super) async fn device(&mut self, id: DeviceId) -> Result<String, Problem> {
-        if let Some(name) = self.devices.get(&id) {
-            return Ok(name.clone());
-        }
-        let device = self.reader.devices().get(id).await?;
-        let name = device.map_or_else(|| "a device unknown".to_owned(), |device| device.name);
-        self.devices.insert(id, name.clone());
         Ok(name)
     }
 }

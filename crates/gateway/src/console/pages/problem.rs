@@ -32,7 +32,7 @@ pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Proble
             here: None,
             ..caller.map_or_else(
                 || bare_frame(gateway),
-                |caller| frame(gateway, caller, Place::Overview),
+                |caller| frame(gateway, caller, Place::OVERVIEW),
             )
         },
         status: problem.status.as_u16(),
@@ -69,7 +69,7 @@ pub async fn nowhere(State(gateway): State<Gateway>, request: HeaderMap) -> Resp
 }
 
 /// A problem's detail as a sentence of its own.
-pub(super) fn sentence(detail: &str) -> String {
+pub(crate) fn sentence(detail: &str) -> String {
     let mut characters = detail.chars();
     let first = characters.next().map(char::to_uppercase);
     let mut text: String = first.into_iter().flatten().chain(characters).collect();

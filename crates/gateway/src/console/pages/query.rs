@@ -9,16 +9,16 @@ use crate::store::{Limit, PageRequest};
 
 /// The query of a page that shows a list.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct ListQuery {
+pub(crate) struct ListQuery {
     /// The key of the last entry of the page before.
     after: Option<String>,
     /// Only what this device did.
-    pub(super) device: Option<String>,
+    pub(crate) device: Option<String>,
 }
 
 impl ListQuery {
     /// What to ask the store for.
-    pub(super) fn request<K: PageKey>(&self) -> Result<PageRequest<K>, Problem> {
+    pub(crate) fn request<K: PageKey>(&self) -> Result<PageRequest<K>, Problem> {
         let after = self
             .after
             .as_deref()
@@ -35,7 +35,7 @@ impl ListQuery {
     }
 
     /// Links to the neighbouring pages of the list at `path`.
-    pub(super) fn paging(&self, path: &str, next: Option<impl ToString>) -> Paging {
+    pub(crate) fn paging(&self, path: &str, next: Option<impl ToString>) -> Paging {
         let filter = self
             .device
             .as_ref()

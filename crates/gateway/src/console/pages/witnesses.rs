@@ -7,12 +7,13 @@ use hallway_evidence::Timestamp;
 use super::super::view::{CosignerRow, Count, ForkCard, Place, WitnessedRow, WitnessesPage};
 use super::{frame, html, moment};
 use crate::Gateway;
-use crate::doors::witness::look::{self, CosignerView, FormerView, WitnessedView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
+use crate::witness::look;
+use crate::witness::look::{CosignerView, FormerView, WitnessedView};
 
 /// Who watches the log, and whose logs are watched.
-pub(super) async fn witnesses(
+pub(crate) async fn witnesses(
     State(gateway): State<Gateway>,
     caller: Caller,
 ) -> Result<Response, Problem> {
@@ -46,7 +47,7 @@ pub(super) async fn witnesses(
         ..witnessed(view.log)
     };
     html(&WitnessesPage {
-        frame: frame(&gateway, &caller, Place::Witnesses),
+        frame: frame(&gateway, &caller, Place::WITNESSES),
         size: Count(size),
         key: found.key,
         url: found.url,

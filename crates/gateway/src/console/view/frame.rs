@@ -1,14 +1,14 @@
 //! What every page carries: whose it is, and where one can go from it.
 
-/// What a person may do in a realm.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a person may do in a realm; the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Standing {
-    /// May do everything.
-    Owner,
-    /// Looks after devices.
-    Operator,
     /// Uses the doors that are open to them.
     Member,
+    /// Looks after devices.
+    Operator,
+    /// May do everything.
+    Owner,
 }
 
 impl Standing {
@@ -31,96 +31,57 @@ pub struct Visitor {
     pub standing: Standing,
 }
 
-/// A page of the console that the navigation leads to.
+/// A page of the console to which the navigation leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// `/`
-    Overview,
-    /// `/transactions`
-    Transactions,
-    /// `/devices`
-    Devices,
-    /// `/halls`
-    Halls,
-    /// `/partners`
-    Partners,
-    /// `/evidence`
-    Evidence,
-    /// `/keys`
-    Keys,
-    /// `/people`
-    People,
-    /// `/authorities`
-    Authorities,
-    /// `/metadata`
-    Metadata,
-    /// `/witnesses`
-    Witnesses,
-    /// `/refusals`
-    Refusals,
+pub struct Place {
+    /// Its path.
+    pub path: &'static str,
+    /// Its name in the navigation.
+    pub label: &'static str,
+    /// Who is led to it: whoever has this role, or one that includes it. Who may open it is decided
+    /// by its route.
+    pub least: Standing,
+    /// Where it stands in the navigation: the least comes first.
+    pub rank: u8,
 }
 
 impl Place {
-    const ALL: [Self; 12] = [
-        Self::Overview,
-        Self::Transactions,
-        Self::Devices,
-        Self::Halls,
-        Self::Partners,
-        Self::Evidence,
-        Self::Keys,
-        Self::People,
-        Self::Authorities,
-        Self::Metadata,
-        Self::Witnesses,
-        Self::Refusals,
+    /// `/`
+    pub const OVERVIEW: Self = Self::of_members("/", "Overview", 0);
+    /// `/evidence`
+    pub const EVIDENCE: Self = Self::of_members("/evidence", "Evidence", 50);
+    /// `/metadata`
+    pub const METADATA: Self = Self::of_operators("/metadata", "Metadata", 90);
+    /// `/witnesses`
+    pub const WITNESSES: Self = Self::of_operators("/witnesses", "Witnesses", 91);
+    /// `/refusals`
+    pub const REFUSALS: Self = Self::of_operators("/refusals", "Refusals", 92);
+    /// The pages that are of no single door.
+    pub const OWN: [Self; 5] = [
+        Self::OVERVIEW,
+        Self::EVIDENCE,
+        Self::METADATA,
+        Self::WITNESSES,
+        Self::REFUSALS,
     ];
 
-    /// Its path.
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Overview => "/",
-            Self::Transactions => "/transactions",
-            Self::Devices => "/devices",
-            Self::Halls => "/halls",
-            Self::Partners => "/partners",
-            Self::Evidence => "/evidence",
-            Self::Keys => "/keys",
-            Self::People => "/people",
-            Self::Authorities => "/authorities",
-            Self::Metadata => "/metadata",
-            Self::Witnesses => "/witnesses",
-            Self::Refusals => "/refusals",
+    /// A page to which everybody is led.
+    #[must_use]
+    pub const fn of_members(path: &'static str, label: &'static str, rank: u8) -> Self {
+        Self {
+            path,
+            label,
+            least: Standing::Member,
+            rank,
         }
     }
 
-    /// Its name in the navigation.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Overview => "Overview",
-            Self::Transactions => "Transactions",
-            Self::Devices => "Devices",
-            Self::Halls => "Halls",
-            Self::Partners => "Partners",
-            Self::Evidence => "Evidence",
-            Self::Keys => "My keys",
-            Self::People => "People",
-            Self::Authorities => "Authorities",
-            Self::Metadata => "Metadata",
-            Self::Witnesses => "Witnesses",
-            Self::Refusals => "Refusals",
-        }
-    }
-
-    const fn shown_to(self, standing: Standing) -> bool {
-        match self {
-            Self::Partners
-            | Self::People
-            | Self::Authorities
-            | Self::Metadata
-            | Self::Witnesses
-            | Self::Refusals => !matches!(standing, Standing::Member),
-            _ => true,
+    /// A page to which operators and owners are led.
+    #[must_use]
+    pub const fn of_operators(path: &'static str, label: &'static str, rank: u8) -> Self {
+        Self {
+            least: Standing::Operator,
+            ..Self::of_members(path, label, rank)
         }
     }
 }
@@ -134,15 +95,17 @@ pub struct Frame {
     pub visitor: Option<Visitor>,
     /// The page that is shown, if the navigation leads to it.
     pub here: Option<Place>,
+    /// All pages to which the navigation leads somebody, in their order.
+    pub places: Vec<Place>,
 }
 
 impl Frame {
     /// The pages that this visitor is led to. Which pages they may open is decided by the routes.
-    pub fn places(&self) -> impl Iterator<Item = Place> {
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
         let standing = self.visitor.as_ref().map(|visitor| visitor.standing);
-        Place::ALL
-            .into_iter()
-            .filter(move |place| standing.is_some_and(|standing| place.shown_to(standing)))
+        self.places
+            .iter()
+            .filter(move |place| standing.is_some_and(|standing| standing >= place.least))
     }
 
     /// Whether `place` is the page that is shown.

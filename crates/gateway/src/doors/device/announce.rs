@@ -16,16 +16,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
-use crate::doors::ceremony;
+use crate::act::ceremony;
 use crate::doors::device::identity::Identity;
-use crate::doors::makers;
-use crate::doors::user_code::UserCode;
-use crate::doors::web::grant::Peer;
+use crate::doors::device::makers;
+use crate::doors::device::store::{Announcement, DeviceState};
+use crate::doors::device::user_code::UserCode;
 use crate::http::input::Input;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
-use crate::refusal::Door;
 use crate::seal::{LIFETIME_MS, Purpose};
-use crate::store::{Announcement, AnnouncementId, DeviceState, StoreError, Unit};
+use crate::store::{AnnouncementId, StoreError, Unit};
 
 /// How long a code can be typed.
 const CODE: Duration = Duration::from_secs(10 * 60);
@@ -96,7 +96,7 @@ pub async fn announce(
             .await
     };
     let announced = announced.await;
-    let announced = gateway.or_refuse(Door::Device, &peer, announced).await?;
+    let announced = gateway.or_refuse(super::NAME, &peer, announced).await?;
     Ok((StatusCode::CREATED, Json(announced)))
 }
 

@@ -9,13 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
-use crate::doors::user_code::UserCode;
-use crate::doors::web::grant::Peer;
+use crate::doors::device::store::Announcement;
+use crate::doors::device::user_code::UserCode;
 use crate::http::input::Input;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::refusal::{Door, Subject};
-use crate::store::Announcement;
+use crate::refusal::Subject;
 
 /// Codes that a person may try in [`WINDOW`]: 10 against 2.56 × 10^10.
 const ATTEMPTS: u64 = 10;
@@ -52,7 +52,7 @@ pub async fn look(
 ) -> Result<Json<CodeView>, Problem> {
     let found = find(&gateway, &caller, &request.code).await;
     let subject = Subject::from(&peer).person(caller.person.id);
-    let announcement = gateway.or_refuse(Door::Device, subject, found).await?;
+    let announcement = gateway.or_refuse(super::NAME, subject, found).await?;
     let authority = gateway
         .store
         .read()

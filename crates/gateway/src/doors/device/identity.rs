@@ -4,9 +4,10 @@
 use hallway_evidence::Line;
 use hallway_webauthn::{AttestationKind, Registration};
 
+use crate::doors::device::maker;
+use crate::doors::device::store::Device;
 use crate::http::problem::Problem;
-use crate::maker;
-use crate::store::{AuthorityId, Device, DeviceMark, Unit};
+use crate::store::{AuthorityId, DeviceMark, Unit};
 
 /// A device, as an attestation that was verified tells.
 #[derive(Debug, Clone)]

@@ -8,11 +8,14 @@ mod view;
 
 use hallway_evidence::DeviceId;
 use hallway_evidence::statement::device as stated;
+use schemars::SchemaGenerator;
 
 pub use self::view::{DeviceView, Name, list, name, one, seen, sees_every_device, visible_to};
-use crate::doors::act::{Actor, Outcome, Registered, act};
+use super::DEVICE;
+use crate::act::{Actor, Given, Outcome, Registered, act};
+use crate::doors::device::store::{Device, DeviceState, SuspendedBy};
 use crate::http::problem::Problem;
-use crate::store::{Device, DeviceState, Person, Role, SuspendedBy};
+use crate::store::{Person, Role};
 
 /// The acts on devices.
 pub fn acts() -> Vec<Registered> {
@@ -48,12 +51,12 @@ fn suspended_by_operator() -> Problem {
     )
 }
 
+/// What an act on a device gives.
+const GIVEN: Option<Given> = Some((DEVICE, SchemaGenerator::subschema_for::<DeviceView>));
+
 /// What an act did, and the device as it is now.
 async fn outcome(actor: &Actor<'_>, id: DeviceId) -> Result<Outcome, Problem> {
     let found = actor.unit.devices().get(id).await?;
     let found = found.ok_or_else(|| Problem::not_found("device"))?;
-    Ok(Outcome {
-        device: Some(DeviceView::from(&found)),
-        ..Outcome::done(actor)
-    })
+    Outcome::with(actor, DEVICE, &DeviceView::from(&found))
 }

@@ -20,11 +20,11 @@ use tokio::time::timeout;
 
 use super::transactions::seen;
 use crate::Gateway;
+use crate::doors::device::store::{MAX_INLINE, PayloadLocation, Transaction};
 use crate::http::bounds::Broken;
 use crate::http::foreign::FileRequest;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{MAX_INLINE, PayloadLocation, Transaction};
 
 /// A payload that stands still for so long is given up.
 const STALL: Duration = Duration::from_secs(30);
@@ -74,7 +74,7 @@ pub async fn receive(
         bytes.finish(&described.sha256)?;
         return Ok(PayloadLocation::Inline(payload));
     }
-    let _turn = gateway.uploads.try_acquire().map_err(|_| {
+    let _turn = gateway.devices().uploads.try_acquire().map_err(|_| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "crowded",

@@ -17,12 +17,14 @@ use super::times::Times;
 use super::unattended::{self, TurnedAway, Unverified};
 use super::{challenge, payload};
 use crate::Gateway;
-use crate::doors::evidence::receipt_response;
-use crate::doors::web::grant::Peer;
+use crate::doors::device::ingest::keyring::DeviceKey;
+use crate::doors::device::ingest::order::Refused;
+use crate::doors::device::ingest::{IngestError, Outcome, Submission};
+use crate::doors::device::store::DeviceState;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
-use crate::ledger::{DeviceKey, IngestError, Outcome, Refused, Submission};
-use crate::refusal::{Door, Subject};
-use crate::store::{DeviceState, PersonState};
+use crate::refusal::Subject;
+use crate::store::PersonState;
 
 /// The signed statement, base64url.
 pub const EVIDENCE: HeaderName = HeaderName::from_static("hallway-evidence");
@@ -38,12 +40,12 @@ pub async fn send(
 ) -> Result<Response, Problem> {
     match take(&gateway, &headers, body).await {
         Ok(receipt) => {
-            gateway.metrics.transaction();
-            Ok((StatusCode::CREATED, receipt_response(&receipt)).into_response())
+            gateway.devices().accepted.inc();
+            Ok((StatusCode::CREATED, in_cbor(&receipt)).into_response())
         }
         Err(TurnedAway { problem, device }) => {
             let subject = Subject::from(&peer).device(device);
-            gateway.refuse(Door::Device, &problem, subject).await;
+            gateway.refuse(super::NAME, &problem, subject).await;
             Err(problem)
         }
     }
@@ -69,6 +71,7 @@ async fn take(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Rece
         return Err(Problem::malformed("the statement is not a transaction").into());
     };
     let key = gateway
+        .devices()
         .keyring
         .get(gateway.store.read(), &sent.signed.credential_id)
         .await?
@@ -157,7 +160,7 @@ async fn admitted(
         payload,
         sign_count: assertion.sign_count,
     };
-    match gateway.ingest.submit(submission).await {
+    match gateway.devices().ingest.submit(submission).await {
         Ok(Outcome::Accepted(receipt)) => Ok(receipt),
         Ok(Outcome::AlreadyAccepted(receipt)) => Err(already_accepted(&receipt)),
         Err(error) => Err(problem(error)),
@@ -231,4 +234,11 @@ fn problem(error: IngestError) -> Problem {
             )
         }
     }
+}
+
+fn in_cbor(receipt: &Receipt) -> impl IntoResponse {
+    (
+        [(axum::http::header::CONTENT_TYPE, "application/cbor")],
+        receipt.encode(),
+    )
 }

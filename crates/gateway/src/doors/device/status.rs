@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::unattended::{TurnedAway, Unverified, near};
 use crate::Gateway;
-use crate::doors::evidence;
-use crate::doors::web::grant::Peer;
+use crate::doors::device::ingest::keyring::DeviceKey;
+use crate::doors::device::store::{Announcement, Device, DeviceState};
 use crate::http::input::Input;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
-use crate::ledger::DeviceKey;
-use crate::refusal::{Door, Subject};
-use crate::store::{Announcement, Device, DeviceState, Unit};
+use crate::refusal::Subject;
+use crate::store::Unit;
 
 /// A signed question.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -68,7 +68,7 @@ pub async fn ask(
         Ok(status) => Ok(Json(status)),
         Err(TurnedAway { problem, device }) => {
             let subject = Subject::from(&peer).device(device);
-            gateway.refuse(Door::Device, &problem, subject).await;
+            gateway.refuse(super::NAME, &problem, subject).await;
             Err(problem)
         }
     }
@@ -85,7 +85,7 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Turned
     let id = &asked.signed.credential_id;
     // The signature counter is judged among transactions, where the order is known: a question may
     // overtake what was signed offline before it.
-    match gateway.keyring.get(reader, id).await? {
+    match gateway.devices().keyring.get(reader, id).await? {
         Some(key) => {
             let _ = asked.verify(gateway, &key.record)?;
             let of_device = TurnedAway::of(key.device);
@@ -156,7 +156,7 @@ async fn registered(
         Some(owner) => gateway.store.read().people().get(owner).await?,
         None => None,
     };
-    let receipts = evidence::grounds_of_device(gateway, &device).await?;
+    let receipts = super::signed::grounds_of_device(gateway, &device).await?;
     Ok(Status {
         state: device.state,
         last_sequence: device.last_sequence,

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::lifecycle::sees_every_device;
 use crate::Gateway;
-use crate::doors::evidence::evidence_hash;
+use crate::doors::device::store::{Transaction, TransactionFilter};
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{EvidenceHash, Person, Transaction, TransactionFilter};
+use crate::store::{EvidenceHash, Person};
 
 /// A transaction in a list.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -146,7 +146,7 @@ pub async fn seen(
     hash: &str,
 ) -> Result<(EvidenceHash, Transaction), Problem> {
     let missing = || Problem::not_found("transaction");
-    let hash = evidence_hash(hash).ok_or_else(missing)?;
+    let hash = hash.parse().map_err(|_| missing())?;
     let reader = gateway.store.read();
     let transaction = reader
         .transactions()

@@ -8,8 +8,8 @@ use hallway_webauthn::{
 };
 
 use crate::Gateway;
+use crate::doors::device::ingest::keyring::DeviceKey;
 use crate::http::problem::Problem;
-use crate::ledger::DeviceKey;
 use crate::store::{StoreError, Unit};
 
 /// A signed statement of a device, decoded and for this realm, its signature not yet checked.

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate::{self, Certified};
 use crate::Gateway;
-use crate::doors::web::grant::Peer;
+use crate::doors::hall::store::HallAgent;
 use crate::http::input::Input;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
 use crate::http::session::token_hash;
-use crate::refusal::Door;
-use crate::store::{HallAgent, StoreError, TokenHash};
+use crate::store::{StoreError, TokenHash};
 
 /// What a machine shows to join.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -48,7 +48,10 @@ pub async fn join(
     Input(join): Input<Join>,
 ) -> Result<Json<Joined>, Problem> {
     let joined = take_in(&gateway, &join).await;
-    gateway.or_refuse(Door::Hall, &peer, joined).await.map(Json)
+    gateway
+        .or_refuse(super::NAME, &peer, joined)
+        .await
+        .map(Json)
 }
 
 async fn take_in(gateway: &Gateway, join: &Join) -> Result<Joined, Problem> {

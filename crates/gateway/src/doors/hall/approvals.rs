@@ -8,13 +8,14 @@ use hallway_evidence::statement::hall::{Approve, approver};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::act::{Actor, Asking, Outcome, Perform, Prepared, role_needed};
-use super::super::web::keys::line;
 use super::grants::{GrantRequest, GrantRow, name_of};
 use crate::Gateway;
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared, role_needed};
+use crate::doors::hall::store::{Approval, Given, Grant, GrantState};
+use crate::http::input::line;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Approval, Given, Grant, GrantState, Limit, Person, Role, Unit};
+use crate::store::{Limit, Person, Role, Unit};
 
 /// How many of those who could approve are named.
 const NAMED: u32 = 8;

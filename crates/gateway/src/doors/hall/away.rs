@@ -16,9 +16,9 @@ use serde::Deserialize;
 use super::files::{self, as_webdav, not_open};
 use super::grants::GrantRow;
 use crate::Gateway;
-use crate::hall::inside::Thing;
-use crate::hall::proxy::{Proxy, There};
-use crate::hall::{Presence, Standing};
+use crate::doors::hall::channel::inside::Thing;
+use crate::doors::hall::channel::proxy::{Proxy, There};
+use crate::doors::hall::channel::{Presence, Standing};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 
@@ -64,7 +64,7 @@ pub async fn entered(
     let Some((presence, standing)) = entered else {
         return Ok(None);
     };
-    let proxies = &gateway.halls.proxies;
+    let proxies = &gateway.halls().proxies;
     let proxy = proxies.enter(gateway, host, &presence, &standing).await?;
     Ok(Some(Entered {
         presence,

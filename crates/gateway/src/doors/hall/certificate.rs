@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Gateway;
+use crate::doors::hall::store::Grant;
 use crate::http::problem::Problem;
 use crate::realm_authority::rotation::LONGEST_CERTIFICATE;
-use crate::store::Grant;
 
 /// A certificate, and what its holder needs to use it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -41,7 +41,7 @@ pub struct Listener {
 /// # Errors
 /// 409: there is none.
 pub fn address(gateway: &Gateway) -> Result<String, Problem> {
-    gateway.halls.address.clone().ok_or_else(|| {
+    gateway.halls().address.clone().ok_or_else(|| {
         Problem::conflict(
             "no-hall-listener",
             "this gateway has no hall listener; its operator sets [hall] listen in hallway.toml",
@@ -57,7 +57,7 @@ pub fn guest(
 ) -> Result<Certified, Problem> {
     let ends = gateway
         .now()
-        .plus(gateway.halls.certificate)
+        .plus(gateway.halls().certificate)
         .min(grant.ends);
     let provenance = Provenance {
         credential: Base64Url::from(grant.credential.as_bytes()).to_string(),
@@ -90,7 +90,7 @@ fn issue(
     provenance: Option<Provenance>,
 ) -> Result<Certified, Problem> {
     let address = address(gateway)?;
-    let own = gateway.halls.authorities.in_use();
+    let own = gateway.halls().authorities.in_use();
     let leaf = own
         .signing
         .issue(&Leaf {

@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Gateway;
-use crate::hall::needs::{self, Case, Unmet, Weighed};
-use crate::hall::wall_clock;
+use crate::doors::hall::channel::needs::{Case, Unmet, Weighed};
+use crate::doors::hall::channel::{needs, wall_clock};
+use crate::doors::hall::store::HallGuest;
 use crate::http::problem::Problem;
 use crate::models::verdict::KeyFacts;
-use crate::store::{Credential, HallGuest, Holder, KeyAttestation, Person, Unit};
+use crate::store::{Credential, Holder, KeyAttestation, Person, Unit};
 
 /// What is demanded besides being admitted, all of it optional.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

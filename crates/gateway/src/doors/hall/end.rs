@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use hallway_evidence::statement::hall::End;
 
 use super::grants::{GrantRequest, name_of};
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
-use crate::doors::web::keys::line;
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::doors::hall::store;
+use crate::doors::hall::store::GrantState;
+use crate::http::input::line;
 use crate::http::problem::Problem;
-use crate::store::{self, GrantState};
 
 #[async_trait]
 impl Perform for End {

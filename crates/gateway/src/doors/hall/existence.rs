@@ -7,11 +7,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Gateway;
-use crate::depends::Ended;
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
-use crate::doors::web::keys::line;
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::doors::hall::depends::{self, Ended};
+use crate::doors::hall::store::Hall;
+use crate::http::input::line;
 use crate::http::problem::Problem;
-use crate::store::{Hall, StoreError};
+use crate::store::StoreError;
 
 /// The new hall.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -81,7 +82,7 @@ impl Perform for Remove {
             .remove(&self.hall)
             .await
             .map_err(refused)?;
-        actor.end(Ended::Hall(self.hall.clone())).await?;
+        depends::end_by(actor, Ended::Hall(self.hall.clone())).await?;
         Ok(Outcome::done(actor))
     }
 }

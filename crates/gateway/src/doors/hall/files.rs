@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use super::grants::GrantRow;
 use crate::Gateway;
-use crate::hall::inside::Thing;
-use crate::hall::{self, Presence, Standing};
+use crate::doors::hall::channel;
+use crate::doors::hall::channel::inside::Thing;
+use crate::doors::hall::channel::{Presence, Standing};
+use crate::doors::hall::store::{Grant, GrantState};
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Grant, GrantState};
 
 /// What a browser does to a file besides reading and writing it.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -82,7 +83,7 @@ pub async fn entered(
     let Some(grant) = grants.iter().find(open) else {
         return Ok(None);
     };
-    let presence = gateway.halls.inside.guest(gateway, grant).await?;
+    let presence = gateway.halls().inside.guest(gateway, grant).await?;
     let standing = presence.standing(gateway).await?;
     Ok(standing.map(|standing| (presence, standing)))
 }
@@ -176,7 +177,7 @@ async fn serve(
     let mount = mount(place);
     let pass = presence.pass_for(&standing, Thing::Store(store.clone()));
     let place = (mount.as_str(), &pass);
-    Ok(hall::files::serve(gateway, &standing, &store, place, request).await)
+    Ok(channel::files::serve(gateway, &standing, &store, place, request).await)
 }
 
 /// The refusal for a session without a grant.

@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::Stream;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use hallway_evidence::{GrantId, PersonId, RealmName};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::look;
 use crate::Gateway;
-use crate::hall::inside::Glance;
+use crate::doors::hall::channel::inside::Glance;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller, Token};
 use crate::store::Role;
@@ -48,7 +47,7 @@ pub struct InsideRow {
 /// Whom the caller sees inside: members see themselves.
 pub fn inside(gateway: &Gateway, caller: &Caller, hall: &look::Seen) -> Vec<InsideRow> {
     let sees_all = caller.person.role >= Role::Operator;
-    let all = gateway.halls.inside.guests(Some(&hall.hall.name));
+    let all = gateway.halls().inside.guests(Some(&hall.hall.name));
     // Ids are of the realm where somebody is at home.
     let is_own = |glance: &Glance| glance.home.is_none() && glance.person == caller.person.id;
     all.into_iter()

@@ -10,13 +10,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
+use crate::doors::hall::store::{
+    End, EndCause, Grant, GrantFilter, GrantHolder, GrantKind, GrantState,
+};
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{
-    End, EndCause, Grant, GrantFilter, GrantHolder, GrantKind, GrantState, Role, Unit,
-};
+use crate::store::{Role, Unit};
 
 /// A grant, as the acts on one name it.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -210,6 +211,6 @@ pub async fn end(
             })
         })
         .await?;
-    gateway.halls.inside.look_again(gateway).await;
+    gateway.halls().inside.look_again(gateway).await;
     Ok(Json(GrantRow::new(&ended, gateway.now())))
 }

@@ -11,13 +11,14 @@ use serde::Deserialize;
 use super::demands::{self, NeedsRequest};
 use super::existence::{exists, find, refused};
 use crate::Gateway;
-use crate::depends::Ended;
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
-use crate::doors::web::keys::line;
-use crate::hall::names;
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::doors::hall::channel::names;
+use crate::doors::hall::depends::{self, Ended};
+use crate::doors::hall::partners::active;
+use crate::doors::hall::store::{GuestId, HallGuest, VisitorId};
+use crate::http::input::line;
 use crate::http::problem::Problem;
-use crate::partners::active;
-use crate::store::{GuestId, HallGuest, Role, VisitorId};
+use crate::store::Role;
 
 /// A guest who is to be admitted. Rights are `read:STORE`, `write:STORE`, `delete:STORE` and
 /// `connect:SERVICE`.
@@ -95,7 +96,7 @@ impl Perform for Admit {
         find(gateway, &request.hall).await?;
         let agents = gateway.store.read().hall_agents();
         let agents = agents.of_hall(&request.hall).await?;
-        let offers = &gateway.halls.offers;
+        let offers = &gateway.halls().offers;
         names::are_provided(offers, &agents, &request.hall, &request.rights)?;
         let terms = Self {
             guest: named(asking.gateway, request.guest).await?,
@@ -109,7 +110,7 @@ impl Perform for Admit {
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
         exists(actor, &self.hall).await?;
         let agents = actor.unit.hall_agents().of_hall(&self.hall).await?;
-        let offers = &actor.gateway.halls.offers;
+        let offers = &actor.gateway.halls().offers;
         names::are_provided(offers, &agents, &self.hall, &self.rights)?;
         if let Guest::Visitor(visitor) = &self.guest {
             active(actor.unit, &visitor.realm).await?;
@@ -124,7 +125,7 @@ impl Perform for Admit {
         };
         actor.unit.halls().admit(&guest).await.map_err(refused)?;
         // What was said of the same guest before may have been more.
-        actor.end(Ended::Admission(self.hall.clone())).await?;
+        depends::end_by(actor, Ended::Admission(self.hall.clone())).await?;
         Ok(Outcome::done(actor))
     }
 }
@@ -153,7 +154,7 @@ impl Perform for Dismiss {
             .dismiss(&self.hall, &guest_id(&self.guest))
             .await
             .map_err(refused)?;
-        actor.end(Ended::Admission(self.hall.clone())).await?;
+        depends::end_by(actor, Ended::Admission(self.hall.clone())).await?;
         Ok(Outcome::done(actor))
     }
 }

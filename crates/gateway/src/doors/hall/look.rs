@@ -13,13 +13,14 @@ use serde::Serialize;
 use super::demands::{self, KnownKey};
 use super::existence;
 use crate::Gateway;
-use crate::hall::needs::Unmet;
-use crate::hall::offers::{Offer, Offers};
-use crate::hall::standing::rights_in;
+use crate::doors::hall::channel::needs::Unmet;
+use crate::doors::hall::channel::offers::{Offer, Offers};
+use crate::doors::hall::channel::standing::rights_in;
+use crate::doors::hall::partners::description::own_bundle_json;
+use crate::doors::hall::store::{Hall, HallAgent, HallGuest};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::partners::description::own_bundle_json;
-use crate::store::{Hall, HallAgent, HallGuest, Role};
+use crate::store::Role;
 
 /// A hall in a list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -197,7 +198,7 @@ pub async fn find(gateway: &Gateway, caller: &Caller, name: &str) -> Result<Seen
 
 fn row(gateway: &Gateway, seen: Seen) -> HallRow {
     HallRow {
-        inside: gateway.halls.inside.guests(Some(&seen.hall.name)).len(),
+        inside: gateway.halls().inside.guests(Some(&seen.hall.name)).len(),
         name: seen.hall.name,
         title: seen.hall.title,
         rights: seen.rights,
@@ -231,7 +232,7 @@ pub async fn one(
         agents = reader.hall_agents().of_hall(&name).await?;
     }
     let rights = &seen.rights;
-    let offers = &gateway.halls.offers;
+    let offers = &gateway.halls().offers;
     let services = offers.services(&name).into_iter().filter(|offer| {
         sees_all
             || rights

@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::existence::{exists, find, refused};
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
-use crate::hall::names;
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::doors::hall::channel::names;
+use crate::doors::hall::store::HallAgent;
 use crate::http::problem::Problem;
-use crate::store::HallAgent;
 
 /// How long an agent's invitation is good: an hour.
 const INVITATION: Duration = Duration::from_secs(3600);
@@ -80,14 +80,14 @@ impl Perform for InviteAgent {
         };
         let agents = gateway.store.read().hall_agents();
         let agents = agents.of_hall(&invitation.hall).await?;
-        names::can_be_given(&gateway.halls.offers, &agents, &invitation)?;
+        names::can_be_given(&gateway.halls().offers, &agents, &invitation)?;
         Ok(invitation.into())
     }
 
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
         exists(actor, &self.hall).await?;
         let agents = actor.unit.hall_agents().of_hall(&self.hall).await?;
-        names::can_be_given(&actor.gateway.halls.offers, &agents, self)?;
+        names::can_be_given(&actor.gateway.halls().offers, &agents, self)?;
         let agent = HallAgent {
             hall: self.hall.clone(),
             name: self.agent.clone(),

@@ -6,22 +6,23 @@ use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, Lasting, Open, P256PublicKey, Right, Rights};
 use hallway_evidence::{GrantId, RealmName};
 use hallway_webauthn::wire::Base64Url;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use super::super::act::{Actor, Asking, Outcome, Perform, Prepared};
-use super::super::web::keys::line;
 use super::approvals::{self, Waits};
 use super::certificate::{self, Certified, Listener};
 use super::demands::{self, KnownKey};
 use super::visit;
 use crate::Gateway;
-use crate::hall::needs::{Opening, Weighed};
-use crate::hall::proxy;
+use crate::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
+use crate::doors::hall::channel::needs::{Opening, Weighed};
+use crate::doors::hall::channel::proxy;
+use crate::doors::hall::partners::description::own_realm;
+use crate::doors::hall::store::{Approval, Grant, GrantHolder, GrantKind};
+use crate::http::input::line;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::partners::description::own_realm;
-use crate::store::{Approval, Grant, GrantHolder, GrantKind, StoreError};
+use crate::store::StoreError;
 
 /// What a person who enters asks for.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -70,6 +71,8 @@ pub struct Opened {
 
 #[async_trait]
 impl Perform for Open {
+    const GIVES: Option<Given> = Some((super::GRANT, SchemaGenerator::subschema_for::<Opened>));
+
     type Request = Request;
 
     async fn prepare(asking: &Asking<'_>, request: Request) -> Result<Prepared<Self>, Problem> {
@@ -172,7 +175,7 @@ async fn foreseen(
 
 /// The operator's limit.
 pub(super) fn longest_ms(gateway: &Gateway) -> u64 {
-    u64::try_from(gateway.halls.longest.as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(gateway.halls().longest.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The operator's limit, asked when the statement is made and again when it comes back signed.
@@ -275,16 +278,14 @@ async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
             ),
             error => error.into(),
         })?;
-    Ok(Outcome {
-        grant: Some(Opened {
-            id: grant.id,
-            hall: grant.hall,
-            rights: grant.rights,
-            ends_ms: grant.ends.as_ms(),
-            waits,
-            certified,
-            home,
-        }),
-        ..Outcome::done(actor)
-    })
+    let opened = Opened {
+        id: grant.id,
+        hall: grant.hall,
+        rights: grant.rights,
+        ends_ms: grant.ends.as_ms(),
+        waits,
+        certified,
+        home,
+    };
+    Outcome::with(actor, super::GRANT, &opened)
 }

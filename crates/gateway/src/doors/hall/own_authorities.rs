@@ -8,8 +8,8 @@ use hallway_evidence::statement::realm::{ReplaceAuthority, WithdrawAuthority};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::act::{Actor, Asking, NameAlone, Outcome, Perform, Prepared, Registered, act};
 use crate::Gateway;
+use crate::act::{Actor, Asking, NameAlone, Outcome, Perform, Prepared, Registered, act};
 use crate::http::problem::Problem;
 use crate::realm_authority::AuthoritiesError;
 use crate::realm_authority::rotation::{self, NotYet, Replacement};
@@ -105,7 +105,7 @@ async fn replace(
         ));
     }
     let all = rotation::replace(all, actor.now, how).map_err(not_yet)?;
-    let authorities = &actor.gateway.halls.authorities;
+    let authorities = &actor.gateway.halls().authorities;
     authorities.keep(actor.unit, all, actor.now).await?;
     Ok(Outcome::done(actor))
 }

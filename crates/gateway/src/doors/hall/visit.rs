@@ -13,17 +13,18 @@ use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::act::Actor;
 use super::certificate::{Certified, Listener, in_base64};
 use super::open::longest_ms;
 use crate::Gateway;
-use crate::hall::{Standing, needs};
+use crate::act::Actor;
+use crate::doors::hall::channel::{Standing, needs};
+use crate::doors::hall::partners::call::CallError;
+use crate::doors::hall::partners::shared::{HallThere, Shared};
+use crate::doors::hall::partners::{active, call, place};
+use crate::doors::hall::store::{Grant, GrantKind, MAX_HALLS};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::partners::call::{self, CallError};
-use crate::partners::shared::{HallThere, Shared};
-use crate::partners::{active, place};
-use crate::store::{EvidenceHash, Grant, GrantKind, MAX_HALLS, Person, Unit};
+use crate::store::{EvidenceHash, Person, Unit};
 use crate::witness::cosigned_by;
 
 /// Evidence to show to the host of a hall.

@@ -1,39 +1,22 @@
 //! The grant of the web door: a session that names its evidence.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
 
-use crate::Gateway;
-use crate::depends;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
-use crate::http::session::{self, Caller, Token};
-use crate::source;
-use crate::store::{EvidenceHash, Person, Role, Session, TokenHash, Unit};
+use crate::http::session::{self, Caller};
+use crate::store::{EvidenceHash, Person, Role, Session, Unit};
+use crate::{Gateway, depends};
 
 /// How many sessions a person has at a time; one more ends the one that was used longest ago.
 const MOST_SESSIONS: u64 = 64;
-/// The most characters of a user agent that are kept.
-const AGENT: usize = 200;
-
-/// Who is at the other end: kept with the session so that its owner recognises it.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// The IP address.
-    pub address: String,
-    /// The user agent, cut to 200 characters.
-    pub agent: String,
-    /// The session that the request came with; a new one replaces it.
-    pub session: Option<TokenHash>,
-}
 
 /// A person, as the API shows one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -134,35 +117,4 @@ fn lifetime(gateway: &Gateway) -> Duration {
 /// Who is signed in.
 pub async fn me(caller: Caller) -> Json<PersonView> {
     Json(PersonView::from(&caller.person))
-}
-
-impl Peer {
-    /// Who sent a request with these headers and extensions.
-    pub fn of(gateway: &Gateway, headers: &HeaderMap, extensions: &Extensions) -> Self {
-        let address = extensions.get::<ConnectInfo<SocketAddr>>();
-        let agent = headers
-            .get(header::USER_AGENT)
-            .and_then(|value| value.to_str().ok());
-        Self {
-            address: address
-                .map(|address| address.0.ip().to_string())
-                .unwrap_or_default(),
-            agent: agent.unwrap_or_default().chars().take(AGENT).collect(),
-            session: Token::from_headers(gateway, headers).map(|token| token.hash),
-        }
-    }
-
-    /// The network of the address; nothing for loopback, behind which anybody may be.
-    pub fn network(&self) -> Option<String> {
-        let network = source::of_strangers(self.address.parse().ok()?)?;
-        Some(network.to_string())
-    }
-}
-
-impl FromRequestParts<Gateway> for Peer {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, gateway: &Gateway) -> Result<Self, Problem> {
-        Ok(Self::of(gateway, &parts.headers, &parts.extensions))
-    }
 }

@@ -6,14 +6,15 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::grant::{self, Granted, Grounds, Peer, PersonView};
+use super::grant::{self, Granted, Grounds, PersonView};
 use super::sign_in::SignedIn;
 use crate::Gateway;
 use crate::depends::signed_with;
 use crate::http::input::Input;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
 use crate::http::session::token_hash;
-use crate::refusal::Door;
+use crate::refusal::DoorName;
 use crate::store::{Link, PersonState, Purpose as LinkPurpose, Role, TokenHash, Unit};
 
 /// The secret of a link.
@@ -60,7 +61,7 @@ pub async fn look(
     Input(request): Input<Token>,
 ) -> Result<Json<LinkView>, Problem> {
     let link = open(&gateway, &request.token).await;
-    let link = gateway.or_refuse(Door::Web, &peer, link).await?;
+    let link = gateway.or_refuse(DoorName::WEB, &peer, link).await?;
     Ok(Json(LinkView {
         purpose: link.purpose,
         name: link.name,
@@ -87,7 +88,7 @@ pub async fn sign_in(
     let granted = gateway
         .transact(|unit| Box::pin(consume(&gateway, unit, &token, &peer)))
         .await;
-    let granted = gateway.or_refuse(Door::Web, &peer, granted).await?;
+    let granted = gateway.or_refuse(DoorName::WEB, &peer, granted).await?;
     let signed_in = SignedIn {
         person: PersonView::from(&granted.person),
         token: None,

@@ -11,14 +11,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::register::{NewKey, Registered, Registration, begin, finish};
-use crate::Gateway;
-use crate::doors::act;
-use crate::doors::models::{self, ModelView};
-use crate::http::input::Input;
+use crate::http::input::{Input, line};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::refusal::Door;
+use crate::models::look::{self, ModelView};
+use crate::refusal::DoorName;
 use crate::store::{Credential, Holder, KeyAttestation, Role, Unit};
+use crate::{Gateway, act};
 
 /// The acts on one's own keys.
 pub fn acts() -> Vec<act::Registered> {
@@ -64,7 +63,7 @@ impl KeyView {
         let now = gateway.now();
         let refused = gateway
             .models
-            .admit_person(Door::Web, role, key, attestation, now)
+            .admit_person(DoorName::WEB, role, key, attestation, now)
             .err();
         Self {
             id: Base64Url::from(key.id.as_bytes()).to_string(),
@@ -75,16 +74,11 @@ impl KeyView {
             created_ms: key.created.as_ms(),
             last_used_ms: key.last_used.map(|at| at.as_ms()),
             registration: key.registration.to_string(),
-            model: models::of_key(gateway, key.aaguid, attestation),
+            model: look::of_key(gateway, key.aaguid, attestation),
             attested_by: attestation.and_then(|attestation| attestation.anchor.clone()),
             refused: refused.map(|refused| refused.to_string()),
         }
     }
-}
-
-/// A line of text that a person gave.
-pub fn line(what: &str, text: &str) -> Result<Line, Problem> {
-    Line::new(text.trim()).map_err(|error| Problem::malformed(format!("the {what}: {error}")))
 }
 
 /// Lists the caller's keys.

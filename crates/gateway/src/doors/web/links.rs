@@ -11,23 +11,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Gateway;
+use crate::act::{Actor, NewLink, Outcome, Registered, act};
 use crate::depends::Ended;
-use crate::doors::act::{Actor, Outcome, Registered, act};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::store::{Link, LinksOf, Purpose, Role};
 
 mod own;
 mod withdraw;
-
-/// A new link.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct NewLink {
-    /// The address to open, once.
-    pub link: String,
-    /// When it ends, milliseconds since 1970.
-    pub expires_ms: u64,
-}
 
 /// The acts on one-time links that people make for themselves.
 pub fn acts() -> Vec<Registered> {

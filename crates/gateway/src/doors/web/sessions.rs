@@ -8,11 +8,10 @@ use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::Gateway;
-use crate::depends;
 use crate::http::problem::Problem;
 use crate::http::session::{Caller, is_idle};
 use crate::store::{Holder, Limit, Session, TokenHash};
+use crate::{Gateway, depends};
 
 /// A session of the caller's own.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -99,6 +98,6 @@ pub async fn end_one(gateway: &Gateway, caller: &Caller, token: TokenHash) -> Re
     gateway
         .transact(|unit| Box::pin(depends::end_session(gateway, unit, token, by)))
         .await?;
-    gateway.halls.inside.look_again(gateway).await;
+    gateway.halls().inside.look_again(gateway).await;
     Ok(())
 }

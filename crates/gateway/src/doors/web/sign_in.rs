@@ -8,15 +8,17 @@ use hallway_evidence::statement::web as stated;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::grant::{self, Granted, Grounds, Peer, PersonView};
-use super::{options, sessions};
+use super::grant::{self, Granted, Grounds, PersonView};
+use super::sessions;
 use crate::Gateway;
-use crate::doors::assertion::{self, Proven};
-use crate::doors::ceremony::{self, Answer, Ceremony};
+use crate::act::assertion::Proven;
+use crate::act::ceremony::{Answer, Ceremony};
+use crate::act::{assertion, ceremony, options};
 use crate::http::input::Input;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
 use crate::http::session::{self, Caller};
-use crate::refusal::Door;
+use crate::refusal::DoorName;
 use crate::seal::Purpose;
 use crate::store::Unit;
 
@@ -72,7 +74,7 @@ pub async fn finish(
     let granted = match granted.await {
         Ok(granted) => granted,
         Err(problem) => {
-            gateway.refuse(Door::Web, &problem, &peer).await;
+            gateway.refuse(DoorName::WEB, &problem, &peer).await;
             return Err(to_stranger(problem));
         }
     };

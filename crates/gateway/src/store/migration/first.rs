@@ -13,7 +13,7 @@ use sea_orm_migration::schema::{
     text_null, uuid, uuid_null,
 };
 
-pub(super) struct First;
+pub(crate) struct First;
 
 impl MigrationName for First {
     fn name(&self) -> &'static str {
@@ -55,7 +55,7 @@ impl MigrationTrait for First {
     }
 }
 
-pub(super) fn table(
+pub(crate) fn table(
     name: &'static str,
     columns: impl IntoIterator<Item = ColumnDef>,
 ) -> TableCreateStatement {
@@ -67,12 +67,12 @@ pub(super) fn table(
     table
 }
 
-pub(super) fn key(mut column: ColumnDef) -> ColumnDef {
+pub(crate) fn key(mut column: ColumnDef) -> ColumnDef {
     column.primary_key();
     column
 }
 
-pub(super) fn refer(
+pub(crate) fn refer(
     mut table: TableCreateStatement,
     from: (&'static str, &'static str),
     to: (&'static str, &'static str),
@@ -325,7 +325,7 @@ fn log(backend: DbBackend) -> Vec<TableCreateStatement> {
     vec![evidence, transaction, tile, head, refusal, setting]
 }
 
-pub(super) fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+pub(crate) fn index(table: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     let mut index = Index::create();
     index
         .name(format!("{table}_{}", columns.join("_")))

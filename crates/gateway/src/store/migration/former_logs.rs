@@ -6,7 +6,7 @@ use sea_orm_migration::schema::{big_integer, big_integer_null, blob, text, text_
 
 use super::first::{key, table};
 
-pub(super) struct FormerLogs;
+pub(crate) struct FormerLogs;
 
 impl MigrationName for FormerLogs {
     fn name(&self) -> &'static str {

@@ -6,7 +6,7 @@ use sea_orm_migration::schema::{big_integer, blob, text};
 
 use super::first::table;
 
-pub(super) struct Grounds;
+pub(crate) struct Grounds;
 
 impl MigrationName for Grounds {
     fn name(&self) -> &'static str {

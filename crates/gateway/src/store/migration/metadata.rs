@@ -9,7 +9,7 @@ use sea_orm_migration::schema::{big_integer, big_integer_null, blob, blob_null, 
 
 use super::first::{key, refer, table};
 
-pub(super) struct Metadata;
+pub(crate) struct Metadata;
 
 impl MigrationName for Metadata {
     fn name(&self) -> &'static str {

@@ -7,7 +7,7 @@ use sea_orm_migration::schema::{big_integer, blob, text};
 
 use super::first::{key, table};
 
-pub(super) struct OwnAuthorities;
+pub(crate) struct OwnAuthorities;
 
 impl MigrationName for OwnAuthorities {
     fn name(&self) -> &'static str {

@@ -4,7 +4,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null};
 
-pub(super) struct RefusalCounts;
+pub(crate) struct RefusalCounts;
 
 impl MigrationName for RefusalCounts {
     fn name(&self) -> &'static str {

@@ -1,4 +1,4 @@
-//! When the key of a session was touched, why a grant ended, and who suspended a device.
+//! When the key of a session was touched, and who suspended a device.
 //!
 //! The columns may be empty, so that a gateway of the version before can still write its rows. A
 //! session without a touch counts as one whose touch was long ago, and a suspension without a word
@@ -8,9 +8,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer_null, text_null};
 
-use super::first::index;
-
-pub(super) struct Revocation;
+pub(crate) struct Revocation;
 
 impl MigrationName for Revocation {
     fn name(&self) -> &'static str {
@@ -23,16 +21,11 @@ impl MigrationTrait for Revocation {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (table, column) in [
             ("session", big_integer_null("touched_ms")),
-            ("hall_grant", text_null("end_cause")),
             ("device", text_null("suspended_by")),
         ] {
             // SQLite adds one column at a time.
             let add = Table::alter().table(table).add_column(column).to_owned();
             manager.alter_table(add).await?;
-        }
-        // What hangs on a session or a key is looked up when that ends.
-        for column in ["session_hash", "credential_id"] {
-            manager.create_index(index("hall_grant", &[column])).await?;
         }
         Ok(())
     }

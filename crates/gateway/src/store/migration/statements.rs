@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use sea_orm_migration::prelude::{DbErr, SchemaManagerConnection};
 
 /// The rows of a query. The parameters are `$1`, `$2` and so on.
-pub(super) async fn rows(
+pub(crate) async fn rows(
     database: &SchemaManagerConnection<'_>,
     sql: &str,
     values: impl IntoIterator<Item = Value>,
@@ -15,7 +15,7 @@ pub(super) async fn rows(
 }
 
 /// Runs a statement.
-pub(super) async fn execute(
+pub(crate) async fn execute(
     database: &SchemaManagerConnection<'_>,
     sql: &str,
     values: impl IntoIterator<Item = Value>,

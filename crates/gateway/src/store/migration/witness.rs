@@ -6,7 +6,7 @@ use sea_orm_migration::schema::{big_integer, big_integer_null, text, text_null};
 
 use super::first::{key, table};
 
-pub(super) struct Witness;
+pub(crate) struct Witness;
 
 impl MigrationName for Witness {
     fn name(&self) -> &'static str {

@@ -11,14 +11,14 @@ use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::{
     CredentialId, DeviceId, GrantId, Line, PersonId, Response, SignedStatement, Statement,
 };
-use hallway_gateway::hall::standing::Standing;
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::ledger::Submission;
-use hallway_gateway::routes;
-use hallway_gateway::store::{
-    Authority, AuthorityId, Credential, Device as Row, DeviceState, EvidenceHash, Holder,
-    PayloadLocation, Purpose, Role,
+use hallway_gateway::doors::device::ingest::Submission;
+use hallway_gateway::doors::device::store::{
+    Authority, Device as Row, DeviceState, PayloadLocation,
 };
+use hallway_gateway::doors::hall::channel::standing::Standing;
+use hallway_gateway::http::problem::Problem;
+use hallway_gateway::routes;
+use hallway_gateway::store::{AuthorityId, Credential, EvidenceHash, Holder, Purpose, Role};
 use hallway_hall::HallKey;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -796,7 +796,7 @@ impl Driver {
             payload: PayloadLocation::Inline(b"bytes".to_vec()),
             sign_count: 0,
         };
-        let sent = gateway.ingest.submit(submission).await.is_ok();
+        let sent = gateway.devices().ingest.submit(submission).await.is_ok();
         camera.sequence += u64::from(sent);
         sent
     }

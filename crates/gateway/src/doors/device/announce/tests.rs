@@ -1,8 +1,9 @@
 use hallway_ctap::aaguid::Aaguid;
 
 use super::*;
+use crate::doors::device::store::Authority;
 use crate::sample::Sample;
-use crate::store::{Authority, AuthorityId};
+use crate::store::AuthorityId;
 
 const NOW: u64 = 1_800_000_000_000;
 

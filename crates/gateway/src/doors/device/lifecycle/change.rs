@@ -7,11 +7,12 @@ use hallway_evidence::{DeviceId, Line};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{is_held, not_owner, outcome, seen, suspended_by_operator};
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
-use crate::doors::web::keys::line;
+use super::{GIVEN, is_held, not_owner, outcome, seen, suspended_by_operator};
+use crate::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
+use crate::doors::device::store::{Device, DeviceState, SuspendedBy};
+use crate::http::input::line;
 use crate::http::problem::Problem;
-use crate::store::{Device, DeviceState, Person, Role, StoreError, SuspendedBy};
+use crate::store::{Person, Role, StoreError};
 
 /// The device.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -37,6 +38,8 @@ macro_rules! changes {
     ($($name:ident,)+) => {$(
         #[async_trait]
         impl Perform for $name {
+            const GIVES: Option<Given> = GIVEN;
+
             type Request = Request;
 
             async fn prepare(

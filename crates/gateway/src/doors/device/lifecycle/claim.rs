@@ -6,18 +6,16 @@ use hallway_evidence::{DeviceId, SignedStatement};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{outcome, suspended_by_operator};
+use super::{GIVEN, outcome, suspended_by_operator};
 use crate::Gateway;
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
 use crate::doors::device::identity::Identity;
+use crate::doors::device::store::{Announcement, Device, DeviceState, Enrolment, SuspendedBy};
 use crate::doors::device::{announce, code};
-use crate::doors::web::keys::line;
+use crate::http::input::line;
 use crate::http::problem::Problem;
 use crate::models::verdict;
-use crate::store::{
-    Announcement, Credential, Device, DeviceState, Enrolment, Holder, Person, StoreError,
-    SuspendedBy, Unit,
-};
+use crate::store::{Credential, Holder, Person, StoreError, Unit};
 
 /// The device, by its code.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -29,6 +27,8 @@ pub struct Request {
 
 #[async_trait]
 impl Perform for Claim {
+    const GIVES: Option<Given> = GIVEN;
+
     type Request = Request;
 
     async fn prepare(asking: &Asking<'_>, request: Request) -> Result<Prepared<Self>, Problem> {

@@ -6,11 +6,12 @@ use hallway_evidence::{DeviceId, PersonId};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{not_owner, outcome, seen};
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
-use crate::doors::web::keys::line;
+use super::{GIVEN, not_owner, outcome, seen};
+use crate::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
+use crate::doors::device::store::HandOver;
+use crate::http::input::line;
 use crate::http::problem::Problem;
-use crate::store::{HandOver, Person, PersonState, Unit};
+use crate::store::{Person, PersonState, Unit};
 
 /// The device, and its new owner.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
@@ -26,6 +27,8 @@ pub struct Request {
 
 #[async_trait]
 impl Perform for Transfer {
+    const GIVES: Option<Given> = GIVEN;
+
     type Request = Request;
 
     async fn prepare(

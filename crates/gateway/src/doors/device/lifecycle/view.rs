@@ -7,12 +7,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
-use crate::doors::web::keys::line;
-use crate::http::input::{Asked, Input};
+use crate::doors::device::store::{Device, DeviceFilter, DeviceState, SuspendedBy};
+use crate::http::input::{Asked, Input, line};
 use crate::http::page::{PageQuery, PageView};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
-use crate::store::{Device, DeviceFilter, DeviceState, Person, Role, SuspendedBy, Unit};
+use crate::store::{Person, Role, Unit};
 
 /// A device, as the API shows one.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

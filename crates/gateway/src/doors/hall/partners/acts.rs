@@ -11,17 +11,16 @@ use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::Gateway;
-use crate::depends::Ended;
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
 use crate::doors::hall::certificate;
-use crate::doors::witness::anew;
+use crate::doors::hall::depends::{self, Ended};
+use crate::doors::hall::partners::description::{Described, own_realm};
+use crate::doors::hall::store::{EndedBy, Partner, PartnerState};
 use crate::http::problem::Problem;
 use crate::http::session::token_hash;
-use crate::partners::description::{Described, own_realm};
-use crate::sha256;
-use crate::store::{EndedBy, Partner, PartnerState, StoreError, TokenHash};
-use crate::witness::peers;
+use crate::store::{StoreError, TokenHash};
+use crate::witness::{anew, peers};
+use crate::{Gateway, sha256};
 
 /// How long an invitation is good, and how long one that was accepted is handed in: a week.
 const INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -124,7 +123,7 @@ impl Perform for Accept {
         let beginning = Beginning {
             state: PartnerState::Joining,
             token: TokenHash(self.token),
-            sealed_token: Some(actor.gateway.partners.seal_token(token)?),
+            sealed_token: Some(actor.gateway.partners().seal_token(token)?),
             expires: actor.now.plus(INVITATION),
         };
         let partner = begun(actor, &self.pins, beginning)?;
@@ -157,7 +156,7 @@ impl Perform for Leave {
         {
             return Err(Problem::not_found("partner"));
         }
-        actor.end(Ended::Partnership(self.realm.clone())).await?;
+        depends::end_by(actor, Ended::Partnership(self.realm.clone())).await?;
         Ok(Outcome::done(actor))
     }
 }
@@ -174,7 +173,7 @@ fn read_link(link: &str) -> Option<(Origin, Base64Url)> {
 async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
     certificate::address(gateway)?;
     let described = gateway
-        .partners
+        .partners()
         .fetcher
         .realm(address)
         .await

@@ -7,13 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
-use crate::hall::routes::Visitor;
+use crate::doors::hall::channel::routes::Visitor;
+use crate::doors::hall::partners::description::{Description, authorities};
+use crate::doors::hall::partners::refresh::hexadecimal;
+use crate::doors::hall::partners::{active, refresh};
+use crate::doors::hall::store::EndedBy;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
-use crate::partners::active;
-use crate::partners::description::{Description, authorities};
-use crate::partners::refresh::{self, hexadecimal};
-use crate::store::EndedBy;
 
 /// This realm, as its gateway itself says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub async fn realm(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Ourselves>, Problem> {
     let partner = active(gateway.store.read(), visitor.partner()?).await?;
-    let own = gateway.halls.authorities.in_use();
+    let own = gateway.halls().authorities.in_use();
     Ok(Json(Ourselves {
         description: Description::own(&gateway)?,
         authorities: hexadecimal(&authorities(&own.bundle)),

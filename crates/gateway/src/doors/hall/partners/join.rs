@@ -8,14 +8,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Gateway;
-use crate::doors::web::grant::Peer;
+use crate::doors::hall::partners::description::own_realm;
+use crate::doors::hall::partners::refresh::SETTLE;
+use crate::doors::hall::store::PartnerState;
 use crate::http::input::Input;
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
 use crate::http::session::token_hash;
-use crate::partners::description::own_realm;
-use crate::partners::refresh::SETTLE;
-use crate::refusal::Door;
-use crate::store::{PartnerState, TokenHash, Unit};
+use crate::store::{TokenHash, Unit};
 
 /// The code under which a token is refused for good.
 pub const SPENT: &str = "partner-token";
@@ -50,8 +50,10 @@ pub async fn join(
 ) -> Result<Json<Joined>, Problem> {
     let realm = own_realm(&gateway)?;
     let taken = take_in(&gateway, &join).await;
-    gateway.or_refuse(Door::Hall, &peer, taken).await?;
-    gateway.partners.wake();
+    gateway
+        .or_refuse(crate::doors::hall::NAME, &peer, taken)
+        .await?;
+    gateway.partners().wake();
     Ok(Json(Joined { realm }))
 }
 

@@ -8,10 +8,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::Gateway;
+use crate::doors::hall::partners::description::Description;
+use crate::doors::hall::partners::refresh;
+use crate::doors::hall::store::{EndedBy, HallGuest, Partner, PartnerState};
 use crate::http::problem::Problem;
-use crate::partners::description::Description;
-use crate::partners::refresh;
-use crate::store::{EndedBy, HallGuest, Partner, PartnerState, Unit};
+use crate::http::session::Caller;
+use crate::store::Unit;
+use hallway_evidence::TrustFile;
 
 /// A partner.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -138,4 +141,17 @@ pub async fn look_now(
     refresh::attend(&gateway, partner).await?;
     let partner = reader.partners().get(&realm).await?.ok_or_else(missing)?;
     PartnerView::new(reader, partner).await.map(Json)
+}
+
+/// What checks what a partner's people brought, offline: what an owner pinned.
+pub async fn trust(
+    State(gateway): State<Gateway>,
+    _caller: Caller,
+    Path(realm): Path<String>,
+) -> Result<Json<TrustFile>, Problem> {
+    let missing = || Problem::not_found("partner");
+    let realm = realm.parse().map_err(|_| missing())?;
+    let partner = gateway.store.read().partners().get(&realm).await?;
+    crate::doors::hall::channel::visit::trust_file(&gateway, &partner.ok_or_else(missing)?)
+        .map(Json)
 }

@@ -14,18 +14,19 @@ use hallway_webauthn::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyView, line};
+use super::KeyView;
 use crate::Gateway;
+use crate::act::ceremony::{Answer, Ceremony};
+use crate::act::{ceremony, options};
 use crate::depends::{self, Ended};
-use crate::doors::ceremony::{self, Answer, Ceremony};
-use crate::doors::web::grant::{self, Granted, Grounds, Peer, PersonView};
+use crate::doors::web::grant::{self, Granted, Grounds, PersonView};
 use crate::doors::web::join::{self, spent};
-use crate::doors::web::options;
-use crate::http::input::Input;
+use crate::http::input::{Input, line};
+use crate::http::peer::Peer;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::models::verdict;
-use crate::refusal::Door;
+use crate::refusal::DoorName;
 use crate::seal::Purpose;
 use crate::store::{
     Credential, Ground, Holder, KeyAttestation, Link, MAX_KEYS, Person, PersonState,
@@ -86,7 +87,10 @@ pub async fn begin(
     Input(request): Input<NewKey>,
 ) -> Result<Json<Ceremony>, Problem> {
     let offered = offer(&gateway, &request).await;
-    gateway.or_refuse(Door::Web, &peer, offered).await.map(Json)
+    gateway
+        .or_refuse(DoorName::WEB, &peer, offered)
+        .await
+        .map(Json)
 }
 
 async fn offer(gateway: &Gateway, request: &NewKey) -> Result<Ceremony, Problem> {
@@ -176,7 +180,7 @@ pub async fn finish(
             .await
     };
     let registered = registered.await;
-    let registered = gateway.or_refuse(Door::Web, &peer, registered).await?;
+    let registered = gateway.or_refuse(DoorName::WEB, &peer, registered).await?;
     let Done {
         key,
         attestation,

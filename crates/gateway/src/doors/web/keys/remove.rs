@@ -5,9 +5,10 @@ use hallway_evidence::statement::web::RemoveKey;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{credential_id, line, own};
+use super::{credential_id, own};
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared};
 use crate::depends::Ended;
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::http::input::line;
 use crate::http::problem::Problem;
 use crate::store::{Holder, StoreError};
 

@@ -7,8 +7,8 @@ use hallway_evidence::PersonId;
 use hallway_evidence::statement::web::{AddKey, SignInLink};
 
 use super::{New, issue};
-use crate::doors::act::{Actor, Asking, NameAlone, Outcome, Perform, Prepared};
-use crate::doors::web::keys::line;
+use crate::act::{Actor, Asking, NameAlone, Outcome, Perform, Prepared};
+use crate::http::input::line;
 use crate::http::problem::Problem;
 use crate::store::Purpose;
 

@@ -6,8 +6,8 @@ use hallway_evidence::statement::web::{LinkUse, WithdrawLink};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::doors::act::{Actor, Asking, Outcome, Perform, Prepared};
-use crate::doors::web::keys::line;
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::http::input::line;
 use crate::http::problem::Problem;
 use crate::store::{Link, Person, Purpose, Role, TokenHash, Unit};
 

@@ -1,0 +1,67 @@
+//! `/evidence`.
+
+use crate::Gateway;
+use crate::across::evidence;
+use crate::console::pages::names::Names;
+use crate::console::pages::query::ListQuery;
+use crate::console::pages::sentence::stated;
+use crate::console::pages::{frame, html, moment};
+use crate::console::view::{Count, EvidencePage, EvidenceRow, Place};
+use crate::doors::device::pages::names::DeviceNames;
+use crate::http::input::Asked;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::PageRequest;
+use axum::extract::State;
+use axum::response::Response;
+
+/// The evidence that the visitor may see.
+pub(crate) async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Asked(query): Asked<ListQuery>,
+) -> Result<Response, Problem> {
+    let (rows, next) = rows(&gateway, &caller, &query.request()?).await?;
+    html(&EvidencePage {
+        frame: frame(&gateway, &caller, Place::EVIDENCE),
+        rows,
+        paging: query.paging(Place::EVIDENCE.path, next),
+    })
+}
+
+/// One page of the evidence that the visitor may see.
+pub(crate) async fn rows(
+    gateway: &Gateway,
+    caller: &Caller,
+    request: &PageRequest<u64>,
+) -> Result<(Vec<EvidenceRow>, Option<u64>), Problem> {
+    let filter = evidence::filter(caller);
+    let reader = gateway.store.read();
+    let page = reader.evidence().page(filter, request).await?;
+    let mut names = Names::new(reader);
+    let mut devices = DeviceNames::new(reader);
+    let mut rows = Vec::with_capacity(page.items.len());
+    for record in page.items {
+        let signer = match (record.person, record.device) {
+            (_, Some(device)) if is_devices_own(&record.act) => {
+                devices.then(device, record.log_index).await?
+            }
+            (Some(person), _) => names.person(person).await?,
+            (None, Some(device)) => devices.then(device, record.log_index).await?,
+            (None, None) => "somebody unknown".to_owned(),
+        };
+        rows.push(EvidenceRow {
+            hash: record.hash.to_string(),
+            sentence: stated(&record),
+            signer,
+            index: Count(record.log_index),
+            accepted: moment(gateway, record.accepted),
+        });
+    }
+    Ok((rows, page.next))
+}
+
+/// Whether a device signs such acts itself; its owner signs the others about it.
+fn is_devices_own(act: &str) -> bool {
+    matches!(act, "device.enrol" | "device.transaction" | "device.status")
+}

@@ -1,0 +1,216 @@
+//! `/evidence/{hash}`: one piece of evidence, explained.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use hallway_evidence::log::tree::leaf_hash;
+use hallway_evidence::verify::{self, Report, Section};
+use hallway_evidence::{Bundle, Receipt};
+use hallway_webauthn::Outcome as Ended;
+use serde::Serialize;
+
+use crate::Gateway;
+use crate::across::evidence;
+use crate::console::explain;
+use crate::console::pages::{frame, html, moment};
+use crate::console::view::{
+    Count, ExplanationPage, Fact, LogPlace, Moment, Outcome, Part, Picture, Place, Size, Step,
+    StepGroup, Verdict,
+};
+use crate::doors::device::pages::transactions;
+use crate::doors::device::payload;
+use crate::doors::device::store::Transaction;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::EvidenceRecord;
+
+/// Payloads of up to so many bytes are read and hashed again for each visit.
+const HASHED_FOR_A_VISIT: u64 = 8 << 20;
+
+/// Everything about one piece of evidence that the visitor may see. It is verified again for each
+/// visit, from the same bytes that a receipt holds.
+pub(crate) async fn explain(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(hash): Path<String>,
+) -> Result<Response, Problem> {
+    let Explained {
+        record,
+        transaction,
+        bundle,
+        report,
+        parts,
+    } = explained(&gateway, &caller, &hash).await?;
+    html(&ExplanationPage {
+        frame: frame(&gateway, &caller, Place::EVIDENCE),
+        hash: record.hash.to_string(),
+        receipt: evidence::receipt_name(&record, transaction.as_ref()),
+        sentence: crate::console::pages::sentence::stated(&record),
+        verdict: verdict(&report),
+        accepted: moment(&gateway, record.accepted),
+        facts: facts(&gateway, &report, transaction.as_ref()),
+        picture: transaction.as_ref().and_then(picture),
+        groups: report.sections.iter().enumerate().map(group).collect(),
+        parts,
+        log: Some(log_place(bundle.subject())),
+    })
+}
+
+/// The same for programs: each step of the verification, and each field with its bytes.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    /// The verification.
+    report: Report,
+    /// What the evidence is made of.
+    parts: Vec<Part>,
+}
+
+/// Explains evidence to a program.
+///
+/// # Errors
+/// There is no such evidence, or the caller may not see it, or it was erased.
+pub async fn explanation(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(hash): Path<String>,
+) -> Result<Json<Explanation>, Problem> {
+    let Explained { report, parts, .. } = explained(&gateway, &caller, &hash).await?;
+    Ok(Json(Explanation { report, parts }))
+}
+
+struct Explained {
+    record: EvidenceRecord,
+    transaction: Option<Transaction>,
+    bundle: Bundle,
+    report: Report,
+    parts: Vec<Part>,
+}
+
+async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Explained, Problem> {
+    let record = evidence::seen(gateway, caller, hash).await?;
+    let bundle = evidence::bundle_of(gateway, &record).await?;
+    let trust = evidence::trust_for(gateway, &record).await?;
+    let chain = evidence::chain_for(gateway, &record).await?;
+    let transaction = gateway
+        .store
+        .read()
+        .transactions()
+        .get(&record.hash)
+        .await?;
+    let payload = match &transaction {
+        Some(transaction) if transaction.length <= HASHED_FOR_A_VISIT => {
+            let _turn = gateway.devices().thumbnails.turn().await?;
+            Some(payload::bytes(gateway, transaction, HASHED_FOR_A_VISIT).await?)
+        }
+        _ => None,
+    };
+    Ok(Explained {
+        report: verify::bundle(&bundle, payload.as_deref(), &trust, chain),
+        parts: explain::bundle(&bundle, &trust.rp_id),
+        record,
+        transaction,
+        bundle,
+    })
+}
+
+fn verdict(report: &Report) -> Verdict {
+    match &report.failure {
+        None if report.holds => Verdict::Holds,
+        None => Verdict::Fails("There is nothing to conclude from it.".to_owned()),
+        Some(failure) => Verdict::Fails(format!(
+            "{}, step {}: {}.",
+            failure.section,
+            failure.step,
+            failure.what.trim_end_matches('.')
+        )),
+    }
+}
+
+fn facts(gateway: &Gateway, report: &Report, transaction: Option<&Transaction>) -> Vec<Fact> {
+    let fact = |name, value: String| Fact {
+        name,
+        value,
+        href: None,
+    };
+    let mut out = Vec::new();
+    let Some(conclusion) = &report.conclusion else {
+        return out;
+    };
+    for cosigned in &conclusion.cosigned {
+        out.push(fact("Cosigned by", cosigned.to_string()));
+    }
+    if let (Some(found), Some(transaction)) = (&conclusion.transaction, transaction) {
+        let at = |ms: hallway_evidence::Timestamp| {
+            Moment::new(ms.as_ms(), gateway.now().as_ms()).exact()
+        };
+        out.push(Fact {
+            href: Some(format!("/devices/{}", transaction.device)),
+            ..fact("Signed by", found.serial.clone())
+        });
+        out.push(fact("Attested by", found.authority.clone()));
+        out.push(fact(
+            "Enrolled by",
+            format!("{}, {}", found.owner_name, at(found.claimed_ms)),
+        ));
+        out.push(fact(
+            "Taken",
+            format!("{}, by the device’s clock", at(found.taken_ms)),
+        ));
+        out.push(fact("Number", Count(found.sequence).to_string()));
+    }
+    out
+}
+
+fn picture(transaction: &Transaction) -> Option<Picture> {
+    transactions::has_thumbnail(&transaction.media_type).then(|| Picture {
+        size: Size(transaction.length),
+        sha256: hex::encode(transaction.sha256),
+    })
+}
+
+fn group((place, section): (usize, &Section)) -> StepGroup {
+    StepGroup {
+        title: section.title.clone(),
+        // The first section is about the page's own sentence, which is its heading.
+        sentence: section.sentence.clone().filter(|_| place > 0),
+        steps: section
+            .steps
+            .iter()
+            .map(|step| Step {
+                number: step.number.clone(),
+                title: step.title.clone(),
+                outcome: match step.outcome {
+                    Ended::Held => Outcome::Passed(step.detail.clone()),
+                    Ended::Failed => Outcome::Failed(step.detail.clone()),
+                    Ended::Skipped => Outcome::NotNeeded(step.detail.clone()),
+                },
+            })
+            .collect(),
+    }
+}
+
+/// Where the log holds a receipt's evidence, read from the proof as it is written
+/// (c2sp.org/tlog-proof: a line that names the format, the index, then one hash a line).
+fn log_place(receipt: &Receipt) -> LogPlace {
+    let proof = receipt.proof.to_string();
+    let checkpoint = receipt.proof.checkpoint();
+    LogPlace {
+        index: Count(receipt.proof.index()),
+        // The second line of a checkpoint (c2sp.org/tlog-checkpoint).
+        tree_size: Count(
+            checkpoint
+                .lines()
+                .nth(1)
+                .and_then(|size| size.parse().ok())
+                .unwrap_or_default(),
+        ),
+        leaf: hex::encode(leaf_hash(&receipt.evidence.hash())),
+        path: proof
+            .lines()
+            .skip(2)
+            .take_while(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        checkpoint: checkpoint.to_owned(),
+    }
+}

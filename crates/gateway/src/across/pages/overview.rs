@@ -1,0 +1,139 @@
+//! `/`: the overview, or the way in.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::super::view::{NextStep, OverviewPage};
+use super::evidence;
+use crate::Gateway;
+use crate::console::pages::{frame, html, sees_all};
+use crate::console::view::{Count, Place};
+use crate::doors::device::lifecycle;
+use crate::doors::device::pages::transactions;
+use crate::doors::device::store::{Device, DeviceState};
+use crate::doors::hall::approvals;
+use crate::doors::web::pages::arrive;
+use crate::http::input::Asked;
+use crate::http::problem::Problem;
+use crate::http::session::Caller;
+use crate::store::{Holder, Limit, PageRequest, Role};
+
+/// How many of the newest entries are shown.
+const NEWEST: u64 = 5;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Then {
+    then: Option<String>,
+}
+
+/// The overview for whoever is signed in, the sign-in page for everybody else.
+pub(crate) async fn overview(
+    State(gateway): State<Gateway>,
+    caller: Option<Caller>,
+    Asked(query): Asked<Then>,
+) -> Result<Response, Problem> {
+    let Some(caller) = caller else {
+        return arrive::sign_in(&gateway, query.then.as_deref());
+    };
+    let reader = gateway.store.read();
+    let newest = PageRequest {
+        after: None,
+        limit: Limit::nearest(NEWEST),
+    };
+    let (latest, _) = transactions::rows(&gateway, &caller, None, &newest).await?;
+    let (evidence, _) = evidence::rows(&gateway, &caller, &newest).await?;
+    let (has_devices, in_service) = devices(&gateway, &caller).await?;
+    let keys = reader
+        .credentials()
+        .held_by(Holder::Person(caller.person.id))
+        .await?
+        .len();
+    let approvals = approvals::for_caller(&gateway, &caller).await?.len() as u64;
+    html(&OverviewPage {
+        approvals: (approvals > 0).then_some(Count(approvals)),
+        next: next_steps(&gateway, &caller, keys, has_devices).await?,
+        devices: Count(in_service),
+        keys: Count(keys as u64),
+        log_size: Count(reader.log().head().await?.size),
+        refusals: refusals(&gateway, &caller).await?,
+        latest,
+        evidence,
+        frame: frame(&gateway, &caller, Place::OVERVIEW),
+    })
+}
+
+/// Whether there is any device that the visitor may see, and how many of those are in service: of
+/// a member's own, as far as one look at the store tells.
+async fn devices(gateway: &Gateway, caller: &Caller) -> Result<(bool, u64), Problem> {
+    let repository = gateway.store.read().devices();
+    let request = PageRequest {
+        after: None,
+        limit: Limit::nearest(u64::from(Limit::MAX)),
+    };
+    let visible = lifecycle::visible_to(&caller.person);
+    let page = repository.page(visible, &request).await?;
+    let registered = |device: &&Device| device.state == DeviceState::Registered;
+    let in_service = if sees_all(&caller.person) {
+        repository.count(DeviceState::Registered).await?
+    } else {
+        page.items.iter().filter(registered).count() as u64
+    };
+    Ok((!page.items.is_empty(), in_service))
+}
+
+async fn next_steps(
+    gateway: &Gateway,
+    caller: &Caller,
+    keys: usize,
+    has_devices: bool,
+) -> Result<Vec<NextStep>, Problem> {
+    let mut steps = vec![NextStep {
+        what: "Register a second key",
+        why: "With only one, its loss locks you out.",
+        href: "/keys",
+        done: keys > 1,
+    }];
+    if caller.person.role == Role::Owner {
+        let authorities = gateway.store.read().authorities().installed().await?;
+        steps.push(NextStep {
+            what: "Trust a manufacturer",
+            why: "A device enrols only if its certificate chains to an authority that you added.",
+            href: "/authorities",
+            done: !authorities.is_empty(),
+        });
+        steps.push(NextStep {
+            what: "Claim a device",
+            why: "Start it, and type the code that it shows.",
+            href: "/claim",
+            done: has_devices,
+        });
+    }
+    Ok(steps)
+}
+
+/// How many refusals the last 24 hours saw, as far as one look at the store tells.
+async fn refusals(gateway: &Gateway, caller: &Caller) -> Result<Option<String>, Problem> {
+    if !sees_all(&caller.person) {
+        return Ok(None);
+    }
+    let request = PageRequest {
+        after: None,
+        limit: Limit::nearest(u64::from(Limit::MAX)),
+    };
+    let page = gateway.store.read().refusals().page(&request).await?;
+    let since = gateway.now().as_ms().saturating_sub(DAY_MS);
+    let count = page
+        .items
+        .iter()
+        .filter(|refusal| refusal.at.as_ms() >= since)
+        .count();
+    let all_counted = count < page.items.len() || page.next.is_none();
+    Ok(Some(if all_counted {
+        count.to_string()
+    } else {
+        format!("{count}+")
+    }))
+}

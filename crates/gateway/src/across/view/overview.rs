@@ -1,0 +1,50 @@
+//! The first page after signing in.
+
+use askama::Template;
+
+use crate::console::view::{Count, EvidenceRow, Frame};
+use crate::doors::device::view::TransactionRow;
+
+/// One thing that is still to be done before the realm is of use.
+#[derive(Clone, Debug)]
+pub struct NextStep {
+    /// What to do: `Register a second key`.
+    pub what: &'static str,
+    /// Why: one sentence.
+    pub why: &'static str,
+    /// Where it is done.
+    pub href: &'static str,
+    /// Whether it is done.
+    pub done: bool,
+}
+
+/// `/` for somebody who is signed in.
+#[derive(Template, Clone, Debug)]
+#[template(path = "overview.html")]
+pub struct OverviewPage {
+    /// The frame.
+    pub frame: Frame,
+    /// What is still to be done; shown until all of it is done.
+    pub next: Vec<NextStep>,
+    /// Devices whose enrolment is complete and not suspended.
+    pub devices: Count,
+    /// The visitor's keys.
+    pub keys: Count,
+    /// Entries of the log.
+    pub log_size: Count,
+    /// Refusals of the last 24 hours, `200+` where there are more than one look can count; `None`
+    /// where the visitor may not see them.
+    pub refusals: Option<String>,
+    /// Openings that wait until the visitor approves them; `None` for none.
+    pub approvals: Option<Count>,
+    /// The newest transactions, at most five.
+    pub latest: Vec<TransactionRow>,
+    /// The newest evidence, at most five.
+    pub evidence: Vec<EvidenceRow>,
+}
+
+impl OverviewPage {
+    fn unfinished(&self) -> bool {
+        self.next.iter().any(|step| !step.done)
+    }
+}

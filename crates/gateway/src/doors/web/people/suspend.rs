@@ -1,0 +1,34 @@
+//! `people.suspend`: no key of a person opens a door.
+
+use async_trait::async_trait;
+use hallway_evidence::statement::people::Suspend;
+
+use super::{PersonRequest, last_owner, name_of};
+use crate::act::{Actor, Asking, Outcome, Perform, Prepared};
+use crate::depends::Ended;
+use crate::http::problem::Problem;
+use crate::store::PersonState;
+
+#[async_trait]
+impl Perform for Suspend {
+    type Request = PersonRequest;
+
+    async fn prepare(
+        asking: &Asking<'_>,
+        PersonRequest { person }: PersonRequest,
+    ) -> Result<Prepared<Self>, Problem> {
+        let name = name_of(asking, person).await?;
+        Ok(Self { person, name }.into())
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        actor
+            .unit
+            .people()
+            .set_state(self.person, PersonState::Suspended)
+            .await
+            .map_err(last_owner)?;
+        actor.end(Ended::Activity(self.person)).await?;
+        Ok(Outcome::done(actor))
+    }
+}

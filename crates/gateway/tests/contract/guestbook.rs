@@ -1,0 +1,166 @@
+//! A door of the tests' own, as small as one can be: people of the realm write a line into a book.
+//!
+//! One table, one route each way, one page. Nothing outside this file names it but the list of doors
+//! that a gateway is started with. docs/ARCHITECTURE.md walks through it.
+
+use askama::Template;
+use async_trait::async_trait;
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use hallway_gateway::Gateway;
+use hallway_gateway::console::pages::{frame, html};
+use hallway_gateway::console::view::{Frame, Place};
+use hallway_gateway::door::Door;
+use hallway_gateway::http::input::{Input, line};
+use hallway_gateway::http::problem::Problem;
+use hallway_gateway::http::route::{Access, Route};
+use hallway_gateway::http::session::Caller;
+use hallway_gateway::refusal::DoorName;
+use hallway_gateway::store::{Role, StoreError, Table, Unit};
+use schemars::JsonSchema;
+use sea_orm::{EntityTrait, IntoActiveModel, QueryOrder};
+use sea_orm_migration::prelude::{
+    self as schema, DbErr, MigrationName, MigrationTrait, SchemaManager,
+};
+use sea_orm_migration::schema::{big_integer, text};
+use serde::{Deserialize, Serialize};
+
+/// The door.
+pub(crate) struct Guestbook;
+
+const PLACE: Place = Place::of_members("/guestbook", "Guestbook", 45);
+const MEMBER: Access = Access::Person(Role::Member);
+
+#[async_trait]
+impl Door for Guestbook {
+    fn name(&self) -> DoorName {
+        DoorName::new("guestbook")
+    }
+
+    fn states(&self) -> &'static [&'static str] {
+        &["guestbook"]
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        vec![
+            Route::get("/api/guestbook", MEMBER, read)
+                .summary("What people wrote, the first line first")
+                .gives::<Vec<Entry>>(),
+            Route::post("/api/guestbook", MEMBER, write)
+                .summary("Write a line")
+                .takes::<Entry>()
+                .gives::<Vec<Entry>>(),
+            Route::page("/guestbook", MEMBER, page),
+        ]
+    }
+
+    fn places(&self) -> Vec<Place> {
+        vec![PLACE]
+    }
+
+    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Entries)]
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        vec![Table::of::<row::Entity>()]
+    }
+}
+
+/// A line, as the API takes and shows one.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// The line.
+    line: String,
+}
+
+#[derive(Template)]
+#[template(
+    source = "{% extends \"layout.html\" %}{% block title %}Guestbook{% endblock %}\
+              {% block content %}<h1>Guestbook</h1>\
+              {% for entry in entries %}<p>{{ entry.line }}</p>{% endfor %}{% endblock %}",
+    ext = "html"
+)]
+struct Page {
+    frame: Frame,
+    entries: Vec<Entry>,
+}
+
+async fn entries(reader: &Unit<'_>) -> Result<Vec<Entry>, Problem> {
+    let rows = row::Entity::find().order_by_asc(row::Column::AtMs);
+    let rows = rows.all(&reader.db()).await.map_err(StoreError::from)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Entry { line: row.line })
+        .collect())
+}
+
+async fn read(State(gateway): State<Gateway>) -> Result<Json<Vec<Entry>>, Problem> {
+    entries(gateway.store.read()).await.map(Json)
+}
+
+async fn write(
+    State(gateway): State<Gateway>,
+    Input(new): Input<Entry>,
+) -> Result<Json<Vec<Entry>>, Problem> {
+    let row = row::Model {
+        at_ms: i64::try_from(gateway.now().as_ms()).unwrap_or(i64::MAX),
+        line: line("line", &new.line)?.to_string(),
+    };
+    let row = &row;
+    let written = gateway.transact(|unit| {
+        Box::pin(async move {
+            let added = row::Entity::insert(row.clone().into_active_model());
+            let added = added.exec_without_returning(&unit.db()).await;
+            added.map_err(StoreError::from)?;
+            entries(unit).await
+        })
+    });
+    written.await.map(Json)
+}
+
+async fn page(State(gateway): State<Gateway>, caller: Caller) -> Result<Response, Problem> {
+    html(&Page {
+        frame: frame(&gateway, &caller, PLACE),
+        entries: entries(gateway.store.read()).await?,
+    })
+}
+
+/// The table.
+struct Entries;
+
+impl MigrationName for Entries {
+    fn name(&self) -> &'static str {
+        "9000_guestbook"
+    }
+}
+
+#[async_trait]
+#[allow(elided_lifetimes_in_paths)] // as the trait, which async_trait would otherwise not match
+impl MigrationTrait for Entries {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut table = schema::Table::create();
+        let at = big_integer("at_ms").primary_key().to_owned();
+        table.table("guestbook").col(at).col(text("line"));
+        manager.create_table(table).await
+    }
+}
+
+mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "guestbook")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) at_ms: i64,
+        pub(crate) line: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
