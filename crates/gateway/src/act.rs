@@ -3,6 +3,8 @@
 //! An act is asked for by the name of its statement. Each is a file that implements [`Perform`] for
 //! the statement's terms, and a line in the list of its door; see [`Door::acts`](crate::door::Door::acts).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::Json;
 use axum::extract::State;
 use hallway_evidence::verify::least_role;
@@ -16,7 +18,7 @@ use self::assertion::Proven;
 use self::ceremony::{Answer, Ceremony};
 use crate::Gateway;
 use crate::depends::{self, Ended};
-use crate::door::Doors;
+use crate::door::{Door, Doors};
 use crate::http::input::Input;
 use crate::http::peer::Peer;
 use crate::http::problem::Problem;
@@ -132,6 +134,17 @@ pub struct Actor<'a> {
     pub now: Timestamp,
     /// What the statement names by its hash alone.
     pub attachment: Option<&'a [u8]>,
+    /// Whether it ended anything on which other doors stand.
+    ended: AtomicBool,
+}
+
+/// What was done, and which doors it concerns.
+struct Done {
+    outcome: Outcome,
+    /// The door of the statement.
+    door: DoorName,
+    /// Whether something ended on which other doors stand.
+    ended: bool,
 }
 
 impl Outcome {
@@ -170,23 +183,12 @@ impl Outcome {
 }
 
 impl Actor<'_> {
-    /// Refuses whoever has a lesser role.
-    ///
-    /// # Errors
-    /// 403.
-    pub fn needs(&self, least: Role) -> Result<(), Problem> {
-        if self.person.role >= least {
-            Ok(())
-        } else {
-            Err(role_needed(least))
-        }
-    }
-
     /// Ends all that hung on what this act ended.
     ///
     /// # Errors
     /// The database.
     pub async fn end(&self, ended: Ended) -> Result<(), Problem> {
+        self.ended.store(true, Ordering::Relaxed);
         depends::end(self.gateway, self.unit, ended, Some(self.person.id)).await
     }
 
@@ -214,12 +216,12 @@ pub async fn begin(
     let act = known(&gateway, &wanted.act)?;
     let prepared = prepare(&gateway, &caller, act, wanted.request).await;
     let subject = Subject::from(&peer).person(caller.person.id);
-    let door = refusing(&gateway, act.declared.door());
+    let door = door_of(&gateway, act.declared.door());
     gateway.or_refuse(door, subject, prepared).await.map(Json)
 }
 
-/// The door that a refusal is listed under, by the first word of the statement's name.
-fn refusing(gateway: &Gateway, word: &str) -> DoorName {
+/// The name of a statement's door, by the first word of the statement's name.
+fn door_of(gateway: &Gateway, word: &str) -> DoorName {
     let door = gateway.doors.of_statement(word);
     door.map_or(DoorName::WEB, |door| door.name())
 }
@@ -279,17 +281,16 @@ pub async fn finish(
             .await
     };
     match done.await {
-        Ok(outcome) => {
-            for door in gateway.doors.each() {
+        Ok(done) => {
+            let concerned = |door: &&dyn Door| done.ended || door.name() == done.door;
+            for door in gateway.doors.each().filter(concerned) {
                 door.after_act(&gateway).await;
             }
-            Ok(Json(outcome))
+            Ok(Json(done.outcome))
         }
         Err(problem) => {
             let stated = Statement::decode(&answer.statement.0).ok();
-            let door = stated.map_or(DoorName::WEB, |stated| {
-                refusing(&gateway, stated.act.door())
-            });
+            let door = stated.map_or(DoorName::WEB, |stated| door_of(&gateway, stated.act.door()));
             let subject = Subject::from(&peer).person(caller.person.id);
             gateway.refuse(door, &problem, subject).await;
             Err(problem)
@@ -302,7 +303,7 @@ async fn perform(
     unit: &Unit<'_>,
     caller: &Caller,
     (answer, proven): (&Answer, &Proven),
-) -> Result<Outcome, Problem> {
+) -> Result<Done, Problem> {
     // It may have ended since the request came in.
     let session = unit.sessions();
     let session = session.get(&caller.session.token, gateway.now()).await?;
@@ -319,6 +320,10 @@ async fn perform(
         .acts
         .get(stated.name())
         .ok_or_else(|| Problem::malformed("this statement has a ceremony of its own"))?;
+    let least = least_role(stated);
+    if checked.person.role < least {
+        return Err(role_needed(least));
+    }
     act.before(gateway, unit, stated).await?;
     let accepted = gateway
         .accept(
@@ -339,7 +344,12 @@ async fn perform(
         statement: &checked.statement,
         now: accepted.at,
         attachment: answer.attachment.as_ref().map(|bytes| bytes.0.as_slice()),
+        ended: AtomicBool::new(false),
     };
-    actor.needs(least_role(stated))?;
-    act.perform(&actor, stated).await
+    let outcome = act.perform(&actor, stated).await?;
+    Ok(Done {
+        outcome,
+        door: door_of(gateway, stated.door()),
+        ended: actor.ended.into_inner(),
+    })
 }
