@@ -192,7 +192,7 @@ impl Fold {
 mod tests {
     use super::*;
 
-    const JUNK: Kind = (crate::doors::device::NAME, "malformed");
+    const JUNK: Kind = (DoorName::new("device"), "malformed");
 
     fn stranger(n: usize) -> Source {
         Source::Stranger(format!("192.0.2.{n}"))
@@ -259,7 +259,7 @@ mod tests {
         }
         let device = Source::Device(DeviceId::generate());
         for (kind, source) in [
-            ((crate::doors::device::NAME, "cloned-key"), stranger(3)),
+            ((DoorName::new("device"), "cloned-key"), stranger(3)),
             ((DoorName::WEB, "malformed"), stranger(3)),
             (JUNK, device),
             (JUNK, Source::Person(PersonId::generate())),

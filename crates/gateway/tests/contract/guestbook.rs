@@ -1,7 +1,5 @@
-//! A door of the tests' own, as small as one can be: people of the realm write a line into a book.
-//!
-//! One table, one route each way, one page. Nothing outside this file names it but the list of doors
-//! that a gateway is started with. docs/ARCHITECTURE.md walks through it.
+//! A door of the tests' own: people of the realm write lines into a book. Nothing outside this file
+//! names it but the list of doors that a gateway is started with; docs/ARCHITECTURE.md walks through it.
 
 use askama::Template;
 use async_trait::async_trait;
@@ -20,19 +18,15 @@ use hallway_gateway::refusal::DoorName;
 use hallway_gateway::store::{Role, StoreError, Table, Unit};
 use schemars::JsonSchema;
 use sea_orm::{EntityTrait, IntoActiveModel, QueryOrder};
-use sea_orm_migration::prelude::{
-    self as schema, DbErr, MigrationName, MigrationTrait, SchemaManager,
-};
+use sea_orm_migration::prelude::{self, DbErr, DeriveMigrationName, MigrationTrait, SchemaManager};
 use sea_orm_migration::schema::{big_integer, text};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-/// The door.
 pub(crate) struct Guestbook;
 
 const PLACE: Place = Place::of_members("/guestbook", "Guestbook", 45);
 const MEMBER: Access = Access::Person(Role::Member);
 
-#[async_trait]
 impl Door for Guestbook {
     fn name(&self) -> DoorName {
         DoorName::new("guestbook")
@@ -46,11 +40,11 @@ impl Door for Guestbook {
         vec![
             Route::get("/api/guestbook", MEMBER, read)
                 .summary("What people wrote, the first line first")
-                .gives::<Vec<Entry>>(),
+                .gives::<Vec<String>>(),
             Route::post("/api/guestbook", MEMBER, write)
                 .summary("Write a line")
                 .takes::<Entry>()
-                .gives::<Vec<Entry>>(),
+                .gives::<Vec<String>>(),
             Route::page("/guestbook", MEMBER, page),
         ]
     }
@@ -68,11 +62,10 @@ impl Door for Guestbook {
     }
 }
 
-/// A line, as the API takes and shows one.
-#[derive(Deserialize, Serialize, JsonSchema)]
+/// A line, as the API takes one.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// The line.
     line: String,
 }
 
@@ -80,42 +73,38 @@ struct Entry {
 #[template(
     source = "{% extends \"layout.html\" %}{% block title %}Guestbook{% endblock %}\
               {% block content %}<h1>Guestbook</h1>\
-              {% for entry in entries %}<p>{{ entry.line }}</p>{% endfor %}{% endblock %}",
+              {% for line in lines %}<p>{{ line }}</p>{% endfor %}{% endblock %}",
     ext = "html"
 )]
 struct Page {
     frame: Frame,
-    entries: Vec<Entry>,
+    lines: Vec<String>,
 }
 
-async fn entries(reader: &Unit<'_>) -> Result<Vec<Entry>, Problem> {
+async fn lines(reader: &Unit<'_>) -> Result<Vec<String>, Problem> {
     let rows = row::Entity::find().order_by_asc(row::Column::AtMs);
     let rows = rows.all(&reader.db()).await.map_err(StoreError::from)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Entry { line: row.line })
-        .collect())
+    Ok(rows.into_iter().map(|row| row.line).collect())
 }
 
-async fn read(State(gateway): State<Gateway>) -> Result<Json<Vec<Entry>>, Problem> {
-    entries(gateway.store.read()).await.map(Json)
+async fn read(State(gateway): State<Gateway>) -> Result<Json<Vec<String>>, Problem> {
+    lines(gateway.store.read()).await.map(Json)
 }
 
 async fn write(
     State(gateway): State<Gateway>,
     Input(new): Input<Entry>,
-) -> Result<Json<Vec<Entry>>, Problem> {
-    let row = row::Model {
+) -> Result<Json<Vec<String>>, Problem> {
+    let row = &row::Model {
         at_ms: i64::try_from(gateway.now().as_ms()).unwrap_or(i64::MAX),
         line: line("line", &new.line)?.to_string(),
     };
-    let row = &row;
     let written = gateway.transact(|unit| {
         Box::pin(async move {
             let added = row::Entity::insert(row.clone().into_active_model());
             let added = added.exec_without_returning(&unit.db()).await;
             added.map_err(StoreError::from)?;
-            entries(unit).await
+            lines(unit).await
         })
     });
     written.await.map(Json)
@@ -124,24 +113,18 @@ async fn write(
 async fn page(State(gateway): State<Gateway>, caller: Caller) -> Result<Response, Problem> {
     html(&Page {
         frame: frame(&gateway, &caller, PLACE),
-        entries: entries(gateway.store.read()).await?,
+        lines: lines(gateway.store.read()).await?,
     })
 }
 
-/// The table.
+#[derive(DeriveMigrationName)]
 struct Entries;
-
-impl MigrationName for Entries {
-    fn name(&self) -> &'static str {
-        "9000_guestbook"
-    }
-}
 
 #[async_trait]
 #[allow(elided_lifetimes_in_paths)] // as the trait, which async_trait would otherwise not match
 impl MigrationTrait for Entries {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let mut table = schema::Table::create();
+        let mut table = prelude::Table::create();
         let at = big_integer("at_ms").primary_key().to_owned();
         table.table("guestbook").col(at).col(text("line"));
         manager.create_table(table).await
