@@ -1,7 +1,7 @@
 //! Acts of people who are signed in: two steps, one touch, one piece of evidence each.
 //!
 //! An act is asked for by the name of its statement. Each is a file that implements [`Perform`] for
-//! the statement's terms, and a line in the list of its door; see [`Door::acts`](crate::door::Door::acts).
+//! the statement's terms, and a line in the list of its door; see [`Door::acts`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -8,6 +8,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
 use super::Config;
+use crate::doors;
+use crate::refusal::DoorName;
 
 /// The most that is told at once.
 const MOST: usize = 16;
@@ -41,8 +43,13 @@ pub(crate) fn read(text: &str) -> Result<Config, Problems> {
     // What is wrong is told and taken out, and the rest is read again.
     while problems.len() < MOST {
         let error = match Config::deserialize(Deserializer::from(document.clone())) {
-            Ok(config) if problems.is_empty() => return Ok(config),
-            Ok(_) => break,
+            Ok(config) => {
+                problems.extend(strange_doors(text, document.get_ref()));
+                if problems.is_empty() {
+                    return Ok(config);
+                }
+                break;
+            }
             Err(error) => error,
         };
         let path = error.span().and_then(|at| path_to(document.get_ref(), &at));
@@ -59,6 +66,31 @@ pub(crate) fn read(text: &str) -> Result<Config, Problems> {
         taken_out.push(path);
     }
     Err(Problems::of(problems))
+}
+
+/// Policies for doors that there are not, or through which no people come.
+fn strange_doors(text: &str, table: &DeTable<'_>) -> Vec<Problem> {
+    let written = section(table, "policy").and_then(|policy| section(policy, "doors"));
+    let known: Vec<_> = doors::ALL.of_people().map(DoorName::as_str).collect();
+    let written = written.into_iter().flatten();
+    let strange = written.filter(|(name, _)| !known.contains(&name.get_ref().as_ref()));
+    strange
+        .map(|(name, _)| Problem {
+            line: line_of(text, &name.span()),
+            setting: Some("policy.doors".to_owned()),
+            what: format!("people come through these doors: {}", known.join(", ")),
+        })
+        .collect()
+}
+
+fn section<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<&'t DeTable<'i>> {
+    table.get(name)?.get_ref().as_table()
+}
+
+/// The line on which `at` begins, counted from 1.
+fn line_of(text: &str, at: &Range<usize>) -> Option<usize> {
+    let before = text.get(..at.start)?;
+    Some(before.matches('\n').count() + 1)
 }
 
 /// The setting at `at`: its sections and its name. One within a list is the list.
@@ -109,14 +141,13 @@ impl Problems {
 
 impl Problem {
     fn new(text: &str, error: &Error, path: Option<&[String]>) -> Self {
-        let before = error.span().and_then(|at| text.get(..at.start));
         // A name that is written in quotes may be anything.
         let is_plain = |name: &String| {
             name.bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
         Self {
-            line: before.map(|before| before.matches('\n').count() + 1),
+            line: error.span().and_then(|at| line_of(text, &at)),
             setting: path
                 .filter(|path| path.iter().all(is_plain))
                 .map(|path| path.join(".")),
@@ -208,6 +239,19 @@ mod tests {
             assert!(!told.contains("SECRET"), "{text}: {told}");
             assert!(told.starts_with("line "), "{text}: {told}");
         }
+    }
+
+    #[test]
+    fn a_policy_for_a_door_without_people_is_told_with_its_line() {
+        assert_eq!(
+            told(
+                "[policy.doors.web]\n[policy.doors.'postgres://me:SECRET@db']\n[limits]\nqueued_days = -1"
+            ),
+            "line 2, policy.doors: people come through these doors: web, hall\n\
+             line 4, limits.queued_days: it must be a whole number from 0 to 3650"
+        );
+        assert!(read("[policy.doors.hall]\n").is_ok());
+        assert!(read("[policy.doors.device]\n").is_err());
     }
 
     #[test]
