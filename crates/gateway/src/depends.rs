@@ -90,12 +90,7 @@ pub async fn end(
     ended: Ended,
     by: Option<PersonId>,
 ) -> Result<(), Problem> {
-    let walk = Walk {
-        gateway,
-        unit,
-        by,
-        now: gateway.now(),
-    };
+    let walk = Walk::new(gateway, unit, by);
     let mut ended = vec![ended];
     while let Some(one) = ended.pop() {
         for door in gateway.doors.each() {
@@ -152,6 +147,19 @@ pub struct Walk<'a> {
     pub by: Option<PersonId>,
     /// When.
     pub now: Timestamp,
+}
+
+impl<'a> Walk<'a> {
+    /// A walk that begins now.
+    #[must_use]
+    pub fn new(gateway: &'a Gateway, unit: &'a Unit<'a>, by: Option<PersonId>) -> Self {
+        Self {
+            gateway,
+            unit,
+            by,
+            now: gateway.now(),
+        }
+    }
 }
 
 impl Walk<'_> {

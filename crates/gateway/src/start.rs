@@ -24,9 +24,9 @@ use crate::doors::device::{Devices, payload};
 use crate::doors::hall::channel::listener::HallListener;
 use crate::doors::hall::channel::visit::farewell;
 use crate::doors::hall::channel::{Halls, Inside, Offers, Proxies, names};
-use crate::doors::hall::partners;
-use crate::doors::hall::partners::Partners;
 use crate::doors::hall::partners::fetch::Fetcher;
+use crate::doors::hall::partners::{self, Partners};
+use crate::doors::hall::settings;
 use crate::gateway::Shared;
 use crate::http::problem::Problem;
 use crate::http::session::new_token;
@@ -326,9 +326,7 @@ impl Ready {
         });
         let watch = tokio::spawn(Inside::watch(self.gateway.clone()));
         let telling = tokio::spawn(farewell::keep_telling(self.gateway.clone()));
-        let joining = tokio::spawn(crate::doors::hall::partners::refresh::keep_up(
-            self.gateway.clone(),
-        ));
+        let joining = tokio::spawn(partners::refresh::keep_up(self.gateway.clone()));
         self.listener
             .serve(router, async move {
                 stop.await;
@@ -388,7 +386,7 @@ async fn connect(config: &Config, folder: &Path, doors: Doors) -> Result<Store, 
 
 /// Where guests and agents reach the hall listener.
 fn hall_address(
-    hall: &crate::doors::hall::settings::Hall,
+    hall: &settings::Hall,
     listener: Option<&HallListener>,
     folder: &Path,
 ) -> Result<Option<String>, StartError> {
@@ -406,11 +404,7 @@ fn hall_address(
 }
 
 /// Closes to others what the gateway keeps, wherever it lies.
-fn tighten(
-    config: &Config,
-    hall: &crate::doors::hall::settings::Hall,
-    folder: &Path,
-) -> Result<(), StartError> {
+fn tighten(config: &Config, hall: &settings::Hall, folder: &Path) -> Result<(), StartError> {
     let failed = |(path, source)| StartError::Folder { path, source };
     let stores = hall.stores.iter().filter_map(|store| store.folder.as_ref());
     let stores: Vec<PathBuf> = stores.map(|store| folder.join(store)).collect();

@@ -506,6 +506,11 @@ async fn the_description_names_every_route_of_the_api() {
             route.path
         );
     }
+    let done = &description["paths"]["/api/acts"]["post"]["responses"]["200"];
+    let outcome = &done["content"]["application/json"]["schema"]["properties"];
+    for given in ["evidence", "accepted_ms", "device", "grant"] {
+        assert!(outcome[given].is_object(), "{given}: {done}");
+    }
     let evidence = &description["components"]["schemas"]["EvidenceView"];
     let statements = evidence["properties"]["statement"]["oneOf"]
         .as_array()

@@ -54,7 +54,7 @@ impl Table {
         }
     }
 
-    /// Names tables of other doors to which this one refers: they are filled first.
+    /// Names the tables to which this one refers: they are filled first.
     #[must_use]
     pub fn after(self, after: &'static [&'static str]) -> Self {
         Self { after, ..self }

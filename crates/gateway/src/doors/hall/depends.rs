@@ -117,14 +117,7 @@ pub async fn end(
     ended: Ended,
     by: Option<PersonId>,
 ) -> Result<(), Problem> {
-    let now = gateway.now();
-    let walk = Walk {
-        gateway,
-        unit,
-        by,
-        now,
-    };
-    walked(&walk, ended).await
+    walked(&Walk::new(gateway, unit, by), ended).await
 }
 
 /// Ends all that hung on what the act of `actor` ended.
