@@ -19,7 +19,7 @@ QUIET += ["--no-first-run", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-
 QUIET += [f"--ipc-connection-timeout={int(within)}"]
 QUIET += ["--enable-features=NetworkServiceInProcess2", "--disable-hang-monitor"]
 
-site = Website(ceremony_within=within / 3)
+site = Website(ceremony_within=within / 8)
 started = time.monotonic()
 with open("/run/chromium.log", "w+") as log:
     browser = subprocess.Popen(
