@@ -32,15 +32,15 @@ pub struct Registration {
     /// What to store, once step 26 holds: no user has registered this credential id before. The
     /// caller sets [`CredentialRecord::user_handle`].
     pub credential: CredentialRecord,
-    /// The authenticator's model; [`Aaguid::ZERO`] where it is not told.
+    /// The authenticator's model; [`Aaguid::ZERO`] where it is unknown.
     pub aaguid: Aaguid,
     /// The algorithm of the credential's key.
     pub algorithm: Algorithm,
     /// Who vouches for the authenticator.
     pub attestation: Attestation,
-    /// UP.
+    /// Whether the UP flag was set.
     pub user_present: bool,
-    /// UV.
+    /// Whether the UV flag was set.
     pub user_verified: bool,
     /// The authenticator's extension outputs, a CBOR map; empty where there are none.
     pub extensions: Vec<u8>,
@@ -82,7 +82,7 @@ pub enum RegistrationError {
     /// Step 20: the public key does not parse.
     #[error(transparent)]
     PublicKey(#[from] PublicKeyError),
-    /// Step 20: the public key is no point on its curve, so nothing could ever verify.
+    /// Step 20: the public key is not a point on its curve, so no signature could verify.
     #[error("the {0} public key is not a point on its curve")]
     OffCurve(Algorithm),
     /// Step 20.
@@ -96,7 +96,7 @@ pub enum RegistrationError {
     Trust {
         /// What the policy asks for.
         required: RequiredTrust,
-        /// What there is.
+        /// What the authenticator gave.
         given: &'static str,
     },
     /// Step 24: the certificate does not lead to a trust anchor.
@@ -154,8 +154,8 @@ const fn step(number: &'static str, title: &'static str) -> Step {
 
 /// Verifies a registration.
 ///
-/// `challenge` is the challenge that was sent; that it is fresh and used once is the caller's to
-/// know. Certificates are judged at `now`.
+/// `challenge` is the challenge that was sent; the caller ensures that it is fresh and used once.
+/// Certificates are judged at `now`.
 ///
 /// # Errors
 /// The first step that does not hold.
@@ -227,7 +227,7 @@ pub fn verify_registration_observed<O: Observer>(
         verified,
         format_args!("by the procedure of \"{}\"", format.name()),
     )?;
-    let attestation = trust::assess(policy, now, credential.aaguid, format, verified, observer)?;
+    let assessed = trust::assess(policy, now, credential.aaguid, format, verified, observer)?;
     check(
         observer,
         ID_LENGTH,
@@ -243,10 +243,10 @@ pub fn verify_registration_observed<O: Observer>(
     );
     let user_verified = data.flags.contains(Flags::USER_VERIFIED);
     Ok(Registration {
-        credential: record(&data, &credential, response),
-        aaguid: credential.aaguid,
+        credential: record(&data, &credential, assessed.aaguid, response),
+        aaguid: assessed.aaguid,
         algorithm: public_key.algorithm(),
-        attestation,
+        attestation: assessed.attestation,
         user_present: data.flags.contains(Flags::USER_PRESENT),
         user_verified,
         extensions: extensions.to_vec(),
@@ -257,6 +257,7 @@ pub fn verify_registration_observed<O: Observer>(
 fn record(
     data: &AuthenticatorData<'_>,
     credential: &AttestedCredential<'_>,
+    aaguid: Aaguid,
     response: &RegistrationResponse<'_>,
 ) -> CredentialRecord {
     CredentialRecord {
@@ -273,7 +274,7 @@ fn record(
             .cloned()
             .collect(),
         user_handle: Vec::new(),
-        aaguid: credential.aaguid,
+        aaguid,
     }
 }
 
@@ -369,7 +370,7 @@ fn verify_algorithm<'a, O: Observer>(
     Ok(key)
 }
 
-/// A key that can be used: one that never verifies should not be registered.
+/// Decodes a key that is on its curve: one that never verifies should not be registered.
 pub(crate) fn well_formed(public_key: &[u8]) -> Result<PublicKey<'_>, RegistrationError> {
     let key = PublicKey::decode(public_key)?;
     if signature::is_on_curve(&key) {

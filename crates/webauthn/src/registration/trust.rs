@@ -1,4 +1,4 @@
-//! Judging an attestation that verified (WebAuthn Level 3, 7.1, steps 23 and 24).
+//! Judging a verified attestation (WebAuthn Level 3, 7.1, steps 23 and 24).
 
 use hallway_ctap::aaguid::Aaguid;
 
@@ -17,6 +17,12 @@ const ANCHORS: Step = step("7.1.23", "Trust anchors are at hand");
 const TRUST: Step = step("7.1.24", "The attestation is trustworthy");
 const MODEL: Step = step("7.1.24", "The authenticator's model is acceptable");
 
+/// An attestation that satisfies the policy, and the model that was judged.
+pub(super) struct Assessed {
+    pub(super) attestation: Attestation,
+    pub(super) aaguid: Aaguid,
+}
+
 /// Steps 23 and 24. Of a compound attestation, the first part that satisfies the policy counts.
 pub(super) fn assess<O: Observer>(
     policy: &RegistrationPolicy,
@@ -25,28 +31,36 @@ pub(super) fn assess<O: Observer>(
     format: Format,
     verified: Verified<'_>,
     observer: &mut O,
-) -> Result<Attestation, RegistrationError> {
-    let judge = Judge {
+) -> Result<Assessed, RegistrationError> {
+    let judge = |format| Judge {
         policy,
         now,
-        aaguid,
+        aaguid: signed_model(format, aaguid),
     };
     let Verified::Compound(parts) = verified else {
-        return Ok(Attestation {
-            format,
-            parts: Vec::new(),
-            kind: judge.part(verified, observer)?,
+        let judge = judge(format);
+        return Ok(Assessed {
+            aaguid: judge.aaguid,
+            attestation: Attestation {
+                format,
+                parts: Vec::new(),
+                kind: judge.part(verified, observer)?,
+            },
         });
     };
     let formats = parts.iter().map(|(format, _)| *format).collect();
     let mut problem = None;
     for (format, part) in parts {
+        let judge = judge(format);
         match judge.part(part, observer) {
             Ok(kind) => {
-                return Ok(Attestation {
-                    format,
-                    parts: formats,
-                    kind,
+                return Ok(Assessed {
+                    aaguid: judge.aaguid,
+                    attestation: Attestation {
+                        format,
+                        parts: formats,
+                        kind,
+                    },
                 });
             }
             Err(error) => problem = Some(error),
@@ -56,6 +70,16 @@ pub(super) fn assess<O: Observer>(
         required: policy.trust,
         given: "an empty compound attestation",
     }))
+}
+
+/// The model that an attestation in this format speaks of. A U2F registration signs no AAGUID (8.6,
+/// step 5), so whoever passes it on could write any into the authenticator data; its model is
+/// known by the certificate's key alone.
+const fn signed_model(format: Format, aaguid: Aaguid) -> Aaguid {
+    match format {
+        Format::FidoU2f => Aaguid::ZERO,
+        _ => aaguid,
+    }
 }
 
 struct Judge<'p> {
@@ -197,7 +221,7 @@ impl Judge<'_> {
         let found = path::validate(chain, own, self.now);
         match (found, models) {
             (Err(problem), Some(model)) => match path::validate(chain, &model.anchors, self.now) {
-                // What is wrong with the chain itself says more than that no anchor fits.
+                // A fault of the chain itself says more than that no anchor fits.
                 Err(CertificateError::NotAnchored(_)) => Err(problem),
                 found => found,
             },

@@ -1,12 +1,18 @@
 //! FIDO U2F attestation, 8.6.
 
+use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::Flags;
 use hallway_ctap::cose::{Algorithm, PublicKey};
-use hallway_webauthn::{RegistrationPolicy, UserVerification};
+use hallway_webauthn::{
+    ModelError, ModelId, ModelList, ModelPolicy, RegistrationError, RegistrationPolicy,
+    UserVerification,
+};
 use minicbor::Encoder;
 use rcgen::{KeyPair, SigningKey};
 
-use crate::maker::{Authority, Ceremony, Credential, RP_ID, packed_params, sha256, write_chain};
+use crate::maker::{
+    Authority, Ceremony, Credential, MODEL, RP_ID, packed_params, sha256, write_chain,
+};
 
 fn statement(signature: &[u8], chain: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -44,7 +50,22 @@ fn a_u2f_key_registers_with_one_certificate_on_p256() {
     let ceremony = Ceremony::with_flags(Flags::USER_PRESENT);
     let signature = key.sign(&signed(&ceremony)).unwrap();
     let right = ceremony.object("fido-u2f", &statement(&signature, &[&leaf]));
-    assert!(ceremony.register(&right, &policy).is_ok());
+    // The AAGUID in the authenticator data is not signed, and so it names no model.
+    let registered = ceremony.register(&right, &policy).unwrap();
+    assert_eq!(registered.aaguid, Aaguid::ZERO);
+    assert_eq!(registered.credential.aaguid, Aaguid::ZERO);
+    let only = |models| RegistrationPolicy {
+        models: ModelPolicy {
+            models,
+            ..ModelPolicy::any()
+        },
+        ..policy.clone()
+    };
+    let claimed = ModelList::Only(vec![ModelId::Aaguid(MODEL)]);
+    assert!(matches!(
+        ceremony.register(&right, &only(claimed)),
+        Err(RegistrationError::Model(ModelError::NotAccepted(_)))
+    ));
 
     let two = ceremony.object("fido-u2f", &statement(&signature, &[&leaf, &root.der]));
     assert_eq!(ceremony.register_observed(&two, &policy).1, Some("8.6/2"));
