@@ -27,7 +27,7 @@ use crate::relying_party::UnixSeconds;
 /// 4.2.1.2, method 1).
 pub type KeyIdentifier = [u8; 20];
 
-/// The models that are known.
+/// The known models.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Metadata {
     number: Option<u64>,
@@ -44,7 +44,7 @@ pub enum StatementError {
     /// Not a metadata statement in JSON.
     #[error("not a metadata statement: {0}")]
     Malformed(String),
-    /// It names no model.
+    /// The statement names no model.
     #[error(
         "the metadata statement has neither an aaguid nor attestationCertificateKeyIdentifiers"
     )]
@@ -90,8 +90,8 @@ impl Metadata {
         self.models.get(*self.by_key.get(key)?)
     }
 
-    /// The model of a stored credential, as it was found when it was registered: by AAGUID, or by
-    /// the certificates of its attestation (DER) where there is none.
+    /// The model of a stored credential, found as at its registration: by AAGUID or, without one,
+    /// by the certificates of its attestation (DER).
     pub fn find(&self, aaguid: Aaguid, chain: &[Vec<u8>]) -> Option<&Model> {
         if aaguid != Aaguid::ZERO {
             return self.by_aaguid(aaguid);
@@ -109,7 +109,7 @@ impl Metadata {
             .is_some_and(|due| now > date::end_of_day(due))
     }
 
-    /// The model of a registration, by AAGUID, or by certificate where there is none.
+    /// The model of a registration, by AAGUID or, without one, by certificate.
     pub(crate) fn model(&self, aaguid: Aaguid, chain: &[Certificate<'_>]) -> Option<&Model> {
         if aaguid != Aaguid::ZERO {
             return self.by_aaguid(aaguid);
@@ -119,7 +119,7 @@ impl Metadata {
             .find_map(|link| self.by_key(&key_identifier(link)))
     }
 
-    /// The unreadable entry for the model of a registration, with the name that it gives the model.
+    /// The unreadable entry for the model of a registration, with the entry's name for the model.
     pub(crate) fn unreadable_entry(
         &self,
         aaguid: Aaguid,
@@ -142,9 +142,9 @@ impl Metadata {
         })
     }
 
-    /// Adds a local metadata statement, JSON. It takes the place of the BLOB's entry for the same
-    /// model, but the BLOB's status reports stay, and so does an entry that cannot be read: a local
-    /// file does not undo a revocation.
+    /// Adds a local metadata statement, JSON. It replaces the BLOB's entry for the same model, but
+    /// the BLOB's status reports stay, and so does an entry that cannot be read: a local file does
+    /// not undo a revocation.
     ///
     /// # Errors
     /// [`StatementError`].
@@ -153,10 +153,19 @@ impl Metadata {
         if model.aaguid.is_none() && model.keys.is_empty() {
             return Err(StatementError::Nameless);
         }
-        let known = model.aaguid.and_then(|aaguid| self.by_aaguid(aaguid));
-        if let Some(known) = known {
-            model.status_reports.clone_from(&known.status_reports);
+        let by_keys = model.keys.iter().filter_map(|key| self.by_key(key));
+        let by_aaguid = model.aaguid.and_then(|aaguid| self.by_aaguid(aaguid));
+        let mut reports: Vec<StatusReport> = Vec::new();
+        for report in by_aaguid
+            .into_iter()
+            .chain(by_keys)
+            .flat_map(|known| &known.status_reports)
+        {
+            if !reports.contains(report) {
+                reports.push(report.clone());
+            }
         }
+        model.status_reports.extend(reports);
         self.insert(model);
         Ok(())
     }
