@@ -177,7 +177,7 @@ def test_a_hall_is_made_opened_used_and_closed(
     emily.keep("36-hall")
     page.get_by_role("link", name="Read the evidence").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Open the hall")
-    expect(page.get_by_text("Whoever is let in is who signed")).to_be_visible()
+    expect(page.get_by_text("The person who is let in is the one who signed")).to_be_visible()
     emily.keep("37-hall-evidence")
     emily.open("/halls/backups")
     emily.press("Close it now")

@@ -111,7 +111,7 @@ def test_an_ip_address_is_no_attack(realm: Realm):
     address = realm.gateway.origin.replace("localhost", "127.0.0.1")
     said = at_another_address(realm.mia, "sign-in", origin=address)
     assert f"by its name, {realm.gateway.origin}" in said and TOUCH not in said, said
-    assert "somebody between" not in said
+    assert "network between" not in said
 
 
 def test_what_a_link_is_for_is_told(realm: Realm):
@@ -119,7 +119,7 @@ def test_what_a_link_is_for_is_told(realm: Realm):
     said = told(realm.mia, "join", link, words="this is a sign-in link")
     assert "in a browser" in said and "hallway sign-in" in said
     link = realm.owner.act("people.invite", name="Noor", role="member")["link"]
-    told(realm.mia, "join", link, "--name", "Nora", words="this link is for “Noor”: leave --name away")
+    told(realm.mia, "join", link, "--name", "Nora", words="this link is for “Noor”: leave out --name")
 
 
 def test_join_says_who_one_is_and_how_the_account_is_chosen_later(realm: Realm):

@@ -202,7 +202,7 @@ def test_a_hall_closes_at_the_end_of_its_time(ada: Guest):
         stream.settimeout(30)
         assert stream.recv(1) == b""
     reason = opened.wait_for("ended")["reason"]
-    assert reason == f"its 6 seconds are over. Open it anew with hallway open {HALL}.", reason
+    assert reason == f"its time of 6 seconds is over. Open it again with hallway open {HALL}.", reason
     assert opened.process.wait(30) == 0, "".join(opened.said)
 
 

@@ -159,7 +159,7 @@ def test_a_lawful_chain_holds_and_is_told(owner: Person, verifier: Verifier):
         "Olga set up the realm, as its owner, on ",
         "(entry 0).",
     )
-    assert "It does not show either whether somebody named here was suspended" in told[-1]
+    assert "It does not show whether somebody named here was suspended" in told[-1]
     # A further key, a recovered one, and a role that was given later.
     nina.key = nina.add_key()
     nina.sign_in()

@@ -153,7 +153,7 @@ def test_a_tag_that_is_none_is_left_out(place: Place):
 def test_a_tree_that_never_ends_is_left(place: Place, tmp_path: Path):
     folder = {"name": "d", "kind": "folder", "bytes": 0, "modified_ms": 0}
     place.host.answers["/files/data/*"] = listing(folder)
-    refused(place, "mirror", place.data, tmp_path / "copy", words="lies too deep")
+    refused(place, "mirror", place.data, tmp_path / "copy", words="a path there that is too long")
 
 
 def packed(path: str, content: bytes) -> bytes:

@@ -153,4 +153,4 @@ def test_no_bucket_is_reached_over_plain_http(tmp_path: Path, host: str):
     said = run(tmp_path, "serve", "--data", data, works=False)
     # What may be a password is not repeated.
     shown = "http://" + host.replace("localhost@", "…@")
-    assert "is not used" in said and shown in said, said
+    assert "is invalid" in said and shown in said, said

@@ -193,7 +193,7 @@ def test_what_a_gateway_tells_a_device_steers_nothing(shell: Shell, tmp_path: Pa
     )  # fmt: skip
     camera = Camera(shell.proxy, tmp_path)
     camera.start()
-    line = camera.says(re.compile("to take this device, type .*"))
+    line = camera.says(re.compile("to claim this device, type .*"))
     assert r"\u001b[2J" in line[0] and "hallway: done" in line[0], line[0]
     camera.stop()
     clean("\n".join(camera.lines))

@@ -1,6 +1,6 @@
 //! ARKG-P256 as the holder of the private seed computes it (draft-bradleylundberg-cfrg-arkg,
-//! sections 2, 3.1 to 3.3 and 4.1): whoever has the public seed makes public keys of it, and only
-//! here the private keys that belong to them can be derived.
+//! sections 2, 3.1 to 3.3 and 4.1): anyone with the public seed can derive public keys from it;
+//! only the holder of the private seed can derive the private keys that belong to them.
 
 use hallway_ctap::cose::{Algorithm, ArkgPublicSeed, KeyAgreementKey};
 use hkdf::Hkdf;
@@ -18,11 +18,10 @@ use crate::signatures::PrivateKey;
 /// The separation tags of key blinding and of encapsulation: `DST_ext`, and `DST_aug`.
 const BLINDING: &[u8] = b"ARKG-P256";
 const ENCAPSULATION: &[u8] = b"ARKG-ECDH.ARKG-P256";
-/// The longest context, in bytes.
-const MAX_CONTEXT: usize = 64;
-/// Bytes of the tag that starts a key handle; an uncompressed point follows.
-const TAG: usize = 16;
-const POINT: usize = 65;
+const MAX_CONTEXT_BYTES: usize = 64;
+/// The tag that starts a key handle; an uncompressed point follows.
+const TAG_BYTES: usize = 16;
+const POINT_BYTES: usize = 65;
 
 /// Why ARKG gives no private key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,19 +30,19 @@ pub(crate) enum ArkgError {
     ContextTooLong,
     #[error("the key handle does not belong to this seed and context")]
     KeyHandle,
-    /// Once in 2^256 times.
+    /// Happens with probability 2^-256.
     #[error("the derived number is zero")]
     Zero,
 }
 
-/// The private seed: `sk_bl` and `sk_kem`. Both are overwritten when it goes.
+/// The private seed: `sk_bl` and `sk_kem`. Both are overwritten on drop.
 pub(crate) struct PrivateSeed {
     blinding: SecretKey,
     encapsulation: SecretKey,
 }
 
 impl PrivateSeed {
-    /// ARKG-Derive-Seed, from two times 32 random or pseudorandom bytes.
+    /// ARKG-Derive-Seed, from two strings of 32 random or pseudorandom bytes each.
     pub(crate) fn derive(blinding: &[u8; 32], encapsulation: &[u8; 32]) -> Result<Self, ArkgError> {
         Ok(Self {
             blinding: private_key(hash_to_field(blinding, &[b"ARKG-BL-EC-KG.", BLINDING])?)?,
@@ -54,7 +53,7 @@ impl PrivateSeed {
         })
     }
 
-    /// `None` never: neither point is the one at infinity.
+    /// Never `None`: neither point is the point at infinity.
     pub(crate) fn public(&self) -> Option<ArkgPublicSeed> {
         let point = |key: &SecretKey| {
             KeyAgreementKey::from_sec1(key.public_key().to_sec1_point(false).as_bytes())
@@ -88,8 +87,8 @@ impl PrivateSeed {
         context: Context<'_>,
     ) -> Result<Zeroizing<[u8; 32]>, ArkgError> {
         let (tag, point) = key_handle
-            .split_first_chunk::<TAG>()
-            .filter(|(_, point)| point.len() == POINT)
+            .split_first_chunk::<TAG_BYTES>()
+            .filter(|(_, point)| point.len() == POINT_BYTES)
             .ok_or(ArkgError::KeyHandle)?;
         let peer = PublicKey::from_sec1_bytes(point).map_err(|_| ArkgError::KeyHandle)?;
         let shared = self.encapsulation.diffie_hellman(&peer);
@@ -102,7 +101,7 @@ impl PrivateSeed {
     }
 }
 
-/// `ctx`, known to be short enough.
+/// `ctx`, checked to be short enough.
 #[derive(Clone, Copy)]
 struct Context<'a> {
     length: [u8; 1],
@@ -112,7 +111,7 @@ struct Context<'a> {
 impl<'a> Context<'a> {
     fn new(bytes: &'a [u8]) -> Result<Self, ArkgError> {
         match u8::try_from(bytes.len()) {
-            Ok(length) if bytes.len() <= MAX_CONTEXT => Ok(Self {
+            Ok(length) if bytes.len() <= MAX_CONTEXT_BYTES => Ok(Self {
                 length: [length],
                 bytes,
             }),
@@ -121,7 +120,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// What both sides of an encapsulation know.
+/// The two secrets that both sides of an encapsulation derive.
 struct Encapsulated {
     mac_key: Zeroizing<[u8; 32]>,
     secret: Zeroizing<[u8; 32]>,
@@ -152,9 +151,9 @@ impl Encapsulated {
     }
 
     /// HMAC-SHA-256-128.
-    fn tag(&self, point: &[u8]) -> [u8; TAG] {
-        let mut tag = [0; TAG];
-        tag.copy_from_slice(&hmac_sha256(&self.mac_key[..], &[point])[..TAG]);
+    fn tag(&self, point: &[u8]) -> [u8; TAG_BYTES] {
+        let mut tag = [0; TAG_BYTES];
+        tag.copy_from_slice(&hmac_sha256(&self.mac_key[..], &[point])[..TAG_BYTES]);
         tag
     }
 }
@@ -179,7 +178,7 @@ fn blinding_factor(
 fn hash_to_field(message: &[u8; 32], domain: &[&[u8]]) -> Result<Zeroizing<Scalar>, ArkgError> {
     hash_to_scalar::<NistP256, ExpandMsgXmd<Sha256>, U48>(&[message], domain)
         .map(Zeroizing::new)
-        // Only for a domain without bytes.
+        // Fails only for an empty domain.
         .map_err(|_| ArkgError::Zero)
 }
 

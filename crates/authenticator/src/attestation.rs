@@ -1,4 +1,4 @@
-//! Attestation: what the authenticator says of its own make (WebAuthn Level 3, section 8.2).
+//! Attestation: what the authenticator says about its make (WebAuthn Level 3, section 8.2).
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -26,15 +26,15 @@ pub enum Attestation {
         /// The model, as the first certificate's id-fido-gen-ce-aaguid extension says.
         aaguid: Aaguid,
     },
-    /// By a certificate that names this very key, where its owner and the relying party's
-    /// organisation agreed to that (CTAP 2.3, section 7.1), and otherwise by one that does not.
+    /// By a certificate that identifies this individual key, where its owner and the relying
+    /// party's organisation agreed to that (CTAP 2.3, section 7.1); otherwise by one that does not.
     Enterprise(Box<Enterprise>),
 }
 
 /// An enterprise attestation.
 #[derive(Clone)]
 pub struct Enterprise {
-    /// What everybody else gets: never another enterprise attestation.
+    /// The attestation for all other relying parties: never an enterprise attestation.
     pub everyday: Everyday,
     /// DER certificates, the attestation key's own first, without the root.
     pub chain: Vec<Vec<u8>>,
@@ -42,12 +42,12 @@ pub struct Enterprise {
     pub key: PrivateKey,
     /// The model, which both attestations share.
     pub aaguid: Aaguid,
-    /// Relying parties that get it by the maker's choice (vendor-facilitated, CTAP 2.3, section
-    /// 7.1.1); a platform may choose others.
+    /// Ids of the relying parties that the maker chose for it (vendor-facilitated, CTAP 2.3,
+    /// section 7.1.1); a platform may choose others.
     pub rp_ids: Vec<String>,
 }
 
-/// What those get who are not told which very key it is.
+/// The attestation for relying parties that must not learn which individual key it is.
 #[derive(Clone)]
 pub enum Everyday {
     /// Self attestation.
@@ -61,19 +61,18 @@ pub enum Everyday {
     },
 }
 
-/// Who may learn which very key it is.
+/// Who may learn which individual key it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Audience {
     Everybody,
     Enterprise,
 }
 
-/// An attestation statement.
 pub(crate) struct Statement {
     pub(crate) format: String,
     /// A CBOR map; `None` where the platform wants no statement at all.
     pub(crate) map: Option<Vec<u8>>,
-    /// Whether it names this very key by enterprise attestation.
+    /// Whether it is an enterprise attestation, which identifies this individual key.
     pub(crate) enterprise: bool,
 }
 
@@ -112,8 +111,8 @@ impl Attestation {
         }
     }
 
-    /// Which of the formats that the relying party prefers will be made: the first one that is
-    /// supported, else the authenticator's own choice (CTAP 2.3, section 6.1.2, step 17).
+    /// Whether the format will be `packed`: the first of the relying party's preferred formats
+    /// that is supported, else the authenticator's own choice (CTAP 2.3, section 6.1.2, step 17).
     pub(crate) fn wants_packed(&self, preferred: &[&str]) -> bool {
         let able = !matches!(self, Self::None);
         preferred
@@ -159,7 +158,7 @@ impl Attestation {
         })
     }
 
-    /// Who signs a packed statement, and with which certificates.
+    /// The key that signs a packed statement, and its certificates.
     fn signer<'a>(
         &'a self,
         audience: Audience,
@@ -176,7 +175,7 @@ impl Attestation {
         }
     }
 
-    /// The record that keeps it.
+    /// Encodes the attestation as a storage record.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut map = MapBuilder::new();
         match self {
@@ -206,7 +205,7 @@ impl Attestation {
         out
     }
 
-    /// Reads the record; `None` if it is not one.
+    /// Decodes the record; `None` if it is malformed.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let map = Map::parse(bytes, Form::Canonical).ok()?;
         let chain = |key: i64| -> Option<Vec<Vec<u8>>> {

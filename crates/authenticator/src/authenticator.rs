@@ -36,7 +36,7 @@ pub enum PowerUpError {
     /// Randomness failed.
     #[error(transparent)]
     Randomness(#[from] RandomnessError),
-    /// A record is not what it should be.
+    /// The record with this number is malformed.
     #[error("record {0} is damaged")]
     Damaged(u16),
 }
@@ -57,8 +57,8 @@ pub struct Authenticator<E: Environment> {
     pub(crate) fingerprints: Fingerprints,
     pub(crate) uv: UvState,
     pub(crate) sequences: Sequences,
-    /// The sealed credential that was opened last, and its relying party: a device signs with the
-    /// same one again and again.
+    /// The sealed credential that was opened last, and the hash of its relying party id: a device
+    /// signs with the same one again and again.
     pub(crate) opened: Option<([u8; 32], Credential)>,
     pub(crate) powered_up_ms: u64,
 }
@@ -67,7 +67,7 @@ pub struct Authenticator<E: Environment> {
 pub struct AttestationRecord(Zeroizing<Vec<u8>>);
 
 impl AttestationRecord {
-    /// The change that stores it.
+    /// The change that stores the attestation.
     pub fn as_change(&self) -> Change<'_> {
         Change::Put(RecordKey::ATTESTATION, &self.0)
     }
@@ -80,7 +80,7 @@ impl<E: Environment> Authenticator<E> {
         AttestationRecord(Zeroizing::new(attestation.encode()))
     }
 
-    /// Starts. On first start it makes its master seed.
+    /// Starts the authenticator. The first start creates its master seed.
     ///
     /// # Errors
     /// [`PowerUpError`]: an authenticator does not start on records that it cannot read.
@@ -146,8 +146,8 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
-    /// Ends in good order: gives back signature counter values that were reserved and not used.
-    /// Cutting the power instead loses nothing but those.
+    /// Shuts down: gives back signature counter values that were reserved and not used. Cutting
+    /// the power instead loses nothing but those.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -171,12 +171,12 @@ impl<E: Environment> Authenticator<E> {
         &self.attestation
     }
 
-    /// What a maker decides, to be changed before the first command.
+    /// The maker's settings, which may be changed before the first command.
     pub const fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings
     }
 
-    /// The machine underneath.
+    /// The platform that [`power_up`](Self::power_up) was given.
     pub const fn platform_mut(&mut self) -> &mut Platform<E> {
         &mut self.platform
     }
@@ -198,21 +198,21 @@ impl<E: Environment> Authenticator<E> {
     /// The status to answer with.
     pub fn handle(&mut self, caller: Caller, command: &Command<'_>) -> Result<Response, Status> {
         if *command == Command::GetInfo {
-            // Asking what the key is disturbs nothing.
+            // getInfo ends no sequence of commands.
             return self.get_info().map(|info| Response::GetInfo(info.into()));
         }
         let now_ms = self.platform.clock.now_ms();
         self.token.begin_request();
         let (turn, step) = self.sequences.enter(caller, command, &self.token, now_ms);
         let answer = self.carry_out(command, step);
-        // A command may have waited for somebody.
+        // The command may have waited for a touch.
         let now_ms = self.platform.clock.now_ms();
         self.sequences.settle(&turn, self.token.proved(), now_ms);
         answer
     }
 
-    /// Ends what a caller began and starts no more: call it when a channel is synchronised anew,
-    /// which discards its state (CTAP 2.3, section 11.2.9.1.3).
+    /// Ends the sequence of commands that a caller began, if any: call it when a channel is
+    /// resynchronised, which discards its state (CTAP 2.3, section 11.2.9.1.3).
     pub fn forget(&mut self, caller: Caller) {
         self.sequences.forget(caller);
     }
@@ -256,8 +256,8 @@ impl<E: Environment> Authenticator<E> {
             .min(RecordKey::CREDENTIAL_SLOTS)
     }
 
-    /// Makes changes to a discoverable credential, in one batch, and tells those who hold the
-    /// persistent token that there was one.
+    /// Commits changes to a discoverable credential, in one batch with a new store state, which
+    /// tells holders of the persistent token that there was a change.
     pub(crate) fn commit_credential(&mut self, changes: &[Change<'_>]) -> Result<(), Status> {
         let state = *self.platform.random::<16>()?;
         let told = [Change::Put(RecordKey::STORE_STATE, &state)];
@@ -274,8 +274,8 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
-    /// Asks the owner in a ceremony, where an answer that does not come in time is a no (CTAP 2.3,
-    /// sections 6.1.2, steps 1 and 14, and 6.2.2, steps 1 and 9).
+    /// Asks the owner in a ceremony, where a timeout counts as a no (CTAP 2.3, sections 6.1.2,
+    /// steps 1 and 14, and 6.2.2, steps 1 and 9).
     pub(crate) fn touch_in_ceremony(&mut self, question: &Question<'_>) -> Result<(), Status> {
         self.touch(question).map_err(|status| match status {
             Status::UserActionTimeout => Status::OperationDenied,
@@ -283,7 +283,7 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
-    /// Asks the owner.
+    /// Asks the owner to confirm.
     pub(crate) fn touch(&mut self, question: &Question<'_>) -> Result<(), Status> {
         match self.platform.presence.confirm(question) {
             Answer::Granted => Ok(()),
@@ -303,7 +303,7 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
-    /// Reads a discoverable credential. `None` if the slot holds another one than was looked for.
+    /// Reads the discoverable credential in a slot.
     pub(crate) fn load(&self, slot: u16) -> Result<Credential, Status> {
         let key = RecordKey::credential(slot);
         let record = self
@@ -314,7 +314,7 @@ impl<E: Environment> Authenticator<E> {
         Ok(Credential::decode(&record).ok_or(StorageError::Fault)?)
     }
 
-    /// The credential with this id, discoverable or sealed, if it is of this relying party.
+    /// The credential with this id, discoverable or sealed, if it belongs to this relying party.
     pub(crate) fn find(
         &mut self,
         rp_id_hash: &[u8; 32],

@@ -1,7 +1,7 @@
-//! What may leave the key and come back: the seed, and the discoverable credentials.
+//! Backup and restore of the seed and of the discoverable credentials.
 //!
-//! CTAP knows no such thing; it is for whoever runs the authenticator in a program of their own. A
-//! key whose maker did not allow it when the key was made gives nothing out, whoever asks.
+//! CTAP has no such command: a program that embeds the authenticator calls these functions. A key
+//! whose maker did not allow backups when the key was created never gives a secret out.
 
 use alloc::vec::Vec;
 
@@ -15,19 +15,19 @@ use crate::platform::{
     StorageError,
 };
 
-/// Why nothing was given out or taken in.
+/// Why a backup or a restore failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BackupError {
-    /// It was not allowed when the key was made.
-    #[error("this key was made without --allow-backup")]
+    /// The key was created without leave to be backed up.
+    #[error("this key was created without --allow-backup")]
     NotAllowed,
     /// The owner did not say yes.
-    #[error("the owner did not confirm it")]
+    #[error("the owner did not confirm")]
     NotConfirmed(Answer),
     /// A record is not a discoverable credential.
-    #[error("the backup holds something that is not a passkey")]
+    #[error("the backup contains a record that is not a passkey")]
     NotACredential,
-    /// There is no room for all of them.
+    /// There is no room for all credentials of the backup.
     #[error("this key has no room for all of the passkeys")]
     Full,
     /// Storage or randomness failed.
@@ -35,28 +35,28 @@ pub enum BackupError {
     Fault,
 }
 
-/// What became of credentials that were brought in.
+/// How many credentials a restore stored and skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RestoredCredentials {
-    /// Stored now.
+    /// Credentials that were stored.
     pub added: usize,
-    /// Passed over: for their account this key has a credential already.
+    /// Credentials that were skipped: this key already has one for their account.
     pub kept: usize,
 }
 
-/// The records of a new key that may be backed up: see [`Authenticator::allow_backup`].
+/// The record of a key that may be backed up: see [`Authenticator::allow_backup`].
 const ALLOWED: &[u8] = &[1];
 
 impl<E: Environment> Authenticator<E> {
-    /// The record that a maker writes into the storage of a new authenticator whose owner may take
-    /// secrets out; it outlives resets.
+    /// The record that a maker writes into the storage of a new authenticator whose owner may back
+    /// up its secrets; it outlives resets.
     pub const fn allow_backup() -> Change<'static> {
         Change::Put(RecordKey::BACKUP, ALLOWED)
     }
 
-    /// The records that make a new authenticator one with a known seed. Its signature counter goes
-    /// on after `count` (big-endian), which must be above all that the seed's authenticator gave
-    /// out, or relying parties take it for a copy (WebAuthn Level 3, section 6.1.1).
+    /// The records that give a new authenticator a known seed. Its signature counter continues at
+    /// `count` (big-endian), which must be above every value that the seed's authenticator gave
+    /// out, or relying parties take the new one for a clone (WebAuthn Level 3, section 6.1.1).
     pub const fn with_seed<'a>(seed: &'a [u8; 32], count: &'a [u8; 4]) -> [Change<'a>; 2] {
         [
             Change::Put(RecordKey::SEED, seed),
@@ -64,7 +64,7 @@ impl<E: Environment> Authenticator<E> {
         ]
     }
 
-    /// Whether the owner may take secrets out.
+    /// Whether the owner may back up secrets.
     ///
     /// # Errors
     /// [`StorageError`].
@@ -76,8 +76,8 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
-    /// Gives out the seed, once the owner confirmed it. With it every credential that is not
-    /// discoverable works on another authenticator.
+    /// Gives out the seed, once the owner has confirmed. With the seed, every credential that is
+    /// not discoverable works on another authenticator.
     ///
     /// # Errors
     /// [`BackupError`].
@@ -89,8 +89,8 @@ impl<E: Environment> Authenticator<E> {
         Ok(Zeroizing::new(*seed))
     }
 
-    /// Gives out the records of all discoverable credentials, secrets and all, once the owner
-    /// confirmed it.
+    /// Gives out the records of all discoverable credentials, including their secrets, once the
+    /// owner has confirmed.
     ///
     /// # Errors
     /// [`BackupError`].
@@ -105,8 +105,8 @@ impl<E: Environment> Authenticator<E> {
         Ok(records)
     }
 
-    /// Takes in what [`backup_credentials`](Self::backup_credentials) gave out, in one batch, once
-    /// the owner confirmed it. An account that has a credential here keeps that one.
+    /// Stores the records that [`backup_credentials`](Self::backup_credentials) gave out, in one
+    /// batch, once the owner has confirmed. An account that already has a credential keeps it.
     ///
     /// # Errors
     /// [`BackupError`]; then nothing was stored.
@@ -161,7 +161,7 @@ impl<E: Environment> Authenticator<E> {
         let mut placed = Vec::with_capacity(fresh.len());
         for credential in &mut fresh {
             credential.created = self.index.next_created();
-            // There is room for all of them.
+            // The caller has checked that there is room for all of them.
             let Some(slot) = self.index.vacancy(self.max_discoverable()) else {
                 break;
             };

@@ -10,17 +10,18 @@ use hallway_ctap::status::Status;
 use crate::authenticator::Authenticator;
 use crate::built_in_uv::WAIT_MS;
 use crate::fingerprint_sensor::{Capture, Feedback, FingerprintSensor, SensorInfo, Template};
-use crate::fingerprints::{Fingerprint, MAX_NAME, TemplateId};
+use crate::fingerprints::{Fingerprint, MAX_NAME_BYTES, TemplateId};
 use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment};
 use crate::sequence::Step;
 
 type Fingerprints<'a> = authorized::Request<'a, Subcommand<'a>>;
 
-/// A template that is not complete.
+/// An enrolment under way.
 pub(crate) struct Enrollment {
     id: TemplateId,
     template: Template,
+    /// Good samples that the template still lacks.
     missing: u8,
 }
 
@@ -49,10 +50,10 @@ impl<E: Environment> Authenticator<E> {
                 modality: Some(FINGERPRINT),
                 fingerprint_kind: Some(sensor.kind as u64),
                 max_capture_samples: Some(u64::from(sensor.samples)),
-                max_name_length: Some(MAX_NAME as u64),
+                max_name_length: Some(MAX_NAME_BYTES as u64),
                 ..Response::default()
             }),
-            // The template that was begun is gone with the sequence.
+            // The end of the sequence has already discarded the template.
             Subcommand::CancelEnrollment => Ok(Response::default()),
             Subcommand::EnrollBegin { timeout_ms } => {
                 self.may_enroll(request)?;
@@ -76,7 +77,7 @@ impl<E: Environment> Authenticator<E> {
             }
             Subcommand::SetFriendlyName { template_id, name } => {
                 self.may_enroll(request)?;
-                if name.len() > MAX_NAME {
+                if name.len() > MAX_NAME_BYTES {
                     return Err(Status::InvalidLength);
                 }
                 let storage = &mut self.platform.storage;
@@ -129,7 +130,7 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
-    /// Takes a sample, and stores the template with its last one.
+    /// Takes a sample; the last one completes the template, which is then stored.
     fn take_sample(
         &mut self,
         mut begun: Enrollment,
@@ -180,7 +181,7 @@ impl<E: Environment> Authenticator<E> {
     }
 }
 
-/// The answer to what concerns one template.
+/// The answer to a command about one template, which was `found` or not.
 fn known(found: bool) -> Result<Response, Status> {
     if found {
         Ok(Response::default())

@@ -7,20 +7,20 @@ use crate::authenticator::Authenticator;
 use crate::fingerprint_sensor::{FingerprintSensor, Identification};
 use crate::platform::{Change, Environment, RecordKey, Storage, StorageError};
 
-/// Fingers that may fail to match before only the PIN helps.
+/// Fingers that may fail to match before only the PIN verifies the owner.
 pub(crate) const MAX_RETRIES: u8 = 5;
 /// Fingers that may be tried within one request.
 const ATTEMPTS_IN_ONE_REQUEST: u8 = 3;
-/// Tries that a platform had better make before it asks for the PIN.
+/// Tries that a platform should make before it asks for the PIN.
 pub(crate) const PREFERRED_ATTEMPTS: u64 = 3;
 /// How long to wait for a finger.
 pub(crate) const WAIT_MS: u64 = 30_000;
 
-/// What is known of built-in user verification.
+/// The stored state of built-in user verification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct UvState {
     retries: u8,
-    /// Verifications since a PIN was last entered, failed ones too.
+    /// Verifications since the PIN was last entered, including failed ones.
     since_pin: u32,
 }
 
@@ -55,7 +55,7 @@ impl From<StorageError> for UvFailure {
 }
 
 impl UvState {
-    /// All tries.
+    /// All tries are left.
     pub(crate) const FRESH: Self = Self {
         retries: MAX_RETRIES,
         since_pin: 0,
@@ -83,7 +83,7 @@ impl UvState {
         self.since_pin
     }
 
-    /// The record.
+    /// Encodes the record.
     pub(crate) const fn encode(self) -> [u8; 5] {
         let [a, b, c, d] = self.since_pin.to_be_bytes();
         [self.retries, a, b, c, d]
@@ -91,12 +91,12 @@ impl UvState {
 }
 
 impl<E: Environment> Authenticator<E> {
-    /// Whether there is a finger that can verify its owner.
+    /// Whether a finger is enrolled that can verify the owner.
     pub(crate) fn has_built_in_uv(&self) -> bool {
         !self.fingerprints.is_empty() && self.platform.fingerprints.info().is_some()
     }
 
-    /// Whether this key knows its owner by PIN or finger.
+    /// Whether this key can verify its owner, by PIN or finger.
     pub(crate) fn is_protected(&self) -> bool {
         self.pin.is_set() || self.has_built_in_uv()
     }
@@ -130,7 +130,7 @@ impl<E: Environment> Authenticator<E> {
                 Identification::TimedOut => UvFailure::TimedOut,
                 Identification::Cancelled => UvFailure::Cancelled,
             };
-            // No finger was looked at.
+            // No finger was compared: the try does not count.
             self.store_uv(before)?;
             return Err(failure);
         }

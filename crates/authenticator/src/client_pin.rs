@@ -16,7 +16,7 @@ use crate::policy::is_trivial;
 use crate::settings::PinUse;
 use crate::verification::VerifiedBy;
 
-/// What registration and sign-in take.
+/// The permissions that registration and sign-in need.
 const CEREMONIES: Permissions = Permissions::MAKE_CREDENTIAL.or(Permissions::GET_ASSERTION);
 
 /// A PIN that the platform proposes.
@@ -28,7 +28,7 @@ struct NewPin {
 impl<E: Environment> Authenticator<E> {
     pub(crate) fn client_pin(&mut self, request: &Request<'_>) -> Result<Response, Status> {
         match request.subcommand {
-            // 6.5.5.2 names no answer for a PIN that is not there; this one says what is so.
+            // 6.5.5.2 names no answer for a key without a PIN; this status says so.
             Subcommand::GetPinRetries if !self.pin.is_set() => Err(Status::PinNotSet),
             Subcommand::GetPinRetries => Ok(Response {
                 pin_retries: Some(u64::from(self.pin.retries())),
@@ -53,7 +53,7 @@ impl<E: Environment> Authenticator<E> {
                     PinUse::Everything => CEREMONIES,
                     PinUse::Management => Permissions::from_bits(0),
                 };
-                // A platform that knows no permissions knows no forced change either.
+                // A platform that does not know permissions does not know forced changes either.
                 self.token_using_pin(request, default, Status::PinInvalid)
             }
             Subcommand::GetTokenUsingPin => {
@@ -143,7 +143,7 @@ impl<E: Environment> Authenticator<E> {
     }
 
     /// 6.5.5.7.3, a token for a finger. It cannot enrol other fingers or configure the key
-    /// (`uvBioEnroll` and `uvAcfg`): for that, the PIN is asked.
+    /// (`uvBioEnroll` and `uvAcfg`): that takes the PIN.
     fn token_using_uv(&mut self, request: &Request<'_>) -> Result<Response, Status> {
         if self.platform.fingerprints.info().is_none() {
             return Err(Status::InvalidSubcommand);
@@ -196,9 +196,9 @@ impl<E: Environment> Authenticator<E> {
     /// Decrypts LEFT(SHA-256(pin), 16) and compares it. A wrong one also changes the key agreement
     /// key, so that a captured exchange cannot be tried again.
     fn check_pin(&mut self, shared: &SharedSecret, pin_hash_enc: &[u8]) -> Result<(), Status> {
-        // What does not decrypt is a wrong PIN like any other: it costs a try.
+        // A hash that does not decrypt is a wrong PIN like any other: it costs a try.
         let half_hash = shared.decrypt(pin_hash_enc).unwrap_or_default();
-        // Whoever knows the PIN may use fingers again (6.5.2.3).
+        // The right PIN gives fingers their tries back (6.5.2.3).
         let also = Change::Remove(RecordKey::UV_STATE);
         let storage = &mut self.platform.storage;
         let checked = self.pin.check(&self.secrets.pin, &half_hash, also, storage);
@@ -209,7 +209,7 @@ impl<E: Environment> Authenticator<E> {
         checked
     }
 
-    /// Decrypts a new PIN and holds it against the policy.
+    /// Decrypts a new PIN and checks it against the policy.
     fn new_pin(&self, shared: &SharedSecret, new_pin_enc: &[u8]) -> Result<NewPin, Status> {
         let padded = shared.decrypt(new_pin_enc)?;
         if padded.len() != 64 {
@@ -239,8 +239,8 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
-    /// The permissions that a request names, if this key can give them, `refused` ones excepted
-    /// (6.5.5.7.2 and 6.5.5.7.3, steps 3 and 4). Undefined ones are passed over. One for ceremonies
+    /// The permissions that a request names, if this key can grant them and none is `refused`
+    /// (6.5.5.7.2 and 6.5.5.7.3, steps 3 and 4). Undefined ones are ignored. One for ceremonies
     /// without a relying party id is bound to the first relying party that it is used for.
     fn permitted(
         &self,
@@ -263,7 +263,7 @@ impl<E: Environment> Authenticator<E> {
         Ok(asked)
     }
 
-    /// Stores a new PIN. Who only held the persistent token of the old one is out.
+    /// Stores a new PIN and a new persistent token, so that holders of the old token lose access.
     fn store_pin(&mut self, new: &NewPin) -> Result<(), Status> {
         let persistent = PersistentToken {
             store_state: self.persistent.store_state,

@@ -23,7 +23,7 @@ impl<E: Environment> Authenticator<E> {
         {
             return Err(Status::InvalidSubcommand);
         }
-        // A key without a PIN has an owner who cannot prove to be one: anybody may harden it.
+        // The owner of a key without PIN and finger has no proof to offer: anybody may harden it.
         if self.is_protected() {
             self.may_configure(request)?;
         }
@@ -44,7 +44,7 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
-    /// The subcommands that this key has.
+    /// The codes of the subcommands that this key supports.
     pub(crate) fn config_commands(&self) -> Vec<u64> {
         let mut commands = alloc::vec![2, 3, 4];
         if self.has_enterprise_attestation() {
@@ -53,7 +53,7 @@ impl<E: Environment> Authenticator<E> {
         commands
     }
 
-    /// Whether there is a certificate that can name this very key.
+    /// Whether this key has a certificate that identifies it individually.
     pub(crate) const fn has_enterprise_attestation(&self) -> bool {
         matches!(self.attestation, Attestation::Enterprise(_))
     }
@@ -100,7 +100,7 @@ impl<E: Environment> Authenticator<E> {
         }
         let complex = asked.pin_complexity_policy == Some(true) && !policy.pin_complexity;
         policy.pin_complexity |= complex;
-        // A PIN that may not meet the policy must be changed; nothing but its length is known.
+        // A PIN that may not meet the policy must be changed; only its length is known.
         let too_short = self
             .pin
             .code_points()

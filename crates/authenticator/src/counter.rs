@@ -4,14 +4,14 @@ use crate::platform::{Change, RecordKey, Storage, StorageError};
 
 /// One counter for all credentials, as credentials without a record cannot have their own.
 ///
-/// Values are reserved in ranges: the record says the first value that was never reserved, so that
+/// Values are reserved in ranges: the record holds the first value that was never reserved, so that
 /// a crash skips values and never repeats one, and most signatures write nothing.
 pub(crate) struct Counter {
     next: u32,
     reserved_below: u32,
 }
 
-const RANGE: u32 = 1024;
+const VALUES_PER_RANGE: u32 = 1024;
 
 impl Counter {
     /// Continues where the record says; at 1 without one.
@@ -31,7 +31,10 @@ impl Counter {
     /// The next value, never given before.
     pub(crate) fn next(&mut self, storage: &mut impl Storage) -> Result<u32, StorageError> {
         if self.next == self.reserved_below {
-            let below = self.next.checked_add(RANGE).ok_or(StorageError::Full)?;
+            let below = self
+                .next
+                .checked_add(VALUES_PER_RANGE)
+                .ok_or(StorageError::Full)?;
             storage.commit(&[Change::Put(RecordKey::COUNTER, &below.to_be_bytes())])?;
             self.reserved_below = below;
         }
@@ -40,7 +43,7 @@ impl Counter {
         Ok(value)
     }
 
-    /// Gives back what was reserved and not used.
+    /// Gives back the values that were reserved and not used.
     pub(crate) fn settle(&mut self, storage: &mut impl Storage) -> Result<(), StorageError> {
         if self.next != self.reserved_below {
             storage.commit(&[Change::Put(RecordKey::COUNTER, &self.next.to_be_bytes())])?;

@@ -36,7 +36,7 @@ impl Protection {
         }
     }
 
-    /// Whether the credential exists for a caller who `verified` or not, by `id` or by discovery.
+    /// Whether a caller may see the credential, by id or by discovery, `verified` or not.
     pub(crate) const fn reveals(self, lookup: Lookup, verified: bool) -> bool {
         match self {
             Self::Optional => true,
@@ -46,14 +46,14 @@ impl Protection {
     }
 }
 
-/// How a credential is looked for.
+/// How a credential is looked up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Lookup {
     ById,
     Discovery,
 }
 
-/// What was agreed on at creation: a set of bits.
+/// The features that were agreed on at creation, as a set of bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Features(u8);
 
@@ -88,7 +88,7 @@ pub(crate) struct Credential {
     /// The account; discoverable credentials only.
     pub(crate) user: Option<OwnedUser>,
     pub(crate) algorithm: Algorithm,
-    /// From which its private key and the secrets of its extensions are derived.
+    /// The private key and the secrets of extensions are derived from it.
     pub(crate) secret: Zeroizing<[u8; 32]>,
     pub(crate) protection: Protection,
     pub(crate) features: Features,
@@ -130,7 +130,7 @@ impl Credential {
             .then(|| self.expand(b"hallway large blob key").to_vec())
     }
 
-    /// A secret of 32 bytes that is this credential's own, for what `info` names.
+    /// A secret of 32 bytes, unique to this credential and `info`.
     pub(crate) fn expand(&self, info: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut out = Zeroizing::new([0; 32]);
         // 32 bytes are far below the limit of HKDF.
@@ -155,7 +155,7 @@ impl Credential {
         out
     }
 
-    /// Reads the record; `None` if it is not one.
+    /// Decodes the record; `None` if it is malformed.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let map = Map::parse(bytes, Form::Canonical).ok()?;
         Some(Self {
@@ -176,7 +176,6 @@ fn small(value: Value<'_>) -> Option<u8> {
     u8::try_from(value.unsigned().ok()?).ok()
 }
 
-/// SHA-256.
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }

@@ -115,7 +115,7 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
-    /// The same, for what concerns all relying parties: a token for one does not do.
+    /// The same, for a subcommand about all relying parties: a token for one is refused.
     fn authorized_unbound(&mut self, request: &Request<'_>) -> Result<(), Status> {
         match self.authorized(request, Access::Read)? {
             None => Ok(()),
@@ -157,8 +157,8 @@ impl<E: Environment> Authenticator<E> {
         })
     }
 
-    /// A discoverable credential that the token may manage. A token of one relying party does not
-    /// tell whether there are credentials of others.
+    /// A discoverable credential that the token may manage. With a token for one relying party,
+    /// the answer does not tell whether others have credentials.
     fn managed(&self, id: &[u8], bound: Bound) -> Result<(u16, Credential), Status> {
         let absent = match bound {
             Some(_) => Status::PinAuthInvalid,

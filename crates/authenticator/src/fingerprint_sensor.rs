@@ -1,4 +1,4 @@
-//! What the authenticator needs from a fingerprint sensor: a fifth trait, for keys that have one.
+//! What the authenticator needs from a fingerprint sensor: a trait for keys that have one.
 
 use alloc::vec::Vec;
 
@@ -6,37 +6,37 @@ use zeroize::Zeroizing;
 
 pub use hallway_ctap::command::bio_enrollment::{Feedback, FingerprintKind};
 
-/// What a sensor makes of samples and keeps of a finger; its form is the sensor's own.
+/// The data by which a sensor recognises a finger, made from samples, in the sensor's own format.
 pub type Template = Zeroizing<Vec<u8>>;
 
-/// What a sensor is and wants.
+/// A sensor's kind, and the samples that it needs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SensorInfo {
-    /// How a finger is put on it.
+    /// Whether a finger touches the sensor or is swiped over it.
     pub kind: FingerprintKind,
-    /// Good samples that a template takes; at least 1.
+    /// Good samples that a template needs; at least 1.
     pub samples: u8,
 }
 
-/// What came of waiting for a sample.
+/// The outcome of waiting for a sample.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Capture {
-    /// A finger was there, or [`Feedback::NoUserActivity`]: nobody's was.
+    /// How good the sample was, or [`Feedback::NoUserActivity`]: nobody touched the sensor.
     Sample(Feedback),
-    /// The platform no longer wants to know.
+    /// The platform cancelled the request.
     Cancelled,
 }
 
-/// What came of waiting for a finger that is known.
+/// The outcome of waiting for an enrolled finger.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Identification {
-    /// It is one of the enrolled ones.
+    /// The finger is one of the enrolled ones.
     Match,
-    /// It is not.
+    /// The finger is not enrolled.
     NoMatch,
     /// Nobody touched the sensor.
     TimedOut,
-    /// The platform no longer wants to know.
+    /// The platform cancelled the request.
     Cancelled,
 }
 
@@ -45,7 +45,7 @@ pub enum Identification {
 /// Like [`Presence`](crate::Presence), it waits; the implementation sends keepalives meanwhile and
 /// notices a cancellation.
 pub trait FingerprintSensor {
-    /// What the sensor is; `None` for a key without one, which then has neither
+    /// The sensor's properties; `None` for a key without a sensor, which then has neither
     /// authenticatorBioEnrollment nor user verification of its own.
     fn info(&self) -> Option<SensorInfo>;
 

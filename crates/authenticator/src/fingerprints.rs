@@ -9,17 +9,16 @@ use zeroize::Zeroizing;
 use crate::fingerprint_sensor::Template;
 use crate::platform::{Change, RecordKey, Storage, StorageError};
 
-/// Fingers that can be enrolled.
+/// Fingers that can be enrolled at most.
 pub(crate) const MAX_FINGERPRINTS: u16 = 10;
-/// The longest name, in bytes (CTAP 2.3, section 6.7.2 wants 64 at least).
-pub(crate) const MAX_NAME: usize = 64;
+/// The longest name (CTAP 2.3, section 6.7.2 wants 64 at least).
+pub(crate) const MAX_NAME_BYTES: usize = 64;
 /// Bytes of a template id.
 pub(crate) const ID_LENGTH: usize = 16;
 
-/// The id of a template.
 pub(crate) type TemplateId = [u8; ID_LENGTH];
 
-/// Which fingerprints there are. Their templates stay in storage until they are needed.
+/// Slots and ids of the enrolled fingerprints. Templates stay in storage until they are needed.
 #[derive(Default)]
 pub(crate) struct Fingerprints(Vec<(u16, TemplateId)>);
 
@@ -42,17 +41,15 @@ impl Fingerprints {
         Ok(Self(all))
     }
 
-    /// Whether there is none.
     pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether there is no room for another one.
     pub(crate) const fn is_full(&self) -> bool {
         self.0.len() >= MAX_FINGERPRINTS as usize
     }
 
-    /// Reads all of them.
+    /// Reads all enrolled fingerprints.
     pub(crate) fn load(&self, storage: &impl Storage) -> Result<Vec<Fingerprint>, StorageError> {
         self.0
             .iter()
@@ -60,13 +57,13 @@ impl Fingerprints {
             .collect()
     }
 
-    /// The templates of all of them.
+    /// The templates of all enrolled fingerprints.
     pub(crate) fn templates(&self, storage: &impl Storage) -> Result<Vec<Template>, StorageError> {
         let all = self.load(storage)?;
         Ok(all.into_iter().map(|found| found.template).collect())
     }
 
-    /// Stores a new one.
+    /// Stores a new fingerprint.
     pub(crate) fn add(
         &mut self,
         new: &Fingerprint,
@@ -80,7 +77,7 @@ impl Fingerprints {
         Ok(())
     }
 
-    /// Names one; `false` if there is none with this id.
+    /// Names a fingerprint; `false` if there is none with this id.
     pub(crate) fn rename(
         &mut self,
         id: &[u8],
@@ -96,7 +93,7 @@ impl Fingerprints {
         Ok(true)
     }
 
-    /// Removes one; `false` if there is none with this id.
+    /// Removes a fingerprint; `false` if there is none with this id.
     pub(crate) fn remove(
         &mut self,
         id: &[u8],

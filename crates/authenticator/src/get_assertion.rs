@@ -32,7 +32,8 @@ struct Terms {
     third_party_payment: bool,
     large_blob_key: bool,
     uvm: bool,
-    /// By the signing key of the one credential that the request allows and this key has.
+    /// The signature by the signing key of the one credential that the request allows and this key
+    /// has.
     signed_data: Option<Vec<u8>>,
 }
 
@@ -48,12 +49,12 @@ pub(crate) struct Assertions {
     left: Left,
 }
 
-/// Discoverable credentials that match and did not sign yet. Nothing can change them meanwhile: any
-/// other command ends the sequence.
+/// Discoverable credentials that match and have not signed yet. Nothing can change them meanwhile:
+/// any other command ends the sequence.
 #[derive(Clone, Copy, Default)]
 struct Left {
     count: usize,
-    /// They are among so many oldest ones of the relying party.
+    /// They are among this many oldest credentials of the relying party.
     older: usize,
 }
 
@@ -78,7 +79,7 @@ impl<E: Environment> Authenticator<E> {
             return Err(Status::InvalidOption);
         }
         let task = self.signing_task(request)?;
-        // Steps 4 and 5: alwaysUv spares silent assertions only.
+        // Steps 4 and 5: alwaysUv exempts only silent assertions.
         let demand = match wants_touch {
             true => Demand::WhenAlways,
             false => Demand::Never,
@@ -104,7 +105,7 @@ impl<E: Environment> Authenticator<E> {
             Some(input) => Some(Salts::open(&self.agreement, input)?),
             None => None,
         };
-        // Step 8: a finger on the sensor is somebody, asked for or not.
+        // Step 8: a finger on the sensor proves presence, asked for or not.
         let present = wants_touch || means == Means::BuiltIn;
         let signed_data = match task {
             Some(task) => {
@@ -217,7 +218,7 @@ impl<E: Environment> Authenticator<E> {
         let signed = [&auth_data[..], &terms.client_data_hash].concat();
         let private_key = credential.private_key()?;
         let signature = self.platform.signatures.sign(&private_key, &signed)?;
-        // Names are for those who have proved to be the owner.
+        // Names go only to a verified user.
         let user = credential.user.as_ref().map(|user| match terms.verified() {
             true => user.clone(),
             false => OwnedUser {

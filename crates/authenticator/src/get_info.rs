@@ -14,7 +14,7 @@ use crate::authenticator::Authenticator;
 use crate::built_in_uv;
 use crate::fingerprint_sensor::FingerprintSensor;
 use crate::large_blobs::LargeBlobs;
-use crate::make_credential::MAX_CRED_BLOB;
+use crate::make_credential::MAX_CRED_BLOB_BYTES;
 use crate::persistent_token::PersistentToken;
 use crate::pin;
 use crate::platform::Environment;
@@ -22,11 +22,11 @@ use crate::policy::MAX_RP_IDS;
 use crate::settings::PinUse;
 use crate::signatures::Signatures;
 
-/// Credentials in one list: more than a message holds is never asked for.
+/// Credentials in an allow or exclude list: this many of the longest ids do not fit a message.
 pub(crate) const MAX_LIST: usize = 64;
 
 /// The longest id that this key makes: a sealed one with the longest credBlob, and room to grow.
-const MAX_OWN_ID: usize = 128;
+const MAX_OWN_ID_BYTES: usize = 128;
 
 /// FIDO Registry of Predefined Values, section 3.1: a fingerprint, matched in the key.
 pub(crate) const FINGERPRINT_INTERNAL: u64 = 0x0002;
@@ -42,7 +42,7 @@ const CLASSIC: [Algorithm; 6] = [
 ];
 
 impl<E: Environment> Authenticator<E> {
-    /// Says what the key is and can.
+    /// Describes the key and its abilities.
     pub(crate) fn get_info(&mut self) -> Result<Response, Status> {
         let texts =
             |list: &[&str]| -> Vec<String> { list.iter().map(ToString::to_string).collect() };
@@ -63,7 +63,7 @@ impl<E: Environment> Authenticator<E> {
             max_message_size: Some(self.settings.max_message as u64),
             pin_uv_auth_protocols: vec![2, 1],
             max_credential_count_in_list: Some(MAX_LIST as u64),
-            max_credential_id_length: Some(MAX_OWN_ID as u64),
+            max_credential_id_length: Some(MAX_OWN_ID_BYTES as u64),
             transports: texts(self.settings.transports),
             algorithms: self.advertised(),
             max_serialized_large_blob_array: self
@@ -74,7 +74,7 @@ impl<E: Environment> Authenticator<E> {
             force_pin_change: Some(self.pin.must_change()),
             min_pin_length: Some(u64::from(self.min_pin_length())),
             firmware_version: Some(self.settings.firmware_version),
-            max_cred_blob_length: Some(MAX_CRED_BLOB as u64),
+            max_cred_blob_length: Some(MAX_CRED_BLOB_BYTES as u64),
             max_rp_ids_for_set_min_pin_length: Some(MAX_RP_IDS as u64),
             remaining_discoverable_credentials: Some(self.room() as u64),
             // `none` goes without saying.
@@ -164,8 +164,9 @@ impl<E: Environment> Authenticator<E> {
             .collect()
     }
 
-    /// Browsers refuse a getInfo with an algorithm that they do not know: newer names for the same
-    /// keys are taken, not offered, and post-quantum ones only by the maker's wish.
+    /// Some browsers refuse a getInfo that lists an algorithm that they do not know. So newer names
+    /// for the same keys are accepted but not listed; post-quantum ones are listed only if the
+    /// maker says so.
     fn advertised(&self) -> Vec<i64> {
         let post_quantum = |algorithm: &Algorithm| algorithm.ml_dsa_public_key_length().is_some();
         self.platform

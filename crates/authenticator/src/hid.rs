@@ -15,7 +15,7 @@ const PROTOCOL_VERSION: u8 = 2;
 const CAPABILITIES: u8 = 0x01 | 0x04;
 /// The longest lock, in seconds.
 const MAX_LOCK_S: u8 = 10;
-/// Channels that are served though this key did not give them out.
+/// Channels that are served although this key did not give them out.
 const MAX_ADOPTED: usize = 16;
 
 /// The key's end of CTAPHID. It never blocks and never sends by itself: it says what to do.
@@ -23,18 +23,18 @@ const MAX_ADOPTED: usize = 16;
 pub struct HidDevice {
     /// Channels 1 to this one were given out.
     channels: u32,
-    /// Channels that were given out before the last power cycle and taken up again, the one that
-    /// came first in front.
+    /// Channels that were given out before the last power cycle and taken up again, the first to
+    /// come back first.
     adopted: Vec<Channel>,
     receiving: Option<(Message, u64)>,
     /// The request that is being worked on.
     working: Option<(Channel, RequestKind)>,
-    /// About whose U2F message the owner is asked, though it was answered.
+    /// The channel whose U2F message was answered with "not yet" while the owner is asked.
     put_off: Option<Channel>,
     lock: Option<(Channel, u64)>,
 }
 
-/// What a request is.
+/// The protocol of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestKind {
     /// A CTAP2 command.
@@ -46,56 +46,56 @@ pub enum RequestKind {
 /// What to do about a report.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HidAction {
-    /// Nothing.
+    /// Do nothing.
     Nothing,
-    /// Remember who sent it: the rest of the message comes from there, or
-    /// [`HidDevice::tick`] has something to say.
+    /// Remember the sender: it sends the rest of the message, or gets the reports of
+    /// [`HidDevice::tick`].
     AwaitMore,
-    /// Send these.
+    /// Send these reports.
     Reply(Vec<Report>),
-    /// Draw attention, and send these.
+    /// Draw the owner's attention, and send these reports.
     Wink(Vec<Report>),
-    /// Work on this, then call [`HidDevice::finished`].
+    /// Work on this request, then call [`HidDevice::finished`].
     Work {
-        /// Who asks for it.
+        /// The channel that sent the request.
         channel: Channel,
-        /// What it is.
+        /// The request's protocol.
         kind: RequestKind,
-        /// The request.
+        /// The CTAP2 command or the APDU.
         request: Vec<u8>,
     },
     /// Stop waiting for the owner: the request under way ends soon, and is answered.
     Cancel,
-    /// Stop waiting for the owner, forget what this channel began, send these, and answer nothing
-    /// else.
+    /// Stop waiting for the owner, forget what this channel began, send these reports, and answer
+    /// nothing else.
     Abort {
-        /// Whose request was under way.
+        /// The channel whose request was under way.
         channel: Channel,
-        /// What to send.
+        /// The answer to INIT.
         reports: Vec<Report>,
     },
     /// Forget what this channel began ([`Authenticator::forget`](crate::Authenticator::forget)),
-    /// and send these.
+    /// and send these reports.
     Restart {
-        /// Who starts afresh.
+        /// The channel that starts afresh.
         channel: Channel,
-        /// What to send.
+        /// The answer to INIT.
         reports: Vec<Report>,
     },
 }
 
-/// What a keepalive says.
+/// The status that a keepalive carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum KeepaliveStatus {
-    /// At work.
+    /// The key is working.
     Processing = 1,
-    /// A touch is awaited.
+    /// The key waits for a touch.
     UserPresenceNeeded = 2,
 }
 
 impl HidDevice {
-    /// Takes a report.
+    /// Takes a report that a client sent.
     pub fn receive(&mut self, report: &Report, now_ms: u64) -> HidAction {
         match Packet::parse(report) {
             Packet::Init {
@@ -179,8 +179,8 @@ impl HidDevice {
         }
     }
 
-    /// INIT gives out a channel, or aborts what goes on in one (11.2.9.1.3). A client that did not
-    /// notice a power cycle goes on with the channel that it has.
+    /// INIT gives out a channel, or aborts the request under way in one (11.2.9.1.3). A client that
+    /// did not notice a power cycle keeps the channel that it has.
     fn init(&mut self, channel: Channel, length: usize, data: &[u8], now_ms: u64) -> HidAction {
         let (Some(nonce), 8) = (data.first_chunk::<8>(), length) else {
             return refuse(channel, HidError::InvalidLength);
@@ -226,7 +226,7 @@ impl HidDevice {
         }
     }
 
-    /// Acts on the message, if all of it is here.
+    /// Acts on the message, if it is complete.
     fn complete(&mut self, now_ms: u64) -> HidAction {
         let Some((message, _)) = self.receiving.take_if(|(message, _)| message.is_complete())
         else {
@@ -278,7 +278,7 @@ impl HidDevice {
         self.lock.is_some_and(|(holder, _)| holder != channel)
     }
 
-    /// Gives up on a message whose rest did not come: what to send, if anything. Call it often.
+    /// Gives up on a message whose rest did not come; returns the reports to send. Call it often.
     pub fn tick(&mut self, now_ms: u64) -> Option<Vec<Report>> {
         let (message, _) = self.receiving.take_if(|(_, deadline)| *deadline < now_ms)?;
         error(message.channel, HidError::Timeout)
@@ -298,20 +298,20 @@ impl HidDevice {
             .unwrap_or_default()
     }
 
-    /// The reports that answer the U2F message under way while its owner is asked: the client is to
+    /// The reports that answer the U2F message under way while the owner is asked: the client is to
     /// send it again. Until [`settled`](Self::settled), other channels are told to wait.
     pub fn put_off(&mut self) -> Vec<Report> {
         self.put_off = self.working.map(|(channel, _)| channel);
         self.finished(&StatusWord::ConditionsNotSatisfied.to_bytes())
     }
 
-    /// The owner is no longer asked about the message that was put off.
+    /// Call this when the owner is no longer asked about the message that was put off.
     pub const fn settled(&mut self) {
         self.put_off = None;
     }
 
     /// The keepalive to send every 100 ms while a CTAP2 command is under way. U2F has none: its
-    /// clients take one for the answer of another command.
+    /// clients would mistake one for the answer to another command.
     pub fn keepalive(&self, status: KeepaliveStatus) -> Option<Report> {
         let (channel, RequestKind::Cbor) = self.working? else {
             return None;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::pin_protocol::{KeyAgreement, Protocol, SharedSecret, hmac_sha256};
 use crate::platform::Randomness;
 
-/// Salts that were decrypted, and the secret under which the outputs go back.
+/// Decrypted salts, and the shared secret that encrypts the outputs.
 pub(crate) struct Salts {
     shared: SharedSecret,
     /// One or two salts of 32 bytes.

@@ -20,8 +20,8 @@ impl<E: Environment> Authenticator<E> {
         )
     }
 
-    /// Reads or writes the blob of a credential. `named` says whether the platform named it: only
-    /// then is anything written, and nothing is written in silence.
+    /// Reads or writes the blob of a credential. It writes only if the platform named the
+    /// credential and somebody touched the key.
     pub(crate) fn access_blob(
         &mut self,
         credential: &Credential,

@@ -12,8 +12,8 @@ use crate::pin_protocol::Protocol;
 use crate::platform::{Change, Clock, Environment, RecordKey, Storage};
 use crate::sequence::Step;
 
-/// What a message holds beside a part (CTAP 2.3, section 6.10.2: maxFragmentLength).
-const HEAD: usize = 64;
+/// Room in a message for everything but the part (CTAP 2.3, section 6.10.2: maxFragmentLength).
+const OVERHEAD_BYTES: usize = 64;
 /// An array and the half hash behind it have at least this many bytes.
 const MIN_LENGTH: usize = 17;
 /// An empty array and its half hash.
@@ -55,7 +55,7 @@ pub(crate) struct BlobWrite {
 }
 
 impl<E: Environment> Authenticator<E> {
-    /// Reads a part, `Some`, or writes one, `None`.
+    /// Reads a part (`Some`) or writes one (`None`).
     pub(crate) fn large_blobs(
         &mut self,
         request: &Request<'_>,
@@ -90,7 +90,7 @@ impl<E: Environment> Authenticator<E> {
 
     /// The longest part that one command reads or writes.
     const fn max_fragment(&self) -> usize {
-        self.settings.max_message.saturating_sub(HEAD)
+        self.settings.max_message.saturating_sub(OVERHEAD_BYTES)
     }
 
     fn read_blobs(&self, offset: usize, count: u64) -> Result<Part, Status> {

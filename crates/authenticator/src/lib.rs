@@ -1,7 +1,7 @@
 //! A security key as a state machine over four traits: [`Storage`], [`Presence`], [`Clock`] and
 //! [`Randomness`]. Signatures come from a fifth, [`Signatures`], so that a computer can use
-//! aws-lc-rs where a small device uses [`RustCrypto`]; a key that knows fingers has a sixth,
-//! [`FingerprintSensor`].
+//! aws-lc-rs where a small device uses [`RustCrypto`]; a key with a fingerprint sensor has a
+//! sixth, [`FingerprintSensor`].
 //!
 //! [`Authenticator::process`] takes a CTAP2 request and gives its response, bytes for bytes;
 //! [`Authenticator::handle`] does the same with parsed commands, without CBOR.

@@ -24,14 +24,13 @@ use crate::signatures::{PrivateKey, Signatures};
 use crate::uvm::{Touched, uvm};
 use crate::verification::{Ceremony, Demand, Proved};
 
-/// The longest credBlob, in bytes.
-pub(crate) const MAX_CRED_BLOB: usize = 32;
+pub(crate) const MAX_CRED_BLOB_BYTES: usize = 32;
 /// The longest user handle (WebAuthn Level 3, section 5.4.3).
-const MAX_USER_ID: usize = 64;
+const MAX_USER_ID_BYTES: usize = 64;
 /// Longer names are cut here, as WebAuthn Level 3, section 6.4.1.2 allows.
-const MAX_NAME: usize = 64;
-/// The longest relying party id: that of a domain name.
-const MAX_RP_ID: usize = 255;
+const MAX_NAME_BYTES: usize = 64;
+/// The longest relying party id: a domain name.
+const MAX_RP_ID_BYTES: usize = 255;
 
 impl<E: Environment> Authenticator<E> {
     pub(crate) fn make_credential(&mut self, request: &Request<'_>) -> Result<Response, Status> {
@@ -59,8 +58,8 @@ impl<E: Environment> Authenticator<E> {
         };
         let features = self.features(request, discoverable)?;
         let signing = self.signing_terms(request, algorithm)?;
-        // Steps 5 to 8: a protected authenticator wants its owner for what it keeps, and always if
-        // the owner says so. Otherwise a touch is enough (makeCredUvNotRqd).
+        // Steps 5 to 8: a protected authenticator verifies its owner before it stores a credential,
+        // and always if the owner says so. Otherwise a touch is enough (makeCredUvNotRqd).
         let demand = match discoverable {
             true => Demand::WhenProtected,
             false => Demand::WhenAlways,
@@ -91,7 +90,7 @@ impl<E: Environment> Authenticator<E> {
         let cred_blob = request
             .extensions
             .cred_blob
-            .filter(|blob| blob.len() <= MAX_CRED_BLOB);
+            .filter(|blob| blob.len() <= MAX_CRED_BLOB_BYTES);
         let made = if discoverable {
             self.discoverable(request, algorithm, protection, features, cred_blob)?
         } else {
@@ -117,8 +116,9 @@ impl<E: Environment> Authenticator<E> {
         Ok(response)
     }
 
-    /// The answer when a credential of the exclude list is here: whatever the owner says, but only
-    /// after having asked, which keeps a website from learning in silence who is here.
+    /// The answer when this key has a credential of the exclude list. It is the same whatever the
+    /// owner says, but comes only after the owner was asked: a website cannot learn silently which
+    /// accounts are on this key.
     fn excluded(&mut self, proved: Proved, question: &Question<'_>) -> Status {
         if !proved.present && self.touch(question) == Err(Status::KeepaliveCancel) {
             return Status::KeepaliveCancel;
@@ -126,7 +126,7 @@ impl<E: Environment> Authenticator<E> {
         Status::CredentialExcluded
     }
 
-    /// What is agreed on with the credential.
+    /// The features that are agreed on with the credential.
     fn features(&self, request: &Request<'_>, discoverable: bool) -> Result<Features, Status> {
         let asked = &request.extensions;
         // CTAP 2.3, section 12.8: hmac-secret-mc comes with hmac-secret only.
@@ -151,8 +151,8 @@ impl<E: Environment> Authenticator<E> {
             .with(Features::LARGE_BLOB, wants_blob.is_some() && discoverable))
     }
 
-    /// Whether this is for an enterprise: the owner enabled that, the platform asks for it, and
-    /// platform (2) or maker (1) know the relying party.
+    /// Whether the attestation is for an enterprise: the owner enabled that, the platform asks for
+    /// it, and the platform (2) or the maker (1) chose the relying party.
     fn audience(&self, request: &Request<'_>) -> Result<Audience, Status> {
         let Some(kind) = request.enterprise_attestation else {
             return Ok(Audience::Everybody);
@@ -167,8 +167,8 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
-    /// The first of the relying party's algorithms that this key has; a post-quantum one goes
-    /// before the others, as whoever lists it wants what lasts.
+    /// The first of the relying party's algorithms that this key supports. A post-quantum one goes
+    /// before the others: a relying party that lists one wants signatures that last.
     fn choose_algorithm(&self, offered: &[i64]) -> Result<Algorithm, Status> {
         let able = self.platform.signatures.algorithms();
         let known = || {
@@ -183,8 +183,8 @@ impl<E: Environment> Authenticator<E> {
             .ok_or(Status::UnsupportedAlgorithm)
     }
 
-    /// Makes and stores a discoverable credential; it takes the place of the one that the account
-    /// has already.
+    /// Makes and stores a discoverable credential; it replaces the one that the account already
+    /// has.
     fn discoverable(
         &mut self,
         request: &Request<'_>,
@@ -336,14 +336,14 @@ impl<E: Environment> Authenticator<E> {
     }
 }
 
-/// An account as it is stored: its names cut to what is kept.
+/// An account as it is stored, with its names cut to the longest that are kept.
 pub(crate) fn cut_names(user: User<'_>) -> OwnedUser {
     let mut user = OwnedUser::from(user);
     for name in [&mut user.name, &mut user.display_name]
         .into_iter()
         .flatten()
     {
-        name.truncate(name.floor_char_boundary(MAX_NAME));
+        name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
     }
     user
 }
@@ -360,10 +360,13 @@ pub(crate) fn flags(present: bool, verified: bool) -> Flags {
     flags
 }
 
-/// Holds what is stored, and what is searched, against its limits.
+/// Checks the lengths of the stored ids and of the exclude list.
 fn check_lengths(request: &Request<'_>) -> Result<(), Status> {
     let user_id = request.user.id;
-    if user_id.is_empty() || user_id.len() > MAX_USER_ID || request.rp.id.len() > MAX_RP_ID {
+    if user_id.is_empty()
+        || user_id.len() > MAX_USER_ID_BYTES
+        || request.rp.id.len() > MAX_RP_ID_BYTES
+    {
         return Err(Status::InvalidLength);
     }
     if request.exclude.len() > MAX_LIST {

@@ -37,7 +37,6 @@ impl PersistentToken {
         }))
     }
 
-    /// A new one.
     pub(crate) fn generate<E: Environment>(
         platform: &mut Platform<E>,
     ) -> Result<Self, RandomnessError> {
@@ -47,7 +46,7 @@ impl PersistentToken {
         })
     }
 
-    /// What stores it.
+    /// The changes that store the token and the state.
     pub(crate) fn changes(&self) -> [Change<'_>; 2] {
         [
             Change::Put(RecordKey::PERSISTENT_TOKEN, &self.bytes[..]),

@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 use crate::pin_protocol::hmac_sha256;
 use crate::platform::{Change, RecordKey, Storage, StorageError};
 
-/// Wrong PINs in all.
+/// Wrong PINs until the PIN is blocked.
 pub(crate) const MAX_RETRIES: u8 = 8;
-/// Wrong PINs in one power cycle.
+/// Wrong PINs in a row until the next try needs a power cycle.
 const MAX_IN_A_ROW: u8 = 3;
 /// The longest PIN, in bytes.
 pub(crate) const MAX_BYTES: usize = 63;
 
-/// What is known of the PIN.
+/// The PIN's verifier and its tries.
 pub(crate) struct Pin {
     verifier: Option<Verifier>,
     retries: u8,
@@ -164,8 +164,8 @@ impl Pin {
         Ok(())
     }
 
-    /// Whether this is the PIN that is set, without counting a try: only for a caller who has
-    /// proved to know it.
+    /// Whether this is the PIN that is set, without counting a try: only for a caller who has just
+    /// entered the right PIN.
     pub(crate) fn is_current(&self, pepper: &[u8; 32], half_hash: &[u8; 16]) -> bool {
         self.verifier.as_ref().is_some_and(|verifier| {
             hmac_sha256(pepper, &[half_hash])

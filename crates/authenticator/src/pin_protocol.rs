@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 
 use crate::platform::{Randomness, RandomnessError};
 
-/// Which protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Protocol {
     One,
@@ -72,7 +71,7 @@ pub(crate) struct KeyAgreement {
 impl KeyAgreement {
     /// `regenerate()`.
     pub(crate) fn generate(randomness: &mut impl Randomness) -> Result<Self, RandomnessError> {
-        // A random string is not a scalar once in 2^32 times.
+        // A random string is not a scalar with probability 2^-32.
         for _ in 0..8 {
             let mut bytes = Zeroizing::new([0; 32]);
             randomness.fill(&mut bytes[..])?;
@@ -124,7 +123,7 @@ impl KeyAgreement {
     }
 }
 
-/// What both sides know after a key agreement.
+/// The keys that both sides have after a key agreement.
 pub(crate) struct SharedSecret {
     protocol: Protocol,
     hmac_key: Zeroizing<[u8; 32]>,
@@ -132,7 +131,6 @@ pub(crate) struct SharedSecret {
 }
 
 impl SharedSecret {
-    /// Under which protocol.
     pub(crate) const fn protocol(&self) -> Protocol {
         self.protocol
     }

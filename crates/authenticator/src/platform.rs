@@ -1,4 +1,4 @@
-//! What the authenticator needs from the machine that it runs on: four traits, and the signatures.
+//! What the authenticator needs from the machine that it runs on.
 
 use alloc::vec::Vec;
 
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::fingerprint_sensor::FingerprintSensor;
 use crate::signatures::Signatures;
 
-/// Which record.
+/// The key of a storage record: a number of 16 bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RecordKey(u16);
 
@@ -21,7 +21,7 @@ impl RecordKey {
     pub(crate) const PIN_RETRIES: Self = Self(3);
     /// The first signature counter value that is not reserved.
     pub(crate) const COUNTER: Self = Self(4);
-    /// What the owner configured.
+    /// The owner's configuration.
     pub(crate) const CONFIG: Self = Self(5);
     /// The attestation key and chain, which outlive a reset.
     pub(crate) const ATTESTATION: Self = Self(6);
@@ -29,7 +29,7 @@ impl RecordKey {
     pub(crate) const LARGE_BLOBS: Self = Self(7);
     /// The persistent PIN/UV auth token.
     pub(crate) const PERSISTENT_TOKEN: Self = Self(8);
-    /// What changes with every change of a discoverable credential.
+    /// A random value that is replaced with every change to a discoverable credential.
     pub(crate) const STORE_STATE: Self = Self(9);
     /// The tries that built-in user verification has left.
     pub(crate) const UV_STATE: Self = Self(10);
@@ -63,7 +63,7 @@ impl RecordKey {
         }
     }
 
-    /// From the number that [`number`](Self::number) gave.
+    /// The key with a number that [`number`](Self::number) gave.
     pub const fn from_number(number: u16) -> Self {
         Self(number)
     }
@@ -77,7 +77,7 @@ impl RecordKey {
 /// One change of a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change<'a> {
-    /// Write a record, new or not.
+    /// Write a record, or overwrite it.
     Put(RecordKey, &'a [u8]),
     /// Remove a record, if it is there.
     Remove(RecordKey),
@@ -85,10 +85,10 @@ pub enum Change<'a> {
     KeepOnly(&'a [RecordKey]),
 }
 
-/// Why storage could not do it.
+/// Why a storage operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
-    /// No room.
+    /// There is no room for the record.
     #[error("the storage is full")]
     Full,
     /// The medium failed or holds something that is not a record.
@@ -126,25 +126,25 @@ pub trait Storage {
 pub enum Question<'a> {
     /// Make a credential.
     MakeCredential {
-        /// For which relying party.
+        /// The relying party's id.
         rp_id: &'a str,
-        /// For which account, if it has a name.
+        /// The account's name, or else its display name.
         user: Option<&'a str>,
-        /// Whether the credential gets a signing key, for data that the relying party chooses
-        /// (extension previewSign), and what it will take to sign.
+        /// What each signature will take if the credential gets a signing key, for data that the
+        /// relying party chooses (extension previewSign).
         signing_key: Option<SigningPolicy>,
     },
     /// Sign in.
     GetAssertion {
-        /// At which relying party.
+        /// The relying party's id.
         rp_id: &'a str,
     },
     /// Sign in, and sign data that the relying party chose (extension previewSign).
     SignData {
-        /// Which relying party.
+        /// The relying party's id.
         rp_id: &'a str,
     },
-    /// Register by U2F, where the key is told only a hash.
+    /// Register by U2F, where the key learns only a hash of the application.
     RegisterU2f {
         /// SHA-256 of the application identity.
         application: &'a [u8; 32],
@@ -158,19 +158,19 @@ pub enum Question<'a> {
     Selection,
     /// Erase everything.
     Reset {
-        /// How hard the owner made it.
+        /// The touch that the owner's configuration demands.
         touch: ResetTouch,
     },
     /// Give secrets out.
     Backup(BackupContent),
-    /// Take discoverable credentials in.
+    /// Store discoverable credentials from a backup.
     Restore {
-        /// How many.
+        /// How many credentials would be stored.
         credentials: usize,
     },
 }
 
-/// What leaves the key.
+/// The secrets that a backup gives out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum BackupContent {
     /// The seed.
@@ -179,29 +179,29 @@ pub enum BackupContent {
     Credentials,
 }
 
-/// What a reset takes (CTAP 2.3, section 6.11.5).
+/// The touch that a reset takes (CTAP 2.3, section 6.11.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ResetTouch {
     /// A touch.
     Short,
-    /// A touch of five seconds at least, or what is as hard to do by mistake.
+    /// A touch of at least five seconds, or a gesture as hard to make by mistake.
     Long,
 }
 
-/// What the owner said.
+/// The owner's answer to a [`Question`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// Yes: a touch.
     Granted,
     /// No.
     Denied,
-    /// Nothing, for too long.
+    /// No answer in time.
     TimedOut,
-    /// The platform no longer wants to know.
+    /// The platform cancelled the request.
     Cancelled,
 }
 
-/// The owner, who may be there or not.
+/// Asks the owner, who may be there or not.
 pub trait Presence {
     /// Asks, and waits for the answer. The implementation bounds the wait (CTAP 2.3 suggests
     /// about 30 seconds), sends keepalives meanwhile and notices a cancellation.
@@ -214,7 +214,7 @@ pub trait Clock {
     fn now_ms(&self) -> u64;
 }
 
-/// The source of randomness failed.
+/// [`Randomness::fill`] failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the source of randomness failed")]
 pub struct RandomnessError;
@@ -230,33 +230,33 @@ pub trait Randomness {
 
 /// Names the six types that make up a platform.
 pub trait Environment {
-    /// Where records live.
+    /// Keeps records.
     type Storage: Storage;
-    /// Who confirms.
+    /// Asks the owner.
     type Presence: Presence;
-    /// What time it is.
+    /// Tells the time.
     type Clock: Clock;
-    /// Where randomness comes from.
+    /// Makes random bytes.
     type Randomness: Randomness;
-    /// Who computes signatures.
+    /// Computes signatures.
     type Signatures: Signatures;
-    /// Who knows fingers; [`NoSensor`](crate::NoSensor) where nobody does.
+    /// Recognises fingers; [`NoSensor`](crate::NoSensor) for a key without a sensor.
     type Fingerprints: FingerprintSensor;
 }
 
 /// The machine that an authenticator runs on.
 pub struct Platform<E: Environment> {
-    /// Where records live.
+    /// Keeps records.
     pub storage: E::Storage,
-    /// Who confirms.
+    /// Asks the owner.
     pub presence: E::Presence,
-    /// What time it is.
+    /// Tells the time.
     pub clock: E::Clock,
-    /// Where randomness comes from.
+    /// Makes random bytes.
     pub randomness: E::Randomness,
-    /// Who computes signatures.
+    /// Computes signatures.
     pub signatures: E::Signatures,
-    /// Who knows fingers.
+    /// Recognises fingers.
     pub fingerprints: E::Fingerprints,
 }
 

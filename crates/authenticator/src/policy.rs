@@ -12,7 +12,7 @@ pub(crate) const MAX_RP_IDS: usize = 8;
 /// The shortest PIN that CTAP allows, in code points.
 const MIN_PIN_LENGTH: u8 = 4;
 
-/// What the owner configured.
+/// The owner's configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Policy {
     pub(crate) always_uv: bool,
@@ -50,7 +50,7 @@ impl Policy {
         self.rp_ids.iter().any(|known| known == rp_id)
     }
 
-    /// The record.
+    /// Encodes the record.
     pub(crate) fn encode(&self) -> Vec<u8> {
         MapBuilder::new()
             .put(1, self.always_uv)

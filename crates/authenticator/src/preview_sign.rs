@@ -2,8 +2,9 @@
 //! chooses (Web Authentication sign extension, version 4,
 //! <https://yubicolabs.github.io/webauthn-sign-extension/4/#sctn-sign-extension>).
 //!
-//! A credential has one signing key at most, made with it. It comes from the credential's secret,
-//! the algorithm and the policy: nothing is stored, and it goes when the credential goes.
+//! A credential has one signing key at most, made with it. The signing key is derived from the
+//! credential's secret, the algorithm and the policy: nothing is stored, and the signing key is
+//! gone when the credential is.
 
 use alloc::vec::Vec;
 
@@ -25,26 +26,26 @@ use crate::platform::Environment;
 use crate::signatures::{PrivateKey, Signatures};
 use crate::verification::Proved;
 
-/// What a signing key is: all that its credential's secret does not tell.
+/// A signing key's algorithm and policy: with its credential's secret, they determine the key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct SigningTerms {
     algorithm: SigningAlgorithm,
     pub(crate) policy: SigningPolicy,
 }
 
-/// Bytes of [`SigningTerms`].
-const TERMS: usize = 5;
-/// Bytes of the tag that starts a key handle; the terms follow.
-const TAG: usize = 32;
+/// The length of encoded [`SigningTerms`].
+const TERMS_BYTES: usize = 5;
+/// The tag that starts a key handle; the terms follow.
+const TAG_BYTES: usize = 32;
 
 impl SigningTerms {
-    fn encode(self) -> Option<[u8; TERMS]> {
+    fn encode(self) -> Option<[u8; TERMS_BYTES]> {
         // All identifiers of COSE signature algorithms fit 32 bits.
         let [a, b, c, d] = i32::try_from(self.algorithm.id()).ok()?.to_be_bytes();
         Some([a, b, c, d, self.policy as u8])
     }
 
-    fn decode([a, b, c, d, policy]: [u8; TERMS]) -> Option<Self> {
+    fn decode([a, b, c, d, policy]: [u8; TERMS_BYTES]) -> Option<Self> {
         let id = i64::from(i32::from_be_bytes([a, b, c, d]));
         Some(Self {
             algorithm: SigningAlgorithm::from_id(id)?,
@@ -58,22 +59,22 @@ impl SigningTerms {
     }
 }
 
-/// A signing key's handle (section "Example key handle encoding", with a form of the terms that has
-/// one length): bound to the credential by the tag's key, and to the relying party.
-fn handle(credential: &Credential, rp_id_hash: &[u8; 32], terms: [u8; TERMS]) -> Vec<u8> {
+/// A signing key's handle (section "Example key handle encoding", with terms of fixed length):
+/// bound to the credential by the tag's key, and to the relying party.
+fn handle(credential: &Credential, rp_id_hash: &[u8; 32], terms: [u8; TERMS_BYTES]) -> Vec<u8> {
     let key = credential.expand(b"hallway signing key handle");
     let tag = hmac_sha256(&key[..], &[&terms, preview_sign::ID.as_bytes(), rp_id_hash]);
     [&tag[..], &terms].concat()
 }
 
-/// What the handle says, if it was made here for this credential.
+/// The terms in a handle, if this key made it for this credential.
 fn open_handle(
     credential: &Credential,
     rp_id_hash: &[u8; 32],
     given: &[u8],
 ) -> Option<SigningTerms> {
-    let (_, terms) = given.split_first_chunk::<TAG>()?;
-    let terms = <[u8; TERMS]>::try_from(terms).ok()?;
+    let (_, terms) = given.split_first_chunk::<TAG_BYTES>()?;
+    let terms = <[u8; TERMS_BYTES]>::try_from(terms).ok()?;
     let made = handle(credential, rp_id_hash, terms);
     bool::from(made.ct_eq(given)).then(|| SigningTerms::decode(terms))?
 }
@@ -108,7 +109,7 @@ impl SigningKey {
         })
     }
 
-    /// The COSE_Key: of what verifies, or the seed from which such keys are derived.
+    /// The COSE_Key of the verifying key, or of the seed from which verifying keys are derived.
     fn public_key(&self, signatures: &mut impl Signatures) -> Result<Vec<u8>, Status> {
         match self {
             Self::Whole(key) | Self::Split(key) => Ok(signatures.public_key(key)?),
@@ -120,7 +121,7 @@ impl SigningKey {
         }
     }
 
-    /// The key that can attest to itself: a seed is none.
+    /// The key that can attest to itself; a seed cannot.
     const fn attesting(&self) -> Option<&PrivateKey> {
         match self {
             Self::Whole(key) | Self::Split(key) => Some(key),
@@ -180,8 +181,8 @@ impl<E: Environment> Authenticator<E> {
         Ok(Some(SigningTerms { algorithm, policy }))
     }
 
-    /// Signing keys are on curves: others make answers that CTAPHID cannot carry, and so does any
-    /// beside a credential for ML-DSA-87.
+    /// Only keys on curves may sign: answers with other keys are longer than CTAPHID carries, and
+    /// so are answers with any signing key beside a credential for ML-DSA-87.
     fn signs_beside(&self, algorithm: SigningAlgorithm, credential: Algorithm) -> bool {
         let verification = algorithm.verification();
         verification.curve().is_some()
@@ -255,8 +256,8 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
-    /// Signs with a credential's signing key. `proved` is what the assertion's authenticator data
-    /// say of the owner.
+    /// Signs with a credential's signing key. `proved` has the flags of the assertion's
+    /// authenticator data.
     pub(crate) fn sign_data(
         &mut self,
         credential: &Credential,
@@ -276,7 +277,7 @@ impl<E: Environment> Authenticator<E> {
             }
             _ => {}
         }
-        // The owner's alwaysUv goes before what the relying party chose.
+        // The owner's alwaysUv overrides the relying party's choice.
         let demanded = match self.policy.always_uv {
             true => SigningPolicy::RequireUv,
             false => terms.policy,

@@ -35,7 +35,7 @@ impl<E: Environment> Authenticator<E> {
         let persistent = PersistentToken::generate(&mut self.platform)?;
         let agreement = KeyAgreement::generate(&mut self.platform.randomness)?;
         // One batch: after a power cut the key is as before or new, never between. The counter
-        // goes on, so that a relying party never sees a value twice.
+        // continues, so that a relying party never sees a value twice.
         let [token, state] = persistent.changes();
         self.platform.storage.commit(&[
             Change::KeepOnly(&[

@@ -1,4 +1,4 @@
-//! The master seed, and the credentials that live in their own ids.
+//! The master seed, and the credentials that are sealed into their own ids.
 
 use alloc::vec::Vec;
 
@@ -17,7 +17,7 @@ pub(crate) struct Secrets {
     derive: Zeroizing<[u8; 32]>,
     /// Keys the PIN's verifier, so that storage alone does not tell the PIN.
     pub(crate) pin: Zeroizing<[u8; 32]>,
-    /// From which the key that attests U2F registrations comes.
+    /// The key that attests U2F registrations is derived from it.
     pub(crate) u2f: Zeroizing<[u8; 32]>,
     /// Names this authenticator to those who hold its persistent token.
     pub(crate) identifier: [u8; 16],
@@ -25,9 +25,9 @@ pub(crate) struct Secrets {
 
 /// The first byte of a sealed credential id: the version of its form.
 const VERSION: u8 = 1;
-const NONCE: usize = 24;
+const NONCE_BYTES: usize = 24;
 /// Algorithm, protection, features.
-const HEAD: usize = 6;
+const HEAD_BYTES: usize = 6;
 
 impl Secrets {
     /// Expands the seed.
@@ -50,18 +50,18 @@ impl Secrets {
         }
     }
 
-    /// Seals a credential into its id. `nonce` must be random: it is what makes each credential's
-    /// key its own.
+    /// Seals a credential into its id. `nonce` must be random: it makes each credential's key
+    /// unique.
     pub(crate) fn seal(
         &self,
         rp_id_hash: &[u8; 32],
-        nonce: &[u8; NONCE],
+        nonce: &[u8; NONCE_BYTES],
         algorithm: Algorithm,
         protection: Protection,
         features: Features,
         cred_blob: &[u8],
     ) -> Option<Credential> {
-        let mut plain = Vec::with_capacity(HEAD + cred_blob.len());
+        let mut plain = Vec::with_capacity(HEAD_BYTES + cred_blob.len());
         // All identifiers of COSE signature algorithms fit 32 bits.
         plain.extend(i32::try_from(algorithm.id()).ok()?.to_be_bytes());
         plain.push(protection as u8);
@@ -76,7 +76,7 @@ impl Secrets {
                 },
             )
             .ok()?;
-        let mut id = Vec::with_capacity(1 + NONCE + sealed.len());
+        let mut id = Vec::with_capacity(1 + NONCE_BYTES + sealed.len());
         id.push(VERSION);
         id.extend_from_slice(nonce);
         id.extend_from_slice(&sealed);
@@ -98,7 +98,7 @@ impl Secrets {
         let (&VERSION, rest) = id.split_first()? else {
             return None;
         };
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE>()?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_BYTES>()?;
         let plain = XChaCha20Poly1305::new((&*self.seal).into())
             .decrypt(
                 &XNonce::from(*nonce),
@@ -108,7 +108,7 @@ impl Secrets {
                 },
             )
             .ok()?;
-        let (head, cred_blob) = plain.split_first_chunk::<HEAD>()?;
+        let (head, cred_blob) = plain.split_first_chunk::<HEAD_BYTES>()?;
         let [a, b, c, d, protection, features] = *head;
         let algorithm = Algorithm::from_id(i64::from(i32::from_be_bytes([a, b, c, d])))?;
         Some(Credential {
@@ -124,8 +124,12 @@ impl Secrets {
         })
     }
 
-    /// What a sealed credential's key is made from.
-    fn secret_of(&self, nonce: &[u8; NONCE], rp_id_hash: &[u8; 32]) -> Option<Zeroizing<[u8; 32]>> {
+    /// The secret from which a sealed credential's key is derived.
+    fn secret_of(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        rp_id_hash: &[u8; 32],
+    ) -> Option<Zeroizing<[u8; 32]>> {
         let mut secret = Zeroizing::new([0; 32]);
         Hkdf::<Sha256>::from_prk(&self.derive[..])
             .ok()?

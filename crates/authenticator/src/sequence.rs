@@ -1,4 +1,4 @@
-//! Commands that go on over several requests: whose they are, and for how long (CTAP 2.3,
+//! Commands that span several requests: who may continue them, and for how long (CTAP 2.3,
 //! section 6, stateful commands).
 
 use alloc::vec::Vec;
@@ -16,7 +16,7 @@ use crate::token::{TokenId, TokenState};
 /// The next command of a sequence must come this soon after the answer before.
 const NEXT_WITHIN_MS: u64 = 30_000;
 
-/// Who sends a request. A sequence of commands goes on only for who began it.
+/// The sender of a request. Only the caller that began a sequence of commands may continue it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Caller {
     connection: u64,
@@ -24,13 +24,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The one caller of a key that nobody else reaches, such as a smart card in a terminal.
+    /// The only caller of a key that nobody else reaches, such as a smart card in a terminal.
     pub const ONLY: Self = Self {
         connection: 0,
         channel: 0,
     };
 
-    /// Who speaks on a CTAPHID channel. Connections with channel numbers of their own have
+    /// The caller on a CTAPHID channel. Connections that count their channels separately must have
     /// different numbers.
     pub const fn on_channel(connection: u64, channel: Channel) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Caller {
     }
 }
 
-/// What may go on.
+/// The state from which the next command of a sequence continues.
 pub(crate) enum Step {
     /// getNextAssertion may follow.
     Assertions(Assertions),
@@ -57,21 +57,21 @@ pub(crate) enum Step {
 struct Sequence {
     step: Step,
     caller: Caller,
-    /// The token that the command proved to know with which it began.
+    /// The token that the sequence's first command proved to know.
     token: Option<TokenId>,
     answered_ms: u64,
 }
 
-/// The one sequence that goes on, if any: CTAP 2.3, section 6 lets an authenticator keep one for
-/// all callers.
+/// The one sequence under way, if any: CTAP 2.3, section 6 lets an authenticator keep one for all
+/// callers.
 #[derive(Default)]
 pub(crate) struct Sequences {
     current: Option<Sequence>,
-    /// What the command under way leaves to its next one.
+    /// The state that the command under way leaves for the next one.
     left: Option<Step>,
 }
 
-/// A command under way, of which a sequence may be left.
+/// A command under way, which may leave a sequence.
 pub(crate) struct Turn {
     caller: Caller,
     continues: bool,
@@ -79,8 +79,8 @@ pub(crate) struct Turn {
 }
 
 impl Sequences {
-    /// Takes what the command goes on with. Every command but the next one of its own sequence ends
-    /// a sequence; only a stranger's next command does not, which finds none.
+    /// Takes the state from which the command continues. Any other command ends the sequence,
+    /// except another caller's attempt to continue it, which finds none.
     pub(crate) fn enter(
         &mut self,
         caller: Caller,
@@ -100,7 +100,7 @@ impl Sequences {
         let stands = |sequence: &Sequence| {
             sequence.caller == caller
                 && now_ms.saturating_sub(sequence.answered_ms) <= NEXT_WITHIN_MS
-                // What a token opened is not seen after its time.
+                // A sequence that a token opened ends with the token.
                 && sequence.token.is_none_or(|id| token.is_in_use(id, now_ms))
         };
         let step = current.filter(stands).map(|sequence| {
@@ -110,12 +110,12 @@ impl Sequences {
         (turn, step)
     }
 
-    /// Lets the next command go on from here.
+    /// Lets the next command continue from here.
     pub(crate) fn leave(&mut self, step: Step) {
         self.left = Some(step);
     }
 
-    /// Keeps what the command left, for its caller and as long as its token is in use.
+    /// Keeps the state that the command left, for its caller and as long as its token is in use.
     pub(crate) fn settle(&mut self, turn: &Turn, proved: Option<TokenId>, now_ms: u64) {
         if let Some(step) = self.left.take() {
             self.current = Some(Sequence {
@@ -135,13 +135,13 @@ impl Sequences {
         self.current.take_if(|current| current.caller == caller);
     }
 
-    /// Ends any.
+    /// Ends the sequence, whoever began it.
     pub(crate) fn end(&mut self) {
         self.current = None;
     }
 }
 
-/// Whether a command has meaning only in a sequence that was begun.
+/// Whether a command has meaning only within a sequence.
 const fn continues(command: &Command<'_>) -> bool {
     match command {
         Command::GetNextAssertion => true,

@@ -18,32 +18,32 @@ pub enum PinUse {
     Management,
 }
 
-/// What a maker decides.
+/// The maker's choices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// The model, where the attestation does not name one.
     pub aaguid: Aaguid,
-    /// The version of the firmware: a later one has a higher number. That of this crate unless a
-    /// maker counts their own.
+    /// The version of the firmware: a later one has a higher number. The default is this crate's
+    /// version.
     pub firmware_version: u64,
     /// How many discoverable credentials there may be; at most
     /// [`RecordKey::CREDENTIAL_SLOTS`](crate::RecordKey::CREDENTIAL_SLOTS).
     pub max_discoverable: u16,
-    /// How the key is reached, in WebAuthn's words.
+    /// How the key is reached, by WebAuthn's names, such as `usb`.
     pub transports: &'static [&'static str],
     /// For how long after power-up a reset is allowed (CTAP 2.3, section 6.6: 10 seconds).
     pub reset_window_ms: u64,
     /// The longest request that clients are told to send (maxMsgSize), in bytes; at least 1024.
-    /// Longer ones are taken, up to the longest that CTAPHID can carry.
+    /// Longer ones are accepted, up to the longest that CTAPHID can carry.
     pub max_message: usize,
     /// Where large blobs are kept.
     pub large_blobs: LargeBlobs,
     /// Whether getInfo lists post-quantum algorithms: some browsers refuse a getInfo with an
-    /// algorithm that they do not know. They are taken either way.
+    /// algorithm that they do not know. Requests may name them either way.
     pub advertise_post_quantum: bool,
-    /// Whether the extension previewSign, a draft, is offered; otherwise it is passed over.
+    /// Whether the extension previewSign, a draft, is offered; otherwise it is ignored.
     pub preview_sign: bool,
-    /// What the PIN is for.
+    /// Whether the PIN also serves ceremonies, or only management.
     pub pin_use: PinUse,
     /// Certifications of the model and their levels (CTAP 2.3, section 7.3).
     pub certifications: &'static [(&'static str, u64)],

@@ -17,7 +17,7 @@ pub struct SignatureError;
 
 /// Computes public keys and signatures.
 pub trait Signatures {
-    /// The algorithms that it can do.
+    /// The supported algorithms, in order of preference.
     fn algorithms(&self) -> &'static [Algorithm];
 
     /// The COSE_Key of a private key.

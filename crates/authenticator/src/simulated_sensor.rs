@@ -1,5 +1,5 @@
-//! A fingerprint sensor that is not there: it does what a script says. For tests, and for trying
-//! out programs that talk to keys with fingerprint sensors. It verifies nobody.
+//! A simulated fingerprint sensor: it does what a script says. For tests, and for trying out
+//! programs that talk to keys with fingerprint sensors. It verifies nobody.
 
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
@@ -9,17 +9,17 @@ use crate::fingerprint_sensor::{
     Capture, Feedback, FingerprintKind, FingerprintSensor, Identification, SensorInfo, Template,
 };
 
-/// Samples that a template takes.
+/// Samples that a template needs.
 const SAMPLES: u8 = 3;
 
-/// What happens at the sensor.
+/// An event at the sensor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Gesture {
-    /// The finger with this number is put on it, well.
+    /// The finger with this number is put on the sensor, well.
     Finger(u8),
-    /// Some finger is put on it, badly.
+    /// Some finger is put on the sensor, badly.
     Spoiled(Feedback),
-    /// Nothing, until the wait is over.
+    /// Nobody touches the sensor until the wait is over.
     Nothing,
     /// The platform cancels.
     Cancel,
@@ -28,8 +28,8 @@ pub enum Gesture {
 /// A word that is not a gesture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is no gesture: give the number of a finger, too-fast, too-slow, poor, short, skewed, \
-     or nothing"
+    "\"{0}\" is not a gesture: use the number of a finger, too-fast, too-slow, poor, short, \
+     skewed, or nothing"
 )]
 pub struct GestureError(pub String);
 
@@ -49,7 +49,7 @@ impl FromStr for Gesture {
     }
 }
 
-/// A fingerprint sensor that is not there.
+/// A fingerprint sensor that follows a script.
 ///
 /// ```
 /// use hallway_authenticator::{Capture, Feedback, FingerprintSensor, Gesture, SimulatedSensor};
@@ -79,7 +79,7 @@ impl SimulatedSensor {
         }
     }
 
-    /// Lets more happen.
+    /// Appends a gesture to the script.
     pub fn push(&mut self, gesture: Gesture) {
         self.script.push_back(gesture);
     }

@@ -14,21 +14,21 @@ use crate::settings::MAX_MESSAGE;
 
 /// The FIDO applet's identifier.
 const AID: [u8; 8] = [0xa0, 0x00, 0x00, 0x06, 0x47, 0x2f, 0x00, 0x01];
-/// The bit of CLA that says: the rest follows.
+/// The bit of CLA that announces another part of the command.
 const CHAINED: u8 = 0x10;
 /// The class of CTAP2's own commands.
 const CTAP_CLASS: u8 = 0x80;
-/// What a short answer holds.
-const SHORT_ANSWER: usize = 256;
+/// The longest short answer, without its status word.
+const SHORT_ANSWER_BYTES: usize = 256;
 
 /// The key's end of ISO/IEC 7816. It never blocks and never sends by itself: it says what to do.
 #[derive(Default)]
 pub struct SmartCard {
     selected: bool,
     chain: Option<Chain>,
-    /// How much of an answer the terminal takes at once.
+    /// Bytes of an answer that the terminal takes at once.
     room: usize,
-    /// What of the last answer was not fetched yet.
+    /// The rest of the last answer, which was not fetched yet.
     left: Vec<u8>,
 }
 
@@ -42,24 +42,24 @@ struct Chain {
 /// Whether the key answers to CTAP1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ctap1 {
-    /// It does.
+    /// It answers.
     Offered,
-    /// It does not: its owner wants verification always.
+    /// It refuses: its owner wants verification always.
     Off,
 }
 
 /// What to do about an APDU.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum CardAction {
-    /// Send this.
+    /// Send this answer APDU.
     Reply(Vec<u8>),
-    /// Forget what the terminal began ([`Authenticator::forget`]), and send this.
+    /// Forget what the terminal began ([`Authenticator::forget`]), and send this answer APDU.
     Restart(Vec<u8>),
-    /// Work on this, then call [`SmartCard::finished`].
+    /// Work on this request, then call [`SmartCard::finished`].
     Work {
-        /// What it is.
+        /// The request's protocol.
         kind: RequestKind,
-        /// The request.
+        /// The CTAP2 command or the APDU.
         request: Vec<u8>,
     },
 }
@@ -83,7 +83,7 @@ impl SmartCard {
             (0, 0xa4) => return Ok(self.select(&apdu, ctap1)),
             // GET RESPONSE.
             (0, 0xc0) => {
-                let most = apdu.expected.unwrap_or(SHORT_ANSWER);
+                let most = apdu.expected.unwrap_or(SHORT_ANSWER_BYTES);
                 return Ok(CardAction::Reply(self.fetch(most)));
             }
             _ => self.left.clear(),
@@ -112,7 +112,7 @@ impl SmartCard {
         self.room = match (apdu.expected, apdu.extended) {
             (Some(expected), _) => expected,
             (None, true) => usize::MAX,
-            (None, false) => SHORT_ANSWER,
+            (None, false) => SHORT_ANSWER_BYTES,
         };
         match (class, apdu.instruction) {
             // NFCCTAP_MSG.
@@ -135,7 +135,7 @@ impl SmartCard {
     }
 
     /// SELECT answers with the oldest version that the key has (11.3.3). Whichever applet it names,
-    /// what was under way in this one is over.
+    /// it ends everything that was under way in this one.
     fn select(&mut self, apdu: &Apdu<'_>, ctap1: Ctap1) -> CardAction {
         self.chain = None;
         self.left.clear();
@@ -152,7 +152,7 @@ impl SmartCard {
         CardAction::Restart(answer)
     }
 
-    /// The answer APDU to the request under way; what the terminal cannot take at once, it fetches.
+    /// The answer APDU to the request under way; the terminal fetches what it cannot take at once.
     pub fn finished(&mut self, kind: RequestKind, response: &[u8]) -> Vec<u8> {
         let data = match kind {
             RequestKind::Cbor => response,
@@ -180,7 +180,7 @@ impl SmartCard {
 
 impl<E: Environment> Authenticator<E> {
     /// Takes a command APDU from a terminal and gives its answer: [`SmartCard`] and
-    /// [`process`](Self::process) in one, for machines that wait.
+    /// [`process`](Self::process) in one, for machines that may wait for the answer.
     pub fn process_card(&mut self, card: &mut SmartCard, apdu: &[u8]) -> Vec<u8> {
         let ctap1 = match self.policy.always_uv {
             true => Ctap1::Off,
@@ -203,10 +203,10 @@ impl<E: Environment> Authenticator<E> {
     }
 }
 
-/// A CTAP1 command in one piece, extended.
+/// A CTAP1 command as one extended APDU.
 fn whole(class: u8, apdu: &Apdu<'_>, data: &[u8]) -> Vec<u8> {
     let mut out = alloc::vec![class, apdu.instruction, apdu.p1, apdu.p2];
-    // A chain is bounded by what CTAPHID carries, which two bytes can say.
+    // A chain is no longer than CTAPHID carries: its length fits two bytes.
     if let Ok(length @ 1..) = u16::try_from(data.len()) {
         out.push(0);
         out.extend(length.to_be_bytes());

@@ -12,9 +12,9 @@ use crate::credential::sha256;
 use crate::pin_protocol::Protocol;
 use crate::verification::VerifiedBy;
 
-/// An unused token lapses after this long.
+/// An unused token expires this long after its issue.
 const FIRST_USE_WITHIN_MS: u64 = 30_000;
-/// A used one after this long.
+/// A used token expires this long after its issue.
 const MAX_USAGE_MS: u64 = 600_000;
 /// The touch of a finger counts for this long.
 const PRESENT_FOR_MS: u64 = 30_000;
@@ -23,13 +23,13 @@ const PRESENT_FOR_MS: u64 = 30_000;
 #[derive(Default)]
 pub(crate) struct TokenState {
     current: Option<Token>,
-    /// How many were given out.
+    /// How many tokens were given out.
     issued: u64,
     /// The token that the request under way proved to know.
     proved: Option<TokenId>,
 }
 
-/// Which token. No two are the same between power-up and power-down.
+/// A token's number, unique between power-up and power-down.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct TokenId(u64);
 
@@ -47,7 +47,7 @@ struct Token {
 }
 
 impl Token {
-    /// Whether its time is not over (`pinUvAuthTokenUsageTimerObserver`).
+    /// Whether it has not expired (`pinUvAuthTokenUsageTimerObserver`).
     const fn lasts(&self, now_ms: u64) -> bool {
         let limit = match self.used {
             true => MAX_USAGE_MS,
@@ -88,7 +88,7 @@ impl TokenState {
         self.current = None;
     }
 
-    /// A request comes that proved nothing yet.
+    /// Begins a request, which has not proved to know a token yet.
     pub(crate) const fn begin_request(&mut self) {
         self.proved = None;
     }
@@ -98,7 +98,7 @@ impl TokenState {
         self.proved
     }
 
-    /// Whether this token was neither replaced nor stopped, and its time is not over.
+    /// Whether this token was neither replaced nor stopped, and has not expired.
     pub(crate) fn is_in_use(&self, id: TokenId, now_ms: u64) -> bool {
         self.current
             .as_ref()
@@ -128,7 +128,7 @@ impl TokenState {
         Ok(VerifiedToken(token))
     }
 
-    /// What is done once a touch was obtained with a token: it serves one ceremony
+    /// Spends the token once it obtained a touch: a token serves one ceremony
     /// (`clearUserPresentFlag`, `clearUserVerifiedFlag`,
     /// `clearPinUvAuthTokenPermissionsExceptLbw`).
     pub(crate) fn spend(&mut self) {
@@ -171,7 +171,6 @@ impl VerifiedToken<'_> {
         self.0.user_verified
     }
 
-    /// By what.
     pub(crate) const fn verified_by(&self) -> VerifiedBy {
         self.0.verified_by
     }

@@ -45,7 +45,7 @@ impl<E: Environment> Authenticator<E> {
         response
     }
 
-    /// Anything but a touch means: not yet, ask again.
+    /// Asks the owner. Any answer but a touch tells the client to ask again.
     fn u2f_touch(&mut self, question: &Question<'_>) -> Result<(), StatusWord> {
         self.touch(question)
             .map_err(|_| StatusWord::ConditionsNotSatisfied)

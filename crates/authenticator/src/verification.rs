@@ -1,4 +1,4 @@
-//! How makeCredential and getAssertion verify the user: the steps that both have in common
+//! How makeCredential and getAssertion verify the user: the steps that they have in common
 //! (CTAP 2.3, sections 6.1.2 and 6.2.2).
 
 use hallway_ctap::command::Options;
@@ -11,7 +11,7 @@ use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment, Question};
 use crate::settings::PinUse;
 
-/// What a request says of its user.
+/// The parameters of a request that decide how its user is verified.
 pub(crate) struct Ceremony<'a> {
     pub(crate) rp_id: &'a str,
     pub(crate) client_data_hash: &'a [u8; 32],
@@ -22,12 +22,12 @@ pub(crate) struct Ceremony<'a> {
     pub(crate) permission: Permissions,
 }
 
-/// When a user must be verified who asks for no verification.
+/// When the user must be verified although the request does not ask for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Demand {
-    /// Where there is a PIN or a finger: makeCredential.
+    /// If there is a PIN or a finger: a discoverable makeCredential.
     WhenProtected,
-    /// Where the owner wants it always: getAssertion with a touch.
+    /// If alwaysUv is on: other makeCredentials, and getAssertion with a touch.
     WhenAlways,
     /// Never: silent getAssertion.
     Never,
@@ -44,7 +44,7 @@ pub(crate) enum Means<'a> {
     None,
 }
 
-/// By what a user was verified.
+/// How a user was verified.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum VerifiedBy {
     /// The PIN, typed on the platform: nobody can tell whether somebody was there.
@@ -53,11 +53,11 @@ pub(crate) enum VerifiedBy {
     Finger,
 }
 
-/// What was proved of the user.
+/// What the user has proved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Proved {
     pub(crate) by: Option<VerifiedBy>,
-    /// Somebody touched the key for this already.
+    /// Somebody already touched the key for this request.
     pub(crate) present: bool,
 }
 
@@ -69,7 +69,7 @@ impl Proved {
 
 impl<E: Environment> Authenticator<E> {
     /// Steps 1 and 2: a pinUvAuthParam without bytes is answered after a touch, with a status that
-    /// tells whether there is a PIN; the protocol must be one that this key has.
+    /// tells whether there is a PIN; this key must support the protocol.
     pub(crate) fn check_protocol(&mut self, ceremony: &Ceremony<'_>) -> Result<(), Status> {
         match ceremony.param {
             None => Ok(()),
@@ -78,8 +78,8 @@ impl<E: Environment> Authenticator<E> {
         }
     }
 
-    /// The option `uv`, `alwaysUv`, and the wish of a protected key (6.1.2, steps 5 to 8; 6.2.2,
-    /// steps 4 and 5).
+    /// Chooses the means by the option `uv`, `alwaysUv`, and whether the key is protected (6.1.2,
+    /// steps 5 to 8; 6.2.2, steps 4 and 5).
     pub(crate) fn means<'a>(
         &self,
         ceremony: &Ceremony<'a>,
@@ -101,17 +101,17 @@ impl<E: Environment> Authenticator<E> {
             false => Ok(Means::None),
             true if always && self.has_built_in_uv() => Ok(Means::BuiltIn),
             true if self.pin_serves_ceremonies() => Err(Status::PuatRequired),
-            // Only the sensor would do, and the platform does not ask for it.
+            // Only the sensor could verify the user, and the platform does not ask for it.
             true => Err(Status::OperationDenied),
         }
     }
 
-    /// Whether the PIN is a way to verify the user in ceremonies.
+    /// Whether the PIN may verify the user in ceremonies.
     fn pin_serves_ceremonies(&self) -> bool {
         self.settings.pin_use == PinUse::Everything
     }
 
-    /// 6.1.2, step 11; 6.2.2, step 6.
+    /// Verifies the user (6.1.2, step 11; 6.2.2, step 6).
     pub(crate) fn verify_user(
         &mut self,
         ceremony: &Ceremony<'_>,

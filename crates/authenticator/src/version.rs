@@ -1,4 +1,4 @@
-//! The version of this program, which a key tells in getInfo (CTAP 2.3, section 6.4,
+//! The version of this program, which a key reports in getInfo (CTAP 2.3, section 6.4,
 //! firmwareVersion) and in the answer to CTAPHID_INIT (section 11.2.9.1.3).
 
 /// Major, minor, patch.
@@ -8,10 +8,10 @@ pub(crate) const VERSION: [u64; 3] = [
     number(env!("CARGO_PKG_VERSION_PATCH")),
 ];
 
-/// The version as one number, of which a later version has a higher one: 1.2.3 is 1002003.
+/// The version as one number, higher for a later version: 1.2.3 is 1002003.
 pub(crate) const FIRMWARE: u64 = VERSION[0] * 1_000_000 + VERSION[1] * 1000 + VERSION[2];
 
-/// Major, minor and patch as a device tells its version; what is above 255 stays at 255.
+/// Major, minor and patch, one byte each; numbers above 255 are reported as 255.
 pub const DEVICE_VERSION: [u8; 3] = [byte(VERSION[0]), byte(VERSION[1]), byte(VERSION[2])];
 
 const fn number(digits: &str) -> u64 {

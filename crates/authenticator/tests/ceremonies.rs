@@ -81,7 +81,7 @@ fn attesting(attestation: &Attestation) -> VirtualKey {
     VirtualKey::power_up(&hands)
 }
 
-/// 6.1.2, step 12: whoever is not there, or says no, is told the same.
+/// 6.1.2, step 12: the answer is the same if the owner is absent or says no.
 #[test]
 fn an_excluded_credential_is_told_only_after_the_owner_was_asked() {
     let hands = Hands::new();

@@ -48,7 +48,7 @@ fn happens(hands: &Hands, script: &[Gesture]) {
     *hands.sensor.borrow_mut() = Some(SimulatedSensor::new(script.iter().copied()));
 }
 
-/// What became of each sample, and how many were still missing.
+/// The feedback for each sample, and how many were still missing.
 type Samples = Vec<(Feedback, u64)>;
 
 fn enroll(client: &mut TestClient) -> (Result<Vec<u8>, ClientError>, Samples) {

@@ -36,13 +36,13 @@ use hallway_ctap::u2f::U2fRequest;
 use requests::{RP, assertion, creation};
 use zeroize::Zeroizing;
 
-/// More than any command may take, in bytes, without optimisation too.
-const MOST_HEAP: u64 = 8 * 1024;
-const MOST_STACK: usize = 48 * 1024;
+/// No command may take more, even without optimisation.
+const MAX_HEAP_BYTES: u64 = 8 * 1024;
+const MAX_STACK_BYTES: usize = 48 * 1024;
 /// Stack that a thread needs before it gets to the command, and then some.
-const PADDING: usize = 64 * 1024;
-/// How exactly the stack is measured.
-const STEP: usize = 512;
+const PADDING_BYTES: usize = 64 * 1024;
+/// The precision with which the stack is measured.
+const STEP_BYTES: usize = 512;
 
 const SPLIT: i64 = -300;
 const SPLIT_ARKG: i64 = -65539;
@@ -104,7 +104,7 @@ impl Clock for Stopped {
     }
 }
 
-/// The same for each key, so that what was said to one can be said to the next.
+/// Gives each key the same bytes, so that a conversation with one can be replayed to the next.
 struct Repeatable(u64);
 
 impl Randomness for Repeatable {
@@ -284,7 +284,7 @@ fn key_after(said: &[Vec<u8>], count: usize) -> Key {
 
 #[inline(never)]
 fn with_padding(work: impl FnOnce()) {
-    let padding = black_box([0u8; PADDING]);
+    let padding = black_box([0u8; PADDING_BYTES]);
     work();
     black_box(&padding);
 }
@@ -324,12 +324,12 @@ fn least_stack(conversation: &Path, number: Option<usize>) -> usize {
             .success()
     };
     // Without optimisation the padding is on the stack twice.
-    let (mut too_little, mut least) = (PADDING, 2 * PADDING + 2 * MOST_STACK);
+    let (mut too_little, mut least) = (PADDING_BYTES, 2 * PADDING_BYTES + 2 * MAX_STACK_BYTES);
     assert!(
         enough(least),
         "request {number:?} takes more than {least} bytes of stack"
     );
-    while least - too_little > STEP {
+    while least - too_little > STEP_BYTES {
         let middle = (too_little + least) / 2;
         match enough(middle) {
             true => least = middle,
@@ -388,8 +388,11 @@ fn main() {
     println!("| command | stack, bytes | heap, bytes |\n| --- | ---: | ---: |");
     for (name, (stack, heap)) in &table {
         println!("| {name} | {stack} | {heap} |");
-        assert!(*stack <= MOST_STACK, "{name} takes {stack} bytes of stack");
-        assert!(*heap <= MOST_HEAP, "{name} takes {heap} bytes of heap");
+        assert!(
+            *stack <= MAX_STACK_BYTES,
+            "{name} takes {stack} bytes of stack"
+        );
+        assert!(*heap <= MAX_HEAP_BYTES, "{name} takes {heap} bytes of heap");
     }
     assert_eq!(table.len(), 12, "every command was measured");
 }

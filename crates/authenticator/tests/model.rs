@@ -1,4 +1,4 @@
-//! Random sequences of commands, held against a model that fits a page.
+//! Random sequences of commands, checked against a model that fits on a page.
 
 #![expect(
     clippy::unwrap_used,
@@ -77,7 +77,7 @@ impl Model {
         }
     }
 
-    /// What comes of a PIN.
+    /// Counts a PIN that is entered; returns the expected outcome.
     fn try_pin(&mut self, pin: usize) -> Result<(), Status> {
         let blocked = |model: &Self| match (model.retries, model.wrong_in_a_row) {
             (0, _) => Some(Status::PinBlocked),
@@ -336,8 +336,7 @@ proptest! {
         }
     }
 
-    /// Whatever is sent, an answer comes: a status that CTAP defines, and canonical CBOR behind
-    /// success.
+    /// Every request gets an answer: a status that CTAP defines, and nothing after a failure.
     #[test]
     fn any_bytes_get_an_answer(
         requests in proptest::collection::vec(

@@ -109,7 +109,7 @@ fn made(key: &mut VirtualKey, request: make_credential::Request<'_>) -> Made {
     }
 }
 
-/// What is asked of a signing key; each test changes what it is about.
+/// A request to a signing key; each test changes the part that it is about.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     handle: Option<&'a [u8]>,
@@ -317,7 +317,7 @@ fn a_seed_is_attested_by_a_certificate_or_not_at_all() {
     let statement = Map::parse(statement, Form::Canonical).unwrap();
     assert!(statement.get("x5c").is_some());
 
-    // Whoever wants none gets a whole attestation object for the signing key all the same.
+    // A platform that wants none still gets a whole attestation object for the signing key.
     let mut request = with_key(&[ESP256], TOUCHED);
     request.attestation_formats = vec!["none"];
     let made = made(&mut certified, request);

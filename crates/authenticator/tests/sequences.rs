@@ -1,5 +1,6 @@
-//! A sequence of commands goes on for who began it, for half a minute, and as long as the token that
-//! opened it (CTAP 2.3, section 6): each stateful command, held against channel, token and time.
+//! Only the caller that began a sequence of commands continues it, within half a minute, and while
+//! the token that opened it lasts (CTAP 2.3, section 6): each stateful command is tested with other
+//! channels, tokens and times.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,11 +34,11 @@ use virtual_key::{Hands, VirtualKey};
 
 const PIN: &[u8] = b"27182818";
 /// The next command may come this late.
-const HALF_A_MINUTE: u64 = 30_000;
+const HALF_A_MINUTE_MS: u64 = 30_000;
 /// A token that was used lives this long.
-const TEN_MINUTES: u64 = 600_000;
+const TEN_MINUTES_MS: u64 = 600_000;
 
-/// A program, and another one.
+/// Two programs.
 const ADA: Caller = Caller::on_channel(1, Channel(1));
 const EVE: Caller = Caller::on_channel(1, Channel(2));
 
@@ -162,7 +163,7 @@ impl World {
     }
 }
 
-/// The commands that go on.
+/// The commands that span several requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stateful {
     Assertions,
@@ -190,7 +191,7 @@ impl Stateful {
         }
     }
 
-    /// What a next command is answered that finds nothing to go on with.
+    /// The answer to a next command that finds no sequence to continue.
     const fn refusal(self) -> Status {
         match self {
             Self::Assertions | Self::RelyingParties | Self::Credentials => Status::NotAllowed,
@@ -297,7 +298,7 @@ impl Begun {
                 let tag = hmac(token, &[2; 32]);
                 let request = get_assertion::Request {
                     options: Options {
-                        // Leaves the token what it permits, so that it serves more than once.
+                        // The token keeps its permissions, so that it serves more than once.
                         presence: Some(false),
                         ..Options::default()
                     },
@@ -391,10 +392,10 @@ fn the_next_one_is_answered_to_who_began() {
 fn half_a_minute_is_the_longest_pause() {
     for stateful in Stateful::ALL {
         let (mut world, mut begun) = begun(stateful);
-        world.wait(HALF_A_MINUTE);
+        world.wait(HALF_A_MINUTE_MS);
         assert_eq!(begun.next(&mut world, ADA), Ok(()), "{stateful:?}");
         // It counts from the answer before, not from the beginning.
-        world.wait(HALF_A_MINUTE + 1);
+        world.wait(HALF_A_MINUTE_MS + 1);
         let late = begun.next(&mut world, ADA);
         assert_eq!(late, Err(stateful.refusal()), "{stateful:?}");
         // What is over is over.
@@ -410,7 +411,7 @@ fn what_a_token_opened_ends_with_it() {
         let token = world.token(stateful.permission());
         // Used once, it lives for ten minutes from its issue.
         Begun::begin(&mut world, stateful, &token);
-        world.wait(TEN_MINUTES - 10_000);
+        world.wait(TEN_MINUTES_MS - 10_000);
         let mut begun = Begun::begin(&mut world, stateful, &token);
         world.wait(10_000);
         assert_eq!(begun.next(&mut world, ADA), Ok(()), "{stateful:?}");
@@ -426,21 +427,21 @@ fn what_a_token_opened_ends_with_it() {
     }
 }
 
-/// What began without a token does not end with one.
+/// A sequence that began without a token does not end with one.
 #[test]
 fn a_token_is_no_concern_of_what_it_did_not_open() {
     let mut world = World::new();
     let token = world.token(Permissions::PERSISTENT_READ_ONLY);
     let mut begun = Begun::begin(&mut world, Stateful::RelyingParties, &token);
     for _ in 0..2 {
-        world.wait(HALF_A_MINUTE);
+        world.wait(HALF_A_MINUTE_MS);
         assert_eq!(begun.next(&mut world, ADA), Ok(()));
     }
-    // A sequence that the owner's touch opened goes on while a token of before runs out.
+    // A sequence that the owner's touch opened continues while an earlier token expires.
     let mut world = World::new();
     let token = world.token(Permissions::CREDENTIAL_MANAGEMENT);
     Begun::begin(&mut world, Stateful::RelyingParties, &token);
-    world.wait(TEN_MINUTES - 1);
+    world.wait(TEN_MINUTES_MS - 1);
     let request = assertion();
     let command = Command::GetAssertion(Box::new(request));
     world.ask(ADA, &command).unwrap();

@@ -1,4 +1,4 @@
-//! Where something is reached over HTTP: over TLS, or on this machine.
+//! Addresses for HTTP: over TLS, or on this machine.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,34 +6,34 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-/// An `https` URL, or an `http` URL of this machine: a loopback address, `localhost`, or a name below
-/// it (RFC 6761, 6.3). It has no user name and no password. It is read as the URL standard says, so
-/// that it prints in one form.
+/// An `https` URL, or an `http` URL of this machine: a loopback address, `localhost`, or a name
+/// below it (RFC 6761, 6.3). It has no user name and no password. It is parsed as the URL standard
+/// says, so that it prints in one form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SecureUrl(Url);
 
-/// Where a gateway is reached: a [`SecureUrl`] that is an origin, `SCHEME://HOST[:PORT]`.
+/// A gateway's address: a [`SecureUrl`] that is an origin, `SCHEME://HOST[:PORT]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct GatewayAddress(SecureUrl);
 
-/// Why an address is not used.
+/// Why an address is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressProblem {
     /// It can't be parsed, or names no host.
     NotAUrl,
     /// It names a user or a password, which may be there to hide the host.
     Credentials,
-    /// Neither `https` nor `http`.
+    /// Its scheme is neither `https` nor `http`.
     Scheme,
-    /// Plain HTTP to another machine: everybody between could read and change what is said.
+    /// Plain HTTP to another machine: everybody between could read and change the traffic.
     Plain,
     /// A gateway's address with a path, a query or a fragment.
     NotAnOrigin,
 }
 
-/// An address that is not used, and why.
+/// An invalid address, and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressError {
     /// The address as it was given.
@@ -46,12 +46,12 @@ impl fmt::Display for AddressProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAUrl => "it should look like https://gate.example",
-            Self::Credentials => "it names a user; leave out what stands before the @",
+            Self::Credentials => "it names a user; leave out everything before the @",
             Self::Scheme => "it must begin with https://",
             Self::Plain => {
                 "it must begin with https://; plain http is spoken with this machine only"
             }
-            Self::NotAnOrigin => "it must end behind the host or the port, without a path",
+            Self::NotAnOrigin => "it must end after the host or the port, without a path",
         })
     }
 }
@@ -60,15 +60,15 @@ impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is not used: {}",
+            "{:?} is invalid: {}",
             without_user(&self.address),
             self.problem
         )
     }
 }
 
-/// An address, or a text that begins with one, without the user before its host, whose password it may
-/// hold.
+/// An address, or a text that begins with one, without the user before its host: a password may
+/// stand there.
 #[must_use]
 pub fn without_user(text: &str) -> String {
     let scheme = text.find("://").map_or(0, |at| at + 3);
@@ -86,7 +86,7 @@ pub fn without_user(text: &str) -> String {
 impl std::error::Error for AddressError {}
 
 impl SecureUrl {
-    /// Takes a URL if it may be spoken to.
+    /// Accepts a URL that may be connected to.
     ///
     /// # Errors
     /// [`AddressProblem`], never [`AddressProblem::NotAnOrigin`].
@@ -106,7 +106,7 @@ impl SecureUrl {
         }
     }
 
-    /// Whether it is on this machine, by its name or its address.
+    /// Whether the host is this machine, by its name or its address.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.0.host().is_some_and(|host| is_this_machine(&host))
@@ -119,9 +119,10 @@ impl SecureUrl {
     }
 }
 
-/// A relying party id that a person wrote, in the form in which clients name it: a domain as the URL
-/// standard reads it (3.5), so that `Gate.Example` is `gate.example`; or another application's, which
-/// begins as a URL does and is kept as it is, such as `ssh:` (WebAuthn Level 3, 4, "RP ID").
+/// A relying party id that a person wrote, in the form in which clients name it: a domain as the
+/// URL standard parses it (3.5), so that `Gate.Example` is `gate.example`; or another
+/// application's, which begins as a URL does and is kept as it is, such as `ssh:` (WebAuthn Level
+/// 3, 4, "RP ID").
 ///
 /// ```
 /// use hallway_client::relying_party_id;
@@ -137,7 +138,7 @@ pub fn relying_party_id(text: &str) -> Option<String> {
         let web = ["http", "https"]
             .iter()
             .any(|web| scheme.eq_ignore_ascii_case(web));
-        // A domain with a port is none.
+        // A domain with a port is not an id.
         let port = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
         let is_scheme = !scheme.is_empty() && scheme.bytes().all(begins) && !web && !port;
         return is_scheme.then(|| text.to_owned());
@@ -145,18 +146,18 @@ pub fn relying_party_id(text: &str) -> Option<String> {
     let Ok(Host::Domain(name)) = Host::parse(text) else {
         return None;
     };
-    // The standard lets more stand in a host than any domain has, such as `*`.
+    // The standard allows more characters in a host than any domain has, such as `*`.
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
     name.split('.').all(is_label).then_some(name)
 }
 
-/// The system may resolve a name below `localhost` as it likes; whoever connects must not.
+/// The system may resolve a name below `localhost` to any address; a caller that connects must not.
 fn is_this_machine(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost" || name.ends_with(".localhost"),
         Host::Ipv4(address) => address.is_loopback(),
-        // An IPv4 address in an IPv6 one is none.
+        // An IPv4 loopback address in an IPv6 address does not count.
         Host::Ipv6(address) => address.is_loopback(),
     }
 }
@@ -197,27 +198,27 @@ impl GatewayAddress {
         self.url().origin().ascii_serialization()
     }
 
-    /// Whether it is on this machine.
+    /// Whether the gateway is on this machine.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.0.is_local()
     }
 
-    /// The address as any other that may be spoken to.
+    /// The address as a [`SecureUrl`].
     #[must_use]
     pub const fn secure_url(&self) -> &SecureUrl {
         &self.0
     }
 
-    /// The name of the host, without a port; nothing where it is an IP address.
+    /// The name of the host, without a port; `None` for an IP address.
     #[must_use]
     pub fn domain(&self) -> Option<&str> {
         self.url().domain()
     }
 
     /// Whether a relying party here may be called `rp_id`: as the host, or as a domain above it
-    /// that has others above itself (WebAuthn Level 3, 5.1.3 and 5.1.4.1; which domains are public
-    /// suffixes is not known here, but no domain of one label can be anybody's).
+    /// that has others above itself (WebAuthn Level 3, 5.1.3 and 5.1.4.1). Public suffixes are not
+    /// known here, but no domain of one label can be anybody's.
     #[must_use]
     pub fn may_use(&self, rp_id: &str) -> bool {
         let Some(host) = self.domain() else {

@@ -7,7 +7,7 @@ use hallway_ctap::status::Status;
 use crate::connection::{Connection, Keepalive};
 use crate::error::ClientError;
 
-/// How much the relying party wants to know that it is the owner.
+/// Whether the relying party wants the key to verify its owner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum UserVerification {
     /// Verify, or fail.
@@ -31,14 +31,14 @@ pub struct Client<C> {
 pub(crate) struct Answer(Vec<u8>);
 
 impl Answer {
-    /// The map behind the status byte, if the key said anything.
+    /// The map behind the status byte, if there is one.
     pub(crate) fn map(&self) -> Result<Option<Map<'_>>, ClientError> {
         command::answer(&self.0).map_err(ClientError::Refused)
     }
 
     /// The map, for commands that always answer with one.
     pub(crate) fn some_map(&self) -> Result<Map<'_>, ClientError> {
-        self.map()?.ok_or(ClientError::Incomplete("everything"))
+        self.map()?.ok_or(ClientError::Incomplete("any content"))
     }
 }
 
@@ -53,7 +53,7 @@ impl<C: Connection> Client<C> {
         }
     }
 
-    /// Calls `announce` whenever the key says that it works or waits for a touch.
+    /// Calls `announce` whenever the key says that it is working or waits for a touch.
     pub fn on_keepalive(&mut self, announce: impl FnMut(Keepalive) + Send + 'static) {
         self.on_keepalive = Box::new(announce);
     }
@@ -63,7 +63,7 @@ impl<C: Connection> Client<C> {
         &self.origin
     }
 
-    /// What the key says of itself; asked once.
+    /// The key's answer to getInfo, which is asked for once.
     ///
     /// # Errors
     /// [`ClientError`] when the key cannot be reached or understood.
@@ -86,7 +86,7 @@ impl<C: Connection> Client<C> {
     /// Erases everything on the key.
     ///
     /// # Errors
-    /// The key's refusal: not just after power-up, or nobody confirmed.
+    /// The key's refusal: too long after power-up, or nobody confirmed.
     pub fn reset(&mut self) -> Result<(), ClientError> {
         self.send(&[code::RESET])?;
         self.forget_info();
@@ -101,7 +101,7 @@ impl<C: Connection> Client<C> {
         self.send(&[code::SELECTION]).map(|_| ())
     }
 
-    /// The connection, for what this client has no words for.
+    /// The connection, for commands that this client does not offer.
     pub const fn connection_mut(&mut self) -> &mut C {
         &mut self.connection
     }
@@ -122,7 +122,7 @@ impl<C: Connection> Client<C> {
             Some(&code) => Err(ClientError::Refused(
                 Status::from_code(code).unwrap_or(Status::Other),
             )),
-            None => Err(ClientError::Incomplete("everything")),
+            None => Err(ClientError::Incomplete("any content")),
         }
     }
 
@@ -155,10 +155,10 @@ impl<C: Connection> Client<C> {
     }
 }
 
-/// Whether a protected key wants verification for the command even when nobody asks for it.
+/// Whether a protected key demands verification for the command even when nobody asks for it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Insists {
-    /// Whatever the key.
+    /// Every key does.
     ForEvery,
     /// Unless the key says that a touch is enough for credentials that it does not keep.
     ForKept,

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// What the client data are for.
+/// The ceremony that client data belong to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ceremony {
     /// `webauthn.create`.

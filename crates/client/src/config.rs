@@ -10,7 +10,7 @@ use crate::error::ClientError;
 use crate::pin::PinPrompt;
 
 impl<C: Connection> Client<C> {
-    /// Demands user verification always, or no longer.
+    /// Toggles alwaysUv: whether the key demands user verification always.
     ///
     /// # Errors
     /// The key's refusal, or a PIN that was not given.

@@ -4,12 +4,12 @@ use std::io;
 
 use hallway_ctap::ctaphid::HidError;
 
-/// What an authenticator says while it is not done yet (CTAP 2.3, section 11.2.9.1.7).
+/// What an authenticator reports while it is not done yet (CTAP 2.3, section 11.2.9.1.7).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Keepalive {
-    /// It is working.
+    /// The authenticator is working.
     Processing,
-    /// It waits for a touch.
+    /// The authenticator waits for a touch.
     UserPresenceNeeded,
 }
 
@@ -22,13 +22,13 @@ pub enum ConnectionError {
     /// The key's transport refused.
     #[error("{0}")]
     Hid(#[from] HidError),
-    /// Nothing came for too long.
+    /// No report came within this many seconds.
     #[error("the security key did not answer within {0} seconds")]
     Silent(u64),
-    /// What came cannot be understood.
+    /// The answer does not follow the protocol.
     #[error("the security key answered out of turn: {0}")]
     Protocol(&'static str),
-    /// A software key could not do its work: its file, for instance.
+    /// A software key failed; its file, for instance, could not be read.
     #[error("the software key failed: {0}")]
     Key(String),
 }

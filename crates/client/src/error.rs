@@ -17,12 +17,12 @@ pub enum ClientError {
     /// The key's answer is not what CTAP says.
     #[error("the security key's answer to {command} cannot be read: {error}")]
     Answer {
-        /// Which command.
+        /// The name of the command, or of its extension.
         command: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the answer.
         error: ReadError,
     },
-    /// The key's answer lacks something.
+    /// The key's answer lacks this required part.
     #[error("the security key's answer lacks {0}")]
     Incomplete(&'static str),
     /// Verification is required, and the key has no PIN and no sensor.
@@ -37,11 +37,11 @@ pub enum ClientError {
     /// The PIN was not given.
     #[error("the security key's PIN is required and was not given")]
     PinNotGiven,
-    /// The PIN cannot be one.
+    /// The text cannot be a PIN.
     #[error("a PIN has 4 to 63 characters, at most 63 bytes of UTF-8, and no NUL")]
     PinForm,
-    /// The key speaks no PIN protocol that this client knows.
-    #[error("the security key speaks none of the PIN protocols 1 and 2")]
+    /// The key supports no PIN protocol that this client knows.
+    #[error("the security key supports neither PIN protocol 1 nor 2")]
     PinProtocol,
     /// The local cryptography failed.
     #[error("cryptography failed on this computer")]

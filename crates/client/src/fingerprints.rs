@@ -12,16 +12,16 @@ use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::pin::{PinPrompt, Token};
 
-/// How an enrolment goes on.
+/// The progress of an enrolment after a sample.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
-    /// What became of the last sample; `None` for something that this client does not know.
+    /// How good the last sample was; `None` for a code that this client does not know.
     pub feedback: Option<Feedback>,
     /// Good samples that are still missing.
     pub remaining: u64,
 }
 
-/// Whether an enrolment goes on.
+/// Whether an enrolment continues.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Next {
     /// Take another sample.
@@ -69,15 +69,15 @@ impl<C: Connection> FingerprintStore<'_, C> {
     /// [`ClientError`] when the key refuses or cannot be understood.
     pub fn list(&mut self) -> Result<Vec<TemplateInfo>, ClientError> {
         match self.send(Subcommand::Enumerate) {
-            // A key says so when there is none (section 6.7.6).
+            // A key answers so when it has no fingerprints (section 6.7.6).
             Err(error) if error.status() == Some(Status::InvalidOption) => Ok(Vec::new()),
             Ok(response) => Ok(response.templates.unwrap_or_default()),
             Err(error) => Err(error),
         }
     }
 
-    /// Enrols a finger, and gives the id of its template. `progress` hears of every sample and says
-    /// whether to go on.
+    /// Enrols a finger, and returns the id of its template. `progress` is called with every sample
+    /// and decides whether to continue.
     ///
     /// # Errors
     /// [`ClientError`] when the key refuses or cannot be understood, and

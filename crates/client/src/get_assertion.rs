@@ -29,7 +29,7 @@ pub struct GetAssertion<'a> {
     pub rp_id: &'a str,
     /// The challenge as the relying party gave it.
     pub challenge: &'a [u8],
-    /// Credential ids that will do; empty asks for a discoverable credential.
+    /// Ids of the credentials that may sign; empty asks for a discoverable credential.
     pub allow: &'a [Vec<u8>],
     /// Whether the owner is verified.
     pub user_verification: UserVerification,
@@ -37,7 +37,7 @@ pub struct GetAssertion<'a> {
     pub presence: Presence,
 }
 
-/// What goes to the relying party.
+/// An assertion, as it goes to the relying party.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Asserted {
     /// The credential that signed.
@@ -119,9 +119,9 @@ impl<C: Connection> Client<C> {
         Ok((asserted(response, client_data), count))
     }
 
-    /// Signs by a CTAP request, for callers whose client data are not WebAuthn's, as SSH's are
-    /// not. Verification is added to the request as it is wanted; a silent request gets none, or
-    /// it would not be silent.
+    /// Signs by a CTAP request, for callers whose client data are not WebAuthn's, such as SSH.
+    /// Verification is added to the request as `user_verification` says; a silent request gets
+    /// none unless it is required, or the request would not be silent.
     ///
     /// # Errors
     /// As [`get_assertion`](Self::get_assertion).
@@ -157,7 +157,7 @@ impl<C: Connection> Client<C> {
     }
 }
 
-/// More accounts than a person can pick from; bounds what a hostile key can cost.
+/// More accounts than a person can pick from; bounds the requests to a hostile key.
 const MAX_ACCOUNTS: u64 = 1000;
 
 fn unreadable(error: hallway_ctap::cbor::ReadError) -> ClientError {

@@ -1,8 +1,8 @@
-//! Security keys on USB, through Linux' hidraw devices.
+//! Security keys on USB, through Linux's hidraw devices.
 //!
-//! Which device is a key is read from sysfs, whose report descriptors need no ioctl: a key has a
+//! Keys are recognised by their report descriptors in sysfs, which need no ioctl: a key has a
 //! top-level usage of the FIDO page (CTAP 2.3, section 11.2.8.2). Opening one needs the rights that
-//! systemd's udev rules give to whoever sits at the machine.
+//! systemd's udev rules give to the user who sits at the machine.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -24,21 +24,21 @@ const FIDO_PAGE: u32 = 0xf1d0;
 const CTAPHID: u32 = 0x01;
 
 /// The longest report descriptor that Linux keeps (HID_MAX_DESCRIPTOR_SIZE).
-const MAX_DESCRIPTOR: u64 = 4096;
+const MAX_DESCRIPTOR_BYTES: u64 = 4096;
 
 /// A security key that is plugged in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HidKey {
     /// The device, such as `/dev/hidraw3`.
     pub path: PathBuf,
-    /// What the maker calls it; empty when it says nothing.
+    /// The maker's name for the device; empty if it has none.
     pub name: String,
 }
 
 /// The security keys that are plugged in, by device name; none where there is no hidraw.
 ///
 /// # Errors
-/// Whatever reading sysfs says; a device that is unplugged meanwhile is left out.
+/// The errors of reading sysfs; a device that is unplugged meanwhile is left out.
 pub fn hid_keys() -> io::Result<Vec<HidKey>> {
     keys_in(Path::new(SYSFS), Path::new(DEVICES))
 }
@@ -71,12 +71,12 @@ fn keys_in(sysfs: &Path, devices: &Path) -> io::Result<Vec<HidKey>> {
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?
-        .take(MAX_DESCRIPTOR)
+        .take(MAX_DESCRIPTOR_BYTES)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The maker's name for the device, without what could write on a terminal.
+/// The maker's name for the device, without characters that could control a terminal.
 fn maker_name(uevent: &str) -> String {
     uevent
         .lines()
@@ -91,7 +91,7 @@ fn maker_name(uevent: &str) -> String {
 fn is_fido(mut descriptor: &[u8]) -> bool {
     let (mut page, mut usage) = (0, 0);
     while let Some((&head, rest)) = descriptor.split_first() {
-        // Long items (6.2.2.3) say nothing of usages.
+        // Long items (6.2.2.3) say nothing about usages.
         let (length, data_at) = match head {
             0xfe => (rest.first().copied().unwrap_or(0) as usize, 2),
             _ => ([0, 1, 2, 4][usize::from(head & 3)], 0),
@@ -102,7 +102,7 @@ fn is_fido(mut descriptor: &[u8]) -> bool {
         match head & 0xfc {
             _ if head == 0xfe => {}
             0x04 => page = little_endian(data),
-            // A usage of four bytes brings its page along.
+            // A usage of four bytes includes its page.
             0x08 if length == 4 => {
                 let whole = little_endian(data);
                 (page, usage) = (whole >> 16, whole & 0xffff);
@@ -133,7 +133,7 @@ impl HidRaw {
     /// Opens a device.
     ///
     /// # Errors
-    /// Whatever opening it says: no right to it, most often.
+    /// The error of opening the device: most often, this user may not.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).open(path).map(Self)
@@ -144,7 +144,7 @@ impl ReportConnection<HidRaw> {
     /// Opens a channel to the key behind a hidraw device.
     ///
     /// # Errors
-    /// [`ConnectionError`] when it can't be opened or does not answer.
+    /// [`ConnectionError`] when the device can't be opened or does not answer.
     pub fn hidraw(path: impl AsRef<Path>) -> Result<Self, ConnectionError> {
         Self::open(HidRaw::open(path.as_ref())?)
     }
@@ -152,7 +152,7 @@ impl ReportConnection<HidRaw> {
 
 impl Reports for HidRaw {
     fn send(&mut self, report: &Report) -> io::Result<()> {
-        // hidraw wants the report's number in front; keys number none, which is written 0.
+        // hidraw wants the report's number in front: 0, as keys do not number their reports.
         let mut numbered = [0; REPORT_LENGTH + 1];
         numbered[1..].copy_from_slice(report);
         self.0.write_all(&numbered)
@@ -174,7 +174,7 @@ impl Reports for HidRaw {
             match self.0.read(&mut report)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 REPORT_LENGTH => return Ok(Some(report)),
-                // Not from CTAPHID, whose reports all have one length.
+                // Not a CTAPHID report: those all have one length.
                 _ => {}
             }
         }
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use crate::connection::Connection;
 
-    /// What a common key says of itself: page, usage, collection, one report each way.
+    /// The descriptor of a common key: page, usage, collection, one report each way.
     const KEY: [u8; 34] = [
         0x06, 0xd0, 0xf1, 0x09, 0x01, 0xa1, 0x01, 0x09, 0x20, 0x15, 0x00, 0x26, 0xff, 0x00, 0x75,
         0x08, 0x95, 0x40, 0x81, 0x02, 0x09, 0x21, 0x15, 0x00, 0x26, 0xff, 0x00, 0x75, 0x08, 0x95,
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(keys_in(&nowhere, Path::new("/dev")).unwrap(), []);
     }
 
-    /// A device whose other end is in this process: what is written there is a report and a number.
+    /// A device whose other end is in this process, where a number and a report arrive.
     fn device() -> (HidRaw, UnixDatagram) {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         (HidRaw(File::from(OwnedFd::from(ours))), theirs)

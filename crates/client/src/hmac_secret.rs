@@ -18,28 +18,28 @@ const EXTENSION: &str = "hmac-secret";
 /// Nobody checks these signatures, so there are no client data to commit to.
 const NO_CLIENT_DATA: [u8; 32] = [0; 32];
 
-/// What a secret is derived from.
+/// A request to derive a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DeriveSecret<'a> {
     /// The relying party id under which the credentials were made.
     pub rp_id: &'a str,
-    /// Credential ids that will do, on whichever key.
+    /// Ids of the credentials that may derive it, on any key.
     pub allow: &'a [Vec<u8>],
-    /// Another salt gives another secret.
+    /// Each salt gives another secret.
     pub salt: &'a [u8; 32],
 }
 
 /// A secret, and the credential that derived it.
 #[derive(Debug)]
 pub struct DerivedSecret {
-    /// Which of the allowed ones it was.
+    /// The id of the allowed credential that was used.
     pub credential_id: Vec<u8>,
     /// 32 bytes; the same each time for one credential and salt.
     pub secret: Zeroizing<[u8; 32]>,
 }
 
 impl<C: Connection> Client<C> {
-    /// Makes a credential that can derive secrets; gives its id. The key keeps nothing of it.
+    /// Makes a credential that can derive secrets; returns its id. The key does not store it.
     ///
     /// # Errors
     /// [`ClientError::NoHmacSecret`], the key's refusal, or a PIN that was not given.
@@ -82,8 +82,8 @@ impl<C: Connection> Client<C> {
     /// same credential derives another secret.
     ///
     /// # Errors
-    /// [`ClientError::NoHmacSecret`], the key's refusal (none of the credentials is its own, for
-    /// one), or a PIN that was not given.
+    /// [`ClientError::NoHmacSecret`], the key's refusal (for example, none of the credentials is
+    /// its own), or a PIN that was not given.
     pub fn derive_secret(
         &mut self,
         asked: &DeriveSecret<'_>,
@@ -133,12 +133,12 @@ fn read(auth_data: &[u8]) -> Result<AuthenticatorData<'_>, ClientError> {
         .map_err(|_| ClientError::Incomplete("authenticator data that can be read"))
 }
 
-/// What the key says of the extension, if anything.
+/// The output of the extension, if there is one.
 fn output<'a, T>(
     data: &AuthenticatorData<'a>,
     read: impl FnOnce(hallway_ctap::cbor::Value<'a>) -> Result<T, ReadError>,
 ) -> Result<Option<T>, ClientError> {
-    // The key is anybody's, so its map is read as `AuthenticatorData` reads it.
+    // Any maker's key may have written the map, so it is read as `AuthenticatorData` reads it.
     let unreadable = |error| ClientError::Answer {
         command: EXTENSION,
         error,

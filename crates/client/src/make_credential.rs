@@ -27,7 +27,6 @@ pub struct User<'a> {
 }
 
 impl<'a> User<'a> {
-    /// As it is sent.
     pub(crate) const fn entity(&self) -> UserEntity<'a> {
         UserEntity {
             id: self.id,
@@ -37,7 +36,7 @@ impl<'a> User<'a> {
     }
 }
 
-/// What the relying party wants to know of the key's make.
+/// What the relying party wants to know about the key's make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum AttestationPreference {
     /// Nothing: the key is asked for no statement.
@@ -58,19 +57,19 @@ pub struct MakeCredential<'a> {
     pub user: User<'a>,
     /// The challenge as the relying party gave it.
     pub challenge: &'a [u8],
-    /// The favourite first.
+    /// The algorithms that the relying party accepts, in order of preference.
     pub algorithms: &'a [Algorithm],
-    /// Whether the key keeps the credential itself, to be found without its id.
+    /// Whether the key stores the credential, so that it is found without its id.
     pub discoverable: bool,
     /// Whether the owner is verified.
     pub user_verification: UserVerification,
     /// Credential ids that must not be on this key already.
     pub exclude: &'a [Vec<u8>],
-    /// What is asked of the key's make.
+    /// Whether the key is asked to attest its make.
     pub attestation: AttestationPreference,
 }
 
-/// What goes to the relying party.
+/// A new credential, as it goes to the relying party.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CreatedCredential {
     /// The credential id, also inside the attestation object.
@@ -79,7 +78,7 @@ pub struct CreatedCredential {
     pub client_data_json: Vec<u8>,
     /// The attestation object, CBOR.
     pub attestation_object: Vec<u8>,
-    /// How the key can be reached, as it says itself.
+    /// The transports by which the key says it can be reached.
     pub transports: Vec<String>,
 }
 
@@ -132,7 +131,7 @@ impl<C: Connection> Client<C> {
     }
 
     /// Makes a credential from a CTAP request, for callers whose client data are not WebAuthn's,
-    /// as SSH's are not. Verification is added to the request as the key demands it.
+    /// such as SSH. Verification is added to the request as the key demands it.
     ///
     /// # Errors
     /// As [`make_credential`](Self::make_credential).

@@ -33,7 +33,7 @@ pub struct PasskeyStore<'a, C> {
     token: Token,
 }
 
-/// More passkeys than any key holds; bounds what a hostile one can cost.
+/// More passkeys than any key holds; bounds the requests to a hostile key.
 const MAX_PASSKEYS: u64 = 100_000;
 
 impl<C: Connection> Client<C> {
@@ -124,7 +124,7 @@ impl<C: Connection> PasskeyStore<'_, C> {
         })
     }
 
-    /// What goes on needs no authentication of its own.
+    /// Continues an enumeration, which needs no authentication of its own.
     fn next(&mut self, subcommand: Subcommand<'_>) -> Result<Response, ClientError> {
         self.exchange(&Request {
             subcommand,

@@ -10,7 +10,7 @@ use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::pin_protocol::{Protocol, Session};
 
-/// What a person is asked.
+/// A request for the PIN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PinRequest {
     /// Tries left before the key blocks itself for good.
@@ -23,7 +23,7 @@ pub trait PinPrompt {
     fn pin(&mut self, request: &PinRequest) -> Option<Zeroizing<String>>;
 }
 
-/// There is nobody to ask: a key that wants a PIN is refused.
+/// Nobody is there to ask: a request for the PIN is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct NoPin;
 
@@ -33,7 +33,7 @@ impl PinPrompt for NoPin {
     }
 }
 
-/// A PIN that is known already.
+/// A known PIN.
 #[derive(Clone)]
 pub struct Pin(pub Zeroizing<String>);
 
@@ -61,8 +61,8 @@ impl<C: Connection> Client<C> {
     /// Sets the first PIN of a key.
     ///
     /// # Errors
-    /// [`ClientError::PinForm`] for what cannot be a PIN; the key's refusal when it has one already
-    /// or its policy asks for more.
+    /// [`ClientError::PinForm`] for a text that cannot be a PIN; the key's refusal when it already
+    /// has a PIN or its policy demands a better one.
     pub fn set_pin(&mut self, pin: &str) -> Result<(), ClientError> {
         let session = self.key_agreement()?;
         let new_pin_enc = session.encrypt(&padded(pin)?[..])?;
@@ -111,7 +111,8 @@ impl<C: Connection> Client<C> {
             .ok_or(ClientError::Incomplete("the number of PIN tries"))
     }
 
-    /// Asks for the PIN and turns it into a token for `permissions`, at one relying party or at all.
+    /// Asks for the PIN and turns it into a token for `permissions`, at one relying party or at
+    /// all.
     pub(crate) fn token(
         &mut self,
         permissions: Permissions,

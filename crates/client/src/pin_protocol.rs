@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 
 use crate::error::ClientError;
 
-/// Which protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Protocol {
     One,
@@ -19,7 +18,7 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// The authenticator's favourite among those known here.
+    /// The first of the authenticator's protocols that this client knows.
     pub(crate) fn choose(offered: &[u64]) -> Result<Self, ClientError> {
         offered
             .iter()
@@ -52,7 +51,7 @@ impl Protocol {
 /// The shared secret of one key agreement.
 pub(crate) struct Session {
     pub(crate) protocol: Protocol,
-    /// What the authenticator needs to get the same secret.
+    /// The platform's public key, from which the authenticator computes the same secret.
     pub(crate) platform_key: KeyAgreementKey,
     hmac_key: Zeroizing<Vec<u8>>,
     aes_key: Zeroizing<Vec<u8>>,

@@ -15,16 +15,16 @@ use crate::connection::{Connection, ConnectionError, Keepalive};
 
 /// Something that carries reports.
 pub trait Reports {
-    /// Sends one.
+    /// Sends one report.
     ///
     /// # Errors
-    /// Whatever the socket says.
+    /// The errors of the socket.
     fn send(&mut self, report: &Report) -> io::Result<()>;
 
-    /// Waits for one; `None` when nothing came in time.
+    /// Waits for one report; `None` when none came in time.
     ///
     /// # Errors
-    /// Whatever the socket says.
+    /// The errors of the socket.
     fn receive(&mut self, timeout: Duration) -> io::Result<Option<Report>>;
 }
 
@@ -52,8 +52,8 @@ impl Reports for UnixStream {
     fn receive(&mut self, timeout: Duration) -> io::Result<Option<Report>> {
         self.set_read_timeout(Some(timeout.max(Duration::from_millis(1))))?;
         let mut report = [0; REPORT_LENGTH];
-        // A timeout in the middle of a report would lose its first half: after the first byte the
-        // peer owes the rest.
+        // A timeout in the middle of a report would lose its first half: after the first byte, the
+        // rest is waited for.
         match self.read(&mut report) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(first) => {

@@ -8,9 +8,9 @@ use crate::connection::Connection;
 use crate::error::ClientError;
 use crate::pin::PinPrompt;
 
-/// What a request carries to prove that the user is verified, or will be.
+/// The part of a request that proves that the user is verified, or will be.
 pub(crate) struct Proof {
-    /// The option `uv`: the key's own sensor does it.
+    /// The option `uv`: the key's own sensor verifies the user.
     pub(crate) built_in: Option<bool>,
     /// pinUvAuthProtocol and pinUvAuthParam.
     token: Option<(u64, Vec<u8>)>,
@@ -26,7 +26,7 @@ impl Proof {
     }
 }
 
-/// For what the user is verified.
+/// The request for which the user is verified.
 pub(crate) struct Purpose<'a> {
     pub(crate) permission: Permissions,
     pub(crate) rp_id: &'a str,
@@ -34,8 +34,8 @@ pub(crate) struct Purpose<'a> {
 }
 
 impl<C: Connection> Client<C> {
-    /// Sends a request with a proof. Where the key's sensor does not know the finger and there is a
-    /// PIN, the PIN is asked for and the request sent once more.
+    /// Sends a request with a proof. If the key's sensor does not recognise the finger and there is
+    /// a PIN, the PIN is asked for and the request sent once more.
     pub(crate) fn send_verified<R>(
         &mut self,
         how: Verification,

@@ -3,7 +3,7 @@
 
 use crate::u2f::StatusWord;
 
-/// A command.
+/// A command APDU, borrowed from its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Apdu<'a> {
     /// CLA.
@@ -18,12 +18,12 @@ pub struct Apdu<'a> {
     pub data: &'a [u8],
     /// Ne: the most bytes that the answer may have, 1 to 65,536; `None` where no Le was sent.
     pub expected: Option<usize>,
-    /// Whether lengths have two bytes.
+    /// Whether Lc and Le have two bytes.
     pub extended: bool,
 }
 
 impl<'a> Apdu<'a> {
-    /// Takes an APDU apart.
+    /// Parses exactly one APDU.
     ///
     /// # Errors
     /// [`StatusWord::WrongLength`] when its length fields do not fit its length.

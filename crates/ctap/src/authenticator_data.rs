@@ -15,7 +15,7 @@ pub const MAX_CREDENTIAL_ID: usize = 1023;
 pub struct Flags(u8);
 
 impl Flags {
-    /// UP: somebody was there.
+    /// UP: a person was present.
     pub const USER_PRESENT: Self = Self(0x01);
     /// UV: the authenticator recognised its owner, by PIN or biometry.
     pub const USER_VERIFIED: Self = Self(0x04);
@@ -72,7 +72,7 @@ pub struct AuthenticatorData<'a> {
 pub struct AttestedCredential<'a> {
     /// The authenticator's model.
     pub aaguid: Aaguid,
-    /// At most 1023 bytes when it was parsed.
+    /// The credential id, at most [`MAX_CREDENTIAL_ID`] bytes.
     pub credential_id: &'a [u8],
     /// A COSE_Key; decode it with [`crate::cose::PublicKey::decode`].
     pub public_key: &'a [u8],

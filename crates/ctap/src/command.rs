@@ -62,11 +62,11 @@ pub enum Command<'a> {
     GetAssertion(Box<get_assertion::Request<'a>>),
     /// Sign with the next one of several credentials (6.3).
     GetNextAssertion,
-    /// Say what the authenticator is and can (6.4).
+    /// Describe the authenticator and what it supports (6.4).
     GetInfo,
     /// PIN and token operations (6.5).
     ClientPin(client_pin::Request<'a>),
-    /// Forget everything (6.6).
+    /// Erase everything (6.6).
     Reset,
     /// Enrol fingerprints (6.7).
     BioEnrollment(bio_enrollment::Request<'a>),
@@ -88,7 +88,7 @@ impl<'a> Command<'a> {
     /// wrong type or a required one missing.
     pub fn parse(request: &'a [u8]) -> Result<Self, Status> {
         let (&command, body) = request.split_first().ok_or(Status::InvalidLength)?;
-        // A command that needs members and gets no map at all lacks them all.
+        // No map reads as an empty one, so that required members are missing.
         let map = || match body {
             [] => Ok(Map::parse(&[0xa0], Form::Canonical)?),
             _ => Ok::<Map<'a>, Status>(Map::parse(body, Form::Canonical)?),
@@ -142,12 +142,12 @@ pub enum Response {
     CredentialManagement(Box<credential_management::Response>),
     /// To [`Command::LargeBlobs`], when reading.
     LargeBlobs(large_blobs::Response),
-    /// Success with nothing to say.
+    /// Success without a map.
     Done,
 }
 
 impl Response {
-    /// The status byte and, where there is something to say, a canonical CBOR map.
+    /// The status byte and, where the response has members, a canonical CBOR map.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = alloc::vec![Status::Ok.code()];
         match self {
@@ -164,14 +164,14 @@ impl Response {
     }
 }
 
-/// Splits what an authenticator answered into the map behind its status byte.
+/// Checks the status byte of an authenticator's answer and returns the map after it.
 ///
-/// `Ok(None)` is success with nothing to say.
+/// `Ok(None)` is success without a map.
 ///
 /// # Errors
 /// The status that the authenticator gave, when it is not success; [`Status::InvalidLength`] for
 /// no bytes at all, [`Status::Other`] for a code that is not defined, [`Status::InvalidCbor`] when
-/// what follows is not a map. Maps are read in the tolerant form: authenticators sort carelessly.
+/// what follows is not a map. Maps are read in the tolerant form: some authenticators do not sort.
 pub fn answer(response: &[u8]) -> Result<Option<Map<'_>>, Status> {
     let (&status, body) = response.split_first().ok_or(Status::InvalidLength)?;
     match Status::from_code(status) {

@@ -11,7 +11,7 @@ pub const CONTINUATION_DATA: usize = REPORT_LENGTH - 5;
 /// The longest message: an initialisation packet and 128 continuations.
 pub const MAX_MESSAGE: usize = INIT_DATA + 128 * CONTINUATION_DATA;
 
-/// A report as it travels.
+/// One HID report, zero-padded.
 pub type Report = [u8; REPORT_LENGTH];
 
 /// A channel identifier.
@@ -46,7 +46,7 @@ pub enum HidCommand {
     Keepalive,
     /// An error of the transport.
     Error,
-    /// One that this specification does not name.
+    /// A command that the specification does not name.
     Unknown(u8),
 }
 
@@ -83,7 +83,7 @@ impl HidCommand {
     }
 }
 
-/// What an ERROR message says.
+/// The error code of an ERROR message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[repr(u8)]
 pub enum HidError {
@@ -117,7 +117,7 @@ pub enum HidError {
 }
 
 impl HidError {
-    /// The error with this code; what is not defined becomes [`HidError::Other`].
+    /// The error with this code; undefined codes become [`HidError::Other`].
     pub const fn from_code(code: u8) -> Self {
         match code {
             0x01 => Self::InvalidCommand,
@@ -133,23 +133,23 @@ impl HidError {
     }
 }
 
-/// A report taken apart.
+/// A report, borrowed from its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Packet<'a> {
-    /// The first of a message.
+    /// The first packet of a message.
     Init {
-        /// On which channel.
+        /// The channel of the message.
         channel: Channel,
-        /// What it is.
+        /// The message's command.
         command: HidCommand,
-        /// Bytes of the whole message.
+        /// Payload bytes of the whole message.
         length: usize,
         /// The payload's first bytes, and padding.
         data: &'a [u8; INIT_DATA],
     },
-    /// One of the rest.
+    /// A later packet of a message.
     Continuation {
-        /// On which channel.
+        /// The channel of the message.
         channel: Channel,
         /// 0 to 127.
         sequence: u8,
@@ -159,7 +159,7 @@ pub enum Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Takes a report apart.
+    /// Parses a report.
     pub fn parse(report: &'a Report) -> Self {
         let [a, b, c, d, kind, rest @ ..] = report;
         let channel = Channel(u32::from_be_bytes([*a, *b, *c, *d]));
@@ -179,7 +179,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// The channel.
+    /// The channel, of a packet of either kind.
     pub const fn channel(&self) -> Channel {
         match *self {
             Self::Init { channel, .. } | Self::Continuation { channel, .. } => channel,
@@ -212,11 +212,11 @@ pub fn reports(channel: Channel, command: HidCommand, payload: &[u8]) -> Option<
 /// A message that is being put together from its packets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Message {
-    /// On which channel.
+    /// The channel that all packets must have.
     pub channel: Channel,
-    /// What it is.
+    /// The command of the initialisation packet.
     pub command: HidCommand,
-    /// What has arrived.
+    /// The payload bytes received so far.
     pub payload: Vec<u8>,
     length: usize,
     next: u8,
@@ -260,7 +260,7 @@ impl Message {
         Ok(())
     }
 
-    /// Whether all of it is here.
+    /// Whether the whole payload has arrived.
     pub fn is_complete(&self) -> bool {
         self.payload.len() == self.length
     }

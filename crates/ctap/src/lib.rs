@@ -1,4 +1,4 @@
-//! FIDO on the wire: what an authenticator, a platform and a relying party say to each other.
+//! FIDO on the wire: the messages between authenticators, platforms and relying parties.
 //!
 //! Everything here is parsing and printing; nothing is decided. Parsed values borrow from their
 //! input, and printed values are in the CTAP2 canonical CBOR form (CTAP 2.3, section 8).

@@ -6,7 +6,7 @@ use crate::cbor::{Malformed, ReadError};
 
 macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
-        /// Why an authenticator refused; [`Status::Ok`] when it did not.
+        /// The result of a command: [`Status::Ok`], or why the authenticator refused.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         #[non_exhaustive]
         #[repr(u8)]
@@ -23,7 +23,7 @@ macro_rules! statuses {
                 }
             }
 
-            /// What it means, for a person.
+            /// The meaning in words, for people.
             pub const fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
@@ -64,14 +64,14 @@ statuses! {
     FingerprintDatabaseFull = 0x17, "the key has no room for another fingerprint";
     /// The large-blob store is full.
     LargeBlobStorageFull = 0x18, "the large-blob array does not fit";
-    /// A credential of the exclude list is already here.
-    CredentialExcluded = 0x19, "this key is already registered there";
+    /// This authenticator holds a credential of the exclude list.
+    CredentialExcluded = 0x19, "this key is already registered with that site";
     /// Still working.
     Processing = 0x21, "the key is still working";
     /// The credential does not belong to this authenticator.
     InvalidCredential = 0x22, "the credential does not belong to this key";
-    /// A touch is awaited.
-    UserActionPending = 0x23, "the key waits for its owner";
+    /// The authenticator is waiting for a touch.
+    UserActionPending = 0x23, "the key is waiting for its owner";
     /// An operation is under way.
     OperationPending = 0x24, "an operation is under way";
     /// No operation is under way.
@@ -79,7 +79,7 @@ statuses! {
     /// None of the offered algorithms is supported.
     UnsupportedAlgorithm = 0x26, "the key supports none of the offered algorithms";
     /// Not permitted for this operation.
-    OperationDenied = 0x27, "the owner, or the key's policy, said no";
+    OperationDenied = 0x27, "the owner or the key's policy refused";
     /// No room for another discoverable credential.
     KeyStoreFull = 0x28, "the key has no room for another discoverable credential";
     /// An option is not supported.
@@ -89,7 +89,7 @@ statuses! {
     /// The platform cancelled.
     KeepaliveCancel = 0x2d, "cancelled by the client";
     /// No matching credential.
-    NoCredentials = 0x2e, "the key has no credential for this";
+    NoCredentials = 0x2e, "the key has no credential that matches";
     /// Nobody touched in time.
     UserActionTimeout = 0x2f, "nobody confirmed in time";
     /// Not allowed now.
@@ -97,7 +97,7 @@ statuses! {
     /// The PIN is wrong.
     PinInvalid = 0x31, "the PIN is wrong";
     /// No tries are left.
-    PinBlocked = 0x32, "the PIN is blocked for good; only a reset helps";
+    PinBlocked = 0x32, "the PIN is blocked; only a reset of the key unblocks it";
     /// The PIN/UV authentication does not verify.
     PinAuthInvalid = 0x33, "the PIN/UV authentication is not valid";
     /// Too many wrong PINs in this power cycle.
@@ -105,10 +105,10 @@ statuses! {
     /// No PIN was set.
     PinNotSet = 0x35, "the key has no PIN";
     /// A PIN/UV token is required.
-    PuatRequired = 0x36, "the key asks for its PIN first";
+    PuatRequired = 0x36, "the key requires its PIN first";
     /// The PIN does not meet the key's policy.
     PinPolicyViolation = 0x37, "the PIN does not meet the key's policy";
-    /// The request is larger than the key takes.
+    /// The request is larger than the key accepts.
     RequestTooLarge = 0x39, "the request is too large";
     /// The action timed out.
     ActionTimeout = 0x3a, "the action timed out";
@@ -152,7 +152,7 @@ impl From<Malformed> for Status {
 impl From<ReadError> for Status {
     fn from(error: ReadError) -> Self {
         match error {
-            // A well-formed item of another type than a map.
+            // A well-formed item that is not a map.
             ReadError::Malformed(Malformed::NotMap) => Self::CborUnexpectedType,
             ReadError::Malformed(_) => Self::InvalidCbor,
             ReadError::Missing => Self::MissingParameter,

@@ -16,9 +16,9 @@ pub enum StatusWord {
     WrongData = 0x6a80,
     /// The length is wrong.
     WrongLength = 0x6700,
-    /// Not the class of U2F.
+    /// The class byte is not U2F's.
     ClassNotSupported = 0x6e00,
-    /// Not an instruction of U2F.
+    /// The instruction is not one of U2F's.
     InstructionNotSupported = 0x6d00,
     /// P1 is not one of U2F's.
     WrongParameters = 0x6a86,
@@ -33,7 +33,7 @@ pub enum StatusWord {
 }
 
 impl StatusWord {
-    /// As it is sent.
+    /// The two bytes as sent, big-endian.
     pub const fn to_bytes(self) -> [u8; 2] {
         (self as u16).to_be_bytes()
     }
@@ -50,7 +50,7 @@ pub enum Control {
     DontEnforcePresence,
 }
 
-/// A request.
+/// A CTAP1/U2F request message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum U2fRequest<'a> {
     /// U2F_REGISTER.
@@ -62,13 +62,13 @@ pub enum U2fRequest<'a> {
     },
     /// U2F_AUTHENTICATE.
     Authenticate {
-        /// What is asked for.
+        /// P1: a check only, or a signature with or without a touch.
         control: Control,
         /// SHA-256 of the client data.
         challenge: &'a [u8; 32],
         /// SHA-256 of the application identity.
         application: &'a [u8; 32],
-        /// Which credential.
+        /// Names the credential; at most 255 bytes.
         key_handle: &'a [u8],
     },
     /// U2F_VERSION.
@@ -152,7 +152,7 @@ impl<'a> U2fRequest<'a> {
             out.extend((data.len() as u16).to_be_bytes());
             out.extend(data);
         }
-        // The expected length: as much as there is.
+        // Le 0: an answer of up to 65,536 bytes.
         out.extend([0, 0]);
         out
     }

@@ -2,9 +2,9 @@
 //! receipt.
 //!
 //! One loop looks at the folder, and has at most one request to the gateway under way. So signing
-//! goes on while the network is slow or away, and everything is sent in the order in which it was
-//! signed. What fails by itself holds up nothing: others are sent before it, and in the end it is set
-//! aside.
+//! continues while the network is slow or away, and everything is sent in the order in which it was
+//! signed. A file that alone fails does not hold up others: they are sent before it, and in the end
+//! it is set aside.
 
 mod agreement;
 mod answers;
@@ -44,19 +44,19 @@ use tally::Tally;
 /// The longest file that is sent unless the settings say otherwise, in bytes.
 pub const LARGEST: u64 = 64 * 1024 * 1024;
 
-/// How often a device that sends nothing asks how it stands.
+/// How often a device that sends nothing asks for its state.
 const HEARTBEAT: Duration = Duration::from_secs(15 * 60);
 
 /// How often a device that may not send asks whether it may again.
-const BARRED: Duration = Duration::from_secs(60);
+const BARRED_RETRY: Duration = Duration::from_secs(60);
 
-/// What proves that a transaction is fresh.
+/// How a transaction is proved to be fresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Freshness {
-    /// The device's clock and its sequence numbers: one round trip.
+    /// By the device's clock and its sequence numbers: one round trip.
     #[default]
     DeviceClock,
-    /// A challenge of the gateway's: two round trips. Queued transactions do without.
+    /// By a challenge of the gateway's: two round trips. Queued transactions have no challenge.
     Challenge,
 }
 
@@ -66,7 +66,7 @@ pub enum Until {
     /// Never.
     #[default]
     Stopped,
-    /// When every file in the folder was accepted or refused.
+    /// When every file in the folder has been accepted or refused.
     Drained,
 }
 
@@ -77,9 +77,9 @@ pub struct Settings {
     pub folder: PathBuf,
     /// Where signed copies go, if they are kept: not the watched folder, nor the agent's own in it.
     pub keep: Option<PathBuf>,
-    /// Whom to trust, if that is known before the device enrols.
+    /// The realm's trust file, if it is known before the device enrols.
     pub trust: Option<TrustFile>,
-    /// What proves freshness.
+    /// How transactions are proved to be fresh.
     pub freshness: Freshness,
     /// When to end.
     pub until: Until,
@@ -89,9 +89,9 @@ pub struct Settings {
     pub poll: Duration,
 }
 
-/// How often in a row an agent that is to end by itself asks a key that does not sign: for a minute or
-/// so.
-const KEY_FAILURES: u32 = 6;
+/// How often in a row an agent that is to end by itself tries a key that does not sign: for about a
+/// minute.
+const MAX_KEY_FAILURES: u32 = 6;
 
 impl Settings {
     /// The usual settings for a folder.
@@ -118,13 +118,13 @@ pub enum AgentError {
     /// The folder cannot be read.
     #[error("the folder cannot be read: {0}")]
     Folder(std::io::Error),
-    /// Signed copies would be signed again, or lie in the way.
+    /// Signed copies would be kept where the agent signs files or keeps its own.
     #[error(transparent)]
     Keep(#[from] Misplaced),
     /// The key does not sign.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// Registered with another gateway.
+    /// The device is registered with another gateway.
     #[error(
         "this folder belongs to a device registered with {registered}, not with {asked}; \
          use another folder, or release the device there first"
@@ -135,10 +135,10 @@ pub enum AgentError {
         /// The gateway that the agent was started for.
         asked: String,
     },
-    /// The trust file of another realm.
+    /// The gateway or the trust file belongs to another realm.
     #[error(
-        "this device belongs to the realm {registered}, and the gateway or the trust file is of \
-         {shown}; nothing is sent until somebody finds out why"
+        "this device belongs to the realm {registered}, but the gateway or the trust file belongs \
+         to {shown}; nothing is sent until somebody finds out why"
     )]
     OtherRealm {
         /// The realm in `registration.json`.
@@ -146,26 +146,26 @@ pub enum AgentError {
         /// The realm in the trust file.
         shown: String,
     },
-    /// The receipts of another log.
+    /// The gateway's log has another key.
     #[error(
-        "the gateway now shows another log key than when this device was taken; \
+        "the gateway now shows another log key than when this device was claimed; \
          nothing is sent until somebody finds out why"
     )]
     LogKey,
 }
 
-/// How the device stands, as far as the agent knows.
+/// The device's state, as far as the agent knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// It has to ask.
+    /// The agent has to ask the gateway.
     Unknown,
-    /// It has no credential that the gateway knows.
+    /// The device has no credential that the gateway knows.
     Enrolling,
-    /// It waits for an owner to type its code.
+    /// The device waits for an owner to type its code.
     Announced,
-    /// It sends.
+    /// The device sends.
     Registered,
-    /// It may not send.
+    /// The device may not send.
     Barred(State),
 }
 
@@ -182,17 +182,18 @@ pub struct Agent<S> {
     standing: Standing,
     /// An enrolment that was signed and has to be handed in.
     enrolment: Option<Enrolment>,
-    /// When the device last asked how it stands.
+    /// When the device last asked for its state.
     asked: Timestamp,
     backoff: Backoff,
-    /// Nothing is sent before.
+    /// No request is sent before this time.
     not_before: Timestamp,
     online: bool,
-    /// What was told last, so that the same trouble is not told every minute.
+    /// The last trouble that was told, so that it is not repeated every minute.
     last_trouble: String,
     /// How often in a row the key did not sign.
     key_failures: u32,
-    /// What the gateway's clock says more than ours, in milliseconds; used once it complains.
+    /// How far the gateway's clock is ahead of ours, in milliseconds; 0 until the gateway
+    /// complains.
     clock_offset_ms: i64,
     /// Tickets whose statement has to be signed again before it is sent, and how.
     stale: HashMap<u64, Signing>,
@@ -200,18 +201,17 @@ pub struct Agent<S> {
     stuck: HashMap<OsString, Stuck>,
     /// Tickets that others are sent before.
     put_off: HashMap<u64, PutOff>,
-    /// What failed last, until it is known whether that is its own fault.
+    /// The transaction that failed last, until it is known whether others fail too.
     suspicion: Option<Suspicion>,
-    /// How many files are set aside.
     tally: Tally,
 }
 
 impl<S: Signer> Agent<S> {
-    /// Opens the folder's spool, and goes on where an earlier agent ended.
+    /// Opens the folder's spool, and continues where an earlier agent ended.
     ///
     /// # Errors
-    /// [`AgentError`] when another agent runs, the spool is damaged, copies are to be kept where the agent
-    /// would find them, or the folder belongs to a device of another gateway.
+    /// [`AgentError`] when another agent runs, the spool is damaged, copies are to be kept where
+    /// the agent would find them, or the folder belongs to a device of another gateway.
     pub fn open(
         settings: Settings,
         gateway: Gateway,
@@ -224,7 +224,7 @@ impl<S: Signer> Agent<S> {
             keeping::prepare(&settings.folder, keep)?;
         }
         if let Err(error) = refused::sweep(&settings.folder) {
-            tracing::warn!(%error, "what was being written in refused was not removed");
+            tracing::warn!(%error, "unfinished files in the folder refused were not removed");
         }
         let mut registration = Registration::load(&spool)?;
         if let Some(found) = &mut registration {
@@ -277,13 +277,13 @@ impl<S: Signer> Agent<S> {
         Ok(agent)
     }
 
-    /// Works until `stop` is ready, or until the settings say. A request that is under way when it
-    /// stops is abandoned; whether it arrived is found out at the next start.
+    /// Works until `stop` is ready, or as long as the settings say. A request that is under way
+    /// when it stops is abandoned; the next start finds out whether it arrived.
     ///
     /// # Errors
-    /// [`AgentError`] when going on makes no sense: another log key, a damaged spool, and a key that
-    /// does not sign for a while where the agent is to end by itself. Lost networks, full disks, missing keys and
-    /// refusals are told as [`Event`]s otherwise, and tried again.
+    /// [`AgentError`] when continuing makes no sense: another log key, a damaged spool, or a key
+    /// that does not sign for a while when the agent is to end by itself. Lost networks, full
+    /// disks, missing keys and refusals are told as [`Event`]s otherwise, and tried again.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), AgentError> {
         let mut stop = std::pin::pin!(stop);
         let mut under_way: Option<Pin<Box<dyn Future<Output = Answer> + Send>>> = None;
@@ -321,13 +321,14 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// Turns what may pass into trouble that is told: a full disk, a card that was pulled out, a
-    /// key that is away. Nothing was lost by it, and the next round tries again.
+    /// Tells an error that may pass as trouble: a full disk, a card that was pulled out, a key that
+    /// is away. Nothing is lost, and the next round tries again.
     fn endure<T: Default>(&mut self, result: Result<T, AgentError>) -> Result<T, AgentError> {
         match result {
-            // An agent that shall end by itself is not kept for good by a key that does not sign.
+            // An agent that is to end by itself does not wait for ever for a key to sign.
             Err(AgentError::Signer(error))
-                if self.settings.until == Until::Drained && self.key_failures == KEY_FAILURES =>
+                if self.settings.until == Until::Drained
+                    && self.key_failures == MAX_KEY_FAILURES =>
             {
                 Err(AgentError::Signer(error))
             }
@@ -361,7 +362,7 @@ impl<S: Signer> Agent<S> {
         )
     }
 
-    /// What goes to the gateway next, if anything does now.
+    /// The next request to the gateway, if one is due now.
     fn next_request(&mut self) -> Result<Option<Request>, AgentError> {
         let now = self.clock.now();
         if now < self.not_before {
@@ -387,7 +388,7 @@ impl<S: Signer> Agent<S> {
                     Ok(None)
                 }
             }
-            Standing::Barred(_) if since_asked >= BARRED => self.question().map(Some),
+            Standing::Barred(_) if since_asked >= BARRED_RETRY => self.question().map(Some),
             Standing::Barred(_) => Ok(None),
             Standing::Registered if self.suspicion.is_some() || owes_tally => {
                 self.question().map(Some)
@@ -403,7 +404,7 @@ impl<S: Signer> Agent<S> {
         (self.tell)(event);
     }
 
-    /// Tells a trouble once, until something works again.
+    /// Tells a trouble, but not again until something has worked.
     fn trouble(&mut self, what: String) {
         if self.last_trouble != what {
             self.tell(&Event::Trouble { what: what.clone() });

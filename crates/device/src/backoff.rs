@@ -12,8 +12,8 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// Waits between nothing and `first` after the first failure, then twice as long, never longer
-    /// than `longest`.
+    /// Waits at most `first` after the first failure, then up to twice as long each time, but never
+    /// longer than `longest`.
     #[must_use]
     pub(crate) const fn new(first: Duration, longest: Duration) -> Self {
         Self {
@@ -23,14 +23,15 @@ impl Backoff {
         }
     }
 
-    /// The next wait: at least `at_least`, which a gateway may have asked for, within bounds.
+    /// The next wait: at least `at_least`, which a gateway may have asked for, but never longer
+    /// than the longest.
     pub(crate) fn next(&mut self, at_least: Duration) -> Duration {
         let ceiling = self
             .first
             .saturating_mul(1u32.checked_shl(self.failures).unwrap_or(u32::MAX))
             .min(self.longest);
         self.failures = (self.failures + 1).min(31);
-        // A tenth of the ceiling at least, or else jitter could make a busy loop.
+        // At least a tenth of the ceiling, or jitter could make a busy loop.
         let floor = (ceiling / 10).max(at_least.min(self.longest));
         floor + ceiling.saturating_sub(floor).mul_f64(fraction())
     }

@@ -1,4 +1,4 @@
-//! The time, handed in, so that tests need not wait for it.
+//! The clock, passed in, so that tests need not wait.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use hallway_evidence::Timestamp;
 
-/// What time it is, and waiting.
+/// Tells the time and waits.
 pub trait Clock: Send + Sync {
     /// The time of the device.
     fn now(&self) -> Timestamp;

@@ -1,4 +1,4 @@
-//! What the agent tells whoever runs it.
+//! What the agent tells the person or program that runs it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,24 +9,24 @@ use serde::Serialize;
 
 use crate::protocol::State;
 
-/// Something that happened. Prints as a line for people; JSON for programs.
+/// Something that happened. It prints as a line for people, and serialises as JSON for programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The gateway cannot be reached; signing goes on.
+    /// The gateway cannot be reached; signing continues.
     Offline {
-        /// Why.
+        /// The error, for people.
         why: String,
     },
     /// The gateway answers again.
     Online,
     /// An owner has to type this code.
     Code {
-        /// The code.
+        /// Such as `BCDF-GHJK`.
         code: String,
-        /// Where it is typed.
+        /// The URL of the page where the owner types the code.
         console: String,
-        /// Until when.
+        /// When the code expires, in milliseconds since 1970.
         expires_ms: u64,
     },
     /// The device is registered and sends.
@@ -36,9 +36,9 @@ pub enum Event {
         /// Its owner's name.
         owner: Option<String>,
     },
-    /// The gateway takes nothing from the device now.
+    /// The gateway accepts nothing from the device now.
     Barred {
-        /// How the device stands.
+        /// Why: the state of the device.
         state: State,
     },
     /// A file was signed and is on disk with its signature.
@@ -47,10 +47,10 @@ pub enum Event {
         file: String,
         /// Its sequence number.
         sequence: u64,
-        /// Whether it goes at once or waits.
+        /// Whether it is sent at once or waits in the queue.
         delivery: Delivery,
     },
-    /// A file's receipt is in hand and holds; the local file is gone.
+    /// A file's receipt has arrived and is valid; the local file is removed.
     Accepted {
         /// Its name.
         file: String,
@@ -65,15 +65,15 @@ pub enum Event {
     Refused {
         /// Its name.
         file: String,
-        /// Why.
+        /// The reason, for people.
         why: String,
-        /// Where it was moved, with the reason beside it. Nowhere where that was not possible yet: it
-        /// stays where it is and is not sent, and this is told again once it was moved.
+        /// Where the file was moved, with the reason beside it. `None` while it cannot be moved: it
+        /// stays where it is and is not sent, and the event is repeated once it was moved.
         set_aside: Option<PathBuf>,
     },
-    /// Something is wrong that needs a look; the agent tries again.
+    /// Something is wrong that needs attention; the agent tries again.
     Trouble {
-        /// What.
+        /// The problem, for people.
         what: String,
     },
 }
@@ -81,12 +81,12 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Offline { why } => write!(f, "offline, signing goes on: {}", Printable(why)),
+            Self::Offline { why } => write!(f, "offline, signing continues: {}", Printable(why)),
             Self::Online => f.write_str("online"),
             Self::Code { code, console, .. } => {
                 write!(
                     f,
-                    "to take this device, type {} at {}",
+                    "to claim this device, type {} at {}",
                     Printable(code),
                     Printable(console)
                 )
@@ -98,11 +98,13 @@ impl fmt::Display for Event {
                     .map_or(Ok(()), |owner| write!(f, ", owned by {}", Printable(owner)))
             }
             Self::Barred { state } => f.write_str(match state {
-                State::Suspended => "suspended by its owner; signing goes on, sending waits",
-                State::Stolen => "reported stolen; nothing is signed until its owner takes it back",
+                State::Suspended => "suspended by its owner; signing continues, sending waits",
+                State::Stolen => {
+                    "reported stolen; nothing is signed until its owner withdraws the report"
+                }
                 State::Retired => "retired for good; nothing is signed any more",
                 State::Released => "released by its owner; it enrols again",
-                _ => "not registered with the gateway any more; it enrols again",
+                _ => "no longer registered with the gateway; it enrols again",
             }),
             Self::Signed {
                 file,

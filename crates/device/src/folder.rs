@@ -1,9 +1,9 @@
-//! Folders that others write in as well: memory cards, shares. What is done in one names a file by its
-//! own name and follows no link there, so nothing is read, written or removed elsewhere; and nothing that
-//! lies there in the place of a file keeps the agent waiting.
+//! Folders that others write in as well: memory cards, shares. Every operation names a file by its
+//! own name and follows no link, so nothing is read, written or removed elsewhere; and a pipe or
+//! other thing in the place of a file never keeps the agent waiting.
 //!
-//! What is written is there whole or not at all, whatever moment the power goes, and only for the user of
-//! the device: mode 600.
+//! A file is written whole or not at all, even if the power fails at any moment, and only for the
+//! user of the device: mode 600.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata, Permissions};
@@ -15,14 +15,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-/// What the name of a file begins with while it is written.
-const OURS: &str = "hallway-";
+/// How the name of a file begins while it is written.
+const WRITING_PREFIX: &str = "hallway-";
 
-/// What it ends with. Between the two are 16 hexadecimal digits at random.
-const WRITING: &str = ".writing";
+/// How that name ends. Between the two are 16 random hexadecimal digits.
+const WRITING_SUFFIX: &str = ".writing";
 
-/// How many names are tried for a file that is written.
-const NAMES: u32 = 8;
+/// Random names that are tried for a file that is written.
+const MAX_NAMES_TRIED: u32 = 8;
 
 /// How files of others are opened: never through a link, never waiting for a writer or a reader.
 const CAUTIOUS: OFlags = OFlags::NOFOLLOW
@@ -30,27 +30,27 @@ const CAUTIOUS: OFlags = OFlags::NOFOLLOW
     .union(OFlags::NOCTTY)
     .union(OFlags::CLOEXEC);
 
-/// Why a folder within another is not entered.
+/// Why a folder within another could not be entered.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum EnterError {
-    /// A link, or something else that is no folder, has its name.
-    #[error("it is a link or no folder; move it away")]
+    /// A link, or something else that is not a folder, has its name.
+    #[error("it is a link, or not a folder; move it away")]
     NotAFolder,
     /// The file system failed, or there is no such folder.
     #[error(transparent)]
     System(#[from] io::Error),
 }
 
-/// Why a file is not read.
+/// Why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
-    /// There is none of this name.
+    /// There is no file of this name.
     #[error("it is gone")]
     Gone,
-    /// A link, a folder, a pipe or another thing that is no regular file has its name.
-    #[error("it is a link, or no regular file")]
+    /// A link, a folder, a pipe or another thing that is not a regular file has its name.
+    #[error("it is a link, or not a regular file")]
     NotAFile,
-    /// It is longer than it may be.
+    /// The file is longer than this limit, in bytes.
     #[error("it has more than {0} bytes")]
     TooLong(u64),
     /// The file system failed.
@@ -58,7 +58,7 @@ pub(crate) enum FileError {
     System(#[from] io::Error),
 }
 
-/// A file's bytes, and what the file system said about it once they were read.
+/// A file's bytes, and its metadata after they were read.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub bytes: Vec<u8>,
@@ -73,11 +73,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder by the path that whoever runs the device gave. Links on this path are theirs and
-    /// are followed.
+    /// Opens a folder by the path that the operator of the device gave. Links on this path are the
+    /// operator's and are followed.
     ///
     /// # Errors
-    /// There is none, or the file system failed.
+    /// There is no such folder, or the file system failed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = rustix::fs::open(path, flags, Mode::empty())?;
@@ -103,8 +103,8 @@ impl Folder {
         }
     }
 
-    /// Opens the folder of this name in this one, which is made, for this user alone, where there is
-    /// none.
+    /// Opens the folder of this name in this one. If there is none, it is created for this user
+    /// alone.
     ///
     /// # Errors
     /// [`EnterError`].
@@ -123,13 +123,13 @@ impl Folder {
         self.handle.set_permissions(Permissions::from_mode(0o700))
     }
 
-    /// The path by which it was opened.
+    /// The path by which the folder was opened.
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether something is this very folder.
+    /// Whether `other` is the metadata of this same folder.
     ///
     /// # Errors
     /// The file system failed.
@@ -138,7 +138,7 @@ impl Folder {
         Ok((this.dev(), this.ino()) == (other.dev(), other.ino()))
     }
 
-    /// The names of what lies in it, in no order.
+    /// The names of everything in the folder, in no order.
     ///
     /// # Errors
     /// The file system failed.
@@ -150,10 +150,11 @@ impl Folder {
         Ok(all.filter(|name| !matches!(name, Ok(name) if name == "." || name == "..")))
     }
 
-    /// What kind of thing has this name, if anything has. A link is a link, wherever it leads.
+    /// The type of the file with this name, if there is one. A link counts as a link, wherever it
+    /// leads.
     ///
     /// # Errors
-    /// The file system failed, or takes no such name.
+    /// The file system failed, or does not accept the name.
     pub(crate) fn kind_of(&self, name: impl AsRef<OsStr>) -> io::Result<Option<FileType>> {
         let name = single(name.as_ref())?;
         match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -195,7 +196,7 @@ impl Folder {
         })
     }
 
-    /// Opens a file to hold its lock; it is made where there is none.
+    /// Opens a file to hold its lock; if there is none, it is created.
     ///
     /// # Errors
     /// [`FileError`].
@@ -203,29 +204,29 @@ impl Folder {
         self.open_file(name.as_ref(), OFlags::RDWR | OFlags::CREATE)
     }
 
-    /// Writes `bytes` to a file: to a neighbour first, flushed to the disk, then renamed over whatever
-    /// has the name.
+    /// Writes `bytes` to a file: first to a neighbour, which is flushed to the disk and then takes
+    /// the name, also of an earlier file.
     ///
     /// # Errors
-    /// Whatever the file system says; what had the name is then still there.
+    /// The errors of the file system; an earlier file of the name is then still there.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let (neighbour, mut file) = self.neighbour()?;
-        // Says that somebody writes here; where locks are unknown, nobody sweeps.
+        // The lock shows that the file is being written; without locks, nothing is swept.
         let _ = file.try_lock();
         file.write_all(bytes)
             .and_then(|()| file.sync_all())
             .and_then(|()| self.rename(&neighbour, self, name))
             .inspect_err(|_| {
-                // What was written of it takes room that a full disk does not have.
+                // The unfinished file takes room that a full disk does not have.
                 let _ = self.remove(&neighbour);
             })
     }
 
-    /// Moves what has a name, be it a link, to a name in another folder, and flushes that folder so that
+    /// Moves a file, or a link itself, to a name in another folder, and flushes that folder so that
     /// the new name survives a power cut.
     ///
     /// # Errors
-    /// Whatever the file system says.
+    /// The errors of the file system.
     pub(crate) fn rename(
         &self,
         from: impl AsRef<OsStr>,
@@ -237,10 +238,10 @@ impl Folder {
         folder.handle.sync_all()
     }
 
-    /// Removes a file, or a link, if it is there.
+    /// Removes a file, or a link itself, if it is there.
     ///
     /// # Errors
-    /// Whatever the file system says.
+    /// The errors of the file system.
     pub(crate) fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.handle, single(name.as_ref())?, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -248,7 +249,8 @@ impl Folder {
         }
     }
 
-    /// Removes what was being written here when the power went, and nothing that somebody writes.
+    /// Removes files that were being written here when the power failed, but none that is being
+    /// written now.
     ///
     /// # Errors
     /// The file system failed.
@@ -269,11 +271,14 @@ impl Folder {
     /// A new file beside the others, under a name that nobody can foresee.
     fn neighbour(&self) -> io::Result<(String, File)> {
         let flags = CAUTIOUS | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        for _ in 0..NAMES {
+        for _ in 0..MAX_NAMES_TRIED {
             let mut random = [0; 8];
             getrandom::fill(&mut random)
                 .map_err(|_| io::Error::other("the system gives no random numbers"))?;
-            let name = format!("{OURS}{:016x}{WRITING}", u64::from_ne_bytes(random));
+            let name = format!(
+                "{WRITING_PREFIX}{:016x}{WRITING_SUFFIX}",
+                u64::from_ne_bytes(random)
+            );
             match rustix::fs::openat(&self.handle, &name, flags, Mode::RUSR | Mode::WUSR) {
                 Ok(file) => return Ok((name, file.into())),
                 Err(Errno::EXIST) => {}
@@ -303,18 +308,19 @@ impl Folder {
     }
 }
 
-/// Whether a name is one of those that files have while they are written.
+/// Whether a name has the form of a file that is being written.
 #[must_use]
 pub(crate) fn is_being_written(name: &OsStr) -> bool {
-    let digits = name
-        .to_str()
-        .and_then(|name| name.strip_prefix(OURS)?.strip_suffix(WRITING));
+    let digits = name.to_str().and_then(|name| {
+        name.strip_prefix(WRITING_PREFIX)?
+            .strip_suffix(WRITING_SUFFIX)
+    });
     digits.is_some_and(|digits| {
         digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 
-/// Whether a name stands for something in a folder itself, and not for that folder or another one.
+/// Whether a name names something in a folder itself, and not that folder or another one.
 #[must_use]
 pub(crate) fn is_single(name: &OsStr) -> bool {
     !matches!(name.as_bytes(), b"" | b"." | b"..") && !name.as_bytes().contains(&b'/')

@@ -1,4 +1,4 @@
-//! The gateway as a device reaches it.
+//! A device's HTTP client for its gateway.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,47 +15,47 @@ use crate::protocol::{
     SEAL_HEADER, Status,
 };
 
-/// The longest answer that is read, in bytes: a status with receipts and trust file.
-const MAX_ANSWER: usize = 2 * 1024 * 1024;
+/// The longest answer that is read: a status with receipts and trust file.
+const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 
-/// How long a connection may take to stand.
-const CONNECT: Duration = Duration::from_secs(10);
+/// How long a connection may take to be established.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an answer may take, plus what [`SLOWEST`] allows for the payload.
-const ANSWER: Duration = Duration::from_secs(60);
+/// How long an answer may take, plus what [`MIN_BYTES_PER_SECOND`] allows for the payload.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The slowest uplink that is waited for, in bytes per second.
-const SLOWEST: u64 = 16 * 1024;
+/// The slowest uplink that is waited for.
+const MIN_BYTES_PER_SECOND: u64 = 16 * 1024;
 
 /// Why the gateway gave no good answer.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// What it is to be reached with can't be used.
+    /// The authority's certificate or TLS can't be used.
     #[error("the gateway cannot be reached: {0}")]
     Setup(&'static str),
-    /// No connection, or it broke.
+    /// There is no connection, or it broke.
     #[error("the gateway cannot be reached: {0}")]
     Unreachable(String),
-    /// It said to come back later.
+    /// The gateway asked to try again later.
     #[error("the gateway is not ready ({status}): {}", Printable(.detail))]
     Busy {
         /// The HTTP status.
         status: u16,
-        /// What it said.
+        /// The gateway's explanation, at most 300 characters.
         detail: String,
-        /// How long it asked to wait.
+        /// How long the gateway asked to wait; zero if it did not say.
         retry_after: Duration,
     },
-    /// No answer that explains itself: a proxy, a portal or a filter on the way, or a gateway that
-    /// failed.
-    #[error("the gateway, or something before it, answers {status} and does not say why")]
+    /// An error without an explanation: from a proxy, a portal or a filter on the way, or from a
+    /// gateway that failed.
+    #[error("the gateway, or a proxy before it, answered {status} without saying why")]
     Unexplained {
         /// The HTTP status.
         status: u16,
-        /// How long it asked to wait.
+        /// How long the answer asked to wait; zero if it did not say.
         retry_after: Duration,
     },
-    /// It refused, and said why.
+    /// The gateway refused, and said why.
     #[error(
         "the gateway refused ({status} {}): {}",
         Printable(&.problem.code),
@@ -64,15 +64,15 @@ pub enum GatewayError {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// Why.
+        /// The gateway's reason.
         problem: Box<Problem>,
     },
-    /// It said something that a gateway does not say.
+    /// The answer is not one that a gateway gives.
     #[error("the gateway's answer cannot be understood: {0}")]
     Unintelligible(String),
 }
 
-/// A gateway's device door.
+/// A gateway's API for devices.
 #[derive(Debug, Clone)]
 pub struct Gateway {
     http: Client,
@@ -80,8 +80,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// The gateway at `address`.
-    /// `authority` is a PEM certificate to trust besides the system's.
+    /// The gateway at `address`. `authority` has PEM certificates to trust besides the system's.
     ///
     /// # Errors
     /// [`GatewayError::Setup`].
@@ -89,11 +88,11 @@ impl Gateway {
         let wrong = |why| GatewayError::Setup(why);
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT)
+            .connect_timeout(CONNECT_TIMEOUT)
             .user_agent(concat!("hallway-device/", env!("CARGO_PKG_VERSION")));
         if address.is_local() {
-            // Plain HTTP is spoken with this machine because nobody is between: no proxy, and no
-            // other address that the system may know for its names.
+            // Plain HTTP is allowed to this machine because nobody is between. So no proxy is used,
+            // and no other address that the system may know for its names.
             builder = builder.no_proxy();
             if let Some(name) = address.domain() {
                 let here = [
@@ -118,13 +117,13 @@ impl Gateway {
         Ok(Self { http, address })
     }
 
-    /// The origin, as it stands in client data: no path, no slash at the end.
+    /// The origin, as client data name it: no path, no slash at the end.
     #[must_use]
     pub fn origin(&self) -> String {
         self.address.origin()
     }
 
-    /// Where it is.
+    /// The gateway's address, as it was given.
     #[must_use]
     pub const fn address(&self) -> &GatewayAddress {
         &self.address
@@ -174,10 +173,10 @@ impl Gateway {
         media_type: &str,
         payload: bytes::Bytes,
     ) -> Result<Receipt, GatewayError> {
-        let patience = Duration::from_secs(payload.len() as u64 / SLOWEST);
+        let patience = Duration::from_secs(payload.len() as u64 / MIN_BYTES_PER_SECOND);
         let mut request = self
             .post("transactions")
-            .timeout(ANSWER + patience)
+            .timeout(ANSWER_TIMEOUT + patience)
             .header(EVIDENCE_HEADER, Bytes(signed_statement.to_vec()).to_text())
             .header(reqwest::header::CONTENT_TYPE, media_type)
             .body(payload);
@@ -190,7 +189,7 @@ impl Gateway {
                 match problem.receipt {
                     Some(bytes) => receipt(&bytes.0),
                     None => Err(GatewayError::Unintelligible(
-                        "it accepted this before, but gives no receipt".to_owned(),
+                        "it already accepted this, but gives no receipt".to_owned(),
                     )),
                 }
             }
@@ -203,11 +202,11 @@ impl Gateway {
         what: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, GatewayError> {
-        let mut request = self.post(what).timeout(ANSWER);
+        let mut request = self.post(what).timeout(ANSWER_TIMEOUT);
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = self.send_request(request, MAX_ANSWER).await?;
+        let answer = self.send_request(request, MAX_ANSWER_BYTES).await?;
         serde_json::from_slice(&answer)
             .map_err(|error| GatewayError::Unintelligible(error.to_string()))
     }
@@ -228,7 +227,7 @@ impl Gateway {
         if status.is_success() {
             return read(response, limit).await;
         }
-        let problem: Option<Problem> = read(response, MAX_ANSWER)
+        let problem: Option<Problem> = read(response, MAX_ANSWER_BYTES)
             .await
             .ok()
             .and_then(|body| serde_json::from_slice(&body).ok());
@@ -236,8 +235,8 @@ impl Gateway {
     }
 }
 
-/// What is worth another attempt is `Busy`: overload and timeouts, of the gateway or of what is
-/// before it. A failure that the gateway can't explain may be about this one request.
+/// Overload and timeouts, of the gateway or of a proxy before it, are `Busy`: they are worth
+/// another attempt. A failure that the gateway can't explain may be about this one request.
 fn refusal(status: StatusCode, problem: Option<Problem>, retry_after: Duration) -> GatewayError {
     let problem = problem.filter(|problem| !problem.code.is_empty());
     let busy = matches!(
@@ -274,7 +273,7 @@ fn receipt(bytes: &[u8]) -> Result<Receipt, GatewayError> {
         .map_err(|error: DecodeError| GatewayError::Unintelligible(format!("its receipt: {error}")))
 }
 
-/// `Retry-After` in seconds; dates are not worth reading here.
+/// `Retry-After` in seconds; dates are ignored.
 fn retry_after(response: &Response) -> Duration {
     response
         .headers()
@@ -300,7 +299,8 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, GatewayEr
     Ok(body)
 }
 
-/// What the system or TLS says, or words of our own: those of the HTTP library are about requests.
+/// The error of the system or of TLS, or a text of our own: those of the HTTP library are about
+/// requests.
 fn unreachable(error: &reqwest::Error) -> GatewayError {
     let mut cause = std::error::Error::source(error);
     while let Some(this) = cause {
@@ -310,7 +310,7 @@ fn unreachable(error: &reqwest::Error) -> GatewayError {
         cause = this.source();
     }
     let why = if error.is_timeout() {
-        "it takes too long"
+        "it did not answer in time"
     } else if error.is_connect() {
         "no connection; is its name right?"
     } else {

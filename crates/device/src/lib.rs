@@ -3,7 +3,7 @@
 //! The maker's side is [`provision`]: an attestation authority, and for each device a key file
 //! with a certificate of its own that carries the serial number. The device's side is [`Agent`]:
 //! it enrols with a gateway, watches a folder, signs each file when it appears, and sends it until
-//! a receipt is in hand that holds. Only then the local file goes.
+//! a valid receipt arrives. Only then is the local file removed.
 //!
 //! ```no_run
 //! use std::sync::Arc;

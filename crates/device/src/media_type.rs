@@ -1,7 +1,7 @@
-//! What a file is said to be, in a statement that is signed.
+//! The media type of a file, as it stands in a signed statement.
 
 /// The media type of a file: by how its bytes begin, and where that says nothing, by the ending of
-/// its name. A name that claims what the bytes are not is not believed: phones write HEIC as `.jpg`.
+/// its name. Bytes count for more than the name: phones write HEIC as `.jpg`.
 #[must_use]
 pub(crate) fn media_type(name: &str, bytes: &[u8]) -> &'static str {
     let ending = name

@@ -1,4 +1,4 @@
-//! What device and gateway say to each other over HTTP: JSON, with bytes in base64url.
+//! The HTTP API between device and gateway: JSON, with bytes in base64url.
 //!
 //! | request | answer |
 //! |---|---|
@@ -26,7 +26,7 @@ pub const SEAL_HEADER: &str = "Hallway-Seal";
 pub struct Bytes(pub Vec<u8>);
 
 impl Bytes {
-    /// The text.
+    /// The bytes in base64url, without padding.
     #[must_use]
     pub fn to_text(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.0)
@@ -54,18 +54,18 @@ impl<'de> Deserialize<'de> for Bytes {
 pub struct EnrolmentStatement {
     /// Deterministic CBOR; its SHA-256 is the challenge.
     pub statement: Bytes,
-    /// Proves that the gateway made it; goes back as it is.
+    /// Proves that the gateway made the statement; goes back unchanged.
     pub seal: Bytes,
-    /// When it is too late to answer.
+    /// When the statement expires, in milliseconds since 1970.
     pub expires_ms: u64,
 }
 
-/// The attested answer.
+/// A device's answer to an [`EnrolmentStatement`]: the statement, signed and attested.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Enrolment {
     /// The signed statement with the registration, CBOR.
     pub signed_statement: Bytes,
-    /// The seal as it came.
+    /// The seal of the [`EnrolmentStatement`], unchanged.
     pub seal: Bytes,
 }
 
@@ -74,11 +74,11 @@ pub struct Enrolment {
 pub struct Announced {
     /// Such as `BCDF-GHJK`.
     pub user_code: String,
-    /// Until when it can be typed.
+    /// When the code expires, in milliseconds since 1970.
     pub expires_ms: u64,
-    /// How long to wait between two questions.
+    /// How long to wait between two [`Question`]s.
     pub interval_ms: u64,
-    /// Where it is typed.
+    /// The URL of the page where the owner types the code.
     pub console: String,
 }
 
@@ -87,40 +87,40 @@ pub struct Announced {
 pub struct Question {
     /// A signed statement of the act `device.status`, CBOR.
     pub signed_statement: Bytes,
-    /// How many files the device has set aside, 10,000 at most. Not signed: it is no evidence.
+    /// How many files the device has set aside, at most 10,000. Not signed: it is no evidence.
     pub set_aside: u32,
 }
 
-/// How a device stands with its gateway.
+/// The state of a device at its gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Enrolled, waiting for an owner to type its code.
     Announced,
-    /// An owner took it.
+    /// An owner typed its code.
     Claimed,
-    /// It may send.
+    /// The device may send.
     Registered,
-    /// It may not send until its owner reinstates it.
+    /// The device may not send until its owner reinstates it.
     Suspended,
-    /// Reported stolen.
+    /// Reported stolen: the device may not sign or send until its owner withdraws the report.
     Stolen,
-    /// Given up by its owner; it may enrol again.
+    /// Given up by its owner; the device may enrol again.
     Released,
     /// Never used again.
     Retired,
-    /// The gateway does not know it.
+    /// The gateway does not know the device.
     Unknown,
 }
 
 /// The answer to a [`Question`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
-    /// How it stands.
+    /// The state of the device.
     pub state: State,
     /// The sequence number of the last transaction that was accepted; 0 before the first.
     pub last_sequence: u64,
-    /// The device's id, once an owner took it.
+    /// The device's id, once an owner claimed it.
     #[serde(default)]
     pub device_id: Option<String>,
     /// Its serial number.
@@ -132,12 +132,12 @@ pub struct Status {
     /// The receipts that its transactions rest on: a bundle in CBOR.
     #[serde(default)]
     pub receipts: Option<Bytes>,
-    /// How many files set aside the gateway has on record; nothing where it keeps no such number.
+    /// How many files set aside the gateway has on record; `None` if it keeps no such number.
     #[serde(default)]
     pub set_aside: Option<u32>,
-    /// What checks receipts.
+    /// The realm's keys and authorities, by which receipts are checked.
     pub trust: TrustFile,
-    /// The gateway's time.
+    /// The gateway's time, in milliseconds since 1970.
     pub now_ms: u64,
 }
 
@@ -146,19 +146,19 @@ pub struct Status {
 pub struct Challenge {
     /// 32 bytes for the statement.
     pub challenge: Bytes,
-    /// Goes back in the header [`SEAL_HEADER`].
+    /// Proves that the gateway made the challenge; goes back in the header [`SEAL_HEADER`].
     pub seal: Bytes,
-    /// When it is too late.
+    /// When the challenge expires, in milliseconds since 1970.
     pub expires_ms: u64,
 }
 
 /// Why the gateway refused (RFC 9457).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Problem {
-    /// Which refusal it is, for programs.
+    /// The kind of refusal, for programs, such as `too-large`.
     #[serde(default)]
     pub code: String,
-    /// What is wrong, for people.
+    /// The reason, for people.
     #[serde(default)]
     pub detail: String,
     /// With `out-of-order`: the last sequence number that was accepted.

@@ -24,15 +24,15 @@ const SERIAL_NUMBER: [u64; 4] = [2, 5, 4, 5];
 /// RFC 5280, 4.1.2.5: a certificate without a well-defined end.
 const NO_END: (i32, u8, u8) = (9999, 12, 31);
 
-/// Why something was not provisioned.
+/// Why an authority or a device's identity could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
-    /// A part of the subject cannot stand there.
+    /// A part of the subject is not allowed in a certificate.
     #[error("{what} {why}")]
     Subject {
-        /// Which part.
+        /// The part, such as "the country".
         what: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the part.
         why: &'static str,
     },
     /// The authority's files cannot be used.
@@ -43,7 +43,7 @@ pub enum ProvisionError {
     Certificate(#[from] rcgen::Error),
 }
 
-/// Who makes devices.
+/// A manufacturer of devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {
     /// ISO 3166 code, two letters, such as `NL`.
@@ -52,7 +52,7 @@ pub struct Maker {
     pub organization: String,
 }
 
-/// One device to be.
+/// A device that is to get an identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// The model's name.
@@ -79,10 +79,10 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes an authority with a new P-256 key, that certifies devices and no further authorities.
+    /// Makes an authority with a new P-256 key that certifies devices and no further authorities.
     ///
     /// # Errors
-    /// [`ProvisionError::Subject`] when the maker's name cannot stand in a certificate.
+    /// [`ProvisionError::Subject`] when the maker's name is not allowed in a certificate.
     pub fn generate(maker: Maker, now: Timestamp) -> Result<Self, ProvisionError> {
         check_maker(&maker)?;
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
@@ -149,7 +149,7 @@ impl Authority {
         })
     }
 
-    /// The certificate, DER: what a gateway's operator installs.
+    /// The certificate, DER, which a gateway's operator installs.
     #[must_use]
     pub fn certificate(&self) -> &[u8] {
         &self.certificate
@@ -161,7 +161,7 @@ impl Authority {
         pem("CERTIFICATE", &self.certificate)
     }
 
-    /// The private key, PKCS #8 PEM. Secret: whoever has it can make devices.
+    /// The private key, PKCS #8 PEM. Secret: with it, anybody can make devices.
     #[must_use]
     pub fn key_pem(&self) -> zeroize::Zeroizing<String> {
         zeroize::Zeroizing::new(pem("PRIVATE KEY", self.issuer.key().serialized_der()))
@@ -170,7 +170,7 @@ impl Authority {
     /// Makes a device's identity: a new P-256 key and its certificate.
     ///
     /// # Errors
-    /// [`ProvisionError::Subject`] when a name cannot stand in a certificate.
+    /// [`ProvisionError::Subject`] when a name is not allowed in a certificate.
     pub fn certify(&self, device: &Device, now: Timestamp) -> Result<Identity, ProvisionError> {
         let line = |text: &str, what| {
             if hallway_evidence::Line::new(text).is_err() || text.len() > 64 {
@@ -243,7 +243,7 @@ fn printable(text: &str, what: &'static str) -> Result<DnValue, ProvisionError> 
         .map(DnValue::PrintableString)
         .map_err(|_| ProvisionError::Subject {
             what,
-            why: "may have letters, digits, spaces and ' ( ) + , - . / : = ? only",
+            why: "may only have letters, digits, spaces and ' ( ) + , - . / : = ?",
         })
 }
 

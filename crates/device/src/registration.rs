@@ -1,4 +1,4 @@
-//! With which gateway the device is registered, and how far it got. Holds nothing secret.
+//! The device's registration with a gateway, and its last sequence number. Holds nothing secret.
 
 use hallway_evidence::{Bundle, CredentialId, Line, TrustFile};
 use serde::de::DeserializeOwned;
@@ -10,12 +10,12 @@ use crate::spool::{Spool, SpoolError};
 /// The name of the registration's file in the agent's folder.
 const REGISTRATION: &str = "registration.json";
 
-/// The name of the file that says which realm is known.
+/// The name of the file with the known realm.
 const REALM: &str = "realm.json";
 
-/// The longest file of these that is read back, in bytes: a trust file and a bundle of receipts have a
-/// mebibyte at most each.
-const LONGEST: u64 = 4 * 1024 * 1024;
+/// The longest of these files that is read back: a trust file and a bundle of receipts have at most
+/// a mebibyte each.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The registration, as it is kept in `registration.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +29,14 @@ pub(crate) struct Registration {
     /// The code that an owner has yet to type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Announced>,
-    /// Whom to trust, as it was when an owner took the device. The log's key never changes
-    /// afterwards.
+    /// The realm's trust file, as it was when an owner claimed the device. The log's key never
+    /// changes afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<TrustFile>,
     /// The receipts that transactions rest on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grounds: Option<Bytes>,
-    /// The last sequence number that was used or heard of.
+    /// The last sequence number that was used, or that the gateway has seen.
     #[serde(default)]
     pub sequence: u64,
 }
@@ -79,8 +79,8 @@ impl Registration {
     }
 }
 
-/// Which realm a gateway was found to be. It outlives the registration: a device that was released
-/// enrols again with the same gateway in the same realm.
+/// The realm of a gateway. It outlives the registration: a device that was released enrols again
+/// with the same gateway in the same realm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownRealm {
     gateway: String,
@@ -88,7 +88,7 @@ pub(crate) struct KnownRealm {
 }
 
 impl KnownRealm {
-    /// What a registration says.
+    /// The realm in a registration.
     pub(crate) fn of(registration: &Registration) -> Self {
         Self {
             gateway: registration.gateway.clone(),
@@ -96,8 +96,8 @@ impl KnownRealm {
         }
     }
 
-    /// The realm on record for the gateway at `origin`, if it is the one that this folder's device
-    /// knew last.
+    /// The realm on record for the gateway at `origin`, if that is the last gateway that this
+    /// folder's device knew.
     ///
     /// # Errors
     /// A failing file system, or a file that was damaged.
@@ -108,7 +108,7 @@ impl KnownRealm {
             .map(|known| known.realm))
     }
 
-    /// Keeps it.
+    /// Keeps the realm.
     ///
     /// # Errors
     /// A full disk or a failing file system.
@@ -118,7 +118,7 @@ impl KnownRealm {
 }
 
 fn read<T: DeserializeOwned>(spool: &Spool, name: &str) -> Result<Option<T>, SpoolError> {
-    let bytes = spool.load(name, LONGEST)?;
+    let bytes = spool.load(name, MAX_FILE_BYTES)?;
     let value = bytes.map(|bytes| serde_json::from_slice(&bytes));
     value.transpose().map_err(damaged(spool, name))
 }

@@ -13,7 +13,7 @@ pub enum SignerError {
     /// The key refused, or cannot be reached.
     #[error("the device's key did not sign: {0}")]
     Key(#[from] ClientError),
-    /// The key gave a credential without a usable id.
+    /// The key made a credential whose id is unusable.
     #[error("the device's key made an unusable credential: {0}")]
     CredentialId(#[from] CredentialIdError),
 }
@@ -37,7 +37,7 @@ pub trait Signer: Send {
     ) -> Result<SignedStatement, SignerError>;
 }
 
-/// A FIDO key as a signer: one in a file, or one on a wire.
+/// A FIDO key as a signer: in a file, or behind any other [`Connection`].
 pub struct KeySigner<C>(Client<C>);
 
 impl<C: Connection> KeySigner<C> {
@@ -54,7 +54,7 @@ impl<C: Connection + Send> Signer for KeySigner<C> {
             &MakeCredential {
                 rp_id: &statement.realm,
                 rp_name: &statement.realm,
-                // A device has one account with itself; the credential is what names it.
+                // A device has one account; the credential names it.
                 user: User {
                     id: b"device",
                     name: "device",
@@ -62,7 +62,7 @@ impl<C: Connection + Send> Signer for KeySigner<C> {
                 },
                 challenge: &statement.hash(),
                 algorithms: &[Algorithm::Es256, Algorithm::EdDsa],
-                // The agent keeps the id, so the key need not keep anything.
+                // The agent keeps the id, so the key need not store anything.
                 discoverable: false,
                 user_verification: UserVerification::Discouraged,
                 exclude: &[],

@@ -1,23 +1,23 @@
-//! What was signed but not yet acknowledged, on disk beside the files that it is about.
+//! Signed statements without a receipt yet, on disk beside the files that they are about.
 //!
 //! The folder `.hallway` in the watched folder holds:
 //!
 //! | file | what |
 //! |---|---|
 //! | `lock` | held by the agent that runs |
-//! | `registration.json` | with which gateway the device is registered ([`crate::registration`]) |
+//! | `registration.json` | the registration with a gateway ([`crate::registration`]) |
 //! | `<ticket>.signed` | a signed statement that waits for its receipt |
-//! | `<ticket>.done` | one whose receipt is in hand, but whose file may still be there |
+//! | `<ticket>.done` | one whose receipt has arrived, but whose file may still be there |
 //! | `<ticket>.damaged` | one that could not be read back; its file is signed again |
 //! | `reserve` | room that is given up when the disk is full, so that one more can be signed |
 //!
-//! Others may write in the watched folder: in the place of any of these may lie a link, a pipe or a
-//! folder ([`crate::folder`]). Files of other names are left alone.
+//! Others may write in the watched folder: a link, a pipe or a folder may lie in the place of any
+//! of these ([`crate::folder`]). Files of other names are left alone.
 //!
-//! The folder `refused` beside it holds what is not sent ([`crate::refused`]).
+//! The folder `refused` beside it holds files that are not sent ([`crate::refused`]).
 //!
-//! Every step is one rename, so whatever moment the power goes, a file is either still there with
-//! its signed statement, or acknowledged.
+//! Every step is one rename, so at whatever moment the power fails, a file is either still there
+//! with its signed statement, or acknowledged.
 
 mod entry;
 
@@ -38,42 +38,42 @@ pub(crate) const FOLDER: &str = ".hallway";
 /// The name of the file whose lock an agent holds while it runs.
 const LOCK: &str = "lock";
 
-/// The name of the reserve.
 const RESERVE_NAME: &str = "reserve";
 
-/// How much room is kept for a full disk: enough for a few dozen signed statements.
-const RESERVE: usize = 256 * 1024;
+/// The room that is kept for a full disk: enough for a few dozen signed statements.
+const RESERVE_BYTES: usize = 256 * 1024;
 
 /// Why the spool cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// Another agent holds the lock.
-    #[error("another agent watches {} already", .0.display())]
+    #[error("another agent already watches {}", .0.display())]
     Locked(PathBuf),
     /// The disk is full, even after giving up the reserve.
-    #[error("the disk is full; free some space, and {} is signed then", .0.display())]
+    #[error("the disk is full, so {} cannot be written; free some space", .0.display())]
     Full(PathBuf),
     /// The file system failed.
     #[error("{} could not be {did}: {why}", .path.display())]
     Io {
-        /// Which file.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// What was tried.
+        /// The operation that failed, such as "read" or "written".
         did: &'static str,
-        /// What the system says.
+        /// The system's error.
         why: io::Error,
     },
-    /// What has the name of the agent's folder is none.
+    /// A link, or something else that is not a folder, has the name of the agent's folder.
     #[error(
-        "{} is a link or no folder, and the agent needs a folder of its own there; move it away", .0.display()
+        "{} is a link or not a folder, and the agent needs a folder of its own there; move it away",
+        .0.display()
     )]
     NotAFolder(PathBuf),
     /// A file of the spool that this program did not write.
-    #[error("{} is damaged: {why}; move it away to go on without it", .path.display())]
+    #[error("{} is damaged: {why}; move it away to continue without it", .path.display())]
     Damaged {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         why: String,
     },
 }
@@ -85,15 +85,15 @@ pub(crate) struct Spool {
     /// Held while the agent runs.
     _lock: File,
     queue: BTreeMap<u64, Entry>,
-    /// Those whose receipt is in hand, and whose file can't be removed.
+    /// Entries whose receipt has arrived, and whose file can't be removed.
     finished: BTreeMap<u64, Entry>,
-    /// What could not be read back, and why, until somebody is told.
+    /// Entries that could not be read back, and why, until that is reported.
     damaged: Vec<(PathBuf, String)>,
     next_ticket: u64,
 }
 
 impl Spool {
-    /// Opens the spool of `watched`, and finishes what an earlier agent was in the middle of.
+    /// Opens the spool of `watched`, and finishes the work of an earlier agent.
     ///
     /// # Errors
     /// [`SpoolError::Locked`] when another agent runs, or a failing file system.
@@ -104,7 +104,7 @@ impl Spool {
             .map_err(EnterError::from)
             .and_then(|watched| watched.enter_or_make(FOLDER))
             .map_err(not_entered(&path))?;
-        // What waits here is for this user alone, whatever the umask.
+        // The folder is for this user alone, whatever the umask.
         folder
             .close_to_others()
             .map_err(io_error(&path, "closed to others"))?;
@@ -143,7 +143,7 @@ impl Spool {
         self.watched.join(FOLDER).join(name)
     }
 
-    /// What waits, in the order in which it was signed: tickets and entries.
+    /// The tickets and entries that wait, in the order in which they were signed.
     pub(crate) fn queue(&self) -> impl Iterator<Item = (u64, &Entry)> {
         self.queue.iter().map(|(ticket, entry)| (*ticket, entry))
     }
@@ -162,7 +162,8 @@ impl Spool {
         all.any(|entry| file == entry.file.as_str())
     }
 
-    /// Entries that could not be read back when the spool was opened, and why: each is told once.
+    /// Entries that could not be read back when the spool was opened, and why: each is returned
+    /// once.
     pub(crate) fn take_damaged(&mut self) -> Vec<(PathBuf, String)> {
         std::mem::take(&mut self.damaged)
     }
@@ -182,7 +183,7 @@ impl Spool {
     /// Opens the watched folder as it is now.
     ///
     /// # Errors
-    /// It is away, or the file system failed.
+    /// The folder is away, or the file system failed.
     pub(crate) fn open_watched(&self) -> io::Result<Folder> {
         Folder::open(&self.watched)
     }
@@ -214,11 +215,11 @@ impl Spool {
         Ok(())
     }
 
-    /// The receipt is in hand: the local file goes, then the entry. From the first rename on, a
-    /// restart ends the same way.
+    /// Removes the local file and then the entry, when the receipt has arrived. From the first
+    /// rename on, a restart ends the same way.
     ///
     /// # Errors
-    /// A failing file system; a restart finishes it. What was accepted is not taken again.
+    /// A failing file system; a restart finishes the work. The accepted file is not signed again.
     pub(crate) fn finish(&mut self, ticket: u64) -> Result<(), SpoolError> {
         let Some(entry) = self.queue.remove(&ticket) else {
             return Ok(());
@@ -254,11 +255,11 @@ impl Spool {
         Ok(())
     }
 
-    /// Reads a file of the agent's of at most `limit` bytes, if it is there.
+    /// Reads a file of at most `limit` bytes in the agent's folder, if it is there.
     ///
     /// # Errors
-    /// [`SpoolError::Damaged`] where something else has its name or it is longer, or a failing file
-    /// system.
+    /// [`SpoolError::Damaged`] when something else has its name or the file is longer, or a failing
+    /// file system.
     pub(crate) fn load(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, SpoolError> {
         match self.folder()?.read(name, limit) {
             Ok(content) => Ok(Some(content.bytes)),
@@ -267,7 +268,7 @@ impl Spool {
         }
     }
 
-    /// Writes a file of the agent's, giving up the reserve if the disk is full.
+    /// Writes a file in the agent's folder, giving up the reserve if the disk is full.
     ///
     /// # Errors
     /// [`SpoolError::Full`], or a failing file system.
@@ -283,7 +284,7 @@ impl Spool {
         })
     }
 
-    /// Removes a file of the agent's, if it is there.
+    /// Removes a file in the agent's folder, if it is there.
     ///
     /// # Errors
     /// A failing file system.
@@ -293,8 +294,8 @@ impl Spool {
             .map_err(io_error(&self.path_of_own(name), "removed"))
     }
 
-    /// Reads the queue back and finishes what was acknowledged. What has no name of an entry is left
-    /// alone.
+    /// Reads the queue back and finishes entries that were acknowledged. Files with other names are
+    /// left alone.
     fn recover(&mut self, folder: &Folder) -> Result<(), SpoolError> {
         for name in folder.names().map_err(io_error(folder.path(), "read"))? {
             let name = name.map_err(io_error(folder.path(), "read"))?;
@@ -318,7 +319,7 @@ impl Spool {
                         self.finished.insert(ticket, entry);
                     }
                 }
-                // Of the others each is as good as it was.
+                // The other entries are still good.
                 Err(SpoolError::Damaged { why, .. }) => {
                     let aside = entry_name(ticket, State::Damaged);
                     let path = self.path_of_own(&aside);
@@ -333,8 +334,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Removes the file of an acknowledged entry, unless another file has its name by now, and
-    /// then the entry.
+    /// Removes the file of an acknowledged entry, unless another file has its name by now, and then
+    /// removes the entry.
     fn clear(&self, folder: &Folder, done: &str, entry: &Entry) -> Result<(), SpoolError> {
         let path = self.path_of(&entry.file);
         let watched = self.open_watched().map_err(io_error(&path, "read"))?;
@@ -342,7 +343,7 @@ impl Spool {
             Ok(content) => entry
                 .payload()
                 .is_some_and(|payload| payload.matches(&content.bytes)),
-            // Whatever has the name now is not what was accepted.
+            // The file that has the name now is not the one that was accepted.
             Err(FileError::Gone | FileError::TooLong(_) | FileError::NotAFile) => false,
             Err(FileError::System(why)) => return Err(io_error(&path, "read")(why)),
         };
@@ -357,14 +358,14 @@ impl Spool {
     }
 }
 
-/// Makes the reserve if there is room for it. While the disk is full there is none, and the next finished
-/// transaction tries again.
+/// Writes the reserve if there is room for it. While the disk is full there is none, and the next
+/// finished transaction tries again.
 fn restore_reserve(folder: &Folder) {
     let length = folder.length_of(RESERVE_NAME);
-    if length.is_ok_and(|length| length == RESERVE as u64) {
+    if length.is_ok_and(|length| length == RESERVE_BYTES as u64) {
         return;
     }
-    if let Err(error) = folder.write(RESERVE_NAME, &vec![0xa5; RESERVE]) {
+    if let Err(error) = folder.write(RESERVE_NAME, &vec![0xa5; RESERVE_BYTES]) {
         tracing::debug!(%error, "no room for the reserve");
     }
 }

@@ -1,7 +1,7 @@
-//! Which files of the folder are whole.
+//! Finds the files of the folder that are whole.
 //!
-//! Polled, not told by the kernel: folders on memory cards and network shares tell nothing, and a
-//! file that is told of is not yet written to its end anyway.
+//! The folder is polled. The kernel does not report changes on memory cards and network shares, and
+//! a file that it reports is not yet written to its end anyway.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -15,14 +15,14 @@ use hallway_evidence::{Line, Timestamp, embedding};
 use crate::folder::{Content, FileError, Folder};
 
 /// How long a file must not change before it counts as written.
-const SETTLED: Duration = Duration::from_millis(1000);
+const SETTLED_AFTER: Duration = Duration::from_millis(1000);
 
-/// How long a picture or film that does not come to its end is waited for, and a file that is still empty:
-/// many programs make a file first and fill it when they have what goes in. Afterwards the one is taken
-/// as it is, and the other set aside.
-const UNENDED: Duration = Duration::from_secs(60);
+/// How long the watcher waits for the end of an incomplete picture or film, and for an empty file
+/// to be filled: many programs create a file first and fill it later. Afterwards the picture or
+/// film is taken as it is, and the empty file set aside.
+const INCOMPLETE_AFTER: Duration = Duration::from_secs(60);
 
-/// The endings of files that some program still writes.
+/// The endings of files that a program is still writing.
 const UNFINISHED: [&str; 8] = [
     "part",
     "partial",
@@ -45,41 +45,40 @@ pub(crate) struct Found {
     pub modified: Timestamp,
 }
 
-/// Why a file is not taken, although it does not change any more.
+/// Why a file is not signed, although it does not change any more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unfit {
     /// The name is not UTF-8, or could deceive a reader.
-    #[error("its name cannot be stated; rename it")]
+    #[error("its name is not UTF-8, or has invisible or misleading characters; rename it")]
     Name,
-    /// It has no bytes that could be signed.
+    /// The file has no bytes that could be signed.
     #[error("it is empty")]
     Empty,
-    /// Longer than the agent sends.
+    /// The file is longer than the agent sends.
     #[error("it has {length} bytes; at most {limit} are sent")]
     TooLong {
-        /// Its length.
+        /// The file's length, in bytes.
         length: u64,
-        /// The agent's limit.
+        /// The agent's limit, in bytes.
         limit: u64,
     },
-    /// Its time is none that a statement can carry.
-    #[error("its time cannot be stated: it lies before 1970 or after 9999, or there is none")]
+    /// A statement cannot carry the file's time.
+    #[error("its time is before 1970, after 9999 or missing, and cannot be signed")]
     Time,
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
 }
 
-/// A file that is not taken.
+/// A file that is not signed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Misfit {
     /// Its name in the folder, as the file system has it.
     pub name: OsString,
-    /// Why.
     pub why: Unfit,
 }
 
-/// A file as it was seen.
+/// The length and the time of a file when it was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     length: u64,
@@ -91,9 +90,9 @@ struct Seen {
 pub(crate) struct Watcher {
     folder: PathBuf,
     limit: u64,
-    /// What each file was like, and since when it is like that.
+    /// How each file was seen last, and since when it has not changed.
     seen: HashMap<OsString, (Seen, Timestamp)>,
-    /// Files that are not taken as they are.
+    /// Files that are not signed until they change.
     unfit: HashMap<OsString, Seen>,
 }
 
@@ -109,9 +108,9 @@ impl Watcher {
         }
     }
 
-    /// Looks once. Gives the names of files that do not change any more, oldest first, without
-    /// those that `skip` names. What is not taken is not told again until it changes. Hidden files,
-    /// folders and links are never looked at.
+    /// Looks once. Returns the names of files that do not change any more, oldest first, without
+    /// those that `skip` names. A file that is not signed is not returned again until it changes.
+    /// Hidden files, folders and links are ignored.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -124,7 +123,7 @@ impl Watcher {
         let mut present = HashSet::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
-            // A file that vanishes while the folder is read is none of ours.
+            // The file has vanished while the folder was read.
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
@@ -151,7 +150,11 @@ impl Watcher {
                     }
                 })
                 .or_insert((seen, now));
-            let patience = if seen.length == 0 { UNENDED } else { SETTLED };
+            let patience = if seen.length == 0 {
+                INCOMPLETE_AFTER
+            } else {
+                SETTLED_AFTER
+            };
             let is_quiet = now.distance(*since) >= patience;
             if !is_quiet || self.unfit.get(&name) == Some(&seen) {
                 continue;
@@ -175,7 +178,7 @@ impl Watcher {
         Ok(settled.into_iter().map(|(_, _, found)| found).collect())
     }
 
-    /// The name of a file that can be signed, by what is known of it without reading it.
+    /// The name of a file that can be signed, as far as its metadata show.
     fn fit(&self, name: &OsStr, length: u64, time: Option<Timestamp>) -> Result<String, Unfit> {
         let Some(name) = name.to_str().filter(|name| Line::new(*name).is_ok()) else {
             return Err(Unfit::Name);
@@ -208,13 +211,13 @@ impl Watcher {
         if open_for_writing(&path) {
             return Ok(None);
         }
-        // A folder that is away is told of when it is looked at next.
+        // If the folder is away, the next look reports that.
         let Ok(folder) = Folder::open(&self.folder) else {
             return Ok(None);
         };
         let Content { bytes, metadata } = match folder.read(name, self.limit) {
             Ok(content) => content,
-            // What is there by now is another matter.
+            // The file that was seen is no longer there: the next look sees what is.
             Err(FileError::Gone | FileError::NotAFile | FileError::TooLong(_)) => return Ok(None),
             Err(FileError::System(why)) => {
                 self.ignore_as_it_is(name.as_ref());
@@ -227,7 +230,7 @@ impl Watcher {
         if !is_unchanged {
             return Ok(None);
         }
-        if !embedding::seems_whole(&bytes) && now.distance(since) < UNENDED {
+        if !embedding::seems_whole(&bytes) && now.distance(since) < INCOMPLETE_AFTER {
             return Ok(None);
         }
         Ok(Some(Found {
@@ -237,22 +240,22 @@ impl Watcher {
         }))
     }
 
-    /// Does not look at this file again until it changes.
+    /// Ignores this file until it changes from how it was seen last.
     fn ignore_as_it_is(&mut self, name: &OsStr) {
         if let Some((seen, _)) = self.seen.get(name) {
             self.unfit.insert(name.to_owned(), *seen);
         }
     }
 
-    /// Does not take this file, which was signed before, again until it changes.
+    /// Ignores this file, which was signed before, until it changes from how it is now.
     pub(crate) fn ignore(&mut self, name: &OsStr) {
         if let Some(seen) = self.as_it_is(name) {
             self.unfit.insert(name.to_owned(), seen);
         }
     }
 
-    /// Whether a file is not looked at until it changes, and did not change. One that cannot be seen now
-    /// may have gone with the card that it lies on.
+    /// Whether a file is ignored until it changes, and has not changed. A file that is missing now
+    /// may have gone with its memory card, and counts as unchanged.
     #[must_use]
     pub(crate) fn ignores(&self, name: &OsStr) -> bool {
         self.unfit.get(name).is_some_and(|unfit| {
@@ -270,7 +273,7 @@ impl Watcher {
         })
     }
 
-    /// Whether a file is there that is neither taken nor set aside: one that is being written.
+    /// Whether there is a file that is neither signed nor set aside: one that is being written.
     #[must_use]
     pub(crate) fn expects_more(&self) -> bool {
         self.seen
@@ -278,7 +281,7 @@ impl Watcher {
             .any(|(name, (seen, _))| self.unfit.get(name) != Some(seen))
     }
 
-    /// Forgets a file that is gone or taken.
+    /// Forgets a file that is gone or signed.
     pub(crate) fn forget(&mut self, name: impl AsRef<OsStr>) {
         self.seen.remove(name.as_ref());
     }
@@ -302,7 +305,7 @@ fn stated_time(modified: SystemTime) -> Option<Timestamp> {
     Timestamp::try_from(u64::try_from(since_1970.as_millis()).ok()?).ok()
 }
 
-/// Whether a process that this one may look at has the file open for writing. Best effort: Linux
+/// Whether a process that this one may inspect has the file open for writing. Best effort: Linux
 /// only, and other users' processes are not seen.
 fn open_for_writing(path: &Path) -> bool {
     let Ok(target) = fs::canonicalize(path) else {
@@ -326,7 +329,7 @@ fn open_for_writing(path: &Path) -> bool {
     })
 }
 
-/// Whether the flags in an `fdinfo` file (octal) say that the descriptor writes.
+/// Whether the flags in an `fdinfo` file (octal) say that the descriptor is open for writing.
 fn writes(fdinfo: &Path) -> bool {
     const ACCESS_MODE: u32 = 0o3;
     fs::read_to_string(fdinfo).is_ok_and(|text| {

@@ -25,9 +25,9 @@ impl Bundle {
     /// the first is kept.
     ///
     /// # Errors
-    /// [`BundleError::Order`] when a receipt is of an entry that is not before the subject, or of the
-    /// same as another one; [`BundleError::Count`] or [`BundleError::Frame`] when there are too many,
-    /// or they are too long.
+    /// [`BundleError::Order`] when a receipt is of an entry that is not before the subject, or of
+    /// the same entry as another one; [`BundleError::Count`] or [`BundleError::Frame`] when there
+    /// are too many, or they are too long.
     pub fn of(
         subject: Receipt,
         rests_on: impl IntoIterator<Item = Receipt>,
@@ -121,8 +121,8 @@ impl Bundle {
         self.receipts().cloned().collect()
     }
 
-    /// Checks that there are not too many receipts, and that each is of an earlier entry than the one
-    /// before it.
+    /// Checks that there are not too many receipts, and that each is of an earlier entry than the
+    /// one before it.
     fn ordered(subject: Receipt, rests_on: Vec<Receipt>) -> Result<Self, BundleError> {
         let bundle = Self { subject, rests_on };
         let count = bundle.receipts().count();
@@ -149,17 +149,17 @@ pub enum BundleError {
     Count(usize),
     /// Not in the order of the log, or one is there twice.
     #[error(
-        "receipt {at} of the evidence is out of order: the latest entry of the log stands first, \
-         and none stands twice"
+        "receipt {at} of the evidence is out of order: the latest entry of the log comes first, \
+         and none comes twice"
     )]
     Order {
-        /// Which one, from 1.
+        /// Its place in the bundle, from 1.
         at: usize,
     },
     /// One receipt is wrong.
     #[error("receipt {at} of the evidence cannot be read: {why}")]
     Receipt {
-        /// Which one, from 1.
+        /// Its place in the bundle, from 1.
         at: usize,
         /// What is wrong with it.
         why: DecodeError,

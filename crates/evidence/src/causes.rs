@@ -2,8 +2,8 @@
 
 use core::error::Error;
 
-/// What an error says and what caused it, each cause once: hyper and reqwest say what failed, and only
-/// the cause says why.
+/// The message of an error and those of its causes, each once: hyper and reqwest say what failed,
+/// and only the cause says why.
 #[must_use]
 pub fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();

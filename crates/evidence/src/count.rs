@@ -3,8 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
-/// A number from 0 to 2^63 - 1, the largest that databases keep. Whatever number somebody else
-/// states is read as one, so that none gets further than a store could take it.
+/// A number from 0 to 2^63 - 1, the largest that databases keep. Every number from outside
+/// is read as a count, so that none is too large for a store.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Count(u64);
 
@@ -14,7 +14,7 @@ pub struct Count(u64);
 pub struct CountError;
 
 impl Count {
-    /// The largest one.
+    /// 2^63 - 1.
     pub const MAX: Self = Self(i64::MAX.unsigned_abs());
 
     /// The number, if it is not too large.

@@ -1,4 +1,4 @@
-//! The name of a credential.
+//! Credential ids.
 
 use core::fmt;
 
@@ -18,10 +18,10 @@ pub struct CredentialId(Vec<u8>);
 pub struct CredentialIdError(pub usize);
 
 impl CredentialId {
-    /// Takes `bytes` if their number is right.
+    /// Accepts 1 to 1023 bytes.
     ///
     /// # Errors
-    /// [`CredentialIdError`] when they are none or more than 1023.
+    /// [`CredentialIdError`] for any other number of bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, CredentialIdError> {
         let bytes = bytes.into();
         match bytes.len() {

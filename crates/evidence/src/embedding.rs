@@ -1,22 +1,22 @@
 //! Evidence inside the file that it is about, or beside it.
 //!
-//! A device signs bytes, whatever they are. Where the format of a file has a place that every reader
-//! skips, its evidence can travel inside:
+//! A device signs any bytes. Where the format of a file has a place that every reader skips, the
+//! evidence can travel inside:
 //!
 //! | format | where | what readers are told |
 //! |---|---|---|
-//! | JPEG | APP15 segments behind the leading APP0 and APP1 (JFIF, Exif) | ITU-T T.81, B.2.4.6: application data |
-//! | PNG | a chunk `haWY` behind IHDR | PNG (Third Edition), 5.4: ancillary, private, unsafe to copy |
+//! | JPEG | APP15 segments after the leading APP0 and APP1 (JFIF, Exif) | ITU-T T.81, B.2.4.6: application data |
+//! | PNG | a chunk `haWY` after IHDR | PNG (Third Edition), 5.4: ancillary, private, unsafe to copy |
 //! | ISO base media (HEIC, AVIF, MP4) | a `uuid` box at the end | ISO/IEC 14496-12, 11.1: a user's extension |
 //!
-//! All others have it in a file beside them, `NAME.evidence`: files in which that place is taken or
-//! can't be told, files that others signed as a whole (C2PA), whose signatures would not hold any
-//! more, and those in which readers count from the end, where a box would be put. **If there is one
-//! beside a file, that one decides**, and it is about all bytes of the file: whatever the file
-//! carries inside is then part of what was signed.
+//! All other files have their evidence in a file beside them, `NAME.evidence`: files in which that
+//! place is taken or cannot be found, files that others signed as a whole (C2PA), whose signatures
+//! would no longer hold, and files in which readers count from the end, where a box would go. **If
+//! there is evidence beside a file, it decides**, and it is about all bytes of the file: whatever
+//! the file carries inside is then part of what was signed.
 //!
-//! Taking the evidence out gives back the device's bytes exactly. Of those nothing is asked but
-//! where the place is: a file that is damaged, cut short, or written against its own format is
+//! Taking the evidence out gives back the device's bytes exactly. They may be anything in which the
+//! place can be found: a file that is damaged, cut short, or breaks the rules of its format is
 //! covered as it is.
 //!
 //! There is one way to embed a bundle in a file: [`extract`] accepts exactly the bytes that
@@ -55,22 +55,22 @@ pub enum EmbeddingError {
     /// The file has evidence in that place already.
     #[error("it carries evidence already, at byte {offset}")]
     Occupied {
-        /// Where.
+        /// Where it begins.
         offset: usize,
     },
     /// Evidence where none belongs.
     #[error(
-        "there is evidence at byte {offset}, where none belongs: a file has one place for it, and one \
-         way to write it; the file was put together by something else"
+        "there is evidence at byte {offset}, where none belongs: a file has one place for it, and \
+         one way to write it; another program put this file together"
     )]
     Misplaced {
         /// Where it is.
         offset: usize,
     },
-    /// Evidence in a file whose evidence lies beside it.
+    /// Evidence inside a file that may have evidence only beside it.
     #[error(
-        "there is evidence at byte {offset}, and such a file has it beside: {why}; the file was put \
-         together by something else"
+        "there is evidence at byte {offset}, but such a file has its evidence beside it: {why}; \
+         another program put this file together"
     )]
     NotInside {
         /// Where it is.
@@ -79,7 +79,7 @@ pub enum EmbeddingError {
         why: &'static str,
     },
     /// It is not what [`embed`] writes.
-    #[error("the evidence at byte {offset} is not written in the one way there is")]
+    #[error("the evidence at byte {offset} is not written in the one way that is allowed")]
     OtherForm {
         /// Where it begins.
         offset: usize,
@@ -140,8 +140,8 @@ pub fn extract(file: &[u8]) -> Result<(Vec<u8>, Option<Bundle>), EmbeddingError>
     }
 }
 
-/// Whether a file seems to be there to its end, as far as its format says so. What is not may still
-/// be on its way, or be damaged; what says nothing counts as whole.
+/// Whether a file seems complete, as far as its format tells. An incomplete file may still be on
+/// its way, or be damaged; a file whose format tells nothing counts as complete.
 #[must_use]
 pub fn seems_whole(file: &[u8]) -> bool {
     match Format::of(file) {
@@ -153,7 +153,7 @@ pub fn seems_whole(file: &[u8]) -> bool {
 }
 
 impl Format {
-    /// By the first bytes.
+    /// The format of `file`, told by its first bytes.
     #[must_use]
     pub fn of(file: &[u8]) -> Option<Self> {
         if file.starts_with(jpeg::START) {
@@ -184,7 +184,7 @@ impl Format {
         .map_err(EmbeddingError::NoPlace)
     }
 
-    /// Where evidence is, by what frames it.
+    /// The bytes of the evidence with its frame, if the file carries some.
     fn run(self, file: &[u8]) -> Option<Range<usize>> {
         match self {
             Self::Jpeg => jpeg::run(file),

@@ -1,8 +1,8 @@
 //! Deterministic CBOR maps with text keys (RFC 8949, 4.2.1), read strictly.
 //!
 //! For text keys the deterministic order (bytewise, of the encoded keys) and the CTAP2 canonical
-//! order (length first) are the same, so [`hallway_ctap::cbor`] checks the form. What passes it,
-//! has the expected types and has no member left over, has exactly one encoding.
+//! order (length first) are the same, so [`hallway_ctap::cbor`] checks the form. Bytes that
+//! pass, have the expected types and leave no member over are the only encoding of their content.
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::cbor::{self, Form, Malformed};
@@ -20,7 +20,7 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// Longer than such a thing may be.
+    /// Longer than is allowed.
     #[error("{got} bytes are more than the {limit} that are allowed here")]
     TooLarge {
         /// The limit, in bytes.
@@ -40,7 +40,7 @@ pub enum DecodeError {
     /// A member's value is not acceptable.
     #[error("the member {member:?} {reason}")]
     Value {
-        /// Which member.
+        /// The name of the member.
         member: &'static str,
         /// What is wrong with it.
         reason: &'static str,
@@ -63,7 +63,7 @@ pub enum DecodeError {
          encoding, which has none"
     )]
     ExtraData,
-    /// The bytes mean something, but are not the encoding of it.
+    /// The bytes can be read, but are not the one encoding of what they say.
     #[error("the bytes are not the one encoding of what they say")]
     NotDeterministic,
 }
@@ -101,9 +101,8 @@ pub(crate) enum Unfit {
     Value(&'static str),
 }
 
-/// What a member's value can be turned into.
+/// A type that a member's value can be turned into.
 pub(crate) trait FromValue<'a>: Sized {
-    /// Turns it.
     fn from_value(value: Value<'a>) -> Result<Self, Unfit>;
 }
 
@@ -230,7 +229,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Both directions for the types that members have.
+/// Conversions in both directions, for the types that members have.
 macro_rules! member {
     ($type:ty, $value:ident => $to:expr, $from:pat => $read:expr) => {
         impl<'a> From<&'a $type> for Value<'a> {
@@ -273,7 +272,7 @@ member!(CredentialId, value => Value::Bytes(value.as_bytes()), Value::Bytes(byte
     CredentialId::new(bytes).map_err(|_| Unfit::Value("is empty or longer than 1023 bytes"))
 });
 
-// Only written: what is read is a `Count`.
+// A `u64` is only written: a number is read as a `Count`.
 impl<'a> From<&'a u64> for Value<'a> {
     fn from(number: &'a u64) -> Self {
         Self::Uint(*number)

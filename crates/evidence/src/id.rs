@@ -71,7 +71,7 @@ ids! {
     PersonId;
     /// A device as the gateway knows it. A device keeps its id when it changes owners.
     DeviceId;
-    /// What opened for somebody in a hall.
+    /// A grant: one opening of a hall for one person.
     GrantId;
 }
 

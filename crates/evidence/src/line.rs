@@ -17,7 +17,7 @@ pub struct Line(String);
 /// Why text is not a [`Line`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// Nothing in it.
+    /// No text at all.
     #[error("it is empty; write something")]
     Empty,
     /// More than [`Line::MAX_BYTES`].
@@ -50,8 +50,8 @@ impl Line {
         }
     }
 
-    /// The nearest acceptable line: what is not acceptable becomes U+FFFD, what is too long is
-    /// cut, and nothing at all becomes `-`. For names that come from outside, such as files'.
+    /// The nearest acceptable line: each character that is not acceptable becomes U+FFFD, a long
+    /// text is cut, and an empty one becomes `-`. For names from outside, such as those of files.
     #[must_use]
     pub fn nearest(text: &str) -> Self {
         let mut line = String::new();
@@ -75,8 +75,8 @@ impl Line {
     }
 }
 
-/// Whether a character can change how the text around it looks. Variation selectors only choose among
-/// the shapes of the character before them, as many emoji need it.
+/// Whether a character can change how the text around it looks. Variation selectors only choose
+/// among the shapes of the character before them, which many emoji need.
 fn deceptive(c: char) -> bool {
     is_unprintable(c) && !matches!(c, '\u{fe00}'..='\u{fe0f}')
 }

@@ -1,14 +1,14 @@
-//! Text of others, for a terminal, a log file or JSON.
+//! Text that others chose, for a terminal, a log file or JSON.
 
 use core::fmt;
 use std::borrow::Cow;
 
-/// Text that somebody else chose, as it is shown: on one line, every character visible and where it
-/// stands.
+/// Text that somebody else chose, made safe to show: on one line, with every character visible and
+/// in its place.
 ///
 /// Control characters, line separators, marks that change the writing direction, and characters
-/// without a shape of their own are written as JSON escapes them, `\u001b`. Width and alignment of a
-/// format string apply.
+/// without a shape of their own are written as JSON escapes them, `\u001b`. Width and alignment of
+/// a format string apply.
 ///
 /// ```
 /// use hallway_evidence::Printable;
@@ -29,8 +29,8 @@ impl fmt::Display for Printable<'_> {
 }
 
 impl<'a> Printable<'a> {
-    /// The text with its line breaks kept: for what is already several lines, or several lines of
-    /// JSON, in which such characters stand in strings only.
+    /// The text with its line breaks kept: for text of several lines, or several lines of JSON,
+    /// in which such characters stand in strings only.
     #[must_use]
     pub fn lines(self) -> Cow<'a, str> {
         escaped(self.0, LineBreaks::Kept)
@@ -70,9 +70,10 @@ fn escaped(text: &str, breaks: LineBreaks) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Whether a character steers a terminal, ends a line, turns the writing direction, or shows nothing
-/// at all: the controls, Unicode's Default_Ignorable_Code_Point and Bidi_Control, separators of
-/// lines and paragraphs, annotations, noncharacters, and the two symbols whose shape is a blank.
+/// Whether a character steers a terminal, ends a line, turns the writing direction, or shows
+/// nothing at all: the controls, Unicode's Default_Ignorable_Code_Point and Bidi_Control,
+/// separators of lines and paragraphs, annotations, noncharacters, and the two symbols whose shape
+/// is a blank.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()

@@ -24,10 +24,10 @@ pub struct RealmName(String);
 )]
 pub struct RealmNameError;
 
-/// Where a gateway is reached: `https://HOST` or `https://HOST:PORT`, without a path. It is read as the
-/// URL standard reads a URL, and kept in the one form that browsers give an origin (HTML, 7.1.1), so
-/// `https://Gate.Example:0443/` is `https://gate.example`. The host is a domain, since no IP address
-/// can be a relying party's. Plain `http` is for `localhost` and names below it.
+/// Where a gateway is reached: `https://HOST` or `https://HOST:PORT`, without a path. It is read as
+/// the URL standard reads a URL, and kept in the one form that browsers give an origin (HTML,
+/// 7.1.1), so `https://Gate.Example:0443/` is `https://gate.example`. The host is a domain, since
+/// no IP address can be a relying party's. Plain `http` is for `localhost` and names below it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin(String);
@@ -44,7 +44,7 @@ impl RealmName {
     /// The longest name, in bytes (SPIFFE-ID, section 2.3).
     pub const MAX_BYTES: usize = 255;
 
-    /// The realm of a gateway that is reached on its own machine alone.
+    /// The realm of a gateway that is reached only from its own machine.
     #[must_use]
     pub fn localhost() -> Self {
         Self("localhost".to_owned())
@@ -124,8 +124,8 @@ impl FromStr for Origin {
     }
 }
 
-/// The name of a host that is a domain without an empty label, of at most `longest` bytes of what
-/// SPIFFE allows in a trust domain.
+/// The name of a host, if it is a domain without empty labels, of at most `longest` bytes, each of
+/// which SPIFFE allows in a trust domain.
 fn domain<S: AsRef<str>>(host: &Host<S>, longest: usize) -> Option<&str> {
     let Host::Domain(name) = host else {
         return None;
@@ -140,7 +140,7 @@ fn domain<S: AsRef<str>>(host: &Host<S>, longest: usize) -> Option<&str> {
     whole.then_some(name)
 }
 
-/// What a text type shares with the others.
+/// The implementations that both text types share.
 macro_rules! text {
     ($name:ident, $error:ident, $unfit:literal) => {
         impl fmt::Display for $name {

@@ -16,7 +16,7 @@ pub struct SignedStatement {
     pub statement: Vec<u8>,
     /// The credential that answered, or that was made.
     pub credential_id: CredentialId,
-    /// What the key said.
+    /// The key's answer.
     pub response: Response,
 }
 

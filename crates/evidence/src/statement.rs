@@ -5,14 +5,14 @@
 //! | member | type | meaning |
 //! |---|---|---|
 //! | `hallway` | uint | the version of this format, 1 |
-//! | `act` | text | `door.kind`, such as `device.claim` |
+//! | `act` | text | the statement's name, its door first, such as `device.claim` |
 //! | `realm` | text | the relying party id of the gateway that it is for |
-//! | `issued` | uint | milliseconds since 1970, by the clock of whoever made it |
+//! | `issued` | uint | milliseconds since 1970, by the clock of the program that made it |
 //! | `nonce` | 16 bytes | random: no two statements are the same |
 //! | `terms` | map | what the act says, as its door defines |
 //!
-//! **To add a statement**, declare it in the file of its door (see [`declare`]) and add its line to the
-//! list below. `docs/statements.md` is made from the declarations.
+//! **To add a statement**, declare it in the file of its door (see [`declare`]) and add its line to
+//! the list below. `docs/statements.md` is made from the declarations.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Serialize, Serializer};
@@ -34,7 +34,7 @@ pub mod witness;
 
 pub use declare::{Declaration, DeclaredMember, Shape, Signer, Terms};
 
-/// Lists the statements: [`Act`], and the way from each to it and back.
+/// Declares [`Act`] with a variant for each statement, and the conversions from and to it.
 macro_rules! acts {
     ($($variant:ident($($path:ident)::+),)+) => {
         /// A statement's name and terms. The variants are named like the statements.
@@ -150,7 +150,7 @@ acts! {
 }
 
 impl Act {
-    /// `door.kind`, as it stands in the statement.
+    /// The name, such as `device.claim`, as it stands in the statement.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.declared().name
@@ -178,13 +178,13 @@ pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     hash
 }
 
-/// What is about to happen, in which realm, said when. JSON has the members of the encoding, without
-/// the version.
+/// What is about to happen, in which realm, and when that was stated. JSON has the members of the
+/// encoding, without the version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Statement {
     /// The relying party id of the gateway that the statement is for.
     pub realm: Line,
-    /// When it was made, by the clock of its maker.
+    /// When it was made, by the clock of the program that made it.
     pub issued: Timestamp,
     /// 16 random bytes.
     #[serde(serialize_with = "hexadecimal")]

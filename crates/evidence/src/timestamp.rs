@@ -22,7 +22,7 @@ pub struct TooLate;
 impl TryFrom<u64> for Timestamp {
     type Error = TooLate;
 
-    /// From milliseconds since 1970 that somebody else states.
+    /// From milliseconds since 1970, as somebody else stated them.
     fn try_from(ms: u64) -> Result<Self, TooLate> {
         if ms > LAST_MS {
             Err(TooLate)

@@ -29,13 +29,13 @@ pub struct TrustFile {
     /// The keys of the witnesses that watch the log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub witnesses: Vec<CosignerKey>,
-    /// The keys of witnesses that watched it once. Their cosignatures may stand in receipts of then,
-    /// and count for nothing now.
+    /// The keys of witnesses that watched it once. Their cosignatures may stand in receipts of
+    /// that time, and count for nothing now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_witnesses: Vec<CosignerKey>,
-    /// The hash of the evidence by which the realm was set up, hexadecimal in JSON: the registration
-    /// of its first owner's first key, from which everybody's right to anything comes. Without it,
-    /// the set-up is the first entry of the log.
+    /// The hash of the evidence by which the realm was set up, hexadecimal in JSON: the
+    /// registration of its first owner's first key, from which everybody's right to anything comes.
+    /// Without it, the set-up is the first entry of the log.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "hash_text")]
     pub set_up: Option<Hash>,
     /// The attestation authorities whose devices may enrol.
@@ -63,7 +63,7 @@ pub struct TrustedAuthority {
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// Longer than [`MAX_TRUST_FILE`].
-    #[error("a trust file of {0} bytes is longer than the 1048576 that are read")]
+    #[error("the trust file has {0} bytes; at most 1048576 are allowed")]
     TooLarge(usize),
     /// Not the JSON of a trust file.
     #[error("not a trust file (format {FORMAT}): {0}")]
@@ -71,7 +71,7 @@ pub enum TrustError {
     /// A certificate that cannot be read.
     #[error("the certificate of the authority {name} in the trust file: {why}")]
     Certificate {
-        /// Whose.
+        /// The realm's name for the authority.
         name: Line,
         /// What is wrong with it.
         why: hallway_webauthn::CertificateError,
@@ -79,8 +79,8 @@ pub enum TrustError {
 }
 
 impl TrustFile {
-    /// A trust file of these parts, without witnesses, in which the set-up is the first entry of the
-    /// log.
+    /// A trust file of these parts, without witnesses, in which the set-up is the first entry of
+    /// the log.
     #[must_use]
     pub fn new(
         realm: Line,

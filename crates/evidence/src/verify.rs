@@ -12,17 +12,17 @@
 //! A bundle is accepted in one form only: the same receipts have one encoding ([`Bundle`]), the
 //! subject rests on all of them, a checkpoint carries no signature but the log's and those of
 //! witnesses that the trust file names, of each one at most, in one order, and a file carries
-//! the bundle in one way ([`crate::embedding`]). What is inside the evidence (ECDSA signatures have two
-//! forms, client data could be written otherwise) is covered by the hash in the log, so of all that
-//! would verify, the log holds the one that was accepted.
+//! the bundle in one way ([`crate::embedding`]). What is inside the evidence (ECDSA signatures have
+//! two forms, client data could be written otherwise) is covered by the hash in the log: of all
+//! forms that would verify, the log holds the one that was accepted.
 //!
-//! So whoever holds neither the log's key nor a witness's can't make a second picture out of a
-//! verified one. What they can do is choose among what those keys signed: another checkpoint of the
-//! same log that holds the entries, with its proof, and more or fewer of the cosignatures that
-//! witnesses gave to a checkpoint.
+//! So somebody who has neither the log's key nor a witness's can't make a second picture out of a
+//! verified one, but only choose among what those keys signed: another checkpoint of the same log
+//! that holds the entries, with its proof, and more or fewer of the cosignatures that witnesses
+//! gave to a checkpoint.
 //!
-//! What it shows is that this key signed these bytes, never that a scene is real; and what became
-//! of a device later is not in the bundle.
+//! A report shows that this key signed these bytes, never that a scene is real; and what became of
+//! a device later is not in the bundle.
 
 mod ancestry;
 mod chain;
@@ -44,8 +44,8 @@ pub use report::{
 pub use visit::{CLOCKS_APART, Door, FRESH, NotAVisit, UncheckedVisit, Visit, visit};
 
 /// Checks `bundle`, and that its subject is about `payload` if that is given: for a picture with
-/// embedded evidence, its bytes without the evidence (see [`crate::embedding::extract`]). `chain` says
-/// how far a person's key has to be followed back.
+/// embedded evidence, its bytes without the evidence (see [`crate::embedding::extract`]). `chain`
+/// says how far a person's key has to be followed back.
 #[must_use]
 pub fn bundle(bundle: &Bundle, payload: Option<&[u8]>, trust: &TrustFile, chain: Chain) -> Report {
     let anchors = match trust.anchors() {

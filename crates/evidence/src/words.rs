@@ -64,7 +64,7 @@ macro_rules! words {
     };
 }
 
-/// [`words!`](crate::words!) that are members of statements: both directions, too.
+/// Like [`words!`](crate::words!), for an enum that is also a member of statements.
 macro_rules! stated {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $crate::words! { $(#[$doc])* $name { $($(#[$variant_doc])* $variant = $word,)+ } }

@@ -154,7 +154,7 @@ fn they_read_a_cosigned_checkpoint_and_pass_over_what_they_do_not_know() {
     let (verified, unverified) = note.verify(&known).unwrap();
     assert_eq!((verified.len(), unverified.len()), (1, 1));
 
-    // The cosignature, from the words of c2sp.org/tlog-cosignature alone.
+    // The cosignature, checked by the text of c2sp.org/tlog-cosignature alone.
     let vkey = witness.cosigner().to_string();
     let [name, id, public] = *vkey.split('+').collect::<Vec<_>>() else {
         panic!("{vkey}");
@@ -176,7 +176,7 @@ fn they_read_a_cosigned_checkpoint_and_pass_over_what_they_do_not_know() {
         .unwrap();
 }
 
-/// A witness that serves others, from the tests of github.com/transparency-dev/formats (Apache-2.0).
+/// A public witness's key, from the tests of github.com/transparency-dev/formats (Apache-2.0).
 #[test]
 fn the_key_of_a_witness_elsewhere_is_read() {
     let vkey = "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2";

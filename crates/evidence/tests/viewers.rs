@@ -54,7 +54,7 @@ fn any_viewer_still_opens_the_picture() {
     let folder = tempfile::tempdir().unwrap();
     let (plain_path, signed_path) = (folder.path().join("a.jpg"), folder.path().join("b.jpg"));
     std::fs::copy(PHOTOGRAPH, &plain_path).unwrap();
-    // As a camera writes it, with an Exif segment behind the JFIF one.
+    // As a camera writes it, with an Exif segment after the JFIF one.
     let camera = [
         "-q",
         "-overwrite_original",

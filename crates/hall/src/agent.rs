@@ -1,5 +1,5 @@
-//! A machine that dials out to the gateway and provides stores and services of one hall, so that
-//! no port is opened where they are.
+//! A machine that dials out to the gateway and provides stores and services of one hall, so that no
+//! port has to be opened on its side.
 
 use hallway_evidence::statement::hall::{ServiceName, StoreName};
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::agent_protocol::{
-    FromAgent, FromGateway, PING_EVERY, Provides, SILENCE, What, receive, send,
+    FromAgent, FromGateway, LONGEST_SILENCE, PING_EVERY, Provides, What, receive, send,
 };
 use crate::body::read_on;
 use crate::client::{self, ClientError};
@@ -32,16 +32,16 @@ use crate::service::Address;
 use crate::stream::{self, AGENT_PROTOCOL, BoxStream, Duplex, STREAM_PROTOCOL};
 use crate::switchboard::agent_mount;
 
-/// The first pause before connecting again; doubled up to [`LONGEST_PAUSE`].
+/// The pause before the first reconnect; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// How long the gateway may take for a line.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// The most streams at a time.
+/// How long the gateway may take to send or accept a line.
+const LINE_TIMEOUT: Duration = Duration::from_secs(15);
+/// The most streams that are open at a time.
 const MOST_STREAMS: usize = 1024;
 
-/// What is provided, here or at the gateway. Nothing else is reached through a hall.
+/// The stores and services that an agent, or the gateway itself, provides. Nothing else is reached
+/// through a hall.
 #[derive(Clone, Default)]
 pub struct Provided {
     /// Stores of files.
@@ -51,7 +51,7 @@ pub struct Provided {
 }
 
 impl Provided {
-    /// The names of all of it.
+    /// The names of all stores and services.
     #[must_use]
     pub fn names(&self) -> Provides {
         Provides {
@@ -80,21 +80,21 @@ fn not_provided(kind: &str, name: &str) -> Problem {
     )
 }
 
-/// What an agent tells about itself.
+/// What an agent reports about its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentEvent {
-    /// The gateway hears it.
+    /// The gateway accepted the agent.
     Connected,
-    /// The connection ended; it tries again after a pause.
+    /// The connection ended; the agent connects again after a pause.
     Lost {
-        /// Why.
+        /// Why the connection ended, as a text for people.
         reason: String,
-        /// How long it waits.
+        /// How long the agent waits before it connects again.
         pause: Duration,
     },
-    /// A stream or a store was asked for and could not be given.
+    /// The gateway asked for a stream or a store, and the agent could not provide it.
     Failed {
-        /// Why.
+        /// What went wrong, as a text for people.
         reason: String,
     },
 }
@@ -136,15 +136,15 @@ where
         }
     }
 
-    /// Serves until `stop`; whatever breaks, it connects again.
+    /// Serves until `stop`, and connects again whenever the connection breaks.
     ///
     /// # Errors
-    /// The gateway refuses the agent for good: its certificate, or what it provides, or it was
-    /// dismissed.
+    /// The gateway refuses the agent for good: its certificate or what it provides, or because it
+    /// was dismissed.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), ClientError> {
         tokio::pin!(stop);
         let mut pause = FIRST_PAUSE;
-        // Streams have connections of their own, and outlive the one over which they were asked.
+        // Streams have connections of their own, and outlive the one that asked for them.
         let mut streams = JoinSet::new();
         loop {
             let served = tokio::select! {
@@ -178,7 +178,7 @@ where
         let (reader, mut writer) = tokio::io::split(control);
         let mut reader = BufReader::new(reader);
         send(&mut writer, &FromAgent::Provides(self.provided.names())).await?;
-        let answer = timeout(PATIENCE, receive(&mut reader)).await;
+        let answer = timeout(LINE_TIMEOUT, receive(&mut reader)).await;
         match answer.map_err(io::Error::from)?? {
             Some(FromGateway::Welcome {}) => {}
             Some(FromGateway::Refused {
@@ -187,7 +187,7 @@ where
                 detail,
             }) => return Err(told(status, &code, &detail).into()),
             Some(_) | None => {
-                let reason = "it did not take what this agent provides";
+                let reason = "it does not say whether the agent may provide this";
                 return Err(ClientError::Answer(reason.to_owned()));
             }
         }
@@ -196,9 +196,9 @@ where
 
         let (failures, failed) = mpsc::channel::<FromAgent>(64);
         let (asks, mut asked) = mpsc::channel(64);
-        // Reading a line is not to be broken off in the middle, so it is a future of its own.
+        // Reading a line must not be cut off in the middle, so it is a future of its own.
         let hearing = async {
-            while let Some(message) = timeout(SILENCE, receive(&mut reader)).await?? {
+            while let Some(message) = timeout(LONGEST_SILENCE, receive(&mut reader)).await?? {
                 if let FromGateway::Dial { id, what } = message {
                     let _ = asks.send((id, what)).await;
                 }
@@ -221,7 +221,7 @@ where
                 let (failures, told) = (failures.clone(), id.clone());
                 streams.spawn(async move {
                     if let Err(problem) = dialling.serve(&id, what).await {
-                        tracing::debug!(%problem, "a stream could not be given");
+                        tracing::debug!(%problem, "a stream could not be opened");
                         let _ = failures.send(failure(told, &problem)).await;
                     }
                 });
@@ -239,12 +239,12 @@ where
     }
 }
 
-/// Whether a refusal stays one however often it is tried again.
+/// Whether a refusal with this status is final, so that trying again is useless.
 const fn is_final(status: u16) -> bool {
     matches!(status, 400 | 401 | 403 | 409 | 410)
 }
 
-/// Tells the gateway what failed, and that the agent is there.
+/// Tells the gateway what failed, and pings it.
 async fn tell(
     writer: &mut (impl AsyncWrite + Unpin),
     mut failed: mpsc::Receiver<FromAgent>,
@@ -255,7 +255,7 @@ async fn tell(
             _ = pings.tick() => FromAgent::Ping {},
             Some(message) = failed.recv() => message,
         };
-        timeout(PATIENCE, send(writer, &message)).await??;
+        timeout(LINE_TIMEOUT, send(writer, &message)).await??;
     }
 }
 
@@ -266,7 +266,7 @@ async fn open(
     protocol: &'static str,
 ) -> Result<BoxStream, ClientError> {
     let host = HeaderValue::try_from(address)
-        .map_err(|_| ClientError::Answer(format!("{address:?} is no address")))?;
+        .map_err(|_| ClientError::Answer(format!("{address:?} is not an address")))?;
     let stream = client::connect(address, config).await?;
     client::upgrade(stream, path, protocol, &host).await
 }
@@ -275,7 +275,7 @@ fn busy() -> Problem {
     Problem::new(
         http::StatusCode::SERVICE_UNAVAILABLE,
         "agent-busy",
-        "the agent has as many streams open as it may",
+        "the agent has as many streams open as it may: try again later",
     )
 }
 
@@ -296,7 +296,7 @@ struct Dialling {
 }
 
 impl Dialling {
-    /// What is asked for is looked up and connected first: only then is there a stream to give.
+    /// Looks up and connects the service or store first, and only then dials the gateway.
     async fn serve(self, id: &str, what: What) -> Result<(), Problem> {
         match what {
             What::Service(service) => {
@@ -337,7 +337,7 @@ impl Dialling {
 }
 
 /// Answers HTTP/1.1 requests for one store until the gateway ends the stream. The gateway has
-/// checked who asks, and says with the stream what they may do.
+/// checked the client, and says when it asks for the stream what the client may do.
 async fn serve_store(
     stream: impl Duplex + 'static,
     store: Arc<dyn Store>,
@@ -354,7 +354,7 @@ async fn serve_store(
         }
     });
     let mut server = http1::Builder::new();
-    // The gateway keeps streams for later requests, so waiting for one is no fault.
+    // The gateway keeps streams for later requests, so waiting for a request is no fault.
     server.timer(TokioTimer::new()).header_read_timeout(None);
     if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "a store's stream ended early");

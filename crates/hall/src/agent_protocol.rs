@@ -1,4 +1,4 @@
-//! What gateway and agent tell each other over `GET /agent/control`: lines of JSON.
+//! The messages between gateway and agent over `GET /agent/control`: lines of JSON.
 
 use hallway_evidence::statement::hall::{ServiceName, StoreName};
 use std::collections::BTreeSet;
@@ -14,10 +14,10 @@ use crate::files::StoreAccess;
 const LONGEST_LINE: u64 = 64 * 1024;
 /// The most stores, and the most services, that an agent provides.
 pub(crate) const MOST_PROVIDED: usize = 256;
-/// How often each side says that it is there.
+/// How often each side sends a ping.
 pub(crate) const PING_EVERY: Duration = Duration::from_secs(20);
-/// How long the other side may be silent.
-pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+/// How long the other side may send nothing before the connection counts as lost.
+pub(crate) const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// What an agent provides.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,13 +43,12 @@ pub(crate) enum What {
     },
 }
 
-/// From the agent.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FromAgent {
-    /// First of all.
+    /// The first message.
     Provides(Provides),
-    /// A stream that was asked for can't be had.
+    /// The agent can't open a stream that the gateway asked for.
     Failed {
         dial: String,
         status: u16,
@@ -59,7 +58,6 @@ pub(crate) enum FromAgent {
     Ping {},
 }
 
-/// From the gateway.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FromGateway {
@@ -79,7 +77,7 @@ pub(crate) enum FromGateway {
     },
 }
 
-/// Reads one line. `None`: the other side ended.
+/// Reads one line. `None`: the other side ended the connection.
 pub(crate) async fn receive<T: for<'de> Deserialize<'de>>(
     reader: &mut (impl AsyncBufRead + Unpin),
 ) -> io::Result<Option<T>> {

@@ -19,7 +19,7 @@ const SKEW_MS: u64 = 60_000;
 /// Why no certificate is issued.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// Certificate and key of the authority can't be used.
+    /// The authority's certificate or key can't be used.
     #[error("the realm's certificate authority cannot be used: {0}")]
     Authority(String),
     /// The party can't be named in a SPIFFE ID.
@@ -28,7 +28,7 @@ pub enum AuthorityError {
     /// A public name of the gateway is neither a DNS name nor an IP address.
     #[error("{0:?} is neither a DNS name nor an IP address")]
     Name(String),
-    /// The end is not after the start, or beyond what a certificate can say.
+    /// The end is not after the start, or beyond what a certificate can express.
     #[error("a certificate from {0} to {1} (unix milliseconds) cannot be issued")]
     Validity(u64, u64),
     /// Making or signing it failed.
@@ -39,10 +39,10 @@ pub enum AuthorityError {
 /// What a leaf is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Usage {
-    /// Proving at a gateway who one is.
+    /// Authenticating to a gateway.
     Client,
-    /// Being the gateway. Its public names go in too, so that tools which know nothing of SPIFFE
-    /// can check it by name.
+    /// Being the gateway. The certificate has its public names too, so that tools that know nothing
+    /// of SPIFFE can check it by name.
     Server {
         /// DNS names and IP addresses.
         names: Vec<String>,
@@ -52,17 +52,17 @@ pub enum Usage {
 /// A certificate to be issued.
 #[derive(Debug, Clone)]
 pub struct Leaf<'a> {
-    /// Whom it names.
+    /// Whom the certificate names.
     pub party: Party,
-    /// The key that it is for.
+    /// The key that the certificate is for.
     pub public_key: &'a P256PublicKey,
-    /// From when, unix milliseconds. The certificate is dated back by a minute more.
+    /// When it becomes valid, unix milliseconds. The certificate is dated back by another minute.
     pub not_before_ms: u64,
-    /// Until when, unix milliseconds; cut to whole seconds.
+    /// When it expires, unix milliseconds; rounded down to whole seconds.
     pub not_after_ms: u64,
-    /// What for.
+    /// What the certificate is for.
     pub usage: Usage,
-    /// The credential and the evidence that it comes from.
+    /// The credential and the evidence that the certificate comes from.
     pub provenance: Option<Provenance>,
 }
 
@@ -78,7 +78,8 @@ impl Authority {
     /// its private key (PKCS#8 DER).
     ///
     /// # Errors
-    /// [`AuthorityError::Authority`]: one of them can't be read, or the key is another's.
+    /// [`AuthorityError::Authority`]: one of them can't be read, or the key does not belong to the
+    /// certificate.
     pub fn new(certificate: &[u8], pkcs8: &[u8]) -> Result<Self, AuthorityError> {
         let reason = |reason: &dyn std::fmt::Display| AuthorityError::Authority(reason.to_string());
         let trust_domain = svid::authority_domain(certificate)
@@ -103,7 +104,7 @@ impl Authority {
         })
     }
 
-    /// The realm.
+    /// The trust domain of the realm.
     #[must_use]
     pub fn trust_domain(&self) -> &TrustDomain {
         &self.trust_domain

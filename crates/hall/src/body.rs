@@ -9,30 +9,30 @@ mod unread;
 
 pub use unread::{Unread, read_on};
 
-/// What every request and answer here carries.
+/// The body of every request and answer in this crate.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// An error of any body.
 pub type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Any body that can become one of ours.
+/// A body that [`boxed`] can turn into a [`Body`].
 pub trait AnyBody: http_body::Body<Data = Bytes, Error: Into<AnyError>> + Send + 'static {}
 impl<B: http_body::Body<Data = Bytes, Error: Into<AnyError>> + Send + 'static> AnyBody for B {}
 
-/// Nothing.
+/// A body without content.
 #[must_use]
 pub fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// These bytes.
+/// A body of these bytes.
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into())
         .map_err(|never| match never {})
         .boxed_unsync()
 }
 
-/// Any body as ours.
+/// Any body, as a [`Body`].
 pub fn boxed(body: impl AnyBody) -> Body {
     body.map_err(io::Error::other).boxed_unsync()
 }

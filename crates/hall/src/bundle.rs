@@ -28,20 +28,20 @@ pub enum BundleError {
     /// None, or more than [`MOST_AUTHORITIES`], or a longer document than [`LONGEST_BUNDLE`].
     #[error("the trust bundle has no authority, or too many")]
     Size,
-    /// A key's certificate is none.
-    #[error("a key of the trust bundle has a certificate that is not base64")]
+    /// The certificate of a key is not base64, is not a certificate, or can't be a trust anchor.
+    #[error("a key of the trust bundle has a certificate that cannot be used")]
     Certificate,
     /// No authority names the trust domain.
-    #[error("no authority of the trust bundle says of which trust domain it is")]
+    #[error("no authority of the trust bundle names its trust domain")]
     NoDomain,
     /// Its sequence number is 2^63 or more.
     #[error("the sequence number of the trust bundle is too large")]
     Sequence,
-    /// A certificate is no authority's.
+    /// A certificate is not that of an authority.
     #[error("an authority of the trust bundle: {0}")]
     Svid(#[from] SvidError),
     /// A certificate is an authority of another trust domain.
-    #[error("an authority of the trust bundle is of {0}, not of {1}")]
+    #[error("an authority of the trust bundle belongs to {0}, not to {1}")]
     Domain(TrustDomain, TrustDomain),
 }
 
@@ -52,7 +52,7 @@ pub struct Bundle {
     authorities: Vec<CertificateDer<'static>>,
 }
 
-/// A bundle as it is published: with how it relates to earlier ones.
+/// A bundle as it is published: with its sequence number and refresh hint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     /// The authorities.
@@ -63,7 +63,8 @@ pub struct Published {
     pub refresh_seconds: Option<u64>,
 }
 
-/// A JWKS document (section 4.1), as it is written and read: with keys of ours, or of anybody's.
+/// A JWKS document (section 4.1), as it is written, with keys of ours, or read, with keys of any
+/// kind.
 #[derive(Serialize, Deserialize)]
 struct Document<K> {
     keys: Vec<K>,
@@ -87,9 +88,9 @@ struct Key {
     x5c: Vec<String>,
 }
 
-/// The certificate of a key, in base64, if it is an authority for X.509-SVIDs. What is not one is
-/// ignored, whatever it holds: other uses and types of keys (sections 4.2.1 and 4.2.2), and keys without
-/// a certificate; of several certificates, the first counts (X.509-SVID, section 6.2).
+/// The certificate of a key, in base64, if it is that of an authority for X.509-SVIDs. Other keys
+/// are ignored, whatever they hold: other uses and types of keys (sections 4.2.1 and 4.2.2), and
+/// keys without a certificate; of several certificates, the first counts (X.509-SVID, section 6.2).
 fn certificate(key: &Value) -> Option<&str> {
     let is_for_svids =
         key["use"] == "x509-svid" && matches!(key["kty"].as_str(), Some("EC" | "RSA" | "OKP"));
@@ -97,8 +98,8 @@ fn certificate(key: &Value) -> Option<&str> {
 }
 
 impl Bundle {
-    /// From the authorities' certificates, DER: 1 to [`MOST_AUTHORITIES`]. Those that name a domain, of
-    /// which there is one at least, name the same.
+    /// From the authorities' certificates, DER: 1 to [`MOST_AUTHORITIES`]. At least one names a
+    /// trust domain, and all that name one name the same.
     ///
     /// # Errors
     /// [`BundleError`].
@@ -117,8 +118,8 @@ impl Bundle {
                 }
                 _ => trust_domain = Some(named),
             }
-            // What can't be an anchor is refused here, where it is this bundle's own affair: together
-            // with others it would keep all of them from being believed.
+            // A certificate that can't be a trust anchor is refused here, where it fails this
+            // bundle only: in [`Bundles::new`] it would fail all of them.
             RootCertStore::empty()
                 .add(authority.clone())
                 .map_err(|_| BundleError::Certificate)?;
@@ -138,10 +139,10 @@ impl Bundle {
     }
 
     /// The JSON of the SPIFFE bundle. `sequence` grows with each change; `refresh_seconds` is how
-    /// often others should look.
+    /// often others should fetch it.
     ///
     /// # Errors
-    /// An authority's key is not one that a JWK is made for here (P-256).
+    /// The key of an authority is not a P-256 key, the only kind for which a JWK is made here.
     pub fn to_json(&self, sequence: u64, refresh_seconds: u64) -> Result<String, BundleError> {
         let keys = self.authorities.iter().map(jwk).collect::<Result<_, _>>()?;
         Ok(serde_json::to_string(&Document {
@@ -213,15 +214,15 @@ fn jwk(certificate: &CertificateDer<'static>) -> Result<Key, BundleError> {
     })
 }
 
-/// The bundles of all trust domains that are trusted: one's own, and those of other realms.
+/// The bundles of all trust domains that are trusted: the realm's own, and those of others.
 ///
 /// A certificate is checked against the bundle of the trust domain that it names and no other
-/// (X.509-SVID, section 5.2), so a realm can't make people of another.
+/// (X.509-SVID, section 5.2), so a realm can't vouch for people of another.
 #[derive(Debug, Clone, Default)]
 pub struct Bundles(BTreeMap<TrustDomain, Arc<RootCertStore>>);
 
 impl Bundles {
-    /// Of these bundles. A later bundle of a domain replaces an earlier one.
+    /// Collects bundles. A later bundle of a domain replaces an earlier one.
     ///
     /// # Errors
     /// A certificate can't be a trust anchor.

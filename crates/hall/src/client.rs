@@ -1,4 +1,4 @@
-//! The visitor's side: one grant, its key in memory, and what can be done with it.
+//! The client's side: one grant, its key in memory, and what can be done with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,20 +34,20 @@ pub use error::ClientError;
 pub use grant::{Grant, Person, Renewed};
 use listener::Listener;
 
-/// What opening a hall gave: all that a client needs.
+/// The outcome of opening a hall: all that a client needs.
 #[derive(Debug)]
 pub struct Opening {
     /// `HOST:PORT` of the hall listener.
     pub address: String,
-    /// Who answers there.
+    /// The SPIFFE ID of the gateway that answers there.
     pub gateway: SpiffeId,
     /// The authorities of the gateway's realm.
     pub bundle: Bundle,
-    /// One's own certificate, leaf first.
+    /// The client's own certificate chain, leaf first.
     pub chain: Vec<CertificateDer<'static>>,
     /// The key that the certificate is for.
     pub key: HallKey,
-    /// Where the certificate is renewed, when that is not where the hall is: a visitor's realm.
+    /// Where the certificate is renewed, if not where the hall is: a visitor's own realm.
     pub home: Option<Place>,
 }
 
@@ -56,19 +56,20 @@ pub struct Opening {
 pub struct Place {
     /// `HOST:PORT`.
     pub address: String,
-    /// Who answers there.
+    /// The SPIFFE ID of the gateway that answers there.
     pub gateway: SpiffeId,
     /// The authorities of its realm.
     pub bundle: Bundle,
 }
 
-/// How long whoever is told that a grant ends is waited for: it ends by itself, and its key is gone.
+/// How long a gateway that is told that a grant ends may take to answer. Without an answer the
+/// grant ends by itself, and its key is gone.
 pub const FAREWELL: Duration = Duration::from_secs(5);
 
 struct Inner {
-    /// Where the hall is.
+    /// The gateway where the hall is.
     host: Listener,
-    /// Where certificates are renewed, when that is elsewhere.
+    /// Where certificates are renewed, if that is elsewhere.
     home: Option<Listener>,
     key: HallKey,
     identity: Arc<Identity>,
@@ -82,7 +83,7 @@ pub struct HallClient {
 }
 
 impl HallClient {
-    /// Makes ready; nothing is sent yet.
+    /// Prepares a client; nothing is sent yet.
     ///
     /// # Errors
     /// The certificate is not for the key, or the bundle can't be used.
@@ -106,9 +107,9 @@ impl HallClient {
         })
     }
 
-    /// Shows the evidence by which a visitor is let in: an encoded
-    /// evidence bundle of the opening and of the registration of the key that
-    /// signed it. Gives what the host answers: at least the grant as it made it, a [`Grant`].
+    /// Shows the host the evidence that lets a visitor in: an encoded evidence bundle of the
+    /// opening and of the registration of the key that signed it. Returns the host's answer, which
+    /// holds at least the [`Grant`] that the host made.
     ///
     /// # Errors
     /// [`ClientError::Problem`] says what the host does not accept.
@@ -121,8 +122,8 @@ impl HallClient {
             .body(body::full(evidence))
             .map_err(|error| ClientError::Answer(error.to_string()))?;
         let answer = self.ask(request).await;
-        // Whoever comes now is a guest, which the connections of before do not know. So is one whose
-        // evidence was shown by somebody else meanwhile.
+        // From now on this client is a guest, which the host does not know on earlier connections.
+        // It is one as well if its evidence was shown by another program meanwhile.
         self.inner.host.forget_connections();
         json(answer?).await
     }
@@ -135,8 +136,8 @@ impl HallClient {
         json(self.ask(bare(Method::GET, "/grant")?).await?).await
     }
 
-    /// Gets a new certificate for the same key and shows it from now on. Open streams go on. With it
-    /// comes which authorities are believed from now on.
+    /// Gets a new certificate for the same key and shows it from now on. Open streams go on. The
+    /// answer also names the authorities to trust from now on.
     ///
     /// # Errors
     /// [`ClientError`]; the present certificate stays.
@@ -156,7 +157,7 @@ impl HallClient {
         Ok(renewed)
     }
 
-    /// Shows this certificate for the same key from now on, and believes these authorities where the
+    /// Shows this certificate for the same key from now on, and trusts these authorities where the
     /// hall is. Open streams go on.
     ///
     /// # Errors
@@ -186,15 +187,15 @@ impl HallClient {
         Ok(())
     }
 
-    /// Renews whenever a third of the certificate's time is left, until that is refused: the
-    /// grant has ended. A network that fails is tried again while the certificate lasts.
+    /// Renews whenever a third of the certificate's time is left, until that is refused because the
+    /// grant has ended. If the network fails, it tries again while the certificate is valid.
     pub async fn keep_renewed(&self) -> ClientError {
         loop {
             let ends_ms = self.certificate_ends_ms();
             let left = Duration::from_millis(ends_ms.saturating_sub(now_ms()));
             sleep(left * 2 / 3).await;
             match self.renew().await {
-                // The host of a visitor learns by this that home still vouches for them.
+                // From this request the host of a visitor learns that home still vouches for them.
                 Ok(_) if self.inner.home.is_some() => drop(self.grant().await),
                 Ok(_) => {}
                 Err(error) if error.is_passing() && now_ms() < ends_ms => {
@@ -212,9 +213,9 @@ impl HallClient {
         self.inner.certificate_ends_ms.load(Ordering::Relaxed)
     }
 
-    /// Ends the grant: everything that runs under it is cut. A visitor's is ended where the hall
-    /// is and at home at the same time, and what becomes of it at home is what is said. Each side has
-    /// [`FAREWELL`] to answer.
+    /// Ends the grant: everything that runs under it is cut. A visitor's grant is ended at the host
+    /// and at home at the same time, and the result is that of home. Each side has [`FAREWELL`] to
+    /// answer.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -240,8 +241,8 @@ impl HallClient {
         upgrade(host.connect().await?, &path, STREAM_PROTOCOL, host.name()).await
     }
 
-    /// Sends any request of the data plane and gives the answer as it is. The path is all that
-    /// counts of the URI.
+    /// Sends any request of the data plane and returns the answer as it is. Only the path and query
+    /// of the URI count.
     ///
     /// # Errors
     /// There is no answer. An answer that refuses is not an error here.
@@ -249,8 +250,8 @@ impl HallClient {
         self.inner.host.send(request).await
     }
 
-    /// As [`HallClient::forward`], for what needs no work there: an answer that refuses is an error,
-    /// and so is none within [`ANSWER`].
+    /// Like [`HallClient::forward`], for requests that are quick to answer: a refusal is an error,
+    /// and so is no answer within [`ANSWER`].
     ///
     /// # Errors
     /// [`ClientError`].

@@ -1,13 +1,13 @@
-//! What other parties made, and the one way on which it leaves under our own name.
+//! What other parties made, and the one way in which it leaves under our own name.
 //!
 //! A file, whether it lies in a folder, in a bucket, behind an agent or at a partner, is bytes that
 //! somebody else chose. Under the gateway's origin they must never become a page, a script, a
-//! redirection or a demand for a password: whoever serves them would act as the person who looks.
-//! So an answer of another party is a [`Foreign`], which no server takes. [`Foreign::release`] makes
-//! a fresh answer of it: a status that files can have, headers of a short list whose values were
-//! read and written again, our own policy, and content without trailer fields (RFC 9110, 6.5).
-//! Bytes that are kept here leave as [`Content`]. Both want the request as [`Asked`], which is none
-//! where a browser would make the bytes part of a page.
+//! redirection or a demand for a password: otherwise their author could act as the person who looks
+//! at them. So an answer of another party is a [`Foreign`], which no server can send.
+//! [`Foreign::release`] makes a fresh answer of it: a status that files can have, headers of a
+//! short list whose values were read and written again, our own policy, and content without trailer
+//! fields (RFC 9110, 6.5). Bytes that are kept here leave as [`Content`]. Both need the request as
+//! [`Asked`], which can't be made where a browser would make the bytes part of a page.
 
 use std::io;
 
@@ -96,7 +96,7 @@ pub(crate) fn unusable() -> Problem {
     Problem::new(
         StatusCode::BAD_GATEWAY,
         "unusable",
-        "whoever provides this gave an answer that cannot be used",
+        "the other side gave an answer that cannot be used",
     )
 }
 
@@ -107,7 +107,8 @@ pub fn protected<B>(mut response: Response<B>) -> Response<B> {
     response
 }
 
-/// Sets the headers that every answer with others' bytes carries, over whatever is there.
+/// Sets the headers that every answer with others' bytes carries, and replaces those that are
+/// there.
 pub(crate) fn protect(headers: &mut HeaderMap) {
     for (name, value) in OURS {
         headers.insert(name, HeaderValue::from_static(value));

@@ -84,7 +84,7 @@ impl SpiffeId {
         &self.trust_domain
     }
 
-    /// The path with its leading slash, or nothing.
+    /// The path with its leading slash; empty if there is none.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path

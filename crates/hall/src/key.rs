@@ -9,7 +9,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
 use tokio_rustls::rustls::sign::SigningKey;
 use zeroize::Zeroizing;
 
-/// What stands before the 32 bytes of a P-256 key in PKCS#8 (RFC 5958, section 2, around RFC 5915,
+/// The DER before the 32 bytes of a P-256 key in PKCS#8 (RFC 5958, section 2, around RFC 5915,
 /// section 3, without the public key, which follows from the private one).
 const PKCS8_P256: [u8; 35] = [
     0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
@@ -20,7 +20,7 @@ const PKCS8_P256: [u8; 35] = [
 /// Why a key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// Its public part.
+    /// The public part is invalid.
     #[error(transparent)]
     Public(#[from] PublicKeyError),
     /// Not a P-256 key as PKCS#8.
@@ -28,7 +28,7 @@ pub enum KeyError {
     Private(String),
 }
 
-/// A key pair. The private part is wiped when it goes.
+/// A key pair. The private part is wiped from memory when it is dropped.
 pub struct HallKey {
     pkcs8: Zeroizing<Vec<u8>>,
     public: P256PublicKey,
@@ -49,7 +49,8 @@ impl HallKey {
     /// The key whose private part is this number, big-endian.
     ///
     /// # Errors
-    /// The number is zero or beyond the order of the curve, as one of four thousand million is.
+    /// The number is zero or beyond the order of the curve, as one number in four thousand million
+    /// is.
     pub fn from_scalar(scalar: &[u8; 32]) -> Result<Self, KeyError> {
         let mut der = Zeroizing::new(Vec::with_capacity(PKCS8_P256.len() + scalar.len()));
         der.extend_from_slice(&PKCS8_P256);
@@ -57,7 +58,7 @@ impl HallKey {
         Self::from_pkcs8(&der)
     }
 
-    /// Reads one that was kept, as an agent keeps its own.
+    /// Reads one that was stored, as an agent stores its own.
     ///
     /// # Errors
     /// It is no P-256 key.
@@ -76,7 +77,7 @@ impl HallKey {
         })
     }
 
-    /// The private part as PKCS#8 DER, for keeping.
+    /// The private part as PKCS#8 DER, to be stored.
     #[must_use]
     pub fn as_pkcs8(&self) -> &[u8] {
         &self.pkcs8

@@ -1,8 +1,8 @@
 //! The hall: files and TCP services over mutual TLS.
 //!
 //! A hall is a named channel of a realm. What it offers, stores of files and TCP services, is
-//! provided by the gateway itself or by an agent that dials out to it. Who comes in shows an
-//! X.509-SVID: a certificate of some minutes for a key in memory, given after one touch.
+//! provided by the gateway itself or by an agent that dials out to it. Whoever comes in shows an
+//! X.509-SVID: a certificate of some minutes for a key in memory, issued after one touch.
 //!
 //! This crate is the data plane, the same code in gateway, agent and client. It knows nothing of
 //! databases, statements and grants: the gateway asks its own rows and says what is allowed.

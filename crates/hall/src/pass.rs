@@ -1,4 +1,4 @@
-//! What the gateway lends to whatever runs under a grant: a way to end it, and counters.
+//! What the gateway gives to everything that runs under a grant: a way to cut it, and counters.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::body::Body;
 /// The most streams that one grant has open at a time.
 pub const MOST_STREAMS: usize = 256;
 
-/// How much flowed, and how many streams are open, under one grant.
+/// How many bytes flowed, and how many streams are open, under one grant.
 #[derive(Debug, Default)]
 pub struct Flow {
     received: AtomicU64,

@@ -18,7 +18,7 @@ const MOST_IDLE: usize = 16;
 /// Why a request got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError<E> {
-    /// No connection.
+    /// No connection could be made.
     #[error(transparent)]
     Connect(E),
     /// The connection broke, or what came back is not HTTP.

@@ -30,7 +30,7 @@ struct Document<'a> {
 }
 
 impl Problem {
-    /// A problem.
+    /// A problem with these members.
     pub fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
         Self {
             status: status.as_u16(),

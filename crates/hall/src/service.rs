@@ -1,4 +1,4 @@
-//! What is provided behind a hall: TCP services, by list.
+//! The TCP services that are provided in a hall, by their addresses.
 
 use hallway_evidence::statement::hall::ServiceName;
 use std::fmt;
@@ -15,33 +15,33 @@ use crate::problem::Problem;
 use crate::stream::BoxStream;
 use crate::tcp;
 
-/// How long a service may take to accept.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a service may take to accept a connection.
+const ACCEPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `HOST:PORT` of a service or a listener, the host in the form that the URL standard gives it (3.5):
-/// `DB.example:05432` is `db.example:5432`. It is looked up at each connection.
+/// `HOST:PORT` of a service or a listener, the host in the form that the URL standard gives it
+/// (3.5): `DB.example:05432` is `db.example:5432`. It is looked up at each connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address(String);
 
 /// A text that is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no address: write HOST:PORT, such as 127.0.0.1:5432 or [::1]:5432")]
+#[error("{0:?} is not an address: write HOST:PORT, such as 127.0.0.1:5432 or [::1]:5432")]
 pub struct AddressError(String);
 
 impl Address {
-    /// The text.
+    /// `HOST:PORT`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Connects.
+    /// Connects to `service`, which is at this address.
     ///
     /// # Errors
-    /// 502 or 504, saying what the system said, and not where the service is.
+    /// 502 or 504, with the reason, but not with the address of the service.
     pub async fn connect(&self, service: &ServiceName) -> Result<BoxStream, Problem> {
-        match timeout(PATIENCE, tcp::connect(self.as_str())).await {
+        match timeout(ACCEPT_TIMEOUT, tcp::connect(self.as_str())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => {
                 tracing::warn!(%service, address = %self, %error, "a service cannot be reached");
@@ -50,7 +50,9 @@ impl Address {
             Err(_) => Err(Problem::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "service-slow",
-                format!("the service {service} did not accept within {PATIENCE:?}"),
+                format!(
+                    "the service {service} did not accept a connection within {ACCEPT_TIMEOUT:?}"
+                ),
             )),
         }
     }
@@ -59,8 +61,8 @@ impl Address {
 fn unreachable_service(service: &ServiceName, error: &io::Error) -> Problem {
     let reason = match error.kind() {
         io::ErrorKind::ConnectionRefused => "nothing listens there",
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "no way leads there",
-        _ => "its side cannot be reached",
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => "no route to it",
+        _ => "the connection failed",
     };
     Problem::new(
         StatusCode::BAD_GATEWAY,
@@ -75,7 +77,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let refused = || AddressError(text.chars().take(80).collect());
         let (_, port) = text.rsplit_once(':').ok_or_else(refused)?;
-        // With the delimiters of what else a URL has, it is no host and port.
+        // A text with delimiters of other parts of a URL is not a host and a port.
         let delimited =
             text.contains(['/', '\\', '@', '?', '#']) || text.contains(char::is_control);
         let url = Url::parse(&format!("http://{text}")).map_err(|_| refused())?;

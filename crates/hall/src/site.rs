@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, AgentEvent, Provided};
 use crate::agent_protocol::Provides;
-use crate::authority::sample::{Holder, QUARTER_MS, Realm, now_ms, realm};
+use crate::authority::sample::{Holder, QUARTER_HOUR_MS, Realm, now_ms, realm};
 use crate::authority::{Leaf, Usage};
 use crate::body::{self, Body, Unread, read_on};
 use crate::client::{ClientError, Grant, HallClient, Opening, Person, Renewed};
@@ -160,7 +160,7 @@ impl Site {
         let now = now_ms();
         let holder = self
             .realm
-            .issue(party, Usage::Client, now, now + QUARTER_MS);
+            .issue(party, Usage::Client, now, now + QUARTER_HOUR_MS);
         let gateway = self.realm.id(&Party::Gateway);
         let config = tls::client_config(
             holder.identity(),
@@ -210,7 +210,7 @@ impl Shared {
                     party,
                     public_key: &peer.public_key,
                     not_before_ms: now,
-                    not_after_ms: now + 2 * QUARTER_MS,
+                    not_after_ms: now + 2 * QUARTER_HOUR_MS,
                     usage: Usage::Client,
                     provenance: None,
                 };

@@ -29,8 +29,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 /// A connection of any kind.
 pub type BoxStream = Box<dyn Duplex>;
 
-/// Copies both ways until both have ended. An end on one side is passed on as an end of writing
-/// to the other, and the opposite direction goes on. `near` is the holder of the grant.
+/// Copies both ways until both have ended. An end on one side is passed on as an end of writing to
+/// the other, and the opposite direction goes on. `near` is the side of the grant's holder.
 ///
 /// A stream over which nothing flows holds no buffer.
 ///
@@ -110,9 +110,9 @@ pub fn switching(protocol: &'static str) -> Response<Body> {
     response
 }
 
-/// Answers an upgrade request of a grant's holder: joins its connection to what `open` gives,
-/// until either ends or the grant is cut. `open` is asked before the answer, so that the answer
-/// says what is wrong with it.
+/// Answers an upgrade request of a grant's holder: joins its connection to what `open` gives, until
+/// either ends or the grant is cut. `open` runs before the answer, so that the answer says why it
+/// failed.
 pub async fn serve(
     mut request: Request<impl AnyBody>,
     pass: Pass,

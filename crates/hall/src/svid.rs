@@ -43,7 +43,7 @@ pub enum SvidError {
     /// Without digitalSignature (X.509-SVID, section 4.3).
     #[error("its key usage has no digital signature")]
     NoDigitalSignature,
-    /// An authority whose certificate is none (X.509-SVID, section 3.2).
+    /// A certificate that is not that of an authority (X.509-SVID, section 3.2).
     #[error("it is not the certificate of an authority of a trust domain")]
     NotAuthority,
     /// The provenance can't be read.
@@ -141,15 +141,15 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
 /// What a leaf says. Reading it checks the leaf's own shape, not who signed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Svid {
-    /// Whom it names.
+    /// Whom the certificate names.
     pub id: SpiffeId,
-    /// The key that it is for.
+    /// The key that the certificate is for.
     pub public_key: P256PublicKey,
-    /// From when, unix milliseconds.
+    /// When it becomes valid, unix milliseconds.
     pub not_before_ms: u64,
-    /// Until when, unix milliseconds.
+    /// When it expires, unix milliseconds.
     pub not_after_ms: u64,
-    /// The credential and evidence that it comes from.
+    /// The credential and evidence that the certificate comes from.
     pub provenance: Option<Provenance>,
 }
 
@@ -191,8 +191,8 @@ impl Svid {
     }
 }
 
-/// The trust domain that an authority names: nothing where it has no URI name, which it should have
-/// and need not. If it has one, that has no path (X.509-SVID, section 3.2).
+/// The trust domain that an authority names: `None` if it has no URI name, which it should have,
+/// but need not. A URI name has no path (X.509-SVID, section 3.2).
 pub(crate) fn authority_domain(der: &[u8]) -> Result<Option<TrustDomain>, SvidError> {
     let certificate = parse(der)?;
     let id = match uri_name(&certificate) {

@@ -1,4 +1,4 @@
-//! The gateway's side of agents: which are there, what they provide, and streams to them.
+//! The gateway's side of agents: which are connected, what they provide, and streams to them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::link::{Link, MOST_DIALS, ToStore};
 use crate::agent_protocol::{
-    FromAgent, FromGateway, MOST_PROVIDED, PING_EVERY, Provides, SILENCE, What, receive, send,
+    FromAgent, FromGateway, LONGEST_SILENCE, MOST_PROVIDED, PING_EVERY, Provides, What, receive,
+    send,
 };
 use crate::body::{AnyBody, Body};
 use crate::files::{Afar, Discovery, Here};
@@ -29,12 +30,12 @@ mod link;
 
 pub(crate) use forwarded::agent_mount;
 
-/// How long an agent may take to give a stream.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long an agent may take to send or accept a line, or to open a stream.
+const AGENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 type Key = (HallName, AgentName);
 
-/// All agents that this gateway hears from. Cloning shares it.
+/// All agents that are connected to this gateway. Clones share them.
 ///
 /// With several gateways behind one name, an agent connects to each of them.
 #[derive(Clone, Default)]
@@ -43,13 +44,13 @@ pub struct Switchboard {
 }
 
 impl Switchboard {
-    /// Nobody is there yet.
+    /// No agent is connected yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Which agents of `hall` are there, and what each provides.
+    /// Which agents of `hall` are connected, and what each provides.
     #[must_use]
     pub fn provides(&self, hall: &HallName) -> Vec<(AgentName, Provides)> {
         self.links()
@@ -59,9 +60,10 @@ impl Switchboard {
             .collect()
     }
 
-    /// Answers `GET /agent/control`: the agent is there until the connection ends, is silent for a
-    /// minute, or `cut` is cancelled, as when it is dismissed. `judge` says whether the agent may
-    /// provide what it announces, or gets what is wrong with that; an agent that may not hears why.
+    /// Answers `GET /agent/control`: the agent counts as connected until the connection ends or is
+    /// silent for a minute, or `cut` is cancelled, as when the agent is dismissed. `judge` gets
+    /// what the agent announces, or what is wrong with that, and says whether the agent may provide
+    /// it; an agent that may not is told why.
     pub async fn control<B, J>(
         &self,
         hall: HallName,
@@ -108,7 +110,7 @@ impl Switchboard {
     {
         let (reader, mut writer) = tokio::io::split(stream);
         let mut reader = BufReader::new(reader);
-        let hello = timeout(PATIENCE, receive(&mut reader)).await?;
+        let hello = timeout(AGENT_TIMEOUT, receive(&mut reader)).await?;
         let announced = announced(hello)?;
         let judged = judge(announced.clone()).await;
         let provides = match judged.and(announced) {
@@ -120,18 +122,18 @@ impl Switchboard {
                     code: problem.code,
                     detail: problem.detail,
                 };
-                timeout(PATIENCE, send(&mut writer, &refused)).await??;
+                timeout(AGENT_TIMEOUT, send(&mut writer, &refused)).await??;
                 return Err(io::Error::other(reason));
             }
         };
         let (dials, mut asked) = mpsc::channel(MOST_DIALS);
         let link = Arc::new(Link::new(provides, dials));
         let _present = Present::enter(self, key, Arc::clone(&link));
-        timeout(PATIENCE, send(&mut writer, &FromGateway::Welcome {})).await??;
+        timeout(AGENT_TIMEOUT, send(&mut writer, &FromGateway::Welcome {})).await??;
 
-        // Reading a line is not to be broken off in the middle, so it has a task of its own.
+        // Reading a line must not be cut off in the middle, so it is a future of its own.
         let hearing = async {
-            while let Some(message) = timeout(SILENCE, receive(&mut reader)).await?? {
+            while let Some(message) = timeout(LONGEST_SILENCE, receive(&mut reader)).await?? {
                 match message {
                     FromAgent::Ping {} | FromAgent::Provides(_) => {}
                     FromAgent::Failed {
@@ -151,7 +153,7 @@ impl Switchboard {
                     _ = pings.tick() => FromGateway::Ping {},
                     Some(message) = asked.recv() => message,
                 };
-                timeout(PATIENCE, send(&mut writer, &message)).await??;
+                timeout(AGENT_TIMEOUT, send(&mut writer, &message)).await??;
             }
         };
         tokio::select! {
@@ -230,7 +232,7 @@ impl Switchboard {
     /// The store of an agent of `hall`.
     ///
     /// # Errors
-    /// No agent that is there provides it.
+    /// No connected agent provides it.
     pub(crate) fn afar(
         &self,
         hall: &HallName,
@@ -258,7 +260,7 @@ impl Switchboard {
     }
 }
 
-/// What an agent says first, or what is wrong with it. It is an error when nothing came.
+/// What an agent says first, or what is wrong with it. It is an error if nothing came.
 fn announced(hello: io::Result<Option<FromAgent>>) -> io::Result<Result<Provides, Problem>> {
     let wrong = |detail: &str| {
         Ok(Err(Problem::new(
@@ -284,7 +286,7 @@ fn announced(hello: io::Result<Option<FromAgent>>) -> io::Result<Result<Provides
     }
 }
 
-/// An agent is there as long as this is kept.
+/// An agent counts as connected as long as this is kept.
 struct Present {
     switchboard: Switchboard,
     key: Key,
@@ -293,7 +295,7 @@ struct Present {
 
 impl Present {
     fn enter(switchboard: &Switchboard, key: Key, link: Arc<Link>) -> Self {
-        tracing::info!(hall = %key.0, agent = %key.1, "an agent is there");
+        tracing::info!(hall = %key.0, agent = %key.1, "an agent connected");
         let older = switchboard.links().insert(key.clone(), Arc::clone(&link));
         if let Some(older) = older {
             older.replaced.cancel();

@@ -1,4 +1,4 @@
-//! What every TCP connection of a hall is set to.
+//! The settings of every TCP connection of a hall.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -7,12 +7,12 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
-/// After how long without a byte the other side is asked whether it is there, and how often it is
-/// asked again. A stream may be idle for hours; one whose other end has vanished without a word, as
-/// a computer that was unplugged does, ends two minutes after its last byte.
-const IDLE: Duration = Duration::from_secs(60);
-const EVERY: Duration = Duration::from_secs(15);
-const TIMES: u32 = 4;
+/// After how long without a byte the other side is asked whether it is there, after how long it is
+/// asked again, and how often. A stream may be idle for hours; one whose other end has vanished
+/// without a word, as a computer that was unplugged does, ends two minutes after its last byte.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
 
 /// Connects to `HOST:PORT`, and prepares the connection.
 ///
@@ -28,7 +28,7 @@ pub(crate) async fn connect(address: &str) -> io::Result<TcpStream> {
 }
 
 /// Where `localhost` and names below it lead: to this machine, and no resolver is asked (RFC 6761,
-/// section 6.3). Many a system knows the first alone.
+/// section 6.3). Many systems know only `localhost` itself.
 fn loopback(address: &str) -> Option<[SocketAddr; 2]> {
     let (host, port) = address.rsplit_once(':')?;
     let host = host.strip_suffix('.').unwrap_or(host);
@@ -47,10 +47,10 @@ fn loopback(address: &str) -> Option<[SocketAddr; 2]> {
 pub fn prepare(stream: &TcpStream) {
     let _ = stream.set_nodelay(true);
     let keepalive = TcpKeepalive::new()
-        .with_time(IDLE)
-        .with_interval(EVERY)
-        .with_retries(TIMES);
-    // Without it everything works but that.
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    // Without it, only a vanished peer goes unnoticed.
     if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&keepalive) {
         tracing::debug!(%error, "the system does not watch a connection");
     }
@@ -113,8 +113,8 @@ mod tests {
         prepare(&stream);
         let socket = SockRef::from(&stream);
         assert!(socket.keepalive().unwrap() && stream.nodelay().unwrap());
-        assert_eq!(socket.tcp_keepalive_time().unwrap(), IDLE);
-        assert_eq!(socket.tcp_keepalive_interval().unwrap(), EVERY);
-        assert_eq!(socket.tcp_keepalive_retries().unwrap(), TIMES);
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
     }
 }

@@ -32,7 +32,7 @@ pub const HTTP_2: &[u8] = b"h2";
 /// Why a configuration can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// rustls refuses it.
+    /// rustls refuses the configuration.
     #[error("TLS cannot be set up: {0}")]
     Rustls(#[from] rustls::Error),
     /// The bundles don't make a verifier.
@@ -43,14 +43,14 @@ pub enum TlsError {
     Identity(String),
 }
 
-/// One's own certificate and key. The certificate can be replaced while connections are made, and
-/// every later handshake shows the new one.
+/// The certificate and key of this side. The certificate can be replaced while connections are
+/// made, and every later handshake shows the new one.
 pub struct Identity {
     current: RwLock<Arc<CertifiedKey>>,
 }
 
 impl Identity {
-    /// Of a chain, leaf first, and the leaf's key.
+    /// From a chain, leaf first, and the leaf's key.
     ///
     /// # Errors
     /// [`TlsError::Identity`]: the chain is empty, or its leaf is for another key.
@@ -118,8 +118,8 @@ impl ResolvesClientCert for Identity {
 /// The gateway's side: TLS 1.3 only, a client certificate of one of `bundles` required, sessions
 /// resumed by tickets that cost no memory here.
 ///
-/// A ticket carries the certificate of the handshake that it came from, and resuming does not
-/// check it again. So what [`peer`] says has to be asked for on every connection.
+/// A ticket carries the certificate of the handshake that it came from, and resuming does not check
+/// it again. So call [`peer`] on every connection.
 ///
 /// # Errors
 /// [`TlsError`].
@@ -139,8 +139,8 @@ pub fn server_config(own: Arc<Identity>, bundles: Bundles) -> Result<Arc<ServerC
 /// The client's and the agent's side: TLS 1.3 only, and the other end has to be `gateway` by its
 /// SPIFFE ID, whatever its address is.
 ///
-/// Make a new configuration when one's own certificate was renewed: sessions of the old
-/// certificate would be resumed otherwise, and refused once it has expired.
+/// Make a new configuration when the certificate of this side was renewed: otherwise sessions of
+/// the old certificate would be resumed, and refused once it has expired.
 ///
 /// # Errors
 /// [`TlsError`].
@@ -175,7 +175,7 @@ pub fn is_believed(bundles: &Bundles, chain: &[CertificateDer<'_>], now_ms: u64)
     clients.is_ok_and(|clients| clients.verify_client_cert(leaf, rest, now).is_ok())
 }
 
-/// Why the other end of a connection is nobody.
+/// Why the other end of a connection can't be identified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
     /// It showed no certificate.

@@ -1,4 +1,4 @@
-//! Where the key is.
+//! Connects to the key.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;

@@ -19,7 +19,7 @@ const FORCE: u8 = 0x10;
 /// SSH_SK_RESIDENT_KEY.
 const RESIDENT: u8 = 0x20;
 
-/// What ssh-keygen asks for.
+/// A request of ssh-keygen.
 pub(crate) struct Enroll<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) challenge: &'a [u8],
@@ -30,7 +30,7 @@ pub(crate) struct Enroll<'a> {
     pub(crate) user: Option<&'a str>,
 }
 
-/// What it gets.
+/// The new key, as ssh-keygen gets it.
 pub(crate) struct Enrolled {
     pub(crate) flags: u8,
     pub(crate) public_key: Vec<u8>,
@@ -89,7 +89,7 @@ pub(crate) fn enroll(asked: &Enroll<'_>) -> Result<Enrolled, SkError> {
         algorithms: vec![asked.algorithm.id()],
         exclude: Vec::new(),
         extensions: Extensions {
-            // As OpenSSH protects resident keys: never found without the PIN, and with
+            // As OpenSSH protects resident keys: they are never found without the PIN, and with
             // verify-required not used without it either.
             cred_protect: resident.then_some(if verifies { 3 } else { 2 }),
             ..Extensions::default()

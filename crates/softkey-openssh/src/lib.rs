@@ -7,11 +7,11 @@
 //! ssh -o SecurityKeyProvider=/path/to/libhallway_sk.so host
 //! ```
 //!
-//! The key is looked for at `-O device=…`, else at the variable HALLWAY_KEY, else at
+//! The key's address is `-O device=…`, else the value of the variable HALLWAY_KEY, else
 //! `$XDG_RUNTIME_DIR/hallway-key.sock`: a path of a Unix socket, or `ADDRESS:PORT` for UDP.
 //!
-//! `abi` is the C boundary and holds all the `unsafe` there is; what the functions do is in the
-//! modules beside it.
+//! `abi` is the C boundary and has all `unsafe` code; the modules beside it implement its
+//! functions.
 
 mod abi;
 mod address;

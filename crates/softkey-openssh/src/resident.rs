@@ -6,7 +6,6 @@ use crate::address::{connect, prompt};
 use crate::enroll::{VERIFICATION, ssh_public_key};
 use crate::error::SkError;
 
-/// A resident key.
 pub(crate) struct Resident {
     pub(crate) algorithm: Algorithm,
     pub(crate) application: String,
@@ -16,7 +15,7 @@ pub(crate) struct Resident {
     pub(crate) flags: u8,
 }
 
-/// All passkeys that are ssh's.
+/// All passkeys that were made for ssh.
 pub(crate) fn load(pin: Option<&str>, device: Option<&str>) -> Result<Vec<Resident>, SkError> {
     let mut key = connect(device)?;
     if pin.is_none() {
@@ -27,7 +26,7 @@ pub(crate) fn load(pin: Option<&str>, device: Option<&str>) -> Result<Vec<Reside
         .into_iter()
         .filter(|passkey| passkey.rp_id.starts_with("ssh:"))
         .filter_map(|passkey| {
-            // Algorithms that ssh does not have are passed over.
+            // Passkeys with algorithms that ssh does not support are skipped.
             let (algorithm, public_key) = ssh_public_key(&passkey.public_key).ok()?;
             Some(Resident {
                 algorithm,

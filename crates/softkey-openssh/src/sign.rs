@@ -1,4 +1,4 @@
-//! A login.
+//! Signs a login.
 
 use hallway_client::UserVerification;
 use hallway_ctap::authenticator_data::AuthenticatorData;
@@ -11,7 +11,7 @@ use crate::der::ecdsa_numbers;
 use crate::enroll::{PRESENCE, VERIFICATION};
 use crate::error::SkError;
 
-/// What ssh asks for.
+/// A request of ssh.
 pub(crate) struct Sign<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) data: &'a [u8],
@@ -22,7 +22,7 @@ pub(crate) struct Sign<'a> {
     pub(crate) device: Option<&'a str>,
 }
 
-/// What it gets.
+/// The signature, as ssh gets it.
 pub(crate) struct Signed {
     pub(crate) flags: u8,
     pub(crate) counter: u32,

@@ -13,13 +13,13 @@ use hallway_authenticator::{PrivateKey, SignatureError, Signatures};
 use hallway_ctap::cose::{Algorithm, Curve, PublicKey};
 use zeroize::Zeroizing;
 
-/// How many keys stay loaded: loading one costs as much as a signature.
-const LOADED: usize = 8;
+/// Keys that stay loaded: loading one costs as much as a signature.
+const MAX_LOADED_KEYS: usize = 8;
 
 /// aws-lc-rs, with the keys that were used last.
 #[derive(Default)]
 pub(crate) struct AwsLc {
-    /// The one used last stands last.
+    /// The most recently used key is last.
     loaded: Vec<Loaded>,
 }
 
@@ -49,7 +49,7 @@ impl AwsLc {
                 pair: load(key)?,
             },
         };
-        if self.loaded.len() == LOADED {
+        if self.loaded.len() == MAX_LOADED_KEYS {
             self.loaded.remove(0);
         }
         self.loaded.push(loaded);

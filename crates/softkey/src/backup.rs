@@ -1,4 +1,4 @@
-//! What leaves a key file and comes back: the seed as words or shares, and the passkeys as a file.
+//! Backups of a key file: the seed as words or shares, and the passkeys as a file.
 
 pub(crate) mod passkeys;
 pub(crate) mod seed;
@@ -11,9 +11,9 @@ use crate::slip39::ShareError;
 /// Why a backup was not made, or not read.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The key file was made without leave.
+    /// The key file was created without leave to be backed up.
     #[error(
-        "this key was made without `hallway key new --allow-backup`, and that cannot be changed"
+        "this key was created without `hallway key new --allow-backup`, and that cannot be changed"
     )]
     NotAllowed,
     /// The owner did not say yes.
@@ -22,19 +22,19 @@ pub enum BackupError {
     /// The file cannot be made, read or opened.
     #[error(transparent)]
     File(#[from] KeyFileError),
-    /// It is something else.
+    /// The file is something else.
     #[error("this is not a backup of passkeys, or it is damaged")]
     NotABackup,
-    /// There is no room for all of them.
+    /// There is no room for all passkeys of the backup.
     #[error("this key has no room for all of the passkeys; nothing was added")]
     Full,
     /// Storage or randomness failed.
     #[error("the key file or the source of randomness failed")]
     Fault,
-    /// Words that are no seed.
+    /// The words are not the words of a seed.
     #[error("these are not the 24 words of a seed: {0}")]
     Words(String),
-    /// Shares that are no seed.
+    /// The shares do not give a seed.
     #[error("these shares do not give a seed: {0}")]
     Shares(#[from] ShareError),
 }

@@ -10,15 +10,15 @@ const REMOVE: u8 = 2;
 const KEEP_ONLY: u8 = 3;
 const COMMITS: u8 = 4;
 
-/// What batches add up to.
+/// The records that result from all batches.
 #[derive(Default)]
 pub(crate) struct Replayed {
     pub(crate) records: Records,
-    /// How many commits came before the batches that are there.
+    /// How many commits came before the first batch of the file.
     pub(crate) commits_before: u64,
 }
 
-/// Prints, in front of the first batch of a file, how many commits came before it.
+/// Encodes how many commits came before the first batch of a file; goes in front of that batch.
 pub(crate) fn commits_before(commits: u64) -> Vec<u8> {
     let mut out = vec![COMMITS, 0, 0];
     out.extend(8_u32.to_be_bytes());
@@ -26,7 +26,7 @@ pub(crate) fn commits_before(commits: u64) -> Vec<u8> {
     out
 }
 
-/// Prints a batch: for each change its kind, its key and the length of what follows.
+/// Encodes a batch: for each change its kind, its key, and its value after the value's length.
 pub(crate) fn encode(changes: &[Change<'_>]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::new());
     for change in changes {
@@ -47,7 +47,7 @@ pub(crate) fn encode(changes: &[Change<'_>]) -> Zeroizing<Vec<u8>> {
     out
 }
 
-/// Makes the changes.
+/// Makes the changes to the records.
 pub(crate) fn apply(records: &mut Records, changes: &[Change<'_>]) {
     for change in changes {
         match change {
@@ -62,7 +62,7 @@ pub(crate) fn apply(records: &mut Records, changes: &[Change<'_>]) {
     }
 }
 
-/// Makes the changes of a printed batch; `None` if it is not one.
+/// Makes the changes of an encoded batch; `None` if it is malformed.
 pub(crate) fn replay(replayed: &mut Replayed, mut bytes: &[u8]) -> Option<()> {
     let records = &mut replayed.records;
     while !bytes.is_empty() {

@@ -13,21 +13,20 @@ use std::time::{Duration, Instant};
 
 use hallway_authenticator::{Answer, Presence, Question};
 
-/// How long the owner has to answer, if nothing else is said (CTAP 2.3, section 6.1.2: "about 30
-/// seconds").
+/// How long the owner has to answer by default (CTAP 2.3, section 6.1.2: "about 30 seconds").
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// Who consents.
+/// How the owner's consent is obtained.
 pub enum Consent {
     /// Everything is confirmed: for devices, where having the file is the consent.
     Always,
     /// Nothing is confirmed: only silent assertions work.
     Never,
-    /// The owner, or who decides in the owner's place, is asked each time.
+    /// The owner, or a program or policy in the owner's place, is asked each time.
     Ask {
-        /// Whom to ask.
+        /// Asks the owner, or decides in the owner's place.
         asker: Box<dyn Asker>,
-        /// How long to wait for the answer; [`ANSWER_WITHIN`] as a rule.
+        /// How long to wait for the answer; usually [`ANSWER_WITHIN`].
         within: Duration,
     },
 }
@@ -45,7 +44,7 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// Why the wait is over, once it is: the time ran out, or the client no longer wants to know.
+    /// Why the wait is over, once it is: the time ran out, or the client cancelled.
     pub fn over(&self) -> Option<Answer> {
         if self.job.cancelled.load(Ordering::Relaxed) {
             Some(Answer::Cancelled)
@@ -69,7 +68,7 @@ pub(crate) struct Job {
     pub(crate) cancelled: AtomicBool,
     /// The owner is being asked.
     pub(crate) asking: AtomicBool,
-    /// Called each time when that begins.
+    /// Called each time the owner is asked.
     pub(crate) on_asking: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -81,7 +80,7 @@ pub(crate) struct Owner {
 
 impl Presence for Owner {
     fn confirm(&mut self, question: &Question<'_>) -> Answer {
-        // Whoever cancelled before the question was asked is not asked for.
+        // The owner is not asked about a request that was cancelled before.
         if self.job.cancelled.load(Ordering::Relaxed) {
             return Answer::Cancelled;
         }
@@ -101,7 +100,7 @@ impl Presence for Owner {
             }
         };
         self.job.asking.store(false, Ordering::Relaxed);
-        // A yes that comes after the client gave up was said to nobody.
+        // A yes that comes after the client cancelled does not count.
         match (answer, self.job.cancelled.load(Ordering::Relaxed)) {
             (Answer::Granted, true) => Answer::Cancelled,
             (answer, _) => answer,

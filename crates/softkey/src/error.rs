@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use hallway_authenticator::PowerUpError;
 
-/// Why a key file cannot be made or opened.
+/// Why a key file cannot be created or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// The file cannot be read or written.
     #[error("{}: {error}", .path.display())]
     Io {
-        /// Which file.
+        /// The file's path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
-    /// There is a file already.
+    /// There is already a file of this name.
     #[error("{} exists already; choose another name, or remove it if you are sure", .0.display())]
     Exists(PathBuf),
     /// Another process has it open.
@@ -25,32 +25,32 @@ pub enum KeyFileError {
     /// The passphrase or key is not the right one, or the header was changed.
     #[error("the passphrase or key does not open this file")]
     WrongProtection,
-    /// It is protected by a passphrase.
+    /// The file is protected by a passphrase, and an operator's key was given.
     #[error("this key file is protected by a passphrase")]
     WantsPassphrase,
-    /// It is protected by an operator's key.
+    /// The file is protected by an operator's key, and a passphrase was given.
     #[error("this key file is protected by an operator's key, not by a passphrase")]
     WantsOperatorKey,
-    /// It is something else.
+    /// The file is something else.
     #[error("this is not a key file")]
     NotAKeyFile,
-    /// Made by a later version.
+    /// The file was made by a later version.
     #[error("this key file has version {0}, which this program does not know; use a newer one")]
     UnknownVersion(u8),
     /// A part that is not the last one does not authenticate.
     #[error("the key file is damaged at byte {offset}; restore it from a backup")]
     Damaged {
-        /// Where.
+        /// Where the damaged part starts, in bytes.
         offset: u64,
     },
-    /// The witness saw more than this file holds.
+    /// The witness saw more commits than this file has.
     #[error(
         "this is an older copy of the key file than {} has seen, so PIN tries may have been given \
          back; find the newest copy, or remove the witness if you put this one in place yourself",
         .0.display()
     )]
     OlderCopy(PathBuf),
-    /// The witness is about something else.
+    /// The witness belongs to another key file, or is something else.
     #[error("{} is not the witness of this key file; name another", .0.display())]
     OtherWitness(PathBuf),
     /// The records make no sense.

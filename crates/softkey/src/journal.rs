@@ -5,9 +5,9 @@
 //! dropped on opening, anything wrong before the last one is damage. When most of the file is
 //! history, it is rewritten beside itself and renamed.
 //!
-//! Whoever can write the file can put an older copy in its place; a file alone cannot prevent that.
-//! While it is open, though, its records are in memory, and a commit to a file that is no longer the
-//! one under its name fails: nothing is acknowledged that the next start would not know of.
+//! Anybody who can write the file can put an older copy in its place; a file alone cannot prevent
+//! that. While it is open, though, its records are in memory, and a commit to a file that is no
+//! longer the one under its name fails: every acknowledged commit is there at the next start.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -25,11 +25,11 @@ use crate::error::KeyFileError;
 use crate::protection::{DataKey, FileKind, HEADER_LENGTH, Protection, WrappingKey, random};
 use crate::witness::Witness;
 
-const NONCE: usize = 24;
+const NONCE_BYTES: usize = 24;
 /// Below this length the file is never rewritten.
-const REWRITE_FROM: u64 = 256 * 1024;
-/// A key file is read whole: this bounds what that can cost.
-const MAX_FILE: u64 = 1 << 30;
+const REWRITE_FROM_BYTES: u64 = 256 * 1024;
+/// A key file is read whole: this bounds the memory.
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 pub(crate) type Records = HashMap<RecordKey, Zeroizing<Vec<u8>>>;
 
@@ -40,7 +40,7 @@ pub(crate) struct Journal {
     wrapping: WrappingKey,
     data_key: DataKey,
     replayed: Replayed,
-    /// Bytes that are known to be good.
+    /// The length of the part that is known to be good, in bytes.
     length: u64,
     /// The number of the next batch.
     sequence: u64,
@@ -52,7 +52,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Makes a new file. It appears under its name only when it is whole.
+    /// Creates a file. It appears under its name only when it is whole.
     pub(crate) fn create(
         path: &Path,
         protection: &Protection,
@@ -65,7 +65,7 @@ impl Journal {
         batch::apply(&mut records, first);
         let wrapping = WrappingKey::new(FileKind::Key, protection)?;
         let written = write_whole(path, &wrapping, &records, 0)?;
-        // A link, unlike a rename, never takes the place of a file that came meanwhile.
+        // A link, unlike a rename, never replaces a file that appeared meanwhile.
         let linked = std::fs::hard_link(&written.path, path);
         let removed = std::fs::remove_file(&written.path);
         match linked {
@@ -84,7 +84,7 @@ impl Journal {
         let mut file = lock(path)?;
         let mut header = [0; HEADER_LENGTH];
         let length = file.metadata().map_err(at(path))?.len();
-        if length < HEADER_LENGTH as u64 || length > MAX_FILE {
+        if length < HEADER_LENGTH as u64 || length > MAX_FILE_BYTES {
             return Err(KeyFileError::NotAKeyFile);
         }
         file.read_exact(&mut header).map_err(at(path))?;
@@ -107,14 +107,14 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Has a witness keep count of the commits, and refuses the file if it is behind.
+    /// Lets a witness count the commits, and refuses the file if it has fewer than the witness saw.
     pub(crate) fn watched_by(mut self, witness: &Path) -> Result<Self, KeyFileError> {
         let identity = self.wrapping.identity();
         self.witness = Some(Witness::hear(witness, identity, self.commits())?);
         Ok(self)
     }
 
-    /// How many commits the file has seen, rewrites or not.
+    /// How many commits there were since the file was created, over all rewrites.
     const fn commits(&self) -> u64 {
         self.replayed.commits_before + self.sequence
     }
@@ -124,7 +124,6 @@ impl Journal {
         self.dropped
     }
 
-    /// The file's name.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -185,7 +184,7 @@ impl Journal {
         matches!((open, named), (Ok(open), Ok(named)) if open == named && open.2 == self.length)
     }
 
-    /// Takes back what a failed append may have left.
+    /// Removes the bytes that a failed append may have left.
     fn undo(&mut self) {
         let undone = self
             .file
@@ -202,10 +201,10 @@ impl Journal {
             .values()
             .map(|record| record.len() + 8)
             .sum();
-        if self.length < REWRITE_FROM || self.length < 4 * live as u64 {
+        if self.length < REWRITE_FROM_BYTES || self.length < 4 * live as u64 {
             return Ok(());
         }
-        // The one batch that it holds counts as the last commit.
+        // The one batch of the rewritten file counts as the last commit.
         let before = self.commits() - 1;
         let written = write_whole(&self.path, &self.wrapping, &self.replayed.records, before)?;
         written
@@ -249,7 +248,7 @@ impl Storage for Journal {
             });
         }
         batch::apply(&mut self.replayed.records, changes);
-        // What was asked for is durable; a rewrite that fails leaves the file as it is.
+        // The changes are durable; a rewrite that fails leaves the file as it is.
         let _ = self.rewrite_if_worthwhile();
         Ok(())
     }
@@ -303,20 +302,20 @@ fn write_whole(
             length,
         }),
         Err(error) => {
-            // Nothing refers to it: that it stays behind, should this fail too, harms nobody.
+            // If this fails too, a file stays behind that nothing refers to.
             let _ = std::fs::remove_file(&temporary);
             Err(at(&temporary)(error))
         }
     }
 }
 
-/// What [`seal`] sealed under this number, without the length.
+/// Opens a batch that [`seal`] sealed under this number, without the length in front.
 pub(crate) fn open_batch(
     data_key: &DataKey,
     sequence: u64,
     sealed: &[u8],
 ) -> Option<Zeroizing<Vec<u8>>> {
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE>()?;
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     let payload = Payload {
         msg: sealed,
         aad: &sequence.to_be_bytes(),
@@ -327,10 +326,10 @@ pub(crate) fn open_batch(
         .map(Zeroizing::new)
 }
 
-/// Length, nonce, ciphertext and tag of one batch.
+/// Seals one batch: its length, nonce, ciphertext and tag.
 pub(crate) fn seal(data_key: &DataKey, sequence: u64, plain: &[u8]) -> io::Result<Vec<u8>> {
     let failed = |_| io::Error::other("encryption failed");
-    let nonce = random::<NONCE>().map_err(io::Error::other)?;
+    let nonce = random::<NONCE_BYTES>().map_err(io::Error::other)?;
     let payload = Payload {
         msg: plain,
         aad: &sequence.to_be_bytes(),
@@ -338,7 +337,7 @@ pub(crate) fn seal(data_key: &DataKey, sequence: u64, plain: &[u8]) -> io::Resul
     let sealed = XChaCha20Poly1305::new((&**data_key).into())
         .encrypt(&XNonce::from(*nonce), payload)
         .map_err(failed)?;
-    let length = u32::try_from(NONCE + sealed.len()).map_err(io::Error::other)?;
+    let length = u32::try_from(NONCE_BYTES + sealed.len()).map_err(io::Error::other)?;
     Ok([&length.to_be_bytes()[..], &nonce[..], &sealed].concat())
 }
 
@@ -351,7 +350,7 @@ pub(crate) fn split_batch(body: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Opens and locks; makes sure that what is locked is what is under the name now.
+/// Opens and locks a file, and makes sure that the locked file is still the one under this name.
 fn lock(path: &Path) -> Result<File, KeyFileError> {
     loop {
         let file = OpenOptions::new()

@@ -5,14 +5,14 @@ use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::serve::LOOK_UP_EVERY;
+use crate::serve::CHECK_STOP_EVERY;
 
-/// Waits until there is something to read, or the end; false when it is time to look whether to
+/// Waits until there is something to read, or the end; false when it is time to check whether to
 /// stop.
 pub(crate) fn readable(descriptor: &impl AsFd) -> io::Result<bool> {
     let timeout = Timespec {
         tv_sec: 0,
-        tv_nsec: i64::from(LOOK_UP_EVERY.subsec_nanos()),
+        tv_nsec: i64::from(CHECK_STOP_EVERY.subsec_nanos()),
     };
     let mut watched = [PollFd::new(descriptor, PollFlags::IN)];
     match poll(&mut watched, Some(&timeout)) {

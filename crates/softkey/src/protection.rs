@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::KeyFileError;
 use crate::witness::Identity;
 
-/// Opens a key file.
+/// The secret that opens a key file.
 #[derive(Clone)]
 pub enum Protection {
     /// A passphrase, stretched with Argon2id.
@@ -19,33 +19,34 @@ pub enum Protection {
 }
 
 /// A header: magic, version, kind, Argon2 costs, salt, wrapped data key.
-pub(crate) const HEADER_LENGTH: usize = MAGIC + 2 + 12 + SALT + NONCE + 32 + TAG;
+pub(crate) const HEADER_LENGTH: usize =
+    MAGIC_BYTES + 2 + 12 + SALT_BYTES + NONCE_BYTES + 32 + TAG_BYTES;
 
-const MAGIC: usize = 12;
+const MAGIC_BYTES: usize = 12;
 const VERSION: u8 = 1;
-const SALT: usize = 16;
-const NONCE: usize = 24;
-const TAG: usize = 16;
+const SALT_BYTES: usize = 16;
+const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
 
 /// Argon2id costs (RFC 9106, section 4, second recommended option).
 const MEMORY_KIB: u32 = 64 * 1024;
 const PASSES: u32 = 3;
 const LANES: u32 = 4;
-/// A file cannot make opening it cost more than this.
+/// Opening a hostile file costs no more than this.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 const MAX_PASSES: u32 = 64;
 
-/// What a file is: the first bytes of its header, to which everything in it is bound.
+/// The kind of a file: the first bytes of its header, to which everything in the file is bound.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum FileKind {
     /// A key file.
     Key,
-    /// Passkeys that left a key.
+    /// A backup of passkeys.
     Passkeys,
 }
 
 impl FileKind {
-    const fn magic(self) -> &'static [u8; MAGIC] {
+    const fn magic(self) -> &'static [u8; MAGIC_BYTES] {
         match self {
             Self::Key => b"hallway key\n",
             Self::Passkeys => b"hallway pks\n",
@@ -53,9 +54,9 @@ impl FileKind {
     }
 }
 
-/// The key that wraps data keys, with what belongs to it in the header.
+/// The key that wraps data keys, with the part of the header from which it is derived.
 pub(crate) struct WrappingKey {
-    /// Magic to salt.
+    /// The header from its magic to its salt.
     prefix: Vec<u8>,
     key: Zeroizing<[u8; 32]>,
 }
@@ -64,7 +65,7 @@ pub(crate) struct WrappingKey {
 pub(crate) type DataKey = Zeroizing<[u8; 32]>;
 
 impl WrappingKey {
-    /// Makes one for a new file.
+    /// Makes a wrapping key for a new file.
     pub(crate) fn new(kind: FileKind, protection: &Protection) -> Result<Self, KeyFileError> {
         let mut prefix = kind.magic().to_vec();
         prefix.push(VERSION);
@@ -80,20 +81,20 @@ impl WrappingKey {
                 prefix.extend([0; 12]);
             }
         }
-        prefix.extend(random::<SALT>()?.iter());
+        prefix.extend(random::<SALT_BYTES>()?.iter());
         Self::derive(kind, prefix, protection)
     }
 
-    /// Derives the one that a header asks for, and opens its data key.
+    /// Derives the wrapping key as a header says, and opens the header's data key.
     pub(crate) fn open(
         kind: FileKind,
         header: &[u8; HEADER_LENGTH],
         protection: &Protection,
     ) -> Result<(Self, DataKey), KeyFileError> {
-        let (prefix, wrapped) = header.split_at(HEADER_LENGTH - NONCE - 32 - TAG);
+        let (prefix, wrapped) = header.split_at(HEADER_LENGTH - NONCE_BYTES - 32 - TAG_BYTES);
         let wrapping = Self::derive(kind, prefix.to_vec(), protection)?;
         let (nonce, sealed) = wrapped
-            .split_first_chunk::<NONCE>()
+            .split_first_chunk::<NONCE_BYTES>()
             .ok_or(KeyFileError::NotAKeyFile)?;
         let opened = wrapping
             .cipher()
@@ -122,7 +123,7 @@ impl WrappingKey {
     /// A new data key, and the header that holds it.
     pub(crate) fn wrap(&self) -> Result<([u8; HEADER_LENGTH], DataKey), KeyFileError> {
         let data_key = random::<32>()?;
-        let nonce = random::<NONCE>()?;
+        let nonce = random::<NONCE_BYTES>()?;
         let sealed = self
             .cipher()
             .encrypt(

@@ -2,7 +2,7 @@
 //!
 //! U2F has no keepalives. A key answers that it has to be touched first, and the client sends the
 //! same message again and again until it was (U2F Raw Message Formats 1.2, sections 4.1, 5.1 and
-//! 3.3). An owner who is asked once answers once: the question goes on between those messages, and
+//! 3.3). The owner is asked once and answers once: the question stands between those messages, and
 //! the answer is kept for the next one.
 
 use std::sync::Arc;
@@ -14,8 +14,7 @@ use hallway_ctap::u2f::StatusWord;
 
 use crate::consent::Job;
 
-/// A client that still wants to know asks again this soon: those that we know of do after 100 to
-/// 500 ms.
+/// A client that still wants an answer asks again this soon: known clients do after 100 to 500 ms.
 const ASKS_AGAIN_WITHIN: Duration = Duration::from_secs(3);
 /// How long an answer is kept for the client that asks again.
 const KEPT_FOR: Duration = Duration::from_secs(10);
@@ -39,14 +38,14 @@ enum Standing {
         /// The request's number.
         number: u64,
         job: Arc<Job>,
-        /// When the client last wanted to know.
+        /// When the client last asked.
         last: Instant,
     },
     /// The key has an answer.
     Answered { response: Vec<u8>, since: Instant },
 }
 
-/// What to say to a client that asks again.
+/// The answer to a client that asks again.
 pub(crate) enum Again {
     /// The owner has yet to answer.
     NotYet,
@@ -55,7 +54,7 @@ pub(crate) enum Again {
 }
 
 impl PutOff {
-    /// Puts the message off, whose request has this number.
+    /// Puts off the message whose request has this number.
     pub(crate) fn new(message: U2fMessage, number: u64, job: Arc<Job>, now: Instant) -> Self {
         Self {
             message,
@@ -67,17 +66,16 @@ impl PutOff {
         }
     }
 
-    /// Whose it is.
     pub(crate) const fn channel(&self) -> Channel {
         self.message.channel
     }
 
-    /// Whether it is this message, to the byte.
+    /// Whether `message` is the one that was put off, to the byte.
     pub(crate) fn is(&self, message: &U2fMessage) -> bool {
         self.message == *message
     }
 
-    /// Keeps the answer to the request with this number; says whether it was this one's.
+    /// Keeps the answer if it is to this message's request; says whether it is.
     pub(crate) fn answer(&mut self, answered: u64, response: &[u8], now: Instant) -> bool {
         match self.standing {
             Standing::Asked { number, .. } if number == answered => {
@@ -91,8 +89,8 @@ impl PutOff {
         }
     }
 
-    /// The client asks again. What the owner agreed to is given out once; that the owner did not
-    /// agree is said as long as it is kept, and only then the owner is asked again.
+    /// Answers a client that asks again. A yes is given out once. A no is repeated as long as it is
+    /// kept; only then the owner is asked again.
     pub(crate) fn again(mut self, now: Instant) -> (Again, Option<Self>) {
         match &mut self.standing {
             Standing::Asked { last, .. } => {

@@ -1,9 +1,9 @@
-//! RSA keys of 2048 bits from a seed of 32 bytes, the same key each time: what a key keeps of a
-//! credential is a seed, whatever its algorithm.
+//! RSA keys of 2048 bits from a seed of 32 bytes, the same key each time: a security key keeps
+//! only a seed of each credential, whatever its algorithm.
 //!
 //! Candidates for the primes come from HKDF-SHA-256 over the seed, each one afresh, and the first
-//! ones that are prime are taken (FIPS 186-5, A.1.3, with a fixed source of bits). Which numbers are
-//! prime is all that is asked of a library, so no later version of it can find other keys.
+//! ones that are prime are taken (FIPS 186-5, A.1.3, with a fixed source of bits). A library is
+//! asked only which numbers are prime, so no later version of it can find other keys.
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk};
 use aws_lc_rs::rsa::KeyPair;
@@ -13,14 +13,13 @@ use hallway_authenticator::SignatureError;
 use zeroize::Zeroizing;
 
 const EXPONENT: Word = 65_537;
-/// Bytes of a prime.
-const PRIME: usize = 128;
-/// Of this many candidates one is prime, but for a probability below 2^-128.
+const PRIME_BYTES: usize = 128;
+/// The probability that none of this many candidates is prime is below 2^-128.
 const MAX_CANDIDATES: u32 = 100_000;
-/// Candidates that one of the odd numbers below divides are not looked at any further.
-const SMALL: Word = 1000;
+/// Candidates with an odd divisor below this number are rejected at once.
+const SMALL_DIVISORS_BELOW: Word = 1000;
 
-/// The private key that belongs to `seed`. It takes some tenths of a second.
+/// The private key that belongs to `seed`. Finding it takes some tenths of a second.
 pub(crate) fn from_seed(seed: &[u8]) -> Result<KeyPair, SignatureError> {
     let source = Prk::new_less_safe(HKDF_SHA256, seed);
     let p = prime(&source, "p")?;
@@ -34,11 +33,11 @@ pub(crate) fn from_seed(seed: &[u8]) -> Result<KeyPair, SignatureError> {
     KeyPair::from_der(&der).map_err(|_| SignatureError)
 }
 
-/// The first prime of its source whose two highest bits are set, so that the product of two has 2048
-/// bits, and which is fit for the exponent.
+/// The first prime of its source that is fit for the exponent. Its two highest bits are set, so
+/// that the product of two has 2048 bits.
 fn prime(source: &Prk, which: &'static str) -> Result<U1024, SignatureError> {
     for attempt in 0..MAX_CANDIDATES {
-        let mut bytes = Zeroizing::new([0; PRIME]);
+        let mut bytes = Zeroizing::new([0; PRIME_BYTES]);
         source
             .expand(
                 &[
@@ -51,7 +50,7 @@ fn prime(source: &Prk, which: &'static str) -> Result<U1024, SignatureError> {
             .and_then(|output| output.fill(&mut bytes[..]))
             .map_err(|_| SignatureError)?;
         bytes[0] |= 0xc0;
-        bytes[PRIME - 1] |= 1;
+        bytes[PRIME_BYTES - 1] |= 1;
         let candidate = U1024::from_be_slice(&bytes[..]);
         if !has_small_factor(&candidate)
             && remainder(&candidate.wrapping_sub(&U1024::ONE), EXPONENT) != Some(0)
@@ -64,7 +63,7 @@ fn prime(source: &Prk, which: &'static str) -> Result<U1024, SignatureError> {
 }
 
 fn has_small_factor(candidate: &U1024) -> bool {
-    (3..SMALL)
+    (3..SMALL_DIVISORS_BELOW)
         .step_by(2)
         .any(|divisor| remainder(candidate, divisor) == Some(0))
 }
@@ -132,7 +131,7 @@ struct Length;
 
 impl KeyType for Length {
     fn len(&self) -> usize {
-        PRIME
+        PRIME_BYTES
     }
 }
 
@@ -156,8 +155,8 @@ mod tests {
         assert_eq!(print(&[1; 256])[..4], [2, 0x82, 1, 0]);
     }
 
-    /// Credentials that were made once must have the same key for ever. The hashes are another
-    /// program's, written for this test in Python, with a search and a test for primes of its own.
+    /// A credential must have the same key for ever. The hashes come from another program, written
+    /// for this test in Python, with its own search and test for primes.
     #[test]
     fn a_seed_has_one_key_whatever_the_version() {
         let public = |seed: u8| {

@@ -1,4 +1,4 @@
-//! What all transports do with reports.
+//! Handles reports, for all transports.
 
 use std::io;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::worker::{Request, Worker};
 
 /// CTAPHID wants a keepalive at least every 100 ms (CTAP 2.3, section 11.2.9.1.7).
 const KEEPALIVE_EVERY: Duration = Duration::from_millis(80);
-/// How long a U2F message waits for an owner who is asked before it is answered that it is to be
-/// sent again. Whoever decides at once decides within that, and clients wait longer for an answer.
+/// How long a U2F message waits for the owner before its client is told to send it again. An owner
+/// who decides at once needs less, and clients wait longer for an answer.
 const PUT_OFF_AFTER: Duration = Duration::from_millis(200);
-/// How often a transport looks whether it should stop.
-pub(crate) const LOOK_UP_EVERY: Duration = Duration::from_millis(200);
+/// How often a transport checks whether it should stop.
+pub(crate) const CHECK_STOP_EVERY: Duration = Duration::from_millis(200);
 
 /// Something that happened to a transport.
 pub(crate) enum Event<P> {
@@ -37,19 +37,19 @@ pub(crate) enum Event<P> {
 pub(crate) struct Session<P> {
     hid: HidDevice,
     worker: Worker,
-    /// Which connection: channels have the same numbers in each.
+    /// The connection's number: channels have the same numbers in each connection.
     connection: u64,
     started: Instant,
     events: Sender<Event<P>>,
-    /// Who waits for the request under way.
+    /// The request under way, and the peer that waits for its answer.
     waiting: Option<Waiting<P>>,
-    /// The U2F message that the owner is asked about meanwhile, or was.
+    /// The U2F message that was put off while the owner is asked, or whose answer is kept.
     put_off: Option<PutOff>,
     /// The number of the latest request.
     requests: u64,
-    /// When there was last time for keepalives.
+    /// When keepalives were last sent.
     last_beat: Instant,
-    /// Who sent the message that is not complete yet.
+    /// The sender of the message that is not complete yet.
     sender: Option<P>,
 }
 
@@ -59,12 +59,12 @@ struct Waiting<P> {
     job: Arc<Job>,
     number: u64,
     since: Instant,
-    /// What it asks, if it is one of U2F's.
+    /// The message, if it is one of U2F's.
     u2f: Option<U2fMessage>,
 }
 
 impl<P> Waiting<P> {
-    /// Whether its client is to ask again, as U2F's do.
+    /// Whether it is time to tell the client to send the message again, as U2F clients do.
     fn is_to_be_put_off(&self) -> bool {
         self.u2f.is_some()
             && self.job.asking.load(Ordering::Relaxed)
@@ -88,7 +88,7 @@ impl<P: Clone + Send + 'static> Session<P> {
         }
     }
 
-    /// Serves until the transport is closed. Nobody waits for what is then under way.
+    /// Serves until the transport is closed, and cancels the request that is then under way.
     pub(crate) fn run(
         mut self,
         inbox: &Receiver<Event<P>>,
@@ -114,7 +114,7 @@ impl<P: Clone + Send + 'static> Session<P> {
                     }
                 }
                 Ok(Event::Answered(number, response)) => {
-                    // An aborted request is answered too, and nobody waits for that any more.
+                    // The key answers an aborted request too, but nobody waits for that any more.
                     if let Some(waiting) = self.waiting.take_if(|w| w.number == number) {
                         let reports = self.hid.finished(&response);
                         send_all(&mut send, &waiting.peer, &reports)?;
@@ -127,7 +127,7 @@ impl<P: Clone + Send + 'static> Session<P> {
                 Ok(Event::Closed) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            // Not only when nothing comes: somebody who sends all the time must not keep it away.
+            // Also after events: a client that sends all the time must not delay keepalives.
             if self.last_beat.elapsed() >= KEEPALIVE_EVERY {
                 self.last_beat = Instant::now();
                 self.beat(&mut send)?;
@@ -190,8 +190,8 @@ impl<P: Clone + Send + 'static> Session<P> {
         Caller::on_channel(self.connection, channel)
     }
 
-    /// What to say to a channel that sends the message which was put off once more. Anything else
-    /// that it sends takes that message's place.
+    /// The answer to a channel that again sends the message that was put off. Any other message of
+    /// the channel replaces that one.
     fn again(&mut self, channel: Channel, u2f: Option<&U2fMessage>) -> Option<Again> {
         if u2f.is_some_and(|message| self.put_off.as_ref().is_some_and(|p| p.is(message))) {
             let (said, rest) = self.put_off.take()?.again(Instant::now());
@@ -202,14 +202,14 @@ impl<P: Clone + Send + 'static> Session<P> {
         None
     }
 
-    /// Brings a request to the key.
+    /// Hands a request to the key.
     fn work(&mut self, peer: P, channel: Channel, u2f: Option<U2fMessage>, bytes: Vec<u8>) {
         let (events, asking) = (self.events.clone(), self.events.clone());
         self.requests += 1;
         let number = self.requests;
         let mut job = Job::default();
-        // A keepalive for each change of status (CTAP 2.3, section 11.2.9.1.7): a client tells its
-        // user at once. U2F has no keepalives.
+        // A keepalive for each change of status (CTAP 2.3, section 11.2.9.1.7), so that a client
+        // tells its user at once. U2F has no keepalives.
         let kind = match u2f {
             Some(_) => RequestKind::Msg,
             None => RequestKind::Cbor,
@@ -239,8 +239,8 @@ impl<P: Clone + Send + 'static> Session<P> {
         });
     }
 
-    /// What is to be done from time to time: keepalives, U2F messages that their clients are to send
-    /// again, and messages that were never completed.
+    /// Sends keepalives, tells U2F clients to send their messages again, and gives up on messages
+    /// that were never completed.
     fn beat(&mut self, send: &mut impl FnMut(&P, &Report) -> io::Result<()>) -> io::Result<()> {
         let now = Instant::now();
         if self.put_off.as_ref().is_some_and(|p| p.is_over(now)) {

@@ -1,4 +1,4 @@
-//! A secret as shares, of which some number brings it back and one less says nothing
+//! A secret as shares: a threshold of them restores it, and one fewer tells nothing about it
 //! (SatoshiLabs' SLIP-0039).
 //!
 //! Shares are made in one group; shares in several groups, as other programs make them, are read.
@@ -22,45 +22,45 @@ use crate::slip39::share::{Common, Share};
 /// Where the polynomials have the secret, and the digest that tells whether it is the right one.
 const SECRET_AT: u8 = 255;
 const DIGEST_AT: u8 = 254;
-const DIGEST: usize = 4;
+const DIGEST_BYTES: usize = 4;
 /// The most shares there can be.
 pub(crate) const MAX_SHARES: u8 = 16;
 
 /// Why shares do not give a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShareError {
-    /// Not one of the list's.
+    /// A word is not in the list.
     #[error("share {share}: word {word} is not in the list")]
     UnknownWord {
-        /// Which share, from 1.
+        /// The share's place among the given ones, from 1.
         share: usize,
-        /// Which word of it, from 1.
+        /// The word's place in the share, from 1.
         word: usize,
     },
-    /// It is not a share.
+    /// The words are not a share.
     #[error("share {share}: {problem}")]
     Malformed {
-        /// Which share, from 1.
+        /// The share's place among the given ones, from 1.
         share: usize,
-        /// What is wrong with it.
+        /// What is wrong with the share.
         problem: &'static str,
     },
-    /// They come from different secrets, or were made at different times.
+    /// The shares come from different secrets, or were made at different times.
     #[error("the shares do not belong together")]
     Mixed,
-    /// There must be more of them.
+    /// More shares are needed.
     #[error("{needed} shares are needed, and there are {given}")]
     TooFew {
-        /// How many are needed.
+        /// How many shares, or groups of shares, are needed.
         needed: usize,
         /// How many there are.
         given: usize,
     },
-    /// They do not give what was shared.
-    #[error("the shares do not fit together: one of them is of another secret")]
+    /// The restored secret does not match its digest.
+    #[error("the shares do not fit together: one of them belongs to another secret")]
     Digest,
     /// The number of shares makes no sense.
-    #[error("there can be 2 to 16 shares, of which 2 or more are needed to bring the secret back")]
+    #[error("there can be 2 to 16 shares, of which 2 or more are needed to restore the secret")]
     Numbers,
     /// Cryptography or randomness failed.
     #[error("cryptography or the source of randomness failed on this computer")]
@@ -74,7 +74,7 @@ impl From<KeyFileError> for ShareError {
 }
 
 /// Splits a secret of an even number of bytes, at least 16, into `count` shares of which
-/// `threshold` bring it back.
+/// `threshold` restore it.
 pub(crate) fn split(
     secret: &[u8],
     threshold: u8,
@@ -105,7 +105,7 @@ pub(crate) fn split(
     Ok(Zeroizing::new(shares.collect()))
 }
 
-/// Brings a secret back from shares, in any order; more than are needed do no harm.
+/// Restores a secret from shares, in any order; more than are needed do no harm.
 pub(crate) fn combine(
     shares: &[&str],
     passphrase: &[u8],
@@ -155,7 +155,8 @@ pub(crate) fn combine(
     cipher::decrypt(&encrypted, passphrase, &common)
 }
 
-/// Random points, but for the secret's and the digest's, and what follows from them.
+/// The points of the shares: random ones, and those that follow from them, the secret and the
+/// digest.
 fn split_points(secret: &[u8], threshold: u8, count: u8) -> Result<Vec<Point>, ShareError> {
     let mut known = Vec::new();
     for x in 0..threshold - 2 {
@@ -164,7 +165,7 @@ fn split_points(secret: &[u8], threshold: u8, count: u8) -> Result<Vec<Point>, S
             value: random_bytes(secret.len())?,
         });
     }
-    let salt = random_bytes(secret.len() - DIGEST)?;
+    let salt = random_bytes(secret.len() - DIGEST_BYTES)?;
     let digest = digest(&salt, secret);
     let mut given: Vec<Point> = known.clone();
     given.push(Point {
@@ -192,17 +193,17 @@ fn recover(points: &[Point], threshold: u8) -> Result<Zeroizing<Vec<u8>>, ShareE
     }
     let secret = interpolate(points, SECRET_AT).ok_or(ShareError::Mixed)?;
     let check = interpolate(points, DIGEST_AT).ok_or(ShareError::Mixed)?;
-    let (found, salt) = check.split_at(DIGEST);
+    let (found, salt) = check.split_at(DIGEST_BYTES);
     match digest(salt, &secret).ct_eq(found).into() {
         true => Ok(secret),
         false => Err(ShareError::Digest),
     }
 }
 
-fn digest(salt: &[u8], secret: &[u8]) -> [u8; DIGEST] {
+fn digest(salt: &[u8], secret: &[u8]) -> [u8; DIGEST_BYTES] {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, salt), secret);
-    let mut digest = [0; DIGEST];
-    digest.copy_from_slice(&tag.as_ref()[..DIGEST]);
+    let mut digest = [0; DIGEST_BYTES];
+    digest.copy_from_slice(&tag.as_ref()[..DIGEST_BYTES]);
     digest
 }
 

@@ -49,17 +49,17 @@ impl Randomness for OperatingSystem {
     }
 }
 
-/// What is decided when a key file is made.
+/// The choices that are made when a key file is created.
 pub struct NewKey {
     /// How its credentials are attested; it outlives resets.
     pub attestation: Attestation,
-    /// Whether the owner may take secrets out; it outlives resets.
+    /// Whether the owner may back up secrets; it outlives resets.
     pub backup: BackupLeave,
-    /// A seed that is known, in place of a new one.
+    /// A known seed, such as one from a backup, in place of a new one.
     pub seed: Option<Seed>,
 }
 
-/// What attests by a certificate.
+/// An attestation key with its certificates.
 pub struct AttestationIdentity {
     /// DER certificates, the key's own first, without the root.
     pub chain: Vec<Vec<u8>>,
@@ -68,7 +68,7 @@ pub struct AttestationIdentity {
 }
 
 impl AttestationIdentity {
-    /// The chain and the key, once they are known to belong together.
+    /// The chain and the key, if they belong together.
     fn matched(&self) -> Result<(Vec<Vec<u8>>, PrivateKey), KeyFileError> {
         let (key, point) = p256_from_der(&self.key)
             .ok_or(KeyFileError::Attestation("the key is not a P-256 key"))?;
@@ -92,15 +92,15 @@ fn contains(whole: &[u8], part: &[u8]) -> bool {
 /// Whether secrets may leave a key file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum BackupLeave {
-    /// They stay.
+    /// Secrets never leave.
     #[default]
     Never,
-    /// The owner may take them out.
+    /// The owner may back them up.
     Allowed,
 }
 
 impl NewKey {
-    /// A person's key: self attestation, which says nothing of the maker.
+    /// A person's key: self attestation, which says nothing about the maker.
     pub const fn personal() -> Self {
         Self {
             attestation: Attestation::SelfSigned,
@@ -137,9 +137,10 @@ impl NewKey {
         })
     }
 
-    /// A key of an organisation, which `enterprise` names to those who were agreed on (CTAP 2.3,
-    /// section 7.1) once its owner enables that; everybody else gets `batch`, which names no single
-    /// key, or self attestation. `rp_ids` are the sites that get it without the platform's doing.
+    /// A key of an organisation. Once its owner enables that, `enterprise` identifies the
+    /// individual key to the relying parties that were agreed on (CTAP 2.3, section 7.1); all
+    /// others get `batch`, which identifies no single key, or self attestation. The relying parties
+    /// `rp_ids` get `enterprise` even where the platform does not choose them.
     ///
     /// # Errors
     /// [`KeyFileError::Attestation`] when a key and its certificate do not belong together.
@@ -154,8 +155,8 @@ impl NewKey {
             Some(batch) => {
                 if batch.chain.first() == chain.first() {
                     return Err(KeyFileError::Attestation(
-                        "the batch certificate is the enterprise one, by which everybody would \
-                         learn which key it is",
+                        "the batch certificate is the enterprise certificate, by which everybody \
+                         would learn which key it is",
                     ));
                 }
                 let (chain, key) = batch.matched()?;
@@ -180,7 +181,7 @@ impl NewKey {
 pub struct KeyFile;
 
 impl KeyFile {
-    /// Makes a key file. It appears under its name only when it is whole and on the disk.
+    /// Creates a key file. It appears under its name only when it is whole and on the disk.
     ///
     /// # Errors
     /// [`KeyFileError::Exists`] when there is a file already.
@@ -199,7 +200,7 @@ impl KeyFile {
     }
 }
 
-/// Where the signature counter of a restored seed goes on: nobody knows how far the lost key had
+/// Where the signature counter of a restored seed continues: nobody knows how far the lost key had
 /// counted, but not to more than one each second since 1970.
 fn seconds_since_1970() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -208,13 +209,14 @@ fn seconds_since_1970() -> u32 {
     })
 }
 
-/// An open key. Dropping it gives back what was reserved of the signature counter.
+/// An open key. Dropping it gives back the signature counter values that were reserved and not
+/// used.
 pub struct SoftKey {
     pub(crate) authenticator: Authenticator<Computer>,
 }
 
-/// The longest large blob beside a credential, compressed, in bytes.
-const MAX_BLOB: usize = 4096;
+/// The longest large blob beside a credential, compressed.
+const MAX_BLOB_BYTES: usize = 4096;
 /// The largest number of discoverable credentials.
 const MAX_DISCOVERABLE: u16 = 10_000;
 
@@ -232,7 +234,7 @@ impl SoftKey {
     }
 
     /// Opens a key file of which `witness`, a file elsewhere, has seen every commit: an older copy
-    /// is refused, and cannot give PIN tries back. Without a file of that name one is made.
+    /// is refused, and cannot give PIN tries back. If there is no witness yet, one is created.
     ///
     /// # Errors
     /// [`KeyFileError::OlderCopy`], [`KeyFileError::OtherWitness`] and the others.
@@ -267,8 +269,8 @@ impl SoftKey {
         })
     }
 
-    /// Lists ML-DSA among the algorithms in getInfo. It is taken either way; some browsers refuse a
-    /// key that lists an algorithm that they do not know.
+    /// Lists ML-DSA among the algorithms in getInfo. Requests may name it either way; some browsers
+    /// refuse a key that lists an algorithm that they do not know.
     pub const fn advertise_post_quantum(&mut self) {
         self.authenticator.settings_mut().advertise_post_quantum = true;
     }
@@ -280,10 +282,11 @@ impl SoftKey {
     }
 
     /// Keeps large blobs beside their credentials (extension largeBlob) instead of in one array
-    /// (largeBlobKey), until the key is closed. What is kept in one way is not seen in the other.
+    /// (largeBlobKey), until the key is closed. Blobs that are kept in one way are not seen in the
+    /// other.
     pub const fn keep_blobs_with_credentials(&mut self) {
         self.authenticator.settings_mut().large_blobs = LargeBlobs::WithCredentials {
-            max_length: MAX_BLOB,
+            max_length: MAX_BLOB_BYTES,
         };
     }
 
@@ -293,19 +296,19 @@ impl SoftKey {
         self.authenticator.settings_mut().pin_use = PinUse::Management;
     }
 
-    /// Gives the key a fingerprint sensor that is not there, at which `script` happens, and then its
-    /// last gesture again and again. It verifies nobody: for tests only.
+    /// Gives the key a simulated fingerprint sensor, at which `script` happens, and then its last
+    /// gesture again and again. It verifies nobody: for tests only.
     pub fn simulate_fingerprints(&mut self, script: impl IntoIterator<Item = Gesture>) {
         self.authenticator.platform_mut().fingerprints = Some(SimulatedSensor::new(script));
     }
 
     /// Takes a CTAP2 request (command byte and CBOR) and gives the response (status byte and
-    /// CBOR). Whoever holds the key is its only caller.
+    /// CBOR). The holder of this value is the key's only caller.
     pub fn process(&mut self, request: &[u8]) -> Vec<u8> {
         self.authenticator.process(Caller::ONLY, request)
     }
 
-    /// What the key says of itself.
+    /// The key's answer to getInfo.
     pub fn info(&mut self) -> get_info::Response {
         match self.authenticator.handle(Caller::ONLY, &Command::GetInfo) {
             Ok(Response::GetInfo(info)) => *info,
@@ -328,12 +331,12 @@ impl SoftKey {
         self.authenticator.attestation()
     }
 
-    /// Bytes of a torn last write that were dropped when the file was opened; 0 as a rule.
+    /// Bytes of a torn last write that were dropped when the file was opened; usually 0.
     pub fn dropped_bytes(&mut self) -> u64 {
         self.authenticator.platform_mut().storage.dropped()
     }
 
-    /// The file.
+    /// The path of the key file.
     pub fn path(&mut self) -> &Path {
         self.authenticator.platform_mut().storage.path()
     }
@@ -355,7 +358,7 @@ impl SoftKey {
         self.authenticator.process(caller, request)
     }
 
-    /// Ends what a caller began that starts afresh.
+    /// Ends the sequence of commands of a caller that starts afresh.
     pub(crate) fn forget(&mut self, caller: Caller) {
         self.authenticator.forget(caller);
     }

@@ -20,7 +20,7 @@ use crate::worker::Worker;
 /// [`Stdin`](std::io::Stdin).
 ///
 /// # Errors
-/// Whatever the stream says; that the other side went away is none.
+/// The errors of the stream; it is no error when the other side goes away.
 pub fn serve_stream(
     worker: Worker,
     mut receiving: impl Read + AsFd + Send + 'static,
@@ -77,7 +77,7 @@ pub fn serve_stream(
     }
 }
 
-/// The other side went away.
+/// Whether the other side went away.
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -9,27 +9,27 @@ use std::thread;
 
 use hallway_ctap::ctaphid::REPORT_LENGTH;
 
-use crate::serve::{Event, LOOK_UP_EVERY, Session};
+use crate::serve::{CHECK_STOP_EVERY, Event, Session};
 use crate::worker::Worker;
 
-/// Serves the key on a UDP socket until `stop` is set. Datagrams of another length are passed
-/// over.
+/// Serves the key on a UDP socket until `stop` is set. Datagrams that are not 64 bytes long are
+/// ignored.
 ///
-/// Whoever can send to the socket can use the key: bind it to the loopback interface.
+/// Every program that can send to the socket can use the key: bind it to the loopback interface.
 ///
 /// # Errors
-/// Whatever the socket says.
+/// The errors of the socket.
 pub fn serve_udp(worker: Worker, socket: UdpSocket, stop: &Arc<AtomicBool>) -> io::Result<()> {
     let (events, inbox) = channel();
     let session = Session::new(worker, events.clone());
     let receiving = socket.try_clone()?;
-    receiving.set_read_timeout(Some(LOOK_UP_EVERY))?;
+    receiving.set_read_timeout(Some(CHECK_STOP_EVERY))?;
     let stop = Arc::clone(stop);
     let reader =
         thread::Builder::new()
             .name("udp reports".into())
             .spawn(move || -> io::Result<()> {
-                // One byte more than a report: a longer datagram is not one.
+                // One byte more than a report, to notice longer datagrams.
                 let mut datagram = [0; REPORT_LENGTH + 1];
                 while !stop.load(Ordering::Relaxed) {
                     let event = match receiving.recv_from(&mut datagram) {

@@ -23,7 +23,7 @@ use crate::worker::Worker;
 
 /// Reading does not wait; writing to uhid never does.
 const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
-/// UHID_BUFSIZE (drivers/hid/uhid.c).
+/// The kernel keeps this many events for its reader: UHID_BUFSIZE (drivers/hid/uhid.c).
 const KEPT_EVENTS: usize = 32;
 
 /// A device that is plugged in until it is dropped.
@@ -31,7 +31,7 @@ pub struct Uhid {
     device: File,
 }
 
-/// Why there is no device.
+/// Why a device could not be plugged in.
 #[derive(Debug, thiserror::Error)]
 pub enum UhidError {
     /// The kernel has no uhid, or does not show it here.
@@ -40,31 +40,31 @@ pub enum UhidError {
          pass the device in)", .0.display()
     )]
     Absent(PathBuf),
-    /// Not everybody may be a HID device.
+    /// This user may not create HID devices.
     #[error(
         "{} may not be opened by this user; install packaging/70-hallway.rules and join the \
          group hallway-key, as docs/keys.md says", .0.display()
     )]
     NotPermitted(PathBuf),
-    /// Something else.
+    /// Another error.
     #[error("{}: {error}", .path.display())]
     Io {
-        /// Which file.
+        /// The path of the device.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: io::Error,
     },
 }
 
-/// What clients are told to send at most, in bytes: 21 reports, so that a request fits
-/// [`KEPT_EVENTS`] even if all of it is written before anything is read.
-const MAX_REQUEST: usize = 1200;
+/// The longest request that clients are told to send: 21 reports, so that it fits [`KEPT_EVENTS`]
+/// even if all of it is written before anything is read.
+const MAX_REQUEST_BYTES: usize = 1200;
 
 impl SoftKey {
     /// Tells clients to keep requests short enough for uhid, where the rest of a longer one may be
-    /// lost on a busy computer. To be called before the key is served there.
+    /// lost on a busy computer. Call it before the key is served there.
     pub const fn fit_requests_to_uhid(&mut self) {
-        self.authenticator.settings_mut().max_message = MAX_REQUEST;
+        self.authenticator.settings_mut().max_message = MAX_REQUEST_BYTES;
     }
 }
 
@@ -92,7 +92,7 @@ impl Uhid {
             })
     }
 
-    /// `device` does not block.
+    /// Plugs a key in over `device`, which must not block.
     fn over(mut device: File) -> io::Result<Self> {
         device.write_all(&event::create())?;
         Ok(Self { device })
@@ -107,10 +107,10 @@ fn is_no_device(error: &io::Error) -> bool {
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// Serves the key as a HID device until `stop` is set; then it is unplugged.
+/// Serves the key as a HID device until `stop` is set; drop `uhid` then to unplug it.
 ///
 /// # Errors
-/// Whatever the device says.
+/// The errors of the device.
 pub fn serve_uhid(worker: Worker, uhid: &Uhid, stop: &Arc<AtomicBool>) -> io::Result<()> {
     let (events, inbox) = channel();
     let session = Session::new(worker, events.clone());
@@ -135,8 +135,8 @@ pub fn serve_uhid(worker: Worker, uhid: &Uhid, stop: &Arc<AtomicBool>) -> io::Re
     served.and(received)
 }
 
-/// Linux keeps 32 events for us and drops what comes while all of them wait, so that a client's long
-/// request is taken as fast as it is written: everything that is there, and only then passed on.
+/// Linux keeps 32 events and drops those that come while all of them wait. A client's long request
+/// is therefore read as fast as it is written: all events that are there, before any is passed on.
 fn receive(mut device: File, events: &Sender<Event<()>>, stop: &AtomicBool) -> io::Result<()> {
     let mut buffer = [0; EVENT_LENGTH];
     let mut taken = Vec::with_capacity(KEPT_EVENTS);

@@ -16,7 +16,7 @@ const MAX_CONNECTIONS: usize = 64;
 /// Serves the key on a Unix socket until `stop` is set. Each connection has channels of its own.
 ///
 /// # Errors
-/// Whatever the listening socket says; a connection that fails ends alone.
+/// The errors of the listening socket; a connection that fails ends alone.
 pub fn serve_unix(
     worker: &Worker,
     listener: &UnixListener,
@@ -44,7 +44,7 @@ pub fn serve_unix(
         }
     }
     for connection in connections {
-        // How a single connection ended is no concern of the others.
+        // The error of one connection does not concern the others.
         let _ = connection.join();
     }
     Ok(())

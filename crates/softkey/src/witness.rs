@@ -1,6 +1,7 @@
-//! How far a key file got, kept elsewhere: an older copy of the file is behind it.
+//! The witness of a key file counts its commits in a file elsewhere: an older copy of the key file
+//! has fewer.
 //!
-//! It is worth something where whoever could put an older copy in place cannot write the witness:
+//! A witness helps where somebody who could put an older copy in place cannot write the witness:
 //! the key file on a stick or a synchronised folder, the witness on this computer's own disk.
 
 use std::fs::{File, OpenOptions};
@@ -14,7 +15,7 @@ use crate::journal::{at, sync_folder};
 /// Names one key file through all its rewrites.
 pub(crate) type Identity = [u8; 32];
 
-/// A file with one line: a word, whose key file it is about, and its number of commits.
+/// A file with one line: a word, the key file's identity, and its number of commits.
 pub(crate) struct Witness {
     path: PathBuf,
     identity: Identity,
@@ -22,11 +23,11 @@ pub(crate) struct Witness {
 
 const WORD: &str = "hallway-key-witness-1";
 /// More than a line takes.
-const MAX_LINE: u64 = 256;
+const MAX_LINE_BYTES: u64 = 256;
 
 impl Witness {
-    /// Hears what the witness says of a key file that has `commits`. Without a file, it is one that
-    /// sees this key for the first time.
+    /// Compares the witness with a key file that has `commits`. If there is no witness file, one is
+    /// created with this number.
     pub(crate) fn hear(
         path: &Path,
         identity: Identity,
@@ -51,7 +52,7 @@ impl Witness {
         match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             opened => opened
-                .and_then(|file| file.take(MAX_LINE).read_to_string(&mut line))
+                .and_then(|file| file.take(MAX_LINE_BYTES).read_to_string(&mut line))
                 .map_err(at(&self.path))?,
         };
         let rest = line

@@ -11,12 +11,12 @@ use hallway_authenticator::{Caller, RequestKind};
 use crate::consent::Job;
 use crate::soft_key::SoftKey;
 
-/// A handle to the thread that owns a key. When the last one is gone, the thread ends and the key
-/// is closed in good order.
+/// A handle to the thread that owns a key. When the last handle is dropped, the thread ends and
+/// closes the key cleanly.
 #[derive(Clone)]
 pub struct Worker {
     tasks: Sender<Task>,
-    /// How many connections there were.
+    /// How many connections there were so far.
     connections: Arc<AtomicU64>,
 }
 
@@ -40,7 +40,7 @@ impl Worker {
     /// Starts the thread. Join the handle to wait until the key is closed.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start a thread.
     pub fn start(key: SoftKey) -> io::Result<(Self, JoinHandle<()>)> {
         let (tasks, inbox) = channel();
         let thread = Builder::new()
@@ -69,7 +69,7 @@ impl Worker {
     }
 
     fn queue(&self, task: Task) {
-        // The thread ends only after the last handle: somebody is there.
+        // The thread ends only after the last handle: it is there to receive this.
         let _ = self.tasks.send(task);
     }
 }

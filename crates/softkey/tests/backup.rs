@@ -26,7 +26,7 @@ fn protection() -> Protection {
 }
 
 fn passphrase(text: &str) -> Protection {
-    // An operator's key stands for a passphrase: stretching one takes its time on purpose.
+    // An operator's key stands in for a passphrase, which would take long to stretch.
     let mut key = [0; 32];
     key[..text.len()].copy_from_slice(text.as_bytes());
     Protection::OperatorKey(key.into())
@@ -125,7 +125,7 @@ fn what_the_seed_signed_for_a_restored_seed_signs_for_and_counts_on() {
     };
     let mut found = open(&make(folder.path(), "found", &new));
     assert!(sign_in(&mut found, &registered) > count);
-    // Leave is each file's own: this one was made without.
+    // Each file has its own leave: this one was created without.
     let refused = found.connection_mut().backup_seed().err().unwrap();
     assert!(matches!(refused, BackupError::NotAllowed), "{refused}");
 }

@@ -18,12 +18,12 @@ use hallway_softkey::{
     Worker, serve_udp,
 };
 
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A touch is needed (U2F Raw Message Formats 1.2, section 3.3).
 const NOT_YET: [u8; 2] = [0x69, 0x85];
 
-/// Answers when the test does, and says each time that it asks.
+/// Gives the answers that the test sends, and tells the test of each question.
 struct Told {
     asked: Sender<()>,
     answers: Receiver<Answer>,
@@ -82,8 +82,8 @@ impl BareClient {
     }
 }
 
-/// Clients that know U2F alone take nothing but the answer, which is "not yet" until the owner
-/// answered, and is then the one that they get for the same message.
+/// Clients that know only U2F accept nothing but an answer. It is "not yet" until the owner has
+/// answered; then they get the owner's answer when they send the same message again.
 #[test]
 fn u2f_clients_ask_again_until_the_owner_answered() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,7 +101,7 @@ fn u2f_clients_ask_again_until_the_owner_answered() {
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(udp.local_addr().unwrap()).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(ANSWER_TIMEOUT)).unwrap();
     let client = BareClient(socket);
     std::thread::scope(|scope| {
         scope.spawn(|| serve_udp(worker, udp, &stop).unwrap());
@@ -127,12 +127,12 @@ fn u2f_clients_ask_again_until_the_owner_answered() {
                 if response != NOT_YET {
                     return response;
                 }
-                assert!(started.elapsed() < PATIENCE);
+                assert!(started.elapsed() < ANSWER_TIMEOUT);
             }
         };
 
         assert_eq!(ask(&registration(1)), NOT_YET);
-        questions.recv_timeout(PATIENCE).unwrap();
+        questions.recv_timeout(ANSWER_TIMEOUT).unwrap();
         assert_eq!(ask(&registration(1)), NOT_YET);
         client.send(other, HidCommand::Ping, b"?");
         assert_eq!(client.receive(), (HidCommand::Error, vec![0x06]));
@@ -145,17 +145,17 @@ fn u2f_clients_ask_again_until_the_owner_answered() {
         // That was one question, and the yes was for one message.
         assert_eq!(questions.try_recv(), Err(TryRecvError::Empty));
         assert_eq!(ask(&registration(1)), NOT_YET);
-        questions.recv_timeout(PATIENCE).unwrap();
+        questions.recv_timeout(ANSWER_TIMEOUT).unwrap();
 
         // Another message takes its place: the yes is not for what was asked before.
         assert_eq!(ask(&registration(2)), NOT_YET);
-        questions.recv_timeout(PATIENCE).unwrap();
+        questions.recv_timeout(ANSWER_TIMEOUT).unwrap();
         answer.send(Answer::Granted).unwrap();
         assert_eq!(until_answered(&registration(2))[0], 5);
 
-        // A client that starts afresh is no longer asked for.
+        // The owner is no longer asked for a client that starts afresh.
         assert_eq!(ask(&registration(3)), NOT_YET);
-        questions.recv_timeout(PATIENCE).unwrap();
+        questions.recv_timeout(ANSWER_TIMEOUT).unwrap();
         client.send(mine, HidCommand::Init, &[3; 8]);
         assert_eq!(client.receive().0, HidCommand::Init);
         client.send(other, HidCommand::Ping, b"?");
@@ -163,7 +163,7 @@ fn u2f_clients_ask_again_until_the_owner_answered() {
 
         // A no holds: the owner is not asked again at once.
         assert_eq!(ask(&registration(4)), NOT_YET);
-        questions.recv_timeout(PATIENCE).unwrap();
+        questions.recv_timeout(ANSWER_TIMEOUT).unwrap();
         answer.send(Answer::Denied).unwrap();
         for _ in 0..20 {
             assert_eq!(ask(&registration(4)), NOT_YET);

@@ -18,13 +18,13 @@ use crate::signature::{self, Message, SignatureError};
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "the counter verdict decides whether the credential may be a clone"]
 pub struct Assertion {
-    /// UP.
+    /// Whether the UP flag was set.
     pub user_present: bool,
-    /// UV.
+    /// Whether the UV flag was set.
     pub user_verified: bool,
-    /// BE.
+    /// Whether the BE flag was set.
     pub backup_eligible: bool,
-    /// BS.
+    /// Whether the BS flag was set.
     pub backed_up: bool,
     /// The signature counter that was signed.
     pub sign_count: u32,
@@ -90,9 +90,10 @@ pub enum AssertionError {
     /// Step 21.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// Step 22, where the policy refuses it.
+    /// Step 22: the counter did not go forward, which the policy refuses.
     #[error(
-        "the signature counter went from {stored} to {received}: the authenticator may have been cloned"
+        "the signature counter went from {stored} to {received}: the authenticator may have been \
+         cloned"
     )]
     Counter {
         /// The counter of the credential record.
@@ -142,8 +143,8 @@ const fn step(number: &'static str, title: &'static str) -> Step {
 
 /// Verifies an assertion.
 ///
-/// `challenge` is the challenge that was sent, 16 bytes or more; that it is fresh and used once is
-/// the caller's to know. On the ES256 path nothing is allocated.
+/// `challenge` is the challenge that was sent, 16 bytes or more; the caller ensures that it is
+/// fresh and used once. On the ES256 path nothing is allocated.
 ///
 /// # Errors
 /// The first step that does not hold.

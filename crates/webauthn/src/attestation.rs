@@ -90,7 +90,7 @@ pub struct Attestation {
     pub format: Format,
     /// The formats of the parts of a compound statement that verified; empty for the others.
     pub parts: Vec<Format>,
-    /// What it proves.
+    /// The attestation type, with its certificates.
     pub kind: AttestationKind,
 }
 
@@ -118,11 +118,11 @@ pub struct Certified {
     /// leaf's subject, or that of an enterprise attestation (8.2.2) in hexadecimal digits. Not the
     /// certificate's serial number.
     pub serial_number: Option<String>,
-    /// What only this format says.
+    /// What only the statement's format says.
     pub details: Details,
 }
 
-/// What single formats say beside the certificates.
+/// What individual formats say besides the certificates.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Details {
@@ -158,8 +158,8 @@ pub struct AnchorFound {
     pub name: String,
     /// The anchor's certificate, DER.
     pub certificate: Vec<u8>,
-    /// How many certificates of the chain lead to it; 0 where the leaf itself is the anchor. What
-    /// else the chain holds was not verified.
+    /// How many certificates of the chain lead to it; 0 where the leaf itself is the anchor. The
+    /// rest of the chain was not verified.
     pub below: usize,
 }
 
@@ -179,7 +179,7 @@ pub enum AttestationError {
     /// The attestation object or statement is not acceptable CBOR.
     #[error("the attestation object is not acceptable CBOR: {0}")]
     Malformed(#[from] Malformed),
-    /// The attestation object is longer than is read.
+    /// The attestation object is longer than [`MAX_ATTESTATION_OBJECT`].
     #[error("the attestation object is longer than {MAX_ATTESTATION_OBJECT} bytes")]
     TooLong,
     /// A member is missing.
@@ -188,8 +188,8 @@ pub enum AttestationError {
     /// A member has the wrong type.
     #[error("the member \"{0}\" of the attestation has the wrong type")]
     WrongType(&'static str),
-    /// A member that the format does not have.
-    #[error("an attestation of this format is empty")]
+    /// A statement of the format `none` has members.
+    #[error("an attestation of this format must be empty")]
     NotEmpty,
     /// The format is about credentials, and says nothing about a device by itself.
     #[error("an attestation of this format is about a credential, not about a device")]
@@ -216,9 +216,9 @@ pub enum AttestationError {
     /// The statement's algorithm is not the credential's.
     #[error("the attestation is by {statement}, the credential's key is for {credential}")]
     Algorithm {
-        /// The statement's.
+        /// The algorithm that the statement names.
         statement: Algorithm,
-        /// The credential's.
+        /// The algorithm of the credential's key.
         credential: Algorithm,
     },
     /// The signature does not verify.
@@ -247,7 +247,7 @@ pub enum AttestationError {
     Certificate(#[from] CertificateError),
 }
 
-/// What every format's verification procedure is given.
+/// The input of every format's verification procedure.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) statement: Statement<'a>,
@@ -267,7 +267,7 @@ pub(crate) enum About<'a> {
         public_key: PublicKey<'a>,
     },
     /// A device that answers an ACME server (draft-ietf-acme-device-attest, 5): there is no
-    /// authenticator data and no credential, and the key authorization is what gets signed.
+    /// authenticator data and no credential, and the device signs the key authorization.
     Device {
         key_authorization: &'a [u8],
         /// Its SHA-256.
@@ -389,7 +389,7 @@ fn serial_number(leaf: &Certificate<'_>) -> Option<String> {
     }
 }
 
-/// Said of steps that compare with the credential's key.
+/// Why a step that compares with the credential's key is skipped.
 const DEVICE: &str = "a device has no credential: its own key is attested";
 
 const fn step(number: &'static str, title: &'static str) -> Step {

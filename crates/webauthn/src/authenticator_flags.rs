@@ -5,7 +5,7 @@ use hallway_ctap::authenticator_data::Flags;
 use crate::observer::{Observer, Outcome, Step, check};
 use crate::policy::{UserPresence, UserVerification};
 
-/// A ceremony's numbering of these steps.
+/// One ceremony's numbers of these steps.
 pub(crate) struct Steps {
     pub(crate) present: Step,
     pub(crate) verified: Step,
@@ -31,7 +31,7 @@ pub(crate) fn verify<O: Observer>(
     let present = flags.contains(Flags::USER_PRESENT);
     match (present, presence) {
         (false, UserPresence::NotRequired) => {
-            let detail = format_args!("nobody was, and the policy does not ask for it");
+            let detail = format_args!("the user was not, and the policy does not ask for it");
             observer.step(steps.present, Outcome::Skipped, detail);
         }
         _ => check(

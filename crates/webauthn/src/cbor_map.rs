@@ -15,7 +15,7 @@ impl<'a> CborMap<'a> {
         }
     }
 
-    /// Whether it has no entry at all, of whatever key.
+    /// Whether there is no entry, with a text key or another one.
     pub(crate) const fn is_empty(self) -> bool {
         self.0.is_empty()
     }
@@ -45,7 +45,7 @@ pub(crate) fn text(item: &[u8]) -> Option<&str> {
     Value::known(item).text().ok()
 }
 
-/// An integer that fits 64 bits with its sign.
+/// An integer that fits `i64`.
 pub(crate) fn integer(item: &[u8]) -> Option<i64> {
     Value::known(item).integer().ok()
 }
@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn what_others_write_is_passed_over() {
-        // {1: 1.5 as a half float, "a": undefined, h'': simple(255), -2^64: {[]: null}, null: 0(""),
-        // "b": 2^64 - 1, "fmt": "none"}
+        // {1: 1.5 as a half float, "a": undefined, h'': simple(255), -2^64: {[]: null},
+        // null: 0(""), "b": 2^64 - 1, "fmt": "none"}
         let item = hex::decode(
             "a7 01f93e00 6161f7 40f8ff 3bffffffffffffffffa180f6 f6c060 61621bffffffffffffffff \
              63666d74646e6f6e65"

@@ -66,7 +66,8 @@ pub enum CertificateError {
     },
     /// The next certificate of the chain is not the issuer.
     #[error(
-        "the certificate of \"{subject}\" was issued by \"{issuer}\", not by the next one in the chain"
+        "the certificate of \"{subject}\" was issued by \"{issuer}\", not by the next one in the \
+         chain"
     )]
     WrongIssuer {
         /// The subject's name.
@@ -75,7 +76,7 @@ pub enum CertificateError {
         issuer: String,
     },
     /// A certificate that issued another is not a certificate authority's.
-    #[error("\"{0}\" issued a certificate, but is no certificate authority")]
+    #[error("\"{0}\" issued a certificate, but is not a certificate authority")]
     NotAuthority(String),
     /// More intermediate certificates than a path length constraint allows.
     #[error("the chain is longer than the path length constraint of \"{0}\" allows")]
@@ -83,7 +84,7 @@ pub enum CertificateError {
     /// The chain ends without reaching a trust anchor.
     #[error("no trust anchor issued \"{0}\"")]
     NotAnchored(String),
-    /// No certificate, or more than are read.
+    /// No certificate, or more than [`MAX_CHAIN`](crate::MAX_CHAIN).
     #[error("a chain has 1 to {max} certificates, not {0}", max = crate::path::MAX_CHAIN)]
     ChainLength(usize),
 }
@@ -133,7 +134,7 @@ impl<'a> Certificate<'a> {
         self.der
     }
 
-    /// What the certificate says.
+    /// The fields that the issuer signed.
     pub(crate) const fn x509(&self) -> &TbsCertificate<'a> {
         &self.parsed
     }
@@ -165,7 +166,7 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// Whether the subject has an attribute whose bytes, in whatever string type, are as asked.
+    /// Whether the subject has an attribute whose bytes, of any string type, satisfy `is`.
     pub(crate) fn subject_has(&self, oid: &Oid<'_>, is: impl Fn(&[u8]) -> bool) -> bool {
         self.parsed
             .subject()

@@ -1,4 +1,4 @@
-//! Client data: what the browser says it was asked (WebAuthn Level 3, 5.8.1), and the steps that
+//! Client data: the ceremony as the browser saw it (WebAuthn Level 3, 5.8.1), and the steps that
 //! 7.1 and 7.2 have in common.
 
 use crate::base64url_digits::{Base64UrlDigits, base64url_digits};
@@ -7,7 +7,7 @@ use crate::observer::{Observer, Outcome, Step, check, conclude};
 use crate::policy::{Framing, Listed, UnnamedTop};
 use crate::relying_party::RelyingParty;
 
-/// The most bytes of client data that are read.
+/// The most bytes of client data that are accepted.
 pub const MAX_CLIENT_DATA: usize = 64 * 1024;
 
 /// Client data, borrowed.
@@ -36,11 +36,11 @@ pub enum ClientDataError {
     /// A member occurs twice.
     #[error("the client data have the member \"{0}\" twice")]
     Duplicate(&'static str),
-    /// A member is not of its type.
+    /// A member has the wrong type.
     #[error("the member \"{0}\" of the client data has the wrong type")]
     WrongType(&'static str),
     /// The client data belong to another kind of ceremony.
-    #[error("the client data are of type \"{found}\", where \"{expected}\" belongs")]
+    #[error("the client data are of type \"{found}\", not \"{expected}\"")]
     Type {
         /// `webauthn.create` or `webauthn.get`.
         expected: &'static str,
@@ -56,7 +56,7 @@ pub enum ClientDataError {
     /// The ceremony ran in a frame inside a page of another origin.
     #[error("the ceremony ran in a frame of another site, which the policy does not allow")]
     CrossOrigin,
-    /// The page around the frame is not one that may hold it.
+    /// The page around the frame may not hold it.
     #[error("the top origin \"{0}\" may not hold this relying party's pages in a frame")]
     TopOrigin(String),
 }
@@ -125,7 +125,7 @@ fn once<T>(
     Ok(())
 }
 
-/// A ceremony's numbering of the steps that both ceremonies have.
+/// One ceremony's numbers of the steps that both ceremonies share.
 pub(crate) struct Steps {
     pub(crate) parse: Step,
     pub(crate) ceremony: Step,
@@ -169,7 +169,7 @@ pub(crate) fn verify<O: Observer>(
     check(
         observer,
         steps.challenge,
-        // An empty challenge is never fresh: somebody forgot to make one.
+        // An empty challenge is never fresh: the caller forgot to make one.
         !challenge.is_empty() && challenge_matches(challenge, data.challenge),
         format_args!(
             "\"{}\", expected \"{}\"",
@@ -237,7 +237,7 @@ fn verify_framing<O: Observer>(
     )
 }
 
-/// What a client sent, cut to a length that an error message can bear.
+/// A client's text, cut to 200 characters for an error message.
 fn shown(text: JsonStr<'_>) -> String {
     text.chars().take(200).collect()
 }

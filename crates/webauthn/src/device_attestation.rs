@@ -1,13 +1,13 @@
 //! Answers to an ACME server's `device-attest-01` challenge (draft-ietf-acme-device-attest, 5): a
 //! device proves which one it is, and which key it holds.
 //!
-//! The attestation object has no authenticator data. The key authorization (RFC 8555, 8.1) takes the
-//! place of what a WebAuthn registration signs; Apple's devices, whose authority is asked before
-//! there is an account key, sign the token alone.
+//! The attestation object has no authenticator data. The device signs the key authorization
+//! (RFC 8555, 8.1) instead; Apple's devices, whose authority is asked before there is an account
+//! key, sign the token alone.
 //!
-//! What is returned is what the device proved. That the order's identifier is among
-//! [`DeviceAttestation::identifiers`], and that the certificate request is for
-//! [`DeviceAttestation::key`], is the server's to check.
+//! The result is what the device proved. The server still has to check that the order's identifier
+//! is among [`DeviceAttestation::identifiers`], and that the certificate request is for
+//! [`DeviceAttestation::key`].
 
 mod apple;
 mod identifier;
@@ -33,9 +33,9 @@ use crate::trust_anchor::TrustAnchors;
 /// A challenge as the server sent it to an account.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceChallenge<'a> {
-    /// The token.
+    /// The token, as it was sent.
     pub token: &'a str,
-    /// The token, a point, and the base64url SHA-256 thumbprint of the account's key.
+    /// The token, a dot, and the base64url SHA-256 thumbprint of the account's key.
     pub key_authorization: &'a str,
 }
 
@@ -50,9 +50,9 @@ pub struct DeviceAttestation {
     pub identifiers: Vec<DeviceIdentifier>,
     /// What the attestation is bound to.
     pub binding: Binding,
-    /// Who vouches.
+    /// The anchor that vouches for the device.
     pub anchor: AnchorFound,
-    /// What only this format says.
+    /// What only the statement's format says.
     pub details: Details,
 }
 
@@ -68,19 +68,19 @@ pub enum Binding {
 /// Why a device is refused. ACME's error for it is `badAttestationStatement`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceAttestationError {
-    /// The attestation object or its statement.
+    /// The attestation object or its statement is refused.
     #[error(transparent)]
     Attestation(#[from] AttestationError),
     /// The format is not known.
     #[error("the attestation format \"{0}\" is not known")]
     Format(String),
     /// The key authorization does not start with the token.
-    #[error("the key authorization is not the token's")]
+    #[error("the key authorization does not start with the token")]
     KeyAuthorization,
     /// The certificates lead to no anchor.
     #[error("the attestation certificate is not trusted: {0}")]
     Untrusted(#[from] CertificateError),
-    /// Nothing names the device.
+    /// The certificate names no device.
     #[error("the attestation names no device")]
     NoIdentifier,
 }
@@ -208,8 +208,8 @@ pub(crate) fn parse(object: &[u8]) -> Result<(&str, Statement<'_>), AttestationE
     Ok((format, Statement(member("attStmt")?)))
 }
 
-/// Who the certificate says that the device is: its names, and an Android device's serial number,
-/// where its secure hardware attests that.
+/// The names of the device in the certificate, and an Android device's serial number where its
+/// secure hardware attests that.
 pub(crate) fn identifiers(leaf: &Certificate<'_>) -> Vec<DeviceIdentifier> {
     let mut found = identifier::of(leaf);
     found.extend(android_key::attested_serial(leaf).map(DeviceIdentifier::serial));

@@ -32,7 +32,7 @@ use crate::relying_party::{AssertionResponse, CredentialRecord, RelyingParty, Un
 use crate::trust_anchor::TrustAnchors;
 use crate::{authenticator_flags, client_data, path};
 
-/// What to explain an attestation object with.
+/// What the caller knows about an attestation object.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// The client data that the object came with.
@@ -40,7 +40,7 @@ pub struct Evidence<'a> {
     /// What the relying party sent, and who it is; without it, only what the object proves by
     /// itself is explained.
     pub expected: Option<Expected<'a>>,
-    /// Who may vouch.
+    /// Who may vouch for the authenticator.
     pub anchors: &'a TrustAnchors,
     /// The time that certificates are judged by.
     pub now: UnixSeconds,
@@ -53,14 +53,14 @@ pub enum ClientDataGiven<'a> {
     Nothing,
     /// Their SHA-256: signatures are checked.
     Hash(&'a [u8; 32]),
-    /// All, as they were hashed: what they say is checked too.
+    /// All bytes, as they were hashed: the contents are checked too.
     Json(&'a [u8]),
 }
 
 /// A ceremony as the relying party began it.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// Whose ceremony it is.
+    /// The relying party that began it.
     pub rp: &'a RelyingParty,
     /// The challenge that was sent.
     pub challenge: &'a [u8],
@@ -86,11 +86,11 @@ pub struct Explanation {
     pub steps: Record,
     /// Whether the statement verifies and, where it has certificates, leads to an anchor.
     pub conclusion: Conclusion,
-    /// The same in a sentence.
+    /// The conclusion in a sentence.
     pub summary: String,
 }
 
-/// How far an attestation object holds.
+/// The result of an explanation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conclusion {
@@ -100,13 +100,13 @@ pub enum Conclusion {
     NotChecked,
     /// The statement does not verify.
     Invalid,
-    /// It verifies, and nobody vouches for the authenticator.
+    /// The statement verifies, but nobody vouches for the authenticator.
     NoCertificate,
-    /// It verifies, and its certificates lead to no anchor.
+    /// The statement verifies, but its certificates lead to no anchor.
     Untrusted,
-    /// It verifies, and an anchor vouches for it.
+    /// The statement verifies, and an anchor vouches for the authenticator.
     Trusted,
-    /// An assertion: it verifies.
+    /// The assertion verifies.
     Verified,
 }
 
@@ -134,7 +134,7 @@ pub fn explain(object: &[u8], evidence: &Evidence<'_>) -> Explanation {
     explanation
 }
 
-/// Explains an assertion: verifies it by `policy`, and tells every step.
+/// Explains an assertion: verifies it by `policy`, and records every step.
 pub fn explain_assertion(
     response: &AssertionResponse<'_>,
     record: &CredentialRecord,
@@ -274,7 +274,7 @@ impl Explanation {
         Ok(self.judge(verified, evidence))
     }
 
-    /// Without client data: what the certificates lead to can be said all the same.
+    /// Without client data: still says whether the certificates lead to an anchor.
     fn unchecked(&mut self, object: &AttestationObject<'_>, evidence: &Evidence<'_>) -> Told {
         let why = "signatures cannot be checked without the client data";
         self.steps
@@ -296,7 +296,7 @@ impl Explanation {
             .map_err(|error| invalid(&error))
     }
 
-    /// Step 24, without a policy: what the certificates lead to.
+    /// Step 24, without a policy: whether the certificates lead to an anchor.
     fn judge(&mut self, verified: Verified<'_>, evidence: &Evidence<'_>) -> Told {
         match verified {
             Verified::None => (

@@ -12,7 +12,7 @@ pub struct AuthenticatorExtensions {
     /// `credProtect`: what it takes to find or use the credential.
     pub cred_protect: Option<CredProtect>,
     /// `hmac-secret` at registration: whether the credential has secrets. The web's `prf` is made
-    /// of them.
+    /// from them.
     pub hmac_secret: Option<bool>,
     /// `hmac-secret` at an assertion: the secrets, encrypted for the platform.
     pub hmac_secret_output: Option<Vec<u8>>,
@@ -35,7 +35,7 @@ pub struct AuthenticatorExtensions {
 pub enum CredProtect {
     /// The credential can be found and used without user verification.
     Optional,
-    /// Without user verification, only who knows the credential id can use it.
+    /// Without user verification, only a caller that knows the credential id can use it.
     OptionalWithCredentialId,
     /// The credential can be neither found nor used without user verification.
     Required,
@@ -58,8 +58,8 @@ pub enum ExtensionsError {
     /// Not a CBOR map.
     #[error("the extension outputs are not acceptable CBOR: {0}")]
     Malformed(#[from] Malformed),
-    /// A known output has a value that it cannot have.
-    #[error("the extension output \"{0}\" has a value that it cannot have")]
+    /// A known output has an invalid value.
+    #[error("the extension output \"{0}\" has an invalid value")]
     Value(&'static str),
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Jws<'a> {
     algorithm: Algorithm,
     certificates: Vec<Vec<u8>>,
     signature: Vec<u8>,
-    /// What is signed. Not to be believed before [`Jws::verify`].
+    /// The signed payload. Not to be trusted before [`Jws::verify`].
     pub(crate) payload: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What names a model of authenticators.
+//! The identifier of a model of authenticators.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use hallway_ctap::aaguid::Aaguid;
 use crate::metadata::{KeyIdentifier, key_identifier_from_hex};
 use crate::observer::Hex;
 
-/// What names a model.
+/// The identifier of a model.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ModelId {
     /// A FIDO2 model.
@@ -17,7 +17,7 @@ pub enum ModelId {
     Key(KeyIdentifier),
 }
 
-/// Not the name of a model.
+/// The text identifies no model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not a model: an AAGUID such as 12345678-1234-1234-1234-123456789abc, or the key identifier \

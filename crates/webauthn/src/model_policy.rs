@@ -1,4 +1,4 @@
-//! Which models of authenticators a door accepts.
+//! Which models of authenticators a policy accepts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub enum ModelList {
     All,
     /// These and no others.
     Only(Vec<ModelId>),
-    /// All others.
+    /// Every model but these.
     AllBut(Vec<ModelId>),
 }
 
@@ -41,11 +41,11 @@ pub enum SerialNumbers {
     StartingWith(Vec<String>),
 }
 
-/// What a model must be. `Default` is the strictest that can still be satisfied: known to the
-/// metadata, certified, keys in hardware. [`ModelPolicy::any`] asks for nothing.
+/// What a policy requires of a model. `Default` is the strictest that can still be satisfied: known
+/// to the metadata, certified, keys in hardware. [`ModelPolicy::any`] asks for nothing.
 ///
 /// Whatever the policy, a model that the metadata call revoked or compromised is refused, and so is
-/// one whose entry cannot be read: it might say so.
+/// one whose entry cannot be read: the entry might say that.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ModelPolicy {
     /// Which models.
@@ -54,7 +54,7 @@ pub struct ModelPolicy {
     pub certification: CertificationLevel,
     /// Where keys must live.
     pub key_protection: KeyProtection,
-    /// Which units.
+    /// Which units, by serial number.
     pub serial_numbers: SerialNumbers,
     /// What is known about models.
     pub metadata: Option<Arc<Metadata>>,
@@ -75,10 +75,10 @@ impl Default for ModelPolicy {
 /// Why a model is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
-    /// The policy asks what only metadata can say, and the model is not in them.
+    /// The policy needs metadata, and they do not have the model.
     #[error("nothing is known about the authenticator's model {0}")]
     Unknown(Aaguid),
-    /// The policy asks what only a trusted attestation proves.
+    /// The policy needs a trusted attestation, and there is none.
     #[error("the authenticator's model is not proven by an attestation")]
     Unproven,
     /// The metadata say that the model, or its batch, cannot be relied on.
@@ -104,16 +104,17 @@ pub enum ModelError {
     /// The model is not on the list, or on the list of those that are refused.
     #[error("the model {0} is not one that the policy accepts")]
     NotAccepted(Aaguid),
-    /// Less certified than asked for.
+    /// Certified at a lower level than the policy requires.
     #[error(
-        "the model \"{model}\" is certified {found}, where the policy asks for a certificate {required}"
+        "the model \"{model}\" is certified {found}, but the policy requires certification \
+         {required}"
     )]
     Certification {
         /// The model's name.
         model: String,
-        /// In force now.
+        /// The level in force now.
         found: CertificationLevel,
-        /// In the policy.
+        /// The level that the policy requires.
         required: CertificationLevel,
     },
     /// Keys do not live in hardware.
@@ -136,9 +137,9 @@ pub(crate) struct Proof<'p> {
 /// Whether an anchor vouches for what a registration says about its authenticator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Standing {
-    /// One did.
+    /// An anchor does.
     Anchored,
-    /// None did: the authenticator's word alone.
+    /// No anchor does: the authenticator only claims it.
     Claimed,
 }
 
@@ -159,7 +160,7 @@ pub struct StoredProof<'p> {
     pub aaguid: Aaguid,
     /// The attestation's certificates, DER, leaf first; empty where there were none.
     pub chain: &'p [Vec<u8>],
-    /// Whether they led to an anchor then.
+    /// Whether they led to an anchor at registration.
     pub standing: Standing,
     /// The unit's own serial number.
     pub serial_number: Option<&'p str>,

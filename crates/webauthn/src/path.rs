@@ -39,7 +39,7 @@ pub(crate) struct Anchored<'t> {
 /// Every certificate up to the anchor is valid at `now`, is signed by the next, names it as its
 /// issuer, and has no critical extension but the usual ones; each issuer is an authority whose
 /// path length is kept. A certificate in the chain is an anchor only if it is listed as one, byte
-/// for byte. Whatever follows the anchor in the chain is not looked at.
+/// for byte. Certificates after the anchor are not looked at.
 pub(crate) fn validate<'t>(
     chain: &[Certificate<'_>],
     anchors: &'t TrustAnchors,

@@ -1,4 +1,4 @@
-//! What a relying party insists on. Every default is the strictest.
+//! What a relying party requires. Every default is the strictest.
 
 mod words;
 
@@ -9,7 +9,7 @@ pub(crate) use self::words::Listed;
 use crate::model_policy::ModelPolicy;
 use crate::trust_anchor::TrustAnchors;
 
-/// Whether somebody must have been there (the UP flag).
+/// Whether a person must have been present (the UP flag).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum UserPresence {
     /// UP must be set.
@@ -69,7 +69,7 @@ pub enum UnnamedTop {
 /// What an attestation must establish.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum RequiredTrust {
-    /// Anything goes, even no attestation; one that is given must still verify.
+    /// Nothing: no attestation is fine, but one that is given must still verify.
     Any,
     /// At least a signature by the credential's own key (self attestation).
     SelfSigned,

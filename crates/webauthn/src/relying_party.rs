@@ -1,4 +1,4 @@
-//! Who verifies, what came from the browser or device, and what is stored.
+//! The relying party, the responses that it gets, and the record that it stores.
 
 use hallway_ctap::aaguid::Aaguid;
 
@@ -113,7 +113,7 @@ pub struct CredentialRecord {
     ///
     /// [`verify_registration`]: crate::verify_registration
     pub user_handle: Vec<u8>,
-    /// The authenticator's model; [`Aaguid::ZERO`] where it is not told.
+    /// The authenticator's model; [`Aaguid::ZERO`] where it is unknown.
     pub aaguid: Aaguid,
 }
 

@@ -94,7 +94,7 @@ pub(crate) const fn hash(algorithm: Algorithm) -> Option<&'static digest::Algori
     })
 }
 
-/// Whether a key's point lies on its curve (SEC 1, 3.2.2.1); true for keys that are no points on
+/// Whether a key's point lies on its curve (SEC 1, 3.2.2.1); true for keys that are not points on
 /// a Weierstrass curve. Verification checks the same; a key that never verifies should not be
 /// registered in the first place.
 pub(crate) fn is_on_curve(key: &PublicKey<'_>) -> bool {
@@ -264,7 +264,7 @@ mod tests {
         let key = Key::from_cose(&key).unwrap();
         let named = verify_named(Algorithm::Rs1, &key, b"m", &[0; 256]);
         assert_eq!(named, unsupported);
-        // A TPM's is looked at, and found wrong.
+        // For a TPM the signature is checked, and does not verify.
         assert_eq!(
             verify_tpm(Algorithm::Rs1, &key, b"m", &[0; 256]),
             Err(SignatureError::Invalid("RSA PKCS #1 with SHA-1"))

@@ -1,4 +1,4 @@
-//! The certificates that a relying party takes on its own word.
+//! The certificates that a relying party trusts because it lists them.
 
 use crate::certificate::{Certificate, CertificateError};
 
@@ -15,7 +15,7 @@ pub struct TrustAnchor {
 }
 
 impl TrustAnchor {
-    /// `name` is what people see; `certificate` is DER.
+    /// `name` is shown to people; `certificate` is DER.
     ///
     /// # Errors
     /// [`CertificateError::Malformed`], [`CertificateError::TooLong`] or
@@ -37,7 +37,7 @@ impl TrustAnchor {
         })
     }
 
-    /// What people see.
+    /// The name that people see.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -58,7 +58,7 @@ impl TrustAnchor {
 pub struct TrustAnchors(Vec<TrustAnchor>);
 
 impl TrustAnchors {
-    /// No anchors: nothing chains to them.
+    /// No anchors: no chain leads to one.
     pub const fn new() -> Self {
         Self(Vec::new())
     }

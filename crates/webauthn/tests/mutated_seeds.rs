@@ -14,8 +14,7 @@ use hallway_webauthn::{
     TrustAnchor, TrustAnchors, UnixSeconds, verify_registration,
 };
 
-/// Changes of one seed.
-const CHANGES: usize = 2000;
+const CHANGES_PER_SEED: usize = 2000;
 const NOW: UnixSeconds = UnixSeconds(1_767_225_600);
 const CLIENT_DATA: &[u8] =
     br#"{"type":"webauthn.create","challenge":"AAAA","origin":"https://example.org"}"#;
@@ -69,7 +68,7 @@ fn run(target: &str, work: impl Fn(&[u8])) {
     for seed in seeds {
         let seed = fs::read(seed).unwrap();
         work(&seed);
-        for _ in 0..CHANGES {
+        for _ in 0..CHANGES_PER_SEED {
             work(&changed(&seed, &mut numbers));
         }
     }

@@ -65,7 +65,7 @@ fn objects(kind: &str) -> Vec<(String, Value)> {
     found
 }
 
-/// Everything that somebody may accept: what is tested is what these objects prove.
+/// Accepts as much as a policy can: the tests are about what these objects prove.
 fn permissive(trust: RequiredTrust) -> RegistrationPolicy {
     RegistrationPolicy {
         trust,
@@ -78,7 +78,7 @@ fn permissive(trust: RequiredTrust) -> RegistrationPolicy {
     }
 }
 
-/// Nobody wants to read the same step twice.
+/// No step is reported again, except as failed.
 fn each_step_is_told_once(record: &Record) {
     for (at, seen) in record.0.iter().enumerate() {
         let again = record.0[..at]

@@ -6,7 +6,7 @@ use p256::ProjectivePoint;
 
 use super::*;
 
-/// ARKG-Derive-Public-Key, which is the other party's: the public key as a point, and its handle.
+/// ARKG-Derive-Public-Key, which the other party computes: the public key and its handle.
 fn derive_public_key(
     seed: &ArkgPublicSeed,
     ikm: &[u8; 32],
@@ -37,7 +37,7 @@ fn public_key_of(key: &PrivateKey) -> PublicKey {
     SecretKey::from_slice(key.bytes()).unwrap().public_key()
 }
 
-/// The three sets of the draft, each by the names that it uses.
+/// The three test vectors of the draft, each a map with the draft's names.
 fn vectors() -> Vec<BTreeMap<String, Vec<u8>>> {
     let text = include_str!("../../tests/data/arkg/arkg_p256.cddl");
     let mut sets = Vec::new();
@@ -49,7 +49,7 @@ fn vectors() -> Vec<BTreeMap<String, Vec<u8>>> {
         if line.is_empty() || line.starts_with(';') {
             continue;
         }
-        // A point goes on in a second line.
+        // A point continues on a second line.
         let value = match line.split_once(" = ") {
             Some((next, value)) => {
                 name = next.trim().into();
@@ -67,7 +67,7 @@ fn vectors() -> Vec<BTreeMap<String, Vec<u8>>> {
     sets
 }
 
-/// Numbers have no leading zeros.
+/// The draft writes numbers without leading zeros.
 fn unhex(text: &str) -> Vec<u8> {
     let digits = text.trim_end_matches('\'');
     let digits = match digits.len() % 2 {

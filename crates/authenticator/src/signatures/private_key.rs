@@ -1,4 +1,4 @@
-//! Private keys as bytes, the same whoever computes with them.
+//! Private keys as bytes, the same for every implementation of [`Signatures`](super::Signatures).
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -85,7 +85,7 @@ impl PrivateKey {
         let length = algorithm.curve().and_then(order).map_or(32, <[u8]>::len);
         let mut bytes = Zeroizing::new(vec![0; length]);
         for attempt in 0..=u8::MAX {
-            // The fully specified names are the same keys.
+            // Both names of an algorithm, such as ES256 and ESP256, give the same key.
             let name = match algorithm.curve() {
                 Some(curve) => curve.id(),
                 None => algorithm.id(),
@@ -105,7 +105,7 @@ impl PrivateKey {
         Err(PrivateKeyError(algorithm))
     }
 
-    /// What it is for.
+    /// The algorithm that the key signs with.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }

@@ -19,7 +19,7 @@ use super::{PrivateKey, SignatureError, Signatures};
 #[derive(Clone, Copy, Default, Debug)]
 pub struct RustCrypto;
 
-/// The favourite first.
+/// In order of preference.
 const ALGORITHMS: &[Algorithm] = &[
     Algorithm::Es256,
     Algorithm::EdDsa,

@@ -26,7 +26,7 @@ const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 
 /// A certificate for the P-256 point `04 || x || y`, signed with its own key. It is the same each
-/// time, but for the signature, so that registrations of one key are no more linkable than by it.
+/// time, except for the signature: nothing but the point links the registrations of one key.
 pub(super) fn self_signed(
     point: &[u8],
     sign: impl FnOnce(&[u8]) -> Result<Vec<u8>, SignatureError>,

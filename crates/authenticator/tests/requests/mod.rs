@@ -28,7 +28,7 @@ pub(crate) fn creation<'a>() -> make_credential::Request<'a> {
     }
 }
 
-/// Somebody signs in, with whichever passkey.
+/// Somebody signs in, with any passkey.
 pub(crate) fn assertion<'a>() -> get_assertion::Request<'a> {
     get_assertion::Request {
         rp_id: RP,

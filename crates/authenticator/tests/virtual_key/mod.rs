@@ -1,4 +1,4 @@
-//! A key whose storage, power and clock the test holds in its hands.
+//! A key whose storage, power and clock the test controls.
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
@@ -22,7 +22,7 @@ pub(crate) enum Cut {
     Never,
     /// Before the commit with this number, counted from 0: it is lost.
     Before(usize),
-    /// After it: it is durable, but nobody hears of it.
+    /// After it: it is durable, but reports a failure.
     After(usize),
 }
 

@@ -5,7 +5,7 @@ use super::{Form, Malformed, next_known_item};
 /// One CBOR item, borrowed from its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Value<'a> {
-    /// An integer that fits 64 bits with its sign.
+    /// An integer that fits `i64`.
     Integer(i64),
     /// A byte string.
     Bytes(&'a [u8]),
@@ -17,7 +17,7 @@ pub enum Value<'a> {
     Map(Map<'a>),
     /// `true` or `false`.
     Bool(bool),
-    /// Anything else: a float, null, a tag, an integer beyond 64 bits.
+    /// Anything else: a float, null, a tag, an integer beyond `i64`.
     Other,
 }
 
@@ -30,14 +30,14 @@ pub enum ReadError {
     /// A required member is missing.
     #[error("a required member is missing")]
     Missing,
-    /// A member has another CBOR type than it should.
+    /// A member has the wrong CBOR type.
     #[error("a member has the wrong CBOR type")]
     WrongType,
     /// A byte string is longer or shorter than it may be.
     #[error("a member has the wrong length")]
     Length,
-    /// A member has the right type and a value that it may not have.
-    #[error("a member has a value that it may not have")]
+    /// A member has the right type, but a value that is not allowed.
+    #[error("a member has a value that is not allowed")]
     Value,
 }
 
@@ -69,8 +69,8 @@ impl<'a> Value<'a> {
         Ok(Self::known(bytes))
     }
 
-    /// Reads the head of an item that was checked before, alone or as a part of another. Of bytes
-    /// that were not, nothing can be said: they read as something or as [`Value::Other`].
+    /// Reads the head of an item that was checked before, alone or as a part of another. For
+    /// unchecked bytes the result means nothing, but nothing panics.
     pub fn known(item: &'a [u8]) -> Self {
         let Some((&first, rest)) = item.split_first() else {
             return Self::Other;
@@ -116,12 +116,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The integer if it is not negative.
+    /// The integer; [`ReadError::WrongType`] if it is negative.
     pub fn unsigned(self) -> Result<u64, ReadError> {
         u64::try_from(self.integer()?).map_err(|_| ReadError::WrongType)
     }
 
-    /// The byte string.
+    /// The byte string, or [`ReadError::WrongType`].
     pub fn bytes(self) -> Result<&'a [u8], ReadError> {
         match self {
             Self::Bytes(value) => Ok(value),
@@ -129,12 +129,12 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The byte string, if it has exactly `N` bytes.
+    /// The byte string; [`ReadError::Length`] unless it has exactly `N` bytes.
     pub fn array<const N: usize>(self) -> Result<&'a [u8; N], ReadError> {
         self.bytes()?.try_into().map_err(|_| ReadError::Length)
     }
 
-    /// The text.
+    /// The text, or [`ReadError::WrongType`].
     pub fn text(self) -> Result<&'a str, ReadError> {
         match self {
             Self::Text(value) => Ok(value),
@@ -142,7 +142,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The boolean.
+    /// The boolean, or [`ReadError::WrongType`].
     pub fn bool(self) -> Result<bool, ReadError> {
         match self {
             Self::Bool(value) => Ok(value),
@@ -150,7 +150,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The map.
+    /// The map, or [`ReadError::WrongType`].
     pub fn map(self) -> Result<Map<'a>, ReadError> {
         match self {
             Self::Map(value) => Ok(value),
@@ -158,7 +158,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The array's items.
+    /// The array, or [`ReadError::WrongType`].
     pub fn list(self) -> Result<Array<'a>, ReadError> {
         match self {
             Self::Array(value) => Ok(value),

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::canonical_order;
 use super::value::Key;
 
-/// Something that prints as one CBOR item.
+/// A value that prints as one CBOR item.
 pub trait Encode {
     /// Appends the item to `out`.
     fn encode(&self, out: &mut Vec<u8>);
@@ -188,12 +188,12 @@ impl MapBuilder {
         self
     }
 
-    /// Whether nothing was put.
+    /// Whether the map has no entries.
     pub const fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The map.
+    /// The encoded map.
     pub fn finish(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 3);
         self.encode(&mut out);

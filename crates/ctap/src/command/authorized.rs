@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::cbor::{Encode, Encoded, Map, MapBuilder, ReadError, Value};
 use crate::status::Status;
 
-/// What differs between such commands.
+/// The parts in which such commands differ.
 pub trait Subcommand<'a>: Sized {
     /// The command byte.
     const COMMAND: u8;
@@ -22,8 +22,8 @@ pub trait Subcommand<'a>: Sized {
     /// Reads the subcommand with this code.
     ///
     /// # Errors
-    /// [`Status::InvalidSubcommand`] for a code that is not one, and what is wrong with the
-    /// parameters.
+    /// [`Status::InvalidSubcommand`] for an unknown code; otherwise the status for the parameters'
+    /// fault.
     fn parse(code: u64, parameters: Parameters<'a>) -> Result<Self, Status>;
 }
 
@@ -50,10 +50,10 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// What the platform asks for.
+/// A request with a subcommand.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request<'a, S> {
-    /// Which operation.
+    /// The operation to perform, with its parameters.
     pub subcommand: S,
     /// subCommandParams as they were sent: part of what pinUvAuthParam covers.
     pub raw_parameters: Option<&'a [u8]>,

@@ -11,16 +11,16 @@ use crate::status::Status;
 /// The one modality that is defined: fingerprint.
 pub const FINGERPRINT: u64 = 1;
 
-/// What the platform asks for.
+/// An authenticatorBioEnrollment request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request<'a> {
-    /// What kind of sensor there is.
+    /// Ask for the kind of sensor.
     GetModality,
-    /// Something about fingerprints.
+    /// A subcommand for fingerprints.
     Fingerprint(authorized::Request<'a, Subcommand<'a>>),
 }
 
-/// The subcommands.
+/// The fingerprint subcommands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subcommand<'a> {
     /// Start a new template, and take its first sample.
@@ -30,28 +30,28 @@ pub enum Subcommand<'a> {
     },
     /// Take one more sample.
     EnrollCaptureNext {
-        /// Of which template.
+        /// The template that the sample belongs to.
         template_id: &'a [u8],
         /// How long to wait for a finger.
         timeout_ms: Option<u64>,
     },
-    /// Forget the template that is not complete.
+    /// Discard the unfinished template.
     CancelEnrollment,
     /// List the templates.
     Enumerate,
     /// Name a template.
     SetFriendlyName {
-        /// Which.
+        /// The template to name.
         template_id: &'a [u8],
         /// Its new name.
         name: &'a str,
     },
     /// Remove a template.
     Remove {
-        /// Which.
+        /// The template to remove.
         template_id: &'a [u8],
     },
-    /// What the sensor is and wants.
+    /// Ask how the sensor is used and how many samples it needs.
     GetSensorInfo,
 }
 
@@ -146,15 +146,15 @@ impl<'a> Request<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum FingerprintKind {
-    /// 1: it rests there.
+    /// 1: the finger rests on the sensor.
     Touch = 1,
-    /// 2: it is drawn over.
+    /// 2: the finger is drawn across the sensor.
     Swipe = 2,
 }
 
 macro_rules! feedback {
     ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
-        /// What became of a sample (section 6.7.1, lastEnrollSampleStatus).
+        /// The verdict on a sample (section 6.7.1, lastEnrollSampleStatus).
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[non_exhaustive]
         #[repr(u8)]
@@ -208,9 +208,9 @@ feedback! {
 /// An enrolled fingerprint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TemplateInfo {
-    /// Its id.
+    /// The template's id, chosen by the authenticator.
     pub id: Vec<u8>,
-    /// What its owner calls it.
+    /// The name that the owner gave it.
     pub name: Option<String>,
 }
 
@@ -223,20 +223,20 @@ impl Encode for TemplateInfo {
     }
 }
 
-/// What the authenticator answers; which member is there depends on the subcommand.
+/// The authenticator's answer; the subcommand decides which members are present.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Response {
     /// The modality: [`FINGERPRINT`].
     pub modality: Option<u64>,
     /// 1: touch, 2: swipe.
     pub fingerprint_kind: Option<u64>,
-    /// Good samples that a new template takes.
+    /// How many good samples a new template needs.
     pub max_capture_samples: Option<u64>,
     /// The new template's id.
     pub template_id: Option<Vec<u8>>,
-    /// What became of the sample: a [`Feedback`].
+    /// The verdict on the sample: a [`Feedback`].
     pub last_sample_status: Option<u64>,
-    /// Good samples that are still missing.
+    /// How many good samples are still missing.
     pub remaining_samples: Option<u64>,
     /// The enrolled templates.
     pub templates: Option<Vec<TemplateInfo>>,

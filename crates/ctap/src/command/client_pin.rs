@@ -8,7 +8,7 @@ use crate::cbor::{Encode, Map, MapBuilder, ReadError, Value};
 use crate::cose::KeyAgreementKey;
 use crate::status::Status;
 
-/// The subcommands.
+/// The subcommands of authenticatorClientPIN.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subcommand {
     /// How many PIN tries are left.
@@ -19,13 +19,13 @@ pub enum Subcommand {
     SetPin,
     /// Change the PIN.
     ChangePin,
-    /// A token for the PIN, with the default permissions.
+    /// Get a token by PIN, with the default permissions.
     GetPinToken,
-    /// A token for built-in user verification.
+    /// Get a token by built-in user verification.
     GetTokenUsingUv,
     /// How many tries of built-in user verification are left.
     GetUvRetries,
-    /// A token for the PIN, with permissions.
+    /// Get a token by PIN, with the permissions asked for.
     GetTokenUsingPin,
 }
 
@@ -53,7 +53,7 @@ impl Subcommand {
     }
 }
 
-/// What a PIN/UV auth token may be used for (6.5.5.7): a set of bits.
+/// What a PIN/UV auth token permits (6.5.5.7): a set of bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Permissions(u64);
 
@@ -86,17 +86,17 @@ impl Permissions {
         self.0
     }
 
-    /// Both together.
+    /// The permissions of both sets.
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether every permission of `other` is here.
+    /// Whether every permission of `other` is in this set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether any permission of `other` is here.
+    /// Whether any permission of `other` is in this set.
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
@@ -110,12 +110,12 @@ impl BitOr for Permissions {
     }
 }
 
-/// What the platform asks for.
+/// An authenticatorClientPIN request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Request<'a> {
     /// pinUvAuthProtocol.
     pub protocol: Option<u64>,
-    /// Which operation.
+    /// The operation to perform.
     pub subcommand: Subcommand,
     /// The platform's key agreement key.
     pub key_agreement: Option<KeyAgreementKey>,
@@ -123,9 +123,9 @@ pub struct Request<'a> {
     pub pin_uv_auth_param: Option<&'a [u8]>,
     /// The new PIN, encrypted.
     pub new_pin_enc: Option<&'a [u8]>,
-    /// Half of the hash of the PIN, encrypted.
+    /// The first 16 bytes of the PIN's SHA-256, encrypted.
     pub pin_hash_enc: Option<&'a [u8]>,
-    /// Permissions asked for the token.
+    /// The permissions asked for the token.
     pub permissions: Option<Permissions>,
     /// The relying party id that the token will be bound to.
     pub rp_id: Option<&'a str>,
@@ -178,7 +178,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What the authenticator answers; which member is there depends on the subcommand.
+/// The authenticator's answer; the subcommand decides which members are present.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Response {
     /// The authenticator's key agreement key.

@@ -7,16 +7,16 @@ use super::code;
 use crate::cbor::{List, MapBuilder, Value};
 use crate::status::Status;
 
-/// The subcommands.
+/// The subcommands of authenticatorConfig.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subcommand<'a> {
     /// Allow enterprise attestation.
     EnableEnterpriseAttestation,
-    /// Demand user verification always, or no longer.
+    /// Always require user verification, or stop requiring it.
     ToggleAlwaysUv,
     /// Set the PIN policy.
     SetMinPinLength(PinPolicy<'a>),
-    /// Demand a long touch before a reset.
+    /// Require a long touch before a reset.
     EnableLongTouchForReset,
 }
 
@@ -25,15 +25,15 @@ pub enum Subcommand<'a> {
 pub struct PinPolicy<'a> {
     /// The shortest PIN, in code points; never less than before.
     pub new_min_pin_length: Option<u64>,
-    /// Relying parties that may learn of the policy.
+    /// The ids of relying parties that may read the policy.
     pub rp_ids: Option<Vec<&'a str>>,
-    /// The PIN must be changed before it is good for anything else.
+    /// The PIN must be changed before it can be used for anything else.
     pub force_change_pin: Option<bool>,
     /// PINs must not be trivial.
     pub pin_complexity_policy: Option<bool>,
 }
 
-/// What the platform asks for.
+/// An authenticatorConfig request.
 pub type Request<'a> = authorized::Request<'a, Subcommand<'a>>;
 
 impl<'a> authorized::Subcommand<'a> for Subcommand<'a> {

@@ -9,37 +9,37 @@ use super::{Descriptor, User, code};
 use crate::cbor::{Encode, Encoded, Map, MapBuilder, ReadError, Value};
 use crate::status::Status;
 
-/// The subcommands.
+/// The subcommands of authenticatorCredentialManagement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subcommand<'a> {
     /// How many discoverable credentials there are, and how many more fit.
     GetMetadata,
     /// The first relying party.
     EnumerateRpsBegin,
-    /// The next one.
+    /// The next relying party.
     EnumerateRpsNext,
     /// The first credential of a relying party.
     EnumerateCredentialsBegin {
-        /// SHA-256 of its id.
+        /// SHA-256 of the relying party id.
         rp_id_hash: &'a [u8; 32],
     },
-    /// The next one.
+    /// The next credential.
     EnumerateCredentialsNext,
     /// Delete a credential.
     Delete {
-        /// Which.
+        /// The credential to delete.
         credential_id: &'a [u8],
     },
     /// Change the names of a credential's account.
     UpdateUser {
-        /// Which.
+        /// The credential to change.
         credential_id: &'a [u8],
         /// The same user handle, and new names.
         user: User<'a>,
     },
 }
 
-/// What the platform asks for.
+/// An authenticatorCredentialManagement request.
 pub type Request<'a> = authorized::Request<'a, Subcommand<'a>>;
 
 impl<'a> authorized::Subcommand<'a> for Subcommand<'a> {
@@ -98,32 +98,32 @@ impl<'a> authorized::Subcommand<'a> for Subcommand<'a> {
     }
 }
 
-/// What the authenticator answers; which member is there depends on the subcommand.
+/// The authenticator's answer; the subcommand decides which members are present.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Response {
-    /// Discoverable credentials there are.
+    /// How many discoverable credentials are stored.
     pub existing: Option<u64>,
     /// How many more fit at least.
     pub remaining: Option<u64>,
     /// A relying party's id.
     pub rp_id: Option<String>,
-    /// Its hash.
+    /// SHA-256 of the relying party's id.
     pub rp_id_hash: Option<[u8; 32]>,
-    /// Relying parties there are.
+    /// How many relying parties have credentials.
     pub total_rps: Option<u64>,
-    /// An account.
+    /// The account of a credential.
     pub user: Option<OwnedUser>,
-    /// Its credential's id.
+    /// The credential's id.
     pub credential_id: Option<Vec<u8>>,
-    /// Its COSE_Key.
+    /// The credential's public key, a COSE_Key.
     pub public_key: Option<Vec<u8>>,
-    /// Credentials that the relying party has.
+    /// How many credentials the relying party has.
     pub total_credentials: Option<u64>,
     /// The level of credProtect.
     pub cred_protect: Option<u8>,
     /// The key of the largeBlobKey extension.
     pub large_blob_key: Option<Vec<u8>>,
-    /// The thirdPartyPayment extension.
+    /// Whether the credential may confirm payments (thirdPartyPayment).
     pub third_party_payment: Option<bool>,
 }
 

@@ -9,7 +9,7 @@ use crate::cbor::{Array, Encode, Map, MapBuilder, ReadError, Value};
 pub struct RelyingParty<'a> {
     /// The relying party id, a domain.
     pub id: &'a str,
-    /// For people to read.
+    /// The name that people see.
     pub name: Option<&'a str>,
 }
 
@@ -68,7 +68,7 @@ impl Encode for User<'_> {
     }
 }
 
-/// The icon that entities had in CTAP 2.0: no error now, and of no use, but still a text.
+/// Entities had an icon in CTAP 2.0: it is ignored, but must be a text.
 fn pass_over_icon(map: &Map<'_>) -> Result<(), ReadError> {
     map.optional("icon", Value::text).map(|_| ())
 }
@@ -89,8 +89,8 @@ impl<'a> Descriptor<'a> {
         Ok((kind == PUBLIC_KEY).then_some(Self { id }))
     }
 
-    /// Reads a list of descriptors, passing over those of other types. A list of nothing else is
-    /// read as empty, which is not the same as a list that was sent empty.
+    /// Reads a list of descriptors, passing over those of other types. A list of only those reads
+    /// as empty, which is not the same as a list that was sent empty.
     pub(super) fn parse_list(list: Array<'a>) -> Result<Vec<Self>, ReadError> {
         list.iter()
             .filter_map(|value| Self::parse(value).transpose())

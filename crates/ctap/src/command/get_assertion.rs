@@ -10,16 +10,16 @@ use super::{Descriptor, Options, User, code};
 use crate::cbor::{Encode, Encoded, List, Map, MapBuilder, ReadError, Value};
 use crate::status::Status;
 
-/// What the platform asks for.
+/// An authenticatorGetAssertion request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request<'a> {
     /// The relying party id.
     pub rp_id: &'a str,
     /// SHA-256 of the client data.
     pub client_data_hash: &'a [u8; 32],
-    /// The credentials that will do. `None` asks for discoverable ones: no list was sent, or one
-    /// without entries. Where all entries were of unknown types, there is a list with nothing in
-    /// it, and no credential will do (6.2.2, step 7; WebAuthn Level 3, 5.1.4.2).
+    /// The credentials that may sign. `None` allows any discoverable one: no list was sent, or an
+    /// empty one. A list whose entries are all of unknown types becomes an empty list, and no
+    /// credential may sign (6.2.2, step 7; WebAuthn Level 3, 5.1.4.2).
     pub allow: Option<Vec<Descriptor<'a>>>,
     /// Extension inputs.
     pub extensions: Extensions<'a>,
@@ -34,19 +34,19 @@ pub struct Request<'a> {
 /// Extension inputs of getAssertion that this crate knows; others are passed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Extensions<'a> {
-    /// credBlob: return what was kept.
+    /// credBlob: `true` asks for the stored bytes.
     pub cred_blob: Option<bool>,
-    /// hmac-secret: evaluate.
+    /// hmac-secret: the salts to evaluate.
     pub hmac_secret: Option<hmac_secret::Input<'a>>,
-    /// largeBlob.
+    /// largeBlob: read or write the blob.
     pub large_blob: Option<Access<'a>>,
-    /// largeBlobKey.
+    /// largeBlobKey: `true` asks for the key.
     pub large_blob_key: Option<bool>,
     /// previewSign: sign data.
     pub preview_sign: Option<SignRequest<'a>>,
-    /// thirdPartyPayment.
+    /// thirdPartyPayment: `true` asks whether payments may be confirmed.
     pub third_party_payment: Option<bool>,
-    /// uvm.
+    /// uvm: `true` asks how the user was verified.
     pub uvm: Option<bool>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A user entity that is not borrowed.
+/// A [`User`] that owns its data.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OwnedUser {
     /// The user handle.
@@ -129,7 +129,7 @@ pub struct OwnedUser {
 }
 
 impl OwnedUser {
-    /// The same, borrowed.
+    /// The entity, borrowed.
     pub fn as_user(&self) -> User<'_> {
         User {
             id: &self.id,
@@ -149,7 +149,7 @@ impl From<User<'_>> for OwnedUser {
     }
 }
 
-/// What the authenticator answers.
+/// The authenticator's answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Response {
     /// The id of the credential that signed.
@@ -166,7 +166,7 @@ pub struct Response {
     pub user_selected: Option<bool>,
     /// The key of the largeBlobKey extension, 32 bytes.
     pub large_blob_key: Option<Vec<u8>>,
-    /// What came of the largeBlob extension; unsigned.
+    /// The output of the largeBlob extension; unsigned.
     pub large_blob: Option<Output>,
 }
 

@@ -8,8 +8,8 @@ use super::entities::PUBLIC_KEY;
 use crate::aaguid::Aaguid;
 use crate::cbor::{Encode, List, Map, MapBuilder, ReadError, Value};
 
-/// What an authenticator says of itself. Members that CTAP leaves optional are `Option`s, or lists
-/// that are left out when empty.
+/// What an authenticator says about itself. Members that CTAP leaves optional are `Option`s, or
+/// lists that are left out when empty.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Response {
     /// 0x01, such as `FIDO_2_1`.
@@ -22,7 +22,7 @@ pub struct Response {
     pub options: Vec<(String, bool)>,
     /// 0x05, in bytes.
     pub max_message_size: Option<u64>,
-    /// 0x06, the favourite first.
+    /// 0x06, in order of preference.
     pub pin_uv_auth_protocols: Vec<u64>,
     /// 0x07.
     pub max_credential_count_in_list: Option<u64>,
@@ -30,7 +30,7 @@ pub struct Response {
     pub max_credential_id_length: Option<u64>,
     /// 0x09.
     pub transports: Vec<String>,
-    /// 0x0a: COSE algorithm identifiers, the favourite first.
+    /// 0x0a: COSE algorithm identifiers, in order of preference.
     pub algorithms: Vec<i64>,
     /// 0x0b, in bytes.
     pub max_serialized_large_blob_array: Option<u64>,
@@ -66,7 +66,7 @@ pub struct Response {
     pub transports_for_reset: Vec<String>,
     /// 0x1b.
     pub pin_complexity_policy: Option<bool>,
-    /// 0x1c: where the policy is explained.
+    /// 0x1c: the URL of a page that explains the policy.
     pub pin_complexity_policy_url: Option<Vec<u8>>,
     /// 0x1d, in code points.
     pub max_pin_length: Option<u64>,
@@ -76,8 +76,8 @@ pub struct Response {
     pub config_commands: Vec<u64>,
 }
 
-/// The entries of a map whose keys are names. What has another key or value is of a later
-/// specification, and passed over.
+/// The entries of a map with text keys. Entries with other keys or values belong to later
+/// specifications and are ignored.
 fn named<'a, T>(
     map: Option<Map<'a>>,
     read: impl Fn(Value<'a>) -> Result<T, ReadError>,
@@ -119,7 +119,7 @@ impl Response {
             .map(|(_, value)| *value)
     }
 
-    /// Whether there is a PIN that verifies the user at registration and sign-in: one that only
+    /// Whether there is a PIN that verifies the user at registration and sign-in: a PIN that only
     /// manages the key does not (CTAP 2.3, section 6.4, noMcGaPermissionsWithClientPin).
     pub fn pin_serves_ceremonies(&self) -> bool {
         self.option("clientPin") == Some(true)

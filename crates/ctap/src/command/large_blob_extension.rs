@@ -4,15 +4,15 @@ use alloc::vec::Vec;
 
 use crate::cbor::{Encode, Malformed, Map, MapBuilder, ReadError, Value};
 
-/// Inputs that the definition does not allow are answered as CBOR that is not valid.
+/// Inputs that the definition does not allow are refused as invalid CBOR.
 const NOT_ALLOWED: ReadError = ReadError::Malformed(Malformed::NotAllowed);
 
-/// What makeCredential asks for.
+/// The input at makeCredential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Support {
-    /// A blob would be welcome.
+    /// The credential should be able to have a blob.
     Preferred,
-    /// Without one the credential is of no use.
+    /// makeCredential fails if the credential cannot have a blob.
     Required,
 }
 
@@ -41,12 +41,12 @@ impl Encode for Support {
     }
 }
 
-/// What getAssertion asks for.
+/// The input at getAssertion.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access<'a> {
-    /// Give the blob.
+    /// Return the blob.
     Read,
-    /// Keep this blob in place of the one before.
+    /// Store this blob in place of the one before.
     Write {
         /// Compressed by the platform (RFC 1951).
         blob: &'a [u8],
@@ -97,19 +97,19 @@ fn members<'a>(value: Value<'a>, known: &[&str]) -> Result<Map<'a>, ReadError> {
     if all_known { Ok(map) } else { Err(NOT_ALLOWED) }
 }
 
-/// What the authenticator answers, unsigned.
+/// The authenticator's output, unsigned.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Output {
     /// To makeCredential: the credential can have a blob.
     Supported,
-    /// To a read. Without one, nothing is answered.
+    /// To a read; a credential without a blob has no output.
     Blob {
-        /// As it was written.
+        /// The compressed blob, as it was written.
         blob: Vec<u8>,
         /// Bytes before compression.
         original_size: u64,
     },
-    /// To a write: whether it was done.
+    /// To a write: whether the blob was stored.
     Written(bool),
 }
 

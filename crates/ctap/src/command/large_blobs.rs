@@ -6,14 +6,14 @@ use super::code;
 use crate::cbor::{Encode, Map, MapBuilder, Value};
 use crate::status::Status;
 
-/// What the platform asks for. Which members go together is for the authenticator to say.
+/// An authenticatorLargeBlobs request. The authenticator checks which members go together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Request<'a> {
     /// Read this many bytes.
     pub get: Option<u64>,
     /// Write these bytes.
     pub set: Option<&'a [u8]>,
-    /// From where on.
+    /// The offset of the first byte.
     pub offset: Option<u64>,
     /// Bytes of the whole array, in the first write.
     pub length: Option<u64>,
@@ -51,7 +51,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What the authenticator answers to a read.
+/// The authenticator's answer to a read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Response {
     /// A part of the serialised large-blob array.

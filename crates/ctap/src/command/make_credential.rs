@@ -11,18 +11,18 @@ use super::{Descriptor, Options, RelyingParty, User, code};
 use crate::cbor::{Encode, Encoded, List, Map, MapBuilder, ReadError, Value};
 use crate::status::Status;
 
-/// What the platform asks for.
+/// An authenticatorMakeCredential request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request<'a> {
     /// SHA-256 of the client data.
     pub client_data_hash: &'a [u8; 32],
-    /// For whom.
+    /// The relying party of the new credential.
     pub rp: RelyingParty<'a>,
-    /// For which account.
+    /// The account of the new credential.
     pub user: User<'a>,
-    /// COSE algorithm identifiers of type `public-key`, the relying party's favourite first.
+    /// COSE algorithm identifiers of type `public-key`, in the relying party's order of preference.
     pub algorithms: Vec<i64>,
-    /// Credentials that must not be here already.
+    /// Credentials that the authenticator must not hold already.
     pub exclude: Vec<Descriptor<'a>>,
     /// Extension inputs.
     pub extensions: Extensions<'a>,
@@ -45,23 +45,23 @@ pub struct Extensions<'a> {
     pub cred_protect: Option<u64>,
     /// credBlob: bytes to keep with the credential.
     pub cred_blob: Option<&'a [u8]>,
-    /// hmac-secret.
+    /// hmac-secret: `true` asks for secrets with the credential.
     pub hmac_secret: Option<bool>,
     /// hmac-secret-mc: evaluate at creation.
     pub hmac_secret_mc: Option<hmac_secret::Input<'a>>,
-    /// largeBlob.
+    /// largeBlob: whether a blob is preferred or required.
     pub large_blob: Option<Support>,
-    /// largeBlobKey.
+    /// largeBlobKey: `true` asks for a key.
     pub large_blob_key: Option<bool>,
-    /// minPinLength.
+    /// minPinLength: `true` asks for the shortest PIN's length.
     pub min_pin_length: Option<bool>,
-    /// pinComplexityPolicy.
+    /// pinComplexityPolicy: `true` asks whether there is one.
     pub pin_complexity_policy: Option<bool>,
     /// previewSign: make a signing key.
     pub preview_sign: Option<KeyRequest>,
-    /// thirdPartyPayment.
+    /// thirdPartyPayment: `true` lets the credential confirm payments.
     pub third_party_payment: Option<bool>,
-    /// uvm.
+    /// uvm: `true` asks how the user was verified.
     pub uvm: Option<bool>,
 }
 
@@ -180,7 +180,7 @@ fn algorithms(value: Value<'_>) -> Result<Vec<i64>, ReadError> {
 /// A map without entries.
 const EMPTY_MAP: u8 = 0xa0;
 
-/// What the authenticator answers.
+/// The authenticator's answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Response {
     /// The attestation statement format identifier.
@@ -188,8 +188,7 @@ pub struct Response {
     /// Authenticator data with the attested credential.
     pub auth_data: Vec<u8>,
     /// The attestation statement, a CBOR map, or an array where it is compound (WebAuthn Level 3,
-    /// 8.9); left out when the platform wants none at all
-    /// (6.1.2, step 17).
+    /// 8.9); left out when the platform wants none at all (6.1.2, step 17).
     pub attestation_statement: Option<Vec<u8>>,
     /// Whether this is an enterprise attestation.
     pub enterprise_attestation: Option<bool>,

@@ -15,18 +15,18 @@ pub const ID: &str = "previewSign";
 const KH: i64 = 2;
 const ALG: i64 = 3;
 const FLAGS: i64 = 4;
-/// `tbs` in what is asked, `sig` in what is answered.
+/// `tbs` in inputs, `sig` in outputs.
 const TBS: i64 = 6;
 const SIG: i64 = 6;
-/// `args` in what is asked, `att-obj` in what is answered.
+/// `args` in inputs, `att-obj` in outputs.
 const ARGS: i64 = 7;
 const ATT_OBJ: i64 = 7;
 
-/// What must be proved of the owner for each signature of a signing key.
+/// What each signature by a signing key requires of the owner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum SigningPolicy {
-    /// Nothing: the key signs in silence.
+    /// Nothing: the key signs without asking.
     Unattended = 0b000,
     /// User presence.
     RequireUp = 0b001,
@@ -35,7 +35,7 @@ pub enum SigningPolicy {
 }
 
 impl SigningPolicy {
-    /// The policy with this value of `flags`; `None` where there is none.
+    /// The policy with this value of `flags`; `None` for other values.
     pub const fn from_flags(flags: u64) -> Option<Self> {
         match flags {
             0b000 => Some(Self::Unattended),
@@ -51,7 +51,7 @@ impl SigningPolicy {
     }
 }
 
-/// Inputs that belong to the other ceremony are answered as CBOR that is not valid.
+/// Refuses members that belong to the other ceremony, as invalid CBOR.
 fn without(map: &Map<'_>, members: &[i64]) -> Result<(), ReadError> {
     match members.iter().any(|member| map.get(*member).is_some()) {
         true => Err(ReadError::Malformed(Malformed::NotAllowed)),
@@ -59,10 +59,10 @@ fn without(map: &Map<'_>, members: &[i64]) -> Result<(), ReadError> {
     }
 }
 
-/// What makeCredential asks for: a signing key.
+/// The input at makeCredential: asks for a signing key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeyRequest {
-    /// `alg`: COSE algorithm identifiers, the relying party's favourite first.
+    /// `alg`: COSE algorithm identifiers, in the relying party's order of preference.
     pub algorithms: Vec<i64>,
     /// `flags`: a [`SigningPolicy`] when valid; absent means [`SigningPolicy::RequireUp`].
     pub flags: Option<u64>,
@@ -97,21 +97,21 @@ impl Encode for KeyRequest {
     }
 }
 
-/// What getAssertion asks for: a signature.
+/// The input at getAssertion: asks for a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignRequest<'a> {
-    /// `kh`: the signing key's handle; it may not be missing.
+    /// `kh`: the signing key's handle; required.
     pub key_handle: Option<&'a [u8]>,
-    /// `tbs`: the data to sign, or their digest, as the algorithm has it; it may not be missing.
+    /// `tbs`: the data to sign, or their digest where the algorithm signs one; required.
     pub to_be_signed: Option<&'a [u8]>,
-    /// `args`: a COSE_Sign_Args, for algorithms that take more; see
+    /// `args`: a COSE_Sign_Args, for algorithms with more arguments; see
     /// [`SignArgs`](crate::cose::SignArgs).
     pub args: Option<&'a [u8]>,
 }
 
 impl<'a> SignRequest<'a> {
-    /// Reads the extension's map. Members that the extension does not have are passed over; what is
-    /// missing is for the authenticator to judge.
+    /// Reads the extension's map. Members that the extension does not have are passed over; the
+    /// authenticator checks that the required ones are present.
     ///
     /// # Errors
     /// [`ReadError::WrongType`]; [`ReadError::Malformed`] for members that belong to
@@ -137,15 +137,15 @@ impl Encode for SignRequest<'_> {
     }
 }
 
-/// What authenticator data say.
+/// The output in authenticator data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Output<'a> {
-    /// Of a new credential: the algorithm that was chosen for its signing key.
+    /// For a new credential: the algorithm that was chosen for its signing key.
     Algorithm(i64),
-    /// Of an assertion: the signature over the data, in the form that WebAuthn gives signatures of
+    /// For an assertion: the signature over the data, in the form that WebAuthn gives signatures of
     /// the algorithm (Level 3, section 6.5.5).
     Signature(&'a [u8]),
-    /// Of a signing key, in its own attestation: what it takes to sign.
+    /// For a signing key, in its own attestation: what each signature requires.
     Policy(SigningPolicy),
 }
 
@@ -161,7 +161,7 @@ impl Encode for Output<'_> {
     }
 }
 
-/// What makeCredential answers, unsigned: the attestation object of the signing key. Its
+/// makeCredential's unsigned output: the attestation object of the signing key. Its
 /// authenticator data hold the key handle in place of a credential id.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GeneratedKey {

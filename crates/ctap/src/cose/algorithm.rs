@@ -117,7 +117,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm with this COSEAlgorithmIdentifier, if FIDO knows it.
+    /// The algorithm with this COSEAlgorithmIdentifier, if FIDO uses it.
     pub const fn from_id(id: i64) -> Option<Self> {
         Some(match id {
             -7 => Self::Es256,

@@ -5,13 +5,13 @@ use alloc::vec::Vec;
 use super::{Algorithm, KeyAgreementKey, PublicKey};
 use crate::cbor::{Encode, Encoded, MapBuilder};
 
-/// From which whoever has it derives public keys, and the holder of the private seed the private
-/// keys that belong to them.
+/// Anyone with this seed can derive public keys; only the holder of the private seed can derive the
+/// private keys that belong to them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ArkgPublicSeed {
     /// `pkbl`, to which the derived key's blinding factor is added: its x coordinate, big-endian.
     pub blinding_x: [u8; 32],
-    /// Its y coordinate.
+    /// The y coordinate of `pkbl`, big-endian.
     pub blinding_y: [u8; 32],
     /// `pkkem`, with which a derived key's secret is encapsulated.
     pub encapsulation: KeyAgreementKey,
@@ -23,8 +23,8 @@ const ARKG_P256: i64 = -65700;
 
 /// Keys that are derived from the seed are for ESP256 (`dkalg`).
 ///
-/// The two keys inside say what they are for (`alg`), which COSE leaves open and some readers of
-/// keys want to know: ESP256, and ECDH-ES + HKDF-256.
+/// Both keys inside name their algorithm (`alg`), ESP256 and ECDH-ES + HKDF-256: COSE leaves it
+/// optional, but some readers require it.
 impl Encode for ArkgPublicSeed {
     fn encode(&self, out: &mut Vec<u8>) {
         let blinding = PublicKey::Ec2 {

@@ -6,7 +6,7 @@ use crate::cbor::{Encode, MapBuilder, ReadError, Value};
 
 /// A P-256 point as a COSE_Key with algorithm -25 (ECDH-ES + HKDF-256).
 ///
-/// Whether it is on the curve is for the key agreement to say.
+/// The key agreement checks that the point is on the curve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeyAgreementKey {
     /// The x coordinate, big-endian.
@@ -21,8 +21,8 @@ impl KeyAgreementKey {
     /// Reads the COSE_Key.
     ///
     /// # Errors
-    /// [`ReadError::Value`] for another key type, curve or algorithm, and for coordinates of another
-    /// length: a key that is no key agreement key.
+    /// [`ReadError::Value`] for another key type, curve or algorithm, and for coordinates of
+    /// another length: the key is not a key agreement key.
     pub fn parse(value: Value<'_>) -> Result<Self, ReadError> {
         let map = value.map()?;
         for (label, expected) in [(1, 2), (3, ECDH_ES_HKDF_256), (-1, 1)] {

@@ -7,12 +7,12 @@ use minicbor::Encoder;
 use super::{Algorithm, Curve};
 use crate::cbor::{Form, Malformed, Map, ReadError, Value};
 
-/// The largest RSA modulus taken, in bytes (16,384 bits).
-const MAX_RSA_MODULUS: usize = 2048;
+/// The largest RSA modulus accepted: 16,384 bits.
+const MAX_RSA_MODULUS_BYTES: usize = 2048;
 
 /// A public key whose type, curve and lengths agree with its algorithm.
 ///
-/// Whether the point is on the curve is for the signature check to say.
+/// The signature check verifies that a point is on its curve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PublicKey<'a> {
     /// A point on the algorithm's curve, coordinates of the curve's length, big-endian.
@@ -118,7 +118,7 @@ impl<'a> PublicKey<'a> {
                 })
             }
             (RSA, None) if algorithm.ml_dsa_public_key_length().is_none() => {
-                let n = members.up_to(-1, MAX_RSA_MODULUS)?;
+                let n = members.up_to(-1, MAX_RSA_MODULUS_BYTES)?;
                 Ok(Self::Rsa {
                     algorithm,
                     n,
@@ -388,7 +388,7 @@ mod tests {
             ("3bffffffffffffffff", "00"),
             ("24", "01"),
             ("1903e8", "f6"),
-            // What is no label at all.
+            // Keys that are not labels at all.
             ("41ff", "00"),
             ("f5", "f97c00"),
             ("8101", "fb3ff8000000000000"),

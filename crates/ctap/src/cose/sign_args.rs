@@ -1,4 +1,4 @@
-//! COSE_Sign_Args: what a signing algorithm takes beside the key and the data
+//! COSE_Sign_Args: the arguments of a signing algorithm besides the key and the data
 //! (draft-lundberg-cose-two-party-signing-algs, section 3).
 
 use crate::cbor::{Form, Map, ReadError, Value};
@@ -7,7 +7,7 @@ use crate::cbor::{Form, Map, ReadError, Value};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignArgs<'a>(Map<'a>);
 
-/// What ARKG-Derive-Private-Key takes (draft-bradleylundberg-cfrg-arkg, section 5.3).
+/// The arguments of ARKG-Derive-Private-Key (draft-bradleylundberg-cfrg-arkg, section 5.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ArkgArgs<'a> {
     /// `kh`: the key handle that came with the derived public key.
@@ -17,8 +17,8 @@ pub struct ArkgArgs<'a> {
 }
 
 impl<'a> SignArgs<'a> {
-    /// Checks that `bytes` are exactly one map. Whoever wrote it did not write for CTAP, so its
-    /// entries may come in any order; those that no algorithm here has are passed over.
+    /// Checks that `bytes` are exactly one map. It is COSE, not CTAP, so its entries may come in
+    /// any order; entries that no algorithm here uses are ignored.
     ///
     /// # Errors
     /// [`ReadError::Malformed`].
@@ -26,7 +26,7 @@ impl<'a> SignArgs<'a> {
         Map::parse(bytes, Form::Tolerant).map(Self)
     }
 
-    /// `alg`: to which algorithm the arguments belong; `None` where that is missing or a name.
+    /// `alg`: the algorithm that the arguments are for; `None` where it is missing or a text.
     pub fn algorithm(&self) -> Option<i64> {
         self.0.get(3).and_then(|value| value.integer().ok())
     }

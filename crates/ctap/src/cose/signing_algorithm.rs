@@ -1,16 +1,16 @@
-//! Algorithms as the party that signs knows them: beside those of verifiers, some in which another
-//! party has done the first step (draft-lundberg-cose-two-party-signing-algs).
+//! The algorithms of the party that signs: those of verifiers, and some whose first step another
+//! party has done (draft-lundberg-cose-two-party-signing-algs).
 
 use super::Algorithm;
 
-/// What is asked of the party that holds the private key. Verifiers know each by another name, its
+/// An algorithm that the holder of the private key can run. Verifiers check the signature by its
 /// [`verification`](Self::verification) algorithm.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SigningAlgorithm {
     /// The whole algorithm, over a message.
     Whole(Algorithm),
-    /// ESP256-split: ESP256 over a message of which only the SHA-256 digest is known. The draft asks
-    /// for the identifier -300.
+    /// ESP256-split: ESP256 over a message of which only the SHA-256 digest is known. The draft
+    /// requests the identifier -300.
     Esp256Split,
     /// ESP256-split-ARKG: the same, by a private key that ARKG-P256 derives
     /// (draft-bradleylundberg-cfrg-arkg, section 5.2). The draft's placeholder is -65539.
@@ -42,7 +42,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// By what a verifier checks the signature.
+    /// The algorithm by which verifiers check the signature.
     pub const fn verification(self) -> Algorithm {
         match self {
             Self::Whole(algorithm) => algorithm,

@@ -1,43 +1,33 @@
-//! What a device signs of what a gateway says, and what it believes of it.
+//! Checks of the statement that a gateway asks a device to sign, and of its receipts.
 //!
-//! A device makes the statements that it signs, all but one: that with which it enrols. Nobody reads a
-//! sentence there before it signs, so everything is decided here.
+//! A device makes all the statements that it signs, except the one to enrol with. Nobody reads that
+//! sentence before the device signs, so it is checked here.
 
 use hallway_client::GatewayAddress;
 use hallway_evidence::statement::{Act, Signer};
 use hallway_evidence::{Bundle, CredentialId, Statement};
 
-/// The highest sequence number that is heard of: no device ever counts so far.
-pub(super) const LAST_SEQUENCE: u64 = i64::MAX as u64 / 2;
+/// Higher sequence numbers from a gateway are ignored: no device ever counts so far.
+pub(super) const MAX_SEQUENCE: u64 = i64::MAX as u64 / 2;
 
-/// A statement to enrol with that is none.
+/// Why a statement to enrol with is not signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Disagreement {
-    /// It says something else.
-    #[error("asked to enrol, the gateway wants signed: {0}; nothing was signed")]
+    /// The statement is about another act; its sentence.
+    #[error("instead of an enrolment, the gateway gave this to sign: {0}; nothing was signed")]
     Act(String),
-    /// It is of a realm that is not the gateway's.
+    /// The gateway's address may not speak for the statement's realm.
     #[error(
         "the gateway at {gateway} speaks for {realm}, which is not its domain; nothing was signed"
     )]
-    Domain {
-        /// Where the gateway is.
-        gateway: String,
-        /// What it says.
-        realm: String,
-    },
-    /// It is of another realm than before, or than the trust file's.
+    Domain { gateway: String, realm: String },
+    /// The statement's realm is not the one on record or in the trust file.
     #[error("the gateway's realm was {known}, and is {realm} now; nothing was signed")]
-    Realm {
-        /// What is on record.
-        known: String,
-        /// What it says.
-        realm: String,
-    },
+    Realm { known: String, realm: String },
 }
 
-/// Whether a statement enrols a device, in the realm that is on record for the gateway, and in one for
-/// which the gateway's address may speak.
+/// Checks that a statement enrols a device, in the realm that is on record for the gateway, and in
+/// one for which the gateway's address may speak.
 pub(super) fn to_enrol(
     statement: &Statement,
     gateway: &GatewayAddress,
@@ -45,8 +35,8 @@ pub(super) fn to_enrol(
 ) -> Result<(), Disagreement> {
     let Statement {
         realm,
-        // A device may not know the time before it is enrolled; the gateway's seal says how long this
-        // is good.
+        // A device may not know the time before it is enrolled; the gateway's seal limits the time
+        // for the answer.
         issued: _,
         nonce: _,
         act,
@@ -70,8 +60,8 @@ pub(super) fn to_enrol(
     }
 }
 
-/// Whether receipts that a gateway gives are those of this device: each enrolment and each claim among
-/// them is of its credential and its serial number, in its realm, and an enrolment is there.
+/// Whether receipts from a gateway are about this device: each enrolment and each claim among them
+/// is of its credential and its serial number, in its realm, and there is an enrolment.
 pub(super) fn is_about(
     grounds: &Bundle,
     credential: &CredentialId,
@@ -92,7 +82,8 @@ pub(super) fn is_about(
             Act::DeviceClaim(claim) => {
                 claim.credential == *credential && claim.serial.as_str() == serial
             }
-            // How the owner came to be one, and what they did since; nothing that a device says.
+            // Acts by which the owner became a person of the realm, and later ones; none of a
+            // device's.
             act => act.declared().signer != Signer::Device,
         };
         if !is_ours || statement.realm.as_str() != realm {

@@ -1,11 +1,11 @@
-//! What follows from the gateway's answers.
+//! Handles the gateway's answers.
 
 use std::time::Duration;
 
 use bytes::Bytes as Body;
 use hallway_evidence::{Receipt, Timestamp};
 
-use super::enrolling::ENROL_AGAIN;
+use super::enrolling::ENROL_RETRY;
 use super::keeping::NotKept;
 use super::obstacles::Cause;
 use super::requests::Answer;
@@ -17,7 +17,7 @@ use crate::protocol::Problem;
 use crate::signer::Signer;
 
 impl<S: Signer> Agent<S> {
-    /// Draws the consequences of an answer.
+    /// Acts on an answer.
     pub(super) fn settle(&mut self, answer: Answer) -> Result<(), AgentError> {
         match answer {
             Answer::Statement(Ok(given)) => {
@@ -54,7 +54,7 @@ impl<S: Signer> Agent<S> {
                 self.question_refused(&problem)
             }
             Answer::Statement(Err(error)) | Answer::Enrolled(Err(error)) => {
-                self.failed(&error, ENROL_AGAIN);
+                self.failed(&error, ENROL_RETRY);
                 Ok(())
             }
             Answer::Sent(ticket, _, Err(error)) => {
@@ -78,7 +78,7 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// Something worked: the next failure is news again.
+    /// Notes that a request worked: the next failure is told again.
     fn works(&mut self) {
         self.backoff.reset();
         self.last_trouble.clear();
@@ -88,7 +88,7 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// No answer, or one that is not worth much: try again later.
+    /// Handles a missing or useless answer: the agent tries again later.
     fn failed(&mut self, error: &GatewayError, refused_wait: Duration) {
         let wait = match error {
             GatewayError::Unreachable(_) => Duration::ZERO,
@@ -111,7 +111,8 @@ impl<S: Signer> Agent<S> {
         self.back_off(wait);
     }
 
-    /// A receipt: if it is for what was sent and the log holds it, the local file goes.
+    /// Takes a receipt. If it is for the transaction that was sent and its log proof is valid, the
+    /// local file is removed.
     fn receive(&mut self, ticket: u64, payload: Body, receipt: &Receipt) -> Result<(), AgentError> {
         let Some(entry) = self.entry(ticket) else {
             return Ok(());
@@ -121,7 +122,7 @@ impl<S: Signer> Agent<S> {
             .as_ref()
             .and_then(|registration| registration.trust.as_ref())
         else {
-            // Never sent without; ask again how the device stands.
+            // Nothing is ever sent without a trust file: ask again for the device's state.
             self.standing = Standing::Unknown;
             return Ok(());
         };
@@ -131,12 +132,12 @@ impl<S: Signer> Agent<S> {
                 .verify(&receipt.evidence.hash(), &trust.log)
                 .map_err(|error| error.to_string())
         } else {
-            Err("it is for something else".to_owned())
+            Err("it is for another transaction".to_owned())
         };
         let head = match checked {
             Ok(head) => head,
             Err(why) => {
-                let what = format!("the gateway's receipt for it does not hold: {why}");
+                let what = format!("the gateway's receipt for it is invalid: {why}");
                 self.trouble(format!("{}: {what}; the file is kept", entry.file));
                 self.suspect(ticket, Cause::Transaction, what);
                 return Ok(());
@@ -157,12 +158,13 @@ impl<S: Signer> Agent<S> {
             Err(NotKept::File(why)) => {
                 let index = receipt.proof.index();
                 let why = format!(
-                    "it was accepted as entry {index} of the log, but no signed copy can be kept: {why}"
+                    "it was accepted as entry {index} of the log, but no signed copy can be kept: \
+                     {why}"
                 );
                 return self.set_aside(ticket, &entry.file, &why);
             }
         };
-        // With the last entry goes the only other place that knows the sequence number.
+        // The last entry is the only other place with the sequence number, and is removed now.
         if let (None, Some(registration)) = (self.spool.queue().nth(1), &self.registration) {
             registration.save(&self.spool)?;
         }
@@ -189,7 +191,7 @@ impl<S: Signer> Agent<S> {
                     self.counted_to(last);
                     self.sign_this_again(ticket, Signing::New);
                 }
-                // Its time, says a gateway that wants times in order: it has no other.
+                // A gateway that wants times in order refuses its time, and it has no other.
                 None => self.set_aside(ticket, &entry.file, detail)?,
             },
             "expired-challenge" | "foreign-challenge" => {
@@ -199,7 +201,7 @@ impl<S: Signer> Agent<S> {
                 self.correct_clock(problem);
                 self.stale.insert(ticket, Signing::New);
             }
-            // When it was signed can be mended; when its bytes were taken stays as it is.
+            // It can be signed again at another time; the time when its bytes were taken is fixed.
             "stale" | "clock-skew"
                 if entry.taken_ms <= self.now() && self.was_signed_before(&entry) =>
             {
@@ -213,14 +215,14 @@ impl<S: Signer> Agent<S> {
                 self.back_off(Duration::ZERO);
             }
             "hash-mismatch" => {
-                let why = format!("it was damaged on its way: {detail}");
+                let why = format!("it was damaged on the way: {detail}");
                 self.suspect(ticket, Cause::Transaction, why);
             }
             "too-large" => self.set_aside(ticket, &entry.file, detail)?,
             _ if matches!(status, 400 | 413 | 415 | 422) => {
                 self.set_aside(ticket, &entry.file, detail)?;
             }
-            // About the device, its owner or its model: others fare no better.
+            // About the device, its owner or its model: other files would be refused too.
             code if matches!(status, 401 | 403) => {
                 self.trouble(format!(
                     "the gateway refuses {}: {code}: {detail}",
@@ -249,7 +251,7 @@ impl<S: Signer> Agent<S> {
             }
             code => {
                 self.trouble(format!(
-                    "the gateway does not say how the device stands: {code}: {}",
+                    "the gateway refuses to tell the device's state: {code}: {}",
                     problem.detail
                 ));
                 self.back_off(Duration::from_secs(10));
@@ -258,16 +260,17 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// One transaction is signed again before it is sent. The others go as they are first, because
-    /// one of them may have been accepted without our knowing: its receipt comes for what was signed.
+    /// Lets one transaction be signed again before it is sent. The others are sent first as they
+    /// are, because one of them may have been accepted without our knowing: its receipt comes only
+    /// for the statement that was signed.
     fn sign_this_again(&mut self, ticket: u64, signing: Signing) {
         self.stale.insert(ticket, signing);
         // A gateway that never agrees must not keep the device busy.
         self.back_off(Duration::ZERO);
     }
 
-    /// Everything that waits is signed again before it is sent, in its order, but for what may have
-    /// been accepted without our knowing.
+    /// Lets all waiting transactions be signed again before they are sent, in their order, except
+    /// those that may have been accepted without our knowing.
     fn sign_all_again(&mut self) {
         let tickets = self.spool.queue().map(|(ticket, _)| ticket);
         let never_failed = tickets.filter(|ticket| self.failures(*ticket) == 0);
@@ -282,7 +285,8 @@ impl<S: Signer> Agent<S> {
         })
     }
 
-    /// The gateway says that the device's clock is wrong: go by the gateway's.
+    /// Corrects the device's time by the gateway's, when the gateway says that the device's clock
+    /// is wrong.
     fn correct_clock(&mut self, problem: &Problem) {
         let Some(theirs) = problem.now_ms.map(Timestamp::from_ms) else {
             self.trouble(format!("the clock is wrong: {}", problem.detail));

@@ -1,10 +1,10 @@
-//! Becoming known to a gateway, and finding out how the device stands.
+//! Enrols with a gateway, and follows the device's state.
 
 use std::time::Duration;
 
 use hallway_evidence::{Bundle, Statement, TrustFile};
 
-use super::agreement::{self, LAST_SEQUENCE};
+use super::agreement::{self, MAX_SEQUENCE};
 use super::{Agent, AgentError, Standing};
 use crate::event::Event;
 use crate::protocol::{Announced, Bytes, Enrolment, EnrolmentStatement, State, Status};
@@ -12,17 +12,19 @@ use crate::registration::{KnownRealm, Registration};
 use crate::signer::Signer;
 
 /// How long to wait before enrolling again when the gateway refused.
-pub(super) const ENROL_AGAIN: Duration = Duration::from_secs(30);
+pub(super) const ENROL_RETRY: Duration = Duration::from_secs(30);
 
 impl<S: Signer> Agent<S> {
-    /// Signs the gateway's statement, if it is one to enrol with, for the realm that the gateway's
-    /// address may speak for and that is on record.
+    /// Signs the gateway's statement if it enrols the device, in the realm that is on record and
+    /// for which the gateway's address may speak.
     pub(super) fn sign_enrolment(&mut self, given: &EnrolmentStatement) -> Result<(), AgentError> {
         let statement = match Statement::decode(&given.statement.0) {
             Ok(statement) => statement,
             Err(error) => {
-                self.trouble(format!("the gateway's statement to enrol with: {error}"));
-                self.back_off(ENROL_AGAIN);
+                self.trouble(format!(
+                    "the gateway's statement to enrol with cannot be read: {error}"
+                ));
+                self.back_off(ENROL_RETRY);
                 return Ok(());
             }
         };
@@ -33,7 +35,7 @@ impl<S: Signer> Agent<S> {
         let known = known.as_deref();
         if let Err(why) = agreement::to_enrol(&statement, self.gateway.address(), known) {
             self.trouble(why.to_string());
-            self.back_off(ENROL_AGAIN);
+            self.back_off(ENROL_RETRY);
             return Ok(());
         }
         let signed = self.signer.register(&statement)?;
@@ -54,7 +56,7 @@ impl<S: Signer> Agent<S> {
         Ok(())
     }
 
-    /// The gateway took the enrolment: show the code.
+    /// Shows the code, when the gateway has accepted the enrolment.
     pub(super) fn announced(&mut self, announced: Announced) -> Result<(), AgentError> {
         self.tell_code(&announced);
         if let Some(registration) = &mut self.registration {
@@ -75,7 +77,7 @@ impl<S: Signer> Agent<S> {
         });
     }
 
-    /// The answer to the question how the device stands.
+    /// Follows the device's state, as the gateway tells it.
     pub(super) fn stands(&mut self, status: Status) -> Result<(), AgentError> {
         self.counted_to(status.last_sequence);
         let Some(registration) = &mut self.registration else {
@@ -108,7 +110,7 @@ impl<S: Signer> Agent<S> {
                 }
             }
             State::Released => {
-                // What its owner did not send is not for the next one to see.
+                // The next owner must not see files that the last owner did not send.
                 let waiting: Vec<(u64, String)> = self
                     .spool
                     .queue()
@@ -133,7 +135,7 @@ impl<S: Signer> Agent<S> {
         Ok(())
     }
 
-    /// The receipts, if they are those of this device. Others would be kept beside its files.
+    /// The receipts, if they are about this device. Others must not be kept beside its files.
     fn ours(&mut self, receipts: Option<Bytes>, serial: &str) -> Option<Bytes> {
         let receipts = receipts?;
         let registration = self.registration.as_ref()?;
@@ -148,9 +150,9 @@ impl<S: Signer> Agent<S> {
         is_ours.then_some(receipts)
     }
 
-    /// The gateway says up to which number it has this device's transactions.
+    /// Notes the last sequence number that the gateway has of this device.
     pub(super) fn counted_to(&mut self, last: u64) {
-        if last > LAST_SEQUENCE {
+        if last > MAX_SEQUENCE {
             self.trouble(format!(
                 "the gateway says that this device has counted to {last}"
             ));
@@ -159,7 +161,8 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// The gateway does not know the credential: the code expired, or the registration was erased.
+    /// Enrols again when the gateway does not know the credential: the code expired, or the
+    /// registration was erased.
     pub(super) fn unknown(&mut self) -> Result<(), AgentError> {
         let was_taken = self
             .registration
@@ -188,7 +191,7 @@ impl<S: Signer> Agent<S> {
         Ok(())
     }
 
-    /// Keeps whom to trust: anybody at first, never another log key later.
+    /// Keeps the realm's trust file: any one at first, never one with another log key later.
     fn trust(&mut self, offered: TrustFile) -> Result<(), AgentError> {
         let Some(registration) = &mut self.registration else {
             return Ok(());

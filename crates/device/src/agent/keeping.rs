@@ -1,4 +1,4 @@
-//! Signed copies, for whoever wants to keep them.
+//! Keeps signed copies, if the settings name a folder for them.
 
 use std::fs;
 use std::io;
@@ -7,32 +7,33 @@ use std::path::{Path, PathBuf};
 use hallway_evidence::{Bundle, MAX_BUNDLE, Receipt, embedding};
 
 use super::Agent;
-use crate::file_name::{EVIDENCE, MAX_NAME, with_infix, with_suffix};
+use crate::file_name::{EVIDENCE, MAX_NAME_BYTES, with_infix, with_suffix};
 use crate::folder::{FileError, Folder};
 use crate::signer::Signer;
 use crate::spool::{self, Entry};
 use crate::{refused, registration};
 
 /// How many names are tried for a copy.
-const NAMES: u32 = 100;
+const MAX_NAMES_TRIED: u32 = 100;
 
-/// How many bytes a file has more, at most, once its evidence is inside: the bundle, and what frames its
+/// How much longer a file may become with its evidence inside: the bundle, and the framing of its
 /// pieces.
-const MOST_EVIDENCE: u64 = 2 * MAX_BUNDLE as u64;
+const MAX_EVIDENCE_BYTES: u64 = 2 * MAX_BUNDLE as u64;
 
 /// Why signed copies are not kept in a folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misplaced {
     /// The device watches the folder.
     #[error(
-        "copies cannot be kept in {}, which is the watched folder: each would be signed again as a new \
-         file, without end; keep them in another folder",
+        "copies cannot be kept in {}, which is the watched folder: each would be signed again as a \
+         new file, without end; keep them in another folder",
         .0.display()
     )]
     Watched(PathBuf),
     /// The folder is the agent's own, or lies in it.
     #[error(
-        "copies cannot be kept in {}, where the agent has files of its own; keep them in another folder",
+        "copies cannot be kept in {}, where the agent has files of its own; keep them in another \
+         folder",
         .0.display()
     )]
     Own(PathBuf),
@@ -41,20 +42,20 @@ pub enum Misplaced {
 /// Why a signed copy was not kept.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotKept {
-    /// The folder takes none now: it is full, away or closed. That may pass.
+    /// The folder cannot be written now: it is full, away or closed. That may pass.
     #[error("{0}")]
     Folder(io::Error),
-    /// The folder is not one for copies.
+    /// The folder must not be used for copies.
     #[error(transparent)]
     Misplaced(#[from] Misplaced),
-    /// Of this file there can be none.
+    /// No copy of this file can be written.
     #[error("{0}")]
     File(String),
 }
 
 impl<S: Signer> Agent<S> {
-    /// Writes the signed copy, if copies are kept, with its evidence inside or beside it. Says where
-    /// it is, or what went wrong; the file is then not removed.
+    /// Writes the signed copy, if copies are kept, with its evidence inside or beside it, and
+    /// returns its path. After an error the file is not removed.
     pub(super) fn keep(
         &self,
         entry: &Entry,
@@ -85,8 +86,8 @@ impl<S: Signer> Agent<S> {
 /// Makes the folder for copies ready.
 ///
 /// # Errors
-/// [`Misplaced`]. Whether the folder can be used at all is found out with each copy: it may lie on a card
-/// that is not there yet.
+/// [`Misplaced`]. Other errors show with each copy: the folder may lie on a card that is not there
+/// yet.
 pub(super) fn prepare(watched: &Path, keep: &Path) -> Result<(), Misplaced> {
     let ready = || -> io::Result<Option<Misplaced>> {
         fs::create_dir_all(keep)?;
@@ -107,8 +108,8 @@ pub(super) fn prepare(watched: &Path, keep: &Path) -> Result<(), Misplaced> {
     }
 }
 
-/// Why a folder is not one for copies, if it is not. The watch does not go below its folder, so any other
-/// folder in it will do.
+/// Why a folder must not be used for copies; `None` if it may. The watcher does not look below its
+/// folder, so any other folder in it may be used.
 fn misplaced(keep: &Folder, watched: &Path) -> io::Result<Option<Misplaced>> {
     let path = || keep.path().to_owned();
     let watched = Folder::open(watched)?;
@@ -117,7 +118,7 @@ fn misplaced(keep: &Folder, watched: &Path) -> io::Result<Option<Misplaced>> {
     }
     let resolved = fs::canonicalize(keep.path())?;
     for own in [spool::FOLDER, refused::FOLDER] {
-        // One that is not there, or is a link, is nobody's yet.
+        // One that is missing or a link is not the agent's.
         let Ok(own) = watched.enter(own) else {
             continue;
         };
@@ -130,8 +131,8 @@ fn misplaced(keep: &Folder, watched: &Path) -> io::Result<Option<Misplaced>> {
     Ok(None)
 }
 
-/// Writes the copy under the first name that is free and that the file system takes. A copy of the
-/// same transaction, from before a restart, is written over.
+/// Writes the copy under the first name that is free and that the file system accepts. A copy of
+/// the same transaction, from before a restart, is overwritten.
 fn write_copy(
     folder: &Folder,
     entry: &Entry,
@@ -170,17 +171,17 @@ fn write_at(folder: &Folder, name: &str, payload: &[u8], bundle: &Bundle) -> io:
     }
 }
 
-/// The file's own name, then some with its number, and one that every file system takes. All leave
-/// room for the name of evidence beside them, and none looks like such a name.
+/// The file's own name, then names with its sequence number, and one that every file system
+/// accepts. All leave room for the name of evidence beside them, and none looks like such a name.
 fn names(entry: &Entry) -> impl Iterator<Item = String> {
-    let most = MAX_NAME - EVIDENCE.len();
+    let most = MAX_NAME_BYTES - EVIDENCE.len();
     let (file, sequence) = (entry.file.as_str(), entry.sequence);
     let file = match file.strip_suffix(EVIDENCE) {
         Some(stem) => with_suffix(stem, "-evidence", most),
         None => file.to_owned(),
     };
     let own = (file.len() <= most).then(|| file.clone());
-    let numbered = (1..NAMES).map(move |number| match number {
+    let numbered = (1..MAX_NAMES_TRIED).map(move |number| match number {
         1 => with_infix(&file, &format!("-{sequence}"), most),
         _ => with_infix(&file, &format!("-{sequence}-{number}"), most),
     });
@@ -188,21 +189,21 @@ fn names(entry: &Entry) -> impl Iterator<Item = String> {
     own.into_iter().chain(numbered).chain([plain])
 }
 
-/// Whether nothing has this name or the name of its evidence, be it a link to nothing. A name that the
-/// file system does not take is found out when it is written.
+/// Whether nothing, not even a dangling link, has this name or the name of its evidence. A name
+/// that the file system does not accept counts as free: writing to it fails.
 fn is_free(folder: &Folder, name: &str) -> bool {
     [name, &beside(name)]
         .iter()
         .all(|name| !matches!(folder.kind_of(name), Ok(Some(_))))
 }
 
-/// Whether the file is a copy of the transaction that `bundle` is about, whose bytes are `length` long.
-/// Evidence beside a file decides over evidence inside.
+/// Whether the file is a copy of the transaction that `bundle` is about, whose bytes are `length`
+/// long. Evidence beside a file counts before evidence inside.
 fn is_copy(folder: &Folder, name: &str, length: u64, bundle: &Bundle) -> bool {
     let kept = match folder.read(beside(name), MAX_BUNDLE as u64) {
         Ok(evidence) => Bundle::decode(&evidence.bytes).ok(),
         Err(FileError::Gone) => folder
-            .read(name, length.saturating_add(MOST_EVIDENCE))
+            .read(name, length.saturating_add(MAX_EVIDENCE_BYTES))
             .ok()
             .and_then(|file| embedding::extract(&file.bytes).ok()?.1),
         Err(FileError::NotAFile | FileError::TooLong(_) | FileError::System(_)) => None,
@@ -210,7 +211,7 @@ fn is_copy(folder: &Folder, name: &str, length: u64, bundle: &Bundle) -> bool {
     kept.is_some_and(|kept| kept.subject().evidence == bundle.subject().evidence)
 }
 
-/// Whether the file system takes no such name: too long for it, or with a character that it reserves.
+/// Whether the file system does not accept the name: it is too long, or has a reserved character.
 fn is_about_the_name(error: &io::Error) -> bool {
     matches!(
         error.kind(),

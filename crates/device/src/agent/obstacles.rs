@@ -1,10 +1,10 @@
-//! What fails alone must not hold up what is behind it.
+//! A transaction that alone fails must not hold up those behind it.
 //!
-//! When a transaction could not be sent, the device asks how it stands. No answer: it is the network
-//! or the gateway, and all wait. An answer: whatever it is, it is about this one transaction, so
-//! others are sent before it is tried again, later each time. What was refused, or answered with
-//! something that is no answer, is set aside after some attempts; a connection that breaks, and a
-//! gateway that says later, are waited for.
+//! When a transaction could not be sent, the device asks for its state. No answer: the network or
+//! the gateway has failed, and all transactions wait. Any answer: only this one transaction fails,
+//! so others are sent before it is tried again, later each time. A transaction that was refused, or
+//! whose answer makes no sense, is set aside after some attempts. After a broken connection, or
+//! when the gateway says "later", the device keeps trying.
 
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
@@ -16,19 +16,19 @@ use crate::event::Event;
 use crate::refused;
 use crate::signer::Signer;
 
-/// After how many failures of its own a transaction is set aside.
-const ATTEMPTS: u32 = 6;
+/// A transaction that alone fails this often is set aside.
+const MAX_FAILURES: u32 = 6;
 
 /// How long a transaction is put off at most, and a file that is to be set aside.
-const LONGEST: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A file that is to be set aside and could not be, as on a full disk.
 #[derive(Debug)]
 pub(super) struct Stuck {
-    /// Why it is not sent.
+    /// Why the file is not sent.
     why: String,
     failures: u32,
-    /// When it is tried again.
+    /// When the agent tries again to set it aside.
     until: Timestamp,
 }
 
@@ -36,20 +36,20 @@ pub(super) struct Stuck {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PutOff {
     failures: u32,
-    /// When it is tried again.
+    /// When the transaction is tried again.
     pub(super) until: Timestamp,
 }
 
-/// What a failure may come from.
+/// The likely cause of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// A way that breaks under this one, such as one too slow for a long file, or no room for it now.
+    /// The network or the gateway: too slow for a long file, for example, or without room for it.
     Way,
-    /// The transaction itself, or somebody on the way who does not like it.
+    /// The transaction itself, or a filter on the way that refuses it.
     Transaction,
 }
 
-/// A transaction that failed, while it is not known whether others fare better.
+/// A transaction that failed, while it is not known whether others fail too.
 #[derive(Debug)]
 pub(super) struct Suspicion {
     ticket: u64,
@@ -58,17 +58,18 @@ pub(super) struct Suspicion {
 }
 
 impl<S: Signer> Agent<S> {
-    /// Notes that a transaction failed; the next request asks whether the gateway is there at all.
+    /// Notes that a transaction failed; the next request finds out whether the gateway answers at
+    /// all.
     pub(super) fn suspect(&mut self, ticket: u64, cause: Cause, why: String) {
         self.suspicion = Some(Suspicion { ticket, cause, why });
     }
 
-    /// The gateway does not answer: nothing is known against the transaction.
+    /// Drops the suspicion, when the gateway does not answer: the transaction may not be the cause.
     pub(super) fn acquit(&mut self) {
         self.suspicion = None;
     }
 
-    /// The gateway answers: what failed was the transaction, unless the device may not send at all.
+    /// Blames the suspected transaction, when the gateway answers and the device may send.
     pub(super) fn judge(&mut self) -> Result<(), AgentError> {
         let Some(Suspicion { ticket, cause, why }) = self.suspicion.take() else {
             return Ok(());
@@ -77,7 +78,7 @@ impl<S: Signer> Agent<S> {
             return Ok(());
         };
         let failures = self.failures(ticket) + 1;
-        if failures >= ATTEMPTS && cause == Cause::Transaction {
+        if failures >= MAX_FAILURES && cause == Cause::Transaction {
             return self.set_aside(ticket, &entry.file, &why);
         }
         self.put_off(ticket, wait_after(failures));
@@ -92,18 +93,18 @@ impl<S: Signer> Agent<S> {
         self.put_off.insert(ticket, PutOff { failures, until });
     }
 
-    /// How often a transaction failed by itself.
+    /// How often a transaction alone failed.
     pub(super) fn failures(&self, ticket: u64) -> u32 {
         self.put_off.get(&ticket).map_or(0, |off| off.failures)
     }
 
-    /// Forgets what is known of a transaction that leaves the queue.
+    /// Forgets the failures of a transaction that leaves the queue.
     pub(super) fn forget(&mut self, ticket: u64) {
         self.stale.remove(&ticket);
         self.put_off.remove(&ticket);
     }
 
-    /// Takes a transaction out of the queue and its file out of the way, and goes on with the next.
+    /// Takes a transaction out of the queue and sets its file aside.
     pub(super) fn set_aside(
         &mut self,
         ticket: u64,
@@ -116,8 +117,8 @@ impl<S: Signer> Agent<S> {
         Ok(())
     }
 
-    /// Moves a file to those that are refused. Where that can't be, it stays and is not sent, and is moved
-    /// once that is possible, unless it changes before.
+    /// Moves a file to those that are refused. If that fails, the file stays and is not sent, and
+    /// is moved once that is possible, unless it changes before.
     pub(super) fn move_aside(&mut self, file: &OsStr, why: &str) {
         let moved = refused::set_aside(self.spool.watched(), file, why, self.now());
         let name = file.to_string_lossy().into_owned();
@@ -141,10 +142,10 @@ impl<S: Signer> Agent<S> {
                 if failures > 1 {
                     return;
                 }
-                // One trouble for all files that it keeps here.
+                // The same trouble for all files, so that it is told once.
                 self.trouble(format!(
-                    "what is not sent cannot be set aside: {error}; it stays in the folder, and that \
-                     is tried again"
+                    "files that are not sent cannot be set aside: {error}; they stay in the \
+                     folder, and the agent tries again"
                 ));
                 None
             }
@@ -156,7 +157,7 @@ impl<S: Signer> Agent<S> {
         });
     }
 
-    /// Tries again to set aside what could not be.
+    /// Tries again to set aside files that could not be.
     pub(super) fn move_stuck(&mut self) {
         let watcher = &self.watcher;
         self.stuck.retain(|file, _| watcher.ignores(file));
@@ -170,8 +171,8 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// Tells of what somebody has to look at: entries that an earlier agent wrote and this one can't
-    /// read, and files that are set aside.
+    /// Tells what needs somebody's attention: entries that an earlier agent wrote and this one
+    /// can't read, and files that are set aside.
     pub(super) fn tell_what_was_left(&mut self) {
         let count = refused::count(self.spool.watched());
         if count > 0 {
@@ -193,7 +194,7 @@ impl<S: Signer> Agent<S> {
     }
 }
 
-/// How long something waits that failed so often.
+/// How long to wait after this many failures.
 fn wait_after(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.min(10)).min(LONGEST)
+    Duration::from_secs(1 << failures.min(10)).min(MAX_WAIT)
 }

@@ -1,4 +1,4 @@
-//! Requests to the gateway, as values: made by the agent, performed without it.
+//! Requests to the gateway, as values: the agent makes them, and they are performed without it.
 
 use bytes::Bytes as Body;
 use hallway_evidence::Receipt;
@@ -8,17 +8,17 @@ use crate::protocol::{
     Announced, Bytes, Challenge, Enrolment, EnrolmentStatement, Question, Status,
 };
 
-/// What to ask of the gateway.
+/// A request to the gateway.
 pub(super) enum Request {
-    /// A statement to enrol with.
+    /// Asks for a statement to enrol with.
     Statement,
-    /// To take an enrolment.
+    /// Hands in an enrolment.
     Enrol(Enrolment),
-    /// How the device stands.
+    /// Asks for the device's state.
     Status(Question),
-    /// A challenge for the transaction with this ticket.
+    /// Asks for a challenge for the transaction with this ticket.
     Challenge(u64),
-    /// To take a transaction.
+    /// Sends a transaction.
     Send(Transaction),
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Transaction {
     pub(super) payload: Body,
 }
 
-/// What the gateway answered.
+/// The gateway's answer.
 pub(super) enum Answer {
     Statement(Result<EnrolmentStatement, GatewayError>),
     Enrolled(Result<Announced, GatewayError>),

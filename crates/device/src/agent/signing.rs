@@ -18,25 +18,26 @@ use crate::signer::{Signer, SignerError};
 use crate::spool::{Entry, SpoolError};
 use crate::watcher::{Found, Misfit};
 
-/// What is younger than this is sent as live. Gateways take what is a few minutes old.
-const LIVE: Duration = Duration::from_secs(60);
+/// Files younger than this are sent as live. Gateways accept files that are a few minutes old.
+const LIVE_FOR: Duration = Duration::from_secs(60);
 
-/// A file whose time is not longer ago when it is seen got that time from this device's clock.
-const JUST_NOW: Duration = Duration::from_secs(10 * 60);
+/// A file whose time is at most this long ago when it is seen got that time from this device's
+/// clock.
+const STAMPED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// How a transaction is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Signing {
-    /// As live if it is, else as queued.
+    /// As live if it is live, else as queued.
     New,
-    /// As queued: the gateway said that it is not live any more.
+    /// As queued: the gateway said that it is no longer live.
     Queued,
     /// Under a challenge of the gateway's, with the challenge's seal.
     Challenged(Hash, Bytes),
 }
 
 impl<S: Signer> Agent<S> {
-    /// Signs every file that is whole and was not signed yet. Tells whether the folder is done with:
+    /// Signs every file that is whole and was not signed yet. Returns whether the folder is done:
     /// nothing waits, and nothing is still being written.
     pub(super) fn look_and_sign(&mut self) -> Result<bool, AgentError> {
         self.move_stuck();
@@ -65,8 +66,8 @@ impl<S: Signer> Agent<S> {
         Ok(!self.watcher.expects_more() && self.spool.first().is_none())
     }
 
-    /// A device that was taken by an owner signs, with or without a network; not when it was
-    /// stolen or retired.
+    /// Whether the device signs. It does once an owner has claimed it, with or without a network,
+    /// but not when it was stolen or retired.
     fn may_sign(&self) -> bool {
         let taken = self
             .registration
@@ -90,7 +91,7 @@ impl<S: Signer> Agent<S> {
         );
         let stamp = Stamp {
             modified: found.modified,
-            by_our_clock: self.clock.now().distance(found.modified) <= JUST_NOW,
+            by_our_clock: self.clock.now().distance(found.modified) <= STAMPED_WITHIN,
         };
         let entry = self.sign(payload, stamp, Signing::New)?;
         let (sequence, delivery) = (entry.sequence, delivery_of(&entry));
@@ -122,15 +123,15 @@ impl<S: Signer> Agent<S> {
     ) -> Result<Entry, AgentError> {
         let now = self.now();
         let taken = self.taken(stamp);
-        let fresh = now.distance(taken) <= LIVE && self.online;
+        let fresh = now.distance(taken) <= LIVE_FOR && self.online;
         let delivery = match self.standing {
             Standing::Registered if fresh && signing != Signing::Queued => Delivery::Live,
             _ => Delivery::Queued,
         };
         let registration = self.registration.as_mut().ok_or_else(unregistered)?;
         let credential = registration.credential_id().ok_or_else(unregistered)?;
-        // Numbers never go back: they say in which order things were signed. When its bytes were
-        // taken is another matter, and each file's own.
+        // Numbers never go back: they give the order in which files were signed, whenever their
+        // bytes were taken.
         registration.sequence += 1;
         let sequence = registration.sequence;
         let (challenge, seal) = match signing {
@@ -166,7 +167,7 @@ impl<S: Signer> Agent<S> {
         })
     }
 
-    /// The question how the device stands.
+    /// The request for the device's state.
     pub(super) fn question(&mut self) -> Result<Request, AgentError> {
         self.asked = self.clock.now();
         let set_aside = self.state_tally();
@@ -186,8 +187,8 @@ impl<S: Signer> Agent<S> {
         }))
     }
 
-    /// The first transaction of the queue whose turn it is, once its file was read back and is still
-    /// what was signed.
+    /// The first due transaction of the queue, if its file can be read back and still has the bytes
+    /// that were signed.
     pub(super) fn next_transaction(&mut self) -> Result<Option<Request>, AgentError> {
         let now = self.clock.now();
         while let Some((ticket, entry)) = self.first_due(now) {
@@ -200,8 +201,8 @@ impl<S: Signer> Agent<S> {
                 }
             };
             let Some((payload, stamp, bytes)) = read else {
-                // Gone or changed: nobody will ever have the bytes that were signed. What is there
-                // now is signed as a new file.
+                // Gone or changed: nobody will ever have the bytes that were signed. A changed file
+                // is signed as a new one.
                 tracing::info!(file = entry.file, "is gone or changed since it was signed");
                 self.forget(ticket);
                 self.spool.drop_entry(ticket)?;
@@ -241,7 +242,7 @@ impl<S: Signer> Agent<S> {
         let Some(entry) = self.entry(ticket) else {
             return Ok(());
         };
-        // What can't be read now is looked at once more before it is sent.
+        // If the file can't be read now, it is read once more before it is sent.
         let watched = self.spool.open_watched().map_err(AgentError::Folder)?;
         if let Ok(Some((payload, stamp, _))) = read_back(&watched, &entry) {
             let signing = Signing::Challenged(challenge, seal);
@@ -288,16 +289,17 @@ impl<S: Signer> Agent<S> {
         }
     }
 
-    /// Whether an entry was signed as live, or long enough ago that signing it again as queued makes
-    /// a difference.
+    /// Whether an entry was signed as live, or so long ago that signing it again as queued makes a
+    /// difference.
     pub(super) fn was_signed_before(&self, entry: &Entry) -> bool {
         let statement = entry.signed().and_then(|signed| signed.read_statement());
-        let signed_just_now = statement.is_ok_and(|said| said.issued.distance(self.now()) <= LIVE);
+        let signed_just_now =
+            statement.is_ok_and(|said| said.issued.distance(self.now()) <= LIVE_FOR);
         delivery_of(entry) == Delivery::Live || !signed_just_now
     }
 
-    /// When a file's bytes were taken: what its own time says, and nothing else. Only what this
-    /// device's clock stamped is corrected as that clock was.
+    /// When a file's bytes were taken: its own time, and nothing else. Only a time from this
+    /// device's clock is corrected as that clock was.
     fn taken(&self, stamp: Stamp) -> Timestamp {
         let offset = if stamp.by_our_clock {
             self.clock_offset_ms
@@ -311,14 +313,14 @@ impl<S: Signer> Agent<S> {
 /// The time of a file.
 #[derive(Debug, Clone, Copy)]
 struct Stamp {
-    /// As the file system tells it.
+    /// The time that the file system has.
     modified: Timestamp,
-    /// Whether this device's clock, as it is, put it there.
+    /// Whether the time comes from this device's clock, as it is now.
     by_our_clock: bool,
 }
 
-/// What an entry describes, the file's time, and the bytes themselves, if the file in the watched folder
-/// still has them.
+/// The payload that an entry describes, the file's time, and the bytes, if the file in the watched
+/// folder still has them.
 fn read_back(watched: &Folder, entry: &Entry) -> io::Result<Option<(Payload, Stamp, Body)>> {
     let content = match watched.read(&entry.file, entry.length) {
         Ok(content) => content,
@@ -335,7 +337,7 @@ fn read_back(watched: &Folder, entry: &Entry) -> io::Result<Option<(Payload, Sta
         .map(|payload| (payload, stamp, content.bytes.into())))
 }
 
-/// Whether an entry's statement says that it is live.
+/// The delivery that an entry's statement says; queued if it cannot be read.
 fn delivery_of(entry: &Entry) -> Delivery {
     let statement = entry.signed().and_then(|signed| signed.read_statement());
     match statement.map(|statement| statement.act) {

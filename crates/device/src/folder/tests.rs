@@ -9,7 +9,7 @@ fn folder() -> (tempfile::TempDir, Folder) {
     (place, folder)
 }
 
-/// A pipe that nobody writes to: whoever opens it as a file waits for ever.
+/// A pipe that nobody writes to: opening it as a file waits for ever.
 fn pipe(path: &Path) {
     rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
 }
@@ -39,7 +39,7 @@ fn replaces_whole_files_and_leaves_nothing_beside_them() {
         folder.write(&name, name.as_bytes()).unwrap();
         assert_eq!(folder.length_of(&name).unwrap(), length as u64);
     }
-    // What cannot be replaced stays, and nothing is left beside it.
+    // A folder cannot be replaced: it stays, and nothing is left beside it.
     fs::create_dir(place.path().join("c")).unwrap();
     folder.write("c", b"x").unwrap_err();
     assert_eq!(names(&folder).len(), 5);

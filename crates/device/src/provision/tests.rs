@@ -81,7 +81,7 @@ fn a_provisioned_device_enrols() {
     };
     assert_eq!(certified.serial_number.as_deref(), Some("C-0042"));
     assert!(certified.subject.contains("Authenticator Attestation"));
-    // Another authority of the same name vouches for nothing.
+    // The device does not verify under another authority of the same name.
     let other = Authority::generate(maker(), NOW).unwrap();
     verify(other.certificate()).unwrap_err();
 }

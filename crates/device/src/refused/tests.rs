@@ -27,7 +27,7 @@ fn each_file_has_its_reason_beside_it_whatever_it_is_called() {
         assert!(!folder.path().join(name).exists());
         assert_eq!(fs::read(&place).unwrap(), [number as u8]);
         let name = place.file_name().unwrap().to_str().unwrap();
-        let reason = refused.join(with_suffix(name, REASON, MAX_NAME));
+        let reason = refused.join(with_suffix(name, REASON, MAX_NAME_BYTES));
         let reason = fs::read_to_string(reason).unwrap();
         assert!(
             reason.contains(" was not sent: the gateway says "),
@@ -57,7 +57,7 @@ fn what_others_put_in_the_way_is_passed_by() {
         assert_eq!(fs::read_to_string(place).unwrap(), name);
     }
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
-    // Folders and links are no files that were set aside.
+    // Folders and links do not count as files that were set aside.
     assert_eq!(count(folder.path()), 2);
 }
 

@@ -1,4 +1,4 @@
-//! What is on disk of one file that was signed: its entry, and the name that says how far it got.
+//! The entry on disk for a signed file, and its name, which says how far it got.
 
 use hallway_evidence::statement::device::Payload;
 use hallway_evidence::{SignedStatement, Timestamp};
@@ -8,14 +8,14 @@ use super::{SpoolError, not_read};
 use crate::folder::{Folder, is_single};
 use crate::protocol::Bytes;
 
-/// The longest entry that is read back, in bytes.
-const MAX_ENTRY: u64 = 256 * 1024;
+/// The longest entry that is read back.
+const MAX_ENTRY_BYTES: u64 = 256 * 1024;
 
 /// How many digits a ticket has in the name of an entry.
 const TICKET_DIGITS: usize = 20;
 
-/// The highest ticket that is believed: no device ever counts so far.
-const LAST_TICKET: u64 = u64::MAX / 2;
+/// Higher tickets are not entries: no device ever counts so far.
+const MAX_TICKET: u64 = u64::MAX / 2;
 
 /// A signed statement about a file, waiting for its receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,23 +26,23 @@ pub(crate) struct Entry {
     pub length: u64,
     /// The transaction's sequence number.
     pub sequence: u64,
-    /// When the bytes were taken.
+    /// When the file's bytes were taken.
     pub taken_ms: Timestamp,
     /// Whether the file got its time from this device's clock, shortly before it was signed: that
     /// time is corrected when the clock turns out to be wrong. Any other is the file's own.
     #[serde(default)]
     pub by_our_clock: bool,
-    /// Their media type.
+    /// The file's media type.
     pub media_type: String,
     /// The signed statement, CBOR.
     pub signed_statement: Bytes,
-    /// The seal of the gateway's challenge, if it asked for none there is none.
+    /// The seal of the gateway's challenge; `None` for a statement without a challenge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<Bytes>,
 }
 
 impl Entry {
-    /// What was signed.
+    /// The signed statement, decoded.
     ///
     /// # Errors
     /// When the entry on disk was damaged.
@@ -64,11 +64,11 @@ impl Entry {
 /// How far an entry got, as the ending of its name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// It waits for its receipt.
+    /// The entry waits for its receipt.
     Signed,
-    /// Its receipt is in hand.
+    /// The receipt has arrived.
     Done,
-    /// It could not be read back.
+    /// The entry could not be read back.
     Damaged,
 }
 
@@ -90,7 +90,7 @@ pub(super) fn entry_name(ticket: u64, state: State) -> String {
     format!("{ticket:0TICKET_DIGITS$}.{}", state.ending())
 }
 
-/// The ticket and the state that a name says, if it is an entry's.
+/// The ticket and the state in the name of an entry; `None` for any other name.
 #[must_use]
 pub(super) fn read_entry_name(name: &str) -> Option<(u64, State)> {
     let (digits, ending) = name.split_once('.')?;
@@ -98,17 +98,19 @@ pub(super) fn read_entry_name(name: &str) -> Option<(u64, State)> {
     let state = State::ALL
         .into_iter()
         .find(|state| state.ending() == ending)?;
-    let is_entry = ticket <= LAST_TICKET && entry_name(ticket, state) == name;
+    let is_entry = ticket <= MAX_TICKET && entry_name(ticket, state) == name;
     is_entry.then_some((ticket, state))
 }
 
 /// Reads an entry back.
 ///
 /// # Errors
-/// [`SpoolError::Damaged`] when it is none that this program wrote, or a failing file system.
+/// [`SpoolError::Damaged`] when this program did not write it, or a failing file system.
 pub(super) fn read_entry(folder: &Folder, name: &str) -> Result<Entry, SpoolError> {
     let path = folder.path().join(name);
-    let content = folder.read(name, MAX_ENTRY).map_err(not_read(&path))?;
+    let content = folder
+        .read(name, MAX_ENTRY_BYTES)
+        .map_err(not_read(&path))?;
     let damaged = |why: String| SpoolError::Damaged { path, why };
     let entry: Entry = match serde_json::from_slice(&content.bytes) {
         Ok(entry) => entry,

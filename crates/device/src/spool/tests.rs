@@ -45,7 +45,7 @@ pub(crate) fn entry(file: &str, bytes: &[u8], sequence: u64) -> Entry {
     }
 }
 
-/// A pipe that nobody writes to: whoever opens it as a file waits for ever.
+/// A pipe that nobody writes to: opening it as a file waits for ever.
 fn pipe(path: &Path) {
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
@@ -232,7 +232,7 @@ fn what_the_agent_did_not_make_is_left_alone() {
     assert!(spool.take_damaged().is_empty());
     assert_eq!(spool.push(entry("a.jpg", b"aa", 1)).unwrap(), 1);
     let reserve = fs::symlink_metadata(own.join(RESERVE_NAME)).unwrap();
-    assert_eq!(reserve.len(), RESERVE as u64);
+    assert_eq!(reserve.len(), RESERVE_BYTES as u64);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::*;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
-const LATER: u64 = 10_000;
+const LATER_MS: u64 = 10_000;
 
 fn at(ms: u64) -> Timestamp {
     Timestamp::from_ms(1_800_000_000_000 + ms)
@@ -55,7 +55,7 @@ fn what_is_hidden_unfinished_a_link_or_a_folder_is_not_taken() {
     fs::create_dir(folder.path().join("sub")).unwrap();
     std::os::unix::fs::symlink("/etc/hostname", folder.path().join("link.txt")).unwrap();
     names(&mut watcher, at(0));
-    assert_eq!(names(&mut watcher, at(LATER)), ["real.txt"]);
+    assert_eq!(names(&mut watcher, at(LATER_MS)), ["real.txt"]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn what_does_not_fit_is_told_once() {
     let (folder, mut watcher) = folder(&[("long.bin", &[0; 1001])]);
     fs::write(folder.path().join("gpj\u{202e}.txt"), b"x").unwrap();
     names(&mut watcher, at(0));
-    let told = names(&mut watcher, at(LATER));
+    let told = names(&mut watcher, at(LATER_MS));
     assert_eq!(told.len(), 2);
     assert!(
         told.iter()
@@ -74,7 +74,7 @@ fn what_does_not_fit_is_told_once() {
         told.iter().any(|text| text.contains("rename it")),
         "{told:?}"
     );
-    assert!(names(&mut watcher, at(2 * LATER)).is_empty());
+    assert!(names(&mut watcher, at(2 * LATER_MS)).is_empty());
     assert!(!watcher.expects_more());
 }
 
@@ -97,7 +97,7 @@ fn names_that_are_not_utf_8_are_told_apart() {
         fs::write(folder.path().join(name), name.as_bytes()).unwrap();
     }
     names(&mut watcher, at(0));
-    let found = watcher.look(at(LATER), |_| false).unwrap();
+    let found = watcher.look(at(LATER_MS), |_| false).unwrap();
     let (fit, unfit): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
     assert_eq!(fit, [Ok("\u{fffd}.jpg".to_owned())]);
     let mut unfit: Vec<_> = unfit
@@ -106,14 +106,14 @@ fn names_that_are_not_utf_8_are_told_apart() {
         .collect();
     unfit.sort();
     assert_eq!(unfit, broken);
-    assert!(watcher.look(at(LATER), |_| false).unwrap().len() == 1);
+    assert!(watcher.look(at(LATER_MS), |_| false).unwrap().len() == 1);
 }
 
 #[test]
 fn what_takes_the_place_of_a_file_after_the_look_keeps_nobody_waiting() {
     let (folder, mut watcher) = folder(&[("a.txt", b"a"), ("b.txt", b"b")]);
     names(&mut watcher, at(0));
-    assert_eq!(names(&mut watcher, at(LATER)).len(), 2);
+    assert_eq!(names(&mut watcher, at(LATER_MS)).len(), 2);
     for name in ["a.txt", "b.txt"] {
         fs::remove_file(folder.path().join(name)).unwrap();
     }
@@ -121,9 +121,9 @@ fn what_takes_the_place_of_a_file_after_the_look_keeps_nobody_waiting() {
     rustix::fs::mkfifoat(rustix::fs::CWD, folder.path().join("a.txt"), mode).unwrap();
     std::os::unix::fs::symlink("/dev/zero", folder.path().join("b.txt")).unwrap();
     for name in ["a.txt", "b.txt"] {
-        assert_eq!(watcher.read(name, at(LATER)), Ok(None));
+        assert_eq!(watcher.read(name, at(LATER_MS)), Ok(None));
     }
-    assert!(names(&mut watcher, at(LATER)).is_empty());
+    assert!(names(&mut watcher, at(LATER_MS)).is_empty());
     assert!(!watcher.expects_more());
 }
 
@@ -132,8 +132,8 @@ fn half_a_picture_is_waited_for_and_then_taken_as_it_is() {
     let half = b"\xff\xd8\xff\xe0";
     let (_folder, mut watcher) = folder(&[("a.jpg", half)]);
     names(&mut watcher, at(0));
-    assert_eq!(names(&mut watcher, at(LATER)), ["a.jpg"]);
-    assert_eq!(watcher.read("a.jpg", at(LATER)), Ok(None));
+    assert_eq!(names(&mut watcher, at(LATER_MS)), ["a.jpg"]);
+    assert_eq!(watcher.read("a.jpg", at(LATER_MS)), Ok(None));
     let taken = watcher.read("a.jpg", at(70_000)).unwrap().unwrap();
     assert_eq!(taken.bytes, half);
 }
@@ -149,15 +149,15 @@ fn a_time_that_no_statement_can_carry_is_told() {
         file.unwrap().set_modified(time).unwrap();
     }
     names(&mut watcher, at(0));
-    let told = names(&mut watcher, at(LATER));
+    let told = names(&mut watcher, at(LATER_MS));
     assert_eq!(told.len(), 2);
     assert_eq!(
         told.iter()
-            .filter(|text| text.contains("cannot be stated"))
+            .filter(|text| text.contains("cannot be signed"))
             .count(),
         1
     );
-    let found = watcher.read("1970.txt", at(LATER)).unwrap().unwrap();
+    let found = watcher.read("1970.txt", at(LATER_MS)).unwrap().unwrap();
     assert_eq!(found.modified, Timestamp::default());
 }
 
@@ -169,8 +169,8 @@ fn a_file_that_is_open_for_writing_is_not_read() {
     let mut writer = fs::File::create(&path).unwrap();
     writer.write_all(b"half").unwrap();
     names(&mut watcher, at(0));
-    assert_eq!(names(&mut watcher, at(LATER)), ["slow.txt"]);
-    assert_eq!(watcher.read("slow.txt", at(LATER)), Ok(None));
+    assert_eq!(names(&mut watcher, at(LATER_MS)), ["slow.txt"]);
+    assert_eq!(watcher.read("slow.txt", at(LATER_MS)), Ok(None));
     drop(writer);
-    assert!(watcher.read("slow.txt", at(LATER)).unwrap().is_some());
+    assert!(watcher.read("slow.txt", at(LATER_MS)).unwrap().is_some());
 }

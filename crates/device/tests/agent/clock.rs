@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use hallway_device::Clock;
 use hallway_evidence::Timestamp;
 
-/// Waiting takes a millisecond and moves the clock by as much as was asked for.
+/// Waiting takes a millisecond and moves the clock by the whole wait.
 #[derive(Clone)]
 pub struct VirtualClock(Arc<AtomicU64>);
 

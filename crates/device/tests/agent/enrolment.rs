@@ -1,4 +1,4 @@
-//! Becoming known to a gateway, and staying so.
+//! Enrolling with a gateway, and staying registered.
 
 use std::fs;
 use std::time::Duration;
@@ -30,7 +30,7 @@ async fn a_device_enrols_shows_its_code_and_sends_in_order() {
     assert_eq!(sequences, [1, 2]);
     let told = stage.told();
     assert!(
-        told[0].starts_with("to take this device, type BCDF-GHJK at http"),
+        told[0].starts_with("to claim this device, type BCDF-GHJK at http"),
         "{told:?}"
     );
     assert!(
@@ -91,7 +91,7 @@ async fn a_gateway_that_forgot_the_device_is_enrolled_with_again() {
 async fn a_device_of_another_maker_waits_for_its_authority() {
     let stage = Stage::new().await;
     let other = Stage::new().await;
-    // The key of the other stage's device, whose maker this gateway does not know.
+    // This gateway does not know the maker of the other stage's device.
     fs::copy(
         other.folder.path().join("key"),
         stage.folder.path().join("key"),

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::clock::VirtualClock;
 
-/// What goes wrong with the next transaction.
+/// A failure of the next transaction.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// The answer is 503 and nothing happened.
@@ -54,9 +54,9 @@ pub struct World {
     pub rp: RelyingParty,
     pub state: State,
     pub faults: VecDeque<Fault>,
-    /// Files that somebody on the way, or the gateway, answers so whenever they are sent.
+    /// The answers that somebody on the way, or the gateway, always gives to files of these names.
     pub disliked: HashMap<String, (u16, Value)>,
-    /// A file whose receipts are all of another log.
+    /// A file whose receipts always come from another log.
     pub forges: Option<String>,
     pub accepted: Vec<Accepted>,
     pub attempts: usize,
@@ -66,7 +66,7 @@ pub struct World {
     /// How many files the device said that it has set aside.
     pub set_aside: u32,
     pub key: SigningKey,
-    /// What the gateway's clock shows more than the device's, in milliseconds.
+    /// How far the gateway's clock is ahead of the device's, in milliseconds.
     pub ahead_ms: i64,
     authority: Vec<u8>,
     clock: VirtualClock,
@@ -84,7 +84,7 @@ pub fn log_key(seed: u8) -> SigningKey {
     SigningKey::from_seed("localhost/log", &[seed; 32]).unwrap()
 }
 
-/// Serves a gateway on a port of its own: its address and its insides.
+/// Serves a gateway on a port of its own; returns its address and its state.
 pub async fn serve(authority: Vec<u8>, clock: VirtualClock) -> (String, Shareable) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());

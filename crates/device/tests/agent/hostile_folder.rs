@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::gateway::World;
 use crate::stage::{Stage, names, picture};
 
-/// A pipe that nobody writes to: whoever opens it as a file waits for ever.
+/// A pipe that nobody writes to: opening it as a file waits for ever.
 fn pipe(path: &Path) {
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
@@ -129,7 +129,7 @@ async fn an_empty_file_is_set_aside_and_told() {
 async fn what_cannot_be_set_aside_now_is_set_aside_later() {
     let stage = Stage::registered().await;
     let refused = stage.photos().join("refused");
-    // As a full disk does, this keeps everything from being set aside, and passes.
+    // Like a full disk, the link keeps every file from being set aside, until it is removed.
     symlink(stage.folder.path(), &refused).unwrap();
     stage.drop_file("refused-by-name\u{202e}.txt", b"a");
     stage.drop_file("b.txt", b"too large, says the gateway");
@@ -142,7 +142,7 @@ async fn what_cannot_be_set_aside_now_is_set_aside_later() {
             stage
                 .until_told("b.txt is not sent: at most 5 bytes; it stays")
                 .await;
-            // It fails again before it is mended.
+            // It fails again before the link is removed.
             let start = stage.clock.read();
             while stage.clock.read().distance(start) < Duration::from_secs(60) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -152,7 +152,7 @@ async fn what_cannot_be_set_aside_now_is_set_aside_later() {
                 .until_told("b.txt is not sent: at most 5 bytes; it is set aside")
                 .await;
             stage
-                .until_told(".txt is not sent: its name cannot be stated; rename it; it is set")
+                .until_told("misleading characters; rename it; it is set aside")
                 .await;
         })
         .await;

@@ -26,12 +26,13 @@ async fn kept_copies_are_neither_doubled_nor_written_over() {
     }
     let all = names(&keep);
     assert_eq!(all.len(), 6, "{all:?}");
-    // As if the power had gone between the copy and the end of the transaction: it is sent again,
-    // and the answer is the receipt of before.
+    // As if the power had failed between the copy and the end of the transaction: it is sent again,
+    // and the answer is the earlier receipt.
     let spool = stage.photos().join(".hallway");
     stage.drop_file("a.jpg", &picture(3));
     stage.fault(Fault::LoseAnswer);
-    // More refusals than it can try, so that it ends with the file signed and without a receipt.
+    // More refusals than the agent can try, so that it ends with the file signed and without a
+    // receipt.
     for _ in 0..100_000 {
         stage.fault(Fault::Busy);
     }
@@ -136,13 +137,13 @@ async fn a_receipt_that_does_not_hold_removes_nothing() {
         for _ in 0..1000 {
             stage.fault(fault.clone());
         }
-        // The first time the receipt is wrong; afterwards it was accepted before.
+        // The first receipt is wrong; later answers say that the file was already accepted.
         stage.world.lock().unwrap().faults.truncate(1);
         let ended = stage.run(stage.settings()).await;
         let troubles = stage.troubles.lock().unwrap().clone();
         let refused = troubles
             .iter()
-            .find(|trouble| trouble.what.contains("does not hold"));
+            .find(|trouble| trouble.what.contains("is invalid"));
         assert_eq!(
             refused.unwrap().left,
             ["a.txt"],
@@ -166,7 +167,7 @@ async fn with_challenges_each_live_transaction_has_one() {
     let agent = stage.agent(settings).unwrap();
     let (stop, stopped) = oneshot::channel();
     let photographer = async {
-        // Before it knows how it stands, a device signs without a challenge.
+        // Before it knows its state, a device signs without a challenge.
         while stage.told().len() == told_before {
             tokio::task::yield_now().await;
         }

@@ -16,8 +16,7 @@ use hallway_softkey::{Consent, KeyFile, NewKey, Protection, SoftKey};
 use crate::clock::VirtualClock;
 use crate::gateway::{self, Fault, Shareable};
 
-/// A device in its folder, and a gateway.
-/// Something that went wrong.
+/// An [`Event::Trouble`] of the agent.
 #[derive(Clone)]
 pub struct Trouble {
     pub what: String,
@@ -25,6 +24,7 @@ pub struct Trouble {
     pub left: Vec<String>,
 }
 
+/// A device in its folder, and a gateway.
 pub struct Stage {
     pub folder: tempfile::TempDir,
     pub clock: VirtualClock,
@@ -71,7 +71,7 @@ impl Stage {
         }
     }
 
-    /// A device that an owner has taken already.
+    /// A device that an owner has already claimed.
     pub async fn registered() -> Self {
         let stage = Self::new().await;
         stage.claim_when_announced();
@@ -179,7 +179,7 @@ impl Stage {
         }
     }
 
-    /// Waits until the agent that runs has said something.
+    /// Waits until the running agent has told an event whose line contains `what`.
     pub async fn until_told(&self, what: &str) {
         while !self.told().iter().any(|line| line.contains(what)) {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -195,7 +195,7 @@ impl Stage {
         names(&self.photos())
     }
 
-    /// What was set aside, with the reasons.
+    /// The names of the files that were set aside, and of their reasons.
     pub fn refused(&self) -> Vec<String> {
         names(&self.photos().join("refused"))
     }

@@ -1,4 +1,4 @@
-//! What a device does when its owner or its gateway changes how it stands.
+//! What a device does when its owner or its gateway changes its state.
 
 use std::time::Duration;
 

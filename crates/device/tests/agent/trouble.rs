@@ -1,4 +1,4 @@
-//! What goes wrong around the device, and passes.
+//! Failures around the device that pass.
 
 use std::fs;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ async fn the_gateway_hears_how_many_files_are_set_aside() {
             told(1).await;
             stage.drop_file("2.txt", b"two");
             told(2).await;
-            // Somebody looks after them.
+            // Somebody empties the folder.
             fs::remove_dir_all(stage.photos().join("refused")).unwrap();
             told(0).await;
         })
@@ -175,7 +175,7 @@ async fn what_fails_with_everything_else_waits() {
     for name in ["0.txt", "1.txt"] {
         stage.drop_file(name, name.as_bytes());
     }
-    // The gateway says later, and a device whose owner is suspended sends nothing for a while.
+    // The gateway is busy, and a device whose owner is suspended sends nothing for a while.
     for _ in 0..20 {
         stage.fault(Fault::Busy);
         let suspended = json!({ "code": "owner-suspended", "detail": "wait" });
@@ -268,7 +268,7 @@ async fn each_file_has_its_own_time() {
         ("c-1970.txt", 0),
         ("d-new.txt", now.as_ms()),
     ];
-    // In an order that no clock makes, and with a clock that has to be corrected on the way.
+    // The times are in no order, and the clock has to be corrected on the way.
     stage.world.lock().unwrap().ahead_ms = 3_600_000;
     for (name, ms) in times {
         stage.drop_file(name, name.as_bytes());
@@ -278,7 +278,7 @@ async fn each_file_has_its_own_time() {
             .unwrap();
         let time = std::time::UNIX_EPOCH + Duration::from_millis(ms);
         file.set_modified(time).unwrap();
-        // What is open for writing is not looked at.
+        // A file that is open for writing is not read.
         drop(file);
         stage.drain().await;
     }
@@ -295,7 +295,8 @@ async fn each_file_has_its_own_time() {
     }
 }
 
-/// Runs an agent that is to end by itself, with a key that does not sign the first `failures` times.
+/// Runs an agent that is to end by itself, with a key that does not sign the first `failures`
+/// times.
 async fn run_with_loose_key(stage: &Stage, failures: usize) -> Result<(), AgentError> {
     let gateway = Gateway::new(stage.origin.parse().unwrap(), None).unwrap();
     let key = SoftKey::open(

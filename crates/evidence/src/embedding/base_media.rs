@@ -7,15 +7,16 @@ use std::ops::Range;
 
 use super::signatures::CONTENT_CREDENTIALS;
 
-/// Which extension the box is: 8b44d9e0-c4c3-4ce3-9b3b-3d82f2720aa7.
+/// The extended type of the box: 8b44d9e0-c4c3-4ce3-9b3b-3d82f2720aa7.
 const EXTENSION: [u8; 16] = [
     0x8b, 0x44, 0xd9, 0xe0, 0xc4, 0xc3, 0x4c, 0xe3, 0x9b, 0x3b, 0x3d, 0x82, 0xf2, 0x72, 0x0a, 0xa7,
 ];
 
-/// What the box has before its evidence: size, `uuid`, and which one.
-const HEAD: usize = 4 + 4 + EXTENSION.len();
+/// What the box has before its evidence: size, `uuid`, and extended type.
+const HEAD_BYTES: usize = 4 + 4 + EXTENSION.len();
 
-/// Which extension holds content credentials: d8fec3d6-1b0e-483c-9297-5828877ec481 (C2PA, appendix A).
+/// The extended type of a box with content credentials (C2PA, appendix A):
+/// d8fec3d6-1b0e-483c-9297-5828877ec481.
 const C2PA: [u8; 16] = [
     0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4, 0x81,
 ];
@@ -39,20 +40,20 @@ pub(super) fn run(file: &[u8]) -> Option<Range<usize>> {
         return None;
     };
     let is_ours = last.kind == b"uuid"
-        && file.get(last.start + 8..last.start + HEAD) == Some(EXTENSION.as_slice());
+        && file.get(last.start + 8..last.start + HEAD_BYTES) == Some(EXTENSION.as_slice());
     is_ours.then_some(last.start..file.len())
 }
 
 pub(super) fn wrap(evidence: &[u8]) -> Vec<u8> {
-    let size = (HEAD + evidence.len()) as u32;
+    let size = (HEAD_BYTES + evidence.len()) as u32;
     [size.to_be_bytes().as_slice(), b"uuid", &EXTENSION, evidence].concat()
 }
 
 pub(super) fn unwrap(run: &[u8]) -> Vec<u8> {
-    run.get(HEAD..).unwrap_or_default().to_vec()
+    run.get(HEAD_BYTES..).unwrap_or_default().to_vec()
 }
 
-/// Whether the boxes end where the file does.
+/// Whether the boxes end where the file does, or the last one has no end of its own.
 pub(super) fn ends(file: &[u8]) -> bool {
     !matches!(walk(file, |_| ()), Boxes::Broken)
 }
@@ -62,7 +63,7 @@ struct TopBox<'a> {
     /// Where it begins.
     start: usize,
     kind: &'a [u8; 4],
-    /// What is in it, and the rest of the file.
+    /// All bytes of the file after the head of the box.
     content: &'a [u8],
 }
 
@@ -71,8 +72,8 @@ impl TopBox<'_> {
     fn obstacle(&self) -> Option<&'static str> {
         match self.kind {
             b"mfra" => Some("readers look for its index at the very end"),
-            // The film of a motion photo (Motion Photo Format 1.0), whose length XMP gives; Samsung's
-            // table of what is in it; or a whole file behind the picture, as in earlier ones.
+            // The film of a motion photo (Motion Photo Format 1.0), whose length XMP gives;
+            // Samsung's table of what is in it; or in earlier ones, a whole file after the picture.
             [b'm', b'p', b'v', _] | b"sefd" => Some(FILM),
             b"ftyp" if self.start > 0 => Some(FILM),
             b"uuid" if self.content.starts_with(&C2PA) => Some(CONTENT_CREDENTIALS),
@@ -81,10 +82,10 @@ impl TopBox<'_> {
     }
 }
 
-/// What is in a motion photo.
+/// Why nothing may follow at the end of a motion photo.
 const FILM: &str = "readers count from its end to the film in it";
 
-/// What the boxes of a file come to.
+/// How the boxes of a file end.
 enum Boxes<'a> {
     /// They end with the file, and this is the last one.
     Last(TopBox<'a>),

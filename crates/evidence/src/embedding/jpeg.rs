@@ -1,10 +1,10 @@
-//! JPEG: a run of APP15 segments right behind the leading APP0 and APP1 segments (JFIF and Exif,
+//! JPEG: a run of APP15 segments right after the leading APP0 and APP1 segments (JFIF and Exif,
 //! which viewers expect first).
 //!
 //! Each segment holds `hallway\0`, its number from 1, how many there are, and up to 65,523 bytes.
-//! Viewers skip segments that they do not know (ITU-T T.81, B.2.4.6). What stands elsewhere is never
-//! looked at: viewers go on at the next marker where bytes stand between segments or a length is
-//! wrong, and cameras append previews.
+//! Viewers skip segments that they do not know (ITU-T T.81, B.2.4.6). Bytes elsewhere are never
+//! looked at: where bytes stand between segments or a length is wrong, viewers go on at the next
+//! marker, and cameras append previews.
 
 use std::ops::Range;
 
@@ -17,13 +17,13 @@ pub(super) const START: &[u8] = &[0xff, 0xd8, 0xff];
 const SIGNATURE: &[u8; 8] = b"hallway\0";
 
 /// What comes before the evidence in a segment: marker, length, signature, number, count.
-const HEAD: usize = 2 + 2 + SIGNATURE.len() + 2;
+const HEAD_BYTES: usize = 2 + 2 + SIGNATURE.len() + 2;
 
-/// Bytes of evidence in one segment: its length, which does not count the marker, has two bytes.
-const PART: usize = 65_535 + 2 - HEAD;
+/// The most evidence in one segment, whose length, which does not count the marker, has two bytes.
+const PART_BYTES: usize = 65_535 + 2 - HEAD_BYTES;
 
 const _: () = assert!(
-    MAX_BUNDLE.div_ceil(PART) <= 255,
+    MAX_BUNDLE.div_ceil(PART_BYTES) <= 255,
     "segments are numbered in a byte"
 );
 
@@ -33,8 +33,8 @@ const APP0: u8 = 0xe0;
 const APP1: u8 = 0xe1;
 const APP15: u8 = 0xef;
 
-/// Behind the leading APP0 and APP1 segments, as far as they are whole. Fill bytes (FF) before a
-/// marker belong to its segment (B.1.1.2).
+/// The offset after the leading APP0 and APP1 segments, as far as they are whole. Fill bytes (FF)
+/// before a marker belong to its segment (B.1.1.2).
 pub(super) fn place(jpeg: &[u8]) -> usize {
     let mut at = 2;
     loop {
@@ -62,12 +62,12 @@ pub(super) fn run(jpeg: &[u8]) -> Option<Range<usize>> {
 }
 
 pub(super) fn wrap(evidence: &[u8]) -> Vec<u8> {
-    let parts = evidence.chunks(PART);
-    // Both fit: see the assertion above.
+    let parts = evidence.chunks(PART_BYTES);
+    // At most 255: see the assertion above.
     let total = parts.len() as u8;
-    let mut out = Vec::with_capacity(evidence.len() + parts.len() * HEAD);
+    let mut out = Vec::with_capacity(evidence.len() + parts.len() * HEAD_BYTES);
     for (number, part) in (1u8..=total).zip(parts) {
-        let length = (HEAD - 2 + part.len()) as u16;
+        let length = (HEAD_BYTES - 2 + part.len()) as u16;
         out.extend_from_slice(&[0xff, APP15]);
         out.extend_from_slice(&length.to_be_bytes());
         out.extend_from_slice(SIGNATURE);
@@ -82,14 +82,14 @@ pub(super) fn unwrap(run: &[u8]) -> Vec<u8> {
     let mut evidence = Vec::with_capacity(run.len());
     let mut at = 0;
     while let Some((_, end)) = segment(run, at) {
-        evidence.extend_from_slice(run.get(at + HEAD..end).unwrap_or_default());
+        evidence.extend_from_slice(run.get(at + HEAD_BYTES..end).unwrap_or_default());
         at = end;
     }
     evidence
 }
 
 /// The marker of the segment that begins exactly at `at`, and where the segment ends; `None` when
-/// there is none that is whole.
+/// no whole segment begins there.
 fn segment(jpeg: &[u8], at: usize) -> Option<(u8, usize)> {
     let [0xff, marker, high, low] = *jpeg.get(at..)?.first_chunk::<4>()? else {
         return None;
@@ -99,8 +99,8 @@ fn segment(jpeg: &[u8], at: usize) -> Option<(u8, usize)> {
     (length >= 2 && end <= jpeg.len()).then_some((marker, end))
 }
 
-/// Whether the end of the picture comes behind some image data. Bytes that are no marker are
-/// skipped, image data among them.
+/// Whether the marker that ends a picture comes after some image data. Bytes that are no marker
+/// are skipped, image data among them.
 pub(super) fn ends(jpeg: &[u8]) -> bool {
     let mut at = 2;
     let mut scans = false;

@@ -1,4 +1,4 @@
-//! PNG: one chunk `haWY` right behind IHDR, which is always first (PNG, Third Edition, 5.6).
+//! PNG: one chunk `haWY` right after IHDR, which is always first (PNG, Third Edition, 5.6).
 //!
 //! Its name says: ancillary (readers skip it), private, and unsafe to copy (an editor that changes
 //! the picture drops it).
@@ -10,38 +10,39 @@ use super::signatures::{CONTENT_CREDENTIALS, SIGNED};
 /// What every PNG begins with, up to the name of its first chunk, IHDR, which has 13 bytes.
 const START: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
 
-/// Behind IHDR: the signature has 8 bytes, the chunk 25.
-const PLACE: usize = 8 + FRAME + 13;
+/// The offset after IHDR: the signature has 8 bytes, the chunk 25.
+const OFFSET: usize = 8 + FRAME_BYTES + 13;
 
 const KIND: &[u8; 4] = b"haWY";
 
-/// What a chunk has beside its data: length, name, checksum.
-const FRAME: usize = 4 + 4 + 4;
+/// The parts of a chunk besides its data: length, name, checksum.
+const FRAME_BYTES: usize = 4 + 4 + 4;
 
 pub(super) fn begins(file: &[u8]) -> bool {
-    file.starts_with(START) && file.len() >= PLACE
+    file.starts_with(START) && file.len() >= OFFSET
 }
 
-/// Behind IHDR, unless the file is signed as a whole: by C2PA (appendix A), or by `dSIG` chunks
-/// behind IHDR and before IEND, which cover all between them (Extensions to the PNG Specification).
+/// The offset after IHDR, unless the file is signed as a whole: by C2PA (appendix A), or by `dSIG`
+/// chunks after IHDR and before IEND, which cover all between them (Extensions to the PNG
+/// Specification).
 pub(super) fn place(png: &[u8]) -> Result<usize, &'static str> {
     let signed = chunks(png).find_map(|(kind, _)| match kind {
         b"caBX" => Some(CONTENT_CREDENTIALS),
         b"dSIG" => Some(SIGNED),
         _ => None,
     });
-    signed.map_or(Ok(PLACE), Err)
+    signed.map_or(Ok(OFFSET), Err)
 }
 
 pub(super) fn run(png: &[u8]) -> Option<Range<usize>> {
-    match chunk(png, PLACE)? {
-        (KIND, end) => Some(PLACE..end),
+    match chunk(png, OFFSET)? {
+        (KIND, end) => Some(OFFSET..end),
         _ => None,
     }
 }
 
 pub(super) fn wrap(evidence: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(evidence.len() + FRAME);
+    let mut out = Vec::with_capacity(evidence.len() + FRAME_BYTES);
     out.extend_from_slice(&(evidence.len() as u32).to_be_bytes());
     out.extend_from_slice(KIND);
     out.extend_from_slice(evidence);
@@ -70,6 +71,6 @@ fn chunk(png: &[u8], at: usize) -> Option<(&[u8; 4], usize)> {
     let rest = png.get(at..)?;
     let length = u32::from_be_bytes(*rest.first_chunk()?);
     let kind = rest.get(4..)?.first_chunk()?;
-    let end = at.checked_add(length as usize)?.checked_add(FRAME)?;
+    let end = at.checked_add(length as usize)?.checked_add(FRAME_BYTES)?;
     (end <= png.len()).then_some((kind, end))
 }

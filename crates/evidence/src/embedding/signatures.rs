@@ -1,20 +1,21 @@
-//! Signatures of others over all bytes of a file: they do not hold any more once it has a byte more.
+//! Signatures by others over all bytes of a file: one more byte would break them.
 
-/// What is in a file that C2PA signed.
+/// Why a file with a signature by C2PA carries no evidence inside.
 pub(super) const CONTENT_CREDENTIALS: &str =
     "it has content credentials (C2PA), which are about all of its bytes";
 
-/// What is in a file that was signed by another standard.
+/// Why a file with a signature by another standard carries no evidence inside.
 pub(super) const SIGNED: &str = "it has a signature of its own, which is about all of its bytes";
 
 /// How XMP says where the content credentials of a file are (C2PA, "Embedding a reference to
-/// an external manifest"): in it, or elsewhere, so that nothing else in the file tells.
+/// an external manifest"): inside, or elsewhere, in which case nothing else in the file tells.
 const PROVENANCE: &[u8] = b"dcterms:provenance";
 
-/// Which signature over all bytes is in the file, if there is one that looks alike in all formats.
+/// Why the file carries no evidence inside, if it has a signature over all bytes, of a kind that
+/// looks alike in all formats.
 ///
-/// It is looked for in every byte: these marks stand in segments, chunks, boxes and items within
-/// boxes, and a file that has one by chance does well with its evidence beside it, too.
+/// Every byte is searched: these marks stand in segments, chunks, boxes and items within boxes. A
+/// file that has one by chance gets its evidence beside it, which does no harm.
 pub(super) fn over_all(file: &[u8]) -> Option<&'static str> {
     let before = |at| file.get(..at).unwrap_or_default();
     let from = |at| file.get(at..).unwrap_or_default();
@@ -28,9 +29,9 @@ pub(super) fn over_all(file: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// Whether a description box whose kind comes next is the first in a JUMBF superbox, of whichever
-/// label (ISO/IEC 19566-5, annex A): behind the superbox's own size and kind, or behind its
-/// large size, comes the size of the description.
+/// Whether a description box, whose kind comes after `before`, is the first in a JUMBF superbox of
+/// any label (ISO/IEC 19566-5, annex A): the size of the description box follows the kind of the
+/// superbox, or its large size.
 fn is_in_superbox(before: &[u8]) -> bool {
     [4, 4 + 8].into_iter().any(|between| {
         before

@@ -7,7 +7,7 @@ use crate::signed_statement::{Response, SignedStatement};
 use crate::timestamp::Timestamp;
 
 /// A JPEG as far as its segments go: JFIF, Exif, a quantisation table, two scans with a stuffed
-/// zero and a restart marker, and bytes behind its end.
+/// zero and a restart marker, and bytes after its end.
 fn picture() -> Vec<u8> {
     let mut jpeg = vec![0xff, 0xd8];
     let mut segment = |marker: u8, data: &[u8]| {
@@ -186,7 +186,7 @@ fn what_stands_between_segments_is_covered_as_it_is() {
         );
         assert!(seems_whole(&original) && seems_whole(&signed), "{junk:x?}");
     }
-    // Cut anywhere behind its first marker, and with a length that leads into nowhere.
+    // Cut anywhere after its first marker, and with a length that leads beyond the end.
     for end in 3..whole.len() {
         let cut = &whole[..end];
         let signed = embed(cut, &bundle(1)).unwrap();
@@ -315,7 +315,7 @@ fn signed_by_others() -> Vec<Vec<u8>> {
     let scheme = boxed(b"schm", b"\0\0\0\0OEFF\0\x01\0\0");
     let export = boxed(b"ipro", &boxed(b"sinf", &scheme));
     vec![
-        // Behind Exif, where our segment would be, and behind the tables.
+        // After Exif, where our segment would be, and after the tables.
         with(&picture, 21, &app11(&superbox("c2pa"))),
         with(&picture, 90, &app11(&superbox("c2pa"))),
         with(&picture, 21, &app11(&superbox("org.jpeg.trust"))),

@@ -39,17 +39,17 @@ pub enum AppendError {
     /// A tile at the right edge is not there.
     #[error("the log has {size} entries, but its tile {tile} is missing")]
     Missing {
-        /// The size that was asked for.
+        /// The number of entries in the log.
         size: u64,
-        /// The tile.
+        /// The missing tile.
         tile: Tile,
     },
     /// A tile at the right edge has the wrong length.
-    #[error("the tile {tile} has {got} bytes, which cannot be {} items", .tile.width)]
+    #[error("the tile {tile} has {got} bytes, too few for {} items", .tile.width)]
     Length {
-        /// The tile.
+        /// The tile, with the width that the log needs.
         tile: Tile,
-        /// Its bytes.
+        /// How many bytes were loaded.
         got: usize,
     },
     /// The tiles do not lead to the root of the checkpoint.
@@ -76,9 +76,9 @@ impl Appender {
         tile::edge(size)
     }
 
-    /// Goes on where `head` ended. `load` gives the bytes of each tile of [`Appender::edge`]; bytes
-    /// behind a tile's width, from a batch that stored its tiles but not its checkpoint, are
-    /// ignored.
+    /// Continues the log that ends at `head`. `load` gives the bytes of each tile of
+    /// [`Appender::edge`]; bytes beyond a tile's width, from a batch that stored its tiles but
+    /// not its checkpoint, are ignored.
     ///
     /// # Errors
     /// [`AppendError`] when the tiles are missing, short, or not those that `head` signed for.
@@ -143,7 +143,7 @@ impl Appender {
         }
     }
 
-    /// Adds what is new to the tiles at the edge, and gives every tile that changed.
+    /// Adds the new entries and nodes to the tiles at the edge, and returns each changed tile.
     fn write_tiles(&mut self, entries: &[Hash], grown: &Grown) -> Vec<(Tile, Vec<u8>)> {
         let mut bundle = Vec::with_capacity(entries.len() * item_length(Level::Entries));
         entries
@@ -247,7 +247,7 @@ impl Grown {
     }
 }
 
-/// Where the edge keeps a level.
+/// The place of a level in `edge`: entries first.
 fn slot(level: Level) -> usize {
     match level {
         Level::Entries => 0,
@@ -268,7 +268,7 @@ fn peak(edge: &[Vec<u8>], level: u32) -> Hash {
         .get(slot(Level::Hashes((level / 8) as u8)))
         .map_or(&[][..], Vec::as_slice);
     let (hashes, _) = bytes.as_chunks::<32>();
-    // In a tile of width w, the subtree of 2^b hashes stands behind those of the higher bits of w.
+    // In a tile of width w, the subtree of 2^b hashes comes after those of the higher bits of w.
     let bit = level % 8;
     let start = (hashes.len() >> (bit + 1)) << (bit + 1);
     complete(hashes.get(start..start + (1 << bit)).unwrap_or(&[]))

@@ -12,7 +12,7 @@ use super::tile::{EntriesError, Level, TILE_WIDTH, Tile, levels, read_entries};
 use super::tree::{Frontier, complete, leaf_hash};
 use crate::statement::Hash;
 
-/// How many faults are told in full; the others are counted.
+/// The most faults that are described; further ones are only counted.
 pub const MAX_TOLD_FAULTS: usize = 100;
 
 /// Where a log is read from: a folder, or a server.
@@ -21,7 +21,7 @@ pub trait TileSource {
     /// there is no such resource.
     ///
     /// # Errors
-    /// Whatever prevents reading, such as a network that is down.
+    /// The cause, when the resource cannot be read, such as a network that is down.
     fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>>;
 }
 
@@ -50,12 +50,12 @@ impl Audit {
     }
 }
 
-/// One thing that is wrong with a log. `at` is a path below the log's prefix.
+/// One thing that is wrong with a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// Which resource.
+    /// The wrong resource: a path below the log's prefix.
     pub at: String,
-    /// Which entry of the log, where it is one entry that is wrong.
+    /// The index of the wrong entry, from 0, if a single entry is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<u64>,
     /// What is wrong with it.
@@ -71,12 +71,12 @@ impl fmt::Display for Fault {
 /// Why an audit could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// Something could not be read.
+    /// A resource could not be read.
     #[error("{path} could not be read: {why}")]
     Source {
-        /// Which resource.
+        /// The resource: a path below the log's prefix.
         path: String,
-        /// Why not.
+        /// The source's own error.
         why: Box<dyn Error + Send + Sync>,
     },
     /// There is no checkpoint.
@@ -89,13 +89,13 @@ pub enum AuditError {
 
 /// Reads the whole log and checks that its entries are those that the checkpoint signs for, that
 /// every tile follows from them, that no entry is there twice, and that it grew out of the
-/// `earlier` checkpoint. `progress` is told how many entries of how many were read.
+/// `earlier` checkpoint. `progress` gets the number of entries that were read, and of all.
 ///
-/// Takes one pass and keeps about 50 bytes for each entry. It ends where neither a bundle of entries
-/// nor the tile of their hashes can be read.
+/// Takes one pass and keeps about 50 bytes for each entry. It stops where neither a bundle of
+/// entries nor the tile of their hashes can be read.
 ///
 /// # Errors
-/// [`AuditError`] when the log cannot be audited at all. What is wrong with it is in
+/// [`AuditError`] when the log cannot be audited at all. A log's faults are no error: they are in
 /// [`Audit::faults`].
 pub fn audit(
     source: &mut dyn TileSource,
@@ -154,7 +154,7 @@ struct Leaves {
     by_hashes: Hash,
     /// The root of the hashes of the entries beside it.
     by_entries: Hash,
-    /// Where the two disagree.
+    /// The places in the tile where its hashes and the entries disagree.
     differing: Vec<usize>,
 }
 
@@ -232,7 +232,7 @@ impl Auditor<'_> {
         Ok(Some(entries.into_iter().map(leaf_hash).collect()))
     }
 
-    /// Finds entries that are there twice.
+    /// Remembers an entry, and records a fault if an earlier entry is the same.
     fn note(&mut self, tile: Tile, index: u64, entry: &Hash) {
         let mut half = [0; 16];
         half.copy_from_slice(&entry[..16]);
@@ -257,7 +257,7 @@ impl Auditor<'_> {
             ) else {
                 break;
             };
-            // A tile that cannot be read is told once; the other side stands in for it.
+            // A tile that cannot be read is one fault; the bundle stands in for it, or the reverse.
             let (by_hashes, by_entries) = match (self.hashes(tile)?, self.entries(bundle)?) {
                 (Some(hashes), Some(entries)) => (hashes, entries),
                 (Some(one), None) | (None, Some(one)) => (one.clone(), one),
@@ -293,10 +293,10 @@ impl Auditor<'_> {
         Ok(all)
     }
 
-    /// Checks each tile above level 0 against the tiles below, and says which of two that disagree
-    /// is the one that was changed.
+    /// Checks each tile above level 0 against the tiles below, and finds out which of two that
+    /// disagree was changed.
     fn upper_levels(&mut self, leaves: Vec<Leaves>, head: &Checkpoint) -> Result<(), AuditError> {
-        // What a level says about the tiles of the level below.
+        // The tiles of the level below, each with the two roots that it may have.
         let mut below: Vec<(Tile, [Hash; 2])> = leaves
             .iter()
             .map(|leaves| (leaves.tile, [leaves.by_hashes, leaves.by_entries]))
@@ -332,7 +332,7 @@ impl Auditor<'_> {
         Ok(())
     }
 
-    /// Tells where a bundle and its tile disagree, and which of them fits the rest of the log.
+    /// Records where a bundle and its tile disagree, and which of them fits the rest of the log.
     fn settle(&mut self, leaves: &Leaves, parent: Option<&Hash>, head: &Checkpoint) {
         let tile = leaves.tile;
         let bundle = Tile {
@@ -393,8 +393,8 @@ impl Auditor<'_> {
     }
 }
 
-/// The root of a full tile; of a partial one, which no tile above refers to, just something that
-/// changes with its hashes.
+/// The root of a full tile. No tile above refers to a partial one, so for it any value that changes
+/// with its hashes will do.
 fn full_root(hashes: &[Hash]) -> Hash {
     if hashes.len().is_power_of_two() {
         complete(hashes)
@@ -405,7 +405,7 @@ fn full_root(hashes: &[Hash]) -> Hash {
     }
 }
 
-/// The first items of a full tile, when only the partial one is asked for.
+/// The bytes of a partial tile, cut from the full tile that replaced it.
 fn cut(mut bytes: Vec<u8>, tile: Tile) -> Vec<u8> {
     match tile.byte_length() {
         Some(length) => bytes.truncate(length),

@@ -10,14 +10,14 @@ use crate::statement::Hash;
 /// The head of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Which log it is.
+    /// The log's name, the first line of the text.
     pub origin: String,
     /// How many entries it has.
     pub size: u64,
     /// The root of the tree over them.
     pub root: Hash,
     /// Further lines that a log may sign with its head, each with its line break. They mean nothing
-    /// here; they are kept because signatures and cosignatures are over them too.
+    /// here; they are kept because signatures and cosignatures cover them too.
     pub(crate) extension: String,
 }
 
@@ -29,16 +29,16 @@ pub enum CheckpointError {
     Note(#[from] NoteError),
     /// The text is not a checkpoint's.
     #[error(
-        "the signed text is not a checkpoint: expected origin, size and root, each on its line, and perhaps \
-         further lines, none of them empty"
+        "the signed text is not a checkpoint: expected origin, size and root, each on its own \
+         line, and then other lines, if any, none of them empty"
     )]
     Format,
-    /// Another log's.
+    /// The checkpoint is another log's.
     #[error("the checkpoint is of the log {found:?}, not of {expected:?}")]
     Origin {
-        /// The log that was expected.
+        /// The origin that was expected: the key's name.
         expected: String,
-        /// The log that it is of.
+        /// The origin that the checkpoint states.
         found: String,
     },
 }
@@ -60,12 +60,12 @@ impl Checkpoint {
         })
     }
 
-    /// The extension lines, in order; a log of Hallway's has none.
+    /// The extension lines, in order; Hallway's own logs have none.
     pub fn extension_lines(&self) -> impl Iterator<Item = &str> {
         self.extension.lines()
     }
 
-    /// The signed note.
+    /// The note: this head's text, signed with `key`.
     #[must_use]
     pub fn sign(&self, key: &SigningKey) -> String {
         key.sign(&self.text())
@@ -88,7 +88,7 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// Which log a note says that it is of, before anything is verified.
+    /// The origin that a note states; nothing is verified.
     ///
     /// # Errors
     /// [`CheckpointError`] when it is not the note of a checkpoint.
@@ -97,7 +97,7 @@ impl Checkpoint {
         Ok(Self::parse(text)?.origin)
     }
 
-    /// How many entries a note says that its log has, before anything is verified.
+    /// The number of entries that a note states; nothing is verified.
     #[must_use]
     pub fn unverified_size(note: &str) -> Option<u64> {
         let (text, _) = parse(note).ok()?;
@@ -111,7 +111,7 @@ impl Checkpoint {
         else {
             return Err(CheckpointError::Format);
         };
-        // Each of them ends, and none of them is empty.
+        // Each extension line ends in a newline, and none is empty.
         if !extension.is_empty() && !extension.ends_with('\n')
             || extension.starts_with('\n')
             || extension.contains("\n\n")

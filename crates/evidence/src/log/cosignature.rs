@@ -1,4 +1,5 @@
-//! Cosignatures: that a witness saw a log grow and never change (c2sp.org/tlog-cosignature).
+//! Cosignatures: a witness says that it saw a log grow and never change
+//! (c2sp.org/tlog-cosignature).
 //!
 //! These are the Ed25519 ones, `cosignature/v1`, which today's tools read.
 
@@ -69,9 +70,8 @@ impl fmt::Debug for CosigningKey {
 }
 
 impl CosignerKey {
-    /// Checks that this witness cosigned `note`, and says when (the latest time, if it did more
-    /// than once). What the note says, and whether the log signed it, is for
-    /// [`Checkpoint::open`].
+    /// Checks that this witness cosigned `note`, and returns when (by its last line, if it cosigned
+    /// more than once). [`Checkpoint::open`] reads the note and checks the log's signature.
     ///
     /// # Errors
     /// [`NoteError::Unsigned`] when it did not, [`NoteError::Signature`] when its signature does
@@ -80,7 +80,7 @@ impl CosignerKey {
         let check = |text: &str, signature: &[u8]| {
             let (time, signature) = signature.split_first_chunk::<8>()?;
             let seconds = u64::from_be_bytes(*time);
-            // A time after the year 9999 is none that a witness meant.
+            // No witness means a time after the year 9999.
             let at = seconds.checked_mul(1000).map(Timestamp::from_ms)?;
             (at.as_seconds() == seconds && self.verifies(&message(seconds, text), signature))
                 .then_some(at)
@@ -89,7 +89,7 @@ impl CosignerKey {
     }
 }
 
-/// Who of `witnesses` cosigned `note`, in their order.
+/// Those of `witnesses` who cosigned `note`, in the order of `witnesses`.
 ///
 /// # Errors
 /// [`NoteError::Signature`] when the cosignature of one of them does not fit, or the note cannot be
@@ -109,8 +109,8 @@ pub fn cosigned(note: &str, witnesses: &[CosignerKey]) -> Result<Vec<Cosigned>, 
     Ok(found)
 }
 
-/// Whose signature stands in `note` though they are neither the log nor one of `witnesses`: nothing
-/// says whether it is one.
+/// The first signer of `note` who is neither the log nor one of `witnesses`, so that nobody can
+/// check the signature. `None` when there is no such signer.
 ///
 /// # Errors
 /// When the note cannot be read.
@@ -126,7 +126,7 @@ pub fn unknown_signer<'a>(
     Ok(unknown.next().map(|found| found.name().to_owned()))
 }
 
-/// What is signed: two lines of its own, then the whole text of the checkpoint.
+/// The signed bytes: two lines of their own, then the whole text of the checkpoint.
 fn message(seconds: u64, text: &str) -> Vec<u8> {
     format!("cosignature/v1\ntime {seconds}\n{text}").into_bytes()
 }

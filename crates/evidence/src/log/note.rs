@@ -24,17 +24,17 @@ pub enum NoteError {
     Name(String),
     /// Not `name+id+key`, another type of key, or the id does not belong to name and key.
     #[error(
-        "not a verifier key with Ed25519 of the type that is needed here: expected name+id+base64, \
-         where the id fits the rest"
+        "not an Ed25519 verifier key of the type that is needed here: expected name+id+base64, \
+         with the id that belongs to the rest"
     )]
     VerifierKey,
     /// Longer than [`MAX_NOTE`].
-    #[error("a note of {0} bytes is longer than the 65536 that are read")]
+    #[error("the note has {0} bytes; at most 65536 are allowed")]
     TooLarge(usize),
     /// Not text, an empty line and signature lines.
     #[error("not a signed note: expected text, an empty line, and signature lines")]
     Format,
-    /// A signature line that is not one.
+    /// A line below the text is not a signature line.
     #[error("line {0} below the note's text is not a signature line")]
     SignatureLine(usize),
     /// The key did not sign.
@@ -52,7 +52,7 @@ pub(crate) struct Signature<'a> {
 }
 
 impl Signature<'_> {
-    /// Whose it says that it is.
+    /// The name of the key that it claims to be by; nothing is verified.
     pub(crate) const fn name(&self) -> &str {
         self.name
     }
@@ -63,9 +63,9 @@ impl Signature<'_> {
     }
 }
 
-/// One note with the signatures of all `notes`, in the one order that receipts have: by the name and
-/// the id of the key, of each key one; but whoever has the name that is the text's first line, as a
-/// log's own key has, goes before the others. The notes must have the same text.
+/// One note with the signatures of all `notes`, one for each key, in the one order that receipts
+/// have: by the name and the id of the key. A key whose name is the text's first line, as the log's
+/// own key's is, goes before the others. The notes must have the same text.
 ///
 /// # Errors
 /// [`NoteError::Format`] when the texts differ, or there is no note; or one cannot be read.
@@ -96,7 +96,7 @@ pub(crate) fn parse(note: &str) -> Result<(&str, Vec<Signature<'_>>), NoteError>
     if note.bytes().any(|byte| byte < 0x20 && byte != b'\n') || !note.ends_with('\n') {
         return Err(NoteError::Format);
     }
-    // The last empty line separates; the text keeps its own newline.
+    // The last empty line ends the text, which keeps its own newline.
     let at = note.rfind("\n\n").ok_or(NoteError::Format)?;
     let (text, signatures) = (&note[..=at], &note[at + 2..]);
     let signatures: Vec<_> = signatures

@@ -10,7 +10,7 @@ use crate::statement::Hash;
 /// The most hashes in a proof: two for each level of a tree of 2^64 entries.
 pub const MAX_PROOF_HASHES: usize = 128;
 
-/// That the tree of `size` entries holds a leaf at `index` (RFC 6962, section 2.1.1).
+/// Proves that the tree of `size` entries holds a leaf at `index` (RFC 6962, section 2.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InclusionProof {
     /// The leaf's index, from 0.
@@ -27,25 +27,25 @@ pub enum ProofError {
     /// The tree has no such entry.
     #[error("the log has {size} entries, so it has none with index {index}")]
     Index {
-        /// The index.
+        /// The index that was asked for, from 0.
         index: u64,
-        /// The tree's size.
+        /// The number of entries in the tree.
         size: u64,
     },
     /// The earlier tree is larger than the later one.
     #[error("a log of {new} entries cannot have grown out of one of {old}")]
     Shrunk {
-        /// The earlier size.
+        /// The number of entries in the earlier tree.
         old: u64,
-        /// The later size.
+        /// The number of entries in the later tree.
         new: u64,
     },
     /// Too few or too many hashes.
     #[error("the proof has {got} hashes; between these sizes it has {expected}")]
     Length {
-        /// How many belong there.
+        /// How many hashes a proof between these sizes has.
         expected: usize,
-        /// How many there are.
+        /// How many hashes this proof has.
         got: usize,
     },
     /// The entry's proof leads to another root.
@@ -60,11 +60,11 @@ pub enum ProofError {
     /// A tile is shorter than its width.
     #[error("the tile {tile} has {got} bytes instead of at least {expected}")]
     ShortTile {
-        /// The tile.
+        /// The tile, with the width that the proof needs.
         tile: Tile,
-        /// How many bytes belong there.
+        /// 32 bytes for each hash of the width.
         expected: usize,
-        /// How many there are.
+        /// How many bytes were given.
         got: usize,
     },
 }
@@ -131,14 +131,14 @@ pub fn verify_consistency(
 }
 
 /// The roots of the tree of `old` entries and of the tree of `new` that a consistency proof leads
-/// to, where `0 < old < new`. They need not be those of anybody's checkpoints.
+/// to, where `0 < old < new`. The caller compares them with the roots of checkpoints.
 ///
 /// A proof between trees whose smaller one is complete (`old` is a power of two) leaves the smaller
 /// one's root out, so there `old_root` stands in for it.
 ///
 /// # Errors
 /// [`ProofError::Shrunk`] or [`ProofError::Length`]; [`ProofError::Rewritten`] when the hashes lead
-/// nowhere.
+/// to no root.
 pub fn consistency_roots(
     old: u64,
     old_root: &Hash,
@@ -202,7 +202,7 @@ fn split(size: u64) -> Option<u64> {
     1u64.checked_shl(size.checked_sub(1)?.checked_ilog2()?)
 }
 
-/// Tells the ranges of leaves whose hashes make the inclusion proof, in the proof's order.
+/// Calls `tell` with each range of leaves whose hash is in the inclusion proof, in its order.
 fn inclusion_ranges(
     index: u64,
     size: u64,
@@ -257,8 +257,8 @@ fn consistency_ranges(old: u64, new: u64) -> Result<Vec<Range<u64>>, ProofError>
     Ok(path)
 }
 
-/// Which hashes a proof needs, before any tile is read: ask for [`Plan::tiles`], load them however
-/// you like, then make the proof with [`Plan::hashes`].
+/// The hashes that a proof needs, before any tile is read: ask for [`Plan::tiles`], load them
+/// however you like, then make the proof with [`Plan::hashes`].
 #[derive(Debug, Clone)]
 pub struct Plan {
     size: u64,
@@ -355,7 +355,7 @@ impl Node {
 pub struct TileSet(BTreeMap<(Level, u64), Vec<Hash>>);
 
 impl TileSet {
-    /// Adds a tile; bytes behind its width are ignored.
+    /// Adds a tile; bytes beyond its width are ignored.
     ///
     /// # Errors
     /// [`ProofError::ShortTile`].

@@ -15,7 +15,7 @@ pub const MAX_TILE_LEVEL: u8 = 7;
 /// What a tile holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// The entries themselves, each behind its length in two bytes, big-endian.
+    /// The entries themselves, each after its length in two bytes, big-endian.
     Entries,
     /// Hashes of the tree at the height of 8 times this number, 0 to 7.
     Hashes(u8),
@@ -48,7 +48,7 @@ impl Tile {
         }
     }
 
-    /// How long the tile's bytes are; `None` for entries, whose length differs.
+    /// The tile's length in bytes; `None` for entries, whose lengths differ.
     #[must_use]
     pub fn byte_length(&self) -> Option<usize> {
         match self.level {
@@ -152,7 +152,7 @@ impl FromStr for Tile {
     }
 }
 
-/// The entries of a bundle: each behind its length in two bytes, big-endian.
+/// The entries of a bundle: each after its length in two bytes, big-endian.
 ///
 /// # Errors
 /// [`EntriesError`] says at which entry the bytes end or go on.
@@ -187,10 +187,10 @@ pub enum EntriesError {
     /// The bytes end inside an entry.
     #[error("the bundle ends inside its entry {entry}")]
     Cut {
-        /// Which one, from 0.
+        /// Its place in the bundle, from 0.
         entry: u16,
     },
-    /// The bytes go on behind the last entry.
+    /// The bytes go on after the last entry.
     #[error("{0} bytes follow the bundle's last entry")]
     Trailing(usize),
 }

@@ -16,10 +16,11 @@ pub const MAX_TLOG_PROOF: usize = MAX_NOTE + 8 * 1024;
 
 const FIRST_LINE: &str = "c2sp.org/tlog-proof@v1";
 
-/// What a line of extra data begins with.
+/// The start of a line of extra data.
 const EXTRA: &str = "extra ";
 
-/// That a log holds an entry, checkable offline with the log's key. Prints in its text format.
+/// Proves that a log holds an entry; anybody who has the log's key can check it offline. Prints in
+/// its text format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlogProof {
     extra: Option<Vec<u8>>,
@@ -32,15 +33,15 @@ pub struct TlogProof {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlogProofError {
     /// Not in the format.
-    #[error("line {0} is not what c2sp.org/tlog-proof@v1 has there")]
+    #[error("line {0} of the proof does not follow c2sp.org/tlog-proof@v1")]
     Line(usize),
     /// Longer than [`MAX_TLOG_PROOF`].
-    #[error("a proof of {0} bytes is longer than the 73728 that are read")]
+    #[error("the proof has {0} bytes; at most 73728 are allowed")]
     TooLarge(usize),
-    /// The signatures below the checkpoint are in another order than the one there is.
+    /// The signatures below the checkpoint are not in the order of [`gather`].
     #[error(
-        "the checkpoint's signatures are out of order: the log's own stands first, the others \
-         follow by their names, and nobody's stands twice"
+        "the checkpoint's signatures are out of order: the log's own comes first, the others \
+         follow by their names, and no key signs twice"
     )]
     Signatures,
     /// The checkpoint is not accepted.
@@ -63,7 +64,7 @@ impl TlogProof {
         }
     }
 
-    /// The extra data, whose meaning is its application's. Nothing authenticates them, and
+    /// The extra data, whose meaning the application defines. Nothing authenticates them, and
     /// [`TlogProof::verify`] does not look at them. A [`Receipt`](crate::Receipt) has none.
     #[must_use]
     pub fn extra(&self) -> Option<&[u8]> {
@@ -82,8 +83,8 @@ impl TlogProof {
         &self.checkpoint
     }
 
-    /// Reads a proof of any application, with its extra data, which are not empty where there is a
-    /// line of them. Signatures in another order than that of [`gather`] are refused.
+    /// Reads a proof of any application, with its extra data. An empty line of extra data is
+    /// refused, and so are signatures in another order than that of [`gather`].
     ///
     /// # Errors
     /// [`TlogProofError::Line`] names the line; [`TlogProofError::Signatures`];
@@ -142,7 +143,7 @@ impl TlogProof {
         }
     }
 
-    /// Checks that the log of `key` holds `entry`, and gives the checkpoint that says so.
+    /// Checks that the log of `key` holds `entry`, and returns the checkpoint that says so.
     ///
     /// # Errors
     /// [`TlogProofError`] says whether the checkpoint or the inclusion proof is wrong.

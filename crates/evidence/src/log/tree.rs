@@ -10,7 +10,7 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
     hash_of(&[&[0], entry])
 }
 
-/// The hash of a node: SHA-256 of a one byte and the two hashes below.
+/// The hash of a node: SHA-256 of a byte 1 and the two hashes below.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     hash_of(&[&[1], left, right])
@@ -104,7 +104,8 @@ impl Frontier {
         join(self.peaks().map(|(_, hash)| hash)).unwrap_or_else(empty_root)
     }
 
-    /// Appends a leaf and tells each node that became complete: its level and hash.
+    /// Appends a leaf, and calls `completed` with the level and hash of each node that became
+    /// complete.
     pub(crate) fn push_observed(&mut self, leaf: Hash, mut completed: impl FnMut(u32, Hash)) {
         let (mut hash, mut level) = (leaf, 0);
         completed(level, hash);

@@ -1,10 +1,10 @@
-//! A witness: whoever saw how a log grew, and so notices when it is rewritten
+//! A witness: somebody who watches how a log grows, and notices when it is rewritten
 //! (c2sp.org/tlog-witness).
 //!
-//! The log's side sends [`AddCheckpoint`]; the witness [decides](decide) what it makes of it, given
-//! the [`Latest`] that it knows of that log; the log's side reads the [`Answer`]. Nothing here keeps
-//! anything: the caller moves its record on from the latest to the new one in one step with no other
-//! request in between, and only then gives the cosignature away.
+//! The log sends [`AddCheckpoint`]; the witness [decides](decide) whether to cosign it, given the
+//! [`Latest`] checkpoint that it knows of that log; the log reads the [`Answer`]. Nothing here is
+//! stored: the caller replaces the latest checkpoint by the new one in one step, with no other
+//! request in between, and only then hands out the cosignature.
 //!
 //! ```
 //! use hallway_evidence::Timestamp;
@@ -69,8 +69,8 @@ impl Latest {
     }
 }
 
-/// Why a witness does not cosign, in the order in which the specification has it look. The status is
-/// that of the HTTP answer.
+/// Why a witness does not cosign, in the order in which [`decide`] checks. Each reason begins with
+/// the status of the HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// 403: not signed by the log. (400 when it is not a checkpoint at all.)
@@ -79,16 +79,16 @@ pub enum Refusal {
     /// 400: it claims to have grown out of a larger log.
     #[error("the old size {old} is above the checkpoint's size {new}")]
     OldAboveNew {
-        /// The old size.
+        /// The old size in the request.
         old: u64,
         /// The checkpoint's size.
         new: u64,
     },
-    /// 422: the log signed two trees, of which one cannot have grown out of the other. This is the
-    /// proof.
+    /// 422: the log signed two trees, of which one cannot have grown out of the other. The
+    /// [`Fork`] proves it.
     #[error("the log signed two trees that cannot be the same log: it was rewritten")]
     Forked(Box<Fork>),
-    /// 409 with the size: the proof does not begin where the witness is.
+    /// 409 with the size: the proof does not begin at the last cosigned checkpoint.
     #[error("the last checkpoint that this witness cosigned has {latest} entries, not {old}")]
     Stale {
         /// The old size in the request.
@@ -101,8 +101,8 @@ pub enum Refusal {
     Inconsistent(ProofError),
 }
 
-/// Decides whether a witness that knows `latest` of the log of `key` cosigns. Gives what it knows
-/// from then on.
+/// Decides whether a witness that last cosigned `latest` of the log of `key` cosigns. Returns the
+/// checkpoint that takes the place of `latest`.
 ///
 /// # Errors
 /// [`Refusal`] says why not.
@@ -119,7 +119,7 @@ pub fn decide(
             new: new.size,
         });
     }
-    // Two trees of one size are a fork, whatever the request says that it comes from.
+    // Two trees of one size are a fork, whatever old size the request names.
     if let Some(latest) = latest
         && latest.checkpoint.size == new.size
         && latest.checkpoint.root != new.root
@@ -143,7 +143,7 @@ pub fn decide(
         return Ok(offered);
     };
     // A proof that leads to the root that the log signed, but begins with another tree than the one
-    // that it signed before, proves the opposite of what it was sent for.
+    // that it signed before, proves a fork.
     if let Some(latest) = latest
         && 0 < size
         && size < new.size

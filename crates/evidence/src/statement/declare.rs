@@ -48,7 +48,7 @@ pub enum Signer {
 /// A statement as it was declared.
 #[derive(Debug, Clone, Copy)]
 pub struct Declaration {
-    /// `door.kind`, as it stands in `act`.
+    /// The name, such as `device.claim`, as it stands in `act`.
     pub name: &'static str,
     /// Who signs it.
     pub signer: Signer,
@@ -61,7 +61,7 @@ pub struct Declaration {
 /// A member of a statement's terms, or of a map in them.
 #[derive(Debug, Clone, Copy)]
 pub struct DeclaredMember {
-    /// Its name.
+    /// Its key in CBOR and in JSON.
     pub name: &'static str,
     /// What it means, in Markdown.
     pub doc: &'static str,

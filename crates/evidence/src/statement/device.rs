@@ -23,8 +23,8 @@ stated! {
 
 statement! {
     "device.enrol", Signer::NewKey;
-    /// Makes a device known. The gateway makes the statement; the response is a registration with an
-    /// attestation.
+    /// Makes a device known. The gateway makes the statement; the response is a registration with
+    /// an attestation.
     Enrol {}
 }
 

@@ -1,8 +1,8 @@
 //! The hall door: channels to files and services, and who may enter them.
 //!
-//! A hall is known by its `HallName`. What a person may do inside is a set of `Rights`; what opens
-//! is bound to a `P256PublicKey` whose private half never leaves the memory of the program that opened
-//! it, or to the browser session of the signer when there is no such key.
+//! A hall is known by its `HallName`. What a person may do inside is a set of `Rights`. A grant is
+//! bound to a `P256PublicKey` whose private half never leaves the memory of the program that opened
+//! the hall, or to the browser session of the signer when there is no such key.
 
 mod agent;
 mod existence;

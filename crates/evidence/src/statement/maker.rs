@@ -1,4 +1,5 @@
-//! The makers of devices: whose attestation authorities are accepted, so that their devices may enrol.
+//! The makers of devices, whose attestation authorities the realm accepts so that their devices may
+//! enrol.
 
 use super::Hash;
 use super::declare::{Sentence, Signer, statement};

@@ -11,7 +11,7 @@ use crate::realm::{Origin, RealmName};
 use crate::timestamp::Timestamp;
 
 record! {
-    /// What the signer takes a realm to be, from the moment of signing.
+    /// The address and the keys by which this realm knows another one, once the signer has signed.
     #[derive(Debug, Clone, PartialEq, Eq)]
     Pins {
         /// The realm.
@@ -22,7 +22,7 @@ record! {
         log: [u8; 32],
         /// Its certificate authorities.
         authorities: Authorities,
-        /// What this realm, as a witness, saw of its log under another key; it begins anew then.
+        /// If its log begins anew: what this realm, as a witness, saw of it under another key.
         seen: Option<SeenLog>,
     }
 }
@@ -71,7 +71,7 @@ statement! {
 }
 
 impl Authorities {
-    /// How many a realm may have.
+    /// The most that a realm may have.
     pub const MAX: usize = 16;
 
     /// The hashes, in order.

@@ -1,4 +1,4 @@
-//! The realm's own certificate authorities, which take turns.
+//! The realm's own certificate authorities, of which one signs at a time.
 
 use super::Hash;
 use super::declare::{Sentence, Signer, statement};
@@ -17,7 +17,8 @@ statement! {
 
 statement! {
     "realm.withdraw_authority", Signer::Person(Role::Owner);
-    /// The same, and withdraws all that was signed until now.
+    /// Has the realm's next certificate authority sign from now on, and withdraws all that was
+    /// signed until now.
     WithdrawAuthority {
         /// SHA-256 of the certificate of the authority that is withdrawn.
         from: Hash,

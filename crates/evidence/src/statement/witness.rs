@@ -1,4 +1,4 @@
-//! Others' logs as this realm, their witness, saw them; and a log that begins anew.
+//! Other realms' logs, as this realm saw them as their witness; and a log that begins anew.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use crate::line::Line;
 use crate::timestamp::Timestamp;
 
 record! {
-    /// The last that a witness cosigned of a log under an earlier key.
+    /// The last checkpoint that a witness cosigned of a log under its earlier key.
     #[derive(Debug, Clone, PartialEq, Eq)]
     SeenLog {
         /// The Ed25519 key under which the log signed.

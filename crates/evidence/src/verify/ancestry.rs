@@ -3,9 +3,9 @@
 //! A key is somebody's because its registration says so, and a registration counts because somebody
 //! who was entitled to it signed for the one-time link that allowed it: an owner who invited the
 //! person or let them recover, or the person, with an earlier key. So each registration leads to an
-//! earlier entry of the log, and the last one is the set-up, before which there was nobody. That one
-//! is the log's first entry, or the very evidence that the trust file names: what the gateway's
-//! database says of anybody is not asked.
+//! earlier entry of the log, and the last one is the set-up, before which there was nobody. The
+//! set-up is the log's first entry, or the very evidence that the trust file names: what the
+//! gateway's database says of anybody is not asked.
 //!
 //! A role is what the act that allowed the key says, or what an owner made of it later. That a role
 //! was taken away or somebody was suspended can't be shown to be absent, and is not claimed.
@@ -23,7 +23,8 @@ use crate::timestamp::Timestamp;
 pub enum Chain {
     /// To the set-up of the realm.
     ToSetUp,
-    /// Not beyond its registration: who allowed it is a matter of trust. What is not shown is said.
+    /// Only to its registration: who allowed it is a matter of trust. The report says what is not
+    /// shown.
     KeyOnly,
 }
 
@@ -92,8 +93,8 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         }
     }
 
-    /// Follows the key of registration `key` down to the set-up, for an entry of the log at which its
-    /// person needed the role `least`. Gives the role that is shown, if it suffices.
+    /// Follows the key of registration `key` down to the set-up, for an entry of the log at which
+    /// its person needed the role `least`. Returns the role that is shown, if it suffices.
     pub(super) fn follow(&mut self, key: usize, before: u64, least: Role) -> Option<Role> {
         self.walk(key);
         let shown = self.role(key, before, least);
@@ -111,7 +112,7 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         self.found.missing.is_empty()
     }
 
-    /// Checks that the subject rests on every receipt, and gives what was found.
+    /// Checks that the subject rests on every receipt, and returns what was found.
     pub(super) fn finish(mut self) -> (Section, Found) {
         let unused = self.used.iter().position(|used| !used);
         self.section.check(
@@ -181,7 +182,7 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         self.check_allowed(registered, act);
     }
 
-    /// The act allowed this very registration, and its signer was entitled to allow it.
+    /// Checks that the act allowed this very registration, and that its signer was entitled to.
     fn check_allowed(&mut self, registered: Registered<'r>, act: Signed<'r>) {
         let terms = registered.terms;
         let (what, _) = named(terms);
@@ -227,14 +228,14 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         }
     }
 
-    /// The registration by the set-up link is the one from which everything comes.
+    /// Checks that a registration by a set-up link is the one from which every right comes.
     fn check_set_up(&mut self, key: usize, registered: Registered<'r>) {
         let evidence = self.receipts.all.get(key);
         let hash = evidence.map(|checked| checked.receipt.evidence.hash());
         let name = &registered.terms.name;
         let root = match self.receipts.trust.set_up {
             _ if registered.terms.role != Role::Owner => Err(format!(
-                "{name}’s key claims to be that of the set-up, and no owner’s"
+                "{name}’s key claims to be that of the set-up, but is no owner’s"
             )),
             Some(known) if hash == Some(known) => Ok("the set-up that the trust file names"),
             Some(known) => Err(format!(
@@ -257,8 +258,8 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         }
     }
 
-    /// The role that the person of a registered key is shown to have had before an entry: that of the
-    /// registration, or if it is a lesser one than `least`, what an owner made of it since.
+    /// The role that the person of a registered key is shown to have had before an entry: that of
+    /// the registration, or if it is less than `least`, the one that an owner gave them since.
     fn role(&mut self, key: usize, before: u64, least: Role) -> Option<Role> {
         let Registered { terms, index, .. } = self.registered(key)?;
         self.raised(terms, (terms.role, index), before, least)
@@ -355,7 +356,7 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         }
     }
 
-    /// Records a step. What does not hold is an error, or where that is not demanded, noted.
+    /// Records a step. What does not hold is a failure, or where it is not demanded, only noted.
     fn conclude<T>(
         &mut self,
         (number, title): (&str, &str),
@@ -381,7 +382,7 @@ fn no_role(name: &Line, least: Role, what: &str) -> String {
     )
 }
 
-/// The act that a registration rests on, in words, and as what to ask for.
+/// The act that a registration rests on: in words, and by its name and its link.
 fn named(terms: &RegisterKey) -> (String, String) {
     let (name, link) = (&terms.name, hex::encode(terms.link));
     let (what, act) = match terms.reason {
@@ -397,7 +398,7 @@ fn named(terms: &RegisterKey) -> (String, String) {
     (what, ask)
 }
 
-/// For what reason a key may be registered by which link, if the act allows one.
+/// The reason and the link with which the act allows a key to be registered, if it does.
 fn link_of(act: &Act) -> Option<(Reason, Hash)> {
     match act {
         Act::PeopleInvite(terms) => Some((Reason::Invitation, terms.link)),

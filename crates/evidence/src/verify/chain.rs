@@ -17,18 +17,18 @@ use crate::statement::web::RegisterKey;
 
 /// How the receipts of a bundle fit together.
 pub(super) struct Fit {
-    /// How they do, and who allowed the keys.
+    /// The steps about how they fit, and those about who allowed the keys.
     pub(super) sections: [Section; 2],
     /// What follows, if every step holds.
     pub(super) conclusion: Option<Conclusion>,
-    /// What is not shown of who allowed the keys.
+    /// What the bundle does not show about who allowed the keys.
     pub(super) missing: Vec<String>,
 }
 
 /// What the subject says, before it is known who allowed the keys.
 struct Said {
     sentences: Vec<String>,
-    /// What it comes to.
+    /// The last sentence: what the evidence shows, and what it does not.
     last: &'static str,
     transaction: Option<TransactionFacts>,
 }
@@ -125,8 +125,8 @@ fn check_other(
     })
 }
 
-/// Follows the key of registration `key` down to the set-up, for receipt `at`. Gives the name and the
-/// role that are shown, in words.
+/// Follows the key of registration `key` down to the set-up, for receipt `at`. Returns the name and
+/// the role that are shown, in words.
 fn follow(
     receipts: &Receipts<'_>,
     ancestry: &mut Ancestry<'_, '_>,
@@ -259,7 +259,7 @@ fn conclude(
         said.last.to_owned()
     } else {
         format!(
-            "{} It does not show either whether somebody named here was suspended or removed before, or \
+            "{} It does not show whether somebody named here was suspended or removed before, or \
              had lost the role or the key.",
             said.last
         )
@@ -309,7 +309,7 @@ fn check_payload(section: &mut Section, transaction: &Transaction, payload: Opti
     );
 }
 
-/// Which receipt enrolled the device that signed the subject.
+/// Finds the receipt that enrolled the device that signed the subject.
 fn check_enrolment(receipts: &Receipts<'_>, section: &mut Section) -> Option<usize> {
     let signer = receipts.all.first().and_then(|subject| subject.signer);
     let result = match signer.map(|signer| (signer, receipts.act(signer))) {
@@ -340,7 +340,7 @@ fn certified(registration: &Registration) -> Option<(String, String)> {
     }
 }
 
-/// The receipt by which a person took the device.
+/// Finds the receipt by which a person took the device.
 fn find_claim(
     receipts: &Receipts<'_>,
     section: &mut Section,
@@ -363,7 +363,7 @@ fn find_claim(
     )
 }
 
-/// A claim as the subject: it is of the enrolment in the bundle, which comes before it.
+/// Checks a claim that is the subject: it is of the enrolment in the bundle, which comes before it.
 fn check_claimed(
     receipts: &Receipts<'_>,
     section: &mut Section,
@@ -391,7 +391,7 @@ fn check_claimed(
     check_claim(receipts, section, enrolment, claim, &serial);
 }
 
-/// The claim is of this enrolment and no other.
+/// Checks that the claim is of this enrolment and no other.
 fn check_claim(
     receipts: &Receipts<'_>,
     section: &mut Section,
@@ -439,7 +439,8 @@ fn check_claim(
     );
 }
 
-/// Whose key signed the claim: the receipt that registered it, and what that says.
+/// Checks that the owner's key signed the claim. Returns the receipt that registered the key, and
+/// its terms.
 fn check_owner<'r>(
     receipts: &'r Receipts<'_>,
     section: &mut Section,
@@ -473,7 +474,7 @@ fn check_owner<'r>(
     )
 }
 
-/// What came first is first in the log.
+/// Checks that the log has the receipts in the order of events.
 fn check_order(receipts: &Receipts<'_>, section: &mut Section, before: [usize; 2], claim: usize) {
     let index = |at: usize| receipts.all.get(at).and_then(|checked| checked.log_index);
     let in_order = match (index(before[0]), index(before[1]), index(claim), index(0)) {

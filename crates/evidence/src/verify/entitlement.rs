@@ -1,10 +1,10 @@
-//! Which role an act needs.
+//! The role that an act needs.
 
 use crate::statement::people::Role;
 use crate::statement::{Act, Signer};
 
-/// The least role of a person who may do this; what more it takes, such as owning the device, is for
-/// the gateway to decide.
+/// The least role of a person who may do this. The gateway checks what else it takes, such as
+/// owning the device.
 #[must_use]
 pub fn least_role(act: &Act) -> Role {
     match (act, act.declared().signer) {

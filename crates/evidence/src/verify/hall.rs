@@ -1,4 +1,4 @@
-//! Whether evidence that opened a hall grants what it says to whom it says.
+//! Evidence that opened a hall: whether the person who is let in is the one who signed.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use super::report::Section;
 use crate::statement::hall::Open;
 use crate::statement::{Act, Statement};
 
-/// Checks that who entered is who signed: receipt `by` registered the key. Gives what to know of
-/// the grant.
+/// Checks that the person who is let in is the one who signed; receipt `by` registered the key.
+/// Returns a sentence about the grant.
 pub(super) fn check_opening(
     receipts: &Receipts<'_>,
     section: &mut Section,
@@ -27,7 +27,7 @@ pub(super) fn check_opening(
     };
     section.check(
         "chain.3",
-        "Whoever is let in is who signed",
+        "The person who is let in is the one who signed",
         owner,
         format_args!("{}, receipt {}", open.name, by + 1),
     )?;
@@ -51,7 +51,8 @@ pub(super) fn check_opening(
     })
 }
 
-/// A role is stated to another realm, which may admit by it, and to no other.
+/// Checks that a role is stated for a hall of another realm, which may admit by it, and never for a
+/// hall at home.
 fn check_role(statement: &Statement, section: &mut Section, open: &Open) -> Option<()> {
     let at_home = open.host.as_str() == &*statement.realm;
     let stated = match (at_home, open.role) {

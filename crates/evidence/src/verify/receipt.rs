@@ -35,8 +35,8 @@ pub(super) struct Checked<'a> {
     pub(super) cosigned: Vec<Cosigned>,
     /// The credential that was registered, if the response is a registration that holds.
     pub(super) registration: Option<Registration>,
-    /// Which receipt registered the credential that signed, if the response is an assertion that
-    /// holds.
+    /// The place in the bundle of the receipt that registered the credential that signed, if the
+    /// response is an assertion that holds.
     pub(super) signer: Option<usize>,
 }
 
@@ -104,8 +104,8 @@ impl<'a> Receipts<'a> {
         else {
             return;
         };
-        // The latest before it, if the key was registered more than once: the bundle is in the order
-        // of the log.
+        // The latest registration before it, if there are several: the bundle has the latest entry
+        // of the log first.
         let earlier = self.all.iter().enumerate().skip(at + 1);
         let signer = earlier
             .map(|(at, other)| (at, &other.registration))
@@ -155,7 +155,7 @@ impl<'a> Receipts<'a> {
     }
 }
 
-/// Devices sign with nobody present; everybody else has to be there and be recognised.
+/// Devices sign with nobody present; a person has to be present and verified.
 fn assertion_policy(statement: Option<&Statement>) -> AssertionPolicy {
     match statement.map(|statement| &statement.act) {
         Some(act) if act.declared().signer == Signer::Device => {

@@ -23,7 +23,8 @@ pub struct Report {
     /// What follows, if everything holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conclusion: Option<Conclusion>,
-    /// What is not shown of who allowed the keys. Where that was demanded, nothing holds without it.
+    /// What the bundle does not show about who allowed the keys. Where that was demanded, the
+    /// evidence does not hold without it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// The steps: one section for each receipt, in the bundle's order, then how they fit together,
@@ -36,7 +37,7 @@ pub struct Report {
 pub struct Failure {
     /// The section's title.
     pub section: String,
-    /// The step's number.
+    /// The step's number, such as `log.2`.
     pub step: String,
     /// What is wrong.
     pub what: String,
@@ -50,7 +51,7 @@ pub struct Section {
     /// The statement that was signed, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentence: Option<String>,
-    /// Where the log holds it, once that is proved.
+    /// The index of the receipt in the log, from 0, once that is proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_index: Option<u64>,
     /// The steps in the order in which they were taken.
@@ -66,7 +67,7 @@ pub struct StepReport {
     pub title: String,
     /// How it ended.
     pub outcome: Outcome,
-    /// What was compared with what.
+    /// What was compared; if the step failed, why.
     pub detail: String,
 }
 
@@ -83,8 +84,8 @@ pub struct Conclusion {
     pub accepted_ms: Timestamp,
     /// Which of the trust file's witnesses cosigned the checkpoint that proves it.
     pub cosigned: Vec<Cosigned>,
-    /// Who allowed the key of the person who signed, or who took the device: from that person down to
-    /// the set-up of the realm. Empty when no person signed.
+    /// Who allowed the key of the person who signed, or who took the device: from that person down
+    /// to the set-up of the realm. Empty when no person signed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<ChainStep>,
     /// The facts of a device's transaction, when the subject is one.
@@ -97,17 +98,17 @@ pub struct Conclusion {
 pub struct ChainStep {
     /// What was done.
     pub happened: Happened,
-    /// To whom.
+    /// The person who got the key or the role.
     pub person: PersonId,
-    /// What that person is called.
+    /// That person's name.
     pub name: Line,
     /// The role that comes with it.
     pub role: Role,
-    /// Who did it: for a set-up or a further key that person.
+    /// The name of the one who did it: for a set-up or a further key, that person.
     pub by: Line,
     /// When the gateway accepted it.
     pub at_ms: Timestamp,
-    /// Its place in the log.
+    /// Its index in the log, from 0.
     pub log_index: u64,
 }
 
@@ -163,32 +164,32 @@ pub struct TransactionFacts {
     pub model: String,
     /// The attestation authority that vouches for both.
     pub authority: String,
-    /// Who enrolled it.
+    /// The person who claimed it.
     pub owner: PersonId,
     /// The owner's name when the owner's key was registered.
     pub owner_name: Line,
-    /// When the owner took it.
+    /// When the gateway accepted the owner's claim.
     pub claimed_ms: Timestamp,
     /// The file's name on the device.
     pub file_name: Line,
     /// The bytes' media type.
     pub media_type: Line,
-    /// How many bytes.
+    /// The number of bytes.
     pub length: u64,
     /// Their SHA-256, hexadecimal.
     pub sha256: String,
-    /// Whether the bytes were at hand and are these.
+    /// Whether the bytes were at hand and were compared.
     pub payload_checked: bool,
     /// When they were taken, by the device's clock.
     pub taken_ms: Timestamp,
-    /// The device's count.
+    /// The number of the transaction among those of the device's credential.
     pub sequence: u64,
     /// Sent at once or queued.
     pub delivery: Delivery,
 }
 
 impl Report {
-    /// The report about something that could not even be read: `what` it is, and why not.
+    /// The report that `what` could not even be read, and `why`.
     #[must_use]
     pub fn unreadable(what: &str, why: &dyn Display) -> Self {
         let mut section = Section::new(what);
@@ -206,7 +207,7 @@ impl Report {
         conclusion: Option<Conclusion>,
         missing: Vec<String>,
     ) -> Self {
-        // What fails because something else failed is told only if there is nothing else.
+        // Step `key.1` may fail only because another receipt does not hold: other failures first.
         let failures = || sections.iter().flat_map(Section::failures);
         let failure = failures()
             .find(|failure| failure.step != "key.1")
@@ -243,7 +244,7 @@ impl Section {
             })
     }
 
-    /// Records a step, and gives its value if it held. A failure is described by its error.
+    /// Records a step, and returns its value if it held. A failure is described by its error.
     pub(super) fn check<T, E: Display>(
         &mut self,
         number: &str,

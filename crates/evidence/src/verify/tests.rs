@@ -63,7 +63,7 @@ fn a_true_story_holds_and_is_told() {
         "{text}"
     );
     assert!(
-        text.contains("It does not show either whether somebody named here was suspended"),
+        text.contains("It does not show whether somebody named here was suspended"),
         "{text}"
     );
     assert_eq!(report.sections[0].log_index, Some(3));

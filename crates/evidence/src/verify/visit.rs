@@ -2,9 +2,9 @@
 //!
 //! The host asks nobody: the visitor brings the receipt of the opening and that of the
 //! registration of the key that signed it, and [`visit`] checks both under the keys that were
-//! pinned when the realms joined. What the partner is believed is who its people are and which
-//! roles they have, nothing else. So the host does not ask who at home allowed the key, and does not
-//! learn it.
+//! pinned when the realms joined. The host trusts the partner to say who its people are and
+//! which roles they have, and nothing else. So the host does not ask who at home allowed the key,
+//! and does not learn it.
 
 use core::time::Duration;
 
@@ -36,31 +36,31 @@ pub struct Door<'a> {
     pub host: &'a RealmName,
     /// The person whom the certificate of the connection names.
     pub person: PersonId,
-    /// The key that it is for.
+    /// The key that the certificate is for.
     pub public_key: &'a P256PublicKey,
-    /// The hash of the evidence that it names.
+    /// The hash of the evidence that the certificate names.
     pub evidence: Hash,
     /// What the host's own admissions allow this person, or a role that they have.
     pub allowed: &'a [Right],
     /// The longest that the host opens a hall for.
     pub longest: Duration,
-    /// The host's time.
+    /// The time by the host's clock.
     pub now: Timestamp,
 }
 
-/// What a visit says of itself. Nothing of it is checked: it tells which admissions to look for
-/// before [`visit`] checks everything.
+/// What a visit says of itself, unchecked: it tells which admissions to look for before [`visit`]
+/// checks everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UncheckedVisit {
-    /// Which hall.
+    /// The hall that the visitor opened.
     pub hall: HallName,
-    /// Who.
+    /// The visitor, by the id at home.
     pub person: PersonId,
-    /// The role at home.
+    /// The visitor's role at home.
     pub role: Role,
 }
 
-/// The bundle is not about somebody who visits.
+/// The bundle's subject is not a visit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the evidence does not open a hall of another realm for somebody with a role at home")]
 pub struct NotAVisit;
@@ -87,7 +87,7 @@ impl UncheckedVisit {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Visit {
-    /// What was signed.
+    /// The opening that the visitor signed.
     pub open: Open,
     /// The visitor's role at home.
     pub role: Role,
@@ -95,7 +95,7 @@ pub struct Visit {
     pub evidence: Evidence,
     /// What the visitor's key proved of itself when it was registered.
     pub registration: Registration,
-    /// When it ends at the latest: by the clock of whichever realm is earlier.
+    /// When it ends at the latest, by the clock of the realm whose clock is behind.
     pub ends: Timestamp,
 }
 
@@ -103,15 +103,15 @@ const HOST: &str = "What the host asks of a visitor";
 const FORM: &str =
     "The bundle is an opening by somebody with a role at home, and the key's registration";
 
-/// Checks `bundle` of somebody of the realm of `trust` who stands at `door`. The trust file names the
-/// host's own witness, and no other.
+/// Checks the `bundle` of a person of the realm of `trust` who stands at `door`. The trust file
+/// names the host's own witness, and no other.
 ///
 /// # Errors
 /// The report, which names the first step that does not hold.
 pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visit, Box<Report>> {
     let count = bundle.receipts().count();
     if count != 2 {
-        // Nothing is verified that could not be a visit.
+        // A bundle that cannot be a visit is not verified at all.
         let mut section = Section::new(HOST);
         let why = format!("there are {count} receipts, not the opening and the key's registration");
         section.check("visit.1", FORM, Err::<(), _>(why), "");
@@ -155,7 +155,7 @@ pub fn visit(bundle: &Bundle, trust: &TrustFile, door: &Door<'_>) -> Result<Visi
     }
 }
 
-/// The bundle is a visit's: an opening by somebody with a role at home.
+/// Checks that the bundle is a visit's: an opening by somebody with a role at home.
 fn check_form(open: Option<&Open>, section: &mut Section) -> Option<Role> {
     let role = match open {
         Some(open) => (open.role).ok_or("it does not say which role the visitor has at home"),
@@ -165,7 +165,8 @@ fn check_form(open: Option<&Open>, section: &mut Section) -> Option<Role> {
     section.check("visit.1", FORM, role, held)
 }
 
-/// Whether what was signed is what is asked for here, by who stands here, now.
+/// Checks that the visitor signed for this door: the hall, the person, the key, the evidence, the
+/// rights and the time.
 fn check_door(open: &Open, bundle: &Bundle, door: &Door<'_>, section: &mut Section) {
     section.check(
         "visit.2",
@@ -177,7 +178,7 @@ fn check_door(open: &Open, bundle: &Bundle, door: &Door<'_>, section: &mut Secti
     );
     section.check(
         "visit.3",
-        "The person is whom the certificate names",
+        "The certificate names this person",
         expect(open.person == door.person, || {
             format!(
                 "it is of {}, the certificate of {}",
@@ -231,8 +232,8 @@ fn check_door(open: &Open, bundle: &Bundle, door: &Door<'_>, section: &mut Secti
     check_age(bundle, door, section);
 }
 
-/// The log of the visitor's home cannot be rewritten any more so that this never happened: the host,
-/// whose witness the trust file names, saw it.
+/// Checks that the host's witness, which the trust file names, cosigned the log of the visitor's
+/// home: so that log can no longer be rewritten as if this had never happened.
 fn check_witness(receipts: &receipt::Receipts<'_>, section: &mut Section) {
     let unseen = receipts.all.iter().position(|one| one.cosigned.is_empty());
     section.check(
@@ -252,8 +253,8 @@ fn check_witness(receipts: &receipt::Receipts<'_>, section: &mut Section) {
     );
 }
 
-/// What was signed and accepted some time ago opens nothing: the visitor may have been put out at
-/// home since.
+/// Checks that the visit was signed and accepted within [`FRESH`]: later, the visitor may have been
+/// put out at home.
 fn check_age(bundle: &Bundle, door: &Door<'_>, section: &mut Section) {
     let subject = bundle.subject();
     let accepted = subject.evidence.accepted;

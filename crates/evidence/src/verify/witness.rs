@@ -1,12 +1,12 @@
-//! Who else saw the log of a receipt.
+//! The witnesses that saw the log of a receipt.
 
 use super::report::Section;
 use crate::log::{Checkpoint, Cosigned, NoteError, cosigned, unknown_signer};
 use crate::trust::TrustFile;
 
-/// Checks the cosignatures of a checkpoint that the log signed, by the witnesses that the trust file
-/// names. That nobody cosigned is no failure: a log may be younger than its witnesses' last look.
-/// Gives those who did.
+/// Checks the cosignatures of a checkpoint that the log signed, by the witnesses that the trust
+/// file names. That nobody cosigned is no failure: a checkpoint may be newer than its witnesses'
+/// last look. Returns the witnesses that cosigned.
 pub(super) fn check(section: &mut Section, checkpoint: &str, trust: &TrustFile) -> Vec<Cosigned> {
     const TITLE: &str = "Witnesses saw the log grow to this checkpoint and never change";
     check_signers(section, checkpoint, trust);
@@ -29,8 +29,8 @@ pub(super) fn check(section: &mut Section, checkpoint: &str, trust: &TrustFile) 
         .unwrap_or_default()
 }
 
-/// Every signature below the checkpoint is one that can be checked, and holds. Anybody could add
-/// others, and so make of one receipt two that hold.
+/// Checks that every signature below the checkpoint is by a known key, and holds. Otherwise anybody
+/// could add one, and so make two valid receipts of one.
 fn check_signers(section: &mut Section, checkpoint: &str, trust: &TrustFile) {
     let known = trust.witnesses.iter().chain(&trust.former_witnesses);
     let only_known = match unknown_signer(checkpoint, &trust.log, known) {
@@ -51,7 +51,7 @@ fn check_signers(section: &mut Section, checkpoint: &str, trust: &TrustFile) {
     );
 }
 
-/// The sentence that follows for a subject in a tree of so many entries.
+/// The sentence that says who cosigned the subject's checkpoint; `None` if nobody did.
 pub(super) fn sentence(checkpoint: &str, cosigned: &[Cosigned]) -> Option<String> {
     if cosigned.is_empty() {
         return None;

@@ -12,8 +12,7 @@ use crate::identity::{Party, SpiffeId};
 use crate::key::HallKey;
 use crate::tls::Identity;
 
-/// A quarter of an hour.
-pub(crate) const QUARTER_MS: u64 = 15 * 60 * 1000;
+pub(crate) const QUARTER_HOUR_MS: u64 = 15 * 60 * 1000;
 
 pub(crate) fn now_ms() -> u64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -55,7 +54,7 @@ pub(crate) fn realm(domain: &str) -> Realm {
 }
 
 impl Realm {
-    /// The same authority once more.
+    /// A second instance of the same authority.
     pub(crate) fn again(&self) -> Self {
         Self {
             authority: Authority::new(self.authority.certificate(), &self.key).unwrap(),
@@ -81,7 +80,7 @@ impl Realm {
             Party::Person(id.to_owned()),
             Usage::Client,
             now,
-            now + QUARTER_MS,
+            now + QUARTER_HOUR_MS,
         )
     }
 
@@ -92,7 +91,7 @@ impl Realm {
             Party::Gateway,
             Usage::Server { names },
             now,
-            now + QUARTER_MS,
+            now + QUARTER_HOUR_MS,
         )
     }
 

@@ -1,6 +1,6 @@
 use x509_parser::prelude::*;
 
-use super::sample::{QUARTER_MS, realm};
+use super::sample::{QUARTER_HOUR_MS, realm};
 use super::*;
 use crate::key::HallKey;
 use crate::svid::Svid;
@@ -12,7 +12,7 @@ fn leaf(key: &HallKey) -> Leaf<'_> {
         party: Party::Person("ada".to_owned()),
         public_key: key.public(),
         not_before_ms: NOW_MS,
-        not_after_ms: NOW_MS + QUARTER_MS,
+        not_after_ms: NOW_MS + QUARTER_HOUR_MS,
         usage: Usage::Client,
         provenance: Some(Provenance {
             credential: "AQID".to_owned(),
@@ -31,7 +31,7 @@ fn a_leaf_says_what_an_svid_must_and_nothing_more() {
     assert_eq!(svid.id.to_string(), "spiffe://bank.example/person/ada");
     assert_eq!(svid.public_key, *key.public());
     assert_eq!(svid.not_before_ms, NOW_MS - SKEW_MS);
-    assert_eq!(svid.not_after_ms, NOW_MS + QUARTER_MS);
+    assert_eq!(svid.not_after_ms, NOW_MS + QUARTER_HOUR_MS);
     assert_eq!(svid.provenance, leaf(&key).provenance);
 
     let (_, parsed) = X509Certificate::from_der(&der).unwrap();

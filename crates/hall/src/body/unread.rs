@@ -1,4 +1,4 @@
-//! Bodies of requests that were answered before they had come.
+//! Bodies of requests that were answered before they had arrived.
 //!
 //! A request that is refused is answered at once, while its sender still sends. hyper then closes
 //! an HTTP/1.1 connection; bytes that arrive after that are answered with a TCP reset, which can
@@ -19,32 +19,32 @@ use http_body_util::BodyExt;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// The most bytes that are thrown away of one body. Whoever goes on after that, the answer having
-/// been there all the time, does not read: then closing is right.
-const MOST: usize = 64 * 1024 * 1024;
-/// For how long they are waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The most bytes that are thrown away of one body. A sender that goes on after that does not read
+/// the answer, which it has had all the time: then closing is right.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+/// How long the rest of a body is waited for.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The body of a request at a server. When it is dropped before its end, a task reads on: 64 MiB
 /// and 30 seconds at most, of which nothing is kept. Then hyper closes as it would have.
 #[derive(Debug)]
 pub struct Unread<B: Body + Unpin + Send + 'static> {
-    /// Until its end has come.
+    /// `None` once its end has come.
     body: Option<B>,
     turn: Turn,
 }
 
-/// Whose turn it is.
+/// Who has to act next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     /// The sender waits to be asked for the body (RFC 9110, section 10.1.1), and was not asked yet.
     /// It may never send it, so there is nothing to read, and hyper closes.
     Ours,
-    /// It sends.
+    /// The sender sends.
     Senders,
 }
 
-/// `request`, as it came from hyper, with the rest of its body read whatever becomes of it.
+/// `request`, as it came from hyper. The rest of its body is read even if the body is dropped.
 pub fn read_on<B: Body + Unpin + Send + 'static>(request: Request<B>) -> Request<Unread<B>> {
     let waits = request.version() == Version::HTTP_11 && request.headers().contains_key(EXPECT);
     let turn = if waits { Turn::Ours } else { Turn::Senders };
@@ -88,13 +88,13 @@ impl<B: Body + Unpin + Send + 'static> Drop for Unread<B> {
         let rest = self.body.take().filter(|body| !body.is_end_stream());
         // Without a runtime there is no connection either.
         if let (Some(rest), Turn::Senders, Ok(runtime)) = (rest, self.turn, Handle::try_current()) {
-            runtime.spawn(timeout(PATIENCE, discard(rest)));
+            runtime.spawn(timeout(DRAIN_TIMEOUT, discard(rest)));
         }
     }
 }
 
 async fn discard<B: Body + Unpin>(mut body: B) {
-    let mut left = MOST;
+    let mut left = MOST_BYTES;
     while let Some(Ok(frame)) = body.frame().await {
         let came = frame.data_ref().map_or(0, Buf::remaining);
         match left.checked_sub(came) {

@@ -1,4 +1,4 @@
-//! What comes back: the answer that was asked for, or what it says is wrong.
+//! Reading answers: the content that was asked for, or the problem that is stated.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use super::error::{ClientError, slow};
 use crate::foreign::told;
 use crate::problem::Problem;
 
-/// How long an answer that needs no work may take, and its content again.
+/// How long an answer that is quick to give may take, and its content again.
 pub const ANSWER: Duration = Duration::from_secs(60);
-/// Bytes of an answer in JSON.
+/// The longest answer in JSON, in bytes.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
-/// The answer, or what it says is wrong.
+/// The answer, or the problem that it states.
 ///
 /// # Errors
 /// [`ClientError::Problem`].
@@ -29,7 +29,7 @@ pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>
         return Ok(response);
     }
     let plain = || Problem::new(status, "refused", format!("the gateway answers {status}"));
-    // The status is that of the answer, and the words are made fit to be shown.
+    // The status is that of the answer, and its words are made safe to show.
     let told = |said: Problem| told(status.as_u16(), &said.code, &said.detail);
     let is_problem = response
         .headers()
@@ -48,7 +48,7 @@ async fn collect(response: Response<Incoming>) -> Result<Bytes, ClientError> {
     let whole = Limited::new(response.into_body(), LONGEST_ANSWER).collect();
     let whole = timeout(ANSWER, whole)
         .await
-        .map_err(|_| slow("the far side", ANSWER))?;
+        .map_err(|_| slow("the other side", ANSWER))?;
     Ok(whole
         .map_err(|error| ClientError::Broken(error.to_string()))?
         .to_bytes())
@@ -64,7 +64,7 @@ pub async fn json<T: for<'de> Deserialize<'de>>(
     Ok(sized_json(response).await?.0)
 }
 
-/// As [`json`], and how many bytes that were.
+/// Like [`json`], with the length of the answer in bytes.
 ///
 /// # Errors
 /// As [`json`].

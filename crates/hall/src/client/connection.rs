@@ -18,8 +18,8 @@ use super::error::{ClientError, broken, slow};
 use crate::stream::{self, BoxStream};
 use crate::{tcp, tls};
 
-/// How long a connection may take to be made.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a connection, and the answer to an upgrade, may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Connects to a hall listener: TCP, then TLS.
 pub(crate) async fn connect(
@@ -32,7 +32,7 @@ pub(crate) async fn connect(
             source,
         };
         let tcp = tcp::connect(address).await.map_err(unreachable)?;
-        // The name decides nothing: the gateway is known by its SPIFFE ID.
+        // This name is not checked: the gateway is identified by its SPIFFE ID.
         let name =
             ServerName::try_from("hall").map_err(|error| ClientError::Answer(error.to_string()))?;
         let tls = TlsConnector::from(config)
@@ -41,9 +41,9 @@ pub(crate) async fn connect(
             .map_err(|error| refused(address, error))?;
         Ok(Box::new(tls) as BoxStream)
     };
-    timeout(PATIENCE, connecting)
+    timeout(CONNECT_TIMEOUT, connecting)
         .await
-        .map_err(|_| slow(address, PATIENCE))?
+        .map_err(|_| slow(address, CONNECT_TIMEOUT))?
 }
 
 fn refused(address: &str, error: io::Error) -> ClientError {
@@ -51,7 +51,7 @@ fn refused(address: &str, error: io::Error) -> ClientError {
     match error.get_ref().and_then(|cause| cause.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(reason)) => ClientError::Refused {
             address,
-            reason: format!("whoever answers there is not the hall's gateway: {reason}"),
+            reason: format!("the other end is not the hall's gateway: {reason}"),
         },
         Some(reason) => ClientError::Refused {
             address,
@@ -64,7 +64,7 @@ fn refused(address: &str, error: io::Error) -> ClientError {
     }
 }
 
-/// Asks for an upgrade over a fresh connection, and gives the raw stream.
+/// Asks for an upgrade over a fresh connection, and returns the raw stream.
 ///
 /// # Errors
 /// [`ClientError`]: the connection broke, or the answer refuses.
@@ -82,9 +82,9 @@ pub async fn upgrade(
     let mut request = stream::upgrade_request(path, protocol)
         .map_err(|error| ClientError::Answer(error.to_string()))?;
     request.headers_mut().insert(HOST, host.clone());
-    let response = timeout(PATIENCE, sender.send_request(request))
+    let response = timeout(CONNECT_TIMEOUT, sender.send_request(request))
         .await
-        .map_err(|_| slow("the far side", PATIENCE))?
+        .map_err(|_| slow("the other side", CONNECT_TIMEOUT))?
         .map_err(broken)?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         accepted(response).await?;

@@ -1,4 +1,4 @@
-//! What can go wrong between a visitor and a hall.
+//! What can go wrong between a client and a hall.
 
 use std::io;
 use std::time::Duration;
@@ -11,37 +11,37 @@ use crate::pool::SendError;
 use crate::problem::Problem;
 use crate::tls::TlsError;
 
-/// Why something did not work.
+/// Why a request to a hall failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The hall listener can't be reached.
     #[error("{address} cannot be reached: {source}")]
     Unreachable {
-        /// Where.
+        /// `HOST:PORT` of the listener.
         address: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The handshake failed: one side refused the other.
     #[error("{address}: {reason}")]
     Refused {
-        /// Where.
+        /// `HOST:PORT` of the listener.
         address: String,
         /// Who refused, and why.
         reason: String,
     },
-    /// It did not answer in time.
+    /// The other side did not answer in time.
     #[error("{what} did not answer within {patience:?}")]
     Slow {
-        /// Who did not.
+        /// The side that did not answer.
         what: String,
-        /// How long that is.
+        /// How long the client waited.
         patience: Duration,
     },
-    /// It takes nothing of what is sent.
-    #[error("the far side has taken nothing for {0:?}")]
+    /// The other side has accepted nothing of an upload for this long.
+    #[error("the other side has accepted nothing for {0:?}")]
     Stalled(Duration),
-    /// The gateway says no.
+    /// The gateway refused the request.
     #[error(transparent)]
     Problem(#[from] Problem),
     /// The connection broke in the middle.
@@ -50,16 +50,16 @@ pub enum ClientError {
     /// The answer is not what was asked for.
     #[error("the gateway's answer cannot be used: {0}")]
     Answer(String),
-    /// A file of one's own.
+    /// A local file could not be read or written.
     #[error("{0}")]
     Local(#[from] io::Error),
-    /// What arrived is not what was sent.
-    #[error("{0}: the checksum is wrong, so what arrived was thrown away: try again")]
+    /// The content that arrived is not what was sent.
+    #[error("{0}: the checksum is wrong, so the content was thrown away: try again")]
     Checksum(String),
-    /// Certificate, key or bundle.
+    /// Certificate, key or bundle can't be used for TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The trust bundle.
+    /// The trust bundle can't be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
 }
@@ -99,7 +99,7 @@ pub(super) fn broken(error: &hyper::Error) -> ClientError {
 }
 
 impl ClientError {
-    /// The code of the refusal, where the gateway says no.
+    /// The code of the refusal, if the gateway refused the request.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {

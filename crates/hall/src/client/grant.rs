@@ -1,4 +1,4 @@
-//! What the gateway says of a grant, as JSON.
+//! What the gateway says about a grant, as JSON.
 
 use hallway_evidence::statement::hall::{HallName, Rights};
 use serde::{Deserialize, Serialize};
@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 /// A person, as grants name them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// The realm's id.
+    /// The id that the realm gave.
     pub id: String,
-    /// The name.
+    /// The name for people.
     pub name: String,
 }
 
 /// `GET /grant`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// Which hall it opens.
+    /// The hall that it opens.
     pub hall: HallName,
-    /// For whom.
+    /// The person who holds it.
     pub person: Person,
-    /// What may be done.
+    /// What its holder may do in the hall.
     pub rights: Rights,
-    /// Until when, unix milliseconds.
+    /// When it ends, unix milliseconds.
     pub ends_ms: u64,
     /// Until when the present certificate is valid, unix milliseconds.
     pub certificate_ends_ms: u64,
@@ -32,12 +32,12 @@ pub struct Grant {
 pub struct Renewed {
     /// The chain, leaf first, each DER as base64url.
     pub certificates: Vec<String>,
-    /// The realm's authorities as they are now, each DER as base64url: they change, and whoever
-    /// holds a certificate knows the next one before it signs. None, from a gateway that does not
+    /// The realm's authorities as they are now, each DER as base64url: they change, and holders of
+    /// certificates have to know the next one before it signs. Empty from a gateway that does not
     /// say.
     #[serde(default)]
     pub bundle: Vec<String>,
-    /// The same of the realm where the hall is, when that is another one.
+    /// The same of the realm where the hall is, if that is another one.
     #[serde(default)]
     pub host_bundle: Vec<String>,
     /// Until when the leaf is valid, unix milliseconds.

@@ -1,5 +1,5 @@
-//! The way to one gateway's hall listener: TLS as its SPIFFE ID demands, and connections that are
-//! kept.
+//! The way to one gateway's hall listener: TLS that accepts its SPIFFE ID alone, and connections
+//! that are kept.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -36,14 +36,14 @@ struct Shared {
 }
 
 impl Listener {
-    /// Makes ready; nothing is sent yet.
+    /// Prepares connections; nothing is sent yet.
     ///
     /// # Errors
-    /// The address is none, or the bundle can't be used.
+    /// The address is invalid, or the bundle can't be used.
     pub(super) fn new(place: Place, identity: Arc<Identity>) -> Result<Self, ClientError> {
         let bundles = Bundles::new([&place.bundle])?;
         let name = HeaderValue::try_from(place.address.as_str())
-            .map_err(|_| ClientError::Answer(format!("{:?} is no address", place.address)))?;
+            .map_err(|_| ClientError::Answer(format!("{:?} is not an address", place.address)))?;
         let config = tls::client_config(
             Arc::clone(&identity),
             bundles.clone(),
@@ -71,12 +71,12 @@ impl Listener {
         &self.shared.address
     }
 
-    /// What it is called in requests.
+    /// The value of `Host` in requests to it.
     pub(super) fn name(&self) -> &HeaderValue {
         &self.shared.name
     }
 
-    /// A connection of its own.
+    /// A new connection, which is not kept.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -84,7 +84,7 @@ impl Listener {
         self.shared.connect().await
     }
 
-    /// Sends a request over a connection that is kept. The path is all that counts of the URI.
+    /// Sends a request over a connection that is kept. Only the path and query of the URI count.
     ///
     /// # Errors
     /// There is no answer. An answer that refuses is not an error here.
@@ -97,15 +97,15 @@ impl Listener {
             .path_and_query()
             .map_or("/", |path| path.as_str())
             .parse()
-            .map_err(|_| ClientError::Answer("the path is no path".to_owned()))?;
+            .map_err(|_| ClientError::Answer("the path is not valid".to_owned()))?;
         *request.uri_mut() = path;
         *request.version_mut() = http::Version::HTTP_11;
         request.headers_mut().insert(HOST, self.name().clone());
         Ok(self.pool.send(request).await?)
     }
 
-    /// As [`Listener::send`], for what needs no work there: an answer that refuses is an error, and
-    /// so is none within `patience`.
+    /// Like [`Listener::send`], for requests that are quick to answer: a refusal is an error, and
+    /// so is no answer within `patience`.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -120,8 +120,8 @@ impl Listener {
             .map_err(|_| slow(self.address(), patience))?
     }
 
-    /// Shows the certificate that the identity has now, and believes `bundle`; if there is none, what
-    /// it believed. A new configuration, so that no session of the old one is resumed.
+    /// Shows the certificate that the identity has now, and trusts `bundle`; without one, what it
+    /// trusted before. The TLS configuration is new, so that no session of the old one is resumed.
     ///
     /// # Errors
     /// [`ClientError::Tls`].

@@ -108,7 +108,7 @@ async fn a_host_that_never_answers_a_visit_is_given_up() {
     let client = client(&realm, silent.await, None);
     let visiting = tokio::spawn(async move { client.visit::<Value>(Vec::new()).await });
     asked.notified().await;
-    // From here on nothing happens but that time goes by.
+    // From here on, only time passes.
     tokio::time::pause();
     let error = visiting.await.unwrap().unwrap_err();
     assert!(

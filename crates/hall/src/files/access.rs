@@ -1,9 +1,9 @@
-//! What one asker may do with one store.
+//! Rights on one store.
 
 use hallway_evidence::statement::hall::{Right, Rights, StoreName};
 use serde::{Deserialize, Serialize};
 
-/// What one asker may do with one store.
+/// What one client may do with one store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StoreAccess {
     /// List and get.

@@ -1,8 +1,8 @@
 //! Stores of other parties: an agent's, or one that another gateway reaches.
 //!
-//! Most requests go on as they are, and what is answered comes back as [`Foreign`]. Properties do
-//! not: a list in XML names addresses and can have processing instructions, so the other side is
-//! asked what there is, and the list is written here.
+//! Most requests are passed on as they are, and the answers come back as [`Foreign`]. Requests for
+//! properties are not: a list in XML names addresses and can have processing instructions, so the
+//! other side is asked for JSON, and the list is written here.
 
 use std::time::Duration;
 
@@ -28,16 +28,18 @@ use crate::body::{self, Body};
 use crate::foreign::{self, Asked, Foreign, is_condition};
 use crate::problem::Problem;
 
-/// How long the other side may take to say what there is, and how many bytes that may have.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the other side may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest list, in bytes.
 const LONGEST_LIST: usize = 4 * 1024 * 1024;
-/// Bytes of a list of locks: as many as there are in all, each with the longest path and owner.
+/// The longest list of locks, in bytes: all that there can be, each with the longest path and
+/// owner.
 const LONGEST_LOCKS: usize = 16 * 1024 * 1024;
 
 /// Sends requests to another party.
 #[async_trait]
 pub(crate) trait Sends: Send + Sync + 'static {
-    /// Sends one whose path is that of the other side.
+    /// Sends a request whose path is already that of the other side.
     ///
     /// # Errors
     /// There is no answer.
@@ -46,17 +48,17 @@ pub(crate) trait Sends: Send + Sync + 'static {
 
 /// A store of another party.
 pub(crate) struct Afar<S> {
-    /// Leads there.
+    /// Sends requests to the other party.
     pub(crate) sends: S,
-    /// Where the store is there, such as `/files/data`.
+    /// Where the store is mounted at the other party, such as `/files/data`.
     pub(crate) there: String,
-    /// Where it is here.
+    /// Where it is mounted here.
     pub(crate) mount: String,
 }
 
 impl<S: Sends> Afar<S> {
-    /// Answers a request for the store's files, which is `asked`: whose head is that of the other
-    /// side already. `discovery` tells which locks there are.
+    /// Answers a request for the store's files: `asked` as it came, `request` with the head for the
+    /// other side. `discovery` tells which locks there are.
     pub(crate) async fn answer(
         self,
         asked: &Asked,
@@ -92,7 +94,7 @@ impl<S: Sends> Afar<S> {
             .header(header::IF_NONE_MATCH, "*")
             .body(body::empty())
             .map_err(|_| unusable())?;
-        let response = timeout(PATIENCE, self.sends.send(request)).await;
+        let response = timeout(ANSWER_TIMEOUT, self.sends.send(request)).await;
         let response = response.map_err(|_| unusable())??;
         match response.status() {
             StatusCode::CREATED | StatusCode::NO_CONTENT => Ok(Made::New),
@@ -136,8 +138,8 @@ impl<S: Sends> Afar<S> {
     }
 }
 
-/// What there is at another party, by its word: names that can be names, numbers that can be
-/// numbers, in an order that ends.
+/// What there is at another party, as it says. Names and numbers are checked, and the list has to
+/// end.
 struct There<S> {
     sends: S,
     root: String,
@@ -145,7 +147,7 @@ struct There<S> {
 }
 
 impl<S: Sends> There<S> {
-    /// An answer, and how many bytes it had.
+    /// An answer, and its length in bytes.
     async fn ask<T: DeserializeOwned + Send + 'static>(
         &self,
         path: &FilePath,
@@ -158,7 +160,7 @@ impl<S: Sends> There<S> {
     }
 }
 
-/// What a request is answered with, in at most `longest` bytes of JSON, and how many it had.
+/// The answer to a request, at most `longest` bytes of JSON, and its length.
 async fn json<T: DeserializeOwned + Send + 'static>(
     sends: &impl Sends,
     request: Request<Body>,
@@ -173,18 +175,20 @@ async fn json<T: DeserializeOwned + Send + 'static>(
         let whole = Limited::new(response.into_body(), longest).collect();
         let whole = whole.await.map_err(|_| unusable())?.to_bytes();
         let bytes = whole.len();
-        // The XML of many properties takes a while.
+        // Reading the XML of many properties takes a while.
         let read = spawn_blocking(move || serde_json::from_slice(&whole)).await;
         let answer = read.map_err(|_| unusable())?.map_err(|_| unusable())?;
         Ok((answer, bytes))
     };
-    timeout(PATIENCE, asking).await.map_err(|_| unusable())?
+    timeout(ANSWER_TIMEOUT, asking)
+        .await
+        .map_err(|_| unusable())?
 }
 
 /// The locks of a store that another gateway of ours or of a partner keeps.
 pub(super) struct LocksThere<S> {
     pub(super) sends: S,
-    /// Where the store is there.
+    /// Where the store is mounted there.
     pub(super) there: String,
 }
 
@@ -202,8 +206,8 @@ impl<S: Sends> Discovery for LocksThere<S> {
     }
 }
 
-/// With what a gateway refuses a request about locks that is of a version that knows none, and takes it
-/// for a pack.
+/// The status with which a gateway of a version without locks refuses a request about them: it
+/// takes the request for a pack.
 pub(super) const NO_LOCKS: StatusCode = StatusCode::UNSUPPORTED_MEDIA_TYPE;
 
 #[async_trait]
@@ -211,7 +215,7 @@ impl<S: Sends> Catalogue for There<S> {
     async fn described(&self, path: &FilePath, how: Describing) -> Result<Described, Problem> {
         let (described, _): (Described, usize) = self.ask(path, &query("entry", how)).await?;
         let Described { entry, properties } = described;
-        // What it is called is what was asked for.
+        // Its name is the one that was asked for.
         let name = path.name().to_owned();
         let entry = listed::plain(Entry { name, ..entry }).map_err(|_| unusable())?;
         Ok(Described { entry, properties })
@@ -244,11 +248,11 @@ impl<S: Sends> Catalogue for There<S> {
         let uri = format!("{}/{}?properties", self.root, path.to_uri());
         let request = Request::builder().method(Method::PATCH).uri(uri);
         let mut request = request.body(body::full(json)).map_err(|_| unusable())?;
-        // What has to be so is judged there.
+        // The other side judges the conditions.
         for (name, value) in asked.iter().filter(|(name, _)| is_condition(name)) {
             request.headers_mut().append(name.clone(), value.clone());
         }
-        let response = timeout(PATIENCE, self.sends.send(request)).await;
+        let response = timeout(ANSWER_TIMEOUT, self.sends.send(request)).await;
         let response = response.map_err(|_| unusable())??;
         match response.status() {
             StatusCode::NO_CONTENT => Ok(()),
@@ -267,8 +271,8 @@ fn query(query: &str, how: Describing) -> String {
     }
 }
 
-/// The part of a list that was asked for, whose answer had so many bytes. What no file in `folder` can
-/// be called is left out.
+/// Checks the part of a list that was asked for; `bytes` is the length of the answer. Names that no
+/// file in `folder` can have are left out.
 fn usable(
     listed: &Listed,
     folder: &FilePath,

@@ -1,9 +1,10 @@
 //! A bucket of an S3-compatible object store as a store.
 //!
-//! A file is an object; a folder is what objects have in common, and an object `.hallway` in it
-//! keeps it when it is empty. Other programs keep a folder by an object whose key ends with a slash:
-//! that goes with its folder and is no file. Objects whose keys no file can have are left out. Uploads
-//! that can be resumed are kept as objects of at most [`PIECE`] bytes until they are whole.
+//! A file is an object; a folder is a prefix that objects have in common, and an object `.hallway`
+//! in it keeps it when it is empty. Other programs keep a folder by an object whose key ends with a
+//! slash: that object goes with its folder and is no file. Objects whose keys no file can have are
+//! left out. Uploads that can be resumed are kept as objects of about [`PIECE`] bytes until they
+//! are whole.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
@@ -26,8 +27,8 @@ use super::condition::Condition;
 use super::path::{FilePath, RESERVED};
 use super::property::{Properties, PropertyChanges};
 use super::store::{
-    ByteStream, Depth, Entry, KEPT, Kind, OpenFile, Page, Placed, Plan, Store, StoreError,
-    Transfer, UploadId, Written, may_go,
+    ByteStream, Depth, Entry, Kind, OpenFile, Page, Placed, Plan, Store, StoreError, Transfer,
+    UPLOAD_LIFETIME, UploadId, Written, may_go,
 };
 use super::turns::Turns;
 
@@ -45,8 +46,8 @@ mod writer;
 /// The size of the parts in which big objects are written, in bytes; S3 wants at least 5 MiB.
 pub const PIECE: usize = 8 * 1024 * 1024;
 /// Objects that are copied at a time.
-const AT_A_TIME: usize = 8;
-/// How often it is looked for uploads that nobody goes on with.
+const COPIES_AT_A_TIME: usize = 8;
+/// How often abandoned uploads are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// The objects of a folder.
@@ -57,7 +58,7 @@ struct Below {
 }
 
 impl Below {
-    /// The keys of all objects, for what must leave none behind.
+    /// The keys of all objects, for a change that must leave none behind.
     fn whole(self) -> Result<Vec<Path>, StoreError> {
         if self.unnameable {
             return Err(StoreError::Unsupported(
@@ -84,7 +85,7 @@ pub struct BucketStore {
 }
 
 impl BucketStore {
-    /// Makes ready; the object store is not asked yet. A request that it does not answer, or
+    /// Prepares the store; the object store is not asked yet. A request that it does not answer, or
     /// answers with 5xx, is tried again for up to 20 seconds.
     ///
     /// # Errors
@@ -136,7 +137,7 @@ impl BucketStore {
         Path::parse(key).map_err(|_| StoreError::Unsupported("objects cannot have that name"))
     }
 
-    /// What keeps a folder that is empty.
+    /// The key of the object that keeps an empty folder.
     fn marker(&self, folder: &FilePath) -> Result<Path, StoreError> {
         Ok(self.key(folder)?.join(RESERVED))
     }
@@ -149,7 +150,7 @@ impl BucketStore {
         Pieces::new(Arc::clone(&self.objects), self.uploads().join(id.as_str()))
     }
 
-    /// Throws away uploads that nobody went on with for a week, when the first of a day begins.
+    /// Throws away uploads that nobody continued for a week, when the first upload of a day begins.
     async fn sweep(&self) {
         {
             let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,7 +159,7 @@ impl BucketStore {
             }
             *swept = Some(Instant::now());
         }
-        let old = pieces::older_than(&*self.objects, &self.uploads(), KEPT).await;
+        let old = pieces::older_than(&*self.objects, &self.uploads(), UPLOAD_LIFETIME).await;
         let swept = match old {
             Ok(keys) => self.delete_all(keys).await,
             Err(error) => Err(error),
@@ -282,7 +283,7 @@ impl Store for BucketStore {
     ) -> Result<Page, StoreError> {
         let key = self.key(path)?;
         let found = self.objects.list_with_delimiter(Some(&key)).await?;
-        // What is in a folder may have no name here.
+        // A folder may hold only objects whose keys no file can have.
         if found.objects.is_empty()
             && found.common_prefixes.is_empty()
             && self.entry(path).await?.kind == Kind::File
@@ -304,7 +305,7 @@ impl Store for BucketStore {
             .filter(|entry| path.join(&entry.name).is_ok())
             .filter(|entry| after.is_none_or(|after| entry.name.as_str() > after))
             .collect();
-        // An object may have the name of a folder, and then the object is what is called so.
+        // An object may have the name of a folder: then the name stands for the object.
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         entries.dedup_by(|later, first| later.name == first.name);
         let more = entries.len() > most;
@@ -355,7 +356,7 @@ impl Store for BucketStore {
             writer.write(&bytes.map_err(StoreError::Body)?).await?;
         }
         let _naming = self.naming.one(path).await;
-        // Looked at again: a long upload gives others time.
+        // Judged again: others may have changed it during a long upload.
         let present = self.look(path).await?;
         plan.condition
             .check(present.as_ref().map(|(entry, _)| entry))?;
@@ -398,7 +399,7 @@ impl Store for BucketStore {
         let body = body.take_until(turn.cut.clone().cancelled_owned());
         let reached = pieces.append(offset, body.boxed()).await?;
         if turn.cut.is_cancelled() {
-            let newer = "a newer request went on with the upload";
+            let newer = "a newer request took over the upload";
             return Err(StoreError::Body(std::io::Error::other(newer)));
         }
         Ok(reached)
@@ -417,7 +418,7 @@ impl Store for BucketStore {
             return Err(StoreError::Length);
         }
         let written = self.put(path, plan, pieces.read().await?).await;
-        // The sender has sent all: it is the object store that does not give it back.
+        // The sender has sent everything: it is the object store that fails to return it.
         let written = written.map_err(|error| match error {
             StoreError::Body(error) => StoreError::Unavailable(error.to_string()),
             other => other,
@@ -449,7 +450,7 @@ impl Store for BucketStore {
 
     async fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError> {
         if path.is_root() {
-            return Err(StoreError::Unsupported("the store itself stays"));
+            return Err(StoreError::Unsupported("the top folder cannot be removed"));
         }
         let _alone = self.naming.all().await;
         let entry = self.judged(path, condition).await?;
@@ -522,12 +523,12 @@ impl Store for BucketStore {
     }
 }
 
-/// A SHA-256 as it grows.
+/// A SHA-256 that has seen no bytes yet.
 fn fresh_hash() -> digest::Context {
     digest::Context::new(&digest::SHA256)
 }
 
-/// Bytes collected to a piece.
+/// The bytes of the next piece.
 type Collected = Vec<Bytes>;
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! What has to be so for a request to be carried out: the conditions of RFC 9110, section 13, and
-//! the `If` of RFC 4918, section 10.4. One that cannot be read is refused and never passed over.
+//! What has to hold for a request to be carried out: the conditions of RFC 9110, section 13, and
+//! the `If` of RFC 4918, section 10.4. One that cannot be read is refused, never ignored.
 //!
-//! What `If` says of locks is judged where those are kept (`files/locking.rs`), before a store sees it.
+//! What `If` says about locks is judged where they are kept (`files/locking.rs`), before a store
+//! sees it.
 
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, StatusCode};
@@ -18,7 +19,7 @@ pub(crate) use states::{IF, StateList, States};
 pub(super) use tags::Tag;
 use tags::Tags;
 
-/// What has to be so for a request to be carried out. The default asks for nothing.
+/// What has to hold for a request to be carried out. The default demands nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Condition {
     /// `If-Match` (13.1.1).
@@ -33,7 +34,7 @@ pub struct Condition {
     states: Option<Vec<StateList>>,
 }
 
-/// What conditions say of a read (RFC 9110, 13.2.2).
+/// What conditions decide about a read (RFC 9110, 13.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Proceed,
@@ -42,7 +43,7 @@ pub(super) enum Verdict {
 }
 
 impl Condition {
-    /// There is nothing of that name (`If-None-Match: *`).
+    /// Nothing may have that name (`If-None-Match: *`).
     #[must_use]
     pub fn absent() -> Self {
         Self {
@@ -51,7 +52,7 @@ impl Condition {
         }
     }
 
-    /// There is something of that name (`If-Match: *`).
+    /// Something must have that name (`If-Match: *`).
     #[must_use]
     pub fn present() -> Self {
         Self {
@@ -60,7 +61,7 @@ impl Condition {
         }
     }
 
-    /// It is this version (`If-Match: "ETAG"`).
+    /// The file must be of this version (`If-Match: "ETAG"`).
     #[must_use]
     pub fn is(etag: &str) -> Self {
         Self {
@@ -69,7 +70,7 @@ impl Condition {
         }
     }
 
-    /// From what could stand in `If-Match` and in `If-None-Match`.
+    /// From the values of `If-Match` and `If-None-Match`.
     ///
     /// # Errors
     /// 412: a condition cannot be read.
@@ -89,7 +90,7 @@ impl Condition {
         })
     }
 
-    /// Reads what the headers of a request say, but for `If`, which may be about several files.
+    /// Reads the headers of a request, except `If`, which may be about several files.
     ///
     /// # Errors
     /// 412: a condition cannot be read, and so cannot be judged.
@@ -102,13 +103,13 @@ impl Condition {
         })
     }
 
-    /// Asks also that one of `states` holds.
+    /// Also demands that one of `states` holds.
     pub(super) fn with_states(mut self, states: Vec<StateList>) -> Self {
         self.states = Some(states);
         self
     }
 
-    /// Whether it asks for nothing of what is changed.
+    /// Whether it demands nothing of a file that is changed.
     pub(super) fn is_any(&self) -> bool {
         // If-Modified-Since is for GET and HEAD only (RFC 9110, 13.1.3).
         let Self {
@@ -124,12 +125,12 @@ impl Condition {
             && states.is_none()
     }
 
-    /// Whether it says which versions the asker has.
+    /// Whether it says which versions the client has.
     pub(super) fn names_versions(&self) -> bool {
         self.none_matches.is_some()
     }
 
-    /// Whether it asks when something was changed: for a folder, when anything in it was.
+    /// Whether it depends on when something was changed: for a folder, when anything in it was.
     pub(super) fn asks_when(&self) -> bool {
         self.matches.is_none() && self.unmodified_since.is_some()
     }
@@ -173,8 +174,8 @@ impl Condition {
                 let etag = present.and_then(|entry| entry.etag.as_deref());
                 etag.is_some_and(|etag| tags.iter().any(|tag| tag.is_strongly(etag)))
             }
-            // What is there without a date cannot be judged. Nothing has no date either, and for
-            // that the condition does not count.
+            // A file without a date cannot be judged, so the condition fails. Where nothing is, it
+            // does not count.
             (None, Some(date), Some(_)) => seconds(present).is_some_and(|changed| changed <= date),
             (None, ..) => true,
         }
@@ -205,7 +206,7 @@ fn seconds(present: Option<&Entry>) -> Option<i64> {
     Some(present?.modified_ms?.div_euclid(1000))
 }
 
-/// A date; one that is none does not count (RFC 9110, 13.1.3 and 13.1.4).
+/// The date in a header; an invalid one does not count (RFC 9110, 13.1.3 and 13.1.4).
 fn date(headers: &HeaderMap, name: HeaderName) -> Option<i64> {
     let value = joined(headers, name).ok().flatten()?;
     parse_http_date(&value)
@@ -227,12 +228,12 @@ fn joined(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, Probl
     Ok(joined)
 }
 
-/// 412 for a condition that nobody can judge.
+/// 412 for a condition that cannot be read.
 fn unreadable(name: &str) -> Problem {
     Problem::new(
         StatusCode::PRECONDITION_FAILED,
         "unreadable-condition",
-        format!("the condition in the header {name} is not written as it has to be"),
+        format!("the condition in the header {name} is not valid"),
     )
 }
 

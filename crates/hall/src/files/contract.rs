@@ -1,4 +1,4 @@
-//! What every store does, whatever it is made of.
+//! The contract suite of stores: what each does, whatever it is made of.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -511,7 +511,7 @@ async fn folders_are_made_and_removed_with_what_is_in_them(store: impl Store) {
     assert_eq!(names(&store, "").await, ["e"]);
 }
 
-/// What takes the place of whatever is there.
+/// A transfer that replaces whatever is there.
 fn over() -> Transfer {
     Transfer {
         overwrite: Overwrite::Anything,

@@ -8,7 +8,7 @@ pub const EARLIEST_MS: i64 = -62_135_596_800_000;
 /// See [`EARLIEST_MS`].
 pub const LATEST_MS: i64 = 253_402_300_799_999;
 
-/// The Gregorian calendar repeats itself after so many years, days of the week too.
+/// After so many years the Gregorian calendar repeats itself, days of the week included.
 const CYCLE_YEARS: u64 = 400;
 const CYCLE: Duration = Duration::from_secs(146_097 * 24 * 3600);
 /// Cycles that lead from the year 1 beyond 1970.
@@ -16,7 +16,7 @@ const CYCLES: u32 = 5;
 /// Where the year is in a date as HTTP writes it.
 const YEAR: std::ops::Range<usize> = 12..16;
 
-/// Unix milliseconds of `time`, rounded down; none for what no clock says.
+/// Unix milliseconds of `time`, rounded down; `None` if they do not fit into 64 bits.
 #[must_use]
 pub fn to_ms(time: SystemTime) -> Option<i64> {
     match time.duration_since(UNIX_EPOCH) {
@@ -29,7 +29,7 @@ pub fn to_ms(time: SystemTime) -> Option<i64> {
     }
 }
 
-/// The time of unix milliseconds; none where the system has no such time.
+/// The time of unix milliseconds; `None` if the system has no such time.
 #[must_use]
 pub fn from_ms(time_ms: i64) -> Option<SystemTime> {
     let distance = Duration::from_millis(time_ms.unsigned_abs());
@@ -58,9 +58,9 @@ pub fn http_date(time_ms: i64) -> Option<String> {
     Some(date)
 }
 
-/// Unix seconds of a date as HTTP writes it; none for what is no date.
+/// Unix seconds of a date as HTTP writes it; `None` for anything else.
 pub(crate) fn parse_http_date(date: &str) -> Option<i64> {
-    // A leap second is one (RFC 9110, 5.6.7), and not one that the library knows.
+    // A leap second is valid (RFC 9110, 5.6.7), but the library does not know it.
     let date = &date.replacen(":60 ", ":59 ", 1);
     if let Ok(time) = httpdate::parse_http_date(date) {
         return Some(to_ms(time)?.div_euclid(1000));
@@ -99,7 +99,7 @@ mod tests {
         }
         let leap = parse_http_date("Sat, 31 Dec 2016 23:59:60 GMT");
         assert_eq!(leap, parse_http_date("Sat, 31 Dec 2016 23:59:59 GMT"));
-        // Rounded down, as a second has begun.
+        // Rounded down to the second that has begun.
         assert_eq!(
             http_date(-1).as_deref(),
             Some("Wed, 31 Dec 1969 23:59:59 GMT")

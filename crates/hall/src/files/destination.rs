@@ -1,4 +1,4 @@
-//! Where a `COPY` or `MOVE` leads (RFC 4918, 10.3).
+//! The destination of a `COPY` or `MOVE` (RFC 4918, 10.3).
 
 use std::net::IpAddr;
 
@@ -13,13 +13,13 @@ use crate::problem::Problem;
 /// The header. Clients write the whole address.
 pub(crate) const DESTINATION: &str = "destination";
 
-/// The server that a request asked: of its address over HTTP/2, and of `Host` otherwise.
+/// The server that a request asks: from its address over HTTP/2, and from `Host` otherwise.
 pub(crate) fn asked(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     let host = || headers.get(HOST)?.to_str().ok()?.parse().ok();
     uri.authority().cloned().or_else(host)
 }
 
-/// Writes the server that a request asked where its headers say it, also over HTTP/2.
+/// Writes the server that a request asks into `Host`, also for a request over HTTP/2.
 pub(crate) fn name_server(uri: &Uri, headers: &mut HeaderMap) {
     let named = uri
         .authority()
@@ -34,14 +34,14 @@ pub(crate) fn name_server(uri: &Uri, headers: &mut HeaderMap) {
 pub(super) enum Led {
     /// To this path of the server that was asked.
     Here(String),
-    /// To another server, or to one that nothing is known of.
+    /// To another server, or to an unknown one.
     Elsewhere,
 }
 
-/// Where `address` leads, an address or the path of one, in a request to the server `asked`. Paths are
-/// written in one way (RFC 3986, 6.2.2). Nothing for what is no address.
+/// Where `address`, a whole address or the path of one, leads in a request to the server `asked`.
+/// Paths are normalized (RFC 3986, 6.2.2). `None` if it is not an address.
 pub(super) fn led(address: &[u8], asked: Option<&Authority>) -> Option<Led> {
-    // As the path of a request is read: UTF-8 may stand in it as it is, and no space.
+    // Read like the path of a request: it may have UTF-8 as it is, and no space.
     let uri = Uri::try_from(address).ok()?;
     let is_here = match uri.authority() {
         Some(named) => asked.is_some_and(|asked| is_same(asked, named)),
@@ -55,11 +55,11 @@ pub(super) fn led(address: &[u8], asked: Option<&Authority>) -> Option<Led> {
     })
 }
 
-/// The path that a request's `Destination` names; none without one.
+/// The path that a request's `Destination` names; `None` without the header.
 ///
 /// # Errors
-/// 400 for what is no address, 502 for one of another server than the one that was `asked`
-/// (RFC 4918, 9.8.5 and 9.9.4).
+/// 400: it is not an address. 502: it is on another server than the one that was `asked` (RFC 4918,
+/// 9.8.5 and 9.9.4).
 pub(crate) fn destination(
     headers: &HeaderMap,
     asked: Option<&Authority>,
@@ -68,10 +68,10 @@ pub(crate) fn destination(
     let value = match (values.next(), values.next()) {
         (None, _) => return Ok(None),
         (Some(value), None) => value.as_bytes().trim_ascii(),
-        _ => return Err(malformed("Destination is there twice")),
+        _ => return Err(malformed("Destination is given twice")),
     };
     match led(value, asked) {
-        None => Err(malformed("Destination is no address")),
+        None => Err(malformed("Destination is not an address")),
         Some(Led::Here(path)) => Ok(Some(path)),
         Some(Led::Elsewhere) => Err(Problem::new(
             StatusCode::BAD_GATEWAY,
@@ -81,8 +81,8 @@ pub(crate) fn destination(
     }
 }
 
-/// Names of hosts have no case, and this computer has several. A port may be left out that the scheme
-/// has by itself, and which scheme it was is not known here.
+/// Host names ignore case, and this computer has several. The default port of a scheme may be left
+/// out, and the scheme is not known here.
 fn is_same(one: &Authority, other: &Authority) -> bool {
     let port = |authority: &Authority| {
         authority

@@ -1,7 +1,7 @@
 //! A folder of this machine as a store.
 //!
 //! Every path is resolved below one open directory (cap-std): neither `..` nor a link leads out of
-//! it, also when somebody changes the folder meanwhile. A new file is written beside, made durable,
+//! it, even if somebody changes the folder meanwhile. A new file is written aside, made durable,
 //! and renamed into its place.
 
 use std::collections::BTreeSet;
@@ -35,9 +35,9 @@ mod transfer;
 mod tree;
 
 /// Bytes read from a file at once.
-const READ: usize = 256 * 1024;
+const READ_BYTES: usize = 256 * 1024;
 /// Bytes collected before they are written.
-const BATCH: usize = 512 * 1024;
+const BATCH_BYTES: usize = 512 * 1024;
 
 /// The folder can't be used as a store.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +55,10 @@ pub struct FolderStore {
 }
 
 impl FolderStore {
-    /// Opens `folder`, and throws away uploads that nobody went on with for a week.
+    /// Opens `folder`, and throws away uploads that nobody continued for a week.
     ///
     /// # Errors
-    /// It is not there, or can't be written.
+    /// The folder is missing, or can't be written.
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
         let tree = Tree::open(folder).map_err(|source| FolderError {
             folder: folder.to_owned(),
@@ -81,8 +81,8 @@ impl FolderStore {
             .map_err(|error| StoreError::Failed(error.to_string()))?
     }
 
-    /// Writes what comes to the end of `partial`, in batches: while one is written and hashed, the
-    /// next arrives. What arrived before a failure of the sender is written.
+    /// Appends `body` to `partial`, in batches: while one is written and hashed, the next arrives.
+    /// What arrived before a failure of the sender is written.
     async fn fill(
         &self,
         mut partial: Partial,
@@ -90,7 +90,7 @@ impl FolderStore {
     ) -> (Partial, Result<(), StoreError>) {
         loop {
             let (mut batch, mut size, mut end) = (Vec::new(), 0, None);
-            while size < BATCH {
+            while size < BATCH_BYTES {
                 match body.next().await {
                     Some(Ok(bytes)) => {
                         size += bytes.len();
@@ -132,8 +132,8 @@ impl FolderStore {
     }
 }
 
-/// Removes what was written of a file when it is dropped, as with a connection that is cut. Once
-/// the file has taken its place there is nothing left to remove.
+/// Removes the partial file when it is dropped, as when the connection is cut. Once the file has
+/// taken its place there is nothing left to remove.
 struct Unfinished {
     tree: Arc<Tree>,
     id: UploadId,
@@ -248,7 +248,7 @@ impl Store for FolderStore {
         let body = body.take_until(turn.cut.clone().cancelled_owned());
         let (partial, filled) = self.fill(partial, body.boxed()).await;
         if turn.cut.is_cancelled() {
-            let newer = "a newer request went on with the upload";
+            let newer = "a newer request took over the upload";
             *turn.kept = partial.into_hashed();
             return Err(StoreError::Body(io::Error::other(newer)));
         }
@@ -269,7 +269,7 @@ impl Store for FolderStore {
             let length = partial::length(&tree.uploads, &finishing)?;
             let partial = Partial::open(&tree.uploads, &finishing, length, kept)?;
             let placed = tree.place(&finishing, partial, &path, &plan);
-            // What has the right length and is wrong can't become right any more.
+            // With the right length and a wrong checksum, the upload can't become right any more.
             if matches!(placed, Err(StoreError::Checksum)) {
                 partial::discard(&tree.uploads, &finishing);
             }
@@ -318,7 +318,7 @@ impl Store for FolderStore {
         how: &Transfer,
     ) -> Result<Placed, StoreError> {
         let (from, to, how) = (from.clone(), to.clone(), how.clone());
-        // Who asked may be gone before much is copied.
+        // Stops the copy when the client is gone.
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let _waiting = stop.drop_guard();

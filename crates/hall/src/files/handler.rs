@@ -1,19 +1,20 @@
 //! Stores over HTTP: plain methods with conditions, ranges and checksums (RFC 9110, RFC 9530),
-//! uploads that can be resumed, and WebDAV (RFC 4918). Locks are kept [before it](super::locking).
+//! uploads that can be resumed, and WebDAV (RFC 4918). Locks are handled
+//! [before it](super::locking).
 //!
 //! | request | right | |
 //! |---|---|---|
 //! | `GET`, `HEAD` file | read | `Range`, `If-Range`, `Want-Repr-Digest: sha-256` |
 //! | `GET` folder | read | JSON list: `?after=NAME&most=N`, with dead properties `&properties` |
-//! | `GET` file or folder`?entry` | read | what it is, as lists show it, JSON; `&properties` |
+//! | `GET` file or folder `?entry` | read | one entry, as lists show it, JSON; `&properties` |
 //! | `PROPFIND` | read | `Depth: 0` or `1`; of a file, any |
 //! | `PROPPATCH` | write | |
-//! | `PATCH` file or folder`?properties` | write | the same, [in JSON](crate::files::PropertyChange) |
+//! | `PATCH` file or folder `?properties` | write | the same, [in JSON](crate::files::PropertyChange) |
 //! | `PUT` file | write | `Repr-Digest`, `X-OC-Mtime` |
 //! | `POST` folder | write | a [pack](crate::files::PACK) of small files |
-//! | `POST` folder, JSON | read | [which files](crate::files::PackWanted) shall come in a pack |
+//! | `POST` folder, JSON | read | [which files](crate::files::PackWanted) to send in a pack |
 //! | `PATCH` file`?upload=ID` | write | `Upload-Offset: N`, `Upload-Complete: ?0` or `?1`; the last with the headers of `PUT` and `Upload-Length` |
-//! | `HEAD`, `DELETE` file`?upload=ID` | write | where it is; throw it away |
+//! | `HEAD`, `DELETE` file`?upload=ID` | write | its offset; throw it away |
 //! | `MKCOL` | write | |
 //! | `COPY` | read, write | `Destination`, `Overwrite: F`, `Depth: 0`, `X-OC-Mtime`; onto a folder, delete too |
 //! | `MOVE` | write, delete | `Destination`, `Overwrite: F`, `X-OC-Mtime` |
@@ -64,11 +65,11 @@ pub(crate) use headers::{digest_value, sha256_of_digest};
 pub(super) use properties::{Mounts, collect, find, patch};
 pub(super) use read::json;
 
-/// What can be done with files.
+/// The methods for files.
 pub(crate) const METHODS: &str =
     "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH";
 
-/// What can be done with files where locks are kept.
+/// The methods for files where locks are kept.
 pub(crate) const METHODS_WITH_LOCKS: &str = "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, \
      LOCK, UNLOCK";
 /// The classes of WebDAV (RFC 4918, 10.1 and 18) without locks and with them.
@@ -86,7 +87,7 @@ struct Call<'d> {
     /// Whether the path was written as that of a folder, with a slash at its end.
     names_folder: bool,
     query: Query,
-    /// The server that was asked.
+    /// The server that the request asked.
     server: Option<Authority>,
     headers: HeaderMap,
 }
@@ -97,13 +98,13 @@ pub(super) struct Query {
     after: Option<String>,
     most: Option<usize>,
     pub(super) upload: Option<String>,
-    /// What it is, and not what is in it.
+    /// One entry is wanted, not what is in it.
     entry: bool,
     /// With its dead properties.
     pub(super) properties: bool,
     /// A lock is wanted.
     pub(super) lock: bool,
-    /// Which locks there are.
+    /// The list of locks is wanted.
     pub(super) locks: bool,
 }
 
@@ -113,14 +114,14 @@ pub(crate) const PROPFIND: &str = "PROPFIND";
 pub(crate) const PROPPATCH: &str = "PROPPATCH";
 /// Takes or refreshes a lock (RFC 4918, 9.10).
 pub(crate) const LOCK: &str = "LOCK";
-/// Gives one back (RFC 4918, 9.11).
+/// Gives a lock back (RFC 4918, 9.11).
 pub(crate) const UNLOCK: &str = "UNLOCK";
 
 type Answer = Result<Response<Body>, Problem>;
 
-/// Answers a request for `store`, which is reached at `mount`, such as `/files/data`. Whoever asks
-/// may do what `access` says; `pass` counts what flows and can cut it. Locks are kept elsewhere or not
-/// at all.
+/// Answers a request for `store`, which is reached at `mount`, such as `/files/data`. The client
+/// may do what `access` says; `pass` counts the bytes and can cut the transfer. Locks are kept
+/// elsewhere or not at all.
 pub async fn serve(
     store: Arc<dyn Store>,
     access: StoreAccess,
@@ -136,7 +137,7 @@ pub async fn serve(
     serve_seeing(store, here, request, &NoLocks).await
 }
 
-/// The same, where `discovery` tells which locks there are.
+/// Like [`serve`], where `discovery` tells which locks there are.
 pub(crate) async fn serve_seeing(
     store: Arc<dyn Store>,
     here: Here<'_>,
@@ -180,7 +181,7 @@ pub(crate) async fn serve_seeing(
     };
     let response = match answer.await {
         Err(problem) => foreign::protected(problem.into_response()),
-        // Of what others made, it has only what was escaped here.
+        // All that it has of others was escaped here.
         Ok(list) if is_list => foreign::protected(list),
         Ok(answer) => Foreign::new(answer).release(&asked).await,
     };
@@ -240,7 +241,7 @@ impl Call<'_> {
                 self.unpack(patient(body)).await
             }
             "PATCH" => Err(malformed(
-                "PATCH goes on with an upload: name it with ?upload=ID",
+                "PATCH continues an upload: name it with ?upload=ID",
             )),
             "MKCOL" => {
                 self.need(self.access.write, "write")?;
@@ -283,7 +284,7 @@ impl Call<'_> {
     }
 }
 
-/// Whether a right is there on the store at `mount`.
+/// 403 unless the right on the store at `mount` is granted.
 pub(super) fn need(granted: bool, right: &str, mount: &str) -> Result<(), Problem> {
     if granted {
         return Ok(());
@@ -317,7 +318,7 @@ impl Query {
                     parsed.after = Some(after.map_err(malformed)?.to_string());
                 }
                 "most" => {
-                    parsed.most = Some(value.parse().map_err(|_| malformed("most is a number"))?);
+                    parsed.most = Some(value.parse().map_err(|_| malformed("most: not a number"))?);
                 }
                 "upload" => parsed.upload = Some(value.to_owned()),
                 "entry" => parsed.entry = true,
@@ -365,12 +366,12 @@ fn names_folder(path: &str) -> bool {
     path.ends_with('/')
 }
 
-/// 409 for a file that shall be called as folders are.
+/// 409 for a file whose path is written as that of a folder.
 fn folder_named() -> Problem {
     Problem::new(
         StatusCode::CONFLICT,
         "names-a-folder",
-        "a path with a slash at its end is that of a folder: name the file without it",
+        "a path that ends with a slash names a folder: name the file without the slash",
     )
 }
 
@@ -383,7 +384,7 @@ pub(super) fn not_allowed(methods: &str) -> Problem {
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method-not-allowed",
-        format!("here one can: {methods}"),
+        format!("the methods allowed here are {methods}"),
     )
 }
 

@@ -1,9 +1,9 @@
-//! JSON that a request has, and what is wrong with it in our own words.
+//! JSON in a request, and what is wrong with it in our own words.
 
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-/// Why JSON is not read.
+/// Why JSON is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// It is not whole.
@@ -17,10 +17,10 @@ pub enum JsonError {
         /// Counted from 1, in bytes.
         column: usize,
     },
-    /// It is JSON, and something else than was asked for.
+    /// It is JSON, but not what was asked for.
     #[error("the request is not {form} at line {line}, column {column}")]
     Form {
-        /// What it should be.
+        /// What it should be, as a text for people.
         form: &'static str,
         /// Counted from 1.
         line: usize,
@@ -29,7 +29,7 @@ pub enum JsonError {
     },
 }
 
-/// Reads JSON that should be `form`, in words.
+/// Reads JSON that should be `form`, which is a text for people.
 ///
 /// # Errors
 /// [`JsonError`].

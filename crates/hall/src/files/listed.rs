@@ -1,5 +1,5 @@
-//! A folder's list by the word of another party: names in an order that ends, numbers that can be
-//! numbers, and no more of them than somebody can need.
+//! A folder's list as another party sends it: names in an order that ends, numbers that are
+//! possible, and no more of them than somebody can need.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +8,7 @@ use super::store::{Entry, Page};
 
 /// The most entries that are listed in all.
 const MOST_ENTRIES: usize = 1_000_000;
-/// The most mebibytes that they may cost.
+/// The most mebibytes that they may take.
 const MOST_MEBIBYTES: usize = 512;
 /// The longest entity tag, in bytes.
 const LONGEST_TAG: usize = 256;
@@ -21,11 +21,11 @@ pub enum ListError {
     /// A name does not come after the one before it.
     #[error("its names are not in order")]
     Order,
-    /// It says that it goes on, and does not say where, or not where this part of it ended.
-    #[error("it goes on elsewhere than where it stopped")]
+    /// It says that it goes on, but not after the last name of this part.
+    #[error("it does not go on where this part of it ends")]
     Next,
-    /// A length that no file has.
-    #[error("it names a file of {0} bytes, and no file is so long")]
+    /// A length that no file can have, in bytes.
+    #[error("it names a file of {0} bytes, and no file can be so long")]
     Length(u64),
     /// Too many entries.
     #[error("it has more than {MOST_ENTRIES} entries")]
@@ -35,7 +35,7 @@ pub enum ListError {
     Bytes,
 }
 
-/// What was listed so far, of one folder or of a tree: both have an end.
+/// How much was listed so far, of one folder or of a tree: both have an end.
 #[derive(Debug, Default)]
 pub struct Listed {
     entries: AtomicUsize,
@@ -43,9 +43,9 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// Takes the next part of a folder's list, which was asked for `after` a name. `bytes` is what it
-    /// costs: its length, and what else is kept of it. Dates and tags that can't be written down are
-    /// left out.
+    /// Takes the next part of a folder's list, which was asked for `after` a name. `bytes` is what
+    /// it costs: its length, and what else is kept of it. Dates outside the years 1 to 9999 are
+    /// clamped to them, and invalid tags are left out.
     ///
     /// # Errors
     /// [`ListError`]; nothing of the list can be used then.
@@ -68,7 +68,7 @@ impl Listed {
     }
 }
 
-/// Whether a part of a list leads on or ends.
+/// Checks that names are in order, and that `next` is the last of them.
 fn in_order(after: Option<&str>, page: &Page) -> Result<(), ListError> {
     let mut last = after;
     for entry in &page.entries {
@@ -83,8 +83,8 @@ fn in_order(after: Option<&str>, page: &Page) -> Result<(), ListError> {
     Ok(())
 }
 
-/// An entry whose members can be written down: no length that no file has, no date before the first
-/// one or after the last one, no tag that is none.
+/// An entry whose members can be written: an impossible length is refused, a date is clamped to the
+/// years 1 to 9999, and an invalid tag is left out.
 pub(super) fn plain(entry: Entry) -> Result<Entry, ListError> {
     if entry.bytes > LONGEST_FILE {
         return Err(ListError::Length(entry.bytes));

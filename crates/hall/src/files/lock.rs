@@ -1,7 +1,8 @@
-//! Write locks (RFC 4918, 6 and 7): what they are, where they are kept, and what they keep from whom.
+//! Write locks (RFC 4918, 6 and 7): what they are, where they are kept, and what they forbid to
+//! whom.
 //!
-//! A lock is on a path and not on the file that is there, so it holds for every store alike. Whoever
-//! serves a store's requests, the gateway, keeps its locks where all gateways of the realm see them:
+//! A lock is on a path and not on the file that is there, so it holds for every store alike. The
+//! gateway that serves a store's requests keeps its locks where all gateways of the realm see them:
 //! [`Locks`]. Every implementation passes one contract suite.
 
 use std::fmt;
@@ -36,18 +37,18 @@ pub(super) use writing::{
     Code, Form, Refusing, SUPPORTED, Wish, answer, discovery, read, xml_type,
 };
 
-/// How long a lock lasts that says nothing of it.
-pub(super) const USUAL: Duration = Duration::from_secs(600);
+/// How long a lock lasts if the client does not say.
+pub(super) const USUAL_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a lock lasts at most, unless it is refreshed.
-pub(super) const LONGEST: Duration = Duration::from_secs(3600);
+pub(super) const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The most locks of one holder, and of all together.
 pub const MOST_OF_HOLDER: u64 = 256;
 /// See [`MOST_OF_HOLDER`].
 pub const MOST_IN_ALL: u64 = 4096;
-/// How long what is said of a lock's owner may be, as XML, in bytes.
+/// The longest `owner` element of a lock, as XML, in bytes.
 const LONGEST_OWNER: usize = 512;
 
-/// What a lock is called: 128 random bits, as text `urn:uuid:` and a UUID of version 4 (RFC 9562,
+/// The name of a lock: 128 random bits, as text `urn:uuid:` and a UUID of version 4 (RFC 9562,
 /// 5.4). It is no secret: it counts only for the holder to whom it was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LockToken([u8; 16]);
@@ -89,7 +90,7 @@ impl fmt::Display for LockToken {
 
 /// A text that is no token of a lock of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no token of a lock: urn:uuid: and a UUID")]
+#[error("this is not the token of a lock: urn:uuid: and a UUID")]
 pub struct LockTokenError;
 
 impl FromStr for LockToken {
@@ -101,7 +102,7 @@ impl FromStr for LockToken {
         let mut bytes = [0; 16];
         hex::decode_to_slice(uuid.replace('-', ""), &mut bytes).map_err(|_| LockTokenError)?;
         let token = Self(bytes);
-        // Hyphens stand in their places, or it is something else.
+        // The hyphens have to be in their places.
         if token.to_string() == lower {
             Ok(token)
         } else {
@@ -137,14 +138,14 @@ pub enum Scope {
     Shared,
 }
 
-/// What whoever took a lock says of themselves (RFC 4918, 14.17): an element of at most 512 bytes,
-/// which stands in JSON and in a database as its XML. It was read, and is written anew.
+/// Whom a lock's client names as its owner (RFC 4918, 14.17): an element of at most 512 bytes,
+/// which is kept in JSON and in a database as XML. That XML was parsed and is written anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner(Element);
 
-/// A text that says nothing of an owner.
+/// A text that is no `owner` element, or too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the owner of a lock is an owner element of at most {LONGEST_OWNER} bytes")]
+#[error("the owner of a lock must be an owner element of at most {LONGEST_OWNER} bytes")]
 pub struct OwnerError;
 
 impl Owner {
@@ -196,22 +197,22 @@ impl<'de> Deserialize<'de> for Owner {
 pub struct LockedStore {
     /// The hall that it is in.
     pub hall: HallName,
-    /// What the hall calls it.
+    /// Its name in the hall.
     pub store: StoreName,
 }
 
 /// A lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {
-    /// What it is called.
+    /// Its name.
     pub token: LockToken,
-    /// What it was taken on.
+    /// The path that it was taken on.
     pub root: FilePath,
-    /// Whether it is on what is in a folder, too, and on what will be in it.
+    /// Whether it also covers what is in a folder, and what will be in it.
     pub depth: Depth,
     /// Whether others may lock the same.
     pub scope: Scope,
-    /// What whoever took it says of themselves.
+    /// Whom the client that took it names as its owner.
     pub owner: Option<Owner>,
     /// Who may use it.
     pub holder: LockHolder,
@@ -219,12 +220,12 @@ pub struct Lock {
     pub ends_ms: u64,
 }
 
-/// What became of the wish for a lock.
+/// The outcome of asking for a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It is there.
+    /// The lock was taken.
     Yes,
-    /// This one is in its way.
+    /// This lock is in its way.
     No(Lock),
 }
 
@@ -232,13 +233,13 @@ pub enum Taken {
 #[derive(Debug, thiserror::Error)]
 pub enum LocksError {
     /// The holder has [`MOST_OF_HOLDER`].
-    #[error("this grant holds {MOST_OF_HOLDER} locks, as many as it may; unlock something first")]
+    #[error("this grant holds {MOST_OF_HOLDER} locks, as many as it may: unlock something first")]
     TooManyOfHolder,
     /// There are [`MOST_IN_ALL`].
-    #[error("there are {MOST_IN_ALL} locks, as many as there may be; try again later")]
+    #[error("there are {MOST_IN_ALL} locks, as many as there may be: try again later")]
     TooMany,
-    /// They are out of reach.
-    #[error("nobody can say now what is locked: try again later")]
+    /// They can't be reached, for this reason.
+    #[error("the locks cannot be read now: try again later")]
     Unavailable(String),
 }
 
@@ -257,8 +258,8 @@ impl From<LocksError> for Problem {
     }
 }
 
-/// Where locks are kept. A lock that has ended, or whose holder may write into the store no longer, is
-/// none. All times are unix milliseconds; `now_ms` is the asker's.
+/// Where locks are kept. A lock that has ended, or whose holder may no longer write into the store,
+/// does not count. All times are unix milliseconds; `now_ms` is the caller's clock.
 #[async_trait]
 pub trait Locks: Send + Sync + 'static {
     /// The locks of `store` on one of `paths`, on a folder that it is in, or on something in it.
@@ -272,8 +273,8 @@ pub trait Locks: Send + Sync + 'static {
         now_ms: u64,
     ) -> Result<Vec<Lock>, LocksError>;
 
-    /// Takes a lock, unless one is in its way ([`conflicting`]). Of any number that are wanted at the
-    /// same moment and exclude one another, one is taken.
+    /// Takes a lock, unless one is in its way ([`conflicting`]). If several that exclude one
+    /// another are asked for at the same moment, one is taken.
     ///
     /// # Errors
     /// [`LocksError`].
@@ -295,26 +296,25 @@ pub trait Locks: Send + Sync + 'static {
         now_ms: u64,
     ) -> Result<bool, LocksError>;
 
-    /// Ends locks; those that are gone already stay so.
+    /// Ends locks; tokens of locks that have ended already are ignored.
     ///
     /// # Errors
     /// [`LocksError::Unavailable`].
     async fn release(&self, tokens: &[LockToken]) -> Result<(), LocksError>;
 }
 
-/// A lock as everybody sees it who may read, and as another server of ours tells it in JSON.
+/// A lock as everybody who may read sees it, and as our servers send it to each other in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShownLock {
-    /// What it is called.
     pub(super) token: LockToken,
-    /// What it was taken on.
+    /// The path that it was taken on.
     pub(super) path: FilePath,
-    /// Whether it is on what is in a folder, too.
+    /// Whether it also covers what is in a folder.
     pub(super) depth: Depth,
     /// Whether others may lock the same.
     pub(super) scope: Scope,
-    /// What whoever took it says of themselves.
+    /// Whom the client that took it names as its owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) owner: Option<Owner>,
     /// How long it still lasts.

@@ -1,6 +1,7 @@
-//! Where locks are kept, every request for a store's files comes by here first (RFC 4918, 6 and 7):
-//! `LOCK` and `UNLOCK` are answered, what locks do not let be changed is refused, and what `If` says of
-//! locks is judged. All else goes on to whoever has the files, a store of ours or an agent.
+//! Where locks are kept, every request for a store's files passes through here first (RFC 4918, 6
+//! and 7): `LOCK` and `UNLOCK` are answered, changes that locks forbid are refused, and what `If`
+//! says about locks is judged. Everything else goes on to where the files are, a store of ours or
+//! an agent.
 //!
 //! | request | right | |
 //! |---|---|---|
@@ -10,7 +11,7 @@
 //! | `UNLOCK` | | `Lock-Token`; only by whoever took the lock |
 //! | `POST ?locks` | read | the locks around a file or folder, JSON |
 //!
-//! The last two lines of JSON are for servers of ours that pass requests on: they write the XML
+//! The two requests with `POST` are for our own servers that pass requests on: they write the XML
 //! themselves.
 
 use std::sync::Arc;
@@ -49,25 +50,25 @@ pub(super) use taking::in_xml;
 /// Where a store is reached, and what may be done there.
 #[derive(Debug, Clone, Copy)]
 pub struct Here<'h> {
-    /// What whoever asks may do.
+    /// What the client may do.
     pub access: StoreAccess,
     /// Where the store is mounted, such as `/files/data`.
     pub mount: &'h str,
-    /// Counts what flows, and can cut it.
+    /// Counts the bytes, and can cut the transfer.
     pub pass: &'h Pass,
 }
 
-/// The locks of a store, for whoever asks.
+/// The locks of a store, for one client.
 pub struct Locking {
     /// Where they are kept.
     pub locks: Arc<dyn Locks>,
-    /// Of which store.
+    /// The store that they are on.
     pub store: LockedStore,
-    /// Who asks.
+    /// Whose locks the client may use.
     pub holder: LockHolder,
-    /// Until when the asker can hold a lock at most, unix milliseconds.
+    /// When the locks of this holder end at the latest, unix milliseconds.
     pub holder_ends_ms: u64,
-    /// What time it is, unix milliseconds.
+    /// The present time, unix milliseconds.
     pub now_ms: u64,
 }
 
@@ -119,7 +120,7 @@ impl<'c> Call<'c> {
     fn new<B>(here: Here<'c>, request: &Request<B>) -> Result<Self, Problem> {
         let mount = here.mount;
         let path = below(mount, request.uri().path()).map_err(malformed)?;
-        let path = path.ok_or_else(|| malformed("the path is not of this store"))?;
+        let path = path.ok_or_else(|| malformed("the path is not in this store"))?;
         let mut headers = request.headers().clone();
         destination::name_server(request.uri(), &mut headers);
         let leads = matches!(request.method().as_str(), "COPY" | "MOVE");
@@ -127,7 +128,7 @@ impl<'c> Call<'c> {
             let asked = destination::asked(request.uri(), &headers);
             let to = destination::destination(&headers, asked.as_ref())?;
             let to = to.map(|to| below(mount, &to).map_err(malformed));
-            // What is in another store is refused by whoever has the files.
+            // A place in another store is refused where the files are.
             to.transpose()?.flatten()
         } else {
             None
@@ -166,7 +167,7 @@ impl<'c> Call<'c> {
         }
     }
 
-    /// The file of this store that `If` calls `place`; the request's own where it calls none.
+    /// The file of this store that `If` calls `place`; the request's own for `None`.
     fn named(&self, place: Option<&str>) -> Option<FilePath> {
         match place {
             None => Some(self.path.clone()),
@@ -254,7 +255,7 @@ impl Locking {
         let may_change = call.here.access.write || call.here.access.delete;
         let names_tokens =
             States::of(&call.headers)?.is_some_and(|states| states.tokens().next().is_some());
-        // Who may change nothing is refused by whoever has the files.
+        // A client that may change nothing is refused where the files are.
         if (touches.is_empty() || !may_change) && !names_tokens {
             return Ok(behind.answer(request, self).await);
         }
@@ -310,7 +311,7 @@ impl Locking {
         Ok(tokens.map(str::to_owned).collect())
     }
 
-    /// Judges what `If` says of locks, and leaves in the header what it says of versions.
+    /// Judges what `If` says about locks, and leaves in the header what it says about versions.
     fn judge_states(&self, call: &mut Call<'_>, locks: &[Lock]) -> Result<(), Problem> {
         let Some(states) = States::of(&call.headers)? else {
             return Ok(());
@@ -370,7 +371,7 @@ fn locked(lock: &Lock) -> Refused {
     let problem = Problem::new(
         StatusCode::LOCKED,
         "locked",
-        format!("{what} is locked: try again when it was unlocked"),
+        format!("{what} is locked: try again when it is unlocked"),
     );
     Refused::new(problem, Code::TokenSubmitted, &lock.root)
 }

@@ -1,5 +1,5 @@
-//! Many small files in one request, one after the other, for which a request each would cost more
-//! than their content.
+//! Many small files in one request, one after the other: a request for each would cost more than
+//! its content.
 //!
 //! Each is a head and its content: the length of the head in four bytes, the most significant
 //! first; the head, in JSON; and as many bytes as the head says.
@@ -18,41 +18,41 @@ pub const PACK: &str = "application/vnd.hallway.pack";
 pub const LONGEST_PACKED: u64 = 128 * 1024;
 /// The most files in one pack.
 pub const MOST_PACKED: usize = 1024;
-/// Bytes of a head: each byte of a path may be six in JSON.
+/// The longest head, in bytes: each byte of a path may be six in JSON.
 const LONGEST_HEAD: usize = 8 * 1024;
 
 /// What is said of a packed file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PackedHead {
-    /// Where it shall be, from the folder on that the request names: segments between slashes.
+    /// Its path from the folder on that the request names: segments between slashes.
     pub path: String,
-    /// Its length.
+    /// Its length, in bytes.
     pub bytes: u64,
     /// The time to show as its last change, unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_ms: Option<i64>,
     /// Its SHA-256, in 64 hexadecimal digits.
     pub sha256: String,
-    /// What has to be there, as it stands in `If-Match`; nothing else is replaced.
+    /// What has to be there, as in `If-Match`; nothing else is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<String>,
-    /// What must not be there, as it stands in `If-None-Match`.
+    /// What must not be there, as in `If-None-Match`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_none_match: Option<String>,
 }
 
-/// The list by which files are asked for in a pack.
+/// The list of files that a client wants in a pack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackWanted {
-    /// Where they are, from the folder on that the request names.
+    /// Their paths from the folder on that the request names.
     pub paths: Vec<String>,
 }
 
 /// Adds a file to a pack.
 ///
 /// # Errors
-/// The head is no JSON, or too long for any file's.
+/// The head can't be written as JSON, or is too long.
 pub fn add(pack: &mut Vec<u8>, head: &PackedHead, content: &[u8]) -> Result<(), PackError> {
     let head = serde_json::to_vec(head).map_err(|_| PackError::Head)?;
     let length = u32::try_from(head.len()).map_err(|_| PackError::Head)?;
@@ -68,7 +68,7 @@ pub fn add(pack: &mut Vec<u8>, head: &PackedHead, content: &[u8]) -> Result<(), 
 /// Why something is no pack.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// A head that is too long or not as it has to be.
+    /// A head that is too long or malformed.
     #[error("a file's head in a pack is at most {LONGEST_HEAD} bytes of JSON")]
     Head,
     /// A file that is too long.
@@ -77,19 +77,19 @@ pub enum PackError {
     /// It ends in the middle of a file.
     #[error("the pack ends in the middle of a file")]
     Short,
-    /// It did not come to its end.
+    /// The body broke off.
     #[error(transparent)]
     Body(io::Error),
 }
 
-/// A pack that arrives. Not more of it is held than one file and what came with it.
+/// A pack that arrives. At most one file, and what came with it, is held in memory.
 pub struct Unpacking {
     body: ByteStream,
     held: BytesMut,
 }
 
 impl Unpacking {
-    /// Of a body.
+    /// Reads the pack in `body`.
     #[must_use]
     pub fn new(body: ByteStream) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl Unpacking {
         }
     }
 
-    /// The next file; `None` at the end. That its content has its SHA-256 is for the caller to see.
+    /// The next file; `None` at the end. The caller checks its SHA-256.
     ///
     /// # Errors
     /// [`PackError`]; there is no next one then.
@@ -132,7 +132,7 @@ impl Unpacking {
         }
     }
 
-    /// Waits until so many bytes are here; `false` if it ends before.
+    /// Waits until so many bytes are here; `false` if the body ends before.
     async fn hold(&mut self, bytes: usize) -> Result<bool, PackError> {
         while self.held.len() < bytes {
             match self.body.next().await {

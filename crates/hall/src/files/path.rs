@@ -1,4 +1,4 @@
-//! Names of files, before anything is done with them.
+//! Paths of files, checked before anything is done with them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,17 +22,17 @@ pub enum PathError {
     #[error("a file name has at most {LONGEST_SEGMENT} bytes")]
     NameTooLong,
     /// A segment is empty, `.` or `..`.
-    #[error("a path has no empty segment and none that is '.' or '..'")]
+    #[error("a path must not have a segment that is empty, '.' or '..'")]
     Segment,
-    /// A control character, or one that turns the direction of text and so makes one name look
+    /// A control character, or one that changes the direction of text and so makes one name look
     /// like another.
-    #[error("a file name has no control characters")]
+    #[error("a file name must not have control characters")]
     Control,
     /// [`RESERVED`], or another way to write it.
-    #[error("{RESERVED} is a name that stores keep for themselves, in capitals too")]
+    #[error("{RESERVED} is a name that stores reserve for themselves, in capitals too")]
     Reserved,
     /// Not UTF-8 after percent-decoding.
-    #[error("a path is UTF-8, percent-encoded where it has to be")]
+    #[error("a path must be UTF-8, percent-encoded where necessary")]
     Encoding,
 }
 
@@ -156,9 +156,9 @@ fn check(segment: &str) -> Result<(), PathError> {
     Ok(())
 }
 
-/// Whether a file system may take `segment` for [`RESERVED`]: some have no case (vfat, exFAT, SMB), pass
-/// over characters that are not seen (ext4 with casefold, HFS+), over dots and spaces at the end and what
-/// follows a colon (NTFS), or give a file a short name besides its own (vfat).
+/// Whether a file system may take `segment` for [`RESERVED`]: some ignore case (vfat, exFAT, SMB),
+/// invisible characters (ext4 with casefold, HFS+), dots and spaces at the end and what follows a
+/// colon (NTFS), or give a file a short name besides its own (vfat).
 fn is_reserved(segment: &str) -> bool {
     let unseen = |c: char| {
         matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}'
@@ -208,8 +208,8 @@ pub(crate) fn encode(path: &str) -> String {
     encoded
 }
 
-/// The path of a URI with nothing percent-encoded that need not be, and everything else in capitals
-/// (RFC 3986, 6.2.2). What is not encoded as it has to be stays as it is.
+/// The path of a URI in its normal form (RFC 3986, 6.2.2): unreserved characters are not encoded,
+/// and the encoding of others is in capitals. A path with an invalid encoding stays as it is.
 pub(super) fn normalized(path: &str) -> String {
     let mut parts = path.split('%');
     let mut normal = parts.next().unwrap_or_default().to_owned();

@@ -12,10 +12,10 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::body::Body;
 
-/// How long a sender is waited for in all before it is looked at how much came.
+/// How long a sender is waited for, in all, until the bytes that came are counted.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How much has to come in that time: about a kilobyte each second.
-const LEAST: usize = 64 * 1024;
+/// The fewest that have to come in that time: about a kilobyte each second.
+const FEWEST_BYTES: usize = 64 * 1024;
 
 /// A body's data, which ends with [`io::ErrorKind::TimedOut`] when less than a kilobyte comes each
 /// second. Only time spent waiting for the sender counts, not what the reader takes for itself.
@@ -28,7 +28,7 @@ pub struct Patient {
 }
 
 impl Patient {
-    /// Over `body`.
+    /// The data of `body`.
     #[must_use]
     pub fn new(body: Body) -> Self {
         Self {
@@ -44,10 +44,10 @@ impl Patient {
         if self.waited < WINDOW {
             return None;
         }
-        if self.received < LEAST {
+        if self.received < FEWEST_BYTES {
             return Some(io::Error::new(
                 io::ErrorKind::TimedOut,
-                "less than a kilobyte came each second",
+                "less than a kilobyte arrived each second",
             ));
         }
         self.waited = Duration::ZERO;

@@ -1,4 +1,4 @@
-//! Dead properties: what others say of a file or folder, kept with it (RFC 4918, 4.2).
+//! Dead properties: what clients say about a file or folder, kept with it (RFC 4918, 4.2).
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ pub(crate) const LONGEST_PROPERTIES: usize = 16 * 1024;
 pub(super) const MOST_CHANGES: usize = 64;
 /// How long all of them are together, as XML, in bytes.
 const LONGEST_CHANGES: usize = 64 * 1024;
-/// Bytes of the changes of a request in JSON, which may write each byte of the XML as two.
+/// The longest changes of a request in JSON, in bytes: JSON may write each byte of the XML as two.
 pub(super) const LONGEST_WRITTEN_CHANGES: usize = 2 * LONGEST_CHANGES + 32 * MOST_CHANGES;
 
-/// What a property is called.
+/// The name of a property.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PropertyName(pub(super) Name);
 
@@ -44,9 +44,9 @@ pub enum PropertyError {
     /// Its XML is not read.
     #[error("a property is not XML: {0}")]
     Xml(XmlError),
-    /// It has as much as can be read, and something is added where it is kept, as the language of
+    /// It is as large as can be read, and something is added to keep it, such as the language of
     /// the element around it.
-    #[error("a property cannot be kept with the language and the namespaces that hold for it: {0}")]
+    #[error("a property cannot be kept with the language and the namespaces that apply to it: {0}")]
     Kept(XmlError),
 }
 
@@ -54,9 +54,9 @@ pub enum PropertyError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", try_from = "WrittenChange")]
 pub enum PropertyChange {
-    /// It has this value from now on.
+    /// The property gets this value.
     Set(DeadProperty),
-    /// It is there no more.
+    /// The property is removed.
     Remove(PropertyName),
 }
 
@@ -70,7 +70,7 @@ enum WrittenChange {
 }
 
 /// The changes that one request makes, in their order: at least one, at most `MOST_CHANGES`, and
-/// none of what is of WebDAV itself, which is the server's to say (RFC 4918, 15).
+/// none of a property of WebDAV itself, which only the server sets (RFC 4918, 15).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct PropertyChanges(Vec<PropertyChange>);
@@ -78,7 +78,7 @@ pub struct PropertyChanges(Vec<PropertyChange>);
 /// Why changes are not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChangesError {
-    /// They are not as they have to be.
+    /// They are not the JSON that was expected.
     #[error(transparent)]
     Json(#[from] JsonError),
     /// There is none.
@@ -91,9 +91,9 @@ pub enum ChangesError {
     #[error("what a request sets and removes has at most {LONGEST_CHANGES} bytes, written as XML")]
     Long,
     /// A property of WebDAV itself is among them.
-    #[error("properties of the namespace DAV: are the server's to say: leave them out")]
+    #[error("properties of the namespace DAV: are set by the server only: leave them out")]
     Protected,
-    /// One of them.
+    /// One of the properties is invalid.
     #[error(transparent)]
     Property(#[from] PropertyError),
 }
@@ -104,7 +104,7 @@ pub enum ChangesError {
 pub struct Properties(BTreeMap<Name, DeadProperty>);
 
 impl DeadProperty {
-    /// Of an element.
+    /// From an element.
     ///
     /// # Errors
     /// [`PropertyError`].
@@ -132,7 +132,7 @@ impl DeadProperty {
         &self.name
     }
 
-    /// It, as XML that means the same wherever it stands.
+    /// The property, as XML that means the same wherever it stands.
     pub(super) fn as_xml(&self) -> &str {
         &self.xml
     }
@@ -289,7 +289,7 @@ impl Properties {
         Ok(())
     }
 
-    /// From the XML of each. Gives `unread` why one is none, which is left out.
+    /// From the XML of each. An invalid one is left out, and `unread` is told why.
     fn read(texts: &[String], unread: impl Fn(PropertyError)) -> Result<Self, StoreError> {
         // Before any XML is read.
         let bytes: usize = texts.iter().map(String::len).sum();
@@ -314,8 +314,8 @@ impl Properties {
         serde_json::to_vec(self).map_err(|error| StoreError::Failed(error.to_string()))
     }
 
-    /// From what was kept of `path`. What cannot be read counts as none: it goes with the next change,
-    /// and keeps nobody from seeing what else there is.
+    /// From what was kept of `path`. What cannot be read counts as none: it is dropped with the
+    /// next change, and does not hide the rest.
     pub(super) fn from_bytes(kept: &[u8], path: &FilePath) -> Self {
         let texts: Vec<String> = match serde_json::from_slice(kept) {
             Ok(texts) => texts,
@@ -333,7 +333,7 @@ impl Properties {
         })
     }
 
-    /// Of more bytes than anything is kept in.
+    /// For kept properties that are too long: they count as none.
     pub(super) fn too_long(path: &FilePath) -> Self {
         tracing::warn!(%path, "kept properties are too long and count as none");
         Self::default()
@@ -347,7 +347,7 @@ impl Serialize for Properties {
     }
 }
 
-/// From another party, within the same bounds. What is none is left out.
+/// From another party, within the same bounds. Invalid ones are left out.
 impl<'de> Deserialize<'de> for Properties {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let texts: Vec<String> = Vec::deserialize(deserializer)?;

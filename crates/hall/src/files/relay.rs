@@ -1,8 +1,8 @@
-//! Passing requests for a store on to the gateway that serves it, for somebody who can't go there:
-//! a browser, or a program on one's own computer, whose certificate and key this side holds.
+//! Passing requests for a store on to the gateway that serves it, for a client that can't go there:
+//! a browser, or a program on the user's computer, whose certificate and key this side holds.
 //!
-//! Whoever serves the store may be another organisation, and what it answers is seen under this
-//! side's name: it leaves as everything foreign does.
+//! The gateway that serves the store may be another organisation's, and its answers are seen under
+//! this side's name: they leave as everything foreign does.
 
 use std::time::Duration;
 
@@ -28,15 +28,15 @@ use crate::foreign::{self, Asked, Foreign, passed_on};
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
 
-/// Bytes of an answer with a lock.
+/// The longest answer with a lock, in bytes.
 const LONGEST_LOCK: usize = 64 * 1024;
 
 /// A store of a hall that is reached through another server than that of the hall.
 #[derive(Debug)]
 pub struct Relayed<'a> {
-    /// Goes to the hall.
+    /// The client of the hall.
     pub client: &'a HallClient,
-    /// Which store.
+    /// The store's name in the hall.
     pub store: &'a StoreName,
     /// Where it is reached here, such as `/files/data`.
     pub mount: &'a str,
@@ -45,8 +45,8 @@ pub struct Relayed<'a> {
 }
 
 impl Relayed<'_> {
-    /// Passes a request for files on. What may be done is decided there; `pass` counts what flows
-    /// and can cut it.
+    /// Passes a request for files on. The hall's gateway decides what may be done; `pass` counts
+    /// the bytes and can cut the transfer.
     pub async fn answer(&self, pass: &Pass, request: Request<impl AnyBody>) -> Response<Body> {
         let form = Form::wanted(request.headers());
         let moved = Asked::of(&request).and_then(|asked| {
@@ -87,7 +87,7 @@ impl Relayed<'_> {
         store.answer(asked, request, &locks).await
     }
 
-    /// The same for properties, whose XML is written here.
+    /// Passes a change of properties on, whose XML is written here.
     async fn pass_properties_on(
         &self,
         asked: &Asked,
@@ -114,7 +114,7 @@ impl Relayed<'_> {
                 None => Vec::new(),
             };
             let uri = format!("{}?lock", head.uri.path());
-            head.uri = uri.parse().map_err(|_| malformed("this is no path"))?;
+            head.uri = uri.parse().map_err(|_| malformed("this is not a path"))?;
             head.method = Method::POST;
             head.headers.remove(header::CONTENT_LENGTH);
             head.headers.remove(header::CONTENT_TYPE);
@@ -163,16 +163,16 @@ fn moved_there(
     if let Some(query) = head.uri.query() {
         uri = format!("{uri}?{query}");
     }
-    let uri: Uri = uri.parse().map_err(|_| malformed("this is no path"))?;
+    let uri: Uri = uri.parse().map_err(|_| malformed("this is not a path"))?;
     let mut headers = passed_on(&head.headers);
-    // What is refused is told in JSON there, and in what is wanted here.
+    // The other side refuses in JSON, and this side in the form that the client wants.
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     let asked = asked(&head.uri, &head.headers);
     if let Some(destination) = destination(&headers, asked.as_ref())? {
         let destination = HeaderValue::try_from(there(&destination)?);
         headers.insert(
             DESTINATION,
-            destination.map_err(|_| malformed("this is no path"))?,
+            destination.map_err(|_| malformed("this is not a path"))?,
         );
     }
     if let Some(states) = States::of(&head.headers)? {
@@ -201,7 +201,8 @@ impl Sends for ToHall {
     async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Problem> {
         let sends = !request.body().is_end_stream();
         let answer = self.client.forward(request);
-        // What is sent takes as long as it takes: whoever serves the store breaks off who is too slow.
+        // An upload may take as long as it needs: the gateway that serves the store breaks off slow
+        // ones.
         let answer = if sends {
             answer.await
         } else {
@@ -217,7 +218,7 @@ impl Sends for ToHall {
     }
 }
 
-/// Where what is called `place` below `mount` is in the hall.
+/// The path in the hall of `place`, which is below `mount`.
 fn moved(place: &str, mount: &str, store: &StoreName) -> Result<String, Problem> {
     let below = place
         .strip_prefix(mount)

@@ -1,5 +1,5 @@
-//! The stores that a grant opens, as a folder that only lists them: a program that begins at the top
-//! finds each.
+//! The stores that a grant opens, as a folder that only lists them: a program that begins at the
+//! top finds each.
 
 use async_trait::async_trait;
 use hallway_evidence::statement::hall::Rights;
@@ -16,11 +16,12 @@ use crate::body::{self, AnyBody, Body};
 use crate::foreign;
 use crate::problem::Problem;
 
-/// What can be done here.
+/// The methods for the folder of stores.
 const METHODS: &str = "OPTIONS, GET, HEAD, PROPFIND";
 
-/// Answers a request for the folder of the stores that `rights` name, which is reached at `mount`, such
-/// as `/files`. Each store is below it, by its name, and [`serve`](super::serve) answers for it.
+/// Answers a request for the folder of the stores that `rights` name, which is reached at `mount`,
+/// such as `/files`. Each store is below it, by its name, and [`serve`](super::serve) answers for
+/// it.
 pub async fn serve_stores(
     rights: &Rights,
     mount: &str,
@@ -47,10 +48,11 @@ pub async fn serve_stores(
     foreign::protected(answer.unwrap_or_else(Problem::into_response))
 }
 
-/// 204, or 405 for what cannot be done here.
+/// 204, or 405 for a method that is not allowed here.
 fn about(status: StatusCode) -> Response<Body> {
     let mut response = if status == StatusCode::METHOD_NOT_ALLOWED {
-        let detail = format!("this folder lists the stores; here one can: {METHODS}");
+        let detail =
+            format!("this folder only lists the stores: the methods allowed here are {METHODS}");
         Problem::new(status, "method-not-allowed", detail).into_response()
     } else {
         let mut response = Response::new(body::empty());

@@ -23,13 +23,13 @@ use crate::problem::Problem;
 /// Bytes as they come.
 pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
 
-/// How many files of a pack a store writes at a time that has no better way.
-const AT_A_TIME: usize = 8;
+/// How many files of a pack are written or read at a time, in a store that has no better way.
+const FILES_AT_A_TIME: usize = 8;
 
-/// How long an upload is kept that nobody goes on with.
-pub(crate) const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long an upload is kept that nobody continues.
+pub(crate) const UPLOAD_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// A SHA-256.
+/// A SHA-256, as bytes.
 pub type Sha256 = [u8; 32];
 
 /// The SHA-256 of `content`.
@@ -77,8 +77,8 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// Whether anything can go from `from` to `to` at all: neither into itself, nor in the place of a
-/// folder that it is in.
+/// Whether anything can be moved or copied from `from` to `to` at all: neither into itself, nor to
+/// the place of a folder that it is in.
 pub(crate) fn may_go(from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
     if from == to {
         return Err(StoreError::Itself);
@@ -91,15 +91,15 @@ pub(crate) fn may_go(from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What becomes of what is in the place already (RFC 4918, 10.6).
+/// What may be replaced at the new place (RFC 4918, 10.6).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Overwrite {
-    /// Nothing may be there.
+    /// Nothing: the place must be empty.
     #[default]
     Never,
-    /// A file may take the place of a file.
+    /// A file, by a file.
     Files,
-    /// It goes, a folder with all that is in it.
+    /// Anything, a folder with all that is in it.
     Anything,
 }
 
@@ -130,37 +130,37 @@ pub enum Depth {
     Everything,
 }
 
-/// How something goes to another name.
+/// How a file or folder is renamed or copied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Transfer {
-    /// What has to be so of what goes there.
+    /// What has to hold for the file or folder that is renamed or copied.
     pub condition: Condition,
-    /// What becomes of what is there.
+    /// What may be replaced at the new place.
     pub overwrite: Overwrite,
     /// How much of a folder is copied; all of it is renamed.
     pub depth: Depth,
-    /// The time that a file shall show as its last change, unix milliseconds; otherwise it keeps
-    /// its own. Buckets can't.
+    /// The time to show as the last change of a file, unix milliseconds; otherwise it keeps its
+    /// own. Buckets can't set it.
     pub modified_ms: Option<i64>,
 }
 
-/// What has a new name.
+/// A file or folder that was renamed or copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
-    /// What it is there.
+    /// Its entry at the new place.
     pub entry: Entry,
-    /// Whether something went that was there before.
+    /// Whether something that was there before was replaced.
     pub replaced: bool,
 }
 
-/// What a new file shall be.
+/// What is announced about a new file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// What has to be so when it takes its place.
+    /// What has to hold when it takes its place.
     pub condition: Condition,
-    /// The time to show as its last change, unix milliseconds. Buckets can't.
+    /// The time to show as its last change, unix milliseconds. Buckets can't set it.
     pub modified_ms: Option<i64>,
-    /// Its size.
+    /// Its size in bytes.
     pub length: Option<u64>,
     /// Its SHA-256.
     pub sha256: Option<Sha256>,
@@ -186,7 +186,7 @@ pub struct UploadId(String);
 
 /// A name that no upload can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an upload is named by 16 to 64 of A-Z, a-z, 0-9, '-' and '_'")]
+#[error("an upload's name must have 16 to 64 characters of A-Z, a-z, 0-9, '-' and '_'")]
 pub struct UploadNameError;
 
 impl UploadId {
@@ -203,7 +203,7 @@ impl UploadId {
         Ok(Self::hash(&format!("{path}\0{name}")))
     }
 
-    /// One that no sender can name, for what is written in one go.
+    /// An id that no sender can name, for what is written in one go.
     pub(crate) fn random() -> io::Result<Self> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
@@ -217,7 +217,7 @@ impl UploadId {
         )))
     }
 
-    /// The digits.
+    /// The 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -235,12 +235,12 @@ pub struct Written {
     pub replaced: bool,
 }
 
-/// A small file that is here as a whole.
+/// A small file that is in memory as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmallFile {
-    /// Where it shall be.
+    /// Its path in the store.
     pub path: FilePath,
-    /// What it shall be.
+    /// What is announced about it.
     pub plan: Plan,
     /// Its content.
     pub content: Bytes,
@@ -262,25 +262,25 @@ pub enum StoreError {
     #[error("this is a file, not a folder")]
     IsFile,
     /// Something has that name already.
-    #[error("there is something of that name already")]
+    #[error("something has that name already")]
     Exists,
-    /// [`Condition`].
+    /// A [`Condition`] does not hold.
     #[error("it was changed in the meantime: look at it again")]
     Precondition,
-    /// An append that does not begin where the upload is.
+    /// An append that does not begin where the upload ends, which is at this byte.
     #[error("the upload is at byte {0}: go on from there")]
     Offset(u64),
     /// More or fewer bytes than announced.
-    #[error("what arrived is not as long as it was said to be")]
+    #[error("the content has another length than was announced")]
     Length,
     /// Another SHA-256 than announced.
-    #[error("what arrived has another SHA-256 than it was said to have: send it again")]
+    #[error("the content has another SHA-256 than was announced: send it again")]
     Checksum,
-    /// To where it is.
-    #[error("it is there already: a file or folder cannot take its own place")]
+    /// It would be renamed or copied to its own place.
+    #[error("a file or folder cannot be moved or copied to its own place")]
     Itself,
-    /// [`Overwrite::Files`].
-    #[error("this would remove what is there, which needs the right to delete")]
+    /// [`Overwrite::Files`] does not allow it.
+    #[error("this would replace what is there, which needs the right to delete")]
     WouldRemove,
     /// More dead properties than a file or folder may have.
     #[error(
@@ -290,8 +290,8 @@ pub enum StoreError {
     /// No space, or a quota.
     #[error("the store is full")]
     Full,
-    /// The store's owner does not let the gateway, or something would take the place of a link that
-    /// leads out.
+    /// The store's owner does not let the gateway do it, or a link that leads out would be
+    /// replaced.
     #[error("the store does not allow that")]
     Denied,
     /// What this store can't do.
@@ -407,7 +407,10 @@ pub trait Store: Send + Sync + 'static {
                 self.put(&file.path, file.plan, content).await.map(drop)
             })
             .collect();
-        stream::iter(putting).buffered(AT_A_TIME).collect().await
+        stream::iter(putting)
+            .buffered(FILES_AT_A_TIME)
+            .collect()
+            .await
     }
 
     /// Reads small files, each as [`Store::open`] does, in their order. One that is longer than
@@ -425,15 +428,18 @@ pub trait Store: Send + Sync + 'static {
                 Ok((entry, content.concat().into()))
             })
             .collect();
-        stream::iter(getting).buffered(AT_A_TIME).collect().await
+        stream::iter(getting)
+            .buffered(FILES_AT_A_TIME)
+            .collect()
+            .await
     }
 
     /// How far an upload is. An append that is still open is broken off, and what arrived of it
     /// counts.
     async fn offset(&self, id: &UploadId) -> Result<u64, StoreError>;
 
-    /// Adds to an upload from `offset` on, and says where it is then; at 0 it begins. What arrives
-    /// before `body` breaks off is kept.
+    /// Adds to an upload from `offset` on, and returns where it ends then. An append at 0 begins
+    /// it. What arrives before `body` breaks off is kept.
     async fn append(&self, id: &UploadId, offset: u64, body: ByteStream)
     -> Result<u64, StoreError>;
 
@@ -448,7 +454,7 @@ pub trait Store: Send + Sync + 'static {
     /// Throws an upload away.
     async fn abandon(&self, id: &UploadId) -> Result<(), StoreError>;
 
-    /// Makes a folder in one that is there.
+    /// Makes a folder in one that exists.
     async fn make_folder(&self, path: &FilePath) -> Result<(), StoreError>;
 
     /// Removes a file, or a folder with all that is in it.
@@ -463,8 +469,8 @@ pub trait Store: Send + Sync + 'static {
         how: &Transfer,
     ) -> Result<Placed, StoreError>;
 
-    /// Makes a second one of a file or folder, with its properties and its time. It is there whole
-    /// or not at all, and so is what was there before.
+    /// Makes a copy of a file or folder, with its properties and its time. It is there whole or not
+    /// at all, and so is what was there before.
     async fn copy(
         &self,
         from: &FilePath,
@@ -475,7 +481,7 @@ pub trait Store: Send + Sync + 'static {
     /// The dead properties of a file or folder (RFC 4918, 4.2).
     async fn properties(&self, path: &FilePath) -> Result<Properties, StoreError>;
 
-    /// The names in a folder of what may have dead properties.
+    /// The names in a folder that may have dead properties.
     async fn with_properties(&self, folder: &FilePath) -> Result<BTreeSet<String>, StoreError>;
 
     /// Changes the dead properties of a file or folder: all of `changes`, or none.

@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::store::UploadId;
 
-/// What is known of an upload between appends; lost with the process, and then made again.
+/// What is known of an upload between appends; lost with the process, and then computed again.
 pub(crate) type Kept<T> = OwnedMutexGuard<Option<T>>;
 
 struct Line<T> {
-    /// Breaks off whoever has the turn.
+    /// Breaks off the request that has the turn.
     cut: CancellationToken,
     kept: Arc<AsyncMutex<Option<T>>>,
 }
@@ -43,7 +43,7 @@ impl<T> Default for Turns<T> {
 }
 
 impl<T> Turns<T> {
-    /// Takes the turn, breaking off whoever has it.
+    /// Takes the turn, and breaks off the request that has it.
     pub(crate) async fn take(&self, id: &UploadId) -> Turn<T> {
         let cut = CancellationToken::new();
         let waiting = {
@@ -71,7 +71,7 @@ impl<T> Drop for Turn<T> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let alone = lines
             .get(&self.id)
-            // The line's own, and this turn's.
+            // One reference is the line's own, the other is this turn's.
             .is_some_and(|line| Arc::strong_count(&line.kept) == 2);
         if alone && self.kept.is_none() {
             lines.remove(&self.id);

@@ -13,15 +13,15 @@ use quick_xml::name::{NamespaceResolver, ResolveResult};
 
 /// The longest document, in bytes.
 pub(super) const LONGEST_DOCUMENT: usize = 64 * 1024;
-/// How deep elements may lie in one another.
+/// How deep elements may be nested.
 const DEEPEST: usize = 32;
-/// The most elements, attributes and declarations of namespaces together, and the most attributes of
-/// one element. With [`LONGEST_DOCUMENT`] they bound what is held in memory: each namespace is held once.
+/// The most elements, attributes and declarations of namespaces together, and the most attributes
+/// of one element. With [`LONGEST_DOCUMENT`] they bound the memory: each namespace is held once.
 const MOST_PARTS: usize = 1024;
 const MOST_ATTRIBUTES: usize = 32;
 /// The longest name of a namespace, and the longest name in one, in bytes.
 const LONGEST_NAME: usize = 256;
-/// The longest way to write a name with references to characters, in bytes.
+/// The longest name as written, with references to characters, in bytes.
 const LONGEST_WRITTEN: usize = 16 * LONGEST_NAME;
 
 /// The namespace of WebDAV.
@@ -56,11 +56,11 @@ enum Content {
 /// Why something is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
-    /// No end of what was begun.
+    /// The end of something that was begun is missing.
     #[error("it ends in the middle of a tag, a comment or a section")]
     Cut,
-    /// Markup that is none.
-    #[error("it has a '<!' or '<?' that begins nothing")]
+    /// Invalid markup.
+    #[error("it has a '<!' or '<?' that begins no known markup")]
     Markup,
     /// An end tag of another element, or of none.
     #[error("an end tag does not close the element that is open")]
@@ -71,31 +71,31 @@ pub enum XmlError {
     /// A declaration of another version (XML 1.0, 2.8).
     #[error("its declaration does not say version 1.0 or 1.1")]
     Declaration,
-    /// An attribute that is none (XML 1.0, 3.1).
+    /// An invalid attribute (XML 1.0, 3.1).
     #[error("an attribute is there twice or is not written NAME=\"VALUE\"")]
     Attribute,
-    /// Bytes that are no text.
+    /// Bytes that are not text in UTF-8.
     #[error("it is not in UTF-8")]
     Encoding,
     /// A document type, which could define entities that do harm.
     #[error("it has a document type")]
     DocumentType,
-    /// An entity or a character that there is not.
+    /// An entity or a character that does not exist.
     #[error("it has an entity that is not defined")]
     Entity,
     /// A prefix that is not declared (Namespaces in XML 1.0, 5).
     #[error("a prefix has no namespace")]
     Prefix,
-    /// A use of `xml` or `xmlns` (Namespaces in XML 1.0, 3).
-    #[error("a prefix or an element has a namespace that XML keeps for itself")]
+    /// A forbidden use of `xml` or `xmlns` (Namespaces in XML 1.0, 3).
+    #[error("a prefix or an element has a namespace that XML reserves")]
     Reserved,
-    /// A name that is none, or an attribute of one name twice.
-    #[error("a name is none")]
+    /// An invalid name, or two attributes of one name.
+    #[error("a name is invalid, or an attribute is there twice")]
     Name,
     /// A name that is too long.
     #[error("a name or a namespace has more than {LONGEST_NAME} bytes")]
     LongName,
-    /// A character that is none (XML 1.0, 2.2).
+    /// A character that XML can't have (XML 1.0, 2.2).
     #[error("it has a character that cannot be in XML")]
     Character,
     /// No element, or more than one.
@@ -105,7 +105,7 @@ pub enum XmlError {
     #[error("it has more than {LONGEST_DOCUMENT} bytes")]
     Long,
     /// Too deep.
-    #[error("its elements lie more than {DEEPEST} deep in one another")]
+    #[error("its elements are nested more than {DEEPEST} deep")]
     Deep,
     /// Too many parts.
     #[error("it has more than {MOST_PARTS} elements, attributes and namespaces")]
@@ -122,7 +122,7 @@ impl From<quick_xml::Error> for XmlError {
         use quick_xml::name::NamespaceError;
 
         match error {
-            // Bytes in memory are read without errors but for their end.
+            // Bytes in memory are read without errors, except at their end.
             Error::Io(_) => Self::Cut,
             Error::Syntax(SyntaxError::InvalidBangMarkup) => Self::Markup,
             Error::Syntax(_) => Self::Cut,
@@ -147,7 +147,7 @@ impl From<quick_xml::Error> for XmlError {
     }
 }
 
-/// What is read of a document, and how much of it.
+/// The namespaces that were read of a document, and the number of its parts.
 #[derive(Default)]
 struct Reading {
     /// Each namespace once.
@@ -205,12 +205,12 @@ impl Reading {
 }
 
 impl Name {
-    /// Whether it is `local` of WebDAV.
+    /// Whether it is `local` in the namespace of WebDAV.
     pub(super) fn is_dav(&self, local: &str) -> bool {
         self.is_of_dav() && self.local == local
     }
 
-    /// Whether it is of WebDAV itself.
+    /// Whether it is in the namespace of WebDAV.
     pub(super) fn is_of_dav(&self) -> bool {
         &*self.namespace == DAV
     }
@@ -289,7 +289,7 @@ impl Element {
                     add_text(&mut open, &text)?;
                     continue;
                 }
-                // Entities that a document defines for itself are of no use here but to do harm.
+                // Entities that a document defines for itself are of no use here except to do harm.
                 Event::DocType(_) => return Err(XmlError::DocumentType),
                 Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
                 Event::Eof => break,
@@ -313,7 +313,8 @@ impl Element {
         reading.part()?;
         let (namespace, local) = scope.resolve_element(start.name());
         let name = reading.name(&namespace, local.as_ref())?;
-        // No prefix may be declared for these, and no element be in them (Namespaces in XML 1.0, 3).
+        // No prefix may be declared for these, and no element may be in them (Namespaces in XML
+        // 1.0, 3).
         if matches!(&*name.namespace, XML | XMLNS) {
             return Err(XmlError::Reserved);
         }
@@ -325,7 +326,7 @@ impl Element {
             let value = unescape(value).map_err(|_| XmlError::Entity)?.into_owned();
             let key = attribute.key;
             if key.as_namespace_binding().is_some() {
-                // A prefix is bound to something (Namespaces in XML 1.0, 5).
+                // A prefix can't be bound to an empty name (Namespaces in XML 1.0, 5).
                 if value.is_empty() && key.prefix().is_some() {
                     return Err(XmlError::Prefix);
                 }
@@ -430,7 +431,7 @@ fn utf8(document: &[u8]) -> Result<Cow<'_, [u8]>, XmlError> {
     }
 }
 
-/// Text goes to the innermost element; between elements of no parent there is only white space.
+/// Adds text to the innermost element. Outside of the root there may only be white space.
 fn add_text(open: &mut [Element], text: &str) -> Result<(), XmlError> {
     let Some(parent) = open.last_mut() else {
         let blank = text.trim_start_matches('\u{feff}').trim().is_empty();
@@ -444,7 +445,7 @@ fn add_text(open: &mut [Element], text: &str) -> Result<(), XmlError> {
     Ok(())
 }
 
-/// Only what XML 1.0 takes as a character (2.2).
+/// Refuses what XML 1.0 does not take as a character (2.2).
 fn checked(text: String) -> Result<String, XmlError> {
     if is_text(&text) {
         Ok(text)
@@ -461,7 +462,7 @@ fn is_text(text: &str) -> bool {
 }
 
 /// A name without a colon (XML 1.0, 2.3, and Namespaces in XML 1.0, 3), somewhat stricter beyond
-/// ASCII. One that others could not read would keep them from reading a whole list.
+/// ASCII. A name that clients could not read would keep them from reading the whole list.
 fn is_name(name: &str) -> bool {
     let beyond_ascii = |c: char| {
         matches!(c, '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'

@@ -1,4 +1,4 @@
-//! Requests for others' bytes: which are taken, and what of one counts for its answer.
+//! Requests for others' bytes: which are accepted, and what of a request counts for its answer.
 
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Request, StatusCode};
@@ -15,7 +15,7 @@ const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 /// page.
 const WANTED_AS: [&str; 5] = ["empty", "document", "image", "audio", "video"];
 
-/// What of a request for files goes on to another party.
+/// The headers of a request for files that go on to another party.
 const PASSED_ON: [HeaderName; 17] = [
     header::ACCEPT,
     header::CONTENT_LENGTH,
@@ -36,8 +36,8 @@ const PASSED_ON: [HeaderName; 17] = [
     HeaderName::from_static("x-oc-mtime"),
 ];
 
-/// The conditions of RFC 9110, 13.1, and RFC 4918, 10.4. They go on as well: one that got lost on the
-/// way would hold.
+/// The conditions of RFC 9110, 13.1, and RFC 4918, 10.4. They go on as well: one that got lost on
+/// the way would count as fulfilled.
 const CONDITIONS: [HeaderName; 5] = [
     header::IF_MATCH,
     header::IF_NONE_MATCH,
@@ -54,14 +54,14 @@ pub struct Asked {
     pub(super) name: String,
     /// Whether a part of the content is asked for.
     pub(super) ranged: bool,
-    /// Whether the asker has a copy already.
+    /// Whether the client has a copy already.
     pub(super) conditional: bool,
     /// Whether it is about an upload, and not about a file.
     pub(super) of_upload: bool,
 }
 
 impl Asked {
-    /// Takes note of a request.
+    /// Reads what matters of a request.
     ///
     /// # Errors
     /// As [`may_be_sent`].
@@ -69,7 +69,7 @@ impl Asked {
         Self::new(request.method(), request.uri(), request.headers())
     }
 
-    /// Takes note of a request by its head.
+    /// Reads what matters of a request from the parts of its head.
     ///
     /// # Errors
     /// As [`may_be_sent`].
@@ -106,7 +106,7 @@ pub fn may_be_sent(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             "not-a-page",
-            "what others provide is no script, style or frame of a page: download it",
+            "a file cannot be used as a script, style or frame of a page: download it",
         ));
     }
     let navigates = said(SEC_FETCH_DEST).next() == Some(b"document".as_slice());
@@ -115,21 +115,21 @@ pub fn may_be_sent(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,
             "cross-site",
-            "pages of other sites get no files: open them at the gateway",
+            "pages of other sites cannot load files: open them at the gateway",
         ));
     }
     Ok(())
 }
 
 /// Whether a header says what has to be so for a request to be carried out (RFC 9110, 13.1, and
-/// RFC 4918, 10.4). Whoever makes a new request of one takes these along.
+/// RFC 4918, 10.4). Code that makes a new request of one has to copy these headers.
 #[must_use]
 pub fn is_condition(name: &HeaderName) -> bool {
     CONDITIONS.contains(name)
 }
 
-/// The headers of a request for files with which it goes on to another party: no cookie, nothing by
-/// which it could be known who asks.
+/// The headers of a request for files with which it goes on to another party: no cookie, and
+/// nothing that tells who asks.
 pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
     let goes_on = |name: &HeaderName| PASSED_ON.contains(name) || is_condition(name);
     let named = headers.iter().filter(|(name, _)| goes_on(name));

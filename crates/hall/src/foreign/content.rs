@@ -8,20 +8,20 @@ use super::data::DataOnly;
 use super::{Asked, MediaType, protected};
 use crate::body::{AnyBody, Body};
 
-/// What a drawing may use where a browser applies its policy inside a page, too.
-const DRAWING: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
-     form-action 'none'; frame-ancestors 'none'";
+/// The policy of a drawing: some browsers apply it inside a page, too, where it may use styles.
+const DRAWING_POLICY: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What is said of others' bytes that are kept here.
+/// What an answer says about others' bytes that are kept here.
 #[derive(Debug, Clone, Copy)]
 pub struct Content<'a> {
-    /// What they are.
+    /// Their type.
     pub media_type: MediaType,
     /// The name under which a browser keeps them.
     pub name: &'a str,
-    /// How many there are.
+    /// How many bytes there are.
     pub length: u64,
-    /// `Cache-Control`.
+    /// The value of `Cache-Control`.
     pub cache: &'static str,
 }
 
@@ -45,20 +45,21 @@ impl Content<'_> {
         *response.headers_mut() = headers;
         let mut response = protected(response);
         if self.media_type == MediaType::SVG {
-            let policy = HeaderValue::from_static(DRAWING);
+            let policy = HeaderValue::from_static(DRAWING_POLICY);
             (response.headers_mut()).insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         response
     }
 }
 
-/// `Content-Disposition` (RFC 6266) of what is kept under a name that somebody else chose.
+/// `Content-Disposition` (RFC 6266) for a file that a browser saves under a name that somebody else
+/// chose.
 #[must_use]
 pub fn kept_as(name: &str) -> HeaderValue {
     disposition(MediaType::BYTES, name)
 }
 
-/// `Content-Disposition` (RFC 6266): pictures and text are shown, everything else is kept.
+/// `Content-Disposition` (RFC 6266): pictures and text are shown, everything else is saved.
 pub(super) fn disposition(media_type: MediaType, name: &str) -> HeaderValue {
     let kind = if media_type.is_shown() {
         "inline"

@@ -1,4 +1,4 @@
-//! Heads of answers, made anew: nothing is copied that was not read.
+//! Heads of answers, made anew: nothing is copied that was not parsed.
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +12,7 @@ use crate::files::{CLASSES, CLASSES_WITH_LOCKS, METHODS, METHODS_WITH_LOCKS, Unm
 
 /// The longest entity tag that is passed on, in bytes.
 const LONGEST_TAG: usize = 256;
-/// The longest digest that is read: base64 of a SHA-256 and what stands around it.
+/// The longest digest that is read, in bytes: base64 of a SHA-256 and what stands around it.
 const LONGEST_DIGEST: usize = 512;
 
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
@@ -21,7 +21,7 @@ const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
 const DAV: HeaderName = HeaderName::from_static("dav");
 const OC_MTIME: HeaderName = HeaderName::from_static("x-oc-mtime");
 
-/// Whether `status`, which refuses nothing, can answer what was asked. There are no interim answers
+/// Whether `status`, which is no refusal, can answer what was asked. There are no interim answers
 /// and no redirections among files.
 pub(super) fn may_answer(status: StatusCode, asked: &Asked) -> bool {
     match (asked.method.as_str(), status) {
@@ -35,7 +35,7 @@ pub(super) fn may_answer(status: StatusCode, asked: &Asked) -> bool {
     }
 }
 
-/// The headers of an answer, or nothing if it can't be used. `length` is that of its content, where
+/// The headers of an answer, or `None` if it can't be used. `length` is that of its content, where
 /// it is known.
 pub(super) fn remade(
     status: StatusCode,
@@ -87,7 +87,7 @@ pub(super) fn remade(
     }
     let said = number(foreign, &header::CONTENT_LENGTH);
     match (said, length) {
-        // The answer to HEAD has no content of the length that it says.
+        // An answer to HEAD has no content, but says its length.
         (Some(said), _) if asked.method == Method::HEAD => {
             put(header::CONTENT_LENGTH, Some(said.into()));
         }
@@ -118,8 +118,8 @@ pub(super) fn remade(
     Some(made)
 }
 
-/// What a refusal says besides its problem: how long the file is, where the upload stands, or what is
-/// locked.
+/// What a refusal says besides its problem: how long the file is, where the upload stands, or what
+/// is locked.
 pub(super) fn of_refusal(status: StatusCode, foreign: &HeaderMap, made: &mut HeaderMap) {
     if status == StatusCode::RANGE_NOT_SATISFIABLE
         && let Some(all) = text(foreign, &header::CONTENT_RANGE)
@@ -139,7 +139,7 @@ pub(super) fn of_refusal(status: StatusCode, foreign: &HeaderMap, made: &mut Hea
     }
 }
 
-/// A header that stands there once.
+/// A header that is given exactly once.
 fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

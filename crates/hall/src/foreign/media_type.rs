@@ -1,4 +1,4 @@
-//! What browsers are told that bytes are. Only types that can't run anything.
+//! The types under which browsers get others' bytes: only those that can't run anything.
 
 use http::HeaderValue;
 
@@ -8,7 +8,7 @@ use crate::files::PACK;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaType(&'static str);
 
-/// Shown in a browser; everything else is kept as a file.
+/// Types that a browser shows; everything else is saved as a file.
 const SHOWN: [&str; 6] = [
     "image/png",
     "image/jpeg",
@@ -18,7 +18,7 @@ const SHOWN: [&str; 6] = [
     "text/plain; charset=utf-8",
 ];
 
-/// Kept as a file.
+/// Types that a browser saves as a file.
 const KEPT: [&str; 6] = [
     "application/pdf",
     "application/json",
@@ -33,7 +33,7 @@ impl MediaType {
     pub const BYTES: Self = Self("application/octet-stream");
     /// A JPEG picture.
     pub const JPEG: Self = Self("image/jpeg");
-    /// Evidence.
+    /// Evidence, which is in CBOR.
     pub const CBOR: Self = Self("application/cbor");
     /// A drawing, which is inert inside a page and nowhere else: it is never shown by itself.
     pub const SVG: Self = Self("image/svg+xml");
@@ -104,7 +104,7 @@ impl MediaType {
         }))
     }
 
-    /// Its name.
+    /// The type, as `Content-Type` names it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0

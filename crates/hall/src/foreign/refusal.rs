@@ -12,13 +12,14 @@ use super::unusable;
 use crate::body::AnyBody;
 use crate::problem::Problem;
 
-/// The longest refusal that is read, in bytes, and how long it may take.
-const LONGEST: usize = 64 * 1024;
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest refusal that is read.
+const LONGEST_BYTES: usize = 64 * 1024;
+/// How long reading a refusal may take.
+const READ_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest code, in bytes.
 const LONGEST_CODE: usize = 48;
 
-/// What of problem details (RFC 9457) counts.
+/// The members of problem details (RFC 9457) that count.
 #[derive(Default, Deserialize)]
 struct Said {
     #[serde(default)]
@@ -27,18 +28,18 @@ struct Said {
     detail: String,
 }
 
-/// The refusal that an answer is. The status of its head counts, not what the content says.
+/// Reads the refusal in an answer. The status of its head counts, not what the content says.
 pub(crate) async fn read(status: StatusCode, body: impl AnyBody) -> Problem {
-    let limited = Limited::new(Box::pin(body), LONGEST).collect();
-    let said: Said = match timeout(PATIENCE, limited).await {
+    let limited = Limited::new(Box::pin(body), LONGEST_BYTES).collect();
+    let said: Said = match timeout(READ_TIMEOUT, limited).await {
         Ok(Ok(whole)) => serde_json::from_slice(&whole.to_bytes()).unwrap_or_default(),
         Ok(Err(_)) | Err(_) => Said::default(),
     };
     self::said(status.as_u16(), &said.code, &said.detail)
 }
 
-/// A refusal in the words of another party, as it may leave under our name. Nobody else demands that
-/// one signs in here, or sends one elsewhere.
+/// A refusal in the words of another party, as it may leave under our name. Another party can
+/// neither demand that a person signs in here, nor send anybody elsewhere.
 #[must_use]
 pub fn said(status: u16, code: &str, detail: &str) -> Problem {
     match status {
@@ -47,8 +48,8 @@ pub fn said(status: u16, code: &str, detail: &str) -> Problem {
     }
 }
 
-/// The words of another party as text of ours: a code that is one, and a line without characters
-/// that change what stands around it.
+/// The words of another party, made safe to show: a code that is valid, and a line without
+/// characters that change the text around it.
 pub(crate) fn told(status: u16, code: &str, detail: &str) -> Problem {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_code = (1..=LONGEST_CODE).contains(&code.len()) && code.bytes().all(plain);

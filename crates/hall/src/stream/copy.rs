@@ -7,16 +7,17 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
-use crate::spare::{self, BUFFER};
+use crate::spare::{self, BUFFER_BYTES};
 
-/// What a TLS connection gives at once. With less room than this left, what is there goes on first.
-const RECORD: usize = 16 * 1024;
+/// The most that a TLS connection gives at once. With less room than this left, the buffer is
+/// written first.
+const RECORD_BYTES: usize = 16 * 1024;
 
 #[derive(Debug, Default)]
 enum State {
     #[default]
     Copying,
-    /// The reader broke: what came before that is written, and then this is said.
+    /// The reader broke: what came before that is written, and then this error is returned.
     Broken(io::Error),
     /// The reader has ended: the writer has to be told.
     Closing,
@@ -97,7 +98,7 @@ impl Half {
         if self.buffer.capacity() == 0 {
             self.buffer = spare::take();
         }
-        while self.buffer.len() + RECORD <= BUFFER {
+        while self.buffer.len() + RECORD_BYTES <= BUFFER_BYTES {
             match poll_read_buf(reader.as_mut(), context, &mut self.buffer) {
                 Poll::Ready(Ok(0)) => {
                     self.state = State::Closing;

@@ -10,12 +10,13 @@ use crate::foreign::passed_on;
 use crate::pass::{Pass, Way};
 use crate::problem::Problem;
 
-/// What an agent mounts a store at.
+/// Where an agent mounts a store.
 pub(crate) fn agent_mount(store: &StoreName) -> String {
     format!("/files/{store}")
 }
 
-/// The request as an agent gets it: mounted as there, with the headers that files need.
+/// The request as an agent gets it: with paths below its mount, and with the headers that files
+/// need.
 pub(super) fn request(
     request: Request<impl AnyBody>,
     mount: &str,
@@ -35,11 +36,11 @@ pub(super) fn request(
     head.uri = moved(target)
         .or_else(|| moved(target.split('?').next().unwrap_or_default()))
         .and_then(|path| path.parse().ok())
-        .ok_or_else(|| malformed("the path is not of this store"))?;
+        .ok_or_else(|| malformed("the path is not in this store"))?;
     if let Some(destination) = destination::destination(&head.headers, asked.as_ref())? {
         let destination = moved(&destination).and_then(|path| HeaderValue::try_from(path).ok());
         let destination = destination.ok_or_else(|| {
-            let detail = format!("Destination has to begin with {mount}/");
+            let detail = format!("Destination must begin with {mount}/");
             Problem::new(StatusCode::BAD_GATEWAY, "other-store", detail)
         })?;
         head.headers.insert(destination::DESTINATION, destination);

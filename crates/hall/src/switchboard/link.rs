@@ -1,4 +1,4 @@
-//! One agent that is there: asking it for streams, and the connections that are kept to it.
+//! One connected agent: asking it for streams, and the connections to it that are kept.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::PATIENCE;
+use super::AGENT_TIMEOUT;
 use crate::agent_protocol::{FromGateway, Provides, What};
 use crate::body::Body;
 use crate::files::{Sends, StoreAccess};
@@ -20,25 +20,25 @@ use crate::pool::{Pool, SendError};
 use crate::problem::Problem;
 use crate::stream::BoxStream;
 
-/// The most streams that are being asked for from one agent.
+/// The most streams that one agent may be asked for at a time.
 pub(super) const MOST_DIALS: usize = 256;
 
 type Pools = HashMap<(StoreName, StoreAccess), Arc<Pool<Problem>>>;
 type Asked = HashMap<String, oneshot::Sender<Result<BoxStream, Problem>>>;
 
-/// An agent that is there.
+/// A connected agent.
 pub(super) struct Link {
     pub(super) provides: Provides,
     dials: mpsc::Sender<FromGateway>,
     /// Streams that were asked for and have not come yet.
     waiting: Mutex<Asked>,
     pools: Mutex<Pools>,
-    /// A newer connection of the same agent takes over.
+    /// Cancelled when a newer connection of the same agent takes over.
     pub(super) replaced: CancellationToken,
 }
 
 impl Link {
-    /// An agent to which `dials` leads.
+    /// The agent that gets what is sent to `dials`.
     pub(super) fn new(provides: Provides, dials: mpsc::Sender<FromGateway>) -> Self {
         Self {
             provides,
@@ -49,7 +49,7 @@ impl Link {
         }
     }
 
-    /// It is gone: whoever waits for a stream is told now.
+    /// The agent is gone: requests that wait for a stream fail now.
     pub(super) fn leave(&self) {
         self.waiting().clear();
         self.pools().clear();
@@ -75,7 +75,7 @@ impl Link {
             }
             waiting.insert(id.clone(), sender);
         }
-        // Also when whoever asked goes away meanwhile.
+        // Ends the wait also when the caller goes away meanwhile.
         let _waiting = Waiting {
             link: self,
             id: &id,
@@ -85,18 +85,18 @@ impl Link {
             what,
         };
         self.dials.send(message).await.map_err(|_| lost())?;
-        match timeout(PATIENCE, receiver).await {
+        match timeout(AGENT_TIMEOUT, receiver).await {
             Ok(Ok(opened)) => opened,
             Ok(Err(_)) => Err(lost()),
             Err(_) => Err(Problem::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "agent-slow",
-                format!("the agent gave no stream within {PATIENCE:?}"),
+                format!("the agent gave no stream within {AGENT_TIMEOUT:?}"),
             )),
         }
     }
 
-    /// The way to a store under these rights.
+    /// Sends requests to a store under these rights.
     pub(super) fn store(self: &Arc<Self>, store: &StoreName, access: StoreAccess) -> ToStore {
         ToStore {
             store: store.clone(),
@@ -104,7 +104,7 @@ impl Link {
         }
     }
 
-    /// The connections that are kept for a store, for each set of rights its own.
+    /// The connections that are kept for a store; each set of rights has its own.
     fn pool(self: &Arc<Self>, store: &StoreName, access: StoreAccess) -> Arc<Pool<Problem>> {
         let link = Arc::downgrade(self);
         let name = store.clone();

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::agent::{AgentEvent, Provided};
 use crate::authority::Usage;
-use crate::authority::sample::{QUARTER_MS, now_ms, realm};
+use crate::authority::sample::{QUARTER_HOUR_MS, now_ms, realm};
 use crate::body;
 use crate::client::{ClientError, HallClient};
 use crate::files::FolderStore;
@@ -264,7 +264,10 @@ async fn a_renewed_certificate_is_used_from_then_on() {
     let site = Site::new(Provided::default(), &["read:data"]).await;
     let now = now_ms();
     let ada = Party::Person("ada".to_owned());
-    let client = site.client_of(site.realm.issue(ada, Usage::Client, now, now + QUARTER_MS));
+    let client = site.client_of(
+        site.realm
+            .issue(ada, Usage::Client, now, now + QUARTER_HOUR_MS),
+    );
     let first = client.grant().await.unwrap();
     assert_eq!(first.certificate_ends_ms, client.certificate_ends_ms());
     let renewed = client.renew().await.unwrap();

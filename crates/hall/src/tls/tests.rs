@@ -6,10 +6,10 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 
 use super::*;
 use crate::authority::Usage;
-use crate::authority::sample::{Holder, QUARTER_MS, Realm, now_ms, realm};
+use crate::authority::sample::{Holder, QUARTER_HOUR_MS, Realm, now_ms, realm};
 use crate::identity::Party;
 
-const HOUR_MS: u64 = 4 * QUARTER_MS;
+const HOUR_MS: u64 = 4 * QUARTER_HOUR_MS;
 
 struct Server {
     config: Arc<ServerConfig>,

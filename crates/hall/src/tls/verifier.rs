@@ -108,7 +108,7 @@ impl ClientCertVerifier for Clients {
     }
 }
 
-/// Checks that the other end is one gateway's realm, by SPIFFE ID.
+/// Checks that the other end is the expected gateway, by its SPIFFE ID.
 #[derive(Debug)]
 pub(super) struct Gateway {
     bundles: Bundles,

@@ -1,5 +1,5 @@
-//! Passkeys in a file of their own, under a passphrase of its own: the same header and the same
-//! sealing as a key file, under another name, with a single batch in it.
+//! Passkeys in a file of their own, under a passphrase of its own. The file has the header (with
+//! another magic) and the sealing of a key file, and a single batch.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -16,11 +16,11 @@ use crate::journal::{at, open_batch, seal, split_batch, sync_folder};
 use crate::protection::{FileKind, HEADER_LENGTH, Protection, WrappingKey};
 use crate::soft_key::SoftKey;
 
-/// A backup is read whole: this bounds what that can cost. 10,000 passkeys take a few megabytes.
-const MAX_FILE: u64 = 64 * 1024 * 1024;
+/// A backup is read whole: this bounds the memory. 10,000 passkeys take a few megabytes.
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 impl SoftKey {
-    /// Writes all passkeys to a new file, once the owner confirmed it, and gives their number.
+    /// Writes all passkeys to a new file, once the owner has confirmed, and returns their number.
     ///
     /// # Errors
     /// [`BackupError`]; then there is no file.
@@ -49,15 +49,15 @@ impl SoftKey {
         options.write(true).create_new(true).mode(0o600);
         let file = options.open(path).map_err(at(path))?;
         if let Err(error) = write(file) {
-            // Half a backup must not be taken for one.
+            // Half a backup must not be taken for a whole one.
             let _ = std::fs::remove_file(path);
             return Err(at(path)(error).into());
         }
         Ok(credentials.len())
     }
 
-    /// Adds the passkeys of a backup, once the owner confirmed it. An account that has a passkey
-    /// here keeps that one.
+    /// Adds the passkeys of a backup, once the owner has confirmed. An account that already has a
+    /// passkey here keeps it.
     ///
     /// # Errors
     /// [`BackupError`]; then nothing was added.
@@ -68,7 +68,7 @@ impl SoftKey {
     ) -> Result<RestoredCredentials, BackupError> {
         let mut bytes = Vec::new();
         File::open(path)
-            .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
+            .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes))
             .map_err(at(path))?;
         let credentials = unseal(&bytes, protection)?;
         Ok(self.authenticator.restore_credentials(&credentials)?)
@@ -76,7 +76,7 @@ impl SoftKey {
 }
 
 fn unseal(bytes: &[u8], protection: &Protection) -> Result<Vec<Zeroizing<Vec<u8>>>, BackupError> {
-    if bytes.len() as u64 > MAX_FILE {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(BackupError::NotABackup);
     }
     let (header, body) = bytes

@@ -1,4 +1,4 @@
-//! The seed of a key, outside of it.
+//! A key's seed outside the key: as words or as shares.
 
 use bip39::{Language, Mnemonic};
 use zeroize::Zeroizing;
@@ -7,7 +7,7 @@ use super::BackupError;
 use crate::slip39::{self, ShareError};
 use crate::soft_key::SoftKey;
 
-/// The seed of a key: every credential of it that is not discoverable.
+/// The seed of a key. All its credentials that are not discoverable are derived from it.
 pub struct Seed(pub(crate) Zeroizing<[u8; 32]>);
 
 impl Seed {
@@ -39,7 +39,7 @@ impl Seed {
     }
 
     /// The seed as `count` shares of words (SLIP-0039, one group, no passphrase), of which any
-    /// `threshold` bring it back: 2 or more, of 16 at most.
+    /// `threshold` restore it: at least 2, of at most 16.
     ///
     /// # Errors
     /// [`ShareError::Numbers`].
@@ -47,7 +47,7 @@ impl Seed {
         Ok(slip39::split(&self.0[..], threshold, count)?)
     }
 
-    /// Brings a seed back from shares.
+    /// Restores a seed from shares.
     ///
     /// # Errors
     /// [`BackupError::Shares`], which says which share is wrong where that is known.
@@ -55,7 +55,7 @@ impl Seed {
         let secret = slip39::combine(shares, b"")?;
         let seed: &[u8; 32] = secret[..].try_into().map_err(|_| ShareError::Malformed {
             share: 1,
-            problem: "it is of a secret of another length",
+            problem: "it belongs to a secret of another length",
         })?;
         Ok(Self(Zeroizing::new(*seed)))
     }
@@ -77,7 +77,7 @@ fn mnemonic(made: Result<Mnemonic, bip39::Error>) -> Result<Zeroizing<Mnemonic>,
 }
 
 impl SoftKey {
-    /// Whether the owner may take secrets out of this key file.
+    /// Whether the owner may back up the secrets of this key file.
     ///
     /// # Errors
     /// [`BackupError::Fault`].
@@ -87,7 +87,7 @@ impl SoftKey {
             .map_err(|_| BackupError::Fault)
     }
 
-    /// The seed, once the owner confirmed that it may leave.
+    /// The seed, once the owner has confirmed that it may leave the key.
     ///
     /// # Errors
     /// [`BackupError`].

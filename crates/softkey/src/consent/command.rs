@@ -1,4 +1,4 @@
-//! A command of the owner's that decides.
+//! Consent by a program that the owner chose.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,13 +12,14 @@ use super::{Asker, Wait};
 
 /// Runs a program for each question; exit code 0 is yes, everything else is no.
 ///
-/// The program is told what for in its environment: `HALLWAY_OPERATION` is `register`, `sign-in`,
+/// The program gets the question in its environment: `HALLWAY_OPERATION` is `register`, `sign-in`,
 /// `sign-data`, `select`, `reset`, `backup` or `restore`; with it come `HALLWAY_RELYING_PARTY`,
 /// `HALLWAY_USER`, `HALLWAY_SIGNING_KEY` (what it will take to have data signed: `nothing`,
 /// `presence` or `verification`), `HALLWAY_APPLICATION` (U2F: a SHA-256 in hexadecimal digits) and
-/// `HALLWAY_RESET_TOUCH` (`short` or `long`), where they apply. A website chose the relying party and the user: they must not be
-/// handed to a shell unquoted. What it writes to standard output is dropped. When the time is up
-/// or the client cancels, it is ended with all that it started.
+/// `HALLWAY_RESET_TOUCH` (`short` or `long`), where they apply. A website chose the relying party
+/// and the user: they must not be handed to a shell unquoted. The program's standard output is
+/// dropped. When the time is up or the client cancels, the program is ended with all processes
+/// that it started.
 pub struct ConsentCommand(PathBuf);
 
 impl ConsentCommand {
@@ -28,7 +29,7 @@ impl ConsentCommand {
     }
 }
 
-/// All variables that tell what for: an earlier value must not be taken for this question's.
+/// All variables of a question: an inherited value must not be taken for this question's.
 const VARIABLES: [&str; 6] = [
     "HALLWAY_OPERATION",
     "HALLWAY_RELYING_PARTY",
@@ -37,7 +38,7 @@ const VARIABLES: [&str; 6] = [
     "HALLWAY_APPLICATION",
     "HALLWAY_RESET_TOUCH",
 ];
-/// What opens the key is nothing that this program needs.
+/// Secrets that open the key: the program does not need them.
 const SECRETS: [&str; 2] = ["HALLWAY_PASSPHRASE", "HALLWAY_PIN"];
 
 impl Asker for ConsentCommand {

@@ -10,13 +10,13 @@ use super::sentence::sentence;
 use super::terminal::say;
 use super::{Asker, Wait};
 
-/// Asks by `notify-send` (libnotify 0.8 or later), which every desktop's notifications understand.
+/// Asks by `notify-send` (libnotify 0.8 or later), which works on every desktop.
 ///
-/// Only the button that allows is a yes: closing the notification, a desktop that knows no buttons
-/// and a missing `notify-send` are all a no.
+/// Only the button that allows is a yes: closing the notification, a desktop without buttons and a
+/// missing `notify-send` are all a no.
 pub struct DesktopNotification;
 
-/// The program that shows it.
+/// The program that shows the notification.
 const PROGRAM: &str = "notify-send";
 /// What it prints when the owner allows.
 const ALLOW: &str = "allow";
@@ -49,7 +49,7 @@ impl Asker for DesktopNotification {
         if let Err(over) = program.outcome(wait) {
             return over;
         }
-        // The name of one action: more than this is none.
+        // The name of one action; longer output is none.
         let mut chosen = String::new();
         let read = output.map(|output| output.take(64).read_to_string(&mut chosen));
         match read {
@@ -59,8 +59,8 @@ impl Asker for DesktopNotification {
     }
 }
 
-/// Text that says itself: a notification's text is markup, and `notify-send` turns `\n` into a line
-/// break, and a website chose part of it.
+/// Escapes a text, of which a website chose a part: a notification's text is markup, and
+/// `notify-send` turns `\n` into a line break.
 fn plain(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('&', "&amp;")

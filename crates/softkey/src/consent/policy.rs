@@ -13,7 +13,8 @@ use super::sentence::sentence;
 use super::terminal::say;
 use super::{Asker, Wait};
 
-/// What a key does with nobody there. What the policy does not name is refused, and a reset always.
+/// What a key may do with nobody there. Everything that the policy does not name is refused, and
+/// so is every reset.
 ///
 /// ```
 /// use hallway_softkey::ConsentPolicy;
@@ -35,7 +36,7 @@ pub struct ConsentPolicy {
     started: Instant,
 }
 
-/// Why a text is no policy.
+/// Why a text is not a policy.
 #[derive(Debug, thiserror::Error)]
 #[error("this is not a consent policy: {0}")]
 pub struct ConsentPolicyError(String);
@@ -80,23 +81,22 @@ enum Operation {
 #[derive(Debug)]
 struct Rule {
     relying_party: String,
-    /// SHA-256 of the relying party: all that U2F tells.
+    /// SHA-256 of the relying party id: U2F requests contain nothing else of it.
     application: Vec<u8>,
     operations: Vec<Operation>,
     per_minute: usize,
-    /// When it last said yes, within a minute.
+    /// When the rule said yes, within the last minute.
     granted_ms: VecDeque<u64>,
 }
 
-/// The longest text that is read.
-const MAX_TEXT: usize = 64 * 1024;
+const MAX_TEXT_BYTES: usize = 64 * 1024;
 const MINUTE_MS: u64 = 60_000;
 
 impl std::str::FromStr for ConsentPolicy {
     type Err = ConsentPolicyError;
 
     fn from_str(text: &str) -> Result<Self, ConsentPolicyError> {
-        if text.len() > MAX_TEXT {
+        if text.len() > MAX_TEXT_BYTES {
             return Err(ConsentPolicyError("it is longer than 64 KiB".into()));
         }
         let document: Document =

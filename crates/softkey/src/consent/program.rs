@@ -1,4 +1,4 @@
-//! A program that decides, or asks somebody who does.
+//! A program that decides, or asks somebody who decides.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -11,22 +11,21 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Wait;
 
-/// How often a program is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How often to check whether a program has ended.
+const CHECK_EVERY: Duration = Duration::from_millis(20);
 /// How long a program may take to end once it was told to.
 const END_WITHIN: Duration = Duration::from_millis(500);
 
-/// A program with all that it starts.
+/// A program with all processes that it starts.
 pub(super) struct Program(Child);
 
 impl Program {
-    /// Starts it in a process group of its own, so that it can be ended as a whole.
+    /// Starts the program in a process group of its own, so that it can be ended as a whole.
     pub(super) fn start(command: &mut Command) -> io::Result<Self> {
         command.process_group(0).spawn().map(Self)
     }
 
-    /// Waits until it ends by itself. When the wait is over first, it is ended, and the answer is
-    /// why the wait was over.
+    /// Waits until the program ends by itself. When the wait is over first, the error says why.
     pub(super) fn outcome(&mut self, wait: &Wait) -> Result<ExitStatus, Answer> {
         loop {
             match self.0.try_wait() {
@@ -37,7 +36,7 @@ impl Program {
             if let Some(over) = wait.over() {
                 return Err(over);
             }
-            thread::sleep(LOOK_EVERY.min(wait.left()));
+            thread::sleep(CHECK_EVERY.min(wait.left()));
         }
     }
 
@@ -47,18 +46,18 @@ impl Program {
     }
 
     fn signal(&self, signal: Signal) {
-        // That the group is gone already is what is wanted.
+        // This fails if the group is already gone, which is the aim.
         let _ = kill_process_group(Pid::from_child(&self.0), signal);
     }
 }
 
 impl Drop for Program {
-    /// Nothing is left behind: whatever still runs is told to end, and then made to.
+    /// Leaves no process behind: those that still run are told to end, and then killed.
     fn drop(&mut self) {
         self.signal(Signal::TERM);
         let deadline = Instant::now() + END_WITHIN;
         while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < deadline {
-            thread::sleep(LOOK_EVERY);
+            thread::sleep(CHECK_EVERY);
         }
         self.signal(Signal::KILL);
         let _ = self.0.wait();

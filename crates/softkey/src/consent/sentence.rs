@@ -5,11 +5,11 @@ use std::fmt::{self, Write as _};
 use hallway_authenticator::{BackupContent, Question, ResetTouch};
 use hallway_ctap::command::preview_sign::SigningPolicy;
 
-/// What a website chose, in quotes and with every character visible.
+/// Text that a website chose, in quotes and with every character visible.
 ///
-/// Rust's `{:?}` escapes what steers a terminal, ends a line, turns the writing direction or has no
-/// meaning. It leaves the letters and marks that show nothing (Unicode's Default_Ignorable_Code_Point):
-/// these are escaped here.
+/// Rust's `{:?}` escapes characters that control a terminal, end a line, change the writing
+/// direction or have no meaning. It does not escape letters and marks that show nothing (Unicode's
+/// Default_Ignorable_Code_Point): these are escaped here.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -40,8 +40,8 @@ const fn shows_nothing(c: char) -> bool {
     )
 }
 
-/// The question, for a person. What a website chose is quoted and its control characters are
-/// shown, so that it cannot pretend to be something else.
+/// The question, for a person. Text that a website chose is quoted and its control characters are
+/// shown, so that it cannot pretend to be part of the question.
 pub(crate) fn sentence(question: &Question<'_>) -> String {
     match question {
         Question::MakeCredential {
@@ -80,7 +80,7 @@ pub(crate) fn sentence(question: &Question<'_>) -> String {
 }
 
 /// The question as variables of a program's environment: `HALLWAY_OPERATION` (`register`,
-/// `sign-in`, `sign-data`, `select`, `reset`, `backup` or `restore`), and what belongs to it.
+/// `sign-in`, `sign-data`, `select`, `reset`, `backup` or `restore`), and its details.
 pub(crate) fn variables(question: &Question<'_>) -> Vec<(&'static str, String)> {
     let operation = |name: &str| ("HALLWAY_OPERATION", name.to_owned());
     match question {
@@ -126,7 +126,7 @@ pub(crate) fn variables(question: &Question<'_>) -> Vec<(&'static str, String)> 
     }
 }
 
-/// What it takes to have data signed.
+/// What a signature will take.
 const fn demand(policy: SigningPolicy) -> &'static str {
     match policy {
         SigningPolicy::Unattended => "nothing",

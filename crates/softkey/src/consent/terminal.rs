@@ -18,10 +18,10 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts to read standard input, of which nothing else may be read any more.
+    /// Starts to read standard input. Nothing else may read from it afterwards.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start a thread.
     pub fn new() -> io::Result<Self> {
         let (sender, lines) = channel();
         thread::Builder::new()
@@ -40,9 +40,9 @@ impl Terminal {
 
 impl Asker for Terminal {
     fn ask(&mut self, question: &Question<'_>, wait: &Wait) -> Answer {
-        // What was typed before the question is no answer to it.
+        // Lines that were typed before the question do not answer it.
         while self.lines.try_recv().is_ok() {}
-        // What a long touch is on a device: nothing that happens by mistake.
+        // Typing a whole word stands for a long touch: nobody does it by mistake.
         let yes: &[&str] = match question {
             Question::Reset {
                 touch: ResetTouch::Long,
@@ -70,15 +70,15 @@ impl Asker for Terminal {
         };
         match answer {
             Answer::TimedOut => say(format_args!("\nno answer in time: refused\n")),
-            Answer::Cancelled => say(format_args!("\nno longer wanted\n")),
+            Answer::Cancelled => say(format_args!("\nthe client cancelled\n")),
             _ => say(format_args!("refused\n")),
         }
         answer
     }
 }
 
-/// Says something on standard error. Where nobody can hear it, nobody answers either, and the question
-/// ends by itself: that is no reason to panic.
+/// Writes to standard error. A failure is ignored: nobody sees the question then, and it ends by
+/// itself.
 pub(super) fn say(text: fmt::Arguments<'_>) {
     let mut stderr = io::stderr();
     let _ = stderr.write_fmt(text).and_then(|()| stderr.flush());

@@ -147,7 +147,7 @@ fn history_is_dropped_and_nothing_else() {
         record.extend(i.to_be_bytes());
         journal.commit(&[Change::Put(B, &record)]).unwrap();
     }
-    assert!(journal.length < REWRITE_FROM, "{}", journal.length);
+    assert!(journal.length < REWRITE_FROM_BYTES, "{}", journal.length);
     drop(journal);
     let journal = Journal::open(&path, &operator()).unwrap();
     assert_eq!(journal.read(A).unwrap().unwrap()[..], *b"first");
@@ -218,7 +218,7 @@ fn an_older_copy_is_behind_its_witness() {
     for _ in 0..30 {
         journal.commit(&[Change::Put(B, &[1; 10_000])]).unwrap();
     }
-    assert!(journal.length < REWRITE_FROM, "{}", journal.length);
+    assert!(journal.length < REWRITE_FROM_BYTES, "{}", journal.length);
     let commits = journal.commits();
     assert_eq!(commits, 32);
     drop(journal);

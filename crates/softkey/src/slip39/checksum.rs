@@ -1,4 +1,4 @@
-//! RS1024: three words that find up to three wrong ones, and nearly all other mistakes.
+//! RS1024: three words that detect up to three wrong ones, and nearly all other mistakes.
 
 const GENERATOR: [u32; 10] = [
     0x00e0_e040,
@@ -13,8 +13,7 @@ const GENERATOR: [u32; 10] = [
     0x03f3_f120,
 ];
 
-/// Words of a checksum.
-pub(super) const CHECKSUM: usize = 3;
+pub(super) const CHECKSUM_WORDS: usize = 3;
 
 fn remainder(customization: &[u8], words: impl Iterator<Item = u16>) -> u32 {
     let values = customization.iter().map(|byte| u32::from(*byte));
@@ -30,8 +29,8 @@ fn remainder(customization: &[u8], words: impl Iterator<Item = u16>) -> u32 {
 }
 
 /// The checksum of these words.
-pub(super) fn checksum(customization: &[u8], words: &[u16]) -> [u16; CHECKSUM] {
-    let padded = words.iter().copied().chain([0; CHECKSUM]);
+pub(super) fn checksum(customization: &[u8], words: &[u16]) -> [u16; CHECKSUM_WORDS] {
+    let padded = words.iter().copied().chain([0; CHECKSUM_WORDS]);
     let found = remainder(customization, padded) ^ 1;
     [20, 10, 0].map(|shift| (found >> shift & 1023) as u16)
 }

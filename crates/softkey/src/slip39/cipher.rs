@@ -38,7 +38,7 @@ fn run(
     let (left, right) = text.split_at(text.len() / 2);
     let mut left = Zeroizing::new(left.to_vec());
     let mut right = Zeroizing::new(right.to_vec());
-    // An extendable secret may be shared again under another identifier, so that is no salt.
+    // An extendable secret may be shared again under another identifier, so it is not in the salt.
     let salt = match common.extendable {
         true => Vec::new(),
         false => [&b"shamir"[..], &common.identifier.to_be_bytes()].concat(),

@@ -1,5 +1,5 @@
-//! GF(256) with the polynomial of AES, x^8 + x^4 + x^3 + x + 1. No tables: what is looked up where
-//! would tell of the secret.
+//! GF(256) with the polynomial of AES, x^8 + x^4 + x^3 + x + 1. No tables: the places of look-ups
+//! would leak the secret.
 
 use zeroize::Zeroizing;
 
@@ -31,7 +31,7 @@ fn invert(a: u8) -> u8 {
 }
 
 /// The value at `x` of the polynomials through the points (Lagrange); `None` if two points have
-/// the same place, or values of different lengths.
+/// the same `x`, or values of different lengths.
 pub(super) fn interpolate(points: &[Point], x: u8) -> Option<Zeroizing<Vec<u8>>> {
     let length = points.first()?.value.len();
     let mut sum = Zeroizing::new(vec![0; length]);
@@ -44,7 +44,7 @@ pub(super) fn interpolate(points: &[Point], x: u8) -> Option<Zeroizing<Vec<u8>>>
             if other.x == point.x {
                 return None;
             }
-            // In this field a difference is a sum is an exclusive or.
+            // In this field, differences and sums are both exclusive or.
             above = multiply(above, x ^ other.x);
             below = multiply(below, point.x ^ other.x);
         }

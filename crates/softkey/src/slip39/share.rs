@@ -4,7 +4,7 @@
 use zeroize::Zeroizing;
 
 use super::ShareError;
-use super::checksum::{CHECKSUM, checksum, holds};
+use super::checksum::{CHECKSUM_WORDS, checksum, holds};
 use super::field::Point;
 
 /// What all shares of a secret have in common.
@@ -14,7 +14,7 @@ pub(super) struct Common {
     pub(super) identifier: u16,
     /// The secret is encrypted without regard to the identifier.
     pub(super) extendable: bool,
-    /// 4 bits: how slow the encryption is.
+    /// 4 bits: each step doubles the cost of the encryption.
     pub(super) iteration_exponent: u8,
     /// 1 to 16.
     pub(super) group_threshold: u8,
@@ -31,7 +31,6 @@ impl Common {
     }
 }
 
-/// A share.
 #[derive(PartialEq, Eq)]
 pub(super) struct Share {
     pub(super) common: Common,
@@ -39,17 +38,17 @@ pub(super) struct Share {
     pub(super) group: u8,
     /// 0 to 15.
     pub(super) index: u8,
-    /// 1 to 16: how many shares of its group bring back the group's secret.
+    /// 1 to 16: how many shares of its group restore the group's secret.
     pub(super) threshold: u8,
     pub(super) value: Zeroizing<Vec<u8>>,
 }
 
 /// Words before the value.
-const HEAD: usize = 4;
-/// A secret has 128 bits at least.
-const MIN_WORDS: usize = HEAD + 13 + CHECKSUM;
-/// Longer secrets than of 512 bits nobody shares.
-const MAX_WORDS: usize = HEAD + 52 + CHECKSUM;
+const HEAD_WORDS: usize = 4;
+/// A secret has at least 128 bits.
+const MIN_WORDS: usize = HEAD_WORDS + 13 + CHECKSUM_WORDS;
+/// Nobody shares secrets of more than 512 bits.
+const MAX_WORDS: usize = HEAD_WORDS + 52 + CHECKSUM_WORDS;
 
 /// SLIP-0039's list: 1024 words in alphabetical order.
 const WORDS: &str = include_str!("wordlist.txt");
@@ -98,7 +97,7 @@ impl Share {
         named.join(" ")
     }
 
-    /// Reads a share; `place` says which it is in messages.
+    /// Reads a share; `place` is its number in error messages.
     pub(super) fn from_words(place: usize, text: &str) -> Result<Self, ShareError> {
         let malformed = |problem| ShareError::Malformed {
             share: place,
@@ -134,14 +133,14 @@ impl Share {
             group: field(16),
             index: field(4),
             threshold: field(0) + 1,
-            value: value(&words[HEAD..words.len() - CHECKSUM])
+            value: value(&words[HEAD_WORDS..words.len() - CHECKSUM_WORDS])
                 .ok_or_else(|| malformed("words are missing or wrong"))?,
         };
         if !holds(share.common.customization(), &words) {
             return Err(malformed("a word is wrong (the checksum does not fit)"));
         }
         if share.common.group_threshold > share.common.group_count {
-            return Err(malformed("it wants more groups than there are"));
+            return Err(malformed("it needs more groups than there are"));
         }
         Ok(share)
     }

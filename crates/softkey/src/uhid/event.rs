@@ -47,17 +47,17 @@ pub(crate) const DESCRIPTOR: [u8; 34] = [
     0xc0, // End Collection
 ];
 
-/// What the kernel says.
+/// An event from the kernel.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FromKernel {
     /// A client sent a report.
     Output(Report),
-    /// A client sent something the slow way, and waits to hear whether it was taken: a report, if
-    /// it is one.
+    /// A client sent data the slow way (SET_REPORT), and waits to hear whether they were taken: a
+    /// report, if they are one.
     SetReport { id: u32, report: Option<Report> },
-    /// A client asks for a report the slow way, and waits.
+    /// A client asks for a report the slow way (GET_REPORT), and waits.
     GetReport { id: u32 },
-    /// Nothing that matters here: started, stopped, opened, closed.
+    /// Any other event, which does not matter here: started, stopped, opened, closed.
     Nothing,
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn get_report_refusal(id: u32) -> Vec<u8> {
     event
 }
 
-/// Reads what the kernel says. What is cut short or not known is nothing.
+/// Reads an event. One that is cut short or unknown is [`FromKernel::Nothing`].
 pub(crate) fn parse(event: &[u8]) -> FromKernel {
     read(event).unwrap_or(FromKernel::Nothing)
 }

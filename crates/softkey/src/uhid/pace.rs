@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-/// Linux keeps 64 reports for each client of a hidraw device and drops what comes while all of them
-/// wait. A wire never fills that up, as a device sends a report in two milliseconds or more; a
+/// Linux keeps 64 reports for each client of a hidraw device and drops those that come while all of
+/// them wait. A wire never fills that up, as a device sends a report in two milliseconds or more; a
 /// program would, with an answer that has a post-quantum signature: a hundred reports.
 const PER_REPORT: Duration = Duration::from_millis(2);
-/// So many reports go out at once: most answers, whole.
-const AT_ONCE: u32 = 16;
+/// This many reports go out at once: all of most answers.
+const REPORTS_AT_ONCE: u32 = 16;
 
 /// Says how long to wait before each report.
 pub(super) struct Pace {
-    /// When the wire would have carried everything.
+    /// When a wire would have carried all reports so far.
     carried: Instant,
 }
 
@@ -25,7 +25,7 @@ impl Pace {
         self.carried = self.carried.max(now) + PER_REPORT;
         self.carried
             .saturating_duration_since(now)
-            .saturating_sub(PER_REPORT * AT_ONCE)
+            .saturating_sub(PER_REPORT * REPORTS_AT_ONCE)
     }
 }
 
@@ -40,12 +40,12 @@ mod tests {
         let mut pace = Pace::new(now);
         for sent in 1..=100 {
             now += pace.wait(now);
-            let expected = PER_REPORT * (sent - AT_ONCE.min(sent));
+            let expected = PER_REPORT * (sent - REPORTS_AT_ONCE.min(sent));
             assert_eq!(now - start, expected, "report {sent}");
         }
-        // A rest makes room for as many again.
-        now += PER_REPORT * AT_ONCE;
-        for _ in 0..AT_ONCE {
+        // After a pause, as many go out at once again.
+        now += PER_REPORT * REPORTS_AT_ONCE;
+        for _ in 0..REPORTS_AT_ONCE {
             assert_eq!(pace.wait(now), Duration::ZERO);
         }
         assert_eq!(pace.wait(now), PER_REPORT);

@@ -1,5 +1,5 @@
-//! The kernel is played here by a socket that keeps events apart; `tests/test_virtual_machine.py`
-//! has a real one.
+//! A datagram socket, which keeps events apart, plays the kernel here;
+//! `tests/test_virtual_machine.py` has a real one.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;

@@ -1,8 +1,8 @@
 //! The Android SafetyNet attestation statement format (WebAuthn Level 3, 8.5).
 //!
 //! Google has switched the service off; the format is read for credentials from before. Its
-//! timestamp is reported, not judged: the nonce binds it to one registration, whose challenge the
-//! relying party knows the age of.
+//! timestamp is reported, not judged: the nonce binds it to one registration, and the relying party
+//! knows the age of its challenge.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;

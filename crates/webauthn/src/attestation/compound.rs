@@ -9,7 +9,7 @@ use crate::policy::CompoundStatements;
 const SYNTAX: Step = step("8.9/1", "Two or more statements, none of them compound");
 const EACH: Step = step("8.9/2", "The statements verify");
 
-/// The most statements in one.
+/// The most statements in one compound attestation.
 const MAX_STATEMENTS: usize = 8;
 
 /// 8.9: several statements of other formats about the same credential.
@@ -45,12 +45,12 @@ pub(super) fn verify<'a, O: Observer>(
     }
     match first_problem {
         Some(problem) if verified.is_empty() => {
-            observer.step(EACH, Outcome::Failed, format_args!("none of them does"));
+            observer.step(EACH, Outcome::Failed, format_args!("none verifies"));
             Err(problem)
         }
         _ => {
             let count = verified.len();
-            observer.step(EACH, Outcome::Held, format_args!("{count} of them do"));
+            observer.step(EACH, Outcome::Held, format_args!("{count} of them verify"));
             Ok(Verified::Compound(verified))
         }
     }

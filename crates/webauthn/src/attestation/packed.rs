@@ -26,7 +26,7 @@ const MODEL: Step = step("8.2/2.3", "The certificate is for this model (AAGUID)"
 const SELF_ALGORITHM: Step = step("8.2/3.1", "The algorithm is the credential's");
 const SELF_SIGNATURE: Step = step("8.2/3.2", "The credential's key signed");
 
-/// 8.2: by certificate where `x5c` is present, by the credential's own key where not.
+/// 8.2: by certificate where `x5c` is present, otherwise by the credential's own key.
 pub(super) fn verify<'a, O: Observer>(
     context: &Context<'a>,
     observer: &mut O,
@@ -148,19 +148,19 @@ fn model_of(leaf: &Certificate<'_>) -> Option<Result<Aaguid, AttestationError>> 
     }))
 }
 
-/// The model (AAGUID) that a certificate for packed attestation is for, where it names one: for those
-/// who give a certificate, in DER, to an authenticator.
+/// The model (AAGUID) that a certificate for packed attestation (DER) names, if it names one: for
+/// callers that install a certificate on an authenticator.
 ///
 /// # Errors
-/// [`AttestationError`] when it is no certificate, or does not meet 8.2.1 and 8.2.2, so that relying
-/// parties would refuse it.
+/// [`AttestationError`] when it is not a certificate, or does not meet 8.2.1 and 8.2.2, so that
+/// relying parties would refuse it.
 pub fn packed_certificate_model(der: &[u8]) -> Result<Option<Aaguid>, AttestationError> {
     let leaf = Certificate::parse(der)?;
     verify_requirements(&leaf)?;
     model_of(&leaf).transpose()
 }
 
-/// The AAGUID extension, where there is one, names the authenticator's model.
+/// Checks that the AAGUID extension, where there is one, names the authenticator's model.
 pub(super) fn verify_model<O: Observer>(
     leaf: &Certificate<'_>,
     authenticator: Option<Aaguid>,
@@ -176,7 +176,7 @@ pub(super) fn verify_model<O: Observer>(
         return Ok(());
     };
     let Some(authenticator) = authenticator else {
-        let detail = format_args!("no authenticator data name a model to compare with");
+        let detail = format_args!("there are no authenticator data to compare with");
         observer.step(step, Outcome::Skipped, detail);
         return Ok(());
     };

@@ -98,7 +98,7 @@ pub(super) fn verify<'a, O: Observer>(
     Ok(Verified::certified(chain, details))
 }
 
-/// Bullet 4, its first four.
+/// Bullet 4, its first four sub-bullets.
 fn verify_info<O: Observer>(
     context: &Context<'_>,
     algorithm: hallway_ctap::cose::Algorithm,

@@ -21,7 +21,7 @@ pub(super) struct Parts<'a> {
     /// What the issuer signed, whole.
     pub(super) signed: &'a [u8],
     pub(super) signature: &'a [u8],
-    /// How many bits of the signature do not count: none.
+    /// How many bits of the signature do not count; should be 0.
     unused_bits: u8,
 }
 

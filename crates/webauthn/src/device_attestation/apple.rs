@@ -1,6 +1,6 @@
 //! Apple's Managed Device Attestation: a certificate for the attested key, with the SHA-256 of the
-//! token as its freshness code. Other than in WebAuthn's `apple` (8.8), there is no authenticator
-//! data to make a nonce of.
+//! token as its freshness code. Unlike WebAuthn's `apple` (8.8), there is no authenticator data to
+//! make a nonce of.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use x509_parser::oid_registry::{Oid, asn1_rs::oid};

@@ -1,4 +1,4 @@
-//! Who a device is, as its certificate says.
+//! The names of a device in its certificate.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ const OID_HARDWARE_MODULE: Oid<'static> = oid!(1.3.6.1.5.5.7.8.4);
 const OID_APPLE_SERIAL: Oid<'static> = oid!(1.2.840.113635.100.8.9.1);
 const OID_APPLE_UDID: Oid<'static> = oid!(1.2.840.113635.100.8.9.2);
 
-/// A name of a device that its maker gave it.
+/// A name that a device's maker gave it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DeviceIdentifier {
     /// `permanent-identifier`: a PermanentIdentifier (RFC 4043), a serial number in the subject, or
     /// an Apple device's serial number or UDID.
     Permanent {
-        /// The identity.
+        /// The identifier, such as a serial number.
         value: String,
         /// Who assigned it, an object identifier, where the certificate says so.
         assigner: Option<String>,
@@ -46,7 +46,7 @@ impl DeviceIdentifier {
 }
 
 impl fmt::Display for DeviceIdentifier {
-    /// As in an ACME order, but for serial numbers that are no text: those are hexadecimal.
+    /// As in an ACME order; serial numbers that are not UTF-8 are hexadecimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Permanent { value, assigner } => {

@@ -39,9 +39,9 @@ pub struct CertificateSummary {
 pub struct ExtensionSummary {
     /// The object identifier.
     pub oid: String,
-    /// What it is, where it is known.
+    /// The extension's name, where it is known.
     pub name: Option<&'static str>,
-    /// Whether who does not understand it must refuse the certificate.
+    /// Whether a verifier that does not know it must refuse the certificate.
     pub critical: bool,
 }
 
@@ -62,7 +62,7 @@ fn of_one(statement: &[u8], now: UnixSeconds) -> Vec<CertificateSummary> {
     if let Ok(chain) = Statement(statement).certificates() {
         return summarise(&chain);
     }
-    // SafetyNet's are in a JWS.
+    // SafetyNet's certificates are in a JWS.
     let response = Statement(statement).bytes("response").unwrap_or_default();
     match Jws::parse(response) {
         Ok(jws) => jws

@@ -11,7 +11,7 @@ use crate::observer::Hex;
 pub struct DataSummary {
     /// SHA-256 of the RP ID, hexadecimal.
     pub rp_id_hash: String,
-    /// The flags, most telling first.
+    /// The flags, the most informative first.
     pub flags: Vec<FlagSummary>,
     /// The signature counter.
     pub sign_count: u32,
@@ -46,7 +46,7 @@ pub struct CredentialSummary {
 }
 
 const FLAGS: [(&str, Flags, &str); 6] = [
-    ("UP", Flags::USER_PRESENT, "somebody was there"),
+    ("UP", Flags::USER_PRESENT, "somebody was present"),
     ("UV", Flags::USER_VERIFIED, "the owner was recognised"),
     ("BE", Flags::BACKUP_ELIGIBLE, "the credential may be copied"),
     ("BS", Flags::BACKED_UP, "the credential is copied now"),

@@ -13,12 +13,12 @@ use crate::observer::{Observer, Outcome, Step};
 use crate::relying_party::UnixSeconds;
 use crate::trust_anchor::TrustAnchors;
 
-/// What to explain a device's answer with.
+/// What the caller knows about a device's answer.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceEvidence<'a> {
-    /// The challenge that was sent; without it, only what the object says is told.
+    /// The challenge that was sent; without it, no signature is checked.
     pub challenge: Option<DeviceChallenge<'a>>,
-    /// Who may vouch.
+    /// Who may vouch for the device.
     pub anchors: &'a TrustAnchors,
     /// The time that certificates are judged by.
     pub now: UnixSeconds,

@@ -7,9 +7,9 @@ use crate::cbor_map;
 /// A member of an attestation statement.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Member {
-    /// Its name.
+    /// The member's name, at most 64 characters.
     pub name: String,
-    /// What it holds, in a few words.
+    /// Its value in a few words, at most 200 characters.
     pub value: String,
 }
 

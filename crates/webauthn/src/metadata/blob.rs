@@ -31,7 +31,7 @@ pub struct BlobTrust {
     pub revocation_lists: Vec<Vec<u8>>,
 }
 
-/// The name in the signer's certificate. Without it, whoever has any certificate from the same
+/// The name in the signer's certificate. Without it, the holder of any certificate from the same
 /// public authority could sign metadata.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SignerName {
@@ -70,7 +70,7 @@ pub enum BlobError {
     /// The signer's certificates lead to no anchor.
     #[error("the signer of the metadata BLOB is not trusted: {0}")]
     Untrusted(#[from] CertificateError),
-    /// The signer is somebody else.
+    /// The signer's certificate is for another host.
     #[error("the metadata BLOB is signed by \"{found}\", not by {expected}")]
     Signer {
         /// The host that the operator named.
@@ -79,24 +79,24 @@ pub enum BlobError {
         found: String,
     },
     /// A certificate of the signer was revoked.
-    #[error("the certificate of \"{0}\", who signed the metadata BLOB, was revoked")]
+    #[error("the metadata BLOB is not trusted: the certificate of \"{0}\" was revoked")]
     Revoked(String),
     /// A revocation list cannot be used.
     #[error("a certificate revocation list is {0}")]
     RevocationList(&'static str),
-    /// The payload is not what it should be.
+    /// The payload cannot be read.
     #[error("the metadata BLOB's payload cannot be read: {0}")]
     Payload(String),
     /// A number lower than that of the BLOB in use.
     #[error("the metadata BLOB has number {found}, but number {in_use} is in use already")]
     Older {
-        /// This BLOB's.
+        /// The number of this BLOB.
         found: u64,
-        /// The one in use.
+        /// The number of the BLOB in use.
         in_use: u64,
     },
     /// `nextUpdate` has passed.
-    #[error("the metadata BLOB was to be replaced by {0}; fetch a newer one")]
+    #[error("the metadata BLOB expired on {0}; fetch a newer one")]
     Stale(String),
 }
 
@@ -109,7 +109,7 @@ struct Payload {
 }
 
 impl Metadata {
-    /// Verifies a BLOB and reads it. The bytes are what to store: they prove themselves again.
+    /// Verifies a BLOB and reads it. Store `bytes`: they can be verified again.
     ///
     /// # Errors
     /// [`BlobError`].
@@ -131,7 +131,7 @@ impl Metadata {
             return Err(BlobError::Payload("its number is 2^63 or more".to_owned()));
         }
         let next_update = date::parse(&payload.next_update)
-            .ok_or_else(|| BlobError::Payload("nextUpdate is no date".to_owned()))?;
+            .ok_or_else(|| BlobError::Payload("nextUpdate is not a date".to_owned()))?;
         if trust.stale == Staleness::Refuse && now > date::end_of_day(next_update) {
             return Err(BlobError::Stale(payload.next_update));
         }
@@ -151,7 +151,7 @@ impl Metadata {
 }
 
 /// 3.2, the steps on the signature. Where the BLOB brings no certificates, a trust anchor itself is
-/// the signer. Certificates that it only names by address are not fetched.
+/// the signer. Certificates that the BLOB only names by address are not fetched.
 fn verify_signer(jws: &Jws<'_>, trust: &BlobTrust, now: UnixSeconds) -> Result<(), BlobError> {
     let chain = jws.certificates()?;
     if !chain.is_empty() {

@@ -8,9 +8,9 @@ use crate::relying_party::UnixSeconds;
 
 /// Checks `certificate` against those of the `lists`, DER, that its issuer made.
 ///
-/// Without one from its issuer nothing is known, and the certificate passes: lists are used where
-/// the operator gives them. A list that its issuer did not sign, or that is out of date, is an
-/// error, since somebody meant it to be used.
+/// Without a list from its issuer the certificate passes: lists are used where the operator gives
+/// them. A list that its issuer did not sign, or that is out of date, is an error, since the
+/// operator meant it to be used.
 pub(super) fn verify_not_revoked(
     certificate: &Certificate<'_>,
     issuer: &Certificate<'_>,

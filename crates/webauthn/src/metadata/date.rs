@@ -2,7 +2,7 @@
 
 use crate::relying_party::UnixSeconds;
 
-const DAY: i64 = 86_400;
+const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Midnight UTC at the start of the day.
 pub(super) fn parse(text: &str) -> Option<UnixSeconds> {
@@ -21,7 +21,7 @@ pub(super) fn parse(text: &str) -> Option<UnixSeconds> {
     let (era, of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    Some(UnixSeconds(days * DAY))
+    Some(UnixSeconds(days * SECONDS_PER_DAY))
 }
 
 const fn days(year: i64, month: i64) -> i64 {
@@ -33,9 +33,9 @@ const fn days(year: i64, month: i64) -> i64 {
     }
 }
 
-/// The end of the day that starts then.
+/// The end of the day that begins at `start`.
 pub(super) const fn end_of_day(start: UnixSeconds) -> UnixSeconds {
-    UnixSeconds(start.0 + DAY)
+    UnixSeconds(start.0 + SECONDS_PER_DAY)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub struct Model {
     pub matcher_protection: Vec<String>,
     /// Who may vouch for the model; named by its description.
     pub anchors: TrustAnchors,
-    /// What happened to the model, as listed.
+    /// What happened to the model, in the order of the entry.
     pub status_reports: Vec<StatusReport>,
 }
 
@@ -40,7 +40,7 @@ pub struct Model {
 pub struct StatusReport {
     /// The status as the service names it, such as `FIDO_CERTIFIED_L1` or `REVOKED`.
     pub status: String,
-    /// Since when; `None` stands for always.
+    /// When the status took effect; `None` means always.
     pub effective: Option<UnixSeconds>,
     /// The certificate, DER, that the report is about, where it is about one batch only.
     pub batch: Option<Vec<u8>>,
@@ -50,14 +50,14 @@ pub struct StatusReport {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct UnreadableEntry {
-    /// The models that it names, as far as that much can be read.
+    /// The models that the entry names, as far as they can be read.
     pub models: Vec<ModelId>,
     /// Why it cannot be read, at most 200 characters.
     pub reason: String,
 }
 
 /// The longest picture that is kept.
-const MAX_ICON: usize = 64 * 1024;
+const MAX_ICON_BYTES: usize = 64 * 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,8 +99,8 @@ struct ReportJson {
 }
 
 impl Model {
-    /// An entry of the BLOB. A report that cannot be read makes the whole entry unreadable: it might
-    /// be a revocation.
+    /// Reads an entry of the BLOB. A report that cannot be read makes the whole entry unreadable:
+    /// it might be a revocation.
     pub(super) fn from_entry(json: &Value) -> Result<Self, UnreadableEntry> {
         Self::read_entry(json).map_err(|reason| UnreadableEntry {
             models: names(json),
@@ -113,25 +113,25 @@ impl Model {
         let statement = entry.metadata_statement.unwrap_or_default();
         let mut model = Self::new(statement).map_err(|error| error.to_string())?;
         if let Some(aaguid) = entry.aaguid {
-            model.aaguid = Some(aaguid.parse().map_err(|_| "its aaguid is none")?);
+            model.aaguid = Some(aaguid.parse().map_err(|_| "its aaguid is not an AAGUID")?);
         }
         for key in &entry.attestation_certificate_key_identifiers {
             let key = key_identifier(key);
             model
                 .keys
-                .push(key.ok_or("one of its keys is no key identifier")?);
+                .push(key.ok_or("one of its keys is not a key identifier")?);
         }
         for report in entry.status_reports {
             let name: String = report.status.chars().take(40).collect();
             let report = StatusReport::new(report);
-            let report =
-                report.ok_or_else(|| format!("its report {name} has no date or no certificate"))?;
+            let report = report
+                .ok_or_else(|| format!("report {name} has an invalid date or certificate"))?;
             model.status_reports.push(report);
         }
         Ok(model)
     }
 
-    /// A metadata statement by itself.
+    /// Reads a metadata statement that is not in an entry.
     pub(super) fn from_statement(json: &[u8]) -> Result<Self, StatementError> {
         let statement: StatementJson = serde_json::from_slice(json)
             .map_err(|error| StatementError::Malformed(error.to_string()))?;
@@ -163,7 +163,7 @@ impl Model {
             description: statement.description,
             icon: statement
                 .icon
-                .filter(|icon| icon.len() <= MAX_ICON && icon.starts_with("data:image/")),
+                .filter(|icon| icon.len() <= MAX_ICON_BYTES && icon.starts_with("data:image/")),
             key_protection: statement.key_protection,
             matcher_protection: statement.matcher_protection,
             anchors,

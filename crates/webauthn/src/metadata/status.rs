@@ -1,4 +1,4 @@
-//! What the status reports of a model come to (FIDO Metadata Service 3.1, 3.1.3 and 3.1.4).
+//! What the status reports of a model mean (FIDO Metadata Service 3.1, 3.1.3 and 3.1.4).
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ impl fmt::Display for CertificationLevel {
 
 /// What a status says about certification.
 enum Certified {
-    /// The model meets the specifications: what every level rests on, so that it lowers none. The
+    /// The model meets the specifications. Every level includes that, so it lowers none. The
     /// service lists it beside the level, on the same day.
     Functional,
     /// This level, whatever it was before.

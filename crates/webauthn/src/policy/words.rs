@@ -7,7 +7,7 @@ use hallway_ctap::cose::Algorithm;
 use super::{AndroidKeyLists, BackupEligibility, Framing, RequiredTrust, UnnamedTop, UserHandle};
 
 impl fmt::Display for BackupEligibility {
-    /// What the policy takes.
+    /// The credentials that the policy accepts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SingleDeviceOnly => "only credentials that never leave one authenticator",
@@ -114,7 +114,8 @@ mod tests {
         };
         assert_eq!(
             within.to_string(),
-            "the policy allows frames in https://a.test, and in pages that the browser does not name"
+            "the policy allows frames in https://a.test, \
+             and in pages that the browser does not name"
         );
     }
 }

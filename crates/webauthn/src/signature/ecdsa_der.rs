@@ -14,11 +14,11 @@ pub(crate) fn ecdsa_der(fixed: &[u8], width: usize) -> Option<Vec<u8>> {
 
 /// The DER form of an ECDSA signature, from its two numbers, of at most 66 bytes each.
 pub(crate) fn ecdsa_der_of(r: &[u8], s: &[u8]) -> Option<Vec<u8>> {
-    const MAX: usize = 66;
-    if r.len() > MAX || s.len() > MAX {
+    const MAX_BYTES: usize = 66;
+    if r.len() > MAX_BYTES || s.len() > MAX_BYTES {
         return None;
     }
-    let mut body = Vec::with_capacity(2 * MAX + 6);
+    let mut body = Vec::with_capacity(2 * MAX_BYTES + 6);
     for number in [r, s] {
         let digits = without_leading_zeros(number);
         let sign = usize::from(digits.first().is_none_or(|first| first & 0x80 != 0));

@@ -1,9 +1,9 @@
 //! Ed448 (RFC 8032, 5.2), which aws-lc does not have: this one check is done in Rust.
 
-/// Checks a signature; `None` where it does not verify, or the key is no key.
+/// Checks a signature; `None` where it does not verify, or the key is invalid.
 pub(super) fn verify(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     let key: &[u8; 57] = key.try_into().ok()?;
-    // The crate takes points whose encoding is not the only one (RFC 8032, 5.2.3, step 1).
+    // The crate accepts points that are not encoded canonically (RFC 8032, 5.2.3, step 1).
     if !point_is_canonical(key) || !point_is_canonical(signature.first_chunk()?) {
         return None;
     }

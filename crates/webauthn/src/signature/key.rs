@@ -85,7 +85,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// A big-endian number without the zeros that only fill it up.
+/// A big-endian number without the zero bytes before its first digit.
 pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()

@@ -2,19 +2,19 @@
 
 /// A message of two parts, on the stack where it is short, which it is on every usual path.
 pub(crate) struct Message {
-    short: [u8; Self::SHORT],
+    short: [u8; Self::SHORT_BYTES],
     long: Vec<u8>,
     length: usize,
 }
 
 impl Message {
-    const SHORT: usize = 512;
+    const SHORT_BYTES: usize = 512;
 
     /// `first` followed by `second`.
     pub(crate) fn new(first: &[u8], second: &[u8]) -> Self {
         let length = first.len() + second.len();
         let mut message = Self {
-            short: [0; Self::SHORT],
+            short: [0; Self::SHORT_BYTES],
             long: Vec::new(),
             length,
         };

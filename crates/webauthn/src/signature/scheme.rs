@@ -1,5 +1,5 @@
-//! Signature schemes: which one a COSE algorithm is, and what checks it. What is not in these tables is
-//! refused.
+//! Signature schemes: the scheme of each COSE algorithm, and the check of each scheme. Anything
+//! else is refused.
 
 use aws_lc_rs::signature::{self as lc, EcdsaVerificationAlgorithm, RsaParameters};
 use hallway_ctap::cose::{Algorithm, Curve};
@@ -44,7 +44,7 @@ impl Scheme {
             Algorithm::Ps384 => Self::RsaPss(Hash::Sha384),
             Algorithm::Ps512 => Self::RsaPss(Hash::Sha512),
             Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => Self::MlDsa(algorithm),
-            // `Algorithm` may grow: what is not known here is refused.
+            // `Algorithm` may grow: algorithms that are unknown here are refused.
             _ => return None,
         })
     }
@@ -93,7 +93,7 @@ pub(super) const fn ml_dsa(
     })
 }
 
-/// What a signature by the scheme is called in an error.
+/// The scheme's name in errors.
 pub(super) const fn name(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Ecdsa(Hash::Sha1) => "ECDSA with SHA-1",

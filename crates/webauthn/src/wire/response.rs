@@ -14,7 +14,7 @@ pub struct RegistrationResponseJson {
     pub id: Base64Url,
     /// The credential id.
     pub raw_id: Base64Url,
-    /// What was signed.
+    /// The authenticator's response.
     pub response: AttestationFields,
     /// `platform` or `cross-platform`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -29,7 +29,7 @@ pub struct RegistrationResponseJson {
 
 /// `AuthenticatorAttestationResponseJSON`. The copies of single fields that browsers add
 /// (`authenticatorData`, `publicKey`, `publicKeyAlgorithm`) are passed over: the attestation
-/// object says the same, and is what gets verified.
+/// object says the same, and is verified.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AttestationFields {
@@ -51,7 +51,7 @@ pub struct AuthenticationResponseJson {
     pub id: Base64Url,
     /// The credential id.
     pub raw_id: Base64Url,
-    /// What was signed.
+    /// The authenticator's response.
     pub response: AssertionFields,
     /// `platform` or `cross-platform`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -83,11 +83,11 @@ pub struct AssertionFields {
 /// Why a response in JSON cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// `id` and `rawId` are two ways to write one thing.
+    /// `id` and `rawId` must be the same credential id.
     #[error("the credential's id and rawId differ")]
     IdsDiffer,
-    /// A client extension output that is known does not have its type.
-    #[error("a client extension output does not have its type")]
+    /// A known client extension output has the wrong type.
+    #[error("a client extension output has the wrong type")]
     Extensions,
 }
 

@@ -38,14 +38,14 @@ pub struct CurrentUserDetails {
     pub rp_id: String,
     /// The user handle.
     pub user_id: Base64Url,
-    /// Tells accounts apart.
+    /// The name that tells accounts apart.
     pub name: String,
-    /// What people see.
+    /// The name that people see.
     pub display_name: String,
 }
 
 impl AllAcceptedCredentials {
-    /// Of a user handle and all of that user's records.
+    /// Makes the signal from a user handle and all of that user's records.
     pub fn new<'r>(
         rp: &RelyingParty,
         user_handle: &[u8],

@@ -112,7 +112,7 @@ fn what_software_says_counts_only_where_the_policy_says_so() {
         Some("8.4/5.2.1")
     );
     assert!(register(AndroidKeyLists::Either, software).0.is_ok());
-    // Software cannot talk away what hardware says.
+    // Software cannot override what hardware says.
     let contradiction = |hash: &[u8]| description(hash, 1, &usual(), &origin(2));
     assert_eq!(
         register(AndroidKeyLists::Either, contradiction).1,

@@ -279,7 +279,7 @@ fn other_formats_and_foreign_authorizations_are_refused() {
         verify(&root, &object("step", &[0xa0], &[]), &ours),
         Err(DeviceAttestationError::Format("step".into()))
     );
-    // Self attestation speaks of a credential's key, and there is none.
+    // Self attestation is by a credential's key, and a device has no credential.
     let alone = packed_statement(Algorithm::Es256, &[0; 70], &[]);
     assert_eq!(
         verify(&root, &object("packed", &alone, &[]), &ours),

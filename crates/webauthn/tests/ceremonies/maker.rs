@@ -39,7 +39,7 @@ pub(crate) struct Authority {
     pub(crate) issuer: Issuer<'static, KeyPair>,
 }
 
-/// What an authority's certificate says, for tests that want it wrong.
+/// The parameters of an authority's certificate, for tests that change them.
 pub(crate) fn authority_params(name: &str) -> CertificateParams {
     let mut params = valid_params();
     params.distinguished_name.push(DnType::CommonName, name);

@@ -128,7 +128,7 @@ fn a_signed_blob_is_read() {
         panic!("{:?}", metadata.unreadable());
     };
     assert!(unreadable.models.is_empty());
-    assert_eq!(unreadable.reason, "its aaguid is none");
+    assert_eq!(unreadable.reason, "its aaguid is not an AAGUID");
     let model = metadata.by_aaguid(MODEL).unwrap();
     assert_eq!(model.description, "Maker Key");
     assert!(model.is_hardware());

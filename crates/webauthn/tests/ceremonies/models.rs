@@ -174,7 +174,7 @@ fn revoked_and_compromised_models_are_refused_by_every_policy() {
             matches!(refused, ModelError::Compromised { .. }),
             "{status}"
         );
-        // Also where nothing is asked of the attestation.
+        // Also where the policy requires no attestation.
         let ceremony = Ceremony::new();
         let person = RegistrationPolicy {
             models,
@@ -372,7 +372,7 @@ fn a_model_whose_entry_cannot_be_read_is_refused_by_every_policy() {
             };
             assert_eq!(model, ModelId::Aaguid(MODEL));
         }
-        // On its own word too, and in spite of a local statement.
+        // Also where the policy requires no attestation, and in spite of a local statement.
         let mut patched = known;
         let mut statement = maker.statement();
         statement["aaguid"] = MODEL.to_string().into();
@@ -391,7 +391,7 @@ fn a_model_whose_entry_cannot_be_read_is_refused_by_every_policy() {
             ceremony.register(&ceremony.packed(&maker.key, &[&maker.leaf]), &policy),
             Err(RegistrationError::Model(ModelError::Unreadable { .. }))
         ));
-        // Another model is none of its business.
+        // Another model is not concerned.
         let stored = StoredProof {
             aaguid: other,
             chain: &[],

@@ -127,7 +127,7 @@ fn requirements_on_the_certificate() {
         let (result, failed) = register(&params);
         assert!(result.is_err(), "{what}");
         assert_eq!(failed, Some("8.2/2.2"), "{what}");
-        // Whoever gives such a certificate to a key hears of it before relying parties do.
+        // A program that gives such a certificate to a key is told before relying parties are.
         let leaf = Authority::root("Maker Root").issue(&params, &KeyPair::generate().unwrap());
         assert!(packed_certificate_model(&leaf).is_err(), "{what}");
     }

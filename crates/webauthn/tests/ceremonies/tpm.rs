@@ -27,7 +27,7 @@ pub(crate) struct Parts {
     pub(crate) signature: Wrap,
 }
 
-/// What becomes of a signature, from its DER form.
+/// Makes `sig` from a signature in DER.
 pub(crate) type Wrap = fn(&[u8]) -> Vec<u8>;
 
 /// TPMT_SIGNATURE of ECDSA with SHA-256.

@@ -114,8 +114,8 @@ impl<const TYPE: u8> NoteKey<TYPE> {
     }
 
     /// Reads `note` and checks each signature of this key with `check`, which is given the text and
-    /// the signature's bytes. Gives the text and what the last check found. Signatures by other keys
-    /// are passed over, as the specification demands.
+    /// the signature's bytes. Returns the text and what the last check found. Signatures by other
+    /// keys are passed over, as the specification demands.
     pub(crate) fn check_each<'a, T>(
         &self,
         note: &'a str,
@@ -140,7 +140,7 @@ impl<const TYPE: u8> NoteKey<TYPE> {
             .is_ok()
     }
 
-    /// A signature line.
+    /// The line of a signature by this key, with its newline.
     pub(crate) fn line(&self, signature: &[u8]) -> String {
         let bytes = [&self.id, signature].concat();
         format!("— {} {}\n", self.name, STANDARD.encode(bytes))
@@ -167,7 +167,7 @@ impl<const TYPE: u8> NoteKey<TYPE> {
 }
 
 impl VerifierKey {
-    /// Checks that this key signed `note`, and gives its text.
+    /// Checks that this key signed `note`, and returns its text.
     ///
     /// # Errors
     /// [`NoteError`] says what is wrong.

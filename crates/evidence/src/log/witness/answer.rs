@@ -1,4 +1,4 @@
-//! What a witness answers, as the log's side reads it.
+//! A witness's answer, as the log reads it.
 
 use super::super::cosignature::CosignerKey;
 use super::super::note::{MAX_NOTE, NoteError};
@@ -7,33 +7,33 @@ use super::request::size;
 /// The longest answer that is read, in bytes.
 pub const MAX_ANSWER: usize = MAX_NOTE / 2;
 
-/// The media type of an answer that says from which size on a proof is wanted.
+/// The media type of an answer that names the size from which the witness wants a proof.
 pub const SIZE_TYPE: &str = "text/x.tlog.size";
 
-/// What a witness makes of a checkpoint.
+/// How a witness answers when it is asked to cosign a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It cosigned: the note with its cosignature, and without whatever else it sent.
+    /// It cosigned: the note with its cosignature. Anything else that it sent is dropped.
     Cosigned(String),
     /// It wants a proof from this size on.
     Stale(u64),
-    /// It refuses; what it says, cut to one line of at most 300 characters.
+    /// It refuses.
     Refused {
         /// The HTTP status.
         status: u16,
-        /// In its own words.
+        /// Its own words: the first line, cut to 300 characters, without control characters.
         words: String,
     },
 }
 
-/// Why an answer is none.
+/// Why an answer is not one that a witness may give.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// 200 without a cosignature that holds.
     #[error("the witness agreed, but {0}")]
     Cosignature(#[from] NoteError),
-    /// 409 with the type of a size, without one.
-    #[error("the witness answered 409 without the size that it is at")]
+    /// 409 with [`SIZE_TYPE`], but without a size.
+    #[error("the witness answered 409 without the size of the log that it knows")]
     Size,
 }
 
@@ -52,7 +52,7 @@ impl Answer {
         let body = String::from_utf8_lossy(body);
         if status == 200 {
             let text = note.rfind("\n\n").map_or(note, |at| &note[..=at]);
-            // Only the line that is asked for is kept, and only if it holds.
+            // Only the line of this witness is kept, and only if it holds.
             let own = witness.keep_own(&format!("{text}\n{body}"))?;
             witness.cosigned(&own)?;
             let line = own.get(text.len() + 1..).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::super::proof::consistency_roots;
 use crate::statement::Hash;
 
 /// Two checkpoints that the log signed, and why they exclude one another. Anybody who has the log's
-/// key can check it, so a witness that is given one needs no further word. JSON.
+/// key can check it, so nobody has to trust the witness that shows it. JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fork {
@@ -18,7 +18,7 @@ pub struct Fork {
     /// The one that came later: its note, signed by the log.
     pub second: String,
     /// Empty when both have the same number of entries. Otherwise a consistency proof that leads
-    /// to the second one's root, and says that it begins with another tree than the first.
+    /// from another tree than the first one's to the second one's root.
     /// Hexadecimal in JSON.
     #[serde(with = "hex_hashes")]
     pub proof: Vec<Hash>,

@@ -10,7 +10,7 @@ use super::super::note::MAX_NOTE;
 use crate::count::Count;
 use crate::statement::Hash;
 
-/// The most hashes that a consistency proof may have here.
+/// The most hashes of a consistency proof that a client may send (c2sp.org/tlog-witness).
 pub const MAX_CONSISTENCY_LINES: usize = 63;
 
 /// The longest request that is read, in bytes.
@@ -28,15 +28,15 @@ pub struct AddCheckpoint {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Longer than [`MAX_REQUEST`].
-    #[error("a request of {0} bytes is longer than the 65536 that are read")]
+    #[error("the request has {0} bytes; at most 65536 are allowed")]
     TooLarge(usize),
-    /// A line above the checkpoint.
-    #[error("line {0} is not what c2sp.org/tlog-witness has there")]
+    /// A line above the checkpoint is wrong.
+    #[error("line {0} of the request does not follow c2sp.org/tlog-witness")]
     Line(usize),
     /// More than [`MAX_CONSISTENCY_LINES`] lines of proof.
     #[error("the consistency proof has more than 63 lines")]
     TooManyLines,
-    /// What stands below is no checkpoint.
+    /// The text below the proof is not a checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
 }
@@ -84,7 +84,7 @@ impl AddCheckpoint {
         })
     }
 
-    /// Which log it says to be of; unverified. It decides which key has to have signed.
+    /// The origin that the checkpoint states, unverified: it decides whose key must have signed.
     ///
     /// # Errors
     /// [`CheckpointError`]; never for a request that was parsed.
@@ -92,7 +92,7 @@ impl AddCheckpoint {
         Checkpoint::unverified_origin(&self.note)
     }
 
-    /// How many entries it says that the log has; unverified.
+    /// The number of entries that the checkpoint states, unverified.
     #[must_use]
     pub fn unverified_size(&self) -> Option<u64> {
         Checkpoint::unverified_size(&self.note)

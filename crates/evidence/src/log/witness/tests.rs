@@ -9,7 +9,7 @@ fn key() -> SigningKey {
     SigningKey::from_seed("gate.beta.example/log", &[1; 32]).unwrap()
 }
 
-/// A log whose entries from `branch` on are those of another life.
+/// A log whose entries from index `branch` on were rewritten.
 struct Log {
     entries: Vec<Hash>,
 }
@@ -62,8 +62,8 @@ proptest! {
         prop_assert_eq!(now.note(), log.note(old + more));
     }
 
-    /// Whatever is sent to a witness, it never comes to know a tree that does not begin with the
-    /// one that it knew; and what it calls a fork is one for everybody.
+    /// A witness never accepts a tree that does not begin with the one that it knew, and every
+    /// fork that it reports can be verified.
     #[test]
     fn a_log_that_was_rewritten_never_is(
         known in 1u64..40, branch in 0u64..40, size in 0u64..40, old in 0u64..40,
@@ -130,7 +130,7 @@ proptest! {
 fn refusals_come_in_the_order_of_the_specification() {
     let log = Log::new(20, u64::MAX);
     let latest = log.latest(10);
-    // Somebody else's signature before everything else.
+    // A stranger's signature is refused before anything else is checked.
     let stranger = SigningKey::from_seed("gate.beta.example/log", &[9; 32]).unwrap();
     let head = Checkpoint::new(stranger.name(), 5, [0; 32]).unwrap();
     let foreign = AddCheckpoint::new(7, Vec::new(), head.sign(&stranger));
@@ -145,7 +145,7 @@ fn refusals_come_in_the_order_of_the_specification() {
         decided(&request, latest.as_ref()),
         Err(Refusal::OldAboveNew { old: 16, new: 15 })
     );
-    // The witness is elsewhere: the proof is not even looked at.
+    // The witness knows another size: the proof is not even looked at.
     request.old = 9;
     request.proof.push([0; 32]);
     assert_eq!(
@@ -319,7 +319,7 @@ fn extension_lines_are_kept_and_cosigned() {
     let request = AddCheckpoint::parse(request.to_string().as_bytes()).unwrap();
     let latest = decided(&request, Some(&plain)).unwrap();
     let line = witness.cosign(latest.checkpoint(), at);
-    // Over the whole note, and so over nothing else.
+    // The cosignature is over the whole note, and so over nothing less.
     assert_eq!(
         witness
             .cosigner()
@@ -331,7 +331,7 @@ fn extension_lines_are_kept_and_cosigned() {
         witness.cosigner().cosigned(&without),
         Err(NoteError::Signature(_))
     ));
-    // What the log's side makes of the answer, and what is kept.
+    // The log reads the answer, and the witness reads what it kept.
     let answer = Answer::read(200, "", line.as_bytes(), &request.note, witness.cosigner());
     assert_eq!(
         answer,

@@ -1,4 +1,5 @@
-//! What a member of a statement can be: in CBOR, in JSON, in a schema, and in the tests' samples.
+//! The types that a member of a statement can have: their CBOR, JSON and schemas, and samples for
+//! tests.
 
 use hallway_ctap::aaguid::Aaguid;
 use serde::ser::SerializeMap;
@@ -30,9 +31,9 @@ pub enum Shape {
     Time,
     /// A UUID: 16 bytes, in JSON text.
     Uuid,
-    /// So many bytes, in JSON as lower-case hexadecimal digits.
+    /// This many bytes, in JSON as lower-case hexadecimal digits.
     Bytes(usize),
-    /// At most so many bytes, in JSON base64url without padding.
+    /// At most this many bytes, in JSON base64url without padding.
     Id(usize),
     /// A map from verb to the sorted names, in JSON a sorted list of `VERB:NAME`.
     Rights,
@@ -46,9 +47,9 @@ pub enum Shape {
     Optional(&'static Shape),
 }
 
-/// What a member of a statement can be.
+/// A type that a member of a statement can have.
 pub(crate) trait Member: Sized {
-    /// What it looks like.
+    /// What a value looks like.
     const SHAPE: Shape;
 
     /// Adds it to `fields`; what is absent adds nothing.
@@ -60,7 +61,7 @@ pub(crate) trait Member: Sized {
     /// Writes it in JSON; what is absent writes nothing.
     fn json<M: SerializeMap>(&self, key: &'static str, map: &mut M) -> Result<(), M::Error>;
 
-    /// At least one value, and for what differs in form one for each form.
+    /// At least one value; if values differ in form, one of each form.
     #[cfg(test)]
     fn samples() -> Vec<Self>;
 }
@@ -115,7 +116,7 @@ impl Shape {
         }
     }
 
-    /// The members of the map that it is, or lists, if it is one.
+    /// The members of the map, or of each map in the list; none for other shapes.
     #[must_use]
     pub fn members(self) -> &'static [DeclaredMember] {
         match self {
@@ -140,7 +141,7 @@ pub(super) fn schema_of(members: &[DeclaredMember]) -> Json {
         .iter()
         .map(|member| {
             let mut schema = member.shape.schema();
-            // Of which kind a text is, stands in it already.
+            // The schema of a text already describes its kind.
             let kind = schema["description"].as_str();
             let doc = member.doc.trim();
             let told = kind.map_or_else(|| doc.to_owned(), |kind| format!("{doc} ({kind})"));
@@ -161,7 +162,7 @@ pub(super) fn schema_of(members: &[DeclaredMember]) -> Json {
     })
 }
 
-/// A type that is a CBOR value, by its own conversions.
+/// Implements [`Member`] for a type that has conversions to and from a CBOR value.
 macro_rules! member {
     ($type:ty, $shape:expr, $value:ident => $json:expr, $samples:expr) => {
         impl Member for $type {

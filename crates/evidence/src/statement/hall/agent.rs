@@ -1,4 +1,4 @@
-//! Agents: machines that provide what is in a hall from where they stand.
+//! Agents: machines that provide files and services of a hall from where they stand.
 
 use super::super::Hash;
 use super::super::declare::{Sentence, Signer, statement};

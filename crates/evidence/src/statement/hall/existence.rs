@@ -1,4 +1,4 @@
-//! That a hall is there: making one, and removing it.
+//! Making a hall, and removing it.
 
 use super::super::declare::{Sentence, Signer, statement};
 use super::super::people::Role;

@@ -31,7 +31,8 @@ statement! {
         rights: Rights,
         /// For how long, in milliseconds from when the evidence was accepted.
         duration_ms: u64,
-        /// The key whose holder is let in. Without one it is the browser in which the person signed.
+        /// The key whose holder is let in. Without one it is the browser in which the person
+        /// signed.
         public_key: Option<P256PublicKey>,
     }
 }

@@ -41,8 +41,8 @@ record! {
 
 /// A guest of a partner. The partner says who its people are and which roles they have.
 ///
-/// In a statement and in JSON one map, because statements are four maps deep at most: `realm` with
-/// `id` and `name`, or with `role`.
+/// It is one map in a statement and in JSON, because statements are four maps deep at most: `realm`
+/// with `id` and `name`, or with `role`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visitor {
     /// The partner.

@@ -1,7 +1,7 @@
 //! Hours of the week, by the clock on a wall in some time zone.
 //!
-//! Which moment that clock shows is for whoever knows the zone's rules; here is only what the
-//! hours say of a day and a minute.
+//! The caller knows the zone's rules, and so what that clock shows: this module only says whether a
+//! day and a minute are within the hours.
 
 use core::fmt;
 use core::str::FromStr;
@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::fields::{FromValue, Unfit, Value};
 use crate::words;
 
-/// Minutes of a day that is as long as most.
-const DAY: u16 = 24 * 60;
+/// Minutes of a day on which the clock is not put forward or back.
+const DAY_MINUTES: u16 = 24 * 60;
 /// The longest name of a time zone, in bytes.
-const LONGEST_ZONE: usize = 64;
+const LONGEST_ZONE_BYTES: usize = 64;
 
 words! {
     /// A day of the week.
@@ -67,33 +67,33 @@ impl Day {
 /// day after: `fri 22:00-06:00 UTC` lasts into Saturday.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hours {
-    /// A bit for each day.
+    /// A bit for each day, the lowest for Monday.
     days: u8,
     /// The first minute, counted from midnight.
     from: u16,
-    /// The first minute that is no longer of them; 1440 for the end of the day.
+    /// The first minute after them; 1440 for the end of the day.
     to: u16,
-    /// All of it in the one way of writing it; the last word is the zone.
+    /// The one way to write them; the last word is the zone.
     text: String,
 }
 
-/// A text that means no hours.
+/// Why a text is not [`Hours`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HoursError {
     /// Not three parts.
     #[error("hours are days, times and a time zone, such as `mon-fri 08:00-18:00 Europe/Berlin`")]
     Form,
-    /// No days.
-    #[error("the days are none: write mon-fri, or sat,sun")]
+    /// The first part is not days.
+    #[error("the days are invalid: write mon-fri, or sat,sun")]
     Days,
-    /// No times.
-    #[error("the times are none: write 08:00-18:00, and 24:00 for the end of the day")]
+    /// The second part is not two times.
+    #[error("the times are invalid: write 08:00-18:00, and 24:00 for the end of the day")]
     Times,
     /// They begin when they end.
     #[error("the hours begin and end at the same time; the whole day is 00:00-24:00")]
     Empty,
-    /// No zone.
-    #[error("the time zone is none: write Europe/Berlin, or UTC")]
+    /// The third part cannot be a time zone.
+    #[error("the time zone is invalid: write Europe/Berlin, or UTC")]
     Zone,
 }
 
@@ -102,16 +102,16 @@ impl Hours {
         if days == 0 {
             return Err(HoursError::Days);
         }
-        if from >= DAY || to > DAY {
+        if from >= DAY_MINUTES || to > DAY_MINUTES {
             return Err(HoursError::Times);
         }
-        // Midnight is the end of a day and not its beginning, where something ends.
-        let to = if to == 0 { DAY } else { to };
+        // Hours that end at midnight end with the day, not at its beginning.
+        let to = if to == 0 { DAY_MINUTES } else { to };
         if from == to {
             return Err(HoursError::Empty);
         }
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);
-        if !(1..=LONGEST_ZONE).contains(&zone.len()) || !zone.bytes().all(allowed) {
+        if !(1..=LONGEST_ZONE_BYTES).contains(&zone.len()) || !zone.bytes().all(allowed) {
             return Err(HoursError::Zone);
         }
         let rows: Vec<String> = rows(days).iter().map(ToString::to_string).collect();
@@ -129,8 +129,8 @@ impl Hours {
         &self.text
     }
 
-    /// The name of the time zone in the IANA database. Whether there is one of this name is not
-    /// known here.
+    /// The name of the time zone in the IANA database. Nothing here checks that the database has
+    /// it.
     #[must_use]
     pub fn zone(&self) -> &str {
         self.text.rsplit(' ').next().unwrap_or_default()
@@ -189,7 +189,7 @@ impl fmt::Display for Row {
     }
 }
 
-/// All days of a bit each.
+/// The rows of days in `days`, which has a bit for each day.
 fn rows(days: u8) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for day in Day::ALL.iter().filter(|day| days & day.bit() != 0) {
@@ -221,7 +221,7 @@ impl FromStr for Clock {
         let (hour, minute) = text.split_once(':').ok_or(HoursError::Times)?;
         match (number(hour), number(minute)) {
             (Some(hour @ 0..=23), Some(minute @ 0..=59)) => Ok(Self(hour * 60 + minute)),
-            (Some(24), Some(0)) => Ok(Self(DAY)),
+            (Some(24), Some(0)) => Ok(Self(DAY_MINUTES)),
             _ => Err(HoursError::Times),
         }
     }
@@ -259,7 +259,7 @@ impl FromStr for Hours {
 }
 
 impl fmt::Display for Hours {
-    /// The text that means them.
+    /// The one way to write them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -273,7 +273,7 @@ impl<'a> From<&'a Hours> for Value<'a> {
 
 impl<'a> FromValue<'a> for Hours {
     fn from_value(value: Value<'a>) -> Result<Self, Unfit> {
-        // Other ways of writing the same are refused by the statement's decoder.
+        // The statement's decoder refuses other ways to write the same hours.
         <&str>::from_value(value)?
             .parse()
             .map_err(|_| Unfit::Value("means no hours of the week"))
@@ -385,6 +385,6 @@ mod tests {
     fn the_whole_week_is_every_minute() {
         let hours = hours("mon-sun 00:00-24:00 UTC");
         let all = |minute| Day::ALL.iter().all(|day| hours.contain(*day, minute));
-        assert!((0..DAY).all(all));
+        assert!((0..DAY_MINUTES).all(all));
     }
 }

@@ -11,7 +11,7 @@ use crate::fields::{FromValue, Unfit, Value};
 /// The longest name, in bytes: what a DNS label may have, because a name may become one.
 pub const LONGEST_NAME: usize = 63;
 
-/// A name that is none.
+/// A text that is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no name: use 1 to 63 of a-z, 0-9 and '-', and begin with a letter or a digit")]
 pub struct NameError(String);
@@ -116,7 +116,8 @@ name! {
     ServiceName
 }
 name! {
-    /// An agent of a hall: a machine that dials out and provides. `[a-z0-9][a-z0-9-]{0,62}`.
+    /// An agent of a hall: a machine that dials out to provide files or services.
+    /// `[a-z0-9][a-z0-9-]{0,62}`.
     AgentName
 }
 

@@ -41,7 +41,7 @@ impl<N: Ord> Names<N> {
         self.0.contains(name)
     }
 
-    /// Each, in order.
+    /// The names, in order.
     pub fn iter(&self) -> impl Iterator<Item = &N> {
         self.0.iter()
     }
@@ -112,8 +112,8 @@ impl<'a, N: Ord + FromStr> FromValue<'a> for Names<N> {
                 .map(|name| -> Result<N, Unfit> {
                     <&str>::from_value(name)?.parse().map_err(|_| unnamed)
                 });
-        // Names that are not sorted or stand there twice encode to other bytes, which the
-        // statement's decoder refuses.
+        // Names that are unsorted or repeated would be encoded in other bytes, so the statement's
+        // decoder refuses them.
         let names: BTreeSet<N> = names.collect::<Result<_, Unfit>>()?;
         names
             .try_into()

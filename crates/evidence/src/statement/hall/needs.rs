@@ -1,4 +1,4 @@
-//! What an admission demands beyond being the guest: of the key, of others, of the clock.
+//! What an admission demands besides the right guest: a kind of key, an approval, hours.
 
 use core::fmt;
 
@@ -11,10 +11,10 @@ use super::hours::Hours;
 use crate::words::stated;
 
 stated! {
-    /// What the key must be that opens, as far as the metadata of its model say it: all of these
-    /// never leave their hardware, and their makers vouch for them.
+    /// The kind of key that opens, by the metadata of its model. No key of these kinds ever leaves
+    /// its hardware, and its maker vouches for it.
     KeyNeed {
-        /// Nothing more.
+        /// Certified or not.
         Hardware = "hardware",
         /// Certified at level 1 at least.
         L1 = "L1",
@@ -60,8 +60,8 @@ impl KeyNeed {
 record! {
     /// What an admission demands. All of it must be met; `Default` demands nothing.
     ///
-    /// In JSON `{"key": "L1", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}`,
-    /// without what is not demanded.
+    /// In JSON, without what is not demanded:
+    /// `{"key": "L1", "approval": "operator", "hours": "mon-fri 08:00-18:00 Europe/Berlin"}`.
     #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
     #[serde(default, deny_unknown_fields)]
     Needs {

@@ -17,14 +17,14 @@ pub struct P256PublicKey([u8; Self::BYTES]);
 pub struct PublicKeyError;
 
 /// SEQUENCE { SEQUENCE { id-ecPublicKey, secp256r1 }, BIT STRING of an uncompressed point }, up to
-/// and with the point's 0x04.
+/// and including the point's 0x04.
 const PREFIX: [u8; 27] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
 ];
 
 impl P256PublicKey {
-    /// The length of the DER.
+    /// The length of the DER, in bytes.
     pub const BYTES: usize = 91;
 
     /// Takes DER of the right form whose point is on the curve.

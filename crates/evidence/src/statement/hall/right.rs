@@ -172,7 +172,7 @@ impl Rights {
         self.0.iter()
     }
 
-    /// The stores of which they speak, in order, each once.
+    /// The stores that they name, in order, each once.
     #[must_use]
     pub fn stores(&self) -> BTreeSet<&StoreName> {
         self.0.iter().filter_map(Right::store).collect()
@@ -183,7 +183,7 @@ impl Rights {
         self.0.iter().filter_map(Right::service)
     }
 
-    /// The names with which `verb` may be done, in order.
+    /// The names of the stores or services that `verb` allows, in order.
     fn names<'a>(&'a self, verb: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
@@ -258,8 +258,8 @@ impl<'a> FromValue<'a> for Rights {
             }
         }
         fields.finish().map_err(unfit)?;
-        // Names that are not sorted or stand there twice encode to other bytes, which the
-        // statement's decoder refuses.
+        // Names that are unsorted or repeated would be encoded in other bytes, so the statement's
+        // decoder refuses them.
         rights
             .try_into()
             .map_err(|_| Unfit::Value("names no right, or more than 64"))

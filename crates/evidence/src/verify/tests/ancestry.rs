@@ -116,7 +116,7 @@ fn told(happened: Vec<SignedStatement>) -> Report {
     judge(&log(happened), Chain::ToSetUp)
 }
 
-/// That it fails, at the step, with the words.
+/// Asserts that it fails at `step`, for a reason that has `words` in it.
 fn fails(happened: Vec<SignedStatement>, step: &str, words: &str) {
     refused(&told(happened), step, words);
 }
@@ -241,7 +241,7 @@ fn a_role_that_was_given_later_has_to_be_shown() {
         said.iter()
             .any(|said| said.starts_with("Otto made Emily owner on "))
     );
-    // By herself, by somebody who was no owner, and not as far as that.
+    // By herself, while she was no owner; and by an owner, but to a lesser role.
     fails(
         story(vec![emily.promotes(&emily, Role::Owner)]),
         "people.4",
@@ -252,7 +252,7 @@ fn a_role_that_was_given_later_has_to_be_shown() {
         "people.4",
         needed,
     );
-    // Somebody else of that id.
+    // The same id under another name.
     let other = Person {
         name: "Emilia",
         ..person("Emily")

@@ -1,5 +1,5 @@
-//! One encoding: whoever holds neither the log's key nor a witness's makes no second picture out of
-//! a verified one.
+//! One encoding: nobody makes a second picture out of a verified one without the log's key or a
+//! witness's.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +16,7 @@ use crate::receipt::Receipt;
 use crate::timestamp::Timestamp;
 use crate::trust::TrustFile;
 
-/// A verified picture, what it is of, and who checks it.
+/// A verified picture, the parts it is made of, and the trust file that it is checked with.
 struct Signed {
     original: Vec<u8>,
     bundle: Bundle,
@@ -221,7 +221,7 @@ fn other_cbor_for_the_same_receipts_is_refused() {
     let signed = Signed::new();
     let evidence = signed.bundle.encode();
     assert_eq!(evidence[..10], *b"\xa1\x68receipts");
-    // A longer head, an indefinite map, an indefinite list, a tag, bytes behind the end.
+    // A longer head, an indefinite map, an indefinite list, a tag, bytes after the end.
     let longer = [b"\xb8\x01".as_slice(), &evidence[1..]].concat();
     let indefinite = [b"\xbf".as_slice(), &evidence[1..], b"\xff"].concat();
     let list = [
@@ -302,7 +302,7 @@ fn a_proof_has_one_text() {
         assert_ne!(*enemy, text, "enemy {at}");
         assert!(!signed.holds(&signed.proved(enemy)), "enemy {at}: {enemy}");
     }
-    // As a proof of somebody else's that text is read; as a receipt's it is not.
+    // That text is read as a proof of another application, but not as a receipt's.
     let mut receipt = signed.bundle.subject().clone();
     receipt.proof = TlogProof::parse(&enemies[17]).unwrap();
     assert_eq!(receipt.proof.extra(), Some([0].as_slice()));
@@ -349,7 +349,7 @@ fn the_other_form_of_an_ecdsa_signature_is_not_what_was_logged() {
     let bundle = Bundle::as_they_stand(receipts);
     let report = judge(&bundle, Some(&signed.original), &signed.trust);
     assert_eq!(report.failure.unwrap().step, "log.2");
-    // It is a signature all the same.
+    // The signature itself verifies all the same.
     let steps = &report.sections[0].steps;
     let verified = steps.iter().find(|step| step.number == "7.2.21").unwrap();
     assert_eq!(verified.outcome, hallway_webauthn::Outcome::Held);
@@ -392,8 +392,8 @@ fn proofs_of_the_log_are_of_the_log_alone() {
     assert!(TlogProof::parse(&format!("{text}{own}")).is_err());
 }
 
-/// The fuzzer begins with a picture that holds: after a change of the format, `HALLWAY_WRITE_SEEDS=1`
-/// makes its seeds anew.
+/// The fuzzer begins with a picture that holds: after a change of the format,
+/// `HALLWAY_WRITE_SEEDS=1` makes its seeds anew.
 #[test]
 fn the_picture_that_the_fuzzer_changes_holds() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/evidence");
@@ -480,7 +480,7 @@ proptest! {
         let mut enemy = signed.picture.clone();
         edits.iter().for_each(|edit| apply(&mut enemy, edit));
         prop_assert!(enemy == signed.picture || !signed.holds(&enemy));
-        // Whatever is read at all is what would be written.
+        // Anything that is read at all is exactly what would be written.
         if let Ok((original, Some(bundle))) = embedding::extract(&enemy) {
             prop_assert_eq!(embedding::embed(&original, &bundle).unwrap(), enemy);
         }

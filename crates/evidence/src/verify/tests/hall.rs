@@ -12,7 +12,7 @@ use crate::statement::people::Role;
 use crate::statement::web::{Reason, RegisterKey};
 use crate::verify::{self, Chain};
 
-/// `person` signs that `let_in` enters, with the key of `certificate_key` if there is one.
+/// The owner signs that `let_in` enters, with `certificate_key` if there is one.
 fn opened(let_in: PersonId, certificate_key: Option<P256PublicKey>) -> Bundle {
     let key = Key::new(
         b"emily's key",

@@ -97,7 +97,7 @@ impl Visitor {
         Self::with(|_| {})
     }
 
-    /// With an opening that says something else.
+    /// With an opening that `change` altered.
     fn with(change: impl FnOnce(&mut Open)) -> Self {
         let (emily, ephemeral) = (key(b"emily's key"), ephemeral());
         let mut open = opening(ephemeral);
@@ -115,7 +115,7 @@ impl Visitor {
         }
     }
 
-    /// Goes to the door of alpha.example as who they are; `change` says what is different.
+    /// Arrives at the door of alpha.example; `change` alters what the host knows of it.
     fn arrive(&self, change: impl FnOnce(&mut Door<'_>)) -> Result<Visit, (String, String)> {
         let (host, allowed) = ("alpha.example".parse().unwrap(), allowed());
         let mut door = Door {

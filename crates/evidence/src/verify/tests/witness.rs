@@ -15,8 +15,8 @@ fn witness(seed: u8) -> CosigningKey {
     CosigningKey::from_seed("alpha.example/witness", &[seed; 32]).unwrap()
 }
 
-/// A story whose subject stands on a checkpoint that `lines` cosign, checked by who trusts
-/// `witness(1)`.
+/// A story whose subject stands on a checkpoint that `lines` cosign, checked with a trust file that
+/// names `witness(1)`.
 fn checked(lines: impl Fn(&Checkpoint) -> String) -> Report {
     let (bundle, mut trust) = play(&Story::default(), PAYLOAD);
     let mut receipts = bundle.to_vec();

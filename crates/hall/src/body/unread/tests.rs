@@ -19,10 +19,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::*;
 
 /// More than the buffers of a connection on this machine hold, and less than is thrown away.
-const BIG: usize = 24 * 1024 * 1024;
+const BIG_BYTES: usize = 24 * 1024 * 1024;
 const REASON: &str = "you may not, and here is why";
 
-/// What the server makes of a body before it refuses.
+/// How much of a body the server reads before it refuses.
 #[derive(Clone, Copy)]
 enum Reads {
     Nothing,
@@ -56,7 +56,7 @@ async fn refusing(reads: Reads) -> SocketAddr {
 }
 
 fn head(more: &str) -> String {
-    format!("PUT /file HTTP/1.1\r\nHost: here\r\nContent-Length: {BIG}\r\n{more}\r\n")
+    format!("PUT /file HTTP/1.1\r\nHost: here\r\nContent-Length: {BIG_BYTES}\r\n{more}\r\n")
 }
 
 /// The head of an answer, and its body.
@@ -84,7 +84,7 @@ async fn whoever_sends_all_of_it_first_hears_the_refusal_and_may_ask_again() {
         let mut there = BufReader::new(TcpStream::connect(address).await.unwrap());
         for _ in 0..2 {
             there.write_all(head("").as_bytes()).await.unwrap();
-            there.write_all(&vec![7; BIG]).await.unwrap();
+            there.write_all(&vec![7; BIG_BYTES]).await.unwrap();
             let (head, body) = hears(&mut there).await;
             assert!(head.starts_with("HTTP/1.1 403"), "{head}");
             assert_eq!(body, REASON);
@@ -105,8 +105,8 @@ async fn over_http_2_the_stream_is_not_reset_while_its_body_comes() {
     let piece = Bytes::from(vec![7; 64 * 1024]);
     let (counted, all) = (Arc::clone(&taken), CancellationToken::new());
     let end = all.clone();
-    let pieces = stream::iter(0..BIG / piece.len()).map(move |_| {
-        if counted.fetch_add(piece.len(), Ordering::Relaxed) + piece.len() == BIG {
+    let pieces = stream::iter(0..BIG_BYTES / piece.len()).map(move |_| {
+        if counted.fetch_add(piece.len(), Ordering::Relaxed) + piece.len() == BIG_BYTES {
             end.cancel();
         }
         Ok::<_, Infallible>(Frame::data(piece.clone()))
@@ -117,8 +117,8 @@ async fn over_http_2_the_stream_is_not_reset_while_its_body_comes() {
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, REASON);
     let taken = || taken.load(Ordering::Relaxed);
-    let came = timeout(PATIENCE, all.cancelled()).await;
-    assert!(came.is_ok(), "{} of {BIG} were taken", taken());
+    let came = timeout(DRAIN_TIMEOUT, all.cancelled()).await;
+    assert!(came.is_ok(), "{} of {BIG_BYTES} were taken", taken());
 }
 
 #[tokio::test]
@@ -142,13 +142,13 @@ async fn whoever_was_asked_for_the_body_hears_the_refusal_after_it() {
     let head = head("Expect: 100-continue\r\n");
     there.write_all(head.as_bytes()).await.unwrap();
     assert!(hears(&mut there).await.0.starts_with("HTTP/1.1 100"));
-    there.write_all(&vec![7; BIG]).await.unwrap();
+    there.write_all(&vec![7; BIG_BYTES]).await.unwrap();
     let (head, body) = hears(&mut there).await;
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
     assert_eq!(body, REASON);
 }
 
-/// A body that comes in pieces of so many bytes, endlessly; `gone` is cancelled with it.
+/// An endless body in pieces of `bytes` bytes; `gone` is cancelled when it is dropped.
 fn endless(
     bytes: usize,
     every: Duration,
@@ -171,7 +171,7 @@ async fn a_body_that_never_ends_is_let_go_by_its_length_or_by_the_time() {
             Duration::from_millis(1),
             Duration::from_millis(65),
         ),
-        (1, Duration::from_secs(7), PATIENCE),
+        (1, Duration::from_secs(7), DRAIN_TIMEOUT),
     ] {
         let gone = CancellationToken::new();
         let request = Request::new(endless(bytes, every, gone.clone().drop_guard()));

@@ -1,8 +1,8 @@
 //! Lists of objects as the object store sends them, before the library reads them.
 //!
 //! One key that [`Path`] cannot have, such as `a//b`, makes the library refuse the whole list, and
-//! of a key that ends with a slash, as the consoles of object stores make them for folders, it drops the
-//! slash. So such keys are called otherwise in the list, by names that no file can have.
+//! it drops the slash of a key that ends with one, as the consoles of object stores make them for
+//! folders. So such keys are replaced in the list by others that no file can have.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,12 +23,13 @@ use quick_xml::events::{BytesRef, Event};
 
 use crate::files::path::RESERVED;
 
-/// The longest list: a thousand keys of a kilobyte, each byte of which may be six in XML, and what is
-/// said of them.
+/// The longest list, in bytes: a thousand keys of a kilobyte, each byte of which may be six in XML,
+/// with their other members.
 const LONGEST_LIST: usize = 16 * 1024 * 1024;
-/// What the key of a folder, which ends with a slash, is called below it.
+/// Replaces the slash at the end of a folder's key: `a/` becomes `a/.hallway/marker`.
 const MARKER: &str = "marker";
-/// What a key that [`Path`] cannot have is called in the last folder on its way that it can have.
+/// Replaces the rest of a key after the last folder that [`Path`] can have: `a//b` becomes
+/// `a/.hallway/unnameable`.
 const UNNAMEABLE: &str = "unnameable";
 
 /// What an object of a list is.
@@ -36,7 +37,7 @@ const UNNAMEABLE: &str = "unnameable";
 pub(super) enum Meant {
     /// The object of this key.
     Object(Path),
-    /// One of a key that no request can name.
+    /// An object whose key no request can name.
     Unnameable,
 }
 
@@ -74,7 +75,7 @@ impl<C: HttpConnector> HttpConnector for Readable<C> {
 #[derive(Debug)]
 struct Lists {
     client: HttpClient,
-    /// Whether a key was named that cannot be read.
+    /// Whether the log already names a key that cannot be read.
     told: AtomicBool,
 }
 
@@ -90,7 +91,7 @@ impl HttpService for Lists {
         }
         let (mut head, body) = response.into_parts();
         let list = whole(body).await?;
-        // What is no list is the library's to refuse.
+        // The library refuses an answer that is no list.
         let list = match readable(&list) {
             Some((readable, unnameable)) => {
                 if let Some(key) = unnameable
@@ -123,8 +124,8 @@ struct Key {
     text: String,
 }
 
-/// The answer to `ListObjectsV2` with every key such that [`Path`] can have it, and the first key that
-/// it cannot have. Groups of such keys (`CommonPrefixes`) are left out. `None` for what is not XML.
+/// The answer to `ListObjectsV2` with keys that [`Path`] can have, and the first one that it could
+/// not have. Groups of such keys (`CommonPrefixes`) are left out. `None` for what is not XML.
 fn readable(list: &[u8]) -> Option<(Bytes, Option<String>)> {
     let mut reader = Reader::from_reader(list);
     let (mut out, mut copied) = (Vec::with_capacity(list.len()), 0);
@@ -209,12 +210,12 @@ fn character(reference: &BytesRef<'_>) -> Option<char> {
     resolve_predefined_entity(&name)?.chars().next()
 }
 
-/// Whether a key is that of a [`Path`] as it is.
+/// Whether [`Path`] can have a key as it is.
 fn is_path(key: &str) -> bool {
     !key.is_empty() && Path::parse(key).is_ok_and(|path| path.as_ref() == key)
 }
 
-/// What a key is called in a list, unless it can be called as it is.
+/// What replaces a key in a list; `None` if [`Path`] can have it as it is.
 fn alias(key: &str) -> Option<String> {
     if is_path(key) {
         return None;

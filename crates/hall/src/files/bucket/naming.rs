@@ -1,4 +1,4 @@
-//! Who may change which names: what is judged stays so until it was acted on.
+//! Locks on names: what a condition was judged on stays the same until the change is made.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -6,11 +6,11 @@ use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::files::path::FilePath;
 
-/// Files whose hashes share a lock wait for each other.
+/// The number of locks for single files. Files whose hashes share one wait for each other.
 const SHARES: usize = 64;
 
-/// The names of a store, for one gateway: an object store judges a condition only of what comes in
-/// one request, and some of them none at all.
+/// The names of a store, locked within one gateway: an object store judges a condition only within
+/// one request, and some judge none at all.
 pub(super) struct Naming {
     all: RwLock<()>,
     shares: [Mutex<()>; SHARES],
@@ -26,7 +26,7 @@ impl Default for Naming {
 }
 
 impl Naming {
-    /// To change one file.
+    /// Locks one file, to change it.
     pub(super) async fn one(
         &self,
         path: &FilePath,
@@ -37,7 +37,7 @@ impl Naming {
         (self.all.read().await, self.shares[share].lock().await)
     }
 
-    /// To change several.
+    /// Locks all names, to change several files.
     pub(super) async fn all(&self) -> RwLockWriteGuard<'_, ()> {
         self.all.write().await
     }

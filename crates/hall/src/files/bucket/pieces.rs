@@ -1,4 +1,4 @@
-//! An upload that is not whole yet: objects named by where in the file they begin.
+//! An upload that is not whole yet: objects named by their offset in the file.
 
 use std::io;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Pieces {
         Ok((!pieces.is_empty()).then(|| pieces.iter().map(|piece| piece.size).sum()))
     }
 
-    /// Adds what comes. When `body` breaks off, what came is kept.
+    /// Adds what comes. If `body` breaks off, what came until then is kept.
     pub(super) async fn append(
         &self,
         mut offset: u64,
@@ -69,7 +69,7 @@ impl Pieces {
                 offset += std::mem::take(&mut size) as u64;
             }
         };
-        // An upload of nothing has begun too.
+        // An upload of no bytes has begun, too.
         if size > 0 || offset == 0 {
             self.keep(offset, collected).await?;
             offset += size as u64;
@@ -104,7 +104,7 @@ impl Pieces {
     }
 }
 
-/// The keys of pieces below `uploads` that came longer than `age` ago.
+/// The keys of pieces below `uploads` that were written longer than `age` ago.
 pub(super) async fn older_than(
     objects: &dyn ObjectStore,
     uploads: &Path,

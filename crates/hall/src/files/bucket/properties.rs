@@ -7,16 +7,16 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use super::lists::marker_of;
-use super::{AT_A_TIME, BucketStore};
+use super::{BucketStore, COPIES_AT_A_TIME};
 use crate::files::path::{FilePath, RESERVED};
 use crate::files::property::{LONGEST_PROPERTIES, Properties};
 use crate::files::store::{Depth, StoreError};
 
 /// The longest object: JSON may escape each byte.
-const LONGEST: u64 = 8 * LONGEST_PROPERTIES as u64;
+const LONGEST_BYTES: u64 = 8 * LONGEST_PROPERTIES as u64;
 
 impl BucketStore {
-    /// Where what is said of `path` and of what is in it is kept.
+    /// The folder for the properties of `path` and of what is in it.
     fn kept(&self, path: &FilePath) -> Result<Path, StoreError> {
         let folder = self.prefix.clone().join(RESERVED).join("properties");
         if path.is_root() {
@@ -31,7 +31,7 @@ impl BucketStore {
             Err(object_store::Error::NotFound { .. }) => return Ok(Properties::default()),
             got => got?,
         };
-        if got.meta.size > LONGEST {
+        if got.meta.size > LONGEST_BYTES {
             return Ok(Properties::too_long(path));
         }
         Ok(Properties::from_bytes(&got.bytes().await?, path))
@@ -61,13 +61,13 @@ impl BucketStore {
         Ok(())
     }
 
-    /// Forgets what was said of `path` and of all that is in it.
+    /// Deletes the properties of `path` and of all that is in it.
     pub(super) async fn forget_properties(&self, path: &FilePath) -> Result<(), StoreError> {
         let keys = self.said_of(path, Depth::Everything).await?;
         self.delete_all(keys).await
     }
 
-    /// The keys of what is said of `path`, and of what is in it.
+    /// The keys of the properties of `path`, and of what is in it.
     pub(super) async fn said_of(
         &self,
         path: &FilePath,
@@ -84,8 +84,8 @@ impl BucketStore {
         }
     }
 
-    /// What is said of `from`, under the keys `said`, is said of `to`, too, and of nothing that was there
-    /// before, under the keys `before`.
+    /// Copies the properties of `from`, under the keys `said`, to `to`, and deletes those that `to`
+    /// had under the keys `before`.
     pub(super) async fn copy_properties(
         &self,
         (from, said): (&FilePath, &[Path]),
@@ -97,7 +97,7 @@ impl BucketStore {
         self.delete_all(surplus.collect()).await
     }
 
-    /// Copies objects below `old` to the same places below `new`; gives their keys there.
+    /// Copies objects below `old` to the same places below `new`; returns their keys there.
     pub(super) async fn copy_keys(
         &self,
         keys: &[Path],
@@ -118,7 +118,7 @@ impl BucketStore {
             })
             .collect();
         stream::iter(copying)
-            .buffer_unordered(AT_A_TIME)
+            .buffer_unordered(COPIES_AT_A_TIME)
             .try_collect()
             .await
     }

@@ -26,7 +26,7 @@ impl OpenFile for Opened {
         }
         let reading = async move {
             let options = GetOptions {
-                // Another object that took its place is not mixed with this one.
+                // An object that has taken its place is not mixed with this one.
                 if_match: self.object.e_tag.clone(),
                 range: Some(range.into()),
                 ..GetOptions::default()

@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 use super::super::store::StoreError;
 use super::lists::Readable;
 
-/// How long a connection to an object store may take to stand.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long its answer may take, as in object_store.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a connection to an object store may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer of the object store may take, as in the library object_store.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where an object store is.
 #[derive(Debug)]
@@ -29,9 +29,9 @@ enum Whereabouts {
 }
 
 /// Connects to an object store and follows no redirection: what is written goes where the
-/// configuration says, and what is read comes from there. One on this machine is reached by no proxy,
-/// and its name is this machine whatever the system says. object_store's own options turn none of
-/// these off.
+/// configuration says, and what is read comes from there. A store on this machine is reached
+/// without a proxy, and its name means this machine whatever the system says. object_store's own
+/// options can do none of this.
 #[derive(Debug)]
 struct Straight(Whereabouts);
 
@@ -41,8 +41,8 @@ impl HttpConnector for Straight {
             .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .http1_only()
-            .connect_timeout(CONNECT)
-            .timeout(PATIENCE);
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT);
         let client = match &self.0 {
             Whereabouts::Elsewhere => client.https_only(true),
             Whereabouts::Here(endpoint) => match endpoint.as_url().domain() {
@@ -75,7 +75,7 @@ pub struct BucketSettings {
     pub endpoint: Option<SecureUrl>,
     /// The region, such as `eu-central-1`.
     pub region: String,
-    /// The bucket.
+    /// The name of the bucket.
     pub bucket: String,
     /// The part of the bucket that is the store, such as `team/data`; absent for all of it.
     pub prefix: Option<String>,
@@ -86,8 +86,8 @@ pub struct BucketSettings {
 }
 
 impl BucketSettings {
-    /// Makes ready. What is not answered, or answered with 5xx, is tried again first after `pause`,
-    /// then after twice as long, until `end`.
+    /// Prepares the object store. A request that is not answered, or answered with 5xx, is tried
+    /// again first after `pause`, then after twice as long, until `end`.
     ///
     /// # Errors
     /// The settings contradict one another.

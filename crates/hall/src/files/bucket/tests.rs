@@ -111,14 +111,16 @@ async fn only_uploads_that_nobody_goes_on_with_are_thrown_away() {
     ] {
         objects.put(&key.into(), PutPayload::new()).await.unwrap();
     }
-    let young = pieces::older_than(&objects, &uploads, KEPT).await.unwrap();
+    let young = pieces::older_than(&objects, &uploads, UPLOAD_LIFETIME)
+        .await
+        .unwrap();
     assert_eq!(young, []);
     tokio::time::sleep(Duration::from_millis(5)).await;
     let old = pieces::older_than(&objects, &uploads, Duration::from_millis(1)).await;
     assert_eq!(old.unwrap().len(), 2);
 }
 
-/// A store whose every list is `keys` and `groups`, and which has no other object.
+/// A store that answers every list with `keys` and `groups`, and has no other object.
 async fn listing(keys: &[&str], groups: &[&str]) -> BucketStore {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let settings = settings(format!("http://{}", listener.local_addr().unwrap()));
@@ -180,7 +182,7 @@ async fn keys_that_no_file_can_have_hide_no_others() {
         .map(|entry| (entry.name.as_str(), entry.kind))
         .collect();
     assert_eq!(found, [("a", Kind::File), ("sub", Kind::Folder)]);
-    // None would be left behind unseen.
+    // Otherwise, objects that no request can name would be left behind unseen.
     let to: FilePath = "g".parse().unwrap();
     let how = Transfer::default();
     for refused in [

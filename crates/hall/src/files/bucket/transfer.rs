@@ -1,4 +1,4 @@
-//! What takes several requests: to judge a folder, to copy, and to leave things as they have to be.
+//! Operations of several requests: judging a folder, copying, and keeping emptied folders.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl BucketStore {
         Ok(entry)
     }
 
-    /// Whether the folder is there that `path` is or will be in.
+    /// Refuses unless the folder that `path` is or will be in exists.
     pub(super) async fn need_parent(&self, path: &FilePath) -> Result<(), StoreError> {
         match self.present(&path.parent()).await?.map(|entry| entry.kind) {
             Some(Kind::Folder) => Ok(()),
@@ -44,7 +44,7 @@ impl BucketStore {
         }
     }
 
-    /// Keeps the folder that `path` was in, which may have been made by what was in it alone.
+    /// Keeps the folder that `path` was in: it may have existed only by what was in it.
     pub(super) async fn leave_parent(&self, path: &FilePath) -> Result<(), StoreError> {
         let parent = path.parent();
         if self.present(&parent).await?.is_none() {
@@ -54,9 +54,9 @@ impl BucketStore {
         Ok(())
     }
 
-    /// Copies `source` to `to`, where it replaces what may be replaced. Gives the keys that were
-    /// copied, and whether something was replaced. All is copied before anything is deleted: a failure
-    /// in between loses nothing.
+    /// Copies `source` to `to`, where it replaces what may be replaced. Returns the keys that were
+    /// copied, and whether something was replaced. All is copied before anything is deleted: a
+    /// failure in between loses nothing.
     pub(super) async fn transfer(
         &self,
         (from, source): (&FilePath, &Entry),
@@ -102,7 +102,7 @@ impl BucketStore {
         Ok((copied, present.is_some()))
     }
 
-    /// Copies a file that is too long for the object store to do it.
+    /// Copies a file that is too long for the object store to copy.
     async fn send_over(&self, from: &FilePath, to: &FilePath) -> Result<(), StoreError> {
         let file = self.open(from).await?;
         let length = file.entry().bytes;

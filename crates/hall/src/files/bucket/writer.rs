@@ -13,7 +13,7 @@ use super::{Collected, PIECE, fresh_hash};
 use crate::files::store::{Plan, Sha256, StoreError};
 
 /// Parts that are sent at the same time.
-const AT_ONCE: usize = 2;
+const PARTS_AT_A_TIME: usize = 2;
 
 pub(super) struct Writer {
     objects: Arc<dyn ObjectStore>,
@@ -25,7 +25,7 @@ pub(super) struct Writer {
     parts: Option<Parts>,
 }
 
-/// An upload in parts. What is not finished is thrown away when it is dropped.
+/// An upload in parts. An unfinished one is thrown away when it is dropped.
 struct Parts {
     upload: Option<Box<dyn MultipartUpload>>,
     sending: JoinSet<object_store::Result<()>>,
@@ -69,7 +69,7 @@ impl Writer {
                 sending: JoinSet::new(),
             }),
         };
-        while parts.sending.len() >= AT_ONCE {
+        while parts.sending.len() >= PARTS_AT_A_TIME {
             parts.sent().await?;
         }
         if let Some(upload) = &mut parts.upload {
@@ -83,9 +83,9 @@ impl Writer {
         std::mem::take(&mut self.collected).into_iter().collect()
     }
 
-    /// Checks what was written against `plan`, and only then lets it be seen. Object stores judge
-    /// `mode`, a condition, of one request only, and some of none: that clears `judges`. It was judged
-    /// just before, and for parts and for those stores that has to do.
+    /// Checks what was written against `plan`, and only then makes it visible. Object stores judge
+    /// `mode`, a condition, for a single request only, and some for none: that clears `judges`. The
+    /// caller has judged it just before, which has to suffice for parts and for those stores.
     pub(super) async fn finish(
         mut self,
         plan: &Plan,
@@ -124,7 +124,8 @@ impl Writer {
     }
 }
 
-/// Whether the object store does not know what was asked: its 501 comes as an error of no kind.
+/// Whether the object store does not support the request: the library gives its 501 as a generic
+/// error.
 fn is_unknown(error: &object_store::Error) -> bool {
     match error {
         object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. } => {

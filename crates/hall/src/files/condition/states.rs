@@ -14,7 +14,7 @@ use crate::problem::Problem;
 
 pub(crate) const IF: HeaderName = HeaderName::from_static("if");
 
-/// The path of what is not in the store: none is mounted there.
+/// Stands for every path outside the store: no store is mounted there.
 const NOWHERE: &str = "/";
 /// The most lists in one header.
 const MOST_LISTS: usize = 64;
@@ -43,8 +43,8 @@ struct State {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
-    /// The token of a lock. Where locks are kept, [`States::where_locked`] has judged it before anything
-    /// is asked of a store, to which no lock is known.
+    /// The token of a lock. Where locks are kept, [`States::where_locked`] has judged it before a
+    /// store is asked. A store knows no locks.
     Token(String),
     /// A version, by the strong comparison (RFC 4918, 10.4.4).
     Version(Tag, String),
@@ -75,8 +75,8 @@ impl StateList {
 }
 
 impl States {
-    /// Reads the header, if it is there. Which server was asked is what `Host` says; whatever is of
-    /// another cannot be judged here.
+    /// Reads the header, if it is there. `Host` says which server was asked; files of other servers
+    /// cannot be judged here.
     ///
     /// # Errors
     /// 412: it can't be read.
@@ -88,8 +88,7 @@ impl States {
             .transpose()
     }
 
-    /// Lists without a path come either all or not at all, and a path counts for all lists that
-    /// follow it.
+    /// Either every list has a path or none has; a path counts for all lists that follow it.
     fn parse(value: &str, asked: Option<&Authority>) -> Option<Self> {
         let mut rest = value.trim();
         let (mut listed, mut place) = (Vec::new(), None);
@@ -118,8 +117,8 @@ impl States {
         (!listed.is_empty()).then_some(Self(listed))
     }
 
-    /// The tokens of locks in it. Each of them is submitted with the request, whatever the header says
-    /// about it (10.4.1).
+    /// The tokens of locks in it. Each of them is submitted with the request, whatever the header
+    /// says about it (10.4.1).
     pub(in crate::files) fn tokens(&self) -> impl Iterator<Item = &str> {
         let states = self.0.iter().flat_map(|listed| &listed.list.0);
         states.filter_map(|state| match &state.what {
@@ -133,8 +132,8 @@ impl States {
         self.0.iter().filter_map(|listed| listed.place.as_deref())
     }
 
-    /// What is left of it where `locked` says whether a path, or the request's own file, is locked with
-    /// a token (10.4.4).
+    /// What is left of it, given `locked`, which says whether a path, or the request's own file
+    /// (`None`), is locked with a token (10.4.4).
     pub(in crate::files) fn where_locked(
         self,
         locked: impl Fn(Option<&str>, &str) -> bool,
@@ -179,8 +178,8 @@ impl States {
         (here, elsewhere)
     }
 
-    /// The header as another party gets it, for which `there` says where a path is. What is not
-    /// there is named [`NOWHERE`].
+    /// The header as another party gets it, where `there` gives the new path of a path. A path that
+    /// has none becomes [`NOWHERE`].
     pub(crate) fn moved(&self, there: impl Fn(&str) -> Option<String>) -> Self {
         let moved = self.0.iter().map(|Listed { place, list }| {
             let place = place.as_deref();

@@ -283,7 +283,8 @@ fn the_beginning_of_1970_is_a_date_and_so_are_those_before_it() {
     }
 }
 
-/// A state in a list: whether it is negated, and a token (locked or not) or a version (there or not).
+/// A state in a list: whether it is negated, and a token (locked or not) or a version (there or
+/// not).
 type Stated = (bool, u8);
 
 proptest! {

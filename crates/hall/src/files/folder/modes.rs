@@ -1,4 +1,4 @@
-//! How open the files of a folder are.
+//! The permissions of the files of a folder.
 //!
 //! The folder is the operator's, and its own permissions say to whom it is open: files get its bits
 //! for reading and writing, folders all of them, whatever the umask of the process. What is still
@@ -20,10 +20,10 @@ pub(super) const PRIVATE_FILE: u32 = 0o600;
 pub(super) struct Modes(u32);
 
 impl Modes {
-    /// What the folder says now.
+    /// The mode that the folder has now.
     pub(super) fn of(root: &Dir) -> io::Result<Self> {
         let metadata = root.try_clone()?.into_std_file().metadata()?;
-        // The group of a folder may be that of what is in it (setgid).
+        // With setgid, files take the group of the folder.
         Ok(Self(metadata.permissions().mode() & 0o2777))
     }
 
@@ -31,14 +31,14 @@ impl Modes {
         self.0
     }
 
-    /// Opens a file that is whole to whom the folder is open.
+    /// Gives a file that is whole the permissions of the folder.
     pub(super) fn open_up(self, file: &std::fs::File) {
         // A file system without permissions refuses. The file then stays as it was made: stricter.
         let _ = file.set_permissions(Permissions::from_mode(self.0 & 0o666));
     }
 }
 
-/// Sets the mode of a folder in `parent`, where the file system has such things.
+/// Sets the mode of a folder in `parent`, where the file system has modes.
 pub(super) fn set(parent: &Dir, name: &str, mode: u32) {
     let mode = cap_std::fs::Permissions::from_std(Permissions::from_mode(mode));
     let _ = parent.set_permissions(name, mode);

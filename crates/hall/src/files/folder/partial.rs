@@ -11,7 +11,7 @@ use super::modes::PRIVATE_FILE;
 use super::tree::{Tree, describe, sync};
 use crate::files::date;
 use crate::files::path::FilePath;
-use crate::files::store::{KEPT, Kind, Plan, Sha256, StoreError, UploadId, Written};
+use crate::files::store::{Kind, Plan, Sha256, StoreError, UPLOAD_LIFETIME, UploadId, Written};
 
 /// The hash of what is there so far.
 pub(super) struct Hashed {
@@ -21,7 +21,7 @@ pub(super) struct Hashed {
 
 /// An open `ID.part`.
 pub(super) struct Partial {
-    /// `None` after a thread was lost with it.
+    /// `None` if the thread that had it was lost.
     open: Option<(File, Hashed)>,
 }
 
@@ -39,7 +39,7 @@ impl Partial {
         })
     }
 
-    /// Goes on at `length`, its end. What is there is hashed, unless `kept` knows its hash.
+    /// Opens it to append at `length`, its end. What is there is hashed, unless `kept` is its hash.
     pub(super) fn open(
         uploads: &Dir,
         id: &UploadId,
@@ -90,7 +90,7 @@ impl Hashed {
 
     fn read(file: &mut File) -> io::Result<Self> {
         let mut hashed = Self::new();
-        let mut buffer = vec![0; super::READ];
+        let mut buffer = vec![0; super::READ_BYTES];
         loop {
             match file.read(&mut buffer)? {
                 0 => return Ok(hashed),
@@ -112,7 +112,8 @@ impl Hashed {
 }
 
 impl Tree {
-    /// What can be known before the bytes come: better to say it before a gigabyte was sent.
+    /// Checks what can be known before the bytes come, so that a refusal does not come after a
+    /// gigabyte.
     pub(super) fn may_write(&self, path: &FilePath, plan: &Plan) -> Result<(), StoreError> {
         self.parent(path)?;
         let present = self.present(path)?;
@@ -153,7 +154,7 @@ impl Tree {
         })
     }
 
-    /// Renames a partial file that is durable to `path`. Gives the folder, whose names are not
+    /// Renames a partial file that is durable to `path`. Returns the folder, whose names are not
     /// durable yet, and whether there was a file before.
     pub(super) fn take_place(
         &self,
@@ -169,7 +170,8 @@ impl Tree {
             self.forget_properties(path)?;
         }
         if present.is_none() && !plan.condition.is_any() {
-            // What was judged was that nothing is there. Unlike renaming, linking never replaces what another program put there.
+            // The condition was judged for a place where nothing is. Unlike renaming, linking never
+            // replaces what another program put there.
             self.uploads
                 .hard_link(part(id), &parent, path.name())
                 .map_err(|error| match error.kind() {
@@ -192,12 +194,12 @@ pub(super) fn set_modified(file: &std::fs::File, plan: &Plan) -> io::Result<()> 
     }
 }
 
-/// How much is there.
+/// The length of a partial file, in bytes.
 pub(super) fn length(uploads: &Dir, id: &UploadId) -> Result<u64, StoreError> {
     Ok(uploads.metadata(part(id))?.len())
 }
 
-/// Removes what there is of an upload.
+/// Removes the partial file of an upload.
 pub(super) fn discard(uploads: &Dir, id: &UploadId) {
     match uploads.remove_file(part(id)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -207,13 +209,16 @@ pub(super) fn discard(uploads: &Dir, id: &UploadId) {
     }
 }
 
-/// Removes uploads that nobody goes on with.
+/// Removes uploads that nobody continued for [`UPLOAD_LIFETIME`].
 pub(super) fn sweep(uploads: &Dir) -> io::Result<()> {
     let now = SystemTime::now();
     for entry in uploads.entries()? {
         let entry = entry?;
         let modified = entry.metadata()?.modified()?.into_std();
-        if now.duration_since(modified).is_ok_and(|age| age > KEPT) {
+        if now
+            .duration_since(modified)
+            .is_ok_and(|age| age > UPLOAD_LIFETIME)
+        {
             if entry.file_type()?.is_dir() {
                 uploads.remove_dir_all(entry.file_name())?;
             } else {

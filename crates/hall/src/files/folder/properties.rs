@@ -1,6 +1,6 @@
-//! Dead properties: a tree of folders beside the files, in each of which a file [`RESERVED`] has the
-//! properties of what is called so. No file of a store can have that name, so what a file and a
-//! folder of one name say never meets, and all of a folder moves by one renaming.
+//! Dead properties: a tree of folders beside the files. For each path, a file [`RESERVED`] in the
+//! folder of that path has its properties. No file of a store can have that name, so it never
+//! collides with the folder of a file, and one renaming moves the properties of a whole folder.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,7 +17,7 @@ use crate::files::property::{LONGEST_PROPERTIES, Properties, PropertyChanges};
 use crate::files::store::{Depth, StoreError};
 
 /// The longest file: JSON may escape each byte.
-const LONGEST: u64 = 8 * LONGEST_PROPERTIES as u64;
+const LONGEST_BYTES: u64 = 8 * LONGEST_PROPERTIES as u64;
 
 impl Tree {
     pub(super) fn properties(&self, path: &FilePath) -> Result<Properties, StoreError> {
@@ -28,7 +28,7 @@ impl Tree {
     fn kept_properties(&self, path: &FilePath) -> Result<Properties, StoreError> {
         let file = Path::new(path.as_str()).join(RESERVED);
         match self.kept.metadata(&file) {
-            Ok(there) if there.len() > LONGEST => Ok(Properties::too_long(path)),
+            Ok(there) if there.len() > LONGEST_BYTES => Ok(Properties::too_long(path)),
             Ok(_) => Ok(Properties::from_bytes(&self.kept.read(&file)?, path)),
             Err(error) if is_absent(&error) => Ok(Properties::default()),
             Err(error) => Err(error.into()),
@@ -72,7 +72,7 @@ impl Tree {
             };
         }
         let folder = self.kept_folder(path)?;
-        // Beside all that files are called by: any name but one may be a file's in this folder.
+        // Written elsewhere: in this folder, any name but [`RESERVED`] may be that of a file.
         let new = Aside::new(&self.uploads)?;
         write(&self.uploads, new.name(), properties)?;
         self.uploads.rename(new.name(), &folder, RESERVED)?;
@@ -91,7 +91,7 @@ impl Tree {
         Ok(self.kept.open_dir(folder)?)
     }
 
-    /// Forgets what was said of `path` and of all that is in it.
+    /// Deletes the properties of `path` and of all that is in it.
     pub(super) fn forget_properties(&self, path: &FilePath) -> Result<(), StoreError> {
         match self.kept.symlink_metadata(path.as_str()) {
             Err(error) if is_absent(&error) => Ok(()),
@@ -100,8 +100,8 @@ impl Tree {
         }
     }
 
-    /// Makes ready to say of `to` what is said of `from` and of all that is in it. Nothing is changed
-    /// yet.
+    /// Prepares to move the properties of `from` and of all that is in it to `to`. Nothing is
+    /// changed yet.
     pub(super) fn prepare_move<'p>(
         &self,
         from: &'p FilePath,
@@ -115,7 +115,7 @@ impl Tree {
         Ok(Move { from, to, folder })
     }
 
-    /// What was said of the one place is said of the other now.
+    /// Moves the properties, and deletes those that the new place had.
     pub(super) fn move_properties(
         &self,
         Move { from, to, folder }: Move<'_>,
@@ -126,8 +126,8 @@ impl Tree {
         sync(&folder)
     }
 
-    /// Writes aside what is said of `from`, and of what is in it: all that can be wrong with it, and all
-    /// the space that it takes, is known before anything is replaced.
+    /// Copies the properties of `from`, and of what is in it, aside: whatever is wrong with them,
+    /// and whether there is space, shows before anything is replaced.
     pub(super) fn copy_properties_aside(
         &self,
         from: &FilePath,
@@ -157,7 +157,7 @@ impl Tree {
         Ok(aside)
     }
 
-    /// What was written aside is said of `to` now, and nothing that was said of it before.
+    /// Replaces the properties of `to` with those that were copied aside.
     pub(super) fn place_properties(
         &self,
         aside: &Aside<'_>,
@@ -175,11 +175,11 @@ impl Tree {
     }
 }
 
-/// Properties that are about to be said of another place.
+/// Properties that are about to move.
 pub(super) struct Move<'p> {
     from: &'p FilePath,
     to: &'p FilePath,
-    /// Where they go; nothing where there are none.
+    /// Where they go; `None` if there are no properties.
     folder: Option<Dir>,
 }
 
@@ -192,7 +192,7 @@ fn write(folder: &Dir, name: &str, properties: &Properties) -> Result<(), StoreE
     Ok(new.sync_all()?)
 }
 
-/// How a path is called here: the top has a name too.
+/// The name of a path in the tree: the top has one, too.
 fn below(path: &FilePath) -> &str {
     if path.is_root() { "." } else { path.as_str() }
 }

@@ -8,7 +8,7 @@ use cap_std::fs::File;
 use futures_util::{StreamExt, stream};
 use tokio::task::spawn_blocking;
 
-use super::READ;
+use super::READ_BYTES;
 use crate::files::store::{ByteStream, Entry, OpenFile};
 
 /// An open file.
@@ -49,11 +49,11 @@ impl OpenFile for Opened {
                     reading.placed = true;
                 }
                 let left = reading.range.end - reading.range.start;
-                let wanted = usize::try_from(left).map_or(READ, |left| left.min(READ));
+                let wanted = usize::try_from(left).map_or(READ_BYTES, |left| left.min(READ_BYTES));
                 let mut buffer = BytesMut::zeroed(wanted);
                 let read = reading.file.read(&mut buffer)?;
                 if read == 0 {
-                    // It was cut short while it was read.
+                    // It was truncated while it was read.
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 buffer.truncate(read);

@@ -13,15 +13,15 @@ use crate::files::pack::LONGEST_PACKED;
 use crate::files::path::FilePath;
 use crate::files::store::{Entry, SmallFile, StoreError, UploadId, sha256};
 
-/// From so many files on, one flush of the whole file system costs less than one for each.
-const MANY: usize = 16;
+/// From this many files on, one flush of the whole file system costs less than one for each.
+const FEWEST_FOR_ONE_FLUSH: usize = 16;
 
 impl Tree {
-    /// Writes files beside, makes all of them durable, gives each its name, and makes the names
+    /// Writes files aside, makes all of them durable, gives each its name, and makes the names
     /// durable: so none is seen before it is whole, and none is acknowledged that a power cut could
-    /// take. What is wrong with one does not concern the others.
+    /// take. An error with one does not affect the others.
     pub(super) fn put_all(&self, files: &[SmallFile]) -> Vec<Result<(), StoreError>> {
-        let many = files.len() >= MANY;
+        let many = files.len() >= FEWEST_FOR_ONE_FLUSH;
         let mut parts: Vec<Result<UploadId, StoreError>> = files
             .iter()
             .map(|file| self.write_beside(file, many))
@@ -67,7 +67,7 @@ impl Tree {
         let mut content = Vec::with_capacity(usize::try_from(entry.bytes).unwrap_or_default());
         file.take(entry.bytes).read_to_end(&mut content)?;
         if content.len() as u64 != entry.bytes {
-            // It was cut short while it was read.
+            // It was truncated while it was read.
             return Err(StoreError::Precondition);
         }
         Ok((entry, content.into()))
@@ -103,8 +103,8 @@ impl Tree {
         named.map(drop)
     }
 
-    /// Everything that was written to the file system of the store. The kernel also says here what
-    /// went wrong with files that are closed already.
+    /// Makes everything durable that was written to the store's file system. The kernel also
+    /// reports here what went wrong with files that are closed already.
     fn sync_file_system(&self) -> std::io::Result<()> {
         Ok(rustix::fs::syncfs(self.uploads.open(".")?)?)
     }

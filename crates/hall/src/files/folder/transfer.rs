@@ -16,7 +16,8 @@ use crate::files::store::{
     Depth, Entry, Kind, Overwrite, Placed, Plan, StoreError, Transfer, UploadId, may_go,
 };
 
-/// Something beside the files of a store that is on its way in or out. It goes when this is dropped.
+/// A file or folder that is kept aside on its way into or out of a store. It is removed when this
+/// is dropped.
 pub(super) struct Aside<'a> {
     uploads: &'a Dir,
     name: String,
@@ -29,7 +30,7 @@ impl<'a> Aside<'a> {
         Ok(Self { uploads, name })
     }
 
-    /// What it is called among the uploads.
+    /// Its name among the uploads.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -38,7 +39,7 @@ impl<'a> Aside<'a> {
 impl Drop for Aside<'_> {
     fn drop(&mut self) {
         let removed = match self.uploads.symlink_metadata(&self.name) {
-            // It took its place.
+            // It has taken its place.
             Err(_) => return,
             Ok(there) if there.is_dir() => self.uploads.remove_dir_all(&self.name),
             Ok(_) => self.uploads.remove_file(&self.name),
@@ -60,7 +61,7 @@ impl Tree {
         how: &Transfer,
     ) -> Result<Placed, StoreError> {
         may_go(from, to)?;
-        // Dropped after the turn, because it may have much to remove.
+        // Dropped after the lock on names, because it may have much to remove.
         let aside = Aside::new(&self.uploads)?;
         let _naming = self.naming();
         let source = self.judged(from, &how.condition)?;
@@ -82,7 +83,7 @@ impl Tree {
         })
     }
 
-    /// Copies until `stop`.
+    /// Copies, unless `stop` is cancelled first.
     pub(super) fn copy(
         &self,
         from: &FilePath,
@@ -92,7 +93,7 @@ impl Tree {
     ) -> Result<Placed, StoreError> {
         may_go(from, to)?;
         let source = self.judged(from, &how.condition)?;
-        // What can be known before much is copied.
+        // Refuses what can be known before much is copied.
         self.parent(to)?;
         how.overwrite.allows(&source, self.present(to)?.as_ref())?;
         let aside = Aside::new(&self.uploads)?;
@@ -128,13 +129,13 @@ impl Tree {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let (mut file, entry) = self.file(from)?;
-        // It may be another than the one that was looked at.
+        // It may be another file than the one that was judged.
         how.condition.check(Some(&entry))?;
         let modified = file.metadata()?.modified()?.into_std();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(PRIVATE_FILE);
         let mut copy = folder.open_with(name, &options)?.into_std();
-        let mut buffer = vec![0; super::READ];
+        let mut buffer = vec![0; super::READ_BYTES];
         let mut copied = 0;
         loop {
             if stop.is_cancelled() {
@@ -190,7 +191,7 @@ impl Tree {
                         self.copy_file(&path, (&copy, &name), &Transfer::default(), stop)?;
                     }
                     Some(Kind::Folder) if is_link => {
-                        let why = "a link to a folder is in it, which may lead in a circle";
+                        let why = "it contains a link to a folder, which may lead in a circle";
                         return Err(StoreError::Unsupported(why));
                     }
                     Some(Kind::Folder) => {
@@ -214,7 +215,7 @@ impl Tree {
     }
 }
 
-/// The time that was asked for.
+/// A plan with the time that was asked for.
 fn plan_of(how: &Transfer) -> Plan {
     Plan {
         modified_ms: how.modified_ms,
@@ -222,7 +223,7 @@ fn plan_of(how: &Transfer) -> Plan {
     }
 }
 
-/// Puts what is at the first spot to the second, where `present` is; what was there goes aside.
+/// Moves what is at the first spot to the second, where `present` is; that goes aside.
 fn take_place(
     ((near, from), (far, to)): (Spot<'_>, Spot<'_>),
     aside: &Aside<'_>,
@@ -234,7 +235,7 @@ fn take_place(
         return Ok(near.rename(from, far, to)?);
     }
     match renameat_with(near, from, far, to, RenameFlags::EXCHANGE) {
-        // What was there is where the source was, which may be aside already.
+        // What was replaced is now where the source was, which may be aside already.
         Ok(()) if from == aside.name => Ok(()),
         Ok(()) => Ok(near.rename(from, aside.uploads, &aside.name)?),
         // A file system that can't swap.
@@ -243,7 +244,11 @@ fn take_place(
             far.rename(to, replaced.uploads, &replaced.name)?;
             near.rename(from, far, to).inspect_err(|_| {
                 if let Err(error) = replaced.uploads.rename(&replaced.name, far, to) {
-                    tracing::error!(%error, name = replaced.name, "it cannot be put back");
+                    tracing::error!(
+                        %error,
+                        name = replaced.name,
+                        "what was replaced cannot be put back"
+                    );
                 }
             })?;
             Ok(())

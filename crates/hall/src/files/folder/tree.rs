@@ -17,7 +17,7 @@ use crate::files::date;
 use crate::files::path::{FilePath, RESERVED};
 use crate::files::store::{Entry, Kind, OpenFile, Page, StoreError};
 
-/// How often it is looked for uploads that nobody goes on with.
+/// How often abandoned uploads are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// The open folder.
@@ -59,12 +59,12 @@ impl Tree {
         })
     }
 
-    /// How open what is written here is.
+    /// The permissions of what is written here.
     pub(super) fn modes(&self) -> &Modes {
         &self.modes
     }
 
-    /// Throws away what nobody goes on with, once an hour: a gateway runs for months.
+    /// Throws away abandoned uploads, once an hour: a gateway runs for months.
     pub(super) fn sweep(&self) {
         {
             let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +82,7 @@ impl Tree {
         self.naming.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is where something shall be. A link that lists leave out is there too, and stays.
+    /// What is where something will be put. A link that lists leave out is there, too, and stays.
     pub(super) fn present(&self, path: &FilePath) -> Result<Option<Entry>, StoreError> {
         match self.metadata(path) {
             Ok(metadata) => Ok(describe(path.name(), &metadata)),
@@ -130,7 +130,7 @@ impl Tree {
         let found = names
             .iter()
             .filter_map(|name| describe(name, &dir.metadata(name).ok()?));
-        // One more tells whether there are any after this page, which ends with one that it names.
+        // One more entry tells whether any follow. The page names its last entry as `next`.
         let mut entries: Vec<Entry> = found.take(most.saturating_add(1)).collect();
         let more = entries.len() > most;
         entries.truncate(most);
@@ -170,7 +170,7 @@ impl Tree {
 
     /// A file that can be read, and what it is.
     pub(super) fn file(&self, path: &FilePath) -> Result<(File, Entry), StoreError> {
-        // Looked at first: opening a pipe would wait for its writer.
+        // The kind is checked first: opening a pipe would wait for its writer.
         if self.entry(path)?.kind == Kind::Folder {
             return Err(StoreError::IsFolder);
         }
@@ -205,13 +205,13 @@ impl Tree {
 
     pub(super) fn remove(&self, path: &FilePath, condition: &Condition) -> Result<(), StoreError> {
         if path.is_root() {
-            return Err(StoreError::Unsupported("the store itself stays"));
+            return Err(StoreError::Unsupported("the top folder cannot be removed"));
         }
         let _naming = self.naming();
         let entry = self.judged(path, condition)?;
         let parent = self.parent(path)?;
         match entry.kind {
-            // Of a link, the link goes and not what it leads to.
+            // A link is removed itself, not what it leads to.
             Kind::Folder if !parent.symlink_metadata(path.name())?.is_symlink() => {
                 parent.remove_dir_all(path.name())?;
             }
@@ -222,7 +222,7 @@ impl Tree {
     }
 }
 
-/// Whether nothing is at a path, or a file in the middle of it, below which is nothing.
+/// Whether nothing is at a path, perhaps because a file is in the middle of it.
 fn is_missing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -230,8 +230,8 @@ fn is_missing(error: &io::Error) -> bool {
     )
 }
 
-/// Whether a link in a path leads out of the store, or in a circle: lists leave it out, and nothing can
-/// be read through it. The first is said by cap-std and no system.
+/// Whether a link in a path leads out of the store, or in a circle: lists leave it out, and nothing
+/// can be read through it. cap-std itself reports the first, without an error number of the system.
 fn leads_nowhere(error: &io::Error) -> bool {
     match error.raw_os_error() {
         None => error.kind() == io::ErrorKind::PermissionDenied,
@@ -265,13 +265,13 @@ pub(super) fn sync(dir: &Dir) -> Result<(), StoreError> {
     Ok(dir.open(".")?.sync_all()?)
 }
 
-/// Files and folders; anything else is not there.
+/// Describes files and folders; `None` for anything else, which counts as absent.
 pub(super) fn describe(name: &str, metadata: &Metadata) -> Option<Entry> {
     let (kind, bytes, etag) = if metadata.is_dir() {
         (Kind::Folder, 0, None)
     } else if metadata.is_file() {
-        // A file that takes another's place has another inode or another time of its change,
-        // whatever time it shows as its last modification.
+        // A file that takes another's place has another inode or another ctime, whatever its time
+        // of modification.
         let etag = format!(
             "{:x}-{:x}-{:x}.{:x}",
             metadata.ino(),

@@ -1,4 +1,4 @@
-//! What there is, wherever it is: in a store of ours, or by the word of another party.
+//! What files and folders there are: in a store of ours, or as another party says.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(crate) enum Describing {
     Fully,
 }
 
-/// A file or folder, and what others say of it.
+/// A file or folder, and its dead properties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Described {
     #[serde(flatten)]
@@ -34,7 +34,7 @@ pub(crate) struct Described {
     pub(crate) properties: Properties,
 }
 
-/// As [`Page`](crate::files::Page).
+/// Like [`Page`](crate::files::Page), with dead properties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DescribedPage {
     pub(crate) entries: Vec<Described>,
@@ -63,8 +63,8 @@ impl<C: Catalogue> Present for C {
 /// What is locked.
 #[async_trait]
 pub(crate) trait Discovery: Send + Sync {
-    /// The locks on `path`, and those that were taken on what is right in it. Nothing where no locks
-    /// are kept.
+    /// The locks on `path`, and those that were taken on what is directly in it. `None` where no
+    /// locks are kept.
     async fn locks(&self, path: &FilePath) -> Result<Option<Vec<ShownLock>>, Problem>;
 }
 
@@ -84,7 +84,7 @@ pub(crate) trait Catalogue: Send + Sync + 'static {
     /// What `path` is.
     async fn described(&self, path: &FilePath, how: Describing) -> Result<Described, Problem>;
 
-    /// As [`Store::list`], and fewer where their properties are long.
+    /// Like [`Store::list`], with fewer entries if their properties are long.
     async fn described_in(
         &self,
         folder: &FilePath,
@@ -93,8 +93,8 @@ pub(crate) trait Catalogue: Send + Sync + 'static {
         how: Describing,
     ) -> Result<DescribedPage, Problem>;
 
-    /// Changes dead properties as [`Store::set_properties`] does, if what `asked` demands holds,
-    /// in which files are named as below `named`.
+    /// Changes dead properties as [`Store::set_properties`] does, if the conditions in the headers
+    /// `asked` hold. They name files below `named`.
     async fn set_properties(
         &self,
         named: &str,
@@ -133,7 +133,7 @@ impl Catalogue for Arc<dyn Store> {
             let path = folder.join(&entry.name).ok();
             let properties = match path.filter(|_| with.contains(&entry.name)) {
                 Some(path) => match self.as_ref().properties(&path).await {
-                    // It went since the folder was read.
+                    // It was removed since the folder was read.
                     Err(StoreError::NotFound) => Properties::default(),
                     properties => properties?,
                 },
@@ -167,11 +167,11 @@ impl Catalogue for Arc<dyn Store> {
     }
 }
 
-/// What the headers `asked` demand of `path`, for which files are named as below `mount`. What `If`
-/// says of other files is judged here already.
+/// What the headers `asked`, which name files below `mount`, demand of `path`. What `If` says about
+/// other files is judged here already.
 ///
 /// # Errors
-/// 412: a condition cannot be read. Or it cannot be seen what there is.
+/// 412: a condition cannot be read. Others: `there` cannot tell what there is.
 pub(crate) async fn condition(
     there: &impl Present,
     mount: &str,
@@ -188,7 +188,7 @@ pub(crate) async fn condition(
     };
     let (here, elsewhere) = states.apart(|place| of(place).as_ref() == Some(path));
     for (place, list) in elsewhere {
-        // A file of another store is in no state that is known here.
+        // The states of files in other stores are not known here.
         let Some(other) = of(&place) else { continue };
         let present = there.present(&other).await?;
         if list.holds(present.as_ref()) {

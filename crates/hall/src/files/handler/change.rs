@@ -37,7 +37,7 @@ impl Call<'_> {
     pub(super) async fn make_folder(self, mut body: ByteStream) -> Answer {
         let sized = headers::number(&self.headers, http::header::CONTENT_LENGTH.as_str())?;
         let mut empty = sized.is_none_or(|bytes| bytes == 0);
-        // A body in chunks may have none.
+        // A chunked body may be empty.
         while empty && let Some(bytes) = body.next().await {
             empty = bytes.map_err(StoreError::Body)?.is_empty();
         }
@@ -48,8 +48,8 @@ impl Call<'_> {
                 "MKCOL takes no body",
             ));
         }
-        // Where something is, none is made whatever the condition says (RFC 9110, 13.2.1); where
-        // nothing is, this is what it is about.
+        // Where something is, the folder is refused whatever the condition says (RFC 9110, 13.2.1).
+        // So the condition is judged for a place where nothing is.
         let condition = self.condition().await?;
         let failed = condition.check(None).err();
         if let Some(failed) = failed
@@ -91,33 +91,36 @@ impl Call<'_> {
         })
     }
 
-    /// A folder goes with all that is in it, or stays (RFC 4918, 9.6.1 and 9.9.2).
+    /// A folder is moved or removed with all that is in it, or not at all (RFC 4918, 9.6.1 and
+    /// 9.9.2).
     async fn need_whole(&self) -> Result<(), Problem> {
         if headers::depth(&self.headers)? == Depth::Itself
             && self.store.entry(&self.path).await?.kind == Kind::Folder
         {
-            return Err(malformed("a folder goes with Depth: infinity"));
+            return Err(malformed("a folder needs Depth: infinity here"));
         }
         Ok(())
     }
 
-    /// `Destination` (RFC 4918, 10.3): in the same store, because a grant speaks of each.
+    /// `Destination` (RFC 4918, 10.3): in the same store, because rights are granted for each
+    /// store.
     async fn destination(&self) -> Result<FilePath, Problem> {
         let elsewhere = || {
             Problem::new(
                 StatusCode::BAD_GATEWAY,
                 "other-store",
-                format!("Destination has to begin with {}/", self.mount),
+                format!("Destination must begin with {}/", self.mount),
             )
         };
         let destination = destination(&self.headers, self.server.as_ref())?
-            .ok_or_else(|| malformed("Destination says where to"))?;
+            .ok_or_else(|| malformed("Destination is missing: it says where to"))?;
         let below = destination
             .strip_prefix(&self.mount)
             .filter(|below| below.starts_with('/'))
             .ok_or_else(elsewhere)?;
         let to = FilePath::from_uri(below).map_err(malformed)?;
-        // A file takes the place of a folder (RFC 4918, 9.8.4), but makes none.
+        // A path that ends with a slash names a folder. A file may replace one (RFC 4918, 9.8.4),
+        // but does not make one.
         if names_folder(below)
             && self.store.entry(&self.path).await?.kind == Kind::File
             && !matches!(self.store.entry(&to).await, Ok(there) if there.kind == Kind::Folder)
@@ -127,15 +130,15 @@ impl Call<'_> {
         Ok(to)
     }
 
-    /// `Overwrite` (RFC 4918, 10.6). What is written may replace a file; a folder with what is in it
-    /// is only replaced by whom may delete it.
+    /// `Overwrite` (RFC 4918, 10.6). The right to write lets a file be replaced; to replace a
+    /// folder with what is in it needs the right to delete.
     fn overwrite(&self) -> Result<Overwrite, Problem> {
-        // Literals of its grammar have no case (RFC 5234, 2.3).
+        // Literals of its grammar ignore case (RFC 5234, 2.3).
         match headers::text(&self.headers, "overwrite")? {
             None | Some("T" | "t") if self.access.delete => Ok(Overwrite::Anything),
             None | Some("T" | "t") => Ok(Overwrite::Files),
             Some("F" | "f") => Ok(Overwrite::Never),
-            _ => Err(malformed("Overwrite is T or F")),
+            _ => Err(malformed("Overwrite must be T or F")),
         }
     }
 }

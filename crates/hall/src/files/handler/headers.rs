@@ -13,7 +13,7 @@ use crate::files::date::{EARLIEST_MS, LATEST_MS};
 use crate::files::store::{Depth, Entry, Plan, Sha256};
 use crate::problem::Problem;
 
-/// A header's text, if it is there once.
+/// A header's text; `None` without the header, 400 if it is given twice.
 pub(in crate::files) fn text(
     headers: &HeaderMap,
     name: impl AsHeaderName,
@@ -25,7 +25,7 @@ pub(in crate::files) fn text(
             .to_str()
             .map(|value| Some(value.trim()))
             .map_err(|_| malformed("a header is not ASCII")),
-        _ => Err(malformed("a header is there twice")),
+        _ => Err(malformed("a header is given twice")),
     }
 }
 
@@ -37,8 +37,8 @@ pub(super) enum Part {
     Unsatisfiable,
 }
 
-/// The range of bytes (RFC 9110, 14.2). Several ranges, a range that is not understood, and any range
-/// of an empty file get the whole file, as the specification allows.
+/// The range of bytes (RFC 9110, 14.2). Several ranges, a range that is not understood, and any
+/// range of an empty file get the whole file, as the specification allows.
 pub(super) fn part(headers: &HeaderMap, entry: &Entry) -> Result<Part, Problem> {
     let Some(spec) = text(headers, RANGE)?.and_then(|range| range.strip_prefix("bytes=")) else {
         return Ok(Part::Whole);
@@ -57,7 +57,7 @@ pub(super) fn part(headers: &HeaderMap, entry: &Entry) -> Result<Part, Problem> 
         digits.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
     };
     let length = entry.bytes;
-    // Whoever asks for the beginning of a file that is empty gets all of it, and no refusal.
+    // A request for the beginning of an empty file gets all of it, and no refusal.
     if length == 0 {
         return Ok(Part::Whole);
     }
@@ -76,7 +76,7 @@ pub(super) fn part(headers: &HeaderMap, entry: &Entry) -> Result<Part, Problem> 
     Ok(Part::Bytes(range))
 }
 
-/// What a write says that the file shall be.
+/// What the headers of a write say that the file will be.
 pub(super) fn plan(headers: &HeaderMap, condition: Condition) -> Result<Plan, Problem> {
     Ok(Plan {
         condition,
@@ -91,18 +91,18 @@ pub(super) fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Pro
         .map(|value| {
             value
                 .parse()
-                .map_err(|_| malformed(format!("{name} is a number of bytes")))
+                .map_err(|_| malformed(format!("{name} must be a number of bytes")))
         })
         .transpose()
 }
 
-/// `Depth` of what goes with all that is in it, where nothing is said (RFC 4918, 10.2).
+/// `Depth` where a request without the header means everything in a folder (RFC 4918, 10.2).
 pub(in crate::files) fn depth(headers: &HeaderMap) -> Result<Depth, Problem> {
     match text(headers, "depth")? {
         None => Ok(Depth::Everything),
         Some(depth) if depth.eq_ignore_ascii_case("infinity") => Ok(Depth::Everything),
         Some("0") => Ok(Depth::Itself),
-        _ => Err(malformed("Depth is 0 or infinity here")),
+        _ => Err(malformed("Depth must be 0 or infinity here")),
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn modified(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     let Some(value) = text(headers, "x-oc-mtime")? else {
         return Ok(None);
     };
-    let wrong = || malformed("X-OC-Mtime is in seconds since 1970, in the years 1 to 9999");
+    let wrong = || malformed("X-OC-Mtime must be in seconds since 1970, in the years 1 to 9999");
     let (sign, distance) = match value.strip_prefix('-') {
         Some(distance) => (-1, distance),
         None => (1, value),
@@ -146,7 +146,7 @@ fn repr_digest(headers: &HeaderMap) -> Result<Option<Sha256>, Problem> {
 /// The SHA-256 in a value of `Repr-Digest`, if it is among the algorithms there.
 ///
 /// # Errors
-/// 400: it is there and is none.
+/// 400: it is there and malformed.
 pub(crate) fn sha256_of_digest(value: &str) -> Result<Option<Sha256>, Problem> {
     for item in value.split(',') {
         if let Some(digest) = item.trim().strip_prefix("sha-256=") {
@@ -156,7 +156,7 @@ pub(crate) fn sha256_of_digest(value: &str) -> Result<Option<Sha256>, Problem> {
                 .and_then(|digest| STANDARD.decode(digest).ok())
                 .and_then(|digest| digest.try_into().ok())
                 .map(Some)
-                .ok_or_else(|| malformed("Repr-Digest is sha-256=:BASE64:"));
+                .ok_or_else(|| malformed("Repr-Digest must be sha-256=:BASE64:"));
         }
     }
     Ok(None)

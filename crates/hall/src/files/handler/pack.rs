@@ -15,14 +15,14 @@ use crate::files::pack::{self, MOST_PACKED, PACK, PackWanted, PackedHead};
 use crate::files::path::{FilePath, LONGEST_PATH};
 use crate::files::store::{ByteStream, Store, StoreError, sha256};
 
-/// Bytes of a list of names: each byte of a path may be six in JSON.
+/// The longest list of names, in bytes: each byte of a path may be six in JSON.
 const LONGEST_LIST: usize = MOST_PACKED * (6 * LONGEST_PATH + 16);
 /// Files that are read together, and held in memory.
-const FILES: usize = 8;
+const GROUP_FILES: usize = 8;
 
 impl Call<'_> {
     /// The files that are wanted, in their order. One that is not there, can't be read or is too
-    /// long is left out: whoever wants it asks for it alone, and then is told why.
+    /// long is left out: a client that wants it asks for it alone, and then is told why.
     pub(super) async fn pack(self, body: ByteStream) -> Answer {
         self.check_folder().await?;
         let list = collect(body, LONGEST_LIST).await?;
@@ -35,7 +35,7 @@ impl Call<'_> {
             .into_iter()
             .filter_map(|name| self.below(&name).ok().map(|path| (name, path)))
             .collect();
-        let groups: Vec<_> = files.chunks(FILES).map(<[_]>::to_vec).collect();
+        let groups: Vec<_> = files.chunks(GROUP_FILES).map(<[_]>::to_vec).collect();
         let store = self.store;
         let packed = stream::iter(groups).then(move |group| {
             let store = Arc::clone(&store);
@@ -48,7 +48,7 @@ impl Call<'_> {
         Ok(response)
     }
 
-    /// Conditions of the request are about the folder.
+    /// Judges the conditions of the request, which are about the folder.
     pub(super) async fn check_folder(&self) -> Result<(), crate::Problem> {
         let condition = self.condition().await?;
         if condition.is_any() {
@@ -57,7 +57,7 @@ impl Call<'_> {
         Ok(condition.check(self.present().await?.as_ref())?)
     }
 
-    /// A path that is said from this folder on.
+    /// A path that begins at this folder.
     pub(super) fn below(&self, path: &str) -> Result<FilePath, crate::files::PathError> {
         if self.path.is_root() {
             path.parse()

@@ -30,17 +30,17 @@ use crate::problem::Problem;
 
 /// The most properties that a request asks for.
 const MOST_NAMED: usize = 64;
-/// Bytes of their names and namespaces, as an answer has them.
+/// How long their names and namespaces may be in an answer, in bytes.
 const LONGEST_NAMES: usize = 16 * 1024;
 /// Entries that are looked up together.
-const PAGE: usize = 1000;
-/// Bytes of an answer after which they are sent. What is said of one entry is less than three times as
-/// long: its properties, and those that it lacks, have at most 16 KiB each.
-const FRAME: usize = 16 * 1024;
+const PAGE_ENTRIES: usize = 1000;
+/// Bytes of an answer after which a frame is sent. What is said of one entry is less than three
+/// times as long: its properties, and those that it lacks, have at most 16 KiB each.
+const FRAME_BYTES: usize = 16 * 1024;
 
 const END: &str = "</D:multistatus>\n";
 
-/// A property that files or folders have.
+/// A property that the server makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Property {
     ResourceType,
@@ -78,7 +78,7 @@ impl Property {
         }
     }
 
-    /// Its value, as XML, for what is at a path where there are these locks.
+    /// Its value as XML, for the entry at `path`; `None` if it has none.
     fn value(self, entry: &Entry, path: Option<&FilePath>, locked: &Locked) -> Option<String> {
         let is_file = entry.kind == Kind::File;
         match self {
@@ -120,11 +120,12 @@ impl Reach {
     fn of(asked: &HeaderMap) -> Result<Self, Problem> {
         match headers::text(asked, "depth")? {
             Some("0") => Ok(Self::Itself),
-            // Clients of Microsoft may leave the folder itself out, and do not mind it.
+            // Microsoft's clients ask with `noroot` to leave the folder itself out, but do not mind
+            // it.
             Some(one) if one == "1" || one.eq_ignore_ascii_case("1,noroot") => Ok(Self::Members),
             None => Ok(Self::Everything),
             Some(all) if all.eq_ignore_ascii_case("infinity") => Ok(Self::Everything),
-            Some(_) => Err(malformed("Depth is 0, 1 or infinity")),
+            Some(_) => Err(malformed("Depth must be 0, 1 or infinity")),
         }
     }
 }
@@ -141,7 +142,7 @@ enum Wanted {
 /// Properties that are asked for and that the server does not make: each once.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Others {
-    /// Each with the element that says of an entry that it lacks it.
+    /// Each with the element that says that an entry lacks it.
     names: BTreeMap<Name, String>,
     /// The prefix of each namespace in those elements.
     prefixes: BTreeMap<Arc<str>, String>,
@@ -192,7 +193,7 @@ impl Wanted {
         }
     }
 
-    /// Whether it is about what others say of a file.
+    /// Whether it is about dead properties, too.
     fn describing(&self) -> Describing {
         match self {
             Self::These(_, others) if others.names.is_empty() => Describing::Briefly,
@@ -212,9 +213,9 @@ impl Wanted {
 /// Where files are reached.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mounts<'m> {
-    /// Where they are for whoever asked.
+    /// Where they are for the client.
     pub(crate) here: &'m str,
-    /// Below what conditions name them.
+    /// Where they are in the conditions of a request.
     pub(crate) named: &'m str,
 }
 
@@ -234,8 +235,8 @@ struct Locked {
     locks: Option<Vec<ShownLock>>,
 }
 
-/// Answers a request for the properties of `path`, and of what is in it. Every element of the answer is
-/// written here, wherever the files are.
+/// Answers a request for the properties of `path`, and of what is in it. Every element of the
+/// answer is written here, wherever the files are.
 pub(crate) async fn find(
     catalogue: impl Catalogue,
     discovery: &dyn Discovery,
@@ -274,8 +275,10 @@ pub(crate) async fn find(
         (&wanted, &locked),
     );
     let pages = if is_folder && reach == Reach::Members {
-        // Looked up before the answer begins, so that what fails at once is told as an error.
-        let page = catalogue.described_in(&path, None, PAGE, how).await?;
+        // Looked up before the answer begins, so that a failure at once becomes an error answer.
+        let page = catalogue
+            .described_in(&path, None, PAGE_ENTRIES, how)
+            .await?;
         let listing = Listing {
             catalogue,
             path,
@@ -296,7 +299,7 @@ pub(crate) async fn find(
     Ok(multistatus(StreamBody::new(frames).boxed_unsync()))
 }
 
-/// Changes the properties of `path`, all that are named or none, and says so of each.
+/// Changes the properties of `path`, all that are named or none, and reports on each.
 pub(crate) async fn patch(
     catalogue: impl Catalogue,
     Mounts { here: mount, named }: Mounts<'_>,
@@ -309,7 +312,7 @@ pub(crate) async fn patch(
     let (names, changes): (Vec<Name>, Vec<_>) = steps.into_iter().unzip();
     let changes: Result<Vec<PropertyChange>, PropertyError> = changes.into_iter().collect();
     let changes = changes.map_err(ChangesError::from);
-    // What is of WebDAV itself is the server's to say (RFC 4918, 15).
+    // Only the server sets properties of WebDAV itself (RFC 4918, 15).
     let protected = Name::is_of_dav;
     let full = "507 Insufficient Storage";
     let (whole, rest) = match changes.and_then(PropertyChanges::try_from) {
@@ -357,7 +360,7 @@ fn place(mount: &str, path: &FilePath) -> String {
     place.trim_end_matches('/').to_owned()
 }
 
-/// What a request in XML says.
+/// The content of a request in XML.
 pub(crate) async fn collect(body: Body) -> Result<Bytes, Problem> {
     let whole = Limited::new(body, LONGEST_DOCUMENT).collect().await;
     let whole = whole.map_err(|error| {
@@ -397,8 +400,8 @@ struct Listing<C> {
 }
 
 impl<C: Catalogue> Listing<C> {
-    /// Frame after frame, so that a big folder takes no more memory than a small one, and nobody else
-    /// waits while it is written.
+    /// Frame after frame, so that a big folder takes no more memory than a small one, and nobody
+    /// else waits while it is written.
     fn pages(
         self,
         first: DescribedPage,
@@ -415,7 +418,7 @@ impl<C: Catalogue> Listing<C> {
                     let path = listing.path.join(name).ok();
                     let asked = (&listing.wanted, &listing.locked);
                     response(&mut text, (&place, path.as_ref()), &described, asked);
-                    if text.len() >= FRAME {
+                    if text.len() >= FRAME_BYTES {
                         break;
                     }
                 }
@@ -428,7 +431,7 @@ impl<C: Catalogue> Listing<C> {
                 let (path, how) = (&listing.path, listing.wanted.describing());
                 let page = listing
                     .catalogue
-                    .described_in(path, Some(&after), PAGE, how);
+                    .described_in(path, Some(&after), PAGE_ENTRIES, how);
                 let page = page.await?;
                 (entries, next) = (page.entries.into_iter(), page.next);
             }
@@ -493,7 +496,7 @@ fn response(
         }
     }
     begin(out, place, entry);
-    // Whoever asks for nothing gets nothing, in the one `propstat` that there has to be (14.24).
+    // A request for no properties gets one empty `propstat`, because there has to be one (14.24).
     if !found.is_empty() || missing.is_empty() {
         status_of(out, &found, "200 OK", "");
     }
@@ -533,14 +536,14 @@ fn wanted(request: &[u8]) -> Result<Wanted, Problem> {
         } else if child.name.is_dav("prop") {
             these(child)?
         } else {
-            // What is not known does not count (RFC 4918, 17).
+            // Unknown elements are ignored (RFC 4918, 17).
             continue;
         };
         if wanted.replace(one).is_some() {
-            return Err(malformed("propfind asks for one thing"));
+            return Err(malformed("propfind must ask for one thing only"));
         }
     }
-    wanted.ok_or_else(|| malformed("propfind asks for allprop, propname or prop"))
+    wanted.ok_or_else(|| malformed("propfind must ask for allprop, propname or prop"))
 }
 
 fn these(prop: &Element) -> Result<Wanted, Problem> {
@@ -582,7 +585,7 @@ fn steps(request: &[u8]) -> Result<Vec<Step>, Problem> {
             let around = [prop, step, &request];
             let language = around.into_iter().find_map(Element::language);
             for property in prop.children() {
-                // Before any of it is written down.
+                // Checked before any property is written.
                 if steps.len() == MOST_CHANGES {
                     return Err(ChangesError::Many.into());
                 }

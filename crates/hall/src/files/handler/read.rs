@@ -20,7 +20,7 @@ use crate::foreign::MediaType;
 use crate::problem::Problem;
 
 /// The most entries in one page of a list.
-const MOST: usize = 1000;
+const MOST_ENTRIES: usize = 1000;
 
 impl Call<'_> {
     pub(super) async fn read(self, head_only: bool) -> Answer {
@@ -29,7 +29,7 @@ impl Call<'_> {
         if self.query.entry || entry.kind == Kind::Folder {
             return match condition.of_read(&entry) {
                 Verdict::Failed => Err(StoreError::Precondition.into()),
-                // A list has no date: files in a folder change without it.
+                // The date of a folder does not count for its list: files in it change without it.
                 Verdict::NotModified if condition.names_versions() => Ok(not_modified(&entry)),
                 _ if self.query.entry => self.describe(head_only).await,
                 _ => self.list(head_only).await,
@@ -118,7 +118,11 @@ impl Call<'_> {
     }
 
     async fn list(self, head_only: bool) -> Answer {
-        let most = self.query.most.unwrap_or(MOST).clamp(1, MOST);
+        let most = self
+            .query
+            .most
+            .unwrap_or(MOST_ENTRIES)
+            .clamp(1, MOST_ENTRIES);
         let (after, how) = (self.query.after.as_deref(), self.describing());
         let page = self.store.described_in(&self.path, after, most, how);
         json(&page.await?, head_only)
@@ -131,7 +135,7 @@ fn not_modified(entry: &Entry) -> Response<Body> {
     response
 }
 
-/// An answer of JSON, to `HEAD` without it.
+/// An answer in JSON, to `HEAD` without its content.
 pub(in crate::files) fn json(value: &impl serde::Serialize, head_only: bool) -> Answer {
     let json = serde_json::to_vec(value).map_err(|error| StoreError::Failed(error.to_string()))?;
     let mut response = status(StatusCode::OK);

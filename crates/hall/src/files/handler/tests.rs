@@ -186,7 +186,7 @@ async fn an_upload_is_resumed_where_it_broke_off_also_by_another_process() {
     ];
     let done = site.ask("PATCH", upload, &rest, body::full("lo")).await;
     assert_eq!((done.status, done.header("x-oc-mtime")), (201, "accepted"));
-    // No answer about files leads anywhere.
+    // No answer about files redirects.
     assert!(!done.headers.contains_key("location"));
     let list = site.send("GET", "/", &[]).await;
     let list: serde_json::Value = serde_json::from_slice(&list.body).unwrap();

@@ -13,9 +13,9 @@ use crate::files::pack::{MOST_PACKED, PACK, PackError, PackedHead, Unpacking};
 use crate::files::store::{ByteStream, Plan, SmallFile, StoreError};
 use crate::problem::Problem;
 
-/// Files and bytes that are put in their places together.
-const FILES: usize = 256;
-const BYTES: usize = 1024 * 1024;
+/// A group of files is put in place when it has this many files or bytes.
+const GROUP_FILES: usize = 256;
+const GROUP_BYTES: usize = 1024 * 1024;
 
 impl Call<'_> {
     /// Answers for each file, in the order of the pack: `null`, or why it was refused. If the pack
@@ -44,7 +44,7 @@ impl Call<'_> {
                 }
                 Err(problem) => verdicts.push(Some(problem)),
             }
-            if group.len() == FILES || size >= BYTES {
+            if group.len() == GROUP_FILES || size >= GROUP_BYTES {
                 self.put_group(std::mem::take(&mut group), &mut verdicts)
                     .await;
                 size = 0;
@@ -67,11 +67,11 @@ impl Call<'_> {
 
     fn small_file(&self, head: &PackedHead, content: Bytes) -> Result<SmallFile, Problem> {
         let path = self.below(&head.path).map_err(malformed)?;
-        let wrong = || malformed("a file's SHA-256 is 64 hexadecimal digits");
+        let wrong = || malformed("a file's SHA-256 must be 64 hexadecimal digits");
         let sha256 = hex::decode(&head.sha256).map_err(|_| wrong())?;
         let can_be = EARLIEST_MS..=LATEST_MS;
         if head.modified_ms.is_some_and(|time| !can_be.contains(&time)) {
-            return Err(malformed("a file's time is in the years 1 to 9999"));
+            return Err(malformed("a file's time must be in the years 1 to 9999"));
         }
         let condition = Condition::written(head.if_match.as_deref(), head.if_none_match.as_deref());
         let plan = Plan {

@@ -34,11 +34,13 @@ impl Call<'_> {
     }
 
     pub(super) async fn append(self, upload: &UploadId, body: ByteStream) -> Answer {
-        let offset = headers::number(&self.headers, UPLOAD_OFFSET)?
-            .ok_or_else(|| malformed("Upload-Offset says where in the file the body begins"))?;
+        let offset = headers::number(&self.headers, UPLOAD_OFFSET)?.ok_or_else(|| {
+            malformed("Upload-Offset is missing: it says where in the file the body begins")
+        })?;
         let complete = is_complete(&self.headers)?;
         let mut plan = headers::plan(&self.headers, self.condition().await?)?;
-        // Also for what does not end the upload: better to say it before a gigabyte was sent.
+        // Also for a part that does not end the upload, so that a refusal does not come after a
+        // gigabyte.
         plan.condition.check(self.present().await?.as_ref())?;
         plan.length = headers::number(&self.headers, UPLOAD_LENGTH)?;
         let keeps_time = plan.modified_ms;
@@ -64,7 +66,7 @@ impl Call<'_> {
         Ok(status(StatusCode::NO_CONTENT))
     }
 
-    /// Conditions about an upload, which is there and has neither a version nor a date.
+    /// Judges conditions about an upload, which is there and has neither a version nor a date.
     async fn check_upload(&self) -> Result<(), Problem> {
         let upload = Entry {
             name: self.path.name().to_owned(),
@@ -82,12 +84,12 @@ fn is_complete(headers: &HeaderMap) -> Result<bool, Problem> {
         Some("?1") => Ok(true),
         Some("?0") => Ok(false),
         _ => Err(malformed(
-            "Upload-Complete says whether the file ends with this body: ?1 or ?0",
+            "Upload-Complete must say whether the file ends with this body: ?1 or ?0",
         )),
     }
 }
 
-/// 204 and where the upload is.
+/// 204 and the offset of the upload.
 fn progress(offset: u64) -> Response<Body> {
     let mut response = status(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
@@ -96,7 +98,7 @@ fn progress(offset: u64) -> Response<Body> {
     response
 }
 
-/// An offset that does not fit is answered with the one that does.
+/// A wrong offset is answered with the right one.
 fn mismatch(error: StoreError) -> Answer {
     let offset = match error {
         StoreError::Offset(offset) => Some(offset),

@@ -1,5 +1,5 @@
-//! What every [`Locks`] promises. The same file is a test of this crate, for locks in memory, and of the
-//! gateway, for those in its databases; whoever takes it in gives it its names.
+//! What every [`Locks`] promises. This file is a test of this crate, for locks in memory, and of
+//! the gateway, for those in its databases: the module that includes it provides the names below.
 
 use super::{
     Depth, FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError, MOST_OF_HOLDER,
@@ -15,8 +15,8 @@ pub(super) struct Kept<'k> {
     pub(super) now_ms: u64,
 }
 
-/// How long the locks of this suite last, in milliseconds.
-const LASTS: u64 = 600_000;
+/// How long the locks of this suite last.
+const LASTS_MS: u64 = 600_000;
 
 impl Kept<'_> {
     fn lock(&self, holder: usize, root: &str, depth: Depth, scope: Scope) -> Lock {
@@ -27,7 +27,7 @@ impl Kept<'_> {
             scope,
             owner: None,
             holder: self.holders[holder],
-            ends_ms: self.now_ms + LASTS,
+            ends_ms: self.now_ms + LASTS_MS,
         }
     }
 
@@ -35,13 +35,13 @@ impl Kept<'_> {
         self.lock(holder, root, Depth::Itself, Scope::Exclusive)
     }
 
-    /// Takes it at the first gateway.
+    /// Takes a lock at the first gateway.
     async fn take(&self, lock: &Lock) -> Taken {
         let take = self.gateways[0].take(&self.store, lock, self.now_ms);
         take.await.unwrap()
     }
 
-    /// The locks that the second gateway sees, by their roots.
+    /// The locks that the second gateway sees, sorted by their roots.
     async fn around(&self, paths: &[&str], now_ms: u64) -> Vec<Lock> {
         let paths: Vec<FilePath> = paths.iter().map(|path| path.parse().unwrap()).collect();
         let around = self.gateways[1].around(&self.store, &paths, now_ms);
@@ -145,24 +145,24 @@ async fn of_those_that_exclude_one_another_one_is_taken(kept: &Kept<'_>) {
 async fn a_lock_ends_by_itself_unless_it_is_refreshed(kept: &Kept<'_>) {
     let lock = kept.exclusive(0, "a");
     kept.take(&lock).await;
-    let later = kept.now_ms + LASTS - 1;
+    let later = kept.now_ms + LASTS_MS - 1;
     let [one, two] = kept.gateways;
-    let refreshed = two.refresh(&lock.token, later + LASTS, later).await;
+    let refreshed = two.refresh(&lock.token, later + LASTS_MS, later).await;
     assert!(refreshed.unwrap());
-    let now_ms = later + LASTS - 1;
+    let now_ms = later + LASTS_MS - 1;
     assert_eq!(kept.around(&["a"], now_ms).await.len(), 1);
-    let over = later + LASTS;
+    let over = later + LASTS_MS;
     assert_eq!(kept.around(&["a"], over).await, []);
-    let refreshed = one.refresh(&lock.token, over + LASTS, over).await;
+    let refreshed = one.refresh(&lock.token, over + LASTS_MS, over).await;
     assert!(!refreshed.unwrap());
     let next = Lock {
-        ends_ms: over + LASTS,
+        ends_ms: over + LASTS_MS,
         ..kept.exclusive(1, "a")
     };
     let taken = one.take(&kept.store, &next, over).await.unwrap();
     assert_eq!(taken, Taken::Yes);
     one.release(&[next.token, lock.token]).await.unwrap();
-    let refreshed = two.refresh(&next.token, over + LASTS, over).await;
+    let refreshed = two.refresh(&next.token, over + LASTS_MS, over).await;
     assert!(!refreshed.unwrap());
     kept.empty().await;
 }

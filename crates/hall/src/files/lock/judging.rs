@@ -1,8 +1,9 @@
-//! What locks keep from whom.
+//! What locks forbid to whom.
 //!
-//! What a request changes are places: the file itself, the folder where a name comes or goes, what a
-//! folder has in it that goes with it. Each place that a lock covers wants the token of one that does
-//! (RFC 4918, 7.5). An exclusive lock is the only one that covers a place; of shared ones any will do.
+//! A request changes places: the file itself, the folder where a name appears or disappears, and
+//! what is in a folder that goes with it. Each place that locks cover needs the token of one of
+//! them (RFC 4918, 7.5). An exclusive lock is the only one that covers a place; of shared ones any
+//! will do.
 
 use super::{Lock, Scope};
 use crate::files::path::FilePath;
@@ -11,7 +12,7 @@ use crate::files::store::Depth;
 /// What a request does to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::files) enum Doing {
-    /// Changes what is said of the file or folder there.
+    /// Changes the properties of the file or folder there.
     Describes,
     /// Writes the file, which is a new name where nothing is.
     Writes,
@@ -23,21 +24,22 @@ pub(in crate::files) enum Doing {
     Fills,
 }
 
-/// Something that a request does.
+/// Something that a request does to a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::files) struct Touch {
     pub(in crate::files) path: FilePath,
     pub(in crate::files) doing: Doing,
 }
 
-/// Whether locks let something be done.
+/// Whether locks allow a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::files) enum Verdict<'l> {
-    /// They do.
+    /// They do: no lock forbids it.
     Free,
-    /// This one does not.
+    /// This one forbids it.
     Locked(&'l Lock),
-    /// This one does not where nothing is yet: it is on the folder, whose names it keeps (7.4).
+    /// This one forbids it if nothing is there yet: it is on the folder, whose names it protects
+    /// (7.4).
     LockedIfNew(&'l Lock),
 }
 
@@ -60,8 +62,8 @@ pub(super) fn is_on(root: &FilePath, depth: Depth, path: &FilePath) -> bool {
     root == path || (depth == Depth::Everything && path.is_within(root))
 }
 
-/// What `locks`, those around the path, make of something that is done by whoever may use those of
-/// which `may` says so.
+/// Whether `locks`, those around the path, allow `touch` to a client that may use the locks for
+/// which `may` is true.
 pub(in crate::files) fn judge<'l>(
     locks: &'l [Lock],
     touch: &Touch,
@@ -98,8 +100,8 @@ pub(in crate::files) fn judge<'l>(
     }
 }
 
-/// Which of `locks`, those around its root, is in the way of a new lock: one on the same, unless both are
-/// shared (RFC 4918, 6.2). Whose they are does not matter.
+/// Which of `locks`, those around its root, is in the way of a new lock: one on the same, unless
+/// both are shared (RFC 4918, 6.2). Whose they are does not matter.
 #[must_use]
 pub fn conflicting<'l>(locks: &'l [Lock], new: &Lock) -> Option<&'l Lock> {
     locks.iter().find(|lock| {

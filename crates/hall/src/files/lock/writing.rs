@@ -1,4 +1,5 @@
-//! Locks in XML: what is asked for, what is there, and what was not met (RFC 4918, 14 and 16).
+//! Locks in XML: what clients ask for, what locks there are, and which condition was not met
+//! (RFC 4918, 14 and 16).
 
 use std::fmt::Write as _;
 
@@ -22,7 +23,7 @@ pub(in crate::files) const SUPPORTED: &str = "<D:lockentry><D:lockscope><D:exclu
 
 const START: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n";
 
-/// A new lock, as it is wished for.
+/// A new lock, as a client asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::files) struct Wish {
@@ -31,10 +32,10 @@ pub(in crate::files) struct Wish {
     pub(in crate::files) owner: Option<Owner>,
 }
 
-/// Reads a `lockinfo` element (14.11). Nothing means that a lock is refreshed (9.10.2).
+/// Reads a `lockinfo` element (14.11). An empty request means that a lock is refreshed (9.10.2).
 ///
 /// # Errors
-/// 400: it is none, or asks for what there is not.
+/// 400: it is malformed, or asks for a kind of lock that does not exist.
 pub(in crate::files) fn read(request: &[u8]) -> Result<Option<Wish>, Problem> {
     if request.is_empty() {
         return Ok(None);
@@ -49,12 +50,14 @@ pub(in crate::files) fn read(request: &[u8]) -> Result<Option<Wish>, Problem> {
         child(parent).is_some_and(|parent| parent.children().any(|child| child.name.is_dav(name)))
     };
     if !has("locktype", "write") {
-        return Err(malformed("there are locks for writing only"));
+        return Err(malformed(
+            "only locks for writing exist: locktype must be write",
+        ));
     }
     let scope = match (has("lockscope", "exclusive"), has("lockscope", "shared")) {
         (true, false) => Scope::Exclusive,
         (false, true) => Scope::Shared,
-        _ => return Err(malformed("a lock is exclusive or shared")),
+        _ => return Err(malformed("lockscope must be either exclusive or shared")),
     };
     let owner = child("owner").cloned().map(Owner::new);
     Ok(Some(Wish {
@@ -96,7 +99,7 @@ pub(in crate::files) fn discovery<'l>(
     out
 }
 
-/// The body with which a lock is answered (9.10.1): the property `lockdiscovery`.
+/// The body of the answer with a lock (9.10.1): the property `lockdiscovery`.
 pub(in crate::files) fn answer(mount: &str, lock: &ShownLock) -> String {
     let discovery = discovery(mount, [lock]);
     format!(
@@ -112,12 +115,12 @@ fn address(mount: &str, path: &FilePath) -> String {
     out + slash + &encode(path.as_str())
 }
 
-/// In which form a refusal is wanted.
+/// The form in which a client wants a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::files) enum Form {
     /// An `error` element, for programs that speak WebDAV.
     Xml,
-    /// A problem in JSON, for whoever accepts JSON.
+    /// A problem in JSON, for clients that accept JSON.
     Json,
 }
 
@@ -156,8 +159,9 @@ impl Code {
     }
 }
 
-/// A condition that was not met, and the path of the lock that it is about. Our own servers tell each
-/// other in a header of their problems, so that each writes the XML for itself, with its own addresses.
+/// A condition that was not met, and the path of the lock that it is about. Our own servers send it
+/// to each other in a header of their problems, so that each writes the XML itself, with its own
+/// addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unmet {
     pub(in crate::files) code: Code,
@@ -175,7 +179,7 @@ impl Unmet {
         }
     }
 
-    /// What `headers` say, if it can be.
+    /// Reads it from `headers`; `None` if it is missing or malformed.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let said = headers.get(Self::HEADER)?.to_str().ok()?;
         let (code, path) = said.split_once(' ')?;
@@ -191,7 +195,7 @@ impl Unmet {
         HeaderValue::try_from(said).ok()
     }
 
-    /// The refusal `problem`, which says so.
+    /// The refusal `problem`, with this condition in its header.
     pub(in crate::files) fn refuse(&self, problem: Problem) -> Response<Body> {
         let mut response = problem.into_response();
         if let Some(value) = self.value() {
@@ -210,7 +214,7 @@ impl Unmet {
     }
 }
 
-/// What a refusal was about, and in which form it is wanted.
+/// The request that is refused, and the form in which the client wants that.
 pub(in crate::files) struct Refusing<'r> {
     pub(in crate::files) form: Form,
     pub(in crate::files) mount: &'r str,
@@ -219,7 +223,7 @@ pub(in crate::files) struct Refusing<'r> {
 }
 
 impl Refusing<'_> {
-    /// `response`, in the form that is wanted if it says that a condition about locks was not met.
+    /// `response`; if it says that a condition about locks was not met, in the form that is wanted.
     pub(in crate::files) fn answer(&self, mut response: Response<Body>) -> Response<Body> {
         let Some(unmet) = Unmet::of(response.headers()) else {
             return response;
@@ -231,7 +235,7 @@ impl Refusing<'_> {
         let inner = unmet.path != *self.path && unmet.path.is_within(self.path);
         let error = unmet.to_xml(self.mount);
         let xml = if unmet.code == Code::NoConflict && inner {
-            // What is in the way is one of those that a folder's lock would be on (9.10.6).
+            // The lock in the way is on something in the folder that was to be locked (9.10.6).
             *response.status_mut() = StatusCode::MULTI_STATUS;
             let (lock, asked) = (
                 address(self.mount, &unmet.path),

@@ -1,4 +1,4 @@
-//! Whoever has the files of a store whose locks are kept here.
+//! Where the files are, for a store whose locks are kept here.
 
 use std::sync::Arc;
 
@@ -17,19 +17,19 @@ use crate::files::store::{Entry, Plan, Store, StoreError};
 use crate::problem::Problem;
 use crate::switchboard::Switchboard;
 
-/// What came of making an empty file.
+/// The outcome of making an empty file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::files) enum Made {
-    /// It is there now.
+    /// The file is there now.
     New,
     /// Something was there meanwhile.
     ThereAlready,
 }
 
-/// Whoever has the files.
+/// Where the files are: a store of ours, or one at an agent.
 #[async_trait]
 pub(super) trait Behind: Present {
-    /// Answers a request that is not about locks, which `discovery` tells.
+    /// Answers a request that is not about locks; `discovery` tells which locks there are.
     async fn answer(&self, request: Request<Body>, discovery: &dyn Discovery) -> Response<Body>;
 
     /// Makes an empty file.
@@ -81,7 +81,7 @@ pub(super) struct AtAgent<'h> {
 #[async_trait]
 impl Present for AtAgent<'_> {
     async fn present(&self, path: &FilePath) -> Result<Option<Entry>, Problem> {
-        // It is the gateway that looks, also for who may only write.
+        // The gateway itself looks, also for a client that may only write.
         let access = StoreAccess {
             read: true,
             ..self.here.access

@@ -28,7 +28,7 @@ impl Locking {
             let problem = Problem::new(
                 StatusCode::CONFLICT,
                 "no-such-lock",
-                "this is not locked with that token",
+                "no lock with that token covers this path",
             );
             return Err(Refused::new(problem, Code::TokenMatches, &call.path));
         };
@@ -41,7 +41,7 @@ impl Locking {
         Ok(foreign::protected(response))
     }
 
-    /// Ends the locks on what is there no more (7.5, 9.6.1, 9.9): `locks` are those that were known
+    /// Ends the locks on what no longer exists (7.5, 9.6.1, 9.9): `locks` are those that were known
     /// before the change. A lock on a path where something else is now stays.
     pub(super) async fn end_with_files(
         &self,
@@ -76,12 +76,12 @@ pub(super) fn not_yours() -> Problem {
     )
 }
 
-/// The token in `Lock-Token` (10.5); nothing for one that no lock of ours can have.
+/// The token in `Lock-Token` (10.5); `None` for one that no lock of ours can have.
 fn named(header: Option<&str>) -> Result<Option<LockToken>, Problem> {
-    let header = header.ok_or_else(|| malformed("Lock-Token says which lock"))?;
+    let header = header.ok_or_else(|| malformed("Lock-Token is missing: it says which lock"))?;
     let token = header
         .strip_prefix('<')
         .and_then(|rest| rest.strip_suffix('>'))
-        .ok_or_else(|| malformed("Lock-Token is a token between < and >"))?;
+        .ok_or_else(|| malformed("Lock-Token must be a token between < and >"))?;
     Ok(token.parse().ok())
 }

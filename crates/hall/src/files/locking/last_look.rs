@@ -1,5 +1,5 @@
-//! Content that takes its time: somebody else may lock meanwhile what it is for. So the last of it is
-//! held back until that was looked at again.
+//! Content that takes its time: somebody else may lock the file meanwhile. So its last bytes are
+//! held back until the locks were looked at again.
 
 use std::io;
 use std::pin::Pin;
@@ -17,10 +17,10 @@ use super::{LockHolder, LockedStore, Locks, Touch, Verdict, judge, may_use};
 use crate::body::Body;
 use crate::files::lock::Lock;
 
-/// How old what is known of locks may be when content is whole.
-const FRESH: Duration = Duration::from_secs(1);
+/// The locks are looked at again if the content took at least this long.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// What is looked at again.
+/// What the second look needs to know.
 pub(super) struct Look {
     pub(super) locks: Arc<dyn Locks>,
     pub(super) store: LockedStore,
@@ -48,7 +48,7 @@ impl Look {
 
     async fn again(self, found: Found, since: Instant) -> io::Result<()> {
         let waited = since.elapsed();
-        if waited < FRESH {
+        if waited < LOOK_AGAIN_AFTER {
             return Ok(());
         }
         let paths: Vec<_> = self

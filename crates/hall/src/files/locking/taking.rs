@@ -11,8 +11,8 @@ use super::{Behind, Call, Locking, Refused, locked, may_use};
 use crate::body::{self, Body};
 use crate::files::handler::{self, Discovery, condition, depth, malformed, need, text};
 use crate::files::lock::{
-    self, Code, Doing, LONGEST, Lock, LockToken, LocksError, ShownLock, Taken, Touch, USUAL, Wish,
-    covers,
+    self, Code, Doing, LONGEST_TIMEOUT, Lock, LockToken, LocksError, ShownLock, Taken, Touch,
+    USUAL_TIMEOUT, Wish, covers,
 };
 use crate::foreign;
 use crate::pass::Way;
@@ -46,7 +46,7 @@ impl Locking {
         ))
     }
 
-    /// The same, for another server of ours.
+    /// `LOCK` in JSON, for another server of ours.
     pub(super) async fn lock_in_json(
         &self,
         behind: &impl Behind,
@@ -98,7 +98,7 @@ impl Locking {
             return Err(conflict(other));
         }
         if present.is_none() {
-            // A new name comes into its folder.
+            // The file adds a name to its folder.
             let may = |lock: &Lock| may_use(lock, self.holder, &submitted);
             let touches = std::slice::from_ref(&touch);
             self.judge_touches(behind, touches, &locks, may).await?;
@@ -109,7 +109,7 @@ impl Locking {
         let shown = lock.shown(self.now_ms);
         let made = match present {
             Some(_) => Ok(Made::ThereAlready),
-            // RFC 4918, 7.3: there are no locks on nothing.
+            // RFC 4918, 7.3: to lock a path where nothing is makes an empty file.
             None => behind.make(&call.path).await,
         };
         let status = match made {
@@ -126,7 +126,7 @@ impl Locking {
         })
     }
 
-    /// RFC 4918, 9.10.2.
+    /// Refreshes a lock (RFC 4918, 9.10.2).
     async fn refresh(
         &self,
         call: &Call<'_>,
@@ -143,7 +143,7 @@ impl Locking {
             let problem = Problem::new(
                 StatusCode::PRECONDITION_FAILED,
                 "no-such-lock",
-                "If names no lock on this: to refresh one, send its token; to take one, say which",
+                "If names no lock here: to refresh a lock, send its token; to take one, say which",
             );
             Refused::new(problem, Code::TokenMatches, &call.path)
         };
@@ -178,18 +178,18 @@ fn conflict(other: &Lock) -> Refused {
     Refused::new(locked(other).problem, Code::NoConflict, &other.root)
 }
 
-/// The content of a request for a lock, of somebody who may have one.
+/// The content of a request for a lock, if the client may write.
 async fn whole(call: &Call<'_>, request: Request<Body>) -> Result<bytes::Bytes, Problem> {
     need(call.here.access.write, "write", call.here.mount)?;
     handler::collect(call.here.pass.over(request.into_body(), Way::Received)).await
 }
 
-/// The time that is asked for first and understood, within bounds (RFC 4918, 10.7).
+/// The first time in `Timeout` that is understood, within bounds (RFC 4918, 10.7).
 fn timeout(header: Option<&str>) -> Duration {
     let asked = header.unwrap_or_default().split(',').find_map(|one| {
         let one = one.trim();
         if one.eq_ignore_ascii_case("infinite") {
-            return Some(LONGEST);
+            return Some(LONGEST_TIMEOUT);
         }
         let (unit, number) = one.split_once('-')?;
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -197,8 +197,8 @@ fn timeout(header: Option<&str>) -> Duration {
             .then(|| Duration::from_secs(number.parse().unwrap_or(u64::MAX)))
     });
     asked
-        .unwrap_or(USUAL)
-        .clamp(Duration::from_secs(1), LONGEST)
+        .unwrap_or(USUAL_TIMEOUT)
+        .clamp(Duration::from_secs(1), LONGEST_TIMEOUT)
 }
 
 /// The answer with a lock, and with the token of a new one.

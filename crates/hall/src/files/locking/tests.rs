@@ -127,7 +127,7 @@ impl Site {
         self.ask(who, request, headers, "").await
     }
 
-    /// Locks; gives `If` with the token.
+    /// Locks a path; returns a list for `If` with the token.
     async fn lock(&self, who: u8, path: &str, depth: &str) -> String {
         let request = format!("LOCK {path}");
         let reply = self
@@ -141,7 +141,7 @@ impl Site {
 /// A request: its method, and where it goes; its headers; its content.
 type Change = (&'static str, Vec<(&'static str, &'static str)>, Bytes);
 
-/// Everything that changes something where `a/b` and `c` are, and its content.
+/// Every request that changes something where `a/b` and `c` are.
 fn changes() -> Vec<Change> {
     let mut packed = Vec::new();
     let head = PackedHead {
@@ -215,7 +215,7 @@ async fn whoever_has_not_the_lock_changes_nothing_by_any_method() {
                 assert_eq!(std::fs::read(file).unwrap(), b"b", "{said:?}");
                 assert!(site.folder.path().join("c").exists(), "{said:?}");
             }
-            // Tagged, because what locks it may be another path than that of the request.
+            // Tagged, because the lock may be on another path than that of the request.
             let condition = format!("</files/data{path}> {condition}");
             let mut headers = headers.clone();
             headers.push(("if", &condition));
@@ -316,7 +316,7 @@ async fn a_lock_is_refreshed_and_ended_by_whoever_took_it() {
     let refreshed = site.send(ADA, "LOCK /a/b", &long).await;
     assert_eq!(refreshed.status, 200);
     assert!(!refreshed.headers.contains_key("lock-token"));
-    // Not beyond the grant, half an hour.
+    // Not longer than the grant, half an hour.
     assert!(
         refreshed.text().contains("Second-1800"),
         "{}",
@@ -467,7 +467,7 @@ async fn a_refusal_in_json_is_for_those_who_accept_it() {
     assert_eq!(problem.code, "locked");
     assert_eq!(
         problem.detail,
-        "“a/b” is locked: try again when it was unlocked"
+        "“a/b” is locked: try again when it is unlocked"
     );
     assert_eq!(refused.headers["dav-unmet"], "lock-token-submitted /a/b");
     let json = r#"{"scope":"shared"}"#;
@@ -508,7 +508,7 @@ async fn content_that_takes_its_time_does_not_overtake_a_lock() {
     }
 }
 
-/// Locks that nobody can ask for.
+/// Locks that can't be reached.
 struct Unreachable;
 
 #[async_trait]

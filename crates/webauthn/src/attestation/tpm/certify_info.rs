@@ -2,7 +2,7 @@
 
 use super::wire::Fields;
 
-/// What a TPM puts before everything that it signs by itself.
+/// The magic number of every structure that a TPM makes and signs by itself.
 pub(super) const TPM_GENERATED_VALUE: u32 = 0xff54_4347;
 /// The type of an attestation that a TPM holds a key.
 pub(super) const TPM_ST_ATTEST_CERTIFY: u16 = 0x8017;

@@ -9,10 +9,9 @@ const ALG_RSA: u16 = 0x0001;
 const ALG_ECC: u16 = 0x0023;
 const ALG_NULL: u16 = 0x0010;
 
-/// The exponent that zero stands for.
+/// The RSA exponent that zero stands for.
 const DEFAULT_EXPONENT: u32 = 65537;
 
-/// What a public area says.
 #[derive(Debug)]
 pub(crate) struct PublicArea<'a> {
     pub(crate) name_algorithm: u16,

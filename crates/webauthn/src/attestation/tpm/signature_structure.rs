@@ -1,4 +1,4 @@
-//! TPMT_SIGNATURE (TPM 2.0, part 2, 11.3.4), in which 8.3 has `sig`.
+//! TPMT_SIGNATURE (TPM 2.0, part 2, 11.3.4), the form that 8.3 gives `sig`.
 //!
 //! Windows leaves the structure out and gives the bare signature, and so do the specification's own
 //! test vectors; software that speaks to a TPM itself keeps it.
@@ -14,9 +14,8 @@ const RSASSA: u16 = 0x0014;
 const RSAPSS: u16 = 0x0016;
 const ECDSA: u16 = 0x0018;
 
-/// The signature by `algorithm` in `bytes`: inside the structure where they are one of that
-/// algorithm, all of them otherwise. Whichever it is has to verify, so that none can be mistaken
-/// for the other.
+/// The signature by `algorithm` in `bytes`: the one inside where `bytes` are a structure of that
+/// algorithm, otherwise all of `bytes`. Either has to verify, so a wrong guess accepts nothing.
 pub(super) fn unwrapped(algorithm: Algorithm, bytes: &[u8]) -> Cow<'_, [u8]> {
     inside(algorithm, bytes).unwrap_or(Cow::Borrowed(bytes))
 }

@@ -142,7 +142,7 @@ fn who_asks_for_nothing_gets_nothing_with_a_status() {
     assert!(text(&nothing).contains(
         "<D:propstat><D:prop></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
     ));
-    // What is missing alone stands in no empty `propstat` of 200.
+    // Missing properties alone bring no empty `propstat` of 200.
     let missing = text(&Wanted::These(vec![], others([other("u", "y")])));
     assert!(
         !missing.contains("200 OK") && missing.contains("404 Not Found"),
@@ -193,7 +193,7 @@ fn what_is_asked_for_is_short_and_counts_once() {
     assert_eq!(once.start().matches("xmlns:n").count(), 1);
 }
 
-/// A folder in which so many files are.
+/// A folder with this many files.
 struct Full(usize);
 
 #[async_trait::async_trait]
@@ -240,7 +240,7 @@ async fn a_long_list_comes_in_short_frames() {
         http::HeaderName::from_static("depth"),
         HeaderValue::from_static("1"),
     )]);
-    let files = 2 * PAGE + 1;
+    let files = 2 * PAGE_ENTRIES + 1;
     let mounts = Mounts::same("/files/data");
     let (root, body) = (FilePath::root(), body::full(asked));
     let answer = find(Full(files), &NoLocks, mounts, root, &headers, body).await;

@@ -112,7 +112,7 @@ async fn no_method_passes_over_a_condition() {
     let put = [("if-match", listed.as_str())];
     let put = site.ask("PUT", "/a", &put, body::full("two")).await;
     assert_eq!((put.status, read("a").as_str()), (204, "two"));
-    // Where a request would be refused anyway, that is what is said (RFC 9110, 13.2.1).
+    // A request that would be refused anyway gets that refusal (RFC 9110, 13.2.1).
     let conditions = [("if-match", "\"x\"")];
     assert_eq!(site.send("GET", "/none", &conditions).await.status, 404);
     assert_eq!(site.send("DELETE", "/none", &conditions).await.status, 404);
