@@ -17,14 +17,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use fleet::{Camera, ORIGIN, RP_ID, Sent, enrol};
+use hallway_door_device::ingest::keyring::Keyring;
+use hallway_door_device::ingest::{Ingest, Outcome, Submission};
+use hallway_door_device::store::PayloadLocation;
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::Act;
 use hallway_evidence::{Response, SignedStatement, Timestamp};
-use hallway_gateway::doors::device::ingest::keyring::Keyring;
-use hallway_gateway::doors::device::ingest::{Ingest, Outcome, Submission};
-use hallway_gateway::doors::device::store::PayloadLocation;
-use hallway_gateway::ledger::Ledger;
-use hallway_gateway::store::Store;
+use hallway_spine::ledger::Ledger;
+use hallway_spine::store::Store;
 use hallway_webauthn::{AssertionPolicy, AssertionResponse, RelyingParty, verify_assertion};
 
 /// Cameras that send at the same time, each in order.

@@ -10,13 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::cose::{Algorithm, PublicKey};
+use hallway_door_device::store::{Authority, Device, DeviceState, DeviceTables};
 use hallway_evidence::statement::Statement;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::{
     CredentialId, DeviceId, Line, PersonId, Response, SignedStatement, Timestamp,
 };
-use hallway_gateway::doors::device::store::{Authority, Device, DeviceState};
-use hallway_gateway::store::{
+use hallway_spine::store::{
     AuthorityId, Credential, EvidenceHash, Holder, Person, PersonState, Role, Store, StoreError,
 };
 

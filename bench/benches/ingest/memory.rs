@@ -4,11 +4,11 @@
 use std::fs;
 use std::sync::Arc;
 
+use hallway_door_device::ingest::keyring::Keyring;
 use hallway_evidence::CredentialId;
 use hallway_gateway::config::Config;
-use hallway_gateway::doors::device::ingest::keyring::Keyring;
-use hallway_gateway::store::Store;
 use hallway_gateway::{Start, SystemClock};
+use hallway_spine::store::Store;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -49,39 +49,40 @@ enum Action {
 /// checked; without them, only what the object proves by itself. An assertion needs them, and the
 /// credential's key as "publicKey" (a COSE_Key) or in the "attestationObject" of its registration.
 ///
-/// Exit codes: 0 it verifies (or was only to be read), 1 it does not, 2 the command line or the
-/// file is wrong.
+/// Exit codes: 0 it verifies (or was only read), 1 it does not, 2 the command line or the file is
+/// wrong.
 #[derive(Debug, Args)]
 struct Explain {
     /// CBOR, its hexadecimal or base64 text, or JSON such as a browser's response.
     file: PathBuf,
-    /// The client data that it came with, to check signatures; a browser's response has them.
+    /// The object's client data, to check signatures; a browser's response contains them.
     #[arg(long, value_name = "FILE")]
     client_data: Option<PathBuf>,
     /// The challenge that was sent: base64url, hexadecimal or plain text.
     #[arg(long, value_name = "TEXT")]
     challenge: Option<String>,
-    /// An origin that may speak for the relying party. May be given again.
+    /// An origin that may speak for the relying party; may be given several times.
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     origin: Vec<String>,
     /// The relying party's id; otherwise the host of the origin.
     #[arg(long, value_name = "DOMAIN", value_parser = crate::relying_party_id)]
     rp_id: Option<String>,
-    /// The origin of a page that may hold the relying party's in a frame. May be given again.
+    /// The origin of a page that may show the relying party's page in a frame; may be given several
+    /// times.
     #[arg(long, value_name = "ORIGIN", value_parser = origin)]
     top_origin: Vec<String>,
-    /// Certificates that are trusted to vouch, PEM. May be given again.
+    /// Certificates to trust as anchors, PEM; may be given several times.
     #[arg(long, value_name = "FILE")]
     anchor: Vec<PathBuf>,
-    /// The time that certificates are judged by, in seconds since 1970; otherwise now.
+    /// The time at which certificates must be valid, in seconds since 1970; otherwise now.
     #[arg(long, value_name = "SECONDS")]
     at: Option<i64>,
     /// The file is a device's answer to an ACME server's device-attest-01 challenge: the payload
     /// {"attObj": …}, the signed request around it, or the object alone.
     #[arg(long)]
     acme: bool,
-    /// What the device answered: the challenge's token, a point, and the thumbprint of the
-    /// account's key.
+    /// The challenge's key authorization: its token, a dot, and the thumbprint of the account's
+    /// key.
     #[arg(long, value_name = "TOKEN.THUMBPRINT", requires = "acme")]
     key_authorization: Option<String>,
     /// Print the explanation as JSON.
@@ -112,7 +113,7 @@ pub(crate) fn run(command: &AttestCommand) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-/// A ceremony as far as it is known.
+/// The known part of a ceremony.
 struct Ceremony {
     rp: RelyingParty,
     challenge: Vec<u8>,
@@ -245,8 +246,8 @@ impl Explain {
     }
 }
 
-/// An origin in the form in which client data name it: that of a web page as the URL standard
-/// serialises it, that of an application, such as `android:apk-key-hash:…`, as it is.
+/// An origin in the form that client data use: a web page's as the URL standard serialises it, an
+/// application's, such as `android:apk-key-hash:…`, unchanged.
 fn origin(text: &str) -> Result<String, String> {
     let scheme = text.split(':').next().unwrap_or_default();
     if !["http", "https"]
@@ -256,17 +257,17 @@ fn origin(text: &str) -> Result<String, String> {
         return match text.contains(':') && !text.contains(char::is_whitespace) {
             true => Ok(text.to_owned()),
             false => Err(format!(
-                "{text:?} is no origin, such as https://gate.example"
+                "{text:?} is not an origin, such as https://gate.example"
             )),
         };
     }
-    let url = Url::parse(text).map_err(|error| format!("{text:?} is no origin: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("{text:?} is not an origin: {error}"))?;
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     if is_bare && url.username().is_empty() && url.password().is_none() {
         Ok(url.origin().ascii_serialization())
     } else {
         Err(format!(
-            "{text:?} is no origin: it ends behind the host or the port"
+            "{text:?} is not an origin: nothing may follow the host or the port"
         ))
     }
 }
@@ -277,8 +278,8 @@ fn host(origin: &str) -> Option<String> {
     Some(url.host_str()?.to_owned())
 }
 
-/// Verifies an assertion by the most lenient policy: what it proves is told, not whether that
-/// suffices for some door.
+/// Verifies an assertion by the most lenient policy: reports what it proves, not whether that is
+/// enough for some door.
 fn assertion(
     given: &Input,
     assertion: &Assertion,
@@ -317,7 +318,7 @@ fn assertion(
     Ok(explain_assertion(&response, &record, expected, &policy))
 }
 
-/// The credential's COSE_Key, as it is given or out of the registration.
+/// The credential's COSE_Key, as given or from the registration.
 fn public_key(given: &Input, assertion: &Assertion) -> Result<Vec<u8>, Box<dyn Error>> {
     let registered = given.attestation_object.as_deref().and_then(|object| {
         let object = AttestationObject::parse(object).ok()?;

@@ -5,29 +5,29 @@ use std::path::PathBuf;
 
 use clap::Args;
 use hallway_gateway::backup::{Realm, Summary};
-use hallway_gateway::settings::Database;
+use hallway_spine::settings::Database;
 use serde::Serialize;
 
 use crate::operator_key::UnlockArguments;
 
 /// Back up a whole realm into one file: configuration, database, log and payloads.
 ///
-/// Gateways may serve meanwhile: the database is as it was at one moment. The file is encrypted under
-/// the operator key, which is not in it: keep that elsewhere. Sessions and one-time links are not in
-/// it either. An existing file is not overwritten.
+/// Gateways may keep serving: the backup holds the database as it was at one moment. The file is
+/// encrypted under the operator key and does not contain it: keep that key elsewhere. Sessions and
+/// one-time links are left out too. An existing file is not overwritten.
 #[derive(Debug, Args)]
 pub(crate) struct BackupCommand {
-    /// The file to make.
+    /// The file to create.
     file: PathBuf,
     #[command(flatten)]
     place: Place,
 }
 
-/// Bring a realm back from a backup, into an empty folder and database.
+/// Restore a realm from a backup, into an empty folder and database.
 ///
-/// Put the realm's operator.key into the folder first. A hallway.toml that is there is kept;
-/// otherwise the backup's is used. The backup may be from SQLite and the database PostgreSQL, or the
-/// other way round.
+/// Put the realm's operator.key into the folder first. A hallway.toml in the folder is kept;
+/// without one, the backup's is used. The backup may be from SQLite and the database PostgreSQL, or
+/// the other way round.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreCommand {
     /// The backup.
@@ -47,7 +47,7 @@ struct Place {
         env = "HALLWAY_DATA"
     )]
     data: PathBuf,
-    /// The database instead of that in hallway.toml.
+    /// The database, instead of the one in hallway.toml.
     #[arg(long, value_name = "ADDRESS", env = "HALLWAY_DATABASE")]
     database: Option<String>,
     #[command(flatten)]
@@ -65,7 +65,7 @@ struct Done {
 
 impl Place {
     fn realm(&self) -> Result<Realm, Box<dyn Error>> {
-        // It may hold a password, which clap would repeat in what it says of it.
+        // It may hold a password, which clap would repeat in its error message.
         let database = self.database.as_deref().map(str::parse::<Database>);
         let database = database.transpose();
         Ok(Realm {

@@ -18,10 +18,10 @@ pub(crate) struct LinkCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Let yourself register a further key, with a touch of one that you have.
+    /// Allow yourself to register another key, with a touch of one that you have.
     ///
-    /// Prints a link, good for a quarter of an hour: give it to "hallway join" with the new key, or
-    /// open it in a browser on the computer or phone where that key is.
+    /// Prints a link, valid for a quarter of an hour: give it to "hallway join" with the new key,
+    /// or open it in a browser on the computer or phone where that key is.
     AddKey {
         #[command(flatten)]
         how: How,
@@ -38,9 +38,9 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// Withdraw a link, with a touch: it opens nothing any more.
+    /// Withdraw a link, with a touch: it no longer works.
     Withdraw {
-        /// Its id, or as many of its first letters as tell it from the others.
+        /// The link's id, or enough of its first letters to tell it from the others.
         link: String,
         #[command(flatten)]
         how: How,
@@ -57,7 +57,7 @@ const COLUMNS: &[Column] = &[
     (&["expires_ms"], "UNTIL"),
 ];
 
-/// How every one of them goes.
+/// The arguments of every `hallway link` command.
 #[derive(Debug, Args)]
 struct How {
     /// Print the outcome as JSON.
@@ -94,7 +94,7 @@ pub(crate) fn run(command: LinkCommand) -> Result<(), PersonError> {
             if how.json {
                 println!("{done}");
             } else {
-                eprintln!("The link opens nothing any more.");
+                eprintln!("The link no longer works.");
             }
             Ok(())
         }
@@ -123,7 +123,7 @@ fn list(how: &How) -> Result<Value, PersonError> {
     crate::runtime()?.block_on(visitor.get("/api/links"))
 }
 
-/// The id of the one link that begins so.
+/// The id of the one link whose id begins with `start`.
 fn one_of(links: &Value, start: &str) -> Result<LinkId, PersonError> {
     let all = links.as_array().into_iter().flatten();
     let ids: Vec<&str> = all

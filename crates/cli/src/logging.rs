@@ -9,7 +9,7 @@ use tracing_subscriber::fmt::format::debug_fn;
 
 use crate::terminal::{LogLines, has_colours};
 
-/// Starts logging. `HALLWAY_LOG` sets what, as `tracing` filters do; `info` otherwise.
+/// Starts logging. `HALLWAY_LOG` sets the filter, in the syntax of `tracing`; `info` by default.
 pub(crate) fn start(json: bool) {
     let quiet = "info,sqlx=warn,sea_orm_migration=warn";
     let filter = EnvFilter::try_from_env("HALLWAY_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
@@ -18,7 +18,7 @@ pub(crate) fn start(json: bool) {
         return logs.json().with_writer(|| LogLines::Plain).init();
     }
     let has_colours = has_colours(&stderr());
-    // Each value is one that somebody else may have chosen, and stays on its line.
+    // Somebody else may have chosen the value: it must not begin a new line.
     let fields = debug_fn(|out, field, value| {
         let value = format!("{value:?}");
         match field.name() {

@@ -1,6 +1,6 @@
 //! The `hallway` command.
 
-// Before the others: its macros are how they print.
+// Before the others, which print with its macros.
 #[macro_use]
 mod terminal;
 
@@ -77,9 +77,9 @@ enum Command {
 }
 
 impl Command {
-    /// Whether the files that it makes are the person's own, as open as their umask makes them: what
-    /// they download, and what is public. All other commands keep keys, sessions, payloads and
-    /// evidence. (What a gateway or an agent writes into the folder of a hall is as open as that
+    /// Whether the command's files are as open as the person's umask makes them: downloads, and
+    /// what is public. All other commands keep keys, sessions, payloads and evidence, in private
+    /// files. (What a gateway or an agent writes into the folder of a hall is as open as that
     /// folder.)
     const fn writes_for_others(&self) -> bool {
         match self {
@@ -113,8 +113,9 @@ impl Command {
 }
 
 impl Cli {
-    /// Reads a command line. A value of foreign text may begin with a dash, as base64url does once in
-    /// 64 times: the word behind such a flag is its value whatever it is (`getopt_long` does the same).
+    /// Reads a command line. A value of foreign text may begin with a dash, as base64url does once
+    /// in 64 times: the word after such a flag is its value, whatever it is (`getopt_long` does the
+    /// same).
     fn read(line: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let matches = foreign_values_as_they_are(Self::command()).try_get_matches_from(line)?;
         Self::from_arg_matches(&matches)
@@ -164,15 +165,15 @@ fn main() -> ExitCode {
     terminal::end(code)
 }
 
-/// Prints the help that was asked for, or what is wrong with the command line. clap repeats arguments
-/// as they are, so where one could begin a line, the text is made of arguments that can't.
+/// Prints the help that was asked for, or what is wrong with the command line. clap repeats
+/// arguments as they are, so if one could begin a line, the text is made from escaped arguments.
 fn instead_of_a_command(error: &clap::Error) -> ExitCode {
     let given = || std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let text = if given().any(|argument| argument.contains(is_unprintable)) {
         let harmless = given().map(|argument| Printable(&argument).to_string());
         match Cli::read(harmless.map(Into::into)) {
             Err(same) => same.to_string(),
-            // What was wrong is just what can't be printed.
+            // Nothing was wrong but the characters that were escaped.
             Ok(_) => format!("{}\n", Printable(error.to_string().trim_end())),
         }
     } else {
@@ -187,7 +188,7 @@ fn instead_of_a_command(error: &clap::Error) -> ExitCode {
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// clap names the flag of a value that is wrong, also where a variable gave it.
+/// Names the variable that gave a wrong value: clap names the flag even then.
 fn naming_the_variable(error: &clap::Error, text: String) -> String {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
         return text;
@@ -219,7 +220,7 @@ fn variable_of(command: &clap::Command, flag: &str) -> Option<String> {
     here.or_else(|| below.find_map(|command| variable_of(command, flag)))
 }
 
-/// clap repeats a value that is wrong. A user's name and password in an address are not shown.
+/// clap repeats a wrong value: removes a user's name and password from addresses in it.
 fn without_users(text: String) -> String {
     let words = std::env::args_os().chain(std::env::vars_os().filter_map(|(name, value)| {
         let is_ours = name.to_string_lossy().starts_with("HALLWAY_");
@@ -230,7 +231,7 @@ fn without_users(text: String) -> String {
         let Some((before, _)) = word.split_once("://") else {
             return text;
         };
-        // Behind `--flag=` stands the value.
+        // The value comes after `--flag=`.
         let value = before.rfind('=').map_or(0, |at| at + 1);
         let address = &word[value..];
         text.replace(address, &without_user(address))
@@ -345,7 +346,7 @@ mod tests {
         ] {
             assert!(read(line), "{line:?}");
         }
-        // Where no foreign text is taken, a flag stays a flag, and so do words that are none.
+        // If no foreign text is expected, a word that begins with a dash is taken as a flag.
         for line in [
             &["hallway", "verify", "f", "--trust", "--json"][..],
             &["hallway", "verify", "-f"],

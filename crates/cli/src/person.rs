@@ -1,9 +1,9 @@
-//! A person at the gateway's API, with a security key.
+//! A person who uses the gateway's API with a security key.
 //!
-//! What a gateway wants signed is not signed because it wants it. The command says what it asks for
-//! ([`ActRequest`]), the statement that comes back is read here and held against that
-//! ([`agreement`]), and the sentence that the person reads is made of the very bytes whose hash the
-//! key signs. Where anything differs, the key is not touched.
+//! Nothing is signed just because a gateway wants it. The command says what it asks for
+//! ([`ActRequest`]), the statement that comes back is read here and compared with that
+//! ([`agreement`]), and the sentence that the person reads is made from the very bytes whose hash
+//! the key signs. If anything differs, the key is not used.
 
 mod agreement;
 mod api;
@@ -56,10 +56,10 @@ pub(crate) use request::{
 pub(crate) use session::{Session, Who};
 pub(crate) use visitor::Visitor;
 
-/// How many of a person's keys a new one is told of that does not say how many it takes: so many fit
-/// into the shortest message of CTAP (1024 bytes).
+/// How many of a person's keys a new key is told of, if it does not say how many it accepts: this
+/// many fit into the shortest message of CTAP (1024 bytes).
 const EXCLUDED_AT_LEAST: usize = 6;
-/// How many at most, whatever it says.
+/// The most keys that it is told of, whatever it says.
 const EXCLUDED_AT_MOST: usize = 64;
 
 #[derive(Deserialize)]
@@ -68,7 +68,7 @@ struct SignedIn {
     person: Value,
 }
 
-/// What a gateway says of a one-time link. It is not believed: what it is for, the statement says.
+/// What a gateway says of a one-time link. Only the statement is believed about its purpose.
 #[derive(Deserialize)]
 struct LinkView {
     purpose: String,
@@ -76,8 +76,7 @@ struct LinkView {
 }
 
 impl LinkView {
-    /// Whether a key can be registered by it as `new` says. Here only what helps whoever made a mistake
-    /// is told.
+    /// Whether the link can register `new`. This check only helps people who made a mistake.
     fn suits(&self, new: &KeyToRegister) -> Result<(), PersonError> {
         match (self.purpose.as_str(), &new.name) {
             ("sign-in", _) => Err(PersonError::SignInLink),
@@ -96,7 +95,7 @@ struct Registered {
     person: Who,
 }
 
-/// What every act's outcome says.
+/// The members of every act's outcome.
 #[derive(Deserialize)]
 struct Outcome {
     evidence: String,
@@ -109,13 +108,13 @@ struct Outcome {
 pub(crate) struct Done {
     /// What was signed, as it was handed in.
     pub(crate) signed: SignedStatement,
-    /// What that says.
+    /// The statement in it.
     pub(crate) statement: Statement,
     /// When it was accepted, by the gateway's clock.
     pub(crate) accepted: Timestamp,
-    /// The hash of the evidence of it, hexadecimal.
+    /// The hash of its evidence, hexadecimal.
     pub(crate) evidence: String,
-    /// Everything that the gateway says of it.
+    /// The gateway's whole answer.
     pub(crate) outcome: Value,
 }
 
@@ -137,8 +136,8 @@ pub(crate) struct Person<C> {
 }
 
 impl<C: Connection> Person<C> {
-    /// A person who holds `key` and can give its PIN. `realm` is that on record for the gateway, if
-    /// it was here before. `announce` is told what a touch is for before the key waits for it.
+    /// A person who holds `key` and can give its PIN. `realm` is the one on record for the gateway,
+    /// if there is a record. `announce` is told what a touch is for, before the key waits for it.
     pub(crate) fn new(
         api: Api,
         realm: Option<RealmName>,
@@ -170,10 +169,10 @@ impl<C: Connection> Person<C> {
         &mut self.key
     }
 
-    /// Registers a key by a one-time link, and gives whose it is now.
+    /// Registers a key by a one-time link, and returns whose it is now.
     ///
     /// # Errors
-    /// [`PersonError`]; where the gateway wants something else signed, nothing is.
+    /// [`PersonError`]. If the gateway wants something else signed, nothing is signed.
     pub(crate) async fn join(&mut self, new: &KeyToRegister) -> Result<Who, PersonError> {
         let about: LinkView = self
             .api
@@ -260,8 +259,8 @@ impl<C: Connection> Person<C> {
         })
     }
 
-    /// The ids of the person's keys, as many as this key takes at a time: where one is its own, it
-    /// is not registered again.
+    /// The ids of the person's keys, as many as this key accepts at a time: if one is its own, the
+    /// key is not registered again.
     fn theirs(&mut self, held: &[CredentialDescriptor]) -> Result<Vec<Vec<u8>>, PersonError> {
         let info = self.key.info()?;
         let most = info.max_credential_count_in_list;
@@ -274,15 +273,15 @@ impl<C: Connection> Person<C> {
         Ok(ids.take(most).cloned().collect())
     }
 
-    /// Signs in; what follows is done with the session. Says who that is, as the gateway does.
+    /// Signs in; later requests use the session. Returns the gateway's description of the person.
     ///
     /// # Errors
-    /// [`PersonError`]; where the gateway wants something else signed, nothing is.
+    /// [`PersonError`]. If the gateway wants something else signed, nothing is signed.
     pub(crate) async fn sign_in(&mut self) -> Result<Value, PersonError> {
         let ceremony: Ceremony = self.api.post("/api/sign-in/statement", &json!({})).await?;
         let agreed: Agreed<RequestOptions> = ceremony.agree(Wanted::SignIn, self.at())?;
         if !agreed.options.allow_credentials.is_empty() {
-            // Nobody said who they are, so a gateway that names keys asks for somebody's.
+            // Nobody has said who they are: a gateway that names keys wants a certain person's.
             return Err(PersonError::OtherAccount);
         }
         let signed = self.sign(agreed)?;
@@ -306,14 +305,14 @@ impl<C: Connection> Person<C> {
     /// Does an act.
     ///
     /// # Errors
-    /// [`PersonError`]; where the gateway wants something else signed, nothing is.
+    /// [`PersonError`]. If the gateway wants something else signed, nothing is signed.
     pub(crate) async fn act(&mut self, request: &ActRequest) -> Result<Done, PersonError> {
         let session = self.api.session().ok_or(PersonError::SignedOut)?;
         let who = session.who.clone();
         let ceremony: Ceremony = self.api.post("/api/acts/statement", request).await?;
         let agreed = ceremony.agree(Wanted::Act(request, &who), self.at())?;
         let signed = self.sign(agreed)?;
-        // A key need not say whose it is where it was named; where it does, it must be the signer's.
+        // A key that was named need not say whose it is; if it does, it must be the signer's.
         let is_theirs = |handle: &Vec<u8>| handle == who.id.as_bytes();
         if !signed.user_handle.as_ref().is_none_or(is_theirs) {
             return Err(PersonError::OtherAccount);
@@ -390,8 +389,8 @@ impl Signed {
         })
     }
 
-    /// What was done, if the outcome is of what was signed: its evidence, and the link that it
-    /// promised.
+    /// The act that was done, if the outcome matches what was signed: its evidence, and the link
+    /// that it promised.
     fn done(self, outcome: Value, api: &Api) -> Result<Done, PersonError> {
         let Outcome {
             evidence,

@@ -1,4 +1,4 @@
-//! Unix sockets that only this user can reach, at no moment anybody else.
+//! Unix sockets that nobody but this user can reach at any moment.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -7,13 +7,13 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 /// The longest path that a socket can have, in bytes (unix(7), `sun_path` less its NUL).
-const LONGEST: usize = 107;
+const LONGEST_PATH_BYTES: usize = 107;
 
 /// Binds a socket of mode 600. One that nobody serves any more is replaced.
 ///
 /// # Errors
-/// [`io::ErrorKind::AddrInUse`]: somebody serves it, or it is no socket. Otherwise what the system
-/// says.
+/// [`io::ErrorKind::AddrInUse`]: somebody serves it, or it is not a socket. Otherwise what the
+/// system says.
 pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
     if let Ok(about) = fs::symlink_metadata(path)
         && (!about.file_type().is_socket() || UnixStream::connect(path).is_ok())
@@ -21,10 +21,10 @@ pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
         return Err(io::ErrorKind::AddrInUse.into());
     }
     let bytes = path.as_os_str().len();
-    if bytes > LONGEST {
+    if bytes > LONGEST_PATH_BYTES {
         let reason = format!(
-            "the path of a socket has at most {LONGEST} bytes, and this has {bytes}; choose a shorter \
-             folder (XDG_RUNTIME_DIR)"
+            "the path of a socket has at most {LONGEST_PATH_BYTES} bytes, and this has {bytes}; \
+             choose a shorter folder (XDG_RUNTIME_DIR)"
         );
         return Err(io::Error::new(io::ErrorKind::InvalidFilename, reason));
     }
@@ -38,8 +38,8 @@ pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// A folder that only this user may enter, and that goes with this value. Its name is short,
-/// because the path of a socket has at most 107 bytes.
+/// A folder that only this user may enter, and that is removed when this value is dropped. Its name
+/// is short, because the path of a socket has at most 107 bytes.
 struct HiddenFolder(PathBuf);
 
 impl HiddenFolder {
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_path_that_no_socket_can_have_is_refused_in_plain_words() {
         let folder = tempfile::tempdir().unwrap();
-        let long = folder.path().join("x".repeat(LONGEST));
+        let long = folder.path().join("x".repeat(LONGEST_PATH_BYTES));
         let refused = bind(&long).unwrap_err().to_string();
         assert!(refused.contains("at most 107 bytes"), "{refused}");
     }

@@ -8,10 +8,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
+use hallway_door_hall::HallsOf;
 use hallway_evidence::{Origin, RealmName};
 use hallway_gateway::config::Config;
-use hallway_gateway::settings::{BlobAddress, Database, MetadataConfig, Tls};
 use hallway_gateway::{Ready, Start, SystemClock, configuration};
+use hallway_spine::settings::{BlobAddress, Database, MetadataConfig, Tls};
 use serde::Serialize;
 
 use crate::operator_key::UnlockArguments;
@@ -20,8 +21,8 @@ use crate::terminal;
 /// Serve a realm: doors, log, console and API.
 ///
 /// The first start makes the data folder: configuration, operator key, log key, certificate
-/// authority and database. It keeps the flags that it was given in hallway.toml, so that later starts
-/// need none, and prints a one-time link that makes the first owner.
+/// authority and database. It keeps its flags in hallway.toml, so that later starts need none, and
+/// prints a one-time link that makes the first owner.
 #[derive(Debug, Args)]
 pub(crate) struct ServeCommand {
     /// The data folder.
@@ -39,7 +40,7 @@ pub(crate) struct ServeCommand {
     /// Write logs as JSON lines.
     #[arg(long)]
     log_json: bool,
-    /// Print one line of JSON when it serves, instead of sentences.
+    /// Print one line of JSON instead of sentences, once the gateway serves.
     #[arg(long)]
     json: bool,
 }
@@ -59,13 +60,13 @@ struct Serving<'a> {
     halls: Option<&'a str>,
 }
 
-/// What goes over `hallway.toml`.
+/// Flags that take precedence over `hallway.toml`.
 #[derive(Debug, Default, Args)]
 struct Overrides {
     /// The realm: relying party id and trust domain, a domain name.
     #[arg(long, value_name = "NAME", env = "HALLWAY_REALM")]
     realm: Option<RealmName>,
-    /// Where to listen; port 0 takes any.
+    /// Where to listen; for port 0, the system picks one.
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -73,7 +74,7 @@ struct Overrides {
         value_parser = socket_address
     )]
     listen: Option<SocketAddr>,
-    /// Where Prometheus asks for metrics, over plain HTTP; nowhere without it.
+    /// Where Prometheus gets metrics, over plain HTTP; by default nowhere.
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -84,7 +85,7 @@ struct Overrides {
     /// How people and devices reach the gateway.
     #[arg(long, value_name = "URL", env = "HALLWAY_PUBLIC_URL")]
     public_url: Option<Origin>,
-    /// sqlite:FILE, or postgres://USER@HOST/NAME for many gateways.
+    /// The database: sqlite:FILE, or postgres://USER@HOST/NAME for many gateways.
     #[arg(long, value_name = "ADDRESS", env = "HALLWAY_DATABASE")]
     database: Option<String>,
     /// The server certificate chain, PEM.
@@ -109,7 +110,7 @@ struct Overrides {
     /// A FIDO metadata BLOB in a file.
     #[arg(long, value_name = "FILE", env = "HALLWAY_METADATA_FILE")]
     metadata_file: Option<PathBuf>,
-    /// Whose word on the BLOB counts instead of the FIDO Alliance's: certificates, PEM.
+    /// Root certificates to trust for the BLOB instead of the FIDO Alliance's, PEM.
     #[arg(long, value_name = "FILE", env = "HALLWAY_METADATA_ROOT")]
     metadata_root: Option<PathBuf>,
     /// A folder of local metadata statements.
@@ -119,14 +120,14 @@ struct Overrides {
 
 impl Overrides {
     fn apply(self, config: Config) -> Result<Config, Box<dyn Error>> {
-        // These may hold passwords, which clap would repeat in what it says of them.
+        // These may hold passwords, which clap would repeat in its error messages.
         let database: Option<Database> =
             read("--database (HALLWAY_DATABASE)", self.database.as_deref())?;
         let blob: Option<BlobAddress> = read(
             "--metadata-url (HALLWAY_METADATA_URL)",
             self.metadata_url.as_deref(),
         )?;
-        // The folder of the configuration is where its paths start; a flag's start here.
+        // Paths in the configuration start in its folder; those of flags in the working folder.
         let absolute = std::path::absolute::<PathBuf>;
         let tls = match (self.tls_certificate, self.tls_key) {
             (Some(certificate), Some(key)) => Some(Tls {
@@ -164,7 +165,7 @@ fn socket_address(text: &str) -> Result<SocketAddr, &'static str> {
         .map_err(|_| "it must be an IP address and a port, such as 127.0.0.1:8080")
 }
 
-/// A flag's value, or what is wrong with it without repeating it.
+/// A flag's value. The error does not repeat it.
 fn read<T: FromStr<Err: Display>>(flag: &str, value: Option<&str>) -> Result<Option<T>, String> {
     let value = value.map(str::parse).transpose();
     value.map_err(|error| format!("{flag}: {error}"))
@@ -199,7 +200,7 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
         Ok(Told::WhileItServed)
     });
     if matches!(told, Ok(Told::BeforeItServed)) {
-        // Nor for the name of a database's host, which the system may be looking up.
+        // Ends at once, even if the system is still looking up a database's host.
         runtime.shutdown_background();
     }
     told.map(drop)
@@ -209,7 +210,7 @@ pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
 enum Told {
     /// Nothing is waited for.
     BeforeItServed,
-    /// What was under way was finished.
+    /// Requests that were under way were finished.
     WhileItServed,
 }
 

@@ -11,7 +11,7 @@ use crate::terminal;
 /// Print the completions for a shell.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsCommand {
-    /// Which shell.
+    /// The shell.
     shell: Shell,
 }
 

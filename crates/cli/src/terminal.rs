@@ -1,14 +1,14 @@
-//! Standard output and standard error: the only way to them.
+//! The only way to standard output and standard error.
 //!
 //! The macros below take the place of the standard library's in the whole program, so that nothing
 //! is printed in another way. What they print goes through [`Printable`]: no control character and
-//! no mark that changes the writing direction reaches a terminal, and in JSON, where such characters
-//! stand in strings only, they are escaped as JSON does. Line breaks are kept, so text of others is
-//! printed as [`Printable`] itself, which has none, and a path by [`path`]. Styles are no characters in
-//! a text but pieces of their own ([`print_pieces`]).
+//! no mark that changes the writing direction reaches a terminal, and in JSON, where such
+//! characters stand in strings only, they are escaped as JSON does. Line breaks are kept, so other
+//! people's text is printed as [`Printable`] itself, which has none, and a path by [`path`]. Styles
+//! are not characters in a text, but pieces of their own ([`print_pieces`]).
 //!
-//! A reader that went away is no error and no panic: what follows is not printed, the command does
-//! what it has to, and ends as programs do whose output nobody wants ([`end`]).
+//! A reader that went away is no error and no panic: nothing more is printed, the command finishes
+//! its work, and ends as programs do whose reader went away ([`end`]).
 
 use std::error::Error;
 use std::fmt;
@@ -82,12 +82,12 @@ impl Style {
 /// What ends every style on a terminal.
 const END: &str = "\x1b[0m";
 
-/// Whether colours are wanted there.
+/// Whether a stream shows colours.
 pub(crate) fn has_colours(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// A path as text that begins no line.
+/// A path as text that can't begin a new line.
 pub(crate) fn path(path: &Path) -> String {
     Printable(&path.display().to_string()).to_string()
 }
@@ -142,14 +142,14 @@ pub(crate) fn write_all(bytes: &[u8]) {
     }
 }
 
-/// Takes note that standard output takes no more.
+/// Notes that standard output can't be written to any more.
 pub(crate) fn note(error: &io::Error) {
     // Only the first counts.
     let _ = CLOSED.set(error.kind());
 }
 
-/// Prints a line on standard output, for a program that goes on all the same when nobody reads it: a
-/// gateway, a device, an open hall.
+/// Prints a line on standard output, for a program that goes on even if nobody reads it: a gateway,
+/// a device, an open hall.
 pub(crate) fn announce(line: impl fmt::Display) {
     let line = line.to_string();
     let line = format!("{}\n", Printable(&line).lines());
@@ -160,11 +160,11 @@ pub(crate) fn announce(line: impl fmt::Display) {
 /// Prints on standard error, as `eprint!` does.
 pub(crate) fn tell(text: fmt::Arguments<'_>) {
     let text = text.to_string();
-    // There is nobody else to tell.
+    // If that fails, there is nobody else to tell.
     let _ = io::stderr().write_all(Printable(&text).lines().as_bytes());
 }
 
-/// Says on standard error why a command failed. A line that is not the first is set in, so that
+/// Says on standard error why a command failed. Every line but the first is indented, so that
 /// nothing in an error looks like a line of its own.
 pub(crate) fn complain(error: &dyn Error) {
     let text = causes(error);
@@ -172,8 +172,8 @@ pub(crate) fn complain(error: &dyn Error) {
     tell(format_args!("hallway: {text}\n"));
 }
 
-/// The end of a command: with `code`, unless what it printed did not arrive. Where nobody read it, the
-/// program ends by the signal that ends such programs (SIGPIPE; a shell shows 141).
+/// Ends a command: with `code`, unless its output could not be written. If its reader went away,
+/// the program ends by the usual signal (SIGPIPE; a shell shows 141).
 pub(crate) fn end(code: ExitCode) -> ExitCode {
     match CLOSED.get() {
         None => code,
@@ -181,7 +181,7 @@ pub(crate) fn end(code: ExitCode) -> ExitCode {
             sigpipe::reset();
             let this = rustix::process::getpid();
             let _ = rustix::process::kill_process(this, rustix::process::Signal::PIPE);
-            // Only where somebody blocked the signal.
+            // Reached only if the signal is blocked.
             ExitCode::FAILURE
         }
         Some(kind) => {

@@ -54,7 +54,7 @@ pub(crate) struct TourCommand {
     /// End when the tour is over.
     #[arg(long)]
     once: bool,
-    /// Print the account as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
 }

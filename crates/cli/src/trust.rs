@@ -22,8 +22,8 @@ pub(crate) struct TrustCommand {
 enum Action {
     /// Write the trust file of a running gateway.
     ///
-    /// Whoever verifies with it trusts that this gateway is the right one. It is fetched over TLS, or
-    /// on the gateway's own machine; hand it on by a way that cannot be tampered with.
+    /// People who verify with it trust that this gateway is the right one. It is fetched over TLS,
+    /// or on the gateway's own machine; hand it on in a way that nobody can tamper with.
     Export {
         /// The gateway's address; otherwise the one in the data folder's configuration.
         #[arg(long, value_name = "URL")]
@@ -50,7 +50,7 @@ pub(crate) fn run(command: TrustCommand) -> Result<(), Box<dyn Error>> {
             let path = data.join(hallway_gateway::config::FILE);
             if !path.is_file() {
                 return Err(format!(
-                    "{} is not there: give --url, or --data with a gateway's folder",
+                    "{} does not exist: give --url, or --data with a gateway's folder",
                     path.display()
                 )
                 .into());

@@ -1,10 +1,10 @@
 //! What shows all doors at once: the overview, evidence, refusals.
 
-use crate::http::bounds::kinds::PICTURES;
-use crate::http::page::PageView;
-use crate::http::route::{Access, Route};
-use crate::refusal;
-use crate::store::Role;
+use hallway_spine::http::bounds::kinds::PICTURES;
+use hallway_spine::http::page::PageView;
+use hallway_spine::http::route::{Access, Route};
+use hallway_spine::refusal;
+use hallway_spine::store::Role;
 
 pub mod evidence;
 pub mod pages;

@@ -2,7 +2,7 @@
 //!
 //! The file is encrypted under the operator key, which is not in it. It can be made while gateways
 //! serve, from SQLite or PostgreSQL, and restored into either. Sessions and one-time links are not in
-//! it: see [`crate::store`].
+//! it: see [`hallway_spine::store`].
 
 mod sealed_file;
 
@@ -12,16 +12,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt;
+use hallway_spine::door::Doors;
+use hallway_spine::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone};
+use hallway_spine::settings::Database;
+use hallway_spine::store::{DumpError, Store, StoreError};
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 pub use self::sealed_file::SealedFileError;
 use self::sealed_file::{SealedReader, SealedWriter};
 use crate::config::{self, Config, ConfigError};
-use crate::door::Doors;
-use crate::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone};
-use crate::settings::Database;
-use crate::store::{DumpError, Store, StoreError};
 
 /// The longest record: a metadata BLOB is the longest thing in one row.
 const MAX_RECORD: u32 = 80 << 20;
@@ -32,7 +32,7 @@ const CHUNK: usize = 512 * 1024;
 mod kind {
     /// The text of `hallway.toml`.
     pub(super) const CONFIG: u8 = 0;
-    /// A record of [`crate::store`]'s dump.
+    /// A record of [`hallway_spine::store`]'s dump.
     pub(super) const ROW: u8 = 1;
     /// The name of the payload whose bytes follow.
     pub(super) const PAYLOAD: u8 = 2;

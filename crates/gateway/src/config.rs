@@ -4,16 +4,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use hallway_door_hall::settings as hall;
 use hallway_evidence::{Origin, RealmName};
+use hallway_spine::settings::text;
 use serde::{Deserialize, Serialize};
-
-use crate::doors::hall::settings as hall;
-use crate::settings::text;
 
 mod problems;
 
-pub use crate::doors::hall::settings::{Bucket, Hall, PartnersConfig, Service, Store};
-pub use crate::settings::{
+pub use hallway_door_hall::settings::{Bucket, Hall, PartnersConfig, Service, Store};
+pub use hallway_spine::settings::{
     BlobAddress, Bounded, Connections, Database, DevicePolicy, HostName, Limits, MetadataConfig,
     NotADatabase, PersonPolicy, Policies, Tls, WatchedLog, WitnessAddress, metadata, policy,
 };

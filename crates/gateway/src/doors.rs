@@ -1,20 +1,19 @@
-//! The doors: what each one's statements say, and what it grants for them.
+//! The list of doors.
 
-pub mod device;
-pub mod hall;
-pub mod web;
-
-use crate::door::Doors;
+use hallway_door_device::DeviceDoor;
+use hallway_door_hall::HallDoor;
+use hallway_door_web::Web;
+use hallway_spine::door::Doors;
 
 /// The doors of this program, in the order in which people see them.
-pub const ALL: Doors = Doors::new(&[&web::Web, &device::DeviceDoor, &hall::HallDoor]);
+pub const ALL: Doors = Doors::new(&[&Web, &DeviceDoor, &HallDoor]);
 
 #[cfg(test)]
 mod tests {
+    use hallway_spine::store::Store;
     use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
     use super::*;
-    use crate::store::Store;
 
     /// The migrator's own.
     const MIGRATIONS: &str = "seaql_migrations";

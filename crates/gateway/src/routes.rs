@@ -8,15 +8,16 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use hallway_spine::door::Doors;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::route::{Access, Route};
+use hallway_spine::http::{headers, openapi};
+use hallway_spine::{act, console, log, metrics, models, witness};
 use tokio::sync::Semaphore;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
 
-use crate::door::Doors;
-use crate::http::problem::Problem;
-use crate::http::route::{Access, Route};
-use crate::http::{headers, openapi};
-use crate::{Gateway, across, act, console, log, metrics, models, witness};
+use crate::{Gateway, across};
 
 /// All of them.
 pub fn all(doors: Doors) -> Vec<Route> {
@@ -95,9 +96,10 @@ pub fn router(gateway: &Gateway) -> Router {
 
 #[cfg(test)]
 mod tests {
+    use hallway_door_hall::channel::routes as hall_routes;
+    use hallway_spine::http::bounds::Bounds;
+
     use super::*;
-    use crate::doors::hall::channel::routes as hall_routes;
-    use crate::http::bounds::Bounds;
 
     /// A route that wants more than others of its kind has to say why, in its declaration and in the
     /// description of the API.

@@ -4,7 +4,6 @@
 #[path = "authorisation/bounds.rs"]
 mod bounds;
 
-use hallway_evidence::statement::Act;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,15 +11,14 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::response::Response;
 use hallway_ctap::aaguid::Aaguid;
+use hallway_evidence::statement::Act;
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
 use hallway_gateway::config::Config;
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::http::route::{Access, Kind, Route};
-use hallway_gateway::http::session::new_token;
-use hallway_gateway::store::{
-    Credential, EvidenceHash, Holder, Person, PersonState, Role, Session,
-};
 use hallway_gateway::{Clock, Gateway, Start, SystemClock, routes};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::route::{Access, Kind, Route};
+use hallway_spine::http::session::new_token;
+use hallway_spine::store::{Credential, EvidenceHash, Holder, Person, PersonState, Role, Session};
 use tower::ServiceExt;
 
 const PUBLIC: Access = Access::Public;

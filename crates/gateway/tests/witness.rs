@@ -11,8 +11,8 @@ use hallway_evidence::log::{
 };
 use hallway_evidence::statement::Hash;
 use hallway_gateway::config::Config;
-use hallway_gateway::settings::WatchedLog;
 use hallway_gateway::{Gateway, Start, SystemClock, routes};
+use hallway_spine::settings::WatchedLog;
 use tower::ServiceExt;
 
 fn key() -> SigningKey {

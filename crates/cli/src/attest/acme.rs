@@ -8,8 +8,8 @@ use hallway_webauthn::{TrustAnchors, UnixSeconds};
 
 use super::input::Input;
 
-/// Explains the answer. Without a key authorization, on the command line or in the file, only what
-/// the object says is told.
+/// Explains the answer. Without a key authorization on the command line or in the file, it reports
+/// only what the object says.
 pub(super) fn explain(
     given: &Input,
     key_authorization: Option<&str>,
@@ -31,7 +31,7 @@ pub(super) fn explain(
         }
         Some(key_authorization) => {
             let (token, _) = key_authorization.split_once('.').ok_or(
-                "a key authorization is the challenge's token, a point, and the base64url \
+                "a key authorization is the challenge's token, a dot, and the base64url \
                  SHA-256 thumbprint of the account's key",
             )?;
             Some(DeviceChallenge {

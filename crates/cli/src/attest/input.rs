@@ -1,5 +1,5 @@
-//! What people have at hand: an attestation object or an assertion, in any of the forms in which
-//! they are passed around.
+//! Reads an attestation object or an assertion, in any of the forms in which people pass them
+//! around.
 
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -18,8 +18,8 @@ pub(super) struct Input {
     pub(super) challenges: Vec<Vec<u8>>,
     pub(super) origins: Vec<String>,
     pub(super) rp_id: Option<String>,
-    /// What an ACME server's challenge is answered for: the token, a point, and the thumbprint of
-    /// the account's key.
+    /// The key authorization of an ACME challenge: the token, a dot, and the thumbprint of the
+    /// account's key.
     pub(super) key_authorization: Option<String>,
     pub(super) at: Option<UnixSeconds>,
 }
@@ -36,8 +36,8 @@ pub(super) struct Assertion {
     pub(super) sign_count: u32,
 }
 
-/// How deep JSON is searched.
-const DEPTH: usize = 5;
+/// How many levels of JSON are searched.
+const MOST_LEVELS: usize = 5;
 
 /// Reads CBOR, its hexadecimal or base64 text, or JSON that has an attestation object or an
 /// assertion somewhere in it.
@@ -146,7 +146,7 @@ pub(super) fn challenges(text: &str) -> Vec<Vec<u8>> {
     readings
 }
 
-/// Whether client data, JSON, hold this challenge.
+/// Whether client data (JSON) hold this challenge.
 pub(super) fn mentions(client_data: &[u8], challenge: &[u8]) -> bool {
     let client_data: Option<Value> = serde_json::from_slice(client_data).ok();
     let held = client_data.and_then(|data| Some(base64(data["challenge"].as_str()?)));
@@ -169,7 +169,7 @@ fn origins(value: Option<Value>) -> Vec<String> {
 fn find(json: &Value, names: &[&str]) -> Option<Value> {
     names.iter().find_map(|name| {
         let mut level = vec![json];
-        for _ in 0..DEPTH {
+        for _ in 0..MOST_LEVELS {
             let mut below = Vec::new();
             for object in level.iter().filter_map(|value| value.as_object()) {
                 for (key, value) in object {
@@ -204,7 +204,7 @@ fn to_bytes(value: &Value) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Text as bytes. What is hexadecimal throughout is taken as that: long base64 never is.
+/// Text as bytes. Text of hexadecimal digits alone is read as such: long base64 never is.
 fn decode(text: &str) -> Option<Vec<u8>> {
     hex(text).or_else(|| base64(text))
 }

@@ -1,4 +1,4 @@
-//! `hallway device`: machines that sign with nobody present.
+//! `hallway device`: devices that sign with nobody present.
 
 mod provision;
 mod run;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-/// Machines that sign with nobody present: make them, run them.
+/// Devices that sign with nobody present: provision them, run them.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
@@ -22,8 +22,8 @@ enum Action {
     /// The maker's side: give a device an identity, and make the attestation authority if there is
     /// none yet.
     Provision(provision::Provision),
-    /// The device's side: watch a folder, sign what appears in it, send it until there is a
-    /// receipt.
+    /// The device's side: watch a folder, sign each file that appears in it, and send it until its
+    /// receipt arrives.
     Run(run::Run),
 }
 

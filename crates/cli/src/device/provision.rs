@@ -16,24 +16,24 @@ use serde::Serialize;
 
 use crate::key::protection::{Prompt, ProtectionArguments};
 
-/// The model of devices whose key is this program's.
+/// The model (AAGUID) of devices whose key is this program.
 const SOFTWARE_DEVICE: Aaguid = Aaguid(*b"hallway device\0\x01");
 
-/// The authority's certificate, for operators of gateways.
-const CERTIFICATE: &str = "authority.pem";
+/// The name of the file with the authority's certificate, for operators of gateways.
+const CERTIFICATE_FILE: &str = "authority.pem";
 
-/// The authority's private key.
-const KEY: &str = "authority.key";
+/// The name of the file with the authority's private key.
+const KEY_FILE: &str = "authority.key";
 
 /// Arguments of `hallway device provision`.
 #[derive(Debug, Args)]
 pub(super) struct Provision {
-    /// The device's key file to make.
+    /// The key file to create for the device.
     file: PathBuf,
     /// The device's own serial number.
     #[arg(long)]
     serial: String,
-    /// The folder of the attestation authority; made if there is none.
+    /// The folder of the attestation authority; created if there is none.
     ///
     /// It holds authority.pem, which operators of gateways install, and authority.key. Whoever has
     /// that key can make devices: keep it offline.
@@ -90,7 +90,7 @@ impl Provision {
             serial: device.serial,
             model: device.model,
             aaguid: device.aaguid.to_string(),
-            authority: self.authority.join(CERTIFICATE),
+            authority: self.authority.join(CERTIFICATE_FILE),
             authority_made,
         };
         if self.json {
@@ -103,7 +103,8 @@ impl Provision {
 
     /// The authority in the folder, or a new one, and whether it is new.
     fn authority(&self, now: Timestamp) -> Result<(Authority, bool), Box<dyn Error>> {
-        let (certificate, key) = (self.authority.join(CERTIFICATE), self.authority.join(KEY));
+        let certificate = self.authority.join(CERTIFICATE_FILE);
+        let key = self.authority.join(KEY_FILE);
         if certificate.exists() || key.exists() {
             let authority = Authority::load(&read(&certificate)?, &read(&key)?)
                 .map_err(|error| format!("{}: {error}", self.authority.display()))?;
@@ -144,7 +145,7 @@ fn read(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Writes a file that was not there, with these permissions from the start.
+/// Creates a file, which must not exist yet, with these permissions from the start.
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
     let write = || {
         let mut file = OpenOptions::new()

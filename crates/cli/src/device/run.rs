@@ -17,7 +17,7 @@ use crate::terminal;
 /// Arguments of `hallway device run`.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The folder to watch. Files in it are removed once their receipts are in hand.
+    /// The folder to watch. Files in it are removed once their receipts have arrived.
     folder: PathBuf,
     /// The device's key file (hallway device provision).
     #[arg(long, value_name = "FILE")]
@@ -27,13 +27,13 @@ pub(super) struct Run {
     /// The gateway, such as `https://gate.example`.
     #[arg(long, value_name = "URL", env = "HALLWAY_GATEWAY")]
     gateway: GatewayAddress,
-    /// Keep a signed copy of each file in this folder, which is not the one that is watched: pictures
-    /// with their evidence inside, other files, and pictures that others signed as a whole (C2PA), with
-    /// it beside.
+    /// Keep a signed copy of each file in this folder, which must not be the watched one. Pictures
+    /// carry their evidence inside; other files, and pictures that others signed as a whole (C2PA),
+    /// have it in a file beside them.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// The realm's trust file. Without it, the log's key that the gateway shows when the device is
-    /// taken is the one that counts from then on.
+    /// The realm's trust file. Without it, the device trusts from then on the log key that the
+    /// gateway shows when the device is claimed.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// A certificate authority to trust for TLS besides the system's, PEM.
@@ -43,7 +43,7 @@ pub(super) struct Run {
     /// to trust the device's clock.
     #[arg(long)]
     challenge: bool,
-    /// End once every file in the folder was accepted or refused.
+    /// End once every file in the folder has been accepted or refused.
     #[arg(long)]
     once: bool,
     /// The longest file that is sent, in bytes.

@@ -1,8 +1,8 @@
-//! Who may come in at the local doors of `hallway open`.
+//! Which requests the local doors of `hallway open` admit.
 //!
-//! A loopback port is reached by every user of this computer and by every web page in its browsers.
-//! A browser that was told the password once sends it by itself, so a page is known by what browsers
-//! say of their requests, and by the name under which it found this port.
+//! Every user of this computer, and every web page in its browsers, can reach a loopback port. A
+//! browser that was told the password once sends it by itself, so a page is recognised by the
+//! headers that browsers add, and by the name under which it reached this port.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,32 +16,32 @@ use http::uri::Authority;
 use http::{Response, StatusCode};
 use zeroize::Zeroizing;
 
-/// The name that goes with the password; WebDAV clients want one.
+/// The user name that goes with the password; WebDAV clients need one.
 pub(super) const USER: &str = "hall";
 
-/// Who may come in.
+/// Which requests are admitted.
 #[derive(Clone)]
 pub(super) enum Admission {
-    /// Whoever can connect: a socket that only this user can reach.
+    /// All of them: only this user can reach the socket.
     Socket,
-    /// Whoever shows the password. Every user of this computer, and every web page in its browsers,
+    /// Those with the password: every user of this computer, and every web page in its browsers,
     /// can reach a loopback port.
     Password(Arc<Zeroizing<String>>),
 }
 
-/// Why somebody may not.
+/// Why a request is not admitted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unadmitted {
-    /// A web page asks.
+    /// A web page sent it.
     Page,
-    /// The port is asked for by a name that anybody can have lead here.
+    /// It calls the port by a name that anybody can point here.
     Name,
     /// The password is missing or wrong.
     Password,
 }
 
 impl Admission {
-    /// Whether a request may come in.
+    /// Whether a request is admitted.
     ///
     /// # Errors
     /// [`Unadmitted`].
@@ -65,8 +65,8 @@ impl Admission {
     }
 }
 
-/// Whether a request is for an address, and not for a name that a web site can have lead here (DNS
-/// rebinding). `localhost` leads nowhere else (RFC 6761, 6.3).
+/// Whether a request is for an address, and not for a name that a web site can point here (DNS
+/// rebinding). `localhost` always means this computer (RFC 6761, 6.3).
 fn is_ours(host: Option<&HeaderValue>) -> bool {
     let authority = host
         .and_then(|host| host.to_str().ok())
@@ -78,15 +78,15 @@ fn is_ours(host: Option<&HeaderValue>) -> bool {
     })
 }
 
-/// Whether a web page sends this. Programs have no origin; a person who types the address into a
-/// browser comes from nowhere, and what is opened here has no origin of its own.
+/// Whether a web page sent the request. Programs send no origin; for an address that a person types
+/// into a browser, the site is `none`; and pages that are opened here have no origin of their own.
 fn is_of_a_page(headers: &HeaderMap) -> bool {
     let elsewhere = |site: &HeaderValue| site != "none" && site != "same-origin";
     headers.contains_key(header::ORIGIN) || headers.get_all("sec-fetch-site").iter().any(elsewhere)
 }
 
 impl Unadmitted {
-    /// What is answered.
+    /// The answer: 401, 403 or 421.
     pub(super) fn into_response(self) -> Response<Body> {
         let (status, code, detail) = match self {
             Self::Page => (
@@ -97,12 +97,12 @@ impl Unadmitted {
             Self::Name => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "other-host",
-                "this port answers to an address or to localhost, as `hallway open` shows it",
+                "call this port by its address or as localhost, as `hallway open` shows it",
             ),
             Self::Password => (
                 StatusCode::UNAUTHORIZED,
                 "password",
-                "this port wants the user and password that `hallway open` shows",
+                "this port needs the user and password that `hallway open` shows",
             ),
         };
         let mut response = Problem::new(status, code, detail).into_response();

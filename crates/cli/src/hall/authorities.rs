@@ -13,30 +13,31 @@ use crate::person::{ActRequest, Visitor};
 #[derive(Debug, Subcommand)]
 pub(super) enum AuthorityAction {
     /// List the realm's own certificate authorities: the one that signs, the next one, and those
-    /// that sign no more.
+    /// that no longer sign.
     Authorities {
         #[command(flatten)]
         how: How,
     },
-    /// Have the next authority sign from now on; it is known to others already. This happens by
-    /// itself every 90 days.
+    /// Have the next authority sign from now on; others know it already. This happens by itself
+    /// every 90 days.
     ///
-    /// What the one before has signed is good until it ends: nobody notices.
+    /// Certificates of the previous authority stay valid until they expire: nobody notices.
     Rotate {
-        /// A key leaked: nothing that was signed until now is good any more. Whoever is in a hall
-        /// is put out and opens it again, agents need a new invitation, and partners that do not
-        /// know the next authority yet have to be left and invited again.
+        /// A key leaked: every certificate that was signed until now becomes invalid. People who
+        /// are in a hall are cut off and open it again, agents need a new invitation, and partners
+        /// that do not know the next authority yet have to be left and invited again.
         #[arg(long)]
         now: bool,
         #[command(flatten)]
         how: How,
     },
-    /// Be witness of another realm's log from its beginning anew, under another key.
+    /// Witness another realm's log from its beginning again, under another key.
     ///
-    /// Only when whoever runs it told you, by another way, that it lawfully began anew. What was
-    /// seen of it until now is kept, with the proof that it was rewritten, if there is one.
+    /// Do this only after the log's operator told you, in another way, that it rightly began anew.
+    /// What was seen of it until now is kept, with the proof that it was rewritten, if there is
+    /// one.
     BeginLogAnew {
-        /// Which log: the origin line of its checkpoints, such as partner.example/log.
+        /// The log: the origin line of its checkpoints, such as partner.example/log.
         origin: Line,
         #[command(flatten)]
         how: How,
@@ -67,7 +68,7 @@ pub(super) fn run(action: AuthorityAction) -> Result<(), HallCommandError> {
                 println!("{outcome}");
             } else if now {
                 eprintln!(
-                    "Withdrawn. Invite agents again; `hallway hall partners` of each partner says \
+                    "Withdrawn. Invite agents again; at each partner, `hallway hall partners` says \
                      whether it follows."
                 );
             } else {
@@ -80,7 +81,7 @@ pub(super) fn run(action: AuthorityAction) -> Result<(), HallCommandError> {
             if how.json {
                 println!("{outcome}");
             } else {
-                eprintln!("It is watched from its beginning anew.");
+                eprintln!("The log is witnessed from its beginning again.");
             }
             Ok(())
         }
@@ -92,7 +93,7 @@ fn act(how: &How, request: &ActRequest) -> Result<Value, HallCommandError> {
     super::run(async { Ok(visitor.act(request).await?.outcome) })
 }
 
-/// Each authority with what it is there for.
+/// Prints each authority with its stage.
 fn print(authorities: &Value) {
     for row in authorities.as_array().into_iter().flatten() {
         let field = |name| text(name, &row[name]);

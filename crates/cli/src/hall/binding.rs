@@ -18,14 +18,14 @@ use crate::person::folders::private_folder;
 use crate::private_socket;
 
 /// The most connections that one service has open at a time; more wait.
-const MOST: usize = 256;
-/// A pause after the system refused a connection, for it to find what it lacks.
-const BREATH: Duration = Duration::from_millis(100);
+const MOST_OPEN: usize = 256;
+/// The pause after a connection could not be accepted: the system may lack something until then.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// A local address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LocalAddress {
-    /// A TCP port; port 0 takes any.
+    /// A TCP port; for port 0, the system picks one.
     Tcp(SocketAddr),
     /// A Unix socket, for this user only.
     Unix(PathBuf),
@@ -34,15 +34,13 @@ pub(super) enum LocalAddress {
 /// `SERVICE=PORT`, `SERVICE=ADDRESS:PORT` or `SERVICE=unix:PATH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Binding {
-    /// The far end.
     pub(super) service: ServiceName,
-    /// The near end.
     pub(super) address: LocalAddress,
 }
 
-/// The text is no binding.
+/// The text is not a binding.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} binds nothing: SERVICE=PORT, SERVICE=ADDRESS:PORT or SERVICE=unix:PATH")]
+#[error("{0:?} is not a binding: write SERVICE=PORT, SERVICE=ADDRESS:PORT or SERVICE=unix:PATH")]
 pub(super) struct NotABinding(String);
 
 impl FromStr for Binding {
@@ -65,7 +63,7 @@ impl FromStr for LocalAddress {
         if let Some(path) = text.strip_prefix("unix:") {
             return Ok(Self::Unix(path.into()));
         }
-        // Only a whole address leaves the loopback interface, so that nobody does by accident.
+        // Only a full address leaves the loopback interface, so nobody does that by accident.
         let port = text.parse().map(|port| (Ipv4Addr::LOCALHOST, port).into());
         port.or_else(|_| text.parse())
             .map(Self::Tcp)
@@ -91,7 +89,7 @@ pub(super) enum Listener {
     Unix(UnixListener, SocketFile),
 }
 
-/// The file of a socket, which goes when its listener does.
+/// The file of a socket, removed when its listener is dropped.
 #[derive(Debug)]
 pub(super) struct SocketFile(PathBuf);
 
@@ -105,7 +103,7 @@ impl Listener {
     /// Binds an address.
     ///
     /// # Errors
-    /// Whatever binding it says.
+    /// The system can't bind it.
     pub(super) async fn bind(address: &LocalAddress) -> io::Result<Self> {
         match address {
             LocalAddress::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
@@ -123,7 +121,7 @@ impl Listener {
     /// Binds a socket in a folder that only this user may enter.
     ///
     /// # Errors
-    /// Whatever making the folder or binding says.
+    /// The folder can't be made, or the socket can't be bound.
     pub(super) fn private(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             private_folder(folder)?;
@@ -131,7 +129,7 @@ impl Listener {
         Self::bind_unix(path)
     }
 
-    /// What was bound: the port that the system took, for port 0.
+    /// The bound address: for port 0, with the port that the system picked.
     ///
     /// # Errors
     /// The system does not say.
@@ -145,7 +143,7 @@ impl Listener {
     /// The next connection.
     ///
     /// # Errors
-    /// The system is out of something; later ones may work.
+    /// The system lacks something; later connections may work.
     pub(super) async fn accept(&self) -> io::Result<BoxStream> {
         match self {
             Self::Tcp(listener) => {
@@ -157,7 +155,7 @@ impl Listener {
         }
     }
 
-    /// Hands each connection to `serve`. When this future is dropped, so are they.
+    /// Hands each connection to `serve`. Dropping this future drops the connections too.
     pub(super) async fn serve<F>(self, serve: impl Fn(BoxStream) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -165,13 +163,13 @@ impl Listener {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
-                accepted = self.accept(), if connections.len() < MOST => match accepted {
+                accepted = self.accept(), if connections.len() < MOST_OPEN => match accepted {
                     Ok(stream) => {
                         connections.spawn(serve(stream));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(BREATH).await;
+                        tokio::time::sleep(PAUSE_AFTER_FAILURE).await;
                     }
                 },
                 Some(_) = connections.join_next() => {}

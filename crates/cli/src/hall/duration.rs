@@ -6,26 +6,25 @@ use std::time::Duration;
 
 use clap::Args;
 
-/// A time that something lasts: a number and `s`, `m`, `h` or `d`.
+/// A duration: a number and `s`, `m`, `h` or `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lasting(Duration);
 
-/// For how long a command that ends soon opens a hall for itself.
+/// How long a short command opens a hall for itself.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct OwnGrant {
-    /// For how long to open the hall, where no `hallway open` runs; 15m, if this is not given. It
-    /// closes with the command.
+    /// How long to open the hall, if no `hallway open` runs; 15m by default. It closes when the
+    /// command ends.
     #[arg(long = "for", value_name = "TIME")]
     lasting: Option<Lasting>,
 }
 
 impl OwnGrant {
-    /// Whoever finds the key of a command that was killed has no longer than this.
-    const USUAL: Lasting = Lasting(Duration::from_secs(15 * 60));
+    /// If the command is killed, its key is of use for no longer than this.
+    const DEFAULT: Lasting = Lasting(Duration::from_secs(15 * 60));
 
-    /// In milliseconds.
     pub(crate) fn milliseconds(self) -> u64 {
-        self.lasting.unwrap_or(Self::USUAL).milliseconds()
+        self.lasting.unwrap_or(Self::DEFAULT).milliseconds()
     }
 }
 
@@ -44,20 +43,20 @@ impl fmt::Display for Lasting {
     }
 }
 
-/// The text is no duration.
+/// The text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no time: a number and s, m, h or d, such as 30m or 8h")]
+#[error("{0:?} is not a duration: write a number and s, m, h or d, such as 30m or 8h")]
 pub(crate) struct NotLasting(String);
 
 impl Lasting {
-    /// About so many milliseconds: to the nearest second, from ten minutes on to the nearest minute.
+    /// `ms` milliseconds, rounded to the nearest second, or to the nearest minute from ten minutes
+    /// on.
     pub(crate) const fn about(ms: u64) -> Self {
         let unit = if ms < 600_000 { 1000 } else { 60_000 };
         let nearest = ms.saturating_add(unit / 2) / unit * unit;
         Self(Duration::from_millis(nearest))
     }
 
-    /// In milliseconds.
     pub(crate) fn milliseconds(self) -> u64 {
         u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
     }

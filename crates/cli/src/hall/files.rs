@@ -20,8 +20,8 @@ use crate::person::PersonArguments;
 
 /// List a folder of a hall's store.
 ///
-/// It uses the grant of a `hallway open` that runs; otherwise it opens the hall with a touch, as do
-/// get, put, rm and mirror.
+/// It uses the grant of a running `hallway open`; without one, it opens the hall with a touch. So
+/// do get, put, rm and mirror.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
@@ -37,17 +37,17 @@ pub(crate) struct LsCommand {
     person: PersonArguments,
 }
 
-/// Get a file of a hall's store.
+/// Get a file from a hall's store.
 ///
-/// It appears under its name when it is whole and its SHA-256 is right. Run the command again after
-/// it was interrupted and it goes on where it was.
+/// The file appears under its name when it is complete and its SHA-256 is right. If the command is
+/// interrupted, run it again: it goes on where it stopped.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct GetCommand {
     /// The file: [REALM/]HALL:STORE/path.
     place: Place,
-    /// Where to: a file, or a folder that is there.
+    /// Where to: a file, or an existing folder.
     #[arg(default_value = ".")]
     to: PathBuf,
     #[command(flatten)]
@@ -56,15 +56,16 @@ pub(crate) struct GetCommand {
 
 /// Put a file into a hall's store.
 ///
-/// It appears there when it is whole and its SHA-256 is right; folders that it needs are made. Run the
-/// command again after it was interrupted and it goes on where it was.
+/// The file appears there when it is complete and its SHA-256 is right; missing folders are made.
+/// If the command is interrupted, run it again: it goes on where it stopped.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct PutCommand {
     /// The file.
     file: PathBuf,
-    /// Where to: [REALM/]HALL:STORE/path; with a slash at the end, or the store alone, into that folder.
+    /// Where to: [REALM/]HALL:STORE/path. A slash at the end, or the store alone, means into that
+    /// folder.
     place: String,
     #[command(flatten)]
     replacing: Replacing,
@@ -72,7 +73,7 @@ pub(crate) struct PutCommand {
 
 #[derive(Debug, Args)]
 struct Replacing {
-    /// Replace a file that is there.
+    /// Replace an existing file.
     #[arg(long)]
     force: bool,
     /// Print the result as JSON.
@@ -84,7 +85,7 @@ struct Replacing {
     person: PersonArguments,
 }
 
-/// Remove a file of a hall's store.
+/// Remove a file from a hall's store.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
@@ -113,7 +114,7 @@ struct Line<'a> {
     etag: Option<&'a str>,
 }
 
-/// What `get` and `put` say.
+/// What `get --json` and `put --json` print.
 #[derive(Serialize)]
 struct Moved {
     from: String,
@@ -265,7 +266,7 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
         grant,
     } = &command.replacing;
     let lasting = Some(grant.milliseconds());
-    // Before anybody touches a key for it.
+    // Fails before anybody touches a key in vain.
     length(&command.file)?;
     let bytes = super::run(visit(person, &place.hall, &rights, lasting, async |way| {
         let remote = Remote::new(way, place.store.clone());
@@ -295,7 +296,7 @@ pub(crate) fn put(command: &PutCommand) -> Result<(), HallCommandError> {
     )
 }
 
-/// Makes the folder for a file that is to be put there, if there is none.
+/// Makes the folder of a file that is about to be put there, if it is missing.
 async fn make_way(remote: &Remote, path: &RelativePath) -> Result<(), HallCommandError> {
     if let Some(folder) = path.parent()
         && remote.entry(&folder).await?.is_none()
@@ -326,7 +327,7 @@ fn tell(from: String, to: String, bytes: u64, json: bool) -> Result<(), HallComm
 pub(crate) fn rm(command: &RmCommand) -> Result<(), HallCommandError> {
     let place = &command.place;
     let whole = || HallCommandError::Recursive(place.to_string());
-    // A whole store is removed by nobody in one word.
+    // No command removes a whole store.
     let path = place.path.as_ref().ok_or_else(whole)?;
     let rights = [
         Right::Read(place.store.clone()),

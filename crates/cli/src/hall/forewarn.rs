@@ -1,4 +1,4 @@
-//! What an act would change that its statement does not say: told before the touch.
+//! Warns, before the touch, of changes that an act would make and its statement does not name.
 
 use hallway_evidence::Printable;
 use hallway_hall::{AgentName, HallName};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::HallCommandError;
 use crate::person::{ActRequest, GuestRequest, Visitor, WhomRequest};
 
-/// A hall as its gateway describes it, as far as it is needed here.
+/// The part of a gateway's description of a hall that is needed here.
 #[derive(Debug, Deserialize)]
 struct Described {
     guests: Vec<Guest>,
@@ -26,7 +26,7 @@ struct Agent {
     joined_ms: Option<u64>,
 }
 
-/// Says what the act would replace or cut.
+/// Prints what the act would replace or cut off.
 ///
 /// # Errors
 /// The gateway can't be asked.
@@ -53,7 +53,7 @@ async fn described(visitor: &mut Visitor, hall: &HallName) -> Result<Described, 
     Ok(visitor.get(&format!("/api/halls/{hall}")).await?)
 }
 
-/// How the API calls a guest.
+/// The API's name for a guest.
 fn called(guest: &GuestRequest) -> String {
     match guest {
         GuestRequest::Person(id) => format!("person/{id}"),
@@ -70,7 +70,7 @@ impl Described {
         let called = called(guest);
         let before = self.guests.iter().find(|before| before.guest == called)?;
         Some(format!(
-            "This replaces what {called} may do in {hall} until now: {}",
+            "This replaces what {called} may do in {hall} so far: {}",
             Printable(&before.rights.join(", "))
         ))
     }
@@ -81,8 +81,8 @@ impl Described {
             .iter()
             .find(|known| known.name == agent.as_str() && known.joined_ms.is_some())?;
         Some(format!(
-            "The agent {} has joined {hall} already. To invite it again cuts it off at once: it provides \
-             nothing before it has joined by the new link",
+            "The agent {} has joined {hall} already. Inviting it again cuts it off at once: it \
+             provides nothing until it has joined by the new link",
             Printable(&known.name)
         ))
     }

@@ -1,4 +1,4 @@
-//! `hallway hall list`, `show`, `grants` and `approvals`: what there is, for a person to read.
+//! `hallway hall list`, `show`, `grants` and `approvals`: tables for people.
 
 use hallway_evidence::RealmName;
 use hallway_hall::HallName;
@@ -82,7 +82,7 @@ pub(super) fn halls(how: &How, at: Option<&RealmName>) -> Result<(), HallCommand
     show(how, &path, |found| table::print(found, &HALLS, "No halls."))
 }
 
-/// One hall.
+/// One hall, with its lists.
 pub(super) fn hall(how: &How, name: &HallName) -> Result<(), HallCommandError> {
     show(how, &format!("/api/halls/{name}"), |found| {
         println!("{:<10}{}", "hall", text("name", &found["name"]));
@@ -99,14 +99,14 @@ pub(super) fn hall(how: &How, name: &HallName) -> Result<(), HallCommandError> {
     })
 }
 
-/// What is open, or was.
+/// Grants that are open, or were.
 pub(super) fn grants(how: &How) -> Result<(), HallCommandError> {
     show(how, "/api/grants", |found| {
         table::print(found, &GRANTS, "No grants.")
     })
 }
 
-/// What waits for an approval.
+/// Openings that wait for an approval.
 pub(super) fn approvals(how: &How) -> Result<(), HallCommandError> {
     show(how, "/api/approvals", |found| {
         table::print(found, &APPROVALS, "Nothing waits for an approval.")

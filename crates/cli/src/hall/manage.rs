@@ -31,9 +31,9 @@ pub(crate) struct HallCommand {
 enum Action {
     /// Make a hall.
     Create {
-        /// Its name: small letters, digits and hyphens.
+        /// Its name: lower-case letters, digits and hyphens.
         hall: HallName,
-        /// What people call it.
+        /// Its title, for people.
         #[arg(long, value_parser = title)]
         title: Option<Line>,
         #[command(flatten)]
@@ -41,7 +41,7 @@ enum Action {
     },
     /// List the halls that you may see, here or at a partner.
     List {
-        /// Those of this partner that you may enter.
+        /// List the halls of this partner that you may enter.
         #[arg(long, value_name = "REALM")]
         at: Option<RealmName>,
         #[command(flatten)]
@@ -68,7 +68,7 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// Take back what a person or role was admitted to. What they have open is cut.
+    /// Withdraw the admission of a person or role. What they have open is cut off.
     Dismiss {
         /// The hall.
         hall: HallName,
@@ -77,8 +77,8 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// Make a one-time link for an agent, which offers stores and services from where it runs: those
-    /// that are named here, which are its own in this hall, and no others.
+    /// Make a one-time link for an agent, which offers stores and services from where it runs: only
+    /// those that are named here, which then are its own in this hall.
     InviteAgent {
         /// The hall.
         hall: HallName,
@@ -92,7 +92,7 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// Send an agent away for good.
+    /// Dismiss an agent for good.
     DismissAgent {
         /// The hall.
         hall: HallName,
@@ -101,26 +101,26 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// List what is open: your grants, and everybody's for an operator.
+    /// List grants: your own, or everybody's for an operator.
     Grants {
         #[command(flatten)]
         how: How,
     },
-    /// List the openings that wait until you, or somebody else, approve them.
+    /// List the openings that wait for approval by you or somebody else.
     Approvals {
         #[command(flatten)]
         how: How,
     },
-    /// Approve what somebody else opens, with a touch.
+    /// Approve somebody else's opening, with a touch.
     Approve {
-        /// The grant's id, as `hallway hall approvals` or whoever waits says it.
+        /// The grant's id, from `hallway hall approvals` or from the person who waits.
         grant: GrantId,
         #[command(flatten)]
         how: How,
     },
-    /// End a grant: one's own at once, another's with a touch.
+    /// End a grant: your own at once, somebody else's with a touch.
     End {
-        /// Its id.
+        /// The grant's id.
         grant: GrantId,
         #[command(flatten)]
         how: How,
@@ -144,10 +144,10 @@ enum Action {
 struct Guest {
     #[command(flatten)]
     who: Who,
-    /// Of this partner, and not of this realm.
+    /// The guest is of this partner, and not of this realm.
     #[arg(long, value_name = "REALM")]
     partner: Option<RealmName>,
-    /// What to call the partner's person in what you sign; the id without it.
+    /// What to call the partner's person in what you sign; otherwise their id.
     #[arg(long, requires = "partner", requires = "person")]
     name: Option<Line>,
 }
@@ -167,45 +167,44 @@ struct Who {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Provision {
-    /// A store that it may provide; give it once for each, or several between commas.
+    /// A store that it may provide; may be given several times, or as a list with commas.
     #[arg(long = "store", value_name = "NAME", value_delimiter = ',')]
     stores: Vec<StoreName>,
-    /// A service that it may provide.
+    /// A service that it may provide; may be given several times, or as a list with commas.
     #[arg(long = "service", value_name = "NAME", value_delimiter = ',')]
     services: Vec<ServiceName>,
 }
 
-/// What is demanded besides being admitted. Where a guest has several admissions, each counts with
-/// its own demands.
+/// What is demanded besides an admission. If a guest has several admissions, each counts with its
+/// own demands.
 #[derive(Debug, Args)]
 struct Demands {
     /// Only with a key that never leaves its hardware and for which its maker vouches: hardware,
     /// certified, or certified at a level from L1 to L3+.
     #[arg(long, value_name = "KIND", value_parser = key_need)]
     needs_key: Option<KeyNeed>,
-    /// Each opening waits until a second person approves it who is at least member, operator or
-    /// owner.
+    /// Each opening waits until a second person of at least this role approves it: member, operator
+    /// or owner.
     #[arg(long, value_name = "ROLE", value_parser = role)]
     needs_approval: Option<Role>,
-    /// Only in these hours, such as "mon-fri 08:00-18:00 Europe/Berlin"; when they end, what is open
-    /// is cut.
+    /// Only in these hours, such as "mon-fri 08:00-18:00 Europe/Berlin"; when they end, what is
+    /// open is cut off.
     #[arg(long, value_name = "HOURS")]
     hours: Option<Hours>,
 }
 
-/// Spaces around it are no part of it.
+/// A title, without the spaces around it.
 fn title(text: &str) -> Result<Line, LineError> {
     Line::new(text.trim())
 }
 
 fn person_id(text: &str) -> Result<PersonId, &'static str> {
-    text.parse().map_err(
-        |_| "a person's id, such as 01a2…; People in the console shows it, and join prints it",
-    )
+    text.parse()
+        .map_err(|_| "it must be an id such as 01a2…; People in the console and join show ids")
 }
 
 fn role(text: &str) -> Result<Role, &'static str> {
-    text.parse().map_err(|_| "member, operator or owner")
+    text.parse().map_err(|_| "write member, operator or owner")
 }
 
 fn key_need(text: &str) -> Result<KeyNeed, String> {
@@ -242,7 +241,7 @@ pub(super) struct How {
 
 impl Guest {
     fn request(self) -> GuestRequest {
-        // One of the two is there, as the group demands.
+        // The group demands one of the two.
         let role = self.who.role.unwrap_or(Role::Member);
         match (self.partner, self.who.person) {
             (None, Some(person)) => GuestRequest::Person(person),
@@ -354,11 +353,11 @@ fn end(how: &How, grant: GrantId) -> Result<(), HallCommandError> {
     Ok(())
 }
 
-/// Ends one's own grant, or asks for a touch to end another's.
+/// Ends the caller's own grant, or somebody else's with a touch.
 async fn end_grant(visitor: &mut Visitor, grant: GrantId) -> Result<Value, HallCommandError> {
     let own = format!("/api/grants/{grant}/end");
     match visitor.post(&own, &json!({})).await {
-        // Not the caller's own, or not there: the act says which.
+        // Not the caller's own, or missing: the act tells which.
         Err(PersonError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
             Ok(visitor.act(&ActRequest::EndGrant { grant }).await?.outcome)
         }

@@ -28,8 +28,8 @@ use display::{Display, Doors, Event, WebDav};
 
 mod display;
 
-/// How far before its end a grant may be refused because it is over: the clocks differ.
-const NEARLY: Duration = Duration::from_secs(2);
+/// How long before its end a grant may be refused as over: the clocks differ.
+const CLOCKS_APART: Duration = Duration::from_secs(2);
 
 /// How often the gateway is asked whether the grant stands.
 const ASK_EVERY: Duration = Duration::from_secs(5);
@@ -38,8 +38,8 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 ///
 /// Services of the hall get a local port or Unix socket each; its stores are files behind one local
 /// WebDAV port, for rclone, curl and file managers, and `hallway ls`, `get`, `put`, `rm`, `mirror`
-/// and `connect` need no touch of their own while it is open. The key of the grant is made for it
-/// and stays in memory.
+/// and `connect` need no touch of their own while it is open. The grant's key is made for this
+/// opening and stays in memory.
 ///
 /// REALM/HALL is a hall of a partner of your realm: you sign at home, and the other realm checks
 /// your evidence itself before it lets you in.
@@ -50,14 +50,14 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct OpenCommand {
     /// The hall; REALM/HALL for one of a partner.
     hall: HallPlace,
-    /// The rights to ask for, such as read:data,connect:db; all that you have, if none is named.
+    /// The rights to ask for, such as read:data,connect:db; by default all that you have.
     #[arg(long, value_name = "RIGHTS", value_delimiter = ',', value_parser = right)]
     rights: Vec<Right>,
-    /// For how long, such as 30m or 8h; as long as the gateway allows, if this is not given.
+    /// For how long, such as 30m or 8h; by default as long as the gateway allows.
     #[arg(long = "for", value_name = "TIME")]
     lasting: Option<Lasting>,
-    /// Bind a service: SERVICE=PORT, SERVICE=ADDRESS:PORT or SERVICE=unix:PATH. Those that are not
-    /// named get a loopback port that is free.
+    /// Bind a service: SERVICE=PORT, SERVICE=ADDRESS:PORT or SERVICE=unix:PATH. Services that are
+    /// not named get a free loopback port.
     #[arg(long = "bind", value_name = "SERVICE=ADDRESS")]
     bindings: Vec<Binding>,
     /// Where to serve the stores by WebDAV.
@@ -70,7 +70,7 @@ pub(crate) struct OpenCommand {
     person: PersonArguments,
 }
 
-/// The listeners, bound before anybody has to touch anything.
+/// The listeners, bound before anybody has to touch a key.
 struct Bound {
     socket: Listener,
     webdav: Listener,
@@ -79,13 +79,13 @@ struct Bound {
 
 /// How an open hall was closed.
 enum Closed {
-    /// By whoever opened it.
+    /// By the person who opened it.
     AsAsked,
     /// Its time is over.
     AtItsEnd,
     /// By somebody else.
     ByOthers {
-        /// What is known of that.
+        /// What is known of the reason, as a sentence.
         how: String,
     },
 }
@@ -146,7 +146,7 @@ async fn open(command: OpenCommand) -> Result<ExitCode, HallCommandError> {
     let (reason, code) = match closed {
         Closed::AsAsked => ("you closed it.".to_owned(), ExitCode::SUCCESS),
         Closed::AtItsEnd => (
-            format!("its {lasting} are over. Open it anew with hallway open {hall}."),
+            format!("its time of {lasting} is over. Open it again with hallway open {hall}."),
             ExitCode::SUCCESS,
         ),
         Closed::ByOthers { how } => (how, ExitCode::FAILURE),
@@ -155,7 +155,7 @@ async fn open(command: OpenCommand) -> Result<ExitCode, HallCommandError> {
     Ok(code)
 }
 
-/// How long it is until then, by the clock of this computer.
+/// The time until `ms`, unix milliseconds, by the clock of this computer.
 fn until(ms: u64) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Duration::from_millis(ms).saturating_sub(now.unwrap_or_default())
@@ -187,7 +187,7 @@ impl Bound {
         })
     }
 
-    /// Binds what was granted and not named; what was named has to be granted.
+    /// Binds the granted services that were not named; those that were named must be granted.
     async fn complete(&mut self, rights: &[Right]) -> Result<(), HallCommandError> {
         let mut granted = Vec::new();
         for right in rights {
@@ -250,7 +250,7 @@ async fn serve(
         admission,
         flow: Arc::clone(&flow),
     };
-    // Dropped when this function is, so listeners and their connections go together.
+    // Dropped when this function ends: that closes the listeners and all their connections.
     let mut listening = JoinSet::new();
     for (listener, relay) in [
         (bound.socket, relay(Admission::Socket)),
@@ -273,13 +273,13 @@ async fn serve(
             }
         }));
     }
-    // A visitor's certificate is home's business, everything else the host's.
+    // A visitor's certificate comes from home; everything else is up to the host.
     let (by, error) = tokio::select! {
         error = opened.client.keep_renewed() => ("your own realm", error),
         error = watch(opened, &flow, display) => (hall.host.as_ref().map_or("", RealmName::as_str), error),
         () = tokio::time::sleep(until(opened.granted.ends_ms)) => return Ok(Closed::AtItsEnd),
     };
-    if until(opened.granted.ends_ms) < NEARLY {
+    if until(opened.granted.ends_ms) < CLOCKS_APART {
         return Ok(Closed::AtItsEnd);
     }
     let how = ended_early(&error);
@@ -291,7 +291,7 @@ async fn serve(
     })
 }
 
-/// What is known of who or what ended a grant before its time.
+/// Who or what ended a grant before its time, as far as is known.
 fn ended_early(error: &ClientError) -> String {
     match error {
         ClientError::Problem(problem) if problem.code == "grant-ended" => {
@@ -307,7 +307,7 @@ fn ended_early(error: &ClientError) -> String {
     }
 }
 
-/// Shows how things stand; ends when the gateway says that the grant has.
+/// Shows the state of the grant; returns when the gateway says that the grant has ended.
 async fn watch(opened: &Opened, flow: &Flow, display: &Display) -> ClientError {
     let mut certificate_ends_ms = opened.client.certificate_ends_ms();
     let mut is_reachable = true;

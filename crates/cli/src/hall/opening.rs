@@ -19,24 +19,21 @@ mod check;
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
-    /// Which hall.
     pub(crate) hall: HallPlace,
-    /// Which rights; none at all means every right that the person has there.
+    /// If empty, every right that the person has there.
     pub(crate) rights: Vec<Right>,
-    /// For how long; the longest that the gateway allows where none is named.
+    /// `None`: the longest that the gateway allows.
     pub(crate) duration_ms: Option<u64>,
 }
 
 /// A grant as the gateway announces it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Granted {
-    /// Its id.
     pub(crate) id: GrantId,
-    /// What may be done.
     pub(crate) rights: Vec<Right>,
-    /// Until when, unix milliseconds.
+    /// Unix milliseconds.
     pub(crate) ends_ms: u64,
-    /// What it waits for before it opens anything.
+    /// The approval that it waits for before it opens anything.
     pub(crate) waits: Option<Waits>,
     certificates: Vec<String>,
     #[serde(flatten)]
@@ -77,13 +74,13 @@ pub(crate) struct Opened {
     pub(crate) client: HallClient,
     /// What was granted.
     pub(crate) granted: Granted,
-    /// What the grant is called where the hall is.
+    /// The grant's id at the realm of the hall.
     pub(crate) at_host: GrantId,
     /// The hash of the evidence, hexadecimal.
     pub(crate) evidence: String,
 }
 
-/// A grant of one's own realm, which does not open a partner's hall before its evidence is shown there.
+/// A grant of one's own realm. It opens a partner's hall only once its evidence is shown there.
 pub(crate) struct Signed {
     opened: Opened,
     done: Done,
@@ -91,9 +88,8 @@ pub(crate) struct Signed {
 
 /// Makes a key in memory and asks for a grant for it.
 ///
-/// Nothing is open before this is done, and the touch may be waited for by a thread that nothing can
-/// interrupt: so whoever calls it leaves it to the system that Ctrl-C ends the program, and listens to
-/// signals from then on.
+/// Nothing is open before this returns, and a thread that nothing can interrupt may wait for the
+/// touch: so callers let Ctrl-C end the program until then, and listen to signals only afterwards.
 ///
 /// # Errors
 /// The person's key or the gateway refuses, or what it gave can't be used.
@@ -135,8 +131,8 @@ pub(crate) async fn sign(
 }
 
 impl Signed {
-    /// Goes in: shows the evidence where the hall is, if that is at a partner. Where that fails, or
-    /// `stopped` comes first, the grant is ended.
+    /// Enters the hall: if it is a partner's, shows the evidence there. If that fails, or `stopped`
+    /// comes first, ends the grant.
     ///
     /// # Errors
     /// The host refuses or does not answer; [`HallCommandError::Stopped`].
@@ -158,7 +154,7 @@ impl Signed {
             () = stopped => Err(HallCommandError::Stopped),
         };
         if let Err(error) = shown {
-            // What the host did not let in is not left open at home.
+            // If the host does not let the visitor in, nothing is left open at home.
             opened.leave().await;
             return Err(error);
         }
@@ -196,7 +192,7 @@ impl Opened {
                 self.granted.waits = welcome.waits;
                 Ok(())
             }
-            // The answer was lost, and perhaps not what it said.
+            // The answer was lost, but the host may have let the visitor in.
             Err(error) if error.is_passing() => self
                 .client
                 .grant()

@@ -12,40 +12,40 @@ use super::manage::How;
 use super::table::text;
 use crate::person::{ActRequest, Invitation, PersonError, Visitor};
 
-/// How long `accept` waits for the other gateway before it leaves that to its own.
-const PATIENCE: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(250);
+/// How long `accept` waits for the other gateway, before it leaves the rest to its own gateway.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+const ASK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PartnerAction {
     /// Invite another organisation's realm to be a partner; prints a link for its owner.
     ///
-    /// The gateway asks the other one who it is, and what you sign names it: its log's key and its
-    /// authorities. Compare them with its owner before you touch.
+    /// Your gateway asks the other one for its log's key and its authorities, and what you sign
+    /// names them. Compare them with the other realm's owner before you touch your key.
     Invite {
-        /// Where its gateway is reached: `https://HOST[:PORT]`.
+        /// The address of its gateway: `https://HOST[:PORT]`.
         address: Origin,
         #[command(flatten)]
         how: How,
     },
     /// Accept another realm's invitation.
     Accept {
-        /// The link that its owner gave you.
+        /// The link that the other realm's owner gave you.
         link: String,
         #[command(flatten)]
         how: How,
     },
-    /// List the partners: how far they are joined, and what is shared with them.
+    /// List the partners, with their state and what is shared with them.
     Partners {
-        /// Look at this one's trust bundle now.
+        /// Fetch this partner's trust bundle first.
         #[arg(long, value_name = "REALM")]
         refresh: Option<RealmName>,
         #[command(flatten)]
         how: How,
     },
-    /// Be a partner no longer: its people are cut, and what they were admitted to is forgotten.
+    /// End a partnership: the partner's people are cut off, and their admissions are deleted.
     Leave {
-        /// Of which realm.
+        /// The partner's realm.
         realm: RealmName,
         #[command(flatten)]
         how: How,
@@ -82,7 +82,7 @@ pub(super) fn run(action: PartnerAction) -> Result<(), HallCommandError> {
             Ok(())
         }
         PartnerAction::Leave { realm, how } => {
-            let done = format!("{realm} is a partner no longer.");
+            let done = format!("{realm} is no longer a partner.");
             let outcome = act_out(&how, &ActRequest::LeavePartner { realm })?;
             if how.json {
                 println!("{outcome}");
@@ -99,7 +99,7 @@ fn act_out(how: &How, act: &ActRequest) -> Result<Value, HallCommandError> {
     super::run(async { Ok(visitor.act(act).await?.outcome) })
 }
 
-/// Each partner with how far it is, and what its people are admitted to.
+/// Prints each partner with its state and what its people are admitted to.
 fn print(partners: &Value) {
     let rows = partners.as_array().map_or(&[][..], Vec::as_slice);
     if rows.is_empty() {
@@ -138,7 +138,7 @@ fn print(partners: &Value) {
     }
 }
 
-/// Accepts, and sees whether the other gateway took it.
+/// Accepts an invitation, and waits for the other gateway to agree.
 fn accept(how: &How, link: &str) -> Result<(), HallCommandError> {
     let link = Invitation::read(link)?;
     let mut visitor = Visitor::new(&how.person)?;
@@ -167,7 +167,7 @@ fn accept(how: &How, link: &str) -> Result<(), HallCommandError> {
     Ok(())
 }
 
-/// The partner that came of `evidence`, once its gateway answered or something went wrong.
+/// The partner that `evidence` made, once its gateway answered or something went wrong.
 async fn settled(visitor: &mut Visitor, evidence: &str) -> Result<Value, PersonError> {
     let mut last = Value::Null;
     let waiting = async {
@@ -180,12 +180,12 @@ async fn settled(visitor: &mut Visitor, evidence: &str) -> Result<Value, PersonE
                     return Ok::<_, PersonError>(());
                 }
             }
-            sleep(POLL).await;
+            sleep(ASK_EVERY).await;
         }
     };
-    match timeout(PATIENCE, waiting).await {
+    match timeout(ANSWER_TIMEOUT, waiting).await {
         Ok(done) => done?,
-        Err(_) => tracing::debug!("the other gateway takes its time"),
+        Err(_) => tracing::debug!("the other gateway has not answered yet"),
     }
     Ok(last)
 }

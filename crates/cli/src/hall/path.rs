@@ -8,8 +8,8 @@ use hallway_evidence::RealmName;
 use hallway_hall::{HallName, Right, RightError, ServiceName, StoreName};
 use serde::{Serialize, Serializer};
 
-/// The longest path: what the far side takes.
-const LONGEST: usize = 4096;
+/// The longest path that is read here. A store takes fewer bytes.
+const LONGEST_BYTES: usize = 4096;
 
 /// A path below the root of a store or folder: names between slashes, none of them empty, `.` or
 /// `..`. Ordered so that a folder comes before what is in it.
@@ -21,21 +21,22 @@ pub(crate) struct RelativePath(Vec<String>);
 pub(crate) enum PlaceError {
     /// Not a path.
     #[error(
-        "{0:?} is no path: names between slashes, none of them empty, \".\" or \"..\", 4096 bytes at most"
+        "{0:?} is not a path: write names between slashes, none of them empty, \".\" or \"..\", \
+         4096 bytes at most"
     )]
     Path(String),
     /// Not a hall.
-    #[error("{0:?} is no hall: HALL, or REALM/HALL for one of a partner")]
+    #[error("{0:?} is not a hall: write HALL, or REALM/HALL for one of a partner")]
     Hall(String),
     /// Not a place in a hall.
-    #[error("{0:?} is no place in a hall: [REALM/]HALL:STORE/path")]
+    #[error("{0:?} is not a place in a hall: write [REALM/]HALL:STORE/path")]
     Store(String),
     /// Not a service of a hall.
-    #[error("{0:?} is no service of a hall: [REALM/]HALL:SERVICE")]
+    #[error("{0:?} is not a service of a hall: write [REALM/]HALL:SERVICE")]
     Service(String),
 }
 
-/// A right of several that somebody wrote: spaces around it are no part of it.
+/// Reads one right of a list, without the spaces around it.
 pub(super) fn right(text: &str) -> Result<Right, RightError> {
     text.trim().parse()
 }
@@ -43,7 +44,7 @@ pub(super) fn right(text: &str) -> Result<Right, RightError> {
 /// A hall: `HALL` of one's own realm, or `REALM/HALL` of a partner's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HallPlace {
-    /// The realm, where it is another one.
+    /// The realm, if it is not one's own.
     pub(crate) host: Option<RealmName>,
     /// The hall's name there.
     pub(crate) hall: HallName,
@@ -83,7 +84,7 @@ impl FromStr for RelativePath {
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
         let wrong = || PlaceError::Path(text.to_owned());
-        if text.len() > LONGEST {
+        if text.len() > LONGEST_BYTES {
             return Err(wrong());
         }
         let names = text.split('/').map(str::to_owned).collect();
@@ -98,7 +99,7 @@ impl RelativePath {
         (!names.is_empty() && names.iter().all(plain)).then_some(Self(names))
     }
 
-    /// This path and one more name; `None` when that is not a name.
+    /// This path and one more name; `None` if that is not a name.
     pub(crate) fn child(&self, name: &str) -> Option<Self> {
         let mut names = self.0.clone();
         names.push(name.to_owned());
@@ -106,7 +107,7 @@ impl RelativePath {
         Self::from_names(names)
     }
 
-    /// A path of one name; `None` when it is not one.
+    /// A path of one name; `None` if that is not a name.
     pub(crate) fn top(name: &str) -> Option<Self> {
         (!name.contains('/')).then_some(())?;
         Self::from_names(vec![name.to_owned()])
@@ -128,7 +129,7 @@ impl RelativePath {
         self.0.last().map_or("", String::as_str)
     }
 
-    /// Whether `folder` contains it, at whatever depth.
+    /// Whether `folder` contains it, at any depth.
     pub(crate) fn is_below(&self, folder: &Self) -> bool {
         self.0.len() > folder.0.len() && self.0.starts_with(&folder.0)
     }
@@ -146,8 +147,8 @@ impl RelativePath {
         names + self.0.len() - 1
     }
 
-    /// About how many bytes of memory it takes: of each name its own, and as much as it takes to hold
-    /// one.
+    /// About how many bytes of memory it takes: those of the names, and of the strings that hold
+    /// them.
     pub(crate) fn weight(&self) -> usize {
         self.len() + 2 * size_of::<String>() * self.0.len()
     }
@@ -179,15 +180,13 @@ impl fmt::Display for RelativePath {
     }
 }
 
-/// A place in a store: `HALL:STORE/path`, or `HALL:STORE` for its root; before HALL the realm, if it
-/// is another one.
+/// A place in a store: `HALL:STORE/path`, or `HALL:STORE` for its root; for a partner's hall,
+/// `REALM/` comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Which hall.
     pub(crate) hall: HallPlace,
-    /// Which of its stores.
     pub(crate) store: StoreName,
-    /// Where in it; `None` is the root.
+    /// The path in the store; `None` is the root.
     pub(crate) path: Option<RelativePath>,
 }
 
@@ -217,12 +216,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// A service: `HALL:SERVICE`, before HALL the realm, if it is another one.
+/// A service: `HALL:SERVICE`, or `REALM/HALL:SERVICE` in a partner's hall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServicePlace {
-    /// Which hall.
     pub(crate) hall: HallPlace,
-    /// Which of its services.
     pub(crate) service: ServiceName,
 }
 
@@ -260,7 +257,7 @@ impl FromStr for Side {
                 Some((realm, _)) => realm.contains('.') && before.parse::<HallPlace>().is_ok(),
             },
         };
-        // A realm is a domain name, so a folder that begins with a dot is none.
+        // A realm is a domain name, so text that begins with a dot is a folder.
         if far && !text.starts_with('.') {
             text.parse().map(Self::Hall)
         } else {

@@ -1,4 +1,4 @@
-//! How far copies are, on standard error.
+//! The progress of copies, on standard error.
 
 use std::io::IsTerminal;
 
@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Of `bytes` in all. Without a terminal, or for a program, nothing is shown.
+    /// A bar up to `bytes`. Without a terminal, or with `json`, nothing is shown.
     pub(crate) fn new(bytes: u64, json: bool) -> Self {
         if json || !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
@@ -23,28 +23,28 @@ impl Progress {
         })
     }
 
-    /// These went over; of what was there already from an earlier attempt, too.
+    /// Counts bytes that were copied, also those of an earlier attempt.
     pub(crate) fn advance(&self, bytes: u64) {
         self.0.inc(bytes);
     }
 
-    /// These have to go again.
+    /// Uncounts bytes that have to be copied again.
     pub(crate) fn take_back(&self, bytes: u64) {
         self.0.dec(bytes);
         self.0.reset_eta();
     }
 
-    /// What is being copied.
+    /// Shows what is being copied.
     pub(crate) fn name(&self, what: &impl ToString) {
         self.0.set_message(Printable(&what.to_string()).to_string());
     }
 
-    /// Says something above the bar.
+    /// Prints a line above the bar.
     pub(crate) fn say(&self, line: &str) {
         self.0.suspend(|| eprintln!("{}", Printable(line)));
     }
 
-    /// It is over.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.0.finish_and_clear();
     }

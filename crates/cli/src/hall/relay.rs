@@ -1,8 +1,8 @@
-//! What `hallway open` offers on this computer: its grant's data plane, to the person's own programs.
+//! The local server of `hallway open`: it gives the person's own programs the grant's data plane.
 //!
 //! Paths stay as they are, so WebDAV clients find what answers name. The key and the certificate
-//! never leave this process. What the hall answers is others' work: it leaves here as foreign bytes do,
-//! so that no file is a page that reads the other files.
+//! never leave this process. The hall's answers are other people's content: they are passed on as
+//! foreign bytes are, so that no file is a page that reads the other files.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,17 +25,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::admission::Admission;
 
-/// How long an answer may take to begin, for which the far side may have to hash a long file.
-const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// How long an answer may take to begin: the far side may have to hash a long file for it.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// A local door to one grant.
 #[derive(Clone)]
 pub(super) struct Relay {
-    /// The grant.
+    /// The way to the hall, under the grant.
     pub(super) client: HallClient,
-    /// Who may come in.
+    /// Which requests are admitted.
     pub(super) admission: Admission,
-    /// What flows through streams.
+    /// Counts the bytes of streams.
     pub(super) flow: Arc<Flow>,
 }
 
@@ -90,7 +90,7 @@ impl Relay {
             client: &self.client,
             store,
             mount: &format!("/files/{store}"),
-            patience: PATIENCE,
+            patience: ANSWER_TIMEOUT,
         };
         relayed.answer(&Pass::default(), request).await
     }
@@ -118,7 +118,7 @@ impl Relay {
             return Problem::new(
                 StatusCode::NOT_FOUND,
                 "not-found",
-                "this is no service's name",
+                "this is not the name of a service",
             )
             .into_response();
         };
@@ -147,7 +147,7 @@ fn nothing_here() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "not-found",
-        "here are /files/, /files/STORE/… and /connect/SERVICE of the open hall",
+        "only /files/, /files/STORE/… and /connect/SERVICE of the open hall are here",
     )
 }
 

@@ -1,4 +1,4 @@
-//! A store at the far side, as requests.
+//! Requests to a store at the far side.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use super::mirror::plan::{Entry, FileEntry};
 use super::path::RelativePath;
 use super::way::Way;
 
-/// How long an answer may take for which the far side has to go through content: to hash a long
+/// How long an answer may take if the far side has to read through content first: to hash a long
 /// file, or to put a long upload in its place.
-pub(super) const WORK: Duration = Duration::from_secs(15 * 60);
+pub(super) const WORK_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
 const SHA_256: &str = "sha-256=1";
@@ -35,7 +35,7 @@ pub(crate) struct Remote {
     store: StoreName,
 }
 
-/// Where the SHA-256 of a file that is got comes from.
+/// Where the SHA-256 of a downloaded file comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Digest {
     /// The head of the answer.
@@ -44,8 +44,8 @@ pub(super) enum Digest {
     Elsewhere,
 }
 
-/// What has to be at the far side for a change of it: what was seen there, so that nobody's changes
-/// are lost who came in between.
+/// What has to be at the far side for a change to happen: what was seen there, so that nobody
+/// else's change in between is lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// Whatever it is.
@@ -58,10 +58,10 @@ pub(crate) enum Expected {
 }
 
 impl Expected {
-    /// What was seen.
+    /// Expects what was seen.
     pub(crate) fn of(seen: Option<&Entry>) -> Self {
         match seen {
-            // A folder that is in the way goes before.
+            // A folder that is in the way is removed first.
             None | Some(Entry::Folder) => Self::Nothing,
             Some(Entry::File(file)) => Self::version(file.etag.as_deref()),
         }
@@ -71,7 +71,7 @@ impl Expected {
         etag.map_or(Self::Anything, |etag| Self::Version(etag.to_owned()))
     }
 
-    /// As it stands in `If-Match`.
+    /// The value of `If-Match`, if there is one.
     pub(crate) fn if_match(&self) -> Option<String> {
         match self {
             Self::Version(etag) => Some(format!("\"{etag}\"")),
@@ -79,7 +79,7 @@ impl Expected {
         }
     }
 
-    /// As it stands in `If-None-Match`.
+    /// The value of `If-None-Match`, if there is one.
     pub(crate) fn if_none_match(&self) -> Option<&'static str> {
         (*self == Self::Nothing).then_some("*")
     }
@@ -104,7 +104,7 @@ impl Remote {
     /// What is in a folder, by name; `None` is the root.
     ///
     /// # Errors
-    /// It is no folder, names something that can't be a file here, or has no end.
+    /// It is not a folder, or its list names something that can't be a file here or has no end.
     pub(crate) async fn list(
         &self,
         folder: Option<&RelativePath>,
@@ -112,7 +112,7 @@ impl Remote {
         self.list_with(folder, &Listed::default()).await
     }
 
-    /// As [`Remote::list`], of one folder of many that were `listed` before.
+    /// As [`Remote::list`], for one of many folders, whose limits `listed` shares.
     ///
     /// # Errors
     /// As [`Remote::list`].
@@ -121,7 +121,7 @@ impl Remote {
         folder: Option<&RelativePath>,
         listed: &Listed,
     ) -> Result<Vec<(RelativePath, Entry)>, HallCommandError> {
-        // With each entry, the path to it is kept.
+        // Each entry holds the path to it.
         let path_to = folder.map_or(0, RelativePath::weight);
         let mut entries = Vec::new();
         let mut after: Option<String> = None;
@@ -164,7 +164,7 @@ impl Remote {
         }
     }
 
-    /// What a path is; `None` where there is nothing.
+    /// The entry at a path; `None` if there is none.
     ///
     /// # Errors
     /// The far side refuses or can't be reached.
@@ -172,7 +172,7 @@ impl Remote {
         &self,
         path: &RelativePath,
     ) -> Result<Option<Entry>, HallCommandError> {
-        // A folder lists its children's kinds, which a HEAD does not tell.
+        // A folder's list has the kinds of its entries, which a HEAD does not tell.
         match self.list(path.parent().as_ref()).await {
             Ok(entries) => Ok(entries
                 .into_iter()
@@ -182,11 +182,11 @@ impl Remote {
         }
     }
 
-    /// The content from `offset` on, if the version still is `etag`. With `Digest::InHead`, the
+    /// The content from `offset` on, if the version is still `etag`. With `Digest::InHead`, the
     /// answer does not begin before the far side has read all of the file.
     ///
     /// # Errors
-    /// It is another by now (412), or the far side refuses or can't be reached.
+    /// The version is another one by now (412), or the far side refuses or can't be reached.
     pub(crate) async fn get(
         &self,
         path: &RelativePath,
@@ -201,11 +201,11 @@ impl Remote {
         if offset > 0 {
             request = request.header(header::RANGE, format!("bytes={offset}-"));
         }
-        self.send(request, Body::default(), WORK).await
+        self.send(request, Body::default(), WORK_TIMEOUT).await
     }
 
-    /// The SHA-256 of a file, where the far side says it without sending the file, if the version
-    /// still is `etag`.
+    /// The SHA-256 of a file, if its version is still `etag` and the far side tells the SHA-256
+    /// without sending the file.
     ///
     /// # Errors
     /// The far side refuses or can't be reached.
@@ -216,7 +216,7 @@ impl Remote {
     ) -> Result<Option<[u8; 32]>, ClientError> {
         let request = Expected::version(etag).ask(Request::head(self.url(Some(path))));
         let request = request.header(WANT_REPR_DIGEST, SHA_256);
-        let response = self.send(request, Body::default(), WORK).await?;
+        let response = self.send(request, Body::default(), WORK_TIMEOUT).await?;
         Ok(digest_of(response.headers()))
     }
 
@@ -253,11 +253,11 @@ impl Remote {
     ) -> Result<Response<Incoming>, ClientError> {
         let request = request
             .body(body)
-            .map_err(|_| ClientError::Answer("it names a version that none can have".to_owned()))?;
+            .map_err(|_| ClientError::Answer("it names an impossible version".to_owned()))?;
         self.way.send(request, patience).await
     }
 
-    /// Makes a folder; one that is there is left as it is.
+    /// Makes a folder; an existing one is left as it is.
     ///
     /// # Errors
     /// The far side refuses or can't be reached.
@@ -277,7 +277,7 @@ impl Remote {
         }
     }
 
-    /// Makes a folder, and those that it is in.
+    /// Makes a folder, and its parents.
     ///
     /// # Errors
     /// The far side refuses or can't be reached.
@@ -295,20 +295,21 @@ impl Remote {
     /// Removes a file, or a folder with everything in it.
     ///
     /// # Errors
-    /// It is not what was `expected` (412), or the far side refuses or can't be reached; what is gone already is no error.
+    /// It is not what was `expected` (412), or the far side refuses or can't be reached. That it is
+    /// gone already is no error.
     pub(crate) async fn remove(
         &self,
         path: &RelativePath,
         expected: &Expected,
     ) -> Result<(), ClientError> {
         let request = expected.ask(self.change(Method::DELETE, path, ""));
-        match self.send(request, Body::default(), WORK).await {
+        match self.send(request, Body::default(), WORK_TIMEOUT).await {
             Err(error) if is_missing(&error) => Ok(()),
             other => other.map(drop),
         }
     }
 
-    /// What a folder is called to people.
+    /// A folder's name for people, with its store.
     fn called(&self, folder: Option<&RelativePath>) -> String {
         match folder {
             Some(folder) => format!("{}/{folder}", self.store),
@@ -327,7 +328,7 @@ fn shortened(name: &str) -> String {
     name.chars().take(LONGEST_SEGMENT).collect()
 }
 
-/// What a store says of a file or folder, as copies need it.
+/// What copies need of a store's entry.
 fn found(listed: files::Entry) -> Entry {
     if listed.kind == Kind::Folder {
         return Entry::Folder;
@@ -358,12 +359,12 @@ pub(super) fn digest_of(headers: &HeaderMap) -> Option<[u8; 32]> {
     })
 }
 
-/// A SHA-256 as the header wants it.
+/// A SHA-256 as the value of [`REPR_DIGEST`].
 pub(super) fn digest_header(sha256: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(sha256))
 }
 
-/// A modification time as the header wants it.
+/// A modification time as the value of [`MODIFIED`].
 pub(super) fn modified_header(modified_ms: i64) -> String {
     let sign = if modified_ms < 0 { "-" } else { "" };
     let distance = modified_ms.unsigned_abs();
@@ -380,7 +381,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A far side whose lists are whatever `page` makes of the path that is asked for.
+    /// A far side that answers each path with the list that `page` makes for it.
     pub(in crate::hall) fn far_side(
         folder: &Path,
         page: impl Fn(&str) -> String + Send + 'static,
@@ -465,7 +466,7 @@ pub(super) mod tests {
                 "{refused}"
             );
         }
-        // The same page again and again is not after itself.
+        // A page that repeats does not come after itself.
         let again = refusal(|_| page(&[file("a", 1)], r#""a""#)).await;
         let order = ListError::Order;
         assert!(matches!(again, HallCommandError::List { error, .. } if error == order));

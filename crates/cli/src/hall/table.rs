@@ -1,17 +1,17 @@
-//! What the API lists, for a person to read.
+//! Prints the API's lists as tables, for a person to read.
 
 use hallway_evidence::{Printable, Timestamp};
 use serde_json::Value;
 
-/// A column: which member of a row it shows, the first of these that a row has, and what stands
-/// above it.
+/// A column: the members that it may show, of which the first that a row has counts, and its
+/// heading.
 pub(crate) type Column = (&'static [&'static str], &'static str);
 
-/// What stands where there is nothing.
+/// The text of an empty cell.
 const NOTHING: &str = "-";
 
-/// Prints a list, one row a line, or the sentence `none` where it is empty. Columns in which no row
-/// has anything are left out.
+/// Prints a list, one row per line, or the sentence `none` if it is empty. Columns that are empty
+/// in every row are left out.
 pub(crate) fn print(list: &Value, columns: &[Column], none: &str) {
     let rows = list["items"].as_array().or_else(|| list.as_array());
     let rows = rows.map_or(&[][..], Vec::as_slice);
@@ -23,7 +23,7 @@ pub(crate) fn print(list: &Value, columns: &[Column], none: &str) {
     }
 }
 
-/// The lines of a table with its headings; none where there are no rows.
+/// The lines of a table with its headings; none if there are no rows.
 pub(super) fn lines(rows: &[Value], columns: &[Column]) -> Vec<String> {
     let cells = |(names, heading): &Column| {
         let mut cells: Vec<String> = rows.iter().map(|row| cell(row, names)).collect();
@@ -51,7 +51,7 @@ fn cell(row: &Value, names: &[&str]) -> String {
     found.map_or_else(|| NOTHING.to_owned(), |name| text(name, &row[*name]))
 }
 
-/// A field as text; times by their name's ending.
+/// A field as text: a number whose name ends with `_ms` is a time.
 pub(super) fn text(name: &str, value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),

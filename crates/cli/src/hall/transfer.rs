@@ -1,5 +1,5 @@
-//! One file, to this computer or from it: resumed where it broke, in view only when it is whole, and
-//! checked by SHA-256 from end to end.
+//! Copies one file to this computer or from it: resumes where a copy broke off, shows the file only
+//! when it is complete, and checks it by SHA-256 from end to end.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,31 +22,31 @@ pub(crate) use download::download;
 pub(crate) use upload::{Target, unchanged, upload};
 
 /// Bytes read from a file at once.
-const CHUNK: usize = 256 * 1024;
-/// How often something that may pass is tried again in a row without much getting through.
-const TRIES: u32 = 6;
-/// Bytes of an attempt that got somewhere. With less, a far side that gives a byte a minute would be
-/// tried for ever.
-const ENOUGH: u64 = 64 * 1024;
+const CHUNK_BYTES: usize = 256 * 1024;
+/// How often a passing failure is tried again in a row while little gets through.
+const MOST_TRIES: u32 = 6;
+/// An attempt that moved this many bytes made progress. If fewer counted, a far side that gives a
+/// byte a minute would be tried for ever.
+const PROGRESS_BYTES: u64 = 64 * 1024;
 /// The first pause between tries; each is twice the one before.
-const PAUSE: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What unfinished files of this computer are called, and hidden by.
-const PART: &str = ".hallway-part-";
+/// The beginning of the names of unfinished files on this computer; the dot hides them.
+const PART_PREFIX: &str = ".hallway-part-";
 
 /// Whether a name is that of an unfinished copy.
 pub(crate) fn is_part(name: &str) -> bool {
-    name.starts_with(PART)
+    name.starts_with(PART_PREFIX)
 }
 
-/// Where a file that came in a pack is while it is written.
+/// The path of a file of a pack while it is written.
 pub(crate) fn part_of_pack(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().as_encoded_bytes();
     let name = hex::encode(&digest(&SHA256, name).as_ref()[..16]);
-    target.with_file_name(format!("{PART}{name}"))
+    target.with_file_name(format!("{PART_PREFIX}{name}"))
 }
 
-/// Tries again while that may help: as long as bytes get through, and [`TRIES`] times beyond that.
+/// Counts attempts: any number as long as bytes get through, then [`MOST_TRIES`] more.
 #[derive(Default)]
 pub(crate) struct Attempts(u32);
 
@@ -57,21 +57,21 @@ impl Attempts {
         failure: Failure,
         progress: &Progress,
     ) -> Result<(), HallCommandError> {
-        self.0 = if failure.moved >= ENOUGH {
+        self.0 = if failure.moved >= PROGRESS_BYTES {
             1
         } else {
             self.0 + 1
         };
-        if self.0 > TRIES || !failure.error.is_passing() {
+        if self.0 > MOST_TRIES || !failure.error.is_passing() {
             return Err(failure.error);
         }
         progress.say(&format!("{}; trying again", failure.error));
-        tokio::time::sleep(PAUSE * 2_u32.pow(self.0 - 1)).await;
+        tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(self.0 - 1)).await;
         Ok(())
     }
 }
 
-/// An attempt that failed, after so many bytes.
+/// Why an attempt failed, and how many bytes it had moved.
 pub(crate) struct Failure {
     error: HallCommandError,
     moved: u64,
@@ -89,7 +89,7 @@ impl<E: Into<HallCommandError>> From<E> for Failure {
 /// The SHA-256 of a file at the far side, asked for until there is an answer.
 ///
 /// # Errors
-/// The far side refuses or can't be reached for long.
+/// The far side refuses or stays out of reach.
 pub(crate) async fn sha256_there(
     remote: &Remote,
     path: &RelativePath,
@@ -104,9 +104,9 @@ pub(crate) async fn sha256_there(
     }
 }
 
-/// Hashes everything up to the end. Gives how many bytes that were.
+/// Hashes everything up to the end. Returns the number of bytes.
 async fn hash_all(reader: &mut (impl AsyncRead + Unpin), context: &mut Context) -> io::Result<u64> {
-    let mut buffer = vec![0; CHUNK];
+    let mut buffer = vec![0; CHUNK_BYTES];
     let mut length = 0;
     loop {
         let bytes = reader.read(&mut buffer).await?;

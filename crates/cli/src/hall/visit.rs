@@ -1,5 +1,4 @@
-//! A command's visit to a hall: through the `hallway open` that is there, or with a touch of its
-//! own.
+//! A command's visit to a hall: through a running `hallway open`, or with a touch of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +15,9 @@ use super::way::Way;
 use crate::person::folders::Folders;
 use crate::person::{PersonArguments, Visitor};
 
-/// The socket of a `hallway open`, below the folder for what runs.
+/// The socket of a `hallway open`, in the runtime folder.
 pub(super) fn socket(folders: &Folders, place: &HallPlace) -> PathBuf {
-    // Neither name may have an @, so no hall of a partner is taken for one of our own.
+    // Neither name may contain an @, so no hall of a partner is taken for one of our own.
     let name = match &place.host {
         Some(host) => format!("{}@{host}.sock", place.hall),
         None => format!("{}.sock", place.hall),
@@ -26,9 +25,9 @@ pub(super) fn socket(folders: &Folders, place: &HallPlace) -> PathBuf {
     folders.runtime.join(name)
 }
 
-/// Goes in with these rights, does `work`, and leaves, also on Ctrl-C. A touch is needed only where
-/// no `hallway open` has all the rights; its grant stays. One's own is for `duration_ms` at most, or as
-/// long as the gateway allows, and ends with the work.
+/// Enters with these rights, does `work`, and leaves, also on Ctrl-C. A touch is needed only if no
+/// `hallway open` has all the rights; if one has, its grant stays. A grant that is made here lasts
+/// for `duration_ms` at most, or as long as the gateway allows, and ends with the work.
 ///
 /// # Errors
 /// [`HallCommandError`] of the person's key, the gateway, the network, or the work.
@@ -75,13 +74,13 @@ async fn until<T>(
 
 /// The way through a `hallway open` that has all these rights.
 async fn shared(hall: &HallPlace, rights: &[Right]) -> Option<Way> {
-    // The socket needs no gateway's name, so a missing one is no error yet.
+    // The socket does not depend on a gateway, so it is no error yet if none is named.
     let socket = socket(&Folders::find().ok()?, hall);
     let serves = has_all(&socket, rights).await;
     serves.then_some(Way::Shared(socket))
 }
 
-/// Whether somebody holds these rights behind a socket.
+/// Whether the `hallway open` behind a socket has all these rights.
 async fn has_all(socket: &Path, rights: &[Right]) -> bool {
     if UnixStream::connect(socket).await.is_err() {
         return false;

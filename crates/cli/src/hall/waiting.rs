@@ -15,21 +15,21 @@ use crate::person::Visitor;
 
 /// How often the gateway is asked.
 const ASK_EVERY: Duration = Duration::from_secs(2);
-/// What the hall listener says as long as nobody approved.
+/// The hall listener's error code until somebody has approved.
 const WAITING: &str = "waiting-for-approval";
 
 /// What an opening waits for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Waits {
-    /// The least role of who approves.
+    /// The least role of the approver.
     role: String,
-    /// The names of some who can.
+    /// The names of some people who can approve.
     approvers: Vec<String>,
     /// Until when it can be approved, unix milliseconds.
     until_ms: u64,
 }
 
-/// What is said while it waits.
+/// What is printed while an opening waits.
 pub(super) struct Announcement<'a> {
     pub(super) waits: &'a Waits,
     pub(super) grant: GrantId,
@@ -63,8 +63,8 @@ impl fmt::Display for Announcement<'_> {
     }
 }
 
-/// Waits until the grant opens, if it has to wait. Where that fails, or `stopped` comes first, the
-/// grant is ended: nobody shall approve what nobody waits for.
+/// Waits until the grant opens, if it has to wait. If that fails, or `stopped` comes first, ends
+/// the grant, so that nobody approves an opening for which nobody waits.
 ///
 /// # Errors
 /// [`HallCommandError::GivenUp`]; or the grant was ended, or nobody approved it in time.
@@ -104,7 +104,7 @@ async fn opens(opened: &Opened) -> Result<(), HallCommandError> {
         match opened.client.grant().await {
             Ok(_) => return Ok(()),
             Err(ClientError::Problem(problem)) if problem.code == WAITING => {}
-            Err(error) if error.is_passing() => tracing::debug!(%error, "asked in vain"),
+            Err(error) if error.is_passing() => tracing::debug!(%error, "asked without an answer"),
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(ASK_EVERY).await;

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// What requests to `hallway open` are addressed to; nobody looks at it.
+/// The host in requests to the socket of `hallway open`, which ignores it.
 const LOCAL: HeaderValue = HeaderValue::from_static("hall");
 
 /// A way into one hall.
@@ -46,12 +46,12 @@ impl Way {
     }
 
     async fn forward(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
-        // What is refused is wanted as a problem, also where WebDAV has XML for it.
+        // Refusals are wanted as JSON problems, also where WebDAV has XML for them.
         (request.headers_mut().entry(ACCEPT))
             .or_insert(HeaderValue::from_static("application/json"));
         match self {
             Self::Grant(client) => client.forward(request).await,
-            // A local connection costs less than keeping one.
+            // A new local connection costs less than keeping one open.
             Self::Shared(path) => {
                 request.headers_mut().insert(HOST, LOCAL);
                 let stream = UnixStream::connect(path).await?;

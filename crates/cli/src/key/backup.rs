@@ -20,7 +20,7 @@ pub(super) struct Backup {
 enum Action {
     /// Print the seed as 24 words (BIP-39).
     ///
-    /// Whoever has them has every credential of this key that is not a passkey.
+    /// Whoever has these words has every credential of this key that is not a passkey.
     Words {
         #[command(flatten)]
         key: ConsentedKey,
@@ -28,14 +28,14 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Print the seed as shares (SLIP-0039), of which any few bring it back, and fewer say nothing.
+    /// Print the seed as shares (SLIP-0039): enough of them restore it, and fewer reveal nothing.
     Shares {
         #[command(flatten)]
         key: ConsentedKey,
         /// How many shares to make: 2 to 16.
         #[arg(long, value_name = "N")]
         shares: u8,
-        /// How many of them bring the seed back: 2 or more.
+        /// How many of them restore the seed: 2 or more.
         #[arg(long, value_name = "N")]
         threshold: u8,
         /// Print the result as JSON.
@@ -48,7 +48,7 @@ enum Action {
     Passkeys {
         #[command(flatten)]
         key: ConsentedKey,
-        /// The file to make; there must be none of this name.
+        /// The file to create; it must not exist yet.
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
         #[command(flatten)]
@@ -89,7 +89,7 @@ impl Backup {
                         println!("{number}: {share}");
                     }
                     eprintln!(
-                        "Any {threshold} of them bring the seed back: give each another place."
+                        "Any {threshold} of them restore the seed: keep each in a different place."
                     );
                 }
             }
@@ -106,7 +106,7 @@ impl Backup {
                     println!("{}", json!({ "file": to, "passkeys": count }));
                 } else {
                     println!("{}", crate::terminal::path(to));
-                    eprintln!("{count} passkeys are in it.");
+                    eprintln!("The backup holds {count} passkeys.");
                 }
             }
         }

@@ -15,11 +15,11 @@ pub(super) struct Config {
 
 #[derive(Subcommand, Debug)]
 enum Action {
-    /// Ask for the PIN always, or no longer.
+    /// Always ask for the PIN, or stop that.
     AlwaysUv {
         #[command(flatten)]
         key: OpenArguments,
-        /// Whether to ask.
+        /// Whether to ask always.
         #[arg(long, value_enum)]
         wanted: Switch,
     },
@@ -33,16 +33,16 @@ enum Action {
         /// Refuse PINs of one repeated character, and runs such as 1234.
         #[arg(long)]
         complex: bool,
-        /// Demand that the PIN be changed before it is used again.
+        /// Require that the PIN be changed before it is used again.
         #[arg(long)]
         force_change: bool,
         /// A relying party that may learn of the policy; may be given several times.
         #[arg(long = "tell", value_name = "RP_ID", value_parser = crate::relying_party_id)]
         rp_ids: Vec<String>,
     },
-    /// Demand that a reset be confirmed in full, for good.
+    /// Require, for good, that a reset be confirmed in full.
     LongTouchForReset(OpenArguments),
-    /// Allow attestation that names this very key, for good.
+    /// Allow, for good, attestation that names this very key.
     EnterpriseAttestation(OpenArguments),
 }
 

@@ -21,9 +21,9 @@ pub(super) struct ConsentArguments {
     /// example.
     #[arg(long, value_name = "FILE", conflicts_with = "consent")]
     policy: Option<PathBuf>,
-    /// Run PROGRAM for each question; its exit code 0 confirms. It is told what for by the
-    /// variables HALLWAY_OPERATION, HALLWAY_RELYING_PARTY, HALLWAY_USER, HALLWAY_APPLICATION and
-    /// HALLWAY_RESET_TOUCH.
+    /// Run PROGRAM for each question; its exit code 0 confirms. The variables HALLWAY_OPERATION,
+    /// HALLWAY_RELYING_PARTY, HALLWAY_USER, HALLWAY_APPLICATION and HALLWAY_RESET_TOUCH say what
+    /// the question is about.
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["consent", "policy"])]
     consent_command: Option<PathBuf>,
     /// How long to wait for an answer, in seconds.
@@ -45,10 +45,10 @@ enum ConsentKind {
 }
 
 /// The longest policy file that is read.
-const MAX_POLICY: u64 = 64 * 1024;
+const MAX_POLICY_BYTES: u64 = 64 * 1024;
 
 impl ConsentArguments {
-    /// Who was chosen.
+    /// The consent that was chosen.
     pub(super) fn choose(&self) -> Result<Consent, KeyCommandError> {
         let asker: Box<dyn Asker> = match (&self.policy, &self.consent_command, self.consent) {
             (Some(path), ..) => Box::new(policy(path)?),
@@ -64,7 +64,7 @@ impl ConsentArguments {
         })
     }
 
-    /// The same where standard input carries reports, so that nobody can be asked on it.
+    /// The same if standard input carries reports, so that nobody can be asked on it.
     pub(super) fn choose_without_terminal(&self) -> Result<Consent, KeyCommandError> {
         if self.asks_on_terminal() {
             return Err(KeyCommandError::NobodyToAsk);
@@ -86,7 +86,7 @@ fn policy(path: &Path) -> Result<ConsentPolicy, KeyCommandError> {
     };
     let mut text = String::new();
     std::fs::File::open(path)
-        .and_then(|opened| opened.take(MAX_POLICY + 1).read_to_string(&mut text))
+        .and_then(|opened| opened.take(MAX_POLICY_BYTES + 1).read_to_string(&mut text))
         .map_err(file)?;
     text.parse().map_err(|error| KeyCommandError::Policy {
         path: path.into(),

@@ -1,4 +1,4 @@
-//! A key file whose secrets go out or come in.
+//! A key file whose secrets are exported, or into which secrets are imported.
 
 use hallway_client::Client;
 use hallway_softkey::SoftKey;
@@ -7,8 +7,7 @@ use super::KeyCommandError;
 use super::consent::ConsentArguments;
 use super::pin::OpenArguments;
 
-/// A key file that is opened for what takes secrets out or brings some in: its owner is asked, and
-/// shows the PIN.
+/// A key file that is opened to export or import secrets: its owner is asked, and gives the PIN.
 #[derive(clap::Args, Debug)]
 pub(super) struct ConsentedKey {
     #[command(flatten)]
@@ -18,7 +17,7 @@ pub(super) struct ConsentedKey {
 }
 
 impl ConsentedKey {
-    /// Opens the key, and has the PIN shown if one is set.
+    /// Opens the key, and asks for the PIN if one is set.
     pub(super) fn open(&self) -> Result<Client<SoftKey>, KeyCommandError> {
         let mut client = self.key.open_with(self.consent.choose()?)?;
         if client.info()?.option("clientPin") == Some(true) {

@@ -11,14 +11,14 @@ use zeroize::Zeroizing;
 
 use super::KeyCommandError;
 
-/// Who learns by which certificate what key it is.
+/// Which sites learn which key this is, and by which certificate.
 #[derive(clap::Args, Debug)]
 pub(super) struct EnterpriseArguments {
     /// Attest to an organisation's own sites by the certificate in FILE, which names this very key.
     ///
-    /// FILE is PEM: the key's own certificate first, then those between it and the root. Nobody gets
-    /// it before `hallway key config enterprise-attestation`; from then on those get it whom
-    /// --enterprise-for names, and those whom the browser's administrator named.
+    /// FILE is PEM: the key's own certificate first, then those between it and the root. No site
+    /// gets it before `hallway key config enterprise-attestation`; from then on, the sites that
+    /// --enterprise-for names get it, and those that the browser's administrator named.
     #[arg(long, value_name = "FILE", conflicts_with = "attestation")]
     enterprise_certificate: Option<PathBuf>,
     /// The certificate's private key, P-256 in PEM; by default it is in the certificate's file.
@@ -31,8 +31,8 @@ pub(super) struct EnterpriseArguments {
         requires = "enterprise_certificate"
     )]
     rp_ids: Vec<String>,
-    /// Attest to everybody else by the certificate in FILE, which many keys share; by default, the
-    /// credential's own key does.
+    /// Attest to all other sites by the certificate in FILE, which many keys share; by default, by
+    /// the credential's own key.
     #[arg(long, value_name = "FILE", requires = "enterprise_certificate")]
     batch_certificate: Option<PathBuf>,
     /// That certificate's private key, P-256 in PEM; by default it is in the certificate's file.
@@ -40,19 +40,19 @@ pub(super) struct EnterpriseArguments {
     batch_key: Option<PathBuf>,
 }
 
-/// Why a file with a certificate or its key is no use.
+/// Why a file with a certificate or its key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IdentityError {
     /// It cannot be read, or is not PEM.
     #[error("{0}")]
     Pem(#[from] pem::Error),
     /// Nothing to attest by.
-    #[error("there is no certificate in it; it wants a block \"BEGIN CERTIFICATE\"")]
+    #[error("there is no certificate in it; it needs a block \"BEGIN CERTIFICATE\"")]
     NoCertificate,
-    /// Nothing to sign by.
+    /// Nothing to sign with.
     #[error(
-        "there is no private key in it; it wants a block \"BEGIN PRIVATE KEY\", or name the file \
-         that has one"
+        "there is no private key in it; add a block \"BEGIN PRIVATE KEY\", or name the file that \
+         has one"
     )]
     NoKey,
     /// Relying parties would refuse it.
@@ -91,7 +91,7 @@ impl EnterpriseArguments {
     }
 }
 
-/// A certificate with its chain and key, and the model that it names, if it names one.
+/// A certificate with its chain and key, and the model that it names, if any.
 fn identity(
     certificate: &Path,
     key: Option<&Path>,

@@ -50,19 +50,19 @@ pub(crate) enum KeyCommandError {
          --consent desktop, always or never, --policy FILE, or --consent-command PROGRAM"
     )]
     NobodyToAsk,
-    /// The key would be everybody's who reaches this address.
+    /// Everybody who reaches this address could use the key.
     #[error(
-        "{0} can be reached from other machines, and whoever reaches it could use the key: serve it at \
-         127.0.0.1, or add --udp-beyond-loopback if that is what you want"
+        "{0} can be reached from other machines, and whoever reaches it could use the key: serve \
+         it at 127.0.0.1, or add --udp-beyond-loopback if that is what you want"
     )]
     BeyondLoopback(SocketAddr),
-    /// A first PIN, where there is one.
-    #[error("the key has a PIN; hallway key pin change changes it")]
+    /// A first PIN for a key that has one.
+    #[error("the key has a PIN already; hallway key pin change changes it")]
     PinIsSet,
     /// The PIN that was given is another one.
     #[error("the PIN is wrong; {}", tries(*.left))]
     WrongPin {
-        /// How many more wrong ones the key takes.
+        /// How many more wrong PINs the key accepts.
         left: u64,
     },
     /// A file that is no policy.
@@ -127,24 +127,24 @@ fn tries(left: u64) -> String {
     }
 }
 
-/// What a key says no to, and what helps.
+/// Why a key refused, and what to do about it.
 pub(crate) fn with_advice(error: &ClientError) -> String {
     match error {
         ClientError::VerificationUnavailable | ClientError::Refused(Status::PinNotSet) => {
-            "the key has no PIN: hallway key pin set FILE sets one for a key file, and the program of \
-             its maker for any other key"
+            "the key has no PIN: hallway key pin set FILE sets one for a key file, and the program \
+             of its maker for any other key"
                 .to_owned()
         }
         ClientError::PinNotGiven => {
-            "the key's PIN is wanted and was not given: at a terminal it is asked for; otherwise give \
-             --pin-file or HALLWAY_PIN"
+            "the key needs its PIN, which was not given: at a terminal it is asked for; otherwise \
+             give --pin-file or HALLWAY_PIN"
                 .to_owned()
         }
         other => causes(other),
     }
 }
 
-/// What failed, for [`KeyCommandError::Io`].
+/// Names what failed, for [`KeyCommandError::Io`].
 pub(super) fn failed(what: impl ToString) -> impl FnOnce(io::Error) -> KeyCommandError {
     let what = what.to_string();
     move |error| KeyCommandError::Io { what, error }

@@ -19,7 +19,7 @@ pub(super) struct Info {
     json: bool,
 }
 
-/// What is said of a key.
+/// What is printed about a key.
 #[derive(Serialize)]
 struct Account {
     file: PathBuf,
@@ -86,11 +86,11 @@ impl Account {
             (
                 "PIN policy",
                 format!(
-                    "{} characters at least, {}",
+                    "at least {} characters, {}",
                     self.min_pin_length,
                     match self.always_uv {
-                        true => "asked for always",
-                        false => "asked for where a site wants it",
+                        true => "always asked for",
+                        false => "asked for when a site wants it",
                     }
                 ),
             ),

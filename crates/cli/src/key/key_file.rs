@@ -14,8 +14,8 @@ pub(super) struct KeyFileArguments {
     pub(super) file: PathBuf,
     #[command(flatten)]
     protection: ProtectionArguments,
-    /// Keep count of the key file's writes in FILE, and refuse an older copy of it, which would
-    /// give PIN tries back. FILE belongs where whoever could replace the key file cannot write.
+    /// Count the key file's writes in FILE, and refuse an older copy of the key file, which would
+    /// give PIN tries back. Keep FILE where somebody who could replace the key file can't write.
     #[arg(long, value_name = "FILE")]
     witness: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ pub(crate) use error::{KeyCommandError, with_advice};
 
 /// A FIDO2 security key in an encrypted file.
 ///
-/// Exit codes: 0 done; 1 it did not work, the reason is on standard error; 2 the command line is
+/// Exit codes: 0 done; 1 it failed, the reason is on standard error; 2 the command line is
 /// wrong; 3 the passphrase or operator's key does not open the file; 4 the file is in use; 5 the
 /// PIN is wrong or was not given; 6 it is an older copy than its witness has seen.
 #[derive(clap::Args, Debug)]
@@ -35,7 +35,7 @@ pub(crate) struct KeyCommand {
 enum Action {
     /// Make a new key file.
     New(new::New),
-    /// Say what a key is and holds.
+    /// Show what a key is and holds.
     Info(info::Info),
     /// Serve a key to other programs, until Ctrl-C.
     Serve(serve::Serve),
@@ -45,9 +45,9 @@ enum Action {
     Passkeys(passkeys::Passkeys),
     /// Configure a key.
     Config(config::Config),
-    /// Take the seed or the passkeys out of a key that allows it.
+    /// Back up the seed or the passkeys of a key that allows it.
     Backup(backup::Backup),
-    /// Make a key from a seed, or bring passkeys back.
+    /// Make a key from a seed, or add passkeys from a backup.
     Restore(restore::Restore),
     /// Erase everything on a key but its attestation.
     Reset(reset::Reset),

@@ -11,7 +11,7 @@ use super::protection::{Prompt, ProtectionArguments};
 /// Arguments of `hallway key new`.
 #[derive(clap::Args, Debug)]
 pub(super) struct New {
-    /// The file to make; there must be none of this name.
+    /// The file to create; it must not exist yet.
     file: PathBuf,
     #[command(flatten)]
     protection: ProtectionArguments,
@@ -20,8 +20,8 @@ pub(super) struct New {
     attestation: AttestationKind,
     #[command(flatten)]
     enterprise: EnterpriseArguments,
-    /// Allow `hallway key backup`. It cannot be allowed later: a key that was made without holds
-    /// its secrets for good.
+    /// Allow `hallway key backup`. It cannot be allowed later: a key that was made without this
+    /// keeps its secrets for good.
     #[arg(long)]
     allow_backup: bool,
     /// Print the result as JSON.
@@ -67,7 +67,7 @@ impl New {
     }
 }
 
-/// What the flag says.
+/// Whether a backup may be made, by the flag `--allow-backup`.
 pub(super) const fn backup_leave(allowed: bool) -> BackupLeave {
     match allowed {
         true => BackupLeave::Allowed,

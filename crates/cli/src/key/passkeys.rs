@@ -20,7 +20,7 @@ pub(super) struct Passkeys {
 
 #[derive(Subcommand, Debug)]
 enum Action {
-    /// List them all.
+    /// List all passkeys.
     List {
         #[command(flatten)]
         key: OpenArguments,
@@ -28,7 +28,7 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Delete one for good.
+    /// Delete a passkey for good.
     Delete {
         #[command(flatten)]
         key: OpenArguments,
@@ -36,7 +36,7 @@ enum Action {
         #[arg(long)]
         id: String,
     },
-    /// Change the account name of one.
+    /// Change the account name of a passkey.
     Rename {
         #[command(flatten)]
         key: OpenArguments,
@@ -49,7 +49,7 @@ enum Action {
     },
 }
 
-/// What is said of a passkey.
+/// What is printed about a passkey.
 #[derive(Serialize)]
 struct Account {
     id: String,
@@ -122,7 +122,7 @@ fn print(all: &[Account]) {
         eprintln!("There are no passkeys on this key.");
     }
     for account in all {
-        // What a website chose is quoted, so that it cannot write on the terminal.
+        // Text that a website chose is quoted, so that it can't control the terminal.
         println!(
             "{:?}  {:?}  {}  {}",
             account.relying_party,

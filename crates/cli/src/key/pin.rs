@@ -49,27 +49,27 @@ pub(super) struct OpenArguments {
 }
 
 impl OpenArguments {
-    /// Opens the key. What is done here is for no website, so there is no origin.
+    /// Opens the key. No website is involved, so there is no origin.
     pub(super) fn open(&self) -> Result<Client<SoftKey>, KeyCommandError> {
         self.open_with(Consent::Always)
     }
 
-    /// Opens the key for what its owner is asked to confirm.
+    /// Opens the key for an operation that `consent` has to confirm.
     pub(super) fn open_with(&self, consent: Consent) -> Result<Client<SoftKey>, KeyCommandError> {
         Ok(Client::new(self.key.open(consent)?, ""))
     }
 
-    /// The PIN from a file or variable, or a prompt that asks when it is wanted.
+    /// The PIN from a file or variable, or a prompt that asks when it is needed.
     pub(super) fn pin(&self) -> Result<Typed, KeyCommandError> {
         Typed::from_file(self.pin_file.as_deref())
     }
 }
 
-/// A PIN that is known, or typed when it is wanted.
+/// A PIN that is known, or typed when it is needed.
 pub(crate) struct Typed(Option<Zeroizing<String>>);
 
 impl Typed {
-    /// The first line of a file, or what HALLWAY_PIN says; without either it is asked for.
+    /// The first line of a file, or the value of HALLWAY_PIN; without either it is asked for.
     pub(crate) fn from_file(path: Option<&Path>) -> Result<Self, KeyCommandError> {
         Ok(Self(match path {
             Some(path) => Some(first_line(path)?),

@@ -82,7 +82,7 @@ impl BackupPassphrase {
     }
 }
 
-/// Asks for a passphrase, which can be given by `other` ways where nobody can be asked.
+/// Asks for a passphrase. If nobody can be asked, the error names the `other` ways to give it.
 fn ask(prompt: Prompt, other: &str) -> Result<Zeroizing<String>, KeyCommandError> {
     let ask = |text: &str| {
         ask_passphrase(text).map_err(|error| KeyCommandError::Io {

@@ -10,7 +10,7 @@ use super::pin::OpenArguments;
 pub(super) struct Reset {
     #[command(flatten)]
     key: OpenArguments,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(long)]
     yes: bool,
 }
@@ -26,7 +26,7 @@ impl Reset {
     }
 }
 
-/// An answer that cannot be asked for or read is no.
+/// Asks for confirmation. If that fails, the answer is no.
 fn confirmed() -> bool {
     eprint!("Every credential on this key will be gone for good. Type \"erase\" to go on: ");
     let mut line = String::new();

@@ -22,7 +22,7 @@ pub(super) struct Restore {
 
 #[derive(Subcommand, Debug)]
 enum Action {
-    /// Make a new key file with the seed that 24 words say.
+    /// Make a new key file with the seed in 24 words.
     ///
     /// Every credential that is not a passkey works again; there is no PIN yet.
     Words {
@@ -32,18 +32,18 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         words_file: Option<PathBuf>,
     },
-    /// Make a new key file with the seed that shares bring back.
+    /// Make a new key file with the seed that shares restore.
     ///
     /// Every credential that is not a passkey works again; there is no PIN yet.
     Shares {
         #[command(flatten)]
         new: NewFile,
-        /// Read the shares from FILE, one a line, with or without its number in front. Otherwise
-        /// they are asked for, until an empty one.
+        /// Read the shares from FILE, one per line, with or without their numbers in front.
+        /// Otherwise they are asked for, until an empty line.
         #[arg(long, value_name = "FILE")]
         shares_file: Option<PathBuf>,
     },
-    /// Add the passkeys of a backup to a key. An account that has a passkey there keeps that one.
+    /// Add the passkeys of a backup to a key. An account that has a passkey there keeps its own.
     Passkeys {
         #[command(flatten)]
         key: ConsentedKey,
@@ -61,7 +61,7 @@ enum Action {
 /// The key file that is made.
 #[derive(clap::Args, Debug)]
 struct NewFile {
-    /// The file to make; there must be none of this name.
+    /// The file to create; it must not exist yet.
     file: PathBuf,
     #[command(flatten)]
     protection: ProtectionArguments,
@@ -73,8 +73,8 @@ struct NewFile {
     json: bool,
 }
 
-/// Words take less than this.
-const MAX_WORDS_FILE: u64 = 64 * 1024;
+/// How much is read of a file with words or shares, which take less.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 impl Restore {
     pub(super) fn run(&self) -> Result<(), KeyCommandError> {
@@ -148,11 +148,11 @@ fn share(line: &str) -> Option<&str> {
     Some(words.trim()).filter(|words| !words.is_empty())
 }
 
-/// Shares that are typed, one after the other, each on a line.
+/// Asks for shares one after the other, and returns one per line.
 fn ask_for_shares() -> Result<Zeroizing<String>, KeyCommandError> {
     let mut all = Zeroizing::new(String::new());
     loop {
-        let typed = ask_passphrase("One more share (not shown; nothing to end): ")
+        let typed = ask_passphrase("One more share (not shown; empty to end): ")
             .map_err(failed("the shares cannot be asked for; use --shares-file"))?;
         if typed.trim().is_empty() {
             return Ok(all);
@@ -162,13 +162,13 @@ fn ask_for_shares() -> Result<Zeroizing<String>, KeyCommandError> {
     }
 }
 
-/// A small file that holds a secret.
+/// Reads a small file that holds a secret.
 fn text(path: &Path) -> Result<Zeroizing<String>, KeyCommandError> {
     use std::io::Read;
 
     let mut text = Zeroizing::new(String::new());
     std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_WORDS_FILE).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_SECRET_BYTES).read_to_string(&mut text))
         .map_err(|error| KeyCommandError::File {
             path: path.into(),
             error,

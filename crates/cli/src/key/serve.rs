@@ -49,10 +49,11 @@ struct TransportArguments {
     /// Whoever is logged in at this computer can use the key.
     #[arg(long)]
     uhid: bool,
-    /// Serve one CTAPHID report per datagram at ADDRESS, such as 127.0.0.1:8111; port 0 picks one.
+    /// Serve one CTAPHID report per datagram at ADDRESS, such as 127.0.0.1:8111; for port 0, the
+    /// system picks one.
     ///
-    /// Whoever can send there can use the key, so any other address than one of the loopback interface
-    /// wants --udp-beyond-loopback.
+    /// Whoever can send there can use the key, so an address beyond the loopback interface needs
+    /// --udp-beyond-loopback.
     #[arg(long, value_name = "ADDRESS")]
     udp: Option<SocketAddr>,
     /// Serve CTAPHID reports back to back on a Unix socket at PATH, for this user only.

@@ -22,11 +22,11 @@ use super::source::Source;
 pub(super) struct Export {
     /// The log: a gateway's URL, or a log's URL.
     place: String,
-    /// Where the copy goes.
+    /// The folder for the copy.
     folder: PathBuf,
     #[command(flatten)]
     key: Key,
-    /// Print the account as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -66,7 +66,7 @@ fn copy(source: &mut Source, folder: &Path, key: &VerifierKey) -> Result<Account
             .map_err(|error| format!("{path} could not be read: {error}"))?
             .ok_or_else(|| format!("{path} is missing from the log"))
     };
-    // Before the newest one, which it must not be ahead of.
+    // Read before the newest checkpoint, so that it can't be ahead of that.
     let cosigned = source
         .read("cosigned")
         .map_err(|error| format!("the log's cosigned checkpoint could not be read: {error}"))?;
@@ -110,13 +110,13 @@ fn tiles(size: u64) -> impl Iterator<Item = Tile> {
         .flat_map(move |level| (0..).map_while(move |index| Tile::in_tree(level, index, size)))
 }
 
-/// How many those are.
+/// The number of those tiles.
 fn count(size: u64) -> u64 {
     let at_level = |level: u32| (size >> (8 * level)).div_ceil(256);
     at_level(0) + (0..=7).map(at_level).sum::<u64>()
 }
 
-/// Writes a file by way of a neighbour, so that a broken copy is never taken for a whole one.
+/// Writes a file under another name first, so that a partial copy is never taken for a whole one.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let neighbour = path.with_extension("fetching");
     let write = || {
@@ -151,7 +151,7 @@ mod tests {
         for size in [0, 1, 255, 256, 257, 600, 65_536, 65_537, 1 << 24] {
             assert_eq!(count(size), tiles(size).count() as u64, "{size}");
         }
-        // What a checkpoint may sign for is not laid out in memory.
+        // However many tiles a checkpoint claims, they are not listed in memory.
         assert_eq!(tiles(u64::MAX).take(3).count(), 3);
         assert!(count(u64::MAX) > 1 << 56);
     }

@@ -32,17 +32,17 @@ enum Action {
     Verify(verify::Verify),
     /// Copy the log into a folder, to watch it or to audit it offline.
     Export(export::Export),
-    /// Check the proof that a log was rewritten, which a witness keeps.
+    /// Check a witness's proof that a log was rewritten.
     Fork(fork::CheckFork),
 }
 
-/// Whose log it is, and whose word on it counts.
+/// The log's key, and the witnesses whose cosignatures count.
 struct Trusted {
     log: VerifierKey,
     witnesses: Vec<CosignerKey>,
 }
 
-/// Whose log it is.
+/// Where the log's key is found.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Key {

@@ -16,7 +16,7 @@ use rustix::fs::OFlags;
 use crate::person::{PersonError, Redirections, web_client};
 
 /// The longest resource that is read: a bundle of 256 of the longest entries.
-const MAX_RESOURCE: usize = 256 * (2 + 65_535);
+const MAX_BYTES: usize = 256 * (2 + 65_535);
 
 /// A log in a folder, or on a server.
 pub(crate) enum Source {
@@ -42,7 +42,7 @@ impl Source {
         if url.as_url().path() == "/" {
             prefix.push_str("/log");
         }
-        // What is read is checked against the log's key, wherever it lies.
+        // The log is checked against its key, wherever it is read from.
         let http = web_client(None, &url, Redirections::ToSecureAddresses)?;
         Ok(Self::Server(Box::new(Server {
             prefix,
@@ -67,17 +67,17 @@ impl TileSource for Source {
 
 /// A file of a log in a folder, which somebody else may have filled.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    // A pipe opens at once, and is refused like everything that is no file.
+    // NONBLOCK: a pipe opens at once too, and is refused because it is not a file.
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     let mut bytes = Vec::new();
-    file.take(MAX_RESOURCE as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > MAX_RESOURCE {
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_BYTES {
         return Err(io::Error::other("it is longer than any tile"));
     }
     Ok(bytes)
@@ -98,7 +98,7 @@ impl Server {
         response = response.error_for_status().map_err(PersonError::from)?;
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(PersonError::from)? {
-            if bytes.len() + chunk.len() > MAX_RESOURCE {
+            if bytes.len() + chunk.len() > MAX_BYTES {
                 return Err("it is longer than any tile".into());
             }
             bytes.extend_from_slice(&chunk);
@@ -110,18 +110,18 @@ impl Server {
     }
 }
 
-/// What was compressed for the way. Servers may do so with or without being asked
+/// Undoes compression for transport. Servers may compress with or without being asked
 /// (c2sp.org/tlog-tiles, "Log entries").
 fn decoded(encoding: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
     match encoding {
         "identity" => Ok(bytes),
         "gzip" | "x-gzip" => {
             let mut plain = Vec::new();
-            let limit = MAX_RESOURCE as u64 + 1;
+            let limit = MAX_BYTES as u64 + 1;
             MultiGzDecoder::new(&*bytes)
                 .take(limit)
                 .read_to_end(&mut plain)?;
-            if plain.len() > MAX_RESOURCE {
+            if plain.len() > MAX_BYTES {
                 return Err("it is longer than any tile".into());
             }
             Ok(plain)
@@ -150,7 +150,7 @@ mod tests {
         let tile = b"a tile".to_vec();
         assert_eq!(decoded("identity", tile.clone()).unwrap(), tile);
         assert_eq!(decoded("gzip", compressed(&tile)).unwrap(), tile);
-        let longest = vec![0; MAX_RESOURCE];
+        let longest = vec![0; MAX_BYTES];
         assert_eq!(decoded("gzip", compressed(&longest)).unwrap(), longest);
     }
 
@@ -159,13 +159,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("tile"), b"a tile").unwrap();
-        std::fs::write(at("longest"), vec![0; MAX_RESOURCE]).unwrap();
-        std::fs::write(at("longer"), vec![0; MAX_RESOURCE + 1]).unwrap();
+        std::fs::write(at("longest"), vec![0; MAX_BYTES]).unwrap();
+        std::fs::write(at("longer"), vec![0; MAX_BYTES + 1]).unwrap();
         std::os::unix::fs::symlink("/dev/zero", at("endless")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), rustix::fs::Mode::RUSR).unwrap();
         let mut source = Source::Folder(folder.path().to_owned());
         assert_eq!(source.read("tile").unwrap().unwrap(), b"a tile");
-        assert_eq!(source.read("longest").unwrap().unwrap().len(), MAX_RESOURCE);
+        assert_eq!(source.read("longest").unwrap().unwrap().len(), MAX_BYTES);
         assert_eq!(source.read("missing").unwrap(), None);
         for refused in ["longer", "endless", "pipe", "."] {
             assert!(source.read(refused).is_err(), "{refused}");
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn what_would_not_end_or_is_no_tile_is_refused() {
-        let bomb = compressed(&vec![0; MAX_RESOURCE + 1]);
-        assert!(bomb.len() < MAX_RESOURCE / 100);
+        let bomb = compressed(&vec![0; MAX_BYTES + 1]);
+        assert!(bomb.len() < MAX_BYTES / 100);
         let tile = compressed(b"a tile");
         for (encoding, bytes) in [
             ("gzip", bomb),

@@ -22,7 +22,7 @@ pub(super) struct Verify {
     place: String,
     #[command(flatten)]
     key: Key,
-    /// A checkpoint that was kept earlier: the log must have grown out of it. Without it, the last
+    /// A checkpoint that was kept earlier: the log must have grown out of it. By default, the last
     /// one that witnesses cosigned, if the log has one.
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,

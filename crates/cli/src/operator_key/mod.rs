@@ -2,18 +2,16 @@
 
 mod unlock;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use clap::{Args, Subcommand};
 use hallway_client::{ClientError, DeriveSecret, HidKey, User};
 use hallway_evidence::Printable;
-use hallway_gateway::operator_key::locked::{
-    FILE as LOCKED_FILE, LockedKey, LockedKeyError, RP_ID,
-};
-use hallway_gateway::operator_key::{FILE, FindError, OperatorKey, WhereNone};
+use hallway_spine::operator_key::locked::{FILE as LOCKED_FILE, LockedKey, LockedKeyError, RP_ID};
+use hallway_spine::operator_key::{FILE, FindError, OperatorKey, WhereNone};
 use serde_json::json;
+pub(crate) use unlock::UnlockArguments;
 use zeroize::Zeroizing;
 
 use crate::key::KeyCommandError;
@@ -21,7 +19,6 @@ use crate::key::pin::Typed;
 use crate::person::folders::write_private;
 use crate::person::{KeyChoice, PersonError};
 use crate::terminal;
-pub(crate) use unlock::UnlockArguments;
 
 /// Lock the operator key under security keys, so that a gateway starts only after a touch.
 ///
@@ -90,32 +87,35 @@ pub(crate) enum OperatorKeyCommandError {
     /// The locked key.
     #[error(transparent)]
     Locked(#[from] LockedKeyError),
-    /// The key as it lies open.
+    /// The key that lies unlocked in the folder.
     #[error(transparent)]
     Open(#[from] FindError),
     /// It is not locked.
-    #[error("the operator key in {} is not locked; hallway operator-key lock does it", .0.display())]
+    #[error("the operator key in {} is not locked; run hallway operator-key lock", .0.display())]
     NotLocked(PathBuf),
     /// The security key can't be reached.
     #[error(transparent)]
     Unreachable(#[from] PersonError),
-    /// None of those that unlock it is plugged in.
+    /// No security key is plugged in.
     #[error(
         "no security key is plugged in: plug in one of those that unlock the operator key, or name \
          another with --unlock-with"
     )]
     NoKey,
-    /// Several are.
+    /// Several security keys are plugged in.
     #[error("several security keys are plugged in; name one with --unlock-with: {}", listed(.0))]
     ManyKeys(Vec<HidKey>),
     /// The security key said no.
     #[error(transparent)]
     Key(#[from] ClientError),
-    /// Its PIN.
+    /// The security key's PIN.
     #[error(transparent)]
     Pin(#[from] KeyCommandError),
-    /// It is not one of those that were locked under.
-    #[error("this security key does not unlock {}; hallway operator-key list names those that do", .0.join(LOCKED_FILE).display())]
+    /// The security key is not one that unlocks the operator key.
+    #[error(
+        "this security key does not unlock {}; hallway operator-key list names those that do",
+        .0.join(LOCKED_FILE).display()
+    )]
     OtherKey(PathBuf),
     /// A key in a file.
     #[error(
@@ -125,12 +125,7 @@ pub(crate) enum OperatorKeyCommandError {
     KeyFile,
     /// A file.
     #[error("{}: {source}", .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// What happened.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
 }
 
 pub(crate) fn run(command: &OperatorKeyCommand) -> Result<(), OperatorKeyCommandError> {
@@ -153,7 +148,7 @@ pub(crate) fn run(command: &OperatorKeyCommand) -> Result<(), OperatorKeyCommand
             let text = unlock.unlock(&locked(data)?, data)?;
             let path = data.join(FILE);
             write_private(&path, text.as_bytes()).map_err(failed(&path))?;
-            println!("{} is there again", terminal::path(&path));
+            println!("{} is back", terminal::path(&path));
             Ok(())
         }
     }
@@ -165,7 +160,7 @@ impl Lock {
             Some(text) => text,
             None => read(data)?,
         };
-        // Only a key that is one may be locked: the mistake would show when it is too late.
+        // Only a valid key may be locked: a mistake would show when it is too late.
         OperatorKey::find(Some(&text), data, WhereNone::Refuse)?;
         let mut locked = match LockedKey::read(data)? {
             Some(locked) => locked,
@@ -206,7 +201,7 @@ impl Lock {
             );
         }
         if locked.keys().len() == 1 {
-            println!("It is the only one: lock it under a second key, and keep that elsewhere");
+            println!("Only this key unlocks it: lock it under another, and keep that elsewhere");
         }
         Ok(())
     }
@@ -216,7 +211,7 @@ fn locked(data: &Path) -> Result<LockedKey, OperatorKeyCommandError> {
     LockedKey::read(data)?.ok_or_else(|| OperatorKeyCommandError::NotLocked(data.to_owned()))
 }
 
-/// The key as it lies open.
+/// The key that lies unlocked in the folder.
 fn read(data: &Path) -> Result<Zeroizing<String>, OperatorKeyCommandError> {
     OperatorKey::find(None, data, WhereNone::Refuse)?;
     let path = data.join(FILE);
@@ -254,7 +249,7 @@ fn remove_file(data: &Path, unlock: &UnlockArguments) -> Result<(), OperatorKeyC
     }
     fs::remove_file(&path).map_err(failed(&path))?;
     println!(
-        "{} is gone: from now on a touch unlocks it",
+        "{} is removed: from now on a touch unlocks the operator key",
         terminal::path(&path)
     );
     Ok(())

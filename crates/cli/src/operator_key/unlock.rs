@@ -1,4 +1,4 @@
-//! The operator key: as it is given, as it lies in the folder, or unlocked with a touch.
+//! The operator key: from a variable, from the folder, or unlocked with a touch.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,8 @@ use clap::Args;
 use hallway_client::{Client, ClientError, Connection, DeriveSecret};
 use hallway_ctap::status::Status;
 use hallway_evidence::Printable;
-use hallway_gateway::operator_key::FILE;
-use hallway_gateway::operator_key::locked::{LockedKey, RP_ID};
+use hallway_spine::operator_key::FILE;
+use hallway_spine::operator_key::locked::{LockedKey, RP_ID};
 use zeroize::Zeroizing;
 
 use super::OperatorKeyCommandError;
@@ -29,8 +29,8 @@ pub(crate) struct UnlockArguments {
 }
 
 impl UnlockArguments {
-    /// The operator key in base64, if it is in the variable, or locked in `folder`; nothing where
-    /// it lies open in the folder, or there is none yet.
+    /// The operator key in base64, if it is in the variable, or locked in `folder`; `None` if it
+    /// lies unlocked in the folder, or there is none yet.
     pub(crate) fn given(
         &self,
         folder: &Path,
@@ -47,7 +47,7 @@ impl UnlockArguments {
         }
     }
 
-    /// Unlocks the operator key with a touch, however else it can be had.
+    /// Unlocks the operator key with a touch, even if it is to be had without one.
     pub(super) fn unlock(
         &self,
         locked: &LockedKey,
@@ -73,7 +73,7 @@ impl UnlockArguments {
                 crate::terminal::path(folder)
             );
             match key.derive_secret(&asked, &mut pin) {
-                // A gateway that starts waits for somebody to come by.
+                // A gateway that starts waits until somebody comes to touch the key.
                 Err(error) if is_unattended(&error) => {}
                 other => break other.map_err(|error| refused(error, folder))?,
             }
@@ -88,11 +88,11 @@ pub(super) fn open(
 ) -> Result<Client<Box<dyn Connection>>, OperatorKeyCommandError> {
     let choice = choice.cloned().unwrap_or_default();
     let connection = choice.connect()?.ok_or(OperatorKeyCommandError::KeyFile)?;
-    // What is done here is for no website.
+    // No website is involved.
     Ok(Client::new(connection, RP_ID))
 }
 
-/// What says `--key` of other commands is called `--unlock-with` here.
+/// Other commands' errors name the flag `--key`; here it is called `--unlock-with`.
 fn naming_the_flag(error: OperatorKeyCommandError) -> OperatorKeyCommandError {
     match error {
         OperatorKeyCommandError::Unreachable(PersonError::NoKey) => OperatorKeyCommandError::NoKey,

@@ -1,9 +1,9 @@
-//! Whether a statement is what was asked for, to the last term.
+//! Checks that a statement is what was asked for, to the last term.
 //!
-//! Each request is held against the one act that does it. Every term is taken apart by name, so that
-//! a new one does not compile until it is compared with what was asked for, or until it is said here
-//! why it need not be: because the signer reads it in the sentence before they touch their key, or
-//! because it is checked against what comes back ([`promised_link`]).
+//! Each request is compared with the one act that does it. Every term is taken apart by name, so
+//! that a new one does not compile until it is compared with what was asked for, or a comment here
+//! says why it need not be: because the signer reads it in the sentence before they touch their
+//! key, or because it is checked against what comes back ([`promised_link`]).
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ use super::one_time_link::{LinkKind, sha256};
 use super::request::{ActRequest, GuestRequest, KeyToRegister, LinkId, WhomRequest};
 use super::session::Who;
 
-/// How long an agent's invitation may be good.
+/// How long an agent's invitation may be valid.
 const AGENT_INVITATION: Duration = Duration::from_secs(3600);
-/// How long a partner's invitation may be good.
+/// How long a partner's invitation may be valid.
 const PARTNER_INVITATION: Duration = Duration::from_secs(7 * 24 * 3600);
-/// A gateway's clock may go on between two lines of a statement.
-const MOMENT: Duration = Duration::from_secs(60);
+/// How far a gateway's clock may go on between two members of a statement.
+const CLOCK_STEP: Duration = Duration::from_secs(60);
 
 /// What a statement has to say.
 #[derive(Clone, Copy)]
@@ -43,7 +43,7 @@ pub(super) enum Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Whether the statement says that, in the realm that it is of.
+    /// Checks that the statement says that, in its realm.
     ///
     /// # Errors
     /// The first [`Difference`].
@@ -78,7 +78,7 @@ impl KeyToRegister {
             // The key is asked to keep this very id as its user handle, and each sign-in shows it.
             person: _,
             name,
-            // The sentence says it: it was whoever made the link who chose it.
+            // The sentence says it: the person who made the link chose it.
             role: _,
             label,
             reason,
@@ -90,8 +90,8 @@ impl KeyToRegister {
         same("the link", &LinkId(self.link.hash()), &LinkId(*link))?;
         match (&self.name, reason) {
             (Some(asked), _) => same("the name", asked, name),
-            // Only the first owner says who they are; everybody else was named by who invited them,
-            // and the sentence says how.
+            // Only the first owner says who they are; everybody else was named by the person who
+            // invited them, and the sentence says how.
             (None, Reason::Setup) => Err(Difference::new("the name", "in the link", name)),
             (None, Reason::Invitation | Reason::Recovery | Reason::Additional) => Ok(()),
         }
@@ -172,7 +172,7 @@ impl ActRequest {
                     beside: neighbour,
                     stores: stated_stores,
                     services: stated_services,
-                    // Held against the link that comes back.
+                    // Compared with the link that comes back.
                     token: _,
                     expires,
                 } = terms;
@@ -226,11 +226,11 @@ impl ActRequest {
                 same("the hall", hall, stated_hall)?;
                 same("who enters", &who.id, person)?;
                 same("the name of who enters", &who.name, name)?;
-                // At home nothing depends on it; elsewhere the sentence says which it is.
+                // At home nothing depends on the role; elsewhere the sentence says it.
                 if let (Some(role), true) = (role, stated_host == realm) {
                     return Err(Difference::new("the role", "nothing", role));
                 }
-                // Where nothing certain was asked for, the sentence says what is granted.
+                // If no rights or duration were asked for, the sentence says what is granted.
                 if let Some(rights) = rights {
                     same("what you may do", rights, stated_rights)?;
                 }
@@ -252,7 +252,7 @@ impl ActRequest {
                 };
                 let Approve {
                     grant: stated,
-                    // What it is that is approved, the sentence says.
+                    // The sentence says what is approved.
                     opened: _,
                     hall: _,
                     name: _,
@@ -266,7 +266,7 @@ impl ActRequest {
                 };
                 let End {
                     grant: stated,
-                    // What it is that ends, the sentence says.
+                    // The sentence says what ends.
                     opened: _,
                     hall: _,
                     name: _,
@@ -279,7 +279,7 @@ impl ActRequest {
                 };
                 let partner::Invite {
                     pins,
-                    // Held against the link that comes back.
+                    // Compared with the link that comes back.
                     token: _,
                     expires,
                 } = terms;
@@ -303,7 +303,7 @@ impl ActRequest {
                 same("the partner", realm, stated)
             }
             Self::ReplaceAuthority => match act {
-                // Which follows which, the sentence says.
+                // The sentence says which authority follows which.
                 Act::RealmReplaceAuthority(ReplaceAuthority { from: _, to: _ }) => Ok(()),
                 _ => Err(other_act("realm.replace_authority", act)),
             },
@@ -345,7 +345,7 @@ impl ActRequest {
                 let AddKey {
                     person,
                     name,
-                    // Held against the link that comes back.
+                    // Compared with the link that comes back.
                     link: _,
                 } = terms;
                 is_own(who, *person, name)
@@ -357,7 +357,7 @@ impl ActRequest {
                 let SignInLink {
                     person,
                     name,
-                    // Held against the link that comes back.
+                    // Compared with the link that comes back.
                     link: _,
                 } = terms;
                 is_own(who, *person, name)
@@ -389,7 +389,7 @@ impl ActRequest {
                     // The sentence says it.
                     model: _,
                     maker: stated_maker,
-                    // What the code stands for: this program never had it.
+                    // The code stands for these: this program never had them.
                     credential: _,
                     enrolment: _,
                     owner,
@@ -401,7 +401,7 @@ impl ActRequest {
         }
     }
 
-    /// What the statement names by its hash alone, and the gateway wants back with the answer.
+    /// What the statement names by its hash alone, and the gateway expects with the answer.
     pub(super) fn attachment(&self) -> Option<&[u8]> {
         match self {
             Self::AddAuthority { certificate, .. } => Some(&certificate.der),
@@ -431,7 +431,7 @@ impl ActRequest {
 impl GuestRequest {
     fn agrees_with(&self, guest: &Guest) -> Result<(), Difference> {
         match (self, guest) {
-            // A name that is asked for by an id is the gateway's to say, and the sentence says it.
+            // The request has only the id: the gateway adds the name, and the sentence says it.
             (Self::Person(asked), Guest::Person(NamedPerson { id, name: _ })) => {
                 same("the guest", asked, id)
             }
@@ -488,8 +488,8 @@ impl WhomRequest {
     }
 }
 
-/// Whether what is pinned of another realm is of the gateway that was named. Its keys, the sentence
-/// says.
+/// Checks that what is pinned of another realm is of the gateway that was named. The sentence says
+/// its keys.
 fn reached_at(asked: &hallway_evidence::Origin, pins: &Pins) -> Result<(), Difference> {
     let Pins {
         realm,
@@ -506,7 +506,7 @@ fn reached_at(asked: &hallway_evidence::Origin, pins: &Pins) -> Result<(), Diffe
     }
 }
 
-/// Whether something ends as early as it should.
+/// Checks that something ends at most `lasting` after `issued`.
 fn within(
     field: &'static str,
     issued: Timestamp,
@@ -514,14 +514,14 @@ fn within(
     stated: Timestamp,
 ) -> Result<(), Difference> {
     let latest = issued.plus(lasting);
-    if stated <= latest.plus(MOMENT) {
+    if stated <= latest.plus(CLOCK_STEP) {
         Ok(())
     } else {
         Err(Difference::new(field, latest, stated))
     }
 }
 
-/// Whether a link is for the signer's own use.
+/// Checks that a link is for the signer's own use.
 fn is_own(who: &Who, person: PersonId, name: &Line) -> Result<(), Difference> {
     same("whom the link is for", &who.id, &person)?;
     same("the name of whom the link is for", &who.name, name)
@@ -531,7 +531,7 @@ fn other_act(asked: &str, act: &Act) -> Difference {
     Difference::new("the act", asked, act.name())
 }
 
-/// The link that an act promises: of which kind, and the hash of its secret.
+/// The link that an act promises: its kind, and the hash of its secret.
 pub(super) fn promised_link(act: &Act) -> Option<(LinkKind, Hash)> {
     match act {
         Act::PeopleInvite(terms) => Some((LinkKind::Join, terms.link)),

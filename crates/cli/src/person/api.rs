@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallway_client::{GatewayAddress, SecureUrl};
-use hallway_gateway::doors::hall::partners::fetch::LocalNames;
+use hallway_door_hall::partners::fetch::LocalNames;
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response};
 use serde::de::DeserializeOwned;
@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::PersonError;
 use super::session::Session;
 
-/// The longest answer that is read, in bytes: the longest list.
-const LONGEST_ANSWER: usize = 32 * 1024 * 1024;
-/// How long a connection may take to stand.
-const CONNECT: Duration = Duration::from_secs(20);
+/// The longest answer that is read: the longest list.
+const LONGEST_ANSWER_BYTES: usize = 32 * 1024 * 1024;
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long an answer may take. A gateway may have to ask another one first.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How many redirections are followed, where any is.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+/// How many redirections are followed, if any are.
 const MOST_REDIRECTIONS: usize = 5;
 
 #[derive(Debug, Deserialize)]
@@ -68,7 +68,7 @@ impl Api {
     /// Posts JSON.
     ///
     /// # Errors
-    /// The gateway can't be reached, refuses, or answers what is not understood.
+    /// The gateway can't be reached, it refuses, or its answer is not understood.
     pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -97,7 +97,7 @@ impl Api {
 
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, PersonError> {
     let status = response.status();
-    let bytes = body(response, LONGEST_ANSWER).await?;
+    let bytes = body(response, LONGEST_ANSWER_BYTES).await?;
     if status.is_success() {
         return Ok(serde_json::from_slice(&bytes)?);
     }
@@ -130,9 +130,9 @@ pub(crate) async fn body(mut response: Response, longest: usize) -> Result<Vec<u
 /// What a redirection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Redirections {
-    /// Nothing: what a gateway says, it says itself.
+    /// Nothing: a gateway answers for itself.
     Refused,
-    /// Lead to another address that may be spoken to: for what proves itself, as a log does.
+    /// Lead to another secure address: for content that proves itself, such as a log.
     ToSecureAddresses,
 }
 
@@ -140,7 +140,7 @@ fn is_here(url: &reqwest::Url) -> bool {
     SecureUrl::new(url.clone()).is_ok_and(|url| url.is_local())
 }
 
-/// What a person sees of a command in the list of their sessions: that it is one, and on what system.
+/// How a command appears in a person's list of sessions: as a command, and on what system.
 fn user_agent() -> String {
     let system = match std::env::consts::OS {
         "linux" => "Linux",
@@ -153,10 +153,10 @@ fn user_agent() -> String {
     format!("hallway/{} ({system})", env!("CARGO_PKG_VERSION"))
 }
 
-/// An HTTP client that trusts one more authority than the system does, where there is one (PEM).
+/// An HTTP client that trusts `authority` (PEM), if there is one, besides those of the system.
 ///
-/// Names below `localhost` are this machine whatever the system says, and no proxy is asked for what is
-/// on this machine: plain HTTP is spoken with it because nobody is between.
+/// Names below `localhost` are this machine whatever the system says, and no proxy is used for this
+/// machine: plain HTTP is allowed with it because nobody is in between.
 ///
 /// # Errors
 /// The authority is not PEM, or TLS can't be set up.
@@ -168,8 +168,8 @@ pub(crate) fn web_client(
     let mut http = reqwest::Client::builder()
         .user_agent(user_agent())
         .dns_resolver(Arc::new(LocalNames))
-        .connect_timeout(CONNECT)
-        .timeout(PATIENCE)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
         .redirect(match redirections {
             Redirections::Refused => Policy::none(),
             Redirections::ToSecureAddresses => Policy::custom(|attempt| {
@@ -178,7 +178,7 @@ pub(crate) fn web_client(
                 }
                 let began_here = attempt.previous().first().is_some_and(is_here);
                 match SecureUrl::new(attempt.url().clone()) {
-                    // Nobody else's server chooses what is asked of this machine.
+                    // No server elsewhere may choose what is asked of this machine.
                     Ok(to) if to.is_local() && !began_here => {
                         attempt.error("it redirects to this machine")
                     }

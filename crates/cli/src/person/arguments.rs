@@ -18,19 +18,20 @@ use crate::key::protection::ProtectionArguments;
 /// The file in the folder `hallway` below XDG_CONFIG_HOME.
 pub(super) const FILE: &str = "hallway.toml";
 
-/// What these arguments stand under in a command's help, behind its own.
+/// The heading of these arguments in a command's help, after the command's own.
 const WHO: &str = "Who you are";
 
-/// What every command has that a person gives to a gateway.
+/// The arguments of every command that a person gives to a gateway.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PersonArguments {
-    /// The account in `hallway.toml`, which says gateway and key.
+    /// The account in `hallway.toml`, which names gateway and key.
     #[arg(long, help_heading = WHO, value_name = "NAME", env = "HALLWAY_ACCOUNT")]
     account: Option<String>,
     /// The gateway, such as `https://gate.example`.
     #[arg(long, help_heading = WHO, value_name = "URL", env = "HALLWAY_GATEWAY")]
     gateway: Option<GatewayAddress>,
-    /// Your security key: usb, usb:DEVICE, unix:PATH, udp:ADDRESS:PORT, or a key FILE [default: usb]
+    /// Your security key: usb, usb:DEVICE, unix:PATH, udp:ADDRESS:PORT, or a key FILE
+    /// [default: usb]
     #[arg(long, help_heading = WHO, value_name = "KEY", env = "HALLWAY_SECURITY_KEY")]
     key: Option<KeyChoice>,
     #[command(flatten, next_help_heading = WHO)]
@@ -49,7 +50,7 @@ pub(crate) struct PersonArguments {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Configuration {
-    /// The account that is meant where none is named.
+    /// The account to use if none is named.
     account: Option<String>,
     gateway: Option<GatewayAddress>,
     realm: Option<RealmName>,
@@ -69,7 +70,7 @@ struct Account {
     ca: Option<PathBuf>,
 }
 
-/// Where a person goes, and with which key.
+/// A person's gateway, key and folders.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The gateway.
@@ -85,7 +86,7 @@ pub(crate) struct Settings {
 }
 
 impl PersonArguments {
-    /// What is meant, all sources together.
+    /// The settings, from all sources together.
     ///
     /// # Errors
     /// No gateway is named anywhere, or a file can't be read.
@@ -117,7 +118,7 @@ impl PersonArguments {
             Some(path) => Some(fs::read(&path).map_err(|error| named(&path, error))?),
             None => None,
         };
-        // A realm is said of a gateway, and not of another that is named in its place.
+        // The account's realm is that of its gateway, not of another that is named instead.
         let is_its = account.gateway.is_none_or(|its| its == gateway);
         Ok(Settings {
             realm: account.realm.filter(|_| is_its),
@@ -133,7 +134,7 @@ impl PersonArguments {
         &self.protection
     }
 
-    /// The PIN from a file or variable, or a prompt that asks when it is wanted.
+    /// The PIN from a file or variable, or a prompt that asks when it is needed.
     pub(super) fn pin(&self) -> Result<Typed, PersonError> {
         Ok(Typed::from_file(self.pin_file.as_deref())?)
     }
@@ -145,7 +146,7 @@ impl Settings {
         KeptSession::of(&self.gateway, &self.folders.state)
     }
 
-    /// Where it is on record which realm the gateway is.
+    /// The record of the gateway's realm.
     pub(crate) fn known_realm(&self) -> KnownRealm {
         KnownRealm::of(&self.gateway, &self.folders.state)
     }
@@ -175,7 +176,7 @@ impl Configuration {
         Ok(read)
     }
 
-    /// The account that is meant: the one that was `named`, or else the one at `gateway`.
+    /// The account to use: the one that was `named`, or else the one at `gateway`.
     fn account(
         &self,
         named: Option<&str>,

@@ -1,4 +1,4 @@
-//! What a gateway wants signed, and what of it a key is asked to sign.
+//! What a gateway wants signed, and what a key is asked to sign.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,11 +14,11 @@ use super::agreement::Wanted;
 use super::difference::{Difference, same};
 use super::one_time_link::sha256;
 
-/// How far the gateway's clock may be from ours: as long as it takes an answer itself.
+/// How far the gateway's clock may be from ours: for as long as it accepts an answer itself.
 const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
 
 /// A statement and WebAuthn options, as a gateway gave them. The sentence that comes with them is
-/// not even read: it is made here, of the statement.
+/// not even read: it is made here, from the statement.
 #[derive(Debug, Deserialize)]
 pub(super) struct Ceremony {
     statement: Base64Url,
@@ -28,19 +28,17 @@ pub(super) struct Ceremony {
     attachment: Option<Base64Url>,
 }
 
-/// A statement that says what was asked for, and options that ask for a signature over it and nothing
-/// else. There is none that was not compared.
+/// A statement that says what was asked for, and options that ask for a signature over it and
+/// nothing else. Only a comparison makes one.
 #[derive(Debug)]
 pub(super) struct Agreed<O> {
-    /// What is signed.
     pub(super) statement: Statement,
-    /// In which realm.
     pub(super) realm: RealmName,
-    /// How the key is asked.
+    /// The WebAuthn options for the key.
     pub(super) options: O,
     /// The statement's bytes.
     pub(super) bytes: Base64Url,
-    /// The gateway's, to be handed back.
+    /// The gateway's seal, to be handed back.
     pub(super) seal: Base64Url,
     /// What the statement names by its hash alone, to be handed back.
     pub(super) attachment: Option<Base64Url>,
@@ -55,13 +53,11 @@ pub(super) struct At<'a> {
     pub(super) realm: Option<&'a RealmName>,
 }
 
-/// What a key is asked with.
+/// WebAuthn options for a key.
 pub(super) trait Options: DeserializeOwned {
-    /// The challenge.
     fn challenge(&self) -> &[u8];
-    /// The relying party id.
     fn rp_id(&self) -> &str;
-    /// Whether the person has to be verified.
+    /// Whether the key has to verify the person.
     fn verification(&self) -> Option<Requirement>;
 }
 
@@ -96,7 +92,7 @@ impl Options for CreationOptions {
 }
 
 impl Ceremony {
-    /// Takes what is to be signed if it is what is `wanted`, here and now.
+    /// Accepts a ceremony if it is what is `wanted`, at this gateway and now.
     ///
     /// # Errors
     /// The statement can't be read, or a [`Difference`].
@@ -159,8 +155,8 @@ impl Ceremony {
 }
 
 impl At<'_> {
-    /// The realm of a statement: that on record for the gateway, and one for which its address may
-    /// speak.
+    /// The realm of a statement. It must be the one on record for the gateway, if there is one, and
+    /// one for which the gateway's address may speak.
     fn realm_of(self, statement: &Statement) -> Result<RealmName, PersonError> {
         let stated = statement.realm.as_str();
         if let Some(known) = self.realm {
@@ -172,7 +168,7 @@ impl At<'_> {
             return Err(PersonError::ByAddress { gateway, realm });
         }
         let realm = stated.parse::<RealmName>().ok();
-        // What is compared below as text is in the one form that there is.
+        // The realm must be in its one form, because it is compared as text.
         let realm = realm.filter(|realm| realm.as_str() == stated && gateway.may_use(stated));
         realm.ok_or_else(|| PersonError::ForeignRealm {
             gateway,

@@ -13,14 +13,14 @@ use crate::terminal;
 
 /// Register a security key by a one-time link, and sign in with it.
 ///
-/// The gateway is the one that the link is of.
+/// The link says which gateway.
 ///
 /// Exit codes: 0 done, 1 it failed, 2 the command line is wrong.
 #[derive(Debug, Args)]
 pub(crate) struct JoinCommand {
-    /// The link, as whoever invited you sent it.
+    /// The link, as it was sent to you.
     link: String,
-    /// Your name, where the link does not say it: that of the first owner.
+    /// Your name, if the link does not say it: the first owner's link does not.
     #[arg(long)]
     name: Option<String>,
     /// What to call the key.
@@ -73,7 +73,7 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
             folders,
             ..
         } = visitor.settings();
-        // Paths in the file start in its folder.
+        // Relative paths in the file start in its folder.
         let key = match key {
             KeyChoice::File(path) => {
                 KeyChoice::File(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
@@ -81,8 +81,8 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
             other => other.clone(),
         };
         eprintln!(
-            "Later commands find this gateway and this key by --gateway {gateway} and --key {key}, by \
-             HALLWAY_GATEWAY and HALLWAY_SECURITY_KEY, or by these two lines in {}:\n\
+            "Later commands find this gateway and this key by --gateway {gateway} and --key {key}, \
+             by HALLWAY_GATEWAY and HALLWAY_SECURITY_KEY, or by these two lines in {}:\n\
              gateway = \"{gateway}\"\nkey = \"{key}\"",
             terminal::path(&folders.configuration.join(FILE)),
         );
@@ -90,7 +90,7 @@ pub(crate) fn join(command: &JoinCommand) -> Result<(), PersonError> {
     Ok(())
 }
 
-/// A line of text that a person gave: what a gateway makes of it, too.
+/// Reads a line of text that a person gave, as a gateway does.
 fn line(what: &'static str, text: &str) -> Result<Line, PersonError> {
     Line::new(text.trim()).map_err(|error| PersonError::Name { what, error })
 }

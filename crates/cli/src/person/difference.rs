@@ -1,4 +1,4 @@
-//! Between what was asked for and what a gateway wants signed.
+//! A difference between what was asked for and what a gateway wants signed.
 
 use std::fmt::Display;
 
@@ -7,21 +7,19 @@ use hallway_evidence::Printable;
 /// A statement that is not what was asked for. Nothing is signed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the gateway wants something else signed than you asked for: {field} should be {asked}, and it \
-     says {stated}. Nothing was signed. If you meant {asked}, then this gateway, or somebody between \
-     you and it, is not what it should be"
+    "the gateway wants you to sign something other than what you asked for: {field} should be \
+     {asked}, but it says {stated}. Nothing was signed. If you meant {asked}, trust neither this \
+     gateway nor the network between you and it"
 )]
 pub(crate) struct Difference {
     /// Which part of the statement, or of the request to the key.
     field: &'static str,
-    /// What was asked for.
     asked: String,
-    /// What the gateway wants signed.
     stated: String,
 }
 
 impl Difference {
-    /// `field` should be `asked`, and is `stated`.
+    /// `field` should be `asked`, but is `stated`.
     pub(super) fn new(field: &'static str, asked: impl Display, stated: impl Display) -> Self {
         let shown = |text: &dyn Display| format!("“{}”", Printable(&text.to_string()));
         Self {

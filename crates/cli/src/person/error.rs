@@ -39,74 +39,69 @@ pub(crate) enum PersonError {
     /// The key can't be reached.
     #[error("the security key {key} can't be reached: {error}")]
     Unreachable {
-        /// Which.
         key: KeyChoice,
-        /// Why.
         error: ConnectionError,
     },
     /// No key is plugged in.
     #[error("no security key is plugged in; plug one in, or name another with --key")]
     NoKey,
-    /// Several are.
+    /// Several keys are plugged in.
     #[error("several security keys are plugged in; name one with --key: {}", listed(.0))]
     ManyKeys(Vec<HidKey>),
     /// Nobody said which gateway.
-    #[error("which gateway? Give --gateway, HALLWAY_GATEWAY, or gateway = \"…\" in {}", .0.display())]
+    #[error(
+        "which gateway? Give --gateway, HALLWAY_GATEWAY, or gateway = \"…\" in {}", .0.display()
+    )]
     NoGateway(PathBuf),
     /// The configuration has no such account.
     #[error("there is no account “{}”{}", Printable(.name), known_accounts(.known))]
     NoAccount {
-        /// What was asked for.
+        /// The account that was asked for.
         name: String,
-        /// What there is.
+        /// The names of all accounts.
         known: Vec<String>,
     },
-    /// Not an address of a gateway, or one that is not spoken to.
+    /// Not the address of a gateway, or one that is not secure.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The statement is none.
+    /// The statement can't be read.
     #[error("what the gateway wants signed can't be read: {0}. Nothing was signed")]
     UnreadableStatement(DecodeError),
-    /// The statement is another one than was asked for.
+    /// The statement is not the one that was asked for.
     #[error(transparent)]
     Different(#[from] Difference),
     /// The clocks are too far apart: what is signed carries the gateway's time.
     #[error(
-        "this computer's clock says {here}, and the gateway's says {there}. Nothing was signed. Set \
-         this computer's clock; if it is right, tell the gateway's operator"
+        "this computer's clock says {here}, and the gateway's says {there}. Nothing was signed. \
+         Set this computer's clock; if it is right, tell the gateway's operator"
     )]
-    Clocks {
-        /// The time here.
-        here: Timestamp,
-        /// The time there.
-        there: Timestamp,
-    },
+    Clocks { here: Timestamp, there: Timestamp },
     /// Keys are bound to names, and the gateway was called by an IP address.
     #[error(
         "security keys belong to names, and {gateway} is an IP address: reach the gateway of \
          {realm} by its name{}. Nothing was signed", at_home(.realm, .gateway)
     )]
     ByAddress {
-        /// What was called.
+        /// The address that was called.
         gateway: GatewayAddress,
-        /// The realm that the gateway says that it is.
+        /// The realm that the gateway claims to be.
         realm: Line,
     },
-    /// The gateway's address may not speak for the realm that it says that it is.
+    /// The gateway's address may not speak for the realm that it claims to be.
     #[error(
         "the gateway at {gateway} says that its realm is {realm}, for which only {realm} and names \
          below it can speak. Nothing was signed. Use the address that the gateway's operator gave \
          you; if it is this one, do not sign here: ask the operator"
     )]
     ForeignRealm {
-        /// What was called.
+        /// The address that was called.
         gateway: GatewayAddress,
-        /// The realm that the gateway says that it is.
+        /// The realm that the gateway claims to be.
         realm: Line,
     },
     /// The link names somebody already.
     #[error(
-        "this link is for “{0}”: leave --name away. If that is not you, ask who sent it for another"
+        "this link is for “{0}”: leave out --name. If that is not you, ask the sender for another"
     )]
     Named(Line),
     /// The link makes the first owner, whom nobody named.
@@ -121,8 +116,8 @@ pub(crate) enum PersonError {
     SignInLink,
     /// The realm is another one than before.
     #[error(
-        "{0}. If you know that its realm was made anew, take the record of it away: realm-….json \
-         below XDG_STATE_HOME/hallway; and where hallway.toml says a realm, correct it there"
+        "{0}. If you know that its realm was set up anew, delete the record of it: realm-….json \
+         below XDG_STATE_HOME/hallway; and if hallway.toml names a realm, correct it there"
     )]
     OtherRealm(Difference),
     /// The key is asked to sign for somebody else.
@@ -140,80 +135,70 @@ pub(crate) enum PersonError {
     /// The file of the session is not as it was written.
     #[error(
         "{}: this is not the session that `hallway sign-in` kept there: the file was changed. Run \
-         `hallway sign-in`, which writes it anew", terminal::path(.0)
+         `hallway sign-in`, which writes a new one", terminal::path(.0)
     )]
     SpoiledSession(PathBuf),
     /// The same, and nobody wants it any more.
     #[error(
-        "{}: this was not the session that `hallway sign-in` kept there, and is removed. The session \
-         may be open at the gateway until it runs out; the console's page Keys ends it at once",
+        "{}: this was not the session that `hallway sign-in` kept there, and is removed. The \
+         session may be open at the gateway until it expires; the console's page Keys ends it at \
+         once",
         terminal::path(.0)
     )]
     LostSession(PathBuf),
     /// Nobody is signed in.
-    #[error("nobody is signed in; `hallway sign-in` does it")]
+    #[error("nobody is signed in; run `hallway sign-in`")]
     SignedOut,
-    /// The gateway says too much.
+    /// The gateway's answer is too long.
     #[error("the gateway's answer is longer than {0} bytes")]
     TooLong(usize),
     /// A name that can't be shown in a sentence.
     #[error("the {what}: {error}")]
     Name {
-        /// Which.
         what: &'static str,
-        /// What is wrong with it.
         error: LineError,
     },
     /// The link has no secret.
-    #[error("this is no one-time link: the part behind # is missing")]
+    #[error("this is not a one-time link: the part after # is missing")]
     NotALink,
     /// The link's secret can't be read.
-    #[error("the one-time link is damaged behind the #; copy it again, all of it")]
+    #[error("the one-time link is damaged after the #; copy it again, all of it")]
     DamagedLink,
     /// The link is for something else.
-    #[error("{}; wanted here is one that {wanted}", of_kind(*.found))]
+    #[error("{}; this command needs one that {wanted}", of_kind(*.found))]
     OtherLink {
-        /// What is wanted.
         wanted: LinkKind,
-        /// What it is, if it is any.
+        /// What the link is, if it is any.
         found: Option<LinkKind>,
     },
-    /// Another realm's invitation is of an address at which no partner can be.
+    /// Another realm's invitation has an address at which no partner can be.
     #[error("no partner can be at {0}: {1}")]
     PartnerAddress(GatewayAddress, OriginError),
     /// No link that is open has this id.
     #[error("there is no open link {0:?} that you may withdraw; \"hallway link list\" shows them")]
     NoSuchLink(String),
-    /// Several do.
+    /// Several open links' ids begin so.
     #[error("several links begin with {0:?}; give more of the id")]
     ManyLinks(String),
     /// The person's configuration.
     #[error("{}: {error}", .path.display())]
     Configuration {
-        /// The file.
         path: PathBuf,
-        /// What is wrong.
         error: Box<toml::de::Error>,
     },
     /// A file.
     #[error("{}: {error}", .path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// What happened.
-        error: io::Error,
-    },
+    File { path: PathBuf, error: io::Error },
     /// The folders of this person, or the list of keys.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The gateway refused.
     #[error("the gateway refuses ({}): {}", Printable(.code), Printable(.detail))]
     Refused {
-        /// The HTTP status.
         status: StatusCode,
-        /// Its code.
+        /// The problem's code.
         code: String,
-        /// Its words.
+        /// The gateway's words.
         detail: String,
     },
     /// The gateway says something that this program does not understand.
@@ -221,7 +206,7 @@ pub(crate) enum PersonError {
     Answer(#[from] serde_json::Error),
 }
 
-/// The name of a gateway on this machine, where its realm is one.
+/// The address of a realm's gateway by its name, as advice.
 fn at_home(realm: &Line, gateway: &GatewayAddress) -> String {
     let port = gateway.url().port();
     let port = port.map(|port| format!(":{port}")).unwrap_or_default();
@@ -232,7 +217,7 @@ fn at_home(realm: &Line, gateway: &GatewayAddress) -> String {
     }
 }
 
-/// What the key says no to, and what helps at a gateway.
+/// Why the key refused, and what to do about it at a gateway.
 fn refusal(error: &ClientError) -> String {
     match error.status() {
         Some(Status::NoCredentials) => {
@@ -247,8 +232,8 @@ fn refusal(error: &ClientError) -> String {
 fn file_problem(error: &KeyFileError) -> String {
     match error {
         KeyFileError::InUse(path) => format!(
-            "{} is in use: if it is being served, name it as it is served, --key udp:ADDRESS:PORT or \
-             unix:PATH; otherwise wait for the other command",
+            "{} is in use: if it is being served, name it as it is served, --key udp:ADDRESS:PORT \
+             or unix:PATH; otherwise wait for the other command",
             path.display()
         ),
         other => causes(other),
@@ -271,7 +256,7 @@ fn known_accounts(known: &[String]) -> String {
 fn of_kind(found: Option<LinkKind>) -> String {
     match found {
         Some(kind) => format!("this link {kind}"),
-        None => "this is no one-time link of a gateway".to_owned(),
+        None => "this is not a one-time link of a gateway".to_owned(),
     }
 }
 
@@ -294,7 +279,7 @@ impl From<reqwest::Error> for PersonError {
 }
 
 impl PersonError {
-    /// Whether there is no session, or not any more.
+    /// Whether there is no session, or no longer one.
     pub(crate) fn is_signed_out(&self) -> bool {
         matches!(self, Self::SignedOut)
             || matches!(self, Self::Refused { status, .. } if *status == StatusCode::UNAUTHORIZED)

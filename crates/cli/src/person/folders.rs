@@ -1,4 +1,4 @@
-//! A person's files, where the XDG base directory specification wants them.
+//! A person's files, where the XDG base directory specification puts them.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
 
-/// The folder that everything of ours is in, below each of the three.
+/// The name of this program's folder below each of the XDG folders.
 const NAME: &str = "hallway";
 
 /// Where configuration, state and sockets are.
@@ -17,7 +17,7 @@ pub(crate) struct Folders {
     pub(crate) configuration: PathBuf,
     /// What outlives a restart: sessions.
     pub(crate) state: PathBuf,
-    /// What does not: sockets. Where the system gives no folder for this it is below the state.
+    /// What does not: sockets. Below the state if the system has no folder for them.
     pub(crate) runtime: PathBuf,
 }
 
@@ -25,7 +25,7 @@ impl Folders {
     /// From `XDG_*`, or below `HOME`.
     ///
     /// # Errors
-    /// Where there is no home folder.
+    /// There is no home folder.
     pub(crate) fn find() -> io::Result<Self> {
         let xdg = Xdg::new().map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))?;
         let home_state = || xdg.home_dir().join(".local/state");
@@ -44,7 +44,7 @@ impl Folders {
 /// Makes a folder that only its owner may enter.
 ///
 /// # Errors
-/// Where it can't be made, or belongs to somebody else: what is put there would be theirs.
+/// It can't be made, or others may read it: what is put there would be theirs too.
 pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -62,10 +62,10 @@ pub(crate) fn is_private(about: &fs::Metadata) -> bool {
     about.uid() == rustix::process::geteuid().as_raw() && about.mode() & 0o077 == 0
 }
 
-/// Writes a file that only its owner may read; whoever reads meanwhile sees the old one or the new.
+/// Writes a file that only its owner may read. A reader meanwhile sees the old one or the new one.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// The file can't be written.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.part", std::process::id()));

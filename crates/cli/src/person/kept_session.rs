@@ -1,4 +1,4 @@
-//! The session that a person's commands share, so that not each of them asks for a touch to sign in.
+//! The session that a person's commands share, so that signing in does not take a touch each time.
 
 use std::fs;
 use std::io;
@@ -64,7 +64,7 @@ impl KeptSession {
     /// Keeps a session.
     ///
     /// # Errors
-    /// Where the folder or the file can't be written.
+    /// The folder or the file can't be written.
     pub(crate) fn keep(&self, session: &Session) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
             private_folder(folder)?;
@@ -77,10 +77,10 @@ impl KeptSession {
         write_private(&self.path, &json)
     }
 
-    /// Forgets it.
+    /// Removes the session.
     ///
     /// # Errors
-    /// Where the file can't be removed.
+    /// The file can't be removed.
     pub(crate) fn forget(&self) -> io::Result<()> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -21,17 +21,17 @@ pub(crate) enum KeyChoice {
     Usb,
     /// A device, such as `/dev/hidraw3`.
     Device(PathBuf),
-    /// One report per datagram.
+    /// A UDP address, with one report per datagram.
     Udp(SocketAddr),
-    /// Reports back to back.
+    /// A Unix socket, with reports back to back.
     Unix(PathBuf),
     /// A key file, opened in this process.
     File(PathBuf),
 }
 
-/// The key is not one of the forms.
+/// The text has none of the forms.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no address: udp:HOST:PORT")]
+#[error("{0:?} is not an address: write udp:ADDRESS:PORT")]
 pub(crate) struct NotAKey(String);
 
 impl FromStr for KeyChoice {
@@ -71,7 +71,7 @@ impl fmt::Display for KeyChoice {
 }
 
 impl KeyChoice {
-    /// Opens it. A key file is locked for as long as the connection lives.
+    /// Opens the key. A key file is locked for as long as the connection lives.
     pub(crate) fn open(
         &self,
         protection: &ProtectionArguments,
@@ -84,7 +84,7 @@ impl KeyChoice {
         self.connect()?.ok_or(PersonError::NoKey)
     }
 
-    /// Connects to one that is outside this process; nothing for a key file.
+    /// Connects to a key outside this process; `None` for a key file.
     pub(crate) fn connect(&self) -> Result<Option<Box<dyn Connection>>, PersonError> {
         let connected = match self {
             Self::Usb => ReportConnection::hidraw(only(hid_keys()?)?).map(boxed),
@@ -108,7 +108,7 @@ fn boxed(connection: impl Connection + 'static) -> Box<dyn Connection> {
     Box::new(connection)
 }
 
-/// The key that is meant when none is named.
+/// The one key that is plugged in.
 fn only(mut keys: Vec<HidKey>) -> Result<PathBuf, PersonError> {
     match keys.len() {
         0 => Err(PersonError::NoKey),

@@ -1,4 +1,4 @@
-//! Which realm a gateway was found to be: on record from the first touch on.
+//! The record of which realm a gateway is, kept from the first touch on.
 
 use std::fs;
 use std::io;
@@ -27,7 +27,7 @@ impl KnownRealm {
     /// Of `gateway`, below the state folder.
     pub(crate) fn of(gateway: &GatewayAddress, state: &Path) -> Self {
         let gateway = gateway.origin();
-        // No two origins share a file: who knows one must not unmake the record of another.
+        // No two origins share a file: the record of one must not replace that of another.
         let name: String = gateway
             .bytes()
             .map(|byte| match byte {
@@ -41,12 +41,12 @@ impl KnownRealm {
         }
     }
 
-    /// The file.
+    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The realm, if the gateway was here before.
+    /// The realm, if the gateway is on record.
     ///
     /// # Errors
     /// A record that can't be read: it must not be taken for a first contact.
@@ -57,8 +57,8 @@ impl KnownRealm {
         };
         let record: Record = serde_json::from_slice(&bytes).map_err(|_| {
             let changed = "this is not the record of a gateway's realm that was written there: the \
-                           file was changed. If you did that, take it away: the next touch writes it \
-                           anew";
+                           file was changed. If you did that, delete it: the next touch writes a \
+                           new one";
             io::Error::new(io::ErrorKind::InvalidData, changed)
         })?;
         if record.gateway == self.gateway {
@@ -69,10 +69,10 @@ impl KnownRealm {
         }
     }
 
-    /// Records it.
+    /// Records the realm.
     ///
     /// # Errors
-    /// Where the folder or the file can't be written.
+    /// The folder or the file can't be written.
     pub(crate) fn record(&self, realm: &RealmName) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
             private_folder(folder)?;

@@ -1,4 +1,4 @@
-//! One-time links: an address, and a secret behind the `#` of which statements name the hash.
+//! One-time links: an address, and after the `#` a secret, whose hash statements name.
 
 use std::fmt;
 
@@ -57,7 +57,7 @@ impl OneTimeLink {
     /// Reads `ORIGIN/PATH#TOKEN`.
     ///
     /// # Errors
-    /// It is none of this kind, or of an address that is not spoken to.
+    /// It is not a link of this kind, or its address is not secure.
     pub(crate) fn read(kind: LinkKind, link: &str) -> Result<Self, PersonError> {
         let (address, token) = link.trim().split_once('#').ok_or(PersonError::NotALink)?;
         let other = || PersonError::OtherLink {
@@ -86,7 +86,6 @@ impl OneTimeLink {
     }
 }
 
-/// SHA-256.
 pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
@@ -122,7 +121,7 @@ mod tests {
     #[test]
     fn a_link_of_another_kind_is_named() {
         for (link, told) in [
-            ("https://gate.example/join", "behind # is missing"),
+            ("https://gate.example/join", "after # is missing"),
             (
                 "https://gate.example/halls#AAEC",
                 "this link takes an agent into a hall",
@@ -133,9 +132,9 @@ mod tests {
             ),
             (
                 "https://gate.example/x#AAEC",
-                "no one-time link of a gateway",
+                "not a one-time link of a gateway",
             ),
-            ("https://gate.example/join#A/+=", "damaged behind the #"),
+            ("https://gate.example/join#A/+=", "damaged after the #"),
         ] {
             let refused = OneTimeLink::read(LinkKind::Join, link).err().unwrap();
             assert!(refused.to_string().contains(told), "{refused}");

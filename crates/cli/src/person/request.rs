@@ -1,4 +1,4 @@
-//! What a command asks a gateway to let its key sign: sent as JSON, and held against the statement
+//! What a command asks a gateway to let its key sign: sent as JSON, and compared with the statement
 //! that comes back ([`agreement`](super::agreement)).
 
 use std::fmt;
@@ -16,51 +16,33 @@ use zeroize::Zeroizing;
 use super::PersonError;
 use super::one_time_link::{LinkKind, OneTimeLink};
 
-/// An act, as it is asked for. There is one for each act that a command has signed, and no other way
-/// to ask: [`Wanted`](super::agreement::Wanted) says of each what its statement must be.
+/// A request for an act. Each act that a command has signed has one, and there is no other way to
+/// ask for it: [`Wanted`](super::agreement::Wanted) says what the statement of each must be.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "act")]
 pub(crate) enum ActRequest {
     /// Make a hall.
     #[serde(rename = "hall.create")]
-    CreateHall {
-        /// Its name.
-        hall: HallName,
-        /// What people call it.
-        title: Line,
-    },
+    CreateHall { hall: HallName, title: Line },
     /// Remove a hall.
     #[serde(rename = "hall.remove")]
-    RemoveHall {
-        /// Which.
-        hall: HallName,
-    },
+    RemoveHall { hall: HallName },
     /// Let somebody enter.
     #[serde(rename = "hall.admit")]
     AdmitToHall {
-        /// Which hall.
         hall: HallName,
-        /// Whom.
         guest: GuestRequest,
-        /// To do what.
         rights: Rights,
-        /// What is demanded besides.
+        /// What is demanded besides the admission.
         needs: Needs,
     },
     /// Let somebody no longer enter.
     #[serde(rename = "hall.dismiss")]
-    DismissFromHall {
-        /// Which hall.
-        hall: HallName,
-        /// Whom.
-        guest: GuestRequest,
-    },
-    /// Invite a machine by a one-time link.
+    DismissFromHall { hall: HallName, guest: GuestRequest },
+    /// Invite an agent by a one-time link.
     #[serde(rename = "hall.invite_agent")]
     InviteAgent {
-        /// To which hall.
         hall: HallName,
-        /// What it is called there.
         agent: AgentName,
         /// Another agent that provides the same.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,72 +52,57 @@ pub(crate) enum ActRequest {
         /// The services that it may provide.
         services: Names<ServiceName>,
     },
-    /// Put a machine out.
+    /// Dismiss an agent.
     #[serde(rename = "hall.dismiss_agent")]
-    DismissAgent {
-        /// Of which hall.
-        hall: HallName,
-        /// Which.
-        agent: AgentName,
-    },
+    DismissAgent { hall: HallName, agent: AgentName },
     /// Enter a hall.
     #[serde(rename = "hall.open")]
     OpenHall {
-        /// The realm where the hall is; one's own without it.
+        /// The realm of the hall; `None` is one's own.
         #[serde(skip_serializing_if = "Option::is_none")]
         host: Option<RealmName>,
-        /// Which.
         hall: HallName,
-        /// To do what; everything that one is admitted to without it.
+        /// `None` asks for all rights that the person has.
         #[serde(skip_serializing_if = "Option::is_none")]
         rights: Option<Rights>,
-        /// For how long; as long as the gateway allows without it.
+        /// `None` asks for as long as the gateway allows.
         #[serde(skip_serializing_if = "Option::is_none")]
         duration_ms: Option<u64>,
         /// The key whose holder is let in.
         #[serde(serialize_with = "der")]
         public_key: P256PublicKey,
     },
-    /// Approve what somebody else opens. What that is, the sentence says.
+    /// Approve what somebody else opens. The sentence says what that is.
     #[serde(rename = "hall.approve")]
-    ApproveGrant {
-        /// Which.
-        grant: GrantId,
-    },
-    /// End somebody's grant. Whose that is, the sentence says.
+    ApproveGrant { grant: GrantId },
+    /// End somebody's grant. The sentence says whose.
     #[serde(rename = "hall.end")]
-    EndGrant {
-        /// Which.
-        grant: GrantId,
-    },
-    /// Invite another realm. Its keys, the sentence says.
+    EndGrant { grant: GrantId },
+    /// Invite another realm. The sentence says its keys.
     #[serde(rename = "partner.invite")]
     InvitePartner {
-        /// Where its gateway is reached.
+        /// The address of its gateway.
         address: Origin,
     },
-    /// Accept another realm's invitation. Its keys, the sentence says.
+    /// Accept another realm's invitation. The sentence says its keys.
     #[serde(rename = "partner.accept")]
     AcceptPartner {
         /// The link that its owner gave.
         link: Invitation,
     },
-    /// Be a partner no longer.
+    /// End a partnership.
     #[serde(rename = "partner.leave")]
-    LeavePartner {
-        /// Of which realm.
-        realm: RealmName,
-    },
-    /// Have the realm's next authority sign. Which that is, the sentence says.
+    LeavePartner { realm: RealmName },
+    /// Have the realm's next authority sign. The sentence says which that is.
     #[serde(rename = "realm.replace_authority")]
     ReplaceAuthority,
     /// The same, and withdraw what was signed until now.
     #[serde(rename = "realm.withdraw_authority")]
     WithdrawAuthority,
-    /// Be witness of a log from its beginning anew. Its new key, the sentence says.
+    /// Witness a log from its beginning again. The sentence says its new key.
     #[serde(rename = "witness.begin_log_anew")]
     BeginLogAnew {
-        /// Which log.
+        /// The origin line of the log's checkpoints.
         origin: Line,
     },
     /// Accept the devices of a maker.
@@ -143,22 +110,18 @@ pub(crate) enum ActRequest {
     AddAuthority {
         /// What the realm calls it.
         name: Line,
-        /// Its certificate.
         certificate: MakersCertificate,
     },
-    /// Let oneself register a further key, by a one-time link.
+    /// Allow oneself to register another key, by a one-time link.
     #[serde(rename = "web.add_key")]
     AddKey,
-    /// Let oneself sign in elsewhere, by a one-time link.
+    /// Allow oneself to sign in elsewhere, by a one-time link.
     #[serde(rename = "web.sign_in_link")]
     SignInLink,
-    /// Let a one-time link open nothing any more. What it opened and for whom, the sentence says.
+    /// Withdraw a one-time link. The sentence says what it opened and for whom.
     #[serde(rename = "web.withdraw_link")]
-    WithdrawLink {
-        /// Which, by the SHA-256 of its secret.
-        link: LinkId,
-    },
-    /// Take a device.
+    WithdrawLink { link: LinkId },
+    /// Claim a device.
     #[serde(rename = "device.claim")]
     ClaimDevice {
         /// The code that it shows.
@@ -166,7 +129,7 @@ pub(crate) enum ActRequest {
         /// The serial number that is on it.
         #[serde(skip)]
         serial: Line,
-        /// The name of who made it.
+        /// The maker's name.
         #[serde(skip)]
         maker: Line,
     },
@@ -181,12 +144,7 @@ pub(crate) enum GuestRequest {
     /// Everybody of a role.
     Role(Role),
     /// Somebody of a partner.
-    Visitor {
-        /// Of which realm.
-        realm: RealmName,
-        /// Who there.
-        whom: WhomRequest,
-    },
+    Visitor { realm: RealmName, whom: WhomRequest },
 }
 
 /// Who of a partner may enter.
@@ -197,7 +155,7 @@ pub(crate) enum WhomRequest {
     Person {
         /// By the id that the partner gave.
         id: PersonId,
-        /// What the signer calls them; the id without it.
+        /// What the signer calls them; `None`: by their id.
         name: Option<Line>,
     },
     /// Everybody of a role there.
@@ -207,11 +165,11 @@ pub(crate) enum WhomRequest {
 /// Another realm's invitation to be a partner.
 #[derive(Clone, Debug)]
 pub(crate) struct Invitation {
-    /// The realm's gateway.
+    /// The address of the realm's gateway.
     pub(super) origin: Origin,
     /// The secret.
     pub(super) secret: Zeroizing<Vec<u8>>,
-    /// Its SHA-256.
+    /// The secret's SHA-256.
     pub(super) token: Hash,
     link: Zeroizing<String>,
 }
@@ -235,9 +193,9 @@ impl Serialize for LinkId {
 /// A maker's attestation certificate.
 #[derive(Clone, Debug)]
 pub(crate) struct MakersCertificate {
-    /// As it is asked with.
+    /// As it is sent with the request.
     pem: String,
-    /// What is installed.
+    /// DER, as it is installed.
     pub(super) der: Vec<u8>,
 }
 
@@ -255,7 +213,7 @@ impl Invitation {
     /// Reads a link.
     ///
     /// # Errors
-    /// It is none, or of an address at which no partner can be.
+    /// It is not an invitation, or has an address at which no partner can be.
     pub(crate) fn read(link: &str) -> Result<Self, PersonError> {
         let read = OneTimeLink::read(LinkKind::Partner, link)?;
         let origin = read.gateway.origin().parse::<Origin>();
@@ -279,7 +237,7 @@ impl MakersCertificate {
     /// Reads PEM.
     ///
     /// # Errors
-    /// It is none.
+    /// It is not PEM of a certificate.
     pub(crate) fn read(pem: &str) -> Result<Self, rustls_pki_types::pem::Error> {
         use rustls_pki_types::pem::PemObject as _;
         let der = rustls_pki_types::CertificateDer::from_pem_slice(pem.as_bytes())?;

@@ -7,28 +7,25 @@ use zeroize::Zeroizing;
 /// A person of the realm, as a key proved: its user handle is the id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Who {
-    /// The id.
     pub(crate) id: PersonId,
-    /// The name.
     pub(crate) name: Line,
 }
 
 /// A session with a gateway.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Session {
-    /// Whose it is.
     pub(crate) who: Who,
     /// The bearer token.
     pub(crate) token: Zeroizing<String>,
 }
 
 /// The length of a token: 32 bytes in base64url without padding.
-const TOKEN: usize = 43;
+const TOKEN_LETTERS: usize = 43;
 
 impl Session {
-    /// Whether its token can be one that a gateway gave.
+    /// Whether its token has the form of those that gateways give.
     pub(super) fn has_a_token(&self) -> bool {
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        self.token.len() == TOKEN && self.token.bytes().all(is_letter)
+        self.token.len() == TOKEN_LETTERS && self.token.bytes().all(is_letter)
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use reqwest::StatusCode;
 use tokio_rustls::rustls;
 
-/// A request that was not answered. It holds no library's text, and of the URL the origin alone: the
+/// A request that was not answered. It holds no library's text, and only the origin of the URL: the
 /// rest may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unanswered {
@@ -30,15 +30,15 @@ enum Reason {
     NotTls,
     /// What the system says of the connection.
     System(io::ErrorKind),
-    /// No connection, for no reason that the system names: a name that nobody knows.
+    /// No connection, and the system names no reason: an unknown host name.
     NoConnection,
     /// It redirects where this program does not go; our own words.
     Redirected(String),
     /// A status in place of what was wanted.
     Status(StatusCode),
-    /// The answer ended before its end.
+    /// The answer broke off.
     BrokenOff,
-    /// The authority's file is none, or TLS can't be set up here.
+    /// The authority's file is not PEM, or TLS can't be set up here.
     SetUp,
 }
 
@@ -46,13 +46,13 @@ impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.reason == Reason::SetUp {
             return f.write_str(
-                "no HTTPS can be spoken here: the file of the certificate authority is not PEM, or \
-                 the system has no certificates",
+                "HTTPS can't be set up: the file of the certificate authority is not PEM, or the \
+                 system has no certificates",
             );
         }
         let address = self.address.as_deref().unwrap_or("the gateway");
         match &self.reason {
-            Reason::Redirected(why) => return write!(f, "{address} is not followed: {why}"),
+            Reason::Redirected(why) => return write!(f, "{address}: {why}, which is not followed"),
             Reason::Status(status) => return write!(f, "{address} answers with {status}"),
             _ => write!(f, "{address} does not answer: ")?,
         }
@@ -60,12 +60,12 @@ impl fmt::Display for Unanswered {
             Reason::Refused => f.write_str("connection refused; is the gateway running?"),
             Reason::Slow => f.write_str("it takes too long"),
             Reason::Certificate => f.write_str(
-                "its certificate is not one that this computer trusts; --ca names its authority",
+                "this computer does not trust its certificate; --ca names its authority",
             ),
             Reason::Tls => f.write_str("it does not speak TLS as this program does"),
             Reason::NotTls => f.write_str(
-                "what is there does not speak TLS; is the port another's, or the address http://…, which \
-                 is spoken with this machine only?",
+                "the server there does not speak TLS; is the port another's, or the address \
+                 http://…, which is for this machine only?",
             ),
             Reason::System(kind) => write!(f, "{kind}"),
             Reason::NoConnection => f.write_str("no connection; is its name right?"),
@@ -116,7 +116,7 @@ impl Reason {
         }
     }
 
-    /// What an error of the system is, if that says anything.
+    /// The reason in an error of the system, if it has one of these.
     fn of_system(error: &io::Error) -> Option<Self> {
         let inner = error.get_ref();
         if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {

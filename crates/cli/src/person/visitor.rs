@@ -12,7 +12,7 @@ use super::{
     Redirections, Settings, web_client,
 };
 
-/// A person who came by a command.
+/// A person who runs a command.
 pub(crate) struct Visitor {
     arguments: PersonArguments,
     settings: Settings,
@@ -32,8 +32,8 @@ impl Visitor {
         Self::with(arguments, settings, session)
     }
 
-    /// To sign in, whatever became of the session of an earlier command. `settings` may be of another
-    /// gateway than the arguments name.
+    /// To sign in, even if the session of an earlier command can't be read. `settings` may be for
+    /// another gateway than the arguments name.
     ///
     /// # Errors
     /// [`PersonError`] where a file can't be read.
@@ -41,7 +41,7 @@ impl Visitor {
         arguments: &PersonArguments,
         settings: Settings,
     ) -> Result<Self, PersonError> {
-        // What is signed in by ends the session of before.
+        // Signing in ends the earlier session.
         let session = match settings.session().read() {
             Err(PersonError::SpoiledSession(_)) => None,
             other => other?,
@@ -84,23 +84,23 @@ impl Visitor {
             arguments: arguments.clone(),
             api: api.with_session(session),
             is_on_record: recorded.is_some(),
-            // What the person wrote goes before what the gateway said.
+            // What the person configured takes precedence over what the gateway said.
             realm: settings.realm.clone().or(recorded),
             settings,
         })
     }
 
-    /// Where this person goes.
+    /// The person's gateway, key and folders.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The gateway's realm; nothing before the first touch there.
+    /// The gateway's realm; `None` before the first touch there.
     pub(crate) fn realm(&self) -> Option<&RealmName> {
         self.realm.as_ref()
     }
 
-    /// Opens the key for what `person` says.
+    /// Opens the key, for the person with this session.
     fn person(&self) -> Result<Person<Box<dyn Connection>>, PersonError> {
         let key = self.settings.key.open(self.arguments.protection())?;
         let (api, realm) = (self.api.clone(), self.realm.clone());
@@ -134,7 +134,7 @@ impl Visitor {
         Ok(signed_in)
     }
 
-    /// Signs in with a touch and keeps the session. Says who that is.
+    /// Signs in with a touch and keeps the session. Returns who that is.
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
@@ -158,7 +158,7 @@ impl Visitor {
         Ok(())
     }
 
-    /// Gets JSON; signs in first where there is no session any more.
+    /// Gets JSON; signs in first if there is no session any more.
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
@@ -172,7 +172,7 @@ impl Visitor {
         }
     }
 
-    /// Posts JSON; signs in first where there is no session any more.
+    /// Posts JSON; signs in first if there is no session any more.
     ///
     /// # Errors
     /// [`PersonError`] of the key or the gateway.
@@ -223,7 +223,7 @@ impl Visitor {
     }
 }
 
-/// Says what a touch is for; or of a key file, which nobody touches, what it signs.
+/// Prints what a touch is for, or what a key file signs, which nobody touches.
 fn announcing(key: &KeyChoice) -> impl Fn(&str) + use<> {
     let who = match key {
         KeyChoice::File(path) => {

@@ -53,7 +53,7 @@ impl Account {
         self.steps.push(what);
     }
 
-    /// Prints the account; tells whether everything held. The console is there only while the
+    /// Prints the account, and returns whether everything held. The console is there only while the
     /// gateway stays.
     pub(crate) fn print(&self, json: bool, afterwards: Afterwards) -> serde_json::Result<bool> {
         if json {

@@ -24,8 +24,8 @@ pub(super) const SERIAL: &str = "TOUR-0001";
 pub(super) const MAKER: &str = "Example Cameras";
 const MODEL: Aaguid = Aaguid(*b"hallway camera\0\x01");
 
-/// How long the tour waits for the camera's next word.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the tour waits for the camera's next event.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the factory leaves behind.
 pub(super) struct Factory {
@@ -90,7 +90,7 @@ pub(super) async fn take_photographs(
         signer,
         Arc::new(SystemClock),
         move |event| {
-            // The tour hears nothing more once it failed.
+            // A tour that failed no longer listens.
             let _ = tell.send(event.clone());
         },
     )?;
@@ -112,7 +112,7 @@ async fn follow(
 ) -> Result<Vec<Taken>, Box<dyn Error>> {
     let mut taken = Vec::new();
     while taken.len() < PHOTOGRAPHS.len() {
-        let event = timeout(PATIENCE, told.recv())
+        let event = timeout(EVENT_TIMEOUT, told.recv())
             .await
             .map_err(|_| "the camera says nothing")?;
         match event.ok_or("the camera stopped")? {

@@ -16,27 +16,29 @@ use serde::Serialize;
 
 use crate::terminal::{self, Piece, Style};
 
-/// The longest file that is verified, in bytes.
-const MAX_FILE: u64 = 1024 * 1024 * 1024;
+/// The longest file that is verified.
+const MAX_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// What stands at the end of the name of evidence that lies beside its file.
+/// The extension of evidence that lies beside its file.
 const EVIDENCE_ENDING: &str = "evidence";
 
 /// Check files' evidence, offline.
 ///
-/// A file has its evidence in another one beside it, named FILE.evidence, or carries it inside: JPEG,
-/// PNG, HEIC, AVIF and MP4 can, unless others signed them as a whole (C2PA). If there is one beside it,
-/// that one decides, and it is about all bytes of the file, but for the same evidence inside. What holds
-/// shows that a device's key signed these very bytes, never that a scene is real. It shows, too, who
-/// allowed the key of the person who signed or who took the device: who invited them, and who invited
-/// those, down to the set-up of the realm, which is the first entry of its log or what the trust file
-/// names. What the evidence lacks of that is told, and nothing holds without it.
+/// A file has its evidence beside it, in FILE.evidence, or carries it inside: JPEG, PNG, HEIC, AVIF
+/// and MP4 can, unless others signed them as a whole (C2PA). Evidence beside the file takes
+/// precedence, and is about all bytes of the file but the same evidence inside. Evidence that holds
+/// shows that a device's key signed these very bytes, never that a scene is real. It also shows who
+/// allowed the key of the person who signed or who claimed the device: who invited them, who
+/// invited those, and so on down to the set-up of the realm, which is the first entry of its log or
+/// what the trust file names. Evidence that lacks any of that does not hold, and the output says
+/// what is missing.
 ///
-/// Evidence itself, as the console hands it out, is known by its bytes: FILE.evidence is compared with
-/// FILE beside it.
+/// Evidence itself, as the console hands it out, is known by its bytes: FILE.evidence is compared
+/// with FILE beside it.
 ///
-/// Exit codes: 0 all hold, 1 one does not hold, something is missing or cannot be read, 2 the command
-/// line is wrong, 3 the evidence holds, but its file is not here, so no bytes were compared.
+/// Exit codes: 0 all hold, 1 one does not hold, something is missing or cannot be read, 2 the
+/// command line is wrong, 3 the evidence holds, but its file is not here, so no bytes were
+/// compared.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyCommand {
     /// The files: each carries its evidence, has FILE.evidence beside it, or is evidence itself.
@@ -53,15 +55,15 @@ pub(crate) struct VerifyCommand {
     /// The evidence of one file, when it is neither inside the file nor beside it.
     #[arg(long, value_name = "FILE")]
     evidence: Option<PathBuf>,
-    /// Accept a person's key for what its registration says, though nobody is shown to have allowed
-    /// it: for evidence from which that was left out, such as what a visitor from another realm
-    /// brought. What was not shown is told.
+    /// Accept a person's key on its registration alone, though nobody is shown to have allowed it:
+    /// for evidence that leaves this out, such as that of a visitor from another realm. The output
+    /// says what was not shown.
     #[arg(long)]
     without_chain: bool,
-    /// Print every step, not only what follows.
+    /// Print every step, not only the conclusions.
     #[arg(long, conflicts_with = "json")]
     steps: bool,
-    /// Print the report as JSON; of several files a list of them.
+    /// Print the report as JSON; for several files, a list of reports.
     #[arg(long)]
     json: bool,
 }
@@ -106,7 +108,7 @@ impl From<Verdict> for ExitCode {
 pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
     if command.evidence.is_some() && command.files.len() > 1 {
         terminal::complain(&*Box::<dyn Error>::from(
-            "--evidence is that of one file; name one",
+            "--evidence is for one file; name only one",
         ));
         return Ok(ExitCode::from(2));
     }
@@ -117,7 +119,7 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
     let mut worst = Verdict::Holds;
     for file in &command.files {
         let report = match report(command, file, &trust) {
-            // One of many that can't be read keeps nobody from the others.
+            // One unreadable file of many does not keep the others from being checked.
             Err(error) if command.files.len() > 1 => Report::unreadable("The file", &error),
             report => report?,
         };
@@ -172,13 +174,13 @@ fn report(
     } else {
         Chain::ToSetUp
     };
-    let bytes = read(file, MAX_FILE)?;
+    let bytes = read(file, MAX_FILE_BYTES)?;
     if let Some(path) = &command.evidence {
         return beside(path, &bytes, trust, chain);
     }
     let neighbour = neighbour_of(file);
-    // If there is evidence beside the file, it decides, and it is about all bytes of the file, whatever
-    // the file's own name ends with.
+    // Evidence beside the file takes precedence, and is about all bytes of the file, whatever the
+    // file's own name ends with.
     if neighbour.is_file() {
         return beside(&neighbour, &bytes, trust, chain);
     }
@@ -190,13 +192,13 @@ fn report(
     };
     let about = file.with_extension("");
     if is_called_evidence && about.is_file() {
-        let payload = read(&about, MAX_FILE)?;
+        let payload = read(&about, MAX_FILE_BYTES)?;
         return Ok(of_bundle(&bundle, &payload, trust, chain));
     }
     Ok(verify::bundle(&bundle, None, trust, chain))
 }
 
-/// A bundle, or a receipt alone, as a gateway answers one.
+/// A bundle, or a receipt alone, as gateways hand them out.
 fn evidence(bytes: &[u8]) -> Result<Bundle, BundleError> {
     Bundle::decode(bytes).or_else(|error| match Receipt::decode(bytes) {
         Ok(receipt) => Bundle::of(receipt, []),
@@ -219,7 +221,7 @@ pub(crate) fn inside(file: &[u8], trust: &TrustFile, chain: Chain) -> Report {
     }
 }
 
-/// Says of a file that carries evidence that what was signed is the file without it.
+/// Adds to the report that a file with evidence inside was signed without it.
 fn telling_both_lengths(mut report: Report, file: &[u8], original: &[u8]) -> Report {
     if let Some(conclusion) = &mut report.conclusion
         && conclusion.transaction.is_some()
@@ -248,8 +250,8 @@ fn beside(
     })
 }
 
-/// Verifies a file by evidence that lies elsewhere. It is about all bytes of the file, unless the file
-/// carries the same evidence: then both have to hold, for the bytes without it.
+/// Verifies a file by evidence that lies elsewhere. It is about all bytes of the file, unless the
+/// file carries the same evidence: then both have to hold, for the bytes without it.
 fn of_bundle(bundle: &Bundle, file: &[u8], trust: &TrustFile, chain: Chain) -> Report {
     match embedding::extract(file) {
         Ok((original, Some(carried)))
@@ -279,7 +281,7 @@ fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Says in one line how a file ended.
+/// Prints the verdict on a file in one line.
 fn print_line(path: &Path, report: &Report) {
     let file = terminal::path(path);
     let mark = match Verdict::of(report) {

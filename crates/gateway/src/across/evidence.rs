@@ -4,25 +4,25 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use hallway_door_device::store::{DeviceTables, Transaction};
+use hallway_door_device::{DevicesOf, payload, transactions};
+use hallway_door_hall::channel::visit;
+use hallway_door_hall::store::HallTables;
 use hallway_evidence::statement::Act;
 use hallway_evidence::verify::{self, Chain};
 use hallway_evidence::{Bundle, Evidence, TrustFile};
 use hallway_hall::foreign::kept_as;
+use hallway_spine::Gateway;
+use hallway_spine::http::input::Asked;
+use hallway_spine::http::page::{PageQuery, PageView};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
+use hallway_spine::ledger::bundle;
+use hallway_spine::store::{EvidenceFilter, EvidenceRecord, Role};
 use hallway_webauthn::wire::Base64Url;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
-
-use crate::Gateway;
-use crate::doors::device::store::Transaction;
-use crate::doors::device::{payload, transactions};
-use crate::doors::hall::channel::visit;
-use crate::http::input::Asked;
-use crate::http::page::{PageQuery, PageView};
-use crate::http::problem::Problem;
-use crate::http::session::Caller;
-use crate::ledger::bundle;
-use crate::store::{EvidenceFilter, EvidenceRecord, Role};
 
 /// A piece of evidence with all that it rests on. What a visitor brought is given as they brought it.
 ///

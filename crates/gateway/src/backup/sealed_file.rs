@@ -8,8 +8,7 @@ use std::io::{self, Read, Write};
 
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-
-use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
+use hallway_spine::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
 
 const MAGIC: &[u8; 17] = b"hallway backup 1\n";
 /// What names the file's key under the operator key.

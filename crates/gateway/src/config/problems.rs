@@ -3,13 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 
+use hallway_spine::refusal::DoorName;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
 use super::Config;
 use crate::doors;
-use crate::refusal::DoorName;
 
 /// The most that is told at once.
 const MOST: usize = 16;

@@ -3,16 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
+use hallway_door_hall::partners::PartnersError;
+use hallway_spine::models::ModelsError;
+use hallway_spine::models::refresh::LearnError;
+use hallway_spine::operator_key::{FindError, OperatorKeyError};
+use hallway_spine::realm_authority::AuthoritiesError;
+use hallway_spine::server::ListenError;
+use hallway_spine::settings::Database;
+use hallway_spine::store::StoreError;
+use hallway_spine::witness::PeersError;
+
 use crate::config::ConfigError;
-use crate::doors::hall::partners::PartnersError;
-use crate::models::ModelsError;
-use crate::models::refresh::LearnError;
-use crate::operator_key::{FindError, OperatorKeyError};
-use crate::realm_authority::AuthoritiesError;
-use crate::server::ListenError;
-use crate::settings::Database;
-use crate::store::StoreError;
-use crate::witness::PeersError;
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -84,10 +85,10 @@ pub enum StartError {
     Witnesses(#[from] PeersError),
     /// A store of a hall.
     #[error("[hall] in hallway.toml: {0}")]
-    HallStore(#[from] crate::doors::hall::channel::offers::OfferError),
+    HallStore(#[from] hallway_door_hall::channel::offers::OfferError),
     /// A name of `[hall]` that is an agent's.
     #[error(transparent)]
-    Names(#[from] crate::doors::hall::channel::names::CollisionError),
+    Names(#[from] hallway_door_hall::channel::names::CollisionError),
     /// `[partners]`.
     #[error(transparent)]
     Partners(#[from] PartnersError),

@@ -1,12 +1,12 @@
 //! What the gateways of a realm keep in its database, sealed under the operator's key.
 
 use hallway_evidence::log::{CosigningKey, SigningKey};
+use hallway_spine::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
+use hallway_spine::seal::Sealer;
+use hallway_spine::store::{Store, StoreError};
 use zeroize::Zeroizing;
 
 use super::StartError;
-use crate::operator_key::{OperatorKey, OperatorKeyError, random_bytes};
-use crate::seal::Sealer;
-use crate::store::{Store, StoreError};
 
 const REALM: &str = "realm";
 const LOG_KEY: &str = "log-key";

@@ -6,11 +6,11 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use futures_util::stream;
-use hallway_gateway::http::bounds::{Most, Takes};
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::http::route::{Kind, Route};
 use hallway_gateway::routes;
-use hallway_gateway::store::{PersonState, Role};
+use hallway_spine::http::bounds::{Most, Takes};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::route::{Kind, Route};
+use hallway_spine::store::{PersonState, Role};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 

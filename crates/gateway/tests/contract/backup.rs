@@ -2,12 +2,13 @@
 
 use std::fs;
 
+use hallway_door_device::store::DeviceTables;
+use hallway_door_hall::store::{HallAgent, HallTables};
 use hallway_evidence::statement::hall::Names;
 use hallway_gateway::backup::{BackupError, Realm, Summary};
 use hallway_gateway::config::Config;
-use hallway_gateway::doors::hall::store::HallAgent;
-use hallway_gateway::operator_key::OperatorKey;
-use hallway_gateway::store::{DumpError, Holder, KeyAttestation, Role};
+use hallway_spine::operator_key::OperatorKey;
+use hallway_spine::store::{DumpError, Holder, KeyAttestation, Role};
 
 use crate::database::Database;
 use crate::halls::{agent, hall};

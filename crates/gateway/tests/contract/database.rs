@@ -1,6 +1,6 @@
 //! A fresh database for each test, of either kind.
 
-use hallway_gateway::store::Store;
+use hallway_spine::store::Store;
 
 use crate::cluster::Cluster;
 

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use hallway_door_device::maker::Authorities;
+use hallway_door_device::store::{
+    Announcement, Authority, DeviceFilter, DeviceState, DeviceTables, Enrolment, HandOver,
+    MAX_AUTHORITIES,
+};
 use hallway_evidence::{CredentialId, DeviceId};
-use hallway_gateway::doors::device::maker::Authorities;
-use hallway_gateway::doors::device::store::{
-    Announcement, Authority, DeviceFilter, DeviceState, Enrolment, HandOver, MAX_AUTHORITIES,
-};
-use hallway_gateway::store::{
-    AnnouncementId, CodeHash, EvidenceHash, PageRequest, Role, StoreError,
-};
+use hallway_spine::store::{AnnouncementId, CodeHash, EvidenceHash, PageRequest, Role, StoreError};
 
 use crate::database::Database;
 use crate::sample::{at, authority, device, hash32, mark, person, registered_devices};

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use hallway_door_hall::store::{
+    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
+    GrantState, GrantsOf, GuestId, Hall, HallAgent, HallGuest, HallTables, MAX_AGENTS, MAX_GUESTS,
+};
 use hallway_evidence::statement::hall::{HallName, KeyNeed, Names, Needs, Rights};
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
-use hallway_gateway::doors::hall::store::{
-    APPROVAL_PATIENCE, Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind,
-    GrantState, GrantsOf, GuestId, Hall, HallAgent, HallGuest, MAX_AGENTS, MAX_GUESTS,
-};
-use hallway_gateway::store::{EvidenceHash, Limit, PageRequest, Person, Role, Store, StoreError};
+use hallway_spine::store::{EvidenceHash, Limit, PageRequest, Person, Role, Store, StoreError};
 
 use crate::database::Database;
 use crate::sample::{at, hash32, person, token};

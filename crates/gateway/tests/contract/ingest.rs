@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hallway_evidence::CredentialId;
-use hallway_gateway::doors::device::ingest::order::Refused;
-use hallway_gateway::doors::device::ingest::{Ingest, IngestError, Outcome, Submission};
-use hallway_gateway::doors::device::store::{
-    Device, DeviceState, Enrolment, PayloadLocation, Transaction, TransactionFilter,
+use hallway_door_device::ingest::order::Refused;
+use hallway_door_device::ingest::{Ingest, IngestError, Outcome, Submission};
+use hallway_door_device::store::{
+    Device, DeviceState, DeviceTables, Enrolment, PayloadLocation, Transaction, TransactionFilter,
 };
-use hallway_gateway::ledger::Ledger;
-use hallway_gateway::store::{
+use hallway_evidence::CredentialId;
+use hallway_spine::ledger::Ledger;
+use hallway_spine::store::{
     EvidenceFilter, EvidenceHash, Holder, Limit, PageRequest, Store, StoreError,
 };
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use hallway_door_device::store::DeviceTables;
 use hallway_evidence::Timestamp;
-use hallway_gateway::store::{
+use hallway_spine::store::{
     Holder, Limit, Link, LinksOf, PageRequest, Purpose, Refusal, RefusalId, Repeated, Role,
     Session, SessionsOf, StoreError,
 };
@@ -211,7 +212,9 @@ pub(crate) async fn code_attempts_are_all_counted(database: &Database) {
         };
         trying.spawn(async move {
             store
-                .count_code_attempt(emily, at(1_000), window)
+                .alone()
+                .announcements()
+                .count_attempt(emily, at(1_000), window)
                 .await
                 .unwrap()
         });
@@ -220,20 +223,26 @@ pub(crate) async fn code_attempts_are_all_counted(database: &Database) {
     counts.sort_unstable();
     assert_eq!(counts, (1..=20).collect::<Vec<u64>>());
     assert_eq!(
-        one.count_code_attempt(emily, at(1_099), window)
+        one.alone()
+            .announcements()
+            .count_attempt(emily, at(1_099), window)
             .await
             .unwrap(),
         21
     );
     assert_eq!(
-        one.count_code_attempt(emily, at(1_100), window)
+        one.alone()
+            .announcements()
+            .count_attempt(emily, at(1_100), window)
             .await
             .unwrap(),
         1
     );
     let gaston = person(Role::Owner).id;
     assert_eq!(
-        one.count_code_attempt(gaston, at(1_100), window)
+        one.alone()
+            .announcements()
+            .count_attempt(gaston, at(1_100), window)
             .await
             .unwrap(),
         1

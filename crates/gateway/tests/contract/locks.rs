@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
+use hallway_door_hall::channel::locks::DatabaseLocks;
+use hallway_door_hall::store::{
+    End, Grant, GrantHolder, GrantKind, HallTables, Visitor, lock_holder,
+};
 use hallway_evidence::statement::hall::Rights;
 use hallway_evidence::{CredentialId, GrantId, Timestamp};
-use hallway_gateway::doors::hall::channel::locks::DatabaseLocks;
-use hallway_gateway::doors::hall::store::{
-    End, Grant, GrantHolder, GrantKind, Visitor, lock_holder,
-};
-use hallway_gateway::store::{EvidenceHash, Role, Store, StoreError};
 use hallway_hall::files::{
     Depth, FilePath, Lock, LockHolder, LockToken, LockedStore, Locks, LocksError, MOST_OF_HOLDER,
     Owner, Scope, Taken,
 };
+use hallway_spine::store::{EvidenceHash, Role, Store, StoreError};
 
 use crate::database::Database;
 use crate::sample::{at, hash32, person};

@@ -6,8 +6,8 @@ use std::error::Error;
 use hallway_evidence::log::tile::TILE_WIDTH;
 use hallway_evidence::log::{Checkpoint, Level, SigningKey, Tile, TileSource, audit};
 use hallway_evidence::{Evidence, Receipt};
-use hallway_gateway::ledger::{Entry, Ledger, LedgerError};
-use hallway_gateway::store::{EvidenceFilter, EvidenceHash, Ground, PageRequest, Role, Store};
+use hallway_spine::ledger::{Entry, Ledger, LedgerError};
+use hallway_spine::store::{EvidenceFilter, EvidenceHash, Ground, PageRequest, Role, Store};
 
 use crate::database::Database;
 use crate::sample::{entries, evidence, hash32, ledger, person, promotion};

@@ -1,6 +1,7 @@
 //! What the store and the ledger promise, held to it on SQLite and on PostgreSQL alike.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod announce;
 mod backup;
 mod cluster;
 mod database;
@@ -17,8 +18,9 @@ mod own_authorities;
 mod ownership;
 mod partners;
 mod people;
-
+mod realm;
 mod sample;
+mod sweep;
 mod units;
 mod visits;
 mod witness;

@@ -1,6 +1,6 @@
 //! What is known about models, and what keys proved about theirs.
 
-use hallway_gateway::store::{
+use hallway_spine::store::{
     BlobRecord, Holder, KeyAttestation, MetadataState, Role, SignerHash, Store, StoreError,
 };
 

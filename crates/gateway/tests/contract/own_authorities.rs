@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use hallway_door_device::store::DeviceTables;
 use hallway_evidence::Timestamp;
-use hallway_gateway::operator_key::{OperatorKey, WhereNone};
-use hallway_gateway::realm_authority::{OwnAuthorities, RealmAuthority};
-use hallway_gateway::store::OwnStage;
+use hallway_spine::operator_key::{OperatorKey, WhereNone};
+use hallway_spine::realm_authority::{OwnAuthorities, RealmAuthority};
+use hallway_spine::store::OwnStage;
 
 use crate::database::Database;
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hallway_evidence::{CredentialId, DeviceId, PersonId};
-use hallway_gateway::doors::device::ingest::Ingest;
-use hallway_gateway::doors::device::store::{
-    Device, DeviceState, Enrolment, HandOver, TransactionFilter,
+use hallway_door_device::ingest::Ingest;
+use hallway_door_device::store::{
+    Device, DeviceState, DeviceTables, Enrolment, HandOver, TransactionFilter,
 };
-use hallway_gateway::ledger::{Entry, Ledger};
-use hallway_gateway::store::{EvidenceHash, Holder, Limit, PageRequest, Role, Store, Unit};
+use hallway_evidence::{CredentialId, DeviceId, PersonId};
+use hallway_spine::ledger::{Entry, Ledger};
+use hallway_spine::store::{EvidenceHash, Holder, Limit, PageRequest, Role, Store, Unit};
 
 use crate::database::Database;
 use crate::sample::{

@@ -1,13 +1,13 @@
 //! Partners: other realms that are joined with this one.
 
+use hallway_door_hall::store::{
+    BundleState, EndedBy, GuestId, Hall, HallGuest, HallTables, Learned, MAX_PARTNERS, Partner,
+    PartnerState, PartnerWitness, VisitorId,
+};
 use hallway_evidence::Timestamp;
 use hallway_evidence::log::VerifierKey;
 use hallway_evidence::statement::hall::Needs;
-use hallway_gateway::doors::hall::store::{
-    BundleState, EndedBy, GuestId, Hall, HallGuest, Learned, MAX_PARTNERS, Partner, PartnerState,
-    PartnerWitness, VisitorId,
-};
-use hallway_gateway::store::{EvidenceHash, Person, Role, Store, StoreError};
+use hallway_spine::store::{EvidenceHash, Person, Role, Store, StoreError};
 
 use crate::database::Database;
 use crate::sample::{at, hash32, person, token};

@@ -1,6 +1,6 @@
 //! People and their keys.
 
-use hallway_gateway::store::{
+use hallway_spine::store::{
     Holder, Limit, MAX_KEYS, PageRequest, PersonState, Role, Session, StoreError, Use,
 };
 

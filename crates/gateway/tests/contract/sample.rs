@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hallway_ctap::aaguid::Aaguid;
+use hallway_door_device::ingest::Submission;
+use hallway_door_device::store::{Authority, Device, DeviceState, DeviceTables, PayloadLocation};
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::statement::people::ChangeRole;
@@ -11,10 +13,8 @@ use hallway_evidence::statement::{Act, Statement, web};
 use hallway_evidence::{
     CredentialId, DeviceId, Evidence, Line, PersonId, Response, SignedStatement, Timestamp,
 };
-use hallway_gateway::doors::device::ingest::Submission;
-use hallway_gateway::doors::device::store::{Authority, Device, DeviceState, PayloadLocation};
-use hallway_gateway::ledger::{Entry, Ledger};
-use hallway_gateway::store::{
+use hallway_spine::ledger::{Entry, Ledger};
+use hallway_spine::store::{
     AuthorityId, Credential, DeviceMark, EvidenceHash, Holder, Person, PersonState, Role, Store,
     TokenHash,
 };
@@ -116,7 +116,7 @@ pub(crate) async fn registered_devices(store: &Store, count: usize) -> Vec<Devic
     let (owner, authority) = (person(Role::Owner), authority());
     let devices: Vec<Device> = (0..count).map(|_| device(authority.id, owner.id)).collect();
     let (owner, authority, all) = (&owner, &authority, &devices);
-    let kept: Result<(), hallway_gateway::store::StoreError> = store
+    let kept: Result<(), hallway_spine::store::StoreError> = store
         .transact(|unit| {
             Box::pin(async move {
                 unit.people().add(owner).await?;

@@ -1,6 +1,6 @@
 //! Units of work.
 
-use hallway_gateway::store::{Holder, Role, Store, StoreError};
+use hallway_spine::store::{Holder, Role, Store, StoreError};
 
 use crate::database::Database;
 use crate::sample::{credential, entries, ledger, person};

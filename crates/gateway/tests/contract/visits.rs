@@ -1,16 +1,16 @@
 //! Grants across realms: of our people in partners' halls, and of partners' people in ours.
 
+use hallway_door_hall::store::{
+    Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind, GrantState,
+    GrantsOf, HallTables, Visit, Visitor,
+};
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
 use hallway_evidence::statement::hall::{HallName, Rights};
 use hallway_evidence::{
     Bundle, CredentialId, Evidence, GrantId, PersonId, RealmName, Receipt, Response,
     SignedStatement,
 };
-use hallway_gateway::doors::hall::store::{
-    Approval, End, EndCause, Given, Grant, GrantFilter, GrantHolder, GrantKind, GrantState,
-    GrantsOf, Visit, Visitor,
-};
-use hallway_gateway::store::{EvidenceHash, PageRequest, Role, Store, StoreError};
+use hallway_spine::store::{EvidenceHash, PageRequest, Role, Store, StoreError};
 
 use crate::database::Database;
 use crate::sample::{at, hash32, person};

@@ -4,8 +4,8 @@ use hallway_evidence::Timestamp;
 use hallway_evidence::log::{
     Checkpoint, CosignerKey, CosigningKey, Fork, Latest, SigningKey, VerifierKey,
 };
-use hallway_gateway::ledger::{LedgerError, cosigned};
-use hallway_gateway::store::{
+use hallway_spine::ledger::{LedgerError, cosigned};
+use hallway_spine::store::{
     CosignedCheckpoint, CosignerState, EvidenceHash, EvidenceRecord, PageRequest, Store,
     StoreError, WitnessedLog,
 };
@@ -251,7 +251,7 @@ pub(crate) async fn receipts_stand_on_what_witnesses_cosigned(database: &Databas
             .read()
             .evidence()
             .page(
-                hallway_gateway::store::EvidenceFilter::All,
+                hallway_spine::store::EvidenceFilter::All,
                 &PageRequest::default(),
             )
             .await

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hallway_gateway::store::Role;
 use hallway_hall::{ClientError, HallKey};
+use hallway_spine::store::Role;
 use serde_json::{Value, json};
 
 use crate::realm::{Guest, House, client, spki};

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use hallway_evidence::statement::hall::Needs;
 use hallway_gateway::routes;
-use hallway_gateway::store::Role;
+use hallway_spine::store::Role;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower::ServiceExt;

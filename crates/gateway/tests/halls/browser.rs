@@ -1,6 +1,6 @@
 //! Files in a browser: under a session, and the grant that a touch gave to that very session.
 
-use hallway_gateway::store::Role;
+use hallway_spine::store::Role;
 use serde_json::{Value, json};
 
 use crate::realm::House;

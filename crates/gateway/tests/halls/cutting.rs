@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use hallway_ctap::aaguid::Aaguid;
-use hallway_gateway::doors::hall::channel::standing::Standing;
-use hallway_gateway::models::Models;
-use hallway_gateway::settings::{PersonPolicy, Policies};
-use hallway_gateway::store::{PersonState, Role};
+use hallway_door_hall::channel::standing::Standing;
+use hallway_door_hall::store::HallTables;
+use hallway_spine::models::Models;
+use hallway_spine::settings::{PersonPolicy, Policies};
+use hallway_spine::store::{PersonState, Role};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;

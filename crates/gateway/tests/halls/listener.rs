@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use hallway_gateway::realm_authority::RealmAuthority;
-use hallway_gateway::store::Role;
+use hallway_door_hall::HallsOf;
 use hallway_hall::{Authority, ClientError, HallKey, Leaf, Party, Usage};
+use hallway_spine::realm_authority::RealmAuthority;
+use hallway_spine::store::Role;
 use rustls_pki_types::CertificateDer;
 use serde_json::json;
 

@@ -3,8 +3,8 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use bytes::Bytes;
-use hallway_gateway::store::Role;
 use hallway_hall::{HallClient, HallKey, body};
+use hallway_spine::store::Role;
 use serde_json::{Value, json};
 
 use crate::realm::{Entered, Guest, House, spki};

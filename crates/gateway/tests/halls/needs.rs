@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use hallway_gateway::store::{PersonState, Role};
+use hallway_door_hall::HallsOf;
 use hallway_hall::HallKey;
 use hallway_hall::client::ClientError;
+use hallway_spine::store::{PersonState, Role};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;

@@ -1,8 +1,8 @@
 //! What a touch opens, and what it does not.
 
-use hallway_gateway::settings::Policies;
-use hallway_gateway::store::Role;
 use hallway_hall::HallKey;
+use hallway_spine::settings::Policies;
+use hallway_spine::store::Role;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use axum::http::{Method, Request};
+use hallway_door_hall::HallsOf;
+use hallway_door_hall::partners::{refresh, trust};
+use hallway_door_hall::store::{BundleState, EndedBy, HallTables, Learned, Partner, PartnerState};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
-use hallway_gateway::doors::hall::partners::{refresh, trust};
-use hallway_gateway::doors::hall::store::{BundleState, EndedBy, Learned, Partner, PartnerState};
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::http::session::new_token;
-use hallway_gateway::realm_authority::RealmAuthority;
-use hallway_gateway::store::Role;
 use hallway_hall::client::{self, ClientError};
 use hallway_hall::{Authority, Bundle, HallKey, Party, body};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::new_token;
+use hallway_spine::realm_authority::RealmAuthority;
+use hallway_spine::store::Role;
 use serde_json::{Value, json};
 
 use crate::listener::{MINUTE, given, leaf};

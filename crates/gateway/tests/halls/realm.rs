@@ -10,20 +10,18 @@ use axum::http::{Request, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hallway_ctap::aaguid::Aaguid;
+use hallway_door_hall::settings::{Hall, Service, Store};
 use hallway_evidence::statement::web::{Reason, RegisterKey};
 use hallway_evidence::{
     CredentialId, Line, PersonId, Response, SignedStatement, Statement, Timestamp,
 };
 use hallway_gateway::config::Config;
-use hallway_gateway::doors::hall::settings::{Hall, Service, Store};
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::http::session::new_token;
-use hallway_gateway::settings::{Bounded, Policies};
-use hallway_gateway::store::{
-    Credential, EvidenceHash, Holder, Person, PersonState, Role, Session,
-};
 use hallway_gateway::{Clock, Gateway, Start, SystemClock, routes};
 use hallway_hall::{Bundle, HallClient, HallKey, Opening, Place};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::new_token;
+use hallway_spine::settings::{Bounded, Policies};
+use hallway_spine::store::{Credential, EvidenceHash, Holder, Person, PersonState, Role, Session};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use axum::http::Request;
-use hallway_gateway::doors::hall::partners::trust;
-use hallway_gateway::store::Role;
+use hallway_door_device::store::DeviceTables;
+use hallway_door_hall::HallsOf;
+use hallway_door_hall::partners::trust;
 use hallway_hall::{ClientError, HallKey, Party, body, client};
+use hallway_spine::store::Role;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

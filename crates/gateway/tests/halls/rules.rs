@@ -1,22 +1,25 @@
 //! Walks every route of the hall listener and proves who may use it.
 
-use axum::body::Body;
-use axum::http::{Method, Request, StatusCode, header};
-use hallway_evidence::log::SigningKey;
-use hallway_evidence::statement::hall::{Needs, Rights};
-use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
-use hallway_gateway::doors::hall::channel::routes::{Admits, Visitor};
-use hallway_gateway::doors::hall::channel::{Presence, Who, routes};
-use hallway_gateway::doors::hall::store::{
-    self, Grant, GrantHolder, GrantKind, GuestId, HallGuest, Partner, PartnerState, VisitorId,
-};
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::store::{EvidenceHash, Role, TokenHash};
-use hallway_hall::{HallKey, Svid};
-use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use hallway_door_hall::HallsOf;
+use hallway_door_hall::channel::routes::{Admits, Visitor};
+use hallway_door_hall::channel::{Presence, Who, routes};
+use hallway_door_hall::store::{
+    self, Grant, GrantHolder, GrantKind, GuestId, HallGuest, HallTables, Partner, PartnerState,
+    VisitorId,
+};
+use hallway_evidence::log::SigningKey;
+use hallway_evidence::statement::hall::{Needs, Rights};
+use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
+use hallway_hall::{HallKey, Svid};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::store::{EvidenceHash, Role, TokenHash};
+use serde_json::json;
 use tower::ServiceExt;
 
 use crate::realm::{Guest, House, sha256, spki};

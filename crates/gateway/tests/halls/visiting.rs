@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use hallway_door_hall::HallsOf;
+use hallway_door_hall::partners::{description, trust};
+use hallway_door_hall::store::{
+    BundleState, EndedBy, GuestId, HallGuest, HallTables, Learned, Partner, PartnerState,
+    PartnerWitness, VisitorId,
+};
 use hallway_evidence::statement::hall::{Needs, Rights};
 use hallway_evidence::{Origin, PersonId, RealmName, Timestamp};
-use hallway_gateway::doors::hall::partners::{description, trust};
-use hallway_gateway::doors::hall::store::{
-    BundleState, EndedBy, GuestId, HallGuest, Learned, Partner, PartnerState, PartnerWitness,
-    VisitorId,
-};
-use hallway_gateway::http::problem::Problem;
-use hallway_gateway::store::{EvidenceHash, Role, TokenHash};
 use hallway_hall::stream::BoxStream;
 use hallway_hall::{ClientError, Grant, HallKey};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::store::{EvidenceHash, Role, TokenHash};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;

@@ -1,4 +1,4 @@
-//! What an agent offers, as TOML.
+//! An agent's configuration (TOML): the stores and services that it offers.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::HallCommandError;
 
-/// The file.
+/// The configuration file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Configuration {
@@ -64,7 +64,7 @@ impl Configuration {
         Ok(read)
     }
 
-    /// Opens what it lists.
+    /// Opens the listed stores, and takes the services as they are listed.
     pub(super) fn provided(&self) -> Result<Provided, HallCommandError> {
         let mut provided = Provided::default();
         for section in &self.stores {

@@ -24,9 +24,7 @@ use crate::person::{Api, LinkKind, OneTimeLink, Redirections, web_client};
 /// Who the agent is.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Identity {
-    /// In which hall.
     pub(super) hall: HallName,
-    /// Under which name.
     pub(super) agent: AgentName,
     /// `HOST:PORT` of the hall listener.
     pub(super) address: String,
@@ -41,10 +39,10 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Makes a key and joins with it.
+    /// Makes a key and joins a hall with it.
     ///
-    /// The link says which gateway that is. What the gateway gives is taken only if it certifies this
-    /// very key as that agent, and names a realm that the link's address may speak for.
+    /// The link says at which gateway. Its answer is accepted only if it certifies this very key as
+    /// that agent, and names a realm for which the link's address may speak.
     pub(super) async fn join(link: &str, ca: Option<&Path>) -> Result<Self, HallCommandError> {
         let link = OneTimeLink::read(LinkKind::Agent, link)?;
         let authority = match ca {
@@ -75,8 +73,8 @@ impl Identity {
         }
     }
 
-    /// Whether certificate, authorities and gateway are of one realm, and the certificate for this key
-    /// and this agent. Gives the realm.
+    /// Checks that certificate, authorities and gateway are of one realm, and that the certificate
+    /// is for this key and this agent. Returns the realm.
     fn check(&self) -> Result<TrustDomain, HallCommandError> {
         let gateway: SpiffeId = self.gateway.parse()?;
         let realm = gateway.trust_domain().clone();
@@ -101,7 +99,7 @@ impl Identity {
         }
     }
 
-    /// Reads it from its file, which nobody else may be able to read.
+    /// Reads the identity from its file, which only this user may be able to read.
     pub(super) fn read(path: &Path) -> Result<Self, HallCommandError> {
         let failed = |error| HallCommandError::io(path.display())(error);
         let wrong = |reason: &str| HallCommandError::Agent {
@@ -120,19 +118,19 @@ impl Identity {
         let json = Zeroizing::new(std::fs::read(path).map_err(failed)?);
         serde_json::from_slice(&json).map_err(|_| {
             wrong(
-                "this is not the identity that the agent kept there: the file was changed. Have the \
-                 agent invited again, and give it --join LINK",
+                "this is not the identity that the agent wrote there: the file was changed. Have \
+                 the agent invited again, and give it --join LINK",
             )
         })
     }
 
-    /// Writes it to its file.
+    /// Writes the identity to its file.
     pub(super) fn write(&self, path: &Path) -> Result<(), HallCommandError> {
         let json = Zeroizing::new(serde_json::to_vec(self)?);
         write_private(path, &json).map_err(HallCommandError::io(path.display()))
     }
 
-    /// TLS with this certificate.
+    /// The TLS configuration with this certificate.
     pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, HallCommandError> {
         let own = tls::Identity::new(certificates(&self.certificates)?, &self.key()?);
         let bundle = Bundle::new(certificates(&self.bundle)?)?;
@@ -148,7 +146,7 @@ impl Identity {
         Ok(config.map_err(client::ClientError::from)?)
     }
 
-    /// The same with a new certificate for the same key.
+    /// The identity with a new certificate for the same key.
     pub(super) async fn renewed(&self) -> Result<Self, HallCommandError> {
         let client = HallClient::new(Opening {
             address: self.address.clone(),
@@ -162,7 +160,7 @@ impl Identity {
         let request = request.map_err(|error| client::ClientError::Answer(error.to_string()))?;
         let response = client.ask(request).await?;
         let renewed: Renewed = client::json(response).await?;
-        // The authorities take turns, and the gateway's own certificate is by the next one then.
+        // The authorities take turns: the gateway's own certificate may be signed by the next one.
         let bundle = match renewed.bundle.is_empty() {
             true => self.bundle.clone(),
             false => renewed.bundle,

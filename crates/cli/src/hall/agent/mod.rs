@@ -1,4 +1,4 @@
-//! `hallway hall agent`: stores and services from where it runs, without an open port there.
+//! `hallway hall agent`: offers stores and services from where it runs, without an open port there.
 
 mod config;
 mod identity;
@@ -19,15 +19,15 @@ use crate::terminal;
 use config::Configuration;
 use identity::Identity;
 
-/// The pause before a renewal that failed is tried again.
-const AGAIN: Duration = Duration::from_secs(30);
+/// The pause after a failed renewal.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Run an agent: it dials out to the gateway and offers the stores and services that its
 /// configuration lists, and nothing else.
 ///
 /// The first time, give it the link that `hallway hall invite-agent` printed. Its key is made here
-/// and stays here, in a file of mode 600 beside the configuration; the certificate is renewed by
-/// itself. An agent that was away for more than a day needs a new link.
+/// and stays here, in a file of mode 600 beside the configuration; its certificate renews itself.
+/// An agent that was offline for more than a day needs a new link.
 ///
 /// Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 refused for good or not set up, 2 the command line
 /// is wrong.
@@ -66,7 +66,7 @@ async fn serve(command: AgentCommand) -> Result<(), HallCommandError> {
             .await?
             .write(&path)?;
     }
-    // Before, nothing listens, so that Ctrl-C ends a join whose gateway is silent.
+    // Not earlier: until here, Ctrl-C ends the program, also while a gateway does not answer.
     let stopped = crate::told_to_stop();
     let identity = Identity::read(&path)?;
     let tell = move |what: &str, detail: String| tell(command.json, what, &detail);
@@ -98,7 +98,7 @@ async fn serve(command: AgentCommand) -> Result<(), HallCommandError> {
     })
 }
 
-/// Renews whenever a third of the certificate's time is left.
+/// Renews the certificate whenever a third of its time is left.
 async fn keep_renewed(
     mut identity: Identity,
     path: &std::path::Path,
@@ -114,11 +114,11 @@ async fn keep_renewed(
             Err(HallCommandError::Client(error)) if is_refusal(&error) => return error.into(),
             Err(error) => {
                 tracing::warn!(%error, "the certificate could not be renewed yet");
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_AFTER).await;
                 continue;
             }
         };
-        // Kept before it is used: what is on the disk must be valid for longest.
+        // Written before it is used: no certificate may outlast the one on the disk.
         let config = match renewed.write(path).and_then(|()| renewed.client_config()) {
             Ok(config) => config,
             Err(error) => return error,

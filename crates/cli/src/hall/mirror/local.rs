@@ -1,4 +1,4 @@
-//! A folder of this computer, listed.
+//! Lists a folder of this computer.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -13,9 +13,9 @@ use crate::hall::transfer::is_part;
 /// Which side of a mirror the folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// What is copied from: links and special files are left out, and said so.
+    /// The folder to copy from: links and special files are left out, and reported.
     Source,
-    /// What is copied to: links and special files are replaced like files, never followed.
+    /// The folder to copy to: links and special files are replaced like files, never followed.
     Target,
 }
 

@@ -24,8 +24,8 @@ use steps::{Direction, Mirror};
 /// Make one side like the other: a folder of this computer and a store of a hall, either way.
 ///
 /// Only what changed is copied: files of another length, and those of another modification time
-/// unless their SHA-256 is the same. Files appear when they are whole. Run it again after it was
-/// interrupted and it goes on where it was. Links and special files are left out.
+/// unless their SHA-256 is the same. Files appear when they are complete. If the command is
+/// interrupted, run it again: it goes on where it stopped. Links and special files are left out.
 ///
 /// Exit codes: 0 both sides agree, 1 something failed or was in the way, 2 the command line is
 /// wrong.
@@ -41,11 +41,12 @@ pub(crate) struct MirrorCommand {
     /// Compare files of one length by SHA-256 even if their times agree.
     #[arg(long)]
     checksum: bool,
-    /// Say what would be done, and do nothing.
+    /// Print what would be done, and do nothing.
     #[arg(long)]
     dry_run: bool,
     /// How many files are copied at a time.
-    #[arg(long, value_name = "NUMBER", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=16))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 8,
+          value_parser = clap::value_parser!(u8).range(1..=16))]
     parallel: u8,
     /// Print the result as JSON.
     #[arg(long)]
@@ -78,7 +79,7 @@ pub(super) struct Account {
 pub(crate) fn run(command: &MirrorCommand) -> Result<(), HallCommandError> {
     let (direction, folder, place) = sides(&command.from, &command.to)?;
     if direction == Direction::Up {
-        // Before anybody touches a key for it.
+        // Fails before anybody touches a key in vain.
         std::fs::read_dir(folder)
             .map(drop)
             .map_err(HallCommandError::io(folder.display()))?;
@@ -148,7 +149,7 @@ fn sides<'a>(
     }
 }
 
-/// What the mirror needs, and not more.
+/// The rights that the mirror needs, and no others.
 fn rights(command: &MirrorCommand, direction: Direction, place: &Place) -> Vec<Right> {
     let mut rights = vec![Right::Read(place.store.clone())];
     if direction == Direction::Up && !command.dry_run {
@@ -199,8 +200,8 @@ fn tell_plan(plan: &Plan, json: bool) -> Result<(), HallCommandError> {
 }
 
 impl Account {
-    /// Counts what was done with one path, and notes what was not. What others would meet as well is
-    /// passed on, and ends the mirror.
+    /// The number of steps done with one path, 1 or 0; a failure is recorded. A failure that other
+    /// paths would meet as well is returned, and ends the mirror.
     fn note(
         &mut self,
         path: &RelativePath,
@@ -216,7 +217,7 @@ impl Account {
         }
     }
 
-    /// Says what was done; what failed is an error.
+    /// Prints what was done; if anything failed, returns an error.
     fn tell(&self, json: bool) -> Result<(), HallCommandError> {
         if json {
             println!("{}", serde_json::to_string(self)?);

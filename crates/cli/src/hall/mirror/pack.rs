@@ -1,4 +1,4 @@
-//! Small files that go together, and those to a hall in one request.
+//! Puts small files together into packs, and sends a pack to a hall in one request.
 
 use std::fs::File;
 use std::io::Read;
@@ -18,12 +18,12 @@ use super::steps::Task;
 use crate::hall::HallCommandError;
 use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
-use crate::hall::remote::{Expected, Remote, WORK};
+use crate::hall::remote::{Expected, Remote, WORK_TIMEOUT};
 use crate::hall::transfer::{Attempts, Target, unchanged};
 
 /// The most files and bytes of one pack; one pack for each worker is held in memory.
-const FILES: usize = 256;
-const BYTES: u64 = 1024 * 1024;
+const MOST_FILES: usize = 256;
+const MOST_BYTES: u64 = 1024 * 1024;
 
 /// What one worker does at a time.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) enum Job {
     Pack(Vec<RelativePath>),
 }
 
-/// Puts small files that have to be copied together, in the order in which they come.
+/// Puts the small files among those to copy into packs, in the order in which they come.
 pub(super) fn pack(work: &[(&RelativePath, Task)], source: &Listing) -> Vec<Job> {
     let (mut jobs, mut small, mut size) = (Vec::new(), Vec::new(), 0);
     for (path, task) in work {
@@ -46,7 +46,7 @@ pub(super) fn pack(work: &[(&RelativePath, Task)], source: &Listing) -> Vec<Job>
             jobs.push(Job::One((*path).clone(), *task));
             continue;
         }
-        if small.len() == FILES || size + bytes > BYTES {
+        if small.len() == MOST_FILES || size + bytes > MOST_BYTES {
             jobs.push(Job::Pack(std::mem::take(&mut small)));
             size = 0;
         }
@@ -59,15 +59,15 @@ pub(super) fn pack(work: &[(&RelativePath, Task)], source: &Listing) -> Vec<Job>
     jobs
 }
 
-/// What became of each file of a pack: how long it was, or why it is not there.
+/// The result for each file of a pack: its length in bytes, or why it was not stored.
 pub(super) type Sent = Vec<Result<u64, HallCommandError>>;
 
-/// Sends files below `folder` to where they belong below `base`, each if what is expected of it is
-/// there; `None` if they have to go one by one: the far side is so old that it takes no packs, or it
-/// refuses this one, perhaps for one file.
+/// Sends files below `folder` to their places below `base`, each on the condition that the expected
+/// version is there. `None`: they have to go one by one, because the far side is too old for packs,
+/// or refuses this one, perhaps for one file.
 ///
 /// # Errors
-/// The far side can't be reached for long.
+/// The far side stays out of reach.
 pub(super) async fn send(
     remote: &Remote,
     base: Option<&RelativePath>,
@@ -88,7 +88,7 @@ pub(super) async fn send(
     let verdicts = loop {
         match ask(remote, base, &content).await {
             Ok(verdicts) => break verdicts,
-            // What is said of the caller or of the room there is, is said of each.
+            // A refusal of the caller, or for lack of room, holds for each file.
             Err(ClientError::Problem(problem)) if is_about_all(&problem) => {
                 for file in packed {
                     *file = Err(ClientError::Problem(problem.clone()).into());
@@ -119,7 +119,7 @@ pub(super) async fn send(
     Ok(Some(sent))
 }
 
-/// Whether each file by itself would be refused as all together.
+/// Whether each file alone would be refused for the same reason.
 fn is_about_all(problem: &Problem) -> bool {
     let status = StatusCode::from_u16(problem.status);
     matches!(
@@ -141,12 +141,12 @@ async fn ask(
         .change_in(Method::POST, base)
         .header(CONTENT_TYPE, PACK);
     let answer = remote
-        .send(request, body::full(content.clone()), WORK)
+        .send(request, body::full(content.clone()), WORK_TIMEOUT)
         .await?;
     client::json(answer).await
 }
 
-/// The pack, and of each file how long it is or why it is not in it.
+/// The pack, and for each file its length or why it is not in the pack.
 fn read_all(folder: &Path, files: &[(RelativePath, Expected)]) -> (Bytes, Sent) {
     let mut pack = Vec::new();
     let sent = files
@@ -226,7 +226,7 @@ mod tests {
                 Job::One(path, _) => panic!("{path} by itself"),
             })
             .collect();
-        // The third has seven of 128 KiB beside its 88 small ones, and not an eighth.
+        // The third has seven of 128 KiB beside its 88 small ones: an eighth does not fit.
         assert_eq!(packs, [256, 256, 88 + 7, 3]);
     }
 

@@ -50,7 +50,7 @@ pub(crate) enum Sameness {
 /// The steps, in the order in which they are done.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Plan {
-    /// What stands in the way and may go, each with everything below it; parents last.
+    /// What is in the way and may be removed, each with everything below it; parents last.
     pub(crate) clear: Vec<RelativePath>,
     /// Folders to make, parents first.
     pub(crate) make: Vec<RelativePath>,
@@ -58,16 +58,16 @@ pub(crate) struct Plan {
     pub(crate) copy: Vec<RelativePath>,
     /// Files that need copying only if their checksums differ.
     pub(crate) compare: Vec<RelativePath>,
-    /// What only the target has and may go; children first.
+    /// What only the target has and may be removed; children first.
     pub(crate) delete: Vec<RelativePath>,
-    /// What only something else's removal would make room for, and nobody allowed that.
+    /// What can't be copied: something is in the way, and nobody allowed its removal.
     pub(crate) blocked: Vec<RelativePath>,
     /// Files that are the same already.
     pub(crate) same: u64,
 }
 
 impl Plan {
-    /// What makes `target` like `source`.
+    /// The plan that makes `target` like `source`.
     pub(crate) fn new(
         source: &Listing,
         target: &Listing,
@@ -76,7 +76,7 @@ impl Plan {
     ) -> Self {
         let mut plan = Self::default();
         for (path, entry) in source {
-            // What is below a folder follows it at once, so only the last one can matter.
+            // What is below a path follows it at once, so only the last blocked one matters.
             if plan
                 .blocked
                 .last()
@@ -258,7 +258,7 @@ mod tests {
                 assert_eq!(
                     tree.get(&parent),
                     Some(&Entry::Folder),
-                    "{path} hangs in the air"
+                    "{path} has no folder"
                 );
             }
         }

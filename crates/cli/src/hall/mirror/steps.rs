@@ -1,4 +1,4 @@
-//! The steps of a mirror, done.
+//! Carries out the steps of a mirror.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +19,7 @@ use crate::hall::progress::Progress;
 use crate::hall::remote::{Expected, Remote, is_changed, is_missing};
 use crate::hall::transfer::{Target, download, local_sha256, set_modified, sha256_there, upload};
 
-/// Which way.
+/// Which way files are copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     /// From this computer.
@@ -40,7 +40,7 @@ pub(super) struct Mirror {
     pub(super) json: bool,
 }
 
-/// Both sides.
+/// What both sides hold.
 pub(super) struct Listings {
     pub(super) source: Listing,
     pub(super) target: Listing,
@@ -67,14 +67,14 @@ enum Outcome {
 #[derive(Default)]
 struct Done {
     results: Results,
-    /// What has to go one by one.
+    /// Files that have to go one by one.
     singly: Vec<RelativePath>,
 }
 
 type Results = Vec<(RelativePath, Result<Outcome, HallCommandError>)>;
 
 impl Mirror {
-    /// Lists both sides. A target that is not there yet is empty; a source has to be there.
+    /// Lists both sides. A missing target counts as empty; a missing source is an error.
     pub(super) async fn list(&self, surplus: Surplus) -> Result<Listings, HallCommandError> {
         let role = match self.direction {
             Direction::Up => Role::Source,
@@ -123,10 +123,10 @@ impl Mirror {
             .map_or_else(String::new, ToString::to_string)
     }
 
-    /// Everything below the place at the far side; `None` where that is nothing.
+    /// Everything below the place at the far side; `None` if the place does not exist.
     async fn list_remote(&self) -> Result<Option<Listing>, HallCommandError> {
         let mut listing = Listing::new();
-        // The whole tree counts: a far side can make up folders as long as it is asked.
+        // One limit for the whole tree: a far side can make up folders as long as it is asked.
         let listed = Arc::new(Listed::default());
         let mut under_way = JoinSet::new();
         let mut waiting: Vec<Option<RelativePath>> = vec![None];
@@ -180,7 +180,7 @@ impl Mirror {
         }
     }
 
-    /// Does what a plan says. What fails is in the account, and then nothing is deleted.
+    /// Carries out a plan. The account lists what failed; then nothing surplus is deleted.
     pub(super) async fn carry_out(
         &self,
         plan: Plan,
@@ -193,7 +193,7 @@ impl Mirror {
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect(),
-            // So nothing is deleted: what can't be read is not known to be gone.
+            // Then nothing surplus is deleted: what can't be read is not known to be gone.
             failed: listings.unreadable.clone(),
             ..Account::default()
         };
@@ -217,7 +217,7 @@ impl Mirror {
         let copy = plan.copy.iter().map(|path| (path, Task::Copy));
         let compare = plan.compare.iter().map(|path| (path, Task::Compare));
         let work: Vec<_> = copy.chain(compare).collect();
-        // Together they may be longer than any number says.
+        // The far side may claim lengths whose sum overflows.
         let bytes = work
             .iter()
             .map(|(path, _)| length(&listings.source, path))
@@ -239,7 +239,7 @@ impl Mirror {
                 let removed = self.remove(path, &listings.target).await;
                 account.deleted += account.note(path, removed)?;
             }
-            // Of versions that nobody will ask for again.
+            // They are of versions that nobody will ask for again.
             for part in listings
                 .parts
                 .iter()
@@ -273,7 +273,7 @@ impl Mirror {
                     Job::One(path, _) => std::slice::from_ref(path),
                     Job::Pack(paths) => paths.as_slice(),
                 };
-                // What was seen there, so that nobody's changes since then are lost.
+                // What was seen at the target, so that no change since then is lost.
                 let expected = paths.iter().map(|path| Expected::of(target.get(path)));
                 let expected = expected.collect();
                 under_way.spawn(async move { mirror.work(job, entry, expected, &progress).await });
@@ -288,8 +288,8 @@ impl Mirror {
         }
     }
 
-    /// Does one job; `entry` is what the source has where it is about one file, `expected` what the
-    /// target has of each.
+    /// Does one job. `entry` is the source's entry if the job is about one file, `expected` what
+    /// the target must have for each file.
     async fn work(
         &self,
         job: Job,
@@ -322,7 +322,7 @@ impl Mirror {
         progress: &Progress,
     ) -> Result<Done, HallCommandError> {
         let (base, files) = (self.base.as_ref(), (paths.as_slice(), expected));
-        // Where a pack is refused as a whole, it may be for one of its files.
+        // A pack may be refused as a whole because of one of its files.
         let Some(mut sent) = pack::send(&self.remote, base, &self.folder, files, progress).await?
         else {
             return Ok(Done {
@@ -331,7 +331,7 @@ impl Mirror {
             });
         };
         for (path, file) in paths.iter().zip(&mut sent) {
-            // It may be there already, and only the answer that said so was lost.
+            // It may have arrived already, and only the answer was lost.
             if matches!(file, Err(HallCommandError::Client(error)) if is_changed(error)) {
                 let here = path.under(&self.folder);
                 let there = sha256_there(&self.remote, &self.there(path), progress).await?;
@@ -391,8 +391,8 @@ impl Mirror {
         }
     }
 
-    /// Whether both sides have the same bytes. Then the copy here takes the time of the original,
-    /// so that nobody has to compare again.
+    /// Whether both sides have the same bytes. If so, a copy here gets the original's modification
+    /// time, so that the next mirror need not compare again.
     async fn is_same(
         &self,
         (here, there): (&Path, &RelativePath),
@@ -434,7 +434,7 @@ impl Mirror {
         }
         let here = path.under(&self.folder);
         let removed = match target.get(path) {
-            // Only an empty one: what appeared in it meanwhile is nobody's to delete.
+            // Only an empty one: what appeared in it meanwhile must stay.
             Some(Entry::Folder) => tokio::fs::remove_dir(&here).await,
             _ => tokio::fs::remove_file(&here).await,
         };

@@ -1,4 +1,4 @@
-//! Small files from a hall, many in one answer.
+//! Gets small files from a hall, many in one answer.
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,15 +16,15 @@ use http::header::CONTENT_TYPE;
 use crate::hall::HallCommandError;
 use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
-use crate::hall::remote::{Remote, WORK};
+use crate::hall::remote::{Remote, WORK_TIMEOUT};
 use crate::hall::transfer::part_of_pack;
 
-/// From so many files on, one flush of the whole file system costs less than one for each.
-const MANY: usize = 16;
+/// From this number of files on, one flush of the whole file system costs less than one for each.
+const FLUSH_ALL_FROM_FILES: usize = 16;
 
-/// Gets files from below `base` to where they belong below `folder`, each whole and with the SHA-256
-/// that the far side says, and says how long each was. What is not among them did not come, or can't
-/// be kept: it has to be asked for alone, and whoever does learns why.
+/// Gets files from below `base` to their places below `folder`, each complete and with the SHA-256
+/// that the far side announced, and returns the length of each. A file that is missing from the
+/// result did not arrive or can't be kept: the caller asks for it alone, and learns why.
 ///
 /// # Errors
 /// [`HallCommandError::Unasked`]: the far side sends something else. Nothing of the pack is kept.
@@ -56,8 +56,8 @@ pub(super) async fn receive(
     Ok(kept)
 }
 
-/// Takes the files that are `wanted`, each once, as long as they come and nothing else does: nothing is
-/// written where the far side likes, and nothing read that never ends.
+/// Takes the `wanted` files, each once, until they end or another file comes: so the far side can't
+/// choose where files are written, and can't send without end.
 async fn unpack(
     mut files: Unpacking,
     wanted: &mut HashMap<String, RelativePath>,
@@ -85,20 +85,20 @@ async fn ask(
     let request = remote
         .change_in(Method::POST, base)
         .header(CONTENT_TYPE, "application/json");
-    let answer = remote.send(request, body::full(list), WORK).await?;
+    let answer = remote.send(request, body::full(list), WORK_TIMEOUT).await?;
     if answer
         .headers()
         .get(CONTENT_TYPE)
         .is_none_or(|kind| kind != PACK)
     {
-        return Err(ClientError::Answer("it is no pack".to_owned()));
+        return Err(ClientError::Answer("it is not a pack".to_owned()));
     }
     let body = Patient::new(body::boxed(answer.into_body()));
     Ok(Unpacking::new(Box::pin(body)))
 }
 
-/// Writes all files beside, makes them durable together, and gives each its name: so a power cut
-/// leaves no name without what it stands for.
+/// Writes all files under temporary names beside their places, makes them durable together, then
+/// gives each its name: so a power cut leaves no name without its content.
 fn keep_all(
     folder: &Path,
     files: Vec<(RelativePath, PackedHead, Bytes)>,
@@ -109,7 +109,7 @@ fn keep_all(
     };
     let written: Vec<_> = files.into_iter().filter_map(write).collect();
     if let Err(error) = make_durable(folder, written.iter().map(|(_, _, part)| part)) {
-        tracing::debug!(%error, "what came in a pack is not durable");
+        tracing::debug!(%error, "the files of a pack could not be made durable");
         return HashMap::new();
     }
     let name = |(path, bytes, part): (RelativePath, u64, Part)| {
@@ -122,7 +122,7 @@ fn make_durable<'a>(
     folder: &Path,
     parts: impl ExactSizeIterator<Item = &'a Part>,
 ) -> io::Result<()> {
-    if parts.len() >= MANY {
+    if parts.len() >= FLUSH_ALL_FROM_FILES {
         return Ok(rustix::fs::syncfs(File::open(folder)?)?);
     }
     for part in parts {
@@ -131,7 +131,7 @@ fn make_durable<'a>(
     Ok(())
 }
 
-/// A file beside its place, which goes unless it is given its name.
+/// A file under a temporary name beside its place; removed unless it gets its own name.
 struct Part {
     place: PathBuf,
     target: PathBuf,
@@ -156,12 +156,12 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // Not there any more once it has its name.
+        // Finds nothing once the file has its name.
         let _ = fs::remove_file(&self.place);
     }
 }
 
-/// A new file; whatever else has its name is replaced, never written through.
+/// A new file; anything that has its name already is replaced, never written through.
 fn fresh(part: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -183,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// A pack of files with this content, which begins again as often as it is read.
+    /// A pack of files with this content, which repeats without end.
     fn endless(names: &[&str], content: &[u8]) -> Unpacking {
         let mut pack = Vec::new();
         for name in names {

@@ -1,4 +1,4 @@
-//! What `hallway open` says: lines of JSON for programs, a page and a live line for people.
+//! What `hallway open` prints: lines of JSON for programs, a page and a live line for people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
@@ -19,7 +19,7 @@ use crate::terminal;
 pub(super) enum Event {
     /// Somebody else has to approve it first.
     Waiting {
-        /// What.
+        /// The grant's id, for `hallway hall approve`.
         grant: String,
         /// Who can, and until when.
         #[serde(flatten)]
@@ -31,15 +31,9 @@ pub(super) enum Event {
         certificate_ends_ms: u64,
     },
     /// Something does not work, and is tried again.
-    Problem {
-        /// What.
-        detail: String,
-    },
+    Problem { detail: String },
     /// The hall is closed.
-    Ended {
-        /// Why.
-        reason: String,
-    },
+    Ended { reason: String },
 }
 
 /// What is open, and where.
@@ -77,7 +71,7 @@ impl<'a> WebDav<'a> {
     }
 }
 
-/// Where all this is shown.
+/// Prints for a program or a person.
 pub(super) struct Display {
     json: bool,
     live: ProgressBar,
@@ -93,7 +87,7 @@ impl Display {
         Self { json, live }
     }
 
-    /// Says what is waited for.
+    /// Prints what the opening waits for.
     pub(super) fn wait(&self, what: &Announcement<'_>) {
         if self.json {
             return print(&Event::Waiting {
@@ -104,7 +98,7 @@ impl Display {
         eprintln!("{what}");
     }
 
-    /// Says what is open.
+    /// Prints what is open, and where.
     pub(super) fn open(&self, doors: &Doors<'_>) {
         if self.json {
             return print(doors);
@@ -126,7 +120,7 @@ impl Display {
         eprintln!("Ctrl-C closes it.");
     }
 
-    /// Says what happened.
+    /// Prints what happened.
     pub(super) fn tell(&self, event: &Event) {
         if self.json {
             return print(event);
@@ -139,14 +133,14 @@ impl Display {
         self.live.suspend(|| eprintln!("{line}"));
     }
 
-    /// Says what happened, where people read it elsewhere.
+    /// Prints what happened, for programs only: people read it elsewhere.
     pub(super) fn tell_programs(&self, event: &Event) {
         if self.json {
             print(event);
         }
     }
 
-    /// Shows how things stand.
+    /// Updates the live line.
     pub(super) fn state(&self, flow: &Flow, ends_ms: u64) {
         let left = super::until(ends_ms);
         self.live.set_message(format!(
@@ -159,7 +153,7 @@ impl Display {
     }
 }
 
-/// One line; a reader that went away is no reason to close the hall.
+/// Prints one line. A reader that went away is no reason to close the hall.
 fn print(what: &impl Serialize) {
     if let Ok(json) = serde_json::to_string(what) {
         terminal::announce(json);

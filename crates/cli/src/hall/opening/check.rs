@@ -1,5 +1,5 @@
-//! Whether what a gateway gave is what was signed: the grant, its certificate, and what is shown to
-//! another realm.
+//! Checks that a gateway gave what was signed: the grant, its certificate, and the evidence to show
+//! to another realm.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use super::super::HallCommandError;
 use super::{Granted, Listener, certificates};
 use crate::person::Done;
 
-/// Whether a grant is no more than what was signed, and its certificate for the very key, person and
-/// evidence.
+/// Checks that a grant gives no more than was signed, and that its certificate is for this very
+/// key, person and evidence.
 ///
 /// # Errors
 /// [`HallCommandError::Given`] names what differs.
@@ -74,7 +74,7 @@ fn certificate(done: &Done, open: &Open, granted: &Granted) -> Result<(), HallCo
     Ok(())
 }
 
-/// Whether a listener, and the authorities that it is believed by, are those of a realm.
+/// Checks that a listener, and the authorities that vouch for it, are of a realm.
 fn of_realm(what: &'static str, realm: &str, listener: &Listener) -> Result<(), HallCommandError> {
     let place = listener.place()?;
     for domain in [place.gateway.trust_domain(), place.bundle.trust_domain()] {
@@ -88,8 +88,8 @@ fn of_realm(what: &'static str, realm: &str, listener: &Listener) -> Result<(), 
     }
 }
 
-/// Whether a bundle that is handed on to another realm is about the very statement that was signed,
-/// and shows no other opening.
+/// Checks that a bundle to be shown to another realm is about the very statement that was signed,
+/// and holds no other opening.
 ///
 /// # Errors
 /// [`HallCommandError::Given`].

@@ -1,4 +1,4 @@
-//! From a hall to this computer.
+//! Copies a file from a hall to this computer.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use super::super::mirror::plan::FileEntry;
 use super::super::path::RelativePath;
 use super::super::progress::Progress;
 use super::super::remote::{Digest, Remote, digest_of};
-use super::{Attempts, Failure, PART, hash_all, set_modified};
+use super::{Attempts, Failure, PART_PREFIX, hash_all, set_modified};
 
-/// Files up to this long come with their checksum.
-const SHORT: u64 = 4 * 1024 * 1024;
+/// Files up to this length come with their checksum.
+const SHORT_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Where the unfinished copy of a version is. Another version goes elsewhere, so that no file is
-/// made of two.
+/// The path of the unfinished copy of a version. Each version has its own, so that no file is made
+/// of two.
 fn part_of(target: &Path, entry: &FileEntry) -> PathBuf {
     let mut context = Context::new(&SHA256);
     let version = format!("{:?} {} {:?}", entry.etag, entry.bytes, entry.modified_ms);
@@ -32,10 +32,10 @@ fn part_of(target: &Path, entry: &FileEntry) -> PathBuf {
     context.update(b"\0");
     context.update(version.as_bytes());
     let name = hex::encode(&context.finish().as_ref()[..16]);
-    target.with_file_name(format!("{PART}{name}"))
+    target.with_file_name(format!("{PART_PREFIX}{name}"))
 }
 
-/// What went wrong with the unfinished copy of `target`.
+/// The error of an I/O operation on the unfinished copy of `target`.
 fn failed(target: &Path) -> impl Fn(io::Error) -> HallCommandError {
     let target = target.to_owned();
     move |error| match error.kind() {
@@ -47,12 +47,12 @@ fn failed(target: &Path) -> impl Fn(io::Error) -> HallCommandError {
     }
 }
 
-/// Gets a file. It appears under its name only when it is whole and what the far side says it is.
+/// Gets a file. It appears under its name only when it is complete and its checksum is right.
 ///
 /// # Errors
-/// The far side refuses or can't be reached for long, another version came up, the checksum differs,
-/// or this computer can't keep it. What is there under the name stays; what arrived stays for a
-/// later attempt.
+/// The far side refuses or stays out of reach, it has another version by now, the checksum differs,
+/// or this computer can't keep the file. An existing file of this name stays. What arrived stays
+/// for a later attempt, unless its checksum differs.
 pub(crate) async fn download(
     remote: &Remote,
     path: &RelativePath,
@@ -92,7 +92,7 @@ pub(crate) async fn download(
     if let Some(modified_ms) = entry.modified_ms {
         set_modified(&part, modified_ms).map_err(&failed)?;
     }
-    // The content first, then the name: a power cut leaves no name without what it stands for.
+    // The content first, then the name: a power cut leaves no name without its content.
     let whole = File::open(&part).await.map_err(&failed)?;
     whole.sync_all().await.map_err(&failed)?;
     fs::rename(&part, target)
@@ -100,10 +100,10 @@ pub(crate) async fn download(
         .map_err(HallCommandError::io(target.display()))
 }
 
-/// The far side reads a file for its checksum. A short one it sends after that, in one answer; a
-/// long one it reads for that while it sends it.
+/// The far side has to read a whole file for its checksum. It sends a short file after that, in one
+/// answer; it hashes a long file for another request while it sends it.
 fn digest(entry: &FileEntry) -> Digest {
-    if entry.bytes <= SHORT {
+    if entry.bytes <= SHORT_BYTES {
         Digest::InHead
     } else {
         Digest::Elsewhere
@@ -150,7 +150,7 @@ async fn receive(
     let announced = response.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced != expected) {
-        let other = format!("{path} has another length by now");
+        let other = format!("{path} has a different length by now");
         return Err(ClientError::Answer(other).into());
     }
     progress.advance(length);
@@ -163,7 +163,7 @@ async fn receive(
             Some(Ok(data)) => {
                 moved += data.len() as u64;
                 if moved > expected {
-                    let lie = format!("{path} is longer than was said");
+                    let lie = format!("{path} is longer than announced");
                     break Err(ClientError::Answer(lie));
                 }
                 context.update(&data);
@@ -197,7 +197,7 @@ fn sums(context: Context, told: Option<[u8; 32]>) -> Sums {
     }
 }
 
-/// Opens an unfinished copy; whatever else has its name is replaced, never written through.
+/// Opens an unfinished copy; anything else of its name is replaced, never written through.
 async fn open_part(part: &Path) -> io::Result<File> {
     if let Ok(about) = fs::symlink_metadata(part).await
         && !about.is_file()

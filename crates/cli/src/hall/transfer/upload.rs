@@ -1,4 +1,4 @@
-//! From this computer to a hall.
+//! Copies a file from this computer to a hall.
 
 use std::fs::Metadata;
 use std::io::SeekFrom;
@@ -25,25 +25,25 @@ use super::super::mirror::local::file_entry;
 use super::super::path::RelativePath;
 use super::super::progress::Progress;
 use super::super::remote::{
-    Expected, MODIFIED, REPR_DIGEST, Remote, UPLOAD_COMPLETE, UPLOAD_OFFSET, WORK, digest_header,
-    is_changed, is_missing, modified_header,
+    Expected, MODIFIED, REPR_DIGEST, Remote, UPLOAD_COMPLETE, UPLOAD_OFFSET, WORK_TIMEOUT,
+    digest_header, is_changed, is_missing, modified_header,
 };
-use super::{Attempts, CHUNK, Failure, hash_all, sha256_there};
+use super::{Attempts, CHUNK_BYTES, Failure, hash_all, sha256_there};
 
-/// Files up to this long are sent in one piece; longer ones can be resumed. One such piece for each
-/// worker is held in memory.
-const ONE_PIECE: u64 = 4 * 1024 * 1024;
-/// How long the far side may take nothing.
-const WINDOW: Duration = Duration::from_secs(60);
+/// Files up to this length are sent in one piece; longer ones can be resumed. Each worker holds one
+/// such piece in memory.
+const ONE_PIECE_BYTES: u64 = 4 * 1024 * 1024;
+/// How long the far side may accept no bytes.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where a file goes, and what has to be there.
+/// Where a file goes, and what has to be there now.
 pub(crate) type Target<'a> = (&'a RelativePath, &'a Expected);
 
-/// Puts a file. It appears at the far side only when it is whole.
+/// Puts a file. It appears at the far side only when it is complete.
 ///
 /// # Errors
-/// The far side refuses or can't be reached for long, the file changed meanwhile, or there is
-/// something else than was expected.
+/// The far side refuses, stays out of reach or has something other than expected, or the file
+/// changed meanwhile.
 pub(crate) async fn upload(
     remote: &Remote,
     source: &Path,
@@ -53,7 +53,7 @@ pub(crate) async fn upload(
     progress.name(path);
     let failed = |error| HallCommandError::io(source.display())(error);
     let about = fs::metadata(source).await.map_err(failed)?;
-    if about.len() <= ONE_PIECE {
+    if about.len() <= ONE_PIECE_BYTES {
         return put(remote, source, (path, expected), progress).await;
     }
     let mut attempts = Attempts::default();
@@ -77,7 +77,7 @@ async fn put(
     let mut file = File::open(source).await.map_err(failed)?;
     let before = file.metadata().await.map_err(failed)?;
     let mut content = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + 1);
-    let mut bounded = (&mut file).take(ONE_PIECE + 1);
+    let mut bounded = (&mut file).take(ONE_PIECE_BYTES + 1);
     bounded.read_to_end(&mut content).await.map_err(failed)?;
     let after = file.metadata().await.map_err(failed)?;
     unchanged(source, &before, &after)?;
@@ -91,10 +91,10 @@ async fn put(
         if let Some(modified_ms) = file_entry(&before).modified_ms {
             request = request.header(MODIFIED, modified_header(modified_ms));
         }
-        let sent = remote.send(expected.ask(request), full(content.clone()), WORK);
+        let sent = remote.send(expected.ask(request), full(content.clone()), WORK_TIMEOUT);
         match sent.await {
             Ok(_) => break,
-            // It may be there already, and only the answer that said so was lost.
+            // It may have arrived already, and only the answer was lost.
             Err(error) if is_changed(&error) => {
                 let there = sha256_there(remote, path, progress).await?;
                 if there.is_none_or(|there| there != sha256.as_ref()) {
@@ -109,7 +109,7 @@ async fn put(
     Ok(content.len() as u64)
 }
 
-/// Whether a file stood still while it was read.
+/// Checks that a file did not change while it was read.
 pub(crate) fn unchanged(
     path: &Path,
     before: &Metadata,
@@ -123,7 +123,7 @@ pub(crate) fn unchanged(
     }
 }
 
-/// What an upload is called at the far side. The same file at the same time gets the same name, so
+/// An upload's id at the far side. The same file of the same modification time gets the same id, so
 /// another run of the command finds what the first one sent.
 fn upload_id(source: &Path, path: &RelativePath, about: &Metadata) -> String {
     let mut context = Context::new(&SHA256);
@@ -142,7 +142,8 @@ fn upload_id(source: &Path, path: &RelativePath, about: &Metadata) -> String {
     hex::encode(&context.finish().as_ref()[..16])
 }
 
-/// One attempt. `placing` is the SHA-256 of what an earlier one has asked to be put in its place.
+/// One attempt. `placing` is the SHA-256 of the content that an earlier attempt asked the far side
+/// to put in its place.
 async fn send_pieces(
     remote: &Remote,
     source: &Path,
@@ -154,7 +155,7 @@ async fn send_pieces(
     let failed = |error| HallCommandError::io(source.display())(error);
     let query = format!("?upload={}", upload_id(source, path, before));
     let offset = match offset(remote, path, &query).await? {
-        // It may have taken its place already, and only the answer that said so was lost.
+        // It may be in its place already, and only the answer was lost.
         None if placing.is_some() && remote.sha256(path, None).await.ok().flatten() == *placing => {
             progress.advance(before.len());
             return Ok(before.len());
@@ -169,13 +170,14 @@ async fn send_pieces(
     progress.advance(offset);
 
     let hashing = Arc::new(Mutex::new((context, 0_u64)));
-    // What is refused is sent no further.
+    // Stops the sending of a file that is refused.
     let over = CancellationToken::new();
     let attempt = over.clone().drop_guard();
     let pieces = {
         let (hashing, progress) = (Arc::clone(&hashing), progress.clone());
         let rest = file.take(before.len() - offset);
-        let pieces = ReaderStream::with_capacity(rest, CHUNK).take_until(over.cancelled_owned());
+        let pieces =
+            ReaderStream::with_capacity(rest, CHUNK_BYTES).take_until(over.cancelled_owned());
         pieces.map_ok(move |bytes| {
             let mut hashing = hashing.lock().unwrap_or_else(PoisonError::into_inner);
             hashing.0.update(&bytes);
@@ -193,7 +195,7 @@ async fn send_pieces(
     let moved = || hashing.lock().unwrap_or_else(PoisonError::into_inner).1;
     let went = tokio::select! {
         went = remote.send(request, StreamBody::new(pieces).boxed_unsync(), Duration::MAX) => went,
-        () = stalled(moved, before.len() - offset) => Err(ClientError::Stalled(WINDOW)),
+        () = stalled(moved, before.len() - offset) => Err(ClientError::Stalled(STALL_TIMEOUT)),
     };
     drop(attempt);
     let (context, moved) = {
@@ -224,18 +226,18 @@ async fn send_pieces(
         request = request.header(MODIFIED, modified_header(modified_ms));
     }
     let request = expected.ask(request);
-    remote.send(request, Body::default(), WORK).await?;
+    remote.send(request, Body::default(), WORK_TIMEOUT).await?;
     Ok(before.len())
 }
 
-/// How far an upload is; `None` if the far side knows of none.
+/// How many bytes of an upload are there; `None` if the far side does not know it.
 async fn offset(
     remote: &Remote,
     path: &RelativePath,
     query: &str,
 ) -> Result<Option<u64>, ClientError> {
     let request = remote.change(Method::HEAD, path, query);
-    let response = match remote.send(request, Body::default(), WORK).await {
+    let response = match remote.send(request, Body::default(), WORK_TIMEOUT).await {
         Err(error) if is_missing(&error) => return Ok(None),
         other => other?,
     };
@@ -246,11 +248,15 @@ async fn offset(
         .ok_or_else(|| ClientError::Answer("an upload without an offset".to_owned()))
 }
 
-/// Resolves when the far side has taken nothing for a while, or took all of it and says nothing.
+/// Resolves when the far side has accepted nothing for a while, or all of it and does not answer.
 async fn stalled(moved: impl Fn() -> u64, expected: u64) {
     loop {
         let before = moved();
-        tokio::time::sleep(if before < expected { WINDOW } else { WORK }).await;
+        let patience = match before < expected {
+            true => STALL_TIMEOUT,
+            false => WORK_TIMEOUT,
+        };
+        tokio::time::sleep(patience).await;
         if moved() == before {
             return;
         }
@@ -274,8 +280,8 @@ mod tests {
     use super::super::super::way::Way;
     use super::*;
 
-    /// A far side that answers each request at once and once. Gives how much came after the head of
-    /// the last.
+    /// A far side that answers the head of each request, once. Returns how many bytes came after
+    /// the head of the last.
     async fn answers(listener: UnixListener, answers: [&str; 2]) -> u64 {
         let mut came = 0;
         for answer in answers {
@@ -337,16 +343,16 @@ mod tests {
     async fn a_far_side_that_takes_nothing_is_given_up_and_a_slow_one_is_not() {
         let began = Instant::now();
         stalled(|| 7, 100).await;
-        assert_eq!(began.elapsed(), WINDOW);
+        assert_eq!(began.elapsed(), STALL_TIMEOUT);
 
         let moved = AtomicU64::new(0);
         let taking = async {
             for _ in 0..20 {
-                sleep(WINDOW / 2).await;
+                sleep(STALL_TIMEOUT / 2).await;
                 moved.fetch_add(5, Ordering::Relaxed);
             }
-            // All is taken; now it is put away.
-            sleep(WORK / 2).await;
+            // Everything was accepted; now it is stored.
+            sleep(WORK_TIMEOUT / 2).await;
         };
         tokio::select! {
             () = taking => {}

@@ -1,14 +1,14 @@
-//! What a served key offers beside the usual.
+//! Optional features of a served key.
 
 use hallway_softkey::{Gesture, SoftKey};
 
-/// What the key offers.
+/// Optional features of the key.
 #[derive(clap::Args, Debug)]
 pub(super) struct FeatureArguments {
-    /// List post-quantum signatures (ML-DSA) among what the key can.
+    /// List post-quantum signatures (ML-DSA) among the key's algorithms.
     ///
-    /// They are made for whoever asks for them in any case; some browsers refuse a key that lists
-    /// an algorithm that they do not know.
+    /// A site that asks for them gets them in any case; some browsers refuse a key that lists an
+    /// algorithm that they do not know.
     #[arg(long)]
     post_quantum: bool,
     /// Offer signing keys beside credentials, which sign what websites choose (extension
@@ -26,12 +26,11 @@ pub(super) struct FeatureArguments {
     /// (noMcGaPermissionsWithClientPin).
     #[arg(long, value_enum, value_name = "WHAT", default_value = "everything")]
     pin_for: PinUse,
-    /// Pretend to have a fingerprint sensor, at which GESTURES happen one after the other and the
-    /// last one again and again: numbers of fingers, too-fast, too-slow, poor, short, skewed,
-    /// nothing.
+    /// Simulate a fingerprint sensor, at which GESTURES happen one after the other, and the last
+    /// one again and again: numbers of fingers, too-fast, too-slow, poor, short, skewed, nothing.
     ///
-    /// It verifies nobody: for testing programs that talk to keys, never for a key that guards
-    /// something.
+    /// It verifies nobody: it is for testing programs that talk to keys, never for a key that
+    /// guards something.
     #[arg(long, value_name = "GESTURES", value_delimiter = ',')]
     simulate_fingerprints: Option<Vec<Gesture>>,
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C and SIGTERM, listened for from its making on.
+/// Catches Ctrl-C and SIGTERM, from the moment at which it is made.
 pub(super) struct Signals {
     runtime: tokio::runtime::Runtime,
     interrupt: Signal,

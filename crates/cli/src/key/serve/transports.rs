@@ -18,7 +18,7 @@ use crate::key::KeyCommandError;
 use crate::key::error::failed;
 use crate::private_socket;
 
-/// Where every Linux has it.
+/// The device of Linux's uhid.
 const UHID: &str = "/dev/uhid";
 
 /// Why serving ended.
@@ -30,7 +30,7 @@ pub(super) enum Ended {
 /// Serves one transport until it is told to stop.
 type Serving = Box<dyn FnOnce(Worker, &Arc<AtomicBool>) -> io::Result<()> + Send>;
 
-/// What is bound and opened, and not served yet.
+/// Transports that are bound and opened, and not served yet.
 pub(super) struct Transports {
     uhid: Option<Uhid>,
     udp: Option<UdpSocket>,
@@ -68,7 +68,7 @@ impl Transports {
         })
     }
 
-    /// Says where the key can be reached.
+    /// Prints where the key can be reached.
     pub(super) fn announce(&self, json: bool) -> Result<(), KeyCommandError> {
         let address = self
             .udp
@@ -104,7 +104,7 @@ impl Transports {
         Ok(())
     }
 
-    /// Serves each on a thread of its own.
+    /// Serves each transport on a thread of its own.
     pub(super) fn serve(
         self,
         worker: &Worker,

@@ -1,19 +1,20 @@
 //! `/evidence`.
 
-use crate::Gateway;
-use crate::across::evidence;
-use crate::console::pages::names::Names;
-use crate::console::pages::query::ListQuery;
-use crate::console::pages::sentence::stated;
-use crate::console::pages::{frame, html, moment};
-use crate::console::view::{Count, EvidencePage, EvidenceRow, Place};
-use crate::doors::device::pages::names::DeviceNames;
-use crate::http::input::Asked;
-use crate::http::problem::Problem;
-use crate::http::session::Caller;
-use crate::store::PageRequest;
 use axum::extract::State;
 use axum::response::Response;
+use hallway_door_device::pages::names::DeviceNames;
+use hallway_spine::Gateway;
+use hallway_spine::console::pages::names::Names;
+use hallway_spine::console::pages::query::ListQuery;
+use hallway_spine::console::pages::sentence::stated;
+use hallway_spine::console::pages::{frame, html, moment};
+use hallway_spine::console::view::{Count, EvidencePage, EvidenceRow, Place};
+use hallway_spine::http::input::Asked;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
+use hallway_spine::store::PageRequest;
+
+use crate::across::evidence;
 
 /// The evidence that the visitor may see.
 pub(crate) async fn list(

@@ -3,26 +3,26 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use hallway_door_device::pages::transactions;
+use hallway_door_device::store::{DeviceTables, Transaction};
+use hallway_door_device::{DevicesOf, payload};
 use hallway_evidence::log::tree::leaf_hash;
 use hallway_evidence::verify::{self, Report, Section};
 use hallway_evidence::{Bundle, Receipt};
-use hallway_webauthn::Outcome as Ended;
-use serde::Serialize;
-
-use crate::Gateway;
-use crate::across::evidence;
-use crate::console::explain;
-use crate::console::pages::{frame, html, moment};
-use crate::console::view::{
+use hallway_spine::Gateway;
+use hallway_spine::console::explain;
+use hallway_spine::console::pages::{frame, html, moment};
+use hallway_spine::console::view::{
     Count, ExplanationPage, Fact, LogPlace, Moment, Outcome, Part, Picture, Place, Size, Step,
     StepGroup, Verdict,
 };
-use crate::doors::device::pages::transactions;
-use crate::doors::device::payload;
-use crate::doors::device::store::Transaction;
-use crate::http::problem::Problem;
-use crate::http::session::Caller;
-use crate::store::EvidenceRecord;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
+use hallway_spine::store::EvidenceRecord;
+use hallway_webauthn::Outcome as Ended;
+use serde::Serialize;
+
+use crate::across::evidence;
 
 /// Payloads of up to so many bytes are read and hashed again for each visit.
 const HASHED_FOR_A_VISIT: u64 = 8 << 20;
@@ -45,7 +45,7 @@ pub(crate) async fn explain(
         frame: frame(&gateway, &caller, Place::EVIDENCE),
         hash: record.hash.to_string(),
         receipt: evidence::receipt_name(&record, transaction.as_ref()),
-        sentence: crate::console::pages::sentence::stated(&record),
+        sentence: hallway_spine::console::pages::sentence::stated(&record),
         verdict: verdict(&report),
         accepted: moment(&gateway, record.accepted),
         facts: facts(&gateway, &report, transaction.as_ref()),

@@ -2,22 +2,22 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use hallway_door_device::lifecycle;
+use hallway_door_device::pages::transactions;
+use hallway_door_device::store::{Device, DeviceState, DeviceTables};
+use hallway_door_hall::approvals;
+use hallway_door_web::pages::arrive;
+use hallway_spine::Gateway;
+use hallway_spine::console::pages::{frame, html, sees_all};
+use hallway_spine::console::view::{Count, Place};
+use hallway_spine::http::input::Asked;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
+use hallway_spine::store::{Holder, Limit, PageRequest, Role};
 use serde::Deserialize;
 
 use super::super::view::{NextStep, OverviewPage};
 use super::evidence;
-use crate::Gateway;
-use crate::console::pages::{frame, html, sees_all};
-use crate::console::view::{Count, Place};
-use crate::doors::device::lifecycle;
-use crate::doors::device::pages::transactions;
-use crate::doors::device::store::{Device, DeviceState};
-use crate::doors::hall::approvals;
-use crate::doors::web::pages::arrive;
-use crate::http::input::Asked;
-use crate::http::problem::Problem;
-use crate::http::session::Caller;
-use crate::store::{Holder, Limit, PageRequest, Role};
 
 /// How many of the newest entries are shown.
 const NEWEST: u64 = 5;

@@ -2,16 +2,15 @@
 
 use axum::extract::State;
 use axum::response::Response;
-
-use crate::Gateway;
-use crate::console::pages::names::Names;
-use crate::console::pages::query::ListQuery;
-use crate::console::pages::{frame, html, moment};
-use crate::console::view::{Count, More, Place, RefusalRow, RefusalsPage};
-use crate::doors::device::pages::names::DeviceNames;
-use crate::http::input::Asked;
-use crate::http::problem::Problem;
-use crate::http::session::Caller;
+use hallway_door_device::pages::names::DeviceNames;
+use hallway_spine::Gateway;
+use hallway_spine::console::pages::names::Names;
+use hallway_spine::console::pages::query::ListQuery;
+use hallway_spine::console::pages::{frame, html, moment};
+use hallway_spine::console::view::{Count, More, Place, RefusalRow, RefusalsPage};
+use hallway_spine::http::input::Asked;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
 
 /// What was turned away.
 pub(crate) async fn list(

@@ -1,9 +1,8 @@
 //! The first page after signing in.
 
 use askama::Template;
-
-use crate::console::view::{Count, EvidenceRow, Frame};
-use crate::doors::device::view::TransactionRow;
+use hallway_door_device::view::TransactionRow;
+use hallway_spine::console::view::{Count, EvidenceRow, Frame};
 
 /// One thing that is still to be done before the realm is of use.
 #[derive(Clone, Debug)]

@@ -6,11 +6,11 @@ mod partners;
 mod witnesses;
 
 use evidence::explanation;
+use hallway_door_device::view::*;
+use hallway_door_web::view::*;
+use hallway_spine::console::view::*;
 
 use crate::across::view::*;
-use crate::console::view::*;
-use crate::doors::device::view::*;
-use crate::doors::web::view::*;
 
 pub(super) const NOW: u64 = 1_795_312_116_000;
 const HASH: &str = "5d0a9f6c3b1e7a24c8f0d1b2a39485766554e3d2c1b0a9f8e7d6c5b4a3928170";
@@ -211,7 +211,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         current,
     };
     let keys = |keys: Vec<KeyRow>| KeysPage {
-        frame: frame(Some(crate::doors::web::pages::KEYS)),
+        frame: frame(Some(hallway_door_web::pages::KEYS)),
         links: match keys.len() {
             1 => Vec::new(),
             _ => vec![link("Emily Gray", "Registers a further key")],
@@ -233,7 +233,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         is_self,
     };
     let people = |people| PeoplePage {
-        frame: frame(Some(crate::doors::web::pages::PEOPLE)),
+        frame: frame(Some(hallway_door_web::pages::PEOPLE)),
         links: vec![
             link("Gaston", "Joins as operator"),
             link("Ruth", "Registers a new key after a loss"),
@@ -242,13 +242,13 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         paging: Paging::default(),
     };
     let devices = |devices, authorities| DevicesPage {
-        frame: frame(Some(crate::doors::device::pages::DEVICES)),
+        frame: frame(Some(hallway_door_device::pages::DEVICES)),
         devices,
         authorities,
         paging: Paging::default(),
     };
     let device_page = DevicePage {
-        frame: frame(Some(crate::doors::device::pages::DEVICES)),
+        frame: frame(Some(hallway_door_device::pages::DEVICES)),
         device: device(good("Registered")),
         authority: "Acme Cameras".to_owned(),
         aaguid: "4c4c4c4c-4c4c-4c4c-4c4c-4c4c4c4c4c4c".to_owned(),
@@ -373,7 +373,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "claim",
             ClaimPage {
-                frame: frame(Some(crate::doors::device::pages::DEVICES)),
+                frame: frame(Some(hallway_door_device::pages::DEVICES)),
                 authorities: 1,
             }
             .render(),
@@ -381,7 +381,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "transactions",
             TransactionsPage {
-                frame: frame(Some(crate::doors::device::pages::TRANSACTIONS)),
+                frame: frame(Some(hallway_door_device::pages::TRANSACTIONS)),
                 only: None,
                 rows: transactions(50),
                 paging: older.clone(),
@@ -391,7 +391,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "transactions-empty",
             TransactionsPage {
-                frame: frame(Some(crate::doors::device::pages::TRANSACTIONS)),
+                frame: frame(Some(hallway_door_device::pages::TRANSACTIONS)),
                 only: Some(("0197".to_owned(), "Camera at the gate".to_owned())),
                 rows: Vec::new(),
                 paging: Paging::default(),
@@ -421,7 +421,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "authorities",
             AuthoritiesPage {
-                frame: frame(Some(crate::doors::device::pages::AUTHORITIES)),
+                frame: frame(Some(hallway_door_device::pages::AUTHORITIES)),
                 authorities: vec![authority],
             }
             .render(),
@@ -429,7 +429,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         (
             "authorities-empty",
             AuthoritiesPage {
-                frame: frame(Some(crate::doors::device::pages::AUTHORITIES)),
+                frame: frame(Some(hallway_door_device::pages::AUTHORITIES)),
                 authorities: Vec::new(),
             }
             .render(),

@@ -150,7 +150,7 @@ fn what_people_type_is_escaped() {
     if let Some(visitor) = &mut frame.visitor {
         visitor.name = "<script>alert(1)</script>\"'".to_owned();
     }
-    let html = crate::doors::device::view::ClaimPage {
+    let html = hallway_door_device::view::ClaimPage {
         frame,
         authorities: 1,
     }
@@ -174,7 +174,7 @@ fn luminance(colour: &str) -> f64 {
 
 #[test]
 fn colours_have_the_contrast_that_wcag_aa_asks_for() {
-    let css = include_str!("../../../static/console.css");
+    let css = include_str!("../../../../spine/static/console.css");
     let dark_at = css.find("prefers-color-scheme: dark").unwrap();
     for (scheme, css) in [("light", &css[..dark_at]), ("dark", &css[dark_at..])] {
         let colour = |name: &str| {

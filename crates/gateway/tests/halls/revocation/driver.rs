@@ -7,19 +7,21 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, header};
 use hallway_ctap::aaguid::Aaguid;
+use hallway_door_device::DevicesOf;
+use hallway_door_device::ingest::Submission;
+use hallway_door_device::store::{
+    Authority, Device as Row, DeviceState, DeviceTables, PayloadLocation,
+};
+use hallway_door_hall::channel::standing::Standing;
+use hallway_door_hall::store::HallTables;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::{
     CredentialId, DeviceId, GrantId, Line, PersonId, Response, SignedStatement, Statement,
 };
-use hallway_gateway::doors::device::ingest::Submission;
-use hallway_gateway::doors::device::store::{
-    Authority, Device as Row, DeviceState, PayloadLocation,
-};
-use hallway_gateway::doors::hall::channel::standing::Standing;
-use hallway_gateway::http::problem::Problem;
 use hallway_gateway::routes;
-use hallway_gateway::store::{AuthorityId, Credential, EvidenceHash, Holder, Purpose, Role};
 use hallway_hall::HallKey;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::store::{AuthorityId, Credential, EvidenceHash, Holder, Purpose, Role};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -618,7 +620,7 @@ impl Driver {
     }
 
     async fn withdraw(&mut self, key: usize, id: usize) {
-        let hash = hallway_gateway::http::session::token_hash(&self.links[id]).unwrap();
+        let hash = hallway_spine::http::session::token_hash(&self.links[id]).unwrap();
         let act = json!({"act": "web.withdraw_link", "link": hash.to_string()});
         let done = self.act(key, act).await;
         let (link, by) = (&self.model.links[id], self.model.keys[key]);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hallway_gateway::store::{Purpose, Role};
+use hallway_spine::store::{Purpose, Role};
 
 pub(super) type Rights = BTreeSet<&'static str>;
 

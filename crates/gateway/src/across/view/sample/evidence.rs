@@ -2,9 +2,8 @@
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
-
-use crate::console::explain;
-use crate::console::view::*;
+use hallway_spine::console::explain;
+use hallway_spine::console::view::*;
 
 use super::{HASH, NOW, ago, frame};
 

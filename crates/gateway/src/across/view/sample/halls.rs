@@ -1,7 +1,7 @@
 //! Halls that never were.
 
-use crate::console::view::*;
-use crate::doors::hall::view::*;
+use hallway_door_hall::view::*;
+use hallway_spine::console::view::*;
 
 use super::{HASH, ago, frame};
 
@@ -63,7 +63,7 @@ pub(super) fn list(rows: usize) -> HallsPage {
         inside: Count(3),
     };
     HallsPage {
-        frame: frame(Some(crate::doors::hall::pages::HALLS)),
+        frame: frame(Some(hallway_door_hall::pages::HALLS)),
         halls: (0..rows).map(row).collect(),
         partners: (0..rows).map(|n| format!("partner-{n}.example")).collect(),
         away: (0..rows)
@@ -81,7 +81,7 @@ pub(super) fn list(rows: usize) -> HallsPage {
 pub(super) fn full() -> HallPage {
     let open = || grant(Mark::new(Tone::Good, "Open"), true, true);
     HallPage {
-        frame: frame(Some(crate::doors::hall::pages::HALLS)),
+        frame: frame(Some(hallway_door_hall::pages::HALLS)),
         place: place(None),
         over: None,
         rights: "read “data”".to_owned(),
@@ -162,7 +162,7 @@ pub(super) fn fresh() -> HallPage {
 
 pub(super) fn store(open: bool) -> StorePage {
     StorePage {
-        frame: frame(Some(crate::doors::hall::pages::HALLS)),
+        frame: frame(Some(hallway_door_hall::pages::HALLS)),
         place: place(None),
         store: "data".to_owned(),
         open: open.then(|| grant(Mark::new(Tone::Good, "Open"), true, true)),
@@ -184,7 +184,7 @@ pub(super) fn waiting_for_approval() -> HallPage {
 /// The halls of a partner.
 pub(super) fn at_partner(rows: usize) -> PartnerHallsPage {
     PartnerHallsPage {
-        frame: frame(Some(crate::doors::hall::pages::HALLS)),
+        frame: frame(Some(hallway_door_hall::pages::HALLS)),
         realm: "alpha.example".to_owned(),
         halls: (0..rows)
             .map(|n| HallThereRow {
@@ -199,7 +199,7 @@ pub(super) fn at_partner(rows: usize) -> PartnerHallsPage {
 /// A partner's hall, which the partner has just closed.
 pub(super) fn of_partner() -> PartnerHallPage {
     PartnerHallPage {
-        frame: frame(Some(crate::doors::hall::pages::HALLS)),
+        frame: frame(Some(hallway_door_hall::pages::HALLS)),
         place: place(Some("alpha.example")),
         realm: "alpha.example".to_owned(),
         rights: "read “data”, connect to “db”".to_owned(),

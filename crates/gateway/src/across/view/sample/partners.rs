@@ -1,7 +1,7 @@
 //! Partners that never were.
 
-use crate::console::view::*;
-use crate::doors::hall::view::*;
+use hallway_door_hall::view::*;
+use hallway_spine::console::view::*;
 
 use super::{HASH, ago, frame};
 
@@ -39,7 +39,7 @@ fn own(stage: Mark, hours: Option<u64>) -> OwnAuthorityRow {
 
 pub(super) fn full() -> PartnersPage {
     PartnersPage {
-        frame: frame(Some(crate::doors::hall::pages::PARTNERS)),
+        frame: frame(Some(hallway_door_hall::pages::PARTNERS)),
         listens: true,
         partners: vec![
             partner("beta.example", Mark::new(Tone::Good, "Partner"), None),

@@ -1,0 +1,276 @@
+//! A device makes itself known: it proves its attestation key, and gets a code to show.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use hallway_evidence::statement::Act;
+use hallway_evidence::statement::device::Enrol;
+use hallway_evidence::{CredentialId, Response, SignedStatement};
+use hallway_spine::Gateway;
+use hallway_spine::act::ceremony;
+use hallway_spine::http::input::Input;
+use hallway_spine::http::peer::Peer;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::seal::{LIFETIME_MS, Purpose};
+use hallway_spine::store::{AnnouncementId, StoreError, Unit};
+use hallway_webauthn::wire::Base64Url;
+use hallway_webauthn::{
+    Registration, RegistrationError, RegistrationResponse, UnixSeconds, verify_registration,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Identity;
+use crate::makers;
+use crate::store::{Announcement, DeviceState, DeviceTables};
+use crate::user_code::UserCode;
+
+/// How long a code can be typed.
+pub const CODE: Duration = Duration::from_secs(10 * 60);
+/// How many devices may wait to be claimed.
+pub const MOST_WAITING: u64 = 4096;
+/// How many devices of one network may wait to be claimed.
+pub const MOST_OF_NETWORK: u64 = 256;
+/// Milliseconds between two questions of a device that waits to be claimed (RFC 8628, 3.2).
+const INTERVAL_MS: u64 = 2000;
+
+/// An enrolment statement for the device's `makeCredential`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Statement {
+    /// Deterministic CBOR; its SHA-256 is the challenge.
+    #[schemars(with = "String")]
+    pub statement: Base64Url,
+    /// Proves that the gateway made it.
+    #[schemars(with = "String")]
+    pub seal: Base64Url,
+    /// When the answer comes too late, milliseconds since 1970.
+    pub expires_ms: u64,
+}
+
+/// The attested answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Enrolment {
+    /// A signed statement with a registration, CBOR.
+    #[schemars(with = "String")]
+    pub signed_statement: Base64Url,
+    /// The seal as it was given.
+    #[schemars(with = "String")]
+    pub seal: Base64Url,
+}
+
+/// The code to show.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Announced {
+    /// Eight letters, `BCDF-GHJK`, for the owner to type.
+    pub user_code: String,
+    /// Until when, milliseconds since 1970.
+    pub expires_ms: u64,
+    /// How long to wait between two questions, milliseconds.
+    pub interval_ms: u64,
+    /// Where the owner types it.
+    pub console: String,
+}
+
+/// Gives an enrolment statement.
+pub async fn statement(State(gateway): State<Gateway>) -> Result<Json<Statement>, Problem> {
+    let statement = ceremony::statement(&gateway, Enrol {})?;
+    let bytes = statement.encode();
+    Ok(Json(Statement {
+        seal: Base64Url(gateway.sealer.seal(Purpose::EnrolDevice, &[], &bytes)),
+        statement: Base64Url(bytes),
+        expires_ms: statement.issued.as_ms() + LIFETIME_MS,
+    }))
+}
+
+/// Takes the attested answer and gives a code.
+pub async fn announce(
+    State(gateway): State<Gateway>,
+    peer: Peer,
+    Input(request): Input<Enrolment>,
+) -> Result<(StatusCode, Json<Announced>), Problem> {
+    let announced = async {
+        let proven = prove(&gateway, &request, &peer).await?;
+        gateway
+            .transact(|unit| Box::pin(keep(&gateway, unit, &proven)))
+            .await
+    };
+    let announced = announced.await;
+    let announced = gateway.or_refuse(super::NAME, &peer, announced).await?;
+    Ok((StatusCode::CREATED, Json(announced)))
+}
+
+/// Checks what the device brings, before a unit begins: nobody keeps others waiting by it.
+async fn prove(
+    gateway: &Gateway,
+    request: &Enrolment,
+    peer: &Peer,
+) -> Result<Announcement, Problem> {
+    let malformed = |error: &dyn std::error::Error| Problem::malformed(error.to_string());
+    let signed =
+        SignedStatement::decode(&request.signed_statement.0).map_err(|error| malformed(&error))?;
+    let now = gateway.now();
+    let sealed = (signed.statement.as_slice(), request.seal.0.as_slice());
+    let statement = ceremony::open(gateway, Purpose::EnrolDevice, &[], sealed, now)?;
+    if !matches!(statement.act, Act::DeviceEnrol(_)) {
+        return Err(Problem::malformed("the statement does not enrol a device"));
+    }
+    let reader = gateway.store.read();
+    let registration = verify(gateway, reader, &signed).await?;
+    let identity = Identity::of(reader, &registration).await?;
+    // Looked at once more when it is claimed.
+    for device in identity.known(reader).await? {
+        let refuse = |code, detail| Err(Problem::forbidden(code, detail));
+        match device.state {
+            DeviceState::Stolen => {
+                return refuse(
+                    "stolen",
+                    "this device was reported stolen; only its owner can take it back",
+                );
+            }
+            DeviceState::Retired => return refuse("retired", "this device was retired for good"),
+            _ => {}
+        }
+    }
+    let credential = registration.credential;
+    Ok(Announcement {
+        // The statement's nonce: a replayed announcement would have the same id, and fails.
+        id: AnnouncementId::from(uuid::Uuid::from_bytes(statement.nonce)),
+        code: [0; 32].into(),
+        serial: identity.serial.into(),
+        authority: identity.authority,
+        aaguid: registration.aaguid,
+        credential: CredentialId::new(credential.id).map_err(|error| malformed(&error))?,
+        public_key: credential.public_key,
+        sign_count: credential.sign_count,
+        signed: request.signed_statement.0.clone(),
+        created: now,
+        expires: now.plus(CODE),
+        device: None,
+        network: peer.network(),
+    })
+}
+
+/// Keeps what was proven, unless its authority was removed since, or too many wait.
+///
+/// # Errors
+/// 403 without its authority, 429 or 503 where too many wait.
+pub async fn keep(
+    gateway: &Gateway,
+    unit: &Unit<'_>,
+    announcement: &Announcement,
+) -> Result<Announced, Problem> {
+    let (authority, serial) = (announcement.authority, announcement.serial.as_str());
+    let installed = unit.authorities().get(authority).await?;
+    if installed.is_none_or(|authority| authority.removed.is_some()) {
+        return Err(Problem::forbidden(
+            "bad-attestation",
+            "the authority that vouches for this device was removed",
+        ));
+    }
+    if unit.announcements().get(announcement.id).await?.is_some() {
+        return Err(Problem::conflict(
+            "replayed",
+            "this enrolment was announced before; begin again",
+        ));
+    }
+    let id = &announcement.credential;
+    let taken = unit.credentials().get(id).await?.is_some()
+        || unit.announcements().by_credential(id).await?.is_some();
+    // WebAuthn Level 3, 7.1, step 26: whoever makes a credential with the id of another must not
+    // get in its way.
+    if taken {
+        return Err(known_key());
+    }
+    // A device shows one code: what it announced before, and nobody claimed, is forgotten.
+    unit.announcements().withdraw(authority, serial).await?;
+    let network = announcement.network.as_deref();
+    let waiting = unit.announcements().waiting(network, gateway.now()).await?;
+    if waiting.of_network >= MOST_OF_NETWORK {
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-announced",
+            format!(
+                "{MOST_OF_NETWORK} devices of your network wait to be claimed; claim some, or wait"
+            ),
+        )
+        .after(CODE.as_secs() as u32));
+    }
+    if waiting.total >= MOST_WAITING {
+        return Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-announced",
+            format!("{MOST_WAITING} devices wait to be claimed, as many as may; try again later"),
+        )
+        .after(CODE.as_secs() as u32));
+    }
+    show_code(gateway, unit, announcement).await
+}
+
+/// Verifies an enrolment by the authorities that are installed and the models that are accepted now.
+///
+/// # Errors
+/// 403: who or what is not accepted.
+pub async fn verify(
+    gateway: &Gateway,
+    unit: &Unit<'_>,
+    signed: &SignedStatement,
+) -> Result<Registration, Problem> {
+    let Response::Registration {
+        client_data_json,
+        attestation_object,
+    } = &signed.response
+    else {
+        return Err(Problem::malformed(
+            "an enrolment needs a registration, not an assertion",
+        ));
+    };
+    let (models, now) = (&gateway.models, gateway.now());
+    let policy = models.for_device(makers::anchors(unit).await?, now)?;
+    verify_registration(
+        &gateway.rp,
+        &signed.challenge(),
+        &policy,
+        UnixSeconds::from_ms(now.as_ms()),
+        &RegistrationResponse::new(client_data_json, attestation_object),
+    )
+    .map_err(|error| match error {
+        RegistrationError::Model(error) => models.explained(error, now).into(),
+        error => Problem::forbidden("bad-attestation", error.to_string()),
+    })
+}
+
+/// The refusal of a credential id that is taken.
+pub fn known_key() -> Problem {
+    Problem::conflict(
+        "known-key",
+        "this credential is known already; make another",
+    )
+}
+
+async fn show_code(
+    gateway: &Gateway,
+    unit: &Unit<'_>,
+    announcement: &Announcement,
+) -> Result<Announced, Problem> {
+    let code = UserCode::generate().map_err(|error| Problem::internal(&error))?;
+    let announcement = Announcement {
+        code: code.hash().into(),
+        ..announcement.clone()
+    };
+    unit.announcements()
+        .add(&announcement)
+        .await
+        .map_err(|error| match error {
+            // One chance in 10^10 for each device that waits.
+            StoreError::Exists { .. } => Problem::conflict("code-taken", "try again"),
+            error => error.into(),
+        })?;
+    Ok(Announced {
+        user_code: code.to_string(),
+        expires_ms: announcement.expires.as_ms(),
+        interval_ms: INTERVAL_MS,
+        console: format!("{}/claim", gateway.origin),
+    })
+}

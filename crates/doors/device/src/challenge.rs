@@ -1,0 +1,66 @@
+//! The challenge that a device may put into a transaction: it proves that the statement is newer
+//! than the challenge, whatever the device's clock says.
+
+use axum::Json;
+use axum::extract::State;
+use hallway_evidence::Timestamp;
+use hallway_spine::Gateway;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::operator_key::random_bytes;
+use hallway_spine::seal::{LIFETIME_MS, Purpose};
+use hallway_webauthn::wire::Base64Url;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A challenge and its seal.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Challenge {
+    /// 32 bytes for the statement.
+    #[schemars(with = "String")]
+    pub challenge: Base64Url,
+    /// Goes back in the header `Hallway-Seal`.
+    #[schemars(with = "String")]
+    pub seal: Base64Url,
+    /// When it is too late, milliseconds since 1970.
+    pub expires_ms: u64,
+}
+
+/// Gives a challenge: the time, then 24 random bytes.
+pub async fn give(State(gateway): State<Gateway>) -> Result<Json<Challenge>, Problem> {
+    let now = gateway.now();
+    let random = random_bytes::<24>().map_err(|error| Problem::internal(&error))?;
+    let challenge = [now.as_ms().to_be_bytes().as_slice(), random.as_slice()].concat();
+    Ok(Json(Challenge {
+        seal: Base64Url(
+            gateway
+                .sealer
+                .seal(Purpose::DeviceChallenge, &[], &challenge),
+        ),
+        challenge: Base64Url(challenge),
+        expires_ms: now.as_ms() + LIFETIME_MS,
+    }))
+}
+
+/// Takes a challenge back. That it serves once follows from its statement being accepted once.
+pub fn take(gateway: &Gateway, challenge: &[u8; 32], seal: Option<&[u8]>) -> Result<(), Problem> {
+    let foreign = || {
+        Problem::forbidden(
+            "foreign-challenge",
+            "the challenge is not one of this gateway's",
+        )
+    };
+    let seal = seal.ok_or_else(foreign)?;
+    gateway
+        .sealer
+        .check(Purpose::DeviceChallenge, &[], challenge, seal)
+        .map_err(|_| foreign())?;
+    let (time, _) = challenge.split_first_chunk::<8>().ok_or_else(foreign)?;
+    let given = Timestamp::from_ms(u64::from_be_bytes(*time));
+    if gateway.now().as_ms().saturating_sub(given.as_ms()) > LIFETIME_MS {
+        return Err(Problem::forbidden(
+            "expired-challenge",
+            "the challenge has expired; ask for another",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! What a code stands for: looked at before anybody agrees.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use hallway_spine::Gateway;
+use hallway_spine::http::input::Input;
+use hallway_spine::http::peer::Peer;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
+use hallway_spine::refusal::Subject;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Announcement, DeviceTables};
+use crate::user_code::UserCode;
+
+/// Codes that a person may try in [`WINDOW`]: 10 against 2.56 × 10^10.
+const ATTEMPTS: u64 = 10;
+const WINDOW: Duration = Duration::from_secs(10 * 60);
+
+/// A typed code.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Code {
+    /// As the device shows it; case, spaces and hyphens do not matter.
+    pub code: String,
+}
+
+/// The device that shows a code.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CodeView {
+    /// The serial number that its authority attests.
+    pub serial: String,
+    /// The model, an AAGUID.
+    pub model: String,
+    /// Who attests it.
+    pub authority: String,
+    /// When it made itself known, milliseconds since 1970.
+    pub announced_ms: u64,
+    /// Until when it can be claimed, milliseconds since 1970.
+    pub expires_ms: u64,
+}
+
+/// Tells which device shows a code.
+pub async fn look(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    peer: Peer,
+    Input(request): Input<Code>,
+) -> Result<Json<CodeView>, Problem> {
+    let found = find(&gateway, &caller, &request.code).await;
+    let subject = Subject::from(&peer).person(caller.person.id);
+    let announcement = gateway.or_refuse(super::NAME, subject, found).await?;
+    let authority = gateway
+        .store
+        .read()
+        .authorities()
+        .get(announcement.authority)
+        .await?;
+    Ok(Json(CodeView {
+        serial: announcement.serial,
+        model: announcement.aaguid.to_string(),
+        authority: authority
+            .map(|authority| authority.name)
+            .unwrap_or_default(),
+        announced_ms: announcement.created.as_ms(),
+        expires_ms: announcement.expires.as_ms(),
+    }))
+}
+
+/// The announcement behind a code. Every try counts, whether it hits or not.
+///
+/// # Errors
+/// 429 after ten tries in ten minutes; 404, the same for unknown, used and expired codes.
+pub async fn find(gateway: &Gateway, caller: &Caller, code: &str) -> Result<Announcement, Problem> {
+    let now = gateway.now();
+    if gateway
+        .store
+        .alone()
+        .announcements()
+        .count_attempt(caller.person.id, now, WINDOW)
+        .await?
+        > ATTEMPTS
+    {
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-many-codes",
+            "ten codes were tried in ten minutes; wait a little",
+        )
+        .after(WINDOW.as_secs() as u32));
+    }
+    let unknown = || Problem::not_found("code; look at the device again, codes last ten minutes");
+    let code = UserCode::parse(code).ok_or_else(unknown)?;
+    gateway
+        .store
+        .read()
+        .announcements()
+        .open_by_code(&code.hash().into(), now)
+        .await?
+        .ok_or_else(unknown)
+}

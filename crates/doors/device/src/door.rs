@@ -1,0 +1,111 @@
+//! What the program is told of the device door.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hallway_evidence::{Line, TrustFile, TrustedAuthority};
+use hallway_spine::act::Registered;
+use hallway_spine::console::view::Place;
+use hallway_spine::door::Door;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::route::Route;
+use hallway_spine::refusal::DoorName;
+use hallway_spine::store::Table;
+use hallway_spine::sweep::{MOST, Rule};
+use hallway_spine::{Gateway, metrics};
+use prometheus_client::registry::Registry;
+use sea_orm_migration::MigrationTrait;
+
+use super::{NAME, lifecycle, makers, pages, routes, store};
+use crate::DevicesOf;
+use crate::store::DeviceTables;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The door of devices.
+#[derive(Debug)]
+pub struct DeviceDoor;
+
+#[async_trait]
+impl Door for DeviceDoor {
+    fn name(&self) -> DoorName {
+        NAME
+    }
+
+    fn states(&self) -> &'static [&'static str] {
+        &["device", "maker"]
+    }
+
+    /// What people do with devices, they do at the web door.
+    fn policy(&self) -> DoorName {
+        DoorName::WEB
+    }
+
+    fn acts(&self) -> Vec<Registered> {
+        lifecycle::acts()
+            .into_iter()
+            .chain(makers::acts())
+            .collect()
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        routes::all()
+    }
+
+    fn places(&self) -> Vec<Place> {
+        pages::places()
+    }
+
+    fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        store::migrations()
+    }
+
+    fn tables(&self) -> Vec<Table> {
+        store::tables()
+    }
+
+    fn expires(&self) -> Vec<Rule> {
+        vec![
+            // Longer than the seal of an enrolment holds, so that a replay is still recognised.
+            Rule {
+                table: "announcement",
+                kept: HOUR,
+                remove: |unit, before| {
+                    Box::pin(async move { Ok(unit.announcements().prune(before, MOST).await?) })
+                },
+            },
+            // Ten minutes decide; see `code`.
+            Rule {
+                table: "code_attempt",
+                kept: HOUR,
+                remove: |unit, before| {
+                    Box::pin(
+                        async move { Ok(unit.announcements().prune_attempts(before, MOST).await?) },
+                    )
+                },
+            },
+        ]
+    }
+
+    async fn measure(&self, gateway: &Gateway, registry: &mut Registry) {
+        let accepted = gateway.devices().accepted.clone();
+        let help = "Device transactions that were accepted here";
+        registry.register("transactions", help, accepted);
+        if let Ok(count) = gateway.store.read().devices().all_set_aside().await {
+            let help = "Files that registered devices have set aside, by their own word";
+            registry.register("device_files_set_aside", help, metrics::gauge(count));
+        }
+    }
+
+    /// Whose attestation of devices is accepted.
+    async fn trust(&self, gateway: &Gateway, trust: &mut TrustFile) -> Result<(), Problem> {
+        let makers = gateway.store.read().authorities().installed().await?;
+        trust
+            .authorities
+            .extend(makers.into_iter().map(|maker| TrustedAuthority {
+                name: Line::nearest(&maker.name),
+                certificate: maker.certificate,
+            }));
+        Ok(())
+    }
+}

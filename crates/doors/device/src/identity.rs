@@ -1,0 +1,67 @@
+//! Who a device is: the unit that its attestation certificate names, whatever certificates its maker
+//! has at the moment.
+
+use hallway_evidence::Line;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::store::{AuthorityId, DeviceMark, Unit};
+use hallway_webauthn::{AttestationKind, Registration};
+
+use crate::maker;
+use crate::store::{Device, DeviceTables};
+
+/// A device, as an attestation that was verified tells.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The authority that the attestation leads to.
+    pub authority: AuthorityId,
+    /// The serial number in its certificate.
+    pub serial: Line,
+    /// What it is known by: its serial number under every key and name of its authorities, past and
+    /// present, and its own attested key.
+    marks: Vec<DeviceMark>,
+}
+
+impl Identity {
+    /// Whom `registration` is of.
+    ///
+    /// # Errors
+    /// 403 `bad-attestation`: there is no certificate, or it names no serial number that could be
+    /// shown.
+    pub async fn of(unit: &Unit<'_>, registration: &Registration) -> Result<Self, Problem> {
+        let refused = |detail: &str| Problem::forbidden("bad-attestation", detail);
+        let AttestationKind::Certified(certified) = &registration.attestation.kind else {
+            return Err(refused("the device's attestation has no certificate"));
+        };
+        let unnamed = || refused("the device's certificate names no serial number");
+        let anchor = certified.anchor.as_ref().ok_or_else(unnamed)?;
+        let authority = anchor.name.parse().map_err(|_| {
+            refused("the device's certificate leads to no authority that is installed here")
+        })?;
+        let serial = certified.serial_number.as_deref().ok_or_else(unnamed)?;
+        // As it stands there: whoever verifies a receipt compares the two.
+        let serial = Line::new(serial)
+            .map_err(|error| refused(&format!("the device's serial number: {error}")))?;
+        let unreadable = || refused("a certificate of the device's chain cannot be read");
+        let way = maker::on_the_way(&certified.chain, anchor.below, &anchor.certificate)
+            .ok_or_else(unreadable)?;
+        let leaf = certified.chain.first().ok_or_else(unreadable)?;
+        let own_key = maker::unit_mark(leaf).ok_or_else(unreadable)?;
+        let authorities = unit.authorities().same_as(way).await?;
+        let marks = authorities.marks(&serial).chain([own_key]).collect();
+        Ok(Self {
+            authority,
+            serial,
+            marks,
+        })
+    }
+
+    /// What it is known by.
+    pub fn marks(&self) -> &[DeviceMark] {
+        &self.marks
+    }
+
+    /// The records of this unit: more than one where its makers were not known to be the same.
+    pub async fn known(&self, unit: &Unit<'_>) -> Result<Vec<Device>, Problem> {
+        Ok(unit.devices().known_by(&self.marks).await?)
+    }
+}

@@ -1,0 +1,49 @@
+//! Names of devices, each looked up once for a page.
+
+use std::collections::HashMap;
+
+use hallway_evidence::DeviceId;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::store::Unit;
+
+use crate::store::DeviceTables;
+
+/// Looks names up, and remembers them.
+pub struct DeviceNames<'a> {
+    reader: &'a Unit<'a>,
+    devices: HashMap<DeviceId, String>,
+}
+
+impl<'a> DeviceNames<'a> {
+    pub fn new(reader: &'a Unit<'a>) -> Self {
+        Self {
+            reader,
+            devices: HashMap::new(),
+        }
+    }
+
+    /// What the owner of the time called a device, when the log took in an entry about it.
+    pub async fn then(&mut self, id: DeviceId, log_index: u64) -> Result<String, Problem> {
+        match self.reader.ownerships().at(id, log_index).await? {
+            Some(period) => Ok(period.name),
+            None => Ok(self.serial(id).await?),
+        }
+    }
+
+    /// A device's serial number, which is nobody's to give.
+    async fn serial(&self, id: DeviceId) -> Result<String, Problem> {
+        let device = self.reader.devices().get(id).await?;
+        Ok(device.map_or_else(|| "a device unknown".to_owned(), |device| device.serial))
+    }
+
+    /// What a device is called now: for whoever runs the realm.
+    pub async fn now(&mut self, id: DeviceId) -> Result<String, Problem> {
+        if let Some(name) = self.devices.get(&id) {
+            return Ok(name.clone());
+        }
+        let device = self.reader.devices().get(id).await?;
+        let name = device.map_or_else(|| "a device unknown".to_owned(), |device| device.name);
+        self.devices.insert(id, name.clone());
+        Ok(name)
+    }
+}

@@ -1,0 +1,89 @@
+//! The tables of the device door.
+
+use hallway_spine::store::{Table, Unit};
+
+mod announcement;
+mod authority;
+mod device;
+pub(crate) mod entity;
+mod migration;
+mod ownership;
+mod standing;
+mod transaction;
+
+pub use announcement::{Announcement, AnnouncementRows, Waiting};
+pub use authority::{Authority, AuthorityRows, MAX_AUTHORITIES};
+pub use device::{Device, DeviceFilter, DeviceRows, DeviceState, Enrolment, HandOver, SuspendedBy};
+pub(crate) use migration::all as migrations;
+pub use ownership::{Ownership, OwnershipRows};
+pub use standing::{Advance, Standing, StandingRows};
+pub use transaction::{
+    MAX_INLINE, PayloadLocation, Transaction, TransactionFilter, TransactionRows,
+};
+
+/// The tables of the device door, as a unit of work has them.
+pub trait DeviceTables {
+    /// The devices.
+    #[must_use]
+    fn devices(&self) -> DeviceRows<'_>;
+
+    /// The periods of all devices.
+    #[must_use]
+    fn ownerships(&self) -> OwnershipRows<'_>;
+
+    /// The standings of devices.
+    #[must_use]
+    fn standings(&self) -> StandingRows<'_>;
+
+    /// The transactions.
+    #[must_use]
+    fn transactions(&self) -> TransactionRows<'_>;
+
+    /// The announcements.
+    #[must_use]
+    fn announcements(&self) -> AnnouncementRows<'_>;
+
+    /// The attestation authorities, past and present.
+    #[must_use]
+    fn authorities(&self) -> AuthorityRows<'_>;
+}
+
+impl DeviceTables for Unit<'_> {
+    fn devices(&self) -> DeviceRows<'_> {
+        DeviceRows(self)
+    }
+
+    fn ownerships(&self) -> OwnershipRows<'_> {
+        OwnershipRows(self)
+    }
+
+    fn standings(&self) -> StandingRows<'_> {
+        StandingRows(self)
+    }
+
+    fn transactions(&self) -> TransactionRows<'_> {
+        TransactionRows(self)
+    }
+
+    fn announcements(&self) -> AnnouncementRows<'_> {
+        AnnouncementRows(self)
+    }
+
+    fn authorities(&self) -> AuthorityRows<'_> {
+        AuthorityRows(self)
+    }
+}
+
+/// What a backup holds of them.
+pub(crate) fn tables() -> Vec<Table> {
+    vec![
+        Table::of::<entity::authority::Entity>(),
+        Table::of::<entity::device::Entity>().after(&["person", "authority"]),
+        Table::of::<entity::device_mark::Entity>().after(&["device"]),
+        Table::of::<entity::ownership::Entity>().after(&["device"]),
+        Table::of::<entity::device_transaction::Entity>(),
+        // A code that was used since must not work again.
+        Table::left_behind("announcement"),
+        Table::left_behind("code_attempt"),
+    ]
+}

@@ -1,0 +1,218 @@
+//! Openings that open nothing before somebody else approved them.
+
+use async_trait::async_trait;
+use axum::Json;
+use axum::extract::State;
+use hallway_evidence::PersonId;
+use hallway_evidence::statement::hall::{Approve, approver};
+use hallway_spine::Gateway;
+use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared, role_needed};
+use hallway_spine::http::input::line;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
+use hallway_spine::store::{Limit, Person, Role, Unit};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::grants::{GrantRequest, GrantRow, name_of};
+use crate::HallDoor;
+use crate::store::{Approval, Given, Grant, GrantState, HallTables};
+
+/// How many of those who could approve are named.
+const NAMED: u32 = 8;
+
+/// An opening that waits, for somebody who can approve it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct WaitingRow {
+    /// The grant that opens then.
+    #[serde(flatten)]
+    pub grant: GrantRow,
+    /// The name of who opened it.
+    pub name: String,
+    /// Until when it can be approved, milliseconds since 1970.
+    pub approve_until_ms: u64,
+}
+
+/// What an opening waits for, for who opened it.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+pub struct Waits {
+    /// The least role of who approves.
+    #[schemars(with = "String")]
+    pub role: Role,
+    /// The names of some who can.
+    pub approvers: Vec<String>,
+    /// Until when it can be approved, milliseconds since 1970.
+    pub until_ms: u64,
+}
+
+impl Waits {
+    /// What `grant` waits for, if it does.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn of(
+        gateway: &Gateway,
+        reader: &Unit<'_>,
+        grant: &Grant,
+    ) -> Result<Option<Self>, Problem> {
+        let Some(approval) = grant.approval.as_ref() else {
+            return Ok(None);
+        };
+        if grant.state(gateway.now()) != GrantState::Waiting {
+            return Ok(None);
+        }
+        let approvers = approvers(reader, approval.role, Some(grant.person)).await?;
+        Ok(Some(Self {
+            role: approval.role,
+            approvers: approvers.into_iter().map(|person| person.name).collect(),
+            until_ms: grant.waits_until().as_ms(),
+        }))
+    }
+}
+
+/// Some of those who can approve what `opener` opens, who may be nobody of this realm.
+async fn approvers(
+    reader: &Unit<'_>,
+    role: Role,
+    opener: Option<PersonId>,
+) -> Result<Vec<Person>, Problem> {
+    let roles: Vec<Role> = Role::ALL
+        .iter()
+        .copied()
+        .filter(|held| *held >= role)
+        .collect();
+    // One more, because the opener may be among them.
+    let limit = Limit::nearest(u64::from(NAMED) + 1);
+    let mut people = reader.people().active(&roles, limit).await?;
+    people.retain(|person| Some(person.id) != opener);
+    people.truncate(NAMED as usize);
+    Ok(people)
+}
+
+/// Refuses an opening that nobody but the opener could approve.
+///
+/// # Errors
+/// 409 `nobody-can-approve`.
+pub async fn possible(
+    reader: &Unit<'_>,
+    role: Role,
+    opener: Option<PersonId>,
+) -> Result<(), Problem> {
+    if approvers(reader, role, opener).await?.is_empty() {
+        return Err(Problem::conflict(
+            "nobody-can-approve",
+            format!(
+                "{} has to approve this opening, and there is nobody but you; ask an owner of this \
+                 realm",
+                approver(role)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether `person` can approve `grant` now.
+///
+/// # Errors
+/// 403 `own-opening` or `role`; 409 `not-waiting`.
+pub fn may(gateway: &Gateway, person: &Person, grant: &Grant) -> Result<Approval, Problem> {
+    let waiting = grant
+        .approval
+        .filter(|_| grant.state(gateway.now()) == GrantState::Waiting);
+    let Some(approval) = waiting else {
+        return Err(Problem::conflict(
+            "not-waiting",
+            "this opening does not wait for an approval, or not any longer",
+        ));
+    };
+    if grant.person == person.id {
+        return Err(Problem::forbidden(
+            "own-opening",
+            "somebody else has to approve what you open",
+        ));
+    }
+    if person.role < approval.role {
+        return Err(role_needed(approval.role));
+    }
+    Ok(approval)
+}
+
+/// The openings that wait for `caller`, the newest first; as many as one look at the store tells.
+///
+/// # Errors
+/// The database.
+pub async fn for_caller(gateway: &Gateway, caller: &Caller) -> Result<Vec<Grant>, Problem> {
+    let limit = Limit::nearest(u64::from(Limit::MAX));
+    let grants = gateway.store.read().grants();
+    let mut waiting = grants.waiting(gateway.now(), limit).await?;
+    waiting.retain(|grant| may(gateway, &caller.person, grant).is_ok());
+    Ok(waiting)
+}
+
+/// Lists the openings that the caller can approve.
+pub async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+) -> Result<Json<Vec<WaitingRow>>, Problem> {
+    let reader = gateway.store.read();
+    let mut rows = Vec::new();
+    for grant in for_caller(&gateway, &caller).await? {
+        rows.push(WaitingRow {
+            name: name_of(reader, &grant).await?,
+            approve_until_ms: grant.waits_until().as_ms(),
+            grant: GrantRow::new(&grant, gateway.now()),
+        });
+    }
+    Ok(Json(rows))
+}
+
+#[async_trait]
+impl Perform<HallDoor> for Approve {
+    type Request = GrantRequest;
+
+    async fn prepare(
+        asking: &Asking<'_>,
+        GrantRequest { grant: id }: GrantRequest,
+    ) -> Result<Prepared<Self>, Problem> {
+        let reader = asking.gateway.store.read();
+        let grant = reader.grants().get(id).await?;
+        let grant = grant.ok_or_else(|| Problem::not_found("grant"))?;
+        may(asking.gateway, &asking.caller.person, &grant)?;
+        let terms = Self {
+            grant: id,
+            opened: grant.evidence.0,
+            name: line("name", &name_of(reader, &grant).await?)?,
+            hall: grant.hall,
+            rights: grant.rights,
+        };
+        Ok(terms.into())
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        let grants = actor.unit.grants();
+        let grant = grants.get(self.grant).await?;
+        let grant = grant.ok_or_else(|| Problem::not_found("grant"))?;
+        may(actor.gateway, actor.person, &grant)?;
+        let same = grant.evidence.0 == self.opened
+            && grant.hall == self.hall
+            && grant.rights == self.rights;
+        if !same {
+            return Err(Problem::forbidden(
+                "other-opening",
+                "what was approved is not what was opened",
+            ));
+        }
+        let given = Given {
+            at: actor.now,
+            by: actor.person.id,
+            evidence: actor.evidence,
+        };
+        if !grants.approve(grant.id, &given).await? {
+            return Err(Problem::conflict(
+                "not-waiting",
+                "somebody else was faster: this opening waits no longer",
+            ));
+        }
+        Ok(Outcome::done(actor))
+    }
+}

@@ -1,0 +1,483 @@
+//! The routes of the hall listener, each with its rule.
+//!
+//! As with the API: the router and the test that proves every rule are made from one list. Whoever
+//! gets here has shown a certificate of the realm; the guard asks on every request whether what
+//! it stands for is still good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{Method, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any, get, post};
+use axum::{Extension, Json, Router};
+use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName, StoreName};
+use hallway_evidence::{MAX_BUNDLE, RealmName};
+use hallway_hall::files::serve_stores;
+use hallway_hall::{Renewed, Svid, stream};
+use hallway_spine::Gateway;
+use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Kept, Takes};
+use hallway_spine::http::input::Input;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::source::Source;
+use hallway_webauthn::wire::Base64Url;
+
+use super::inside::{Presence, Thing, Who};
+use super::standing::Standing;
+use super::visit::farewell::{Ended, Heard};
+use super::{files, names, visit};
+use crate::HallsOf;
+use crate::certificate::{self, Certified, in_base64};
+use crate::partners::shared::Shared;
+use crate::partners::{active, bundle, gateways};
+use crate::routes::FILES;
+use crate::store::{End, GrantKind, HallTables};
+
+/// Who may use a route of the hall listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admits {
+    /// The holder of a grant for a hall of this realm; what it may do is decided by the grant's
+    /// rights.
+    Guest,
+    /// The holder of any grant, wherever its hall is.
+    Holder,
+    /// The holder of a grant whose person is of this realm, wherever its hall is.
+    AtHome,
+    /// A partner's person who has no grant yet.
+    Newcomer,
+    /// A machine that provides something.
+    Agent,
+    /// A gateway of a realm that is a partner.
+    Partner,
+}
+
+/// One route of the hall listener.
+pub struct HallRoute {
+    /// The method; every one when absent.
+    pub method: Option<Method>,
+    /// The path, parameters in braces.
+    pub path: &'static str,
+    /// The rule.
+    pub admits: Admits,
+    /// What a request may cost.
+    pub bounds: Bounds,
+    handler: MethodRouter<Gateway>,
+}
+
+/// Who is at the other end of a connection. The listener puts it into every request.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// Their place among those who are inside.
+    pub presence: Arc<Presence>,
+    /// The certificate that they showed.
+    pub svid: Svid,
+    /// Their IP address.
+    pub address: String,
+}
+
+impl Visitor {
+    /// The hall and the name of the agent that this is.
+    fn agent(&self) -> Result<(&HallName, &AgentName), Problem> {
+        match &self.presence.who {
+            Who::Agent { hall, name, .. } => Ok((hall, name)),
+            other => Err(refused(other, None)),
+        }
+    }
+
+    /// The partner whose gateway this is.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn partner(&self) -> Result<&RealmName, Problem> {
+        match &self.presence.who {
+            Who::Partner(realm) => Ok(realm),
+            other => Err(refused(other, None)),
+        }
+    }
+}
+
+/// All of them.
+pub fn all() -> Vec<HallRoute> {
+    let route = |method, path, admits, bounds, handler| HallRoute {
+        method,
+        path,
+        admits,
+        bounds,
+        handler,
+    };
+    let (read, write) = (Some(Method::GET), Some(Method::POST));
+    let (look, change) = (Bounds::READ, Bounds::CHANGE);
+    use Admits::{Agent, AtHome, Guest, Holder, Newcomer, Partner};
+    vec![
+        route(read.clone(), "/grant", Holder, look, get(grant)),
+        route(write.clone(), "/grant/renew", AtHome, change, post(renew)),
+        route(write.clone(), "/grant/end", Holder, change, post(end)),
+        route(
+            write.clone(),
+            "/visit",
+            Newcomer,
+            EVIDENCE,
+            post(visit::show),
+        ),
+        route(
+            read.clone(),
+            "/partner/realm",
+            Partner,
+            look,
+            get(gateways::realm),
+        ),
+        route(read.clone(), "/partner/halls", Partner, look, get(shared)),
+        route(
+            write.clone(),
+            "/partner/left",
+            Partner,
+            change,
+            post(gateways::left),
+        ),
+        route(
+            write.clone(),
+            "/partner/ended",
+            Partner,
+            Bounds::JSON,
+            post(ended),
+        ),
+        route(read.clone(), "/agent/control", Agent, STREAM, get(control)),
+        route(read.clone(), "/agent/dial/{id}", Agent, STREAM, get(dial)),
+        route(read, "/connect/{service}", Guest, STREAM, get(connect)),
+        route(None, "/files", Guest, FILES, any(stores)),
+        route(None, "/files/", Guest, FILES, any(stores)),
+        route(None, "/files/{store}", Guest, FILES, any(store_files)),
+        route(None, "/files/{store}/", Guest, FILES, any(store_files)),
+        route(
+            None,
+            "/files/{store}/{*path}",
+            Guest,
+            FILES,
+            any(store_files),
+        ),
+        route(write, "/agent/renew", Agent, change, post(renew_agent)),
+    ]
+}
+
+/// The evidence that a visitor brings.
+const EVIDENCE: Bounds = Bounds {
+    body: Takes::Whole {
+        bytes: MAX_BUNDLE,
+        within: Duration::from_secs(20),
+    },
+    at_once: AtOnce { total: 32, each: 4 },
+    because: Some("a bundle of receipts is longer than other requests"),
+    ..Bounds::JSON
+};
+
+/// Streams of services and agents. Each is a connection of its own, of which the listener has so many.
+const STREAM: Bounds = Bounds {
+    answer: Gives::Streamed { lasts: None },
+    at_once: AtOnce {
+        total: 16_384,
+        each: 16_384,
+    },
+    because: Some("each stream is a connection, and those are counted by the listener"),
+    ..Bounds::READ
+};
+
+/// The router over all routes.
+pub fn router(gateway: &Gateway) -> Router {
+    all()
+        .into_iter()
+        .fold(Router::new(), |router, route| {
+            let bounds = Kept::new(
+                route.bounds,
+                gateway.limits.payload_bytes.get(),
+                Arc::clone(&gateway.callers),
+            );
+            let rule = from_fn_with_state((gateway.clone(), route.admits, bounds), guard);
+            let handler = route.handler.layer(DefaultBodyLimit::disable());
+            router.route(route.path, handler.layer(rule))
+        })
+        .fallback(any(nowhere))
+        .with_state(gateway.clone())
+}
+
+async fn nowhere() -> Problem {
+    Problem::not_found("address on the hall listener")
+}
+
+async fn guard(
+    State((gateway, admits, bounds)): State<(Gateway, Admits, Kept)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match admit(&gateway, admits, &mut request).await {
+        Ok(()) => {
+            let visitor = request.extensions().get::<Visitor>();
+            let source = visitor.map(|visitor| certified(&gateway, &visitor.svid));
+            bounds.serve(request, source, next).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn certified(gateway: &Gateway, svid: &Svid) -> Source {
+    let id = svid.id.to_string();
+    match svid.id.trust_domain().as_str().parse::<RealmName>() {
+        Ok(home) if home.as_str() != gateway.rp.id => Source::Visitor { home, id },
+        _ => Source::Certificate(id),
+    }
+}
+
+async fn admit(gateway: &Gateway, admits: Admits, request: &mut Request) -> Result<(), Problem> {
+    // Tools have no origin. A browser that was given a certificate sends one, and then it is
+    // another site that asks.
+    if request.headers().contains_key(header::ORIGIN) {
+        return Err(Problem::forbidden(
+            "cross-origin",
+            "no web page may send requests here",
+        ));
+    }
+    let visitor = request.extensions().get::<Visitor>().cloned();
+    let visitor = visitor.ok_or_else(Problem::unauthenticated)?;
+    if gateway.now().as_ms() > visitor.svid.not_after_ms {
+        return Err(Problem::forbidden(
+            "certificate-expired",
+            "the certificate of this connection has expired; connect with the renewed one",
+        ));
+    }
+    let standing = visitor.presence.standing(gateway).await?;
+    let who = &visitor.presence.who;
+    let kind = standing.as_ref().map(|standing| &standing.grant.kind);
+    let may = match (admits, who) {
+        (Admits::Guest, Who::Guest(_)) => {
+            matches!(kind, Some(GrantKind::Own | GrantKind::Visitor(_)))
+        }
+        (Admits::AtHome, Who::Guest(_)) => {
+            matches!(kind, Some(GrantKind::Own | GrantKind::Away { .. }))
+        }
+        (Admits::Holder, Who::Guest(_))
+        | (Admits::Agent, Who::Agent { .. })
+        | (Admits::Newcomer, Who::Newcomer { .. })
+        | (Admits::Partner, Who::Partner(_)) => true,
+        _ => false,
+    };
+    if !may {
+        return Err(refused(who, kind));
+    }
+    if let Some(standing) = standing {
+        request.extensions_mut().insert(standing);
+    }
+    Ok(())
+}
+
+/// What is said to those who may not ask for something.
+fn refused(who: &Who, kind: Option<&GrantKind>) -> Problem {
+    match (who, kind) {
+        (Who::Guest(_), Some(GrantKind::Away { host, .. })) => Problem::forbidden(
+            "away",
+            format!("the hall of this grant is at {host}; connect there"),
+        ),
+        (Who::Guest(_), Some(GrantKind::Visitor(visitor))) => Problem::forbidden(
+            "visitor",
+            format!("{} gives its people their certificates", visitor.home),
+        ),
+        (Who::Guest(_), _) => Problem::forbidden("guest", "a guest may not ask for this"),
+        (Who::Agent { .. }, _) => Problem::forbidden("agent", "an agent has no grant here"),
+        (Who::Newcomer { .. }, _) => Problem::forbidden(
+            "newcomer",
+            "show the evidence of what you opened before anything else",
+        ),
+        (Who::Partner(_), _) => Problem::forbidden("partner", "a gateway has no grant here"),
+    }
+}
+
+/// What this realm shares with the partner that asks.
+async fn shared(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Shared>, Problem> {
+    Shared::with(&gateway, visitor.partner()?).await.map(Json)
+}
+
+/// The partner says what has ended there.
+async fn ended(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Input(ended): Input<Ended>,
+) -> Result<Json<Heard>, Problem> {
+    visit::ended_at_home(&gateway, visitor.partner()?, &ended.hashes()?).await?;
+    Ok(Json(Heard {}))
+}
+
+/// What the caller may do, until when.
+async fn grant(
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+) -> Result<Json<hallway_hall::Grant>, Problem> {
+    Ok(Json(hallway_hall::Grant {
+        hall: standing.grant.hall.clone(),
+        person: hallway_hall::Person {
+            id: standing.person.id.to_string(),
+            name: standing.person.name.clone(),
+        },
+        rights: standing.rights.clone(),
+        ends_ms: standing.grant.ends.as_ms(),
+        certificate_ends_ms: visitor.svid.not_after_ms,
+    }))
+}
+
+/// A new certificate for the same key, within the grant and without a touch.
+async fn renew(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+) -> Result<Json<Renewed>, Problem> {
+    let certified = certificate::guest(&gateway, &standing.grant, &visitor.svid.public_key)?;
+    let mut answer = renewed(certified);
+    if let GrantKind::Away { host, .. } = &standing.grant.kind {
+        // A visitor's host may have another authority by now; home follows it.
+        let reader = gateway.store.read();
+        let bundle = bundle(reader, &active(reader, host).await?).await?;
+        answer.host_bundle = in_words(&in_base64(&bundle));
+    }
+    Ok(Json(answer))
+}
+
+/// The same for an agent.
+async fn renew_agent(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Renewed>, Problem> {
+    let (hall, name) = visitor.agent()?;
+    let certified = certificate::agent(&gateway, hall, name, &visitor.svid.public_key)?;
+    Ok(Json(renewed(certified)))
+}
+
+/// An agent is here and says what it provides, until it goes or is put out.
+async fn control(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (hall, name) = visitor.agent()?;
+    let (hall, name) = (hall.clone(), name.clone());
+    let cut = visitor.presence.pass.cut.clone();
+    let switchboard = gateway.halls().offers.switchboard.clone();
+    let judge = move |announced| async move {
+        names::judge(&gateway, &visitor, announced)
+            .await
+            .map_err(|problem| {
+                hallway_hall::Problem::new(problem.status, problem.code, problem.detail)
+            })
+    };
+    let answer = switchboard.control(hall, name, request, cut, judge).await;
+    Ok(answer.map(Body::new))
+}
+
+/// An agent brings the stream that it was asked for.
+async fn dial(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (hall, name) = visitor.agent()?;
+    let switchboard = &gateway.halls().offers.switchboard;
+    let answer = switchboard.dial(hall, name, &id, request).await;
+    Ok(answer.map(Body::new))
+}
+
+fn renewed(certified: Certified) -> Renewed {
+    Renewed {
+        certificates: in_words(&certified.certificates),
+        bundle: in_words(&certified.listener.bundle),
+        host_bundle: Vec::new(),
+        certificate_ends_ms: certified.certificate_ends_ms,
+    }
+}
+
+fn in_words(certificates: &[Base64Url]) -> Vec<String> {
+    certificates.iter().map(ToString::to_string).collect()
+}
+
+/// Ends the caller's own grant: everything of it is cut once the answer is out.
+async fn end(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+) -> Result<Response, Problem> {
+    let (gateway, grant) = (&gateway, &standing.grant);
+    gateway
+        .transact(|unit| {
+            Box::pin(async move {
+                let end = End::by(grant.person, gateway.now());
+                Ok::<_, Problem>(unit.grants().end(grant.id, &end).await?)
+            })
+        })
+        .await?;
+    visitor.presence.pass.cut.cancel();
+    Ok(axum::http::StatusCode::NO_CONTENT.into_response())
+}
+
+/// Joins the connection to a service.
+async fn connect(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+    Path(service): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    // A name that was not granted gets the same answer whether anything is called so or not.
+    let service = service
+        .parse()
+        .ok()
+        .filter(|service: &ServiceName| {
+            let wanted = Right::Connect(service.clone());
+            standing.rights.contains(&wanted)
+        })
+        .ok_or_else(|| {
+            let service = hallway_evidence::Line::nearest(&service);
+            Problem::forbidden(
+                "not-granted",
+                format!(
+                    "this grant does not allow to connect to “{service}”; open the hall for more"
+                ),
+            )
+        })?;
+    let thing = Thing::Service(service.clone());
+    let pass = visitor.presence.pass_for(&standing, thing);
+    let hall = standing.grant.hall.clone();
+    let open = async move { gateway.halls().offers.connect(&hall, &service).await };
+    let answer = stream::serve(request, pass, open).await;
+    Ok(answer.map(Body::new))
+}
+
+/// The stores that the grant opens, as a folder.
+async fn stores(Extension(standing): Extension<Arc<Standing>>, request: Request) -> Response {
+    let listed = serve_stores(&standing.rights, "/files", request).await;
+    listed.map(Body::new)
+}
+
+/// The files of a store: which of the methods the grant allows is decided there.
+async fn store_files(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(standing): Extension<Arc<Standing>>,
+    Path(place): Path<FilePlace>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let store = place.store.parse();
+    let store: StoreName = store.map_err(|_| Problem::not_found("store"))?;
+    let mount = format!("/files/{store}");
+    let thing = Thing::Store(store.clone());
+    let pass = visitor.presence.pass_for(&standing, thing);
+    let place = (mount.as_str(), &pass);
+    Ok(files::serve(&gateway, &standing, &store, place, request).await)
+}
+
+/// Where a request for files points; the rest of its path is the store's business.
+#[derive(Debug, serde::Deserialize)]
+struct FilePlace {
+    store: String,
+}

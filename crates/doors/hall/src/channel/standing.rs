@@ -1,0 +1,425 @@
+//! Whether a grant opens anything now.
+
+use hallway_evidence::statement::hall::{AgentName, HallName, Needs, Right, Rights, StoreName};
+use hallway_evidence::{PersonId, RealmName, Timestamp};
+use hallway_hall::files::StoreAccess;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::models::Models;
+use hallway_spine::models::verdict::KeyFacts;
+use hallway_spine::store::{Credential, Holder, Person, PersonState, Unit};
+
+use super::needs::{self, Case};
+use super::visit::key::VisitorKey;
+use crate::partners;
+use crate::store::{
+    EndCause, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, HallTables, Visitor,
+};
+
+/// The code with which a grant is refused as long as a second person has to approve it.
+pub const WAITING: &str = "waiting-for-approval";
+
+/// Whose a grant is: one of our people, or a partner's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Somebody {
+    /// The id, at home.
+    pub id: PersonId,
+    /// The name.
+    pub name: String,
+    /// The realm where they are at home, when it is another one.
+    pub home: Option<RealmName>,
+}
+
+/// A grant that is good, and what it allows at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The grant.
+    pub grant: Grant,
+    /// Whose it is.
+    pub person: Somebody,
+    /// What its holder may do: what was granted, as far as the admissions still say so. In a
+    /// partner's hall only the partner knows that.
+    pub rights: Rights,
+}
+
+impl Standing {
+    /// Asks the database, so that every gateway comes to the same answer. Everything on which a
+    /// grant rests must still be there: the person, the key that was touched and its model's good
+    /// standing, the admission, for a browser the session, and across realms the partner.
+    ///
+    /// # Errors
+    /// 403 says what is gone.
+    pub async fn of(
+        models: &Models,
+        reader: &Unit<'_>,
+        grant: Grant,
+        now: Timestamp,
+    ) -> Result<Self, Problem> {
+        match grant.state(now) {
+            GrantState::Open => {}
+            GrantState::Waiting => {
+                return Err(Problem::forbidden(
+                    WAITING,
+                    "this grant opens nothing before a second person approved it",
+                ));
+            }
+            GrantState::Unapproved => {
+                return Err(closed(
+                    "approval-expired",
+                    "nobody approved this grant in time",
+                ));
+            }
+            GrantState::Ended => return Err(ended(&grant)),
+            GrantState::RunOut => {
+                return Err(closed("grant-ended", "this grant has ended"));
+            }
+        }
+        let (person, rights) = match &grant.kind {
+            GrantKind::Own => {
+                let (person, key) = at_home(models, reader, &grant, now).await?;
+                let rights = counting(models, reader, &grant, &person, &key, now).await?;
+                (Somebody::from(person), rights)
+            }
+            GrantKind::Away { host, role, .. } => {
+                let (person, _) = at_home(models, reader, &grant, now).await?;
+                if person.role != *role {
+                    return Err(closed(
+                        "role-changed",
+                        "the role that was stated has changed",
+                    ));
+                }
+                partners::active(reader, host).await?;
+                (Somebody::from(person), grant.rights.clone())
+            }
+            GrantKind::Visitor(visitor) => {
+                let rights = vouched(models, reader, &grant, visitor, now).await?;
+                let somebody = Somebody {
+                    id: grant.person,
+                    name: visitor.name.clone(),
+                    home: Some(visitor.home.clone()),
+                };
+                (somebody, rights)
+            }
+        };
+        Ok(Self {
+            grant,
+            person,
+            rights,
+        })
+    }
+}
+
+impl Standing {
+    /// What may be done with a store. One on which nothing was granted gets one answer, whether it
+    /// is there or not.
+    ///
+    /// # Errors
+    /// 403 `not-granted`.
+    pub fn access(&self, store: &StoreName) -> Result<StoreAccess, Problem> {
+        match StoreAccess::of(&self.rights, store) {
+            none if none == StoreAccess::default() => Err(Problem::forbidden(
+                "not-granted",
+                format!(
+                    "this grant allows nothing with the store “{store}”; open the hall for more"
+                ),
+            )),
+            some => Ok(some),
+        }
+    }
+}
+
+impl From<Person> for Somebody {
+    fn from(person: Person) -> Self {
+        Self {
+            id: person.id,
+            name: person.name,
+            home: None,
+        }
+    }
+}
+
+/// One of our people and their key, if everything is there on which their grant rests at home.
+async fn at_home(
+    models: &Models,
+    reader: &Unit<'_>,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<(Person, Credential), Problem> {
+    let person = reader
+        .people()
+        .get(grant.person)
+        .await?
+        .filter(|person| person.state == PersonState::Active)
+        .ok_or_else(|| closed("suspended", "the person whose grant this is, is suspended"))?;
+    let key = reader.credentials().get(&grant.credential).await?;
+    let key = key
+        .filter(|key| key.holder == Holder::Person(grant.person))
+        .ok_or_else(|| closed("key-removed", "the key that opened this grant was removed"))?;
+    if models.may_refuse(crate::NAME, person.role) {
+        let attestation = reader.attestations().get(&key.id).await?;
+        models.admit_person(crate::NAME, person.role, &key, attestation.as_ref(), now)?;
+    }
+    if let GrantHolder::Session(token) = grant.holder
+        && reader.sessions().get(&token, now).await?.is_none()
+    {
+        return Err(closed(
+            "signed-out",
+            "the browser session of this grant has ended",
+        ));
+    }
+    Ok((person, key))
+}
+
+/// What ended a grant before its time.
+fn ended(grant: &Grant) -> Problem {
+    let cause = grant.ended.map_or(EndCause::Ended, |end| end.cause);
+    let what = match cause {
+        EndCause::Ended => "this grant has ended",
+        EndCause::Suspended => "the person whose grant this is, was suspended",
+        EndCause::Recovered => "the person whose grant this is, recovered lost access since",
+        EndCause::SignedOut => "the session of this grant has ended",
+        EndCause::KeyRemoved => "the key that opened this grant was removed",
+        EndCause::ModelRefused => "the key that opened this grant cannot be relied on any more",
+        EndCause::RoleChanged => "the role that was stated has changed",
+        EndCause::NotAdmitted => "its holder was admitted to this hall no longer",
+        EndCause::NeedsNotMet => "more is demanded by now than was met for this grant",
+        EndCause::ApprovalLost => "whoever approved this grant may no longer approve it",
+        EndCause::HallRemoved => "the hall was removed",
+        EndCause::PartnerLeft => "the partnership ended on which this grant rested",
+        EndCause::EndedAtHome => "this grant has ended where its holder is at home",
+    };
+    closed(cause.as_str(), what)
+}
+
+/// What counts for a visitor, if their realm is still a partner and still certifies them.
+async fn vouched(
+    models: &Models,
+    reader: &Unit<'_>,
+    grant: &Grant,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> Result<Rights, Problem> {
+    let partner = partners::active(reader, &visitor.home).await?;
+    if now > visitor.vouched {
+        return Err(closed(
+            "not-vouched",
+            &format!("{} no longer certifies its person", visitor.home),
+        ));
+    }
+    let admissions = admissions_of_visitor(reader, grant, visitor).await?;
+    // Asked every two seconds, so only where it can matter.
+    let key = if admissions
+        .iter()
+        .any(|admission| admission.needs.key.is_some())
+    {
+        let visit = reader.visits().get(&grant.evidence).await?;
+        visit.map(|visit| VisitorKey::of(models, &partner, &visit))
+    } else {
+        None
+    };
+    let case = Case {
+        models,
+        key: key.as_ref().map_or(KeyFacts::UNKNOWN, VisitorKey::facts),
+        approved: grant.approved(),
+        now,
+    };
+    within(grant, &admissions, &case)
+}
+
+/// What was granted to one of our people, as far as admissions whose needs are met still give it.
+async fn counting(
+    models: &Models,
+    reader: &Unit<'_>,
+    grant: &Grant,
+    person: &Person,
+    key: &Credential,
+    now: Timestamp,
+) -> Result<Rights, Problem> {
+    let admissions = admissions(reader, grant, person).await?;
+    // Asked every two seconds, so only where it can matter.
+    let attestation = if admissions
+        .iter()
+        .any(|admission| admission.needs.key.is_some())
+    {
+        reader.attestations().get(&key.id).await?
+    } else {
+        None
+    };
+    let case = Case {
+        models,
+        key: KeyFacts::of(key, attestation.as_ref()),
+        approved: grant.approved(),
+        now,
+    };
+    within(grant, &admissions, &case)
+}
+
+/// The admissions of one of our people to the hall of a grant.
+async fn admissions(
+    reader: &Unit<'_>,
+    grant: &Grant,
+    person: &Person,
+) -> Result<Vec<HallGuest>, Problem> {
+    let mut all = reader.halls().admissions(person.id, person.role).await?;
+    all.retain(|admission| admission.hall == grant.hall);
+    Ok(all)
+}
+
+/// The admissions of a partner's person to the hall of a grant.
+async fn admissions_of_visitor(
+    reader: &Unit<'_>,
+    grant: &Grant,
+    visitor: &Visitor,
+) -> Result<Vec<HallGuest>, Problem> {
+    let mut all = reader
+        .halls()
+        .admissions_of_visitor(&visitor.home, grant.person, visitor.role)
+        .await?;
+    all.retain(|admission| admission.hall == grant.hall);
+    Ok(all)
+}
+
+/// What admissions leave of a grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// These of its rights.
+    Rights(Rights),
+    /// Nothing, and why.
+    Nothing(EndCause),
+}
+
+/// What admissions leave of a grant, at whatever hour, approved already or not yet: what they do
+/// not leave is lost for good.
+///
+/// # Errors
+/// The database.
+pub async fn left_by_admissions(
+    models: &Models,
+    reader: &Unit<'_>,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<Left, Problem> {
+    let (attestation, brought);
+    let (admissions, key) = match &grant.kind {
+        // What opens there is the partner's to say.
+        GrantKind::Away { .. } => return Ok(Left::Rights(grant.rights.clone())),
+        GrantKind::Own => {
+            let person = reader.people().get(grant.person).await?;
+            let key = reader.credentials().get(&grant.credential).await?;
+            let (Some(person), Some(key)) = (person, key) else {
+                return Ok(Left::Nothing(EndCause::KeyRemoved));
+            };
+            attestation = reader.attestations().get(&key.id).await?;
+            let facts = KeyFacts::of(&key, attestation.as_ref());
+            (admissions(reader, grant, &person).await?, facts)
+        }
+        GrantKind::Visitor(visitor) => {
+            let partner = reader.partners().get(&visitor.home).await?;
+            let visit = reader.visits().get(&grant.evidence).await?;
+            brought = partner
+                .zip(visit)
+                .map(|(partner, visit)| VisitorKey::of(models, &partner, &visit));
+            let facts = brought
+                .as_ref()
+                .map_or(KeyFacts::UNKNOWN, VisitorKey::facts);
+            (admissions_of_visitor(reader, grant, visitor).await?, facts)
+        }
+    };
+    let at_any_hour: Vec<(Rights, Needs)> = admissions
+        .into_iter()
+        .map(|admission| {
+            let needs = Needs {
+                hours: None,
+                ..admission.needs
+            };
+            (admission.rights, needs)
+        })
+        .collect();
+    let case = Case {
+        models,
+        key,
+        approved: grant.approval.map(|approval| approval.role),
+        now,
+    };
+    let each = at_any_hour.iter().map(|(rights, needs)| (rights, needs));
+    let weighed = needs::weigh(each, &case);
+    let granted = grant.rights.iter();
+    let left: Vec<Right> = granted
+        .filter(|right| weighed.open.contains(*right))
+        .cloned()
+        .collect();
+    Ok(match Rights::try_from(left) {
+        Ok(rights) => Left::Rights(rights),
+        Err(_) => {
+            let mut lost = grant.rights.iter();
+            let unmet = lost.any(|right| weighed.missing_for(right).is_some());
+            Left::Nothing(if unmet {
+                EndCause::NeedsNotMet
+            } else {
+                EndCause::NotAdmitted
+            })
+        }
+    })
+}
+
+/// What was granted, as far as `admissions` to its hall still give it.
+fn within(grant: &Grant, admissions: &[HallGuest], case: &Case<'_>) -> Result<Rights, Problem> {
+    let each = admissions
+        .iter()
+        .map(|admission| (&admission.rights, &admission.needs));
+    let weighed = needs::weigh(each, case);
+    let granted = grant.rights.iter();
+    let counting: Vec<Right> = granted
+        .filter(|right| weighed.open.contains(*right))
+        .cloned()
+        .collect();
+    counting.try_into().map_err(|_| {
+        let lost = grant
+            .rights
+            .iter()
+            .find_map(|right| weighed.missing_for(right));
+        match lost {
+            Some(missing) => closed("needs-not-met", &missing),
+            None => closed(
+                "not-admitted",
+                "its holder is no longer admitted to this hall",
+            ),
+        }
+    })
+}
+
+/// The rights that `admissions` give in `hall`, sorted, each once.
+pub fn rights_in(admissions: &[HallGuest], hall: &HallName) -> Vec<Right> {
+    let rights: std::collections::BTreeSet<Right> = admissions
+        .iter()
+        .filter(|admission| admission.hall == *hall)
+        .flat_map(|admission| admission.rights.iter().cloned())
+        .collect();
+    rights.into_iter().collect()
+}
+
+/// The agent, if the machine with this key is still it.
+///
+/// # Errors
+/// 403.
+pub async fn agent(
+    reader: &Unit<'_>,
+    hall: &HallName,
+    name: &AgentName,
+    key_sha256: &[u8; 32],
+) -> Result<HallAgent, Problem> {
+    reader
+        .hall_agents()
+        .get(hall, name)
+        .await?
+        .filter(|agent| agent.joined.is_some_and(|(_, key)| key == *key_sha256))
+        .ok_or_else(|| {
+            Problem::forbidden(
+                "agent-dismissed",
+                "this agent was put out of the hall; ask for a new invitation",
+            )
+        })
+}
+
+fn closed(code: &'static str, what: &str) -> Problem {
+    Problem::forbidden(code, format!("{what}; open the hall again"))
+}

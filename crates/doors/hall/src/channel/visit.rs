@@ -1,0 +1,331 @@
+//! Visitors: a partner's people in halls of this realm.
+//!
+//! Whoever comes with a certificate of a partner is a newcomer, who may do one thing: show the
+//! evidence of what they signed at home. It is checked here, under the keys that an owner pinned,
+//! and logged here; then the newcomer has a grant like everybody else. What the partner is
+//! believed for is who its people are, which roles they have, and, by certifying them again every
+//! few minutes, that they still are.
+
+pub mod farewell;
+pub mod key;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use hallway_evidence::verify::{self, Door, UncheckedVisit};
+use hallway_evidence::{
+    Bundle, Evidence, GrantId, Line, PersonId, RealmName, Timestamp, TrustFile,
+};
+use hallway_spine::Gateway;
+use hallway_spine::http::peer::Peer;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::ledger::Entry;
+use hallway_spine::store::{EvidenceHash, StoreError, Unit};
+use hallway_webauthn::RelyingParty;
+use key::VisitorKey;
+use serde::Serialize;
+
+use super::inside::{Presence, Who};
+use super::needs::{self, Case};
+use super::routes::Visitor as Caller;
+use super::standing::{Left, left_by_admissions, rights_in};
+use crate::approvals::{self, Waits};
+use crate::partners::description::own_realm;
+use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables, Partner, Visit, Visitor};
+use crate::{HallsOf, demands, partners};
+
+/// Whom a certificate of a partner's person lets in: the holder of a grant, or a newcomer.
+///
+/// # Errors
+/// 403.
+pub async fn arrive(
+    gateway: &Gateway,
+    home: RealmName,
+    person: PersonId,
+    svid: &hallway_hall::Svid,
+) -> Result<Arc<Presence>, Problem> {
+    let key = svid.public_key.sha256();
+    let Some(grant) = gateway.store.read().grants().by_key(&key).await? else {
+        let newcomer = Who::Newcomer { home, person, key };
+        return gateway.halls().inside.enter(gateway, newcomer).await;
+    };
+    match &grant.kind {
+        GrantKind::Visitor(visitor) if visitor.home == home && grant.person == person => {
+            let until = Timestamp::from_ms(svid.not_after_ms);
+            if until > visitor.vouched {
+                let id = grant.id;
+                gateway
+                    .transact(|unit| {
+                        Box::pin(
+                            async move { Ok::<_, Problem>(unit.grants().vouch(id, until).await?) },
+                        )
+                    })
+                    .await?;
+            }
+            gateway.halls().inside.guest(gateway, &grant).await
+        }
+        _ => Err(Problem::forbidden(
+            "unknown-grant",
+            "the grant for this key is somebody else's",
+        )),
+    }
+}
+
+/// What anybody needs to check a partner's evidence: what was pinned when the realms joined, and
+/// that our own witness saw their log.
+///
+/// # Errors
+/// 500 when the partner's name is no line of text, which no realm's is.
+pub fn trust_file(gateway: &Gateway, partner: &Partner) -> Result<TrustFile, Problem> {
+    let realm = Line::new(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
+    let relying_party = RelyingParty::new(partner.realm.as_str(), partner.origin.as_str());
+    let mut trust = TrustFile::new(realm, relying_party, partner.log.clone(), Vec::new());
+    trust.witnesses = vec![gateway.witness.key().clone()];
+    Ok(trust)
+}
+
+/// The grant that a visitor has from now on.
+#[derive(Debug, Serialize)]
+struct Welcome {
+    /// What it is called here.
+    id: GrantId,
+    /// What it says.
+    #[serde(flatten)]
+    grant: hallway_hall::Grant,
+    /// What it waits for before it opens anything.
+    waits: Option<Waits>,
+}
+
+/// `POST /visit`: a newcomer shows their evidence.
+pub(crate) async fn show(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    evidence: Bytes,
+) -> Result<Response, Problem> {
+    match admit(&gateway, &caller, &evidence).await {
+        Ok(grant) => {
+            let mut answer = Json(grant).into_response();
+            // Whoever comes now is a guest; this connection is a newcomer's.
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(header::CONNECTION, close);
+            Ok(answer)
+        }
+        Err(problem) => {
+            let peer = Peer {
+                address: caller.address.clone(),
+                agent: String::new(),
+                session: None,
+            };
+            gateway.refuse(crate::NAME, &problem, &peer).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn admit(gateway: &Gateway, caller: &Caller, bytes: &[u8]) -> Result<Welcome, Problem> {
+    let bundle = Bundle::decode(bytes).map_err(|error| Problem::malformed(error.to_string()))?;
+    // Verified before a unit begins, so that nobody can keep others waiting by it.
+    let judged = judge(gateway, gateway.store.read(), caller, bundle).await?;
+    let Judged {
+        grant,
+        visit,
+        evidence,
+    } = &judged;
+    gateway
+        .transact(|unit| Box::pin(keep(gateway, unit, grant, visit, evidence)))
+        .await?;
+    let grant = judged.grant;
+    let waits = Waits::of(gateway, gateway.store.read(), &grant).await?;
+    let GrantKind::Visitor(visitor) = grant.kind else {
+        return Err(Problem::not_found("grant"));
+    };
+    Ok(Welcome {
+        id: grant.id,
+        waits,
+        grant: hallway_hall::Grant {
+            hall: grant.hall,
+            person: hallway_hall::Person {
+                id: grant.person.to_string(),
+                name: visitor.name,
+            },
+            rights: grant.rights,
+            ends_ms: grant.ends.as_ms(),
+            certificate_ends_ms: caller.svid.not_after_ms,
+        },
+    })
+}
+
+/// What the evidence of a newcomer earns.
+struct Judged {
+    grant: Grant,
+    visit: Visit,
+    evidence: Evidence,
+}
+
+/// Checks everything, and changes nothing.
+async fn judge(
+    gateway: &Gateway,
+    reader: &Unit<'_>,
+    caller: &Caller,
+    bundle: Bundle,
+) -> Result<Judged, Problem> {
+    let Who::Newcomer { home, person, key } = &caller.presence.who else {
+        return Err(Problem::forbidden("guest", "you are inside already"));
+    };
+    let partner = partners::active(reader, home).await?;
+    let claimed = UncheckedVisit::read(&bundle)
+        .map_err(|error| Problem::forbidden("not-a-visit", error.to_string()))?;
+    let admissions = reader
+        .halls()
+        .admissions_of_visitor(home, *person, claimed.role)
+        .await?;
+    let allowed = rights_in(&admissions, &claimed.hall);
+    if allowed.is_empty() {
+        // As for one's own people: whoever may do nothing there may not know that it exists.
+        return Err(Problem::forbidden(
+            "not-admitted",
+            format!("you are not admitted to the hall “{}” here", claimed.hall),
+        ));
+    }
+    let now = gateway.now();
+    let host = own_realm(gateway)?;
+    let door = Door {
+        host: &host,
+        person: *person,
+        public_key: &caller.svid.public_key,
+        evidence: named_evidence(caller)?,
+        allowed: &allowed,
+        longest: gateway.halls().longest,
+        now,
+    };
+    let visit =
+        verify::visit(&bundle, &trust_file(gateway, &partner)?, &door).map_err(|report| {
+            let failure = report.failure.unwrap_or_else(|| verify::Failure {
+                section: String::new(),
+                step: String::new(),
+                what: "the evidence does not hold".to_owned(),
+            });
+            Problem::forbidden(
+                "evidence",
+                format!("your evidence: step {}: {}", failure.step, failure.what),
+            )
+            .with("step", failure.step)
+        })?;
+    let evidence = EvidenceHash(visit.evidence.hash());
+    let kept = Visit {
+        evidence,
+        home: home.clone(),
+        bundle,
+    };
+    // What is demanded is judged here, by what the visitor's key proves to this realm.
+    let brought = VisitorKey::of(&gateway.models, &partner, &kept);
+    let case = Case {
+        models: &gateway.models,
+        key: brought.facts(),
+        approved: None,
+        now,
+    };
+    let each = demands::to_hall(&admissions, &claimed.hall).into_iter();
+    let each = each.map(|admission| (&admission.rights, &admission.needs));
+    let opening = needs::weigh(each, &case).opening(&claimed.hall, Some(&visit.open.rights))?;
+    if let Some(role) = opening.approval {
+        approvals::possible(reader, role, None).await?;
+    }
+    let grant = Grant {
+        id: GrantId::generate(),
+        kind: GrantKind::Visitor(Visitor {
+            home: home.clone(),
+            name: visit.open.name.to_string(),
+            role: visit.role,
+            vouched: Timestamp::from_ms(caller.svid.not_after_ms),
+        }),
+        hall: visit.open.hall.clone(),
+        person: *person,
+        credential: visit.evidence.signed.credential_id.clone(),
+        rights: visit.open.rights.clone(),
+        holder: GrantHolder::Key(*key),
+        opened: now,
+        ends: visit.ends,
+        ended: None,
+        evidence,
+        address: caller.address.clone(),
+        approval: opening.approval.map(Approval::asked),
+    };
+    Ok(Judged {
+        grant,
+        visit: kept,
+        evidence: visit.evidence,
+    })
+}
+
+/// Logs the evidence and makes the grant, if what was judged is still so: what ended meanwhile has
+/// taken along the grants that there were, and this one must not outlive it.
+async fn keep(
+    gateway: &Gateway,
+    unit: &Unit<'_>,
+    grant: &Grant,
+    visit: &Visit,
+    evidence: &Evidence,
+) -> Result<(), Problem> {
+    if let GrantKind::Visitor(visitor) = &grant.kind {
+        partners::active(unit, &visitor.home).await?;
+    }
+    // The very evidence that the log at home holds is an entry of ours, too.
+    let entry = Entry::new(evidence.clone())?;
+    gateway.ledger.append(unit, vec![entry]).await?;
+    unit.visits().add(visit).await.map_err(used)?;
+    unit.grants().add(grant).await.map_err(used)?;
+    let left = left_by_admissions(&gateway.models, unit, grant, gateway.now()).await?;
+    if left != Left::Rights(grant.rights.clone()) {
+        return Err(Problem::forbidden(
+            "not-admitted",
+            "the admissions to this hall have changed; open it again",
+        ));
+    }
+    Ok(())
+}
+
+/// The evidence for which home made the certificate.
+fn named_evidence(caller: &Caller) -> Result<[u8; 32], Problem> {
+    let named = caller.svid.provenance.as_ref();
+    let named: Option<EvidenceHash> = named.and_then(|named| named.evidence.parse().ok());
+    let named = named.ok_or_else(|| {
+        Problem::forbidden("no-evidence", "the certificate names no evidence to check")
+    })?;
+    Ok(named.0)
+}
+
+fn used(error: StoreError) -> Problem {
+    match error {
+        StoreError::Exists { .. } => Problem::conflict(
+            "key-used",
+            "a grant was given for this evidence or key before; open the hall again",
+        ),
+        error => error.into(),
+    }
+}
+
+/// A partner says that openings of its people have ended: their grants here end.
+///
+/// # Errors
+/// The database fails.
+pub async fn ended_at_home(
+    gateway: &Gateway,
+    home: &RealmName,
+    evidence: &[EvidenceHash],
+) -> Result<(), Problem> {
+    let now = gateway.now();
+    gateway
+        .transact(|unit| {
+            Box::pin(async move {
+                Ok::<_, Problem>(unit.grants().end_visits(home, evidence, now).await?)
+            })
+        })
+        .await?;
+    gateway.halls().inside.look_again(gateway).await;
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! Entering a hall: the statement, and the grant that the touch earns.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hallway_evidence::statement::hall::{HallName, Lasting, Open, P256PublicKey, Right, Rights};
+use hallway_evidence::{GrantId, RealmName};
+use hallway_spine::Gateway;
+use hallway_spine::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
+use hallway_spine::http::input::line;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
+use hallway_spine::store::StoreError;
+use hallway_webauthn::wire::Base64Url;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use super::approvals::{self, Waits};
+use super::certificate::{self, Certified, Listener};
+use super::demands::{self, KnownKey};
+use super::visit;
+use crate::channel::needs::{Opening, Weighed};
+use crate::channel::proxy;
+use crate::partners::description::own_realm;
+use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables};
+use crate::{HallDoor, HallsOf};
+
+/// What a person who enters asks for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The realm where the hall is; this one without it.
+    #[schemars(with = "Option<String>")]
+    host: Option<RealmName>,
+    /// The hall.
+    #[schemars(with = "String")]
+    hall: HallName,
+    /// The rights; all that one is admitted to without it.
+    #[schemars(with = "Option<Vec<String>>")]
+    rights: Option<Vec<Right>>,
+    /// For how long; as long as the operator allows without it.
+    duration_ms: Option<u64>,
+    /// The P-256 key to certify, SubjectPublicKeyInfo. Without it the hall opens in this session; in a
+    /// partner's hall this gateway acts for it.
+    #[schemars(with = "Option<String>")]
+    public_key: Option<Base64Url>,
+}
+
+/// A grant, as it is handed to who opened it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Opened {
+    /// A UUID.
+    #[schemars(with = "String")]
+    pub id: GrantId,
+    /// The hall.
+    #[schemars(with = "String")]
+    pub hall: HallName,
+    /// What it allows.
+    #[schemars(with = "Vec<String>")]
+    pub rights: Rights,
+    /// When it ends at the latest, milliseconds since 1970.
+    pub ends_ms: u64,
+    /// What it waits for before it opens anything, if it has to be approved.
+    pub waits: Option<Waits>,
+    /// What the data plane needs; nothing for a browser session.
+    #[serde(flatten)]
+    pub certified: Option<Certified>,
+    /// Where the certificate is renewed, when the hall is a partner's: here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<Listener>,
+}
+
+#[async_trait]
+impl Perform<HallDoor> for Open {
+    const GIVES: Option<Given> = Some((super::GRANT, SchemaGenerator::subschema_for::<Opened>));
+
+    type Request = Request;
+
+    async fn prepare(asking: &Asking<'_>, request: Request) -> Result<Prepared<Self>, Problem> {
+        prepare(asking, request).await.map(Into::into)
+    }
+
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
+        perform(actor, self).await
+    }
+}
+
+/// The terms, if the hall would open.
+async fn prepare(asking: &Asking<'_>, wanted: Request) -> Result<Open, Problem> {
+    let Asking {
+        gateway,
+        caller,
+        nonce,
+    } = *asking;
+    let own = own_realm(gateway)?;
+    let rights = wanted
+        .rights
+        .map(Rights::try_from)
+        .transpose()
+        .map_err(|error| Problem::malformed(format!("the rights: {error}")))?;
+    let public_key = wanted
+        .public_key
+        .map(|key| P256PublicKey::from_der(&key.0))
+        .transpose()
+        .map_err(|error| Problem::malformed(error.to_string()))?;
+    let away = wanted.host.filter(|host| *host != own);
+    let public_key = match (&away, public_key) {
+        (Some(_), None) => Some(*proxy::key(gateway, nonce)?.public()),
+        (_, named) => named,
+    };
+    if public_key.is_some() {
+        certificate::address(gateway)?;
+    }
+    let role = away.is_some().then_some(caller.person.role);
+    let (host, rights, longest_ms) = match away {
+        Some(host) => {
+            let bounds = visit::bounds(gateway, &caller.person, &host, &wanted.hall).await?;
+            let rights = bounds.rights(rights, &host, &wanted.hall)?;
+            (host, rights, bounds.longest_ms)
+        }
+        None => {
+            let opening = foreseen(gateway, caller, &wanted.hall, rights.as_ref()).await?;
+            (own, opening.rights, longest_ms(gateway))
+        }
+    };
+    let open = Open {
+        host,
+        hall: wanted.hall,
+        person: caller.person.id,
+        name: line("name", &caller.person.name)?,
+        role,
+        rights,
+        duration_ms: wanted.duration_ms.unwrap_or(longest_ms),
+        public_key,
+    };
+    check_duration(&open, longest_ms)?;
+    Ok(open)
+}
+
+/// What would open by whichever of the caller's keys opens the most: which one is touched is not
+/// known yet.
+async fn foreseen(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+    wanted: Option<&Rights>,
+) -> Result<Opening, Problem> {
+    let (reader, person) = (gateway.store.read(), &caller.person);
+    let admissions = reader.halls().admissions(person.id, person.role).await?;
+    let admissions = demands::to_hall(&admissions, hall);
+    let (mut best, mut refused) = (None::<Opening>, None);
+    for key in KnownKey::of(reader, person).await? {
+        let weighed = demands::weighed(gateway, &admissions, &key, gateway.now());
+        match weighed.opening(hall, wanted) {
+            Ok(opening)
+                if best
+                    .as_ref()
+                    .is_none_or(|best| opening.opens_more_than(best)) =>
+            {
+                best = Some(opening);
+            }
+            Ok(_) => {}
+            Err(problem) => refused = refused.or(Some(problem)),
+        }
+    }
+    let opening = match (best, refused) {
+        (Some(opening), _) => opening,
+        (None, Some(problem)) => return Err(problem),
+        (None, None) => return Err(Weighed::default().refusal(hall, None)),
+    };
+    if let Some(role) = opening.approval {
+        approvals::possible(reader, role, Some(person.id)).await?;
+    }
+    Ok(opening)
+}
+
+/// The operator's limit.
+pub(super) fn longest_ms(gateway: &Gateway) -> u64 {
+    u64::try_from(gateway.halls().longest.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The operator's limit, asked when the statement is made and again when it comes back signed.
+fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
+    if open.duration_ms == 0 || open.duration_ms > longest_ms {
+        return Err(Problem::forbidden(
+            "duration",
+            format!(
+                "this hall can be opened for {} at most; you asked for {}",
+                Lasting(longest_ms),
+                Lasting(open.duration_ms)
+            ),
+        )
+        .with("longest_ms", longest_ms));
+    }
+    Ok(())
+}
+
+/// What the key that was touched opens.
+async fn opening(actor: &Actor<'_>, terms: &Open) -> Result<Opening, Problem> {
+    let (reader, person) = (actor.unit, actor.person);
+    let admissions = reader.halls().admissions(person.id, person.role).await?;
+    let admissions = demands::to_hall(&admissions, &terms.hall);
+    let key = reader.credentials().get(actor.credential).await?;
+    let key = key.ok_or_else(|| Problem::not_found("key"))?;
+    let key = KnownKey::new(reader, key).await?;
+    let weighed = demands::weighed(actor.gateway, &admissions, &key, actor.now);
+    let opening = weighed.opening(&terms.hall, Some(&terms.rights))?;
+    if let Some(role) = opening.approval {
+        approvals::possible(reader, role, Some(person.id)).await?;
+    }
+    Ok(opening)
+}
+
+/// Who will use the grant. A browser can't hold a key for a partner's hall: this gateway does.
+fn holder(actor: &Actor<'_>, terms: &Open, kind: &GrantKind) -> Result<GrantHolder, Problem> {
+    let session = GrantHolder::Session(actor.caller.session.token);
+    let Some(key) = &terms.public_key else {
+        return Ok(session);
+    };
+    if kind.host().is_some() && proxy::key(actor.gateway, &actor.statement.nonce)?.public() == key {
+        return Ok(session);
+    }
+    Ok(GrantHolder::Key(key.sha256()))
+}
+
+/// Lets the signer in.
+async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
+    let gateway = actor.gateway;
+    if terms.person != actor.person.id {
+        return Err(Problem::forbidden(
+            "other-person",
+            "the statement lets somebody else in",
+        ));
+    }
+    check_duration(terms, longest_ms(gateway))?;
+    let (kind, approval) = if terms.host == own_realm(gateway)? {
+        (GrantKind::Own, opening(actor, terms).await?.approval)
+    } else {
+        // What it opens there, and who must approve it, is the host's to say.
+        (visit::kind(actor, terms).await?, None)
+    };
+    let holder = holder(actor, terms, &kind)?;
+    let grant = Grant {
+        id: GrantId::generate(),
+        kind,
+        hall: terms.hall.clone(),
+        person: actor.person.id,
+        credential: actor.credential.clone(),
+        rights: terms.rights.clone(),
+        holder,
+        opened: actor.now,
+        ends: actor.now.plus(Duration::from_millis(terms.duration_ms)),
+        ended: None,
+        evidence: actor.evidence,
+        address: actor.caller.session.address.clone(),
+        approval: approval.map(Approval::asked),
+    };
+    let waits = Waits::of(gateway, actor.unit, &grant).await?;
+    let certified = match (&terms.public_key, &grant.holder) {
+        (Some(key), GrantHolder::Key(_)) => Some(certificate::guest(gateway, &grant, key)?),
+        _ => None,
+    };
+    let (certified, home) = match (certified, &grant.kind) {
+        (Some(certified), GrantKind::Away { host, .. }) => {
+            let (certified, home) = visit::at_host(actor.unit, host, certified).await?;
+            (Some(certified), Some(home))
+        }
+        (certified, _) => (certified, None),
+    };
+    actor
+        .unit
+        .grants()
+        .add(&grant)
+        .await
+        .map_err(|error| match error {
+            StoreError::Exists { .. } => Problem::conflict(
+                "key-used",
+                "a grant was given for this key before; make a fresh key for each",
+            ),
+            error => error.into(),
+        })?;
+    let opened = Opened {
+        id: grant.id,
+        hall: grant.hall,
+        rights: grant.rights,
+        ends_ms: grant.ends.as_ms(),
+        waits,
+        certified,
+        home,
+    };
+    Outcome::with(actor, super::GRANT, &opened)
+}

@@ -1,0 +1,463 @@
+//! `/halls`, `/halls/{name}` and `/halls/{name}/files/{store}`.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use hallway_evidence::statement::hall::{
+    Guest, HallName, MOST_RIGHTS, Right, Rights, StoreName, approver,
+};
+use hallway_evidence::{PersonId, RealmName};
+use hallway_spine::Gateway;
+use hallway_spine::console::pages::names::Names;
+use hallway_spine::console::pages::{frame, html, moment, sees_all};
+use hallway_spine::console::view::{Count, Mark, Size, Tone};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::Caller;
+use hallway_spine::store::{Limit, PageRequest, PersonState, Role};
+
+use super::super::view::{
+    AgentRow, ApprovalRow, AwayRow, DemandRow, GrantRow, GuestRow, HallPage, HallPlace, HallRow,
+    HallsPage, InsideRow, OfferRow, StorePage, WaitingNotice,
+};
+use crate::approvals::{self, Waits};
+use crate::channel::inside::Thing;
+use crate::channel::names::things;
+use crate::channel::offers::Offer;
+use crate::look::DemandView;
+use crate::store::{
+    Grant, GrantFilter, GrantKind, GrantState, GuestId, Hall, HallAgent, HallTables, Partner,
+    VisitorId,
+};
+use crate::{HallsOf, files, flows, look};
+
+/// How many of the newest grants are shown with a hall.
+const NEWEST: u64 = 20;
+
+/// The halls that the visitor may see.
+pub(crate) async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let seen = look::seen(&gateway, &caller).await?;
+    let row = |seen: look::Seen| HallRow {
+        inside: Count(gateway.halls().inside.guests(Some(&seen.hall.name)).len() as u64),
+        rights: in_words(&seen.rights),
+        name: seen.hall.name.to_string(),
+        title: seen.hall.title,
+    };
+    html(&HallsPage {
+        halls: seen.into_iter().map(row).collect(),
+        partners: partners(&gateway).await?,
+        away: away(&gateway, &caller).await?,
+        listens: gateway.halls().address.is_some(),
+        approvals: approvals_in(&gateway, &caller, None).await?,
+        frame: frame(&gateway, &caller, super::HALLS),
+    })
+}
+
+/// What people of this realm have open at partners: members see their own.
+async fn away(gateway: &Gateway, caller: &Caller) -> Result<Vec<AwayRow>, Problem> {
+    let (reader, now) = (gateway.store.read(), gateway.now());
+    let mut names = Names::new(reader);
+    let mut rows = Vec::new();
+    for grant in reader
+        .grants()
+        .away(now, &PageRequest::default())
+        .await?
+        .items
+    {
+        let seen = sees_all(&caller.person) || grant.person == caller.person.id;
+        if let GrantKind::Away { host, .. } = &grant.kind
+            && seen
+            && grant.state(now) == GrantState::Open
+        {
+            let name = names.person(grant.person).await?;
+            rows.push(AwayRow {
+                host: host.to_string(),
+                hall: grant.hall.to_string(),
+                grant: grant_row(gateway, caller, &grant, name),
+            });
+        }
+    }
+    Ok(rows)
+}
+
+/// One hall.
+pub(crate) async fn one(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let seen = look::find(&gateway, &caller, &name).await?;
+    let hall = &seen.hall.name;
+    let looks_after = sees_all(&caller.person);
+    let offers = &gateway.halls().offers;
+    let stores = offers.stores(hall).into_iter().map(|offer| {
+        let rights = verbs(&seen.rights, &|right| right.store() == Some(&offer.name));
+        offer_row(offer, rights)
+    });
+    let services = offers.services(hall).into_iter().map(|offer| {
+        let rights = verbs(&seen.rights, &|right| right.service() == Some(&offer.name));
+        offer_row(offer, rights)
+    });
+    let shown = |row: &OfferRow| looks_after || !row.rights.is_empty();
+    let inside = flows::inside(&gateway, &caller, &seen).into_iter();
+    let inside = inside.map(|row| InsideRow {
+        grant: row.grant.to_string(),
+        name: at(&row.name, row.home.as_ref()),
+        streams: Count(row.streams as u64),
+        received: Size(row.received),
+        sent: Size(row.sent),
+        own: row.own,
+    });
+    let (open, _) = open_now(&gateway, &caller, hall).await?;
+    let demands = look::demands_of(&gateway, &caller, hall).await?;
+    html(&HallPage {
+        frame: frame(&gateway, &caller, super::HALLS),
+        rights: in_words(&seen.rights),
+        over: None,
+        demands: demands.into_iter().map(demand_row).collect(),
+        waiting: waiting(&gateway, &caller, hall).await?,
+        approvals: approvals_in(&gateway, &caller, Some(hall)).await?,
+        knows_models: gateway.models.is_configured(),
+        open,
+        stores: stores.filter(shown).collect(),
+        services: services.filter(shown).collect(),
+        inside: inside.collect(),
+        looks_after,
+        guests: match looks_after {
+            true => guests(&gateway, hall).await?,
+            false => Vec::new(),
+        },
+        people: match caller.person.role {
+            Role::Owner => people(&gateway).await?,
+            _ => Vec::new(),
+        },
+        partners: match caller.person.role {
+            Role::Owner => partners(&gateway).await?,
+            _ => Vec::new(),
+        },
+        agents: match looks_after {
+            true => agents(&gateway, hall).await?,
+            false => Vec::new(),
+        },
+        grants: grants(&gateway, &caller, hall).await?,
+        place: place(seen.hall),
+    })
+}
+
+/// The files of a store.
+pub(crate) async fn store(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path((name, store)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let seen = look::find(&gateway, &caller, &name).await?;
+    let store: StoreName = store.parse().map_err(|_| Problem::not_found("store"))?;
+    let of_store = |right: &Right| right.store() == Some(&store);
+    if !seen.rights.iter().any(of_store) {
+        return Err(Problem::not_found("store"));
+    }
+    let (open, rights) = open_now(&gateway, &caller, &seen.hall.name).await?;
+    html(&StorePage {
+        frame: frame(&gateway, &caller, super::HALLS),
+        waiting: waiting(&gateway, &caller, &seen.hall.name).await?,
+        over: None,
+        open,
+        may: verbs(&rights, &of_store).replace(',', ""),
+        place: place(seen.hall),
+        store: store.to_string(),
+    })
+}
+
+/// The grant of this browser, if the hall is open in it, and what may be done under it now.
+async fn open_now(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+) -> Result<(Option<GrantRow>, Vec<Right>), Problem> {
+    match files::entered(gateway, caller, None, hall).await {
+        Ok(Some((_, standing))) => {
+            let name = standing.person.name.clone();
+            let row = grant_row(gateway, caller, &standing.grant, name);
+            Ok((Some(row), standing.rights.iter().cloned().collect()))
+        }
+        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Ok(None) | Err(_) => Ok((None, Vec::new())),
+    }
+}
+
+fn place(hall: Hall) -> HallPlace {
+    HallPlace {
+        host: None,
+        name: hall.name.to_string(),
+        title: hall.title,
+    }
+}
+
+/// What an admission of the visitor's demands, and how that stands.
+fn demand_row(demand: DemandView) -> DemandRow {
+    DemandRow {
+        rights: capitalised(&demand.rights.to_string()),
+        state: match (demand.missing.is_empty(), demand.approval) {
+            (false, _) => Mark::new(Tone::Warning, "Missing"),
+            (true, Some(_)) => Mark::new(Tone::Waiting, "Asks"),
+            (true, None) => Mark::new(Tone::Good, "Met"),
+        },
+        needs: demand.needs,
+        missing: demand
+            .missing
+            .iter()
+            .map(|what| format!("{}.", capitalised(what)))
+            .collect(),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// The visitor's own opening in a hall, if it waits.
+async fn waiting(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+) -> Result<Option<WaitingNotice>, Problem> {
+    let Some(grant) = files::waiting(gateway, caller, hall).await? else {
+        return Ok(None);
+    };
+    let waits = Waits::of(gateway, gateway.store.read(), &grant).await?;
+    Ok(waits.map(|waits| WaitingNotice {
+        grant: grant.id.to_string(),
+        approver: approver(waits.role).to_owned(),
+        names: waits.approvers.join(", "),
+        until: moment(gateway, grant.waits_until()),
+    }))
+}
+
+/// What the visitor can approve, in one hall or in all.
+async fn approvals_in(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: Option<&HallName>,
+) -> Result<Vec<ApprovalRow>, Problem> {
+    let mut names = Names::new(gateway.store.read());
+    let mut rows = Vec::new();
+    for grant in approvals::for_caller(gateway, caller).await? {
+        if hall.is_some_and(|hall| *hall != grant.hall) {
+            continue;
+        }
+        rows.push(ApprovalRow {
+            name: names.person(grant.person).await?,
+            grant: grant.id.to_string(),
+            hall: grant.hall.to_string(),
+            rights: grant.rights.to_string(),
+            opened: moment(gateway, grant.opened),
+            evidence: grant.evidence.to_string(),
+        });
+    }
+    Ok(rows)
+}
+
+/// Rights as a sentence says them; nothing for none.
+pub(crate) fn in_words(rights: &[Right]) -> String {
+    let named: Vec<Right> = rights.iter().take(MOST_RIGHTS).cloned().collect();
+    Rights::try_from(named).map_or_else(|_| String::new(), |rights| rights.to_string())
+}
+
+/// What may be done with the one thing that the rights are about which `is_it` picks:
+/// `read, write`.
+pub(crate) fn verbs(rights: &[Right], is_it: &dyn Fn(&Right) -> bool) -> String {
+    let picked = rights.iter().filter(|right| is_it(right));
+    picked.map(Right::verb).collect::<Vec<_>>().join(", ")
+}
+
+fn offer_row<N: ToString>(offer: Offer<N>, rights: String) -> OfferRow {
+    OfferRow {
+        rights,
+        name: offer.name.to_string(),
+        agent: offer.agent.map(|agent| agent.to_string()),
+    }
+}
+
+async fn guests(gateway: &Gateway, hall: &HallName) -> Result<Vec<GuestRow>, Problem> {
+    let reader = gateway.store.read();
+    let mut names = Names::new(reader);
+    let mut rows = Vec::new();
+    for guest in reader.halls().guests(hall).await? {
+        let (who, kind, value) = match guest.guest {
+            GuestId::Person(id) => (names.person(id).await?, "person", id.to_string()),
+            GuestId::Role(role) => (Guest::Role(role).to_string(), "role", role.to_string()),
+            GuestId::Visitor(realm, whom) => (
+                visitor_in_words(&realm, whom),
+                "visitor",
+                match whom {
+                    VisitorId::Person(id) => format!("{realm}/person/{id}"),
+                    VisitorId::Role(role) => format!("{realm}/role/{role}"),
+                },
+            ),
+        };
+        rows.push(GuestRow {
+            who,
+            kind,
+            value,
+            rights: guest.rights.to_string(),
+            needs: guest.needs.to_string(),
+            since: moment(gateway, guest.admitted),
+            evidence: guest.evidence.to_string(),
+        });
+    }
+    Ok(rows)
+}
+
+/// Somebody of a partner, as a person says it.
+pub(crate) fn visitor_in_words(realm: &RealmName, whom: VisitorId) -> String {
+    match whom {
+        VisitorId::Person(id) => format!("the person {id} of {realm}"),
+        VisitorId::Role(Role::Member) => format!("everybody of {realm}"),
+        VisitorId::Role(Role::Operator) => format!("every operator and owner of {realm}"),
+        VisitorId::Role(Role::Owner) => format!("every owner of {realm}"),
+    }
+}
+
+/// The partners: their people can be admitted here, and ours there.
+async fn partners(gateway: &Gateway) -> Result<Vec<String>, Problem> {
+    let all = gateway.store.read().partners().all().await?;
+    let active = all.into_iter().filter(Partner::is_active);
+    Ok(active.map(|partner| partner.realm.to_string()).collect())
+}
+
+async fn people(gateway: &Gateway) -> Result<Vec<(String, String)>, Problem> {
+    let request = PageRequest::<PersonId> {
+        after: None,
+        limit: Limit::nearest(u64::from(Limit::MAX)),
+    };
+    let people = gateway.store.read().people().page(&request).await?;
+    Ok(people
+        .items
+        .into_iter()
+        .filter(|person| person.state == PersonState::Active)
+        .map(|person| (person.id.to_string(), person.name))
+        .collect())
+}
+
+async fn agents(gateway: &Gateway, hall: &HallName) -> Result<Vec<AgentRow>, Problem> {
+    let agents = gateway.store.read().hall_agents().of_hall(hall).await?;
+    let here = gateway.halls().offers.switchboard.provides(hall);
+    let row = |agent: HallAgent| {
+        let announced = here.iter().find(|(name, _)| *name == agent.name);
+        let given = things(&agent.stores, &agent.services);
+        let is_there = |thing: &Thing| {
+            announced.is_none_or(|(_, provides)| match thing {
+                Thing::Store(store) => provides.stores.contains(store),
+                Thing::Service(service) => provides.services.contains(service),
+            })
+        };
+        let missing = given.iter().filter(|thing| !is_there(thing));
+        let here = announced.is_some();
+        let late = gateway.now() > agent.expires;
+        AgentRow {
+            state: match (agent.joined, here) {
+                (None, _) if late => Mark::new(Tone::Quiet, "Invitation expired"),
+                (None, _) => Mark::new(Tone::Waiting, "Invited"),
+                (Some(_), true) => Mark::new(Tone::Good, "Here"),
+                (Some(_), false) => Mark::new(Tone::Warning, "Away"),
+            },
+            since: moment(gateway, agent.joined.map_or(agent.invited, |(at, _)| at)),
+            provides: listed(given.iter()),
+            missing: listed(missing),
+            evidence: agent.evidence.to_string(),
+            name: agent.name.to_string(),
+        }
+    };
+    Ok(agents.into_iter().map(row).collect())
+}
+
+/// `store a, service b`.
+fn listed<'a>(things: impl Iterator<Item = &'a Thing>) -> String {
+    let words = things.map(|thing| match thing {
+        Thing::Store(store) => format!("store {store}"),
+        Thing::Service(service) => format!("service {service}"),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+async fn grants(
+    gateway: &Gateway,
+    caller: &Caller,
+    hall: &HallName,
+) -> Result<Vec<GrantRow>, Problem> {
+    let filter: GrantFilter = crate::grants::visible_to(caller, Some(hall.clone()));
+    let newest = PageRequest {
+        after: None,
+        limit: Limit::nearest(NEWEST),
+    };
+    let reader = gateway.store.read();
+    let mut names = Names::new(reader);
+    let mut rows = Vec::new();
+    for grant in reader.grants().page(&filter, &newest).await?.items {
+        let name = match &grant.kind {
+            GrantKind::Visitor(visitor) => at(&visitor.name, Some(&visitor.home)),
+            GrantKind::Own | GrantKind::Away { .. } => names.person(grant.person).await?,
+        };
+        rows.push(grant_row(gateway, caller, &grant, name));
+    }
+    Ok(rows)
+}
+
+/// A name, with the realm where they are at home when it is a partner.
+fn at(name: &str, home: Option<&RealmName>) -> String {
+    match home {
+        Some(home) => format!("{name} of {home}"),
+        None => name.to_owned(),
+    }
+}
+
+pub(crate) fn grant_row(
+    gateway: &Gateway,
+    caller: &Caller,
+    grant: &Grant,
+    name: String,
+) -> GrantRow {
+    let state = grant.state(gateway.now());
+    GrantRow {
+        id: grant.id.to_string(),
+        name,
+        rights: grant.rights.to_string(),
+        state: match state {
+            GrantState::Open => Mark::new(Tone::Good, "Open"),
+            GrantState::Waiting => Mark::new(Tone::Waiting, "Waiting"),
+            GrantState::Unapproved => Mark::new(Tone::Quiet, "Not approved"),
+            GrantState::Ended => Mark::new(Tone::Quiet, "Ended"),
+            GrantState::RunOut => Mark::new(Tone::Quiet, "Run out"),
+        },
+        open: matches!(state, GrantState::Open | GrantState::Waiting),
+        opened: moment(gateway, grant.opened),
+        ends: moment(gateway, grant.ended.map_or(grant.ends, |end| end.at)),
+        own: grant.person == caller.person.id && !matches!(grant.kind, GrantKind::Visitor(_)),
+        evidence: grant.evidence.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_read_well() {
+        let rights: Vec<Right> = ["read:data", "write:data", "connect:db"]
+            .map(|text| text.parse().unwrap())
+            .into();
+        assert_eq!(
+            verbs(&rights, &|right| right.store().is_some()),
+            "read, write"
+        );
+        assert_eq!(
+            in_words(&rights),
+            "read “data”, write “data”, connect to “db”"
+        );
+        assert_eq!(in_words(&[]), "");
+    }
+}

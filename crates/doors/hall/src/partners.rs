@@ -1,0 +1,162 @@
+//! Partners: other realms that are joined with this one by an owner's touch on each side.
+//!
+//! [`acts`](mod@acts) are what owners sign, [`join`] is how the other side's gateway says that its owner
+//! accepted, [`look`] lists partners, and [`gateways`] is what their gateways ask over mutual TLS.
+//!
+//! An owner pins what the other realm is: its name, its address, its log's key and its
+//! authorities stand in the statement. From then on [`refresh`] follows the realm's trust bundle,
+//! as SPIFFE federation does (profile https_web), and [`pinning`] says which change is believed.
+//! [`trust`] gives the bundles to the hall listener while it runs, [`call`] speaks with the other
+//! gateway over mutual TLS, and [`fetch`] makes the few connections that there are before that.
+//!
+//! What every gateway of the realm has to know stands in the database; what is kept here is what
+//! can be made from it again.
+
+pub mod acts;
+pub mod call;
+pub mod description;
+pub mod fetch;
+pub mod gateways;
+pub mod join;
+pub mod look;
+pub mod pinning;
+pub mod refresh;
+pub mod shared;
+pub mod trust;
+pub mod witnesses;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub use acts::acts;
+use hallway_evidence::RealmName;
+use hallway_hall::{Bundle, BundleError, Place};
+use hallway_spine::http::problem::Problem;
+use hallway_spine::operator_key::OperatorKey;
+use hallway_spine::realm_authority::InUse;
+use hallway_spine::store::Unit;
+use tokio::sync::Notify;
+
+use self::fetch::{Fetcher, FetcherError};
+use self::trust::Trust;
+use crate::store::{HallTables, Partner};
+
+/// The name under which a token that was accepted is encrypted.
+const TOKEN: &str = "partner-token";
+
+/// What dealing with partners needs besides the store.
+pub struct Partners {
+    /// Makes the connections that are authenticated by the Web PKI.
+    pub fetcher: Fetcher,
+    /// Whom the hall listener believes.
+    pub trust: Trust,
+    /// Encrypts tokens that wait to be handed in.
+    operator: OperatorKey,
+    wake: Notify,
+    farewells: AtomicUsize,
+}
+
+/// Why there can't be partners.
+#[derive(Debug, thiserror::Error)]
+pub enum PartnersError {
+    /// `[partners]`.
+    #[error(transparent)]
+    Fetcher(#[from] FetcherError),
+    /// This realm's own authority.
+    #[error("the realm's trust bundle: {0}")]
+    Bundle(#[from] BundleError),
+}
+
+impl Partners {
+    /// Makes ready for the realm with these authorities; nothing is connected yet.
+    ///
+    /// # Errors
+    /// The realm's own authorities are none.
+    pub fn new(
+        fetcher: Fetcher,
+        operator: OperatorKey,
+        own: &InUse,
+    ) -> Result<Self, PartnersError> {
+        Ok(Self {
+            fetcher,
+            trust: Trust::new(own)?,
+            operator,
+            wake: Notify::new(),
+            farewells: AtomicUsize::new(0),
+        })
+    }
+
+    /// How many ended visits partners were not told of yet.
+    #[must_use]
+    pub fn farewells_waiting(&self) -> usize {
+        self.farewells.load(Ordering::Relaxed)
+    }
+
+    /// Says how many these are.
+    pub fn note_farewells(&self, waiting: usize) {
+        self.farewells.store(waiting, Ordering::Relaxed);
+    }
+
+    /// Has what is due looked at now, and not in two seconds.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Encrypts a token.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn seal_token(&self, token: &[u8; 32]) -> Result<Vec<u8>, Problem> {
+        self.operator
+            .seal(TOKEN, token)
+            .map_err(|error| Problem::internal(&error))
+    }
+}
+
+/// The partner, as long as both sides are joined.
+///
+/// # Errors
+/// 403 `not-partner`.
+pub async fn active(reader: &Unit<'_>, realm: &RealmName) -> Result<Partner, Problem> {
+    let partner = reader.partners().get(realm).await?;
+    partner.filter(Partner::is_active).ok_or_else(|| {
+        Problem::forbidden(
+            "not-partner",
+            format!("{realm} is no partner of this realm; an owner can invite it"),
+        )
+    })
+}
+
+/// A partner's hall listener.
+///
+/// # Errors
+/// 409 while it has none, 503 while no bundle could be fetched yet.
+pub async fn place(reader: &Unit<'_>, partner: &Partner) -> Result<Place, Problem> {
+    let address = partner.hall.clone().ok_or_else(|| {
+        Problem::conflict(
+            "no-hall-listener",
+            format!("{} has no hall listener", partner.realm),
+        )
+    })?;
+    let gateway = description::gateway_id(partner.realm.as_str());
+    Ok(Place {
+        address: address.into(),
+        gateway: gateway.map_err(|error| Problem::internal(&error))?,
+        bundle: bundle(reader, partner).await?,
+    })
+}
+
+/// The authorities of a partner that are believed now.
+///
+/// # Errors
+/// 503 while no bundle could be fetched yet.
+pub async fn bundle(reader: &Unit<'_>, partner: &Partner) -> Result<Bundle, Problem> {
+    let bytes = reader.partners().bundle(&partner.realm).await?;
+    let bytes = bytes.ok_or_else(|| {
+        Problem::new(
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            "no-bundle",
+            format!("the trust bundle of {} is not here yet", partner.realm),
+        )
+    })?;
+    Bundle::from_json(&bytes).map_err(|error| Problem::internal(&error))
+}

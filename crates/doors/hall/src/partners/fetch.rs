@@ -1,0 +1,316 @@
+//! The connections to a realm that are authenticated by the Web PKI: its description, its trust
+//! bundle (SPIFFE Federation, profile https_web), and handing in an invitation's token.
+//!
+//! Where they go is what an owner typed, and only paths on that host. They follow no redirection,
+//! are bounded in time and size, and what comes back is never shown.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hallway_evidence::{Origin, RealmName, causes};
+use hallway_hall::LONGEST_BUNDLE;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Response, StatusCode};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::description::{Described, Description, Unfit};
+use crate::partners::join::{CROSSED, Join, Joined, SPENT};
+use crate::settings::PartnersConfig;
+
+/// How long an answer may take, from the name to the last byte.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Bytes of a description, and of any other answer that is no bundle.
+const LONGEST_ANSWER: usize = 16 * 1024;
+
+/// Why nothing can be fetched at all.
+#[derive(Debug, thiserror::Error)]
+pub enum FetcherError {
+    /// The file with certificate authorities.
+    #[error("[partners] ca in hallway.toml, {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It holds no certificates, or TLS can't be set up.
+    #[error("[partners] in hallway.toml: {0}")]
+    Setup(#[from] reqwest::Error),
+}
+
+/// Why a realm gave nothing that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Plain HTTP, which only gateways speak that are themselves on this machine alone.
+    #[error("its address has to begin with https://")]
+    Plain,
+    /// It did not answer, or not over a connection that can be trusted.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    /// It answered something else.
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    /// It answered too much.
+    #[error("its answer is longer than {0} bytes")]
+    TooLong(usize),
+    /// It answered what is not understood.
+    #[error("its answer is not that of a Hallway gateway: {0}")]
+    Json(#[from] serde_json::Error),
+    /// What it says does not fit.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// It does not take the invitation's token.
+    #[error("it says that the invitation has expired, was withdrawn or is for another realm")]
+    Spent,
+    /// Both sides accepted the other's invitation, and theirs counts.
+    #[error("both realms accepted the other's invitation; its gateway completes it")]
+    Crossed,
+}
+
+impl FetchError {
+    fn unreachable(error: reqwest::Error) -> Self {
+        // With its causes, because the outermost says only that sending failed.
+        Self::Unreachable(causes(&error.without_url()))
+    }
+}
+
+/// Fetches what realms publish.
+pub struct Fetcher {
+    http: Client,
+    /// Whether plain HTTP on this machine may be spoken: when this gateway is reached so itself.
+    plain: bool,
+}
+
+impl Fetcher {
+    /// With the authorities of the system and those of the configuration. `origin` is this
+    /// gateway's own.
+    ///
+    /// # Errors
+    /// The file can't be used.
+    pub fn new(config: &PartnersConfig, folder: &Path, origin: &str) -> Result<Self, FetcherError> {
+        let plain = origin.starts_with("http:");
+        let mut http = Client::builder()
+            .user_agent(concat!("hallway/", env!("CARGO_PKG_VERSION")))
+            .https_only(!plain)
+            .redirect(Policy::none())
+            .referer(false)
+            // Seldom used, and each request shall ask anew who is there.
+            .pool_max_idle_per_host(0)
+            .dns_resolver(Arc::new(LocalNames))
+            .connect_timeout(CONNECT)
+            .timeout(PATIENCE);
+        if let Some(file) = &config.ca {
+            let path = folder.join(file);
+            let pem = std::fs::read(&path).map_err(|source| FetcherError::File {
+                path: path.clone(),
+                source,
+            })?;
+            for certificate in Certificate::from_pem_bundle(&pem)? {
+                http = http.add_root_certificate(certificate);
+            }
+        }
+        Ok(Self {
+            http: http.build()?,
+            plain,
+        })
+    }
+
+    /// The connections themselves, for what is not a gateway's own: bounded in time, and without
+    /// redirections.
+    pub(crate) const fn http(&self) -> &Client {
+        &self.http
+    }
+
+    /// What the realm at `origin` says of itself, with its trust bundle, checked.
+    ///
+    /// # Errors
+    /// [`FetchError`].
+    pub async fn realm(&self, origin: &Origin) -> Result<Described, FetchError> {
+        let description = self.get(origin, "/api/realm", LONGEST_ANSWER).await?;
+        let description: Description = serde_json::from_slice(&description)?;
+        let path = description.bundle_path(origin)?;
+        let document = self.get(origin, path, LONGEST_BUNDLE).await?;
+        Ok(description.check(origin, document)?)
+    }
+
+    /// Hands in the token of an invitation of the realm at `origin`, as `realm`.
+    ///
+    /// # Errors
+    /// [`FetchError::Spent`] when the token is good for nothing; another one when it is unknown
+    /// whether it was taken.
+    pub async fn join(
+        &self,
+        origin: &Origin,
+        realm: &RealmName,
+        token: Zeroizing<String>,
+    ) -> Result<Joined, FetchError> {
+        self.allow(origin)?;
+        let join = Join {
+            token: (*token).clone(),
+            realm: realm.clone(),
+        };
+        let answer = self
+            .http
+            .post(format!("{origin}/api/partners/join"))
+            .json(&join)
+            .send()
+            .await
+            .map_err(FetchError::unreachable)?;
+        let status = answer.status();
+        let bytes = body(answer, LONGEST_ANSWER).await?;
+        if status.is_success() {
+            return Ok(serde_json::from_slice(&bytes)?);
+        }
+        // Something else than the gateway may say 403, too.
+        match serde_json::from_slice::<Refusal>(&bytes) {
+            Ok(refusal) if refusal.code == SPENT => Err(FetchError::Spent),
+            Ok(refusal) if refusal.code == CROSSED => Err(FetchError::Crossed),
+            _ => Err(FetchError::Status(status)),
+        }
+    }
+
+    async fn get(
+        &self,
+        origin: &Origin,
+        path: &str,
+        longest: usize,
+    ) -> Result<Vec<u8>, FetchError> {
+        self.allow(origin)?;
+        let answer = self
+            .http
+            .get(format!("{origin}{path}"))
+            .send()
+            .await
+            .map_err(FetchError::unreachable)?;
+        read(answer, longest).await
+    }
+
+    fn allow(&self, origin: &Origin) -> Result<(), FetchError> {
+        if origin.is_https() || self.plain {
+            Ok(())
+        } else {
+            Err(FetchError::Plain)
+        }
+    }
+}
+
+/// Problem details, as far as they matter here.
+#[derive(Deserialize)]
+struct Refusal {
+    code: String,
+}
+
+async fn read(answer: Response, longest: usize) -> Result<Vec<u8>, FetchError> {
+    if !answer.status().is_success() {
+        return Err(FetchError::Status(answer.status()));
+    }
+    body(answer, longest).await
+}
+
+async fn body(mut answer: Response, longest: usize) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(FetchError::unreachable)? {
+        if bytes.len() + chunk.len() > longest {
+            return Err(FetchError::TooLong(longest));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// Whether a host is this machine by name (RFC 6761, 6.3).
+pub(crate) fn is_local(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost")
+}
+
+/// The system's names, and those that are this machine's whatever the system says (RFC 6761, 6.3).
+#[derive(Debug, Clone, Copy)]
+pub struct LocalNames;
+
+impl Resolve for LocalNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let host = name.as_str();
+            let found: Addrs = if is_local(host) {
+                Box::new(std::iter::once(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
+            } else {
+                Box::new(
+                    tokio::net::lookup_host((host, 0))
+                        .await?
+                        .collect::<Vec<_>>()
+                        .into_iter(),
+                )
+            };
+            Ok(found)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn fetcher(own: &str) -> Fetcher {
+        Fetcher::new(&PartnersConfig::default(), Path::new("/data"), own).unwrap()
+    }
+
+    /// A server that answers every request with these bytes.
+    async fn answering(answer: &'static [u8]) -> Origin {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(answer).await;
+            }
+        });
+        format!("http://gate.b.localhost:{port}").parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn plain_http_is_for_a_gateway_that_is_reached_so_itself() {
+        let origin = answering(b"HTTP/1.1 500 no\r\ncontent-length: 0\r\n\r\n").await;
+        let refused = fetcher("https://gate.a.example").realm(&origin).await;
+        assert!(matches!(refused, Err(FetchError::Plain)), "{refused:?}");
+        let asked = fetcher("http://localhost:80").realm(&origin).await;
+        assert!(matches!(asked, Err(FetchError::Status(_))), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn redirections_are_not_followed() {
+        let origin = answering(
+            b"HTTP/1.1 302 x\r\nlocation: http://127.0.0.1:1/secret\r\ncontent-length: 0\r\n\r\n",
+        )
+        .await;
+        let answer = fetcher("http://localhost:80").realm(&origin).await;
+        assert!(
+            matches!(answer, Err(FetchError::Status(StatusCode::FOUND))),
+            "{answer:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_bounded() {
+        let mut answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
+        answer.resize(answer.len() + LONGEST_ANSWER + 1, b' ');
+        let origin = answering(answer.leak()).await;
+        let answer = fetcher("http://localhost:80").realm(&origin).await;
+        assert!(matches!(answer, Err(FetchError::TooLong(_))), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn what_no_gateway_says_is_refused() {
+        let origin = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
+        let answer = fetcher("http://localhost:80").realm(&origin).await;
+        assert!(matches!(answer, Err(FetchError::Json(_))), "{answer:?}");
+    }
+}

@@ -1,0 +1,72 @@
+//! What partners' gateways ask on the hall listener, over mutual TLS. Each of them gets what is
+//! said to it alone: who asks is who the certificate says.
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use hallway_spine::Gateway;
+use hallway_spine::http::input::Input;
+use hallway_spine::http::problem::Problem;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::HallsOf;
+use crate::channel::routes::Visitor;
+use crate::partners::description::{Description, authorities};
+use crate::partners::refresh::hexadecimal;
+use crate::partners::{active, refresh};
+use crate::store::EndedBy;
+
+/// This realm, as its gateway itself says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ourselves {
+    /// The same that anybody gets.
+    pub description: Description,
+    /// SHA-256 of each authority's certificate, hexadecimal, in order.
+    pub authorities: Vec<String>,
+    /// Which partnership this gateway takes the asker to be in, hexadecimal.
+    pub pact: String,
+}
+
+/// That this realm was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Left {
+    /// Which partnership ended, hexadecimal: not one that was begun since.
+    pub pact: String,
+}
+
+/// `GET /partner/realm`.
+pub async fn realm(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Json<Ourselves>, Problem> {
+    let partner = active(gateway.store.read(), visitor.partner()?).await?;
+    let own = gateway.halls().authorities.in_use();
+    Ok(Json(Ourselves {
+        description: Description::own(&gateway)?,
+        authorities: hexadecimal(&authorities(&own.bundle)),
+        pact: partner.pact.to_string(),
+    }))
+}
+
+/// `POST /partner/left`: the asker is a partner no longer.
+pub async fn left(
+    State(gateway): State<Gateway>,
+    Extension(visitor): Extension<Visitor>,
+    Input(left): Input<Left>,
+) -> Result<Json<serde_json::Value>, Problem> {
+    let partner = active(gateway.store.read(), visitor.partner()?).await?;
+    if left.pact != partner.pact.to_string() {
+        return Err(Problem::conflict(
+            "other-pact",
+            "this is about another partnership than the one that there is",
+        ));
+    }
+    // Aside, because ending it cuts this connection, and the answer has to be out before.
+    tokio::spawn(async move {
+        if let Err(problem) = refresh::end(&gateway, &partner, EndedBy::Them).await {
+            tracing::error!(error = problem.detail, "a partner that left is not ended");
+        }
+    });
+    Ok(Json(serde_json::json!({})))
+}

@@ -1,0 +1,118 @@
+//! The grant of the web door: a session that names its evidence.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderValue, header};
+use hallway_evidence::{CredentialId, PersonId, Timestamp};
+use hallway_spine::http::peer::Peer;
+use hallway_spine::http::problem::Problem;
+use hallway_spine::http::session::{self, Caller};
+use hallway_spine::store::{EvidenceHash, Person, Role, Session, Unit};
+use hallway_spine::{Gateway, depends};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// How many sessions a person has at a time; one more ends the one that was used longest ago.
+const MOST_SESSIONS: u64 = 64;
+
+/// A person, as the API shows one.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PersonView {
+    /// A UUID.
+    #[schemars(with = "String")]
+    pub id: PersonId,
+    /// The name.
+    pub name: String,
+    /// owner, operator or member.
+    #[schemars(with = "String")]
+    pub role: Role,
+}
+
+impl From<&Person> for PersonView {
+    fn from(person: &Person) -> Self {
+        Self {
+            id: person.id,
+            name: person.name.clone(),
+            role: person.role,
+        }
+    }
+}
+
+/// A session, before it is handed over.
+#[derive(Debug)]
+pub struct Granted {
+    /// For its holder only.
+    pub token: String,
+    /// Whose.
+    pub person: Person,
+}
+
+impl Granted {
+    /// The header that hands the session to a browser.
+    pub fn cookie(&self, gateway: &Gateway) -> Result<(header::HeaderName, HeaderValue), Problem> {
+        let seconds = gateway.limits.session_hours.hours().as_secs();
+        Ok((
+            header::SET_COOKIE,
+            session::cookie(gateway, &self.token, seconds)?,
+        ))
+    }
+}
+
+/// What a session rests on.
+#[derive(Debug, Clone)]
+pub struct Grounds {
+    /// The key that was touched.
+    pub credential: CredentialId,
+    /// Its evidence.
+    pub evidence: EvidenceHash,
+    /// When that was.
+    pub touched: Timestamp,
+}
+
+/// Opens a session for `person`. It lasts as long as the operator allows from the touch on, not from
+/// when it was opened: a link in between makes nothing younger. The token is always new, and the session that the request came
+/// with ends: nobody can plant a session in somebody's browser and wait for it to be signed in.
+pub async fn open(
+    gateway: &Gateway,
+    unit: &Unit<'_>,
+    person: Person,
+    grounds: Grounds,
+    peer: &Peer,
+) -> Result<Granted, Problem> {
+    let (token, hash) = session::new_token()?;
+    let now = gateway.now();
+    let expires = grounds.touched.plus(lifetime(gateway));
+    if let Some(old) = peer.session {
+        depends::end_session(gateway, unit, old, person.id).await?;
+    }
+    let session = Session {
+        token: hash,
+        person: person.id,
+        credential: grounds.credential,
+        evidence: grounds.evidence,
+        touched: grounds.touched,
+        created: now,
+        last_seen: now,
+        expires,
+        address: peer.address.clone(),
+        agent: peer.agent.clone(),
+    };
+    // Before it is added: of two that were used at one moment, the new one stays.
+    let sessions = unit.sessions();
+    for token in sessions.beyond_newest(person.id, MOST_SESSIONS - 1).await? {
+        depends::end_session(gateway, unit, token, person.id).await?;
+    }
+    unit.sessions().add(&session).await?;
+    Ok(Granted { token, person })
+}
+
+/// How long a session lasts from the touch on.
+fn lifetime(gateway: &Gateway) -> Duration {
+    gateway.limits.session_hours.hours()
+}
+
+/// Who is signed in.
+pub async fn me(caller: Caller) -> Json<PersonView> {
+    Json(PersonView::from(&caller.person))
+}

@@ -1,0 +1,196 @@
+//! What an act is: asked for, stated, signed, performed.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use hallway_evidence::DeviceId;
+use hallway_evidence::statement::{Act, Declaration, Signer, Terms};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Actor, Outcome, role_needed};
+use crate::Gateway;
+use crate::http::input::fitting;
+use crate::http::problem::Problem;
+use crate::http::session::{Caller, link_token_hash};
+use crate::store::{TokenHash, Unit};
+
+/// An act of a person who is signed in, implemented for the terms of its statement.
+///
+/// The role that the statement's declaration names is checked before either step. `D` is the door
+/// that performs it: a type of the door's own crate, so that the crate may implement this for terms
+/// that `hallway-evidence` declares.
+#[async_trait]
+pub trait Perform<D>: Terms + Into<Act> + Send + Sync {
+    /// What its outcome has besides the evidence.
+    const GIVES: Option<Given> = None;
+
+    /// What the caller says, besides the act's name.
+    type Request: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// The terms of the statement, if the act would be allowed now.
+    ///
+    /// # Errors
+    /// The refusal.
+    async fn prepare(
+        asking: &Asking<'_>,
+        request: Self::Request,
+    ) -> Result<Prepared<Self>, Problem>;
+
+    /// What has to be in the log before the act itself.
+    ///
+    /// # Errors
+    /// The refusal; nothing is changed then.
+    async fn before(&self, _gateway: &Gateway, _unit: &Unit<'_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// The device under which the evidence is listed.
+    fn device(&self) -> Option<DeviceId> {
+        None
+    }
+
+    /// Does what was signed, inside the unit that logged it.
+    ///
+    /// # Errors
+    /// The refusal; nothing is changed then.
+    async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem>;
+}
+
+/// A caller who asks for an act.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The gateway.
+    pub gateway: &'a Gateway,
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The nonce that the statement will have.
+    pub nonce: &'a [u8; 16],
+}
+
+impl Asking<'_> {
+    /// The hash of the secret of the link that the act would make.
+    pub fn link(&self) -> TokenHash {
+        link_token_hash(self.gateway, self.nonce)
+    }
+}
+
+/// The request for an act whose name says it all.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NameAlone {}
+
+/// What is to be signed.
+#[derive(Debug)]
+pub struct Prepared<T> {
+    /// The terms.
+    pub act: T,
+    /// Bytes of which the statement has the hash only, and which come back beside it.
+    pub attachment: Option<Vec<u8>>,
+}
+
+impl<T> From<T> for Prepared<T> {
+    fn from(act: T) -> Self {
+        Self {
+            act,
+            attachment: None,
+        }
+    }
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, Problem>> + Send + 'a>>;
+
+/// A member of an outcome: its name, and its schema.
+pub type Given = (&'static str, fn(&mut SchemaGenerator) -> Schema);
+
+/// An act in the list of a door.
+pub struct Registered {
+    /// How its statement was declared.
+    pub declared: Declaration,
+    /// The schema of what a caller says.
+    pub request: fn(&mut SchemaGenerator) -> Schema,
+    /// What its outcome has besides the evidence.
+    pub gives: Option<Given>,
+    prepare: for<'a> fn(&'a Asking<'a>, Map<String, Value>) -> Boxed<'a, Prepared<Act>>,
+    before: for<'a> fn(&'a Act, &'a Gateway, &'a Unit<'_>) -> Boxed<'a, ()>,
+    device: fn(&Act) -> Option<DeviceId>,
+    perform: for<'a> fn(&'a Act, &'a Actor<'a>) -> Boxed<'a, Outcome>,
+}
+
+/// The entry of an act in its door's list.
+#[must_use]
+pub fn act<D, T: Perform<D>>() -> Registered {
+    Registered {
+        declared: T::DECLARED,
+        request: T::Request::json_schema,
+        gives: T::GIVES,
+        prepare: |asking, request| {
+            Box::pin(async move {
+                let request = fitting("the request", Value::Object(request))?;
+                let prepared = T::prepare(asking, request).await?;
+                Ok(Prepared {
+                    act: prepared.act.into(),
+                    attachment: prepared.attachment,
+                })
+            })
+        },
+        before: |act, gateway, unit| {
+            Box::pin(async move { terms::<T>(act)?.before(gateway, unit).await })
+        },
+        device: |act| T::of(act).and_then(T::device),
+        perform: |act, actor| Box::pin(async move { terms::<T>(act)?.perform(actor).await }),
+    }
+}
+
+fn terms<T: Terms>(act: &Act) -> Result<&T, Problem> {
+    T::of(act).ok_or_else(|| Problem::malformed("this is the statement of another act"))
+}
+
+impl Registered {
+    /// The statement's act, if it would be allowed.
+    ///
+    /// # Errors
+    /// The caller has a lesser role, the request lacks something, or the act refuses.
+    pub async fn prepare(
+        &self,
+        asking: &Asking<'_>,
+        request: Map<String, Value>,
+    ) -> Result<Prepared<Act>, Problem> {
+        if let Signer::Person(least) = self.declared.signer
+            && asking.caller.person.role < least
+        {
+            return Err(role_needed(least));
+        }
+        (self.prepare)(asking, request).await
+    }
+
+    /// See [`Perform::before`].
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn before(
+        &self,
+        gateway: &Gateway,
+        unit: &Unit<'_>,
+        act: &Act,
+    ) -> Result<(), Problem> {
+        (self.before)(act, gateway, unit).await
+    }
+
+    /// See [`Perform::device`].
+    #[must_use]
+    pub fn device(&self, act: &Act) -> Option<DeviceId> {
+        (self.device)(act)
+    }
+
+    /// See [`Perform::perform`].
+    ///
+    /// # Errors
+    /// The refusal.
+    pub async fn perform(&self, actor: &Actor<'_>, act: &Act) -> Result<Outcome, Problem> {
+        (self.perform)(act, actor).await
+    }
+}

@@ -1,0 +1,86 @@
+//! The handlers of the pages: each loads what its page shows, as far as the visitor may see it.
+
+pub mod metadata;
+pub mod names;
+pub mod problem;
+pub mod query;
+pub mod sentence;
+pub mod sign_in;
+pub mod witnesses;
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use hallway_evidence::Timestamp;
+
+pub use problem::{nowhere, problem_page};
+pub use sign_in::sign_in_path;
+
+use super::assets;
+use super::view::{Frame, Moment, Place, Standing, Visitor};
+use crate::Gateway;
+use crate::http::problem::Problem;
+use crate::http::route::{Access, Route};
+use crate::http::session::Caller;
+use crate::store::{Person, Role};
+
+/// The pages that are of no door, and the files that pages need.
+pub fn routes() -> Vec<Route> {
+    let operator = Access::Person(Role::Operator);
+    vec![
+        Route::page("/metadata", operator, metadata::metadata),
+        Route::page("/witnesses", operator, witnesses::witnesses),
+        Route::page("/static/{name}", Access::Public, assets::asset),
+    ]
+}
+
+/// A page as it is sent.
+///
+/// # Errors
+/// The template fails.
+pub fn html(page: &impl Template) -> Result<Response, Problem> {
+    let html = page.render().map_err(|error| Problem::internal(&error))?;
+    Ok(Html(html).into_response())
+}
+
+/// The frame for somebody who is signed in.
+#[must_use]
+pub fn frame(gateway: &Gateway, caller: &Caller, here: Place) -> Frame {
+    Frame {
+        realm: gateway.rp.id.clone(),
+        visitor: Some(Visitor {
+            name: caller.person.name.clone(),
+            standing: standing(caller.person.role),
+        }),
+        here: Some(here),
+        places: gateway.places(),
+    }
+}
+
+/// The frame for somebody who is not, or of whom nothing is known.
+pub fn bare_frame(gateway: &Gateway) -> Frame {
+    Frame {
+        realm: gateway.rp.id.clone(),
+        visitor: None,
+        here: None,
+        places: Vec::new(),
+    }
+}
+
+pub const fn standing(role: Role) -> Standing {
+    match role {
+        Role::Owner => Standing::Owner,
+        Role::Operator => Standing::Operator,
+        Role::Member => Standing::Member,
+    }
+}
+
+/// Members see what is theirs; operators and owners see all.
+pub const fn sees_all(person: &Person) -> bool {
+    !matches!(person.role, Role::Member)
+}
+
+/// `at`, told from now.
+#[must_use]
+pub fn moment(gateway: &Gateway, at: Timestamp) -> Moment {
+    Moment::new(at.as_ms(), gateway.now().as_ms())
+}

@@ -1,0 +1,213 @@
+//! Appending evidence to the log, in the unit that it justifies.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof, VerifierKey};
+use hallway_evidence::statement::Hash;
+use hallway_evidence::{DeviceId, Evidence, PersonId, Receipt};
+
+use super::error::LedgerError;
+use crate::sha256;
+use crate::store::{EvidenceRecord, Ground, LogHead, StatementHash, TRANSACTION_ACT, Unit};
+
+/// Evidence that is to be logged, and whom it is listed under.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    evidence: Evidence,
+    act: String,
+    person: Option<PersonId>,
+    device: Option<DeviceId>,
+    /// What later evidence finds it by.
+    ground: Option<Ground>,
+}
+
+impl Entry {
+    /// Evidence of any act.
+    ///
+    /// # Errors
+    /// [`LedgerError::Evidence`] when its statement cannot be read.
+    pub fn new(evidence: Evidence) -> Result<Self, LedgerError> {
+        let act = evidence.signed.read_statement()?.act;
+        Ok(Self {
+            ground: Ground::of(&act, &evidence.signed.credential_id),
+            evidence,
+            act: act.name().to_owned(),
+            person: None,
+            device: None,
+        })
+    }
+
+    /// Evidence of a device's transaction, whose statement was read before.
+    pub fn transaction(evidence: Evidence, device: DeviceId) -> Self {
+        Self {
+            evidence,
+            act: TRANSACTION_ACT.to_owned(),
+            person: None,
+            device: Some(device),
+            ground: None,
+        }
+    }
+
+    /// Lists it under a person: who signed, or whom it is about.
+    #[must_use]
+    pub fn of_person(mut self, person: PersonId) -> Self {
+        self.person = Some(person);
+        self
+    }
+
+    /// Lists it under a device: which signed, or which it is about.
+    #[must_use]
+    pub fn of_device(mut self, device: DeviceId) -> Self {
+        self.device = Some(device);
+        self
+    }
+}
+
+/// The log's writer. Any number of them, on any number of gateways, write to one log: each append
+/// begins at the head that the database holds, and moves it on only from there.
+#[derive(Debug)]
+pub struct Ledger {
+    key: SigningKey,
+    /// The log's right edge as this writer saw it last. It is used only when its root is that of
+    /// the head in the unit at hand, so it may be of a unit that was cancelled.
+    edge: Mutex<Option<Appender>>,
+    /// The log's first entry, once it was seen: it never changes.
+    pub(crate) first: OnceLock<Hash>,
+}
+
+impl Ledger {
+    /// A writer that signs with `key`. The name of the key is the log's origin.
+    #[must_use]
+    pub const fn new(key: SigningKey) -> Self {
+        Self {
+            key,
+            edge: Mutex::new(None),
+            first: OnceLock::new(),
+        }
+    }
+
+    /// The key that verifies the log.
+    #[must_use]
+    pub fn verifier(&self) -> VerifierKey {
+        self.key.verifier()
+    }
+
+    /// Appends `entries` in their order and gives their receipts, which hold once the unit is
+    /// saved and not before.
+    ///
+    /// # Errors
+    /// [`LedgerError::AlreadyAccepted`] when one of the statements is in the log; nothing is
+    /// appended then. Other errors when the log is damaged or the database fails.
+    pub async fn append(
+        &self,
+        unit: &Unit<'_>,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<Receipt>, LedgerError> {
+        let statements: Vec<StatementHash> = entries
+            .iter()
+            .map(|entry| entry.evidence.signed.challenge().into())
+            .collect();
+        if let Some(existing) = unit.evidence().by_statements(&statements).await?.pop() {
+            return Err(LedgerError::AlreadyAccepted {
+                existing: Box::new(existing),
+            });
+        }
+        self.append_new(unit, entries, statements).await
+    }
+
+    /// As [`Ledger::append`], for statements that the unit looked for before and did not find.
+    pub async fn append_new(
+        &self,
+        unit: &Unit<'_>,
+        entries: Vec<Entry>,
+        statements: Vec<StatementHash>,
+    ) -> Result<Vec<Receipt>, LedgerError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut log = self.resume(unit).await?;
+        let encoded: Vec<Vec<u8>> = entries.iter().map(|e| e.evidence.encode()).collect();
+        let hashes: Vec<[u8; 32]> = encoded.iter().map(|bytes| sha256(bytes)).collect();
+        let appended = log.append(&hashes);
+        let checkpoint = Checkpoint::new(self.key.name(), appended.size, appended.root)?;
+        let checkpoint = checkpoint.sign(&self.key);
+
+        let mut records = Vec::with_capacity(entries.len());
+        let mut receipts = Vec::with_capacity(entries.len());
+        let mut grounds = Vec::new();
+        let parts = encoded.into_iter().zip(hashes).zip(statements);
+        for ((entry, proof), ((bytes, hash), statement)) in
+            entries.into_iter().zip(&appended.proofs).zip(parts)
+        {
+            records.push(EvidenceRecord {
+                log_index: proof.index,
+                hash: hash.into(),
+                statement,
+                bytes: Some(bytes),
+                act: entry.act,
+                person: entry.person,
+                device: entry.device,
+                accepted: entry.evidence.accepted,
+            });
+            grounds.extend(entry.ground.map(|ground| (ground, proof.index)));
+            receipts.push(Receipt {
+                evidence: entry.evidence,
+                proof: TlogProof::new(proof, checkpoint.clone()),
+            });
+        }
+        let head = LogHead {
+            size: appended.size,
+            root: appended.root,
+            checkpoint,
+        };
+        unit.log().move_head(appended.first, &head).await?;
+        unit.log().put_tiles(appended.tiles).await?;
+        unit.evidence().add_logged(records).await?;
+        for (ground, log_index) in &grounds {
+            unit.grounds().add_logged(ground, *log_index).await?;
+        }
+        *self.edge.lock().unwrap_or_else(PoisonError::into_inner) = Some(log);
+        Ok(receipts)
+    }
+
+    /// The log as the unit sees it, ready to grow.
+    async fn resume(&self, unit: &Unit<'_>) -> Result<Appender, LedgerError> {
+        let head = unit.log().head().await?;
+        if let Some(edge) = &*self.edge.lock().unwrap_or_else(PoisonError::into_inner)
+            && edge.size() == head.size
+            && edge.root() == head.root
+        {
+            return Ok(edge.clone());
+        }
+        let head = self.open(&head)?;
+        let tiles = unit.log().tiles(&Appender::edge(head.size)).await?;
+        Ok(Appender::resume(&head, |wanted| {
+            let (_, bytes) = tiles.iter().find(|(tile, _)| *tile == wanted)?;
+            Some(bytes.clone())
+        })?)
+    }
+
+    /// Checks that the head is one that this log's key signed.
+    pub(crate) fn open(&self, head: &LogHead) -> Result<Checkpoint, LedgerError> {
+        if head.size == 0 {
+            return Ok(Checkpoint::new(self.key.name(), 0, head.root)?);
+        }
+        let checkpoint = Checkpoint::open(&head.checkpoint, &self.key.verifier())?;
+        if (checkpoint.size, checkpoint.root) != (head.size, head.root) {
+            return Err(LedgerError::HeadDiffers);
+        }
+        Ok(checkpoint)
+    }
+
+    /// The signed checkpoint of the log as it is; that of the empty tree before the first entry.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn checkpoint(&self, store: &Unit<'_>) -> Result<String, LedgerError> {
+        let head = store.log().head().await?;
+        if head.size == 0 {
+            return Ok(self.open(&head)?.sign(&self.key));
+        }
+        Ok(head.checkpoint)
+    }
+}

@@ -1,0 +1,45 @@
+//! What every door of a gateway stands on.
+//!
+//! [`store`] has the database and units of work, [`ledger`] the log, [`act`] what people do by a touch,
+//! [`http`] routes with their authorisation rules and bounds, [`models`] the policy on keys,
+//! [`refusal`] what was refused, [`console`] the frame of the pages. A door implements
+//! [`door::Door`]; nothing here knows which doors there are.
+
+pub mod accept;
+pub mod act;
+pub mod clock;
+pub mod console;
+pub mod depends;
+pub mod descriptors;
+pub mod door;
+pub mod gateway;
+pub mod http;
+pub mod ledger;
+pub mod log;
+pub mod metrics;
+pub mod models;
+pub mod operator_key;
+pub mod pace;
+pub mod parts;
+pub mod private;
+pub mod realm_authority;
+pub mod refusal;
+pub mod seal;
+pub mod server;
+pub mod settings;
+pub mod source;
+pub mod store;
+pub mod sweep;
+pub mod turn;
+pub mod witness;
+
+pub use clock::{Clock, SystemClock};
+pub use gateway::Gateway;
+
+/// SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
+    hash
+}

@@ -1,0 +1,162 @@
+//! Models of authenticators: what is known about them, and which the realm accepts.
+//!
+//! What is known comes from a FIDO metadata BLOB and from local statements ([`known`]); a BLOB is
+//! looked for in the background, where the operator said so, and kept in the database ([`refresh`]).
+//! [`verdict`] judges keys by it: when they are registered, and again whenever they sign. A failure
+//! to learn something new never makes anything acceptable: what is known stays in use, and what only
+//! fresh metadata can tell is not believed of old ones.
+
+pub mod distrust;
+pub mod icon;
+pub mod known;
+pub mod look;
+pub mod refresh;
+pub mod signer;
+pub mod source;
+pub mod verdict;
+
+use crate::http::bounds::kinds::LOOK_NOW;
+use crate::http::page::PageView;
+use crate::http::route::{Access, Route};
+use crate::store::Role;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Mutex;
+
+use self::known::{Known, Statements};
+use self::signer::Signer;
+use self::source::Source;
+use crate::door::Doors;
+use crate::refusal::DoorName;
+use crate::settings::{Bounded, MetadataConfig, Policies};
+
+/// What is known about models here, and what the realm's policies ask of them.
+pub struct Models {
+    policies: Policies,
+    /// Who may sign a BLOB.
+    signer: Signer,
+    /// Where BLOBs come from.
+    sources: Vec<Source>,
+    /// Local statements.
+    statements: Option<Statements>,
+    /// Hours from one look at the sources to the next.
+    refresh_hours: Bounded<1, 8760>,
+    known: RwLock<Arc<Known>>,
+    /// Held while this gateway looks for something new.
+    looking: Mutex<()>,
+}
+
+/// Why `[metadata]` or `[policy]` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelsError {
+    /// A file or folder.
+    #[error("[metadata] {setting}: {path}: {reason}")]
+    File {
+        /// Which setting names it.
+        setting: &'static str,
+        /// The file.
+        path: String,
+        /// Why it cannot be used.
+        reason: String,
+    },
+    /// A policy can't be satisfied.
+    #[error(
+        "[policy.{0}] asks for what only metadata tell; set url, file or statements in [metadata], \
+         or say what it asks for less strictly"
+    )]
+    NothingKnown(String),
+    /// No such door, or one without people.
+    #[error("[policy.doors.{0}] means nothing: people come through these doors: {1}")]
+    Door(String, String),
+}
+
+impl Models {
+    /// Reads the configuration and what it names; `folder` is where relative paths start. Nothing is
+    /// fetched and nothing is known yet: see [`refresh::load`].
+    ///
+    /// # Errors
+    /// [`ModelsError`].
+    pub fn new(
+        metadata: &MetadataConfig,
+        policy: &Policies,
+        folder: &Path,
+        doors: Doors,
+    ) -> Result<Self, ModelsError> {
+        let doors: Vec<_> = doors.of_people().map(DoorName::as_str).collect();
+        let mut written = policy.doors.keys();
+        if let Some(unknown) = written.find(|name| !doors.contains(&name.as_str())) {
+            return Err(ModelsError::Door(unknown.clone(), doors.join(", ")));
+        }
+        let mut asking = policy.asking_metadata();
+        if metadata.is_empty()
+            && let Some(policy) = asking.next()
+        {
+            return Err(ModelsError::NothingKnown(policy));
+        }
+        drop(asking);
+        Ok(Self {
+            policies: policy.clone(),
+            signer: Signer::new(metadata, folder)?,
+            sources: Source::all(metadata, folder),
+            statements: Statements::new(metadata, folder)?,
+            refresh_hours: metadata.refresh_hours,
+            known: RwLock::default(),
+            looking: Mutex::default(),
+        })
+    }
+
+    /// What is known now.
+    pub fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the operator configured where anything could be known from.
+    pub const fn is_configured(&self) -> bool {
+        !self.sources.is_empty() || self.statements.is_some()
+    }
+
+    /// Where BLOBs come from: addresses and names of files.
+    pub fn sources(&self) -> impl Iterator<Item = String> {
+        self.sources.iter().map(ToString::to_string)
+    }
+
+    /// The folder of local statements.
+    pub fn statements(&self) -> Option<&Path> {
+        self.statements.as_ref().map(Statements::folder)
+    }
+
+    /// Who may sign a BLOB.
+    pub const fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// What the realm asks of keys.
+    pub const fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    fn learn(&self, known: Known) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+    }
+}
+
+/// The routes.
+pub fn routes() -> Vec<Route> {
+    let member = Access::Person(Role::Member);
+    let operator = Access::Person(Role::Operator);
+    vec![
+        Route::get("/api/metadata", operator, look::metadata)
+            .summary("What is known about models of keys, and from where")
+            .gives::<look::MetadataView>(),
+        Route::post("/api/metadata/refresh", operator, look::look_now)
+            .within(LOOK_NOW)
+            .summary("Look for newer metadata now")
+            .gives::<look::MetadataView>(),
+        Route::get("/api/metadata/models", operator, look::list)
+            .summary("Models, by name; `q` searches names and identifiers")
+            .gives::<PageView<look::ModelView>>(),
+        Route::get("/api/metadata/models/{id}/icon", member, look::icon)
+            .summary("A model's picture"),
+    ]
+}
