@@ -3,8 +3,7 @@
 
 CARGO ?= cargo
 VENV := .venv
-# An S3-compatible server for the tests to run beside what they test: unoptimised, it is built in
-# a quarter of the time.
+# An S3-compatible server that the tests use. Built without optimisation, in a quarter of the time.
 OBJECT_STORE := garage@2.5.0 --no-default-features --features bundled-libs,sqlite
 PYTHON := $(VENV)/bin/python
 
@@ -32,7 +31,7 @@ $(VENV)/ready: tests/requirements.txt | setup-test
 target/garage/bin/garage:
 	CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --quiet --debug --locked --root target/garage $(OBJECT_STORE)
 
-# Named one by one: `cargo fmt` does not see other workspaces.
+# The files one by one, because `cargo fmt` does not see other workspaces.
 RUST_FILES = $(shell find crates bench fuzz -name target -prune -o -name '*.rs' -print)
 RUSTFMT = rustfmt --edition 2024
 

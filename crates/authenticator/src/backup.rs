@@ -114,10 +114,11 @@ impl<E: Environment> Authenticator<E> {
         &mut self,
         records: &[Zeroizing<Vec<u8>>],
     ) -> Result<RestoredCredentials, BackupError> {
-        let mut fresh = Vec::new();
+        let mut fresh: Vec<Credential> = Vec::new();
         for record in records {
             let credential = Credential::decode(record).ok_or(BackupError::NotACredential)?;
-            if !self.has_account_of(&credential)? {
+            let is_repeated = fresh.iter().any(|other| same_account(other, &credential));
+            if !is_repeated && !self.has_account_of(&credential)? {
                 fresh.push(credential);
             }
         }
@@ -148,7 +149,7 @@ impl<E: Environment> Authenticator<E> {
         };
         for slot in self.index.of_account(&sha256(rp_id.as_bytes()), &user.id) {
             let known = self.load(slot)?;
-            if known.rp_id == wanted.rp_id && known.user.is_some_and(|known| known.id == user.id) {
+            if same_account(&known, wanted) {
                 return Ok(true);
             }
         }
@@ -186,6 +187,11 @@ impl<E: Environment> Authenticator<E> {
         self.persistent.store_state = state;
         Ok(())
     }
+}
+
+fn same_account(one: &Credential, other: &Credential) -> bool {
+    let id = |credential: &Credential| credential.user.as_ref().map(|user| user.id.clone());
+    one.rp_id == other.rp_id && id(one) == id(other)
 }
 
 fn confirm<E: Environment>(

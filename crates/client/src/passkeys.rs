@@ -83,6 +83,9 @@ impl<C: Connection> PasskeyStore<'_, C> {
             let total = first.total_credentials.unwrap_or(1).min(MAX_PASSKEYS);
             passkeys.push(passkey(&rp_id, first)?);
             for _ in 1..total {
+                if passkeys.len() >= MAX_PASSKEYS as usize {
+                    return Err(ClientError::Incomplete("an end to its passkeys"));
+                }
                 let next = self.next(Subcommand::EnumerateCredentialsNext)?;
                 passkeys.push(passkey(&rp_id, next)?);
             }

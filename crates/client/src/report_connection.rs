@@ -156,15 +156,19 @@ impl<R: Reports> ReportConnection<R> {
     /// The next whole message on this channel that is not a keepalive.
     fn read(&mut self, progress: &mut dyn FnMut(Keepalive)) -> Result<Message, ConnectionError> {
         let mut started: Option<Message> = None;
+        let mut heard = Instant::now();
         loop {
-            let report = self
-                .reports
-                .receive(REPLY_WITHIN)?
-                .ok_or(ConnectionError::Silent(REPLY_WITHIN.as_secs()))?;
+            let silence = || ConnectionError::Silent(REPLY_WITHIN.as_secs());
+            let left = REPLY_WITHIN
+                .checked_sub(heard.elapsed())
+                .ok_or_else(silence)?;
+            let report = self.reports.receive(left)?.ok_or_else(silence)?;
             let packet = Packet::parse(&report);
+            // What the key says to others does not end its silence here.
             if packet.channel() != self.channel {
                 continue;
             }
+            heard = Instant::now();
             match (packet, started.as_mut()) {
                 (
                     Packet::Init {

@@ -249,6 +249,14 @@ impl Folder {
         }
     }
 
+    /// Waits until what was removed is removed on the disk, too.
+    ///
+    /// # Errors
+    /// The errors of the file system.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.handle.sync_all()
+    }
+
     /// Removes files that were being written here when the power failed, but none that is being
     /// written now.
     ///

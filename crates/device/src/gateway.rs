@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use hallway_api::{Code, Problem};
 use hallway_client::GatewayAddress;
 use hallway_evidence::{DecodeError, MAX_RECEIPT, Printable, Receipt, causes};
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::protocol::{
-    Announced, Bytes, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Problem, Question,
+    Announced, Bytes, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Question,
     SEAL_HEADER, Status,
 };
 
@@ -185,8 +186,8 @@ impl Gateway {
         }
         match self.send_request(request, MAX_RECEIPT).await {
             Ok(bytes) => receipt(&bytes),
-            Err(GatewayError::Refused { problem, .. }) if problem.code == "already-accepted" => {
-                match problem.receipt {
+            Err(GatewayError::Refused { problem, .. }) if problem.is(Code::AlreadyAccepted) => {
+                match problem.member::<Bytes>("receipt") {
                     Some(bytes) => receipt(&bytes.0),
                     None => Err(GatewayError::Unintelligible(
                         "it already accepted this, but gives no receipt".to_owned(),
@@ -353,10 +354,7 @@ mod tests {
 
     #[test]
     fn only_a_gateways_own_refusals_are_final() {
-        let problem = |code: &str| Problem {
-            code: code.to_owned(),
-            ..Problem::default()
-        };
+        let problem = |code: Code| Problem::new(code, "no");
         let refuse = |status, problem| {
             refusal(
                 StatusCode::from_u16(status).unwrap(),
@@ -365,9 +363,9 @@ mod tests {
             )
         };
         for (status, code) in [
-            (403, "suspended"),
-            (409, "out-of-order"),
-            (413, "too-large"),
+            (403, Code::Suspended),
+            (409, Code::OutOfOrder),
+            (413, Code::TooLarge),
         ] {
             assert!(matches!(
                 refuse(status, Some(problem(code))),
@@ -383,10 +381,10 @@ mod tests {
                 GatewayError::Unexplained { .. }
             ));
         }
-        let internal = refuse(500, Some(problem("internal")));
+        let internal = refuse(500, Some(problem(Code::Internal)));
         assert!(matches!(internal, GatewayError::Unexplained { .. }));
         assert!(matches!(
-            refuse(503, Some(problem("storage"))),
+            refuse(503, Some(problem(Code::Storage))),
             GatewayError::Busy { .. }
         ));
     }

@@ -8,12 +8,13 @@
 //! | `POST /api/device/challenge` | [`Challenge`] |
 //! | `POST /api/device/transactions` with the bytes | 201, a receipt in CBOR |
 //!
-//! Errors are problem details (RFC 9457) with a `code`: [`Problem`].
+//! Errors are problem details (RFC 9457) with a `code`: [`hallway_api::Problem`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_evidence::TrustFile;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The header with a transaction's signed statement.
 pub const EVIDENCE_HEADER: &str = "Hallway-Evidence";
@@ -150,24 +151,4 @@ pub struct Challenge {
     pub seal: Bytes,
     /// When the challenge expires, in milliseconds since 1970.
     pub expires_ms: u64,
-}
-
-/// Why the gateway refused (RFC 9457).
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Problem {
-    /// The kind of refusal, for programs, such as `too-large`.
-    #[serde(default)]
-    pub code: String,
-    /// The reason, for people.
-    #[serde(default)]
-    pub detail: String,
-    /// With `out-of-order`: the last sequence number that was accepted.
-    #[serde(default)]
-    pub last_sequence: Option<u64>,
-    /// With `clock-skew` and `stale`: the gateway's time.
-    #[serde(default)]
-    pub now_ms: Option<u64>,
-    /// With `already-accepted`: the receipt, CBOR.
-    #[serde(default)]
-    pub receipt: Option<Bytes>,
 }

@@ -27,10 +27,10 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::folder::{EnterError, FileError, Folder};
+pub(crate) use entry::Entry;
 use entry::{State, entry_name, read_entry, read_entry_name};
 
-pub(crate) use entry::Entry;
+use crate::folder::{EnterError, FileError, Folder};
 
 /// The name of the agent's folder in the watched folder.
 pub(crate) const FOLDER: &str = ".hallway";
@@ -348,8 +348,11 @@ impl Spool {
             Err(FileError::System(why)) => return Err(io_error(&path, "read")(why)),
         };
         if same {
+            // On the disk before the entry goes: after a power cut between the two, the file would
+            // be taken for a new one and sent again.
             watched
                 .remove(&entry.file)
+                .and_then(|()| watched.sync())
                 .map_err(io_error(&path, "removed"))?;
         }
         folder

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hallway_spine::door::Doors;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::route::{Access, Route};
 use hallway_spine::http::{headers, openapi};
 use hallway_spine::{act, console, log, metrics, models, witness};
@@ -45,11 +45,7 @@ fn operation() -> Vec<Route> {
 async fn ready(State(gateway): State<Gateway>) -> Result<&'static str, Problem> {
     gateway.store.ping().await.map_err(|error| {
         tracing::warn!(%error, "not ready");
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not-ready",
-            "the database does not answer",
-        )
+        Problem::new(Code::NotReady, "the database does not answer")
     })?;
     Ok("ready\n")
 }
@@ -70,8 +66,7 @@ async fn at_most(State(requests): State<Arc<Semaphore>>, request: Request, next:
     match requests.try_acquire() {
         Ok(_place) => next.run(request).await,
         Err(_) => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "crowded",
+            Code::Crowded,
             "the gateway has as many requests under way as it may; try again in a moment",
         )
         .into_response(),

@@ -15,7 +15,7 @@ use hallway_evidence::statement::Act;
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
 use hallway_gateway::config::Config;
 use hallway_gateway::{Clock, Gateway, Start, SystemClock, routes};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::route::{Access, Kind, Route};
 use hallway_spine::http::session::new_token;
 use hallway_spine::store::{Credential, EvidenceHash, Holder, Person, PersonState, Role, Session};
@@ -282,7 +282,8 @@ async fn admitted(realm: &Realm, route: &Route, token: Option<&str>) -> bool {
         .extensions()
         .get::<Problem>()
         .is_some_and(|problem| {
-            matches!(problem.code, "sign-in" | "role") || problem.status == StatusCode::UNAUTHORIZED
+            matches!(problem.code, Code::SignIn | Code::Role)
+                || problem.status() == StatusCode::UNAUTHORIZED
         });
     let page_refused = route.kind == Kind::Page && response.status() == StatusCode::FORBIDDEN;
     !(redirected || refused || page_refused)
@@ -407,7 +408,12 @@ async fn another_site_cannot_make_a_browser_act() {
                 .extensions()
                 .get::<Problem>()
                 .map(|problem| problem.code);
-            assert_eq!(code, Some("cross-origin"), "{} from {origin:?}", route.path);
+            assert_eq!(
+                code,
+                Some(Code::CrossOrigin),
+                "{} from {origin:?}",
+                route.path
+            );
         }
         if route.path != "/api/sign-out" {
             let response = realm.send(post(Some(&origin))).await;
@@ -417,7 +423,7 @@ async fn another_site_cannot_make_a_browser_act() {
                 .map(|problem| problem.code);
             assert_ne!(
                 code,
-                Some("cross-origin"),
+                Some(Code::CrossOrigin),
                 "{} from its own origin",
                 route.path
             );

@@ -1,13 +1,12 @@
 //! A machine that dials out to the gateway and provides stores and services of one hall, so that no
 //! port has to be opened on its side.
 
-use hallway_evidence::statement::hall::{ServiceName, StoreName};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
+use hallway_evidence::statement::hall::{ServiceName, StoreName};
 use http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,11 +22,10 @@ use crate::agent_protocol::{
 };
 use crate::body::read_on;
 use crate::client::{self, ClientError};
-use crate::files::StoreAccess;
-use crate::files::{self, Store};
+use crate::files::{self, Store, StoreAccess};
 use crate::foreign::told;
 use crate::pass::{Flow, Pass};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::service::Address;
 use crate::stream::{self, AGENT_PROTOCOL, BoxStream, Duplex, STREAM_PROTOCOL};
 use crate::switchboard::agent_mount;
@@ -73,11 +71,7 @@ impl Provided {
 }
 
 fn not_provided(kind: &str, name: &str) -> Problem {
-    Problem::new(
-        http::StatusCode::NOT_FOUND,
-        "not-found",
-        format!("no {kind} {name} is provided here"),
-    )
+    Problem::new(Code::NotFound, format!("no {kind} {name} is provided here"))
 }
 
 /// What an agent reports about its connection.
@@ -194,7 +188,7 @@ where
         (self.event)(AgentEvent::Connected);
         *pause = FIRST_PAUSE;
 
-        let (failures, failed) = mpsc::channel::<FromAgent>(64);
+        let (failures, failed) = mpsc::channel::<(String, Problem)>(64);
         let (asks, mut asked) = mpsc::channel(64);
         // Reading a line must not be cut off in the middle, so it is a future of its own.
         let hearing = async {
@@ -210,7 +204,7 @@ where
                 while streams.try_join_next().is_some() {}
                 if streams.len() >= MOST_STREAMS {
                     let problem = busy();
-                    let _ = failures.send(failure(id, &problem)).await;
+                    let _ = failures.send((id, problem)).await;
                     continue;
                 }
                 let dialling = Dialling {
@@ -222,15 +216,35 @@ where
                 streams.spawn(async move {
                     if let Err(problem) = dialling.serve(&id, what).await {
                         tracing::debug!(%problem, "a stream could not be opened");
-                        let _ = failures.send(failure(told, &problem)).await;
+                        let _ = failures.send((told, problem)).await;
                     }
                 });
             }
         };
         tokio::select! {
             heard = hearing => Ok(heard?),
-            told = tell(&mut writer, failed) => Ok(told?),
+            told = self.tell(&mut writer, failed) => Ok(told?),
             () = working => Ok(()),
+        }
+    }
+
+    /// Reports each stream that could not be opened, to the gateway too, and pings the gateway.
+    async fn tell(
+        &self,
+        writer: &mut (impl AsyncWrite + Unpin),
+        mut failed: mpsc::Receiver<(String, Problem)>,
+    ) -> io::Result<()> {
+        let mut pings = interval(PING_EVERY);
+        loop {
+            let message = tokio::select! {
+                _ = pings.tick() => FromAgent::Ping {},
+                Some((dial, problem)) = failed.recv() => {
+                    let reason = problem.to_string();
+                    (self.event)(AgentEvent::Failed { reason });
+                    failure(dial, &problem)
+                }
+            };
+            timeout(LINE_TIMEOUT, send(writer, &message)).await??;
         }
     }
 
@@ -242,21 +256,6 @@ where
 /// Whether a refusal with this status is final, so that trying again is useless.
 const fn is_final(status: u16) -> bool {
     matches!(status, 400 | 401 | 403 | 409 | 410)
-}
-
-/// Tells the gateway what failed, and pings it.
-async fn tell(
-    writer: &mut (impl AsyncWrite + Unpin),
-    mut failed: mpsc::Receiver<FromAgent>,
-) -> io::Result<()> {
-    let mut pings = interval(PING_EVERY);
-    loop {
-        let message = tokio::select! {
-            _ = pings.tick() => FromAgent::Ping {},
-            Some(message) = failed.recv() => message,
-        };
-        timeout(LINE_TIMEOUT, send(writer, &message)).await??;
-    }
 }
 
 async fn open(
@@ -273,8 +272,7 @@ async fn open(
 
 fn busy() -> Problem {
     Problem::new(
-        http::StatusCode::SERVICE_UNAVAILABLE,
-        "agent-busy",
+        Code::AgentBusy,
         "the agent has as many streams open as it may: try again later",
     )
 }
@@ -331,7 +329,7 @@ impl Dialling {
         .await
         .map_err(|error| {
             let detail = format!("the agent cannot dial back: {error}");
-            Problem::new(http::StatusCode::BAD_GATEWAY, "agent-lost", detail)
+            Problem::new(Code::AgentLost, detail)
         })
     }
 }

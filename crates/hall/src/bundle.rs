@@ -109,6 +109,11 @@ impl Bundle {
         }
         let mut trust_domain: Option<TrustDomain> = None;
         for authority in &authorities {
+            // A certificate that can't be a trust anchor is refused here, where it fails this
+            // bundle only: in [`Bundles::new`] it would fail all of them.
+            RootCertStore::empty()
+                .add(authority.clone())
+                .map_err(|_| BundleError::Certificate)?;
             let Some(named) = svid::authority_domain(authority)? else {
                 continue;
             };
@@ -118,11 +123,6 @@ impl Bundle {
                 }
                 _ => trust_domain = Some(named),
             }
-            // A certificate that can't be a trust anchor is refused here, where it fails this
-            // bundle only: in [`Bundles::new`] it would fail all of them.
-            RootCertStore::empty()
-                .add(authority.clone())
-                .map_err(|_| BundleError::Certificate)?;
         }
         Ok(Self {
             trust_domain: trust_domain.ok_or(BundleError::NoDomain)?,

@@ -62,6 +62,8 @@ pub struct Place {
     pub bundle: Bundle,
 }
 
+/// The pause before a renewal that failed is tried again.
+const RENEW_RETRY: Duration = Duration::from_secs(2);
 /// How long a gateway that is told that a grant ends may take to answer. Without an answer the
 /// grant ends by itself, and its key is gone.
 pub const FAREWELL: Duration = Duration::from_secs(5);
@@ -194,15 +196,16 @@ impl HallClient {
             let ends_ms = self.certificate_ends_ms();
             let left = Duration::from_millis(ends_ms.saturating_sub(now_ms()));
             sleep(left * 2 / 3).await;
-            match self.renew().await {
-                // From this request the host of a visitor learns that home still vouches for them.
-                Ok(_) if self.inner.home.is_some() => drop(self.grant().await),
-                Ok(_) => {}
-                Err(error) if error.is_passing() && now_ms() < ends_ms => {
-                    tracing::debug!(%error, "cannot renew yet");
-                    sleep(Duration::from_secs(2)).await;
+            while let Err(error) = self.renew().await {
+                if !error.is_passing() || now_ms() >= ends_ms {
+                    return error;
                 }
-                Err(error) => return error,
+                tracing::debug!(%error, "cannot renew yet");
+                sleep(RENEW_RETRY).await;
+            }
+            if self.inner.home.is_some() {
+                // From this request the host of a visitor learns that home still vouches for them.
+                drop(self.grant().await);
             }
         }
     }

@@ -16,7 +16,7 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 
 use crate::body::{self, AnyBody, Body};
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 
 mod asked;
 mod content;
@@ -28,11 +28,10 @@ mod refusal;
 pub(crate) use asked::passed_on;
 pub use asked::{Asked, is_condition, may_be_sent};
 pub use content::{Content, kept_as};
+use data::DataOnly;
 pub use media_type::MediaType;
 pub use refusal::said;
 pub(crate) use refusal::{read as refused, told};
-
-use data::DataOnly;
 
 /// What a browser may do with the bytes: show them, and nothing else.
 const POLICY: &str = "sandbox; default-src 'none'; base-uri 'none'; form-action 'none'; \
@@ -94,8 +93,7 @@ impl<B: AnyBody> Foreign<B> {
 /// The refusal for an answer that breaks the rules.
 pub(crate) fn unusable() -> Problem {
     Problem::new(
-        StatusCode::BAD_GATEWAY,
-        "unusable",
+        Code::Unusable,
         "the other side gave an answer that cannot be used",
     )
 }

@@ -57,7 +57,7 @@ pub use hallway_evidence::statement::hall::{
 pub use identity::{IdentityError, LONGEST_ID, LONGEST_TRUST_DOMAIN, Party, SpiffeId, TrustDomain};
 pub use key::{HallKey, KeyError};
 pub use pass::{Flow, MOST_STREAMS, Pass};
-pub use problem::Problem;
+pub use problem::IntoResponse;
 pub use service::{Address, AddressError};
 pub use svid::{Provenance, Svid, SvidError};
 pub use switchboard::Switchboard;

@@ -1,6 +1,6 @@
 //! HTTP/1.1 connections that are kept for the next request.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use hallway_evidence::causes;
@@ -31,7 +31,21 @@ type Connect<E> = Box<dyn Fn() -> BoxFuture<'static, Result<BoxStream, E>> + Sen
 /// Connections to one place.
 pub(crate) struct Pool<E> {
     connect: Connect<E>,
-    idle: Mutex<Vec<SendRequest<Body>>>,
+    idle: Mutex<Idle>,
+}
+
+/// The connections that wait for a request.
+#[derive(Default)]
+struct Idle {
+    /// How often the pool was cleared. A connection from before the last time is not kept.
+    generation: u64,
+    senders: Vec<SendRequest<Body>>,
+}
+
+/// A connection, and the generation in which it was made.
+struct Sender {
+    generation: u64,
+    inner: SendRequest<Body>,
 }
 
 impl<E: std::fmt::Display> Pool<E> {
@@ -41,7 +55,7 @@ impl<E: std::fmt::Display> Pool<E> {
     {
         Self {
             connect: Box::new(move || Box::pin(connect())),
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::default(),
         }
     }
 
@@ -52,7 +66,7 @@ impl<E: std::fmt::Display> Pool<E> {
         mut request: Request<Body>,
     ) -> Result<Response<Incoming>, SendError<E>> {
         while let Some(mut sender) = self.take() {
-            match sender.try_send_request(request).await {
+            match sender.inner.try_send_request(request).await {
                 Ok(response) => {
                     self.keep(sender);
                     return Ok(response);
@@ -64,12 +78,13 @@ impl<E: std::fmt::Display> Pool<E> {
             }
         }
         let mut sender = self.fresh().await?;
-        let response = sender.send_request(request).await?;
+        let response = sender.inner.send_request(request).await?;
         self.keep(sender);
         Ok(response)
     }
 
-    async fn fresh(&self) -> Result<SendRequest<Body>, SendError<E>> {
+    async fn fresh(&self) -> Result<Sender, SendError<E>> {
+        let generation = self.idle().generation;
         let stream = (self.connect)().await.map_err(SendError::Connect)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
@@ -77,29 +92,39 @@ impl<E: std::fmt::Display> Pool<E> {
                 tracing::debug!(%error, "a kept connection ended");
             }
         });
-        Ok(sender)
+        Ok(Sender {
+            generation,
+            inner: sender,
+        })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One that is ready now: a connection whose last answer is still being read is not.
-    fn take(&self) -> Option<SendRequest<Body>> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|sender| !sender.is_closed());
-        let ready = idle.iter().position(SendRequest::is_ready)?;
-        Some(idle.swap_remove(ready))
+    fn take(&self) -> Option<Sender> {
+        let mut idle = self.idle();
+        idle.senders.retain(|sender| !sender.is_closed());
+        let ready = idle.senders.iter().position(SendRequest::is_ready)?;
+        Some(Sender {
+            generation: idle.generation,
+            inner: idle.senders.swap_remove(ready),
+        })
     }
 
-    fn keep(&self, sender: SendRequest<Body>) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MOST_IDLE {
-            idle.push(sender);
+    fn keep(&self, sender: Sender) {
+        let mut idle = self.idle();
+        if sender.generation == idle.generation && idle.senders.len() < MOST_IDLE {
+            idle.senders.push(sender.inner);
         }
     }
 
-    /// Forgets the idle connections, as after a renewal.
+    /// Forgets all connections, as after a renewal: those that are idle, and those that are in use
+    /// once their request is answered.
     pub(crate) fn clear(&self) {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let mut idle = self.idle();
+        idle.generation += 1;
+        idle.senders.clear();
     }
 }

@@ -1,17 +1,15 @@
 //! The TCP services that are provided in a hall, by their addresses.
 
-use hallway_evidence::statement::hall::ServiceName;
-use std::fmt;
-use std::io;
 use std::str::FromStr;
 use std::time::Duration;
+use std::{fmt, io};
 
-use http::StatusCode;
+use hallway_evidence::statement::hall::ServiceName;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::stream::BoxStream;
 use crate::tcp;
 
@@ -48,8 +46,7 @@ impl Address {
                 Err(unreachable_service(service, &error))
             }
             Err(_) => Err(Problem::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "service-slow",
+                Code::ServiceSlow,
                 format!(
                     "the service {service} did not accept a connection within {ACCEPT_TIMEOUT:?}"
                 ),
@@ -65,8 +62,7 @@ fn unreachable_service(service: &ServiceName, error: &io::Error) -> Problem {
         _ => "the connection failed",
     };
     Problem::new(
-        StatusCode::BAD_GATEWAY,
-        "service-down",
+        Code::ServiceDown,
         format!("the service {service} cannot be reached: {reason}"),
     )
 }

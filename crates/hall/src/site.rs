@@ -1,12 +1,12 @@
 //! A gateway's hall listener as tests need one: it trusts one person and one agent, and counts.
 
-use hallway_evidence::statement::hall::{HallName, Rights};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{Method, Request, Response, StatusCode};
+use hallway_evidence::statement::hall::{HallName, Rights};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -25,7 +25,7 @@ use crate::client::{ClientError, Grant, HallClient, Opening, Person, Renewed};
 use crate::files::{Here, NoLocks, StoreAccess};
 use crate::identity::Party;
 use crate::pass::Pass;
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 use crate::svid::Svid;
 use crate::switchboard::Switchboard;
 use crate::{files, stream, tls};
@@ -260,8 +260,7 @@ impl Shared {
                     match announced {
                         Ok(all) if all.stores.contains("denied") => {
                             let detail = "the store “denied” is none of this agent's";
-                            let status = StatusCode::FORBIDDEN;
-                            Err(Problem::new(status, "not-invited-for", detail))
+                            Err(Problem::new(Code::NotInvitedFor, detail))
                         }
                         announced => announced.map(drop),
                     }
@@ -273,9 +272,7 @@ impl Shared {
             (Some(Party::Agent { hall, agent }), _, ["agent", "dial", id]) => {
                 self.switchboard.dial(&hall, &agent, id, request).await
             }
-            _ => {
-                Problem::new(StatusCode::NOT_FOUND, "not-found", "nothing is here").into_response()
-            }
+            _ => Problem::new(Code::NotFound, "nothing is here").into_response(),
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::body::{self, AnyBody, Body};
 use crate::pass::{Flow, Pass};
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 
 mod copy;
 
@@ -71,15 +71,13 @@ pub fn accept_upgrade<B>(
 ) -> Result<OnUpgrade, Problem> {
     if request.version() != Version::HTTP_11 {
         return Err(Problem::new(
-            StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            "http-1-only",
+            Code::Http1Only,
             "a stream needs HTTP/1.1: each has a connection of its own",
         ));
     }
     if !asks_for(request.headers(), protocol) {
         return Err(Problem::new(
-            StatusCode::UPGRADE_REQUIRED,
-            "upgrade-required",
+            Code::UpgradeRequired,
             format!("ask with `Connection: upgrade` and `Upgrade: {protocol}`"),
         ));
     }
@@ -124,8 +122,7 @@ pub async fn serve(
     };
     let Some(place) = pass.flow.enter() else {
         return Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-streams",
+            Code::TooManyStreams,
             "this grant has as many streams open as it may: close one",
         )
         .into_response();

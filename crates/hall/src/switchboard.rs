@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hallway_evidence::statement::hall::{AgentName, HallName, ServiceName, StoreName};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::BufReader;
 use tokio::sync::mpsc;
@@ -22,7 +22,7 @@ use crate::body::{AnyBody, Body};
 use crate::files::{Afar, Discovery, Here};
 use crate::foreign::{self, Asked};
 use crate::pass::Way;
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 use crate::stream::{self, AGENT_PROTOCOL, BoxStream, STREAM_PROTOCOL};
 
 mod forwarded;
@@ -178,7 +178,7 @@ impl Switchboard {
         let link = self.links().get(&(hall.clone(), agent.clone())).cloned();
         let Some(waiting) = link.and_then(|link| link.take(id)) else {
             let detail = "nobody waits for this stream any more";
-            return Problem::new(StatusCode::NOT_FOUND, "not-found", detail).into_response();
+            return Problem::new(Code::NotFound, detail).into_response();
         };
         tokio::spawn(async move {
             match upgrade.await {
@@ -262,13 +262,7 @@ impl Switchboard {
 
 /// What an agent says first, or what is wrong with it. It is an error if nothing came.
 fn announced(hello: io::Result<Option<FromAgent>>) -> io::Result<Result<Provides, Problem>> {
-    let wrong = |detail: &str| {
-        Ok(Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "malformed",
-            detail,
-        )))
-    };
+    let wrong = |detail: &str| Ok(Err(Problem::new(Code::Malformed, detail)));
     match hello {
         Ok(Some(FromAgent::Provides(provides))) => {
             let too_many = provides.stores.len().max(provides.services.len()) > MOST_PROVIDED;
@@ -326,8 +320,7 @@ impl Drop for Present {
 
 fn absent(kind: &str, name: &str) -> Problem {
     Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "not-provided",
+        Code::NotProvided,
         format!("nobody provides the {kind} {name} now: its agent is not connected"),
     )
 }

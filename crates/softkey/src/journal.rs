@@ -184,12 +184,17 @@ impl Journal {
         matches!((open, named), (Ok(open), Ok(named)) if open == named && open.2 == self.length)
     }
 
-    /// Removes the bytes that a failed append may have left.
+    /// Removes the bytes that a failed append may have left. The witness may have counted them: it
+    /// is told what counts, or it would refuse the file when it is opened next.
     fn undo(&mut self) {
         let undone = self
             .file
             .set_len(self.length)
-            .and_then(|()| self.file.sync_all());
+            .and_then(|()| self.file.sync_all())
+            .and_then(|()| match &self.witness {
+                Some(witness) => witness.note(self.commits()),
+                None => Ok(()),
+            });
         self.broken = undone.is_err();
     }
 

@@ -1,10 +1,9 @@
 //! Reports back to back on a Unix stream socket.
 
-use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::{io, thread};
 
 use crate::poll::readable;
 use crate::stream::serve_stream;
@@ -35,8 +34,9 @@ pub fn serve_unix(
                 let stop = Arc::clone(stop);
                 let connection = thread::Builder::new()
                     .name("unix reports".into())
-                    .spawn(move || serve_connection(worker, &stream, &stop))?;
-                connections.push(connection);
+                    .spawn(move || serve_connection(worker, &stream, &stop));
+                // Without a thread this connection is closed; the others go on.
+                connections.extend(connection);
             }
             Ok(_) => {}
             Err(error) if passes(&error) => {}

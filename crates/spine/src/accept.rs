@@ -1,4 +1,4 @@
-//! Taking connections: as many as there is room for, and a word to those for whom there is none.
+//! Accepts connections up to a limit. Over the limit, clients get 503.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
 use hallway_hall::body::read_on;
 use hallway_hall::tcp;
@@ -17,47 +17,50 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::http::problem::Problem;
-use crate::server::{HEAD, ListenError, PATIENCE};
+use crate::http::problem::{Code, Problem};
+use crate::server::{ListenError, MAX_HEAD_BYTES, PATIENCE};
 use crate::source::{Share, Shares, Source};
 
-/// The most connections for which there is no room and that are told so at a time; more wait in the
-/// system's queue, where they cost no memory here.
-const PORCH: usize = 256;
-/// How many places one network may have where a quarter of all would be fewer.
-const LEAST: usize = 64;
-/// A pause after the system refused a connection, for it to find what it lacks.
-const BREATH: Duration = Duration::from_millis(100);
+/// The most connections over the limit that are answered at a time; more wait in the system's
+/// queue, where they cost no memory here.
+const MAX_TURNED_AWAY: usize = 256;
+/// The most places that one network may take if a quarter of all places would be fewer.
+const MIN_PLACES_OF_NETWORK: usize = 64;
+/// The pause after the system could not accept a connection, until it has file descriptors again.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// A bound address and the places behind it.
+/// A bound address, and the places for its connections.
 pub struct Entrance {
     tcp: TcpListener,
     places: Arc<Semaphore>,
-    porch: Arc<Semaphore>,
+    overflow: Arc<Semaphore>,
     shares: Arc<Shares>,
-    /// How many places one network may have.
+    /// The most places that one network may take.
     each: usize,
 }
 
 /// Whether there is a place for a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
-    /// It has one.
+    /// The connection has a place.
     Free,
-    /// All are taken: it is told so, see [`turned_away`].
+    /// All places are taken: the client gets [`turned_away`].
     None,
 }
 
-/// A connection that came.
+/// An accepted connection.
 pub struct Arrival {
+    /// The open socket, with its TCP options set.
     pub stream: TcpStream,
+    /// The client's address and port, or those of a proxy.
     pub peer: SocketAddr,
+    /// Whether `stream` is served, or only refused.
     pub room: Room,
-    /// Its place, here or on the porch, until it is dropped.
+    /// The connection's place, within the limit or among those turned away, until it is dropped.
     pub place: Place,
 }
 
-/// A place of a connection.
+/// A connection's place. Dropping it frees the place for another connection.
 #[derive(Debug)]
 pub struct Place {
     _permit: OwnedSemaphorePermit,
@@ -73,18 +76,18 @@ impl Entrance {
         Ok(Self {
             tcp,
             places: Arc::new(Semaphore::new(places)),
-            porch: Arc::new(Semaphore::new(PORCH)),
+            overflow: Arc::new(Semaphore::new(MAX_TURNED_AWAY)),
             shares: Arc::default(),
-            each: (places / 4).max(LEAST.min(places)),
+            each: (places / 4).max(MIN_PLACES_OF_NETWORK.min(places)),
         })
     }
 
-    /// The address that was bound.
+    /// The bound address, with the port that the system chose for port 0.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.tcp.local_addr()
     }
 
-    /// A place for a connection, if there is one: in all, and among those of its network.
+    /// A place for a connection, if one is free both in all and for its network.
     fn place(&self, peer: SocketAddr) -> Option<Place> {
         let share = match Source::network(peer.ip()) {
             Some(network) => Some(self.shares.take(network, self.each)?),
@@ -97,10 +100,10 @@ impl Entrance {
         })
     }
 
-    /// The next connection. Nothing is lost when this future is dropped.
+    /// Waits for the next connection. Dropping this future loses none.
     pub async fn next(&self) -> Arrival {
-        let Ok(porch) = Arc::clone(&self.porch).acquire_owned().await else {
-            // Nobody closes it.
+        let Ok(overflow) = Arc::clone(&self.overflow).acquire_owned().await else {
+            // Never: nobody closes the semaphore.
             return std::future::pending().await;
         };
         loop {
@@ -110,11 +113,11 @@ impl Entrance {
                     let (room, place) = match self.place(peer) {
                         Some(place) => (Room::Free, place),
                         None => {
-                            let porch = Place {
-                                _permit: porch,
+                            let overflow = Place {
+                                _permit: overflow,
                                 _share: None,
                             };
-                            (Room::None, porch)
+                            (Room::None, overflow)
                         }
                     };
                     return Arrival {
@@ -125,62 +128,62 @@ impl Entrance {
                     };
                 }
                 Err(error) => {
-                    // Out of file descriptors, most likely: closing connections frees some.
+                    // Most likely out of file descriptors: closing connections frees some.
                     tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(BREATH).await;
+                    tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             }
         }
     }
 }
 
-/// The most requests of one connection that are under way over HTTP/2.
-const STREAMS: u32 = 64;
-/// Bytes of request bodies that a peer may send over HTTP/2 before they are read, of one request and
-/// of all on a connection.
-const STREAM_WINDOW: u32 = 128 * 1024;
-const CONNECTION_WINDOW: u32 = 512 * 1024;
-/// Bytes of one answer that are given to a connection over HTTP/2 before its peer takes them.
-const SEND_BUFFER: usize = 64 * 1024;
-/// Requests that were reset before they were looked at (CVE-2023-44487), and errors of the peer's
-/// that make us reset one (CVE-2025-8671): so many, then the connection ends.
-const RESETS: usize = 20;
-const FAULTS: usize = 64;
+/// The most requests that one HTTP/2 connection may have under way.
+const MAX_STREAMS: u32 = 64;
+/// Bytes of request bodies that a peer may send over HTTP/2 before they are read: for one request,
+/// and for all of a connection.
+const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
+/// Bytes of one answer that an HTTP/2 connection buffers until its peer takes them.
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// The connection ends after this many requests that the peer reset before they were handled
+/// (CVE-2023-44487), or errors by which the peer made us reset a request (CVE-2025-8671).
+const MAX_RESETS: usize = 20;
+const MAX_FAULTS: usize = 64;
 
-/// How HTTP is spoken on every listener: heads are bounded in size and in time, and so is what a peer
-/// can make a connection hold.
+/// The HTTP settings of every listener. They bound the size of heads, the time that a head may
+/// take, and the memory that a peer can make a connection hold.
 ///
-/// What a flood of CONTINUATION frames makes is bounded by the size of heads, answers to PING and
-/// SETTINGS are one at a time, and tiny DATA frames have a budget: h2 sees to these itself.
+/// h2 itself bounds the rest: CONTINUATION frames by the size of heads, answers to PING and
+/// SETTINGS to one at a time, and tiny DATA frames by a budget.
 pub fn http() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .max_buf_size(HEAD);
+        .max_buf_size(MAX_HEAD_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(HEAD as u32)
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(SEND_BUFFER)
-        .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(FAULTS)
+        .max_header_list_size(MAX_HEAD_BYTES as u32)
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_FAULTS)
         .keep_alive_interval(Some(PATIENCE))
         .keep_alive_timeout(PATIENCE);
     builder
 }
 
-/// A request of any listener for a router. It may be refused before its body has come.
+/// Converts a listener's request for a router, which may refuse it before its body has come.
 pub fn routed(request: Request<Incoming>) -> Request<Body> {
     read_on(request).map(Body::new)
 }
 
-/// Answers whatever is asked with `problem`, and ends the connection. Said in HTTP, because nobody
-/// reads the reason of a closed connection.
+/// Answers every request with `problem`, and ends the connection. Just closing the connection would
+/// tell the client no reason.
 pub fn refusing(problem: Problem) -> Router {
     Router::new().fallback(move || {
         let problem = problem.clone();
@@ -188,12 +191,12 @@ pub fn refusing(problem: Problem) -> Router {
     })
 }
 
-/// What somebody hears for whom there is no room.
+/// The 503 for clients over the limit.
 pub fn turned_away() -> Problem {
     Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "full",
-        "the gateway has as many connections open as it may, in all or of yours; try again in a moment",
+        Code::Full,
+        "the gateway has too many connections open, in all or from your network; \
+         try again in a moment",
     )
     .after(20)
 }
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_too_many_is_taken_to_be_told_and_a_place_that_is_free_again_is_given() {
+    async fn a_connection_over_the_limit_is_turned_away_and_a_freed_place_is_given_again() {
         let entrance = Entrance::bind("127.0.0.1:0".parse().unwrap(), 2)
             .await
             .unwrap();
@@ -232,19 +235,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_are_told_are_few_at_a_time() {
+    async fn few_connections_are_turned_away_at_a_time() {
         let entrance = Entrance::bind("127.0.0.1:0".parse().unwrap(), 0)
             .await
             .unwrap();
         let mut told = Vec::new();
-        for _ in 0..PORCH {
+        for _ in 0..MAX_TURNED_AWAY {
             told.push(arrive(&entrance).await);
         }
         let _waiting = TcpStream::connect(entrance.address().unwrap())
             .await
             .unwrap();
         let next = tokio::time::timeout(Duration::from_millis(50), entrance.next()).await;
-        assert!(next.is_err(), "it waits outside");
+        assert!(next.is_err(), "it waits in the system's queue");
         told.pop();
         assert_eq!(entrance.next().await.room, Room::None);
     }

@@ -1,7 +1,8 @@
-//! Acts of people who are signed in: two steps, one touch, one piece of evidence each.
+//! The acts of people who are signed in. Each takes two steps and one touch, and leaves one piece
+//! of evidence.
 //!
-//! An act is asked for by the name of its statement. Each is a file that implements [`Perform`] for
-//! the statement's terms, and a line in the list of its door; see [`Door::acts`].
+//! A client asks for an act by the name of its statement. Each act is a file that implements
+//! [`Perform`] for the statement's terms, and a line in the list of its door; see [`Door::acts`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,7 +22,7 @@ use crate::depends::{self, Ended};
 use crate::door::{Door, Doors};
 use crate::http::input::Input;
 use crate::http::peer::Peer;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::http::route::{Access, Route};
 use crate::http::session::{Caller, link_token};
 use crate::operator_key::random_bytes;
@@ -36,22 +37,22 @@ mod perform;
 
 pub use perform::{Asking, Given, NameAlone, Perform, Prepared, Registered, act};
 
-/// The routes of acts.
+/// The routes by which people perform acts.
 pub fn routes(doors: Doors) -> Vec<Route> {
     let member = Access::Person(Role::Member);
     vec![
         Route::post("/api/acts/statement", member, begin)
-            .summary("The statement of an act")
+            .summary("Ask for the statement of an act")
             .takes_as(move |schemas| wanted(doors, schemas))
             .gives::<Ceremony>(),
         Route::post("/api/acts", member, finish)
-            .summary("Do what was signed")
+            .summary("Perform the act of a signed statement")
             .takes::<Answer>()
             .gives_as(move |schemas| outcome(doors, schemas)),
     ]
 }
 
-/// The schema of [`Outcome`], with what the acts of all doors give.
+/// The schema of [`Outcome`], with the further members that the acts of all doors return.
 fn outcome(doors: Doors, generator: &mut SchemaGenerator) -> Schema {
     let mut schema = Outcome::json_schema(generator).to_value();
     for (name, described) in doors.acts().values().filter_map(|act| act.gives) {
@@ -60,7 +61,7 @@ fn outcome(doors: Doors, generator: &mut SchemaGenerator) -> Schema {
     Schema::try_from(schema).unwrap_or_default()
 }
 
-/// What a person asks to do: the name of the statement, and what the act needs to know.
+/// A request for an act: the name of the statement, and the members that the act needs.
 #[derive(Debug, Deserialize)]
 pub struct Wanted {
     /// The name of the statement, such as `hall.open`.
@@ -90,65 +91,66 @@ fn wanted(doors: Doors, generator: &mut SchemaGenerator) -> Schema {
 /// A new link.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct NewLink {
-    /// The address to open, once.
+    /// The address, which can be used once.
     pub link: String,
-    /// When it ends, milliseconds since 1970.
+    /// When the link expires, milliseconds since 1970.
     pub expires_ms: u64,
 }
 
-/// What an act did.
+/// The outcome of an act.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Outcome {
     /// The hash of the evidence, hexadecimal.
     pub evidence: String,
-    /// When the evidence was accepted, milliseconds since 1970: with it and what was signed, the hash
-    /// can be computed.
+    /// When the evidence was accepted, milliseconds since 1970. With this time and the signed
+    /// statement, the hash can be computed.
     pub accepted_ms: u64,
     /// A one-time link to hand on.
     #[serde(flatten)]
     pub link: Option<NewLink>,
-    /// What else came of it: the `device` that it was about, the `grant` that opened.
+    /// Further members that depend on the act, such as the `device` that the act was about, or the
+    /// `grant` that it opened.
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
 
-/// Who does it, inside the unit that makes it true.
+/// A person who performs an act, and the unit of work in which they do.
 pub struct Actor<'a> {
-    /// The gateway.
+    /// The gateway at which the act is performed.
     pub gateway: &'a Gateway,
-    /// The unit of work.
+    /// The unit of work that logged the evidence.
     pub unit: &'a Unit<'a>,
-    /// Who signed.
+    /// The person who signed.
     pub person: &'a Person,
-    /// With which key.
+    /// The key that signed.
     pub credential: &'a CredentialId,
-    /// In which session.
+    /// The session in which the person signed.
     pub caller: &'a Caller,
-    /// The evidence of it.
+    /// The evidence of the act.
     pub evidence: EvidenceHash,
-    /// The evidence's place in the log.
+    /// The index of the evidence in the log, counted from 0.
     pub log_index: u64,
-    /// What was signed.
+    /// The signed statement.
     pub statement: &'a Statement,
-    /// When it was accepted.
+    /// When the evidence was accepted.
     pub now: Timestamp,
-    /// What the statement names by its hash alone.
+    /// The bytes of which the statement has only the hash, if the act has some.
     pub attachment: Option<&'a [u8]>,
-    /// Whether it ended anything on which other doors stand.
+    /// Whether the act ended anything on which other doors depend.
     ended: AtomicBool,
 }
 
-/// What was done, and which doors it concerns.
+/// The outcome of an act, and the doors that it concerns.
 struct Done {
     outcome: Outcome,
     /// The door of the statement.
     door: DoorName,
-    /// Whether something ended on which other doors stand.
+    /// Whether the act ended anything on which other doors depend.
     ended: bool,
 }
 
 impl Outcome {
-    /// Nothing but evidence.
+    /// An outcome that has only the evidence.
     pub fn done(actor: &Actor<'_>) -> Self {
         Self {
             evidence: actor.evidence.to_string(),
@@ -158,10 +160,10 @@ impl Outcome {
         }
     }
 
-    /// Evidence, and something else under a name.
+    /// An outcome that has the evidence, and `more` under `name`.
     ///
     /// # Errors
-    /// It is no JSON.
+    /// `more` cannot be written as JSON.
     pub fn with(actor: &Actor<'_>, name: &str, more: &impl Serialize) -> Result<Self, Problem> {
         let more = serde_json::to_value(more).map_err(|error| Problem::internal(&error))?;
         Ok(Self {
@@ -170,7 +172,8 @@ impl Outcome {
         })
     }
 
-    /// A one-time link to `page` of this gateway, which this act makes.
+    /// An outcome that has the evidence, and a one-time link to `page` of this gateway, which this
+    /// act makes.
     pub fn with_link(actor: &Actor<'_>, page: &str, expires: Timestamp) -> Self {
         Self {
             link: Some(NewLink {
@@ -183,10 +186,10 @@ impl Outcome {
 }
 
 impl Actor<'_> {
-    /// Ends all that hung on what this act ended.
+    /// Ends everything that depends on what this act ended.
     ///
     /// # Errors
-    /// The database.
+    /// The database fails.
     pub async fn end(&self, ended: Ended) -> Result<(), Problem> {
         self.ended.store(true, Ordering::Relaxed);
         depends::end(self.gateway, self.unit, ended, Some(self.person.id)).await
@@ -198,15 +201,15 @@ impl Actor<'_> {
     }
 }
 
-/// The refusal for a lesser role.
+/// The refusal for a person whose role is lower than `least`.
 pub fn role_needed(least: Role) -> Problem {
-    Problem::forbidden(
-        "role",
+    Problem::new(
+        Code::Role,
         format!("this needs the role {least}; ask an owner of this realm"),
     )
 }
 
-/// Gives the statement of an act.
+/// Handles the first step of an act: returns the statement to sign.
 pub async fn begin(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -227,9 +230,10 @@ fn door_of(gateway: &Gateway, word: &str) -> DoorName {
 }
 
 fn known<'g>(gateway: &'g Gateway, name: &str) -> Result<&'g Registered, Problem> {
-    gateway.acts.get(name).ok_or_else(|| {
-        Problem::malformed("there is no such act; /openapi.json lists those that there are")
-    })
+    gateway
+        .acts
+        .get(name)
+        .ok_or_else(|| Problem::malformed("there is no such act; /openapi.json lists all acts"))
 }
 
 async fn prepare(
@@ -266,7 +270,7 @@ async fn prepare(
     })
 }
 
-/// Takes the touch and does it.
+/// Handles the second step of an act: checks the signature and performs the act.
 pub async fn finish(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -304,14 +308,14 @@ async fn perform(
     caller: &Caller,
     (answer, proven): (&Answer, &Proven),
 ) -> Result<Done, Problem> {
-    // It may have ended since the request came in.
+    // The session may have ended since the request came in.
     let session = unit.sessions();
     let session = session.get(&caller.session.token, gateway.now()).await?;
     session.ok_or_else(Problem::unauthenticated)?;
     let checked = assertion::check(gateway, unit, proven).await?;
     if checked.person.id != caller.person.id {
-        return Err(Problem::forbidden(
-            "other-person",
+        return Err(Problem::new(
+            Code::OtherPerson,
             "this key belongs to another person than the one who is signed in",
         ));
     }
@@ -319,7 +323,7 @@ async fn perform(
     let act = gateway
         .acts
         .get(stated.name())
-        .ok_or_else(|| Problem::malformed("this statement has a ceremony of its own"))?;
+        .ok_or_else(|| Problem::malformed("this statement is not answered at this address"))?;
     let least = least_role(stated);
     if checked.person.role < least {
         return Err(role_needed(least));

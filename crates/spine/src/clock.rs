@@ -4,9 +4,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallway_evidence::Timestamp;
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync + 'static {
-    /// Now, in milliseconds since 1970.
+    /// The current time, in milliseconds since 1970.
     fn now(&self) -> Timestamp;
 }
 

@@ -1,9 +1,9 @@
-//! What depends on what: when something ends, all that hung on it ends with it, and for good.
+//! Dependencies: when something ends, everything that depends on it ends too, for good.
 //!
-//! `hanging_on` is the table of what every door stands on; each door has one of its own
-//! ([`Door::end`](crate::door::Door::end)). [`end`] walks them inside the unit of work that makes the
-//! first end true, so nothing is ever seen between the two. That a suspended person cannot enter is
-//! asked at every door besides; what is here is that nothing of before comes back when the person does.
+//! `hanging_on` is the table of the spine; each door has a table of its own
+//! ([`Door::end`](crate::door::Door::end)). [`end`] walks the tables inside the unit of work that
+//! ends the first thing, so nobody sees a state in between. Every door also checks that a person is
+//! not suspended; the walk makes sure that nothing from before comes back when they are reinstated.
 
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
 
@@ -13,48 +13,47 @@ use crate::models::distrust;
 use crate::refusal::DoorName;
 use crate::store::{EvidenceHash, LinksOf, Purpose, Role, SessionsOf, TokenHash, Unit};
 
-/// Something that has just ended, or become less.
+/// Something that has just ended, or been reduced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The time before the gateway had an owner.
+    /// The time before the gateway had an owner: the first owner has registered.
     SetUp,
-    /// That a person may use their keys.
+    /// A person's right to use their keys: the person is suspended.
     Activity(PersonId),
-    /// That a person has the role that they had.
+    /// A person's role: the person has another one now.
     Role(PersonId),
-    /// That a person is an owner.
+    /// A person's role as an owner.
     Ownership(PersonId),
     /// Everything that a person has open.
     Presence(PersonId),
     /// All keys that a person had before they recovered lost access.
     LostKeys(PersonId),
-    /// A key of a person's.
+    /// A person's key: it was removed.
     Key(PersonId, CredentialId),
-    /// That a person's key opens anything: its model, or the policy, is against it.
+    /// The trust in a person's key at all doors: its model, or the policy, rules it out.
     Trust(PersonId, CredentialId),
-    /// That a person's key opens anything at one door, by the policy of that door alone.
+    /// The trust in a person's key at one door, by the policy of that door alone.
     TrustAt(DoorName, CredentialId),
     /// A session.
     Session(TokenHash),
-    /// The link for this person and purpose, by a newer one.
+    /// The link for this person and purpose, which a newer one replaces.
     Link(PersonId, Purpose),
 }
 
-/// What hangs on something else.
+/// A kind of thing that depends on something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Hanging {
-    /// What a person opened with keys that are refused to them in the role that they have now.
+    /// Everything that a person opened with keys that the policy of their present role refuses.
     RefusedKeys(PersonId),
-    /// Sessions. What hangs on each of them ends next.
+    /// Sessions. Everything that depends on each of them ends next.
     Sessions(SessionsOf),
-    /// One-time links that nobody used yet.
+    /// One-time links that are still unused.
     Links(LinksOf),
-    /// One-time links that a person handed out and nobody took up yet. With one of their keys, or
-    /// with any.
+    /// Unused one-time links that a person handed out: with this key of theirs, or with any.
     HandedOut(PersonId, Option<CredentialId>),
 }
 
-/// The table: what hangs on what ended.
+/// The table: the things that depend on the thing that ended.
 fn hanging_on(ended: &Ended) -> Vec<Hanging> {
     use Hanging::{HandedOut, Links, RefusedKeys, Sessions};
     match ended.clone() {
@@ -79,11 +78,11 @@ fn hanging_on(ended: &Ended) -> Vec<Hanging> {
     }
 }
 
-/// Ends all that hung on what `ended`, and what hung on that. `by` is whose act it was; nobody's
-/// where the gateway found it out.
+/// Ends everything that depends on `ended`, directly or not. `by` is the person whose act ended it;
+/// `None` if the gateway found it out by itself.
 ///
 /// # Errors
-/// The database.
+/// The database fails.
 pub async fn end(
     gateway: &Gateway,
     unit: &Unit<'_>,
@@ -103,10 +102,10 @@ pub async fn end(
     Ok(())
 }
 
-/// Ends a session, if there still is one, and what hung on it.
+/// Ends a session, if it still exists, and everything that depends on it.
 ///
 /// # Errors
-/// The database.
+/// The database fails.
 pub async fn end_session(
     gateway: &Gateway,
     unit: &Unit<'_>,
@@ -117,10 +116,10 @@ pub async fn end_session(
     end(gateway, unit, Ended::Session(token), Some(by)).await
 }
 
-/// The key that signed a piece of evidence; nothing where that was erased.
+/// The key that signed a piece of evidence; `None` once the evidence was erased.
 ///
 /// # Errors
-/// The database.
+/// The database fails.
 pub async fn signed_with(
     unit: &Unit<'_>,
     evidence: &EvidenceHash,
@@ -136,16 +135,16 @@ pub async fn signed_with(
     Ok(Some(evidence.signed.credential_id))
 }
 
-/// One walk along the tables.
+/// One walk through the tables of dependencies.
 #[derive(Clone, Copy)]
 pub struct Walk<'a> {
-    /// The gateway.
+    /// The gateway, for its doors and models.
     pub gateway: &'a Gateway,
-    /// The unit of work that makes the end true.
+    /// The unit of work in which everything ends.
     pub unit: &'a Unit<'a>,
-    /// Whose act it was; nobody's where the gateway found it out.
+    /// The person whose act began the walk; `None` if the gateway began it by itself.
     pub by: Option<PersonId>,
-    /// When.
+    /// When the walk began, by the gateway's clock.
     pub now: Timestamp,
 }
 
@@ -163,7 +162,7 @@ impl<'a> Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Ends what hangs; gives what ended by that and has something hanging on it in its turn.
+    /// Ends one kind of thing; returns what ended by that and may have dependants of its own.
     async fn end(&self, hanging: Hanging) -> Result<Vec<Ended>, Problem> {
         match hanging {
             Hanging::RefusedKeys(person) => return self.refused_keys(person).await,
@@ -181,10 +180,10 @@ impl Walk<'_> {
         Ok(Vec::new())
     }
 
-    /// The role that a person has now; nothing where there is no such person.
+    /// The present role of a person; `None` if there is no such person.
     ///
     /// # Errors
-    /// The database.
+    /// The database fails.
     pub async fn role(&self, person: PersonId) -> Result<Option<Role>, Problem> {
         let person = self.unit.people().get(person).await?;
         Ok(person.map(|person| person.role))
@@ -198,11 +197,11 @@ impl Walk<'_> {
         Ok(refused.into_iter().map(|(ended, _)| ended).collect())
     }
 
-    /// Whether `evidence` is of `person`, and signed with `key` where one is meant. What nobody can
-    /// tell any more, because the evidence was erased, counts as that.
+    /// Whether `evidence` is listed under `person`, and signed with `key` if one is given. Erased
+    /// evidence, of which nobody can tell the key any more, counts as signed with `key`.
     ///
     /// # Errors
-    /// The database.
+    /// The database fails.
     pub async fn is_of(
         &self,
         evidence: &EvidenceHash,

@@ -1,26 +1,26 @@
-//! How many files and connections the system lets this process have open.
+//! The system's limit on the files and connections that this process has open.
 
 use std::fmt;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files that are not connections: the database, its log, what is being read and written; and the
-/// few connections for metrics.
-const RESERVE: u64 = 512;
+/// File descriptors kept free for the database, its log, and payloads that are read or written, and
+/// for the few connections for metrics.
+const RESERVED_FILES: u64 = 512;
 
-/// For how many connections each listener has a place.
+/// The most connections of each listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Places {
-    /// The web server.
+    /// Those of the web server.
     pub web: usize,
-    /// The hall listener; none without one.
+    /// Those of the hall listener; 0 without one.
     pub hall: usize,
 }
 
-/// Asks the system for as many descriptors as it gives, and says for how many connections that is
-/// enough: at most `wanted`, and where it is less, each listener has half of what there is, or more
-/// where the other wants less. Without descriptors the database can't be opened either, so there have
-/// to be fewer connections than that.
+/// Raises the limit on descriptors as far as the system allows, and returns the connections for
+/// which that is enough: at most `wanted`. If it is not enough for all, each listener gets half, or
+/// more if the other one wants less. Without free descriptors the database could not be opened
+/// either, so connections must not use them all.
 pub fn connections(wanted: Places) -> Places {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -30,7 +30,7 @@ pub fn connections(wanted: Places) -> Places {
     let current = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => limit.maximum,
         Err(error) => {
-            tracing::warn!(%error, "the number of open files stays as it is");
+            tracing::warn!(%error, "the limit on open files could not be raised");
             limit.current
         }
     };
@@ -39,18 +39,19 @@ pub fn connections(wanted: Places) -> Places {
         tracing::warn!(
             wanted = %wanted,
             enough = %enough,
-            "the system lets this program open fewer files than its connections need; raise LimitNOFILE"
+            "the system lets this program open fewer files than its connections need; \
+             raise LimitNOFILE"
         );
     }
     enough
 }
 
-/// `None` is no limit.
+/// Shares `descriptors` among the listeners; `None` means no limit.
 fn share(descriptors: Option<u64>, wanted: Places) -> Places {
     let Some(most) = descriptors else {
         return wanted;
     };
-    let there = usize::try_from(most.saturating_sub(RESERVE)).unwrap_or(usize::MAX);
+    let there = usize::try_from(most.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
     let part = |places: usize, other: usize| {
         let left = there.saturating_sub(other).max(there / 2);
         places.min(left.max(1))

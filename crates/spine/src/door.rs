@@ -1,7 +1,7 @@
-//! A door as the program knows it, and the list of doors that it has.
+//! The interface of a door, and the list of a program's doors.
 //!
-//! Routes, the API's description, dispatch of acts, tables, backups, what expires, navigation and
-//! metrics are made from the list. A door is one value in it; nothing else names it.
+//! Routes, the API's description, dispatch of acts, tables, backups, expiry, navigation and metrics
+//! are made from the list. A door is one value in it; nothing else names the door.
 
 use core::fmt;
 use std::collections::BTreeMap;
@@ -23,85 +23,86 @@ use crate::store::{Schema, StoreError, Table};
 use crate::sweep::Rule;
 use crate::witness::Peer;
 
-/// A door.
+/// A door: one way in which keys open something, with its own acts, routes and tables.
 #[async_trait]
 pub trait Door: Send + Sync {
-    /// Its name in policies, among refusals and in metrics.
+    /// The door's name in policies, among refusals and in metrics.
     fn name(&self) -> DoorName;
 
-    /// The first words of its statements' names: `hall` of `hall.open`.
+    /// The first words of the names of the door's statements: `hall` for `hall.open`.
     fn states(&self) -> &'static [&'static str];
 
-    /// The door whose policy says with which keys people do what this one states.
+    /// The door whose policy decides which keys may sign this door's statements.
     fn policy(&self) -> DoorName {
         self.name()
     }
 
-    /// What people can do here by a touch.
+    /// The acts that people can sign at this door.
     fn acts(&self) -> Vec<Registered> {
         Vec::new()
     }
 
-    /// The API and the pages, each with its authorisation rule.
+    /// The door's API and pages, each with its authorisation rule.
     fn routes(&self) -> Vec<Route> {
         Vec::new()
     }
 
-    /// The pages to which the navigation leads.
+    /// The door's pages that the navigation lists.
     fn places(&self) -> Vec<Place> {
         Vec::new()
     }
 
-    /// The steps that make its tables.
+    /// The migrations that make the door's tables.
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
         Vec::new()
     }
 
-    /// Its tables, each after those of this door that it refers to.
+    /// The door's tables, each after those of this door that it refers to.
     fn tables(&self) -> Vec<Table> {
         Vec::new()
     }
 
-    /// Whose rows are removed some time after they ended.
+    /// The rules for rows that are removed some time after they have ended.
     fn expires(&self) -> Vec<Rule> {
         Vec::new()
     }
 
-    /// Ends what hangs on `ended` here; gives what ended by that.
+    /// Ends everything of this door that depends on `ended`, and returns what ended by that.
     ///
     /// # Errors
-    /// The database.
+    /// The database fails.
     async fn end(&self, _walk: &Walk<'_>, _ended: &Ended) -> Result<Vec<Ended>, Problem> {
         Ok(Vec::new())
     }
 
-    /// What is to be done once an act stated here is done, or an act elsewhere ended something here.
+    /// Called after an act of this door is committed, or an act elsewhere may have ended something
+    /// here.
     async fn after_act(&self, _gateway: &Gateway) {}
 
-    /// Its metrics, measured now.
+    /// Measures the door's metrics, and registers them.
     async fn measure(&self, _gateway: &Gateway, _registry: &mut Registry) {}
 
-    /// Adds what somebody needs to check its receipts offline.
+    /// Adds the keys that anybody needs to check the door's receipts offline.
     ///
     /// # Errors
-    /// The database.
+    /// The database fails.
     async fn trust(&self, _gateway: &Gateway, _trust: &mut TrustFile) -> Result<(), Problem> {
         Ok(())
     }
 
-    /// Who cosigns this realm's log because of what stands here.
+    /// The witnesses that cosign this realm's log because of this door, such as partners.
     ///
     /// # Errors
-    /// The database.
+    /// The database fails.
     async fn witnesses(&self, _gateway: &Gateway) -> Result<Vec<Peer>, StoreError> {
         Ok(Vec::new())
     }
 
-    /// The key of the log with this origin, where this realm is witness to it because of what stands
-    /// here.
+    /// The key of the log with this origin, if this realm is witness to that log because of this
+    /// door.
     ///
     /// # Errors
-    /// The database.
+    /// The database fails.
     async fn watched_log(
         &self,
         _gateway: &Gateway,
@@ -116,13 +117,13 @@ pub trait Door: Send + Sync {
 pub struct Doors(&'static [&'static dyn Door]);
 
 impl Doors {
-    /// These and no others.
+    /// A program with exactly these doors.
     #[must_use]
     pub const fn new(doors: &'static [&'static dyn Door]) -> Self {
         Self(doors)
     }
 
-    /// Each of them.
+    /// Every door, in the order in which people see them.
     pub fn each(&self) -> impl Iterator<Item = &'static dyn Door> + use<> {
         self.0.iter().copied()
     }
@@ -133,13 +134,13 @@ impl Doors {
         self.each().find(|door| door.states().contains(&word))
     }
 
-    /// The doors that have a policy for people's keys.
+    /// The names of the doors that have a policy of their own for people's keys.
     pub fn of_people(&self) -> impl Iterator<Item = DoorName> + use<> {
         let own = |door: &&dyn Door| door.policy() == door.name();
         self.each().filter(own).map(Door::name)
     }
 
-    /// Every act, by the name of its statement.
+    /// The acts of all doors, by the name of their statement.
     #[must_use]
     pub fn acts(&self) -> BTreeMap<&'static str, Registered> {
         self.each()
@@ -148,7 +149,7 @@ impl Doors {
             .collect()
     }
 
-    /// The tables of all doors, and those on which they stand.
+    /// The tables of all doors, and those of the spine.
     #[must_use]
     pub fn schema(&self) -> Schema {
         self.each().fold(Schema::default(), |schema, door| {

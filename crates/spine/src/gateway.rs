@@ -1,4 +1,4 @@
-//! What every handler shares: one realm's store, log, keys and clock.
+//! The state that all handlers share: one realm's store, log, keys and clock.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -14,7 +14,7 @@ use crate::act::Registered;
 use crate::clock::Clock;
 use crate::console::view::Place;
 use crate::door::Doors;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::ledger::{Entry, Ledger, LedgerError};
 use crate::metrics::Metrics;
 use crate::models::Models;
@@ -26,56 +26,56 @@ use crate::source::Shares;
 use crate::store::{EvidenceHash, Store, Unit, Work};
 use crate::witness::{Witness, peers};
 
-/// A gateway. Cloning gives another handle on the same one.
+/// A gateway. A clone is another handle on the same gateway.
 #[derive(Clone)]
 pub struct Gateway(Arc<Shared>);
 
-/// What the handles share. No gateway keeps state here that another one of its realm could need.
+/// The state behind the handles. It holds nothing that another gateway of the realm could need.
 pub struct Shared {
-    /// Relying party id (the realm) and origin.
+    /// The relying party id, which names the realm, and the origin.
     pub rp: RelyingParty,
-    /// The origin that browsers see.
+    /// The origin that browsers see: `SCHEME://HOST[:PORT]`.
     pub origin: String,
-    /// The database.
+    /// The database that all gateways of the realm share.
     pub store: Store,
     /// The log's writer.
     pub ledger: Arc<Ledger>,
-    /// Recognises our own statements.
+    /// Recognises the statements that gateways of this realm made.
     pub sealer: Sealer,
-    /// The payloads.
+    /// The storage for payloads.
     pub objects: Arc<dyn ObjectStore>,
-    /// The time.
+    /// The source of the current time; tests set it.
     pub clock: Arc<dyn Clock>,
-    /// What a caller may ask for.
+    /// The limits on requests, from `[limits]` of `hallway.toml`.
     pub limits: Limits,
-    /// What is known about models of authenticators, and which are accepted.
+    /// The known models of authenticators, and the policies on them.
     pub models: Models,
-    /// Bounds what strangers can make us write.
+    /// Bounds the records of refusals that strangers can cause.
     pub refusals: Brake,
-    /// What was counted since the start.
+    /// The counters since the start, for Prometheus.
     pub metrics: Metrics,
     /// How many requests of each caller are under way, over all routes.
     pub callers: Arc<Shares>,
-    /// The API's description, once somebody asked for it.
+    /// The OpenAPI description as JSON, made for the first request.
     pub description: OnceLock<Bytes>,
-    /// This realm as a witness, and the way to its own.
+    /// This realm as a witness, and the witnesses of its log.
     pub witness: Witness,
-    /// The doors.
+    /// The doors that this program has.
     pub doors: Doors,
-    /// What people can do by a touch, by the name of the statement.
+    /// The acts of all doors, by the name of their statement.
     pub acts: BTreeMap<&'static str, Registered>,
-    /// What doors keep in memory.
+    /// The state that each door keeps in memory.
     pub parts: Parts,
 }
 
-/// Evidence that the log took in.
+/// Evidence that was appended to the log.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted {
-    /// The log's entry.
+    /// SHA-256 of the evidence: the log's entry.
     pub hash: EvidenceHash,
-    /// Its place in the log.
+    /// The index of the entry, counted from 0.
     pub log_index: u64,
-    /// When.
+    /// When the gateway accepted the evidence.
     pub at: Timestamp,
 }
 
@@ -94,10 +94,10 @@ impl From<Shared> for Gateway {
 }
 
 impl Shared {
-    /// What a door keeps in memory.
+    /// The state of type `T` that a door keeps in memory.
     ///
     /// # Panics
-    /// The gateway was started without that door. A door's routes are served only beside its part.
+    /// The gateway was started without that door. A door's routes are served only with its part.
     #[must_use]
     #[allow(
         clippy::expect_used,
@@ -107,7 +107,7 @@ impl Shared {
         self.parts.get().expect("a door's part")
     }
 
-    /// The time.
+    /// The current time by the gateway's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -117,7 +117,7 @@ impl Shared {
         self.origin.starts_with("https://")
     }
 
-    /// The session cookie's name. The prefix makes browsers refuse one that another host set.
+    /// The session cookie's name. The prefix makes browsers refuse a cookie from another host.
     pub fn cookie_name(&self) -> &'static str {
         if self.is_https() {
             "__Host-hallway"
@@ -131,12 +131,13 @@ impl Shared {
         format!("{}/join#{token}", self.origin)
     }
 
-    /// Where this realm is asked to cosign others' logs.
+    /// The address at which this realm cosigns others' logs: a submission prefix (C2SP
+    /// tlog-witness).
     pub fn witness_url(&self) -> String {
         format!("{}/witness", self.origin)
     }
 
-    /// How far a device's clock may be off.
+    /// How far a device's clock may differ from the gateway's in a live transaction.
     pub fn clock_skew(&self) -> Duration {
         self.limits.clock_skew_minutes.minutes()
     }
@@ -144,7 +145,7 @@ impl Shared {
     /// Runs `work` as one unit: all of it, or nothing.
     ///
     /// # Errors
-    /// What `work` returned, or 503 when the database has no time.
+    /// The error of `work`, or 503 when the database is busy for too long.
     pub async fn transact<'a, T, F>(&self, work: F) -> Result<T, Problem>
     where
         F: for<'u> Fn(&'u Unit<'a>) -> Work<'u, T, Problem> + Send + Sync,
@@ -153,7 +154,7 @@ impl Shared {
         self.store.transact(work).await
     }
 
-    /// Puts what was signed into the log, in the unit whose change it justifies.
+    /// Appends a signed statement to the log, in the unit whose change it justifies.
     ///
     /// # Errors
     /// 409 `replayed` when the statement was accepted before.
@@ -197,14 +198,14 @@ impl Gateway {
         places
     }
 
-    /// Tells every door at once that something ended on which it may stand.
+    /// Tells every door that something ended on which the door may depend.
     pub async fn tell_doors(&self) {
         for door in self.doors.each() {
             door.after_act(self).await;
         }
     }
 
-    /// What anybody needs to check this realm's receipts offline.
+    /// The keys that anybody needs to check this realm's receipts offline.
     pub async fn trust_file(&self) -> Result<TrustFile, Problem> {
         let realm = Line::new(self.rp.id.as_str()).map_err(|error| Problem::internal(&error))?;
         let witnesses = peers::witnesses(self).await?;
@@ -227,12 +228,10 @@ impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::AlreadyAccepted { .. } => {
-                Self::conflict("replayed", "this was accepted before; begin again")
+                Self::new(Code::Replayed, "this was accepted before; begin again")
             }
             LedgerError::Evidence(error) => Self::malformed(error.to_string()),
-            LedgerError::Erased(_) => {
-                Self::new(axum::http::StatusCode::GONE, "erased", error.to_string())
-            }
+            LedgerError::Erased(_) => Self::new(Code::Erased, error.to_string()),
             LedgerError::Store(error) => error.into(),
             error => Self::internal(&error),
         }

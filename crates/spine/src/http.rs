@@ -1,4 +1,4 @@
-//! What is common to all requests: routes, their rules and bounds, sessions, headers, errors.
+//! The common parts of all requests: routes, their rules and bounds, sessions, headers, errors.
 
 pub mod bounds;
 pub mod foreign;

@@ -1,8 +1,8 @@
 //! The log, as the gateway writes it: evidence goes in, receipts come out.
 //!
-//! [`Ledger::append`] puts evidence into the log in the same unit that changes what the evidence
-//! justifies, so a receipt exists exactly when the change does. For what devices send,
-//! `doors/device/ingest.rs` collects what waits and keeps it in one transaction, one disk flush for all.
+//! [`Ledger::append`] adds evidence to the log in the same unit that makes the change which the
+//! evidence justifies, so a receipt exists exactly when the change does. `ingest.rs` of the device
+//! door collects the transactions that wait, and commits them together, with one disk flush.
 
 pub mod bundle;
 pub mod cosigned;

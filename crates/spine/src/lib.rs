@@ -1,9 +1,9 @@
-//! What every door of a gateway stands on.
+//! The base of a gateway, on which every door stands.
 //!
-//! [`store`] has the database and units of work, [`ledger`] the log, [`act`] what people do by a touch,
-//! [`http`] routes with their authorisation rules and bounds, [`models`] the policy on keys,
-//! [`refusal`] what was refused, [`console`] the frame of the pages. A door implements
-//! [`door::Door`]; nothing here knows which doors there are.
+//! [`store`] has the database and units of work, [`ledger`] the log, [`act`] the acts that people
+//! sign by a touch, [`http`] routes with their authorisation rules and bounds, [`models`] the
+//! policy on keys, [`refusal`] the record of refusals, [`console`] the frame of the pages. A door
+//! implements [`door::Door`]; this crate does not know which doors there are.
 
 pub mod accept;
 pub mod act;
@@ -36,7 +36,7 @@ pub mod witness;
 pub use clock::{Clock, SystemClock};
 pub use gateway::Gateway;
 
-/// SHA-256.
+/// The SHA-256 of `bytes`, 32 bytes.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];

@@ -1,6 +1,5 @@
-//! The log over HTTP, as static files are (C2SP tlog-tiles). Public: its entries are hashes.
+//! The log over HTTP, as if it were static files (C2SP tlog-tiles). Public: its entries are hashes.
 
-use crate::http::route::{Access, Route};
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -8,9 +7,10 @@ use hallway_evidence::log::Tile;
 
 use crate::Gateway;
 use crate::http::problem::Problem;
+use crate::http::route::{Access, Route};
 use crate::ledger::cosigned;
 
-/// The newest checkpoint, with the cosignatures that it has.
+/// Handles GET of the newest checkpoint, with the cosignatures that it has.
 pub async fn checkpoint(State(gateway): State<Gateway>) -> Result<Response, Problem> {
     let checkpoint = cosigned::newest(gateway.store.read()).await?;
     if checkpoint.is_empty() {
@@ -19,7 +19,7 @@ pub async fn checkpoint(State(gateway): State<Gateway>) -> Result<Response, Prob
     Ok(note(checkpoint))
 }
 
-/// The checkpoint that most witnesses cosigned; of several, the newest.
+/// Handles GET of the checkpoint that most witnesses cosigned; of several, the newest.
 pub async fn cosigned_checkpoint(State(gateway): State<Gateway>) -> Result<Response, Problem> {
     let checkpoint = cosigned::covering(gateway.store.read(), 0).await?;
     checkpoint
@@ -35,7 +35,8 @@ fn note(checkpoint: String) -> Response {
     (headers, checkpoint).into_response()
 }
 
-/// A tile or an entry bundle, whole or partial. It never changes, so anybody may keep it.
+/// Handles GET of a tile or an entry bundle, whole or partial. It never changes, so anybody may
+/// cache it for good.
 pub async fn tile(
     State(gateway): State<Gateway>,
     Path(path): Path<String>,
@@ -56,7 +57,7 @@ pub async fn tile(
     Ok((headers, bytes).into_response())
 }
 
-/// The routes.
+/// The log's routes, all public.
 pub fn routes() -> Vec<Route> {
     vec![
         Route::get("/log/checkpoint", Access::Public, checkpoint)

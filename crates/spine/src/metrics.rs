@@ -98,7 +98,7 @@ impl Metrics {
     pub fn refused(&self, door: DoorName, problem: &Problem) {
         let labels = RefusalLabels {
             door: door.to_string(),
-            code: problem.code,
+            code: problem.code.name(),
         };
         self.refusals.get_or_create(&labels).inc();
     }

@@ -1,17 +1,17 @@
-//! Peers that ask nothing, and answers that nobody takes.
+//! Ends connections whose peers send no request, or do not read their answers.
 //!
-//! hyper waits for the first bytes of a connection as long as it takes, and only then bounds the
-//! time for a head. So a connection that has asked nothing after a while ends.
+//! hyper bounds the time for a head only once the first bytes of a connection have come. So a
+//! connection that has sent no request after [`PATIENCE`] ends.
 //!
 //! A reader that takes a byte a minute costs an open file and a place among the connections for as
-//! long as it likes, and keeps a connection over HTTP/2 busy with nothing. So a connection ends
-//! when one of its answers lies ready for a minute and no more of it is asked for. That the gateway
-//! itself has nothing to give, as while somebody waits for news, is not the reader's fault.
+//! long as it likes, and keeps an HTTP/2 connection busy with nothing. So a connection ends when
+//! one of its answers lies ready for a minute and the reader asks for no more of it. An answer that
+//! waits for the gateway itself, such as a stream of events, is not the reader's fault.
 //!
-//! Until then the bytes of that answer are held, and so is the head of a request that is not answered
-//! yet. Those of one connection are few: beyond [`ROOM`] its next request waits. Those of all
-//! are, too: beyond [`MOST`] the connections end that hold most for longest, so whoever reads is
-//! never refused because of somebody who does not.
+//! Until then the bytes of that answer stay in memory, and so does the head of a request that is
+//! not answered yet. Both are bounded. If a connection holds more than [`CONNECTION_UNREAD_BYTES`],
+//! its next request waits. If all together hold more than [`UNREAD_BYTES`], those connections end
+//! that hold most for longest: peers that read are never refused because of peers that do not.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -32,27 +32,28 @@ use crate::http::bounds::{Made, Polled, Wrap, wrapped};
 use crate::server::PATIENCE;
 use crate::turn::{ConnectionTurns, Turn, Turns};
 
-/// How long the reader of an answer may take nothing of it.
-const WINDOW: Duration = Duration::from_secs(60);
-/// Bytes of answers that one connection may hold unread before its next request waits: a piece for each
-/// of as many files as HTTP/2 lets it read at a time.
-const ROOM: usize = 16 << 20;
+/// How long a reader may take nothing of an answer that lies ready.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of answers that one connection may hold unread before its next request waits: a piece of
+/// each file that HTTP/2 lets it read at a time.
+const CONNECTION_UNREAD_BYTES: usize = 16 << 20;
 /// Bytes of answers that all connections of the gateway may hold unread.
-const MOST: usize = 64 << 20;
-/// An answer that is made whole is counted from its beginning: one of a route that says so, and any
-/// that is no longer than this. What was read of others is counted.
-const WHOLE: u64 = 1 << 20;
-/// What a request costs beside its head until it is answered, and an answer that is made whole beside
-/// its body: its task, its stream and its fields. One that is streamed has a place of its route instead.
-const STREAM: usize = 4 << 10;
-/// Over HTTP/2 the fields of a head are pieces of the buffer that it came in, which is kept for them
-/// and may be so many times as long.
-const BUFFER: usize = 4;
-/// What a field of a head costs beside its name and its value: its bucket in a table that may be half
-/// empty, and an allocation for a name that nobody knows.
-const FIELD: usize = 256;
+const UNREAD_BYTES: usize = 64 << 20;
+/// An answer that is whole in memory is counted from its beginning: one whose route says so
+/// ([`Made`]), and any up to this length. Other answers are counted piece by piece, as they are
+/// polled.
+const WHOLE_BYTES: u64 = 1 << 20;
+/// Bytes that a request costs besides its head until it is answered, and a whole answer besides its
+/// body: its task, its stream and its fields. A streamed answer has a place of its route instead.
+const TASK_BYTES: usize = 4 << 10;
+/// Over HTTP/2 the fields of a head point into the buffer that it came in. They keep the whole
+/// buffer, which may be this many times as long as they are.
+const BUFFER_FACTOR: usize = 4;
+/// Bytes that a field of a head costs besides its name and its value: its bucket in a table that
+/// may be half empty, and an allocation for a name that is not a standard one.
+const FIELD_BYTES: usize = 256;
 
-/// What the answers hold that nobody has read yet, on all connections.
+/// The count of bytes of answers that nobody has read yet, on all connections.
 #[derive(Debug, Clone)]
 pub struct Unread(Arc<All>);
 
@@ -68,7 +69,7 @@ struct All {
 
 impl Default for Unread {
     fn default() -> Self {
-        Self::at_most(MOST)
+        Self::at_most(UNREAD_BYTES)
     }
 }
 
@@ -84,7 +85,7 @@ impl Unread {
         }))
     }
 
-    /// A connection from now on.
+    /// Registers a new connection, which has sent no request yet.
     pub fn pace(&self) -> Pace {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(Connection {
@@ -114,7 +115,7 @@ impl All {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Ends connections until what the others hold is three quarters of what may be held.
+    /// Ends connections until the others hold at most three quarters of the limit.
     fn make_room(&self) {
         let mut holding: Vec<Arc<Connection>> = lock(&self.connections)
             .values()
@@ -136,7 +137,7 @@ impl All {
     }
 }
 
-/// The other end of one connection.
+/// How one connection's peer sends requests and reads answers.
 #[derive(Debug, Clone)]
 pub struct Pace(Arc<Connection>);
 
@@ -147,9 +148,9 @@ struct Connection {
     asked: CancellationToken,
     lost: CancellationToken,
     answers: Mutex<HashMap<u64, Arc<Reader>>>,
-    /// Bytes of answers that it has not taken.
+    /// Bytes of answers that the peer has not taken.
     held: AtomicUsize,
-    /// When it took some last.
+    /// When the peer last took some, milliseconds since `All::began`.
     taken_ms: AtomicU64,
     less: Notify,
     turns: ConnectionTurns,
@@ -158,7 +159,7 @@ struct Connection {
 impl Connection {
     fn hold(&self, bytes: usize) {
         if self.held.fetch_add(bytes, Ordering::Relaxed) == 0 {
-            // It could take nothing before.
+            // Before, there was nothing to take.
             self.taken_ms.store(self.all.now_ms(), Ordering::Relaxed);
         }
         if self.all.held.fetch_add(bytes, Ordering::Relaxed) + bytes > self.all.most {
@@ -166,7 +167,7 @@ impl Connection {
         }
     }
 
-    /// So many bytes of answers were taken.
+    /// Notes that the peer took `bytes` of answers.
     fn taken(&self, bytes: usize) {
         self.taken_ms.store(self.all.now_ms(), Ordering::Relaxed);
         self.release(bytes);
@@ -175,19 +176,20 @@ impl Connection {
     fn release(&self, bytes: usize) {
         self.all.held.fetch_sub(bytes, Ordering::Relaxed);
         let before = self.held.fetch_sub(bytes, Ordering::Relaxed);
-        if before > ROOM {
+        if before > CONNECTION_UNREAD_BYTES {
             self.less.notify_waiters();
         }
     }
 
-    /// How much it costs the others: bytes, for as long as it took none of them.
+    /// What the connection costs the others: held bytes, times the milliseconds since the peer last
+    /// took some.
     fn weight(&self, now_ms: u64) -> u64 {
         let held = self.held.load(Ordering::Relaxed) as u64;
         let since = now_ms.saturating_sub(self.taken_ms.load(Ordering::Relaxed));
         held.saturating_mul(since + 1)
     }
 
-    /// Whether an answer lies ready, and no more of it was asked for since this was called last.
+    /// Whether an answer lies ready of which the peer asked for no more since the last call.
     fn is_unread(&self) -> bool {
         let answers = lock(&self.answers);
         let mut unread = false;
@@ -206,11 +208,12 @@ impl Drop for Connection {
 }
 
 impl Pace {
-    /// Answers `request` by `answer`, once there is room for the answer and it is the request's turn.
+    /// Answers `request` by `answer`, once there is room for the answer and it is the request's
+    /// turn.
     ///
     /// # Errors
-    /// The connection ended before. Over HTTP/2 a request is a task of its own, which would go on
-    /// waiting, and hold its head, when nobody is there any more.
+    /// The connection ended before. Over HTTP/2 a request is a task of its own, which would
+    /// otherwise go on waiting, and hold its head, after the peer is gone.
     pub async fn serve<B, F>(
         &self,
         request: Request<B>,
@@ -235,7 +238,7 @@ impl Pace {
         }
     }
 
-    /// Ends the connection's requests when this is dropped.
+    /// A guard for the connection's task: dropping it ends the connection's requests.
     pub fn until_it_ends(&self) -> DropGuard {
         self.0.lost.clone().drop_guard()
     }
@@ -245,14 +248,14 @@ impl Pace {
             let less = self.0.less.notified();
             tokio::pin!(less);
             less.as_mut().enable();
-            if self.0.held.load(Ordering::Relaxed) <= ROOM {
+            if self.0.held.load(Ordering::Relaxed) <= CONNECTION_UNREAD_BYTES {
                 return;
             }
             less.await;
         }
     }
 
-    /// `response`, watched until its last byte was taken.
+    /// Counts the bytes of `response` until the peer has taken the last one.
     fn over(&self, mut response: Response) -> Response {
         let made = response.extensions_mut().remove::<Made>().is_some();
         if response.body().is_end_stream() {
@@ -263,10 +266,13 @@ impl Pace {
             let reader = Arc::new(Reader::default());
             lock(&self.0.answers).insert(number, Arc::clone(&reader));
             let whole = body.size_hint().exact();
-            let whole = whole.filter(|bytes| made || *bytes <= WHOLE);
+            let whole = whole.filter(|bytes| made || *bytes <= WHOLE_BYTES);
             let (whole, stream) = match whole {
-                // The buffer in which a text grew may have as much room again.
-                Some(bytes) => (in_memory(bytes), STREAM + in_memory(bytes.min(WHOLE))),
+                // The buffer in which a text grew may be twice as long as the text.
+                Some(bytes) => (
+                    in_memory(bytes),
+                    TASK_BYTES + in_memory(bytes.min(WHOLE_BYTES)),
+                ),
                 None => (0, 0),
             };
             self.0.hold(stream);
@@ -284,8 +290,8 @@ impl Pace {
         })
     }
 
-    /// Resolves when nothing was asked for in time, when somebody reads too slowly, or when others
-    /// need the room.
+    /// Resolves when the connection must end: no request came in time, the peer reads too slowly,
+    /// or others need the memory.
     pub async fn lost(&self) {
         let connection = &self.0;
         if timeout(PATIENCE, connection.asked.cancelled())
@@ -297,7 +303,7 @@ impl Pace {
         loop {
             tokio::select! {
                 () = connection.lost.cancelled() => return,
-                () = sleep(WINDOW) => if connection.is_unread() {
+                () = sleep(READ_TIMEOUT) => if connection.is_unread() {
                     return;
                 }
             }
@@ -309,12 +315,13 @@ fn in_memory(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// What the head of `request` takes in memory, more or less.
+/// About how many bytes the head of `request` takes in memory.
 fn head_bytes<B>(request: &Request<B>) -> usize {
     let fields = request.headers().iter();
-    let fields = fields.map(|(name, value)| BUFFER * (name.as_str().len() + value.len()) + FIELD);
+    let fields = fields
+        .map(|(name, value)| BUFFER_FACTOR * (name.as_str().len() + value.len()) + FIELD_BYTES);
     let target = request.uri().path_and_query();
-    fields.sum::<usize>() + target.map_or(0, |target| BUFFER * target.as_str().len())
+    fields.sum::<usize>() + target.map_or(0, |target| BUFFER_FACTOR * target.as_str().len())
 }
 
 /// The connection ended before its request was answered.
@@ -322,7 +329,7 @@ fn head_bytes<B>(request: &Request<B>) -> usize {
 #[error("the connection ended")]
 pub struct Gone;
 
-/// The head of a request that is not answered yet.
+/// The memory of a request's head, held until the request is answered.
 #[derive(Debug)]
 struct Head {
     connection: Arc<Connection>,
@@ -331,7 +338,7 @@ struct Head {
 
 impl Head {
     fn new<B>(connection: &Arc<Connection>, request: &Request<B>) -> Self {
-        let bytes = STREAM + head_bytes(request);
+        let bytes = TASK_BYTES + head_bytes(request);
         connection.hold(bytes);
         Self {
             connection: Arc::clone(connection),
@@ -346,22 +353,22 @@ impl Drop for Head {
     }
 }
 
-/// What the reader of one answer does.
+/// How the peer reads one answer.
 #[derive(Debug, Default)]
 struct Reader {
-    /// It asked for more since this was looked at.
+    /// The peer asked for more since `is_unread` last looked.
     asked: AtomicBool,
-    /// It was given what it asked for; otherwise it waits for us.
+    /// The peer was given the part that it asked for; otherwise it waits for the gateway.
     given: AtomicBool,
 }
 
-/// One answer, until the last byte of it was taken.
+/// One answer, until the peer has taken its last byte.
 #[derive(Debug)]
 struct Answer {
     connection: Arc<Connection>,
     number: u64,
     reader: Arc<Reader>,
-    /// What it costs beside the bytes of its body, until the last of them was taken.
+    /// Bytes that the answer costs besides its body, until the last byte of the body is taken.
     stream: usize,
 }
 
@@ -396,7 +403,7 @@ impl Drop for Held {
     }
 }
 
-/// A piece of an answer on its way: the connection drops it when it was sent.
+/// A piece of an answer on its way: the connection drops it once it is sent.
 struct Piece {
     bytes: Bytes,
     _held: Held,
@@ -408,9 +415,9 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-/// An answer whose bytes are counted until they were taken.
+/// An answer whose bytes are counted until the peer takes them.
 struct Counted {
-    /// What is still in the body of one that was made whole.
+    /// The bytes that are still in the body of a whole answer.
     unpolled: Held,
     answer: Arc<Answer>,
 }

@@ -1,4 +1,4 @@
-//! What doors keep in memory beside what every handler shares, each part found by its type.
+//! The state that each door keeps in memory, found by its type.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 pub struct Parts(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
 
 impl Parts {
-    /// Adds a part; one of the same type is replaced.
+    /// Adds a part, in place of an earlier one of the same type.
     #[must_use]
     pub fn with<T: Send + Sync + 'static>(mut self, part: T) -> Self {
         self.0.insert(TypeId::of::<T>(), Box::new(part));

@@ -1,24 +1,24 @@
-//! What a gateway keeps is for its own user: files of mode 600, folders of mode 700.
+//! A gateway's files are for its own user only: files have mode 600, folders mode 700.
 //!
-//! New ones are so because the program gives up every permission for others as it starts (its umask).
-//! Older ones, from a time or a tool that did not, are tightened when a gateway starts. The operator's
-//! key is not among them: one that others could read is refused, because they may have read it. Nor
-//! are the folders of halls, which the operator opens to whom they like.
+//! New files get these modes from the umask, which the program sets when it starts. Older files,
+//! from an earlier version or another tool, are tightened when a gateway starts. Not the operator
+//! key: a key that others could read is refused, because they may have read it. Nor the folders of
+//! halls, which the operator may open to anybody.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Permissions for others than the user.
-const OTHERS: u32 = 0o077;
+/// The mode bits of the group and of others.
+const OTHERS_MODE: u32 = 0o077;
 
-/// Takes the permissions of others away from `path` and all that is below it, but for `spared`. A
-/// folder that is closed already is not looked into: nobody gets to what is in it, and what is made
-/// in it is made closed.
+/// Takes the permissions of others away from `path` and everything below it, except `spared`. A
+/// folder that is already closed is skipped: nobody can reach its content, and new files in it are
+/// closed.
 ///
 /// # Errors
-/// What the system says, and about which path.
+/// The system's error, and the path that it is about.
 pub fn tighten(path: &Path, spared: &[PathBuf]) -> Result<(), (PathBuf, io::Error)> {
     let at = |error| (path.to_owned(), error);
     if spared.iter().any(|spared| spared == path) {
@@ -26,7 +26,7 @@ pub fn tighten(path: &Path, spared: &[PathBuf]) -> Result<(), (PathBuf, io::Erro
     }
     let about = match fs::symlink_metadata(path) {
         Ok(about) => about,
-        // What is not there, or is gone by now, is not open.
+        // Nothing is there to close, or it was removed meanwhile.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(at(error)),
     };
@@ -36,14 +36,14 @@ pub fn tighten(path: &Path, spared: &[PathBuf]) -> Result<(), (PathBuf, io::Erro
     if about.is_dir() {
         tighten_within(path, spared)?;
     }
-    tracing::warn!(path = %path.display(), "was open to others, and is no more");
+    tracing::warn!(path = %path.display(), "closed to others, who had permissions");
     close(path, &about).map_err(at)
 }
 
-/// The same for what is in a folder, whether it is closed or not.
+/// As [`tighten`], for everything in `folder`, even if the folder itself is closed.
 ///
 /// # Errors
-/// What the system says, and about which path.
+/// The system's error, and the path that it is about.
 pub fn tighten_within(folder: &Path, spared: &[PathBuf]) -> Result<(), (PathBuf, io::Error)> {
     let at = |error| (folder.to_owned(), error);
     for entry in fs::read_dir(folder).map_err(at)? {
@@ -53,11 +53,11 @@ pub fn tighten_within(folder: &Path, spared: &[PathBuf]) -> Result<(), (PathBuf,
 }
 
 fn is_closed(about: &Metadata) -> bool {
-    about.permissions().mode() & OTHERS == 0
+    about.permissions().mode() & OTHERS_MODE == 0
 }
 
 fn close(path: &Path, about: &Metadata) -> io::Result<()> {
-    let mode = about.permissions().mode() & 0o7777 & !OTHERS;
+    let mode = about.permissions().mode() & 0o7777 & !OTHERS_MODE;
     fs::set_permissions(path, Permissions::from_mode(mode))
 }
 

@@ -190,14 +190,14 @@ impl Gateway {
         problem: &Problem,
         subject: impl Into<Subject<'p>>,
     ) {
-        if problem.status.is_server_error() {
+        if problem.status().is_server_error() {
             return;
         }
         let subject = subject.into();
         self.metrics.refused(door, problem);
         tracing::info!(
             door = door.as_str(),
-            code = problem.code,
+            code = problem.code.name(),
             detail = problem.detail,
             "refused"
         );
@@ -210,7 +210,7 @@ impl Gateway {
             id,
             at,
             door: door.as_str().to_owned(),
-            code: problem.code.to_owned(),
+            code: problem.code.to_string(),
             detail: problem.detail.clone(),
             device: subject.device,
             person: subject.person,

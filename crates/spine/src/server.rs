@@ -1,4 +1,4 @@
-//! Listening: TCP, TLS, a bound on connections, and a shutdown that lets requests finish.
+//! The HTTP server: TCP, TLS, a limit on connections, and a shutdown that lets requests finish.
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,31 +25,31 @@ use crate::settings::Tls;
 
 /// How long a peer may take for a handshake or for the head of a request.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// How long open requests may take once the gateway is told to stop.
-const DRAIN: Duration = Duration::from_secs(20);
-/// Bytes of a request's head. A device sends its evidence there, ML-DSA signatures included.
-pub(crate) const HEAD: usize = 64 * 1024;
+/// How long open requests may still take after the gateway was told to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// The most bytes of a request's head, where a device sends its evidence, with ML-DSA signatures.
+pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Why the gateway can't listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// The address is taken or not ours.
+    /// The address is in use, or not one of this machine.
     #[error("cannot listen on {address}: {source}")]
     Bind {
-        /// The address.
+        /// The address and port from the configuration.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A PEM file cannot be read.
     #[error("the TLS file {path}: {reason}")]
     Pem {
-        /// Which file.
+        /// The file's path, with the folder in front.
         path: PathBuf,
-        /// Why.
+        /// What is wrong with the file, as a text for people.
         reason: String,
     },
-    /// Certificate and key do not fit.
+    /// The key does not belong to the certificate.
     #[error("the TLS certificate and key do not work together: {0}")]
     Tls(#[from] rustls::Error),
 }
@@ -81,7 +81,7 @@ impl Listener {
         })
     }
 
-    /// Counts what is not read together with what is not read elsewhere.
+    /// Counts unread answers together with those of other listeners, so that `unread` bounds all.
     pub fn sharing(self, unread: Unread) -> Self {
         Self { unread, ..self }
     }
@@ -89,7 +89,7 @@ impl Listener {
     /// The address that was bound, with the port that the system chose for port 0.
     ///
     /// # Errors
-    /// The system does not say.
+    /// The system cannot tell the address.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.entrance.address()
     }
@@ -128,7 +128,7 @@ impl Listener {
                 drop(place);
             });
         }
-        if timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
             tracing::warn!("some requests did not end in time");
         }
     }
@@ -143,7 +143,7 @@ async fn connection(
 ) {
     let answering = pace.clone();
     let _requests = pace.until_it_ends();
-    // Not a layer of the router: that would copy every route for every connection.
+    // `ConnectInfo` is no layer of the router: that would copy every route for each connection.
     let service = service_fn(move |request: axum::http::Request<Incoming>| {
         let (router, pace) = (router.clone(), answering.clone());
         async move {
@@ -163,7 +163,9 @@ async fn connection(
         served = watcher.watch(served) => if let Err(error) = served {
             tracing::debug!(%peer, %error, "a connection ended early");
         },
-        () = pace.lost() => tracing::debug!(%peer, "put out: it asks nothing, or does not read its answer"),
+        () = pace.lost() => {
+            tracing::debug!(%peer, "ended a connection that sends no request or reads no answer");
+        }
     }
 }
 

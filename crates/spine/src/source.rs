@@ -1,13 +1,14 @@
-//! Where requests come from, so that one stranger can't take every place.
+//! The sources of requests, counted so that one stranger can't take every place.
 //!
-//! A person who is signed in counts as one, wherever they are. Everybody else counts by the network
-//! that they call from: an IPv4 address, or the 56 bits of an IPv6 address that a provider gives to a
-//! household (RFC 6177). A loopback address counts for nobody: it may be a proxy on this machine
-//! with all its callers behind it, so only the bound in total holds there, and the proxy has to bound
-//! its own callers.
+//! A person who is signed in is one source, wherever they are. Everybody else is counted by the
+//! network that they call from: an IPv4 address, or the first 56 bits of an IPv6 address, which a
+//! provider gives to a household (RFC 6177). A loopback address is not counted: it may be a proxy
+//! on this machine with all its callers behind it. Only the limit on all requests holds there, and
+//! the proxy has to limit its own callers.
 //!
-//! Somebody who can be many at will also counts as part of something wider, which has twice as much:
-//! networks in IPv6 as part of a site (48 bits), visitors as part of the realm that certifies them.
+//! A source that anybody can multiply also counts as part of a wider one, which may take twice as
+//! many places: IPv6 networks as part of a site (48 bits), and visitors as part of the realm that
+//! certifies them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -16,36 +17,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hallway_evidence::{PersonId, RealmName};
 
-/// Somebody who takes places.
+/// A caller, or a group of callers, whose places are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Source {
     /// A person who is signed in.
     Person(PersonId),
-    /// Strangers of one network.
+    /// Strangers of one network: an IPv4 address, or the first 56 bits of an IPv6 address.
     Network(IpAddr),
-    /// Strangers of all networks in IPv6 that one site may have.
+    /// Strangers of all IPv6 networks that one site may have: the first 48 bits.
     Site(Ipv6Addr),
     /// The holder of a certificate of this realm, by its SPIFFE ID.
     Certificate(String),
     /// The holder of a certificate of another realm.
     Visitor {
-        /// Who certifies them.
+        /// The realm that certifies the holder.
         home: RealmName,
-        /// Their SPIFFE ID.
+        /// The holder's SPIFFE ID.
         id: String,
     },
-    /// Everybody whom another realm certifies.
+    /// All visitors whom one other realm certifies.
     Realm(RealmName),
 }
 
 impl Source {
-    /// The network of an address; none for loopback.
+    /// The network of an address; `None` for loopback.
     #[must_use]
     pub fn network(address: IpAddr) -> Option<Self> {
         of_strangers(address).map(Self::Network)
     }
 
-    /// What this is a part of, if it can be many at will.
+    /// The wider source of which this one is a part, if anybody can multiply this one.
     fn wider(&self) -> Option<Self> {
         match self {
             Self::Network(IpAddr::V6(address)) => Some(Self::Site(first_bits(*address, 48))),
@@ -59,12 +60,12 @@ impl Source {
     }
 }
 
-/// The network of an address from which strangers call; none for loopback.
+/// The network of an address from which strangers call; `None` for loopback.
 pub(crate) fn of_strangers(address: IpAddr) -> Option<IpAddr> {
     (!address.to_canonical().is_loopback()).then(|| network(address))
 }
 
-/// The network of an address: itself, or in IPv6 the 56 bits that whoever has it has, too.
+/// The network of an address: the IPv4 address itself, or the first 56 bits of an IPv6 address.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -77,7 +78,7 @@ fn first_bits(address: Ipv6Addr, bits: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(address.to_bits() & !rest)
 }
 
-/// How many places each source holds.
+/// The number of places that each source holds.
 #[derive(Debug, Default)]
 pub struct Shares(Mutex<HashMap<Source, usize>>);
 
@@ -89,7 +90,7 @@ pub struct Share {
 }
 
 impl Shares {
-    /// A place for `source`, unless it holds `most` already, or what it is a part of twice as many.
+    /// A place for `source`, unless it already holds `most`, or its wider source twice as many.
     pub fn take(self: &Arc<Self>, source: Source, most: usize) -> Option<Share> {
         let wider = source.wider();
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);

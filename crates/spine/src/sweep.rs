@@ -1,7 +1,7 @@
-//! What has expired is removed, a little at a time.
+//! Removes expired rows, a few at a time.
 //!
-//! Several gateways of a realm may do this at once: what one removed, the others do not find. Evidence
-//! and what it names (grants, visits, devices, people) stays: it is what was promised to be kept.
+//! Several gateways of a realm may do this at once: each finds only the rows that the others have
+//! left. Evidence and the rows that it names (grants, visits, devices, people) stay for good.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::Gateway;
 use crate::http::problem::Problem;
 use crate::store::{Unit, Work};
 
-/// How often it is looked, and how soon again where there was more than is removed at once.
-const EVERY: Duration = Duration::from_secs(10 * 60);
-const SOON: Duration = Duration::from_secs(1);
-/// How many rows of a table are removed at once: others wait for the database no longer than this
-/// takes.
+/// The pause between two sweeps, and the one after a sweep that left expired rows.
+const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
+const SWEEP_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// The most rows of a table that are removed at once: no other unit waits for the database longer
+/// than this takes.
 pub const MOST: u64 = 500;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -23,15 +23,15 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A table, and how long its rows are kept after they have ended.
 pub struct Rule {
-    /// The table.
+    /// The table's name in the database.
     pub table: &'static str,
-    /// How long its rows are kept.
+    /// How long a row is kept after it has ended.
     pub kept: Duration,
-    /// Removes those that ended before this time, [`MOST`] of them; tells how many.
+    /// Removes at most [`MOST`] rows that ended before this time; returns how many.
     pub remove: for<'u> fn(&'u Unit<'_>, Timestamp) -> Work<'u, u64, Problem>,
 }
 
-/// Those of the tables that are of no door.
+/// The rules for the tables of the spine itself.
 pub const RULES: [Rule; 3] = [
     Rule {
         table: "session",
@@ -45,7 +45,7 @@ pub const RULES: [Rule; 3] = [
         kept: DAY,
         remove: |unit, before| Box::pin(async move { Ok(unit.links().prune(before, MOST).await?) }),
     },
-    // There are never many more than `MAX_REFUSALS` of them either.
+    // Also bounded in number, by `MAX_REFUSALS`.
     Rule {
         table: "refusal",
         kept: Duration::from_secs(90 * 24 * 3600),
@@ -55,37 +55,37 @@ pub const RULES: [Rule; 3] = [
     },
 ];
 
-/// Removes what expires as long as the gateway runs.
+/// Removes expired rows for as long as the gateway runs.
 pub async fn keep_clean(gateway: Gateway) {
     loop {
         let pause = match sweep(&gateway).await {
-            Ok(Left::Something) => SOON,
-            Ok(Left::Nothing) => EVERY,
+            Ok(Left::Something) => SWEEP_AGAIN_AFTER,
+            Ok(Left::Nothing) => SWEEP_EVERY,
             Err(problem) => {
                 tracing::warn!(
                     error = problem.detail,
-                    "what has expired is not removed yet"
+                    "expired rows could not be removed; trying again later"
                 );
-                EVERY
+                SWEEP_EVERY
             }
         };
         tokio::time::sleep(pause).await;
     }
 }
 
-/// Whether there may be more to remove.
+/// Whether a sweep left expired rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// All that had expired is gone.
+    /// All expired rows are gone.
     Nothing,
-    /// A table had more than is removed at once.
+    /// A table may have more expired rows than are removed at once.
     Something,
 }
 
-/// Looks at each table once.
+/// Removes expired rows of each table once.
 ///
 /// # Errors
-/// The database.
+/// The database fails.
 pub async fn sweep(gateway: &Gateway) -> Result<Left, Problem> {
     let mut left = Left::Nothing;
     let of_doors = gateway.doors.each().flat_map(|door| door.expires());
@@ -95,7 +95,7 @@ pub async fn sweep(gateway: &Gateway) -> Result<Left, Problem> {
         let before = Timestamp::from_ms(now.saturating_sub(kept));
         let removed = gateway.transact(|unit| (rule.remove)(unit, before)).await?;
         if removed > 0 {
-            tracing::debug!(table = rule.table, removed, "removed what had expired");
+            tracing::debug!(table = rule.table, removed, "removed expired rows");
         }
         if removed >= MOST {
             left = Left::Something;

@@ -1,17 +1,18 @@
-//! Turns: how many requests are looked at before it is known who sends them.
+//! Turns bound the requests that are handled before their senders are known.
 //!
-//! A route's bounds count callers, so a request has a place there only once its session was looked
-//! up. Until then it costs more than any answer. So few are looked at, of one connection and of all,
-//! in the order in which connections ask; the others wait, and cost their head.
+//! A route's bounds count callers, so a request gets a place there only after its session was
+//! looked up. Until then it costs more than any answer. So only a few of a connection's requests
+//! and of all requests have a turn, in the order in which they came. The others wait, and cost only
+//! the memory of their heads.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many requests of one connection are looked at.
-const EACH: usize = 8;
-/// How many of all connections.
-const ALL: usize = 64;
+/// The most turns that one connection has at a time.
+const MAX_TURNS_EACH: usize = 8;
+/// The most turns that all connections have at a time.
+const MAX_TURNS: usize = 64;
 
 /// The turns of all connections.
 #[derive(Debug, Clone)]
@@ -19,15 +20,15 @@ pub(crate) struct Turns(Arc<Semaphore>);
 
 impl Default for Turns {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(ALL)))
+        Self(Arc::new(Semaphore::new(MAX_TURNS)))
     }
 }
 
 impl Turns {
-    /// Those of one connection.
+    /// The turns of a new connection.
     pub(crate) fn of_connection(&self) -> ConnectionTurns {
         ConnectionTurns {
-            each: Arc::new(Semaphore::new(EACH)),
+            each: Arc::new(Semaphore::new(MAX_TURNS_EACH)),
             all: Arc::clone(&self.0),
         }
     }
@@ -41,10 +42,10 @@ pub(crate) struct ConnectionTurns {
 }
 
 impl ConnectionTurns {
-    /// Waits for a turn, which lasts until the last copy of it is dropped.
+    /// Waits for a turn, which lasts until its last clone is dropped.
     pub(crate) async fn next(&self) -> Turn {
-        // One of the connection's own first: a connection waits for few of those of all. Nobody
-        // closes the semaphores.
+        // The connection's own permit first, so that one connection queues for few of the shared
+        // permits. Nobody closes the semaphores.
         let each = Arc::clone(&self.each).acquire_owned().await.ok();
         let all = Arc::clone(&self.all).acquire_owned().await.ok();
         Turn(Arc::new(Taken {
@@ -54,8 +55,8 @@ impl ConnectionTurns {
     }
 }
 
-/// The turn of one request. It goes with the request's extensions, and ends when the request has its
-/// place, or with it.
+/// The turn of one request, kept in the request's extensions. It ends when the request gets its
+/// place at the route, or when the request is dropped.
 #[derive(Clone)]
 pub struct Turn(#[expect(dead_code, reason = "dropped, not read")] Arc<Taken>);
 
@@ -79,7 +80,7 @@ mod tests {
         let turns = Turns::default();
         let (one, other) = (turns.of_connection(), turns.of_connection());
         let mut taken = Vec::new();
-        for _ in 0..EACH {
+        for _ in 0..MAX_TURNS_EACH {
             taken.push(one.next().await);
         }
         assert!(waits(&one).await);
@@ -91,7 +92,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn all_connections_have_so_many_turns_together() {
         let turns = Turns::default();
-        let connections: Vec<_> = (0..ALL).map(|_| turns.of_connection()).collect();
+        let connections: Vec<_> = (0..MAX_TURNS).map(|_| turns.of_connection()).collect();
         let mut taken = Vec::new();
         for connection in &connections {
             taken.push(connection.next().await);

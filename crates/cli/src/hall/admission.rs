@@ -10,10 +10,11 @@ use std::sync::Arc;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hallway_hall::{Body, Problem};
+use hallway_api::{Code, Problem};
+use hallway_hall::{Body, IntoResponse};
+use http::Response;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::Authority;
-use http::{Response, StatusCode};
 use zeroize::Zeroizing;
 
 /// The user name that goes with the password; WebDAV clients need one.
@@ -88,25 +89,19 @@ fn is_of_a_page(headers: &HeaderMap) -> bool {
 impl Unadmitted {
     /// The answer: 401, 403 or 421.
     pub(super) fn into_response(self) -> Response<Body> {
-        let (status, code, detail) = match self {
-            Self::Page => (
-                StatusCode::FORBIDDEN,
-                "cross-origin",
-                "no web page may send requests here",
-            ),
+        let (code, detail) = match self {
+            Self::Page => (Code::CrossOrigin, "no web page may send requests here"),
             Self::Name => (
-                StatusCode::MISDIRECTED_REQUEST,
-                "other-host",
+                Code::OtherHost,
                 "call this port by its address or as localhost, as `hallway open` shows it",
             ),
             Self::Password => (
-                StatusCode::UNAUTHORIZED,
-                "password",
+                Code::Password,
                 "this port needs the user and password that `hallway open` shows",
             ),
         };
-        let mut response = Problem::new(status, code, detail).into_response();
-        if status == StatusCode::UNAUTHORIZED {
+        let mut response = Problem::new(code, detail).into_response();
+        if code == Code::Password {
             let challenge = HeaderValue::from_static("Basic realm=\"hallway open\"");
             let headers = response.headers_mut();
             headers.insert(header::WWW_AUTHENTICATE, challenge);

@@ -125,10 +125,16 @@ pub(crate) enum HallCommandError {
     /// A folder where a file is wanted.
     #[error("{0} is a folder; `hallway mirror` copies folders")]
     IsFolder(String),
+    /// A pipe, a device or a socket where a file is wanted.
+    #[error("{0} is not a file: copy its content into one first")]
+    NotAFile(String),
     /// A file that would be replaced.
     #[error("{0} exists already; --force replaces it")]
     Exists(String),
-    /// A whole store, or a folder with something in it.
+    /// A whole store.
+    #[error("{0} is a whole store, which no command removes: name a file or a folder in it")]
+    WholeStore(String),
+    /// A folder with something in it.
     #[error("{0} is a folder; --recursive removes it with everything in it")]
     Recursive(String),
     /// Two sides of one kind.

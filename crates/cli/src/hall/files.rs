@@ -308,10 +308,13 @@ async fn make_way(remote: &Remote, path: &RelativePath) -> Result<(), HallComman
 
 fn length(file: &Path) -> Result<FileEntry, HallCommandError> {
     let about = std::fs::metadata(file).map_err(HallCommandError::io(file.display()))?;
+    let name = || file.display().to_string();
     if about.is_file() {
         Ok(super::mirror::local::file_entry(&about))
+    } else if about.is_dir() {
+        Err(HallCommandError::IsFolder(name()))
     } else {
-        Err(HallCommandError::IsFolder(file.display().to_string()))
+        Err(HallCommandError::NotAFile(name()))
     }
 }
 
@@ -326,8 +329,7 @@ fn tell(from: String, to: String, bytes: u64, json: bool) -> Result<(), HallComm
 
 pub(crate) fn rm(command: &RmCommand) -> Result<(), HallCommandError> {
     let place = &command.place;
-    let whole = || HallCommandError::Recursive(place.to_string());
-    // No command removes a whole store.
+    let whole = || HallCommandError::WholeStore(place.to_string());
     let path = place.path.as_ref().ok_or_else(whole)?;
     let rights = [
         Right::Read(place.store.clone()),
@@ -343,7 +345,9 @@ pub(crate) fn rm(command: &RmCommand) -> Result<(), HallCommandError> {
             let remote = Remote::new(way, place.store.clone());
             match remote.entry(path).await? {
                 None => return Err(HallCommandError::Missing(place.to_string())),
-                Some(Entry::Folder) if !command.recursive => return Err(whole()),
+                Some(Entry::Folder) if !command.recursive => {
+                    return Err(HallCommandError::Recursive(place.to_string()));
+                }
                 Some(_) => {}
             }
             Ok(remote.remove(path, &Expected::Anything).await?)

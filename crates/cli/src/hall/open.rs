@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
+use display::{Display, Doors, Event, WebDav};
+use hallway_api::Code;
 use hallway_evidence::RealmName;
 use hallway_hall::client::ClientError;
 use hallway_hall::{Flow, Right, ServiceName};
@@ -24,7 +26,6 @@ use super::relay::Relay;
 use super::visit::socket;
 use super::{HallCommandError, waiting};
 use crate::person::{PersonArguments, Visitor};
-use display::{Display, Doors, Event, WebDav};
 
 mod display;
 
@@ -294,7 +295,7 @@ async fn serve(
 /// Who or what ended a grant before its time, as far as is known.
 fn ended_early(error: &ClientError) -> String {
     match error {
-        ClientError::Problem(problem) if problem.code == "grant-ended" => {
+        ClientError::Problem(problem) if problem.is(Code::GrantEnded) => {
             "somebody of the realm ended it.".to_owned()
         }
         ClientError::Problem(problem) => format!("{}.", problem.detail.trim_end_matches('.')),

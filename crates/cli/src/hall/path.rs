@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hallway_evidence::RealmName;
+use hallway_hall::files::LONGEST_PATH;
 use hallway_hall::{HallName, Right, RightError, ServiceName, StoreName};
 use serde::{Serialize, Serializer};
-
-/// The longest path that is read here. A store takes fewer bytes.
-const LONGEST_BYTES: usize = 4096;
 
 /// A path below the root of a store or folder: names between slashes, none of them empty, `.` or
 /// `..`. Ordered so that a folder comes before what is in it.
@@ -22,7 +20,7 @@ pub(crate) enum PlaceError {
     /// Not a path.
     #[error(
         "{0:?} is not a path: write names between slashes, none of them empty, \".\" or \"..\", \
-         4096 bytes at most"
+         {LONGEST_PATH} bytes at most"
     )]
     Path(String),
     /// Not a hall.
@@ -84,7 +82,7 @@ impl FromStr for RelativePath {
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
         let wrong = || PlaceError::Path(text.to_owned());
-        if text.len() > LONGEST_BYTES {
+        if text.len() > LONGEST_PATH {
             return Err(wrong());
         }
         let names = text.split('/').map(str::to_owned).collect();

@@ -9,14 +9,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallway_api::{Code, Problem};
 use hallway_hall::body::{Unread, read_on};
 use hallway_hall::client::{ClientError, HallClient};
 use hallway_hall::files::{Relayed, serve_stores};
 use hallway_hall::foreign::{protected, said};
 use hallway_hall::stream::{self, STREAM_PROTOCOL};
-use hallway_hall::{Body, Flow, Pass, Problem, StoreName, body};
+use hallway_hall::{Body, Flow, IntoResponse, Pass, StoreName, body};
 use http::header::{self, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -115,16 +116,12 @@ impl Relay {
         service: &str,
     ) -> Response<Body> {
         let Ok(service) = service.parse() else {
-            return Problem::new(
-                StatusCode::NOT_FOUND,
-                "not-found",
-                "this is not the name of a service",
-            )
-            .into_response();
+            let problem = Problem::new(Code::NotFound, "this is not the name of a service");
+            return protected(problem.into_response());
         };
         let upgrade = match stream::accept_upgrade(&mut request, STREAM_PROTOCOL) {
             Ok(upgrade) => upgrade,
-            Err(problem) => return problem.into_response(),
+            Err(problem) => return protected(problem.into_response()),
         };
         let far = match self.client.stream(&service).await {
             Ok(far) => far,
@@ -145,8 +142,7 @@ impl Relay {
 
 fn nothing_here() -> Problem {
     Problem::new(
-        StatusCode::NOT_FOUND,
-        "not-found",
+        Code::NotFound,
         "only /files/, /files/STORE/… and /connect/SERVICE of the open hall are here",
     )
 }
@@ -154,7 +150,7 @@ fn nothing_here() -> Problem {
 fn unreachable(error: ClientError) -> Response<Body> {
     let problem = match error {
         ClientError::Problem(problem) => said(problem.status, &problem.code, &problem.detail),
-        other => Problem::new(StatusCode::BAD_GATEWAY, "unreachable", other.to_string()),
+        other => Problem::new(Code::Unreachable, other.to_string()),
     };
     protected(problem.into_response())
 }

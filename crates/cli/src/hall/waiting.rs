@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use hallway_api::Code;
 use hallway_evidence::{GrantId, Printable, Timestamp};
 use hallway_hall::client::{ClientError, FAREWELL};
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,6 @@ use crate::person::Visitor;
 
 /// How often the gateway is asked.
 const ASK_EVERY: Duration = Duration::from_secs(2);
-/// The hall listener's error code until somebody has approved.
-const WAITING: &str = "waiting-for-approval";
 
 /// What an opening waits for.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -103,7 +102,7 @@ async fn opens(opened: &Opened) -> Result<(), HallCommandError> {
     loop {
         match opened.client.grant().await {
             Ok(_) => return Ok(()),
-            Err(ClientError::Problem(problem)) if problem.code == WAITING => {}
+            Err(ClientError::Problem(problem)) if problem.is(Code::WaitingForApproval) => {}
             Err(error) if error.is_passing() => tracing::debug!(%error, "asked without an answer"),
             Err(error) => return Err(error.into()),
         }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallway_api::Problem;
 use hallway_client::{GatewayAddress, SecureUrl};
 use hallway_door_hall::partners::fetch::LocalNames;
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
 use super::PersonError;
 use super::session::Session;
@@ -21,12 +23,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// How many redirections are followed, if any are.
 const MOST_REDIRECTIONS: usize = 5;
-
-#[derive(Debug, Deserialize)]
-struct Problem {
-    code: String,
-    detail: String,
-}
 
 /// The gateway's API, with a session or without.
 #[derive(Clone)]
@@ -102,8 +98,10 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<T, PersonError>
         return Ok(serde_json::from_slice(&bytes)?);
     }
     let problem = serde_json::from_slice::<Problem>(&bytes).unwrap_or_else(|_| Problem {
+        status: status.as_u16(),
         code: status.to_string(),
         detail: "without a reason".to_owned(),
+        members: Map::new(),
     });
     Err(PersonError::Refused {
         status,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes as Body;
+use hallway_api::{Code, Problem};
 use hallway_evidence::{Receipt, Timestamp};
 
 use super::enrolling::ENROL_RETRY;
@@ -13,7 +14,6 @@ use super::signing::Signing;
 use super::{Agent, AgentError, Standing};
 use crate::event::Event;
 use crate::gateway::GatewayError;
-use crate::protocol::Problem;
 use crate::signer::Signer;
 
 impl<S: Signer> Agent<S> {
@@ -185,8 +185,8 @@ impl<S: Signer> Agent<S> {
             return Ok(());
         };
         let detail = problem.detail.as_str();
-        match problem.code.as_str() {
-            "out-of-order" => match problem.last_sequence {
+        match problem.known() {
+            Some(Code::OutOfOrder) => match problem.member("last_sequence") {
                 Some(last) => {
                     self.counted_to(last);
                     self.sign_this_again(ticket, Signing::New);
@@ -194,43 +194,51 @@ impl<S: Signer> Agent<S> {
                 // A gateway that wants times in order refuses its time, and it has no other.
                 None => self.set_aside(ticket, &entry.file, detail)?,
             },
-            "expired-challenge" | "foreign-challenge" => {
+            Some(Code::ExpiredChallenge | Code::ForeignChallenge) => {
                 self.sign_this_again(ticket, Signing::New);
             }
-            "stale" | "clock-skew" if self.disagrees(problem) => {
+            Some(Code::Stale | Code::ClockSkew) if self.disagrees(problem) => {
                 self.correct_clock(problem);
                 self.stale.insert(ticket, Signing::New);
             }
             // It can be signed again at another time; the time when its bytes were taken is fixed.
-            "stale" | "clock-skew"
+            Some(Code::Stale | Code::ClockSkew)
                 if entry.taken_ms <= self.now() && self.was_signed_before(&entry) =>
             {
                 self.sign_this_again(ticket, Signing::Queued);
             }
             // Our clocks agree: the file is too old, or comes from the future.
-            "stale" | "clock-skew" => self.set_aside(ticket, &entry.file, detail)?,
-            "suspended" | "stolen" | "released" | "retired" | "not-registered"
-            | "unknown-credential" => {
+            Some(Code::Stale | Code::ClockSkew) => self.set_aside(ticket, &entry.file, detail)?,
+            Some(
+                Code::Suspended
+                | Code::Stolen
+                | Code::Released
+                | Code::Retired
+                | Code::NotRegistered
+                | Code::UnknownCredential,
+            ) => {
                 self.standing = Standing::Unknown;
                 self.back_off(Duration::ZERO);
             }
-            "hash-mismatch" => {
+            Some(Code::HashMismatch) => {
                 let why = format!("it was damaged on the way: {detail}");
                 self.suspect(ticket, Cause::Transaction, why);
             }
-            "too-large" => self.set_aside(ticket, &entry.file, detail)?,
+            Some(Code::TooLarge) => self.set_aside(ticket, &entry.file, detail)?,
             _ if matches!(status, 400 | 413 | 415 | 422) => {
                 self.set_aside(ticket, &entry.file, detail)?;
             }
             // About the device, its owner or its model: other files would be refused too.
-            code if matches!(status, 401 | 403) => {
+            _ if matches!(status, 401 | 403) => {
+                let code = &problem.code;
                 self.trouble(format!(
                     "the gateway refuses {}: {code}: {detail}",
                     entry.file
                 ));
                 self.back_off(Duration::from_secs(10));
             }
-            code => {
+            _ => {
+                let code = &problem.code;
                 let why = format!("the gateway refuses it: {code}: {detail}");
                 self.suspect(ticket, Cause::Transaction, why);
             }
@@ -239,17 +247,18 @@ impl<S: Signer> Agent<S> {
     }
 
     fn question_refused(&mut self, problem: &Problem) -> Result<(), AgentError> {
-        match problem.code.as_str() {
-            "unknown-credential" => {
+        match problem.known() {
+            Some(Code::UnknownCredential) => {
                 self.works();
                 self.unknown()
             }
-            "clock-skew" => {
+            Some(Code::ClockSkew) => {
                 self.correct_clock(problem);
                 self.asked = Timestamp::default();
                 Ok(())
             }
-            code => {
+            _ => {
+                let code = &problem.code;
                 self.trouble(format!(
                     "the gateway refuses to tell the device's state: {code}: {}",
                     problem.detail
@@ -280,7 +289,7 @@ impl<S: Signer> Agent<S> {
 
     /// Whether the gateway's clock shows another time than ours.
     fn disagrees(&self, problem: &Problem) -> bool {
-        problem.now_ms.is_some_and(|theirs| {
+        problem.member("now_ms").is_some_and(|theirs| {
             self.now().distance(Timestamp::from_ms(theirs)) > Duration::from_secs(60)
         })
     }
@@ -288,7 +297,7 @@ impl<S: Signer> Agent<S> {
     /// Corrects the device's time by the gateway's, when the gateway says that the device's clock
     /// is wrong.
     fn correct_clock(&mut self, problem: &Problem) {
-        let Some(theirs) = problem.now_ms.map(Timestamp::from_ms) else {
+        let Some(theirs) = problem.member("now_ms").map(Timestamp::from_ms) else {
             self.trouble(format!("the clock is wrong: {}", problem.detail));
             self.back_off(Duration::from_secs(10));
             return;

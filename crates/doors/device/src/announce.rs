@@ -12,7 +12,7 @@ use hallway_spine::Gateway;
 use hallway_spine::act::ceremony;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::seal::{LIFETIME_MS, Purpose};
 use hallway_spine::store::{AnnouncementId, StoreError, Unit};
 use hallway_webauthn::wire::Base64Url;
@@ -121,15 +121,17 @@ async fn prove(
     let identity = Identity::of(reader, &registration).await?;
     // Looked at once more when it is claimed.
     for device in identity.known(reader).await? {
-        let refuse = |code, detail| Err(Problem::forbidden(code, detail));
+        let refuse = |code, detail| Err(Problem::new(code, detail));
         match device.state {
             DeviceState::Stolen => {
                 return refuse(
-                    "stolen",
+                    Code::Stolen,
                     "this device was reported stolen; only its owner can take it back",
                 );
             }
-            DeviceState::Retired => return refuse("retired", "this device was retired for good"),
+            DeviceState::Retired => {
+                return refuse(Code::Retired, "this device was retired for good");
+            }
             _ => {}
         }
     }
@@ -164,14 +166,14 @@ pub async fn keep(
     let (authority, serial) = (announcement.authority, announcement.serial.as_str());
     let installed = unit.authorities().get(authority).await?;
     if installed.is_none_or(|authority| authority.removed.is_some()) {
-        return Err(Problem::forbidden(
-            "bad-attestation",
+        return Err(Problem::new(
+            Code::BadAttestation,
             "the authority that vouches for this device was removed",
         ));
     }
     if unit.announcements().get(announcement.id).await?.is_some() {
-        return Err(Problem::conflict(
-            "replayed",
+        return Err(Problem::new(
+            Code::Replayed,
             "this enrolment was announced before; begin again",
         ));
     }
@@ -189,8 +191,7 @@ pub async fn keep(
     let waiting = unit.announcements().waiting(network, gateway.now()).await?;
     if waiting.of_network >= MOST_OF_NETWORK {
         return Err(Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-announced",
+            Code::TooManyAnnounced,
             format!(
                 "{MOST_OF_NETWORK} devices of your network wait to be claimed; claim some, or wait"
             ),
@@ -199,8 +200,7 @@ pub async fn keep(
     }
     if waiting.total >= MOST_WAITING {
         return Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too-many-announced",
+            Code::Crowded,
             format!("{MOST_WAITING} devices wait to be claimed, as many as may; try again later"),
         )
         .after(CODE.as_secs() as u32));
@@ -237,14 +237,14 @@ pub async fn verify(
     )
     .map_err(|error| match error {
         RegistrationError::Model(error) => models.explained(error, now).into(),
-        error => Problem::forbidden("bad-attestation", error.to_string()),
+        error => Problem::new(Code::BadAttestation, error.to_string()),
     })
 }
 
 /// The refusal of a credential id that is taken.
 pub fn known_key() -> Problem {
-    Problem::conflict(
-        "known-key",
+    Problem::new(
+        Code::KnownKey,
         "this credential is known already; make another",
     )
 }
@@ -264,7 +264,7 @@ async fn show_code(
         .await
         .map_err(|error| match error {
             // One chance in 10^10 for each device that waits.
-            StoreError::Exists { .. } => Problem::conflict("code-taken", "try again"),
+            StoreError::Exists { .. } => Problem::new(Code::CodeTaken, "try again"),
             error => error.into(),
         })?;
     Ok(Announced {

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use hallway_evidence::Timestamp;
 use hallway_spine::Gateway;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::operator_key::random_bytes;
 use hallway_spine::seal::{LIFETIME_MS, Purpose};
 use hallway_webauthn::wire::Base64Url;
@@ -44,8 +44,8 @@ pub async fn give(State(gateway): State<Gateway>) -> Result<Json<Challenge>, Pro
 /// Takes a challenge back. That it serves once follows from its statement being accepted once.
 pub fn take(gateway: &Gateway, challenge: &[u8; 32], seal: Option<&[u8]>) -> Result<(), Problem> {
     let foreign = || {
-        Problem::forbidden(
-            "foreign-challenge",
+        Problem::new(
+            Code::ForeignChallenge,
             "the challenge is not one of this gateway's",
         )
     };
@@ -57,8 +57,8 @@ pub fn take(gateway: &Gateway, challenge: &[u8; 32], seal: Option<&[u8]>) -> Res
     let (time, _) = challenge.split_first_chunk::<8>().ok_or_else(foreign)?;
     let given = Timestamp::from_ms(u64::from_be_bytes(*time));
     if gateway.now().as_ms().saturating_sub(given.as_ms()) > LIFETIME_MS {
-        return Err(Problem::forbidden(
-            "expired-challenge",
+        return Err(Problem::new(
+            Code::ExpiredChallenge,
             "the challenge has expired; ask for another",
         ));
     }

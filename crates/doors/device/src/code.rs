@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use hallway_spine::refusal::Subject;
 use schemars::JsonSchema;
@@ -23,7 +22,7 @@ const WINDOW: Duration = Duration::from_secs(10 * 60);
 
 /// A typed code.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub struct Code {
+pub struct CodeTyped {
     /// As the device shows it; case, spaces and hyphens do not matter.
     pub code: String,
 }
@@ -48,7 +47,7 @@ pub async fn look(
     State(gateway): State<Gateway>,
     caller: Caller,
     peer: Peer,
-    Input(request): Input<Code>,
+    Input(request): Input<CodeTyped>,
 ) -> Result<Json<CodeView>, Problem> {
     let found = find(&gateway, &caller, &request.code).await;
     let subject = Subject::from(&peer).person(caller.person.id);
@@ -85,8 +84,7 @@ pub async fn find(gateway: &Gateway, caller: &Caller, code: &str) -> Result<Anno
         > ATTEMPTS
     {
         return Err(Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too-many-codes",
+            Code::TooManyCodes,
             "ten codes were tried in ten minutes; wait a little",
         )
         .after(WINDOW.as_secs() as u32));

@@ -2,7 +2,7 @@
 //! has at the moment.
 
 use hallway_evidence::Line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{AuthorityId, DeviceMark, Unit};
 use hallway_webauthn::{AttestationKind, Registration};
 
@@ -28,7 +28,7 @@ impl Identity {
     /// 403 `bad-attestation`: there is no certificate, or it names no serial number that could be
     /// shown.
     pub async fn of(unit: &Unit<'_>, registration: &Registration) -> Result<Self, Problem> {
-        let refused = |detail: &str| Problem::forbidden("bad-attestation", detail);
+        let refused = |detail: &str| Problem::new(Code::BadAttestation, detail);
         let AttestationKind::Certified(certified) = &registration.attestation.kind else {
             return Err(refused("the device's attestation has no certificate"));
         };

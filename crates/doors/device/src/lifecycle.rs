@@ -9,7 +9,7 @@ mod view;
 use hallway_evidence::DeviceId;
 use hallway_evidence::statement::device as stated;
 use hallway_spine::act::{Actor, Given, Outcome, Registered, act};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{Person, Role};
 use schemars::SchemaGenerator;
 
@@ -33,7 +33,7 @@ pub fn acts() -> Vec<Registered> {
 
 /// The refusal for a person who does not own the device.
 fn not_owner() -> Problem {
-    Problem::forbidden("not-owner", "only the owner of this device may do that")
+    Problem::new(Code::NotOwner, "only the owner of this device may do that")
 }
 
 /// Whether an operator suspended the device and `person` is none. One that was reported stolen comes
@@ -46,8 +46,8 @@ pub fn is_held(person: &Person, device: &Device) -> bool {
 
 /// The refusal for an owner whose device an operator suspended.
 fn suspended_by_operator() -> Problem {
-    Problem::forbidden(
-        "suspended-by-operator",
+    Problem::new(
+        Code::SuspendedByOperator,
         "an operator suspended this device; ask an operator of this realm to reinstate it",
     )
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{Context, SHA256};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -17,7 +17,7 @@ use hallway_hall::foreign::{Content, MediaType};
 use hallway_spine::Gateway;
 use hallway_spine::http::bounds::Broken;
 use hallway_spine::http::foreign::FileRequest;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStoreExt, WriteMultipart};
@@ -47,8 +47,7 @@ pub async fn receive(
     let limit = gateway.limits.payload_bytes.get();
     if described.length > limit {
         return Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too-large",
+            Code::TooLarge,
             format!(
                 "the payload has {} bytes; at most {limit} are taken",
                 described.length
@@ -77,8 +76,7 @@ pub async fn receive(
     }
     let _turn = gateway.devices().uploads.try_acquire().map_err(|_| {
         Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "crowded",
+            Code::Crowded,
             "as many payloads are being stored as may be at a time; send it again in a moment",
         )
     })?;
@@ -134,8 +132,7 @@ impl Incoming {
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         let chunk = timeout(STALL, self.stream.next()).await.map_err(|_| {
             Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "stalled",
+                Code::Stalled,
                 "no bytes came for half a minute; send it again",
             )
         })?;
@@ -172,16 +169,14 @@ impl Incoming {
 
 fn not_a_jpeg() -> Problem {
     Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "not-a-jpeg",
+        Code::NotAJpeg,
         "the statement says image/jpeg, but the bytes are no JPEG",
     )
 }
 
 fn mismatch() -> Problem {
     Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "hash-mismatch",
+        Code::HashMismatch,
         "the payload is not the bytes that the statement describes",
     )
 }
@@ -189,8 +184,7 @@ fn mismatch() -> Problem {
 fn storage(error: object_store::Error) -> Problem {
     tracing::error!(%error, "the object store failed");
     Problem::new(
-        StatusCode::INSUFFICIENT_STORAGE,
-        "storage",
+        Code::Storage,
         "the payload could not be stored; send it again later",
     )
 }
@@ -208,8 +202,8 @@ pub async fn bytes(
     most: u64,
 ) -> Result<Vec<u8>, Problem> {
     if transaction.length > most {
-        return Err(Problem::conflict(
-            "too-large",
+        return Err(Problem::new(
+            Code::TooLargeToShow,
             format!(
                 "the payload has {} bytes, too many for this; download it and use `hallway verify`",
                 transaction.length

@@ -51,7 +51,7 @@ Route::post("/api/device/transactions", Access::Proof, send::send)
             .within(TRANSACTION),
 Route::post("/api/devices/code", MEMBER, code::look)
             .summary("Which device shows a code")
-            .takes::<code::Code>()
+            .takes::<code::CodeTyped>()
             .gives::<code::CodeView>(),
 Route::get("/api/devices", MEMBER, lifecycle::list)
             .summary("The devices that the caller may see")

@@ -12,7 +12,7 @@ use hallway_evidence::statement::Act;
 use hallway_evidence::statement::device::Transaction as Terms;
 use hallway_spine::Gateway;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::refusal::Subject;
 use hallway_spine::store::PersonState;
 use hallway_webauthn::Assertion;
@@ -53,8 +53,8 @@ pub async fn send(
 }
 
 fn already_accepted(receipt: &Receipt) -> Problem {
-    Problem::conflict(
-        "already-accepted",
+    Problem::new(
+        Code::AlreadyAccepted,
         "this very statement was accepted before; here is its receipt",
     )
     .with("receipt", Base64Url(receipt.encode()).to_string())
@@ -169,7 +169,10 @@ async fn admitted(
 }
 
 fn unknown_credential() -> Problem {
-    Problem::forbidden("unknown-credential", "this credential is not enrolled here")
+    Problem::new(
+        Code::UnknownCredential,
+        "this credential is not enrolled here",
+    )
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<u8>>, Problem> {
@@ -189,48 +192,41 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Vec<u8>>, Pro
 
 fn not_registered(state: DeviceState) -> Problem {
     let code = match state {
-        DeviceState::Suspended => "suspended",
-        DeviceState::Stolen => "stolen",
-        DeviceState::Released => "released",
-        DeviceState::Retired => "retired",
-        DeviceState::Announced | DeviceState::Claimed | DeviceState::Registered => "not-registered",
+        DeviceState::Suspended => Code::Suspended,
+        DeviceState::Stolen => Code::Stolen,
+        DeviceState::Released => Code::Released,
+        DeviceState::Retired => Code::Retired,
+        DeviceState::Announced | DeviceState::Claimed | DeviceState::Registered => {
+            Code::NotRegistered
+        }
     };
-    Problem::forbidden(
+    Problem::new(
         code,
         format!("the device is {state}, not registered; ask its owner"),
     )
 }
 
 fn owner_suspended() -> Problem {
-    Problem::forbidden("owner-suspended", Refused::OwnerSuspended.to_string())
+    Problem::new(Code::OwnerSuspended, Refused::OwnerSuspended.to_string())
 }
 
 fn problem(error: IngestError) -> Problem {
     match error {
         IngestError::Refused(refused) => match refused {
             Refused::Sequence { last, .. } => {
-                Problem::conflict("out-of-order", refused.to_string()).with("last_sequence", last)
+                Problem::new(Code::OutOfOrder, refused.to_string()).with("last_sequence", last)
             }
             Refused::NotRegistered(state) => not_registered(state),
             Refused::OwnerSuspended => owner_suspended(),
-            Refused::Counter { .. } => Problem::forbidden("cloned-key", refused.to_string()),
-            Refused::Unkeepable => Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "unkeepable",
-                refused.to_string(),
-            ),
-            refused => Problem::forbidden("unknown-credential", refused.to_string()),
+            Refused::Counter { .. } => Problem::new(Code::ClonedKey, refused.to_string()),
+            Refused::Unkeepable => Problem::new(Code::Unkeepable, refused.to_string()),
+            refused => Problem::new(Code::UnknownCredential, refused.to_string()),
         },
-        IngestError::Stopping => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "stopping",
-            error.to_string(),
-        ),
+        IngestError::Stopping => Problem::new(Code::Stopping, error.to_string()),
         IngestError::Failed(error) => {
             tracing::error!(%error, "a transaction was not kept");
             Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "storage",
+                Code::Storage,
                 "the transaction could not be kept; send it again",
             )
         }

@@ -8,7 +8,7 @@ use hallway_evidence::{Bundle, embedding};
 use hallway_hall::foreign::{Content, MediaType};
 use hallway_spine::Gateway;
 use hallway_spine::http::foreign::FileRequest;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use hallway_spine::ledger::bundle::bundle_of;
 
@@ -52,8 +52,8 @@ pub async fn file(
     });
     let embedded = embedded.await.map_err(|error| Problem::internal(&error))?;
     let Insertion { at, inserted } = embedded.map_err(|error| {
-        Problem::conflict(
-            "no-place",
+        Problem::new(
+            Code::NoPlace,
             format!(
                 "{error}; save its bytes as they are, and its receipt beside them under the same name \
                  and .evidence"

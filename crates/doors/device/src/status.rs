@@ -7,7 +7,7 @@ use hallway_evidence::{Timestamp, TrustFile};
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::refusal::Subject;
 use hallway_spine::store::Unit;
 use hallway_webauthn::wire::Base64Url;
@@ -109,8 +109,8 @@ async fn status(gateway: &Gateway, question: &Question) -> Result<Status, Turned
 }
 
 fn unknown() -> Problem {
-    Problem::forbidden(
-        "unknown-credential",
+    Problem::new(
+        Code::UnknownCredential,
         "this credential is not enrolled here; enrol the device",
     )
 }

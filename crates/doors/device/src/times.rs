@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hallway_evidence::Timestamp;
 use hallway_evidence::statement::device::Delivery;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 
 use super::unattended::near;
 
@@ -42,7 +42,7 @@ impl Times {
                 near(now, stated, skew)?;
             }
         }
-        let stale = |why: String| Err(Problem::forbidden("stale", why).with("now_ms", now.as_ms()));
+        let stale = |why: String| Err(Problem::new(Code::Stale, why).with("now_ms", now.as_ms()));
         for (done, stated) in [("taken", self.taken), ("signed", self.issued)] {
             let age = now.as_ms().saturating_sub(stated.as_ms());
             match self.delivery {
@@ -91,7 +91,7 @@ mod tests {
         };
         times
             .judge(at(NOW), Duration::from_millis(SKEW), DAYS)
-            .map_err(|problem| problem.code)
+            .map_err(|problem| problem.code.name())
     }
 
     #[test]

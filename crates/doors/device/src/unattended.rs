@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hallway_evidence::{CredentialId, DeviceId, Response, SignedStatement, Statement, Timestamp};
 use hallway_spine::Gateway;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{StoreError, Unit};
 use hallway_webauthn::{
     Assertion, AssertionPolicy, AssertionResponse, CredentialRecord, verify_assertion,
@@ -27,8 +27,8 @@ impl Unverified {
         let signed = SignedStatement::decode(bytes).map_err(|error| malformed(&error))?;
         let statement = signed.read_statement().map_err(|error| malformed(&error))?;
         if statement.realm.as_str() != gateway.rp.id {
-            return Err(Problem::forbidden(
-                "other-realm",
+            return Err(Problem::new(
+                Code::OtherRealm,
                 format!("the statement is for {}", statement.realm),
             ));
         }
@@ -66,7 +66,7 @@ impl Unverified {
             record,
             &response,
         )
-        .map_err(|error| Problem::forbidden("bad-signature", error.to_string()))
+        .map_err(|error| Problem::new(Code::BadSignature, error.to_string()))
     }
 }
 
@@ -129,8 +129,8 @@ pub fn near(now: Timestamp, theirs: Timestamp, skew: Duration) -> Result<(), Pro
     if now.distance(theirs) <= skew {
         return Ok(());
     }
-    Err(Problem::forbidden(
-        "clock-skew",
+    Err(Problem::new(
+        Code::ClockSkew,
         format!("the device says it is {theirs}, here it is {now}; set its clock"),
     )
     .with("now_ms", now.as_ms()))

@@ -6,7 +6,7 @@ use hallway_evidence::statement::hall::{AgentName, HallName, P256PublicKey};
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::token_hash;
 use hallway_spine::store::{StoreError, TokenHash};
 use hallway_webauthn::wire::Base64Url;
@@ -80,8 +80,8 @@ async fn use_up(
         .join(&token, &key.sha256(), gateway.now())
         .await
         .map_err(|error| match error {
-            StoreError::Exists { .. } => Problem::conflict(
-                "key-used",
+            StoreError::Exists { .. } => Problem::new(
+                Code::KeyUsed,
                 "another agent has this key; make a fresh key for each",
             ),
             error => error.into(),
@@ -91,8 +91,8 @@ async fn use_up(
 
 /// One answer for unknown, used and expired tokens.
 fn spent() -> Problem {
-    Problem::forbidden(
-        "token",
+    Problem::new(
+        Code::Token,
         "this token was used, has expired or never existed; ask for a new invitation",
     )
 }

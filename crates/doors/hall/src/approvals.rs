@@ -8,7 +8,7 @@ use hallway_evidence::statement::hall::{Approve, approver};
 use hallway_spine::Gateway;
 use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared, role_needed};
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use hallway_spine::store::{Limit, Person, Role, Unit};
 use schemars::JsonSchema;
@@ -99,8 +99,8 @@ pub async fn possible(
     opener: Option<PersonId>,
 ) -> Result<(), Problem> {
     if approvers(reader, role, opener).await?.is_empty() {
-        return Err(Problem::conflict(
-            "nobody-can-approve",
+        return Err(Problem::new(
+            Code::NobodyCanApprove,
             format!(
                 "{} has to approve this opening, and there is nobody but you; ask an owner of this \
                  realm",
@@ -120,14 +120,14 @@ pub fn may(gateway: &Gateway, person: &Person, grant: &Grant) -> Result<Approval
         .approval
         .filter(|_| grant.state(gateway.now()) == GrantState::Waiting);
     let Some(approval) = waiting else {
-        return Err(Problem::conflict(
-            "not-waiting",
+        return Err(Problem::new(
+            Code::NotWaiting,
             "this opening does not wait for an approval, or not any longer",
         ));
     };
     if grant.person == person.id {
-        return Err(Problem::forbidden(
-            "own-opening",
+        return Err(Problem::new(
+            Code::OwnOpening,
             "somebody else has to approve what you open",
         ));
     }
@@ -197,8 +197,8 @@ impl Perform<HallDoor> for Approve {
             && grant.hall == self.hall
             && grant.rights == self.rights;
         if !same {
-            return Err(Problem::forbidden(
-                "other-opening",
+            return Err(Problem::new(
+                Code::OtherOpening,
                 "what was approved is not what was opened",
             ));
         }
@@ -208,8 +208,8 @@ impl Perform<HallDoor> for Approve {
             evidence: actor.evidence,
         };
         if !grants.approve(grant.id, &given).await? {
-            return Err(Problem::conflict(
-                "not-waiting",
+            return Err(Problem::new(
+                Code::NotWaiting,
                 "somebody else was faster: this opening waits no longer",
             ));
         }

@@ -3,7 +3,7 @@
 use hallway_evidence::statement::hall::{AgentName, HallName, P256PublicKey};
 use hallway_hall::{Bundle, Leaf, Party, Provenance, SpiffeId, Usage};
 use hallway_spine::Gateway;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::realm_authority::rotation::LONGEST_CERTIFICATE;
 use hallway_webauthn::wire::Base64Url;
 use schemars::JsonSchema;
@@ -43,8 +43,8 @@ pub struct Listener {
 /// 409: there is none.
 pub fn address(gateway: &Gateway) -> Result<String, Problem> {
     gateway.halls().address.clone().ok_or_else(|| {
-        Problem::conflict(
-            "no-hall-listener",
+        Problem::new(
+            Code::NoHallListener,
             "this gateway has no hall listener; its operator sets [hall] listen in hallway.toml",
         )
     })

@@ -3,7 +3,7 @@
 use hallway_evidence::Timestamp;
 use hallway_evidence::statement::hall::{HallName, Needs};
 use hallway_spine::Gateway;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::models::verdict::KeyFacts;
 use hallway_spine::store::{Credential, Holder, KeyAttestation, Person, Unit};
 use schemars::JsonSchema;
@@ -36,8 +36,8 @@ pub fn demanded(gateway: &Gateway, request: NeedsRequest) -> Result<Needs, Probl
         hours: parsed("hours", request.hours)?,
     };
     if needs.key.is_some() && !gateway.models.is_configured() {
-        return Err(Problem::conflict(
-            "nothing-known",
+        return Err(Problem::new(
+            Code::NothingKnown,
             "this gateway knows nothing about models of keys, so no key could open the hall; set \
              [metadata] in hallway.toml first",
         ));

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use hallway_evidence::statement::hall::End;
 use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 
 use super::grants::{GrantRequest, name_of};
 use crate::store::{GrantState, HallTables};
@@ -47,5 +47,5 @@ impl Perform<HallDoor> for End {
 }
 
 fn ended_already() -> Problem {
-    Problem::conflict("grant-ended", "this grant has ended already")
+    Problem::new(Code::AlreadyEnded, "this grant has ended already")
 }

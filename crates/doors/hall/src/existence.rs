@@ -1,12 +1,11 @@
 //! That a hall is there: `hall.create` and `hall.remove`.
 
 use async_trait::async_trait;
-use axum::http::StatusCode;
 use hallway_evidence::statement::hall::{Create, HallName, Remove};
 use hallway_spine::Gateway;
 use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::StoreError;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -100,7 +99,7 @@ pub fn missing(name: &HallName) -> Problem {
         "there is no hall “{name}”; Halls in the console, and hallway hall list, show those that there \
          are"
     );
-    Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+    Problem::new(Code::NotFound, detail)
 }
 
 /// Refuses an act in a hall that was removed.
@@ -119,8 +118,8 @@ pub fn refused(error: StoreError) -> Problem {
 }
 
 fn taken(what: &str) -> Problem {
-    Problem::conflict(
-        "exists",
+    Problem::new(
+        Code::Exists,
         format!("there already is a {what} of this name; choose another"),
     )
 }

@@ -13,7 +13,7 @@ use hallway_evidence::statement::hall::{HallName, StoreName};
 use hallway_hall::foreign;
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,7 @@ pub async fn open_now(
     let row = |grant: &Grant| GrantRow::new(grant, gateway.now());
     match entered(gateway, caller, None, hall).await {
         Ok(Some((_, standing))) => return Ok(Some(row(&standing.grant))),
-        Err(problem) if problem.status.is_server_error() => return Err(problem),
+        Err(problem) if problem.status().is_server_error() => return Err(problem),
         Ok(None) | Err(_) => {}
     }
     Ok(waiting(gateway, caller, hall).await?.as_ref().map(row))
@@ -182,8 +182,8 @@ async fn serve(
 
 /// The refusal for a session without a grant.
 pub(super) fn not_open(hall: &HallName) -> Problem {
-    Problem::forbidden(
-        "not-open",
+    Problem::new(
+        Code::NotOpen,
         format!("the hall “{hall}” is not open in this browser; open it with a touch"),
     )
 }

@@ -8,7 +8,7 @@ use hallway_evidence::{GrantId, RealmName};
 use hallway_spine::Gateway;
 use hallway_spine::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use hallway_spine::store::StoreError;
 use hallway_webauthn::wire::Base64Url;
@@ -182,8 +182,8 @@ pub(super) fn longest_ms(gateway: &Gateway) -> u64 {
 /// The operator's limit, asked when the statement is made and again when it comes back signed.
 fn check_duration(open: &Open, longest_ms: u64) -> Result<(), Problem> {
     if open.duration_ms == 0 || open.duration_ms > longest_ms {
-        return Err(Problem::forbidden(
-            "duration",
+        return Err(Problem::new(
+            Code::Duration,
             format!(
                 "this hall can be opened for {} at most; you asked for {}",
                 Lasting(longest_ms),
@@ -227,8 +227,8 @@ fn holder(actor: &Actor<'_>, terms: &Open, kind: &GrantKind) -> Result<GrantHold
 async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
     let gateway = actor.gateway;
     if terms.person != actor.person.id {
-        return Err(Problem::forbidden(
-            "other-person",
+        return Err(Problem::new(
+            Code::OtherPerson,
             "the statement lets somebody else in",
         ));
     }
@@ -273,8 +273,8 @@ async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
         .add(&grant)
         .await
         .map_err(|error| match error {
-            StoreError::Exists { .. } => Problem::conflict(
-                "key-used",
+            StoreError::Exists { .. } => Problem::new(
+                Code::KeyUsed,
                 "a grant was given for this key before; make a fresh key for each",
             ),
             error => error.into(),

@@ -7,8 +7,7 @@ use hallway_evidence::Hash;
 use hallway_evidence::statement::realm::{ReplaceAuthority, WithdrawAuthority};
 use hallway_spine::Gateway;
 use hallway_spine::act::{Actor, Asking, NameAlone, Outcome, Perform, Prepared, Registered, act};
-use hallway_spine::http::problem::Problem;
-use hallway_spine::realm_authority::AuthoritiesError;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::realm_authority::rotation::{self, NotYet, Replacement};
 use hallway_spine::store::{OwnAuthority, OwnStage, StoreError};
 use schemars::JsonSchema;
@@ -103,8 +102,8 @@ async fn replace(
 ) -> Result<Outcome, Problem> {
     let all = actor.unit.own_authorities().all().await?;
     if turn(&all)? != signed {
-        return Err(Problem::conflict(
-            "authority-changed",
+        return Err(Problem::new(
+            Code::AuthorityChanged,
             "another authority signs by now; look again",
         ));
     }
@@ -122,8 +121,8 @@ fn turn(all: &[OwnAuthority]) -> Result<(Hash, Hash), Problem> {
 }
 
 fn not_yet(NotYet(at): NotYet) -> Problem {
-    Problem::conflict(
-        "authority-too-new",
+    Problem::new(
+        Code::AuthorityTooNew,
         format!(
             "not everybody knows the next authority before {at}; only if a key leaked, replace it \
              at once (--now)"

@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub use acts::acts;
 use hallway_evidence::RealmName;
 use hallway_hall::{Bundle, BundleError, Place};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::operator_key::OperatorKey;
 use hallway_spine::realm_authority::InUse;
 use hallway_spine::store::Unit;
@@ -119,8 +119,8 @@ impl Partners {
 pub async fn active(reader: &Unit<'_>, realm: &RealmName) -> Result<Partner, Problem> {
     let partner = reader.partners().get(realm).await?;
     partner.filter(Partner::is_active).ok_or_else(|| {
-        Problem::forbidden(
-            "not-partner",
+        Problem::new(
+            Code::NotPartner,
             format!("{realm} is no partner of this realm; an owner can invite it"),
         )
     })
@@ -132,8 +132,8 @@ pub async fn active(reader: &Unit<'_>, realm: &RealmName) -> Result<Partner, Pro
 /// 409 while it has none, 503 while no bundle could be fetched yet.
 pub async fn place(reader: &Unit<'_>, partner: &Partner) -> Result<Place, Problem> {
     let address = partner.hall.clone().ok_or_else(|| {
-        Problem::conflict(
-            "no-hall-listener",
+        Problem::new(
+            Code::NoHallListener,
             format!("{} has no hall listener", partner.realm),
         )
     })?;
@@ -153,8 +153,7 @@ pub async fn bundle(reader: &Unit<'_>, partner: &Partner) -> Result<Bundle, Prob
     let bytes = reader.partners().bundle(&partner.realm).await?;
     let bytes = bytes.ok_or_else(|| {
         Problem::new(
-            axum::http::StatusCode::SERVICE_UNAVAILABLE,
-            "no-bundle",
+            Code::NoBundle,
             format!("the trust bundle of {} is not here yet", partner.realm),
         )
     })?;

@@ -5,13 +5,12 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::hall::{HallName, MOST_RIGHTS, Open, Right, Rights};
 use hallway_evidence::{Bundle, GrantId, RealmName, Receipt};
 use hallway_spine::Gateway;
 use hallway_spine::act::Actor;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use hallway_spine::store::{EvidenceHash, Person, Unit};
 use hallway_spine::witness::cosigned_by;
@@ -43,14 +42,13 @@ pub async fn shared(gateway: &Gateway, host: &RealmName) -> Result<Shared, Probl
     let shared: Result<Shared, CallError> = call::get(gateway, host, "/partner/halls").await;
     match shared {
         Ok(shared) if shared.count_halls() as u64 > MAX_HALLS => Err(Problem::new(
-            StatusCode::BAD_GATEWAY,
-            "partner-away",
+            Code::PartnerAway,
             format!("{host} says that it shares more than {MAX_HALLS} halls, which no realm has"),
         )),
         Ok(shared) => Ok(shared),
         Err(error) => {
             let mut problem = Problem::from(error);
-            if problem.status.is_server_error() {
+            if problem.status().is_server_error() {
                 problem.detail = format!("what {host} shares is not known: {}", problem.detail);
             }
             Err(problem)
@@ -78,8 +76,8 @@ impl Bounds {
         hall: &HallName,
     ) -> Result<Rights, Problem> {
         if self.allowed.is_empty() {
-            return Err(Problem::forbidden(
-                "not-admitted",
+            return Err(Problem::new(
+                Code::NotAdmitted,
                 format!("you are not admitted to the hall “{hall}”; ask an owner of {host}"),
             ));
         }
@@ -91,8 +89,8 @@ impl Bounds {
         let refused = wanted.iter().find(|right| !self.allowed.contains(right));
         match refused.cloned() {
             None => Ok(wanted),
-            Some(right) => Err(Problem::forbidden(
-                "not-granted",
+            Some(right) => Err(Problem::new(
+                Code::NotGranted,
                 format!(
                     "you may not {} in the hall “{hall}”; ask an owner of {host}",
                     needs::in_words(&right),
@@ -124,7 +122,10 @@ pub(super) async fn kind(actor: &Actor<'_>, terms: &Open) -> Result<GrantKind, P
     active(actor.unit, &terms.host).await?;
     let role = terms.role.filter(|role| *role == actor.person.role);
     let role = role.ok_or_else(|| {
-        Problem::forbidden("role-changed", "your role is another by now; begin again")
+        Problem::new(
+            Code::RoleChanged,
+            "your role is another by now; begin again",
+        )
     })?;
     Ok(GrantKind::Away {
         host: terms.host.clone(),

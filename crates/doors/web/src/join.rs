@@ -7,7 +7,7 @@ use hallway_spine::Gateway;
 use hallway_spine::depends::signed_with;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::token_hash;
 use hallway_spine::refusal::DoorName;
 use hallway_spine::store::{Link, PersonState, Purpose as LinkPurpose, Role, TokenHash, Unit};
@@ -43,8 +43,8 @@ pub struct LinkView {
 
 /// A link can't be used: one answer for unknown, used and expired ones.
 pub fn spent() -> Problem {
-    Problem::forbidden(
-        "link",
+    Problem::new(
+        Code::Link,
         "this link was used or withdrawn, has expired or never existed; ask for a new one",
     )
 }

@@ -8,7 +8,7 @@ use hallway_spine::Gateway;
 use hallway_spine::act::{Asking, Registered, act};
 use hallway_spine::http::input::{Asked, line};
 use hallway_spine::http::page::{PageQuery, PageView};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{Person, PersonState, Role, StoreError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ async fn name_of(asking: &Asking<'_>, id: PersonId) -> Result<Line, Problem> {
 
 fn last_owner(error: StoreError) -> Problem {
     match error {
-        StoreError::LastOwner => Problem::conflict("last-owner", error.to_string()),
+        StoreError::LastOwner => Problem::new(Code::LastOwner, error.to_string()),
         StoreError::Missing(what) => Problem::not_found(what),
         error => error.into(),
     }

@@ -11,7 +11,7 @@ use hallway_spine::act::ceremony::{Answer, Ceremony};
 use hallway_spine::act::{assertion, ceremony, options};
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::{self, Caller};
 use hallway_spine::refusal::DoorName;
 use hallway_spine::seal::Purpose;
@@ -121,8 +121,8 @@ async fn sign_in(
 /// exist here. The console's list of refusals has the reason.
 fn to_stranger(problem: Problem) -> Problem {
     match problem.code {
-        "unknown-key" | "suspended" | "bad-assertion" | "cloned-key" => Problem::forbidden(
-            "refused",
+        Code::UnknownKey | Code::Suspended | Code::BadAssertion | Code::ClonedKey => Problem::new(
+            Code::Refused,
             "this key does not open this realm; if it should, ask an owner, who can see why",
         ),
         _ => problem,

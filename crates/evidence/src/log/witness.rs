@@ -84,10 +84,16 @@ pub enum Refusal {
         /// The checkpoint's size.
         new: u64,
     },
-    /// 422: the log signed two trees, of which one cannot have grown out of the other. The
-    /// [`Fork`] proves it.
+    /// The log signed two trees, of which one cannot have grown out of the other. The [`Fork`]
+    /// proves it. 409 when both have the same size, else 422.
     #[error("the log signed two trees that cannot be the same log: it was rewritten")]
-    Forked(Box<Fork>),
+    Forked {
+        /// The proof.
+        fork: Box<Fork>,
+        /// The size of the last cosigned checkpoint, where the request names another old size: the
+        /// answer gives it, as for [`Refusal::Stale`].
+        stale: Option<u64>,
+    },
     /// 409 with the size: the proof does not begin at the last cosigned checkpoint.
     #[error("the last checkpoint that this witness cosigned has {latest} entries, not {old}")]
     Stale {
@@ -124,11 +130,14 @@ pub fn decide(
         && latest.checkpoint.size == new.size
         && latest.checkpoint.root != new.root
     {
-        return Err(Refusal::Forked(Box::new(Fork {
-            first: latest.note.clone(),
-            second: offered.note,
-            proof: Vec::new(),
-        })));
+        return Err(Refusal::Forked {
+            fork: Box::new(Fork {
+                first: latest.note.clone(),
+                second: offered.note,
+                proof: Vec::new(),
+            }),
+            stale: (request.old != new.size).then_some(new.size),
+        });
     }
     let (size, root) = latest.map_or((0, empty_root()), |latest| {
         (latest.checkpoint.size, latest.checkpoint.root)
@@ -151,11 +160,14 @@ pub fn decide(
         && is == new.root
         && was != root
     {
-        return Err(Refusal::Forked(Box::new(Fork {
-            first: latest.note.clone(),
-            second: offered.note,
-            proof: request.proof.clone(),
-        })));
+        return Err(Refusal::Forked {
+            fork: Box::new(Fork {
+                first: latest.note.clone(),
+                second: offered.note,
+                proof: request.proof.clone(),
+            }),
+            stale: None,
+        });
     }
     Err(Refusal::Inconsistent(error))
 }

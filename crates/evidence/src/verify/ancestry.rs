@@ -13,7 +13,7 @@
 use super::receipt::Receipts;
 use super::report::{ChainStep, Happened, Section};
 use crate::line::Line;
-use crate::statement::people::Role;
+use crate::statement::people::{ChangeRole, Role};
 use crate::statement::web::{Reason, RegisterKey};
 use crate::statement::{Act, Hash};
 use crate::timestamp::Timestamp;
@@ -280,17 +280,29 @@ impl<'r, 'a> Ancestry<'r, 'a> {
         if role >= least {
             return Some(role);
         }
-        let promotion = self.receipts.all.iter().enumerate().find_map(|(at, _)| {
-            let signed = self.signed(at)?;
-            let Act::PeopleChangeRole(change) = signed.act else {
+        // Of several, one whose signer could not give the role raised nobody.
+        (0..self.receipts.all.len()).find_map(|at| {
+            let act = self.signed(at)?;
+            let Act::PeopleChangeRole(change) = act.act else {
                 return None;
             };
             let is_it = (change.person, &change.name) == (person.person, &person.name)
                 && change.role >= least
-                && (since + 1..before).contains(&signed.index);
-            is_it.then_some((signed, change))
-        });
-        let (act, change) = promotion?;
+                && (since + 1..before).contains(&act.index);
+            if !is_it {
+                return None;
+            }
+            self.promoted(person, act, change)
+        })
+    }
+
+    /// The role that `act` gave to a person, if its signer could give it.
+    fn promoted(
+        &mut self,
+        person: &RegisterKey,
+        act: Signed<'r>,
+        change: &ChangeRole,
+    ) -> Option<Role> {
         let signer = self.signer(act)?;
         let by = self.registered(signer)?.terms.name.clone();
         self.uses(act.receipt);

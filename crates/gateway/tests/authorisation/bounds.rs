@@ -41,7 +41,11 @@ fn assert_refused(route: &Route, response: &Response, status: StatusCode, code: 
         Kind::Api => {
             assert_eq!(media_type, "application/problem+json", "{name}");
             let problem = response.extensions().get::<Problem>();
-            assert_eq!(problem.map(|problem| problem.code), Some(code), "{name}");
+            assert_eq!(
+                problem.map(|problem| problem.code.name()),
+                Some(code),
+                "{name}"
+            );
         }
         Kind::Page => assert!(media_type.starts_with("text/html"), "{name}"),
     }

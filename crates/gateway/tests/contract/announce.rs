@@ -5,7 +5,7 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_door_device::announce::{Announced, CODE, MOST_OF_NETWORK, MOST_WAITING, keep};
 use hallway_door_device::store::{Announcement, Authority, DeviceTables};
 use hallway_evidence::CredentialId;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{AnnouncementId, AuthorityId};
 
 use crate::realm::Sample;
@@ -78,7 +78,7 @@ async fn one_network_has_so_many_devices_that_wait_and_leaves_room_for_others() 
     let next = MOST_OF_NETWORK;
     let refused = announce_one(&sample, &announcement(authority, next, Some("192.0.2.1"))).await;
     let refused = refused.unwrap_err();
-    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(refused.retry_after.is_some());
     for network in [Some("192.0.2.2"), None] {
         let number = next + u64::from(network.is_none()) + 1;
@@ -102,6 +102,6 @@ async fn all_together_are_so_many() {
     let (sample, authority) = realm(MOST_WAITING, None).await;
     let refused = announce_one(&sample, &announcement(authority, MOST_WAITING, None)).await;
     let refused = refused.unwrap_err();
-    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(refused.code, "too-many-announced");
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.code, Code::Crowded);
 }

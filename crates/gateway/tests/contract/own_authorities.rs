@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hallway_door_device::store::DeviceTables;
 use hallway_evidence::Timestamp;
 use hallway_spine::operator_key::{OperatorKey, WhereNone};
 use hallway_spine::realm_authority::{OwnAuthorities, RealmAuthority};

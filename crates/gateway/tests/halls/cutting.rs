@@ -162,7 +162,7 @@ async fn a_key_whose_model_is_refused_keeps_neither_session_nor_grant() {
             let standing = Standing::of(models, reader, grant, house.gateway.now()).await;
             standing
                 .map(|_| ())
-                .map_err(|problem| (problem.status.as_u16(), problem.code))
+                .map_err(|problem| (problem.status().as_u16(), problem.code.name()))
         };
         assert_eq!(stands(&house.gateway.models).await, Ok(()));
 

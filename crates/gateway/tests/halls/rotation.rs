@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use axum::http::Request;
-use hallway_door_device::store::DeviceTables;
 use hallway_door_hall::HallsOf;
 use hallway_door_hall::partners::trust;
 use hallway_hall::{ClientError, HallKey, Party, body, client};

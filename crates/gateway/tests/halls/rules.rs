@@ -17,7 +17,7 @@ use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::hall::{Needs, Rights};
 use hallway_evidence::{GrantId, PersonId, RealmName, Timestamp};
 use hallway_hall::{HallKey, Svid};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{EvidenceHash, Role, TokenHash};
 use serde_json::json;
 use tower::ServiceExt;
@@ -87,7 +87,7 @@ async fn code(house: &House, method: &str, path: &str, visitor: Option<&Visitor>
         .await
         .unwrap();
     let problem = answer.extensions().get::<Problem>();
-    problem.map_or(String::new(), |problem| problem.code.to_owned())
+    problem.map_or(String::new(), |problem| problem.code.to_string())
 }
 
 /// Somebody who is inside, as the listener would say.
@@ -307,6 +307,6 @@ async fn no_web_page_reaches_the_hall_listener() {
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     assert_eq!(
         answer.extensions().get::<Problem>().unwrap().code,
-        "cross-origin"
+        Code::CrossOrigin
     );
 }

@@ -28,7 +28,7 @@ pub async fn accepted(response: Response<Incoming>) -> Result<Response<Incoming>
     if status.is_success() || status.is_informational() {
         return Ok(response);
     }
-    let plain = || Problem::new(status, "refused", format!("the gateway answers {status}"));
+    let plain = || Problem::without_code(status.as_u16(), format!("the gateway answers {status}"));
     // The status is that of the answer, and its words are made safe to show.
     let told = |said: Problem| told(status.as_u16(), &said.code, &said.detail);
     let is_problem = response

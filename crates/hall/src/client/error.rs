@@ -53,9 +53,6 @@ pub enum ClientError {
     /// A local file could not be read or written.
     #[error("{0}")]
     Local(#[from] io::Error),
-    /// The content that arrived is not what was sent.
-    #[error("{0}: the checksum is wrong, so the content was thrown away: try again")]
-    Checksum(String),
     /// Certificate, key or bundle can't be used for TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -26,7 +26,7 @@ use super::property::PropertyChanges;
 use super::store::{Entry, Page};
 use crate::body::{self, Body};
 use crate::foreign::{self, Asked, Foreign, is_condition};
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 
 /// How long the other side may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -121,9 +121,8 @@ impl<S: Sends> Afar<S> {
     ) -> Result<Response<Body>, Problem> {
         let (head, body) = request.into_parts();
         let below = head.uri.path().strip_prefix(self.there.as_str());
-        let path = FilePath::from_uri(below.unwrap_or_default()).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "malformed", error.to_string())
-        })?;
+        let path = FilePath::from_uri(below.unwrap_or_default())
+            .map_err(|error| Problem::new(Code::Malformed, error.to_string()))?;
         let (mount, named) = (self.mount.clone(), self.there.clone());
         let catalogue = self.there();
         let mounts = Mounts {

@@ -4,12 +4,12 @@
 //! What `If` says about locks is judged where they are kept (`files/locking.rs`), before a store
 //! sees it.
 
+use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
-use http::{HeaderMap, StatusCode};
 
 use super::date::parse_http_date;
 use super::store::{Entry, StoreError};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 mod states;
 mod tags;
@@ -231,8 +231,7 @@ fn joined(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>, Probl
 /// 412 for a condition that cannot be read.
 fn unreadable(name: &str) -> Problem {
     Problem::new(
-        StatusCode::PRECONDITION_FAILED,
-        "unreadable-condition",
+        Code::UnreadableCondition,
         format!("the condition in the header {name} is not valid"),
     )
 }

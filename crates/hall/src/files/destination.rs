@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use http::header::{HOST, HeaderValue};
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, Uri};
 
 use super::handler::malformed;
 use super::path::normalized;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The header. Clients write the whole address.
 pub(crate) const DESTINATION: &str = "destination";
@@ -74,8 +74,7 @@ pub(crate) fn destination(
         None => Err(malformed("Destination is not an address")),
         Some(Led::Here(path)) => Ok(Some(path)),
         Some(Led::Elsewhere) => Err(Problem::new(
-            StatusCode::BAD_GATEWAY,
-            "other-server",
+            Code::OtherServer,
             "Destination names another server; copy there by downloading and uploading",
         )),
     }

@@ -279,7 +279,8 @@ impl Store for FolderStore {
     }
 
     async fn abandon(&self, id: &UploadId) -> Result<(), StoreError> {
-        let _turn = self.turns.take(id).await;
+        let mut turn = self.turns.take(id).await;
+        *turn.kept = None;
         let abandoned = id.clone();
         self.blocking(move |tree| {
             partial::length(&tree.uploads, &abandoned)?;

@@ -40,12 +40,11 @@ use super::path::FilePath;
 use super::patience::Patient;
 use super::store::{ByteStream, Entry, Store, StoreError, UploadId};
 use crate::body::{self, AnyBody, Body};
-use crate::files::StoreAccess;
-use crate::files::destination;
 use crate::files::locking::Here;
+use crate::files::{StoreAccess, destination};
 use crate::foreign::{self, Asked, Foreign};
 use crate::pass::{Pass, Way};
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 
 mod catalogue;
 mod change;
@@ -291,8 +290,7 @@ pub(super) fn need(granted: bool, right: &str, mount: &str) -> Result<(), Proble
     }
     let store = mount.rsplit('/').next().unwrap_or_default();
     Err(Problem::new(
-        StatusCode::FORBIDDEN,
-        "not-granted",
+        Code::NotGranted,
         format!("this grant does not have the right {right}:{store}: open the hall with it"),
     ))
 }
@@ -358,7 +356,7 @@ fn options_of(classes: &'static str, methods: &'static str) -> Response<Body> {
 }
 
 pub(super) fn malformed(reason: impl ToString) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "malformed", reason.to_string())
+    Problem::new(Code::Malformed, reason.to_string())
 }
 
 /// Whether a path of a URI ends with a slash, as those of folders do (RFC 4918, 5.2).
@@ -369,21 +367,19 @@ fn names_folder(path: &str) -> bool {
 /// 409 for a file whose path is written as that of a folder.
 fn folder_named() -> Problem {
     Problem::new(
-        StatusCode::CONFLICT,
-        "names-a-folder",
+        Code::NamesAFolder,
         "a path that ends with a slash names a folder: name the file without the slash",
     )
 }
 
 fn not_found(what: &str) -> Problem {
     let detail = format!("there is no such {what}");
-    Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+    Problem::new(Code::NotFound, detail)
 }
 
 pub(super) fn not_allowed(methods: &str) -> Problem {
     Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method-not-allowed",
+        Code::MethodNotAllowed,
         format!("the methods allowed here are {methods}"),
     )
 }

@@ -5,21 +5,19 @@
 //! gateway that serves a store's requests keeps its locks where all gateways of the realm see them:
 //! [`Locks`]. Every implementation passes one contract suite.
 
-use std::fmt;
-use std::io;
 use std::str::FromStr;
 use std::time::Duration;
+use std::{fmt, io};
 
 use async_trait::async_trait;
 use hallway_evidence::statement::hall::{HallName, StoreName};
-use http::StatusCode;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::path::FilePath;
 use super::store::Depth;
 use super::xml::Element;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 mod judging;
 mod writing;
@@ -34,7 +32,7 @@ use judging::is_on;
 pub(super) use judging::{Doing, Touch, Verdict, covers, judge};
 pub(crate) use writing::Unmet;
 pub(super) use writing::{
-    Code, Form, Refusing, SUPPORTED, Wish, answer, discovery, read, xml_type,
+    Form, Precondition, Refusing, SUPPORTED, Wish, answer, discovery, read, xml_type,
 };
 
 /// How long a lock lasts if the client does not say.
@@ -245,16 +243,14 @@ pub enum LocksError {
 
 impl From<LocksError> for Problem {
     fn from(error: LocksError) -> Self {
-        let (status, code) = match &error {
-            LocksError::TooManyOfHolder | LocksError::TooMany => {
-                (StatusCode::INSUFFICIENT_STORAGE, "too-many-locks")
-            }
+        let code = match &error {
+            LocksError::TooManyOfHolder | LocksError::TooMany => Code::TooManyLocks,
             LocksError::Unavailable(cause) => {
                 tracing::warn!(cause, "locks are out of reach");
-                (StatusCode::SERVICE_UNAVAILABLE, "locks-down")
+                Code::LocksDown
             }
         };
-        Self::new(status, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 

@@ -17,15 +17,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response};
 
 use super::access::StoreAccess;
 use super::condition::{IF, Left, States};
 use super::destination;
 use super::handler::{self, Discovery, Query, below, malformed};
 use super::lock::{
-    Code, Doing, Form, Lock, LockHolder, LockedStore, Locks, Refusing, ShownLock, Touch, Unmet,
-    Verdict, covers, judge,
+    Doing, Form, Lock, LockHolder, LockedStore, Locks, Precondition, Refusing, ShownLock, Touch,
+    Unmet, Verdict, covers, judge,
 };
 use super::path::FilePath;
 use super::store::{Store, StoreError};
@@ -33,7 +33,7 @@ use crate::StoreName;
 use crate::body::{self, AnyBody, Body};
 use crate::foreign::{self, Asked, Foreign};
 use crate::pass::Pass;
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 use crate::switchboard::Switchboard;
 
 mod behind;
@@ -42,9 +42,8 @@ mod last_look;
 mod taking;
 
 pub(super) use behind::Made;
-use last_look::Look;
-
 use behind::{AtAgent, Behind, Own};
+use last_look::Look;
 pub(super) use taking::in_xml;
 
 /// Where a store is reached, and what may be done there.
@@ -89,7 +88,7 @@ impl<E: Into<Problem>> From<E> for Refused {
 }
 
 impl Refused {
-    fn new(problem: Problem, code: Code, path: &FilePath) -> Self {
+    fn new(problem: Problem, code: Precondition, path: &FilePath) -> Self {
         let path = path.clone();
         Self {
             problem,
@@ -369,11 +368,10 @@ fn locked(lock: &Lock) -> Refused {
         format!("“{}”", hallway_evidence::Line::nearest(lock.root.as_str()))
     };
     let problem = Problem::new(
-        StatusCode::LOCKED,
-        "locked",
+        Code::Locked,
         format!("{what} is locked: try again when it is unlocked"),
     );
-    Refused::new(problem, Code::TokenSubmitted, &lock.root)
+    Refused::new(problem, Precondition::TokenSubmitted, &lock.root)
 }
 
 #[async_trait]

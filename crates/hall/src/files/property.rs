@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use http::StatusCode;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -10,7 +9,7 @@ use super::json::{self, JsonError};
 use super::path::FilePath;
 use super::store::StoreError;
 use super::xml::{Element, Name, XmlError};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The most properties that a file or folder has.
 pub(crate) const MOST_PROPERTIES: usize = 64;
@@ -221,23 +220,18 @@ impl TryFrom<Vec<PropertyChange>> for PropertyChanges {
 }
 
 impl ChangesError {
-    fn status(self) -> (StatusCode, &'static str) {
+    const fn code(self) -> Code {
         match self {
-            Self::Protected => (StatusCode::FORBIDDEN, "protected-property"),
-            Self::Long | Self::Property(PropertyError::Long) => {
-                (StatusCode::INSUFFICIENT_STORAGE, "too-many-properties")
-            }
-            Self::Json(_) | Self::Nothing | Self::Many | Self::Property(_) => {
-                (StatusCode::BAD_REQUEST, "malformed")
-            }
+            Self::Protected => Code::ProtectedProperty,
+            Self::Long | Self::Property(PropertyError::Long) => Code::TooManyProperties,
+            Self::Json(_) | Self::Nothing | Self::Many | Self::Property(_) => Code::Malformed,
         }
     }
 }
 
 impl From<ChangesError> for Problem {
     fn from(error: ChangesError) -> Self {
-        let (status, code) = error.status();
-        Self::new(status, code, error.to_string())
+        Self::new(error.code(), error.to_string())
     }
 }
 

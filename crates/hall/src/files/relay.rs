@@ -26,7 +26,7 @@ use crate::body::{self, AnyBody, Body};
 use crate::client::{ClientError, HallClient};
 use crate::foreign::{self, Asked, Foreign, passed_on};
 use crate::pass::{Pass, Way};
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 
 /// The longest answer with a lock, in bytes.
 const LONGEST_LOCK: usize = 64 * 1024;
@@ -213,8 +213,7 @@ impl Sends for ToHall {
                 })
             })
         };
-        answer
-            .map_err(|error| Problem::new(StatusCode::BAD_GATEWAY, "hall-away", error.to_string()))
+        answer.map_err(|error| Problem::new(Code::HallAway, error.to_string()))
     }
 }
 

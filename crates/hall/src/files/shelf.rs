@@ -14,7 +14,7 @@ use super::property::{Properties, PropertyChanges};
 use super::store::{Entry, Kind};
 use crate::body::{self, AnyBody, Body};
 use crate::foreign;
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 
 /// The methods for the folder of stores.
 const METHODS: &str = "OPTIONS, GET, HEAD, PROPFIND";
@@ -53,7 +53,7 @@ fn about(status: StatusCode) -> Response<Body> {
     let mut response = if status == StatusCode::METHOD_NOT_ALLOWED {
         let detail =
             format!("this folder only lists the stores: the methods allowed here are {METHODS}");
-        Problem::new(status, "method-not-allowed", detail).into_response()
+        Problem::new(Code::MethodNotAllowed, detail).into_response()
     } else {
         let mut response = Response::new(body::empty());
         *response.status_mut() = status;
@@ -100,7 +100,7 @@ impl Catalogue for Shelf {
         let is_here = path.is_root() || self.names.iter().any(|name| name == path.as_str());
         is_here.then(|| folder(path.name())).ok_or_else(|| {
             let detail = "there is no such store";
-            Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+            Problem::new(Code::NotFound, detail)
         })
     }
 
@@ -122,7 +122,7 @@ impl Catalogue for Shelf {
         _: PropertyChanges,
     ) -> Result<(), Problem> {
         let detail = "the folder of the stores cannot be changed";
-        Err(Problem::new(StatusCode::FORBIDDEN, "not-granted", detail))
+        Err(Problem::new(Code::NotGranted, detail))
     }
 }
 

@@ -11,14 +11,13 @@ use bytes::Bytes;
 use futures_util::future::ready;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::pack::LONGEST_PACKED;
 use super::path::FilePath;
 use super::property::{LONGEST_PROPERTIES, MOST_PROPERTIES, Properties, PropertyChanges};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Bytes as they come.
 pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
@@ -329,36 +328,34 @@ impl From<io::Error> for StoreError {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let (status, code) = match &error {
-            StoreError::NotFound => (StatusCode::NOT_FOUND, "not-found"),
-            StoreError::NoParent => (StatusCode::CONFLICT, "no-such-folder"),
-            StoreError::IsFolder => (StatusCode::CONFLICT, "is-a-folder"),
-            StoreError::IsFile => (StatusCode::CONFLICT, "is-a-file"),
-            StoreError::Exists => (StatusCode::PRECONDITION_FAILED, "exists"),
-            StoreError::Precondition => (StatusCode::PRECONDITION_FAILED, "changed"),
-            StoreError::Offset(_) => (StatusCode::CONFLICT, "mismatching-upload-offset"),
-            StoreError::Length => (StatusCode::BAD_REQUEST, "wrong-length"),
-            StoreError::Checksum => (StatusCode::BAD_REQUEST, "digest-mismatch"),
-            StoreError::Itself => (StatusCode::FORBIDDEN, "same-place"),
-            StoreError::WouldRemove => (StatusCode::FORBIDDEN, "not-granted"),
-            StoreError::Properties => (StatusCode::INSUFFICIENT_STORAGE, "too-many-properties"),
-            StoreError::Full => (StatusCode::INSUFFICIENT_STORAGE, "store-full"),
-            StoreError::Denied => (StatusCode::FORBIDDEN, "store-denies"),
-            StoreError::Unsupported(_) => (StatusCode::CONFLICT, "store-cannot"),
-            StoreError::Body(error) if error.kind() == io::ErrorKind::TimedOut => {
-                (StatusCode::REQUEST_TIMEOUT, "too-slow")
-            }
-            StoreError::Body(_) => (StatusCode::BAD_REQUEST, "broken-off"),
+        let code = match &error {
+            StoreError::NotFound => Code::NotFound,
+            StoreError::NoParent => Code::NoSuchFolder,
+            StoreError::IsFolder => Code::IsAFolder,
+            StoreError::IsFile => Code::IsAFile,
+            StoreError::Exists => Code::FileExists,
+            StoreError::Precondition => Code::Changed,
+            StoreError::Offset(_) => Code::MismatchingUploadOffset,
+            StoreError::Length => Code::WrongLength,
+            StoreError::Checksum => Code::DigestMismatch,
+            StoreError::Itself => Code::SamePlace,
+            StoreError::WouldRemove => Code::NotGranted,
+            StoreError::Properties => Code::TooManyProperties,
+            StoreError::Full => Code::StoreFull,
+            StoreError::Denied => Code::StoreDenies,
+            StoreError::Unsupported(_) => Code::StoreCannot,
+            StoreError::Body(error) if error.kind() == io::ErrorKind::TimedOut => Code::TooSlow,
+            StoreError::Body(_) => Code::BrokenOff,
             StoreError::Unavailable(cause) => {
                 tracing::warn!(cause, "a store is out of order");
-                (StatusCode::SERVICE_UNAVAILABLE, "store-down")
+                Code::StoreDown
             }
             StoreError::Failed(cause) => {
                 tracing::error!(cause, "a store failed");
-                (StatusCode::INTERNAL_SERVER_ERROR, "store-failed")
+                Code::StoreFailed
             }
         };
-        Self::new(status, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 

@@ -8,6 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::store::UploadId;
 
+/// Of how many uploads something is kept.
+const MOST_KEPT: usize = 1024;
+
 /// What is known of an upload between appends; lost with the process, and then computed again.
 pub(crate) type Kept<T> = OwnedMutexGuard<Option<T>>;
 
@@ -48,6 +51,10 @@ impl<T> Turns<T> {
         let cut = CancellationToken::new();
         let waiting = {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            if lines.len() >= MOST_KEPT {
+                // Uploads that nobody continued: what is kept of them can be computed again.
+                lines.retain(|_, line| Arc::strong_count(&line.kept) > 1);
+            }
             let line = lines.entry(id.clone()).or_insert_with(|| Line {
                 cut: CancellationToken::new(),
                 kept: Arc::default(),
@@ -98,6 +105,20 @@ mod tests {
 
     async fn turns_take(turns: &Turns<u64>, id: &UploadId) -> Option<u64> {
         *turns.take(id).await.kept
+    }
+
+    #[tokio::test]
+    async fn uploads_that_nobody_continues_take_no_more_memory_than_so_many() {
+        let turns = Turns::<u64>::default();
+        let mut held = turns.take(&UploadId::random().unwrap()).await;
+        *held.kept = Some(1);
+        for _ in 0..MOST_KEPT + 10 {
+            *turns.take(&UploadId::random().unwrap()).await.kept = Some(7);
+        }
+        assert!(turns.lines.lock().unwrap().len() <= MOST_KEPT);
+        let id = held.id.clone();
+        drop(held);
+        assert_eq!(*turns.take(&id).await.kept, Some(1));
     }
 
     #[tokio::test]

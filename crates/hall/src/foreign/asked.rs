@@ -1,10 +1,10 @@
 //! Requests for others' bytes: which are accepted, and what of a request counts for its answer.
 
 use http::header::{self, HeaderMap, HeaderName};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 
 use crate::files::{FilePath, IF};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -104,8 +104,7 @@ pub fn may_be_sent(headers: &HeaderMap) -> Result<(), Problem> {
         || said(SEC_FETCH_DEST).any(|dest| !WANTED_AS.iter().any(|known| known.as_bytes() == dest));
     if as_code {
         return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "not-a-page",
+            Code::NotAPage,
             "a file cannot be used as a script, style or frame of a page: download it",
         ));
     }
@@ -113,8 +112,7 @@ pub fn may_be_sent(headers: &HeaderMap) -> Result<(), Problem> {
     let elsewhere = |site: &[u8]| site != b"same-origin" && site != b"none";
     if said(SEC_FETCH_SITE).any(elsewhere) && !navigates {
         return Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "cross-site",
+            Code::CrossSite,
             "pages of other sites cannot load files: open them at the gateway",
         ));
     }

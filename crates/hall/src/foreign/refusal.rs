@@ -53,14 +53,15 @@ pub fn said(status: u16, code: &str, detail: &str) -> Problem {
 pub(crate) fn told(status: u16, code: &str, detail: &str) -> Problem {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let is_code = (1..=LONGEST_CODE).contains(&code.len()) && code.bytes().all(plain);
-    Problem {
-        status,
-        code: if is_code { code } else { "refused" }.to_owned(),
-        detail: match detail {
-            "" => "the other side refuses this".to_owned(),
-            detail => Line::nearest(detail).to_string(),
-        },
+    let detail = match detail {
+        "" => "the other side refuses this".to_owned(),
+        detail => Line::nearest(detail).to_string(),
+    };
+    let mut problem = Problem::without_code(status, detail);
+    if is_code {
+        code.clone_into(&mut problem.code);
     }
+    problem
 }
 
 #[cfg(test)]
@@ -82,13 +83,10 @@ mod tests {
     #[test]
     fn words_of_others_are_one_plain_line() {
         let problem = said(404, "Not Found\r\n", "a\u{1b}[31m\u{202e}b\nc");
-        assert_eq!(problem.code, "refused");
+        assert_eq!(problem.code, "");
         assert_eq!(problem.detail, "a\u{fffd}[31m\u{fffd}b\u{fffd}c");
         let long = said(404, &"a".repeat(49), &"ä".repeat(5000));
-        assert_eq!(
-            (long.code.as_str(), long.detail.len() <= 255),
-            ("refused", true)
-        );
+        assert_eq!((long.code.as_str(), long.detail.len() <= 255), ("", true));
         assert_eq!(said(404, "not-found", "no").code, "not-found");
     }
 }

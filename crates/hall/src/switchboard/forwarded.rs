@@ -1,14 +1,14 @@
 //! Requests as they go on to an agent.
 
 use hallway_evidence::statement::hall::StoreName;
+use http::Request;
 use http::header::HeaderValue;
-use http::{Request, StatusCode};
 
 use crate::body::{self, AnyBody, Body};
 use crate::files::{IF, States, destination};
 use crate::foreign::passed_on;
 use crate::pass::{Pass, Way};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Where an agent mounts a store.
 pub(crate) fn agent_mount(store: &StoreName) -> String {
@@ -23,7 +23,7 @@ pub(super) fn request(
     store: &StoreName,
     pass: &Pass,
 ) -> Result<Request<Body>, Problem> {
-    let malformed = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, "malformed", detail);
+    let malformed = |detail: &str| Problem::new(Code::Malformed, detail);
     let (mut head, body) = request.into_parts();
     destination::name_server(&head.uri, &mut head.headers);
     let asked = destination::asked(&head.uri, &head.headers);
@@ -41,7 +41,7 @@ pub(super) fn request(
         let destination = moved(&destination).and_then(|path| HeaderValue::try_from(path).ok());
         let destination = destination.ok_or_else(|| {
             let detail = format!("Destination must begin with {mount}/");
-            Problem::new(StatusCode::BAD_GATEWAY, "other-store", detail)
+            Problem::new(Code::OtherStore, detail)
         })?;
         head.headers.insert(destination::DESTINATION, destination);
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use hallway_evidence::statement::hall::StoreName;
 use http::header::{HOST, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ use crate::agent_protocol::{FromGateway, Provides, What};
 use crate::body::Body;
 use crate::files::{Sends, StoreAccess};
 use crate::pool::{Pool, SendError};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::stream::BoxStream;
 
 /// The most streams that one agent may be asked for at a time.
@@ -68,8 +68,7 @@ impl Link {
             let mut waiting = self.waiting();
             if waiting.len() >= MOST_DIALS {
                 return Err(Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "agent-busy",
+                    Code::AgentBusy,
                     "the agent has too many streams to open: try again",
                 ));
             }
@@ -89,8 +88,7 @@ impl Link {
             Ok(Ok(opened)) => opened,
             Ok(Err(_)) => Err(lost()),
             Err(_) => Err(Problem::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "agent-slow",
+                Code::AgentSlow,
                 format!("the agent gave no stream within {AGENT_TIMEOUT:?}"),
             )),
         }
@@ -159,8 +157,7 @@ impl Sends for ToStore {
             Err(error @ SendError::Http(_)) => {
                 tracing::debug!(%error, store = %self.store, "an agent broke off");
                 Err(Problem::new(
-                    StatusCode::BAD_GATEWAY,
-                    "agent-lost",
+                    Code::AgentLost,
                     format!(
                         "the agent that provides {} broke off: try again",
                         self.store
@@ -184,8 +181,7 @@ impl Drop for Waiting<'_> {
 
 fn lost() -> Problem {
     Problem::new(
-        StatusCode::BAD_GATEWAY,
-        "agent-lost",
+        Code::AgentLost,
         "the agent went away: try again when it is back",
     )
 }

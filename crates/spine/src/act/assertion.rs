@@ -1,4 +1,4 @@
-//! A person's assertion over a statement of ours, checked.
+//! Checks a person's assertion over a statement that this realm made.
 
 use hallway_evidence::{CredentialId, Response, SignedStatement, Statement};
 use hallway_webauthn::wire::AuthenticationResponseJson;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::ceremony::Answer;
 use crate::Gateway;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::refusal::DoorName;
 use crate::seal::Purpose;
 use crate::store::{Credential, Holder, Person, PersonState, Unit, Use};
@@ -17,17 +17,17 @@ use crate::store::{Credential, Holder, Person, PersonState, Unit, Use};
 /// A statement with the signature of an active person's key.
 #[derive(Debug)]
 pub struct Checked {
-    /// What was signed.
+    /// The statement that the person signed.
     pub statement: Statement,
-    /// What goes into the log.
+    /// The statement with its signature, as it goes into the log.
     pub signed: SignedStatement,
-    /// Whose key signed.
+    /// The holder of the key that signed.
     pub person: Person,
-    /// The key.
+    /// The key that signed, as it was before this use.
     pub credential: Credential,
 }
 
-/// Why an assertion opens nothing.
+/// Why an assertion is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// The answer is not an `AuthenticationResponseJSON`.
@@ -39,7 +39,7 @@ pub enum Refused {
     /// The person is suspended.
     #[error("the person who holds this key is suspended")]
     Suspended,
-    /// The relying party says no.
+    /// The assertion fails a step of WebAuthn Level 3, 7.2.
     #[error("{0}")]
     Assertion(#[from] AssertionError),
     /// The signature counter went back.
@@ -53,30 +53,30 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         let code = match refused {
             Refused::Malformed(_) => return Self::malformed(refused.to_string()),
-            Refused::UnknownKey => "unknown-key",
-            Refused::Suspended => "suspended",
-            Refused::Assertion(_) => "bad-assertion",
-            Refused::Cloned => "cloned-key",
+            Refused::UnknownKey => Code::UnknownKey,
+            Refused::Suspended => Code::Suspended,
+            Refused::Assertion(_) => Code::BadAssertion,
+            Refused::Cloned => Code::ClonedKey,
         };
-        Self::forbidden(code, refused.to_string())
+        Self::new(code, refused.to_string())
     }
 }
 
-/// A statement of ours with a signature that holds, not yet used.
+/// A statement of this realm with a valid signature, not yet accepted.
 #[derive(Debug)]
 pub struct Proven {
     statement: Statement,
     signed: SignedStatement,
     assertion: Assertion,
-    /// The key that it holds under.
+    /// The key that verifies the signature.
     public_key: Vec<u8>,
 }
 
-/// Checks `answer` against the strictest policy. No unit is open meanwhile: whoever sends signatures
-/// keeps nobody waiting.
+/// Checks `answer` against the strictest policy. No unit is open meanwhile, so verifying signatures
+/// keeps nobody waiting for the database.
 ///
 /// # Errors
-/// A statement that is not ours or too old, or [`Refused`].
+/// The statement is not from this realm, or too old; or [`Refused`].
 pub async fn prove(
     gateway: &Gateway,
     purpose: Purpose,
@@ -132,8 +132,8 @@ async fn holding(reader: &Unit<'_>, id: &CredentialId) -> Result<(Credential, Pe
     Ok((credential, person))
 }
 
-/// Looks whether what was proven still counts, judges the key's model by what is known now, and
-/// notes the key's use.
+/// Checks that the key and its counter are still as they were when the signature was verified,
+/// judges the key's model by the current metadata, and records the key's use.
 ///
 /// # Errors
 /// [`Refused`], or [`models::verdict::Refused`](crate::models::verdict::Refused).
@@ -148,7 +148,7 @@ pub async fn check(
     }
     let assertion = &proven.assertion;
     let (stored, received) = (credential.sign_count, assertion.sign_count);
-    // Of two that were proven at once, the later one may have been used first.
+    // Of two assertions that were verified at once, the later one may have been used first.
     let counts = stored != 0 || received != 0;
     if matches!(assertion.counter, CounterVerdict::WentBack { .. })
         || (counts && received <= stored)

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Gateway;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::operator_key::random_bytes;
 use crate::seal::{LIFETIME_MS, Purpose, SealError};
 
-/// What is to be signed, and how to ask a browser or a program for it.
+/// A statement to sign, and the WebAuthn options with which to ask a key for the signature.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Ceremony {
     /// The statement, deterministic CBOR. Its SHA-256 is the challenge.
@@ -23,11 +23,11 @@ pub struct Ceremony {
     /// Proves that the gateway made the statement; send it back with the answer.
     #[schemars(with = "String")]
     pub seal: Base64Url,
-    /// When the answer comes too late, milliseconds since 1970.
+    /// The last moment at which the answer is accepted, milliseconds since 1970.
     pub expires_ms: u64,
     /// `PublicKeyCredentialCreationOptionsJSON` or `PublicKeyCredentialRequestOptionsJSON`.
     pub public_key: Value,
-    /// What the statement names by its hash alone; send it back with the answer.
+    /// The bytes of which the statement has only the hash; send them back with the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub attachment: Option<Base64Url>,
@@ -36,26 +36,26 @@ pub struct Ceremony {
 /// The answer to a [`Ceremony`].
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Answer {
-    /// The statement as it was given.
+    /// The statement, as [`Ceremony`] had it.
     #[schemars(with = "String")]
     pub statement: Base64Url,
-    /// The seal as it was given.
+    /// The seal, as [`Ceremony`] had it.
     #[schemars(with = "String")]
     pub seal: Base64Url,
     /// `RegistrationResponseJSON` or `AuthenticationResponseJSON`.
     pub credential: Value,
-    /// The attachment, if one was given.
+    /// The attachment, if [`Ceremony`] had one.
     #[schemars(with = "Option<String>")]
     pub attachment: Option<Base64Url>,
 }
 
-/// A statement of `act` by this realm, now.
+/// Makes a statement of `act` for this realm, issued now.
 pub fn statement(gateway: &Gateway, act: impl Into<Act>) -> Result<Statement, Problem> {
     let nonce = random_bytes().map_err(|error| Problem::internal(&error))?;
     statement_with_nonce(gateway, act, *nonce)
 }
 
-/// A statement with a nonce that was chosen before, because the act depends on it.
+/// As [`statement`], with a nonce that was chosen before because the act depends on it.
 pub fn statement_with_nonce(
     gateway: &Gateway,
     act: impl Into<Act>,
@@ -93,7 +93,7 @@ impl Ceremony {
 }
 
 impl Answer {
-    /// The statement, if it is ours, for this purpose and holder, and still fresh.
+    /// The statement, if this realm sealed it for this purpose and holder, and it has not expired.
     pub fn open(
         &self,
         gateway: &Gateway,
@@ -110,7 +110,7 @@ impl Answer {
     }
 }
 
-/// Opens a sealed statement for an HTTP caller.
+/// Opens a sealed statement; refusals are problems for an HTTP caller.
 pub fn open(
     gateway: &Gateway,
     purpose: Purpose,
@@ -123,9 +123,9 @@ pub fn open(
         .open(purpose, holder, statement, seal, now)
         .map_err(|error| {
             let code = match error {
-                SealError::Foreign => "foreign-challenge",
-                SealError::Expired => "expired-challenge",
+                SealError::Foreign => Code::ForeignChallenge,
+                SealError::Expired => Code::ExpiredChallenge,
             };
-            Problem::forbidden(code, error.to_string())
+            Problem::new(code, error.to_string())
         })
 }

@@ -13,7 +13,7 @@ use crate::Gateway;
 use crate::seal::LIFETIME_MS;
 use crate::store::Credential;
 
-/// What a person's key may sign with, in our order of preference.
+/// The algorithms that a person's key may use, in our order of preference.
 pub const ALGORITHMS: [Algorithm; 4] = [
     Algorithm::Es256,
     Algorithm::EdDsa,
@@ -21,7 +21,7 @@ pub const ALGORITHMS: [Algorithm; 4] = [
     Algorithm::Rs256,
 ];
 
-/// Options to sign `statement`. Without `allow`, any discoverable credential will do.
+/// Options to sign `statement`. If `allow` is empty, any discoverable credential may sign.
 pub fn request(gateway: &Gateway, statement: &Statement, allow: &[Credential]) -> RequestOptions {
     RequestOptions {
         challenge: statement.hash().to_vec().into(),
@@ -34,7 +34,7 @@ pub fn request(gateway: &Gateway, statement: &Statement, allow: &[Credential]) -
     }
 }
 
-/// Options to make a discoverable key for the person of `act` while signing `statement`.
+/// Options to make a discoverable key for the person of `act`; the key signs `statement`.
 pub fn creation(
     gateway: &Gateway,
     statement: &Statement,

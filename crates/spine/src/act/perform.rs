@@ -1,4 +1,4 @@
-//! What an act is: asked for, stated, signed, performed.
+//! The interface of an act: a person asks for it, gets a statement, signs it, and it is performed.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,29 +21,29 @@ use crate::store::{TokenHash, Unit};
 /// An act of a person who is signed in, implemented for the terms of its statement.
 ///
 /// The role that the statement's declaration names is checked before either step. `D` is the door
-/// that performs it: a type of the door's own crate, so that the crate may implement this for terms
-/// that `hallway-evidence` declares.
+/// that performs the act: a type of the door's own crate, so that the crate may implement this
+/// trait for terms that `hallway-evidence` declares.
 #[async_trait]
 pub trait Perform<D>: Terms + Into<Act> + Send + Sync {
-    /// What its outcome has besides the evidence.
+    /// The member that the outcome has besides the evidence.
     const GIVES: Option<Given> = None;
 
-    /// What the caller says, besides the act's name.
+    /// The members of the caller's request, besides the act's name.
     type Request: DeserializeOwned + JsonSchema + Send + 'static;
 
-    /// The terms of the statement, if the act would be allowed now.
+    /// The terms of the statement, if the act is allowed now.
     ///
     /// # Errors
-    /// The refusal.
+    /// The reason why the act is not allowed.
     async fn prepare(
         asking: &Asking<'_>,
         request: Self::Request,
     ) -> Result<Prepared<Self>, Problem>;
 
-    /// What has to be in the log before the act itself.
+    /// Appends the evidence that has to be in the log before that of the act itself.
     ///
     /// # Errors
-    /// The refusal; nothing is changed then.
+    /// The reason why the act is not allowed; nothing is changed then.
     async fn before(&self, _gateway: &Gateway, _unit: &Unit<'_>) -> Result<(), Problem> {
         Ok(())
     }
@@ -53,21 +53,21 @@ pub trait Perform<D>: Terms + Into<Act> + Send + Sync {
         None
     }
 
-    /// Does what was signed, inside the unit that logged it.
+    /// Performs the act, inside the unit that logged its evidence.
     ///
     /// # Errors
-    /// The refusal; nothing is changed then.
+    /// The reason why the act is not allowed; nothing is changed then.
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem>;
 }
 
 /// A caller who asks for an act.
 #[derive(Clone, Copy)]
 pub struct Asking<'a> {
-    /// The gateway.
+    /// The gateway that was asked.
     pub gateway: &'a Gateway,
-    /// The caller.
+    /// The person and their session.
     pub caller: &'a Caller,
-    /// The nonce that the statement will have.
+    /// The 16 random bytes that will be the statement's nonce.
     pub nonce: &'a [u8; 16],
 }
 
@@ -78,17 +78,17 @@ impl Asking<'_> {
     }
 }
 
-/// The request for an act whose name says it all.
+/// The request for an act that needs no members besides its name.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NameAlone {}
 
-/// What is to be signed.
+/// The terms of a statement that is to be signed.
 #[derive(Debug)]
 pub struct Prepared<T> {
-    /// The terms.
+    /// The terms of one act, or the act that has them.
     pub act: T,
-    /// Bytes of which the statement has the hash only, and which come back beside it.
+    /// Bytes of which the statement has only the hash. The client sends them back with its answer.
     pub attachment: Option<Vec<u8>>,
 }
 
@@ -108,11 +108,11 @@ pub type Given = (&'static str, fn(&mut SchemaGenerator) -> Schema);
 
 /// An act in the list of a door.
 pub struct Registered {
-    /// How its statement was declared.
+    /// The declaration of the act's statement.
     pub declared: Declaration,
-    /// The schema of what a caller says.
+    /// The schema of [`Perform::Request`].
     pub request: fn(&mut SchemaGenerator) -> Schema,
-    /// What its outcome has besides the evidence.
+    /// See [`Perform::GIVES`].
     pub gives: Option<Given>,
     prepare: for<'a> fn(&'a Asking<'a>, Map<String, Value>) -> Boxed<'a, Prepared<Act>>,
     before: for<'a> fn(&'a Act, &'a Gateway, &'a Unit<'_>) -> Boxed<'a, ()>,
@@ -150,10 +150,10 @@ fn terms<T: Terms>(act: &Act) -> Result<&T, Problem> {
 }
 
 impl Registered {
-    /// The statement's act, if it would be allowed.
+    /// See [`Perform::prepare`]. Checks the caller's role and the request first.
     ///
     /// # Errors
-    /// The caller has a lesser role, the request lacks something, or the act refuses.
+    /// The caller's role is too low, the request lacks a member, or the act is not allowed.
     pub async fn prepare(
         &self,
         asking: &Asking<'_>,
@@ -170,7 +170,7 @@ impl Registered {
     /// See [`Perform::before`].
     ///
     /// # Errors
-    /// The refusal.
+    /// The reason why the act is not allowed.
     pub async fn before(
         &self,
         gateway: &Gateway,
@@ -189,7 +189,7 @@ impl Registered {
     /// See [`Perform::perform`].
     ///
     /// # Errors
-    /// The refusal.
+    /// The reason why the act is not allowed.
     pub async fn perform(&self, actor: &Actor<'_>, act: &Act) -> Result<Outcome, Problem> {
         (self.perform)(act, actor).await
     }

@@ -107,7 +107,7 @@ mod tests {
             let problem = asset(Path(name.to_owned()), HeaderMap::new())
                 .await
                 .unwrap_err();
-            assert_eq!(problem.status, StatusCode::NOT_FOUND);
+            assert_eq!(problem.status(), StatusCode::NOT_FOUND);
         }
     }
 }

@@ -11,7 +11,6 @@ pub mod witnesses;
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use hallway_evidence::Timestamp;
-
 pub use problem::{nowhere, problem_page};
 pub use sign_in::sign_in_path;
 
@@ -66,6 +65,7 @@ pub fn bare_frame(gateway: &Gateway) -> Frame {
     }
 }
 
+/// The role, as pages show it.
 pub const fn standing(role: Role) -> Standing {
     match role {
         Role::Owner => Standing::Owner,

@@ -1,10 +1,10 @@
-//! What one route may cost: bytes, time and count.
+//! Bounds on the cost of one route: bytes, time and count.
 //!
-//! Each route states its bounds in its declaration; the layer here keeps them for all of them, on
-//! both listeners, so no handler can forget one. Whoever asks for too much hears which bound it was:
-//! 413 for a body that is too long, 408 for one that comes too slowly, 429 for a source that holds
-//! all its places, 503 when all places of the route are taken or the answer is not ready in time.
-//! 429 and 503 say when to try again.
+//! Each route states its bounds in its declaration. The layer here keeps them for all routes, on
+//! both listeners, so no handler can forget a bound. The status of a refusal names the bound: 413
+//! for a body that is too long, 408 for one that comes too slowly, 429 for a source that holds all
+//! its places, 503 when all places of the route are taken or the answer is not ready in time. 429
+//! and 503 say when to try again.
 
 mod body;
 mod kept;
@@ -18,82 +18,82 @@ pub use body::Broken;
 pub use kept::Kept;
 pub(crate) use wrapped::{Polled, Wrap, wrapped};
 
-/// Bytes of JSON.
+/// The most bytes of a JSON body.
 pub const JSON: usize = 64 * 1024;
-/// How long a body may take that is read as a whole.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a body may take that is read before the handler runs.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 /// The bounds of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// The body that it takes.
+    /// The body that the route takes.
     pub body: Takes,
-    /// The answer that it gives.
+    /// The answer that the route gives.
     pub answer: Gives,
-    /// How many requests at a time.
+    /// How many requests are served at a time.
     pub at_once: AtOnce,
-    /// Why they are wider than what routes of this kind have otherwise.
+    /// Why the bounds are wider than usual; completes "because …" in the API's description.
     pub because: Option<&'static str>,
 }
 
-/// What body a route takes.
+/// The body that a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
-    /// None.
+    /// No body.
     Nothing,
-    /// One that is read before the handler runs.
+    /// A body that is read before the handler runs.
     Whole {
-        /// How long it may be.
+        /// The most bytes.
         bytes: usize,
-        /// How long it may take.
+        /// How long the body may take to arrive.
         within: Duration,
     },
-    /// One that the handler reads as it comes: half a kilobyte each second at least.
+    /// A body that the handler reads as it arrives, half a kilobyte each second at least.
     Streamed {
-        /// How long it may be.
+        /// The most bytes.
         most: Most,
     },
 }
 
-/// How long a stream may be.
+/// The most bytes of a streamed body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Most {
-    /// So many bytes.
+    /// This number of bytes.
     Bytes(u64),
-    /// What `[limits] payload_bytes` of the configuration says.
+    /// `[limits] payload_bytes` of the configuration.
     Payload,
 }
 
-/// What answer a route gives.
+/// The answer that a route gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gives {
-    /// One that is made whole. Its place is free again once it is made: what of it is not read is
-    /// bounded by `pace`.
+    /// An answer that is whole before it is sent. Then its place is free again: `pace` bounds the
+    /// unread part of it.
     Whole {
-        /// How long making it may take, once the body has come.
+        /// How long making the answer may take, after the body has arrived.
         within: Duration,
     },
-    /// One that is made while it is read. Its place is free again at its end.
+    /// An answer that is made while it is read. It holds its place until its end.
     Streamed {
-        /// When it ends, whatever was still to come; a reader that is too slow ends it before.
+        /// The time after which the answer is cut off; a reader that is too slow ends it earlier.
         lasts: Option<Duration>,
     },
 }
 
-/// In an answer's extensions: all of it is in memory, as [`Gives::Whole`] says.
+/// Marks an answer, in its extensions, that is whole in memory ([`Gives::Whole`]).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Made;
 
-/// How many requests of a route are served at a time.
+/// The most requests of a route that are served at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AtOnce {
-    /// Of all sources.
+    /// Requests of all sources together.
     pub total: usize,
-    /// Of one [`Source`](crate::source::Source).
+    /// Requests of one [`Source`](crate::source::Source).
     pub each: usize,
 }
 
 impl Bounds {
-    /// For what only tells something.
+    /// For routes that only read.
     pub const READ: Self = Self {
         body: Takes::Nothing,
         answer: Gives::Whole {
@@ -106,11 +106,11 @@ impl Bounds {
         because: None,
     };
 
-    /// For what changes something, and takes next to nothing.
+    /// For routes that change something, with a body of at most 1 kB.
     pub const CHANGE: Self = Self {
         body: Takes::Whole {
             bytes: 1024,
-            within: PATIENCE,
+            within: BODY_TIMEOUT,
         },
         answer: Gives::Whole {
             within: Duration::from_secs(60),
@@ -122,22 +122,22 @@ impl Bounds {
         because: None,
     };
 
-    /// The same for what takes JSON.
+    /// As [`Bounds::CHANGE`], for routes that take JSON.
     pub const JSON: Self = Self {
         body: Takes::Whole {
             bytes: JSON,
-            within: PATIENCE,
+            within: BODY_TIMEOUT,
         },
         ..Self::CHANGE
     };
 
-    /// For what costs more than a look at the database, such as a chain of signatures.
+    /// For routes that cost more than a query, such as verifying a chain of signatures.
     pub const COSTLY: Self = Self {
         at_once: AtOnce { total: 32, each: 8 },
         ..Self::JSON
     };
 
-    /// Whether nothing here is wider than in `other`.
+    /// Whether no bound here is wider than in `other`.
     #[must_use]
     pub fn fit(&self, other: &Self) -> bool {
         let body = match (self.body, other.body) {
@@ -161,7 +161,7 @@ impl Bounds {
 }
 
 impl fmt::Display for Bounds {
-    /// As the description of the API has it.
+    /// Writes sentences for the API's description.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.body {
             Takes::Nothing => f.write_str("No body.")?,
@@ -185,7 +185,7 @@ impl fmt::Display for Bounds {
             Gives::Streamed { lasts: Some(lasts) } => {
                 write!(f, " An answer that ends after {} s.", lasts.as_secs())?;
             }
-            Gives::Streamed { lasts: None } => f.write_str(" An answer as it is read.")?,
+            Gives::Streamed { lasts: None } => f.write_str(" A streamed answer.")?,
         }
         let AtOnce { total, each } = self.at_once;
         write!(f, " At most {total} at a time, {each} of one caller.")?;

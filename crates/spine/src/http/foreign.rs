@@ -4,10 +4,10 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
-use hallway_hall::Problem as Refused;
+use hallway_api::Problem as Refused;
 use hallway_hall::foreign::{Asked, Content};
 
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::Gateway;
 
 /// A request for others' bytes. One that would make them part of a page does not get this far.
@@ -24,7 +24,7 @@ impl FromRequestParts<Gateway> for FileRequest {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Gateway) -> Result<Self, Problem> {
-        let refused = |refused: Refused| Problem::forbidden("not-a-page", refused.detail);
+        let refused = |refused: Refused| Problem::new(Code::NotAPage, refused.detail);
         Asked::new(&parts.method, &parts.uri, &parts.headers)
             .map(Self)
             .map_err(refused)

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::bounds::Kept;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::route::{Access, Kind};
 use super::session::{self, Caller, Carrier, Token};
 use crate::act::role_needed;
@@ -40,7 +40,7 @@ pub(crate) async fn guard(
     let caller = request.extensions().get::<Caller>().cloned();
     let caller = caller.as_ref();
     if let Err(problem) = &admitted
-        && problem.status == StatusCode::FORBIDDEN
+        && problem.status() == StatusCode::FORBIDDEN
     {
         let peer = Peer::of(&gateway, request.headers(), request.extensions());
         let subject = Subject::from(&peer);
@@ -62,7 +62,7 @@ pub(crate) async fn guard(
                 _ => response,
             }
         }
-        Err(problem) if rule.kind == Kind::Page && problem.status == 401 => {
+        Err(problem) if rule.kind == Kind::Page && problem.status() == 401 => {
             Redirect::to(&console::sign_in_path(&path)).into_response()
         }
         Err(problem) if rule.kind == Kind::Page => {
@@ -106,8 +106,8 @@ fn same_origin(
     token: Option<&Token>,
 ) -> Result<(), Problem> {
     let refused = || {
-        Problem::forbidden(
-            "cross-origin",
+        Problem::new(
+            Code::CrossOrigin,
             format!("{method} requests are taken only from {}", gateway.origin),
         )
     };

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use hallway_evidence::Line;
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 
 /// A JSON body.
 #[derive(Debug, Clone, Copy)]
@@ -22,22 +22,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) => {
-                let status = rejection.status();
-                let (code, detail) = match status {
+                let (code, detail) = match rejection.status() {
                     StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-                        "not-json",
+                        Code::NotJson,
                         "send the request's body as application/json".to_owned(),
                     ),
                     StatusCode::PAYLOAD_TOO_LARGE => (
-                        "malformed",
+                        Code::TooLarge,
                         "the request's body is larger than this address takes".to_owned(),
                     ),
                     StatusCode::BAD_REQUEST => {
-                        ("malformed", "the request's body is not JSON".to_owned())
+                        (Code::Malformed, "the request's body is not JSON".to_owned())
                     }
-                    _ => ("malformed", unfit("the request's body", &rejection)),
+                    _ => (Code::Invalid, unfit("the request's body", &rejection)),
                 };
-                Err(Problem::new(status, code, detail))
+                Err(Problem::new(code, detail))
             }
         }
     }
@@ -80,7 +79,7 @@ const MOST_NAMED: usize = 100;
 pub fn fitting<T: DeserializeOwned>(part: &str, value: serde_json::Value) -> Result<T, Problem> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let detail = unfit_by(part, Some(&error.to_string()));
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", detail)
+        Problem::new(Code::Invalid, detail)
     })
 }
 

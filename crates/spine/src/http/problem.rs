@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+pub use hallway_api::Code;
+use hallway_api::PROBLEM_JSON;
 use hallway_evidence::causes;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,10 +14,8 @@ use crate::store::{MAX_KEYS, StoreError, Transient};
 /// An error answer: a status, a stable `code` for programs and a sentence for people.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// Stable, lower case with hyphens, such as `out-of-order`.
-    pub code: &'static str,
+    /// The code, which has the HTTP status.
+    pub code: Code,
     /// What happened, to what, what to do.
     pub detail: String,
     /// Further members, such as `last_sequence`.
@@ -28,72 +28,51 @@ pub struct Problem {
 const SOON: u32 = 5;
 
 #[derive(Serialize)]
-struct Body {
+struct Document {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
-    status: u16,
-    code: &'static str,
-    detail: String,
     #[serde(flatten)]
-    members: Map<String, Value>,
+    problem: hallway_api::Problem,
 }
 
 impl Problem {
     /// A problem without further members.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
-            status,
             code,
             detail: detail.into(),
             members: Map::new(),
-            retry_after: matches!(
-                status,
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-            )
-            .then_some(SOON),
+            retry_after: matches!(code.status(), 429 | 503).then_some(SOON),
         }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// 400: the request can't be understood.
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
+        Self::new(Code::Malformed, detail)
     }
 
     /// 401: nobody is signed in.
     pub fn unauthenticated() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "sign-in",
-            "sign in with your key first",
-        )
-    }
-
-    /// 403: whoever asks may not.
-    pub fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, code, detail)
+        Self::new(Code::SignIn, "sign in with your key first")
     }
 
     /// 404. Also for what the caller may not know to exist.
     pub fn not_found(what: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not-found",
-            format!("there is no such {what}"),
-        )
-    }
-
-    /// 409: the state does not allow it.
-    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, code, detail)
+        Self::new(Code::NotFound, format!("there is no such {what}"))
     }
 
     /// 500. The cause goes to the log, not to the caller.
     pub fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = %causes(error), "a request failed");
         Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
+            Code::Internal,
             "something went wrong in the gateway; its log says what",
         )
     }
@@ -122,34 +101,26 @@ impl Problem {
     }
 }
 
-/// The code of an error that goes away when the database has time again.
-const BUSY: &str = "busy";
-
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         if error.is_transient() {
-            return Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                BUSY,
-                "the gateway is busy; try again",
-            );
+            return Self::new(Code::Busy, "the gateway is busy; try again");
         }
         if error.is_of_the_disk() {
             tracing::error!(%error, "the disk of the database is full, or fails");
             return Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "no-space",
+                Code::NoSpace,
                 "the gateway's disk takes nothing more, so nothing was changed; tell its operator, and try again",
             );
         }
         match error {
-            StoreError::TooManyKeys(_) => Self::conflict(
-                "too-many-keys",
+            StoreError::TooManyKeys(_) => Self::new(
+                Code::TooManyKeys,
                 format!(
                     "this person has {MAX_KEYS} keys, as many as a person may have; remove one first"
                 ),
             ),
-            StoreError::TooMany { .. } => Self::conflict("too-many", error.to_string()),
+            StoreError::TooMany { .. } => Self::new(Code::TooManyKept, error.to_string()),
             error => Self::internal(&error),
         }
     }
@@ -157,25 +128,25 @@ impl From<StoreError> for Problem {
 
 impl Transient for Problem {
     fn is_transient(&self) -> bool {
-        self.code == BUSY
+        self.code == Code::Busy
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = Body {
+        let status = self.status();
+        let document = Document {
             kind: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
-            status: self.status.as_u16(),
-            code: self.code,
-            detail: self.detail.clone(),
-            members: self.members.clone(),
+            title: status.canonical_reason().unwrap_or("Error"),
+            problem: hallway_api::Problem {
+                members: self.members.clone(),
+                ..hallway_api::Problem::new(self.code, self.detail.as_str())
+            },
         };
-        let mut response = (self.status, Json(body)).into_response();
-        response.headers_mut().insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        let mut response = (status, Json(document)).into_response();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         self.say_when(response.headers_mut());
         // The guard turns it into a page where a person looks.
         response.extensions_mut().insert(self);

@@ -1,9 +1,9 @@
-//! Putting together what a piece of evidence rests on.
+//! Collects the earlier evidence on which a piece of evidence rests.
 //!
-//! From the subject back: the registration of the key that signed, what allowed that key, the
-//! registration of the key that signed that, and so on down to the set-up of the realm. Each of them
-//! is earlier in the log, and each is found by an index, so the work is bounded by the number of
-//! receipts that a bundle may hold.
+//! The walk goes back from the subject: the registration of the key that signed, the evidence that
+//! allowed that key, the registration of the key that signed that, and so on down to the set-up of
+//! the realm. Each is earlier in the log and found by an index, so the work is bounded by the
+//! number of receipts that a bundle may hold.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use hallway_evidence::verify::least_role;
 use hallway_evidence::{Bundle, Evidence, MAX_RECEIPTS, PersonId, Response as Signature};
 
 use crate::Gateway;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::store::{EvidenceHash, EvidenceRecord, Ground, Unit};
 
-/// A piece of evidence with all that it rests on: what `hallway verify` takes.
+/// A piece of evidence with all evidence on which it rests: the input of `hallway verify`.
 ///
 /// # Errors
-/// 410 when the evidence itself was erased; what it rests on is left out where that was, and whoever
-/// verifies is told.
+/// 410 when the evidence itself was erased. Erased evidence below it is left out, and the verifier
+/// reports the gap.
 pub async fn bundle_of(gateway: &Gateway, record: &EvidenceRecord) -> Result<Bundle, Problem> {
     let reader = gateway.store.read();
     let note = gateway.ledger.checkpoint_for(reader, record).await?;
@@ -32,14 +32,14 @@ pub async fn bundle_of(gateway: &Gateway, record: &EvidenceRecord) -> Result<Bun
         rests_on.push(gateway.ledger.receipt_at(reader, found, &note).await?);
     }
     Bundle::of(subject, rests_on)
-        .map_err(|error| Problem::conflict("evidence-too-long", error.to_string()))
+        .map_err(|error| Problem::new(Code::EvidenceTooLong, error.to_string()))
 }
 
-/// Evidence on the way down.
+/// A piece of evidence on the way down.
 struct Step {
     record: EvidenceRecord,
-    /// The role that its signer has to be shown in, and before which entry: for what allowed a further
-    /// key, that of the key.
+    /// The role that the bundle must prove of its signer, and the entry before which the signer had
+    /// it. Set for an act that allowed a key: the role is that of the key.
     needs: Option<(Role, u64)>,
 }
 
@@ -47,9 +47,9 @@ struct Step {
 struct Walk<'a> {
     reader: &'a Unit<'a>,
     subject: u64,
-    /// What the subject rests on, by its place in the log.
+    /// The evidence on which the subject rests, by log index.
     found: BTreeMap<u64, Step>,
-    /// What is yet to be looked at.
+    /// The evidence that is yet to be examined.
     next: Vec<Step>,
 }
 
@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Finds what one piece of evidence rests on.
+    /// Finds the evidence on which one piece of evidence rests directly.
     async fn look(&mut self, step: &Step, evidence: &Evidence, act: &Act) -> Result<(), Problem> {
         let at = step.record.log_index;
         match (act, &evidence.signed.response) {
@@ -124,8 +124,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The registration of the key of the person who signed the entry `at`, and what gave that person
-    /// the role that they `need` before an entry, if the registration did not.
+    /// Adds the registration of the key that signed the entry `at`, and the act that gave its
+    /// person at least the role `least` before the entry `before`, if the registration did not.
     async fn signer(
         &mut self,
         evidence: &Evidence,
@@ -144,8 +144,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What gave `person`, whose role is `known` at an earlier entry, the role `least` before another
-    /// one: the last of what did, as a verifier looks for it.
+    /// Adds the last act that gave `person` at least the role `least` before the entry `before`, as
+    /// a verifier looks for it. `known` is the person's role, and the earlier entry that shows it.
     async fn raised(
         &mut self,
         person: PersonId,
@@ -182,7 +182,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Takes `record`, on which the entry `at` rests, if it is an earlier one and can still be read.
+    /// Takes `record`, on which the entry `at` rests, if `record` is earlier and not erased.
     fn add(&mut self, record: Option<EvidenceRecord>, at: u64, needs: Option<(Role, u64)>) {
         let Some(record) = record else {
             return;
@@ -197,7 +197,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What was done, if it can still be read.
+/// The act of a piece of evidence; `None` once its bytes were erased.
 fn act_of(record: &EvidenceRecord) -> Option<Act> {
     let evidence = Evidence::decode(record.bytes.as_deref()?).ok()?;
     Some(evidence.signed.read_statement().ok()?.act)

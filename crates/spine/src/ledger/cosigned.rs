@@ -8,22 +8,26 @@ use crate::store::{StoreError, Unit};
 
 /// The most cosignatures that a checkpoint carries: every reader takes that many (C2SP
 /// signed-note), with the log's own.
-const MOST: usize = 15;
+const MAX_COSIGNATURES: usize = 15;
 
-/// The log's newest checkpoint, with the cosignatures that it has; empty while the log is.
+/// The log's newest checkpoint, with the cosignatures that it has; empty while the log is empty.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn newest(store: &Unit<'_>) -> Result<String, StoreError> {
     let head = store.log().head().await?;
     let all = by_size(store).await?;
-    let cosigned = all.get(&head.size).into_iter().flatten().take(MOST);
+    let cosigned = all
+        .get(&head.size)
+        .into_iter()
+        .flatten()
+        .take(MAX_COSIGNATURES);
     let notes = std::iter::once(&head.checkpoint).chain(cosigned);
-    // One of another tree, which no database that is whole holds, is left out.
+    // A checkpoint of another tree, which only a damaged database holds, drops the cosignatures.
     Ok(gather(notes.map(String::as_str)).unwrap_or(head.checkpoint))
 }
 
-/// The checkpoint that most witnesses cosigned, over at least so many entries; of several, the
+/// The checkpoint over at least `at_least` entries that most witnesses cosigned; of several, the
 /// newest.
 ///
 /// # Errors
@@ -34,7 +38,7 @@ pub async fn covering(store: &Unit<'_>, at_least: u64) -> Result<Option<String>,
         .range(at_least..)
         .max_by_key(|(size, notes)| (notes.len(), **size));
     Ok(best.and_then(|(_, notes)| {
-        let notes = notes.iter().take(MOST).map(String::as_str);
+        let notes = notes.iter().take(MAX_COSIGNATURES).map(String::as_str);
         gather(notes).ok()
     }))
 }

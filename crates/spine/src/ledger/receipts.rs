@@ -1,4 +1,4 @@
-//! Receipts of what was logged before, and proofs that the log grew.
+//! Receipts for logged evidence, and proofs that the log only grew.
 
 use hallway_evidence::log::tree::leaf_hash;
 use hallway_evidence::log::{Checkpoint, InclusionProof, Plan, TileSet, TlogProof};
@@ -11,7 +11,7 @@ use super::writer::Ledger;
 use crate::store::{EvidenceHash, EvidenceRecord, Unit};
 
 impl Ledger {
-    /// The receipt of evidence that was logged before; nothing when there is no such evidence.
+    /// The receipt of logged evidence; `None` when there is no such evidence.
     ///
     /// # Errors
     /// [`LedgerError::Erased`], or when the log is damaged or the database fails.
@@ -26,7 +26,7 @@ impl Ledger {
         }
     }
 
-    /// As [`Ledger::receipt`], for evidence that is at hand, with the checkpoint that
+    /// As [`Ledger::receipt`], for a record that was loaded before, with the checkpoint that
     /// [`Ledger::checkpoint_for`] gives.
     ///
     /// # Errors
@@ -40,8 +40,8 @@ impl Ledger {
         self.receipt_at(store, record, &note).await
     }
 
-    /// The checkpoint for a receipt of this evidence, and for those of everything before it: one that
-    /// witnesses cosigned, if there is one that holds it, and the current one otherwise.
+    /// The checkpoint for the receipts of this evidence and of everything before it: one that
+    /// witnesses cosigned, if it covers the evidence, and otherwise the current one.
     ///
     /// # Errors
     /// When the database fails.
@@ -61,8 +61,8 @@ impl Ledger {
     /// As [`Ledger::receipt_of`], with this checkpoint of the log.
     ///
     /// # Errors
-    /// [`LedgerError::Head`] when the log did not sign it, [`LedgerError::Proof`] when it does not
-    /// hold the evidence yet; otherwise as [`Ledger::receipt_of`].
+    /// [`LedgerError::Head`] when the log did not sign the checkpoint, [`LedgerError::Proof`] when
+    /// the checkpoint does not cover the evidence; otherwise as [`Ledger::receipt_of`].
     pub async fn receipt_at(
         &self,
         store: &Unit<'_>,
@@ -74,7 +74,7 @@ impl Ledger {
             .as_deref()
             .ok_or(LedgerError::Erased(record.hash))?;
         let evidence = Evidence::decode(bytes)?;
-        // The checkpoint was read first: tiles only grow, so they hold whatever it says.
+        // The checkpoint was read first: tiles only grow, so they hold all of its entries.
         let size = Checkpoint::open(note, &self.verifier())?.size;
         let plan = Plan::inclusion(record.log_index, size)?;
         let proof = InclusionProof {
@@ -88,16 +88,16 @@ impl Ledger {
         })
     }
 
-    /// The log's first entry, by which the realm was set up; nothing before there is one. The log's own
-    /// signature says so, and not the evidence's row.
+    /// The log's first entry, by which the realm was set up; `None` while the log is empty. The
+    /// evidence's row is not trusted: the entry is proven under the log's own signature.
     ///
     /// # Errors
-    /// [`LedgerError::Proof`] when the row says something else than the log; or the database fails.
+    /// [`LedgerError::Proof`] when the row and the log disagree; or the database fails.
     pub async fn first_entry(&self, store: &Unit<'_>) -> Result<Option<Hash>, LedgerError> {
         if let Some(first) = self.first.get() {
             return Ok(Some(*first));
         }
-        // The head is read first: tiles only grow, so they hold whatever it says.
+        // The head is read first: tiles only grow, so they hold all of its entries.
         let head = self.open(&store.log().head().await?)?;
         let Some(record) = store.evidence().at(0).await?.filter(|_| head.size > 0) else {
             return Ok(None);
@@ -111,7 +111,7 @@ impl Ledger {
         Ok(Some(*self.first.get_or_init(|| record.hash.0)))
     }
 
-    /// The proof that the log of `new` entries grew out of the one of `old` (RFC 6962, section
+    /// The proof that the log of `new` entries extends the one of `old` entries (RFC 6962, section
     /// 2.1.2).
     ///
     /// # Errors

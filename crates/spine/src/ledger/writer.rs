@@ -1,4 +1,4 @@
-//! Appending evidence to the log, in the unit that it justifies.
+//! Appends evidence to the log, in the unit that makes the change which the evidence justifies.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -10,19 +10,19 @@ use super::error::LedgerError;
 use crate::sha256;
 use crate::store::{EvidenceRecord, Ground, LogHead, StatementHash, TRANSACTION_ACT, Unit};
 
-/// Evidence that is to be logged, and whom it is listed under.
+/// Evidence that is to be logged, with the person and the device under which it is listed.
 #[derive(Clone, Debug)]
 pub struct Entry {
     evidence: Evidence,
     act: String,
     person: Option<PersonId>,
     device: Option<DeviceId>,
-    /// What later evidence finds it by.
+    /// The key under which later evidence that rests on this one finds it.
     ground: Option<Ground>,
 }
 
 impl Entry {
-    /// Evidence of any act.
+    /// Evidence of any act but a device's transaction.
     ///
     /// # Errors
     /// [`LedgerError::Evidence`] when its statement cannot be read.
@@ -37,7 +37,7 @@ impl Entry {
         })
     }
 
-    /// Evidence of a device's transaction, whose statement was read before.
+    /// Evidence of a device's transaction, whose statement the caller has read.
     pub fn transaction(evidence: Evidence, device: DeviceId) -> Self {
         Self {
             evidence,
@@ -48,14 +48,14 @@ impl Entry {
         }
     }
 
-    /// Lists it under a person: who signed, or whom it is about.
+    /// Lists the evidence under the person who signed, or whom it is about.
     #[must_use]
     pub fn of_person(mut self, person: PersonId) -> Self {
         self.person = Some(person);
         self
     }
 
-    /// Lists it under a device: which signed, or which it is about.
+    /// Lists the evidence under the device that signed, or that it is about.
     #[must_use]
     pub fn of_device(mut self, device: DeviceId) -> Self {
         self.device = Some(device);
@@ -63,20 +63,20 @@ impl Entry {
     }
 }
 
-/// The log's writer. Any number of them, on any number of gateways, write to one log: each append
-/// begins at the head that the database holds, and moves it on only from there.
+/// The log's writer. Any number of writers, on any number of gateways, may write to one log: each
+/// append begins at the head that the database holds, and moves the head only from there.
 #[derive(Debug)]
 pub struct Ledger {
     key: SigningKey,
-    /// The log's right edge as this writer saw it last. It is used only when its root is that of
-    /// the head in the unit at hand, so it may be of a unit that was cancelled.
+    /// The log's right edge as this writer last saw it. It is used only if its root is that of the
+    /// head in the current unit, so it may come from a unit that was cancelled.
     edge: Mutex<Option<Appender>>,
-    /// The log's first entry, once it was seen: it never changes.
+    /// The log's first entry, once it was read. It never changes.
     pub(crate) first: OnceLock<Hash>,
 }
 
 impl Ledger {
-    /// A writer that signs with `key`. The name of the key is the log's origin.
+    /// A writer that signs with `key`. The key's name is the log's origin.
     #[must_use]
     pub const fn new(key: SigningKey) -> Self {
         Self {
@@ -92,12 +92,12 @@ impl Ledger {
         self.key.verifier()
     }
 
-    /// Appends `entries` in their order and gives their receipts, which hold once the unit is
-    /// saved and not before.
+    /// Appends `entries` in their order and returns their receipts, which are valid only once the
+    /// unit is saved.
     ///
     /// # Errors
-    /// [`LedgerError::AlreadyAccepted`] when one of the statements is in the log; nothing is
-    /// appended then. Other errors when the log is damaged or the database fails.
+    /// [`LedgerError::AlreadyAccepted`] when one of the statements is already in the log; nothing
+    /// is appended then. Other errors when the log is damaged or the database fails.
     pub async fn append(
         &self,
         unit: &Unit<'_>,
@@ -115,7 +115,7 @@ impl Ledger {
         self.append_new(unit, entries, statements).await
     }
 
-    /// As [`Ledger::append`], for statements that the unit looked for before and did not find.
+    /// As [`Ledger::append`], for statements that the unit has already looked for in vain.
     pub async fn append_new(
         &self,
         unit: &Unit<'_>,
@@ -170,7 +170,7 @@ impl Ledger {
         Ok(receipts)
     }
 
-    /// The log as the unit sees it, ready to grow.
+    /// The log as the unit sees it, ready for new entries.
     async fn resume(&self, unit: &Unit<'_>) -> Result<Appender, LedgerError> {
         let head = unit.log().head().await?;
         if let Some(edge) = &*self.edge.lock().unwrap_or_else(PoisonError::into_inner)
@@ -187,7 +187,7 @@ impl Ledger {
         })?)
     }
 
-    /// Checks that the head is one that this log's key signed.
+    /// Checks that this log's key signed the head.
     pub(crate) fn open(&self, head: &LogHead) -> Result<Checkpoint, LedgerError> {
         if head.size == 0 {
             return Ok(Checkpoint::new(self.key.name(), 0, head.root)?);
@@ -199,7 +199,7 @@ impl Ledger {
         Ok(checkpoint)
     }
 
-    /// The signed checkpoint of the log as it is; that of the empty tree before the first entry.
+    /// The signed checkpoint of the current log; that of the empty tree before the first entry.
     ///
     /// # Errors
     /// When the database fails.

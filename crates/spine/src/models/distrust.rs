@@ -4,10 +4,10 @@
 //! Such a key is refused wherever it is used. That alone would let its sessions and grants come back
 //! should the model ever be trusted again, or its policy be relaxed.
 
-use super::verdict::{MODEL_REFUSED, Refused};
+use super::verdict::Refused;
 use crate::Gateway;
 use crate::depends::{self, Ended};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::refusal::DoorName;
 use crate::store::{Holder, PageRequest, Person, Unit};
 
@@ -36,7 +36,7 @@ async fn of_person(gateway: &Gateway, person: &Person) -> Result<(), Problem> {
         gateway
             .transact(|unit| Box::pin(depends::end(gateway, unit, ended.clone(), None)))
             .await?;
-        tracing::info!(person = %person.id, code = MODEL_REFUSED, %refused, "ended what a key opened");
+        tracing::info!(person = %person.id, code = %Code::ModelRefused, %refused, "ended what a key opened");
     }
     Ok(())
 }

@@ -9,14 +9,11 @@ use hallway_webauthn::{
 };
 
 use super::Models;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::refusal::DoorName;
 use crate::settings::PersonPolicy;
 use crate::settings::policy::{Attestation, Copies, Level};
 use crate::store::{Credential, KeyAttestation, Role};
-
-/// The code of every refusal here.
-pub const MODEL_REFUSED: &str = "model-refused";
 
 /// Why a key's model is not acceptable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +74,7 @@ impl<'a> KeyFacts<'a> {
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
-        Self::forbidden(MODEL_REFUSED, refused.to_string())
+        Self::new(Code::ModelRefused, refused.to_string())
     }
 }
 

@@ -8,20 +8,19 @@ use tokio::time::Instant;
 use super::*;
 use crate::accept::http;
 
-/// Bytes of one frame.
-const FRAME: usize = 64 * 1024;
+const FRAME_BYTES: usize = 64 * 1024;
 
 fn long() -> Body {
-    let frames = stream::iter((0..1000).map(|_| Ok::<_, Infallible>(vec![b'x'; FRAME])));
+    let frames = stream::iter((0..1000).map(|_| Ok::<_, Infallible>(vec![b'x'; FRAME_BYTES])));
     Body::from_stream(frames)
 }
 
-/// Serves one connection; the task ends when the pace is lost or the connection ends.
+/// Serves one connection; the task ends when `Pace::lost` resolves or the connection ends.
 fn serve(answer: fn() -> Body) -> (DuplexStream, JoinHandle<&'static str>) {
     serve_among(&Unread::default(), answer)
 }
 
-/// The same as one of several connections.
+/// As [`serve`], for one of several connections.
 fn serve_among(unread: &Unread, answer: fn() -> Body) -> (DuplexStream, JoinHandle<&'static str>) {
     let (there, here) = duplex(16 * 1024);
     let pace = unread.pace();
@@ -65,7 +64,7 @@ async fn a_reader_of_one_byte_a_minute_is_put_out_within_minutes() {
         outcome = served => assert_eq!(outcome.unwrap(), "lost"),
         () = reading => {}
     }
-    assert!(began.elapsed() <= 4 * WINDOW, "{:?}", began.elapsed());
+    assert!(began.elapsed() <= 4 * READ_TIMEOUT, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,9 +87,9 @@ async fn over_http_2_too() {
             .unwrap();
     tokio::spawn(connection);
     let request = Request::get("http://here/").body(Body::empty()).unwrap();
-    // It answers pings, and reads nothing.
+    // The client answers pings, and reads nothing.
     let _unread = sender.send_request(request).await.unwrap();
-    let outcome = timeout(4 * WINDOW, served).await.unwrap().unwrap();
+    let outcome = timeout(4 * READ_TIMEOUT, served).await.unwrap().unwrap();
     assert_eq!(outcome, "lost");
 }
 
@@ -119,7 +118,7 @@ async fn a_small_answer_that_is_not_read_over_http_2_ends_the_connection_too() {
     let (there, served) = serve(small);
     let mut sender = over_http_2(there).await;
     let _unread = sender.send_request(get()).await.unwrap();
-    let outcome = timeout(4 * WINDOW, served).await.unwrap().unwrap();
+    let outcome = timeout(4 * READ_TIMEOUT, served).await.unwrap().unwrap();
     assert_eq!(outcome, "lost");
 }
 
@@ -146,7 +145,7 @@ async fn of_those_who_do_not_read_some_make_room_for_whoever_does() {
     }
     assert!(unread.0.held.load(Ordering::Relaxed) <= 1 << 20);
     let out = idle.iter().filter(|(_, _, served)| served.is_finished());
-    assert!(out.count() >= 1, "somebody had to go");
+    assert!(out.count() >= 1, "no connection was ended");
     drop(idle);
 }
 
@@ -161,7 +160,7 @@ async fn the_head_of_a_request_is_held_until_it_is_answered() {
     let held = || unread.0.held.load(Ordering::Relaxed);
     let answer = async |_, turn| {
         drop(turn);
-        assert!(held() > 40_000 + STREAM);
+        assert!(held() > 40_000 + TASK_BYTES);
         Ok(Response::new(Body::empty()))
     };
     unread.pace().serve(long_head(), answer).await.unwrap();
@@ -175,7 +174,7 @@ async fn a_request_ends_with_its_connection() {
     let connection = pace.until_it_ends();
     let never = async |_, _| std::future::pending().await;
     let mut waiting = Box::pin(pace.serve(long_head(), never));
-    assert!(timeout(WINDOW, waiting.as_mut()).await.is_err());
+    assert!(timeout(READ_TIMEOUT, waiting.as_mut()).await.is_err());
     drop(connection);
     assert_eq!(waiting.await.unwrap_err(), Gone);
     assert_eq!(unread.0.held.load(Ordering::Relaxed), 0);
@@ -183,17 +182,17 @@ async fn a_request_ends_with_its_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_costs_more_than_its_body_and_a_long_one_that_is_made_is_held_whole() {
-    const LONG: usize = 3 << 20;
+    const LONG_BYTES: usize = 3 << 20;
     let unread = Unread::default();
     let pace = unread.pace();
     let held = || unread.0.held.load(Ordering::Relaxed);
     let short = pace.over(Response::new(Body::from("short")));
-    assert!(held() > STREAM);
+    assert!(held() > TASK_BYTES);
     drop(short);
-    let mut made = Response::new(Body::from(vec![b'x'; LONG]));
+    let mut made = Response::new(Body::from(vec![b'x'; LONG_BYTES]));
     made.extensions_mut().insert(Made);
     let made = pace.over(made);
-    assert!(held() > LONG);
+    assert!(held() > LONG_BYTES);
     drop(made);
     assert_eq!(held(), 0);
 }
@@ -220,8 +219,8 @@ async fn one_that_reads_slowly_but_steadily_gets_everything() {
     let (mut there, served) = serve(long);
     ask(&mut there).await;
     let mut read = 0;
-    let mut buffer = vec![0; FRAME];
-    while read < 1000 * FRAME {
+    let mut buffer = vec![0; FRAME_BYTES];
+    while read < 1000 * FRAME_BYTES {
         read += there.read(&mut buffer).await.unwrap();
         sleep(Duration::from_secs(2)).await;
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
 
 use super::DoorName;
+use crate::http::problem::Code;
 use crate::store::{RefusalId, Repeated};
 
 /// How long refusals are counted with one before another is told.
@@ -26,7 +27,7 @@ const STRANGERS: usize = 16;
 const KNOWN: usize = 256;
 
 /// What was refused: where, and why.
-pub(super) type Kind = (DoorName, &'static str);
+pub(super) type Kind = (DoorName, Code);
 
 /// Who was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -192,7 +193,7 @@ impl Fold {
 mod tests {
     use super::*;
 
-    const JUNK: Kind = (DoorName::new("device"), "malformed");
+    const JUNK: Kind = (DoorName::new("device"), Code::Malformed);
 
     fn stranger(n: usize) -> Source {
         Source::Stranger(format!("192.0.2.{n}"))
@@ -259,8 +260,8 @@ mod tests {
         }
         let device = Source::Device(DeviceId::generate());
         for (kind, source) in [
-            ((DoorName::new("device"), "cloned-key"), stranger(3)),
-            ((DoorName::WEB, "malformed"), stranger(3)),
+            ((DoorName::new("device"), Code::ClonedKey), stranger(3)),
+            ((DoorName::WEB, Code::Malformed), stranger(3)),
             (JUNK, device),
             (JUNK, Source::Person(PersonId::generate())),
         ] {

@@ -11,6 +11,7 @@ use super::error::StoreError;
 pub struct Cell(pub &'static str, pub &'static str);
 
 impl Cell {
+    /// The error for its value.
     pub const fn corrupt(self) -> StoreError {
         StoreError::Corrupt {
             table: self.0,

@@ -21,7 +21,9 @@ const WRITERS: u32 = 8;
 /// Where the data is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
+    /// The path of an SQLite file.
     Sqlite(PathBuf),
+    /// The URL of a PostgreSQL database.
     Postgres(String),
 }
 
@@ -49,10 +51,15 @@ impl Address {
 
 /// The connections of a store.
 pub struct Connections {
+    /// One connection of SQLite, [`WRITERS`] of PostgreSQL.
     pub writer: DatabaseConnection,
     pub(crate) reader: DatabaseConnection,
 }
 
+/// Connects to the database; creates the file of SQLite.
+///
+/// # Errors
+/// The database cannot be reached, or is of another kind.
 pub async fn open(address: &Address) -> Result<Connections, StoreError> {
     let (writer, reader) = match address {
         Address::Sqlite(path) => {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::store::{StoreError, Unit, WitnessedLog};
 use crate::witness::{Witness, peers};
 
@@ -79,8 +79,8 @@ pub async fn put_aside(actor: &Actor<'_>, origin: &str, terms: &SeenLog) -> Resu
     let witnessed = actor.unit.witnessed();
     let known = witnessed.of(origin).await?;
     let known = known.filter(|known| seen(known) == *terms).ok_or_else(|| {
-        Problem::conflict(
-            "log-moved",
+        Problem::new(
+            Code::LogMoved,
             format!("something else was seen of the log {origin} by now; look again"),
         )
     })?;
@@ -100,8 +100,8 @@ fn seen(known: &WitnessedLog) -> SeenLog {
 }
 
 fn same_key() -> Problem {
-    Problem::conflict(
-        "same-log",
+    Problem::new(
+        Code::SameLog,
         "a log begins anew only under another key: put it under [[witnessed]] in hallway.toml, or \
          leave the partner and invite it again",
     )

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use futures_util::future::join_all;
+use hallway_evidence::causes;
 use hallway_evidence::log::AddCheckpoint;
 use hallway_evidence::log::witness::{Answer, AnswerError, MAX_ANSWER};
 use tokio::task::JoinSet;
 
 use super::peers::{self, Peer};
 use crate::Gateway;
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 use crate::ledger::LedgerError;
 use crate::store::{CosignedCheckpoint, StoreError};
-use hallway_evidence::causes;
 
 /// How often a gateway sees whether the log grew.
 const POLL: Duration = Duration::from_secs(2);
@@ -78,13 +78,9 @@ impl AskError {
         match self {
             Self::Ledger(error) => error.into(),
             Self::SetBack { .. } | Self::Refused { .. } => {
-                Problem::conflict("witness-refused", detail)
+                Problem::new(Code::WitnessRefused, detail)
             }
-            _ => Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "witness-unreachable",
-                detail,
-            ),
+            _ => Problem::new(Code::WitnessUnreachable, detail),
         }
     }
 }
@@ -103,7 +99,7 @@ pub async fn cosigned_by(gateway: &Gateway, realm: &str, at_least: u64) -> Resul
         .find(|witness| witness.key.name() == name)
         .ok_or_else(|| {
             let detail = format!("{realm} is no witness of this realm's log");
-            Problem::conflict("witness-refused", detail)
+            Problem::new(Code::WitnessRefused, detail)
         })?;
     let state = gateway.store.read().cosigners().state(&witness.key).await?;
     if let Some(kept) = state.cosigned

@@ -36,7 +36,13 @@ enum No {
 impl IntoResponse for No {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Refusal(Refusal::Stale { latest, .. }) => {
+            Self::Refusal(
+                Refusal::Stale { latest, .. }
+                | Refusal::Forked {
+                    stale: Some(latest),
+                    ..
+                },
+            ) => {
                 let headers = [(header::CONTENT_TYPE, SIZE_TYPE)];
                 return (StatusCode::CONFLICT, headers, format!("{latest}\n")).into_response();
             }
@@ -48,7 +54,10 @@ impl IntoResponse for No {
             | Self::Refusal(Refusal::Checkpoint(_) | Refusal::OldAboveNew { .. }) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Refusal(Refusal::Forked(_) | Refusal::Inconsistent(_)) => {
+            Self::Refusal(Refusal::Forked { fork, .. }) if fork.proof.is_empty() => {
+                StatusCode::CONFLICT
+            }
+            Self::Refusal(Refusal::Forked { .. } | Refusal::Inconsistent(_)) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
         };
@@ -101,7 +110,7 @@ async fn consider(
     let judged = judge(request, key, known.as_ref());
     let changes = match &judged {
         Ok(latest) => known.is_none_or(|known| known.latest != *latest),
-        Err(No::Refusal(Refusal::Forked(_))) => true,
+        Err(No::Refusal(Refusal::Forked { .. })) => true,
         Err(No::Refusal(Refusal::Inconsistent(_))) => {
             known.is_some_and(|known| !is_doubted(&known, now))
         }
@@ -132,7 +141,7 @@ async fn settle(
             let from = known.map(|known| known.latest.checkpoint().size);
             witnessed.advance(from, key, latest, now).await?;
         }
-        Err(No::Refusal(Refusal::Forked(fork))) => {
+        Err(No::Refusal(Refusal::Forked { fork, .. })) => {
             tracing::error!(
                 log = key.name(),
                 "a log that is witnessed here was rewritten"

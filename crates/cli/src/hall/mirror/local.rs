@@ -46,6 +46,14 @@ pub(crate) fn scan(root: &Path, role: Role) -> io::Result<Scan> {
         };
         let entries = match fs::read_dir(&on_disk) {
             Ok(entries) => entries,
+            // A target that does not exist yet is empty.
+            Err(error)
+                if folder.is_none()
+                    && role == Role::Target
+                    && error.kind() == io::ErrorKind::NotFound =>
+            {
+                return Ok(scan);
+            }
             Err(error) if folder.is_none() => return Err(named(&on_disk, &error)),
             Err(error) => {
                 scan.unreadable.push(named(&on_disk, &error).to_string());

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
+use hallway_api::Problem;
+use hallway_hall::body;
 use hallway_hall::client::{self, ClientError};
 use hallway_hall::files::{LONGEST_PACKED, PACK, PackedHead, add_to_pack};
-use hallway_hall::{Problem, body};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 

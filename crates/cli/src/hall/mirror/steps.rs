@@ -8,11 +8,10 @@ use std::sync::Arc;
 use hallway_hall::files::Listed;
 use tokio::task::JoinSet;
 
-use super::Account;
 use super::local::{Role, Scan, scan};
 use super::pack::{self, Job};
 use super::plan::{Entry, FileEntry, Listing, Plan, Surplus};
-use super::unpack;
+use super::{Account, unpack};
 use crate::hall::HallCommandError;
 use crate::hall::path::RelativePath;
 use crate::hall::progress::Progress;
@@ -80,11 +79,6 @@ impl Mirror {
             Direction::Up => Role::Source,
             Direction::Down => Role::Target,
         };
-        if self.direction == Direction::Down {
-            tokio::fs::create_dir_all(&self.folder)
-                .await
-                .map_err(HallCommandError::io(self.folder.display()))?;
-        }
         let folder = self.folder.clone();
         let here = tokio::task::spawn_blocking(move || scan(&folder, role));
         let there = self.list_remote().await;
@@ -186,6 +180,11 @@ impl Mirror {
         plan: Plan,
         listings: Listings,
     ) -> Result<Account, HallCommandError> {
+        if self.direction == Direction::Down {
+            tokio::fs::create_dir_all(&self.folder)
+                .await
+                .map_err(HallCommandError::io(self.folder.display()))?;
+        }
         let mut account = Account {
             same: plan.same,
             skipped: listings

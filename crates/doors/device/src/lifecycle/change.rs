@@ -6,7 +6,7 @@ use hallway_evidence::statement::device::{Reinstate, Release, ReportStolen, Reti
 use hallway_evidence::{DeviceId, Line};
 use hallway_spine::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{Person, Role, StoreError};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -130,7 +130,7 @@ async fn change(actor: &Actor<'_>, id: DeviceId, change: Change) -> Result<(), P
         .set_state(id, state)
         .await
         .map_err(|error| match error {
-            StoreError::Transition { .. } => Problem::conflict("state", error.to_string()),
+            StoreError::Transition { .. } => Problem::new(Code::State, error.to_string()),
             error => error.into(),
         })?;
     if state == DeviceState::Suspended {

@@ -6,7 +6,7 @@ use hallway_evidence::{DeviceId, SignedStatement};
 use hallway_spine::Gateway;
 use hallway_spine::act::{Actor, Asking, Given, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::models::verdict;
 use hallway_spine::store::{Credential, Holder, Person, StoreError, Unit};
 use schemars::JsonSchema;
@@ -96,12 +96,12 @@ fn decode(signed: &[u8]) -> Result<SignedStatement, Problem> {
 fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
     match device.state {
         DeviceState::Announced | DeviceState::Released => Ok(()),
-        DeviceState::Stolen => Err(Problem::forbidden(
-            "stolen",
+        DeviceState::Stolen => Err(Problem::new(
+            Code::Stolen,
             "this device was reported stolen",
         )),
-        DeviceState::Retired => Err(Problem::forbidden(
-            "retired",
+        DeviceState::Retired => Err(Problem::new(
+            Code::Retired,
             "this device was retired for good",
         )),
         // To enrol it anew would be to reinstate it.
@@ -111,8 +111,8 @@ fn may_claim(person: &Person, device: &Device) -> Result<(), Problem> {
             Err(suspended_by_operator())
         }
         _ if device.owner == Some(person.id) => Ok(()),
-        _ => Err(Problem::forbidden(
-            "owned",
+        _ => Err(Problem::new(
+            Code::Owned,
             "this device belongs to somebody else, who must release it first",
         )),
     }
@@ -159,8 +159,8 @@ async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
             unit.devices().mark(device.id, identity.marks()).await?;
         }
         Some(_) => {
-            return Err(Problem::conflict(
-                "owned",
+            return Err(Problem::new(
+                Code::Owned,
                 "somebody else claimed this device meanwhile",
             ));
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use hallway_evidence::statement::maker::Add;
 use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::sha256;
 use hallway_spine::store::{AuthorityId, StoreError};
 use hallway_webauthn::TrustAnchor;
@@ -72,9 +72,10 @@ impl Perform<DeviceDoor> for Add {
             })
             .await
             .map_err(|error| match error {
-                StoreError::Exists { .. } => {
-                    Problem::conflict("known-authority", "this certificate is installed already")
-                }
+                StoreError::Exists { .. } => Problem::new(
+                    Code::KnownAuthority,
+                    "this certificate is installed already",
+                ),
                 error => error.into(),
             })?;
         Ok(Outcome::done(actor))

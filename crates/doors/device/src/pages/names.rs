@@ -15,6 +15,7 @@ pub struct DeviceNames<'a> {
 }
 
 impl<'a> DeviceNames<'a> {
+    /// No name is known yet.
     pub fn new(reader: &'a Unit<'a>) -> Self {
         Self {
             reader,

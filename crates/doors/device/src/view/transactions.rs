@@ -25,6 +25,7 @@ pub struct TransactionRow {
 }
 
 impl TransactionRow {
+    /// The first twelve digits of its hash.
     pub fn short_hash(&self) -> &str {
         self.hash.get(..12).unwrap_or(&self.hash)
     }

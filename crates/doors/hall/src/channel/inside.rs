@@ -9,11 +9,11 @@ use hallway_evidence::statement::hall::{AgentName, HallName, Right, ServiceName,
 use hallway_evidence::{GrantId, PersonId, RealmName};
 use hallway_hall::{Bundles, Pass, tls};
 use hallway_spine::Gateway;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
-use super::standing::{self, Standing, WAITING};
+use super::standing::{self, Standing};
 use crate::store::{Grant, GrantKind, HallTables};
 use crate::{HallsOf, partners};
 
@@ -238,11 +238,11 @@ impl Presence {
                 Ok(standing)
             }
             Err(problem) => {
-                if !problem.status.is_server_error() || self.checked().at.elapsed() > BLIND {
-                    if problem.code == WAITING {
+                if !problem.status().is_server_error() || self.checked().at.elapsed() > BLIND {
+                    if problem.code == Code::WaitingForApproval {
                         tracing::debug!(who = %self.who, "not let in before it is approved");
                     } else {
-                        tracing::info!(who = %self.who, code = problem.code, "put out of a hall");
+                        tracing::info!(who = %self.who, code = %problem.code, "put out of a hall");
                     }
                     self.pass.cut.cancel();
                 }
@@ -273,7 +273,10 @@ impl Presence {
 }
 
 fn put_out() -> Problem {
-    Problem::forbidden("grant-ended", "this grant has ended; open the hall again")
+    Problem::new(
+        Code::GrantEnded,
+        "this grant has ended; open the hall again",
+    )
 }
 
 impl Inside {

@@ -13,7 +13,7 @@ use hallway_hall::tls::{self, Identity};
 use hallway_hall::{Bundles, HallKey, Leaf, Party, Svid, Usage};
 use hallway_spine::Gateway;
 use hallway_spine::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::pace::{Pace, Unread};
 use hallway_spine::realm_authority::rotation::LONGEST_CERTIFICATE;
 use hallway_spine::server::{ListenError, PATIENCE};
@@ -31,7 +31,6 @@ use tower::ServiceExt;
 
 use super::inside::{Presence, Who};
 use super::routes::{self, Visitor};
-use super::standing::WAITING;
 use super::visit;
 use crate::HallsOf;
 use crate::store::{GrantKind, HallTables};
@@ -255,15 +254,20 @@ fn believed(gateway: &Gateway, svid: Svid) -> Svid {
 }
 
 fn not_renewed() -> Problem {
-    Problem::forbidden(
-        "certificate-too-old",
+    Problem::new(
+        Code::CertificateTooOld,
         "this realm believes a visitor's certificate for a shorter time than it is valid; renew it at home",
     )
 }
 
 /// Whom a certificate lets in. The certificate says who, the database whether still.
 async fn enter(gateway: &Gateway, svid: &Svid) -> Result<Arc<Presence>, Problem> {
-    let nobody = || Problem::forbidden("unknown-grant", "no grant was given for this certificate");
+    let nobody = || {
+        Problem::new(
+            Code::UnknownGrant,
+            "no grant was given for this certificate",
+        )
+    };
     let key = svid.public_key.sha256();
     let domain = svid.id.trust_domain();
     if domain != gateway.halls().authorities.in_use().bundle.trust_domain() {
@@ -352,11 +356,11 @@ async fn connection(
         }
         Err(problem) => {
             // Whoever waits asks every two seconds, which is how it goes, and no refusal.
-            if problem.code == WAITING {
+            if problem.code == Code::WaitingForApproval {
                 tracing::debug!(%peer, id = %svid.id, "hall: waits for an approval");
             } else {
                 let code = problem.code;
-                tracing::info!(%peer, id = %svid.id, code, "hall: refused at the door");
+                tracing::info!(%peer, id = %svid.id, %code, "hall: refused at the door");
             }
             refuse(stream, (peer, pace), problem).await;
         }

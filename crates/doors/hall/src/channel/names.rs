@@ -10,7 +10,7 @@ use hallway_evidence::statement::hall::{
 use hallway_hall::Provides;
 use hallway_spine::Gateway;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{Store, StoreError};
 
 use super::inside::{Thing, Who};
@@ -98,7 +98,7 @@ impl fmt::Display for Thing {
 
 impl From<Taken> for Problem {
     fn from(taken: Taken) -> Self {
-        Self::conflict("name-taken", format!("{taken}; choose another name"))
+        Self::new(Code::NameTaken, format!("{taken}; choose another name"))
     }
 }
 
@@ -106,7 +106,7 @@ impl From<NotProvided> for Problem {
     fn from(lacking: NotProvided) -> Self {
         let detail = lacking.to_string();
         let provided: Vec<String> = lacking.provided.into_iter().collect();
-        Self::conflict("not-provided", detail).with("provided", provided)
+        Self::new(Code::NoProvider, detail).with("provided", provided)
     }
 }
 
@@ -161,8 +161,8 @@ pub fn can_be_given(
         let lacking = wanted.iter().find(|thing| !has(thing));
         if beside == name || lacking.is_some() {
             let what = lacking.map_or_else(|| "anything".to_owned(), ToString::to_string);
-            return Err(Problem::conflict(
-                "not-beside",
+            return Err(Problem::new(
+                Code::NotBeside,
                 format!("no other agent “{beside}” provides {what} in the hall “{hall}”"),
             ));
         }
@@ -254,7 +254,7 @@ pub async fn check_configuration(store: &Store, offers: &Offers) -> Result<(), C
 pub async fn judge(
     gateway: &Gateway,
     visitor: &Visitor,
-    announced: Result<Provides, hallway_hall::Problem>,
+    announced: Result<Provides, hallway_api::Problem>,
 ) -> Result<(), Problem> {
     let judged = weigh(gateway, visitor, announced).await;
     if let Err(problem) = &judged {
@@ -272,13 +272,10 @@ pub async fn judge(
 async fn weigh(
     gateway: &Gateway,
     visitor: &Visitor,
-    announced: Result<Provides, hallway_hall::Problem>,
+    announced: Result<Provides, hallway_api::Problem>,
 ) -> Result<(), Problem> {
     let Who::Agent { hall, name, key } = &visitor.presence.who else {
-        return Err(Problem::forbidden(
-            "guest",
-            "only an agent provides anything",
-        ));
+        return Err(Problem::new(Code::Guest, "only an agent provides anything"));
     };
     let announced = announced.map_err(|refused| Problem::malformed(refused.detail))?;
     let agent = standing::agent(gateway.store.read(), hall, name, key).await?;
@@ -286,8 +283,8 @@ async fn weigh(
     let services = announced.services.into_iter().map(Thing::Service);
     for thing in stores.chain(services) {
         if !agent.may_provide(&thing) {
-            return Err(Problem::forbidden(
-                "not-invited-for",
+            return Err(Problem::new(
+                Code::NotInvitedFor,
                 format!(
                     "{thing} is none that the agent “{name}” was invited to provide in the hall \
                      “{hall}”; take it out of the agent's configuration, or invite the agent anew \

@@ -10,7 +10,7 @@ use hallway_evidence::Timestamp;
 use hallway_evidence::statement::hall::{
     HallName, Hours, KeyNeed, MOST_RIGHTS, Needs, Right, Rights, approver,
 };
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::models::Models;
 use hallway_spine::models::verdict::{KeyFacts, Refused};
 use hallway_spine::store::Role;
@@ -194,23 +194,23 @@ impl Weighed {
     pub fn refusal(&self, hall: &HallName, right: Option<&Right>) -> Problem {
         let Some((rights, missing)) = self.closest(right) else {
             return match right {
-                Some(right) if !self.is_empty() => Problem::forbidden(
-                    "not-granted",
+                Some(right) if !self.is_empty() => Problem::new(
+                    Code::NotGranted,
                     format!(
                         "you may not {} in the hall “{hall}”; ask an owner of this realm",
                         in_words(right),
                     ),
                 ),
-                _ => Problem::forbidden(
-                    "not-admitted",
+                _ => Problem::new(
+                    Code::NotAdmitted,
                     format!(
                         "you are not admitted to the hall “{hall}”; ask an owner of this realm"
                     ),
                 ),
             };
         };
-        Problem::forbidden(
-            "needs-not-met",
+        Problem::new(
+            Code::NeedsNotMet,
             format!("to {rights} in the hall “{hall}”: {missing}"),
         )
     }
@@ -281,7 +281,7 @@ mod tests {
         let wanted = wanted.map(rights);
         weighed
             .opening(&"lab".parse().unwrap(), wanted.as_ref())
-            .map_err(|problem| (problem.code, problem.detail))
+            .map_err(|problem| (problem.code.name(), problem.detail))
     }
 
     #[test]

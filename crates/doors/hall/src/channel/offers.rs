@@ -6,10 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hallway_api::Problem as Refused;
 use hallway_evidence::statement::hall::{AgentName, HallName, ServiceName, StoreName};
 use hallway_hall::files::{self, BucketSettings, BucketStore, FolderStore, Store};
 use hallway_hall::stream::BoxStream;
-use hallway_hall::{Address, Problem as Refused, Switchboard};
+use hallway_hall::{Address, Switchboard};
 use zeroize::Zeroizing;
 
 use super::inside::Thing;

@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use hallway_evidence::{Evidence, GrantId, RealmName, Statement, Timestamp};
 use hallway_hall::client::{self, ClientError};
 use hallway_hall::{HallClient, HallKey, Opening, P256PublicKey};
 use hallway_spine::Gateway;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::seal::Purpose;
 use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
@@ -23,7 +22,6 @@ use zeroize::Zeroizing;
 
 use super::{Presence, Standing};
 use crate::approvals::Waits;
-use crate::channel::standing::WAITING;
 use crate::partners::{active, place};
 use crate::store::{End, Grant, HallTables};
 use crate::{HallsOf, certificate, visit};
@@ -187,7 +185,7 @@ impl Proxy {
         let arrived = self.arrived.get_or_try_init(|| async {
             match self.look(gateway).await? {
                 There::Open(_) | There::Waiting(_) => Ok(()),
-                There::Over(why) => Err(Problem::forbidden("grant-ended", why)),
+                There::Over(why) => Err(Problem::new(Code::GrantEnded, why)),
             }
         });
         arrived.await?;
@@ -214,7 +212,7 @@ impl Proxy {
         }
         match asked {
             Ok(grant) => Ok(There::Open(grant)),
-            Err(ClientError::Problem(problem)) if problem.code == WAITING => {
+            Err(ClientError::Problem(problem)) if problem.is(Code::WaitingForApproval) => {
                 Ok(There::Waiting(self.waits().clone()))
             }
             Err(ClientError::Problem(problem))
@@ -224,8 +222,7 @@ impl Proxy {
                 Ok(There::Over(problem.detail))
             }
             Err(error) => Err(Problem::new(
-                StatusCode::BAD_GATEWAY,
-                "partner-away",
+                Code::PartnerAway,
                 format!("{}: {error}", self.host),
             )),
         }

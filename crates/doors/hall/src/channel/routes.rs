@@ -21,7 +21,7 @@ use hallway_hall::{Renewed, Svid, stream};
 use hallway_spine::Gateway;
 use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Kept, Takes};
 use hallway_spine::http::input::Input;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::source::Source;
 use hallway_webauthn::wire::Base64Url;
 
@@ -233,16 +233,16 @@ async fn admit(gateway: &Gateway, admits: Admits, request: &mut Request) -> Resu
     // Tools have no origin. A browser that was given a certificate sends one, and then it is
     // another site that asks.
     if request.headers().contains_key(header::ORIGIN) {
-        return Err(Problem::forbidden(
-            "cross-origin",
+        return Err(Problem::new(
+            Code::CrossOrigin,
             "no web page may send requests here",
         ));
     }
     let visitor = request.extensions().get::<Visitor>().cloned();
     let visitor = visitor.ok_or_else(Problem::unauthenticated)?;
     if gateway.now().as_ms() > visitor.svid.not_after_ms {
-        return Err(Problem::forbidden(
-            "certificate-expired",
+        return Err(Problem::new(
+            Code::CertificateExpired,
             "the certificate of this connection has expired; connect with the renewed one",
         ));
     }
@@ -274,21 +274,21 @@ async fn admit(gateway: &Gateway, admits: Admits, request: &mut Request) -> Resu
 /// What is said to those who may not ask for something.
 fn refused(who: &Who, kind: Option<&GrantKind>) -> Problem {
     match (who, kind) {
-        (Who::Guest(_), Some(GrantKind::Away { host, .. })) => Problem::forbidden(
-            "away",
+        (Who::Guest(_), Some(GrantKind::Away { host, .. })) => Problem::new(
+            Code::Away,
             format!("the hall of this grant is at {host}; connect there"),
         ),
-        (Who::Guest(_), Some(GrantKind::Visitor(visitor))) => Problem::forbidden(
-            "visitor",
+        (Who::Guest(_), Some(GrantKind::Visitor(visitor))) => Problem::new(
+            Code::Visitor,
             format!("{} gives its people their certificates", visitor.home),
         ),
-        (Who::Guest(_), _) => Problem::forbidden("guest", "a guest may not ask for this"),
-        (Who::Agent { .. }, _) => Problem::forbidden("agent", "an agent has no grant here"),
-        (Who::Newcomer { .. }, _) => Problem::forbidden(
-            "newcomer",
+        (Who::Guest(_), _) => Problem::new(Code::Guest, "a guest may not ask for this"),
+        (Who::Agent { .. }, _) => Problem::new(Code::Agent, "an agent has no grant here"),
+        (Who::Newcomer { .. }, _) => Problem::new(
+            Code::Newcomer,
             "show the evidence of what you opened before anything else",
         ),
-        (Who::Partner(_), _) => Problem::forbidden("partner", "a gateway has no grant here"),
+        (Who::Partner(_), _) => Problem::new(Code::Partner, "a gateway has no grant here"),
     }
 }
 
@@ -367,9 +367,7 @@ async fn control(
     let judge = move |announced| async move {
         names::judge(&gateway, &visitor, announced)
             .await
-            .map_err(|problem| {
-                hallway_hall::Problem::new(problem.status, problem.code, problem.detail)
-            })
+            .map_err(|problem| hallway_api::Problem::new(problem.code, problem.detail))
     };
     let answer = switchboard.control(hall, name, request, cut, judge).await;
     Ok(answer.map(Body::new))
@@ -438,8 +436,8 @@ async fn connect(
         })
         .ok_or_else(|| {
             let service = hallway_evidence::Line::nearest(&service);
-            Problem::forbidden(
-                "not-granted",
+            Problem::new(
+                Code::NotGranted,
                 format!(
                     "this grant does not allow to connect to “{service}”; open the hall for more"
                 ),

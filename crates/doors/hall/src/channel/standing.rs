@@ -3,7 +3,7 @@
 use hallway_evidence::statement::hall::{AgentName, HallName, Needs, Right, Rights, StoreName};
 use hallway_evidence::{PersonId, RealmName, Timestamp};
 use hallway_hall::files::StoreAccess;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::models::Models;
 use hallway_spine::models::verdict::KeyFacts;
 use hallway_spine::store::{Credential, Holder, Person, PersonState, Unit};
@@ -14,9 +14,6 @@ use crate::partners;
 use crate::store::{
     EndCause, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, HallTables, Visitor,
 };
-
-/// The code with which a grant is refused as long as a second person has to approve it.
-pub const WAITING: &str = "waiting-for-approval";
 
 /// Whose a grant is: one of our people, or a partner's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,20 +54,20 @@ impl Standing {
         match grant.state(now) {
             GrantState::Open => {}
             GrantState::Waiting => {
-                return Err(Problem::forbidden(
-                    WAITING,
+                return Err(Problem::new(
+                    Code::WaitingForApproval,
                     "this grant opens nothing before a second person approved it",
                 ));
             }
             GrantState::Unapproved => {
                 return Err(closed(
-                    "approval-expired",
+                    Code::ApprovalExpired,
                     "nobody approved this grant in time",
                 ));
             }
             GrantState::Ended => return Err(ended(&grant)),
             GrantState::RunOut => {
-                return Err(closed("grant-ended", "this grant has ended"));
+                return Err(closed(Code::GrantEnded, "this grant has ended"));
             }
         }
         let (person, rights) = match &grant.kind {
@@ -83,7 +80,7 @@ impl Standing {
                 let (person, _) = at_home(models, reader, &grant, now).await?;
                 if person.role != *role {
                     return Err(closed(
-                        "role-changed",
+                        Code::RoleChanged,
                         "the role that was stated has changed",
                     ));
                 }
@@ -116,8 +113,8 @@ impl Standing {
     /// 403 `not-granted`.
     pub fn access(&self, store: &StoreName) -> Result<StoreAccess, Problem> {
         match StoreAccess::of(&self.rights, store) {
-            none if none == StoreAccess::default() => Err(Problem::forbidden(
-                "not-granted",
+            none if none == StoreAccess::default() => Err(Problem::new(
+                Code::NotGranted,
                 format!(
                     "this grant allows nothing with the store “{store}”; open the hall for more"
                 ),
@@ -149,11 +146,21 @@ async fn at_home(
         .get(grant.person)
         .await?
         .filter(|person| person.state == PersonState::Active)
-        .ok_or_else(|| closed("suspended", "the person whose grant this is, is suspended"))?;
+        .ok_or_else(|| {
+            closed(
+                Code::Suspended,
+                "the person whose grant this is, is suspended",
+            )
+        })?;
     let key = reader.credentials().get(&grant.credential).await?;
     let key = key
         .filter(|key| key.holder == Holder::Person(grant.person))
-        .ok_or_else(|| closed("key-removed", "the key that opened this grant was removed"))?;
+        .ok_or_else(|| {
+            closed(
+                Code::KeyRemoved,
+                "the key that opened this grant was removed",
+            )
+        })?;
     if models.may_refuse(crate::NAME, person.role) {
         let attestation = reader.attestations().get(&key.id).await?;
         models.admit_person(crate::NAME, person.role, &key, attestation.as_ref(), now)?;
@@ -162,7 +169,7 @@ async fn at_home(
         && reader.sessions().get(&token, now).await?.is_none()
     {
         return Err(closed(
-            "signed-out",
+            Code::SignedOut,
             "the browser session of this grant has ended",
         ));
     }
@@ -172,22 +179,49 @@ async fn at_home(
 /// What ended a grant before its time.
 fn ended(grant: &Grant) -> Problem {
     let cause = grant.ended.map_or(EndCause::Ended, |end| end.cause);
-    let what = match cause {
-        EndCause::Ended => "this grant has ended",
-        EndCause::Suspended => "the person whose grant this is, was suspended",
-        EndCause::Recovered => "the person whose grant this is, recovered lost access since",
-        EndCause::SignedOut => "the session of this grant has ended",
-        EndCause::KeyRemoved => "the key that opened this grant was removed",
-        EndCause::ModelRefused => "the key that opened this grant cannot be relied on any more",
-        EndCause::RoleChanged => "the role that was stated has changed",
-        EndCause::NotAdmitted => "its holder was admitted to this hall no longer",
-        EndCause::NeedsNotMet => "more is demanded by now than was met for this grant",
-        EndCause::ApprovalLost => "whoever approved this grant may no longer approve it",
-        EndCause::HallRemoved => "the hall was removed",
-        EndCause::PartnerLeft => "the partnership ended on which this grant rested",
-        EndCause::EndedAtHome => "this grant has ended where its holder is at home",
+    let (code, what) = match cause {
+        EndCause::Ended => (Code::GrantEnded, "this grant has ended"),
+        EndCause::Suspended => (
+            Code::Suspended,
+            "the person whose grant this is, was suspended",
+        ),
+        EndCause::Recovered => (
+            Code::Recovered,
+            "the person whose grant this is, recovered lost access since",
+        ),
+        EndCause::SignedOut => (Code::SignedOut, "the session of this grant has ended"),
+        EndCause::KeyRemoved => (
+            Code::KeyRemoved,
+            "the key that opened this grant was removed",
+        ),
+        EndCause::ModelRefused => (
+            Code::ModelRefused,
+            "the key that opened this grant cannot be relied on any more",
+        ),
+        EndCause::RoleChanged => (Code::RoleChanged, "the role that was stated has changed"),
+        EndCause::NotAdmitted => (
+            Code::NotAdmitted,
+            "its holder was admitted to this hall no longer",
+        ),
+        EndCause::NeedsNotMet => (
+            Code::NeedsNotMet,
+            "more is demanded by now than was met for this grant",
+        ),
+        EndCause::ApprovalLost => (
+            Code::ApprovalLost,
+            "whoever approved this grant may no longer approve it",
+        ),
+        EndCause::HallRemoved => (Code::HallRemoved, "the hall was removed"),
+        EndCause::PartnerLeft => (
+            Code::PartnerLeft,
+            "the partnership ended on which this grant rested",
+        ),
+        EndCause::EndedAtHome => (
+            Code::EndedAtHome,
+            "this grant has ended where its holder is at home",
+        ),
     };
-    closed(cause.as_str(), what)
+    closed(code, what)
 }
 
 /// What counts for a visitor, if their realm is still a partner and still certifies them.
@@ -201,7 +235,7 @@ async fn vouched(
     let partner = partners::active(reader, &visitor.home).await?;
     if now > visitor.vouched {
         return Err(closed(
-            "not-vouched",
+            Code::NotVouched,
             &format!("{} no longer certifies its person", visitor.home),
         ));
     }
@@ -378,9 +412,9 @@ fn within(grant: &Grant, admissions: &[HallGuest], case: &Case<'_>) -> Result<Ri
             .iter()
             .find_map(|right| weighed.missing_for(right));
         match lost {
-            Some(missing) => closed("needs-not-met", &missing),
+            Some(missing) => closed(Code::NeedsNotMet, &missing),
             None => closed(
-                "not-admitted",
+                Code::NotAdmitted,
                 "its holder is no longer admitted to this hall",
             ),
         }
@@ -413,13 +447,13 @@ pub async fn agent(
         .await?
         .filter(|agent| agent.joined.is_some_and(|(_, key)| key == *key_sha256))
         .ok_or_else(|| {
-            Problem::forbidden(
-                "agent-dismissed",
+            Problem::new(
+                Code::AgentDismissed,
                 "this agent was put out of the hall; ask for a new invitation",
             )
         })
 }
 
-fn closed(code: &'static str, what: &str) -> Problem {
-    Problem::forbidden(code, format!("{what}; open the hall again"))
+fn closed(code: Code, what: &str) -> Problem {
+    Problem::new(code, format!("{what}; open the hall again"))
 }

@@ -22,7 +22,7 @@ use hallway_evidence::{
 };
 use hallway_spine::Gateway;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::ledger::Entry;
 use hallway_spine::store::{EvidenceHash, StoreError, Unit};
 use hallway_webauthn::RelyingParty;
@@ -68,8 +68,8 @@ pub async fn arrive(
             }
             gateway.halls().inside.guest(gateway, &grant).await
         }
-        _ => Err(Problem::forbidden(
-            "unknown-grant",
+        _ => Err(Problem::new(
+            Code::UnknownGrant,
             "the grant for this key is somebody else's",
         )),
     }
@@ -174,11 +174,11 @@ async fn judge(
     bundle: Bundle,
 ) -> Result<Judged, Problem> {
     let Who::Newcomer { home, person, key } = &caller.presence.who else {
-        return Err(Problem::forbidden("guest", "you are inside already"));
+        return Err(Problem::new(Code::Guest, "you are inside already"));
     };
     let partner = partners::active(reader, home).await?;
     let claimed = UncheckedVisit::read(&bundle)
-        .map_err(|error| Problem::forbidden("not-a-visit", error.to_string()))?;
+        .map_err(|error| Problem::new(Code::NotAVisit, error.to_string()))?;
     let admissions = reader
         .halls()
         .admissions_of_visitor(home, *person, claimed.role)
@@ -186,8 +186,8 @@ async fn judge(
     let allowed = rights_in(&admissions, &claimed.hall);
     if allowed.is_empty() {
         // As for one's own people: whoever may do nothing there may not know that it exists.
-        return Err(Problem::forbidden(
-            "not-admitted",
+        return Err(Problem::new(
+            Code::NotAdmitted,
             format!("you are not admitted to the hall “{}” here", claimed.hall),
         ));
     }
@@ -209,8 +209,8 @@ async fn judge(
                 step: String::new(),
                 what: "the evidence does not hold".to_owned(),
             });
-            Problem::forbidden(
-                "evidence",
+            Problem::new(
+                Code::Evidence,
                 format!("your evidence: step {}: {}", failure.step, failure.what),
             )
             .with("step", failure.step)
@@ -281,8 +281,8 @@ async fn keep(
     unit.grants().add(grant).await.map_err(used)?;
     let left = left_by_admissions(&gateway.models, unit, grant, gateway.now()).await?;
     if left != Left::Rights(grant.rights.clone()) {
-        return Err(Problem::forbidden(
-            "not-admitted",
+        return Err(Problem::new(
+            Code::NotAdmitted,
             "the admissions to this hall have changed; open it again",
         ));
     }
@@ -294,15 +294,18 @@ fn named_evidence(caller: &Caller) -> Result<[u8; 32], Problem> {
     let named = caller.svid.provenance.as_ref();
     let named: Option<EvidenceHash> = named.and_then(|named| named.evidence.parse().ok());
     let named = named.ok_or_else(|| {
-        Problem::forbidden("no-evidence", "the certificate names no evidence to check")
+        Problem::new(
+            Code::NoEvidence,
+            "the certificate names no evidence to check",
+        )
     })?;
     Ok(named.0)
 }
 
 fn used(error: StoreError) -> Problem {
     match error {
-        StoreError::Exists { .. } => Problem::conflict(
-            "key-used",
+        StoreError::Exists { .. } => Problem::new(
+            Code::KeyUsed,
             "a grant was given for this evidence or key before; open the hall again",
         ),
         error => error.into(),

@@ -6,7 +6,7 @@ use hallway_evidence::RealmName;
 use hallway_evidence::statement::hall::{HallName, Right, StoreName, approver};
 use hallway_spine::Gateway;
 use hallway_spine::console::pages::{frame, html, moment};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 
 use super::super::view::{
@@ -46,7 +46,7 @@ async fn shared(
 ) -> Result<Vec<HallThere>, Problem> {
     let shared = visit::shared_with(gateway, caller, host).await;
     shared.map_err(|problem| match problem.code {
-        "not-partner" => Problem::not_found("partner"),
+        Code::NotPartner => Problem::not_found("partner"),
         _ => problem,
     })
 }
@@ -109,7 +109,7 @@ impl Now {
     ) -> Result<Self, Problem> {
         let entered = match away::entered(gateway, caller, host, hall).await {
             Ok(Some(entered)) => entered,
-            Err(problem) if problem.status.is_server_error() => return Err(problem),
+            Err(problem) if problem.status().is_server_error() => return Err(problem),
             Ok(None) | Err(_) => return Ok(Self::default()),
         };
         let grant = &entered.standing.grant;

@@ -181,7 +181,7 @@ async fn open_now(
             let row = grant_row(gateway, caller, &standing.grant, name);
             Ok((Some(row), standing.rights.iter().cloned().collect()))
         }
-        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Err(problem) if problem.status().is_server_error() => Err(problem),
         Ok(None) | Err(_) => Ok((None, Vec::new())),
     }
 }

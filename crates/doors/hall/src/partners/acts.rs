@@ -8,7 +8,7 @@ use hallway_evidence::statement::partner::{Accept, Authorities, Invite, Leave, P
 use hallway_evidence::statement::witness::SeenLog;
 use hallway_evidence::{Line, Origin, OriginError, RealmName};
 use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared, Registered, act};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::token_hash;
 use hallway_spine::store::{StoreError, TokenHash};
 use hallway_spine::witness::{anew, peers};
@@ -182,15 +182,15 @@ async fn look_at(gateway: &Gateway, address: &Origin) -> Result<Pins, Problem> {
         .realm(address)
         .await
         .map_err(|error| {
-            Problem::conflict(
-                "partner-unfit",
+            Problem::new(
+                Code::PartnerUnfit,
                 // Some of it may be the other side's own words.
                 Line::nearest(&format!("{address} cannot be a partner: {error}")).to_string(),
             )
         })?;
     if described.realm == own_realm(gateway)? {
-        return Err(Problem::conflict(
-            "ourselves",
+        return Err(Problem::new(
+            Code::Ourselves,
             format!("{address} is a gateway of this realm itself"),
         ));
     }
@@ -224,8 +224,8 @@ fn pins(described: Described, seen: Option<SeenLog>) -> Result<Pins, Problem> {
 }
 
 fn already(realm: &RealmName) -> Problem {
-    Problem::conflict(
-        "partner-exists",
+    Problem::new(
+        Code::PartnerExists,
         format!("{realm} is a partner already; leave it first"),
     )
 }
@@ -285,8 +285,8 @@ async fn begin(actor: &Actor<'_>, partner: &Partner, pins: &Pins) -> Result<(), 
 
 fn refused(error: StoreError) -> Problem {
     match error {
-        StoreError::Exists { detail, .. } => Problem::conflict(
-            "partner-exists",
+        StoreError::Exists { detail, .. } => Problem::new(
+            Code::PartnerExists,
             format!("{detail} is a partner already; leave it first"),
         ),
         error => error.into(),

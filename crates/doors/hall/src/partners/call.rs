@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{Method, Request, header};
 use hallway_evidence::RealmName;
 use hallway_hall::client::{self, ClientError, HallClient, Opening};
 use hallway_hall::{HallKey, Leaf, Party, Usage, body};
 use hallway_spine::Gateway;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,11 +61,7 @@ impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Own(problem) => problem,
-            error => Self::new(
-                StatusCode::BAD_GATEWAY,
-                "partner-away",
-                format!("the partner's gateway: {error}"),
-            ),
+            error => Self::new(Code::PartnerAway, format!("the partner's gateway: {error}")),
         }
     }
 }

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallway_api::{Code, Problem};
 use hallway_evidence::{Origin, RealmName, causes};
 use hallway_hall::LONGEST_BUNDLE;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode};
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::description::{Described, Description, Unfit};
-use crate::partners::join::{CROSSED, Join, Joined, SPENT};
+use crate::partners::join::{Join, Joined};
 use crate::settings::PartnersConfig;
 
 /// How long an answer may take, from the name to the last byte.
@@ -168,9 +168,9 @@ impl Fetcher {
             return Ok(serde_json::from_slice(&bytes)?);
         }
         // Something else than the gateway may say 403, too.
-        match serde_json::from_slice::<Refusal>(&bytes) {
-            Ok(refusal) if refusal.code == SPENT => Err(FetchError::Spent),
-            Ok(refusal) if refusal.code == CROSSED => Err(FetchError::Crossed),
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(refusal) if refusal.is(Code::PartnerToken) => Err(FetchError::Spent),
+            Ok(refusal) if refusal.is(Code::InvitationsCrossed) => Err(FetchError::Crossed),
             _ => Err(FetchError::Status(status)),
         }
     }
@@ -198,12 +198,6 @@ impl Fetcher {
             Err(FetchError::Plain)
         }
     }
-}
-
-/// Problem details, as far as they matter here.
-#[derive(Deserialize)]
-struct Refusal {
-    code: String,
 }
 
 async fn read(answer: Response, longest: usize) -> Result<Vec<u8>, FetchError> {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +57,8 @@ pub async fn left(
 ) -> Result<Json<serde_json::Value>, Problem> {
     let partner = active(gateway.store.read(), visitor.partner()?).await?;
     if left.pact != partner.pact.to_string() {
-        return Err(Problem::conflict(
-            "other-pact",
+        return Err(Problem::new(
+            Code::OtherPact,
             "this is about another partnership than the one that there is",
         ));
     }

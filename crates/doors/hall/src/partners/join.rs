@@ -7,7 +7,7 @@ use hallway_evidence::RealmName;
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::token_hash;
 use hallway_spine::store::{TokenHash, Unit};
 use schemars::JsonSchema;
@@ -17,11 +17,6 @@ use crate::HallsOf;
 use crate::partners::description::own_realm;
 use crate::partners::refresh::SETTLE;
 use crate::store::{HallTables, PartnerState};
-
-/// The code under which a token is refused for good.
-pub const SPENT: &str = "partner-token";
-/// The code under which one of two tokens waits for the other.
-pub const CROSSED: &str = "invitations-crossed";
 
 /// What the other gateway shows.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -104,16 +99,16 @@ async fn use_up(
 }
 
 fn crossed() -> Problem {
-    Problem::conflict(
-        CROSSED,
+    Problem::new(
+        Code::InvitationsCrossed,
         "both realms accepted the other's invitation, and the other one counts",
     )
 }
 
 /// One answer for unknown realms, wrong, used, withdrawn and expired tokens.
 fn spent() -> Problem {
-    Problem::forbidden(
-        SPENT,
+    Problem::new(
+        Code::PartnerToken,
         "this invitation is for another realm, has expired, was withdrawn or never existed; ask \
          for a new one",
     )

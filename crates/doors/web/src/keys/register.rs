@@ -12,7 +12,7 @@ use hallway_spine::act::{ceremony, options};
 use hallway_spine::depends::{self, Ended};
 use hallway_spine::http::input::{Input, line};
 use hallway_spine::http::peer::Peer;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use hallway_spine::models::verdict;
 use hallway_spine::refusal::DoorName;
@@ -348,7 +348,7 @@ fn verify(
     .map_err(|error| {
         let problem = match error {
             RegistrationError::Model(error) => gateway.models.explained(error, now).into(),
-            error => Problem::forbidden("bad-registration", error.to_string()),
+            error => Problem::new(Code::BadRegistration, error.to_string()),
         };
         match serde_json::to_value(&steps) {
             Ok(steps) => problem.with("steps", steps),
@@ -366,8 +366,8 @@ async fn never_registered(unit: &Unit<'_>, id: &CredentialId) -> Result<(), Prob
     let registration = Ground::Registration(id.clone());
     match unit.grounds().last_before(&registration, LOG_END).await? {
         None => Ok(()),
-        Some(_) => Err(Problem::conflict(
-            KNOWN_KEY,
+        Some(_) => Err(Problem::new(
+            Code::KnownKey,
             "this key was registered here before; use another, or reset it",
         )),
     }
@@ -376,11 +376,8 @@ async fn never_registered(unit: &Unit<'_>, id: &CredentialId) -> Result<(), Prob
 /// A place beyond each that the log can have: it is kept in 63 bits.
 const LOG_END: u64 = i64::MAX.unsigned_abs();
 
-/// The code of a refusal of a key that is or was somebody's.
-const KNOWN_KEY: &str = "known-key";
-
 fn registered_already() -> Problem {
-    Problem::conflict(KNOWN_KEY, "this key is registered already")
+    Problem::new(Code::KnownKey, "this key is registered already")
 }
 
 fn malformed(error: &dyn std::error::Error) -> Problem {
@@ -406,9 +403,10 @@ async fn person(
             .await?
             .filter(|person| person.state == PersonState::Active)
             .ok_or_else(spent),
-        Reason::Setup if unit.people().count_active(Role::Owner).await? > 0 => Err(
-            Problem::conflict("set-up", "this gateway has an owner already"),
-        ),
+        Reason::Setup if unit.people().count_active(Role::Owner).await? > 0 => Err(Problem::new(
+            Code::SetUp,
+            "this gateway has an owner already",
+        )),
         Reason::Setup | Reason::Invitation => {
             let person = Person {
                 id: terms.person,

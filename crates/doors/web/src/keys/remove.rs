@@ -5,7 +5,7 @@ use hallway_evidence::statement::web::RemoveKey;
 use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared};
 use hallway_spine::depends::Ended;
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{Holder, StoreError};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -59,8 +59,8 @@ impl Perform<Web> for RemoveKey {
 }
 
 fn last_key() -> Problem {
-    Problem::conflict(
-        "last-key",
+    Problem::new(
+        Code::LastKey,
         "this is your only key: without it nobody gets in; register another one first",
     )
 }

@@ -5,7 +5,7 @@ use hallway_evidence::PersonId;
 use hallway_evidence::statement::people::ChangeRole;
 use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared};
 use hallway_spine::depends::Ended;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{Person, Role, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -60,8 +60,8 @@ async fn another_role(reader: &Unit<'_>, id: PersonId, next: Role) -> Result<Rol
     let person = reader.people().get(id).await?;
     let Person { name, role, .. } = person.ok_or_else(|| Problem::not_found("person"))?;
     if role == next {
-        return Err(Problem::conflict(
-            "same-role",
+        return Err(Problem::new(
+            Code::SameRole,
             format!("{name} has the role {role} already; choose another"),
         ));
     }

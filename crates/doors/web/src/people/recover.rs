@@ -7,7 +7,7 @@ use hallway_evidence::PersonId;
 use hallway_evidence::statement::people::Recover;
 use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{Person, PersonState, Purpose, Unit};
 
 use super::PersonRequest;
@@ -38,8 +38,8 @@ impl Perform<Web> for Recover {
     async fn perform(&self, actor: &Actor<'_>) -> Result<Outcome, Problem> {
         let person = recoverable(actor.unit, self.person).await?;
         if person.role != self.role {
-            return Err(Problem::conflict(
-                "role-changed",
+            return Err(Problem::new(
+                Code::RoleChanged,
                 "this person's role is another by now; begin again",
             ));
         }
@@ -61,8 +61,8 @@ async fn recoverable(reader: &Unit<'_>, id: PersonId) -> Result<Person, Problem>
     let person = person.ok_or_else(|| Problem::not_found("person"))?;
     match person.state {
         PersonState::Active => Ok(person),
-        PersonState::Suspended => Err(Problem::conflict(
-            "suspended",
+        PersonState::Suspended => Err(Problem::new(
+            Code::PersonSuspended,
             "this person is suspended; reinstate them first, then make the link",
         )),
     }

@@ -73,17 +73,17 @@ proptest! {
         let latest = was.latest(known);
         let old = old.min(size);
         let refused = decided(&is.request(old, size), latest.as_ref());
-        if let Err(Refusal::Forked(fork)) = &refused {
+        if let Err(Refusal::Forked { fork, .. }) = &refused {
             let sizes = Forked { first: known, second: size };
             prop_assert_eq!(fork.verify(&key().verifier()), Ok(sizes));
             let json = serde_json::to_string(fork).unwrap();
             prop_assert_eq!(&serde_json::from_str::<Box<Fork>>(&json).unwrap(), fork);
         }
         match refused {
-            Err(Refusal::Forked(_)) if size == known => {}
+            Err(Refusal::Forked { .. }) if size == known => {}
             Err(Refusal::Stale { latest, .. }) => prop_assert!(old != known && latest == known),
             // The proof that was sent shows the fork, unless it leaves the old root out.
-            Err(Refusal::Forked(_)) => prop_assert!(old == known && !known.is_power_of_two()),
+            Err(Refusal::Forked { .. }) => prop_assert!(old == known && !known.is_power_of_two()),
             Err(Refusal::Inconsistent(_)) => prop_assert!(old == known && known.is_power_of_two()),
             other => prop_assert!(false, "{:?}", other),
         }

@@ -5,15 +5,14 @@ use http::header::HeaderValue;
 use http::{Response, StatusCode};
 
 use super::catalogue::Catalogue;
-use super::headers;
 use super::pack::collect;
-use super::{Answer, Call, folder_named, malformed, names_folder, status};
+use super::{Answer, Call, folder_named, headers, malformed, names_folder, status};
 use crate::body::Body;
 use crate::files::destination::destination;
 use crate::files::path::FilePath;
 use crate::files::property::{LONGEST_WRITTEN_CHANGES, PropertyChanges};
 use crate::files::store::{ByteStream, Depth, Kind, Overwrite, Placed, StoreError, Transfer};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 impl Call<'_> {
     pub(super) async fn remove(self) -> Answer {
@@ -42,11 +41,7 @@ impl Call<'_> {
             empty = bytes.map_err(StoreError::Body)?.is_empty();
         }
         if !empty {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "no-body",
-                "MKCOL takes no body",
-            ));
+            return Err(Problem::new(Code::NoBody, "MKCOL takes no body"));
         }
         // Where something is, the folder is refused whatever the condition says (RFC 9110, 13.2.1).
         // So the condition is judged for a place where nothing is.
@@ -60,11 +55,9 @@ impl Call<'_> {
         match self.store.make_folder(&self.path).await {
             Ok(()) => Ok(status(StatusCode::CREATED)),
             // RFC 4918, 9.3.1.
-            Err(error @ (StoreError::Exists | StoreError::IsFolder)) => Err(Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "exists",
-                error.to_string(),
-            )),
+            Err(error @ (StoreError::Exists | StoreError::IsFolder)) => {
+                Err(Problem::new(Code::FolderExists, error.to_string()))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -107,8 +100,7 @@ impl Call<'_> {
     async fn destination(&self) -> Result<FilePath, Problem> {
         let elsewhere = || {
             Problem::new(
-                StatusCode::BAD_GATEWAY,
-                "other-store",
+                Code::OtherStore,
                 format!("Destination must begin with {}/", self.mount),
             )
         };

@@ -49,7 +49,7 @@ impl Call<'_> {
     }
 
     /// Judges the conditions of the request, which are about the folder.
-    pub(super) async fn check_folder(&self) -> Result<(), crate::Problem> {
+    pub(super) async fn check_folder(&self) -> Result<(), crate::problem::Problem> {
         let condition = self.condition().await?;
         if condition.is_any() {
             return Ok(());
@@ -71,7 +71,7 @@ impl Call<'_> {
 pub(super) async fn collect(
     mut body: ByteStream,
     longest: usize,
-) -> Result<Vec<u8>, crate::Problem> {
+) -> Result<Vec<u8>, crate::problem::Problem> {
     let mut list = Vec::new();
     while let Some(bytes) = body.next().await {
         list.extend_from_slice(&bytes.map_err(StoreError::Body)?);

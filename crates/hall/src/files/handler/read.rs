@@ -17,7 +17,7 @@ use crate::files::condition::Verdict;
 use crate::files::date::http_date;
 use crate::files::store::{Entry, Kind, OpenFile, Sha256, StoreError};
 use crate::foreign::MediaType;
-use crate::problem::Problem;
+use crate::problem::{Code, IntoResponse, Problem};
 
 /// The most entries in one page of a list.
 const MOST_ENTRIES: usize = 1000;
@@ -58,8 +58,7 @@ impl Call<'_> {
             Part::Bytes(range) => (StatusCode::PARTIAL_CONTENT, range),
             Part::Unsatisfiable => {
                 let mut response = Problem::new(
-                    StatusCode::RANGE_NOT_SATISFIABLE,
-                    "no-such-range",
+                    Code::NoSuchRange,
                     format!("the file has {} bytes", entry.bytes),
                 )
                 .into_response();

@@ -4,14 +4,13 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::headers;
-use super::{Answer, Call, malformed, status};
+use super::{Answer, Call, headers, malformed, status};
 use crate::body;
 use crate::files::condition::Condition;
 use crate::files::date::{EARLIEST_MS, LATEST_MS};
 use crate::files::pack::{MOST_PACKED, PACK, PackError, PackedHead, Unpacking};
 use crate::files::store::{ByteStream, Plan, SmallFile, StoreError};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// A group of files is put in place when it has this many files or bytes.
 const GROUP_FILES: usize = 256;
@@ -23,8 +22,7 @@ impl Call<'_> {
     pub(super) async fn unpack(self, body: ByteStream) -> Answer {
         if headers::text(&self.headers, CONTENT_TYPE)? != Some(PACK) {
             return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "no-pack",
+                Code::NoPack,
                 format!("POST takes {PACK}: a single file is sent with PUT"),
             ));
         }

@@ -3,11 +3,10 @@
 use http::header::{CONTENT_RANGE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 
-use super::headers;
-use super::{Answer, Call, malformed, read, status};
+use super::{Answer, Call, headers, malformed, read, status};
 use crate::body::Body;
 use crate::files::store::{ByteStream, Entry, Kind, StoreError, UploadId, Written};
-use crate::problem::Problem;
+use crate::problem::{IntoResponse, Problem};
 
 const UPLOAD_OFFSET: &str = "upload-offset";
 const UPLOAD_COMPLETE: &str = "upload-complete";

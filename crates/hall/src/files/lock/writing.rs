@@ -13,7 +13,7 @@ use crate::files::handler::malformed;
 use crate::files::path::{FilePath, encode};
 use crate::files::store::Depth;
 use crate::files::xml::{Element, escape};
-use crate::problem::Problem;
+use crate::problem::{IntoResponse, Problem};
 
 /// `supportedlock` (15.10): both scopes, for writing.
 pub(in crate::files) const SUPPORTED: &str = "<D:lockentry><D:lockscope><D:exclusive/></D:lockscope>\
@@ -138,7 +138,7 @@ impl Form {
 
 /// Conditions about locks (16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::files) enum Code {
+pub(in crate::files) enum Precondition {
     /// The token of a lock has to come with the request.
     TokenSubmitted,
     /// No other lock may be in the way of a new one.
@@ -147,7 +147,7 @@ pub(in crate::files) enum Code {
     TokenMatches,
 }
 
-impl Code {
+impl Precondition {
     const ALL: [Self; 3] = [Self::TokenSubmitted, Self::NoConflict, Self::TokenMatches];
 
     const fn as_str(self) -> &'static str {
@@ -164,7 +164,7 @@ impl Code {
 /// addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unmet {
-    pub(in crate::files) code: Code,
+    pub(in crate::files) code: Precondition,
     pub(in crate::files) path: FilePath,
 }
 
@@ -174,7 +174,7 @@ impl Unmet {
     /// The token of a lock on `path` has to come with the request.
     pub(in crate::files) fn submit(path: &FilePath) -> Self {
         Self {
-            code: Code::TokenSubmitted,
+            code: Precondition::TokenSubmitted,
             path: path.clone(),
         }
     }
@@ -184,7 +184,9 @@ impl Unmet {
         let said = headers.get(Self::HEADER)?.to_str().ok()?;
         let (code, path) = said.split_once(' ')?;
         Some(Self {
-            code: Code::ALL.into_iter().find(|known| known.as_str() == code)?,
+            code: Precondition::ALL
+                .into_iter()
+                .find(|known| known.as_str() == code)?,
             path: FilePath::from_uri(path).ok()?,
         })
     }
@@ -207,7 +209,7 @@ impl Unmet {
     fn to_xml(&self, mount: &str) -> String {
         let code = self.code.as_str();
         let path = match self.code {
-            Code::TokenMatches => String::new(),
+            Precondition::TokenMatches => String::new(),
             _ => format!("<D:href>{}</D:href>", address(mount, &self.path)),
         };
         format!("<D:error><D:{code}>{path}</D:{code}></D:error>")
@@ -234,7 +236,7 @@ impl Refusing<'_> {
         response.headers_mut().remove(Unmet::HEADER);
         let inner = unmet.path != *self.path && unmet.path.is_within(self.path);
         let error = unmet.to_xml(self.mount);
-        let xml = if unmet.code == Code::NoConflict && inner {
+        let xml = if unmet.code == Precondition::NoConflict && inner {
             // The lock in the way is on something in the folder that was to be locked (9.10.6).
             *response.status_mut() = StatusCode::MULTI_STATUS;
             let (lock, asked) = (
@@ -346,7 +348,7 @@ mod tests {
     }
 
     async fn refused(form: Form, unmet: &Unmet, path: &str) -> (u16, String) {
-        let problem = Problem::new(StatusCode::LOCKED, "locked", "no");
+        let problem = Problem::new(crate::problem::Code::Locked, "no");
         let path = &path.parse().unwrap();
         let refusing = Refusing {
             form,
@@ -362,7 +364,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_names_what_is_locked_in_the_form_that_is_wanted() {
         let path = "a/ü b".parse().unwrap();
-        let code = Code::TokenSubmitted;
+        let code = Precondition::TokenSubmitted;
         let unmet = Unmet { code, path };
         let (status, xml) = refused(Form::Xml, &unmet, "a").await;
         assert_eq!(status, 423);
@@ -373,7 +375,7 @@ mod tests {
         assert_eq!(status, 423);
         assert!(json.contains("\"code\":\"locked\""), "{json}");
         let conflict = Unmet {
-            code: Code::NoConflict,
+            code: Precondition::NoConflict,
             ..unmet
         };
         assert_eq!(refused(Form::Xml, &conflict, "a/ü b").await.0, 423);

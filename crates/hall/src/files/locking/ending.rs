@@ -5,9 +5,9 @@ use http::{Response, StatusCode};
 use super::{Behind, Call, Locking, Refused};
 use crate::body::{self, Body};
 use crate::files::handler::{condition, malformed, text};
-use crate::files::lock::{Code, Lock, LockToken, covers};
+use crate::files::lock::{Lock, LockToken, Precondition, covers};
 use crate::foreign;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 impl Locking {
     /// `UNLOCK` (RFC 4918, 9.11): only by whoever took the lock.
@@ -26,11 +26,14 @@ impl Locking {
         let is_it = |lock: &&Lock| Some(lock.token) == token && covers(lock, &call.path);
         let Some(lock) = locks.iter().find(is_it) else {
             let problem = Problem::new(
-                StatusCode::CONFLICT,
-                "no-such-lock",
+                Code::LockElsewhere,
                 "no lock with that token covers this path",
             );
-            return Err(Refused::new(problem, Code::TokenMatches, &call.path));
+            return Err(Refused::new(
+                problem,
+                Precondition::TokenMatches,
+                &call.path,
+            ));
         };
         if lock.holder != self.holder {
             return Err(not_yours().into());
@@ -70,8 +73,7 @@ impl Locking {
 /// The refusal to use somebody else's lock.
 pub(super) fn not_yours() -> Problem {
     Problem::new(
-        StatusCode::FORBIDDEN,
-        "not-your-lock",
+        Code::NotYourLock,
         "somebody else took this lock: only they can use it",
     )
 }

@@ -11,12 +11,12 @@ use super::{Behind, Call, Locking, Refused, locked, may_use};
 use crate::body::{self, Body};
 use crate::files::handler::{self, Discovery, condition, depth, malformed, need, text};
 use crate::files::lock::{
-    self, Code, Doing, LONGEST_TIMEOUT, Lock, LockToken, LocksError, ShownLock, Taken, Touch,
-    USUAL_TIMEOUT, Wish, covers,
+    self, Doing, LONGEST_TIMEOUT, Lock, LockToken, LocksError, Precondition, ShownLock, Taken,
+    Touch, USUAL_TIMEOUT, Wish, covers,
 };
 use crate::foreign;
 use crate::pass::Way;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The header with a new lock's token (RFC 4918, 10.5).
 const LOCK_TOKEN: HeaderName = HeaderName::from_static("lock-token");
@@ -141,11 +141,10 @@ impl Locking {
         };
         let lost = || {
             let problem = Problem::new(
-                StatusCode::PRECONDITION_FAILED,
-                "no-such-lock",
+                Code::NoSuchLock,
                 "If names no lock here: to refresh a lock, send its token; to take one, say which",
             );
-            Refused::new(problem, Code::TokenMatches, &call.path)
+            Refused::new(problem, Precondition::TokenMatches, &call.path)
         };
         let lock = locks.iter().find(is_meant).ok_or_else(lost)?;
         if lock.holder != self.holder {
@@ -175,7 +174,7 @@ impl Locking {
 }
 
 fn conflict(other: &Lock) -> Refused {
-    Refused::new(locked(other).problem, Code::NoConflict, &other.root)
+    Refused::new(locked(other).problem, Precondition::NoConflict, &other.root)
 }
 
 /// The content of a request for a lock, if the client may write.

@@ -14,6 +14,7 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
+    /// No name is known yet.
     pub fn new(reader: &'a Unit<'a>) -> Self {
         Self {
             reader,

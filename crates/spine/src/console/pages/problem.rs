@@ -13,7 +13,7 @@ use crate::http::session::{self, Caller, Token};
 /// The page that says what is wrong, with the problem's status; with the way to other pages for
 /// somebody who is signed in.
 pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Problem) -> Response {
-    let title = match problem.status.as_u16() {
+    let title = match problem.status().as_u16() {
         400 => "This address makes no sense",
         401 => "Sign in first",
         403 => "This is not for you",
@@ -35,14 +35,14 @@ pub fn problem_page(gateway: &Gateway, caller: Option<&Caller>, problem: &Proble
                 |caller| frame(gateway, caller, Place::OVERVIEW),
             )
         },
-        status: problem.status.as_u16(),
+        status: problem.status().as_u16(),
         title: title.to_owned(),
         detail: sentence(&problem.detail),
         request: None,
     };
     match html(&page) {
         Ok(response) => {
-            let mut response = (problem.status, response).into_response();
+            let mut response = (problem.status(), response).into_response();
             problem.say_when(response.headers_mut());
             response
         }

@@ -1,4 +1,4 @@
-//! The bodies of requests: how long they may be, and how slow.
+//! Bounds on the bodies of requests: their length, and how slowly they may come.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use bytes::BytesMut;
 use futures_util::{StreamExt, stream};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, timeout};
 
-use crate::http::problem::Problem;
+use crate::http::problem::{Code, Problem};
 
-/// How long a sender of a stream is waited for before it is looked at how much came. Handlers may be
-/// less patient.
+/// The waiting time, in all, after which the sender of a stream must have sent
+/// [`MIN_WINDOW_BYTES`]. Handlers may wait less.
 const WINDOW: Duration = Duration::from_secs(90);
-/// How much of a stream has to come in that time: half a kilobyte each second.
-const LEAST: u64 = 45 * 1024;
+/// The bytes of a stream that must come within [`WINDOW`]: half a kilobyte each second.
+const MIN_WINDOW_BYTES: u64 = 45 * 1024;
 
-/// Refuses a body whose head says already that it is too long.
+/// Refuses a body that is too long by its Content-Length already.
 pub(super) fn announced(request: &Request, most: u64) -> Result<(), Problem> {
     match request.body().size_hint().lower() {
         said if said > most => Err(too_long(most)),
@@ -50,10 +50,10 @@ pub(super) async fn whole(body: Body, most: usize) -> Result<Bytes, Problem> {
     Ok(taken.freeze())
 }
 
-/// Why a body that is read as it comes was broken off.
+/// Why a streamed body was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// It is longer than the route takes.
+    /// The body is longer than this number of bytes, the most that the route takes.
     #[error("the body is longer than {0} bytes")]
     TooLong(u64),
     /// Less than half a kilobyte came each second.
@@ -62,7 +62,7 @@ pub enum Broken {
 }
 
 impl Broken {
-    /// The one in a body's error, if it is one.
+    /// Finds a [`Broken`] among the causes of a body's error.
     #[must_use]
     pub fn of(error: &axum::Error) -> Option<Self> {
         let mut cause: Option<&dyn std::error::Error> = Some(error);
@@ -70,7 +70,7 @@ impl Broken {
             if let Some(broken) = error.downcast_ref::<Self>() {
                 return Some(*broken);
             }
-            // io::Error tells of what it wraps by another way than of causes.
+            // io::Error::source leaves out the error that it wraps; get_ref returns it.
             let wrapped = error.downcast_ref::<std::io::Error>();
             if let Some(broken) = wrapped.and_then(|error| error.get_ref()?.downcast_ref::<Self>())
             {
@@ -101,8 +101,8 @@ impl From<Broken> for std::io::Error {
     }
 }
 
-/// `body`, broken off with [`Broken`] when it is too long or too slow. Only time spent waiting for
-/// the sender counts.
+/// `body`, cut off with [`Broken`] when it is too long or too slow. Only time spent waiting for the
+/// sender counts.
 pub(super) fn streamed(body: Body, most: u64) -> Body {
     if body.is_end_stream() {
         return body;
@@ -125,8 +125,8 @@ pub(super) fn streamed(body: Body, most: u64) -> Body {
         let patience = WINDOW.saturating_sub(coming.waited);
         let chunk = match timeout(patience, coming.chunks.next()).await {
             Ok(chunk) => chunk,
-            // What came in the window before this chunk does not help it.
-            Err(_) if coming.came < LEAST => return Err(Broken::TooSlow.into()),
+            // Too little came in this window. If enough did, the next chunk gets a whole window.
+            Err(_) if coming.came < MIN_WINDOW_BYTES => return Err(Broken::TooSlow.into()),
             Err(_) => match timeout(WINDOW, coming.chunks.next()).await {
                 Ok(chunk) => chunk,
                 Err(_) => return Err(Broken::TooSlow.into()),
@@ -142,7 +142,7 @@ pub(super) fn streamed(body: Body, most: u64) -> Body {
         coming.waited += asked.elapsed();
         coming.came += length;
         if coming.waited >= WINDOW {
-            if coming.came < LEAST {
+            if coming.came < MIN_WINDOW_BYTES {
                 return Err(Broken::TooSlow.into());
             }
             (coming.waited, coming.came) = (Duration::ZERO, 0);
@@ -152,7 +152,7 @@ pub(super) fn streamed(body: Body, most: u64) -> Body {
     Body::new(Hinted { chunks, hint })
 }
 
-/// Chunks, with what is known of their length.
+/// A stream of chunks, with the size hint of the body that they came from.
 struct Hinted {
     chunks: Body,
     hint: SizeHint,
@@ -181,15 +181,14 @@ impl HttpBody for Hinted {
 fn too_long(most: u64) -> Problem {
     let detail = match most {
         0 => "this address takes no body".to_owned(),
-        _ => format!("the request's body is longer than {most} bytes, the most that is taken here"),
+        _ => format!("the request's body is longer than {most} bytes, the most allowed here"),
     };
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    Problem::new(Code::TooLarge, detail)
 }
 
 pub(super) fn too_slow() -> Problem {
     Problem::new(
-        StatusCode::REQUEST_TIMEOUT,
-        "too-slow",
+        Code::TooSlow,
         "the request's body came too slowly; send it again",
     )
 }

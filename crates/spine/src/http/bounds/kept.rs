@@ -1,4 +1,4 @@
-//! Keeps a route's bounds: who is within them, and until when.
+//! Keeps a route's bounds: counts the requests under way, and cuts off those that take too long.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,34 +7,33 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::body::{announced, streamed, too_slow, whole};
-use super::{Bounds, Gives, JSON, Made, Most, PATIENCE, Polled, Takes, Wrap, wrapped};
-use crate::http::problem::Problem;
+use super::{BODY_TIMEOUT, Bounds, Gives, JSON, Made, Most, Polled, Takes, Wrap, wrapped};
+use crate::http::problem::{Code, Problem};
 use crate::source::{Share, Shares, Source};
 use crate::turn::Turn;
 
-/// How many requests of one source are served at a time, over all routes that give one source no
-/// more than that.
-const EVERYWHERE: usize = 256;
+/// The most requests of one source that are served at a time, over all routes together. Routes that
+/// allow one source more than this count by themselves.
+const MAX_ON_ALL_ROUTES: usize = 256;
 
-/// The bounds of a route, and who is within them now.
+/// The bounds of a route, and the places that its requests take now.
 #[derive(Debug, Clone)]
 pub struct Kept {
     bounds: Bounds,
-    /// What [`Most::Payload`] is.
+    /// The bytes that [`Most::Payload`] allows.
     payload: u64,
     places: Arc<Semaphore>,
     shares: Arc<Shares>,
     everywhere: Arc<Shares>,
 }
 
-/// A place, until it is dropped.
+/// The place of one request. Dropping it frees the place.
 #[derive(Debug)]
 struct Place {
     _share: Option<Share>,
@@ -43,8 +42,8 @@ struct Place {
 }
 
 impl Kept {
-    /// `payload` is what [`Most::Payload`] means; `everywhere` counts what each source asks of all
-    /// routes together.
+    /// `payload` is the number of bytes that [`Most::Payload`] allows; `everywhere` counts the
+    /// requests of each source over all routes.
     pub fn new(bounds: Bounds, payload: u64, everywhere: Arc<Shares>) -> Self {
         Self {
             bounds,
@@ -63,9 +62,9 @@ impl Kept {
         };
         Ok(Place {
             _share: share(&self.shares, each)?,
-            // A route that gives one caller more counts its callers by itself.
-            _everywhere: if each <= EVERYWHERE {
-                share(&self.everywhere, EVERYWHERE)?
+            // A route that allows one caller more counts its callers by itself.
+            _everywhere: if each <= MAX_ON_ALL_ROUTES {
+                share(&self.everywhere, MAX_ON_ALL_ROUTES)?
             } else {
                 None
             },
@@ -75,7 +74,7 @@ impl Kept {
         })
     }
 
-    /// Lets a request through to `next`, within the bounds.
+    /// Runs `next` within the bounds, or refuses the request.
     pub async fn serve(&self, request: Request, source: Option<Source>, next: Next) -> Response {
         match self.within(request, source, next).await {
             Ok(response) => response,
@@ -103,7 +102,7 @@ impl Kept {
                             response.extensions_mut().insert(Made);
                             return Ok(response);
                         }
-                        // The sender's time is not the handler's, and has a bound of its own.
+                        // The handler waits for the sender, whose time has a bound of its own.
                         Err(_) if awaited.now() => {}
                         Err(_) => return Err(not_ready()),
                     }
@@ -113,7 +112,7 @@ impl Kept {
                 let response = next.run(request).await;
                 let length = response.body().size_hint().exact();
                 if length.is_some_and(|length| length <= JSON as u64) {
-                    // It is made.
+                    // The answer is whole, and short: it needs no place.
                     return Ok(response);
                 }
                 let ends = lasts.map(|lasts| Box::pin(sleep(lasts)));
@@ -126,10 +125,10 @@ impl Kept {
         }
     }
 
-    /// The request with a body that is bounded.
+    /// The request with a bounded body.
     async fn take(&self, request: Request) -> Result<Request, Problem> {
         let (bytes, within) = match self.bounds.body {
-            Takes::Nothing => (0, PATIENCE),
+            Takes::Nothing => (0, BODY_TIMEOUT),
             Takes::Whole { bytes, within } => (bytes, within),
             Takes::Streamed { most } => {
                 let most = match most {
@@ -152,7 +151,7 @@ impl Kept {
     }
 }
 
-/// Tells whether somebody waits for more of a body.
+/// Tells whether the handler waits for more of a body.
 #[derive(Clone, Debug, Default)]
 struct Awaited(Arc<AtomicBool>);
 
@@ -169,20 +168,20 @@ impl Wrap for Awaited {
         polled
     }
 
-    /// Nobody waits for a body that was dropped.
+    /// No handler waits for a dropped body.
     fn ended(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }
 }
 
-/// The request with a body that says whether somebody waits for more of it.
+/// The request with a body that tells whether the handler waits for more of it.
 fn watched(request: Request) -> (Request, Awaited) {
     let awaited = Awaited::default();
     let watching = awaited.clone();
     (request.map(|body| wrapped(body, watching)), awaited)
 }
 
-/// What an answer holds until its end.
+/// A streamed answer's time limit and place, held until the answer ends.
 struct Streamed {
     ends: Option<Pin<Box<Sleep>>>,
     _place: Place,
@@ -201,27 +200,25 @@ impl Wrap for Streamed {
 
 fn too_many(each: usize) -> Problem {
     Problem::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too-many",
+        Code::TooMany,
         format!(
-            "{each} requests of yours are under way here, as many as may be; wait for one to end"
+            "{each} of your requests are under way here, the most that are allowed; \
+             wait for one to end"
         ),
     )
 }
 
 fn crowded() -> Problem {
     Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "crowded",
-        "as many requests are under way here as may be; try again in a moment",
+        Code::Crowded,
+        "too many requests are under way here; try again in a moment",
     )
 }
 
 fn not_ready() -> Problem {
     Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "not-in-time",
-        "the answer was not ready in time; look whether it was done, and try again",
+        Code::NotInTime,
+        "the answer was not ready in time; check whether the request took effect, and try again",
     )
 }
 

@@ -1,10 +1,10 @@
-//! Bounds of kinds of routes that several doors have.
+//! Bounds for kinds of routes that several doors have.
 
 use std::time::Duration;
 
 use super::{AtOnce, Bounds, Gives};
 
-/// For what strangers may ask and what costs signatures, certificates or units of the database.
+/// For routes that are open to strangers, and cost signatures, certificates or units of work.
 pub const STRANGERS: Bounds = Bounds {
     at_once: AtOnce {
         total: 64,
@@ -13,17 +13,18 @@ pub const STRANGERS: Bounds = Bounds {
     ..Bounds::JSON
 };
 
-/// For what looks now for what is looked for now and then anyway.
+/// For routes by which an operator makes the gateway ask other servers now, instead of waiting for
+/// its next turn.
 pub const LOOK_NOW: Bounds = Bounds {
     body: Bounds::JSON.body,
     answer: Gives::Whole {
         within: Duration::from_secs(240),
     },
     at_once: AtOnce { total: 16, each: 4 },
-    because: Some("it waits for servers elsewhere, as long as it waits for each"),
+    because: Some("it waits for other servers"),
 };
 
-/// For what reads a whole payload.
+/// For routes that read a whole payload.
 pub const PICTURES: Bounds = Bounds {
     answer: Gives::Whole {
         within: Duration::from_secs(60),
@@ -36,7 +37,7 @@ pub const PICTURES: Bounds = Bounds {
     ..Bounds::READ
 };
 
-/// Server-sent events.
+/// For streams of server-sent events.
 pub const EVENTS: Bounds = Bounds {
     answer: Gives::Streamed {
         lasts: Some(Duration::from_secs(3600)),
@@ -45,17 +46,17 @@ pub const EVENTS: Bounds = Bounds {
         total: 512,
         each: 16,
     },
-    because: Some("events are followed; a browser asks again when they end"),
+    because: Some("a browser follows the events, and asks again when the stream ends"),
     ..Bounds::READ
 };
 
-/// What is read from a store while it is sent.
+/// For files that are read from a store while they are sent.
 pub const DOWNLOAD: Bounds = Bounds {
     answer: Gives::Streamed { lasts: None },
     at_once: AtOnce {
         total: 256,
         each: 32,
     },
-    because: Some("files are sent as they are read; who takes nothing for a minute is put out"),
+    because: Some("files are sent as they are read; a reader that stops for a minute is cut off"),
     ..Bounds::READ
 };

@@ -1,4 +1,4 @@
-//! A body that does something more whenever it is asked for its next frame.
+//! A body with an action of its own at each frame and at its end.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,12 +9,12 @@ use hyper::body::{Frame, SizeHint};
 /// The next frame of a body.
 pub(crate) type Polled = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
-/// What a body does more.
+/// The actions of a wrapped body.
 pub(crate) trait Wrap: Send + Unpin + 'static {
-    /// Asks `body` for its next frame.
+    /// Polls `body` for its next frame.
     fn poll(&mut self, body: Pin<&mut Body>, context: &mut Context<'_>) -> Polled;
 
-    /// The body was read to its end, or dropped before.
+    /// Called when the body is dropped, at its end or before.
     fn ended(&mut self) {}
 }
 

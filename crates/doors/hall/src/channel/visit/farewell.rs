@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use hallway_evidence::{GrantId, RealmName};
 use hallway_spine::Gateway;
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::{EvidenceHash, PageRequest};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
@@ -155,7 +155,7 @@ async fn is_over(
     let which = (grant.id, grant.evidence);
     match Standing::of(&gateway.models, gateway.store.read(), grant, gateway.now()).await {
         Ok(_) => Ok(None),
-        Err(problem) if problem.status.is_server_error() => Err(problem),
+        Err(problem) if problem.status().is_server_error() => Err(problem),
         Err(_) => Ok(Some((host, which))),
     }
 }
@@ -184,7 +184,7 @@ async fn tell_some(
     match answer.map_err(Problem::from) {
         Ok(Heard {}) => {}
         // Who is no partner any more has put all visitors out already.
-        Err(problem) if problem.code == "not-partner" => {}
+        Err(problem) if problem.code == Code::NotPartner => {}
         Err(problem) => return Err(problem),
     }
     let now = gateway.now();

@@ -16,12 +16,12 @@ use crate::http::bounds::{AtOnce, Broken};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Serves within `bounds`; whoever the header `who` names is the source.
+/// Serves within `bounds`; the header `who` names the source.
 fn within(bounds: Bounds, handler: axum::routing::MethodRouter) -> Router {
     one_of_many(bounds, handler, Arc::default())
 }
 
-/// The same as one of several routes.
+/// As [`within`], for one of several routes.
 fn one_of_many(
     bounds: Bounds,
     handler: axum::routing::MethodRouter,
@@ -43,7 +43,7 @@ fn request(who: &str, body: Body) -> Request {
     request.body(body).unwrap()
 }
 
-/// Bytes that come one chunk at a time.
+/// A body of `chunks` chunks of so many `bytes`, with a pause of `every` before each.
 fn drip(chunks: usize, bytes: usize, every: Duration) -> Body {
     Body::from_stream(stream::iter(0..chunks).then(move |_| async move {
         sleep(every).await;
@@ -109,8 +109,8 @@ async fn a_body_that_drips_is_waited_for_so_long_and_no_longer() {
     let slow = drip(1000, 1, SECOND);
     let began = Instant::now();
     assert_eq!(status(&app, request("eve", slow)).await, 408);
-    assert_eq!(began.elapsed(), PATIENCE);
-    // Where none is taken, too.
+    assert_eq!(began.elapsed(), BODY_TIMEOUT);
+    // The same on a route that takes no body.
     let app = within(Bounds::READ, echo());
     let slow = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
     assert_eq!(status(&app, request("eve", slow)).await, 408);
@@ -156,9 +156,12 @@ async fn one_source_takes_so_many_places_over_all_routes() {
         };
         one_of_many(bounds, echo(), Arc::clone(&everywhere))
     };
-    let routes: Vec<_> = (0..=EVERYWHERE / 64).map(|_| route(64)).collect();
-    let (last, counted_alone) = (&routes[EVERYWHERE / 64], route(EVERYWHERE + 1));
-    let waiting: Vec<_> = (0..EVERYWHERE)
+    let routes: Vec<_> = (0..=MAX_ON_ALL_ROUTES / 64).map(|_| route(64)).collect();
+    let (last, counted_alone) = (
+        &routes[MAX_ON_ALL_ROUTES / 64],
+        route(MAX_ON_ALL_ROUTES + 1),
+    );
+    let waiting: Vec<_> = (0..MAX_ON_ALL_ROUTES)
         .map(|number| {
             let app = routes[number / 64].clone();
             let slow = drip(2, 1, SECOND);
@@ -166,7 +169,7 @@ async fn one_source_takes_so_many_places_over_all_routes() {
         })
         .collect();
     let taken = || everywhere.held(&Source::Certificate("eve".to_owned()));
-    while taken() < EVERYWHERE {
+    while taken() < MAX_ON_ALL_ROUTES {
         tokio::task::yield_now().await;
     }
     assert_eq!(status(last, request("eve", Body::empty())).await, 429);

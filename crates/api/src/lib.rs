@@ -1,0 +1,16 @@
+//! What is exchanged with a gateway.
+//!
+//! ```
+//! use hallway_api::{Code, Problem};
+//!
+//! let answer = r#"{"status": 403, "code": "grant-ended", "detail": "the grant has ended"}"#;
+//! let problem: Problem = serde_json::from_str(answer)?;
+//! assert!(problem.is(Code::GrantEnded));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+mod code;
+mod problem;
+
+pub use code::Code;
+pub use problem::{PROBLEM_JSON, Problem};
