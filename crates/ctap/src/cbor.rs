@@ -118,7 +118,7 @@ struct Walk<'a> {
 enum Keys {
     Sorted,
     Unique,
-    /// None: the item was walked before. Keeps the search for duplicates linear in each level.
+    /// None: the item was walked before.
     Known,
 }
 
@@ -161,9 +161,10 @@ impl Walk<'_> {
         }
         let mut at = head.end;
         let mut previous: Option<&[u8]> = None;
-        // Kept, and not looked for again: each search would walk the values between them.
-        let mut earlier: Vec<&[u8]> = Vec::new();
-        for _ in 0..head.value {
+        // Keys that ascend are unique. The first one that does not makes the earlier ones be kept:
+        // looking for them anew each time would walk the values between them again.
+        let mut earlier: Option<Vec<MapKey<'_>>> = None;
+        for entry in 0..head.value {
             let key_end = self.item(at, depth)?;
             let key = self.bytes.get(at..key_end).ok_or(Malformed::Truncated)?;
             match self.keys {
@@ -177,10 +178,16 @@ impl Walk<'_> {
                     }
                 }
                 Keys::Unique => {
-                    if earlier.iter().any(|earlier| same_key(earlier, key)) {
-                        return Err(Malformed::DuplicateKey);
+                    let (new, last) = (MapKey::of(key), previous.map(MapKey::of));
+                    if earlier.is_none() && last >= Some(new) {
+                        earlier = Some(self.keys(head.end, entry, depth)?);
                     }
-                    earlier.push(key);
+                    if let Some(earlier) = &mut earlier {
+                        if earlier.contains(&new) {
+                            return Err(Malformed::DuplicateKey);
+                        }
+                        earlier.push(new);
+                    }
                 }
                 Keys::Known => {}
             }
@@ -188,6 +195,21 @@ impl Walk<'_> {
             at = self.item(key_end, depth)?;
         }
         Ok(at)
+    }
+
+    /// The first `count` keys of the map whose entries begin at `at`; they were walked before.
+    fn keys(&self, mut at: usize, count: u64, depth: u8) -> Result<Vec<MapKey<'_>>, Malformed> {
+        let walk = Walk {
+            keys: Keys::Known,
+            ..*self
+        };
+        let mut keys = Vec::new();
+        for _ in 0..count {
+            let end = walk.item(at, depth)?;
+            keys.push(MapKey::of(self.bytes.get(at..end).unwrap_or_default()));
+            at = walk.item(end, depth)?;
+        }
+        Ok(keys)
     }
 
     fn head(&self, start: usize) -> Result<Head, Malformed> {
@@ -239,20 +261,27 @@ impl Walk<'_> {
     }
 }
 
-/// Whether two keys are equal, even if the head of an integer or string is longer than it needs to
-/// be.
-fn same_key(a: &[u8], b: &[u8]) -> bool {
-    let parts = |bytes| {
-        let head = Walk {
+/// A key for comparing: its major type, then the number or length in its head, then the rest. Keys
+/// are equal even if the head of an integer or string is longer than it needs to be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct MapKey<'a>(u8, u64, &'a [u8]);
+
+impl<'a> MapKey<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        let walk = Walk {
             bytes,
             form: Form::Tolerant,
             keys: Keys::Known,
+        };
+        match walk.head(0) {
+            Ok(head) if head.major <= 3 => Self(
+                head.major,
+                head.value,
+                bytes.get(head.end..).unwrap_or_default(),
+            ),
+            _ => Self(u8::MAX, 0, bytes),
         }
-        .head(0)
-        .ok()?;
-        (head.major <= 3).then_some((head.major, head.value, bytes.get(head.end..)))
-    };
-    a == b || parts(a).is_some_and(|a| Some(a) == parts(b))
+    }
 }
 
 /// The order of map keys: major type, then length of the encoding, then its bytes.
