@@ -133,7 +133,7 @@ def test_only_its_owner_enrols_an_owned_device_anew(
     before = owner.state_of_the_realm()
     for other in (owner.invite("Finder"), owner):
         wanted = {"act": "device.claim", "code": code}
-        other.post("/api/acts/statement", wanted).refused(403, "owned")
+        other.post("/api/acts/statement", wanted).refused(409, "owned")
     after = owner.state_of_the_realm()
     assert after["devices"] == before["devices"]
     claimed = member.act("device.claim", code=code)

@@ -168,7 +168,7 @@ def test_an_owned_device_stays_its_owners(change: Callable[[Scene], None], scene
     device.factory_reset()
     thief = scene.owner.invite(fresh("Thief"))
     wanted = {"act": "device.claim", "code": device.code()}
-    thief.post("/api/acts/statement", wanted).refused(403, "owned")
+    thief.post("/api/acts/statement", wanted).refused(409, "owned")
     assert scene.owner.pages("/api/devices") == before
     # Its owner takes it again, and it is the same one.
     device.factory_reset()
@@ -214,7 +214,7 @@ def test_a_claim_that_was_prepared_before_the_renewal_is_judged_after_it(scene: 
     a_new_key_under_the_old_name(scene)
     scene.device.factory_reset()
     scene.device.enrol(emily)
-    thief.touch(theirs).refused(403, "owned")
+    thief.touch(theirs).refused(409, "owned")
     assert emily.get(f"/api/devices/{scene.device.id}").expect()["owner"] == emily.id
 
 

@@ -31,7 +31,7 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
     rights = [f"read:{name}" for name in [OWN, "scans", "logs"]] + ["connect:db"]
     # One is admitted to what there is, or will be by an invitation; an admission outlives that.
     wanted = {"act": "hall.admit", "hall": HALL, "guest": {"role": "member"}, "rights": rights}
-    asked = made.owner.post("/api/acts/statement", wanted).refused(409, "not-provided")
+    asked = made.owner.post("/api/acts/statement", wanted).refused(409, "no-provider")
     assert f"does not have the store “logs”; it has: {OWN}" in asked["detail"]
     assert asked["provided"] == [OWN]
     invited = {"hall": HALL, "agent": "first", "stores": ["scans", "logs"], "services": ["db"]}
@@ -40,7 +40,7 @@ def realm(tmp_path_factory) -> Iterator[Realm]:
     made.owner.act(**wanted)
     made.owner.act("hall.dismiss_agent", hall=HALL, agent="first")
     # What was prepared while it was there is refused when it is signed.
-    made.owner.touch(prepared).refused(409, "not-provided")
+    made.owner.touch(prepared).refused(409, "no-provider")
     made.owner.act("hall.open", hall=HALL)
     yield made
     made.close()

@@ -57,7 +57,7 @@ def test_links_end_with_their_makers_suspension_for_good(owner: Person):
     # And a link for somebody who is suspended is not made.
     owner.act("people.suspend", person=boss.id)
     wanted = {"act": "people.recover", "person": boss.id}
-    owner.post("/api/acts/statement", wanted).refused(409, "suspended")
+    owner.post("/api/acts/statement", wanted).refused(409, "person-suspended")
 
 
 def test_links_for_a_suspended_person_end(owner: Person):

@@ -10,6 +10,10 @@ pub const ALL: Doors = Doors::new(&[&Web, &DeviceDoor, &HallDoor]);
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use hallway_spine::models::Models;
+    use hallway_spine::settings::{MetadataConfig, PersonPolicy, Policies};
     use hallway_spine::store::Store;
     use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
@@ -44,6 +48,24 @@ mod tests {
         for table in schema.tables() {
             let name = table.name().to_owned();
             assert!(there.contains(&name), "there is no table {name}");
+        }
+    }
+
+    #[test]
+    fn a_policy_for_a_door_without_people_is_refused() {
+        let people: Vec<_> = ALL.of_people().collect();
+        for door in ["cellar", "device"] {
+            let policy = Policies {
+                doors: [(door.to_owned(), PersonPolicy::any_key())].into(),
+                ..Policies::default()
+            };
+            let refused = Models::new(&MetadataConfig::default(), &policy, Path::new("/"), &people);
+            assert_eq!(
+                refused.err().unwrap().to_string(),
+                format!(
+                    "[policy.doors.{door}] means nothing: people come through these doors: web, hall"
+                )
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use hallway_spine::door::Doors;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::route::{Access, Route};
 use hallway_spine::http::{headers, openapi};
-use hallway_spine::{act, console, log, metrics, models, witness};
+use hallway_spine::{acts, console, guard, log, metrics, models, witness};
 use tokio::sync::Semaphore;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::trace::TraceLayer;
@@ -22,7 +22,7 @@ use crate::{Gateway, across};
 /// All of them.
 pub fn all(doors: Doors) -> Vec<Route> {
     let of_no_door = [
-        act::routes(doors),
+        acts::routes(doors),
         across::routes(),
         log::routes(),
         witness::routes(),
@@ -78,7 +78,9 @@ pub fn router(gateway: &Gateway) -> Router {
     let requests = Arc::new(Semaphore::new(REQUESTS));
     all(gateway.doors)
         .into_iter()
-        .fold(Router::new(), |router, route| route.mount(router, gateway))
+        .fold(Router::new(), |router, route| {
+            guard::mount(route, router, gateway)
+        })
         .fallback(console::nowhere)
         .layer(from_fn_with_state(gateway.clone(), headers::secure))
         .layer(from_fn_with_state(gateway.clone(), metrics::count))

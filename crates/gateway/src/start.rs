@@ -10,12 +10,14 @@ use hallway_door_device::ingest::Ingest;
 use hallway_door_device::ingest::keyring::Keyring;
 use hallway_door_device::thumbnail::Thumbnails;
 use hallway_door_device::{Devices, DevicesOf, payload};
+use hallway_door_hall::away::proxy::Proxies;
 use hallway_door_hall::channel::listener::HallListener;
 use hallway_door_hall::channel::visit::farewell;
-use hallway_door_hall::channel::{Halls, Inside, Offers, Proxies, names};
+use hallway_door_hall::channel::{Inside, Offers, names};
 use hallway_door_hall::partners::fetch::Fetcher;
 use hallway_door_hall::partners::{self, Partners};
-use hallway_door_hall::{HallsOf, settings};
+use hallway_door_hall::{Halls, HallsOf, settings};
+use hallway_spine::accept::ListenError;
 use hallway_spine::clock::Clock;
 use hallway_spine::depends::{self, Ended};
 use hallway_spine::descriptors::{self, Places};
@@ -31,7 +33,7 @@ use hallway_spine::pace::Unread;
 use hallway_spine::parts::Parts;
 use hallway_spine::realm_authority::OwnAuthorities;
 use hallway_spine::refusal::{self, Brake};
-use hallway_spine::server::{ListenError, Listener};
+use hallway_spine::server::Listener;
 use hallway_spine::store::{Link, Purpose as LinkPurpose, Role, Store};
 use hallway_spine::witness::{Configured, Witness, ask};
 use hallway_spine::{private, sweep};
@@ -185,7 +187,8 @@ impl Start {
                 .unwrap_or_else(|| config.database.clone()),
             ..config.clone()
         });
-        let models = Models::new(&config.metadata, &config.policy, &folder, doors)?;
+        let people: Vec<_> = doors.of_people().collect();
+        let models = Models::new(&config.metadata, &config.policy, &folder, &people)?;
         let hall_listener = match config.hall {
             Some(_) => {
                 let listener = HallListener::bind(hall.listen, places.hall)

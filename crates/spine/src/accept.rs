@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +17,38 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::rustls;
 
 use crate::http::problem::{Code, Problem};
-use crate::server::{ListenError, MAX_HEAD_BYTES, PATIENCE};
+use crate::pace::PATIENCE;
 use crate::source::{Share, Shares, Source};
+
+/// The most bytes of a request's head, where a device sends its evidence, with ML-DSA signatures.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Why the gateway can't listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The address is in use, or not one of this machine.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address and port from the configuration.
+        address: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A PEM file cannot be read.
+    #[error("the TLS file {path}: {reason}")]
+    Pem {
+        /// The file's path, with the folder in front.
+        path: PathBuf,
+        /// What is wrong with the file, as a text for people.
+        reason: String,
+    },
+    /// The key does not belong to the certificate.
+    #[error("the TLS certificate and key do not work together: {0}")]
+    Tls(#[from] rustls::Error),
+}
 
 /// The most connections over the limit that are answered at a time; more wait in the system's
 /// queue, where they cost no memory here.

@@ -8,9 +8,8 @@
 use hallway_evidence::{CredentialId, PersonId, Timestamp};
 
 use crate::Gateway;
+use crate::door_name::DoorName;
 use crate::http::problem::Problem;
-use crate::models::distrust;
-use crate::refusal::DoorName;
 use crate::store::{EvidenceHash, LinksOf, Purpose, Role, SessionsOf, TokenHash, Unit};
 
 /// Something that has just ended, or been reduced.
@@ -193,7 +192,7 @@ impl Walk<'_> {
         let Some(person) = self.unit.people().get(person).await? else {
             return Ok(Vec::new());
         };
-        let refused = distrust::refused_keys(self.gateway, self.unit, &person).await?;
+        let refused = self.gateway.refused_keys(self.unit, &person).await?;
         Ok(refused.into_iter().map(|(ended, _)| ended).collect())
     }
 

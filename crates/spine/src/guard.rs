@@ -1,36 +1,53 @@
 //! The gate in front of every handler: who calls, and may they.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::bounds::Kept;
-use super::problem::{Code, Problem};
-use super::route::{Access, Kind};
-use super::session::{self, Caller, Carrier, Token};
-use crate::act::role_needed;
+use crate::door_name::DoorName;
+use crate::http::bounds::Kept;
 use crate::http::peer::Peer;
-use crate::refusal::{DoorName, Subject};
+use crate::http::problem::{Code, Problem};
+use crate::http::route::{Access, Kind, Route};
+use crate::http::session::{self, Caller, Carrier, Token};
+use crate::refusal::Subject;
 use crate::source::Source;
 use crate::{Gateway, console};
 
 /// The rule of one route.
 #[derive(Debug, Clone)]
-pub(crate) struct Rule {
+struct Rule {
     /// Who may call.
-    pub(crate) access: Access,
+    access: Access,
     /// How a refusal looks.
-    pub(crate) kind: Kind,
+    kind: Kind,
     /// What a call may cost.
-    pub(crate) bounds: Kept,
+    bounds: Kept,
+}
+
+/// Adds a route to a router, behind its guard.
+pub fn mount(route: Route, router: Router<Gateway>, gateway: &Gateway) -> Router<Gateway> {
+    let rule = Rule {
+        access: route.access,
+        kind: route.kind,
+        bounds: Kept::new(
+            route.bounds,
+            gateway.limits.payload_bytes.get(),
+            Arc::clone(&gateway.callers),
+        ),
+    };
+    let layer = from_fn_with_state((gateway.clone(), rule), guard);
+    router.route(route.path, route.handler.layer(layer))
 }
 
 /// Checks the rule, then runs the handler within the route's bounds, with the [`session::Caller`] in
 /// the request's extensions where somebody is signed in.
-pub(crate) async fn guard(
+async fn guard(
     State((gateway, rule)): State<(Gateway, Rule)>,
     mut request: Request,
     next: Next,
@@ -89,7 +106,7 @@ async fn admit(gateway: &Gateway, access: Access, request: &mut Request) -> Resu
     if let Access::Person(least) = access {
         let role = role.ok_or_else(Problem::unauthenticated)?;
         if role < least {
-            return Err(role_needed(least));
+            return Err(Problem::role_needed(least));
         }
     }
     Ok(())

@@ -2,7 +2,6 @@
 
 pub mod bounds;
 pub mod foreign;
-pub mod guard;
 pub mod headers;
 pub mod input;
 pub mod openapi;

@@ -7,12 +7,15 @@
 
 pub mod accept;
 pub mod act;
+pub mod acts;
 pub mod clock;
 pub mod console;
 pub mod depends;
 pub mod descriptors;
 pub mod door;
+pub mod door_name;
 pub mod gateway;
+pub mod guard;
 pub mod http;
 pub mod ledger;
 pub mod log;

@@ -21,8 +21,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::Gateway;
+use crate::door_name::DoorName;
 use crate::http::problem::Problem;
-use crate::refusal::DoorName;
 use crate::server::Listener;
 use crate::witness::ask;
 

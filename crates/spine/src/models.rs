@@ -10,15 +10,12 @@ pub mod distrust;
 pub mod icon;
 pub mod known;
 pub mod look;
+pub mod page;
 pub mod refresh;
 pub mod signer;
 pub mod source;
 pub mod verdict;
 
-use crate::http::bounds::kinds::LOOK_NOW;
-use crate::http::page::PageView;
-use crate::http::route::{Access, Route};
-use crate::store::Role;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -27,9 +24,12 @@ use tokio::sync::Mutex;
 use self::known::{Known, Statements};
 use self::signer::Signer;
 use self::source::Source;
-use crate::door::Doors;
-use crate::refusal::DoorName;
+use crate::door_name::DoorName;
+use crate::http::bounds::kinds::LOOK_NOW;
+use crate::http::page::PageView;
+use crate::http::route::{Access, Route};
 use crate::settings::{Bounded, MetadataConfig, Policies};
+use crate::store::Role;
 
 /// What is known about models here, and what the realm's policies ask of them.
 pub struct Models {
@@ -73,7 +73,8 @@ pub enum ModelsError {
 
 impl Models {
     /// Reads the configuration and what it names; `folder` is where relative paths start. Nothing is
-    /// fetched and nothing is known yet: see [`refresh::load`].
+    /// fetched and nothing is known yet: see [`refresh::load`]. `doors` are those with a policy for
+    /// people's keys.
     ///
     /// # Errors
     /// [`ModelsError`].
@@ -81,9 +82,9 @@ impl Models {
         metadata: &MetadataConfig,
         policy: &Policies,
         folder: &Path,
-        doors: Doors,
+        doors: &[DoorName],
     ) -> Result<Self, ModelsError> {
-        let doors: Vec<_> = doors.of_people().map(DoorName::as_str).collect();
+        let doors: Vec<_> = doors.iter().map(|door| door.as_str()).collect();
         let mut written = policy.doors.keys();
         if let Some(unknown) = written.find(|name| !doors.contains(&name.as_str())) {
             return Err(ModelsError::Door(unknown.clone(), doors.join(", ")));
@@ -158,5 +159,6 @@ pub fn routes() -> Vec<Route> {
             .gives::<PageView<look::ModelView>>(),
         Route::get("/api/metadata/models/{id}/icon", member, look::icon)
             .summary("A model's picture"),
+        Route::page("/metadata", operator, page::metadata),
     ]
 }

@@ -29,8 +29,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::http::bounds::{Made, Polled, Wrap, wrapped};
-use crate::server::PATIENCE;
 use crate::turn::{ConnectionTurns, Turn, Turns};
+
+/// How long a peer may take for a handshake or for the head of a request.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a reader may take nothing of an answer that lies ready.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);

@@ -2,7 +2,6 @@
 
 mod fold;
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::fold::{Fold, Source, Told};
+use crate::door_name::DoorName;
 use crate::http::input::Asked;
 use crate::http::page::{PageQuery, PageView};
 use crate::http::peer::Peer;
@@ -72,34 +72,6 @@ pub async fn list(
         page.items.iter().map(row).collect(),
         page.next,
     )))
-}
-
-/// The name of a door: in policies, among refusals and in metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DoorName(&'static str);
-
-impl DoorName {
-    /// The door at which people sign in. What is refused before it is known where a request was
-    /// going is listed under it, too.
-    pub const WEB: Self = Self("web");
-
-    /// A door's name: one word in lower case.
-    #[must_use]
-    pub const fn new(name: &'static str) -> Self {
-        Self(name)
-    }
-
-    /// The name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.0
-    }
-}
-
-impl fmt::Display for DoorName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
 }
 
 /// Who was refused, as far as that is certain.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,41 +19,12 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, rustls};
 use tower::ServiceExt;
 
-use crate::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
-use crate::pace::{Pace, Unread};
+use crate::accept::{Arrival, Entrance, ListenError, Room, http, refusing, routed, turned_away};
+use crate::pace::{PATIENCE, Pace, Unread};
 use crate::settings::Tls;
 
-/// How long a peer may take for a handshake or for the head of a request.
-pub const PATIENCE: Duration = Duration::from_secs(20);
 /// How long open requests may still take after the gateway was told to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
-/// The most bytes of a request's head, where a device sends its evidence, with ML-DSA signatures.
-pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
-
-/// Why the gateway can't listen.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// The address is in use, or not one of this machine.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The address and port from the configuration.
-        address: SocketAddr,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// A PEM file cannot be read.
-    #[error("the TLS file {path}: {reason}")]
-    Pem {
-        /// The file's path, with the folder in front.
-        path: PathBuf,
-        /// What is wrong with the file, as a text for people.
-        reason: String,
-    },
-    /// The key does not belong to the certificate.
-    #[error("the TLS certificate and key do not work together: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
 /// A bound socket, before anything is served on it.
 pub struct Listener {
     entrance: Entrance,

@@ -8,15 +8,16 @@ pub mod anew;
 pub mod ask;
 pub mod cosign;
 pub mod look;
+mod page;
 pub mod peers;
+
+pub use ask::cosigned_by;
+use hallway_evidence::log::{CosignerKey, CosigningKey};
+pub use peers::{Configured, Peer, PeersError};
 
 use crate::http::bounds::kinds::{LOOK_NOW, STRANGERS};
 use crate::http::route::{Access, Route};
 use crate::store::Role;
-use hallway_evidence::log::{CosignerKey, CosigningKey};
-
-pub use ask::cosigned_by;
-pub use peers::{Configured, Peer, PeersError};
 
 /// This realm as a witness, and the way to its own.
 pub struct Witness {
@@ -69,5 +70,6 @@ pub fn routes() -> Vec<Route> {
             .within(LOOK_NOW)
             .summary("Ask the log's witnesses now")
             .gives::<look::WitnessView>(),
+        Route::page("/witnesses", operator, page::witnesses),
     ]
 }

@@ -26,7 +26,7 @@ pub mod view;
 
 pub use door::DeviceDoor;
 use hallway_spine::Gateway;
-use hallway_spine::refusal::DoorName;
+use hallway_spine::door_name::DoorName;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 

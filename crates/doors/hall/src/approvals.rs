@@ -6,7 +6,7 @@ use axum::extract::State;
 use hallway_evidence::PersonId;
 use hallway_evidence::statement::hall::{Approve, approver};
 use hallway_spine::Gateway;
-use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared, role_needed};
+use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
@@ -132,7 +132,7 @@ pub fn may(gateway: &Gateway, person: &Person, grant: &Grant) -> Result<Approval
         ));
     }
     if person.role < approval.role {
-        return Err(role_needed(approval.role));
+        return Err(Problem::role_needed(approval.role));
     }
     Ok(approval)
 }

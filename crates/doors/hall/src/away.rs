@@ -1,6 +1,8 @@
 //! A partner's hall for a browser, under its session and the grant that a touch gave that session.
 //! [`super::visit`] is about commands, which go there themselves.
 
+pub mod proxy;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -16,11 +18,11 @@ use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
 use serde::Deserialize;
 
+use self::proxy::{Proxy, There};
 use super::files::{self, as_webdav, not_open};
 use super::grants::GrantRow;
 use crate::HallsOf;
 use crate::channel::inside::Thing;
-use crate::channel::proxy::{Proxy, There};
 use crate::channel::{Presence, Standing};
 
 /// Where a request for files points.

@@ -1,5 +1,8 @@
 //! What an admission demands, as asked for, and what of it is so for whoever looks.
 
+pub mod needs;
+pub mod wall_clock;
+
 use hallway_evidence::Timestamp;
 use hallway_evidence::statement::hall::{HallName, Needs};
 use hallway_spine::Gateway;
@@ -9,8 +12,7 @@ use hallway_spine::store::{Credential, Holder, KeyAttestation, Person, Unit};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::channel::needs::{Case, Unmet, Weighed};
-use crate::channel::{needs, wall_clock};
+use self::needs::{Case, Unmet, Weighed};
 use crate::store::HallGuest;
 
 /// What is demanded besides being admitted, all of it optional.

@@ -10,9 +10,9 @@ pub use door::HallDoor;
 use hallway_evidence::statement::hall as stated;
 use hallway_spine::Gateway;
 use hallway_spine::act::{Registered, act};
-use hallway_spine::refusal::DoorName;
+use hallway_spine::door_name::DoorName;
 
-use self::channel::Halls;
+pub use self::halls::Halls;
 use self::partners::Partners;
 
 pub mod agents;
@@ -29,6 +29,7 @@ pub mod files;
 pub mod flows;
 pub mod grants;
 pub mod guests;
+mod halls;
 pub mod look;
 pub mod machines;
 pub mod open;

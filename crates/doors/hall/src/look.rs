@@ -17,9 +17,9 @@ use serde::Serialize;
 use super::demands::{self, KnownKey};
 use super::existence;
 use crate::HallsOf;
-use crate::channel::needs::Unmet;
 use crate::channel::offers::{Offer, Offers};
 use crate::channel::standing::rights_in;
+use crate::demands::needs::Unmet;
 use crate::partners::description::own_bundle_json;
 use crate::store::{Hall, HallAgent, HallGuest, HallTables};
 

@@ -1,7 +1,7 @@
 //! Partners: other realms that are joined with this one by an owner's touch on each side.
 //!
 //! [`acts`](mod@acts) are what owners sign, [`join`] is how the other side's gateway says that its owner
-//! accepted, [`look`] lists partners, and [`gateways`] is what their gateways ask over mutual TLS.
+//! accepted, [`look`] lists partners.
 //!
 //! An owner pins what the other realm is: its name, its address, its log's key and its
 //! authorities stand in the statement. From then on [`refresh`] follows the realm's trust bundle,
@@ -16,7 +16,6 @@ pub mod acts;
 pub mod call;
 pub mod description;
 pub mod fetch;
-pub mod gateways;
 pub mod join;
 pub mod look;
 pub mod pinning;

@@ -20,7 +20,8 @@ use serde::Serialize;
 
 use super::certificate::{Certified, Listener, in_base64};
 use super::open::longest_ms;
-use crate::channel::{Standing, needs};
+use crate::channel::Standing;
+use crate::demands::needs;
 use crate::partners::call::CallError;
 use crate::partners::shared::{HallThere, Shared};
 use crate::partners::{active, call, place};

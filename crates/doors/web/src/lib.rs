@@ -14,8 +14,8 @@ pub mod view;
 use hallway_spine::act::Registered;
 use hallway_spine::console::view::Place;
 use hallway_spine::door::Door;
+use hallway_spine::door_name::DoorName;
 use hallway_spine::http::route::Route;
-use hallway_spine::refusal::DoorName;
 
 /// The door of people: signing in, keys, links, and who is who in the realm.
 #[derive(Debug)]

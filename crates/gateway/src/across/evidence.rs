@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use hallway_door_device::store::{DeviceTables, Transaction};
 use hallway_door_device::{DevicesOf, payload, transactions};
-use hallway_door_hall::channel::visit;
+use hallway_door_hall::partners::trust;
 use hallway_door_hall::store::HallTables;
 use hallway_evidence::statement::Act;
 use hallway_evidence::verify::{self, Chain};
@@ -177,7 +177,7 @@ pub async fn trust_for(gateway: &Gateway, record: &EvidenceRecord) -> Result<Tru
     };
     let partner = reader.partners().get(&visit.home).await?;
     let partner = partner.ok_or_else(|| Problem::not_found("partner"))?;
-    visit::trust_file(gateway, &partner)
+    trust::trust_file(gateway, &partner)
 }
 
 /// How far a person's key is followed back in the bundle of a piece of evidence: a visitor's realm

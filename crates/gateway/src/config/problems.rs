@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use hallway_spine::refusal::DoorName;
+use hallway_spine::door_name::DoorName;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, Error};

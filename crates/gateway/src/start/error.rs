@@ -4,11 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 use hallway_door_hall::partners::PartnersError;
+use hallway_spine::accept::ListenError;
 use hallway_spine::models::ModelsError;
 use hallway_spine::models::refresh::LearnError;
 use hallway_spine::operator_key::{FindError, OperatorKeyError};
 use hallway_spine::realm_authority::AuthoritiesError;
-use hallway_spine::server::ListenError;
 use hallway_spine::settings::Database;
 use hallway_spine::store::StoreError;
 use hallway_spine::witness::PeersError;

@@ -145,7 +145,7 @@ async fn only_what_was_granted_is_reached() {
     let act = json!({"act": "hall.admit", "hall": "one", "guest": {"person": owner.id},
                      "rights": ["connect:hidden"]});
     let refused = house.act(&owner, act.clone()).await.unwrap_err();
-    assert_eq!(refused, (409, "not-provided".to_owned()));
+    assert_eq!(refused, (409, "no-provider".to_owned()));
     // Granted, and to be provided here by an agent that is not there yet.
     let agent =
         json!({"act": "hall.invite_agent", "hall": "one", "agent": "far", "services": ["hidden"]});

@@ -348,7 +348,7 @@ async fn demands_that_nobody_could_meet_are_not_made() {
             "malformed",
         ),
         (json!({"hours": "always"}), "malformed"),
-        (json!({"weather": "fair"}), "malformed"),
+        (json!({"weather": "fair"}), "invalid"),
     ] {
         let act = json!({"act": "hall.admit", "hall": "one", "guest": {"role": "member"},
                          "rights": ["read:data"], "needs": needs});

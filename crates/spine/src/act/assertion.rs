@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::ceremony::Answer;
 use crate::Gateway;
+use crate::door_name::DoorName;
 use crate::http::problem::{Code, Problem};
-use crate::refusal::DoorName;
 use crate::seal::Purpose;
 use crate::store::{Credential, Holder, Person, PersonState, Unit, Use};
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Actor, Outcome, role_needed};
+use super::{Actor, Outcome};
 use crate::Gateway;
 use crate::http::input::fitting;
 use crate::http::problem::Problem;
@@ -162,7 +162,7 @@ impl Registered {
         if let Signer::Person(least) = self.declared.signer
             && asking.caller.person.role < least
         {
-            return Err(role_needed(least));
+            return Err(Problem::role_needed(least));
         }
         (self.prepare)(asking, request).await
     }

@@ -1,12 +1,10 @@
 //! The handlers of the pages: each loads what its page shows, as far as the visitor may see it.
 
-pub mod metadata;
 pub mod names;
 pub mod problem;
 pub mod query;
 pub mod sentence;
 pub mod sign_in;
-pub mod witnesses;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
@@ -22,14 +20,9 @@ use crate::http::route::{Access, Route};
 use crate::http::session::Caller;
 use crate::store::{Person, Role};
 
-/// The pages that are of no door, and the files that pages need.
+/// The files that pages need.
 pub fn routes() -> Vec<Route> {
-    let operator = Access::Person(Role::Operator);
-    vec![
-        Route::page("/metadata", operator, metadata::metadata),
-        Route::page("/witnesses", operator, witnesses::witnesses),
-        Route::page("/static/{name}", Access::Public, assets::asset),
-    ]
+    vec![Route::page("/static/{name}", Access::Public, assets::asset)]
 }
 
 /// A page as it is sent.

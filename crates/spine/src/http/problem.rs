@@ -9,7 +9,7 @@ use hallway_evidence::causes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::store::{MAX_KEYS, StoreError, Transient};
+use crate::store::{MAX_KEYS, Role, StoreError, Transient};
 
 /// An error answer: a status, a stable `code` for programs and a sentence for people.
 #[derive(Debug, Clone)]
@@ -61,6 +61,14 @@ impl Problem {
     /// 401: nobody is signed in.
     pub fn unauthenticated() -> Self {
         Self::new(Code::SignIn, "sign in with your key first")
+    }
+
+    /// 403: the person's role is lower than `least`.
+    pub fn role_needed(least: Role) -> Self {
+        Self::new(
+            Code::Role,
+            format!("this needs the role {least}; ask an owner of this realm"),
+        )
     }
 
     /// 404. Also for what the caller may not know to exist.

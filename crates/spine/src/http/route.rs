@@ -3,18 +3,13 @@
 //! The router, the OpenAPI description and the test that proves every authorisation rule are all
 //! made from the same list of these, so none of them can know a route that the others do not.
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::bounds::{Bounds, Kept};
-use super::guard;
+use super::bounds::Bounds;
 use crate::Gateway;
 use crate::store::Role;
 
@@ -60,7 +55,7 @@ pub struct Route {
     pub request: Option<Described>,
     /// The JSON that it gives.
     pub response: Option<Described>,
-    handler: MethodRouter<Gateway>,
+    pub(crate) handler: MethodRouter<Gateway>,
 }
 
 impl Route {
@@ -202,20 +197,5 @@ impl Route {
             response: Some(Box::new(described)),
             ..self
         }
-    }
-
-    /// Adds the route to a router, behind its guard.
-    pub fn mount(self, router: Router<Gateway>, gateway: &Gateway) -> Router<Gateway> {
-        let rule = guard::Rule {
-            access: self.access,
-            kind: self.kind,
-            bounds: Kept::new(
-                self.bounds,
-                gateway.limits.payload_bytes.get(),
-                Arc::clone(&gateway.callers),
-            ),
-        };
-        let layer = from_fn_with_state((gateway.clone(), rule), guard::guard);
-        router.route(self.path, self.handler.layer(layer))
     }
 }

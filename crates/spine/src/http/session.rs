@@ -9,8 +9,8 @@ use hallway_evidence::Timestamp;
 use hallway_webauthn::wire::Base64Url;
 
 use super::problem::Problem;
+use crate::door_name::DoorName;
 use crate::operator_key::random_bytes;
-use crate::refusal::DoorName;
 use crate::seal::Purpose;
 use crate::store::{Person, PersonState, Session, TokenHash};
 use crate::{Gateway, sha256};

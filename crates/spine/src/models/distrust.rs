@@ -7,8 +7,8 @@
 use super::verdict::Refused;
 use crate::Gateway;
 use crate::depends::{self, Ended};
+use crate::door_name::DoorName;
 use crate::http::problem::{Code, Problem};
-use crate::refusal::DoorName;
 use crate::store::{Holder, PageRequest, Person, Unit};
 
 /// Looks at every key of every person by what is known now.
@@ -32,7 +32,7 @@ pub async fn end_what_they_opened(gateway: &Gateway) -> Result<(), Problem> {
 
 async fn of_person(gateway: &Gateway, person: &Person) -> Result<(), Problem> {
     let reader = gateway.store.read();
-    for (ended, refused) in refused_keys(gateway, reader, person).await? {
+    for (ended, refused) in gateway.refused_keys(reader, person).await? {
         gateway
             .transact(|unit| Box::pin(depends::end(gateway, unit, ended.clone(), None)))
             .await?;
@@ -41,36 +41,38 @@ async fn of_person(gateway: &Gateway, person: &Person) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What ends because keys of a person are refused to them now: everything that such a key opened, or
-/// what it opened at a single door where only that one refuses it. With why.
-///
-/// # Errors
-/// The database.
-pub async fn refused_keys(
-    gateway: &Gateway,
-    reader: &Unit<'_>,
-    person: &Person,
-) -> Result<Vec<(Ended, Refused)>, Problem> {
-    let (models, now) = (&gateway.models, gateway.now());
-    let mut ended = Vec::new();
-    let mut doors = gateway.doors.of_people();
-    if !doors.any(|door| models.may_refuse(door, person.role)) {
-        return Ok(ended);
-    }
-    let held = Holder::Person(person.id);
-    for key in reader.credentials().held_by(held).await? {
-        let attestation = reader.attestations().get(&key.id).await?;
-        let admitted =
-            |door| models.admit_person(door, person.role, &key, attestation.as_ref(), now);
-        if let Err(refused) = admitted(DoorName::WEB) {
-            ended.push((Ended::Trust(person.id, key.id.clone()), refused));
-            continue;
+impl Gateway {
+    /// What ends because keys of a person are refused to them now: everything that such a key opened, or
+    /// what it opened at a single door where only that one refuses it. With why.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn refused_keys(
+        &self,
+        reader: &Unit<'_>,
+        person: &Person,
+    ) -> Result<Vec<(Ended, Refused)>, Problem> {
+        let (models, now) = (&self.models, self.now());
+        let mut ended = Vec::new();
+        let mut doors = self.doors.of_people();
+        if !doors.any(|door| models.may_refuse(door, person.role)) {
+            return Ok(ended);
         }
-        for door in gateway.doors.of_people() {
-            if let Err(refused) = admitted(door) {
-                ended.push((Ended::TrustAt(door, key.id.clone()), refused));
+        let held = Holder::Person(person.id);
+        for key in reader.credentials().held_by(held).await? {
+            let attestation = reader.attestations().get(&key.id).await?;
+            let admitted =
+                |door| models.admit_person(door, person.role, &key, attestation.as_ref(), now);
+            if let Err(refused) = admitted(DoorName::WEB) {
+                ended.push((Ended::Trust(person.id, key.id.clone()), refused));
+                continue;
+            }
+            for door in self.doors.of_people() {
+                if let Err(refused) = admitted(door) {
+                    ended.push((Ended::TrustAt(door, key.id.clone()), refused));
+                }
             }
         }
+        Ok(ended)
     }
-    Ok(ended)
 }

@@ -5,11 +5,11 @@ use axum::response::Response;
 use hallway_evidence::Timestamp;
 use hallway_webauthn::{KeyProtection, ModelList, ModelPolicy, SerialNumbers};
 
-use super::super::view::{
+use crate::Gateway;
+use crate::console::pages::{frame, html, moment};
+use crate::console::view::{
     Blob, Count, MetadataPage, ModelCard, Moment, Place, PolicyRow, StatementRow,
 };
-use super::{frame, html, moment};
-use crate::Gateway;
 use crate::http::input::Asked;
 use crate::http::problem::Problem;
 use crate::http::session::Caller;

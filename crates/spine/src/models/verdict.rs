@@ -9,8 +9,8 @@ use hallway_webauthn::{
 };
 
 use super::Models;
+use crate::door_name::DoorName;
 use crate::http::problem::{Code, Problem};
-use crate::refusal::DoorName;
 use crate::settings::PersonPolicy;
 use crate::settings::policy::{Attestation, Copies, Level};
 use crate::store::{Credential, KeyAttestation, Role};
@@ -341,7 +341,6 @@ mod tests {
     use hallway_webauthn::metadata::Metadata;
 
     use super::*;
-    use crate::door::Doors;
     use crate::models::known::Known;
     use crate::settings::{MetadataConfig, Policies};
 
@@ -358,7 +357,7 @@ mod tests {
             &MetadataConfig::default(),
             &Policies::default(),
             Path::new("/"),
-            Doors::new(&[]),
+            &[],
         )
         .unwrap();
         models.learn(Known {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hallway_evidence::{DeviceId, PersonId, Timestamp};
 
-use super::DoorName;
+use crate::door_name::DoorName;
 use crate::http::problem::Code;
 use crate::store::{RefusalId, Repeated};
 

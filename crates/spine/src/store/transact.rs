@@ -148,7 +148,7 @@ impl Store {
     ///
     /// ```
     /// # use hallway_evidence::PersonId;
-    /// # use hallway_gateway::store::{Store, StoreError};
+    /// # use hallway_spine::store::{Store, StoreError};
     /// async fn call_her(store: &Store, id: PersonId, name: &str) -> Result<(), StoreError> {
     ///     store
     ///         .transact(|unit| Box::pin(async move { unit.people().rename(id, name).await }))

@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 use hallway_evidence::Timestamp;
 
-use super::super::view::{CosignerRow, Count, ForkCard, Place, WitnessedRow, WitnessesPage};
-use super::{frame, html, moment};
 use crate::Gateway;
+use crate::console::pages::{frame, html, moment};
+use crate::console::view::{CosignerRow, Count, ForkCard, Place, WitnessedRow, WitnessesPage};
 use crate::http::problem::Problem;
 use crate::http::session::Caller;
 use crate::witness::look;

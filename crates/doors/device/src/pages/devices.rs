@@ -8,12 +8,12 @@ use hallway_spine::console::pages::names::Names;
 use hallway_spine::console::pages::problem::sentence;
 use hallway_spine::console::pages::query::ListQuery;
 use hallway_spine::console::pages::sentence::stated;
-use hallway_spine::console::pages::{frame, html, metadata, moment};
+use hallway_spine::console::pages::{frame, html, moment};
 use hallway_spine::console::view::{Count, Mark, Tone};
 use hallway_spine::http::input::Asked;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
-use hallway_spine::models::look;
+use hallway_spine::models::{look, page as metadata};
 use hallway_spine::store::{AuthorityId, EvidenceFilter, Limit, PageRequest, Person, PersonState};
 
 use super::super::view::{

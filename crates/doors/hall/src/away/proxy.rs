@@ -20,8 +20,8 @@ use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
-use super::{Presence, Standing};
 use crate::approvals::Waits;
+use crate::channel::{Presence, Standing};
 use crate::partners::{active, place};
 use crate::store::{End, Grant, HallTables};
 use crate::{HallsOf, certificate, visit};

@@ -6,34 +6,13 @@ use axum::{Extension, Json};
 use hallway_spine::Gateway;
 use hallway_spine::http::input::Input;
 use hallway_spine::http::problem::{Code, Problem};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
+use super::routes::Visitor;
 use crate::HallsOf;
-use crate::channel::routes::Visitor;
 use crate::partners::description::{Description, authorities};
-use crate::partners::refresh::hexadecimal;
+use crate::partners::refresh::{Left, Ourselves, hexadecimal};
 use crate::partners::{active, refresh};
 use crate::store::EndedBy;
-
-/// This realm, as its gateway itself says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ourselves {
-    /// The same that anybody gets.
-    pub description: Description,
-    /// SHA-256 of each authority's certificate, hexadecimal, in order.
-    pub authorities: Vec<String>,
-    /// Which partnership this gateway takes the asker to be in, hexadecimal.
-    pub pact: String,
-}
-
-/// That this realm was left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Left {
-    /// Which partnership ended, hexadecimal: not one that was begun since.
-    pub pact: String,
-}
 
 /// `GET /partner/realm`.
 pub async fn realm(

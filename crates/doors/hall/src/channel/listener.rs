@@ -12,11 +12,12 @@ use hallway_evidence::{PersonId, RealmName, Timestamp};
 use hallway_hall::tls::{self, Identity};
 use hallway_hall::{Bundles, HallKey, Leaf, Party, Svid, Usage};
 use hallway_spine::Gateway;
-use hallway_spine::accept::{Arrival, Entrance, Room, http, refusing, routed, turned_away};
+use hallway_spine::accept::{
+    Arrival, Entrance, ListenError, Room, http, refusing, routed, turned_away,
+};
 use hallway_spine::http::problem::{Code, Problem};
-use hallway_spine::pace::{Pace, Unread};
+use hallway_spine::pace::{PATIENCE, Pace, Unread};
 use hallway_spine::realm_authority::rotation::LONGEST_CERTIFICATE;
-use hallway_spine::server::{ListenError, PATIENCE};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;

@@ -28,11 +28,11 @@ use hallway_webauthn::wire::Base64Url;
 use super::inside::{Presence, Thing, Who};
 use super::standing::Standing;
 use super::visit::farewell::{Ended, Heard};
-use super::{files, names, visit};
+use super::{files, gateways, names, visit};
 use crate::HallsOf;
 use crate::certificate::{self, Certified, in_base64};
 use crate::partners::shared::Shared;
-use crate::partners::{active, bundle, gateways};
+use crate::partners::{active, bundle};
 use crate::routes::FILES;
 use crate::store::{End, GrantKind, HallTables};
 

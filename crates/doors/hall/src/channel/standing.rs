@@ -8,8 +8,8 @@ use hallway_spine::models::Models;
 use hallway_spine::models::verdict::KeyFacts;
 use hallway_spine::store::{Credential, Holder, Person, PersonState, Unit};
 
-use super::needs::{self, Case};
 use super::visit::key::VisitorKey;
+use crate::demands::needs::{self, Case};
 use crate::partners;
 use crate::store::{
     EndCause, Grant, GrantHolder, GrantKind, GrantState, HallAgent, HallGuest, HallTables, Visitor,

@@ -17,25 +17,22 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use hallway_evidence::verify::{self, Door, UncheckedVisit};
-use hallway_evidence::{
-    Bundle, Evidence, GrantId, Line, PersonId, RealmName, Timestamp, TrustFile,
-};
+use hallway_evidence::{Bundle, Evidence, GrantId, PersonId, RealmName, Timestamp};
 use hallway_spine::Gateway;
 use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::ledger::Entry;
 use hallway_spine::store::{EvidenceHash, StoreError, Unit};
-use hallway_webauthn::RelyingParty;
 use key::VisitorKey;
 use serde::Serialize;
 
 use super::inside::{Presence, Who};
-use super::needs::{self, Case};
 use super::routes::Visitor as Caller;
 use super::standing::{Left, left_by_admissions, rights_in};
 use crate::approvals::{self, Waits};
+use crate::demands::needs::{self, Case};
 use crate::partners::description::own_realm;
-use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables, Partner, Visit, Visitor};
+use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables, Visit, Visitor};
 use crate::{HallsOf, demands, partners};
 
 /// Whom a certificate of a partner's person lets in: the holder of a grant, or a newcomer.
@@ -73,19 +70,6 @@ pub async fn arrive(
             "the grant for this key is somebody else's",
         )),
     }
-}
-
-/// What anybody needs to check a partner's evidence: what was pinned when the realms joined, and
-/// that our own witness saw their log.
-///
-/// # Errors
-/// 500 when the partner's name is no line of text, which no realm's is.
-pub fn trust_file(gateway: &Gateway, partner: &Partner) -> Result<TrustFile, Problem> {
-    let realm = Line::new(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
-    let relying_party = RelyingParty::new(partner.realm.as_str(), partner.origin.as_str());
-    let mut trust = TrustFile::new(realm, relying_party, partner.log.clone(), Vec::new());
-    trust.witnesses = vec![gateway.witness.key().clone()];
-    Ok(trust)
 }
 
 /// The grant that a visitor has from now on.
@@ -202,19 +186,23 @@ async fn judge(
         longest: gateway.halls().longest,
         now,
     };
-    let visit =
-        verify::visit(&bundle, &trust_file(gateway, &partner)?, &door).map_err(|report| {
-            let failure = report.failure.unwrap_or_else(|| verify::Failure {
-                section: String::new(),
-                step: String::new(),
-                what: "the evidence does not hold".to_owned(),
-            });
-            Problem::new(
-                Code::Evidence,
-                format!("your evidence: step {}: {}", failure.step, failure.what),
-            )
-            .with("step", failure.step)
-        })?;
+    let visit = verify::visit(
+        &bundle,
+        &partners::trust::trust_file(gateway, &partner)?,
+        &door,
+    )
+    .map_err(|report| {
+        let failure = report.failure.unwrap_or_else(|| verify::Failure {
+            section: String::new(),
+            step: String::new(),
+            what: "the evidence does not hold".to_owned(),
+        });
+        Problem::new(
+            Code::Evidence,
+            format!("your evidence: step {}: {}", failure.step, failure.what),
+        )
+        .with("step", failure.step)
+    })?;
     let evidence = EvidenceHash(visit.evidence.hash());
     let kept = Visit {
         evidence,

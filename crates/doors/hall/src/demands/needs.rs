@@ -234,7 +234,6 @@ mod tests {
     use std::path::Path;
 
     use hallway_ctap::aaguid::Aaguid;
-    use hallway_spine::door::Doors;
     use hallway_spine::settings::{MetadataConfig, Policies};
 
     use super::*;
@@ -254,7 +253,7 @@ mod tests {
             &MetadataConfig::default(),
             &Policies::default(),
             Path::new("/"),
-            Doors::new(&[]),
+            &[],
         )
         .unwrap();
         let all: Vec<(Rights, Needs)> = admissions

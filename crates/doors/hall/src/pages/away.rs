@@ -14,7 +14,7 @@ use super::super::view::{
     WaitingNotice,
 };
 use super::halls::{grant_row, in_words, verbs};
-use crate::channel::proxy::There;
+use crate::away::proxy::There;
 use crate::partners::shared::HallThere;
 use crate::{away, visit};
 

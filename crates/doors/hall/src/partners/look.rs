@@ -151,5 +151,5 @@ pub async fn trust(
     let missing = || Problem::not_found("partner");
     let realm = realm.parse().map_err(|_| missing())?;
     let partner = gateway.store.read().partners().get(&realm).await?;
-    crate::channel::visit::trust_file(&gateway, &partner.ok_or_else(missing)?).map(Json)
+    super::trust::trust_file(&gateway, &partner.ok_or_else(missing)?).map(Json)
 }

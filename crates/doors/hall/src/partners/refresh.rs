@@ -10,20 +10,40 @@ use hallway_spine::http::problem::Problem;
 use hallway_spine::store::StoreError;
 use hallway_spine::{Gateway, sha256};
 use hallway_webauthn::wire::Base64Url;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::call::{self, CallError};
-use super::description::{Described, authorities, own_realm};
+use super::description::{Described, Description, authorities, own_realm};
 use super::fetch::FetchError;
 use super::pinning::{self, Change, InUse, Refused};
 use super::trust;
 use crate::HallsOf;
 use crate::depends::{self, Ended};
 use crate::partners::TOKEN;
-use crate::partners::gateways::{Left, Ourselves};
 use crate::store::{BundleState, EndedBy, HallTables, Learned, Partner, PartnerState};
+
+/// This realm, as its gateway itself says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ourselves {
+    /// The same that anybody gets.
+    pub description: Description,
+    /// SHA-256 of each authority's certificate, hexadecimal, in order.
+    pub authorities: Vec<String>,
+    /// Which partnership this gateway takes the asker to be in, hexadecimal.
+    pub pact: String,
+}
+
+/// That this realm was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Left {
+    /// Which partnership ended, hexadecimal: not one that was begun since.
+    pub pact: String,
+}
 
 /// How often a gateway sees what is due, and what another one of the realm changed.
 const POLL: Duration = Duration::from_secs(2);

@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 
-use hallway_evidence::RealmName;
+use hallway_evidence::{Line, RealmName, TrustFile};
 use hallway_hall::{Bundle, BundleError, Bundles};
 use hallway_spine::Gateway;
+use hallway_spine::http::problem::Problem;
 use hallway_spine::realm_authority::{AuthoritiesError, InUse};
 use hallway_spine::store::StoreError;
+use hallway_webauthn::RelyingParty;
 use tokio::sync::{Mutex, watch};
 
 use crate::HallsOf;
@@ -127,4 +129,17 @@ async fn bundle_of(gateway: &Gateway, partner: &Partner) -> Result<Option<Bundle
             Ok(None)
         }
     }
+}
+
+/// What anybody needs to check a partner's evidence: what was pinned when the realms joined, and
+/// that our own witness saw their log.
+///
+/// # Errors
+/// 500 when the partner's name is no line of text, which no realm's is.
+pub fn trust_file(gateway: &Gateway, partner: &Partner) -> Result<TrustFile, Problem> {
+    let realm = Line::new(partner.realm.as_str()).map_err(|error| Problem::internal(&error))?;
+    let relying_party = RelyingParty::new(partner.realm.as_str(), partner.origin.as_str());
+    let mut trust = TrustFile::new(realm, relying_party, partner.log.clone(), Vec::new());
+    trust.witnesses = vec![gateway.witness.key().clone()];
+    Ok(trust)
 }

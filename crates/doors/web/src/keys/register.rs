@@ -10,12 +10,12 @@ use hallway_spine::Gateway;
 use hallway_spine::act::ceremony::{Answer, Ceremony};
 use hallway_spine::act::{ceremony, options};
 use hallway_spine::depends::{self, Ended};
+use hallway_spine::door_name::DoorName;
 use hallway_spine::http::input::{Input, line};
 use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::session::Caller;
 use hallway_spine::models::verdict;
-use hallway_spine::refusal::DoorName;
 use hallway_spine::seal::Purpose;
 use hallway_spine::store::{
     Credential, Ground, Holder, KeyAttestation, Link, MAX_KEYS, Person, PersonState,

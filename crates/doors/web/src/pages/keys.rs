@@ -5,10 +5,11 @@ use axum::response::Response;
 use hallway_evidence::Timestamp;
 use hallway_spine::Gateway;
 use hallway_spine::console::pages::problem::sentence;
-use hallway_spine::console::pages::{frame, html, metadata, moment};
+use hallway_spine::console::pages::{frame, html, moment};
 use hallway_spine::console::view::program;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
+use hallway_spine::models::page as metadata;
 use hallway_spine::store::{Credential, Holder, LinksOf};
 
 use super::super::view::{KeyRow, KeysPage, SessionItem};
