@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
+use hallway_ctap::apdu::StatusWord;
 use hallway_ctap::ctaphid::{Channel, HidCommand, HidError, Message, Packet, Report, reports};
-use hallway_ctap::u2f::StatusWord;
 
 use crate::version::DEVICE_VERSION;
 

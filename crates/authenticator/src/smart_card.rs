@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use hallway_ctap::apdu::Apdu;
-use hallway_ctap::u2f::StatusWord;
+use hallway_ctap::apdu::StatusWord;
 
 use crate::authenticator::Authenticator;
 use crate::hid::RequestKind;

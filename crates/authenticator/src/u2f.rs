@@ -4,9 +4,10 @@ mod certificate;
 
 use alloc::vec::Vec;
 
+use hallway_ctap::apdu::StatusWord;
 use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_ctap::status::Status;
-use hallway_ctap::u2f::{Control, StatusWord, U2fRequest};
+use hallway_ctap::u2f::{Control, U2fRequest};
 
 use crate::authenticator::Authenticator;
 use crate::credential::{Features, Lookup, Protection};

@@ -2,42 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::apdu::Apdu;
-
-/// A status word, the last two bytes of every response.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u16)]
-pub enum StatusWord {
-    /// Success.
-    NoError = 0x9000,
-    /// A touch is needed; also the answer to a check that succeeded.
-    ConditionsNotSatisfied = 0x6985,
-    /// The key handle is not this key's.
-    WrongData = 0x6a80,
-    /// The length is wrong.
-    WrongLength = 0x6700,
-    /// The class byte is not U2F's.
-    ClassNotSupported = 0x6e00,
-    /// The instruction is not one of U2F's.
-    InstructionNotSupported = 0x6d00,
-    /// P1 is not one of U2F's.
-    WrongParameters = 0x6a86,
-    /// U2F is switched off.
-    NotAllowed = 0x6986,
-    /// There is no application of that name.
-    NotFound = 0x6a82,
-    /// The last command of a chain was expected.
-    ChainExpected = 0x6883,
-    /// The key has a fault.
-    Fault = 0x6f00,
-}
-
-impl StatusWord {
-    /// The two bytes as sent, big-endian.
-    pub const fn to_bytes(self) -> [u8; 2] {
-        (self as u16).to_be_bytes()
-    }
-}
+use crate::apdu::{Apdu, StatusWord};
 
 /// What an authentication request asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

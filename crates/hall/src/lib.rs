@@ -33,6 +33,7 @@ mod authority;
 mod bundle;
 mod identity;
 mod key;
+mod local_names;
 mod pass;
 mod pool;
 mod problem;
@@ -56,6 +57,7 @@ pub use hallway_evidence::statement::hall::{
 };
 pub use identity::{IdentityError, LONGEST_ID, LONGEST_TRUST_DOMAIN, Party, SpiffeId, TrustDomain};
 pub use key::{HallKey, KeyError};
+pub use local_names::{LocalNames, is_local};
 pub use pass::{Flow, MOST_STREAMS, Pass};
 pub use problem::IntoResponse;
 pub use service::{Address, AddressError};

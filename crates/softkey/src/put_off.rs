@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use hallway_ctap::ctaphid::Channel;
-use hallway_ctap::u2f::StatusWord;
+use hallway_ctap::apdu::StatusWord;
 
 use crate::consent::Job;
 

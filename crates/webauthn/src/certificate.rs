@@ -13,6 +13,9 @@ use self::parts::Parts;
 use crate::relying_party::UnixSeconds;
 use crate::signature::{self, Hash, Key, Scheme, SignatureError};
 
+/// The most certificates in one chain.
+pub const MAX_CHAIN: usize = 8;
+
 /// The most bytes of one certificate.
 pub const MAX_CERTIFICATE: usize = 32 * 1024;
 
@@ -85,7 +88,7 @@ pub enum CertificateError {
     #[error("no trust anchor issued \"{0}\"")]
     NotAnchored(String),
     /// No certificate, or more than [`MAX_CHAIN`](crate::MAX_CHAIN).
-    #[error("a chain has 1 to {max} certificates, not {0}", max = crate::path::MAX_CHAIN)]
+    #[error("a chain has 1 to {max} certificates, not {0}", max = MAX_CHAIN)]
     ChainLength(usize),
 }
 

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hallway_ctap::cose::Algorithm;
 use serde::Deserialize;
 
+use crate::certificate::MAX_CHAIN;
 use crate::certificate::{Certificate, CertificateError};
-use crate::path::MAX_CHAIN;
 use crate::signature::{self, Key, SignatureError};
 
 /// Why signed JSON is refused.

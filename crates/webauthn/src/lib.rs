@@ -56,7 +56,7 @@ pub use attestation::{
     AttestationObject, Certified, Details, Format, MAX_ATTESTATION_OBJECT,
     packed_certificate_model,
 };
-pub use certificate::{CertificateError, MAX_CERTIFICATE};
+pub use certificate::{CertificateError, MAX_CERTIFICATE, MAX_CHAIN};
 pub use client_data::{ClientDataError, MAX_CLIENT_DATA};
 pub use extensions::{
     AuthenticatorExtensions, CredProtect, ExtensionsError, UserVerificationMethod,
@@ -68,7 +68,6 @@ pub use model_policy::{
     KeyProtection, ModelError, ModelList, ModelPolicy, SerialNumbers, Standing, StoredProof,
 };
 pub use observer::{Observed, Observer, Outcome, Record, Step};
-pub use path::MAX_CHAIN;
 pub use policy::{
     AndroidKeyLists, AssertionPolicy, BackupEligibility, CompoundStatements, CounterPolicy,
     Framing, RegistrationPolicy, RequiredTrust, USUAL_ALGORITHMS, UnnamedTop, UserHandle,

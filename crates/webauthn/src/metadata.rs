@@ -16,16 +16,11 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use hallway_ctap::aaguid::Aaguid;
 
 pub use self::blob::{BlobError, BlobTrust, MAX_BLOB, SignerName, Staleness};
-pub(crate) use self::entry::key_identifier as key_identifier_from_hex;
 pub use self::entry::{Model, StatusReport, UnreadableEntry};
 pub use self::status::CertificationLevel;
 use crate::certificate::Certificate;
-use crate::model_id::ModelId;
+use crate::model_id::{KeyIdentifier, ModelId};
 use crate::relying_party::UnixSeconds;
-
-/// The identifier of a U2F model: SHA-1 of the attestation certificate's public key (RFC 5280,
-/// 4.2.1.2, method 1).
-pub type KeyIdentifier = [u8; 20];
 
 /// The known models.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -5,8 +5,23 @@ use std::str::FromStr;
 
 use hallway_ctap::aaguid::Aaguid;
 
-use crate::metadata::{KeyIdentifier, key_identifier_from_hex};
 use crate::observer::Hex;
+
+/// The identifier of a U2F model: SHA-1 of the attestation certificate's public key (RFC 5280,
+/// 4.2.1.2, method 1).
+pub(crate) type KeyIdentifier = [u8; 20];
+
+/// Reads 40 hexadecimal digits.
+pub(crate) fn key_identifier_from_hex(text: &str) -> Option<KeyIdentifier> {
+    let mut key = [0; 20];
+    if text.len() != 2 * key.len() || !text.is_ascii() {
+        return None;
+    }
+    for (i, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(key)
+}
 
 /// The identifier of a model.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

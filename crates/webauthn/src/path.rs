@@ -8,12 +8,9 @@ use x509_parser::oid_registry::{
     OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_SUBJECT_ALT_NAME, Oid,
 };
 
-use crate::certificate::{Certificate, CertificateError};
+use crate::certificate::{Certificate, CertificateError, MAX_CHAIN};
 use crate::relying_party::UnixSeconds;
 use crate::trust_anchor::{TrustAnchor, TrustAnchors};
-
-/// The most certificates in one chain.
-pub const MAX_CHAIN: usize = 8;
 
 /// The critical extensions that any certificate may have: the first two are enforced here, the
 /// others restrict uses that attestation does not have, or are judged by the format.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hallway_api::Problem;
 use hallway_client::{GatewayAddress, SecureUrl};
-use hallway_door_hall::partners::fetch::LocalNames;
+use hallway_hall::LocalNames;
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response};
 use serde::Serialize;

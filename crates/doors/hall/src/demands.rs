@@ -1,6 +1,8 @@
 //! What an admission demands, as asked for, and what of it is so for whoever looks.
 
+pub mod left;
 pub mod needs;
+pub mod visitor_key;
 pub mod wall_clock;
 
 use hallway_evidence::Timestamp;

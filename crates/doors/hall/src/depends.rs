@@ -10,7 +10,7 @@ use hallway_spine::depends::{self, Walk};
 use hallway_spine::http::problem::Problem;
 use hallway_spine::store::Unit;
 
-use super::channel::standing::{self, Left};
+use super::demands::left::{Left, left_by_admissions};
 use super::store::{End, EndCause, EndedBy, GrantKind, GrantsOf, PartnerState};
 use crate::store::HallTables;
 
@@ -177,7 +177,7 @@ impl Ending<'_> {
     async fn narrow(&self, which: &GrantsOf) -> Result<(), Problem> {
         let grants = self.walk.unit.grants();
         for grant in grants.hanging_on(which, self.walk.now).await? {
-            let left = standing::left_by_admissions(
+            let left = left_by_admissions(
                 &self.walk.gateway.models,
                 self.walk.unit,
                 &grant,

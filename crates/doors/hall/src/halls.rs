@@ -24,3 +24,11 @@ pub struct Halls {
     /// Partners' halls that are open in browsers through this gateway.
     pub proxies: Proxies,
 }
+
+impl Halls {
+    /// The most that a touch opens a hall for, in milliseconds.
+    #[must_use]
+    pub fn longest_ms(&self) -> u64 {
+        u64::try_from(self.longest.as_millis()).unwrap_or(u64::MAX)
+    }
+}

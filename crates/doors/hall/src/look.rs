@@ -18,7 +18,7 @@ use super::demands::{self, KnownKey};
 use super::existence;
 use crate::HallsOf;
 use crate::channel::offers::{Offer, Offers};
-use crate::channel::standing::rights_in;
+use crate::demands::left::rights_in;
 use crate::demands::needs::Unmet;
 use crate::partners::description::own_bundle_json;
 use crate::store::{Hall, HallAgent, HallGuest, HallTables};

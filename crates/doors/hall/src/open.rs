@@ -120,7 +120,7 @@ async fn prepare(asking: &Asking<'_>, wanted: Request) -> Result<Open, Problem> 
         }
         None => {
             let opening = foreseen(gateway, caller, &wanted.hall, rights.as_ref()).await?;
-            (own, opening.rights, longest_ms(gateway))
+            (own, opening.rights, gateway.halls().longest_ms())
         }
     };
     let open = Open {
@@ -172,11 +172,6 @@ async fn foreseen(
         approvals::possible(reader, role, Some(person.id)).await?;
     }
     Ok(opening)
-}
-
-/// The operator's limit.
-pub(super) fn longest_ms(gateway: &Gateway) -> u64 {
-    u64::try_from(gateway.halls().longest.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The operator's limit, asked when the statement is made and again when it comes back signed.
@@ -232,7 +227,7 @@ async fn perform(actor: &Actor<'_>, terms: &Open) -> Result<Outcome, Problem> {
             "the statement lets somebody else in",
         ));
     }
-    check_duration(terms, longest_ms(gateway))?;
+    check_duration(terms, gateway.halls().longest_ms())?;
     let (kind, approval) = if terms.host == own_realm(gateway)? {
         (GrantKind::Own, opening(actor, terms).await?.approval)
     } else {

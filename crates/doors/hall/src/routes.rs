@@ -5,11 +5,12 @@ use std::time::Duration;
 use axum::handler::Handler;
 use hallway_spine::Gateway;
 use hallway_spine::http::bounds::kinds::{EVENTS, LOOK_NOW, STRANGERS};
-use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Most, Takes};
+use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Takes};
 use hallway_spine::http::page::PageView;
 use hallway_spine::http::route::{Access, Route};
 use hallway_spine::store::Role;
 
+use super::channel::routes::FILES;
 use super::partners::description::Description;
 use super::partners::shared::HallThere;
 use super::{
@@ -30,22 +31,6 @@ pub(crate) const AT_PARTNER: Bounds = Bounds {
     },
     because: Some("it waits for another gateway, as long as it waits for one"),
     ..Bounds::READ
-};
-
-/// The largest object that a bucket takes.
-const LARGEST_FILE: u64 = 5 << 40;
-
-/// Files of a hall, which go either way.
-pub(crate) const FILES: Bounds = Bounds {
-    body: Takes::Streamed {
-        most: Most::Bytes(LARGEST_FILE),
-    },
-    answer: Gives::Streamed { lasts: None },
-    at_once: AtOnce {
-        total: 1024,
-        each: 256,
-    },
-    because: Some("files are as large as a store takes them, and nothing of them stays in memory"),
 };
 
 /// The same for what says in JSON what to change: in a bucket, another name is another copy.

@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::certificate::{Certified, Listener, in_base64};
-use super::open::longest_ms;
+use crate::HallsOf;
 use crate::channel::Standing;
 use crate::demands::needs;
 use crate::partners::call::CallError;
@@ -111,7 +111,7 @@ pub(super) async fn bounds(
     let shared = shared(gateway, host).await?;
     Ok(Bounds {
         allowed: shared.rights(hall, person.id, person.role),
-        longest_ms: shared.longest_ms.min(longest_ms(gateway)),
+        longest_ms: shared.longest_ms.min(gateway.halls().longest_ms()),
     })
 }
 

@@ -4,8 +4,8 @@ use hallway_ctap::cose::Algorithm;
 
 use super::AttestationError;
 use crate::cbor_map::{self, CborMap};
+use crate::certificate::MAX_CHAIN;
 use crate::certificate::{Certificate, CertificateError};
-use crate::path::MAX_CHAIN;
 
 /// An attestation statement: one CBOR item, walked before.
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ use serde::Serialize;
 use crate::attestation::Statement;
 use crate::cbor_map;
 use crate::certificate::Certificate;
+use crate::certificate::MAX_CHAIN;
 use crate::jws::Jws;
 use crate::observer::Hex;
-use crate::path::MAX_CHAIN;
 use crate::relying_party::UnixSeconds;
 
 /// A certificate, explained.

@@ -6,9 +6,10 @@ use hallway_ctap::aaguid::Aaguid;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::StatementError;
 use super::date;
-use super::{KeyIdentifier, StatementError};
 use crate::model_id::ModelId;
+use crate::model_id::{KeyIdentifier, key_identifier_from_hex};
 use crate::relying_party::UnixSeconds;
 use crate::trust_anchor::{TrustAnchor, TrustAnchors};
 
@@ -116,7 +117,7 @@ impl Model {
             model.aaguid = Some(aaguid.parse().map_err(|_| "its aaguid is not an AAGUID")?);
         }
         for key in &entry.attestation_certificate_key_identifiers {
-            let key = key_identifier(key);
+            let key = key_identifier_from_hex(key);
             model
                 .keys
                 .push(key.ok_or("one of its keys is not a key identifier")?);
@@ -148,7 +149,7 @@ impl Model {
         let keys = statement
             .attestation_certificate_key_identifiers
             .iter()
-            .map(|key| key_identifier(key))
+            .map(|key| key_identifier_from_hex(key))
             .collect::<Option<_>>()
             .ok_or_else(|| malformed("attestationCertificateKeyIdentifiers"))?;
         // A root that cannot be read vouches for nothing; the others still do.
@@ -185,7 +186,7 @@ fn names(entry: &Value) -> Vec<ModelId> {
         );
         let keys = part["attestationCertificateKeyIdentifiers"].as_array();
         let keys = keys.into_iter().flatten().filter_map(Value::as_str);
-        found.extend(keys.filter_map(key_identifier).map(ModelId::Key));
+        found.extend(keys.filter_map(key_identifier_from_hex).map(ModelId::Key));
     }
     found
 }
@@ -213,15 +214,4 @@ impl StatusReport {
 fn base64(text: &str) -> Option<Vec<u8>> {
     let plain: String = text.split_ascii_whitespace().collect();
     STANDARD.decode(plain).ok()
-}
-
-pub(crate) fn key_identifier(text: &str) -> Option<KeyIdentifier> {
-    let mut key = [0; 20];
-    if text.len() != 2 * key.len() || !text.is_ascii() {
-        return None;
-    }
-    for (i, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
-    }
-    Some(key)
 }

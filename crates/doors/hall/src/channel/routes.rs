@@ -19,7 +19,7 @@ use hallway_evidence::{MAX_BUNDLE, RealmName};
 use hallway_hall::files::serve_stores;
 use hallway_hall::{Renewed, Svid, stream};
 use hallway_spine::Gateway;
-use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Kept, Takes};
+use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Kept, Most, Takes};
 use hallway_spine::http::input::Input;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::source::Source;
@@ -33,8 +33,23 @@ use crate::HallsOf;
 use crate::certificate::{self, Certified, in_base64};
 use crate::partners::shared::Shared;
 use crate::partners::{active, bundle};
-use crate::routes::FILES;
 use crate::store::{End, GrantKind, HallTables};
+
+/// The largest object that a bucket takes.
+const LARGEST_FILE: u64 = 5 << 40;
+
+/// Files of a hall, which go either way.
+pub(crate) const FILES: Bounds = Bounds {
+    body: Takes::Streamed {
+        most: Most::Bytes(LARGEST_FILE),
+    },
+    answer: Gives::Streamed { lasts: None },
+    at_once: AtOnce {
+        total: 1024,
+        each: 256,
+    },
+    because: Some("files are as large as a store takes them, and nothing of them stays in memory"),
+};
 
 /// Who may use a route of the hall listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,6 @@
 //! few minutes, that they still are.
 
 pub mod farewell;
-pub mod key;
 
 use std::sync::Arc;
 
@@ -23,14 +22,14 @@ use hallway_spine::http::peer::Peer;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::ledger::Entry;
 use hallway_spine::store::{EvidenceHash, StoreError, Unit};
-use key::VisitorKey;
 use serde::Serialize;
 
 use super::inside::{Presence, Who};
 use super::routes::Visitor as Caller;
-use super::standing::{Left, left_by_admissions, rights_in};
 use crate::approvals::{self, Waits};
+use crate::demands::left::{Left, left_by_admissions, rights_in};
 use crate::demands::needs::{self, Case};
+use crate::demands::visitor_key::VisitorKey;
 use crate::partners::description::own_realm;
 use crate::store::{Approval, Grant, GrantHolder, GrantKind, HallTables, Visit, Visitor};
 use crate::{HallsOf, demands, partners};

@@ -8,7 +8,6 @@ use hallway_spine::{Gateway, sha256};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::fetch::is_local;
 use crate::HallsOf;
 use crate::store::PartnerWitness;
 
@@ -314,7 +313,7 @@ fn is_of(realm: &RealmName, origin: &Origin, address: &Address) -> bool {
     let here = host
         .parse()
         .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-    realm.covers(host) || here && is_local(origin.host())
+    realm.covers(host) || here && hallway_hall::is_local(origin.host())
 }
 
 fn below(origin: &Origin, url: &str) -> bool {

@@ -4,15 +4,13 @@
 //! Where they go is what an owner typed, and only paths on that host. They follow no redirection,
 //! are bounded in time and size, and what comes back is never shown.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hallway_api::{Code, Problem};
 use hallway_evidence::{Origin, RealmName, causes};
-use hallway_hall::LONGEST_BUNDLE;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use hallway_hall::{LONGEST_BUNDLE, LocalNames};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Response, StatusCode};
 use zeroize::Zeroizing;
@@ -216,34 +214,6 @@ async fn body(mut answer: Response, longest: usize) -> Result<Vec<u8>, FetchErro
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
-}
-
-/// Whether a host is this machine by name (RFC 6761, 6.3).
-pub(crate) fn is_local(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost")
-}
-
-/// The system's names, and those that are this machine's whatever the system says (RFC 6761, 6.3).
-#[derive(Debug, Clone, Copy)]
-pub struct LocalNames;
-
-impl Resolve for LocalNames {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let host = name.as_str();
-            let found: Addrs = if is_local(host) {
-                Box::new(std::iter::once(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
-            } else {
-                Box::new(
-                    tokio::net::lookup_host((host, 0))
-                        .await?
-                        .collect::<Vec<_>>()
-                        .into_iter(),
-                )
-            };
-            Ok(found)
-        })
-    }
 }
 
 #[cfg(test)]
