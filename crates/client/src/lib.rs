@@ -26,10 +26,12 @@
 //! ```
 
 mod address;
+pub mod backoff;
 mod client;
 mod client_data;
 mod config;
 mod connection;
+pub mod durable_file;
 mod error;
 mod fingerprints;
 mod get_assertion;

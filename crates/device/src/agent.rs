@@ -23,9 +23,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallway_client::backoff::Backoff;
 use hallway_evidence::{Timestamp, TrustFile};
 
-use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::event::Event;
 use crate::gateway::Gateway;
@@ -414,7 +414,7 @@ impl<S: Signer> Agent<S> {
 
     /// Waits before the next request, longer after each failure.
     fn back_off(&mut self, at_least: Duration) {
-        let wait = self.backoff.next(at_least);
+        let wait = self.backoff.jittered_wait(at_least);
         self.not_before = self.clock.now().plus(wait);
     }
 }

@@ -205,7 +205,8 @@ impl Folder {
     }
 
     /// Writes `bytes` to a file: first to a neighbour, which is flushed to the disk and then takes
-    /// the name, also of an earlier file.
+    /// the name, also of an earlier file. Not [`hallway_client::durable_file`], which goes by paths:
+    /// others may put a link in the place of this folder.
     ///
     /// # Errors
     /// The errors of the file system; an earlier file of the name is then still there.

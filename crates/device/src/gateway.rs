@@ -7,13 +7,14 @@ use std::time::Duration;
 use hallway_api::{Code, Problem};
 use hallway_client::GatewayAddress;
 use hallway_evidence::{DecodeError, MAX_RECEIPT, Printable, Receipt, causes};
+use hallway_webauthn::wire::Base64Url;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::protocol::{
-    Announced, Bytes, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Question,
-    SEAL_HEADER, Status,
+    Announced, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Question, SEAL_HEADER,
+    Status,
 };
 
 /// The longest answer that is read: a status with receipts and trust file.
@@ -170,7 +171,7 @@ impl Gateway {
     pub async fn send(
         &self,
         signed_statement: &[u8],
-        seal: Option<&Bytes>,
+        seal: Option<&Base64Url>,
         media_type: &str,
         payload: bytes::Bytes,
     ) -> Result<Receipt, GatewayError> {
@@ -178,16 +179,19 @@ impl Gateway {
         let mut request = self
             .post("transactions")
             .timeout(ANSWER_TIMEOUT + patience)
-            .header(EVIDENCE_HEADER, Bytes(signed_statement.to_vec()).to_text())
+            .header(
+                EVIDENCE_HEADER,
+                Base64Url::from(signed_statement).to_string(),
+            )
             .header(reqwest::header::CONTENT_TYPE, media_type)
             .body(payload);
         if let Some(seal) = seal {
-            request = request.header(SEAL_HEADER, seal.to_text());
+            request = request.header(SEAL_HEADER, seal.to_string());
         }
         match self.send_request(request, MAX_RECEIPT).await {
             Ok(bytes) => receipt(&bytes),
             Err(GatewayError::Refused { problem, .. }) if problem.is(Code::AlreadyAccepted) => {
-                match problem.member::<Bytes>("receipt") {
+                match problem.member::<Base64Url>("receipt") {
                     Some(bytes) => receipt(&bytes.0),
                     None => Err(GatewayError::Unintelligible(
                         "it already accepted this, but gives no receipt".to_owned(),

@@ -28,7 +28,6 @@ pub mod agent;
 pub mod protocol;
 pub mod provision;
 
-mod backoff;
 mod clock;
 mod event;
 mod file_name;

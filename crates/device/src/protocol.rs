@@ -10,11 +10,9 @@
 //!
 //! Errors are problem details (RFC 9457) with a `code`: [`hallway_api::Problem`].
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_evidence::TrustFile;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use hallway_webauthn::wire::Base64Url;
+use serde::{Deserialize, Serialize};
 
 /// The header with a transaction's signed statement.
 pub const EVIDENCE_HEADER: &str = "Hallway-Evidence";
@@ -22,41 +20,13 @@ pub const EVIDENCE_HEADER: &str = "Hallway-Evidence";
 /// The header with the seal of the challenge that a transaction answers.
 pub const SEAL_HEADER: &str = "Hallway-Seal";
 
-/// Bytes that are base64url without padding in JSON and headers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bytes(pub Vec<u8>);
-
-impl Bytes {
-    /// The bytes in base64url, without padding.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        URL_SAFE_NO_PAD.encode(&self.0)
-    }
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.to_text())
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        URL_SAFE_NO_PAD
-            .decode(text)
-            .map(Self)
-            .map_err(D::Error::custom)
-    }
-}
-
 /// A statement for a device to enrol with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EnrolmentStatement {
     /// Deterministic CBOR; its SHA-256 is the challenge.
-    pub statement: Bytes,
+    pub statement: Base64Url,
     /// Proves that the gateway made the statement; goes back unchanged.
-    pub seal: Bytes,
+    pub seal: Base64Url,
     /// When the statement expires, in milliseconds since 1970.
     pub expires_ms: u64,
 }
@@ -65,9 +35,9 @@ pub struct EnrolmentStatement {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Enrolment {
     /// The signed statement with the registration, CBOR.
-    pub signed_statement: Bytes,
+    pub signed_statement: Base64Url,
     /// The seal of the [`EnrolmentStatement`], unchanged.
-    pub seal: Bytes,
+    pub seal: Base64Url,
 }
 
 /// The code that the owner types.
@@ -87,7 +57,7 @@ pub struct Announced {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Question {
     /// A signed statement of the act `device.status`, CBOR.
-    pub signed_statement: Bytes,
+    pub signed_statement: Base64Url,
     /// How many files the device has set aside, at most 10,000. Not signed: it is no evidence.
     pub set_aside: u32,
 }
@@ -132,7 +102,7 @@ pub struct Status {
     pub owner: Option<String>,
     /// The receipts that its transactions rest on: a bundle in CBOR.
     #[serde(default)]
-    pub receipts: Option<Bytes>,
+    pub receipts: Option<Base64Url>,
     /// How many files set aside the gateway has on record; `None` if it keeps no such number.
     #[serde(default)]
     pub set_aside: Option<u32>,
@@ -146,9 +116,9 @@ pub struct Status {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Challenge {
     /// 32 bytes for the statement.
-    pub challenge: Bytes,
+    pub challenge: Base64Url,
     /// Proves that the gateway made the challenge; goes back in the header [`SEAL_HEADER`].
-    pub seal: Bytes,
+    pub seal: Base64Url,
     /// When the challenge expires, in milliseconds since 1970.
     pub expires_ms: u64,
 }

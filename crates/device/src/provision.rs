@@ -250,10 +250,7 @@ fn printable(text: &str, what: &'static str) -> Result<DnValue, ProvisionError> 
 /// The year of a time. Certificates begin with the year that they are made in, so that a device
 /// with a slow clock is not ahead of its own certificate.
 fn year(now: Timestamp) -> i32 {
-    let text = now.to_string();
-    text.split_once('-')
-        .and_then(|(year, _)| year.parse().ok())
-        .unwrap_or(1970)
+    now.year().into()
 }
 
 fn pem(label: &str, der: &[u8]) -> String {

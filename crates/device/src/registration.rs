@@ -1,10 +1,11 @@
 //! The device's registration with a gateway, and its last sequence number. Holds nothing secret.
 
 use hallway_evidence::{Bundle, CredentialId, Line, TrustFile};
+use hallway_webauthn::wire::Base64Url;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Announced, Bytes};
+use crate::protocol::Announced;
 use crate::spool::{Spool, SpoolError};
 
 /// The name of the registration's file in the agent's folder.
@@ -25,7 +26,7 @@ pub(crate) struct Registration {
     /// Its realm, which is the relying party id.
     pub realm: Line,
     /// The credential that this device signs with.
-    pub credential: Bytes,
+    pub credential: Base64Url,
     /// The code that an owner has yet to type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Announced>,
@@ -35,7 +36,7 @@ pub(crate) struct Registration {
     pub trust: Option<TrustFile>,
     /// The receipts that transactions rest on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grounds: Option<Bytes>,
+    pub grounds: Option<Base64Url>,
     /// The last sequence number that was used, or that the gateway has seen.
     #[serde(default)]
     pub sequence: u64,
@@ -148,7 +149,7 @@ mod tests {
         let registration = Registration {
             gateway: "https://gate.example".to_owned(),
             realm: Line::new("gate.example").unwrap(),
-            credential: Bytes(b"key".to_vec()),
+            credential: Base64Url(b"key".to_vec()),
             announced: None,
             trust: None,
             grounds: None,

@@ -16,6 +16,12 @@ pub enum SignerError {
     /// The key made a credential whose id is unusable.
     #[error("the device's key made an unusable credential: {0}")]
     CredentialId(#[from] CredentialIdError),
+    /// There is no registration, or its credential id is unusable.
+    #[error(
+        "this device has no registration to sign with, or its registration.json is damaged; remove \
+         that file and start the agent again, and the device enrols anew"
+    )]
+    Unregistered,
 }
 
 /// Signs statements with nobody present.

@@ -88,7 +88,11 @@ impl Bundle {
             return Err(BundleError::Count(count));
         }
         let mut receipts = (1..).zip(list).map(|(at, value)| match value {
-            Value::Bytes(bytes) if bytes.len() <= MAX_RECEIPT => {
+            Value::Bytes(bytes) if bytes.len() > MAX_RECEIPT => Err(BundleError::TooLong {
+                at,
+                got: bytes.len(),
+            }),
+            Value::Bytes(bytes) => {
                 Receipt::decode(bytes).map_err(|why| BundleError::Receipt { at, why })
             }
             _ => Err(BundleError::Receipt {
@@ -155,6 +159,14 @@ pub enum BundleError {
     Order {
         /// Its place in the bundle, from 1.
         at: usize,
+    },
+    /// One receipt is longer than [`MAX_RECEIPT`].
+    #[error("receipt {at} of the evidence has {got} bytes; at most {MAX_RECEIPT} are allowed")]
+    TooLong {
+        /// Its place in the bundle, from 1.
+        at: usize,
+        /// How many bytes it has.
+        got: usize,
     },
     /// One receipt is wrong.
     #[error("receipt {at} of the evidence cannot be read: {why}")]

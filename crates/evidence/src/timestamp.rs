@@ -3,6 +3,7 @@
 use core::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted. A number in JSON and CBOR.
@@ -38,6 +39,8 @@ impl From<Timestamp> for u64 {
     }
 }
 
+const UNIX_EPOCH_CIVIL: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
 /// The last millisecond of the year 9999: later times are refused, so that each one prints.
 const LAST_MS: u64 = 253_402_300_799_999;
 
@@ -58,6 +61,17 @@ impl Timestamp {
     /// Whole seconds since 1970, as certificates count.
     pub const fn as_seconds(self) -> u64 {
         self.0 / 1000
+    }
+
+    /// The year, in UTC.
+    #[must_use]
+    pub fn year(self) -> i16 {
+        self.civil().year()
+    }
+
+    /// The date and the time of day, in UTC. Not `jiff::Timestamp`, which ends a day too early.
+    fn civil(self) -> DateTime {
+        UNIX_EPOCH_CIVIL.saturating_add(Duration::from_millis(self.0))
     }
 
     /// This time and `duration` more.
@@ -84,37 +98,8 @@ impl From<SystemTime> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.as_seconds();
-        let (days, second) = (seconds / 86_400, seconds % 86_400);
-        let (year, month, day) = civil(days);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
-            second / 3600,
-            second / 60 % 60,
-            second % 60
-        )
+        write!(f, "{} UTC", self.civil().strftime("%Y-%m-%d %H:%M:%S"))
     }
-}
-
-/// The Gregorian date `days` after 1970-01-01.
-///
-/// Counts in eras of 400 years that begin on 1 March, so that the leap day ends each year.
-const fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468; // from 0000-03-01
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@
 
 mod sealed_file;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use futures_util::TryStreamExt;
+use hallway_client::durable_file::Unfinished;
 use hallway_spine::door::Doors;
 use hallway_spine::operator_key::{FindError, OperatorKey, OperatorKeyError, WhereNone};
 use hallway_spine::settings::Database;
@@ -147,28 +147,20 @@ impl Realm {
         if file.exists() {
             return Err(BackupError::Exists(file.to_owned()));
         }
-        let unfinished = file.with_added_extension("part");
-        let out = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&unfinished)
-            .map_err(at(&unfinished))?;
-        let written = self.write(out, &operator, &config, &text).await;
-        let finished = written.and_then(|summary| {
-            fs::rename(&unfinished, file).map_err(at(file))?;
-            Ok(summary)
-        });
-        if finished.is_err() {
-            // Whatever becomes of it, the first error says why.
-            let _ = fs::remove_file(&unfinished);
+        let mut unfinished = Unfinished::beside(file).map_err(at(file))?;
+        let out = unfinished.file();
+        let summary = self.write(out, &operator, &config, &text).await?;
+        match unfinished.create() {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(BackupError::Exists(file.to_owned()))
+            }
+            other => other.map(|_| summary).map_err(at(file)),
         }
-        finished
     }
 
     async fn write(
         &self,
-        out: File,
+        out: &mut File,
         operator: &OperatorKey,
         config: &Config,
         text: &str,
@@ -196,11 +188,7 @@ impl Realm {
             write_record(&mut out, kind::BYTES, &[])?;
             payloads += 1;
         }
-        let file = out
-            .finish()?
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
+        out.finish()?;
         Ok(Summary { rows, payloads })
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
+use hallway_client::backoff::Backoff;
 use hallway_evidence::statement::hall::{ServiceName, StoreName};
 use http::HeaderValue;
 use hyper::server::conn::http1;
@@ -137,13 +138,13 @@ where
     /// was dismissed.
     pub async fn run(&self, stop: impl Future<Output = ()>) -> Result<(), ClientError> {
         tokio::pin!(stop);
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         // Streams have connections of their own, and outlive the one that asked for them.
         let mut streams = JoinSet::new();
         loop {
             let served = tokio::select! {
                 () = &mut stop => return Ok(()),
-                served = self.serve(&mut pause, &mut streams) => served,
+                served = self.serve(&mut backoff, &mut streams) => served,
             };
             let reason = match served {
                 Err(error @ ClientError::Refused { .. }) => return Err(error),
@@ -153,19 +154,19 @@ where
                 Err(error) => error.to_string(),
                 Ok(()) => "it ended the connection".to_owned(),
             };
+            let pause = backoff.wait();
             (self.event)(AgentEvent::Lost { reason, pause });
             tokio::select! {
                 () = &mut stop => return Ok(()),
                 () = sleep(pause) => {}
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     /// One control connection, from its beginning to its end.
     async fn serve(
         &self,
-        pause: &mut Duration,
+        backoff: &mut Backoff,
         streams: &mut JoinSet<()>,
     ) -> Result<(), ClientError> {
         let control = self.open("/agent/control", AGENT_PROTOCOL).await?;
@@ -186,7 +187,7 @@ where
             }
         }
         (self.event)(AgentEvent::Connected);
-        *pause = FIRST_PAUSE;
+        backoff.reset();
 
         let (failures, failed) = mpsc::channel::<(String, Problem)>(64);
         let (asks, mut asked) = mpsc::channel(64);

@@ -12,12 +12,13 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hallway_authenticator::{Change, RecordKey, Storage, StorageError};
+use hallway_client::durable_file::Unfinished;
 use zeroize::Zeroizing;
 
 use crate::batch::{self, Replayed};
@@ -65,17 +66,12 @@ impl Journal {
         batch::apply(&mut records, first);
         let wrapping = WrappingKey::new(FileKind::Key, protection)?;
         let written = write_whole(path, &wrapping, &records, 0)?;
-        // A link, unlike a rename, never replaces a file that appeared meanwhile.
-        let linked = std::fs::hard_link(&written.path, path);
-        let removed = std::fs::remove_file(&written.path);
-        match linked {
+        // A file that appeared meanwhile is not replaced.
+        match written.file.create() {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(KeyFileError::Exists(path.into()))
             }
-            other => other
-                .and(removed)
-                .and_then(|()| sync_folder(path))
-                .map_err(at(path)),
+            other => other.map(drop).map_err(at(path)),
         }
     }
 
@@ -211,15 +207,13 @@ impl Journal {
         }
         // The one batch of the rewritten file counts as the last commit.
         let before = self.commits() - 1;
-        let written = write_whole(&self.path, &self.wrapping, &self.replayed.records, before)?;
+        let mut written = write_whole(&self.path, &self.wrapping, &self.replayed.records, before)?;
         written
             .file
+            .file()
             .try_lock()
             .map_err(|_| KeyFileError::InUse(self.path.clone()))?;
-        std::fs::rename(&written.path, &self.path)
-            .and_then(|()| sync_folder(&self.path))
-            .map_err(at(&self.path))?;
-        self.file = written.file;
+        self.file = written.file.replace().map_err(at(&self.path))?;
         self.data_key = written.data_key;
         self.length = written.length;
         self.sequence = 1;
@@ -260,13 +254,12 @@ impl Storage for Journal {
 }
 
 struct Written {
-    path: PathBuf,
-    file: File,
+    file: Unfinished,
     data_key: DataKey,
     length: u64,
 }
 
-/// Writes all records to a new file beside `path`, under a new data key, and flushes it.
+/// Writes all records to a new file beside `path`, under a new data key.
 fn write_whole(
     path: &Path,
     wrapping: &WrappingKey,
@@ -278,40 +271,21 @@ fn write_whole(
         .iter()
         .map(|(key, record)| Change::Put(*key, record))
         .collect();
-    let suffix = random::<8>()?
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{suffix}.new"));
-    let write = || -> io::Result<(File, u64)> {
-        let mut plain = Zeroizing::new(batch::commits_before(commits_before));
-        plain.extend_from_slice(&batch::encode(&changes));
+    let mut plain = Zeroizing::new(batch::commits_before(commits_before));
+    plain.extend_from_slice(&batch::encode(&changes));
+    let write = || -> io::Result<(Unfinished, u64)> {
         let sealed = seal(&data_key, 0, &plain)?;
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(&header)?;
-        file.write_all(&sealed)?;
-        file.sync_all()?;
-        Ok((file, (header.len() + sealed.len()) as u64))
+        let mut unfinished = Unfinished::beside(path)?;
+        unfinished.file().write_all(&header)?;
+        unfinished.file().write_all(&sealed)?;
+        Ok((unfinished, (header.len() + sealed.len()) as u64))
     };
-    match write() {
-        Ok((file, length)) => Ok(Written {
-            path: temporary,
-            file,
-            data_key,
-            length,
-        }),
-        Err(error) => {
-            // If this fails too, a file stays behind that nothing refers to.
-            let _ = std::fs::remove_file(&temporary);
-            Err(at(&temporary)(error))
-        }
-    }
+    let (file, length) = write().map_err(at(path))?;
+    Ok(Written {
+        file,
+        data_key,
+        length,
+    })
 }
 
 /// Opens a batch that [`seal`] sealed under this number, without the length in front.
@@ -374,14 +348,6 @@ fn lock(path: &Path) -> Result<File, KeyFileError> {
             return Ok(file);
         }
     }
-}
-
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
 }
 
 pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use hallway_ctap::ctaphid::Channel;
 use hallway_ctap::apdu::StatusWord;
+use hallway_ctap::ctaphid::Channel;
 
 use crate::consent::Job;
 

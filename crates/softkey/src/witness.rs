@@ -4,13 +4,14 @@
 //! A witness helps where somebody who could put an older copy in place cannot write the witness:
 //! the key file on a stick or a synchronised folder, the witness on this computer's own disk.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use hallway_client::durable_file;
+
 use crate::error::KeyFileError;
-use crate::journal::{at, sync_folder};
+use crate::journal::at;
 
 /// Names one key file through all its rewrites.
 pub(crate) type Identity = [u8; 32];
@@ -65,19 +66,8 @@ impl Witness {
 
     /// Notes, durably, how many commits there are.
     pub(crate) fn note(&self, commits: u64) -> io::Result<()> {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let temporary = self.path.with_file_name(name);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        writeln!(file, "{}{commits}", self.prefix())?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &self.path)?;
-        sync_folder(&self.path)
+        let line = format!("{}{commits}\n", self.prefix());
+        durable_file::write(&self.path, line.as_bytes())
     }
 
     fn prefix(&self) -> String {

@@ -1,14 +1,15 @@
 //! The one key that the operator holds: everything secret at rest is encrypted under it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hallway_client::durable_file;
 use zeroize::Zeroizing;
 
 pub mod locked;
@@ -129,15 +130,7 @@ impl OperatorKey {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let text = Zeroizing::new(STANDARD.encode(random_bytes::<KEY>()?.as_slice()));
-                let mut file = OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(path)
-                    .map_err(failed)?;
-                file.write_all(text.as_bytes())
-                    .and_then(|()| file.sync_all())
-                    .map_err(failed)?;
+                durable_file::create(path, text.as_bytes()).map_err(failed)?;
                 text
             }
             Err(error) => return Err(failed(error)),

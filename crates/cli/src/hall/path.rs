@@ -7,6 +7,7 @@ use std::str::FromStr;
 use hallway_evidence::RealmName;
 use hallway_hall::files::LONGEST_PATH;
 use hallway_hall::{HallName, Right, RightError, ServiceName, StoreName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 
 /// A path below the root of a store or folder: names between slashes, none of them empty, `.` or
@@ -160,16 +161,12 @@ impl RelativePath {
 
 /// Percent-encodes a name.
 pub(super) fn encode(name: &str) -> String {
-    let mut text = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                text.push(char::from(byte));
-            }
-            _ => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(name, ENCODED).to_string()
 }
 
 impl fmt::Display for RelativePath {

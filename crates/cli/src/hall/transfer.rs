@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
+use hallway_client::backoff::Backoff;
 use hallway_hall::files::date;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -28,8 +29,8 @@ const MOST_TRIES: u32 = 6;
 /// An attempt that moved this many bytes made progress. If fewer counted, a far side that gives a
 /// byte a minute would be tried for ever.
 const PROGRESS_BYTES: u64 = 64 * 1024;
-/// The first pause between tries; each is twice the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// The pauses between tries.
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(16));
 
 /// The beginning of the names of unfinished files on this computer; the dot hides them.
 const PART_PREFIX: &str = ".hallway-part-";
@@ -66,7 +67,7 @@ impl Attempts {
             return Err(failure.error);
         }
         progress.say(&format!("{}; trying again", failure.error));
-        tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(self.0 - 1)).await;
+        tokio::time::sleep(PAUSES.doubled(self.0 - 1)).await;
         Ok(())
     }
 }

@@ -117,6 +117,8 @@ fn count(size: u64) -> u64 {
 }
 
 /// Writes a file under another name first, so that a partial copy is never taken for a whole one.
+/// Not [`hallway_client::durable_file`]: everybody may read a log, and thousands of tiles are fetched
+/// again rather than flushed one by one.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let neighbour = path.with_extension("fetching");
     let write = || {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use clap::{Args, Subcommand};
-use hallway_client::{ClientError, DeriveSecret, HidKey, User};
+use hallway_client::{ClientError, DeriveSecret, HidKey, User, durable_file};
 use hallway_evidence::Printable;
 use hallway_spine::operator_key::locked::{FILE as LOCKED_FILE, LockedKey, LockedKeyError, RP_ID};
 use hallway_spine::operator_key::{FILE, FindError, OperatorKey, WhereNone};
@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 
 use crate::key::KeyCommandError;
 use crate::key::pin::Typed;
-use crate::person::folders::write_private;
 use crate::person::{KeyChoice, PersonError};
 use crate::terminal;
 
@@ -147,7 +146,7 @@ pub(crate) fn run(command: &OperatorKeyCommand) -> Result<(), OperatorKeyCommand
         Action::WriteFile(unlock) => {
             let text = unlock.unlock(&locked(data)?, data)?;
             let path = data.join(FILE);
-            write_private(&path, text.as_bytes()).map_err(failed(&path))?;
+            durable_file::write(&path, text.as_bytes()).map_err(failed(&path))?;
             println!("{} is back", terminal::path(&path));
             Ok(())
         }

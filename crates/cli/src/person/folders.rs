@@ -1,8 +1,8 @@
 //! A person's files, where the XDG base directory specification puts them.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
@@ -62,32 +62,6 @@ pub(crate) fn is_private(about: &fs::Metadata) -> bool {
     about.uid() == rustix::process::geteuid().as_raw() && about.mode() & 0o077 == 0
 }
 
-/// Writes a file that only its owner may read. A reader meanwhile sees the old one or the new one.
-///
-/// # Errors
-/// The file can't be written.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let unfinished = path.with_file_name(name);
-    let written = (|| {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&unfinished);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -95,16 +69,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_for_its_owner() {
+    fn a_folder_is_for_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let private = folder.path().join("a/b");
         private_folder(&private).unwrap();
-        let file = private.join("secret");
-        write_private(&file, b"one").unwrap();
-        write_private(&file, b"two").unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"two");
-        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
-        assert_eq!(private.read_dir().unwrap().count(), 1);
+        assert!(is_private(&fs::metadata(&private).unwrap()));
         fs::set_permissions(&private, fs::Permissions::from_mode(0o755)).unwrap();
         assert!(private_folder(&private).is_err());
     }

@@ -4,12 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hallway_client::GatewayAddress;
+use hallway_client::{GatewayAddress, durable_file};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::PersonError;
-use super::folders::{is_private, private_folder, write_private};
+use super::folders::{is_private, private_folder};
 use super::session::Session;
 
 /// A session token in a file of its own, for one gateway.
@@ -74,7 +74,7 @@ impl KeptSession {
             session: session.clone(),
         };
         let json = Zeroizing::new(serde_json::to_vec(&kept)?);
-        write_private(&self.path, &json)
+        durable_file::write(&self.path, &json)
     }
 
     /// Removes the session.

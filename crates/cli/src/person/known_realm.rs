@@ -4,11 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hallway_client::GatewayAddress;
+use hallway_client::{GatewayAddress, durable_file};
 use hallway_evidence::RealmName;
 use serde::{Deserialize, Serialize};
 
-use super::folders::{private_folder, write_private};
+use super::folders::private_folder;
 
 /// The record about one gateway, in a file of its own.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ impl KnownRealm {
             gateway: self.gateway.clone(),
             realm: realm.clone(),
         };
-        write_private(&self.path, &serde_json::to_vec(&record)?)
+        durable_file::write(&self.path, &serde_json::to_vec(&record)?)
     }
 }
 

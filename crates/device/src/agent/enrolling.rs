@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use hallway_evidence::{Bundle, Statement, TrustFile};
+use hallway_webauthn::wire::Base64Url;
 
 use super::agreement::{self, MAX_SEQUENCE};
 use super::{Agent, AgentError, Standing};
 use crate::event::Event;
-use crate::protocol::{Announced, Bytes, Enrolment, EnrolmentStatement, State, Status};
+use crate::protocol::{Announced, Enrolment, EnrolmentStatement, State, Status};
 use crate::registration::{KnownRealm, Registration};
 use crate::signer::Signer;
 
@@ -43,14 +44,14 @@ impl<S: Signer> Agent<S> {
         self.registration = Some(Registration {
             gateway: self.gateway.origin(),
             realm: statement.realm,
-            credential: Bytes(signed.credential_id.as_bytes().to_vec()),
+            credential: signed.credential_id.as_bytes().into(),
             announced: None,
             trust: self.settings.trust.clone(),
             grounds: None,
             sequence: 0,
         });
         self.enrolment = Some(Enrolment {
-            signed_statement: Bytes(signed.encode()),
+            signed_statement: Base64Url(signed.encode()),
             seal: given.seal.clone(),
         });
         Ok(())
@@ -136,7 +137,7 @@ impl<S: Signer> Agent<S> {
     }
 
     /// The receipts, if they are about this device. Others must not be kept beside its files.
-    fn ours(&mut self, receipts: Option<Bytes>, serial: &str) -> Option<Bytes> {
+    fn ours(&mut self, receipts: Option<Base64Url>, serial: &str) -> Option<Base64Url> {
         let receipts = receipts?;
         let registration = self.registration.as_ref()?;
         let credential = registration.credential_id()?;

@@ -9,6 +9,7 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
+use hallway_client::backoff::Backoff;
 use hallway_evidence::Timestamp;
 
 use super::{Agent, AgentError, Standing};
@@ -19,7 +20,11 @@ use crate::signer::Signer;
 /// A transaction that alone fails this often is set aside.
 const MAX_FAILURES: u32 = 6;
 
-/// How long a transaction is put off at most, and a file that is to be set aside.
+/// From this wait on, doubled with each failure, a transaction is put off, and a file that is to be
+/// set aside.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// How long they are put off at most.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A file that is to be set aside and could not be, as on a full disk.
@@ -196,5 +201,5 @@ impl<S: Signer> Agent<S> {
 
 /// How long to wait after this many failures.
 fn wait_after(failures: u32) -> Duration {
-    Duration::from_secs(1 << failures.min(10)).min(MAX_WAIT)
+    Backoff::new(FIRST_WAIT, MAX_WAIT).doubled(failures)
 }

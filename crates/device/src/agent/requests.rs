@@ -2,11 +2,10 @@
 
 use bytes::Bytes as Body;
 use hallway_evidence::Receipt;
+use hallway_webauthn::wire::Base64Url;
 
 use crate::gateway::{Gateway, GatewayError};
-use crate::protocol::{
-    Announced, Bytes, Challenge, Enrolment, EnrolmentStatement, Question, Status,
-};
+use crate::protocol::{Announced, Challenge, Enrolment, EnrolmentStatement, Question, Status};
 
 /// A request to the gateway.
 pub(super) enum Request {
@@ -26,7 +25,7 @@ pub(super) enum Request {
 pub(super) struct Transaction {
     pub(super) ticket: u64,
     pub(super) signed_statement: Vec<u8>,
-    pub(super) seal: Option<Bytes>,
+    pub(super) seal: Option<Base64Url>,
     pub(super) media_type: String,
     pub(super) payload: Body,
 }

@@ -7,13 +7,14 @@ use bytes::Bytes as Body;
 use hallway_evidence::statement::Act;
 use hallway_evidence::statement::device::{self, Delivery, Payload};
 use hallway_evidence::{Hash, Line, Statement, Timestamp};
+use hallway_webauthn::wire::Base64Url;
 
 use super::requests::{Request, Transaction};
 use super::{Agent, AgentError, Freshness, Standing};
 use crate::event::Event;
 use crate::folder::{FileError, Folder};
 use crate::media_type::media_type;
-use crate::protocol::{Bytes, Question, State};
+use crate::protocol::{Question, State};
 use crate::signer::{Signer, SignerError};
 use crate::spool::{Entry, SpoolError};
 use crate::watcher::{Found, Misfit};
@@ -33,7 +34,7 @@ pub(super) enum Signing {
     /// As queued: the gateway said that it is no longer live.
     Queued,
     /// Under a challenge of the gateway's, with the challenge's seal.
-    Challenged(Hash, Bytes),
+    Challenged(Hash, Base64Url),
 }
 
 impl<S: Signer> Agent<S> {
@@ -162,7 +163,7 @@ impl<S: Signer> Agent<S> {
             taken_ms: taken,
             by_our_clock: stamp.by_our_clock,
             media_type,
-            signed_statement: Bytes(signed.encode()),
+            signed_statement: Base64Url(signed.encode()),
             seal,
         })
     }
@@ -182,7 +183,7 @@ impl<S: Signer> Agent<S> {
         let signed = self.signer.sign(&credential, &statement)?;
         self.key_failures = 0;
         Ok(Request::Status(Question {
-            signed_statement: Bytes(signed.encode()),
+            signed_statement: Base64Url(signed.encode()),
             set_aside,
         }))
     }
@@ -237,7 +238,7 @@ impl<S: Signer> Agent<S> {
         &mut self,
         ticket: u64,
         challenge: Hash,
-        seal: Bytes,
+        seal: Base64Url,
     ) -> Result<(), AgentError> {
         let Some(entry) = self.entry(ticket) else {
             return Ok(());
@@ -357,7 +358,5 @@ fn nonce() -> [u8; 16] {
 }
 
 fn unregistered() -> AgentError {
-    AgentError::Signer(SignerError::CredentialId(
-        hallway_evidence::CredentialIdError(0),
-    ))
+    AgentError::Signer(SignerError::Unregistered)
 }

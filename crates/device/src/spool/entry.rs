@@ -2,11 +2,11 @@
 
 use hallway_evidence::statement::device::Payload;
 use hallway_evidence::{SignedStatement, Timestamp};
+use hallway_webauthn::wire::Base64Url;
 use serde::{Deserialize, Serialize};
 
 use super::{SpoolError, not_read};
 use crate::folder::{Folder, is_single};
-use crate::protocol::Bytes;
 
 /// The longest entry that is read back.
 const MAX_ENTRY_BYTES: u64 = 256 * 1024;
@@ -35,10 +35,10 @@ pub(crate) struct Entry {
     /// The file's media type.
     pub media_type: String,
     /// The signed statement, CBOR.
-    pub signed_statement: Bytes,
+    pub signed_statement: Base64Url,
     /// The seal of the gateway's challenge; `None` for a statement without a challenge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seal: Option<Bytes>,
+    pub seal: Option<Base64Url>,
 }
 
 impl Entry {

@@ -1,9 +1,9 @@
 use hallway_evidence::statement::Statement;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::{CredentialId, Line, Response, SignedStatement, Timestamp};
+use hallway_webauthn::wire::Base64Url;
 
 use super::*;
-use crate::protocol::Bytes;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 fn line(text: &str) -> Line {
@@ -40,7 +40,7 @@ pub(crate) fn entry(file: &str, bytes: &[u8], sequence: u64) -> Entry {
         taken_ms: Timestamp::from_ms(1),
         by_our_clock: false,
         media_type: "image/jpeg".to_owned(),
-        signed_statement: Bytes(signed.encode()),
+        signed_statement: Base64Url(signed.encode()),
         seal: None,
     }
 }

@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use hallway_device::protocol::{
-    Announced, Bytes, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Question,
-    SEAL_HEADER, State, Status,
+    Announced, Challenge, EVIDENCE_HEADER, Enrolment, EnrolmentStatement, Question, SEAL_HEADER,
+    State, Status,
 };
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof};
 use hallway_evidence::statement::Act;
@@ -20,6 +20,7 @@ use hallway_evidence::{
     Bundle, Evidence, Line, Receipt, Response as Signed, SignedStatement, Statement, Timestamp,
     TrustFile, TrustedAuthority,
 };
+use hallway_webauthn::wire::Base64Url;
 use hallway_webauthn::{
     AssertionPolicy, AssertionResponse, CredentialRecord, RegistrationPolicy, RegistrationResponse,
     RelyingParty, UnixSeconds, verify_assertion, verify_registration,
@@ -198,8 +199,8 @@ async fn statement(Shared(world): Shared<Shareable>) -> Json<EnrolmentStatement>
         act: Enrol {}.into(),
     };
     Json(EnrolmentStatement {
-        statement: Bytes(statement.encode()),
-        seal: Bytes(SEAL.to_vec()),
+        statement: Base64Url(statement.encode()),
+        seal: Base64Url(SEAL.to_vec()),
         expires_ms: world.now().as_ms() + 60_000,
     })
 }
@@ -278,7 +279,7 @@ async fn status(Shared(world): Shared<Shareable>, Json(question): Json<Question>
         device_id: None,
         serial: "C-0042".to_owned(),
         owner: Some("Emily".to_owned()),
-        receipts: receipts.map(|bundle| Bytes(bundle.encode())),
+        receipts: receipts.map(|bundle| Base64Url(bundle.encode())),
         set_aside: Some(world.set_aside),
         trust: world.trust(),
         now_ms: world.now().as_ms(),
@@ -290,8 +291,8 @@ async fn challenge(Shared(world): Shared<Shareable>) -> Json<Challenge> {
     let mut world = world.lock().unwrap();
     world.challenges += 1;
     Json(Challenge {
-        challenge: Bytes(vec![world.challenges as u8; 32]),
-        seal: Bytes(SEAL.to_vec()),
+        challenge: Base64Url(vec![world.challenges as u8; 32]),
+        seal: Base64Url(SEAL.to_vec()),
         expires_ms: world.now().as_ms() + 60_000,
     })
 }
@@ -306,7 +307,7 @@ async fn send(Shared(world): Shared<Shareable>, headers: HeaderMap, body: Body) 
         _ => {}
     }
     let text = headers[EVIDENCE_HEADER].to_str().unwrap();
-    let Bytes(evidence) = serde_json::from_value(json!(text)).unwrap();
+    let Base64Url(evidence) = serde_json::from_value(json!(text)).unwrap();
     let signed = SignedStatement::decode(&evidence).unwrap();
     if !world.verify(&signed) {
         return problem(
@@ -324,7 +325,7 @@ async fn send(Shared(world): Shared<Shareable>, headers: HeaderMap, body: Body) 
         } else {
             receipt.clone()
         };
-        let receipt = Bytes(receipt.encode());
+        let receipt = Base64Url(receipt.encode());
         return problem(
             409,
             json!({ "code": "already-accepted", "receipt": receipt }),

@@ -31,6 +31,9 @@ pub enum NoteError {
     /// Longer than [`MAX_NOTE`].
     #[error("the note has {0} bytes; at most 65536 are allowed")]
     TooLarge(usize),
+    /// More than [`MAX_SIGNATURES`] together.
+    #[error("the notes have signatures by {0} keys together; at most 32 are allowed")]
+    Signatures(usize),
     /// Not text, an empty line and signature lines.
     #[error("not a signed note: expected text, an empty line, and signature lines")]
     Format,
@@ -68,7 +71,8 @@ impl Signature<'_> {
 /// own key's is, goes before the others. The notes must have the same text.
 ///
 /// # Errors
-/// [`NoteError::Format`] when the texts differ, or there is no note; or one cannot be read.
+/// [`NoteError::Format`] when the texts differ, or there is no note; [`NoteError::Signatures`] and
+/// [`NoteError::TooLarge`] when no reader would take the note; or one cannot be read.
 pub fn gather<'a>(notes: impl IntoIterator<Item = &'a str>) -> Result<String, NoteError> {
     let mut gathered: Option<&str> = None;
     let mut lines = BTreeMap::new();
@@ -84,8 +88,15 @@ pub fn gather<'a>(notes: impl IntoIterator<Item = &'a str>) -> Result<String, No
         }
     }
     let text = gathered.ok_or(NoteError::Format)?;
+    if lines.len() > MAX_SIGNATURES {
+        return Err(NoteError::Signatures(lines.len()));
+    }
     let lines: String = lines.values().map(Signature::line).collect();
-    Ok(format!("{text}\n{lines}"))
+    let note = format!("{text}\n{lines}");
+    if note.len() > MAX_NOTE {
+        return Err(NoteError::TooLarge(note.len()));
+    }
+    Ok(note)
 }
 
 /// The text, with its last newline, and the signatures.
@@ -183,6 +194,27 @@ mod tests {
             assert_eq!(gather([a.as_str(), &other]), Err(NoteError::Format));
         }
         assert_eq!(gather([]), Err(NoteError::Format));
+    }
+
+    #[test]
+    fn what_no_reader_would_take_is_not_gathered() {
+        let sign = |number: usize, text: &str| {
+            let key = SigningKey::from_seed(&format!("k{number}"), &[1; 32]).unwrap();
+            key.sign(text)
+        };
+        let notes: Vec<String> = (0..=MAX_SIGNATURES).map(|at| sign(at, "text\n")).collect();
+        let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
+        let most = gather(notes[..MAX_SIGNATURES].iter().copied()).unwrap();
+        assert_eq!(gather([most.as_str()]), Ok(most.clone()));
+        let many = MAX_SIGNATURES + 1;
+        assert_eq!(gather(notes), Err(NoteError::Signatures(many)));
+        let text = "x".repeat(MAX_NOTE - 150) + "\n";
+        let (a, b) = (sign(1, &text), sign(2, &text));
+        assert!(gather([a.as_str()]).is_ok());
+        assert!(matches!(
+            gather([a.as_str(), &b]),
+            Err(NoteError::TooLarge(_))
+        ));
     }
 
     #[test]

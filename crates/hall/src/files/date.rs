@@ -2,19 +2,18 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
+
 /// The beginning of the year 1 and the end of the year 9999, unix milliseconds: dates outside can't
 /// be written with four digits.
 pub const EARLIEST_MS: i64 = -62_135_596_800_000;
 /// See [`EARLIEST_MS`].
 pub const LATEST_MS: i64 = 253_402_300_799_999;
 
-/// After so many years the Gregorian calendar repeats itself, days of the week included.
-const CYCLE_YEARS: u64 = 400;
-const CYCLE: Duration = Duration::from_secs(146_097 * 24 * 3600);
-/// Cycles that lead from the year 1 beyond 1970.
-const CYCLES: u32 = 5;
-/// Where the year is in a date as HTTP writes it.
-const YEAR: std::ops::Range<usize> = 12..16;
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+/// A date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+const HTTP_DATE: &str = "%a, %d %b %Y %H:%M:%S GMT";
 
 /// Unix milliseconds of `time`, rounded down; `None` if they do not fit into 64 bits.
 #[must_use]
@@ -46,37 +45,22 @@ pub fn http_date(time_ms: i64) -> Option<String> {
     if !(EARLIEST_MS..=LATEST_MS).contains(&time_ms) {
         return None;
     }
-    let time = from_ms(time_ms)?;
-    if time >= UNIX_EPOCH {
-        return Some(httpdate::fmt_http_date(time));
-    }
-    // The library knows dates since 1970 only, so the same day of a later cycle is written.
-    let mut date = httpdate::fmt_http_date(time.checked_add(CYCLE * CYCLES)?);
-    let later: u64 = date.get(YEAR)?.parse().ok()?;
-    let year = later.checked_sub(CYCLE_YEARS * u64::from(CYCLES))?;
-    date.replace_range(YEAR, &format!("{year:04}"));
-    Some(date)
+    let time = EPOCH.checked_add(SignedDuration::from_millis(time_ms));
+    Some(time.ok()?.strftime(HTTP_DATE).to_string())
 }
 
 /// Unix seconds of a date as HTTP writes it; `None` for anything else.
 pub(crate) fn parse_http_date(date: &str) -> Option<i64> {
-    // A leap second is valid (RFC 9110, 5.6.7), but the library does not know it.
-    let date = &date.replacen(":60 ", ":59 ", 1);
-    if let Ok(time) = httpdate::parse_http_date(date) {
+    // A leap second is valid (RFC 9110, 5.6.7), but httpdate does not know it.
+    let date = date.replacen(":60 ", ":59 ", 1);
+    // The older forms of dates too, which jiff does not read; but none before 1970.
+    if let Ok(time) = httpdate::parse_http_date(&date) {
         return Some(to_ms(time)?.div_euclid(1000));
     }
-    let year = date.get(YEAR)?;
-    let is_number = year.bytes().all(|byte| byte.is_ascii_digit());
-    let year: u64 = year.parse().ok().filter(|_| is_number)?;
-    if !(1..1970).contains(&year) {
-        return None;
-    }
-    let mut later = date.to_owned();
-    let in_cycle = year + CYCLE_YEARS * u64::from(CYCLES);
-    later.replace_range(YEAR, &in_cycle.to_string());
-    let time = httpdate::parse_http_date(&later).ok()?;
-    let time_ms = to_ms(time.checked_sub(CYCLE * CYCLES)?)?;
-    Some(time_ms.div_euclid(1000))
+    let time = DateTime::strptime(HTTP_DATE, &date).ok()?;
+    // jiff overlooks spaces and missing zeros.
+    let is_exact = time.year() >= 1 && time.strftime(HTTP_DATE).to_string() == date;
+    is_exact.then(|| time.duration_since(EPOCH).as_secs())
 }
 
 #[cfg(test)]
@@ -117,6 +101,9 @@ mod tests {
             "Wed, 31 Dec 0000 23:59:59 GMT",
             "Wed, 31 Dec 1969 23:59:61 GMT",
             "Wed, 31 Foo 1969 23:59:59 GMT",
+            "Tue, 31 Dec 1969 23:59:59 GMT",
+            "Wed, 31 Dec 1969  23:59:59 GMT",
+            "Wednesday, 31 Dec 1969 23:59:59 GMT",
             "Wed, 31 Dec 19é9 23:59:59 GMT",
         ] {
             assert_eq!(parse_http_date(wrong), None, "{wrong}");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// The longest path, in bytes: what S3 takes as a key.
@@ -174,6 +175,7 @@ fn is_reserved(segment: &str) -> bool {
     plain.trim_end_matches(['.', ' ']) == RESERVED || plain.starts_with("hallwa~")
 }
 
+/// Not by the crate percent-encoding, which lets a wrong encoding pass as it is.
 fn decode(segment: &str) -> Result<String, PathError> {
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();
@@ -196,16 +198,13 @@ fn decode(segment: &str) -> Result<String, PathError> {
 
 /// Percent-encodes what is not unreserved (RFC 3986, 2.3), and keeps slashes.
 pub(crate) fn encode(path: &str) -> String {
-    let mut encoded = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push_str(&hex::encode_upper([byte]));
-        }
-    }
-    encoded
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~')
+        .remove(b'/');
+    utf8_percent_encode(path, ENCODED).to_string()
 }
 
 /// The path of a URI in its normal form (RFC 3986, 6.2.2): unreserved characters are not encoded,

@@ -1,18 +1,18 @@
 //! Passkeys in a file of their own, under a passphrase of its own. The file has the header (with
 //! another magic) and the sealing of a key file, and a single batch.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use hallway_authenticator::{Change, RecordKey, RestoredCredentials};
+use hallway_client::durable_file;
 use zeroize::Zeroizing;
 
 use super::BackupError;
 use crate::batch::{self, Replayed};
 use crate::error::KeyFileError;
-use crate::journal::{at, open_batch, seal, split_batch, sync_folder};
+use crate::journal::{at, open_batch, seal, split_batch};
 use crate::protection::{FileKind, HEADER_LENGTH, Protection, WrappingKey};
 use crate::soft_key::SoftKey;
 
@@ -39,20 +39,8 @@ impl SoftKey {
             .collect();
         let (header, data_key) = WrappingKey::new(FileKind::Passkeys, protection)?.wrap()?;
         let sealed = seal(&data_key, 0, &batch::encode(&changes)).map_err(at(path))?;
-        let write = |mut file: File| {
-            file.write_all(&header)?;
-            file.write_all(&sealed)?;
-            file.sync_all()?;
-            sync_folder(path)
-        };
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let file = options.open(path).map_err(at(path))?;
-        if let Err(error) = write(file) {
-            // Half a backup must not be taken for a whole one.
-            let _ = std::fs::remove_file(path);
-            return Err(at(path)(error).into());
-        }
+        // Half a backup must not be taken for a whole one.
+        durable_file::create(path, &[&header[..], &sealed].concat()).map_err(at(path))?;
         Ok(credentials.len())
     }
 

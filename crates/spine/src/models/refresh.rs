@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallway_client::backoff::jittered;
 use hallway_evidence::Timestamp;
 use hallway_webauthn::UnixSeconds;
 use hallway_webauthn::metadata::{BlobError, Metadata};
@@ -270,14 +271,6 @@ async fn aside<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await
 }
 
-/// Nine to eleven tenths, so that gateways of many realms do not all ask at the same moment.
-fn jittered(pause: Duration) -> Duration {
-    let mut random = [0; 1];
-    // Without randomness the pauses are equal, which costs others time and nothing else.
-    let _ = getrandom::fill(&mut random);
-    pause.mul_f64(0.9 + f64::from(random[0]) / 1280.0)
-}
-
 fn seconds(time: Timestamp) -> UnixSeconds {
     UnixSeconds::from_ms(time.as_ms())
 }
@@ -289,18 +282,5 @@ impl super::Models {
         const DAY: u64 = 86_400_000;
         let known: Arc<Known> = self.known();
         (known.generation << 32) | (now.as_ms() / DAY + 1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_stay_near_what_was_asked_for() {
-        for _ in 0..100 {
-            let pause = jittered(Duration::from_secs(1000));
-            assert!((900..=1100).contains(&pause.as_secs()), "{pause:?}");
-        }
     }
 }

@@ -4,12 +4,12 @@
 //! Each security key derives a secret from the salt (CTAP's hmac-secret, WebAuthn's PRF). HKDF makes
 //! a key of that, and that key encrypts the operator key.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use hallway_client::durable_file;
 use hallway_webauthn::wire::Base64Url;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -140,19 +140,10 @@ impl LockedKey {
     /// [`LockedKeyError::File`].
     pub fn write(&self, folder: &Path) -> Result<(), LockedKeyError> {
         let path = folder.join(FILE);
-        let unfinished = folder.join(format!("{FILE}.part"));
         let write = || {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&unfinished)?;
-            serde_json::to_writer_pretty(&mut file, self)?;
-            file.write_all(b"\n")?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
-            fs::File::open(folder)?.sync_all()
+            let mut text = serde_json::to_vec_pretty(self)?;
+            text.push(b'\n');
+            durable_file::write(&path, &text)
         };
         write().map_err(|source| LockedKeyError::File {
             path: path.clone(),

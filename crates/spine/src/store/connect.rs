@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use hallway_client::backoff::Backoff;
 use hallway_client::without_user;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
@@ -82,16 +83,15 @@ pub async fn open(address: &Address) -> Result<Connections, StoreError> {
 /// told at once that it is locked, whatever the busy timeout: so it is tried again.
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, StoreError> {
     let begun = Instant::now();
-    let mut pause = Duration::from_millis(5);
+    let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(250));
     loop {
         let connected = Database::connect(options.clone()).await;
         match connected.map_err(StoreError::Open) {
             Err(error) if error.is_transient() && begun.elapsed() < PATIENCE => {
-                tokio::time::sleep(pause).await;
+                tokio::time::sleep(backoff.wait()).await;
             }
             other => return other,
         }
-        pause = (pause * 2).min(Duration::from_millis(250));
     }
 }
 

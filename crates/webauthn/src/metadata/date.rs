@@ -1,36 +1,19 @@
 //! Dates as metadata write them: `2026-11-22`, by ISO 8601.
 
+use jiff::civil::Date;
+
 use crate::relying_party::UnixSeconds;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
+const EPOCH: Date = Date::constant(1970, 1, 1);
+
 /// Midnight UTC at the start of the day.
 pub(super) fn parse(text: &str) -> Option<UnixSeconds> {
-    let mut parts = text.split('-');
-    let mut number = |digits: usize| {
-        let part = parts.next()?;
-        let plain = part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
-        plain.then(|| part.parse::<i64>().ok()).flatten()
-    };
-    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
-    if parts.next().is_some() || !(1..=12).contains(&month) || day < 1 || day > days(year, month) {
-        return None;
-    }
-    // Days since 1970-01-01 in a calendar whose years begin in March, so that the leap day is last.
-    let shifted = if month > 2 { year } else { year - 1 };
-    let (era, of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    Some(UnixSeconds(days * SECONDS_PER_DAY))
-}
-
-const fn days(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
+    let date: Date = text.parse().ok()?;
+    // Other forms of ISO 8601 are refused, and years before Christ.
+    let is_plain = date.year() >= 0 && date.to_string() == text;
+    is_plain.then(|| UnixSeconds(date.duration_since(EPOCH).as_secs()))
 }
 
 /// The end of the day that begins at `start`.
@@ -50,6 +33,7 @@ mod tests {
             ("2000-03-01", 951_868_800),
             ("2026-01-01", 1_767_225_600),
             ("1969-12-31", -86_400),
+            ("9999-12-31", 253_402_214_400),
         ] {
             assert_eq!(parse(text), Some(UnixSeconds(seconds)), "{text}");
         }
@@ -67,6 +51,9 @@ mod tests {
             "2026-04-31",
             "2026-01-00",
             "2026-01-01T00:00:00Z",
+            "2026-01-01T00:00:00",
+            "20260101",
+            "-002026-01-01",
             "2026-01-01-",
             "+026-01-01",
             "26-01-01",

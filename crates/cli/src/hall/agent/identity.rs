@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hallway_client::durable_file;
 use hallway_hall::client::{self, HallClient, Opening, Renewed};
 use hallway_hall::tls;
 use hallway_hall::{
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 
 use super::super::opening::certificates;
 use super::HallCommandError;
-use crate::person::folders::{is_private, write_private};
+use crate::person::folders::is_private;
 use crate::person::{Api, LinkKind, OneTimeLink, Redirections, web_client};
 
 /// Who the agent is.
@@ -127,7 +128,7 @@ impl Identity {
     /// Writes the identity to its file.
     pub(super) fn write(&self, path: &Path) -> Result<(), HallCommandError> {
         let json = Zeroizing::new(serde_json::to_vec(self)?);
-        write_private(path, &json).map_err(HallCommandError::io(path.display()))
+        durable_file::write(path, &json).map_err(HallCommandError::io(path.display()))
     }
 
     /// The TLS configuration with this certificate.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::http::Method;
+use hallway_client::backoff::jittered;
 use hallway_evidence::{Line, Timestamp};
 use hallway_hall::{BundleError, Published};
 use hallway_spine::http::problem::Problem;
@@ -420,14 +421,6 @@ fn interval(hint_s: Option<u64>) -> Duration {
     hint_s
         .map_or(REFRESH, Duration::from_secs)
         .clamp(least, most)
-}
-
-/// Nine to eleven tenths, so that many realms do not all ask at the same moment.
-fn jittered(pause: Duration) -> Duration {
-    let mut random = [0; 1];
-    // Without randomness the pauses are equal, which costs others time and nothing else.
-    let _ = getrandom::fill(&mut random);
-    pause.mul_f64(0.9 + f64::from(random[0]) / 1280.0)
 }
 
 #[cfg(test)]

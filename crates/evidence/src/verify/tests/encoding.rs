@@ -379,6 +379,12 @@ fn a_bundle_is_put_in_order_and_nothing_else_is_one() {
         .with("receipts", Value::List(Vec::new()))
         .encode();
     assert_eq!(Bundle::decode(&none), Err(BundleError::Count(0)));
+    let got = crate::MAX_RECEIPT + 1;
+    let long = Fields::default()
+        .with("receipts", Value::List(vec![Value::Bytes(&vec![0; got])]))
+        .encode();
+    let too_long = BundleError::TooLong { at: 1, got };
+    assert_eq!(Bundle::decode(&long), Err(too_long));
     let twice = Bundle::as_they_stand(vec![all[0].clone(); 2]).encode();
     assert_eq!(Bundle::decode(&twice), Err(BundleError::Order { at: 2 }));
 }
