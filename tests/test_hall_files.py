@@ -83,7 +83,7 @@ def test_put_get_ls_rm(ada: Guest, opened: Open, data: Path, tmp_path: Path):
     assert not (tmp_path / "x").exists()
     ada.run("rm", f"{HALL}:data/{file.name}")
     assert not (data / file.name).exists()
-    ada.refused("rm", f"{HALL}:data/{file.name}", words="not there")
+    ada.refused("rm", f"{HALL}:data/{file.name}", words="does not exist")
     ada.refused("rm", f"{HALL}:data", words="--recursive")
     assert ada.try_to("get", f"{HALL}:data/../secret", tmp_path).returncode == 2
     # Folders on the way are made.

@@ -60,7 +60,7 @@ def test_an_admission_is_to_what_there_is_and_says_what_it_replaces(realm: Realm
     )  # fmt: skip
     admit = ["hall", "admit", "lab", "--person", realm.mia.id, "--rights"]
     said = realm.cleo.run(*admit, "read:data,write:data").stderr
-    assert f"This replaces what person/{realm.mia.id} may do in lab until now: read:data" in said
+    assert f"This replaces what person/{realm.mia.id} may do in lab so far: read:data" in said
     assert said.index("This replaces") < said.index(TOUCH)
     # What an agent was invited to provide can be admitted to before the agent is there.
     invite = ["hall", "invite-agent", "lab", "far", "--service", "db"]

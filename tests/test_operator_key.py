@@ -79,10 +79,10 @@ def test_each_key_unlocks_and_nothing_else_does(
 ):
     was = (realm / "operator.key").read_text()
     said = succeed(realm, "operator-key", "lock", "--key", at(keys[0]), "--label", "desk")
-    assert "still lies open" in said and "only one" in said
+    assert "still lies open" in said and "Only this key" in said
     assert "already" in fail(realm, "operator-key", "lock", "--key", at(keys[1]), "--label", "desk")
     said = succeed(realm, "operator-key", "lock", "--key", at(keys[1]), "--label", "safe")
-    assert "only one" not in said
+    assert "Only this key" not in said
     assert "gone" in succeed(realm, "operator-key", "remove-file", "--unlock-with", at(keys[1]))
     assert not (realm / "operator.key").exists()
     assert json.loads(succeed(realm, "operator-key", "list", "--json")) == {

@@ -435,13 +435,13 @@ def test_a_refusal_of_an_agent_is_one_line_of_ours(place: Place):
             "detail": "sign in\u001b[2J at\n https://evil.example \u202e" + "x" * 9000, "more": 1}  # fmt: skip
     PAGES["refusal"] = typed("application/problem+json", json.dumps(said).encode(), status=403)
     got = ask.get(f"{FILES}/{EVIL}/refusal")
-    problem = got.refused(403, "refused")
-    assert set(problem) == {"type", "title", "status", "code", "detail"}
+    problem = got.refused(403, None)
+    assert set(problem) == {"type", "title", "status", "detail"}
     assert (problem["type"], problem["title"]) == ("about:blank", "Forbidden")
     assert problem["detail"].startswith("sign in\ufffd[2J at\ufffd https")
     assert len(problem["detail"].encode()) <= 255
     PAGES["refusal"] = typed("application/problem+json", b"[" * 100_000, status=403)
-    assert ask.get(f"{FILES}/{EVIL}/refusal").refused(403, "refused")["detail"]
+    assert ask.get(f"{FILES}/{EVIL}/refusal").refused(403, None)["detail"]
 
 
 def raw(port: int, method: str, path: str, headers: dict[str, str]) -> Reply:

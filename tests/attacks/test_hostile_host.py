@@ -201,7 +201,7 @@ def test_a_length_that_no_file_has_is_refused(
         "get": [f"{place.data}/a", tmp_path / "a"],
         "mirror": [place.data, tmp_path / "copy"],
     }
-    refused(place, command, *arguments[command], words="no file is so long")
+    refused(place, command, *arguments[command], words="no file can be so long")
 
 
 def test_lengths_that_sum_to_more_than_a_number_holds_are_no_panic(place: Place, tmp_path: Path):

@@ -8,7 +8,7 @@ use tokio_rustls::rustls;
 
 use crate::bundle::BundleError;
 use crate::pool::SendError;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::tls::TlsError;
 
 /// Why a request to a hall failed.
@@ -96,11 +96,11 @@ pub(super) fn broken(error: &hyper::Error) -> ClientError {
 }
 
 impl ClientError {
-    /// The code of the refusal, if the gateway refused the request.
+    /// The code of the refusal, if the gateway refused the request with one that is known here.
     #[must_use]
-    pub fn code(&self) -> Option<&str> {
+    pub fn code(&self) -> Option<Code> {
         match self {
-            Self::Problem(problem) => Some(&problem.code),
+            Self::Problem(problem) => problem.known(),
             _ => None,
         }
     }

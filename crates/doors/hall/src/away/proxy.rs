@@ -29,9 +29,6 @@ use crate::{HallsOf, certificate, visit};
 /// How soon something that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What the host says to somebody whose evidence it has not seen yet.
-const NEWCOMER: &str = "newcomer";
-
 /// The partners' halls that are open in browsers through this gateway. Nothing is sent under the
 /// lock.
 #[derive(Default)]
@@ -262,7 +259,7 @@ fn chain(
 fn is_newcomer(asked: &Result<client::Grant, ClientError>) -> bool {
     asked
         .as_ref()
-        .is_err_and(|error| error.code() == Some(NEWCOMER))
+        .is_err_and(|error| error.code() == Some(Code::Newcomer))
 }
 
 fn unexpected(error: impl std::error::Error) -> Problem {

@@ -49,7 +49,7 @@ impl From<Problem> for CallError {
 impl CallError {
     /// The code of the refusal, where the other gateway itself refused.
     #[must_use]
-    pub fn refusal(&self) -> Option<&str> {
+    pub fn refusal(&self) -> Option<Code> {
         match self {
             Self::Client(error) => error.code(),
             _ => None,

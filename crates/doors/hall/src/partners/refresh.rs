@@ -7,7 +7,7 @@ use axum::http::Method;
 use hallway_client::backoff::jittered;
 use hallway_evidence::{Line, Timestamp};
 use hallway_hall::{BundleError, Published};
-use hallway_spine::http::problem::Problem;
+use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::store::StoreError;
 use hallway_spine::{Gateway, sha256};
 use hallway_webauthn::wire::Base64Url;
@@ -328,7 +328,7 @@ async fn confirm(
         call::ask(gateway, &there, Method::GET, "/partner/realm", None).await;
     let said = match said {
         Ok(said) => said,
-        Err(error) if error.refusal() == Some("not-partner") => return Err(LookError::Left),
+        Err(error) if error.refusal() == Some(Code::NotPartner) => return Err(LookError::Left),
         Err(error) => return Err(error.into()),
     };
     if said.pact != partner.pact.to_string() {
@@ -403,7 +403,7 @@ async fn tell(gateway: &Gateway, partner: &Partner) -> Result<Timestamp, LookErr
     match told {
         Ok(_) => {}
         // It has ended it itself.
-        Err(error) if error.refusal() == Some("not-partner") => {}
+        Err(error) if error.refusal() == Some(Code::NotPartner) => {}
         Err(error) => return Err(error.into()),
     }
     let (realm, pact) = (&partner.realm, &partner.pact);
