@@ -8,7 +8,7 @@ from api_caller import Person
 from ctap_client import CLIENT_PIN, PIN, Pins, Wire, wired
 from gateway_process import Gateway
 from soft_device import Maker
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from software_key import SoftwareKey, plugged_in
 
 # Other people's suites: `test_foreign_suites.py` runs them, each in a process of its own.
@@ -25,6 +25,9 @@ QUIET = [
     "--no-first-run",
     "--no-sandbox",
 ]
+
+# A page may be slow on a busy machine: how long an expectation waits, in milliseconds.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture
