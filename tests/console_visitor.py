@@ -64,7 +64,8 @@ class Visitor:
         dialog = self.page.get_by_role("dialog", name="You are about to sign")
         expect(dialog.locator(".sentence")).to_contain_text(sentence)
         dialog.get_by_role("button", name=button).click()
-        expect(dialog).to_be_hidden()
+        # Hidden, or shown anew with the next sentence.
+        expect(dialog.filter(has_text=sentence)).to_be_hidden()
 
     def register(self, label: str) -> None:
         """Registers the key that was plugged in last on the page of one's keys; the first allows it."""

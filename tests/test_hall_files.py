@@ -84,7 +84,7 @@ def test_put_get_ls_rm(ada: Guest, opened: Open, data: Path, tmp_path: Path):
     ada.run("rm", f"{HALL}:data/{file.name}")
     assert not (data / file.name).exists()
     ada.refused("rm", f"{HALL}:data/{file.name}", words="does not exist")
-    ada.refused("rm", f"{HALL}:data", words="--recursive")
+    ada.refused("rm", f"{HALL}:data", words="whole store")
     assert ada.try_to("get", f"{HALL}:data/../secret", tmp_path).returncode == 2
     # Folders on the way are made.
     ada.run("put", file, f"{HALL}:data/2026/reports/")

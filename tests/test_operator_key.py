@@ -83,7 +83,7 @@ def test_each_key_unlocks_and_nothing_else_does(
     assert "already" in fail(realm, "operator-key", "lock", "--key", at(keys[1]), "--label", "desk")
     said = succeed(realm, "operator-key", "lock", "--key", at(keys[1]), "--label", "safe")
     assert "Only this key" not in said
-    assert "gone" in succeed(realm, "operator-key", "remove-file", "--unlock-with", at(keys[1]))
+    assert "is removed" in succeed(realm, "operator-key", "remove-file", "--unlock-with", at(keys[1]))
     assert not (realm / "operator.key").exists()
     assert json.loads(succeed(realm, "operator-key", "list", "--json")) == {
         "keys": ["desk", "safe"],
