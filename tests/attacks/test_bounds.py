@@ -150,7 +150,6 @@ def test_answers_that_nobody_reads_stay_few_in_memory(
         # Whoever reads is served all the time; one who asks for that much is told to wait.
         assert owner_of.get("/api/me").status in ((200, 429) if signed_in else (200,))
     assert begun > each, "more than one peer was answered"
-    print("begun", begun, "grown", (most_bytes(gateway)-before)/MIB)
     grown = most_bytes(gateway) - before
     assert grown < 200 * MIB, f"{grown / MIB:.0f} MiB"
     for peer in idle:

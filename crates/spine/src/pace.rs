@@ -119,12 +119,15 @@ impl All {
 
     /// Ends connections until the others hold at most three quarters of the limit.
     fn make_room(&self) {
+        // All of them, and chosen from only after the lock: one that is dropped here and was the last
+        // locks the map to take itself out.
         let mut holding: Vec<Arc<Connection>> = lock(&self.connections)
             .values()
             .filter_map(Weak::upgrade)
-            .filter(|connection| !connection.lost.is_cancelled())
-            .filter(|connection| connection.held.load(Ordering::Relaxed) > 0)
             .collect();
+        holding.retain(|connection| {
+            !connection.lost.is_cancelled() && connection.held.load(Ordering::Relaxed) > 0
+        });
         let now = self.now_ms();
         holding.sort_by_cached_key(|connection| std::cmp::Reverse(connection.weight(now)));
         let held = |connection: &Arc<Connection>| connection.held.load(Ordering::Relaxed);

@@ -239,3 +239,24 @@ async fn one_that_waits_for_news_may_wait_for_hours() {
     assert!(timeout(hours, &mut served).await.is_err());
     served.abort();
 }
+
+#[test]
+fn a_connection_that_ends_while_room_is_made_locks_nothing_up() {
+    // Each byte makes room.
+    let unread = Unread::at_most(0);
+    let (done, ended) = std::sync::mpsc::channel();
+    for _ in 0..4 {
+        let (unread, done) = (unread.clone(), done.clone());
+        std::thread::spawn(move || {
+            for _ in 0..20_000 {
+                let pace = unread.pace();
+                pace.0.hold(1);
+                pace.0.release(1);
+            }
+            done.send(()).unwrap();
+        });
+    }
+    for _ in 0..4 {
+        ended.recv_timeout(Duration::from_secs(60)).unwrap();
+    }
+}
