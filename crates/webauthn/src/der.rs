@@ -1,5 +1,7 @@
 //! A strict reader of DER (X.690, section 10) for the few structures that are read by hand:
 //! definite lengths in their shortest form only.
+//!
+//! The reader of `x509-parser`'s own family, `asn1-rs` 0.7, also takes lengths in a longer form.
 
 /// One element: its tag and its content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
