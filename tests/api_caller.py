@@ -186,7 +186,7 @@ class Person(Caller):
             "people": self.pages("/api/people"),
             "devices": [without(row, "last_seen_ms") for row in self.pages("/api/devices")],
             "keys": [without(row, "last_used_ms") for row in self.get("/api/keys").expect()],
-            "authorities": self.get("/api/authorities").expect(),
+            "makers": self.get("/api/makers").expect(),
             "transactions": transactions,
         }
 

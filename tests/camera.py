@@ -25,11 +25,11 @@ class Camera:
         self._running: Program | None = None
         subprocess.run(
             [hallway(), "device", "provision", folder / "camera.key", "--serial", self.serial,
-             "--authority", folder / "maker", "--organization", "Acme", "--model", "Camera",
+             "--maker", folder / "maker", "--organization", "Acme", "--model", "Camera",
              "--operator-key", self._operator_key],
             check=True, capture_output=True,
         )
-        self.authority = (folder / "maker/authority.pem").read_text()
+        self.maker = (folder / "maker/maker.pem").read_text()
 
     def start(self, *options: str | Path) -> None:
         """Switches it on."""

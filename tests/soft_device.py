@@ -29,7 +29,7 @@ def now_ms() -> int:
 
 
 class Maker:
-    """An attestation authority (WebAuthn Level 3, 8.2.1 says what its certificates look like).
+    """A maker and its attestation authority (WebAuthn Level 3, 8.2.1 says what its certificates look like).
 
     With the key of another it is that one under a renewed certificate, with its name that one under
     a new key. `above` signs its certificate instead of itself; `kind` is the ASN.1 type of its name.

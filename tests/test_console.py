@@ -42,11 +42,11 @@ def set_up(gateway: Gateway, owner: Visitor) -> None:
 
 
 def trust(owner: Visitor, certificate: str) -> None:
-    """Adds an attestation authority."""
-    owner.open("/authorities")
+    """Adds a maker of devices."""
+    owner.open("/makers")
     owner.page.get_by_label("Name").fill("Acme Cameras")
     owner.page.get_by_label("Certificate (PEM)").fill(certificate)
-    owner.press("Trust this authority")
+    owner.press("Accept its devices")
     owner.agree("Acme Cameras")
     expect(owner.page.get_by_role("heading", name="Acme Cameras")).to_be_visible()
 
@@ -104,8 +104,8 @@ def test_from_set_up_to_evidence(
     lachlan.context.close()
 
     # Claim a camera by the code that it shows.
-    trust(emily, camera.authority)
-    emily.keep("08-authorities")
+    trust(emily, camera.maker)
+    emily.keep("08-makers")
     camera.start()
     emily.open("/claim")
     page.get_by_label("Code").fill(camera.code())
@@ -182,7 +182,7 @@ def test_every_page_on_a_phone_in_the_dark(gateway: Gateway, browser: Browser):
     )
     set_up(gateway, visitor)
     for path in ["/", "/transactions", "/devices", "/claim", "/evidence", "/keys", "/people",
-                 "/authorities", "/refusals"]:
+                 "/makers", "/refusals"]:
         visitor.open(path)
         visitor.keep(f"phone{path.replace('/', '-')}")
     # The menu folds away, and opens by touch.

@@ -59,10 +59,10 @@ WRONG_ENROLMENTS: dict[str, Callable[[Device], dict]] = {
     "type of an assertion": lambda _: {"kind": "webauthn.get"},
     "no attestation": lambda _: {"attestation_key": None, "chain": ()},
     "self attestation": lambda d: {"attestation_key": d.credential.key, "chain": ()},
-    "authority that is not installed": lambda d: {
+    "maker that is not accepted": lambda d: {
         "chain": (Maker("Strangers").certify(d.attestation_key, d.serial),)
     },
-    "authority of the same name": lambda d: {
+    "maker of the same name": lambda d: {
         "chain": (Maker(d.maker.name).certify(d.attestation_key, d.serial),)
     },
     "self-signed leaf": lambda d: {
@@ -79,7 +79,7 @@ WRONG_ENROLMENTS: dict[str, Callable[[Device], dict]] = {
     "attested by a key that is not the certificate's": lambda _: {"attestation_key": PrivateKey()},
     "attested by another algorithm": lambda _: {"attestation_algorithm": EDDSA},
     "attested by an algorithm nobody knows": lambda _: {"attestation_algorithm": -65000},
-    "authority's own certificate as a device's": lambda d: {
+    "maker's own certificate as a device's": lambda d: {
         "chain": (d.maker.certificate.public_bytes(Encoding.DER),),
         "attestation_key": d.maker.key,
     },
@@ -119,13 +119,13 @@ def test_an_enrolment_needs_a_statement_of_this_gateways(newcomer: Device, uncha
         newcomer.announce(wrong).refused(403, "foreign-challenge")
 
 
-def test_an_authority_that_was_removed_attests_nobody(house: Gateway, owner: Person):
+def test_a_maker_that_was_removed_attests_nobody(house: Gateway, owner: Person):
     former = Maker("Former")
     owner.act("maker.add", name=former.name, certificate=former.pem)
-    known = {row["name"]: row["id"] for row in owner.get("/api/authorities").expect()}
+    known = {row["name"]: row["id"] for row in owner.get("/api/makers").expect()}
     device = Device(house.origin, former, next(serials))
     device.announce().expect(201)
-    owner.act("maker.remove", authority=known[former.name])
+    owner.act("maker.remove", maker=known[former.name])
     device.factory_reset()
     device.announce().refused(403, "bad-attestation")
 

@@ -41,14 +41,14 @@ def certified(tmp_path_factory) -> tuple[Path, Path]:
     key = folder / "certified.key"
     done = subprocess.run(
         [hallway(), "device", "provision", key, "--serial", "1", "--aaguid", str(UUID(bytes=AAGUID))]
-        + ["--authority", folder / "authority"],
+        + ["--maker", folder / "maker"],
         env={**os.environ, "HALLWAY_PASSPHRASE": PASSPHRASE},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return key, folder / "authority" / "authority.pem"
+    return key, folder / "maker" / "maker.pem"
 
 
 @pytest.fixture(scope="module")

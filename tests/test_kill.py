@@ -215,8 +215,8 @@ class MortalDevice:
         secret = folder / "secret"
         secret.write_bytes(random.SystemRandom().randbytes(32))
         run("device", "provision", folder / "camera.key", "--serial", "KILL-RUN",
-            "--authority", folder / "maker", "--operator-key", secret)  # fmt: skip
-        self.authority = (folder / "maker" / "authority.pem").read_text()
+            "--maker", folder / "maker", "--operator-key", secret)  # fmt: skip
+        self.maker = (folder / "maker" / "maker.pem").read_text()
         self.arguments = [
             "device", "run", self.watched, "--key", folder / "camera.key",
             "--operator-key", secret, "--gateway", origin, "--keep", self.kept, "--json",
@@ -248,7 +248,7 @@ def test_a_killed_device_loses_and_doubles_nothing(tmp_path: Path, gateway: Gate
     chance = random.Random(SEED)
     owner = Person.owner(gateway)
     device = MortalDevice(tmp_path, gateway.origin)
-    owner.act("maker.add", name="Maker", certificate=device.authority)
+    owner.act("maker.add", name="Maker", certificate=device.maker)
     device.start()
     try:
         shown = json.loads(device.program.wait_for(event("code"))[0])

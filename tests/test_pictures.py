@@ -98,7 +98,7 @@ def studio(
 ) -> Iterator[Studio]:
     folder = tmp_path_factory.mktemp("studio")
     camera = Camera(house, folder / "camera")
-    owner.act("maker.add", name="Acme", certificate=camera.authority)
+    owner.act("maker.add", name="Acme", certificate=camera.maker)
     kept = folder / "kept"
     camera.start("--keep", kept)
     owner.act("device.claim", code=camera.code())

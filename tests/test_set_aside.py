@@ -18,7 +18,7 @@ def test_what_is_set_aside_is_counted_until_somebody_looks_after_it(tmp_path: Pa
     gateway = Gateway(tmp_path / "data", "--metrics-listen", "127.0.0.1:0")
     owner = Person.owner(gateway)
     camera = Camera(gateway, tmp_path / "camera")
-    owner.act("maker.add", name="Acme", certificate=camera.authority)
+    owner.act("maker.add", name="Acme", certificate=camera.maker)
 
     def everywhere() -> tuple[int, bool, bool, str]:
         [device] = owner.pages("/api/devices")

@@ -28,10 +28,10 @@ def remove(owner: Person, maker: Maker) -> None:
     fingerprint = maker.certificate.fingerprint(SHA256()).hex()
     [known] = [
         row["id"]
-        for row in owner.get("/api/authorities").expect()
+        for row in owner.get("/api/makers").expect()
         if row["sha256"] == fingerprint
     ]
-    owner.act("maker.remove", authority=known)
+    owner.act("maker.remove", maker=known)
 
 
 @dataclass
@@ -246,7 +246,7 @@ def test_a_number_that_could_deceive_is_refused(house: Gateway, scene: Scene):
         device.announce().refused(403, "bad-attestation")
 
 
-def test_the_authority_is_shown_as_it_is_now(scene: Scene):
+def test_the_maker_is_shown_as_it_is_now(scene: Scene):
     emily = owners[scene.device.serial]
     renewed(scene)
     page = emily.get(f"/devices/{scene.device.id}").expect_text(200)

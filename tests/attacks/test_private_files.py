@@ -115,18 +115,18 @@ def test_what_a_device_keeps_is_for_its_user(tmp_path: Path, lived: Gateway):
     secret.write_text("07" * 32)
     pictures.mkdir()
     succeed(
-        "device", "provision", key, "--serial", "CAM-9", "--authority", maker,
+        "device", "provision", key, "--serial", "CAM-9", "--maker", maker,
         "--operator-key", secret,
     )
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE(maker.stat().st_mode) == 0o700
-    assert stat.S_IMODE((maker / "authority.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((maker / "maker.key").stat().st_mode) == 0o600
     running = Program(
         "device", "run", pictures, "--key", key, "--operator-key", secret,
         "--gateway", lived.origin, within=CARELESS,
     )
     spool = pictures / ".hallway"
     # The gateway does not know its maker, and says so; by then the spool is there.
-    running.wait_for(re.compile("attestation|authority|refused", re.IGNORECASE))
+    running.wait_for(re.compile("attestation|maker|refused", re.IGNORECASE))
     assert open_to_others(spool) == {}
     running.stop()

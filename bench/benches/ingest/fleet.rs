@@ -10,14 +10,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::cose::{Algorithm, PublicKey};
-use hallway_door_device::store::{Authority, Device, DeviceState, DeviceTables};
+use hallway_door_device::store::{Device, DeviceState, DeviceTables, Maker};
 use hallway_evidence::statement::Statement;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::{
     CredentialId, DeviceId, Line, PersonId, Response, SignedStatement, Timestamp,
 };
 use hallway_spine::store::{
-    AuthorityId, Credential, EvidenceHash, Holder, Person, PersonState, Role, Store, StoreError,
+    Credential, EvidenceHash, Holder, MakerId, Person, PersonState, Role, Store, StoreError,
 };
 
 pub(crate) const RP_ID: &str = "gate.example";
@@ -134,8 +134,8 @@ pub(crate) async fn enrol(store: &Store, fleet: &[Camera]) {
         state: PersonState::Active,
         created: Timestamp::from_ms(1),
     };
-    let authority = Authority {
-        id: AuthorityId::generate(),
+    let maker = Maker {
+        id: MakerId::generate(),
         name: "Cameras Ltd".to_owned(),
         certificate: vec![0x30; 400],
         sha256: [1; 32],
@@ -145,14 +145,14 @@ pub(crate) async fn enrol(store: &Store, fleet: &[Camera]) {
         key: [3; 32],
         subject: None,
     };
-    let (owner, authority) = (&owner, &authority);
+    let (owner, maker) = (&owner, &maker);
     let kept: Result<(), StoreError> = store
         .transact(|unit| {
             Box::pin(async move {
                 unit.people().add(owner).await?;
-                unit.authorities().add(authority).await?;
+                unit.makers().add(maker).await?;
                 for camera in fleet {
-                    let (device, credential) = records(camera, owner.id, authority.id);
+                    let (device, credential) = records(camera, owner.id, maker.id);
                     unit.devices().add(&device, &[]).await?;
                     unit.credentials().add(&credential).await?;
                 }
@@ -163,12 +163,12 @@ pub(crate) async fn enrol(store: &Store, fleet: &[Camera]) {
     kept.unwrap();
 }
 
-fn records(camera: &Camera, owner: PersonId, authority: AuthorityId) -> (Device, Credential) {
+fn records(camera: &Camera, owner: PersonId, maker: MakerId) -> (Device, Credential) {
     let enrolment = EvidenceHash([2; 32]);
     let device = Device {
         id: camera.device,
         serial: camera.device.to_string(),
-        authority,
+        maker,
         aaguid: Aaguid([8; 16]),
         name: "camera".to_owned(),
         owner: Some(owner),

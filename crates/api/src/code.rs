@@ -105,8 +105,8 @@ codes! {
     SameLog = "same-log", 409, "The log has the key that it had.", "Configure its new key first.";
 
     // Devices
-    BadAttestation = "bad-attestation", 403, "The device's attestation does not hold, or no installed authority vouches for it.", "Install its maker's authority.";
-    KnownAuthority = "known-authority", 409, "The certificate is installed already.", "Nothing is to be done.";
+    BadAttestation = "bad-attestation", 403, "The device's attestation does not hold, or the realm does not accept its maker.", "An owner adds its maker.";
+    KnownMaker = "known-maker", 409, "The certificate is installed already.", "Nothing is to be done.";
     ForeignChallenge = "foreign-challenge", 403, "The challenge is not one of this gateway's.", "Ask for another.";
     ExpiredChallenge = "expired-challenge", 403, "The challenge has expired.", "Ask for another.";
     CodeTaken = "code-taken", 409, "The code that was drawn is shown by another device.", "Try again.";

@@ -156,7 +156,7 @@ async fn show(
     setup_link: Option<String>,
 ) -> Result<(), Box<dyn Error>> {
     let mut owner = owner(tour, place, origin, setup_link).await?;
-    authority(tour, place, &mut owner).await?;
+    maker(tour, place, &mut owner).await?;
     let accepted = camera::take_photographs(tour, place, origin, &mut owner).await?;
 
     tour.begin("Writing the trust file");
@@ -208,7 +208,7 @@ async fn owner(
 }
 
 /// Makes the camera's maker, and lets the gateway accept its devices.
-async fn authority(
+async fn maker(
     tour: &mut Tour,
     place: &Place,
     owner: &mut Person<SoftKey>,
@@ -220,11 +220,11 @@ async fn authority(
         camera::SERIAL
     ));
     tour.begin("Installing the maker's certificate");
-    let installed: Vec<Value> = owner.api().get("/api/authorities").await?;
+    let installed: Vec<Value> = owner.api().get("/api/makers").await?;
     if installed.is_empty() {
-        let request = ActRequest::AddAuthority {
+        let request = ActRequest::AddMaker {
             name: Line::nearest(camera::MAKER),
-            certificate: MakersCertificate::read(&made.authority_pem)?,
+            certificate: MakersCertificate::read(&made.maker_pem)?,
         };
         owner.act(&request).await?;
     }

@@ -11,7 +11,7 @@ use hallway_gateway::config::Config;
 
 use crate::person::{PersonError, Redirections, body, web_client};
 
-/// What checks a realm's receipts: its log's key and its attestation authorities.
+/// What checks a realm's receipts: its log's key, and the makers whose devices it accepts.
 #[derive(Debug, Args)]
 pub(crate) struct TrustCommand {
     #[command(subcommand)]

@@ -106,7 +106,7 @@ pub struct Status {
     /// How many files set aside the gateway has on record; `None` if it keeps no such number.
     #[serde(default)]
     pub set_aside: Option<u32>,
-    /// The realm's keys and authorities, by which receipts are checked.
+    /// The realm's keys and makers, by which receipts are checked.
     pub trust: TrustFile,
     /// The gateway's time, in milliseconds since 1970.
     pub now_ms: u64,

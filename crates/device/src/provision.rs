@@ -1,4 +1,4 @@
-//! The maker's side: an attestation authority, and the identities of devices.
+//! The maker's side: its attestation authority, and the identities of devices.
 //!
 //! A device's attestation certificate is what section 8.2.1 of WebAuthn Level 3 asks for: version
 //! 3, subject with C, O, OU "Authenticator Attestation" and CN, not a CA, and the AAGUID in the
@@ -24,7 +24,7 @@ const SERIAL_NUMBER: [u64; 4] = [2, 5, 4, 5];
 /// RFC 5280, 4.1.2.5: a certificate without a well-defined end.
 const NO_END: (i32, u8, u8) = (9999, 12, 31);
 
-/// Why an authority or a device's identity could not be made.
+/// Why a maker or a device's identity could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvisionError {
     /// A part of the subject is not allowed in a certificate.
@@ -35,17 +35,17 @@ pub enum ProvisionError {
         /// What is wrong with the part.
         why: &'static str,
     },
-    /// The authority's files cannot be used.
-    #[error("the authority's {0}")]
-    Authority(&'static str),
+    /// The maker's files can't be used.
+    #[error("the maker's {0}")]
+    Files(&'static str),
     /// The certificate could not be made.
     #[error("the certificate could not be made: {0}")]
     Certificate(#[from] rcgen::Error),
 }
 
-/// A manufacturer of devices.
+/// The name of a maker in its certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Maker {
+pub struct MakerName {
     /// ISO 3166 code, two letters, such as `NL`.
     pub country: String,
     /// The maker's legal name.
@@ -71,32 +71,33 @@ pub struct Identity {
     pub private_key: zeroize::Zeroizing<Vec<u8>>,
 }
 
-/// A maker's attestation authority.
-pub struct Authority {
+/// A maker of devices: the certificate and key of its attestation authority.
+pub struct Maker {
     certificate: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
-    maker: Maker,
+    name: MakerName,
 }
 
-impl Authority {
-    /// Makes an authority with a new P-256 key that certifies devices and no further authorities.
+impl Maker {
+    /// Makes an attestation authority with a new P-256 key, which certifies devices and no further
+    /// authorities.
     ///
     /// # Errors
     /// [`ProvisionError::Subject`] when the maker's name is not allowed in a certificate.
-    pub fn generate(maker: Maker, now: Timestamp) -> Result<Self, ProvisionError> {
-        check_maker(&maker)?;
+    pub fn generate(named: MakerName, now: Timestamp) -> Result<Self, ProvisionError> {
+        check_name(&named)?;
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::default();
         let name = &mut params.distinguished_name;
         *name = rcgen::DistinguishedName::new();
         name.push(
             DnType::CountryName,
-            printable(&maker.country, "the country")?,
+            printable(&named.country, "the country")?,
         );
-        name.push(DnType::OrganizationName, maker.organization.as_str());
+        name.push(DnType::OrganizationName, named.organization.as_str());
         name.push(
             DnType::CommonName,
-            format!("{} device attestation", maker.organization),
+            format!("{} device attestation", named.organization),
         );
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -106,16 +107,16 @@ impl Authority {
         Ok(Self {
             certificate,
             issuer: Issuer::new(params, key),
-            maker,
+            name: named,
         })
     }
 
-    /// The authority of an earlier [`Authority::generate`], from its certificate and key in PEM.
+    /// The maker of an earlier [`Maker::generate`], from its certificate and key in PEM.
     ///
     /// # Errors
-    /// [`ProvisionError::Authority`] when the two do not belong together.
+    /// [`ProvisionError::Files`] when the two do not belong together.
     pub fn load(certificate_pem: &[u8], key_pem: &[u8]) -> Result<Self, ProvisionError> {
-        let wrong = ProvisionError::Authority;
+        let wrong = ProvisionError::Files;
         let der = CertificateDer::from_pem_slice(certificate_pem)
             .map_err(|_| wrong("certificate is not PEM"))?;
         let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_| wrong("key is not PEM"))?;
@@ -127,7 +128,7 @@ impl Authority {
             return Err(wrong("certificate and key do not belong together"));
         }
         if !certificate.is_ca() {
-            return Err(wrong("certificate is not an authority's"));
+            return Err(wrong("certificate is not a certificate authority's"));
         }
         let subject = certificate.subject();
         let text = |attribute: Option<&x509_parser::x509::AttributeTypeAndValue<'_>>| {
@@ -135,17 +136,17 @@ impl Authority {
                 .and_then(|attribute| attribute.as_str().ok())
                 .map(ToOwned::to_owned)
         };
-        let maker = Maker {
+        let name = MakerName {
             country: text(subject.iter_country().next())
                 .ok_or(wrong("certificate names no country"))?,
             organization: text(subject.iter_organization().next())
                 .ok_or(wrong("certificate names no organization"))?,
         };
-        check_maker(&maker)?;
+        check_name(&name)?;
         Ok(Self {
             certificate: der.to_vec(),
             issuer: Issuer::from_ca_cert_der(&der, key)?,
-            maker,
+            name,
         })
     }
 
@@ -188,9 +189,9 @@ impl Authority {
         *name = rcgen::DistinguishedName::new();
         name.push(
             DnType::CountryName,
-            printable(&self.maker.country, "the country")?,
+            printable(&self.name.country, "the country")?,
         );
-        name.push(DnType::OrganizationName, self.maker.organization.as_str());
+        name.push(DnType::OrganizationName, self.name.organization.as_str());
         name.push(DnType::OrganizationalUnitName, "Authenticator Attestation");
         name.push(DnType::CommonName, line(&device.model, "the model")?);
         name.push(
@@ -219,15 +220,15 @@ impl Authority {
     }
 }
 
-fn check_maker(maker: &Maker) -> Result<(), ProvisionError> {
-    if maker.country.len() != 2 || !maker.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+fn check_name(name: &MakerName) -> Result<(), ProvisionError> {
+    if name.country.len() != 2 || !name.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Err(ProvisionError::Subject {
             what: "the country",
             why: "must be a code of two capital letters, such as NL",
         });
     }
-    if hallway_evidence::Line::new(maker.organization.as_str()).is_err()
-        || maker.organization.len() > 40
+    if hallway_evidence::Line::new(name.organization.as_str()).is_err()
+        || name.organization.len() > 40
     {
         return Err(ProvisionError::Subject {
             what: "the organization",

@@ -61,4 +61,4 @@ pub use receipt::{MAX_RECEIPT, Receipt};
 pub use signed_statement::{MAX_SIGNED_STATEMENT, Response, SignedStatement};
 pub use statement::{Hash, MAX_STATEMENT, Statement};
 pub use timestamp::{Timestamp, TooLate};
-pub use trust::{MAX_TRUST_FILE, TrustError, TrustFile, TrustedAuthority};
+pub use trust::{MAX_TRUST_FILE, TrustError, TrustFile, TrustedMaker};

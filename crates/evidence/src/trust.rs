@@ -38,8 +38,8 @@ pub struct TrustFile {
     /// Without it, the set-up is the first entry of the log.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "hash_text")]
     pub set_up: Option<Hash>,
-    /// The attestation authorities whose devices may enrol.
-    pub authorities: Vec<TrustedAuthority>,
+    /// The makers whose devices may enrol.
+    pub makers: Vec<TrustedMaker>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,13 +48,13 @@ enum Format {
     One,
 }
 
-/// An attestation authority.
+/// A maker of devices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TrustedAuthority {
+pub struct TrustedMaker {
     /// What the realm calls it.
     pub name: Line,
-    /// Its certificate, DER; base64 in JSON.
+    /// The certificate of its attestation authority, DER; base64 in JSON.
     #[serde(with = "base64_text")]
     pub certificate: Vec<u8>,
 }
@@ -69,9 +69,9 @@ pub enum TrustError {
     #[error("not a trust file (format {FORMAT}): {0}")]
     Json(#[from] serde_json::Error),
     /// A certificate that cannot be read.
-    #[error("the certificate of the authority {name} in the trust file: {why}")]
+    #[error("the certificate of the maker {name} in the trust file: {why}")]
     Certificate {
-        /// The realm's name for the authority.
+        /// The realm's name for the maker.
         name: Line,
         /// What is wrong with it.
         why: hallway_webauthn::CertificateError,
@@ -86,7 +86,7 @@ impl TrustFile {
         realm: Line,
         relying_party: RelyingParty,
         log: VerifierKey,
-        authorities: Vec<TrustedAuthority>,
+        makers: Vec<TrustedMaker>,
     ) -> Self {
         Self {
             format: Format::One,
@@ -97,7 +97,7 @@ impl TrustFile {
             witnesses: Vec::new(),
             former_witnesses: Vec::new(),
             set_up: None,
-            authorities,
+            makers,
         }
     }
 
@@ -131,20 +131,20 @@ impl TrustFile {
         }
     }
 
-    /// The authorities as trust anchors.
+    /// The makers' certificates as trust anchors.
     ///
     /// # Errors
     /// [`TrustError::Certificate`].
     pub fn anchors(&self) -> Result<TrustAnchors, TrustError> {
-        self.authorities
+        self.makers
             .iter()
-            .map(|authority| {
-                TrustAnchor::new(authority.name.as_str(), authority.certificate.clone()).map_err(
-                    |why| TrustError::Certificate {
-                        name: authority.name.clone(),
+            .map(|maker| {
+                TrustAnchor::new(maker.name.as_str(), maker.certificate.clone()).map_err(|why| {
+                    TrustError::Certificate {
+                        name: maker.name.clone(),
                         why,
-                    },
-                )
+                    }
+                })
             })
             .collect()
     }

@@ -30,7 +30,7 @@ const OPERATOR: Access = Access::Person(Role::Operator);
 const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/", PUBLIC),
     ("GET", "/api/approvals", MEMBER),
-    ("GET", "/api/authorities", OPERATOR),
+    ("GET", "/api/makers", OPERATOR),
     ("GET", "/api/devices", MEMBER),
     ("GET", "/api/devices/{id}", MEMBER),
     ("GET", "/api/events", MEMBER),
@@ -104,7 +104,7 @@ const RULES: &[(&str, &str, Access)] = &[
     ("GET", "/api/transactions/{hash}/signed", MEMBER),
     ("GET", "/api/transactions/{hash}/thumbnail", MEMBER),
     ("GET", "/api/trust", PUBLIC),
-    ("GET", "/authorities", OPERATOR),
+    ("GET", "/makers", OPERATOR),
     ("GET", "/claim", MEMBER),
     ("GET", "/devices", MEMBER),
     ("GET", "/devices/{id}", MEMBER),

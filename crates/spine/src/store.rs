@@ -68,7 +68,7 @@ pub use error::StoreError;
 pub use evidence::{EvidenceFilter, EvidenceRecord, EvidenceRows, TRANSACTION_ACT};
 pub use ground::{Ground, GroundRows};
 pub use ids::{
-    AnnouncementId, AuthorityId, CodeHash, DeviceMark, EvidenceHash, RefusalId, SignerHash,
+    AnnouncementId, CodeHash, DeviceMark, EvidenceHash, MakerId, RefusalId, SignerHash,
     StatementHash, TokenHash,
 };
 pub use link::{Link, LinkRows, LinksOf, Purpose};

@@ -19,8 +19,8 @@ pub(crate) struct DeviceCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The maker's side: give a device an identity, and make the attestation authority if there is
-    /// none yet.
+    /// The maker's side: give a device an identity, and make the maker's attestation
+    /// authority if there is none yet.
     Provision(provision::Provision),
     /// The device's side: watch a folder, sign each file that appears in it, and send it until its
     /// receipt arrives.

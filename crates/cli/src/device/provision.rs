@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use hallway_ctap::aaguid::Aaguid;
-use hallway_device::provision::{Authority, Device, Maker};
+use hallway_device::provision::{Device, Maker, MakerName};
 use hallway_evidence::{Printable, Timestamp};
 use hallway_softkey::{KeyFile, NewKey};
 use serde::Serialize;
@@ -19,11 +19,11 @@ use crate::key::protection::{Prompt, ProtectionArguments};
 /// The model (AAGUID) of devices whose key is this program.
 const SOFTWARE_DEVICE: Aaguid = Aaguid(*b"hallway device\0\x01");
 
-/// The name of the file with the authority's certificate, for operators of gateways.
-const CERTIFICATE_FILE: &str = "authority.pem";
+/// The name of the file with the maker's certificate, for owners of realms.
+const CERTIFICATE_FILE: &str = "maker.pem";
 
-/// The name of the file with the authority's private key.
-const KEY_FILE: &str = "authority.key";
+/// The name of the file with the maker's private key.
+const KEY_FILE: &str = "maker.key";
 
 /// Arguments of `hallway device provision`.
 #[derive(Debug, Args)]
@@ -33,16 +33,16 @@ pub(super) struct Provision {
     /// The device's own serial number.
     #[arg(long)]
     serial: String,
-    /// The folder of the attestation authority; created if there is none.
+    /// The maker's folder; created if there is none.
     ///
-    /// It holds authority.pem, which operators of gateways install, and authority.key. Whoever has
-    /// that key can make devices: keep it offline.
-    #[arg(long, value_name = "DIR", default_value = "device-authority")]
-    authority: PathBuf,
-    /// The maker's name, for a new authority.
+    /// It holds maker.pem, the certificate that an owner of a realm adds, and maker.key, which
+    /// certifies devices: keep that key offline, because anybody who has it can make devices.
+    #[arg(long, value_name = "DIR", default_value = "device-maker")]
+    maker: PathBuf,
+    /// The maker's name, if the maker is new.
     #[arg(long, default_value = "Hallway")]
     organization: String,
-    /// The maker's country, two letters, for a new authority.
+    /// The maker's country, two letters, if the maker is new.
     #[arg(long, default_value = "NL")]
     country: String,
     /// The model's name.
@@ -64,21 +64,21 @@ struct Account {
     serial: String,
     model: String,
     aaguid: String,
-    authority: PathBuf,
-    authority_made: bool,
+    maker: PathBuf,
+    maker_made: bool,
 }
 
 impl Provision {
     pub(super) fn run(&self) -> Result<(), Box<dyn Error>> {
         let now = Timestamp::from(SystemTime::now());
         let protection = self.protection.read(Prompt::Twice)?;
-        let (authority, authority_made) = self.authority(now)?;
+        let (maker, maker_made) = self.load_or_make(now)?;
         let device = Device {
             model: self.model.clone(),
             aaguid: self.aaguid.unwrap_or(SOFTWARE_DEVICE),
             serial: self.serial.clone(),
         };
-        let identity = authority.certify(&device, now)?;
+        let identity = maker.certify(&device, now)?;
         let new = NewKey::certified(
             vec![identity.certificate],
             &identity.private_key,
@@ -90,8 +90,8 @@ impl Provision {
             serial: device.serial,
             model: device.model,
             aaguid: device.aaguid.to_string(),
-            authority: self.authority.join(CERTIFICATE_FILE),
-            authority_made,
+            maker: self.maker.join(CERTIFICATE_FILE),
+            maker_made,
         };
         if self.json {
             println!("{}", serde_json::to_string(&account)?);
@@ -101,25 +101,25 @@ impl Provision {
         Ok(())
     }
 
-    /// The authority in the folder, or a new one, and whether it is new.
-    fn authority(&self, now: Timestamp) -> Result<(Authority, bool), Box<dyn Error>> {
-        let certificate = self.authority.join(CERTIFICATE_FILE);
-        let key = self.authority.join(KEY_FILE);
+    /// The maker in the folder, or a new one, and whether it is new.
+    fn load_or_make(&self, now: Timestamp) -> Result<(Maker, bool), Box<dyn Error>> {
+        let certificate = self.maker.join(CERTIFICATE_FILE);
+        let key = self.maker.join(KEY_FILE);
         if certificate.exists() || key.exists() {
-            let authority = Authority::load(&read(&certificate)?, &read(&key)?)
-                .map_err(|error| format!("{}: {error}", self.authority.display()))?;
-            return Ok((authority, false));
+            let maker = Maker::load(&read(&certificate)?, &read(&key)?)
+                .map_err(|error| format!("{}: {error}", self.maker.display()))?;
+            return Ok((maker, false));
         }
-        let maker = Maker {
+        let name = MakerName {
             country: self.country.clone(),
             organization: self.organization.clone(),
         };
-        let authority = Authority::generate(maker, now)?;
-        fs::create_dir_all(&self.authority)
-            .map_err(|error| format!("{}: {error}", self.authority.display()))?;
-        write_new(&key, authority.key_pem().as_bytes(), 0o600)?;
-        write_new(&certificate, authority.certificate_pem().as_bytes(), 0o644)?;
-        Ok((authority, true))
+        let maker = Maker::generate(name, now)?;
+        fs::create_dir_all(&self.maker)
+            .map_err(|error| format!("{}: {error}", self.maker.display()))?;
+        write_new(&key, maker.key_pem().as_bytes(), 0o600)?;
+        write_new(&certificate, maker.certificate_pem().as_bytes(), 0o644)?;
+        Ok((maker, true))
     }
 }
 
@@ -129,12 +129,12 @@ impl Account {
             ("key file", self.file.display().to_string()),
             ("serial number", self.serial.clone()),
             ("model", format!("{} ({})", self.model, self.aaguid)),
-            ("authority", self.authority.display().to_string()),
+            ("maker", self.maker.display().to_string()),
         ] {
             println!("{name:<16}{}", Printable(&value));
         }
-        if self.authority_made {
-            eprintln!("The attestation authority is new: install its certificate in your gateway.");
+        if self.maker_made {
+            eprintln!("The maker is new: add its certificate in the realm, on the page Makers.");
         }
     }
 }

@@ -323,7 +323,7 @@ impl ActRequest {
                 } = terms;
                 same("the log", origin, stated)
             }
-            Self::AddAuthority { name, certificate } => {
+            Self::AddMaker { name, certificate } => {
                 let Act::MakerAdd(terms) = act else {
                     return Err(other_act("maker.add", act));
                 };
@@ -404,7 +404,7 @@ impl ActRequest {
     /// What the statement names by its hash alone, and the gateway expects with the answer.
     pub(super) fn attachment(&self) -> Option<&[u8]> {
         match self {
-            Self::AddAuthority { certificate, .. } => Some(&certificate.der),
+            Self::AddMaker { certificate, .. } => Some(&certificate.der),
             Self::AcceptPartner { link } => Some(&link.secret),
             Self::CreateHall { .. }
             | Self::RemoveHall { .. }

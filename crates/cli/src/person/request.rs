@@ -107,7 +107,7 @@ pub(crate) enum ActRequest {
     },
     /// Accept the devices of a maker.
     #[serde(rename = "maker.add")]
-    AddAuthority {
+    AddMaker {
         /// What the realm calls it.
         name: Line,
         certificate: MakersCertificate,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hallway_ctap::aaguid::Aaguid;
-use hallway_device::provision::{Authority, Device, Maker};
+use hallway_device::provision::{Device, Maker, MakerName};
 use hallway_device::{Agent, Event, Gateway, KeySigner, Settings, SystemClock};
 use hallway_evidence::{Line, Timestamp};
 use hallway_softkey::{Consent, KeyFile, NewKey, SoftKey};
@@ -29,8 +29,8 @@ const EVENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the factory leaves behind.
 pub(super) struct Factory {
-    /// The attestation authority's certificate, PEM.
-    pub(super) authority_pem: String,
+    /// The certificate of the maker's attestation authority, PEM.
+    pub(super) maker_pem: String,
 }
 
 /// A photograph that the gateway accepted.
@@ -43,27 +43,27 @@ pub(super) struct Taken {
 
 /// Makes the camera, once.
 pub(super) fn provision(place: &Place) -> Result<Factory, Box<dyn Error>> {
-    let certificate = place.factory().join("authority.pem");
+    let certificate = place.factory().join("maker.pem");
     if !place.camera_key().exists() {
         let now = Timestamp::from(std::time::SystemTime::now());
-        let maker = Maker {
+        let name = MakerName {
             country: "NL".to_owned(),
             organization: MAKER.to_owned(),
         };
-        let authority = Authority::generate(maker, now)?;
+        let maker = Maker::generate(name, now)?;
         let device = Device {
             model: "Tour camera".to_owned(),
             aaguid: MODEL,
             serial: SERIAL.to_owned(),
         };
-        let identity = authority.certify(&device, now)?;
+        let identity = maker.certify(&device, now)?;
         let new = NewKey::certified(vec![identity.certificate], &identity.private_key, MODEL)?;
-        // The authority's own key is not kept: this factory made its only camera.
-        fs::write(&certificate, authority.certificate_pem())?;
+        // The maker's key is not kept: this factory made its only camera.
+        fs::write(&certificate, maker.certificate_pem())?;
         KeyFile::create(&place.camera_key(), &place.protection(), &new)?;
     }
     Ok(Factory {
-        authority_pem: fs::read_to_string(&certificate)?,
+        maker_pem: fs::read_to_string(&certificate)?,
     })
 }
 

@@ -11,8 +11,8 @@ use hallway_evidence::{Line, Response, Statement, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
 
-fn maker() -> Maker {
-    Maker {
+fn name() -> MakerName {
+    MakerName {
         country: "NL".to_owned(),
         organization: "Lens & Co".to_owned(),
     }
@@ -29,14 +29,14 @@ fn camera() -> Device {
 /// A device's key in a file enrols, and the relying party reads the serial number.
 #[test]
 fn a_provisioned_device_enrols() {
-    let authority = Authority::generate(maker(), NOW).unwrap();
+    let maker = Maker::generate(name(), NOW).unwrap();
     // As it is kept in files.
-    let authority = Authority::load(
-        authority.certificate_pem().as_bytes(),
-        authority.key_pem().as_bytes(),
+    let maker = Maker::load(
+        maker.certificate_pem().as_bytes(),
+        maker.key_pem().as_bytes(),
     )
     .unwrap();
-    let identity = authority.certify(&camera(), NOW).unwrap();
+    let identity = maker.certify(&camera(), NOW).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("camera.key");
     let protection = Protection::OperatorKey([1; 32].into());
@@ -74,23 +74,23 @@ fn a_provisioned_device_enrols() {
             &RegistrationResponse::new(client_data_json, attestation_object),
         )
     };
-    let registration = verify(authority.certificate()).unwrap();
+    let registration = verify(maker.certificate()).unwrap();
     assert_eq!(registration.aaguid, camera().aaguid);
     let AttestationKind::Certified(certified) = registration.attestation.kind else {
         panic!("not certified");
     };
     assert_eq!(certified.serial_number.as_deref(), Some("C-0042"));
     assert!(certified.subject.contains("Authenticator Attestation"));
-    // The device does not verify under another authority of the same name.
-    let other = Authority::generate(maker(), NOW).unwrap();
+    // The device does not verify under another maker of the same name.
+    let other = Maker::generate(name(), NOW).unwrap();
     verify(other.certificate()).unwrap_err();
 }
 
 #[test]
 fn names_that_cannot_stand_in_a_certificate_are_refused() {
     let refused = |country: &str, organization: &str| {
-        Authority::generate(
-            Maker {
+        Maker::generate(
+            MakerName {
                 country: country.to_owned(),
                 organization: organization.to_owned(),
             },
@@ -104,39 +104,39 @@ fn names_that_cannot_stand_in_a_certificate_are_refused() {
     assert!(refused("NLD", "Lens").starts_with("the country"));
     assert!(refused("NL", "").starts_with("the organization"));
     assert!(refused("NL", "a\nb").starts_with("the organization"));
-    let authority = Authority::generate(maker(), NOW).unwrap();
+    let maker = Maker::generate(name(), NOW).unwrap();
     for serial in ["", "C_1", "C\u{202e}1", "ü", &"1".repeat(65)] {
         let device = Device {
             serial: serial.to_owned(),
             ..camera()
         };
-        assert!(authority.certify(&device, NOW).is_err(), "{serial}");
+        assert!(maker.certify(&device, NOW).is_err(), "{serial}");
     }
 }
 
 #[test]
-fn an_authoritys_files_must_belong_together() {
+fn a_makers_files_must_belong_together() {
     let (one, two) = (
-        Authority::generate(maker(), NOW).unwrap(),
-        Authority::generate(maker(), NOW).unwrap(),
+        Maker::generate(name(), NOW).unwrap(),
+        Maker::generate(name(), NOW).unwrap(),
     );
     let load = |certificate: &str, key: &str| {
-        Authority::load(certificate.as_bytes(), key.as_bytes())
+        Maker::load(certificate.as_bytes(), key.as_bytes())
             .err()
             .unwrap()
             .to_string()
     };
     assert_eq!(
         load(&one.certificate_pem(), &two.key_pem()),
-        "the authority's certificate and key do not belong together"
+        "the maker's certificate and key do not belong together"
     );
     assert_eq!(
         load("", &two.key_pem()),
-        "the authority's certificate is not PEM"
+        "the maker's certificate is not PEM"
     );
     assert_eq!(
         load(&one.certificate_pem(), "x"),
-        "the authority's key is not PEM"
+        "the maker's key is not PEM"
     );
     let identity = one.certify(&camera(), NOW).unwrap();
     let (certificate, key) = (
@@ -145,6 +145,6 @@ fn an_authoritys_files_must_belong_together() {
     );
     assert_eq!(
         load(&certificate, &key),
-        "the authority's certificate is not an authority's"
+        "the maker's certificate is not a certificate authority's"
     );
 }

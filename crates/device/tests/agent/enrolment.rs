@@ -88,7 +88,7 @@ async fn a_gateway_that_forgot_the_device_is_enrolled_with_again() {
 }
 
 #[tokio::test]
-async fn a_device_of_another_maker_waits_for_its_authority() {
+async fn a_device_of_a_maker_that_the_realm_does_not_accept_waits() {
     let stage = Stage::new().await;
     let other = Stage::new().await;
     // This gateway does not know the maker of the other stage's device.

@@ -18,7 +18,7 @@ use hallway_evidence::statement::Act;
 use hallway_evidence::statement::device::{Delivery, Enrol, Transaction};
 use hallway_evidence::{
     Bundle, Evidence, Line, Receipt, Response as Signed, SignedStatement, Statement, Timestamp,
-    TrustFile, TrustedAuthority,
+    TrustFile, TrustedMaker,
 };
 use hallway_webauthn::wire::Base64Url;
 use hallway_webauthn::{
@@ -69,7 +69,7 @@ pub struct World {
     pub key: SigningKey,
     /// How far the gateway's clock is ahead of the device's, in milliseconds.
     pub ahead_ms: i64,
-    authority: Vec<u8>,
+    maker: Vec<u8>,
     clock: VirtualClock,
     log: Appender,
     credential: Option<CredentialRecord>,
@@ -86,7 +86,7 @@ pub fn log_key(seed: u8) -> SigningKey {
 }
 
 /// Serves a gateway on a port of its own; returns its address and its state.
-pub async fn serve(authority: Vec<u8>, clock: VirtualClock) -> (String, Shareable) {
+pub async fn serve(maker: Vec<u8>, clock: VirtualClock) -> (String, Shareable) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
     let world = Arc::new(Mutex::new(World {
@@ -103,7 +103,7 @@ pub async fn serve(authority: Vec<u8>, clock: VirtualClock) -> (String, Shareabl
         set_aside: 0,
         key: log_key(1),
         ahead_ms: 0,
-        authority,
+        maker,
         clock,
         log: Appender::new(),
         credential: None,
@@ -136,9 +136,9 @@ impl World {
             Line::new("localhost").unwrap(),
             self.rp.clone(),
             self.key.verifier(),
-            vec![TrustedAuthority {
+            vec![TrustedMaker {
                 name: Line::new("Lens & Co").unwrap(),
-                certificate: self.authority.clone(),
+                certificate: self.maker.clone(),
             }],
         )
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_device::protocol::State;
-use hallway_device::provision::{Authority, Device, Maker};
+use hallway_device::provision::{Device, Maker, MakerName};
 use hallway_device::{Agent, AgentError, Event, Gateway, KeySigner, Settings, Until};
 use hallway_evidence::Timestamp;
 use hallway_evidence::statement::device::Delivery;
@@ -39,17 +39,17 @@ pub const PROTECTION: fn() -> Protection = || Protection::OperatorKey([1; 32].in
 impl Stage {
     pub async fn new() -> Self {
         let now = Timestamp::from(std::time::SystemTime::now());
-        let maker = Maker {
+        let name = MakerName {
             country: "NL".to_owned(),
             organization: "Lens & Co".to_owned(),
         };
-        let authority = Authority::generate(maker, now).unwrap();
+        let maker = Maker::generate(name, now).unwrap();
         let device = Device {
             model: "Camera".to_owned(),
             aaguid: Aaguid([0xca; 16]),
             serial: "C-0042".to_owned(),
         };
-        let identity = authority.certify(&device, now).unwrap();
+        let identity = maker.certify(&device, now).unwrap();
         let new = NewKey::certified(
             vec![identity.certificate.clone()],
             &identity.private_key,
@@ -60,7 +60,7 @@ impl Stage {
         fs::create_dir(folder.path().join("photos")).unwrap();
         KeyFile::create(&folder.path().join("key"), &PROTECTION(), &new).unwrap();
         let clock = VirtualClock::new();
-        let (origin, world) = gateway::serve(authority.certificate().to_vec(), clock.clone()).await;
+        let (origin, world) = gateway::serve(maker.certificate().to_vec(), clock.clone()).await;
         Self {
             folder,
             clock,

@@ -141,7 +141,7 @@ async fn prove(
         id: AnnouncementId::from(uuid::Uuid::from_bytes(statement.nonce)),
         code: [0; 32].into(),
         serial: identity.serial.into(),
-        authority: identity.authority,
+        maker: identity.maker,
         aaguid: registration.aaguid,
         credential: CredentialId::new(credential.id).map_err(|error| malformed(&error))?,
         public_key: credential.public_key,
@@ -154,21 +154,21 @@ async fn prove(
     })
 }
 
-/// Keeps what was proven, unless its authority was removed since, or too many wait.
+/// Keeps what was proven, unless its maker was removed since, or too many wait.
 ///
 /// # Errors
-/// 403 without its authority, 429 or 503 where too many wait.
+/// 403 without its maker, 429 or 503 where too many wait.
 pub async fn keep(
     gateway: &Gateway,
     unit: &Unit<'_>,
     announcement: &Announcement,
 ) -> Result<Announced, Problem> {
-    let (authority, serial) = (announcement.authority, announcement.serial.as_str());
-    let installed = unit.authorities().get(authority).await?;
-    if installed.is_none_or(|authority| authority.removed.is_some()) {
+    let (maker, serial) = (announcement.maker, announcement.serial.as_str());
+    let installed = unit.makers().get(maker).await?;
+    if installed.is_none_or(|maker| maker.removed.is_some()) {
         return Err(Problem::new(
             Code::BadAttestation,
-            "the authority that vouches for this device was removed",
+            "the maker of this device was removed",
         ));
     }
     if unit.announcements().get(announcement.id).await?.is_some() {
@@ -186,7 +186,7 @@ pub async fn keep(
         return Err(known_key());
     }
     // A device shows one code: what it announced before, and nobody claimed, is forgotten.
-    unit.announcements().withdraw(authority, serial).await?;
+    unit.announcements().withdraw(maker, serial).await?;
     let network = announcement.network.as_deref();
     let waiting = unit.announcements().waiting(network, gateway.now()).await?;
     if waiting.of_network >= MOST_OF_NETWORK {
@@ -208,7 +208,7 @@ pub async fn keep(
     show_code(gateway, unit, announcement).await
 }
 
-/// Verifies an enrolment by the authorities that are installed and the models that are accepted now.
+/// Verifies an enrolment by the makers that are installed and the models that are accepted now.
 ///
 /// # Errors
 /// 403: who or what is not accepted.

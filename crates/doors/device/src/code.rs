@@ -30,12 +30,12 @@ pub struct CodeTyped {
 /// The device that shows a code.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CodeView {
-    /// The serial number that its authority attests.
+    /// The serial number that its maker attests.
     pub serial: String,
     /// The model, an AAGUID.
     pub model: String,
     /// Who attests it.
-    pub authority: String,
+    pub maker: String,
     /// When it made itself known, milliseconds since 1970.
     pub announced_ms: u64,
     /// Until when it can be claimed, milliseconds since 1970.
@@ -52,18 +52,16 @@ pub async fn look(
     let found = find(&gateway, &caller, &request.code).await;
     let subject = Subject::from(&peer).person(caller.person.id);
     let announcement = gateway.or_refuse(super::NAME, subject, found).await?;
-    let authority = gateway
+    let maker = gateway
         .store
         .read()
-        .authorities()
-        .get(announcement.authority)
+        .makers()
+        .get(announcement.maker)
         .await?;
     Ok(Json(CodeView {
         serial: announcement.serial,
         model: announcement.aaguid.to_string(),
-        authority: authority
-            .map(|authority| authority.name)
-            .unwrap_or_default(),
+        maker: maker.map(|maker| maker.name).unwrap_or_default(),
         announced_ms: announcement.created.as_ms(),
         expires_ms: announcement.expires.as_ms(),
     }))

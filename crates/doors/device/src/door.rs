@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hallway_evidence::{Line, TrustFile, TrustedAuthority};
+use hallway_evidence::{Line, TrustFile, TrustedMaker};
 use hallway_spine::act::Registered;
 use hallway_spine::console::view::Place;
 use hallway_spine::door::Door;
@@ -99,10 +99,10 @@ impl Door for DeviceDoor {
 
     /// Whose attestation of devices is accepted.
     async fn trust(&self, gateway: &Gateway, trust: &mut TrustFile) -> Result<(), Problem> {
-        let makers = gateway.store.read().authorities().installed().await?;
+        let makers = gateway.store.read().makers().installed().await?;
         trust
-            .authorities
-            .extend(makers.into_iter().map(|maker| TrustedAuthority {
+            .makers
+            .extend(makers.into_iter().map(|maker| TrustedMaker {
                 name: Line::nearest(&maker.name),
                 certificate: maker.certificate,
             }));

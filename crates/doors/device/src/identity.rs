@@ -3,20 +3,20 @@
 
 use hallway_evidence::Line;
 use hallway_spine::http::problem::{Code, Problem};
-use hallway_spine::store::{AuthorityId, DeviceMark, Unit};
+use hallway_spine::store::{DeviceMark, MakerId, Unit};
 use hallway_webauthn::{AttestationKind, Registration};
 
-use crate::maker;
+use crate::issuers;
 use crate::store::{Device, DeviceTables};
 
 /// A device, as an attestation that was verified tells.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// The authority that the attestation leads to.
-    pub authority: AuthorityId,
+    /// The maker whose authority the attestation leads to.
+    pub maker: MakerId,
     /// The serial number in its certificate.
     pub serial: Line,
-    /// What it is known by: its serial number under every key and name of its authorities, past and
+    /// What it is known by: its serial number under every key and name of its issuers, past and
     /// present, and its own attested key.
     marks: Vec<DeviceMark>,
 }
@@ -34,22 +34,22 @@ impl Identity {
         };
         let unnamed = || refused("the device's certificate names no serial number");
         let anchor = certified.anchor.as_ref().ok_or_else(unnamed)?;
-        let authority = anchor.name.parse().map_err(|_| {
-            refused("the device's certificate leads to no authority that is installed here")
+        let maker = anchor.name.parse().map_err(|_| {
+            refused("the device's certificate leads to no maker that this realm accepts")
         })?;
         let serial = certified.serial_number.as_deref().ok_or_else(unnamed)?;
         // As it stands there: whoever verifies a receipt compares the two.
         let serial = Line::new(serial)
             .map_err(|error| refused(&format!("the device's serial number: {error}")))?;
         let unreadable = || refused("a certificate of the device's chain cannot be read");
-        let way = maker::on_the_way(&certified.chain, anchor.below, &anchor.certificate)
+        let way = issuers::on_the_way(&certified.chain, anchor.below, &anchor.certificate)
             .ok_or_else(unreadable)?;
         let leaf = certified.chain.first().ok_or_else(unreadable)?;
-        let own_key = maker::unit_mark(leaf).ok_or_else(unreadable)?;
-        let authorities = unit.authorities().same_as(way).await?;
-        let marks = authorities.marks(&serial).chain([own_key]).collect();
+        let own_key = issuers::unit_mark(leaf).ok_or_else(unreadable)?;
+        let issuers = unit.makers().same_as(way).await?;
+        let marks = issuers.marks(&serial).chain([own_key]).collect();
         Ok(Self {
-            authority,
+            maker,
             serial,
             marks,
         })

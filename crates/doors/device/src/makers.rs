@@ -1,4 +1,4 @@
-//! The makers whose attestation authorities the realm accepts: without one, no device enrols.
+//! The makers whose devices the realm accepts. Without one, no device enrols.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::DeviceDoor;
-use crate::store::{Authority, DeviceTables};
+use crate::store::{DeviceTables, Maker};
 
 mod add;
 mod remove;
@@ -25,9 +25,9 @@ pub fn acts() -> Vec<Registered> {
     ]
 }
 
-/// An authority, as the API shows one.
+/// A maker, as the API shows one.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct AuthorityView {
+pub struct MakerView {
     /// A UUID.
     pub id: String,
     /// What the realm calls it.
@@ -38,14 +38,14 @@ pub struct AuthorityView {
     pub added_ms: u64,
 }
 
-/// Lists the authorities that are accepted now.
-pub async fn list(State(gateway): State<Gateway>) -> Result<Json<Vec<AuthorityView>>, Problem> {
-    let installed = gateway.store.read().authorities().installed().await?;
-    let view = |authority: Authority| AuthorityView {
-        id: authority.id.to_string(),
-        name: authority.name,
-        sha256: hex::encode(authority.sha256),
-        added_ms: authority.added.as_ms(),
+/// Lists the makers that are accepted now.
+pub async fn list(State(gateway): State<Gateway>) -> Result<Json<Vec<MakerView>>, Problem> {
+    let installed = gateway.store.read().makers().installed().await?;
+    let view = |maker: Maker| MakerView {
+        id: maker.id.to_string(),
+        name: maker.name,
+        sha256: hex::encode(maker.sha256),
+        added_ms: maker.added.as_ms(),
     };
     Ok(Json(installed.into_iter().map(view).collect()))
 }
@@ -53,8 +53,8 @@ pub async fn list(State(gateway): State<Gateway>) -> Result<Json<Vec<AuthorityVi
 /// The anchors for a device's attestation, each named by its id.
 pub async fn anchors(unit: &Unit<'_>) -> Result<TrustAnchors, Problem> {
     let mut anchors = TrustAnchors::new();
-    for authority in unit.authorities().installed().await? {
-        let anchor = TrustAnchor::new(authority.id.to_string(), authority.certificate)
+    for maker in unit.makers().installed().await? {
+        let anchor = TrustAnchor::new(maker.id.to_string(), maker.certificate)
             .map_err(|error| Problem::internal(&error))?;
         anchors.add(anchor);
     }

@@ -2,8 +2,8 @@
 
 use hallway_spine::console::view::Place;
 
-pub mod authorities;
 pub mod devices;
+pub mod makers;
 pub mod names;
 pub mod transactions;
 
@@ -14,9 +14,9 @@ pub const TRANSACTIONS: Place = Place::of_members("/transactions", "Transactions
 pub const DEVICES: Place = Place::of_members("/devices", "Devices", 20);
 
 /// Whose attestation is accepted.
-pub const AUTHORITIES: Place = Place::of_operators("/authorities", "Authorities", 80);
+pub const MAKERS: Place = Place::of_operators("/makers", "Makers", 80);
 
 /// The pages to which the navigation leads.
 pub(crate) fn places() -> Vec<Place> {
-    vec![TRANSACTIONS, DEVICES, AUTHORITIES]
+    vec![TRANSACTIONS, DEVICES, MAKERS]
 }

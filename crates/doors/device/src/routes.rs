@@ -78,13 +78,13 @@ Route::get("/api/transactions/{hash}/thumbnail", MEMBER, thumbnail::get)
 Route::get("/api/events", MEMBER, live::events)
             .summary("New transactions as server-sent events")
             .within(EVENTS),
-Route::get("/api/authorities", OPERATOR, makers::list)
-            .summary("The attestation authorities that are accepted")
-            .gives::<Vec<makers::AuthorityView>>(),
+Route::get("/api/makers", OPERATOR, makers::list)
+            .summary("The makers whose devices are accepted")
+            .gives::<Vec<makers::MakerView>>(),
 Route::page("/devices", MEMBER, pages::devices::list),
 Route::page("/devices/{id}", MEMBER, pages::devices::one),
 Route::page("/claim", MEMBER, pages::devices::claim),
 Route::page("/transactions", MEMBER, pages::transactions::list),
-Route::page("/authorities", OPERATOR, pages::authorities::list),
+Route::page("/makers", OPERATOR, pages::makers::list),
     ]
 }

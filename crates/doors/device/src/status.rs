@@ -241,7 +241,7 @@ async fn note(
 mod tests {
     use hallway_ctap::aaguid::Aaguid;
     use hallway_evidence::DeviceId;
-    use hallway_spine::store::AuthorityId;
+    use hallway_spine::store::MakerId;
 
     use super::*;
 
@@ -249,7 +249,7 @@ mod tests {
         Device {
             id: DeviceId::generate(),
             serial: "SN-1".to_owned(),
-            authority: AuthorityId::generate(),
+            maker: MakerId::generate(),
             aaguid: Aaguid([8; 16]),
             name: "the camera".to_owned(),
             owner: None,

@@ -3,17 +3,17 @@
 use hallway_spine::store::{Table, Unit};
 
 mod announcement;
-mod authority;
 mod device;
 pub(crate) mod entity;
+mod maker;
 mod migration;
 mod ownership;
 mod standing;
 mod transaction;
 
 pub use announcement::{Announcement, AnnouncementRows, Waiting};
-pub use authority::{Authority, AuthorityRows, MAX_AUTHORITIES};
 pub use device::{Device, DeviceFilter, DeviceRows, DeviceState, Enrolment, HandOver, SuspendedBy};
+pub use maker::{MAX_MAKERS, Maker, MakerRows};
 pub(crate) use migration::all as migrations;
 pub use ownership::{Ownership, OwnershipRows};
 pub use standing::{Advance, Standing, StandingRows};
@@ -43,9 +43,9 @@ pub trait DeviceTables {
     #[must_use]
     fn announcements(&self) -> AnnouncementRows<'_>;
 
-    /// The attestation authorities, past and present.
+    /// The makers, past and present.
     #[must_use]
-    fn authorities(&self) -> AuthorityRows<'_>;
+    fn makers(&self) -> MakerRows<'_>;
 }
 
 impl DeviceTables for Unit<'_> {
@@ -69,15 +69,15 @@ impl DeviceTables for Unit<'_> {
         AnnouncementRows(self)
     }
 
-    fn authorities(&self) -> AuthorityRows<'_> {
-        AuthorityRows(self)
+    fn makers(&self) -> MakerRows<'_> {
+        MakerRows(self)
     }
 }
 
 /// What a backup holds of them.
 pub(crate) fn tables() -> Vec<Table> {
     vec![
-        Table::of::<entity::authority::Entity>(),
+        Table::of::<entity::maker::Entity>(),
         Table::of::<entity::device::Entity>().after(&["person", "authority"]),
         Table::of::<entity::device_mark::Entity>().after(&["device"]),
         Table::of::<entity::ownership::Entity>().after(&["device"]),

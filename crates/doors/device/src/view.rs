@@ -1,11 +1,11 @@
 //! What the pages about devices show.
 
-mod authorities;
 mod claim;
 mod devices;
+mod makers;
 mod transactions;
 
-pub use authorities::{AuthoritiesPage, AuthorityRow};
 pub use claim::ClaimPage;
 pub use devices::{DeviceAct, DevicePage, DeviceRow, DevicesPage, History, SetAside};
+pub use makers::{MakerRow, MakersPage};
 pub use transactions::{TransactionRow, TransactionsPage};

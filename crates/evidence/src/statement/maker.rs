@@ -8,22 +8,22 @@ use crate::line::Line;
 
 statement! {
     "maker.add", Signer::Person(Role::Owner);
-    /// Accepts devices that an authority attests.
+    /// Accepts devices of a maker.
     Add {
         /// The realm's name for the maker.
         name: Line,
-        /// SHA-256 of the authority's certificate, DER.
+        /// SHA-256 of the certificate of its attestation authority, DER.
         certificate: Hash,
     }
 }
 
 statement! {
     "maker.remove", Signer::Person(Role::Owner);
-    /// Accepts no more devices that an authority attests.
+    /// Accepts no more devices of a maker.
     Remove {
         /// The realm's name for the maker.
         name: Line,
-        /// SHA-256 of the authority's certificate, DER.
+        /// SHA-256 of the certificate of its attestation authority, DER.
         certificate: Hash,
     }
 }

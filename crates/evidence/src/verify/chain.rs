@@ -93,8 +93,8 @@ fn check_other(
         Act::WebRegisterKey(key) => Ok(follow(receipts, ancestry, by, 0, key, least_role(act))),
         Act::DeviceEnrol(_) => Ok(
             match certified(receipts.all.get(by)?.registration.as_ref()?) {
-                Some((serial, authority)) => {
-                    format!("the device “{serial}”, attested by {authority}")
+                Some((serial, maker)) => {
+                    format!("the device “{serial}”, attested by {maker}")
                 }
                 None => "a device".to_owned(),
             },
@@ -162,7 +162,7 @@ fn check_transaction(
     ancestry.uses(enrolment);
     let device = receipts.all.get(enrolment)?;
     let registration = device.registration.as_ref()?;
-    let (serial, authority) = certified(registration)?;
+    let (serial, maker) = certified(registration)?;
     let credential = &device.receipt.evidence.signed.credential_id;
     let (claim_at, claim) = find_claim(receipts, section, credential)?;
     ancestry.uses(claim_at);
@@ -178,7 +178,7 @@ fn check_transaction(
         device: claim.device,
         serial,
         model: registration.aaguid.to_string(),
-        authority,
+        maker,
         owner: claim.owner,
         owner_name: key.name.clone(),
         claimed_ms: claimed,
@@ -212,7 +212,7 @@ fn sentences(receipts: &Receipts<'_>, facts: &TransactionFacts, by: &str) -> Opt
         format!(
             "{bytes} were signed as “{}” by the device with the serial number “{}”, model {}, \
              attested by {}.",
-            facts.file_name, facts.serial, facts.model, facts.authority
+            facts.file_name, facts.serial, facts.model, facts.maker
         ),
         format!(
             "{} enrolled the device on {}.",
@@ -329,7 +329,7 @@ fn check_enrolment(receipts: &Receipts<'_>, section: &mut Section) -> Option<usi
     )
 }
 
-/// The serial number in the attestation certificate, and the authority that it chains to.
+/// The serial number in the attestation certificate, and the maker whose authority it chains to.
 fn certified(registration: &Registration) -> Option<(String, String)> {
     match &registration.attestation.kind {
         AttestationKind::Certified(certified) => Some((

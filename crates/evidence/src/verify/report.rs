@@ -162,8 +162,8 @@ pub struct TransactionFacts {
     pub serial: String,
     /// Its model, an AAGUID.
     pub model: String,
-    /// The attestation authority that vouches for both.
-    pub authority: String,
+    /// The maker that vouches for both.
+    pub maker: String,
     /// The person who claimed it.
     pub owner: PersonId,
     /// The owner's name when the owner's key was registered.

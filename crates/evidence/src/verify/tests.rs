@@ -201,7 +201,7 @@ fn another_realms_trust_file_accepts_nothing() {
     assert!(what.contains("no signature by gate.example/log"), "{what}");
     // Another maker.
     let mut other = trust.clone();
-    other.authorities = play(&Story::default(), PAYLOAD).1.authorities;
+    other.makers = play(&Story::default(), PAYLOAD).1.makers;
     let (section, step, _) = failure_of(&judge(&all, Some(PAYLOAD), &other));
     assert_eq!(
         (section.as_str(), step.as_str()),
@@ -209,7 +209,7 @@ fn another_realms_trust_file_accepts_nothing() {
     );
     // No maker at all, another origin, another relying party id.
     for change in [
-        (|trust: &mut TrustFile| trust.authorities.clear()) as fn(&mut TrustFile),
+        (|trust: &mut TrustFile| trust.makers.clear()) as fn(&mut TrustFile),
         |trust| trust.origins = vec!["https://evil.example".into()],
         |trust| trust.rp_id = "evil.example".into(),
     ] {

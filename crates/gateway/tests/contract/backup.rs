@@ -13,7 +13,7 @@ use hallway_spine::store::{DumpError, Holder, KeyAttestation, Role};
 use crate::database::Database;
 use crate::halls::{agent, hall};
 use crate::partners::partner;
-use crate::sample::{at, authority, credential, device, entries, hash32, ledger, mark, person};
+use crate::sample::{at, credential, device, entries, hash32, ledger, maker, mark, person};
 
 /// A folder with an operator's key and a configuration for `database`.
 fn realm(address: &str) -> (tempfile::TempDir, Realm) {
@@ -39,7 +39,7 @@ fn realm(address: &str) -> (tempfile::TempDir, Realm) {
 
 pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
     let store = database.store().await;
-    let (emily, maker, ledger) = (person(Role::Owner), authority(), ledger());
+    let (emily, maker, ledger) = (person(Role::Owner), maker(), ledger());
     let camera = device(maker.id, emily.id);
     let key = credential(Holder::Person(emily.id));
     let proof = KeyAttestation {
@@ -50,7 +50,7 @@ pub(crate) async fn a_realm_moves_between_databases(database: &Database) {
     };
     let unit = store.begin().await.unwrap();
     unit.people().add(&emily).await.unwrap();
-    unit.authorities().add(&maker).await.unwrap();
+    unit.makers().add(&maker).await.unwrap();
     let known_by = mark();
     unit.devices().add(&camera, &[known_by]).await.unwrap();
     unit.credentials().add(&key).await.unwrap();

@@ -1,17 +1,16 @@
-//! Devices, their announcements and the authorities that attest them.
+//! Devices, their announcements and the makers that attest them.
 
 use std::collections::BTreeSet;
 
-use hallway_door_device::maker::Authorities;
+use hallway_door_device::issuers::Issuers;
 use hallway_door_device::store::{
-    Announcement, Authority, DeviceFilter, DeviceState, DeviceTables, Enrolment, HandOver,
-    MAX_AUTHORITIES,
+    Announcement, DeviceFilter, DeviceState, DeviceTables, Enrolment, HandOver, MAX_MAKERS, Maker,
 };
 use hallway_evidence::{CredentialId, DeviceId};
 use hallway_spine::store::{AnnouncementId, CodeHash, EvidenceHash, PageRequest, Role, StoreError};
 
 use crate::database::Database;
-use crate::sample::{at, authority, device, hash32, mark, person, registered_devices};
+use crate::sample::{at, device, hash32, maker, mark, person, registered_devices};
 
 pub(crate) async fn a_life_follows_its_rules(database: &Database) {
     let store = database.store().await;
@@ -33,7 +32,7 @@ pub(crate) async fn a_life_follows_its_rules(database: &Database) {
     }
     let enrolment = Enrolment {
         credential: CredentialId::new(*b"made anew").unwrap(),
-        authority: camera.authority,
+        maker: camera.maker,
         owner: camera.owner.unwrap(),
         name: "the other camera".to_owned(),
         enrolment: EvidenceHash(hash32()),
@@ -102,10 +101,10 @@ pub(crate) async fn a_life_follows_its_rules(database: &Database) {
 
 pub(crate) async fn a_unit_is_one_device(database: &Database) {
     let (one, other) = (database.store().await, database.store().await);
-    let (maker, emily) = (authority(), person(Role::Owner));
+    let (maker, emily) = (maker(), person(Role::Owner));
     let known_by = [mark(), mark()];
     let unit = one.begin().await.unwrap();
-    unit.authorities().add(&maker).await.unwrap();
+    unit.makers().add(&maker).await.unwrap();
     unit.people().add(&emily).await.unwrap();
     unit.save().await.unwrap();
     // Two gateways that both found nobody, at the same time.
@@ -146,61 +145,61 @@ pub(crate) async fn a_unit_is_one_device(database: &Database) {
     assert_eq!(known(&[]).await, []);
 }
 
-pub(crate) async fn so_many_authorities_are_installed_and_no_more(database: &Database) {
+pub(crate) async fn so_many_makers_are_installed_and_no_more(database: &Database) {
     let store = database.store().await;
     let unit = store.begin().await.unwrap();
-    let first = authority();
-    unit.authorities().add(&first).await.unwrap();
-    for _ in 1..MAX_AUTHORITIES {
-        unit.authorities().add(&authority()).await.unwrap();
+    let first = maker();
+    unit.makers().add(&first).await.unwrap();
+    for _ in 1..MAX_MAKERS {
+        unit.makers().add(&maker()).await.unwrap();
     }
-    let refused = unit.authorities().add(&authority()).await.unwrap_err();
+    let refused = unit.makers().add(&maker()).await.unwrap_err();
     assert!(matches!(
         refused,
         StoreError::TooMany {
-            max: MAX_AUTHORITIES,
+            max: MAX_MAKERS,
             ..
         }
     ));
     // One that was removed leaves room.
-    unit.authorities().remove(first.id, at(9)).await.unwrap();
-    unit.authorities().add(&authority()).await.unwrap();
-    let installed = unit.authorities().installed().await.unwrap();
-    assert_eq!(installed.len() as u64, MAX_AUTHORITIES);
+    unit.makers().remove(first.id, at(9)).await.unwrap();
+    unit.makers().add(&maker()).await.unwrap();
+    let installed = unit.makers().installed().await.unwrap();
+    assert_eq!(installed.len() as u64, MAX_MAKERS);
 }
 
-pub(crate) async fn an_authority_is_its_key_or_its_name(database: &Database) {
+pub(crate) async fn a_maker_is_its_key_or_its_name(database: &Database) {
     let store = database.store().await;
-    let first = authority();
+    let first = maker();
     // Renewed under its key, then moved to another key, then renamed; and somebody else's.
-    let renewed = Authority {
+    let renewed = Maker {
         key: first.key,
-        ..authority()
+        ..maker()
     };
-    let moved = Authority {
+    let moved = Maker {
         subject: renewed.subject,
-        ..authority()
+        ..maker()
     };
-    let renamed = Authority {
+    let renamed = Maker {
         key: moved.key,
         subject: None,
-        ..authority()
+        ..maker()
     };
-    let foreign = Authority {
+    let foreign = Maker {
         subject: None,
-        ..authority()
+        ..maker()
     };
     let unit = store.begin().await.unwrap();
-    for authority in [&first, &renewed, &moved, &renamed, &foreign] {
-        unit.authorities().add(authority).await.unwrap();
+    for maker in [&first, &renewed, &moved, &renamed, &foreign] {
+        unit.makers().add(maker).await.unwrap();
     }
-    unit.authorities().remove(renewed.id, at(9)).await.unwrap();
+    unit.makers().remove(renewed.id, at(9)).await.unwrap();
     unit.save().await.unwrap();
     let same = async |key: [u8; 32], subject: Option<[u8; 32]>| {
-        let mut given = Authorities::default();
+        let mut given = Issuers::default();
         given.keys.insert(key);
         given.subjects.extend(subject);
-        store.read().authorities().same_as(given).await.unwrap()
+        store.read().makers().same_as(given).await.unwrap()
     };
     let all = same(first.key, None).await;
     assert_eq!(all.keys, BTreeSet::from([first.key, moved.key]));
@@ -216,13 +215,13 @@ pub(crate) async fn an_authority_is_its_key_or_its_name(database: &Database) {
 
 pub(crate) async fn an_announcement_is_claimed_once(database: &Database) {
     let (one, other) = (database.store().await, database.store().await);
-    let (authority, code) = (authority(), CodeHash(hash32()));
+    let (maker, code) = (maker(), CodeHash(hash32()));
     let announcement = Announcement {
         network: None,
         id: AnnouncementId::generate(),
         code,
         serial: "SN-1".to_owned(),
-        authority: authority.id,
+        maker: maker.id,
         aaguid: hallway_ctap::aaguid::Aaguid([1; 16]),
         credential: CredentialId::new(*b"camera").unwrap(),
         public_key: vec![1; 77],
@@ -233,7 +232,7 @@ pub(crate) async fn an_announcement_is_claimed_once(database: &Database) {
         device: None,
     };
     let unit = one.begin().await.unwrap();
-    unit.authorities().add(&authority).await.unwrap();
+    unit.makers().add(&maker).await.unwrap();
     unit.announcements().add(&announcement).await.unwrap();
     unit.save().await.unwrap();
     let reader = one.read();
@@ -306,49 +305,36 @@ pub(crate) async fn an_announcement_is_claimed_once(database: &Database) {
     unit.announcements().add(&twin).await.unwrap();
 }
 
-pub(crate) async fn an_authority_may_come_back(database: &Database) {
+pub(crate) async fn a_maker_may_come_back(database: &Database) {
     let store = database.store().await;
-    let first = authority();
+    let first = maker();
     let unit = store.begin().await.unwrap();
-    unit.authorities().add(&first).await.unwrap();
-    unit.authorities().remove(first.id, at(5)).await.unwrap();
-    let twice = unit.authorities().remove(first.id, at(6)).await;
+    unit.makers().add(&first).await.unwrap();
+    unit.makers().remove(first.id, at(5)).await.unwrap();
+    let twice = unit.makers().remove(first.id, at(6)).await;
     assert!(
-        matches!(twice, Err(StoreError::Missing("authority"))),
+        matches!(twice, Err(StoreError::Missing("maker"))),
         "{twice:?}"
     );
     assert_eq!(
-        unit.authorities()
-            .by_certificate(&first.sha256)
-            .await
-            .unwrap(),
+        unit.makers().by_certificate(&first.sha256).await.unwrap(),
         None
     );
-    let mut again = authority();
+    let mut again = maker();
     again.sha256 = first.sha256;
-    unit.authorities().add(&again).await.unwrap();
+    unit.makers().add(&again).await.unwrap();
     assert_eq!(
-        unit.authorities().installed().await.unwrap(),
+        unit.makers().installed().await.unwrap(),
         std::slice::from_ref(&again)
     );
-    let all = unit
-        .authorities()
-        .page(&PageRequest::default())
-        .await
-        .unwrap();
+    let all = unit.makers().page(&PageRequest::default()).await.unwrap();
     assert_eq!(all.items.len(), 2);
     assert_eq!(all.items[1].removed, Some(at(5)));
-    let mut third = authority();
+    let mut third = maker();
     third.sha256 = first.sha256;
-    let refused = unit.authorities().add(&third).await;
+    let refused = unit.makers().add(&third).await;
     assert!(
-        matches!(
-            refused,
-            Err(StoreError::Exists {
-                what: "authority",
-                ..
-            })
-        ),
+        matches!(refused, Err(StoreError::Exists { what: "maker", .. })),
         "{refused:?}"
     );
 }

@@ -107,7 +107,7 @@ pub(crate) async fn order_is_enforced(database: &Database) {
 pub(crate) async fn one_bad_item_spoils_nothing(database: &Database) {
     let (store, ledger, ingest) = gateway(database).await;
     let cameras = registered_devices(&store, 40).await;
-    let stranger = device(cameras[0].authority, cameras[0].owner.unwrap());
+    let stranger = device(cameras[0].maker, cameras[0].owner.unwrap());
     let unit = store.begin().await.unwrap();
     unit.devices()
         .set_state(cameras[1].id, DeviceState::Stolen)
@@ -267,7 +267,7 @@ pub(crate) async fn a_new_enrolment_begins_anew(database: &Database) {
     unit.credentials().add(&key).await.unwrap();
     let enrolment = Enrolment {
         credential: key.id.clone(),
-        authority: camera.authority,
+        maker: camera.maker,
         owner,
         name: "found".to_owned(),
         enrolment: EvidenceHash(hash32()),

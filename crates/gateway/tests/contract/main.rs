@@ -54,9 +54,9 @@ contract! {
         links_are_found_by_whom_they_concern, sessions_end,
         code_attempts_are_all_counted, refusals_are_bounded,
         a_flood_of_refusals_pushes_out_no_others, a_refusal_is_kept_whatever_it_says;
-    devices: a_life_follows_its_rules, a_unit_is_one_device, an_authority_is_its_key_or_its_name,
-        so_many_authorities_are_installed_and_no_more, an_announcement_is_claimed_once,
-        an_authority_may_come_back, lists_are_filtered;
+    devices: a_life_follows_its_rules, a_unit_is_one_device, a_maker_is_its_key_or_its_name,
+        so_many_makers_are_installed_and_no_more, an_announcement_is_claimed_once,
+        a_maker_may_come_back, lists_are_filtered;
     ownership: whose_it_was_is_told_for_good;
     backup: a_realm_moves_between_databases;
     door: a_door_of_ones_own_has_everything;

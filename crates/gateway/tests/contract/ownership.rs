@@ -13,7 +13,7 @@ use hallway_spine::store::{EvidenceHash, Holder, Limit, PageRequest, Role, Store
 
 use crate::database::Database;
 use crate::sample::{
-    Dice, at, authority, credential, device, evidence, hash32, ledger, mark, person, submission,
+    Dice, at, credential, device, evidence, hash32, ledger, maker, mark, person, submission,
 };
 
 /// An entry of the log about a device.
@@ -72,9 +72,9 @@ impl World {
         let clock = AtomicU64::new(1_000_000);
         let now = move || at(clock.fetch_add(1, Ordering::Relaxed));
         let ingest = Ingest::start(store.clone(), ledger.clone(), now);
-        let (maker, people) = (authority(), [(); 3].map(|()| person(Role::Member)));
+        let (maker, people) = (maker(), [(); 3].map(|()| person(Role::Member)));
         let unit = store.begin().await.unwrap();
-        unit.authorities().add(&maker).await.unwrap();
+        unit.makers().add(&maker).await.unwrap();
         let mut held = Vec::new();
         for person in &people {
             unit.people().add(person).await.unwrap();
@@ -154,7 +154,7 @@ impl World {
         unit.credentials().add(&key).await.unwrap();
         let enrolment = Enrolment {
             credential: key.id.clone(),
-            authority: self.held[device].device.authority,
+            maker: self.held[device].device.maker,
             owner,
             name: name.clone(),
             enrolment: EvidenceHash(hash32()),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_door_device::ingest::Submission;
-use hallway_door_device::store::{Authority, Device, DeviceState, DeviceTables, PayloadLocation};
+use hallway_door_device::store::{Device, DeviceState, DeviceTables, Maker, PayloadLocation};
 use hallway_evidence::log::SigningKey;
 use hallway_evidence::statement::device::{Delivery, Payload, Transaction};
 use hallway_evidence::statement::people::ChangeRole;
@@ -15,7 +15,7 @@ use hallway_evidence::{
 };
 use hallway_spine::ledger::{Entry, Ledger};
 use hallway_spine::store::{
-    AuthorityId, Credential, DeviceMark, EvidenceHash, Holder, Person, PersonState, Role, Store,
+    Credential, DeviceMark, EvidenceHash, Holder, MakerId, Person, PersonState, Role, Store,
     TokenHash,
 };
 
@@ -74,9 +74,9 @@ pub(crate) fn credential(holder: Holder) -> Credential {
     }
 }
 
-pub(crate) fn authority() -> Authority {
-    Authority {
-        id: AuthorityId::generate(),
+pub(crate) fn maker() -> Maker {
+    Maker {
+        id: MakerId::generate(),
         name: "Cameras Ltd".to_owned(),
         certificate: vec![0x30; 400],
         sha256: hash32(),
@@ -88,11 +88,11 @@ pub(crate) fn authority() -> Authority {
     }
 }
 
-pub(crate) fn device(authority: AuthorityId, owner: PersonId) -> Device {
+pub(crate) fn device(maker: MakerId, owner: PersonId) -> Device {
     Device {
         id: DeviceId::generate(),
         serial: format!("SN-{}", unique()),
-        authority,
+        maker,
         aaguid: Aaguid([8; 16]),
         name: "the camera".to_owned(),
         owner: Some(owner),
@@ -113,14 +113,14 @@ pub(crate) fn device(authority: AuthorityId, owner: PersonId) -> Device {
 
 /// Keeps an owner and `count` registered devices of that owner, with their credentials.
 pub(crate) async fn registered_devices(store: &Store, count: usize) -> Vec<Device> {
-    let (owner, authority) = (person(Role::Owner), authority());
-    let devices: Vec<Device> = (0..count).map(|_| device(authority.id, owner.id)).collect();
-    let (owner, authority, all) = (&owner, &authority, &devices);
+    let (owner, maker) = (person(Role::Owner), maker());
+    let devices: Vec<Device> = (0..count).map(|_| device(maker.id, owner.id)).collect();
+    let (owner, maker, all) = (&owner, &maker, &devices);
     let kept: Result<(), hallway_spine::store::StoreError> = store
         .transact(|unit| {
             Box::pin(async move {
                 unit.people().add(owner).await?;
-                unit.authorities().add(authority).await?;
+                unit.makers().add(maker).await?;
                 for device in all {
                     unit.devices().add(device, &[mark()]).await?;
                     let mut credential = credential(Holder::Device(device.id));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hallway_ctap::aaguid::Aaguid;
-use hallway_door_device::store::{Announcement, Authority, DeviceTables};
+use hallway_door_device::store::{Announcement, DeviceTables, Maker};
 use hallway_door_hall::store::{Grant, GrantHolder, GrantKind, HallTables, lock_holder};
 use hallway_evidence::statement::hall::Rights;
 use hallway_evidence::{CredentialId, GrantId, PersonId, Timestamp};
@@ -11,8 +11,8 @@ use hallway_hall::files::{Depth, Lock, LockToken, LockedStore, Scope};
 use hallway_spine::Gateway;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::store::{
-    AnnouncementId, AuthorityId, Credential, EvidenceHash, Holder, Link, Person, PersonState,
-    Purpose, Refusal, RefusalId, Role, Session, TokenHash,
+    AnnouncementId, Credential, EvidenceHash, Holder, Link, MakerId, Person, PersonState, Purpose,
+    Refusal, RefusalId, Role, Session, TokenHash,
 };
 use hallway_spine::sweep::{Left, MOST, RULES, sweep};
 
@@ -22,7 +22,7 @@ const NOW: u64 = 1_800_000_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-fn announcement(authority: AuthorityId, number: u32) -> Announcement {
+fn announcement(maker: MakerId, number: u32) -> Announcement {
     let mut code = [0; 32];
     code[..4].copy_from_slice(&number.to_be_bytes());
     let now = Timestamp::from_ms(NOW);
@@ -30,7 +30,7 @@ fn announcement(authority: AuthorityId, number: u32) -> Announcement {
         id: AnnouncementId::generate(),
         code: code.into(),
         serial: format!("SN-{number}"),
-        authority,
+        maker,
         aaguid: Aaguid([1; 16]),
         credential: CredentialId::new(number.to_be_bytes()).unwrap(),
         public_key: vec![1; 77],
@@ -53,8 +53,8 @@ async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
         state: PersonState::Active,
         created: now,
     };
-    let authority = Authority {
-        id: AuthorityId::generate(),
+    let maker = Maker {
+        id: MakerId::generate(),
         name: "Maker".to_owned(),
         certificate: vec![1],
         sha256: [7; 32],
@@ -104,7 +104,7 @@ async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
         expires: now.plus(HOUR),
         used: None,
     };
-    let (id, person, authority) = (person.id, &person, &authority);
+    let (id, person, maker) = (person.id, &person, &maker);
     let (key, session, link) = (&key, &session, &link);
     let grant = Grant {
         id: GrantId::generate(),
@@ -139,14 +139,14 @@ async fn fill(gateway: &Gateway, devices: u32) -> PersonId {
         .transact(|unit| {
             Box::pin(async move {
                 unit.people().add(person).await?;
-                unit.authorities().add(authority).await?;
+                unit.makers().add(maker).await?;
                 unit.credentials().add(key).await?;
                 unit.sessions().add(session).await?;
                 unit.links().add(link).await?;
                 unit.grants().add(grant).await?;
                 unit.hall_locks().add(locked, lock).await?;
                 for number in 0..devices {
-                    let announcement = announcement(authority.id, number);
+                    let announcement = announcement(maker.id, number);
                     unit.announcements().add(&announcement).await?;
                 }
                 Ok::<_, Problem>(())

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use crate::store::{AuthorityId, Limit, PageRequest, RefusalId};
+use crate::store::{Limit, MakerId, PageRequest, RefusalId};
 
 /// What a list's pages are told apart by.
 pub trait PageKey: Sized {
@@ -30,7 +30,7 @@ macro_rules! page_keys {
     )+};
 }
 
-page_keys!(AuthorityId, DeviceId, GrantId, PersonId, RefusalId);
+page_keys!(MakerId, DeviceId, GrantId, PersonId, RefusalId);
 
 /// Which page of a list.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

@@ -15,7 +15,7 @@ use crate::store::Role;
 /// The policies of a realm, one for each role, one for devices, and further ones for single doors.
 ///
 /// What is not configured is open to ordinary keys: people bring any FIDO2 key that verifies its
-/// user, and devices are of any model that an installed authority attests. A section that *is*
+/// user, and devices are of any model of an accepted maker. A section that *is*
 /// written begins with the strictest values, so an empty one asks for everything.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -98,9 +98,8 @@ macro_rules! hashes {
 }
 
 ids! {
-    /// An attestation authority: a certificate authority of device makers that the operator
-    /// installed.
-    AuthorityId;
+    /// A maker of devices, whose attestation authority the realm accepts.
+    MakerId;
     /// A device's announcement, before anybody claimed it.
     AnnouncementId;
     /// A refusal, as the console lists it.
@@ -129,8 +128,8 @@ mod tests {
 
     #[test]
     fn text_reads_back() {
-        let id = AuthorityId::generate();
-        assert_eq!(id.to_string().parse::<AuthorityId>().unwrap(), id);
+        let id = MakerId::generate();
+        assert_eq!(id.to_string().parse::<MakerId>().unwrap(), id);
         let hash = EvidenceHash([0xab; 32]);
         assert_eq!(hash.to_string(), "ab".repeat(32));
         assert_eq!(hash.to_string().parse::<EvidenceHash>().unwrap(), hash);

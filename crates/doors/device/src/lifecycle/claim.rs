@@ -40,15 +40,15 @@ impl Perform<DeviceDoor> for Claim {
         let identity = Identity::of(reader, &registration).await?;
         let known = claimable(reader, &caller.person, &identity).await?;
         let maker = reader
-            .authorities()
-            .get(announcement.authority)
+            .makers()
+            .get(announcement.maker)
             .await?
-            .ok_or_else(|| Problem::not_found("authority"))?;
+            .ok_or_else(|| Problem::not_found("maker"))?;
         let terms = Self {
             device: known.map_or_else(DeviceId::generate, |device| device.id),
             serial: identity.serial,
             model: announcement.aaguid,
-            maker: line("authority", &maker.name)?,
+            maker: line("maker", &maker.name)?,
             credential: announcement.credential,
             enrolment: signed.challenge(),
             owner: caller.person.id,
@@ -144,7 +144,7 @@ async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
     if terms.owner != actor.person.id || signed.challenge() != terms.enrolment {
         return Err(gone());
     }
-    // Once more: an authority may have been removed, or a model revoked, since it was announced.
+    // Once more: a maker may have been removed, or a model revoked, since it was announced.
     let registration = announce::verify(actor.gateway, unit, &signed).await?;
     let identity = Identity::of(unit, &registration).await?;
     let known = claimable(unit, actor.person, &identity).await?;
@@ -217,7 +217,7 @@ async fn claim(actor: &Actor<'_>, terms: &Claim) -> Result<(), Problem> {
     let name = before.map_or_else(|| announcement.serial.clone(), |period| period.name);
     let enrolled = Enrolment {
         credential: announcement.credential,
-        authority: announcement.authority,
+        maker: announcement.maker,
         owner: actor.person.id,
         name,
         enrolment: enrolment.hash,
@@ -232,7 +232,7 @@ fn newcomer(announcement: &Announcement, id: DeviceId) -> Device {
     Device {
         id,
         serial: announcement.serial.clone(),
-        authority: announcement.authority,
+        maker: announcement.maker,
         aaguid: announcement.aaguid,
         name: announcement.serial.clone(),
         owner: None,

@@ -20,7 +20,7 @@ pub struct DeviceView {
     /// A UUID.
     #[schemars(with = "String")]
     pub id: DeviceId,
-    /// The serial number that its authority attests.
+    /// The serial number that its maker attests.
     pub serial: String,
     /// The model, an AAGUID.
     pub model: String,

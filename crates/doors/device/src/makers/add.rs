@@ -1,4 +1,4 @@
-//! `maker.add`: accept the devices that an authority attests.
+//! `maker.add`: accept the devices of a maker.
 
 use async_trait::async_trait;
 use hallway_evidence::statement::maker::Add;
@@ -6,23 +6,24 @@ use hallway_spine::act::{Actor, Asking, Outcome, Perform, Prepared};
 use hallway_spine::http::input::line;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::sha256;
-use hallway_spine::store::{AuthorityId, StoreError};
+use hallway_spine::store::{MakerId, StoreError};
 use hallway_webauthn::TrustAnchor;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::store::{Authority, DeviceTables};
-use crate::{DeviceDoor, maker};
+use crate::DeviceDoor;
+use crate::issuers::Issuer;
+use crate::store::{DeviceTables, Maker};
 
-/// The authority.
+/// The maker to add.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The realm's name for the maker.
     name: String,
-    /// The authority's certificate, PEM.
+    /// The certificate of its attestation authority, PEM.
     certificate: String,
 }
 
@@ -54,13 +55,13 @@ impl Perform<DeviceDoor> for Add {
             .ok_or_else(|| {
                 Problem::malformed("the certificate that the statement names is not attached")
             })?;
-        let known_by = maker::Authority::of(der)
-            .ok_or_else(|| Problem::malformed("the certificate can't be read"))?;
+        let known_by =
+            Issuer::of(der).ok_or_else(|| Problem::malformed("the certificate can't be read"))?;
         actor
             .unit
-            .authorities()
-            .add(&Authority {
-                id: AuthorityId::generate(),
+            .makers()
+            .add(&Maker {
+                id: MakerId::generate(),
                 name: self.name.as_str().to_owned(),
                 certificate: der.to_vec(),
                 sha256: self.certificate,
@@ -72,10 +73,9 @@ impl Perform<DeviceDoor> for Add {
             })
             .await
             .map_err(|error| match error {
-                StoreError::Exists { .. } => Problem::new(
-                    Code::KnownAuthority,
-                    "this certificate is installed already",
-                ),
+                StoreError::Exists { .. } => {
+                    Problem::new(Code::KnownMaker, "this certificate is installed already")
+                }
                 error => error.into(),
             })?;
         Ok(Outcome::done(actor))

@@ -14,7 +14,7 @@ use hallway_spine::http::input::Asked;
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
 use hallway_spine::models::{look, page as metadata};
-use hallway_spine::store::{AuthorityId, EvidenceFilter, Limit, PageRequest, Person, PersonState};
+use hallway_spine::store::{EvidenceFilter, Limit, MakerId, PageRequest, Person, PersonState};
 
 use super::super::view::{
     ClaimPage, DeviceAct, DevicePage, DeviceRow, DevicesPage, History, SetAside,
@@ -43,7 +43,7 @@ pub(crate) async fn list(
     html(&DevicesPage {
         frame: frame(&gateway, &caller, super::DEVICES),
         devices,
-        authorities: reader.authorities().installed().await?.len(),
+        makers: reader.makers().installed().await?.len(),
         paging: query.paging(super::DEVICES.path, page.next),
     })
 }
@@ -89,7 +89,7 @@ pub(crate) async fn one(
         .admit_device(device.aaguid, attestation, gateway.now())
         .err();
     html(&DevicePage {
-        authority: authority(&gateway, device.authority).await?,
+        maker: maker(&gateway, device.maker).await?,
         aaguid: device.aaguid.to_string(),
         model: look::of_key(&gateway, device.aaguid, attestation)
             .map(|model| metadata::card(&gateway, model)),
@@ -117,7 +117,7 @@ pub(crate) async fn claim(
 ) -> Result<Response, Problem> {
     html(&ClaimPage {
         frame: frame(&gateway, &caller, super::DEVICES),
-        authorities: gateway.store.read().authorities().installed().await?.len(),
+        makers: gateway.store.read().makers().installed().await?.len(),
     })
 }
 
@@ -231,13 +231,13 @@ async fn heirs(gateway: &Gateway, device: &Device) -> Result<Vec<(String, String
         .collect())
 }
 
-async fn authority(gateway: &Gateway, id: AuthorityId) -> Result<String, Problem> {
-    let authority = gateway.store.read().authorities().get(id).await?;
-    Ok(authority.map_or_else(
-        || "an authority unknown".to_owned(),
-        |authority| match authority.removed {
-            None => authority.name,
-            Some(_) => format!("{}, which is no longer trusted", authority.name),
+async fn maker(gateway: &Gateway, id: MakerId) -> Result<String, Problem> {
+    let maker = gateway.store.read().makers().get(id).await?;
+    Ok(maker.map_or_else(
+        || "an unknown maker".to_owned(),
+        |maker| match maker.removed {
+            None => maker.name,
+            Some(_) => format!("{}, which is no longer trusted", maker.name),
         },
     ))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp};
 use hallway_spine::store::column::{Cell, ms, time};
-use hallway_spine::store::{AnnouncementId, AuthorityId, CodeHash, StoreError, Unit};
+use hallway_spine::store::{AnnouncementId, CodeHash, MakerId, StoreError, Unit};
 use hallway_webauthn::CredentialRecord;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::Expr;
@@ -25,8 +25,8 @@ pub struct Announcement {
     pub code: CodeHash,
     /// The serial number in the attestation certificate.
     pub serial: String,
-    /// The authority that the certificate chains to.
-    pub authority: AuthorityId,
+    /// The maker whose authority the certificate chains to.
+    pub maker: MakerId,
     /// The model.
     pub aaguid: Aaguid,
     /// The credential that the device made.
@@ -87,7 +87,7 @@ impl TryFrom<row::Model> for Announcement {
             id: row.id.into(),
             code: cell("code_hash").hash(&row.code_hash)?,
             serial: row.serial,
-            authority: row.authority_id.into(),
+            maker: row.maker_id.into(),
             aaguid: Aaguid(row.aaguid.into_bytes()),
             credential: cell("credential_id").credential(row.credential_id)?,
             public_key: row.public_key,
@@ -111,7 +111,7 @@ impl AnnouncementRows<'_> {
             id: announcement.id.as_uuid(),
             code_hash: announcement.code.0.to_vec(),
             serial: announcement.serial.clone(),
-            authority_id: announcement.authority.as_uuid(),
+            maker_id: announcement.maker.as_uuid(),
             aaguid: Uuid::from_bytes(announcement.aaguid.0),
             credential_id: announcement.credential.as_bytes().to_vec(),
             public_key: announcement.public_key.clone(),
@@ -237,9 +237,9 @@ impl AnnouncementRows<'_> {
     }
 
     /// Forgets what a device announced before and nobody claimed; tells how many.
-    pub async fn withdraw(&self, authority: AuthorityId, serial: &str) -> Result<u64, StoreError> {
+    pub async fn withdraw(&self, maker: MakerId, serial: &str) -> Result<u64, StoreError> {
         let deleted = row::Entity::delete_many()
-            .filter(row::Column::AuthorityId.eq(authority.as_uuid()))
+            .filter(row::Column::MakerId.eq(maker.as_uuid()))
             .filter(row::Column::Serial.eq(serial))
             .filter(row::Column::DeviceId.is_null())
             .exec(&self.0.db())

@@ -4,7 +4,7 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_evidence::{CredentialId, DeviceId, PersonId, Timestamp, words};
 use hallway_spine::store::column::{Cell, ms, number, time};
 use hallway_spine::store::{
-    AuthorityId, DeviceMark, EvidenceHash, Page, PageRequest, StoreError, Unit,
+    DeviceMark, EvidenceHash, MakerId, Page, PageRequest, StoreError, Unit,
 };
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, OnConflict, Query};
@@ -70,8 +70,8 @@ pub struct Device {
     pub id: DeviceId,
     /// The serial number in its attestation certificate, as it stands there.
     pub serial: String,
-    /// The authority that attested it last.
-    pub authority: AuthorityId,
+    /// The maker whose authority attested it last.
+    pub maker: MakerId,
     /// Its model.
     pub aaguid: Aaguid,
     /// What its owner calls it.
@@ -109,8 +109,8 @@ pub struct Device {
 pub struct Enrolment {
     /// The credential that it signs with from now on.
     pub credential: CredentialId,
-    /// The authority that attested it this time.
-    pub authority: AuthorityId,
+    /// The maker whose authority attested it this time.
+    pub maker: MakerId,
     /// Its owner from now on.
     pub owner: PersonId,
     /// What its owner calls it.
@@ -155,7 +155,7 @@ impl TryFrom<row::Model> for Device {
         Ok(Self {
             id: row.id.into(),
             serial: row.serial,
-            authority: row.authority_id.into(),
+            maker: row.maker_id.into(),
             aaguid: Aaguid(row.aaguid.into_bytes()),
             name: row.name,
             owner: row.owner.map(PersonId::from),
@@ -239,7 +239,7 @@ impl DeviceRows<'_> {
         let row = row::Model {
             id: device.id.as_uuid(),
             serial: device.serial.clone(),
-            authority_id: device.authority.as_uuid(),
+            maker_id: device.maker.as_uuid(),
             aaguid: Uuid::from_bytes(device.aaguid.0),
             name: device.name.clone(),
             owner: device.owner.map(|id| id.as_uuid()),
@@ -414,10 +414,7 @@ impl DeviceRows<'_> {
                     row::Column::CredentialId,
                     enrolment.credential.as_bytes().to_vec().into(),
                 ),
-                (
-                    row::Column::AuthorityId,
-                    enrolment.authority.as_uuid().into(),
-                ),
+                (row::Column::MakerId, enrolment.maker.as_uuid().into()),
                 (row::Column::Owner, enrolment.owner.as_uuid().into()),
                 (row::Column::Name, enrolment.name.clone().into()),
                 (

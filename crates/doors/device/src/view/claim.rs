@@ -10,6 +10,6 @@ use hallway_spine::console::view::Frame;
 pub struct ClaimPage {
     /// The frame.
     pub frame: Frame,
-    /// How many authorities the gateway trusts: with none, no device can enrol.
-    pub authorities: usize,
+    /// How many makers the gateway trusts: with none, no device can enrol.
+    pub makers: usize,
 }

@@ -65,8 +65,8 @@ pub struct DevicesPage {
     pub frame: Frame,
     /// One page of devices.
     pub devices: Vec<DeviceRow>,
-    /// How many authorities the gateway trusts: with none, no device can enrol.
-    pub authorities: usize,
+    /// How many makers the gateway trusts: with none, no device can enrol.
+    pub makers: usize,
     /// The neighbouring pages.
     pub paging: Paging,
 }
@@ -158,8 +158,8 @@ pub struct DevicePage {
     pub frame: Frame,
     /// The device.
     pub device: DeviceRow,
-    /// The name of the authority that its certificate chains to.
-    pub authority: String,
+    /// The name of its maker.
+    pub maker: String,
     /// The AAGUID of its authenticator, which names the model.
     pub aaguid: String,
     /// The model, where the metadata know it.

@@ -1,4 +1,4 @@
-//! A whole small realm for tests: an authority, a device, an owner with a key, and a log.
+//! A whole small realm for tests: a maker, a device, an owner with a key, and a log.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -26,7 +26,7 @@ use crate::statement::people::Role;
 use crate::statement::web::{Reason, RegisterKey};
 use crate::statement::{Act, Hash, Statement, device, sha256};
 use crate::timestamp::Timestamp;
-use crate::trust::{TrustFile, TrustedAuthority};
+use crate::trust::{TrustFile, TrustedMaker};
 
 pub(crate) const MODEL: Aaguid = Aaguid([0xca; 16]);
 pub(crate) const OWNER: PersonId = PersonId::from_bytes([1; 16]);
@@ -144,7 +144,7 @@ fn sign(pair: &EcdsaKeyPair, authenticator_data: &[u8], client_data_json: &[u8])
         .to_vec()
 }
 
-/// An attestation authority.
+/// A maker of devices.
 pub(crate) struct Maker {
     issuer: Issuer<'static, KeyPair>,
     pub(crate) certificate: Vec<u8>,
@@ -282,7 +282,7 @@ pub(crate) fn play(story: &Story, payload: &[u8]) -> (Bundle, TrustFile) {
         line("gate.example"),
         RelyingParty::new("gate.example", ORIGIN),
         log_key().verifier(),
-        vec![TrustedAuthority {
+        vec![TrustedMaker {
             name: line("Lens & Co"),
             certificate: maker.certificate,
         }],

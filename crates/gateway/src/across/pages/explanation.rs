@@ -147,7 +147,7 @@ fn facts(gateway: &Gateway, report: &Report, transaction: Option<&Transaction>) 
             href: Some(format!("/devices/{}", transaction.device)),
             ..fact("Signed by", found.serial.clone())
         });
-        out.push(fact("Attested by", found.authority.clone()));
+        out.push(fact("Attested by", found.maker.clone()));
         out.push(fact(
             "Enrolled by",
             format!("{}, {}", found.owner_name, at(found.claimed_ms)),

@@ -97,12 +97,12 @@ async fn next_steps(
         done: keys > 1,
     }];
     if caller.person.role == Role::Owner {
-        let authorities = gateway.store.read().authorities().installed().await?;
+        let makers = gateway.store.read().makers().installed().await?;
         steps.push(NextStep {
-            what: "Trust a manufacturer",
-            why: "A device enrols only if its certificate chains to an authority that you added.",
-            href: "/authorities",
-            done: !authorities.is_empty(),
+            what: "Add a maker of devices",
+            why: "A device enrols only if its maker is one of those that the realm accepts.",
+            href: "/makers",
+            done: !makers.is_empty(),
         });
         steps.push(NextStep {
             what: "Claim a device",

@@ -169,9 +169,9 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             done: true,
         },
         NextStep {
-            what: "Trust a manufacturer",
-            why: "A device enrols only if its certificate chains to an authority that you installed.",
-            href: "/authorities",
+            what: "Add a maker of devices",
+            why: "A device enrols only if its maker is one of those that the realm accepts.",
+            href: "/makers",
             done: false,
         },
         NextStep {
@@ -241,16 +241,16 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         people,
         paging: Paging::default(),
     };
-    let devices = |devices, authorities| DevicesPage {
+    let devices = |devices, makers| DevicesPage {
         frame: frame(Some(hallway_door_device::pages::DEVICES)),
         devices,
-        authorities,
+        makers,
         paging: Paging::default(),
     };
     let device_page = DevicePage {
         frame: frame(Some(hallway_door_device::pages::DEVICES)),
         device: device(good("Registered")),
-        authority: "Acme Cameras".to_owned(),
+        maker: "Acme Cameras".to_owned(),
         aaguid: "4c4c4c4c-4c4c-4c4c-4c4c-4c4c4c4c4c4c".to_owned(),
         model: Some(model(None)),
         refused: Some("The model is not accepted.".to_owned()),
@@ -268,7 +268,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             accepted: ago(86_400),
         }],
     };
-    let authority = AuthorityRow {
+    let maker = MakerRow {
         id: "01".to_owned(),
         name: "Acme Cameras".to_owned(),
         subject: "CN=Acme Camera Attestation CA, O=Acme, C=NZ".to_owned(),
@@ -368,13 +368,13 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("store-closed", halls::store(false).render()),
         ("devices", devices(states.map(device).to_vec(), 1).render()),
         ("devices-empty", devices(Vec::new(), 1).render()),
-        ("devices-no-authority", devices(Vec::new(), 0).render()),
+        ("devices-no-maker", devices(Vec::new(), 0).render()),
         ("device", device_page.render()),
         (
             "claim",
             ClaimPage {
                 frame: frame(Some(hallway_door_device::pages::DEVICES)),
-                authorities: 1,
+                makers: 1,
             }
             .render(),
         ),
@@ -419,18 +419,18 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("explanation", explanation(None).render()),
         ("explanation-failing", explanation(Some(15)).render()),
         (
-            "authorities",
-            AuthoritiesPage {
-                frame: frame(Some(hallway_door_device::pages::AUTHORITIES)),
-                authorities: vec![authority],
+            "makers",
+            MakersPage {
+                frame: frame(Some(hallway_door_device::pages::MAKERS)),
+                makers: vec![maker],
             }
             .render(),
         ),
         (
-            "authorities-empty",
-            AuthoritiesPage {
-                frame: frame(Some(hallway_door_device::pages::AUTHORITIES)),
-                authorities: Vec::new(),
+            "makers-empty",
+            MakersPage {
+                frame: frame(Some(hallway_door_device::pages::MAKERS)),
+                makers: Vec::new(),
             }
             .render(),
         ),

@@ -110,10 +110,10 @@ fn empty_pages_say_what_to_do_next() {
         ("hall-fresh", "Say below who may enter"),
         ("store-closed", "Open it with a touch"),
         ("devices-empty", "hallway device run"),
-        ("devices-no-authority", "Add an authority"),
+        ("devices-no-maker", "Add a maker"),
         ("transactions-empty", "appears here by itself"),
         ("evidence-empty", "first entry"),
-        ("authorities-empty", "hallway device provision"),
+        ("makers-empty", "hallway device provision"),
         ("metadata-empty", "put statements into the folder"),
         ("metadata-nothing", "Nothing is known about models"),
         ("witnesses-empty", "name a witness under"),
@@ -150,12 +150,9 @@ fn what_people_type_is_escaped() {
     if let Some(visitor) = &mut frame.visitor {
         visitor.name = "<script>alert(1)</script>\"'".to_owned();
     }
-    let html = hallway_door_device::view::ClaimPage {
-        frame,
-        authorities: 1,
-    }
-    .render()
-    .unwrap();
+    let html = hallway_door_device::view::ClaimPage { frame, makers: 1 }
+        .render()
+        .unwrap();
     assert!(!html.contains("<script>alert"));
 }
 

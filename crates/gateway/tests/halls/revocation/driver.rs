@@ -10,7 +10,7 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_door_device::DevicesOf;
 use hallway_door_device::ingest::Submission;
 use hallway_door_device::store::{
-    Authority, Device as Row, DeviceState, DeviceTables, PayloadLocation,
+    Device as Row, DeviceState, DeviceTables, Maker, PayloadLocation,
 };
 use hallway_door_hall::channel::standing::Standing;
 use hallway_door_hall::store::HallTables;
@@ -21,7 +21,7 @@ use hallway_evidence::{
 use hallway_gateway::routes;
 use hallway_hall::HallKey;
 use hallway_spine::http::problem::Problem;
-use hallway_spine::store::{AuthorityId, Credential, EvidenceHash, Holder, Purpose, Role};
+use hallway_spine::store::{Credential, EvidenceHash, Holder, MakerId, Purpose, Role};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -77,7 +77,7 @@ pub(super) struct Driver {
     sessions: Vec<String>,
     grants: Vec<GrantId>,
     cameras: Vec<Camera>,
-    authority: AuthorityId,
+    maker: MakerId,
 }
 
 /// One of `count` things.
@@ -105,8 +105,8 @@ impl Driver {
         let owner = house.person(Role::Owner).await;
         let act = json!({"act": "hall.create", "hall": "one", "title": "The hall"});
         house.act(&owner, act).await.unwrap();
-        let authority = Authority {
-            id: AuthorityId::generate(),
+        let maker = Maker {
+            id: MakerId::generate(),
             name: "Cameras".to_owned(),
             certificate: Vec::new(),
             sha256: [1; 32],
@@ -116,11 +116,11 @@ impl Driver {
             key: [2; 32],
             subject: None,
         };
-        let added = &authority;
+        let added = &maker;
         house
             .gateway
             .transact(|unit| {
-                Box::pin(async move { Ok::<_, Problem>(unit.authorities().add(added).await?) })
+                Box::pin(async move { Ok::<_, Problem>(unit.makers().add(added).await?) })
             })
             .await
             .unwrap();
@@ -144,7 +144,7 @@ impl Driver {
             sessions: Vec::new(),
             grants: Vec::new(),
             cameras: Vec::new(),
-            authority: authority.id,
+            maker: maker.id,
         }
     }
 
@@ -646,7 +646,7 @@ impl Driver {
         let device = Row {
             id,
             serial: id.to_string(),
-            authority: self.authority,
+            maker: self.maker,
             aaguid: Aaguid::ZERO,
             name: "a camera".to_owned(),
             owner: Some(self.people[person]),

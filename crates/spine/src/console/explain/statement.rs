@@ -59,7 +59,7 @@ fn meaning(name: &str) -> &'static str {
         "terms.challenge" => "What the gateway asked the device to sign, where it asked.",
         "terms.serial" => "The serial number from the attestation certificate.",
         "terms.model" => "The AAGUID, which names the model.",
-        "terms.authority" => "The attestation authority that vouches for the device.",
+        "terms.maker" => "The realm's name for the maker whose authority attested the device.",
         "terms.certificate" => "The certificate, or its hash.",
         "terms.credential" => "The credential that is spoken of.",
         "terms.enrolment" => "The evidence with which the device proved its attestation key.",

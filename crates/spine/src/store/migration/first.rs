@@ -152,6 +152,7 @@ fn people() -> Vec<TableCreateStatement> {
 
 fn devices() -> Vec<TableCreateStatement> {
     let keep = ForeignKeyAction::Restrict;
+    // A maker of devices.
     let authority = table(
         "authority",
         [
@@ -305,7 +306,7 @@ fn indices() -> Vec<IndexCreateStatement> {
         index("session", &["person_id"]),
         index("session", &["credential_id"]),
         index("session", &["expires_ms"]),
-        // An authority that was removed may come back, as another record.
+        // A maker that was removed may come back, as another record.
         unique(index("authority", &["sha256"]))
             .cond_where(Expr::col("removed_ms").is_null())
             .to_owned(),

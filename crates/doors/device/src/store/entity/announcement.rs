@@ -9,7 +9,8 @@ pub struct Model {
     pub id: Uuid,
     pub code_hash: Vec<u8>,
     pub serial: String,
-    pub authority_id: Uuid,
+    #[sea_orm(column_name = "authority_id")]
+    pub maker_id: Uuid,
     pub aaguid: Uuid,
     pub credential_id: Vec<u8>,
     pub public_key: Vec<u8>,

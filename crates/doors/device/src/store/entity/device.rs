@@ -8,7 +8,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub serial: String,
-    pub authority_id: Uuid,
+    #[sea_orm(column_name = "authority_id")]
+    pub maker_id: Uuid,
     pub aaguid: Uuid,
     pub name: String,
     pub owner: Option<Uuid>,

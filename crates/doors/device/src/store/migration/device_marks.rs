@@ -12,7 +12,7 @@ use sea_orm::prelude::Uuid;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{blob, blob_null, uuid};
 
-use crate::maker;
+use crate::issuers;
 
 pub(crate) struct DeviceMarks;
 
@@ -60,7 +60,7 @@ async fn know_authorities(database: &SchemaManagerConnection<'_>) -> Result<(), 
     for row in rows(database, "SELECT id, certificate FROM authority", []).await? {
         let (id, der): (Uuid, Vec<u8>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         // It could not have been installed if it were no certificate.
-        let Some(authority) = maker::Authority::of(&der) else {
+        let Some(authority) = issuers::Issuer::of(&der) else {
             continue;
         };
         let subject = authority.subject.map(|hash| hash.to_vec());
@@ -88,11 +88,11 @@ async fn mark_devices(database: &SchemaManagerConnection<'_>) -> Result<(), DbEr
         let chain = chain
             .and_then(|bytes| attestation::decode(&bytes).ok())
             .unwrap_or_default();
-        let below = maker::below(&chain, &anchor).unwrap_or_default();
-        let Some(authorities) = maker::on_the_way(&chain, below, &anchor) else {
+        let below = issuers::below(&chain, &anchor).unwrap_or_default();
+        let Some(authorities) = issuers::on_the_way(&chain, below, &anchor) else {
             continue;
         };
-        let unit = chain.first().and_then(|leaf| maker::unit_mark(leaf));
+        let unit = chain.first().and_then(|leaf| issuers::unit_mark(leaf));
         for mark in authorities.marks(&serial).chain(unit) {
             execute(
                 database,
@@ -116,8 +116,8 @@ mod tests {
     use sea_orm::sea_query::Value;
 
     use super::*;
-    use crate::maker;
-    use crate::store::entity::{authority, device_mark};
+    use crate::issuers;
+    use crate::store::entity::{device_mark, maker};
     use crate::store::{migrations, tables};
 
     #[tokio::test]
@@ -173,8 +173,8 @@ mod tests {
             .await;
         }
         migrate(&database, schema.steps()).await.unwrap();
-        let hash = maker::Authority::of(&first).unwrap().key;
-        for row in authority::Entity::find().all(&database).await.unwrap() {
+        let hash = issuers::Issuer::of(&first).unwrap().key;
+        for row in maker::Entity::find().all(&database).await.unwrap() {
             assert_eq!(row.key_sha256.as_deref(), Some(hash.as_slice()));
         }
         let marks = device_mark::Entity::find().all(&database).await.unwrap();
@@ -186,7 +186,7 @@ mod tests {
         };
         // The key's and the first name's; the second name's is all that is left for the other.
         assert_eq!((of(11), of(12)), (2, 1));
-        let mut expected = maker::Authorities::default();
+        let mut expected = issuers::Issuers::default();
         expected.add(hash, None);
         let by_key = expected.marks("SN-1").next().unwrap();
         assert!(

@@ -1,11 +1,11 @@
-//! The attestation authorities whose devices may enrol.
+//! The makers whose devices may enrol.
 
 use askama::Template;
 use hallway_spine::console::view::{Frame, Moment};
 
-/// One authority.
+/// One maker.
 #[derive(Clone, Debug)]
-pub struct AuthorityRow {
+pub struct MakerRow {
     /// The identifier in the API.
     pub id: String,
     /// The name that it was given here.
@@ -20,12 +20,12 @@ pub struct AuthorityRow {
     pub added: Moment,
 }
 
-/// `/authorities`.
+/// `/makers`.
 #[derive(Template, Clone, Debug)]
-#[template(path = "authorities.html")]
-pub struct AuthoritiesPage {
+#[template(path = "makers.html")]
+pub struct MakersPage {
     /// The frame.
     pub frame: Frame,
-    /// All authorities.
-    pub authorities: Vec<AuthorityRow>,
+    /// All makers.
+    pub makers: Vec<MakerRow>,
 }

@@ -1,33 +1,33 @@
-//! Attestation authorities: whose devices may enrol.
+//! Makers: whose devices may enrol.
 
 use std::collections::BTreeSet;
 
 use hallway_evidence::Timestamp;
 use hallway_spine::store::column::{Cell, ms, time};
-use hallway_spine::store::{AuthorityId, EvidenceHash, Page, PageRequest, StoreError, Unit};
+use hallway_spine::store::{EvidenceHash, MakerId, Page, PageRequest, StoreError, Unit};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
 
-use super::entity::authority as row;
-use crate::maker::Authorities;
+use super::entity::maker as row;
+use crate::issuers::Issuers;
 
-/// The hashes of an authority's key and subject, as columns.
+/// The hashes of a maker's key and subject, as columns.
 type KeyAndSubject = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// How many authorities may be trusted at a time.
-pub const MAX_AUTHORITIES: u64 = 256;
+/// How many makers may be trusted at a time.
+pub const MAX_MAKERS: u64 = 256;
 
-/// An attestation authority.
+/// A maker of devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authority {
+pub struct Maker {
     /// Which, for good.
-    pub id: AuthorityId,
+    pub id: MakerId,
     /// What the realm calls it.
     pub name: String,
-    /// Its certificate, DER.
+    /// The certificate of its attestation authority, DER.
     pub certificate: Vec<u8>,
     /// SHA-256 of the certificate.
     pub sha256: [u8; 32],
@@ -44,11 +44,11 @@ pub struct Authority {
     pub subject: Option<[u8; 32]>,
 }
 
-/// The attestation authorities, past and present.
+/// The makers, past and present.
 #[derive(Clone, Copy, Debug)]
-pub struct AuthorityRows<'u>(pub(super) &'u Unit<'u>);
+pub struct MakerRows<'u>(pub(super) &'u Unit<'u>);
 
-impl TryFrom<row::Model> for Authority {
+impl TryFrom<row::Model> for Maker {
     type Error = StoreError;
 
     fn try_from(row: row::Model) -> Result<Self, StoreError> {
@@ -67,75 +67,75 @@ impl TryFrom<row::Model> for Authority {
     }
 }
 
-impl AuthorityRows<'_> {
+impl MakerRows<'_> {
     /// Installs one.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when its certificate is installed already; [`StoreError::TooMany`].
-    pub async fn add(&self, authority: &Authority) -> Result<(), StoreError> {
+    pub async fn add(&self, maker: &Maker) -> Result<(), StoreError> {
         let installed = row::Entity::find().filter(row::Column::RemovedMs.is_null());
-        if installed.count(&self.0.db()).await? >= MAX_AUTHORITIES {
+        if installed.count(&self.0.db()).await? >= MAX_MAKERS {
             return Err(StoreError::TooMany {
-                what: "attestation authorities",
-                max: MAX_AUTHORITIES,
+                what: "makers",
+                max: MAX_MAKERS,
             });
         }
         let row = row::Model {
-            id: authority.id.as_uuid(),
-            name: authority.name.clone(),
-            certificate: authority.certificate.clone(),
-            sha256: authority.sha256.to_vec(),
-            added_ms: ms(authority.added),
-            removed_ms: authority.removed.map(ms),
-            evidence: authority.evidence.map(|hash| hash.0.to_vec()),
-            key_sha256: Some(authority.key.to_vec()),
-            subject_sha256: authority.subject.map(|hash| hash.to_vec()),
+            id: maker.id.as_uuid(),
+            name: maker.name.clone(),
+            certificate: maker.certificate.clone(),
+            sha256: maker.sha256.to_vec(),
+            added_ms: ms(maker.added),
+            removed_ms: maker.removed.map(ms),
+            evidence: maker.evidence.map(|hash| hash.0.to_vec()),
+            key_sha256: Some(maker.key.to_vec()),
+            subject_sha256: maker.subject.map(|hash| hash.to_vec()),
         };
         row::Entity::insert(row.into_active_model())
             .exec_without_returning(&self.0.db())
             .await
-            .map_err(StoreError::inserting("authority"))?;
+            .map_err(StoreError::inserting("maker"))?;
         Ok(())
     }
 
     /// One of them, removed or not.
-    pub async fn get(&self, id: AuthorityId) -> Result<Option<Authority>, StoreError> {
+    pub async fn get(&self, id: MakerId) -> Result<Option<Maker>, StoreError> {
         row::Entity::find_by_id(id.as_uuid())
             .one(&self.0.db())
             .await?
-            .map(Authority::try_from)
+            .map(Maker::try_from)
             .transpose()
     }
 
     /// The installed one with this certificate.
-    pub async fn by_certificate(&self, sha256: &[u8; 32]) -> Result<Option<Authority>, StoreError> {
+    pub async fn by_certificate(&self, sha256: &[u8; 32]) -> Result<Option<Maker>, StoreError> {
         row::Entity::find()
             .filter(row::Column::Sha256.eq(sha256.to_vec()))
             .filter(row::Column::RemovedMs.is_null())
             .one(&self.0.db())
             .await?
-            .map(Authority::try_from)
+            .map(Maker::try_from)
             .transpose()
     }
 
-    /// All that are installed, at most [`MAX_AUTHORITIES`], newest first.
-    pub async fn installed(&self) -> Result<Vec<Authority>, StoreError> {
+    /// All that are installed, at most [`MAX_MAKERS`], newest first.
+    pub async fn installed(&self) -> Result<Vec<Maker>, StoreError> {
         row::Entity::find()
             .filter(row::Column::RemovedMs.is_null())
             .order_by_desc(row::Column::Id)
-            .limit(MAX_AUTHORITIES)
+            .limit(MAX_MAKERS)
             .all(&self.0.db())
             .await?
             .into_iter()
-            .map(Authority::try_from)
+            .map(Maker::try_from)
             .collect()
     }
 
     /// All, removed ones too.
     pub async fn page(
         &self,
-        request: &PageRequest<AuthorityId>,
-    ) -> Result<Page<Authority, AuthorityId>, StoreError> {
+        request: &PageRequest<MakerId>,
+    ) -> Result<Page<Maker, MakerId>, StoreError> {
         let mut query = row::Entity::find()
             .order_by_desc(row::Column::Id)
             .limit(request.limit.with_one_more());
@@ -145,16 +145,14 @@ impl AuthorityRows<'_> {
         let rows = query.all(&self.0.db()).await?;
         let items = rows
             .into_iter()
-            .map(Authority::try_from)
+            .map(Maker::try_from)
             .collect::<Result<_, _>>()?;
-        Ok(Page::of(items, request.limit, |authority: &Authority| {
-            authority.id
-        }))
+        Ok(Page::of(items, request.limit, |maker: &Maker| maker.id))
     }
 
-    /// The given authorities, and all, past and present, that are known to be the same by a key or a
-    /// name, however many steps away.
-    pub async fn same_as(&self, given: Authorities) -> Result<Authorities, StoreError> {
+    /// The given issuers, and all makers, past and present, that have a key or a name in common
+    /// with them, however many steps away.
+    pub async fn same_as(&self, given: Issuers) -> Result<Issuers, StoreError> {
         let mut found = given;
         loop {
             let hashes = |hashes: &BTreeSet<[u8; 32]>| -> Vec<Vec<u8>> {
@@ -188,7 +186,7 @@ impl AuthorityRows<'_> {
     ///
     /// # Errors
     /// [`StoreError::Missing`] when it is not installed.
-    pub async fn remove(&self, id: AuthorityId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn remove(&self, id: MakerId, now: Timestamp) -> Result<(), StoreError> {
         let updated = row::Entity::update_many()
             .col_expr(row::Column::RemovedMs, Expr::value(ms(now)))
             .filter(row::Column::Id.eq(id.as_uuid()))
@@ -196,7 +194,7 @@ impl AuthorityRows<'_> {
             .exec(&self.0.db())
             .await?;
         match updated.rows_affected {
-            0 => Err(StoreError::Missing("authority")),
+            0 => Err(StoreError::Missing("maker")),
             _ => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! What a device and the authorities that attest it are known by, whatever certificates they have
+//! What a device and the issuers that attest it are known by, whatever certificates they have
 //! at the moment.
 //!
 //! A maker's certificate is renewed, removed and installed again, signed by somebody else, or made
@@ -15,9 +15,9 @@ use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Name};
 
-/// What an authority is known by.
+/// What an issuer is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Authority {
+pub(crate) struct Issuer {
     /// SHA-256 of its public key, as [`key_hash`] writes one.
     pub(crate) key: [u8; 32],
     /// SHA-256 of its name, as [`name_hash`] writes one; nothing for an empty name, which is
@@ -25,16 +25,16 @@ pub(crate) struct Authority {
     pub(crate) subject: Option<[u8; 32]>,
 }
 
-/// The keys and names of a device's authorities, past and present.
+/// The keys and names of a device's issuers, past and present.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Authorities {
+pub struct Issuers {
     /// Hashes of public keys.
     pub keys: BTreeSet<[u8; 32]>,
     /// Hashes of names.
     pub subjects: BTreeSet<[u8; 32]>,
 }
 
-impl Authorities {
+impl Issuers {
     /// Adds one; tells whether anything about it was new.
     pub(crate) fn add(&mut self, key: [u8; 32], subject: Option<[u8; 32]>) -> bool {
         let new_key = self.keys.insert(key);
@@ -42,7 +42,7 @@ impl Authorities {
         new_key || new_subject
     }
 
-    /// What the unit with this serial number is known by under these authorities.
+    /// What the unit with this serial number is known by under these issuers.
     pub(crate) fn marks(&self, serial: &str) -> impl Iterator<Item = DeviceMark> {
         let serial = prepared(serial);
         let keys = self.keys.iter().map(|hash| (b'k', hash));
@@ -54,7 +54,7 @@ impl Authorities {
     }
 }
 
-impl Authority {
+impl Issuer {
     /// Reads a certificate; nothing where it is none.
     pub(crate) fn of(der: &[u8]) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
@@ -65,13 +65,13 @@ impl Authority {
     }
 }
 
-/// The authorities on the way from the leaf of `chain`, which is left out, to the `anchor`, with
+/// The issuers on the way from the leaf of `chain`, which is left out, to the `anchor`, with
 /// `below` certificates of the chain under it. Nothing where one of them is no certificate.
-pub(crate) fn on_the_way(chain: &[Vec<u8>], below: usize, anchor: &[u8]) -> Option<Authorities> {
-    let mut found = Authorities::default();
+pub(crate) fn on_the_way(chain: &[Vec<u8>], below: usize, anchor: &[u8]) -> Option<Issuers> {
+    let mut found = Issuers::default();
     let between = chain.iter().take(below).skip(1).map(Vec::as_slice);
     for der in between.chain([anchor]) {
-        let Authority { key, subject } = Authority::of(der)?;
+        let Issuer { key, subject } = Issuer::of(der)?;
         found.add(key, subject);
     }
     Some(found)
@@ -196,27 +196,27 @@ mod tests {
 
     use super::*;
 
-    fn authority(name: impl Into<DnValue>, key: &KeyPair) -> Authority {
+    fn issuer(name: impl Into<DnValue>, key: &KeyPair) -> Issuer {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         params
             .distinguished_name
             .push(DnType::OrganizationName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Authority::of(params.self_signed(key).unwrap().der()).unwrap()
+        Issuer::of(params.self_signed(key).unwrap().der()).unwrap()
     }
 
     #[test]
     fn a_name_is_the_same_however_it_is_written() {
         let key = KeyPair::generate().unwrap();
-        let first = authority("Cameras Ltd", &key);
+        let first = issuer("Cameras Ltd", &key);
         let printable = DnValue::PrintableString("CAMERAS  Ltd ".try_into().unwrap());
         let wide = DnValue::BmpString("cameras ltd".try_into().unwrap());
         for other in [printable, wide, "Ｃameras\u{a0}Ltd".into()] {
-            let same = authority(other.clone(), &key);
+            let same = issuer(other.clone(), &key);
             assert_eq!(same, first, "{other:?}");
         }
-        let other = authority("Cameras Limited", &key);
+        let other = issuer("Cameras Limited", &key);
         assert_eq!(other.key, first.key);
         assert_ne!(other.subject, first.subject);
     }
@@ -224,22 +224,22 @@ mod tests {
     #[test]
     fn another_key_has_another_hash_and_an_empty_name_has_none() {
         let (one, two) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-        let (first, second) = (authority("A", &one), authority("A", &two));
+        let (first, second) = (issuer("A", &one), issuer("A", &two));
         assert_ne!(first.key, second.key);
         assert_eq!(first.subject, second.subject);
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         let nameless = params.self_signed(&one).unwrap();
-        let nameless = Authority::of(nameless.der()).unwrap();
+        let nameless = Issuer::of(nameless.der()).unwrap();
         assert_eq!((nameless.key, nameless.subject), (first.key, None));
     }
 
     #[test]
     fn a_serial_number_is_compared_as_its_attribute_is() {
-        let mut authorities = Authorities::default();
-        assert!(authorities.add([1; 32], Some([2; 32])));
-        assert!(!authorities.add([1; 32], None));
-        let marks = |serial| authorities.marks(serial).collect::<Vec<_>>();
+        let mut issuers = Issuers::default();
+        assert!(issuers.add([1; 32], Some([2; 32])));
+        assert!(!issuers.add([1; 32], None));
+        let marks = |serial| issuers.marks(serial).collect::<Vec<_>>();
         assert_eq!(marks("SN-1").len(), 2);
         assert_eq!(marks("SN-1"), marks(" sn-1 "));
         assert_eq!(marks("SN 1"), marks("sn   1"));
@@ -259,7 +259,7 @@ mod tests {
                 .to_vec()
         };
         let [leaf, between, top] = keys.each_ref().map(der);
-        let hash = |der: &[u8]| Authority::of(der).unwrap().key;
+        let hash = |der: &[u8]| Issuer::of(der).unwrap().key;
         let chain = [leaf.clone(), between.clone(), top.clone()];
         let way = on_the_way(&chain, 1, &between).unwrap();
         assert_eq!(way.keys, BTreeSet::from([hash(&between)]));

@@ -1,4 +1,4 @@
-//! The table `authority`.
+//! The table `authority`, which has the makers: tables keep their first names.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! `/authorities`.
+//! `/makers`.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -9,39 +9,39 @@ use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::super::view::{AuthoritiesPage, AuthorityRow};
-use crate::store::{Authority, DeviceTables};
+use super::super::view::{MakerRow, MakersPage};
+use crate::store::{DeviceTables, Maker};
 
 /// Whose devices may enrol.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let installed = gateway.store.read().authorities().installed().await?;
-    html(&AuthoritiesPage {
-        frame: frame(&gateway, &caller, super::AUTHORITIES),
-        authorities: installed
+    let installed = gateway.store.read().makers().installed().await?;
+    html(&MakersPage {
+        frame: frame(&gateway, &caller, super::MAKERS),
+        makers: installed
             .into_iter()
-            .map(|authority| row(&gateway, authority))
+            .map(|maker| row(&gateway, maker))
             .collect(),
     })
 }
 
-fn row(gateway: &Gateway, authority: Authority) -> AuthorityRow {
-    let certificate = X509Certificate::from_der(&authority.certificate).ok();
+fn row(gateway: &Gateway, maker: Maker) -> MakerRow {
+    let certificate = X509Certificate::from_der(&maker.certificate).ok();
     let ends = certificate.as_ref().and_then(|(_, certificate)| {
         let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
         Some(Timestamp::from_ms(seconds.saturating_mul(1000)))
     });
-    AuthorityRow {
+    MakerRow {
         subject: certificate.map_or_else(
             || "a certificate that cannot be read".to_owned(),
             |(_, certificate)| certificate.subject().to_string(),
         ),
         until: ends.map(|ends| moment(gateway, ends)),
-        id: authority.id.to_string(),
-        name: authority.name,
-        fingerprint: hex::encode(authority.sha256),
-        added: moment(gateway, authority.added),
+        id: maker.id.to_string(),
+        name: maker.name,
+        fingerprint: hex::encode(maker.sha256),
+        added: moment(gateway, maker.added),
     }
 }
