@@ -1,8 +1,8 @@
 //! Evidence: a signed statement that a gateway checked, and when it did.
 
 use crate::fields::{DecodeError, Fields};
+use crate::hash::{Hash, sha256};
 use crate::signed_statement::{MAX_SIGNED_STATEMENT, SignedStatement};
-use crate::statement::{Hash, sha256};
 use crate::timestamp::Timestamp;
 
 /// The longest evidence, in bytes.

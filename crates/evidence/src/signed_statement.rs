@@ -141,7 +141,7 @@ impl SignedStatement {
     /// SHA-256 of the statement: the challenge that the response must carry.
     #[must_use]
     pub fn challenge(&self) -> [u8; 32] {
-        crate::statement::sha256(&self.statement)
+        crate::hash::sha256(&self.statement)
     }
 }
 

@@ -14,11 +14,11 @@
 //! **To add a statement**, declare it in the file of its door (see [`declare`]) and add its line to
 //! the list below. `docs/statements.md` is made from the declarations.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Serialize, Serializer};
 
 use crate::count::Count;
 use crate::fields::{DecodeError, Fields};
+use crate::hash::{Hash, sha256};
 use crate::line::Line;
 use crate::timestamp::Timestamp;
 
@@ -167,16 +167,6 @@ impl Act {
 pub const MAX_STATEMENT: usize = 16 * 1024;
 
 const VERSION: u64 = 1;
-
-/// SHA-256, 32 bytes.
-pub type Hash = [u8; 32];
-
-/// SHA-256 of `bytes`.
-pub(crate) fn sha256(bytes: &[u8]) -> Hash {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    hash
-}
 
 /// What is about to happen, in which realm, and when that was stated. JSON has the members of the
 /// encoding, without the version.

@@ -3,9 +3,9 @@
 use hallway_webauthn::{RelyingParty, TrustAnchor, TrustAnchors};
 use serde::{Deserialize, Serialize};
 
+use crate::hash::Hash;
 use crate::line::Line;
 use crate::log::{CosignerKey, VerifierKey};
-use crate::statement::Hash;
 
 /// The longest trust file that is read, in bytes.
 pub const MAX_TRUST_FILE: usize = 1024 * 1024;
@@ -151,9 +151,10 @@ impl TrustFile {
 }
 
 mod hash_text {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
 
-    use crate::statement::Hash;
+    use crate::hash::Hash;
 
     pub(super) fn serialize<S: Serializer>(
         hash: &Option<Hash>,
@@ -178,7 +179,8 @@ mod hash_text {
 mod base64_text {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&STANDARD.encode(bytes))

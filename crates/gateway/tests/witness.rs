@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use hallway_evidence::Hash;
 use hallway_evidence::log::{
     AddCheckpoint, Appender, Checkpoint, CosignerKey, Level, Plan, SigningKey, TileSet,
 };
-use hallway_evidence::statement::Hash;
 use hallway_gateway::config::Config;
 use hallway_gateway::{Gateway, Start, SystemClock, routes};
 use hallway_spine::settings::WatchedLog;

@@ -16,8 +16,8 @@ use hallway_evidence::statement::partner::{self, Pins};
 use hallway_evidence::statement::realm::{ReplaceAuthority, WithdrawAuthority};
 use hallway_evidence::statement::web::{AddKey, Reason, RegisterKey, SignInLink, WithdrawLink};
 use hallway_evidence::statement::witness::BeginLogAnew;
-use hallway_evidence::statement::{Act, Hash, maker};
-use hallway_evidence::{Line, PersonId, RealmName, Statement, Timestamp};
+use hallway_evidence::statement::{Act, maker};
+use hallway_evidence::{Hash, Line, PersonId, RealmName, Statement, Timestamp};
 
 use super::difference::{Difference, same, same_or_none};
 use super::one_time_link::{LinkKind, sha256};

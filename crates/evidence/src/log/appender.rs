@@ -4,7 +4,7 @@ use super::checkpoint::Checkpoint;
 use super::proof::InclusionProof;
 use super::tile::{self, Level, TILE_WIDTH, Tile, write_entry};
 use super::tree::{Frontier, complete, join, leaf_hash};
-use crate::statement::Hash;
+use crate::hash::Hash;
 
 /// The state of a log that is about to grow.
 ///
@@ -276,12 +276,13 @@ fn peak(edge: &[Vec<u8>], level: u32) -> Hash {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::log::proof::{Plan, TileSet};
     use std::collections::BTreeMap;
 
+    use super::*;
+    use crate::log::proof::{Plan, TileSet};
+
     fn entry(n: u64) -> Hash {
-        crate::statement::sha256(&n.to_be_bytes())
+        crate::hash::sha256(&n.to_be_bytes())
     }
 
     #[derive(Default)]

@@ -10,7 +10,7 @@ use super::checkpoint::{Checkpoint, CheckpointError};
 use super::note::VerifierKey;
 use super::tile::{EntriesError, Level, TILE_WIDTH, Tile, levels, read_entries};
 use super::tree::{Frontier, complete, leaf_hash};
-use crate::statement::Hash;
+use crate::hash::Hash;
 
 /// The most faults that are described; further ones are only counted.
 pub const MAX_TOLD_FAULTS: usize = 100;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::note::{NoteError, SigningKey, VerifierKey, parse};
 use crate::count::Count;
-use crate::statement::Hash;
+use crate::hash::Hash;
 
 /// The head of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::tile::{Level, TILE_WIDTH, Tile};
 use super::tree::{complete, empty_root, join, node_hash};
-use crate::statement::Hash;
+use crate::hash::Hash;
 
 /// The most hashes in a proof: two for each level of a tree of 2^64 entries.
 pub const MAX_PROOF_HASHES: usize = 128;

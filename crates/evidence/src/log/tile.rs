@@ -4,7 +4,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::count::Count;
-use crate::statement::Hash;
+use crate::hash::Hash;
 
 /// Hashes or entries in a full tile.
 pub const TILE_WIDTH: u64 = 256;

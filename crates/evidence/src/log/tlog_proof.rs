@@ -9,7 +9,7 @@ use super::checkpoint::{Checkpoint, CheckpointError};
 use super::note::{MAX_NOTE, VerifierKey, gather};
 use super::proof::{InclusionProof, MAX_PROOF_HASHES, ProofError};
 use super::tree::leaf_hash;
-use crate::statement::Hash;
+use crate::hash::Hash;
 
 /// The longest proof that is read, in bytes.
 pub const MAX_TLOG_PROOF: usize = MAX_NOTE + 8 * 1024;

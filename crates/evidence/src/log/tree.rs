@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::statement::{Hash, sha256};
+use crate::hash::{Hash, sha256};
 
 /// The hash of an entry: SHA-256 of a zero byte and the entry.
 #[must_use]

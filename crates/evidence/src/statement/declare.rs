@@ -30,9 +30,11 @@ use super::people::Role;
 use crate::fields::{DecodeError, Fields};
 
 mod member;
+mod word;
 
 pub(crate) use member::Member;
 pub use member::Shape;
+pub(crate) use word::stated;
 
 /// Who signs a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,4 +231,5 @@ macro_rules! statement {
     };
 }
 
-pub(crate) use {record, statement};
+pub(crate) use record;
+pub(crate) use statement;

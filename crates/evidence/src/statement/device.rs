@@ -2,14 +2,14 @@
 
 use hallway_ctap::aaguid::Aaguid;
 
-use super::Hash;
 use super::declare::{Sentence, Signer, record, statement};
 use super::people::Role;
 use crate::credential_id::CredentialId;
+use crate::hash::{Hash, sha256};
 use crate::id::{DeviceId, PersonId};
 use crate::line::Line;
+use crate::statement::declare::stated;
 use crate::timestamp::Timestamp;
-use crate::words::stated;
 
 stated! {
     /// When a transaction was meant to be sent.
@@ -162,7 +162,7 @@ impl Payload {
     #[must_use]
     pub fn of(bytes: &[u8], media_type: Line, file_name: Line) -> Self {
         Self {
-            sha256: super::sha256(bytes),
+            sha256: sha256(bytes),
             length: bytes.len() as u64,
             media_type,
             file_name,
@@ -172,7 +172,7 @@ impl Payload {
     /// Whether `bytes` are the ones that are described.
     #[must_use]
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        self.length == bytes.len() as u64 && self.sha256 == super::sha256(bytes)
+        self.length == bytes.len() as u64 && self.sha256 == sha256(bytes)
     }
 }
 

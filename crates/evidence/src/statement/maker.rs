@@ -1,9 +1,9 @@
 //! The makers of devices, whose attestation authorities the realm accepts so that their devices may
 //! enrol.
 
-use super::Hash;
 use super::declare::{Sentence, Signer, statement};
 use super::people::Role;
+use crate::hash::Hash;
 use crate::line::Line;
 
 statement! {

@@ -2,11 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
-use super::Hash;
 use super::declare::{Sentence, Signer, record, statement};
 use super::people::Role;
 use super::witness::SeenLog;
 use crate::fields::{FromValue, Unfit, Value};
+use crate::hash::Hash;
 use crate::realm::{Origin, RealmName};
 use crate::timestamp::Timestamp;
 

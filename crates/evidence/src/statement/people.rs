@@ -1,10 +1,10 @@
 //! Who belongs to the realm, with which role.
 
-use super::Hash;
 use super::declare::{Sentence, Signer, statement};
+use crate::hash::Hash;
 use crate::id::PersonId;
 use crate::line::Line;
-use crate::words::stated;
+use crate::statement::declare::stated;
 
 stated! {
     /// What a person may do in the realm: each role may do what those before it may.

@@ -1,8 +1,8 @@
 //! The realm's own certificate authorities, of which one signs at a time.
 
-use super::Hash;
 use super::declare::{Sentence, Signer, statement};
 use super::people::Role;
+use crate::hash::Hash;
 
 statement! {
     "realm.replace_authority", Signer::Person(Role::Owner);

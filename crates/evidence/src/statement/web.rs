@@ -1,12 +1,12 @@
 //! The web door: register a key, sign in with it, remove it, and the one-time links for that.
 
-use super::Hash;
 use super::declare::{Sentence, Signer, statement};
 use super::people::Role;
 use crate::credential_id::CredentialId;
+use crate::hash::Hash;
 use crate::id::PersonId;
 use crate::line::Line;
-use crate::words::stated;
+use crate::statement::declare::stated;
 
 stated! {
     /// Why a key is registered.

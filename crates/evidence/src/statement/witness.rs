@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use super::Hash;
 use super::declare::{Sentence, Signer, record, statement};
 use super::people::Role;
+use crate::hash::Hash;
 use crate::line::Line;
 use crate::timestamp::Timestamp;
 

@@ -12,10 +12,11 @@
 
 use super::receipt::Receipts;
 use super::report::{ChainStep, Happened, Section};
+use crate::hash::Hash;
 use crate::line::Line;
+use crate::statement::Act;
 use crate::statement::people::{ChangeRole, Role};
 use crate::statement::web::{Reason, RegisterKey};
-use crate::statement::{Act, Hash};
 use crate::timestamp::Timestamp;
 
 /// How far a person's key has to be followed back.

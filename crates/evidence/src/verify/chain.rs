@@ -4,10 +4,9 @@ use hallway_webauthn::{AttestationKind, Registration};
 
 use super::ancestry::{Ancestry, Chain};
 use super::entitlement::least_role;
-use super::hall;
 use super::receipt::Receipts;
 use super::report::{ChainStep, Conclusion, Section, TransactionFacts};
-use super::witness;
+use super::{hall, witness};
 use crate::credential_id::CredentialId;
 use crate::id::PersonId;
 use crate::statement::Act;
@@ -293,7 +292,7 @@ fn check_payload(section: &mut Section, transaction: &Transaction, payload: Opti
     } else {
         Err(format!(
             "the bytes outside the evidence were changed: their SHA-256 is {}, but {} was signed",
-            hex::encode(crate::statement::sha256(bytes)),
+            hex::encode(crate::hash::sha256(bytes)),
             hex::encode(signed.sha256)
         ))
     };

@@ -15,11 +15,12 @@ use super::report::{Report, Section};
 use super::{chain, receipt};
 use crate::bundle::Bundle;
 use crate::evidence::Evidence;
+use crate::hash::Hash;
 use crate::id::PersonId;
 use crate::realm::RealmName;
+use crate::statement::Act;
 use crate::statement::hall::{HallName, Open, P256PublicKey, Right};
 use crate::statement::people::Role;
-use crate::statement::{Act, Hash};
 use crate::timestamp::Timestamp;
 use crate::trust::TrustFile;
 

@@ -2,8 +2,7 @@
 
 use hallway_evidence::log::tree::leaf_hash;
 use hallway_evidence::log::{Checkpoint, InclusionProof, Plan, TileSet, TlogProof};
-use hallway_evidence::statement::Hash;
-use hallway_evidence::{Evidence, Receipt};
+use hallway_evidence::{Evidence, Hash, Receipt};
 
 use super::cosigned;
 use super::error::LedgerError;

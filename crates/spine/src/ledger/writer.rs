@@ -3,8 +3,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use hallway_evidence::log::{Appender, Checkpoint, SigningKey, TlogProof, VerifierKey};
-use hallway_evidence::statement::Hash;
-use hallway_evidence::{DeviceId, Evidence, PersonId, Receipt};
+use hallway_evidence::{DeviceId, Evidence, Hash, PersonId, Receipt};
 
 use super::error::LedgerError;
 use crate::sha256;

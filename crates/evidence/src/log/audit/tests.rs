@@ -17,7 +17,7 @@ fn key() -> SigningKey {
 }
 
 fn entry(n: u64) -> Hash {
-    crate::statement::sha256(&n.to_be_bytes())
+    crate::hash::sha256(&n.to_be_bytes())
 }
 
 fn log(entries: &[Hash]) -> (Memory, Checkpoint) {

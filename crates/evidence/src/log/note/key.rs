@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{NoteError, Signature, parse};
-use crate::statement::sha256;
+use crate::hash::sha256;
 
 /// The signature type of plain Ed25519.
 pub(crate) const ED25519_TYPE: u8 = 0x01;

@@ -3,7 +3,7 @@ use crate::log::appender::Appender;
 use crate::log::tree::{Frontier, leaf_hash};
 
 fn entry(n: u64) -> Hash {
-    crate::statement::sha256(&n.to_le_bytes())
+    crate::hash::sha256(&n.to_le_bytes())
 }
 
 /// All tiles of a tree of `size`, and the root at every size.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::super::checkpoint::{Checkpoint, CheckpointError};
 use super::super::note::VerifierKey;
 use super::super::proof::consistency_roots;
-use crate::statement::Hash;
+use crate::hash::Hash;
 
 /// Two checkpoints that the log signed, and why they exclude one another. Anybody who has the log's
 /// key can check it, so nobody has to trust the witness that shows it. JSON.
@@ -75,7 +75,7 @@ mod hex_hashes {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    use crate::statement::Hash;
+    use crate::hash::Hash;
 
     pub(super) fn serialize<S: Serializer>(
         hashes: &[Hash],

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::checkpoint::{Checkpoint, CheckpointError};
 use super::super::note::MAX_NOTE;
 use crate::count::Count;
-use crate::statement::Hash;
+use crate::hash::Hash;
 
 /// The most hashes of a consistency proof that a client may send (c2sp.org/tlog-witness).
 pub const MAX_CONSISTENCY_LINES: usize = 63;

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Timestamp;
+use crate::hash::Hash;
 use crate::log::{Appender, CosigningKey, NoteError, Plan, SigningKey, TileSet};
-use crate::statement::Hash;
 
 fn key() -> SigningKey {
     SigningKey::from_seed("gate.beta.example/log", &[1; 32]).unwrap()
@@ -18,7 +18,7 @@ impl Log {
     fn new(size: u64, branch: u64) -> Self {
         let entry = |n: u64| {
             let life = u8::from(n >= branch);
-            crate::statement::sha256(&[&n.to_le_bytes()[..], &[life]].concat())
+            crate::hash::sha256(&[&n.to_le_bytes()[..], &[life]].concat())
         };
         Self {
             entries: (0..size).map(entry).collect(),

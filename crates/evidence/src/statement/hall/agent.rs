@@ -1,10 +1,10 @@
 //! Agents: machines that provide files and services of a hall from where they stand.
 
-use super::super::Hash;
 use super::super::declare::{Sentence, Signer, statement};
 use super::super::people::Role;
 use super::name::{AgentName, HallName, ServiceName, StoreName};
 use super::names::Names;
+use crate::hash::Hash;
 use crate::timestamp::Timestamp;
 
 statement! {

@@ -2,12 +2,12 @@
 
 use core::fmt;
 
-use super::super::Hash;
 use super::super::declare::{Sentence, Signer, statement};
 use super::super::people::Role;
 use super::name::HallName;
 use super::public_key::P256PublicKey;
 use super::right::Rights;
+use crate::hash::Hash;
 use crate::id::{GrantId, PersonId};
 use crate::line::Line;
 use crate::realm::RealmName;

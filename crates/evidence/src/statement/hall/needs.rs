@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::super::declare::record;
 use super::super::people::Role;
 use super::hours::Hours;
-use crate::words::stated;
+use crate::statement::declare::stated;
 
 stated! {
     /// The kind of key that opens, by the metadata of its model. No key of these kinds ever leaves

@@ -4,7 +4,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use serde::{Serialize, Serializer};
 
 use crate::fields::{FromValue, Unfit, Value};
-use crate::statement::{Hash, sha256};
+use crate::hash::{Hash, sha256};
 
 /// A P-256 public key as SubjectPublicKeyInfo (RFC 5480, 2), the DER that a certificate carries:
 /// 91 bytes, the point uncompressed.

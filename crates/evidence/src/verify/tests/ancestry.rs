@@ -7,12 +7,13 @@ use hallway_ctap::authenticator_data::Flags;
 use super::PAYLOAD;
 use super::realm::{Key, Story, line, log, play, statement};
 use crate::bundle::Bundle;
+use crate::hash::Hash;
 use crate::id::PersonId;
 use crate::receipt::Receipt;
 use crate::signed_statement::SignedStatement;
 use crate::statement::people::{ChangeRole, Invite, Recover, Role};
 use crate::statement::web::{AddKey, Reason, RegisterKey};
-use crate::statement::{Act, Hash, web};
+use crate::statement::{Act, web};
 use crate::trust::TrustFile;
 use crate::verify::{self, Chain, Happened, Report};
 

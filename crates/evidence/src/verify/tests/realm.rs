@@ -16,6 +16,7 @@ use rcgen::{
 use crate::bundle::Bundle;
 use crate::credential_id::CredentialId;
 use crate::evidence::Evidence;
+use crate::hash::{Hash, sha256};
 use crate::id::{DeviceId, PersonId};
 use crate::line::Line;
 use crate::log::{Appender, Checkpoint, SigningKey, TlogProof};
@@ -24,7 +25,7 @@ use crate::signed_statement::{Response, SignedStatement};
 use crate::statement::device::{Claim, Delivery, Payload, Transaction};
 use crate::statement::people::Role;
 use crate::statement::web::{Reason, RegisterKey};
-use crate::statement::{Act, Hash, Statement, device, sha256};
+use crate::statement::{Act, Statement, device};
 use crate::timestamp::Timestamp;
 use crate::trust::{TrustFile, TrustedMaker};
 
