@@ -26,6 +26,7 @@ mod connection;
 mod error;
 mod grant;
 mod listener;
+mod relay;
 
 pub use answer::{ANSWER, accepted, json, sized_json};
 pub(crate) use connection::connect;
@@ -33,6 +34,7 @@ pub use connection::upgrade;
 pub use error::ClientError;
 pub use grant::{Grant, Person, Renewed};
 use listener::Listener;
+pub use relay::Relayed;
 
 /// The outcome of opening a hall: all that a client needs.
 #[derive(Debug)]

@@ -4,7 +4,6 @@ mod access;
 mod afar;
 mod bucket;
 mod condition;
-pub mod date;
 pub(crate) mod destination;
 mod folder;
 mod handler;
@@ -13,10 +12,8 @@ mod listed;
 mod lock;
 mod locking;
 mod pack;
-mod path;
 mod patience;
 mod property;
-mod relay;
 mod shelf;
 mod store;
 mod turns;
@@ -29,39 +26,37 @@ pub(crate) use handler::NoLocks;
 mod contract;
 
 pub use access::StoreAccess;
-pub(crate) use afar::{Afar, Sends};
+pub(crate) use afar::{Afar, LocksThere, NO_LOCKS, Sends};
 pub use bucket::{BucketSettings, BucketStore, PIECE};
 pub use condition::Condition;
-pub(crate) use condition::{IF, States};
+pub(crate) use condition::States;
 pub use folder::{FolderError, FolderStore};
 pub use handler::serve;
 pub(crate) use handler::{
-    CLASSES, CLASSES_WITH_LOCKS, Discovery, METHODS, METHODS_WITH_LOCKS, digest_value,
-    sha256_of_digest,
+    Discovery, LOCK, PROPPATCH, Present, below, collect, malformed, not_allowed,
 };
 pub use json::JsonError;
 pub use listed::{ListError, Listed};
-pub(crate) use lock::Unmet;
+pub(crate) use lock::{Form, Refusing, ShownLock, read as read_wish};
 pub use lock::{
     Lock, LockHolder, LockToken, LockTokenError, LockedStore, Locks, LocksError, MOST_IN_ALL,
     MOST_OF_HOLDER, Owner, OwnerError, Scope, Taken, conflicting,
 };
+pub(crate) use locking::{Behind, Made, in_xml};
 pub use locking::{Here, Locking};
 pub use pack::{
-    LONGEST_PACKED, MOST_PACKED, PACK, PackError, PackWanted, PackedHead, Unpacking,
-    add as add_to_pack,
+    LONGEST_PACKED, MOST_PACKED, PackError, PackWanted, PackedHead, Unpacking, add as add_to_pack,
 };
-pub(crate) use path::encode as percent_encoded;
-pub use path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};
 pub use patience::Patient;
 pub use property::{
     ChangesError, DeadProperty, Properties, PropertyChange, PropertyChanges, PropertyError,
     PropertyName,
 };
-pub use relay::Relayed;
 pub use shelf::serve_stores;
 pub use store::{
     ByteStream, Depth, Entry, Kind, OpenFile, Overwrite, Page, Placed, Plan, Sha256, SmallFile,
     Store, StoreError, Transfer, UploadId, UploadNameError, Written,
 };
 pub use xml::XmlError;
+
+pub use crate::dav::path::{FilePath, LONGEST_PATH, LONGEST_SEGMENT, PathError, RESERVED};

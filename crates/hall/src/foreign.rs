@@ -29,7 +29,7 @@ pub(crate) use asked::passed_on;
 pub use asked::{Asked, is_condition, may_be_sent};
 pub use content::{Content, kept_as};
 use data::DataOnly;
-pub use media_type::MediaType;
+pub use media_type::{MediaType, PACK};
 pub use refusal::said;
 pub(crate) use refusal::{read as refused, told};
 

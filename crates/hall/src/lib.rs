@@ -21,6 +21,7 @@
 
 pub mod body;
 pub mod client;
+pub mod dav;
 pub mod files;
 pub mod foreign;
 pub mod stream;

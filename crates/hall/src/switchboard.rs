@@ -27,6 +27,7 @@ use crate::stream::{self, AGENT_PROTOCOL, BoxStream, STREAM_PROTOCOL};
 
 mod forwarded;
 mod link;
+mod locked;
 
 pub(crate) use forwarded::agent_mount;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use hallway_evidence::{Printable, Timestamp};
 use hallway_hall::Right;
-use hallway_hall::files::date::http_date;
+use hallway_hall::dav::date::http_date;
 use serde::Serialize;
 
 use super::HallCommandError;

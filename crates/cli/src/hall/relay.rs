@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use hallway_api::{Code, Problem};
 use hallway_hall::body::{Unread, read_on};
-use hallway_hall::client::{ClientError, HallClient};
-use hallway_hall::files::{Relayed, serve_stores};
+use hallway_hall::client::{ClientError, HallClient, Relayed};
+use hallway_hall::files::serve_stores;
 use hallway_hall::foreign::{protected, said};
 use hallway_hall::stream::{self, STREAM_PROTOCOL};
 use hallway_hall::{Body, Flow, IntoResponse, Pass, StoreName, body};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use hallway_client::backoff::Backoff;
-use hallway_hall::files::date;
+use hallway_hall::dav::date;
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt};
 

@@ -21,10 +21,10 @@ use super::handler::{
 use super::listed::{self, Listed};
 use super::lock::ShownLock;
 use super::locking::Made;
-use super::path::{FilePath, encode};
 use super::property::PropertyChanges;
 use super::store::{Entry, Page};
 use crate::body::{self, Body};
+use crate::dav::path::{FilePath, encode};
 use crate::foreign::{self, Asked, Foreign, is_condition};
 use crate::problem::{Code, IntoResponse, Problem};
 
@@ -79,7 +79,7 @@ impl<S: Sends> Afar<S> {
     ///
     /// # Errors
     /// The other side does not say.
-    pub(super) async fn present(self, path: &FilePath) -> Result<Option<Entry>, Problem> {
+    pub(crate) async fn present(self, path: &FilePath) -> Result<Option<Entry>, Problem> {
         self.there().present(path).await
     }
 
@@ -87,7 +87,7 @@ impl<S: Sends> Afar<S> {
     ///
     /// # Errors
     /// The other side refuses.
-    pub(super) async fn make(self, path: &FilePath) -> Result<Made, Problem> {
+    pub(crate) async fn make(self, path: &FilePath) -> Result<Made, Problem> {
         let uri = format!("{}/{}", self.there, path.to_uri());
         let request = Request::put(uri)
             .header(header::CONTENT_LENGTH, 0)
@@ -185,10 +185,10 @@ async fn json<T: DeserializeOwned + Send + 'static>(
 }
 
 /// The locks of a store that another gateway of ours or of a partner keeps.
-pub(super) struct LocksThere<S> {
-    pub(super) sends: S,
+pub(crate) struct LocksThere<S> {
+    pub(crate) sends: S,
     /// Where the store is mounted there.
-    pub(super) there: String,
+    pub(crate) there: String,
 }
 
 #[async_trait]
@@ -207,7 +207,7 @@ impl<S: Sends> Discovery for LocksThere<S> {
 
 /// The status with which a gateway of a version without locks refuses a request about them: it
 /// takes the request for a pack.
-pub(super) const NO_LOCKS: StatusCode = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+pub(crate) const NO_LOCKS: StatusCode = StatusCode::UNSUPPORTED_MEDIA_TYPE;
 
 #[async_trait]
 impl<S: Sends> Catalogue for There<S> {
@@ -307,7 +307,7 @@ fn unusable() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::date::LATEST_MS;
+    use crate::dav::date::LATEST_MS;
     use crate::files::{Kind, Properties};
 
     fn page(names: &[&str], next: Option<&str>) -> DescribedPage {

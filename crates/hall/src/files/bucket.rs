@@ -22,17 +22,16 @@ use self::lists::{Meant, meant};
 use self::naming::Naming;
 use self::pieces::Pieces;
 use self::reading::Opened;
+pub use self::settings::BucketSettings;
 use self::writer::Writer;
 use super::condition::Condition;
-use super::path::{FilePath, RESERVED};
 use super::property::{Properties, PropertyChanges};
 use super::store::{
     ByteStream, Depth, Entry, Kind, OpenFile, Page, Placed, Plan, Store, StoreError, Transfer,
     UPLOAD_LIFETIME, UploadId, Written, may_go,
 };
 use super::turns::Turns;
-
-pub use self::settings::BucketSettings;
+use crate::dav::path::{FilePath, RESERVED};
 
 mod lists;
 mod naming;

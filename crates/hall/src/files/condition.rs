@@ -7,15 +7,15 @@
 use http::HeaderMap;
 use http::header::{HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 
-use super::date::parse_http_date;
 use super::store::{Entry, StoreError};
+use crate::dav::date::parse_http_date;
 use crate::problem::{Code, Problem};
 
 mod states;
 mod tags;
 
 pub(super) use states::Left;
-pub(crate) use states::{IF, StateList, States};
+pub(crate) use states::{StateList, States};
 pub(super) use tags::Tag;
 use tags::Tags;
 

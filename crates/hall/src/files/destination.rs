@@ -7,7 +7,7 @@ use http::uri::Authority;
 use http::{HeaderMap, Uri};
 
 use super::handler::malformed;
-use super::path::normalized;
+use crate::dav::path::normalized;
 use crate::problem::{Code, Problem};
 
 /// The header. Clients write the whole address.

@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 use self::partial::Partial;
 use self::tree::Tree;
 use super::condition::Condition;
-use super::path::FilePath;
 use super::property::{Properties, PropertyChanges};
 use super::store::{
     ByteStream, Entry, OpenFile, Page, Placed, Plan, SmallFile, Store, StoreError, Transfer,
     UploadId, Written,
 };
 use super::turns::Turns;
+use crate::dav::path::FilePath;
 
 mod modes;
 mod partial;

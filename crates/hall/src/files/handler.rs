@@ -11,7 +11,7 @@
 //! | `PROPPATCH` | write | |
 //! | `PATCH` file or folder `?properties` | write | the same, [in JSON](crate::files::PropertyChange) |
 //! | `PUT` file | write | `Repr-Digest`, `X-OC-Mtime` |
-//! | `POST` folder | write | a [pack](crate::files::PACK) of small files |
+//! | `POST` folder | write | a [pack](crate::foreign::PACK) of small files |
 //! | `POST` folder, JSON | read | [which files](crate::files::PackWanted) to send in a pack |
 //! | `PATCH` file`?upload=ID` | write | `Upload-Offset: N`, `Upload-Complete: ?0` or `?1`; the last with the headers of `PUT` and `Upload-Length` |
 //! | `HEAD`, `DELETE` file`?upload=ID` | write | its offset; throw it away |
@@ -36,10 +36,11 @@ use http::uri::Authority;
 use http::{HeaderMap, Request, Response, StatusCode};
 
 use super::condition::Condition;
-use super::path::FilePath;
 use super::patience::Patient;
 use super::store::{ByteStream, Entry, Store, StoreError, UploadId};
 use crate::body::{self, AnyBody, Body};
+use crate::dav::methods::{CLASSES, CLASSES_WITH_LOCKS, METHODS, METHODS_WITH_LOCKS};
+use crate::dav::path::FilePath;
 use crate::files::locking::Here;
 use crate::files::{StoreAccess, destination};
 use crate::foreign::{self, Asked, Foreign};
@@ -55,25 +56,12 @@ mod read;
 mod unpack;
 mod upload;
 
-pub(super) use catalogue::{
-    Catalogue, Described, DescribedPage, Describing, Present, below, condition,
-};
-pub(crate) use catalogue::{Discovery, NoLocks};
+pub(super) use catalogue::{Catalogue, Described, DescribedPage, Describing, condition};
+pub(crate) use catalogue::{Discovery, NoLocks, Present, below};
 pub(super) use headers::{depth, text};
-pub(crate) use headers::{digest_value, sha256_of_digest};
-pub(super) use properties::{Mounts, collect, find, patch};
+pub(crate) use properties::collect;
+pub(super) use properties::{Mounts, find, patch};
 pub(super) use read::json;
-
-/// The methods for files.
-pub(crate) const METHODS: &str =
-    "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH";
-
-/// The methods for files where locks are kept.
-pub(crate) const METHODS_WITH_LOCKS: &str = "OPTIONS, GET, HEAD, PUT, POST, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, \
-     LOCK, UNLOCK";
-/// The classes of WebDAV (RFC 4918, 10.1 and 18) without locks and with them.
-pub(crate) const CLASSES: &str = "1";
-pub(crate) const CLASSES_WITH_LOCKS: &str = "1, 2";
 
 /// A request, taken apart.
 struct Call<'d> {
@@ -355,7 +343,7 @@ fn options_of(classes: &'static str, methods: &'static str) -> Response<Body> {
     response
 }
 
-pub(super) fn malformed(reason: impl ToString) -> Problem {
+pub(crate) fn malformed(reason: impl ToString) -> Problem {
     Problem::new(Code::Malformed, reason.to_string())
 }
 
@@ -377,7 +365,7 @@ fn not_found(what: &str) -> Problem {
     Problem::new(Code::NotFound, detail)
 }
 
-pub(super) fn not_allowed(methods: &str) -> Problem {
+pub(crate) fn not_allowed(methods: &str) -> Problem {
     Problem::new(
         Code::MethodNotAllowed,
         format!("the methods allowed here are {methods}"),

@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::date::{EARLIEST_MS, LATEST_MS};
 use super::store::{Entry, Page};
+use crate::dav::date::{EARLIEST_MS, LATEST_MS};
 
 /// The most entries that are listed in all.
 const MOST_ENTRIES: usize = 1_000_000;

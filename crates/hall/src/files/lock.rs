@@ -14,9 +14,9 @@ use hallway_evidence::statement::hall::{HallName, StoreName};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::path::FilePath;
 use super::store::Depth;
 use super::xml::Element;
+use crate::dav::path::FilePath;
 use crate::problem::{Code, Problem};
 
 mod judging;
@@ -30,10 +30,8 @@ pub(super) mod memory;
 pub use judging::conflicting;
 use judging::is_on;
 pub(super) use judging::{Doing, Touch, Verdict, covers, judge};
-pub(crate) use writing::Unmet;
-pub(super) use writing::{
-    Form, Precondition, Refusing, SUPPORTED, Wish, answer, discovery, read, xml_type,
-};
+pub(crate) use writing::{Form, Refusing, read};
+pub(super) use writing::{SUPPORTED, Wish, answer, discovery, xml_type};
 
 /// How long a lock lasts if the client does not say.
 pub(super) const USUAL_TIMEOUT: Duration = Duration::from_secs(600);
@@ -303,7 +301,7 @@ pub trait Locks: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShownLock {
-    pub(super) token: LockToken,
+    pub(crate) token: LockToken,
     /// The path that it was taken on.
     pub(super) path: FilePath,
     /// Whether it also covers what is in a folder.

@@ -20,31 +20,31 @@ use async_trait::async_trait;
 use http::{HeaderMap, Method, Request, Response};
 
 use super::access::StoreAccess;
-use super::condition::{IF, Left, States};
+use super::condition::{Left, States};
 use super::destination;
 use super::handler::{self, Discovery, Query, below, malformed};
 use super::lock::{
-    Doing, Form, Lock, LockHolder, LockedStore, Locks, Precondition, Refusing, ShownLock, Touch,
-    Unmet, Verdict, covers, judge,
+    Doing, Form, Lock, LockHolder, LockedStore, Locks, Refusing, ShownLock, Touch, Verdict, covers,
+    judge,
 };
-use super::path::FilePath;
 use super::store::{Store, StoreError};
-use crate::StoreName;
 use crate::body::{self, AnyBody, Body};
+use crate::dav::IF;
+use crate::dav::path::FilePath;
+use crate::dav::unmet::{Precondition, Unmet};
 use crate::foreign::{self, Asked, Foreign};
 use crate::pass::Pass;
 use crate::problem::{Code, IntoResponse, Problem};
-use crate::switchboard::Switchboard;
 
 mod behind;
 mod ending;
 mod last_look;
 mod taking;
 
-pub(super) use behind::Made;
-use behind::{AtAgent, Behind, Own};
+use behind::Own;
+pub(crate) use behind::{Behind, Made};
 use last_look::Look;
-pub(super) use taking::in_xml;
+pub(crate) use taking::in_xml;
 
 /// Where a store is reached, and what may be done there.
 #[derive(Debug, Clone, Copy)]
@@ -189,24 +189,8 @@ impl Locking {
         self.answer(&Own { store, here }, here, request).await
     }
 
-    /// Answers a request for the files of a store that an agent of the hall provides.
-    pub async fn at_agent(
-        &self,
-        switchboard: &Switchboard,
-        here: Here<'_>,
-        request: Request<impl AnyBody>,
-    ) -> Response<Body> {
-        let (hall, store): (_, &StoreName) = (&self.store.hall, &self.store.store);
-        let agent = AtAgent {
-            switchboard,
-            hall,
-            store,
-            here,
-        };
-        self.answer(&agent, here, request).await
-    }
-
-    async fn answer(
+    /// Answers a request for the files that are `behind` the locks.
+    pub(crate) async fn answer(
         &self,
         behind: &impl Behind,
         here: Here<'_>,

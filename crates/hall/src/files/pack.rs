@@ -12,8 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use super::store::ByteStream;
 
-/// The media type.
-pub const PACK: &str = "application/vnd.hallway.pack";
 /// The longest file that goes into a pack, in bytes.
 pub const LONGEST_PACKED: u64 = 128 * 1024;
 /// The most files in one pack.

@@ -6,9 +6,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::json::{self, JsonError};
-use super::path::FilePath;
 use super::store::StoreError;
 use super::xml::{Element, Name, XmlError};
+use crate::dav::path::FilePath;
 use crate::problem::{Code, Problem};
 
 /// The most properties that a file or folder has.

@@ -9,10 +9,10 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use super::handler::{
     Catalogue, Described, DescribedPage, Describing, Mounts, NoLocks, PROPFIND, find, json,
 };
-use super::path::FilePath;
 use super::property::{Properties, PropertyChanges};
 use super::store::{Entry, Kind};
 use crate::body::{self, AnyBody, Body};
+use crate::dav::path::FilePath;
 use crate::foreign;
 use crate::problem::{Code, IntoResponse, Problem};
 

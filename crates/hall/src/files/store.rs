@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::pack::LONGEST_PACKED;
-use super::path::FilePath;
 use super::property::{LONGEST_PROPERTIES, MOST_PROPERTIES, Properties, PropertyChanges};
+use crate::dav::path::FilePath;
 use crate::problem::{Code, Problem};
 
 /// Bytes as they come.

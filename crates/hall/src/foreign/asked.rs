@@ -3,7 +3,8 @@
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Request};
 
-use crate::files::{FilePath, IF};
+use crate::dav::IF;
+use crate::dav::path::FilePath;
 use crate::problem::{Code, Problem};
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");

@@ -76,7 +76,7 @@ pub(super) fn disposition(media_type: MediaType, name: &str) -> HeaderValue {
     } else if safe == name {
         format!("{kind}; filename=\"{safe}\"")
     } else {
-        let encoded = crate::files::percent_encoded(name);
+        let encoded = crate::dav::path::encode(name);
         format!("{kind}; filename=\"{safe}\"; filename*=UTF-8''{encoded}")
     };
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))

@@ -7,8 +7,10 @@ use http::{Method, StatusCode};
 
 use super::content::disposition;
 use super::{Asked, MediaType};
-use crate::files::date::{http_date, parse_http_date};
-use crate::files::{CLASSES, CLASSES_WITH_LOCKS, METHODS, METHODS_WITH_LOCKS, Unmet};
+use crate::dav::date::{http_date, parse_http_date};
+use crate::dav::digest;
+use crate::dav::methods::{CLASSES, CLASSES_WITH_LOCKS, METHODS, METHODS_WITH_LOCKS};
+use crate::dav::unmet::Unmet;
 
 /// The longest entity tag that is passed on, in bytes.
 const LONGEST_TAG: usize = 256;
@@ -187,8 +189,8 @@ fn date(headers: &HeaderMap) -> Option<HeaderValue> {
 /// The SHA-256 among the digests (RFC 9530, 3).
 fn digest(headers: &HeaderMap) -> Option<HeaderValue> {
     let said = text(headers, &REPR_DIGEST).filter(|said| said.len() <= LONGEST_DIGEST)?;
-    let sha256 = crate::files::sha256_of_digest(said).ok()??;
-    crate::files::digest_value(&sha256)
+    let sha256 = digest::read(said).ok()??;
+    digest::value(&sha256)
 }
 
 /// `bytes A-B/N` (RFC 9110, 14.4).

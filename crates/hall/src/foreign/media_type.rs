@@ -2,7 +2,8 @@
 
 use http::HeaderValue;
 
-use crate::files::PACK;
+/// The media type.
+pub const PACK: &str = "application/vnd.hallway.pack";
 
 /// One of the types that others' bytes may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

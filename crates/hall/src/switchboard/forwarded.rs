@@ -5,7 +5,8 @@ use http::Request;
 use http::header::HeaderValue;
 
 use crate::body::{self, AnyBody, Body};
-use crate::files::{IF, States, destination};
+use crate::dav::IF;
+use crate::files::{States, destination};
 use crate::foreign::passed_on;
 use crate::pass::{Pass, Way};
 use crate::problem::{Code, Problem};

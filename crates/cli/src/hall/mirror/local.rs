@@ -4,7 +4,7 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hallway_hall::files::date::{self, EARLIEST_MS, LATEST_MS};
+use hallway_hall::dav::date::{self, EARLIEST_MS, LATEST_MS};
 
 use super::plan::{Entry, FileEntry, Listing};
 use crate::hall::path::RelativePath;

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use hallway_api::Problem;
 use hallway_hall::body;
 use hallway_hall::client::{self, ClientError};
-use hallway_hall::files::{LONGEST_PACKED, PACK, PackedHead, add_to_pack};
+use hallway_hall::files::{LONGEST_PACKED, PackedHead, add_to_pack};
+use hallway_hall::foreign::PACK;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 

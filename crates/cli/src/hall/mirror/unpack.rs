@@ -9,7 +9,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use hallway_hall::body;
 use hallway_hall::client::ClientError;
-use hallway_hall::files::{PACK, PackWanted, PackedHead, Patient, Unpacking, date};
+use hallway_hall::dav::date;
+use hallway_hall::files::{PackWanted, PackedHead, Patient, Unpacking};
+use hallway_hall::foreign::PACK;
 use http::Method;
 use http::header::CONTENT_TYPE;
 

@@ -21,7 +21,7 @@ use quick_xml::Reader;
 use quick_xml::escape::{escape, resolve_predefined_entity};
 use quick_xml::events::{BytesRef, Event};
 
-use crate::files::path::RESERVED;
+use crate::dav::path::RESERVED;
 
 /// The longest list, in bytes: a thousand keys of a kilobyte, each byte of which may be six in XML,
 /// with their other members.

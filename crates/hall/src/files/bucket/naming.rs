@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::files::path::FilePath;
+use crate::dav::path::FilePath;
 
 /// The number of locks for single files. Files whose hashes share one wait for each other.
 const SHARES: usize = 64;

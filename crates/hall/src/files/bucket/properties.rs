@@ -8,7 +8,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 
 use super::lists::marker_of;
 use super::{BucketStore, COPIES_AT_A_TIME};
-use crate::files::path::{FilePath, RESERVED};
+use crate::dav::path::{FilePath, RESERVED};
 use crate::files::property::{LONGEST_PROPERTIES, Properties};
 use crate::files::store::{Depth, StoreError};
 

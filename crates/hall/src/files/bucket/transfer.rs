@@ -9,8 +9,8 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use super::writer::Writer;
 use super::{BucketStore, describe};
+use crate::dav::path::FilePath;
 use crate::files::condition::Condition;
-use crate::files::path::FilePath;
 use crate::files::store::{Depth, Entry, Kind, Plan, Store, StoreError, Transfer};
 
 /// The longest object that S3 copies by itself, in bytes.

@@ -4,15 +4,14 @@ use std::fmt;
 
 use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use super::tags::Tag;
 use super::{joined, unreadable};
+use crate::dav::IF;
 use crate::files::destination::{Led, led};
 use crate::files::store::Entry;
 use crate::problem::Problem;
-
-pub(crate) const IF: HeaderName = HeaderName::from_static("if");
 
 /// Stands for every path outside the store: no store is mounted there.
 const NOWHERE: &str = "/";

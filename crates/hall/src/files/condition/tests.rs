@@ -2,6 +2,7 @@ use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
+use crate::dav::IF;
 use crate::files::Kind;
 
 /// A date, and unix milliseconds within its second.

@@ -11,8 +11,8 @@ use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
 use super::modes::{PRIVATE_FILE, PRIVATE_FOLDER};
 use super::transfer::Aside;
 use super::tree::{Tree, sync};
+use crate::dav::path::{FilePath, RESERVED};
 use crate::files::condition::Condition;
-use crate::files::path::{FilePath, RESERVED};
 use crate::files::property::{LONGEST_PROPERTIES, Properties, PropertyChanges};
 use crate::files::store::{Depth, StoreError};
 

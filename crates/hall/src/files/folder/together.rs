@@ -9,8 +9,8 @@ use cap_std::fs::{OpenOptions, OpenOptionsExt};
 use super::modes::PRIVATE_FILE;
 use super::partial::{discard, part, set_modified};
 use super::tree::{Tree, sync};
+use crate::dav::path::FilePath;
 use crate::files::pack::LONGEST_PACKED;
-use crate::files::path::FilePath;
 use crate::files::store::{Entry, SmallFile, StoreError, UploadId, sha256};
 
 /// From this many files on, one flush of the whole file system costs less than one for each.

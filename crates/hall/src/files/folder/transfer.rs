@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::modes::{self, PRIVATE_FILE, PRIVATE_FOLDER};
 use super::partial::set_modified;
 use super::tree::{Tree, sync};
-use crate::files::path::FilePath;
+use crate::dav::path::FilePath;
 use crate::files::store::{
     Depth, Entry, Kind, Overwrite, Placed, Plan, StoreError, Transfer, UploadId, may_go,
 };

@@ -12,9 +12,9 @@ use rustix::io::Errno;
 use super::modes::{self, Modes, PRIVATE_FOLDER};
 use super::partial;
 use super::reading::Opened;
+use crate::dav::path::{FilePath, RESERVED};
 use crate::files::condition::Condition;
-use crate::files::date;
-use crate::files::path::{FilePath, RESERVED};
+use crate::dav::date;
 use crate::files::store::{Entry, Kind, OpenFile, Page, StoreError};
 
 /// How often abandoned uploads are looked for.

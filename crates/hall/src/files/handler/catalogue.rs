@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use http::{HeaderMap, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 
+use crate::dav::path::{FilePath, PathError};
 use crate::files::condition::{Condition, States};
 use crate::files::lock::ShownLock;
-use crate::files::path::{FilePath, PathError};
 use crate::files::property::{Properties, PropertyChanges};
 use crate::files::store::{Entry, Store, StoreError};
 use crate::problem::Problem;

@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::{AsHeaderName, CONTENT_LENGTH, HeaderValue, IF_RANGE, RANGE};
 
 use super::malformed;
+use crate::dav::date::{EARLIEST_MS, LATEST_MS};
+use crate::dav::digest;
 use crate::files::condition::{Condition, Tag};
-use crate::files::date::{EARLIEST_MS, LATEST_MS};
 use crate::files::store::{Depth, Entry, Plan, Sha256};
 use crate::problem::Problem;
 
@@ -138,28 +137,9 @@ pub(super) fn modified(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 /// `Repr-Digest: sha-256=:BASE64:` (RFC 9530, 3). Other algorithms are ignored.
 fn repr_digest(headers: &HeaderMap) -> Result<Option<Sha256>, Problem> {
     match text(headers, "repr-digest")? {
-        Some(value) => sha256_of_digest(value),
+        Some(value) => digest::read(value).map_err(malformed),
         None => Ok(None),
     }
-}
-
-/// The SHA-256 in a value of `Repr-Digest`, if it is among the algorithms there.
-///
-/// # Errors
-/// 400: it is there and malformed.
-pub(crate) fn sha256_of_digest(value: &str) -> Result<Option<Sha256>, Problem> {
-    for item in value.split(',') {
-        if let Some(digest) = item.trim().strip_prefix("sha-256=") {
-            return digest
-                .strip_prefix(':')
-                .and_then(|digest| digest.strip_suffix(':'))
-                .and_then(|digest| STANDARD.decode(digest).ok())
-                .and_then(|digest| digest.try_into().ok())
-                .map(Some)
-                .ok_or_else(|| malformed("Repr-Digest must be sha-256=:BASE64:"));
-        }
-    }
-    Ok(None)
 }
 
 /// Whether the SHA-256 is wanted (RFC 9530, 4): `Want-Repr-Digest: sha-256=1`.
@@ -170,11 +150,6 @@ pub(super) fn wants_digest(headers: &HeaderMap) -> Result<bool, Problem> {
             name == "sha-256" && weight != "0"
         })
     }))
-}
-
-/// The value of `Repr-Digest`.
-pub(crate) fn digest_value(sha256: &Sha256) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("sha-256=:{}:", STANDARD.encode(sha256))).ok()
 }
 
 /// The value of `ETag`.
@@ -279,7 +254,7 @@ mod tests {
             assert!(time(wrong).is_err(), "{wrong}");
         }
         let digest = |value: &str| repr_digest(&headers(&[("repr-digest", value)]));
-        let value = digest_value(&[7; 32]).unwrap();
+        let value = digest::value(&[7; 32]).unwrap();
         assert_eq!(digest(value.to_str().unwrap()).unwrap(), Some([7; 32]));
         assert_eq!(digest("sha-512=:AA==:").unwrap(), None);
         for wrong in ["sha-256=AA==", "sha-256=:AA==:", "sha-256=:!:"] {

@@ -10,10 +10,11 @@ use hyper::body::Frame;
 
 use super::{Answer, Call, malformed, status};
 use crate::body::Body;
+use crate::dav::path::{FilePath, LONGEST_PATH};
 use crate::files::json;
-use crate::files::pack::{self, MOST_PACKED, PACK, PackWanted, PackedHead};
-use crate::files::path::{FilePath, LONGEST_PATH};
+use crate::files::pack::{self, MOST_PACKED, PackWanted, PackedHead};
 use crate::files::store::{ByteStream, Store, StoreError, sha256};
+use crate::foreign::PACK;
 
 /// The longest list of names, in bytes: each byte of a path may be six in JSON.
 const LONGEST_LIST: usize = MOST_PACKED * (6 * LONGEST_PATH + 16);

@@ -13,12 +13,11 @@ use hyper::body::Frame;
 use tokio::task::yield_now;
 
 use super::catalogue::{Catalogue, Described, DescribedPage, Describing, Discovery, condition};
-use super::headers;
-use super::{Answer, malformed};
+use super::{Answer, headers, malformed};
 use crate::body::{self, Body};
-use crate::files::date::http_date;
+use crate::dav::date::http_date;
+use crate::dav::path::{FilePath, encode};
 use crate::files::lock::{self, SUPPORTED, ShownLock};
-use crate::files::path::{FilePath, encode};
 use crate::files::property::{
     ChangesError, DeadProperty, MOST_CHANGES, PropertyChange, PropertyChanges, PropertyError,
     PropertyName,

@@ -13,8 +13,8 @@ use super::catalogue::{Catalogue, Describing};
 use super::headers::{self, Part};
 use super::{Answer, Call, status};
 use crate::body::{self, Body};
+use crate::dav::date::http_date;
 use crate::files::condition::Verdict;
-use crate::files::date::http_date;
 use crate::files::store::{Entry, Kind, OpenFile, Sha256, StoreError};
 use crate::foreign::MediaType;
 use crate::problem::{Code, IntoResponse, Problem};
@@ -78,7 +78,7 @@ impl Call<'_> {
             CONTENT_TYPE,
             HeaderValue::from_static(MediaType::of_name(&entry.name).as_str()),
         );
-        if let Some(value) = digest.as_ref().and_then(headers::digest_value) {
+        if let Some(value) = digest.as_ref().and_then(crate::dav::digest::value) {
             headers.insert("repr-digest", value);
         }
         if !head_only {

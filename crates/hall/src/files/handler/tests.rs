@@ -9,7 +9,8 @@ use hyper::body::Frame;
 
 use super::*;
 use crate::files::FolderStore;
-use crate::files::pack::{self, MOST_PACKED, PACK, PackWanted, PackedHead};
+use crate::files::pack::{self, MOST_PACKED, PackWanted, PackedHead};
+use crate::foreign::PACK;
 
 mod changes;
 mod conditions;

@@ -6,10 +6,11 @@ use http::{Response, StatusCode};
 
 use super::{Answer, Call, headers, malformed, status};
 use crate::body;
+use crate::dav::date::{EARLIEST_MS, LATEST_MS};
 use crate::files::condition::Condition;
-use crate::files::date::{EARLIEST_MS, LATEST_MS};
-use crate::files::pack::{MOST_PACKED, PACK, PackError, PackedHead, Unpacking};
+use crate::files::pack::{MOST_PACKED, PackError, PackedHead, Unpacking};
 use crate::files::store::{ByteStream, Plan, SmallFile, StoreError};
+use crate::foreign::PACK;
 use crate::problem::{Code, Problem};
 
 /// A group of files is put in place when it has this many files or bytes.

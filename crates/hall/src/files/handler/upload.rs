@@ -119,7 +119,7 @@ fn answer(written: &Written, keeps_time: Option<i64>) -> Response<Body> {
     });
     read::describe(&mut response, &written.entry);
     let headers = response.headers_mut();
-    if let Some(value) = headers::digest_value(&written.sha256) {
+    if let Some(value) = crate::dav::digest::value(&written.sha256) {
         headers.insert("repr-digest", value);
     }
     // As ownCloud answers, so that its clients know that the time was kept.

@@ -6,7 +6,7 @@
 //! will do.
 
 use super::{Lock, Scope};
-use crate::files::path::FilePath;
+use crate::dav::path::FilePath;
 use crate::files::store::Depth;
 
 /// What a request does to a path.

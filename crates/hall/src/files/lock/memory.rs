@@ -8,7 +8,7 @@ use super::{
     Lock, LockToken, LockedStore, Locks, LocksError, MOST_IN_ALL, MOST_OF_HOLDER, Taken,
     conflicting, covers,
 };
-use crate::files::path::FilePath;
+use crate::dav::path::FilePath;
 
 /// Locks of one gateway.
 #[derive(Default)]

@@ -3,20 +3,21 @@
 
 use std::fmt::Write as _;
 
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{Owner, Scope, ShownLock};
 use crate::body::{self, Body};
+use crate::dav::path::{FilePath, encode};
+use crate::dav::unmet::{Precondition, Unmet};
 use crate::files::handler::malformed;
-use crate::files::path::{FilePath, encode};
 use crate::files::store::Depth;
 use crate::files::xml::{Element, escape};
-use crate::problem::{IntoResponse, Problem};
+use crate::problem::Problem;
 
 /// `supportedlock` (15.10): both scopes, for writing.
-pub(in crate::files) const SUPPORTED: &str = "<D:lockentry><D:lockscope><D:exclusive/></D:lockscope>\
+pub(crate) const SUPPORTED: &str = "<D:lockentry><D:lockscope><D:exclusive/></D:lockscope>\
      <D:locktype><D:write/></D:locktype></D:lockentry>\
      <D:lockentry><D:lockscope><D:shared/></D:lockscope>\
      <D:locktype><D:write/></D:locktype></D:lockentry>";
@@ -26,17 +27,17 @@ const START: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n";
 /// A new lock, as a client asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::files) struct Wish {
-    pub(in crate::files) scope: Scope,
+pub(crate) struct Wish {
+    pub(crate) scope: Scope,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::files) owner: Option<Owner>,
+    pub(crate) owner: Option<Owner>,
 }
 
 /// Reads a `lockinfo` element (14.11). An empty request means that a lock is refreshed (9.10.2).
 ///
 /// # Errors
 /// 400: it is malformed, or asks for a kind of lock that does not exist.
-pub(in crate::files) fn read(request: &[u8]) -> Result<Option<Wish>, Problem> {
+pub(crate) fn read(request: &[u8]) -> Result<Option<Wish>, Problem> {
     if request.is_empty() {
         return Ok(None);
     }
@@ -67,10 +68,7 @@ pub(in crate::files) fn read(request: &[u8]) -> Result<Option<Wish>, Problem> {
 }
 
 /// The value of `lockdiscovery` (15.8).
-pub(in crate::files) fn discovery<'l>(
-    mount: &str,
-    locks: impl IntoIterator<Item = &'l ShownLock>,
-) -> String {
+pub(crate) fn discovery<'l>(mount: &str, locks: impl IntoIterator<Item = &'l ShownLock>) -> String {
     let mut out = String::new();
     for lock in locks {
         let scope = match lock.scope {
@@ -100,7 +98,7 @@ pub(in crate::files) fn discovery<'l>(
 }
 
 /// The body of the answer with a lock (9.10.1): the property `lockdiscovery`.
-pub(in crate::files) fn answer(mount: &str, lock: &ShownLock) -> String {
+pub(crate) fn answer(mount: &str, lock: &ShownLock) -> String {
     let discovery = discovery(mount, [lock]);
     format!(
         "{START}<D:prop xmlns:D=\"DAV:\"><D:lockdiscovery>{discovery}</D:lockdiscovery></D:prop>\n"
@@ -117,7 +115,7 @@ fn address(mount: &str, path: &FilePath) -> String {
 
 /// The form in which a client wants a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::files) enum Form {
+pub(crate) enum Form {
     /// An `error` element, for programs that speak WebDAV.
     Xml,
     /// A problem in JSON, for clients that accept JSON.
@@ -125,7 +123,7 @@ pub(in crate::files) enum Form {
 }
 
 impl Form {
-    pub(in crate::files) fn wanted(headers: &HeaderMap) -> Self {
+    pub(crate) fn wanted(headers: &HeaderMap) -> Self {
         let accepts = headers.get_all(ACCEPT).iter();
         let json = accepts.filter_map(|value| value.to_str().ok());
         if json.into_iter().any(|value| value.contains("json")) {
@@ -136,97 +134,27 @@ impl Form {
     }
 }
 
-/// Conditions about locks (16).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::files) enum Precondition {
-    /// The token of a lock has to come with the request.
-    TokenSubmitted,
-    /// No other lock may be in the way of a new one.
-    NoConflict,
-    /// The token has to be that of a lock on what the request is about.
-    TokenMatches,
-}
-
-impl Precondition {
-    const ALL: [Self; 3] = [Self::TokenSubmitted, Self::NoConflict, Self::TokenMatches];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::TokenSubmitted => "lock-token-submitted",
-            Self::NoConflict => "no-conflicting-lock",
-            Self::TokenMatches => "lock-token-matches-request-uri",
-        }
-    }
-}
-
-/// A condition that was not met, and the path of the lock that it is about. Our own servers send it
-/// to each other in a header of their problems, so that each writes the XML itself, with its own
-/// addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unmet {
-    pub(in crate::files) code: Precondition,
-    pub(in crate::files) path: FilePath,
-}
-
-impl Unmet {
-    pub(crate) const HEADER: HeaderName = HeaderName::from_static("dav-unmet");
-
-    /// The token of a lock on `path` has to come with the request.
-    pub(in crate::files) fn submit(path: &FilePath) -> Self {
-        Self {
-            code: Precondition::TokenSubmitted,
-            path: path.clone(),
-        }
-    }
-
-    /// Reads it from `headers`; `None` if it is missing or malformed.
-    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let said = headers.get(Self::HEADER)?.to_str().ok()?;
-        let (code, path) = said.split_once(' ')?;
-        Some(Self {
-            code: Precondition::ALL
-                .into_iter()
-                .find(|known| known.as_str() == code)?,
-            path: FilePath::from_uri(path).ok()?,
-        })
-    }
-
-    /// The header's value.
-    pub(crate) fn value(&self) -> Option<HeaderValue> {
-        let said = format!("{} /{}", self.code.as_str(), self.path.to_uri());
-        HeaderValue::try_from(said).ok()
-    }
-
-    /// The refusal `problem`, with this condition in its header.
-    pub(in crate::files) fn refuse(&self, problem: Problem) -> Response<Body> {
-        let mut response = problem.into_response();
-        if let Some(value) = self.value() {
-            response.headers_mut().insert(Self::HEADER, value);
-        }
-        response
-    }
-
-    fn to_xml(&self, mount: &str) -> String {
-        let code = self.code.as_str();
-        let path = match self.code {
-            Precondition::TokenMatches => String::new(),
-            _ => format!("<D:href>{}</D:href>", address(mount, &self.path)),
-        };
-        format!("<D:error><D:{code}>{path}</D:{code}></D:error>")
-    }
+/// The condition as WebDAV's programs read it (14.5).
+fn error_element(unmet: &Unmet, mount: &str) -> String {
+    let code = unmet.code.as_str();
+    let path = match unmet.code {
+        Precondition::TokenMatches => String::new(),
+        _ => format!("<D:href>{}</D:href>", address(mount, &unmet.path)),
+    };
+    format!("<D:error><D:{code}>{path}</D:{code}></D:error>")
 }
 
 /// The request that is refused, and the form in which the client wants that.
-pub(in crate::files) struct Refusing<'r> {
-    pub(in crate::files) form: Form,
-    pub(in crate::files) mount: &'r str,
+pub(crate) struct Refusing<'r> {
+    pub(crate) form: Form,
+    pub(crate) mount: &'r str,
     /// The path of the request.
-    pub(in crate::files) path: &'r FilePath,
+    pub(crate) path: &'r FilePath,
 }
 
 impl Refusing<'_> {
     /// `response`; if it says that a condition about locks was not met, in the form that is wanted.
-    pub(in crate::files) fn answer(&self, mut response: Response<Body>) -> Response<Body> {
+    pub(crate) fn answer(&self, mut response: Response<Body>) -> Response<Body> {
         let Some(unmet) = Unmet::of(response.headers()) else {
             return response;
         };
@@ -235,7 +163,7 @@ impl Refusing<'_> {
         }
         response.headers_mut().remove(Unmet::HEADER);
         let inner = unmet.path != *self.path && unmet.path.is_within(self.path);
-        let error = unmet.to_xml(self.mount);
+        let error = error_element(&unmet, self.mount);
         let xml = if unmet.code == Precondition::NoConflict && inner {
             // The lock in the way is on something in the folder that was to be locked (9.10.6).
             *response.status_mut() = StatusCode::MULTI_STATUS;
@@ -265,7 +193,7 @@ impl Refusing<'_> {
 }
 
 /// The media type of what is written here.
-pub(in crate::files) fn xml_type() -> HeaderValue {
+pub(crate) fn xml_type() -> HeaderValue {
     HeaderValue::from_static("application/xml; charset=utf-8")
 }
 

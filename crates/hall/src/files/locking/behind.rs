@@ -4,22 +4,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use hallway_evidence::statement::hall::{HallName, StoreName};
 use http::{Request, Response};
 
 use super::Here;
 use crate::body::Body;
-use crate::files::access::StoreAccess;
+use crate::dav::path::FilePath;
 use crate::files::condition::Condition;
 use crate::files::handler::{self, Discovery, Present};
-use crate::files::path::FilePath;
 use crate::files::store::{Entry, Plan, Store, StoreError};
 use crate::problem::Problem;
-use crate::switchboard::Switchboard;
 
 /// The outcome of making an empty file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::files) enum Made {
+pub(crate) enum Made {
     /// The file is there now.
     New,
     /// Something was there meanwhile.
@@ -28,7 +25,7 @@ pub(in crate::files) enum Made {
 
 /// Where the files are: a store of ours, or one at an agent.
 #[async_trait]
-pub(super) trait Behind: Present {
+pub(crate) trait Behind: Present {
     /// Answers a request that is not about locks; `discovery` tells which locks there are.
     async fn answer(&self, request: Request<Body>, discovery: &dyn Discovery) -> Response<Body>;
 
@@ -67,45 +64,5 @@ impl Behind for Own<'_> {
             Err(StoreError::Precondition | StoreError::Exists) => Ok(Made::ThereAlready),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// A store that an agent provides.
-pub(super) struct AtAgent<'h> {
-    pub(super) switchboard: &'h Switchboard,
-    pub(super) hall: &'h HallName,
-    pub(super) store: &'h StoreName,
-    pub(super) here: Here<'h>,
-}
-
-#[async_trait]
-impl Present for AtAgent<'_> {
-    async fn present(&self, path: &FilePath) -> Result<Option<Entry>, Problem> {
-        // The gateway itself looks, also for a client that may only write.
-        let access = StoreAccess {
-            read: true,
-            ..self.here.access
-        };
-        let here = Here {
-            access,
-            ..self.here
-        };
-        let afar = self.switchboard.afar(self.hall, self.store, here)?;
-        afar.present(path).await
-    }
-}
-
-#[async_trait]
-impl Behind for AtAgent<'_> {
-    async fn answer(&self, request: Request<Body>, discovery: &dyn Discovery) -> Response<Body> {
-        let (switchboard, here) = (self.switchboard, self.here);
-        switchboard
-            .files(self.hall, self.store, here, request, discovery)
-            .await
-    }
-
-    async fn make(&self, path: &FilePath) -> Result<Made, Problem> {
-        let afar = self.switchboard.afar(self.hall, self.store, self.here)?;
-        afar.make(path).await
     }
 }

@@ -4,8 +4,9 @@ use http::{Response, StatusCode};
 
 use super::{Behind, Call, Locking, Refused};
 use crate::body::{self, Body};
+use crate::dav::unmet::Precondition;
 use crate::files::handler::{condition, malformed, text};
-use crate::files::lock::{Lock, LockToken, Precondition, covers};
+use crate::files::lock::{Lock, LockToken, covers};
 use crate::foreign;
 use crate::problem::{Code, Problem};
 

@@ -9,10 +9,11 @@ use super::behind::Made;
 use super::ending::not_yours;
 use super::{Behind, Call, Locking, Refused, locked, may_use};
 use crate::body::{self, Body};
+use crate::dav::unmet::Precondition;
 use crate::files::handler::{self, Discovery, condition, depth, malformed, need, text};
 use crate::files::lock::{
-    self, Doing, LONGEST_TIMEOUT, Lock, LockToken, LocksError, Precondition, ShownLock, Taken,
-    Touch, USUAL_TIMEOUT, Wish, covers,
+    self, Doing, LONGEST_TIMEOUT, Lock, LockToken, LocksError, ShownLock, Taken, Touch,
+    USUAL_TIMEOUT, Wish, covers,
 };
 use crate::foreign;
 use crate::pass::Way;
@@ -201,7 +202,7 @@ fn timeout(header: Option<&str>) -> Duration {
 }
 
 /// The answer with a lock, and with the token of a new one.
-pub(in crate::files) fn in_xml(
+pub(crate) fn in_xml(
     mount: &str,
     status: StatusCode,
     lock: &ShownLock,

@@ -8,8 +8,9 @@ use hyper::body::Frame;
 
 use super::*;
 use crate::files::lock::memory::InMemory;
-use crate::files::pack::{self, PACK, PackedHead};
+use crate::files::pack::{self, PackedHead};
 use crate::files::{FolderStore, LocksError};
+use crate::foreign::PACK;
 
 const ADA: u8 = 1;
 const BO: u8 = 2;

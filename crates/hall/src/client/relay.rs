@@ -14,16 +14,18 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::afar::{Afar, LocksThere, NO_LOCKS, Sends};
-use super::condition::{IF, States};
-use super::destination::{DESTINATION, asked, destination, name_server};
-use super::handler::{self, LOCK, METHODS, PROPPATCH, below, malformed};
-use super::lock::{self, Form, Refusing, ShownLock, Unmet};
-use super::locking::in_xml;
-use super::path::FilePath;
+use super::{ClientError, HallClient};
 use crate::StoreName;
 use crate::body::{self, AnyBody, Body};
-use crate::client::{ClientError, HallClient};
+use crate::dav::IF;
+use crate::dav::methods::METHODS;
+use crate::dav::path::FilePath;
+use crate::dav::unmet::Unmet;
+use crate::files::destination::{DESTINATION, asked, destination, name_server};
+use crate::files::{
+    Afar, Form, LOCK, LocksThere, NO_LOCKS, PROPPATCH, Refusing, Sends, ShownLock, States, below,
+    collect, in_xml, malformed, not_allowed, read_wish,
+};
 use crate::foreign::{self, Asked, Foreign, passed_on};
 use crate::pass::{Pass, Way};
 use crate::problem::{Code, IntoResponse, Problem};
@@ -107,7 +109,7 @@ impl Relayed<'_> {
     async fn lock(&self, asked: &Asked, request: Request<Body>) -> Response<Body> {
         let answer = async {
             let (mut head, body) = request.into_parts();
-            let wish = lock::read(&handler::collect(body).await?)?;
+            let wish = read_wish(&collect(body).await?)?;
             let is_new = wish.is_some();
             let content = match wish {
                 Some(wish) => serde_json::to_vec(&wish).map_err(|_| foreign::unusable())?,
@@ -122,7 +124,7 @@ impl Relayed<'_> {
             let response = self.to_hall().send(request).await?;
             let status = response.status();
             if status == NO_LOCKS {
-                return Err(handler::not_allowed(METHODS));
+                return Err(not_allowed(METHODS));
             }
             if !matches!(status, StatusCode::OK | StatusCode::CREATED) {
                 return Ok(Foreign::new(response).release(asked).await);

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest path, in bytes: what S3 takes as a key.
 pub const LONGEST_PATH: usize = 1024;
@@ -209,7 +210,7 @@ pub(crate) fn encode(path: &str) -> String {
 
 /// The path of a URI in its normal form (RFC 3986, 6.2.2): unreserved characters are not encoded,
 /// and the encoding of others is in capitals. A path with an invalid encoding stays as it is.
-pub(super) fn normalized(path: &str) -> String {
+pub(crate) fn normalized(path: &str) -> String {
     let mut parts = path.split('%');
     let mut normal = parts.next().unwrap_or_default().to_owned();
     for part in parts {
