@@ -1,12 +1,12 @@
 //! Backups of a key file: the seed as words or shares, and the passkeys as a file.
 
-pub(crate) mod passkeys;
-pub(crate) mod seed;
+mod passkeys;
 
 use hallway_authenticator::Answer;
 
 use crate::error::KeyFileError;
-use crate::slip39::ShareError;
+use crate::seed::Seed;
+use crate::soft_key::SoftKey;
 
 /// Why a backup was not made, or not read.
 #[derive(Debug, thiserror::Error)]
@@ -31,12 +31,6 @@ pub enum BackupError {
     /// Storage or randomness failed.
     #[error("the key file or the source of randomness failed")]
     Fault,
-    /// The words are not the words of a seed.
-    #[error("these are not the 24 words of a seed: {0}")]
-    Words(String),
-    /// The shares do not give a seed.
-    #[error("these shares do not give a seed: {0}")]
-    Shares(#[from] ShareError),
 }
 
 impl From<hallway_authenticator::BackupError> for BackupError {
@@ -49,5 +43,25 @@ impl From<hallway_authenticator::BackupError> for BackupError {
             Inner::Full => Self::Full,
             Inner::Fault => Self::Fault,
         }
+    }
+}
+
+impl SoftKey {
+    /// Whether the owner may back up the secrets of this key file.
+    ///
+    /// # Errors
+    /// [`BackupError::Fault`].
+    pub fn backup_allowed(&self) -> Result<bool, BackupError> {
+        self.authenticator
+            .backup_allowed()
+            .map_err(|_| BackupError::Fault)
+    }
+
+    /// The seed, once the owner has confirmed that it may leave the key.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn backup_seed(&mut self) -> Result<Seed, BackupError> {
+        Ok(Seed(self.authenticator.backup_seed()?))
     }
 }

@@ -1,14 +1,17 @@
 //! One batch of changes as bytes.
 
+use std::collections::HashMap;
+
 use hallway_authenticator::{Change, RecordKey};
 use zeroize::Zeroizing;
-
-use crate::journal::Records;
 
 const PUT: u8 = 1;
 const REMOVE: u8 = 2;
 const KEEP_ONLY: u8 = 3;
 const COMMITS: u8 = 4;
+
+/// The records of a key, by their keys.
+pub(crate) type Records = HashMap<RecordKey, Zeroizing<Vec<u8>>>;
 
 /// The records that result from all batches.
 #[derive(Default)]

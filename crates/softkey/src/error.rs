@@ -1,7 +1,7 @@
 //! Why a key file does not open.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hallway_authenticator::PowerUpError;
 
@@ -62,4 +62,10 @@ pub enum KeyFileError {
     /// The cryptography or the source of randomness failed.
     #[error("cryptography or the source of randomness failed on this computer")]
     Crypto,
+}
+
+/// Says of an error of the system at which file it happened.
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
+    let path = path.to_owned();
+    move |error| KeyFileError::Io { path, error }
 }

@@ -9,7 +9,6 @@
 //! that. While it is open, though, its records are in memory, and a commit to a file that is no
 //! longer the one under its name fails: every acknowledged commit is there at the next start.
 
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
@@ -21,8 +20,8 @@ use hallway_authenticator::{Change, RecordKey, Storage, StorageError};
 use hallway_client::durable_file::Unfinished;
 use zeroize::Zeroizing;
 
-use crate::batch::{self, Replayed};
-use crate::error::KeyFileError;
+use crate::batch::{self, Records, Replayed};
+use crate::error::{KeyFileError, at};
 use crate::protection::{DataKey, FileKind, HEADER_LENGTH, Protection, WrappingKey, random};
 use crate::witness::Witness;
 
@@ -31,8 +30,6 @@ const NONCE_BYTES: usize = 24;
 const REWRITE_FROM_BYTES: u64 = 256 * 1024;
 /// A key file is read whole: this bounds the memory.
 const MAX_FILE_BYTES: u64 = 1 << 30;
-
-pub(crate) type Records = HashMap<RecordKey, Zeroizing<Vec<u8>>>;
 
 /// An open key file with its records in memory.
 pub(crate) struct Journal {
@@ -348,11 +345,6 @@ fn lock(path: &Path) -> Result<File, KeyFileError> {
             return Ok(file);
         }
     }
-}
-
-pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError {
-    let path = path.to_owned();
-    move |error| KeyFileError::Io { path, error }
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ use hallway_ctap::command::{Command, Response, get_info};
 use zeroize::Zeroizing;
 
 use crate::aws_lc::{AwsLc, p256_from_der};
-use crate::backup::seed::Seed;
 use crate::consent::{Consent, Job, Owner};
 use crate::error::KeyFileError;
 use crate::journal::Journal;
 use crate::protection::Protection;
+use crate::seed::Seed;
 
 /// A computer, as an authenticator sees it.
 pub(crate) struct Computer;

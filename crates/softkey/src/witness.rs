@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use hallway_client::durable_file;
 
-use crate::error::KeyFileError;
-use crate::journal::at;
+use crate::error::{KeyFileError, at};
 
 /// Names one key file through all its rewrites.
 pub(crate) type Identity = [u8; 32];

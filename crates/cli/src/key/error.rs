@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use hallway_client::ClientError;
 use hallway_ctap::status::Status;
 use hallway_evidence::causes;
-use hallway_softkey::{BackupError, ConsentPolicyError, KeyFileError, UhidError};
+use hallway_softkey::{BackupError, ConsentPolicyError, KeyFileError, SeedError, UhidError};
 
 use super::enterprise::IdentityError;
 
@@ -77,6 +77,9 @@ pub(crate) enum KeyCommandError {
     /// A backup was not made or not read.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Words or shares are not a seed.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     /// No USB security key could be made.
     #[error(transparent)]
     Uhid(#[from] UhidError),

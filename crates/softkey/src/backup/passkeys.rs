@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::BackupError;
 use crate::batch::{self, Replayed};
-use crate::error::KeyFileError;
-use crate::journal::{at, open_batch, seal, split_batch};
+use crate::error::{KeyFileError, at};
+use crate::journal::{open_batch, seal, split_batch};
 use crate::protection::{FileKind, HEADER_LENGTH, Protection, WrappingKey};
 use crate::soft_key::SoftKey;
 

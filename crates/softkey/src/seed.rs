@@ -3,16 +3,25 @@
 use bip39::{Language, Mnemonic};
 use zeroize::Zeroizing;
 
-use super::BackupError;
 use crate::slip39::{self, ShareError};
-use crate::soft_key::SoftKey;
+
+/// Why words or shares are not a seed.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// The words are not the words of a seed.
+    #[error("these are not the 24 words of a seed: {0}")]
+    Words(String),
+    /// The shares do not give a seed.
+    #[error("these shares do not give a seed: {0}")]
+    Shares(#[from] ShareError),
+}
 
 /// The seed of a key. All its credentials that are not discoverable are derived from it.
 pub struct Seed(pub(crate) Zeroizing<[u8; 32]>);
 
 impl Seed {
     /// The seed as 24 English words (BIP-39: the seed is the entropy; there is no passphrase).
-    pub fn words(&self) -> Result<Zeroizing<String>, BackupError> {
+    pub fn words(&self) -> Result<Zeroizing<String>, SeedError> {
         let mnemonic = mnemonic(Mnemonic::from_entropy(&self.0[..]))?;
         Ok(Zeroizing::new(mnemonic.to_string()))
     }
@@ -20,8 +29,8 @@ impl Seed {
     /// Reads the 24 words, which carry a checksum; capitals and spaces do not matter.
     ///
     /// # Errors
-    /// [`BackupError::Words`], which says which word is wrong where that is known.
-    pub fn from_words(words: &str) -> Result<Self, BackupError> {
+    /// [`SeedError::Words`], which says which word is wrong where that is known.
+    pub fn from_words(words: &str) -> Result<Self, SeedError> {
         let mut plain = Zeroizing::new(String::with_capacity(words.len()));
         for word in words.split_whitespace() {
             if !plain.is_empty() {
@@ -34,7 +43,7 @@ impl Seed {
         let entropy = Zeroizing::new(entropy);
         match entropy.first_chunk::<32>() {
             Some(seed) if length == 32 => Ok(Self(Zeroizing::new(*seed))),
-            _ => Err(BackupError::Words(format!("there are {}", length * 3 / 4))),
+            _ => Err(SeedError::Words(format!("there are {}", length * 3 / 4))),
         }
     }
 
@@ -43,15 +52,15 @@ impl Seed {
     ///
     /// # Errors
     /// [`ShareError::Numbers`].
-    pub fn shares(&self, threshold: u8, count: u8) -> Result<Zeroizing<Vec<String>>, BackupError> {
+    pub fn shares(&self, threshold: u8, count: u8) -> Result<Zeroizing<Vec<String>>, SeedError> {
         Ok(slip39::split(&self.0[..], threshold, count)?)
     }
 
     /// Restores a seed from shares.
     ///
     /// # Errors
-    /// [`BackupError::Shares`], which says which share is wrong where that is known.
-    pub fn from_shares(shares: &[&str]) -> Result<Self, BackupError> {
+    /// [`SeedError::Shares`], which says which share is wrong where that is known.
+    pub fn from_shares(shares: &[&str]) -> Result<Self, SeedError> {
         let secret = slip39::combine(shares, b"")?;
         let seed: &[u8; 32] = secret[..].try_into().map_err(|_| ShareError::Malformed {
             share: 1,
@@ -61,9 +70,9 @@ impl Seed {
     }
 }
 
-fn mnemonic(made: Result<Mnemonic, bip39::Error>) -> Result<Zeroizing<Mnemonic>, BackupError> {
+fn mnemonic(made: Result<Mnemonic, bip39::Error>) -> Result<Zeroizing<Mnemonic>, SeedError> {
     made.map(Zeroizing::new).map_err(|error| {
-        BackupError::Words(match error {
+        SeedError::Words(match error {
             bip39::Error::UnknownWord(place) => {
                 format!("word {} is not in the list", place + 1)
             }
@@ -74,26 +83,6 @@ fn mnemonic(made: Result<Mnemonic, bip39::Error>) -> Result<Zeroizing<Mnemonic>,
             other => other.to_string(),
         })
     })
-}
-
-impl SoftKey {
-    /// Whether the owner may back up the secrets of this key file.
-    ///
-    /// # Errors
-    /// [`BackupError::Fault`].
-    pub fn backup_allowed(&self) -> Result<bool, BackupError> {
-        self.authenticator
-            .backup_allowed()
-            .map_err(|_| BackupError::Fault)
-    }
-
-    /// The seed, once the owner has confirmed that it may leave the key.
-    ///
-    /// # Errors
-    /// [`BackupError`].
-    pub fn backup_seed(&mut self) -> Result<Seed, BackupError> {
-        Ok(Seed(self.authenticator.backup_seed()?))
-    }
 }
 
 #[cfg(test)]
