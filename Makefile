@@ -2,6 +2,8 @@
 .PHONY: run test setup setup-test fmt lint bench fuzz docs
 
 CARGO ?= cargo
+# What a usual build leaves out is tested too.
+FEATURES := --features hallway-cli/otlp
 VENV := .venv
 # An S3-compatible server that the tests use. Built without optimisation, in a quarter of the time.
 OBJECT_STORE := garage@2.5.0 --no-default-features --features bundled-libs,sqlite
@@ -12,8 +14,8 @@ run: setup
 
 # Unit, property and contract tests, then the journeys that drive real programs.
 test: setup-test $(VENV)/ready target/garage/bin/garage
-	$(CARGO) build --locked --workspace --all-targets
-	$(CARGO) test --locked --workspace --quiet
+	$(CARGO) build --locked --workspace --all-targets $(FEATURES)
+	$(CARGO) test --locked --workspace --quiet $(FEATURES)
 	scripts/check-no-std
 	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests
 
@@ -40,7 +42,7 @@ fmt:
 
 lint:
 	@$(RUSTFMT) --check $(RUST_FILES)
-	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+	$(CARGO) clippy --locked --workspace --all-targets $(FEATURES) -- --deny warnings
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 		$(CARGO) deny check licenses bans sources; \
 	else \

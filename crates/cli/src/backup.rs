@@ -8,6 +8,7 @@ use hallway_gateway::backup::{Realm, Summary};
 use hallway_spine::settings::Database;
 use serde::Serialize;
 
+use crate::logging::{self, Form};
 use crate::operator_key::UnlockArguments;
 
 /// Back up a whole realm into one file: configuration, database, log and payloads.
@@ -88,7 +89,7 @@ impl Place {
 }
 
 pub(crate) fn back_up(command: &BackupCommand) -> Result<(), Box<dyn Error>> {
-    crate::logging::start(false);
+    let _logging = logging::start(Form::Text);
     let realm = command.place.realm()?;
     let done = crate::runtime()?.block_on(realm.back_up(&command.file))?;
     let what = format!("Backed up into {}", crate::terminal::path(&command.file));
@@ -96,7 +97,7 @@ pub(crate) fn back_up(command: &BackupCommand) -> Result<(), Box<dyn Error>> {
 }
 
 pub(crate) fn restore(command: &RestoreCommand) -> Result<(), Box<dyn Error>> {
-    crate::logging::start(false);
+    let _logging = logging::start(Form::Text);
     let realm = command.place.realm()?;
     let done = crate::runtime()?.block_on(realm.restore(&command.file))?;
     let what = format!("Restored from {}", crate::terminal::path(&command.file));

@@ -15,6 +15,7 @@ use hallway_gateway::{Ready, Start, SystemClock, configuration};
 use hallway_spine::settings::{BlobAddress, Database, MetadataConfig, Tls};
 use serde::Serialize;
 
+use crate::logging::{self, Form};
 use crate::operator_key::UnlockArguments;
 use crate::terminal;
 
@@ -172,7 +173,11 @@ fn read<T: FromStr<Err: Display>>(flag: &str, value: Option<&str>) -> Result<Opt
 }
 
 pub(crate) fn run(command: ServeCommand) -> Result<(), Box<dyn Error>> {
-    crate::logging::start(command.log_json);
+    let _logging = logging::start(if command.log_json {
+        Form::Json
+    } else {
+        Form::Text
+    });
     let config = command.overrides.apply(configuration(&command.data)?)?;
     let has_password = config.database.without_password().is_some();
     let operator_key = command.unlock.given(&command.data)?;

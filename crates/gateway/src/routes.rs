@@ -6,16 +6,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::header;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use hallway_spine::door::Doors;
 use hallway_spine::http::problem::{Code, Problem};
 use hallway_spine::http::route::{Access, Route};
-use hallway_spine::http::{headers, openapi};
+use hallway_spine::http::{headers, openapi, request_id};
 use hallway_spine::{acts, console, guard, log, metrics, models, witness};
 use tokio::sync::Semaphore;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::trace::TraceLayer;
 
 use crate::{Gateway, across};
 
@@ -85,9 +83,7 @@ pub fn router(gateway: &Gateway) -> Router {
         .layer(from_fn_with_state(gateway.clone(), headers::secure))
         .layer(from_fn_with_state(gateway.clone(), metrics::count))
         .layer(from_fn_with_state(requests, at_most))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(TraceLayer::new_for_http())
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(from_fn(request_id::identify))
         .with_state(gateway.clone())
 }
 

@@ -10,6 +10,7 @@ use hallway_webauthn::wire::Base64Url;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tracing::{Span, instrument};
 
 use crate::Gateway;
 use crate::act::assertion::{self, Proven};
@@ -88,6 +89,7 @@ struct Done {
 }
 
 /// Handles the first step of an act: returns the statement to sign.
+#[instrument(name = "act", skip_all, fields(act = wanted.act.as_str()))]
 pub async fn begin(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -149,6 +151,7 @@ async fn prepare(
 }
 
 /// Handles the second step of an act: checks the signature and performs the act.
+#[instrument(name = "act", skip_all, fields(act))]
 pub async fn finish(
     State(gateway): State<Gateway>,
     caller: Caller,
@@ -158,6 +161,7 @@ pub async fn finish(
     let done = async {
         let holder = caller.session.token.as_bytes();
         let proven = assertion::prove(&gateway, Purpose::Act, holder, &answer).await?;
+        Span::current().record("act", proven.act());
         gateway
             .transact(|unit| Box::pin(perform(&gateway, unit, &caller, (&answer, &proven))))
             .await

@@ -8,5 +8,6 @@ pub mod openapi;
 pub mod page;
 pub mod peer;
 pub mod problem;
+pub mod request_id;
 pub mod route;
 pub mod session;

@@ -12,6 +12,7 @@ use hallway_spine::ledger::{Ledger, LedgerError};
 use hallway_spine::store::{StatementHash, Store};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tracing::Span;
 
 use crate::ingest::collector::Collector;
 use crate::ingest::order::Refused;
@@ -80,6 +81,8 @@ pub(crate) struct Waiting {
     pub(crate) submission: Submission,
     pub(crate) statement: StatementHash,
     pub(crate) answer: oneshot::Sender<Answer>,
+    /// The request that brought the transaction.
+    pub(crate) request: Span,
 }
 
 /// The way in for device transactions.
@@ -139,6 +142,7 @@ impl Ingest {
             submission,
             statement,
             answer,
+            request: Span::current(),
         };
         self.queue
             .send(waiting)

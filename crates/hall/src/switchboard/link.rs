@@ -56,6 +56,7 @@ impl Link {
     }
 
     /// Asks for a stream, and waits for it.
+    #[tracing::instrument(level = "debug", name = "agent", skip_all, fields(?what))]
     pub(super) async fn open(&self, what: What) -> Result<BoxStream, Problem> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| {

@@ -72,6 +72,13 @@ pub struct Proven {
     public_key: Vec<u8>,
 }
 
+impl Proven {
+    /// The name of the act.
+    pub fn act(&self) -> &'static str {
+        self.statement.act.name()
+    }
+}
+
 /// Checks `answer` against the strictest policy. No unit is open meanwhile, so verifying signatures
 /// keeps nobody waiting for the database.
 ///

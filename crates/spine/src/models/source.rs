@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hallway_evidence::causes;
 use hallway_webauthn::metadata::MAX_BLOB;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use tokio::io::AsyncReadExt;
 
 use crate::settings::MetadataConfig;
-use hallway_evidence::causes;
 
 /// How long an answer may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,6 +76,7 @@ impl Source {
     }
 }
 
+#[tracing::instrument(name = "peer", skip_all, fields(metadata = url.host_str()))]
 async fn fetch(url: &Url) -> Result<Vec<u8>, SourceError> {
     let secure = url.scheme() == "https";
     let client = Client::builder()

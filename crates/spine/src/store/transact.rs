@@ -177,6 +177,7 @@ impl Store {
         }
     }
 
+    #[tracing::instrument(level = "debug", name = "unit", skip_all)]
     async fn attempt<'a, T, E, F>(&self, work: &F) -> Result<T, E>
     where
         F: for<'u> Fn(&'u Unit<'a>) -> Work<'u, T, E> + Send + Sync,

@@ -205,6 +205,7 @@ async fn is_due(gateway: &Gateway, witness: &Peer, at: Occasion) -> Result<bool,
 }
 
 /// Asks a witness to cosign the log as it is, and keeps what came of it.
+#[tracing::instrument(name = "peer", skip_all, fields(witness = witness.key.name()))]
 async fn ask(gateway: &Gateway, witness: &Peer) -> Result<CosignedCheckpoint, AskError> {
     let asked = request(gateway, witness).await;
     let now = gateway.now();

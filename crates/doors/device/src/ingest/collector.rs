@@ -9,6 +9,7 @@ use hallway_spine::ledger::{Entry, Ledger, LedgerError};
 use hallway_spine::store::{EvidenceRecord, StatementHash, Store, Unit};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
+use tracing::{Instrument, debug_span};
 
 use super::order::{Refused, admit};
 use crate::ingest::{IngestError, Outcome, Submission, Waiting};
@@ -90,14 +91,23 @@ impl<N: Fn() -> Timestamp + Send + Sync + 'static> Collector<N> {
         while let Some(mut part) = parts.pop() {
             attempts -= 1;
             let (this, all) = (&*self, part.as_slice());
+            let span = debug_span!("batch", transactions = all.len());
+            for waiting in all {
+                span.follows_from(&waiting.request);
+            }
             let kept = this
                 .store
                 .transact(|unit| Box::pin(this.keep_in(unit, all)))
+                .instrument(span)
                 .await;
             match kept {
                 Ok(kept) => self.answer(part, kept),
                 Err(error) if error.may_be_of_a_record() && part.len() == 1 => {
-                    tracing::error!(%error, "a device transaction cannot be kept");
+                    for waiting in &part {
+                        waiting.request.in_scope(|| {
+                            tracing::error!(%error, "a device transaction cannot be kept");
+                        });
+                    }
                     refuse(part, &Refused::Unkeepable.into());
                 }
                 Err(error) if error.may_be_of_a_record() && attempts > parts.len() + 1 => {

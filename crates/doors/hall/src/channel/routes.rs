@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{Method, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, post};
 use axum::{Extension, Json, Router};
@@ -22,6 +22,7 @@ use hallway_spine::Gateway;
 use hallway_spine::http::bounds::{AtOnce, Bounds, Gives, Kept, Most, Takes};
 use hallway_spine::http::input::Input;
 use hallway_spine::http::problem::{Code, Problem};
+use hallway_spine::http::request_id;
 use hallway_spine::source::Source;
 use hallway_webauthn::wire::Base64Url;
 
@@ -214,6 +215,7 @@ pub fn router(gateway: &Gateway) -> Router {
             router.route(route.path, handler.layer(rule))
         })
         .fallback(any(nowhere))
+        .layer(from_fn(request_id::identify))
         .with_state(gateway.clone())
 }
 

@@ -120,6 +120,7 @@ pub(crate) async fn send<T: DeserializeOwned>(
 }
 
 /// One request over a connection of its own.
+#[tracing::instrument(name = "peer", skip_all, fields(partner = %partner.realm, path))]
 pub(crate) async fn ask<T: DeserializeOwned>(
     gateway: &Gateway,
     partner: &Partner,

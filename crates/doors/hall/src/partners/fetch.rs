@@ -142,6 +142,7 @@ impl Fetcher {
     /// # Errors
     /// [`FetchError::Spent`] when the token is good for nothing; another one when it is unknown
     /// whether it was taken.
+    #[tracing::instrument(name = "peer", skip_all, fields(%origin))]
     pub async fn join(
         &self,
         origin: &Origin,
@@ -173,6 +174,7 @@ impl Fetcher {
         }
     }
 
+    #[tracing::instrument(name = "peer", skip_all, fields(%origin, path))]
     async fn get(
         &self,
         origin: &Origin,
