@@ -7,6 +7,7 @@ mod terminal;
 mod attest;
 mod backup;
 mod device;
+mod explained;
 mod hall;
 mod key;
 mod link;

@@ -38,9 +38,7 @@ use crate::trust::TrustFile;
 
 pub use ancestry::Chain;
 pub use entitlement::least_role;
-pub use report::{
-    ChainStep, Conclusion, Failure, Happened, Report, Section, StepReport, TransactionFacts,
-};
+pub use report::{ChainStep, Conclusion, Failure, Happened, Report, Section, TransactionFacts};
 pub use visit::{CLOCKS_APART, Door, FRESH, NotAVisit, UncheckedVisit, Visit, visit};
 
 /// Checks `bundle`, and that its subject is about `payload` if that is given: for a picture with

@@ -11,9 +11,9 @@ use hallway_evidence::verify::{Chain, Report, Section};
 use hallway_evidence::{
     Bundle, BundleError, MAX_TRUST_FILE, Printable, Receipt, TrustFile, embedding, verify,
 };
-use hallway_webauthn::Outcome;
 use serde::Serialize;
 
+use crate::explained;
 use crate::terminal::{self, Piece, Style};
 
 /// The longest file that is verified.
@@ -350,19 +350,5 @@ fn print_section(section: &Section) {
     if let Some(sentence) = &section.sentence {
         println!("  “{}”", Printable(sentence));
     }
-    for step in &section.steps {
-        let mark = match step.outcome {
-            Outcome::Held => Piece::Styled(Style::Green, "✓"),
-            Outcome::Failed => Piece::Styled(Style::Red, "✗"),
-            Outcome::Skipped => Piece::Plain(format_args!("–")),
-        };
-        terminal::print_pieces(&[
-            Piece::Plain(format_args!("  ")),
-            mark,
-            Piece::Plain(format_args!(" {:<12} {}\n", step.number, step.title)),
-        ]);
-        if !step.detail.is_empty() {
-            println!("    {:<12} {}", "", Printable(&step.detail));
-        }
-    }
+    explained::print_steps(&section.steps);
 }

@@ -71,7 +71,7 @@ fn a_true_story_holds_and_is_told() {
     let numbers: Vec<&str> = report.sections[0]
         .steps
         .iter()
-        .map(|step| step.number.as_str())
+        .map(|seen| seen.step.number)
         .collect();
     assert!(
         numbers.contains(&"7.2.11") && numbers.contains(&"7.2.21"),
