@@ -28,14 +28,14 @@ pub use self::signature::signature;
 use crate::assertion::{AssertionError, verify_assertion_observed};
 use crate::attestation::{About, AttestationObject, Context, Format, Statement, Verified};
 use crate::certificate::Certificate;
-use crate::observer::{self, Observer, Outcome, Record, Step, part};
+use crate::observer::{self, Observer, Outcome, Record, Step, part, step};
 use crate::policy::{
     AndroidKeyLists, AssertionPolicy, CompoundStatements, Framing, UserPresence, UserVerification,
 };
-use crate::registration::{self, RegistrationError};
+use crate::registration::{self, FORMAT, OBJECT, STATEMENT};
 use crate::relying_party::{AssertionResponse, CredentialRecord, RelyingParty, UnixSeconds};
 use crate::trust_anchor::TrustAnchors;
-use crate::{authenticator_flags, path};
+use crate::{ceremony, path};
 
 /// What the caller knows about an attestation object.
 #[derive(Clone, Copy, Debug)]
@@ -117,16 +117,8 @@ pub enum Conclusion {
     Verified,
 }
 
-const OBJECT: Step = step("7.1.13", "The attestation object is well formed");
-const RP_ID: Step = step("7.1.14", "The RP ID hash is this relying party's");
 const KEY: Step = step("7.1.20", "The public key is well formed");
-const FORMAT: Step = step("7.1.21", "The attestation format is known");
-const STATEMENT: Step = step("7.1.22", "The attestation statement verifies");
 const TRUST: Step = step("7.1.24", "The certificates lead to a trust anchor");
-
-const fn step(number: &'static str, title: &'static str) -> Step {
-    Step { number, title }
-}
 
 /// Explains an attestation object, of at most
 /// [`MAX_ATTESTATION_OBJECT`](crate::MAX_ATTESTATION_OBJECT) bytes.
@@ -241,21 +233,18 @@ impl Explanation {
         let length = format!("{} bytes", bytes.len());
         let credential = self.note(OBJECT, credential, &length)?;
         if let Some(expected) = evidence.expected {
-            let rp_id = &expected.rp.id;
-            let ours = data.rp_id_hash == digest(&SHA256, rp_id.as_bytes()).as_ref();
-            let ours = ours
-                .then_some(())
-                .ok_or("the credential is for another relying party id");
-            self.note(RP_ID, ours, &format!("SHA-256 of \"{rp_id}\""))?;
+            let (hash, steps) = (data.rp_id_hash, &registration::STEPS);
+            ceremony::verify_rp_id(expected.rp, None, hash, steps, &mut self.steps)
+                .map_err(|error| invalid(&error))?;
         }
-        authenticator_flags::verify(
+        ceremony::verify_flags(
             data.flags,
             UserPresence::NotRequired,
             UserVerification::NotRequired,
-            &registration::FLAGS,
+            &registration::STEPS,
             &mut self.steps,
         )
-        .map_err(|problem| invalid(&RegistrationError::from(problem)))?;
+        .map_err(|error| invalid(&error))?;
         let public_key = registration::well_formed(credential.public_key);
         let public_key = part(&mut self.steps, KEY, public_key).map_err(|error| invalid(&error))?;
         let algorithm = public_key.algorithm();

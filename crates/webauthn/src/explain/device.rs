@@ -7,7 +7,7 @@ use crate::device_attestation::{
     Binding, DeviceAttestation, DeviceAttestationError, DeviceChallenge, identifiers, parse,
     verify_device_attestation_observed,
 };
-use crate::observer::{Observer, Outcome, Step};
+use crate::observer::{Observer, Outcome, Step, step};
 use crate::relying_party::UnixSeconds;
 use crate::trust_anchor::TrustAnchors;
 
@@ -22,7 +22,7 @@ pub struct DeviceEvidence<'a> {
     pub now: UnixSeconds,
 }
 
-const STATEMENT: Step = super::step(
+const STATEMENT: Step = step(
     "device-attest-01/2",
     "The attestation answers this challenge",
 );
