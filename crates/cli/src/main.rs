@@ -18,6 +18,7 @@ mod person;
 mod private_socket;
 mod serve;
 mod shell;
+mod table;
 mod tour;
 mod trust;
 mod verify;
