@@ -34,6 +34,7 @@ mod visit;
 mod witness;
 
 use crate::bundle::Bundle;
+use crate::explain;
 use crate::trust::TrustFile;
 
 pub use ancestry::Chain;
@@ -55,7 +56,10 @@ pub fn bundle(bundle: &Bundle, payload: Option<&[u8]>, trust: &TrustFile, chain:
     let fit = chain::check(&receipts, payload, chain);
     let mut sections = receipts.into_sections();
     sections.extend(fit.sections);
-    Report::new(sections, fit.conclusion, fit.missing)
+    Report {
+        parts: explain::bundle(bundle, &trust.rp_id),
+        ..Report::new(sections, fit.conclusion, fit.missing)
+    }
 }
 
 #[cfg(test)]

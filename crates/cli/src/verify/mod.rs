@@ -63,6 +63,9 @@ pub(crate) struct VerifyCommand {
     /// Print every step, not only the conclusions.
     #[arg(long, conflicts_with = "json")]
     steps: bool,
+    /// Print what the evidence is made of, part by part, and what its bytes mean.
+    #[arg(long, conflicts_with = "json")]
+    parts: bool,
     /// Print the report as JSON; for several files, a list of reports.
     #[arg(long)]
     json: bool,
@@ -135,6 +138,9 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
         }
         if command.steps {
             report.sections.iter().for_each(print_section);
+        }
+        if command.parts {
+            explained::print_parts(&report.parts);
         }
     }
     if command.json {

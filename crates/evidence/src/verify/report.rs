@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use hallway_webauthn::explain::Part;
 use hallway_webauthn::{Observed, Outcome, Step};
 use serde::Serialize;
 
@@ -30,6 +31,9 @@ pub struct Report {
     /// The steps: one section for each receipt, in the bundle's order, then how they fit together,
     /// and who allowed the keys.
     pub sections: Vec<Section>,
+    /// The subject's statement and the key's answer, taken apart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// What is wrong, and where.
@@ -207,6 +211,7 @@ impl Report {
             conclusion: conclusion.filter(|_| holds),
             missing,
             sections,
+            parts: Vec::new(),
         }
     }
 }

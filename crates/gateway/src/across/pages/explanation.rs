@@ -9,7 +9,6 @@ use hallway_evidence::log::tree::leaf_hash;
 use hallway_evidence::verify::{self, Report};
 use hallway_evidence::{Bundle, Receipt};
 use hallway_spine::Gateway;
-use hallway_spine::console::explain;
 use hallway_spine::console::pages::{frame, html, moment};
 use hallway_spine::console::view::{
     Count, ExplanationPage, Fact, LogPlace, Moment, Picture, Place, Size,
@@ -17,7 +16,6 @@ use hallway_spine::console::view::{
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
 use hallway_spine::store::EvidenceRecord;
-use hallway_webauthn::explain::Part;
 
 use crate::across::evidence;
 
@@ -36,7 +34,6 @@ pub(crate) async fn explain(
         transaction,
         bundle,
         report,
-        parts,
     } = explained(&gateway, &caller, &hash).await?;
     html(&ExplanationPage {
         frame: frame(&gateway, &caller, Place::EVIDENCE),
@@ -47,7 +44,6 @@ pub(crate) async fn explain(
         facts: facts(&gateway, &report, transaction.as_ref()),
         picture: transaction.as_ref().and_then(picture),
         report,
-        parts,
         log: Some(log_place(bundle.subject())),
     })
 }
@@ -57,7 +53,6 @@ struct Explained {
     transaction: Option<Transaction>,
     bundle: Bundle,
     report: Report,
-    parts: Vec<Part>,
 }
 
 async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Explained, Problem> {
@@ -80,7 +75,6 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
     };
     Ok(Explained {
         report: verify::bundle(&bundle, payload.as_deref(), &trust, chain),
-        parts: explain::bundle(&bundle, &trust.rp_id),
         record,
         transaction,
         bundle,

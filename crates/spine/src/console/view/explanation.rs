@@ -3,7 +3,7 @@
 
 use askama::Template;
 use hallway_evidence::verify::{Report, Section};
-use hallway_webauthn::explain::{Bytes, Part};
+use hallway_webauthn::explain::Bytes;
 use hallway_webauthn::{Observed, Outcome};
 
 use super::{Count, Frame, Mark, Moment, Size, Tone};
@@ -93,10 +93,8 @@ pub struct ExplanationPage {
     pub facts: Vec<Fact>,
     /// The signed picture, if there is one.
     pub picture: Option<Picture>,
-    /// Every step of the verification, and what follows.
+    /// Every step of the verification, what follows, and the bytes, part by part.
     pub report: Report,
-    /// The bytes, part by part.
-    pub parts: Vec<Part>,
     /// Its place in the log.
     pub log: Option<LogPlace>,
 }

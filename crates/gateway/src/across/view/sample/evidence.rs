@@ -2,8 +2,8 @@
 
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData, Flags};
+use hallway_evidence::explain::statement;
 use hallway_evidence::verify::{Failure, Report, Section};
-use hallway_spine::console::explain::statement;
 use hallway_spine::console::view::*;
 use hallway_webauthn::explain::{
     Challenge, Part, authenticator_data, certificate, client_data, signature,
@@ -193,8 +193,8 @@ pub(super) fn explanation(failing: Option<usize>) -> ExplanationPage {
             conclusion: None,
             missing: Vec::new(),
             sections: sections(failing),
+            parts: parts(),
         },
-        parts: parts(),
         log: Some(LogPlace {
             index: Count(14_822),
             tree_size: Count(14_830),

@@ -1,17 +1,19 @@
 //! All that a bundle's subject is made of, part by part.
 
-use hallway_evidence::{Bundle, Receipt, Response};
 use hallway_webauthn::UnixSeconds;
 use hallway_webauthn::explain::{
     Challenge, Part, attestation, authenticator_data, certificate, chain, client_data, signature,
 };
 
 use super::statement;
+use crate::bundle::Bundle;
+use crate::receipt::Receipt;
+use crate::signed_statement::Response;
 
 /// Takes the subject of a bundle apart. `rp_id` is the realm's relying party id. The certificates
 /// are those of the subject itself or, if it has none, of the registration of the key that signed it:
 /// for a device's transaction, those of its enrolment.
-pub fn bundle(bundle: &Bundle, rp_id: &str) -> Vec<Part> {
+pub(crate) fn bundle(bundle: &Bundle, rp_id: &str) -> Vec<Part> {
     let signed = &bundle.subject().evidence.signed;
     let response = &signed.response;
     let challenge = Challenge {
