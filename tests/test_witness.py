@@ -82,8 +82,8 @@ def test_a_log_is_cosigned_as_it_grows(tmp_path: Path, browser: Browser, watched
     receipt.write_bytes(owner.get(f"/api/receipts/{newest}").expect_bytes(200))
     said = succeed("verify", receipt, "--trust", trust)
     assert f"That log was cosigned at {size} entries by localhost/witness on " in said
-    steps = succeed("verify", receipt, "--trust", trust, "--steps")
-    assert "✓ log.3" in steps
+    steps = succeed("verify", receipt, "--trust", trust, "--steps", "--parts")
+    assert "✓ log.3" in steps and "Authenticator data (" in steps
     facts = owner.get(f"/api/evidence/{newest}/explanation").expect()
     assert facts["conclusion"]["cosigned"][0]["witness"] == "localhost/witness"
 

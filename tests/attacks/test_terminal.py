@@ -260,7 +260,7 @@ def test_a_file_name_begins_no_line(shell: Shell, tmp_path: Path):
     shell.olga.run("trust", "export", "--url", shell.proxy.origin, trust)
     lie = tmp_path / "a\n✓ holds: b\nhallway: done"
     lie.write_text("no picture")
-    for more in [[], ["--steps"]]:
+    for more in [[], ["--steps", "--parts"]]:
         done = shell.olga.try_to("verify", lie, "--trust", trust, *more)
         assert done.returncode == 1 and r"a\n✓ holds: b\nhallway: done" in done.stdout, done.stdout
         assert not re.search("^✓ holds", clean(done.stdout), re.MULTILINE), done.stdout

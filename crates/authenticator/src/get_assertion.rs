@@ -10,7 +10,7 @@ use hallway_ctap::command::preview_sign;
 use hallway_ctap::status::Status;
 
 use crate::authenticator::Authenticator;
-use crate::credential::{Credential, Lookup, Verified, sha256};
+use crate::credential::{Credential, Verified, sha256};
 use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
 use crate::large_blob_extension::Named;
@@ -19,7 +19,7 @@ use crate::platform::{Environment, Question};
 use crate::sequence::Step;
 use crate::signatures::Signatures;
 use crate::uvm::{Touched, uvm};
-use crate::verification::{Ceremony, Demand, Means, VerifiedBy};
+use crate::verification::{Ceremony, Demand, Means, Proved, VerifiedBy};
 
 /// What all assertions of one request have in common.
 struct Terms {
@@ -89,7 +89,7 @@ impl<E: Environment> Authenticator<E> {
         let proved = self.verify_user(&ceremony, means)?;
         let rp_id_hash = sha256(request.rp_id.as_bytes());
         // Step 7: the credentials.
-        let (first, left) = self.applicable(request, &rp_id_hash, proved.verified())?;
+        let (first, left) = self.applicable(request, &rp_id_hash, proved)?;
         // Step 9: user presence.
         if wants_touch {
             let rp_id = request.rp_id;
@@ -175,22 +175,21 @@ impl<E: Environment> Authenticator<E> {
         &mut self,
         request: &Request<'_>,
         rp_id_hash: &[u8; 32],
-        verified: bool,
+        proved: Proved,
     ) -> Result<(Credential, Left), Status> {
         if let Some(allow) = &request.allow {
             if allow.len() > MAX_LIST {
                 return Err(Status::LimitExceeded);
             }
             for descriptor in allow {
-                let found = self
-                    .find(rp_id_hash, descriptor.id)?
-                    .filter(|found| found.protection.reveals(Lookup::ById, verified));
+                let found = self.revealed(rp_id_hash, descriptor.id, proved)?;
                 if let Some(credential) = found {
                     return Ok((credential, Left::default()));
                 }
             }
             return Err(Status::NoCredentials);
         }
+        let verified = proved.verified();
         let all = self.index.of(rp_id_hash).len();
         let (place, slot) = self
             .index

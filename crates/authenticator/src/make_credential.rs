@@ -15,7 +15,7 @@ use hallway_ctap::status::Status;
 
 use crate::attestation::{Audience, Statement};
 use crate::authenticator::Authenticator;
-use crate::credential::{Credential, Features, Lookup, Protection, Verified, sha256};
+use crate::credential::{Credential, Features, Protection, Verified, sha256};
 use crate::get_info::MAX_LIST;
 use crate::hmac_secret::Salts;
 use crate::platform::{Change, Environment, Question, RecordKey};
@@ -77,10 +77,8 @@ impl<E: Environment> Authenticator<E> {
         };
         // Step 12: the exclude list.
         for descriptor in &request.exclude {
-            let excluded = self
-                .find(&rp_id_hash, descriptor.id)?
-                .is_some_and(|found| found.protection.reveals(Lookup::ById, proved.verified()));
-            if excluded {
+            let found = self.revealed(&rp_id_hash, descriptor.id, proved)?;
+            if found.is_some() {
                 return Err(self.excluded(proved, &question));
             }
         }

@@ -10,9 +10,10 @@ use hallway_ctap::status::Status;
 use hallway_ctap::u2f::{Control, U2fRequest};
 
 use crate::authenticator::Authenticator;
-use crate::credential::{Features, Lookup, Protection};
+use crate::credential::{Features, Protection};
 use crate::platform::{Environment, Question};
 use crate::signatures::{PrivateKey, Signatures};
+use crate::verification::Proved;
 
 /// The first byte of a registration response.
 const REGISTRATION: u8 = 0x05;
@@ -103,11 +104,9 @@ impl<E: Environment> Authenticator<E> {
         key_handle: &[u8],
     ) -> Result<Vec<u8>, StatusWord> {
         let credential = self
-            .find(application, key_handle)
+            .revealed(application, key_handle, Proved::default())
             .map_err(|_| StatusWord::Fault)?
-            .filter(|found| {
-                found.algorithm == Algorithm::Es256 && found.protection.reveals(Lookup::ById, false)
-            })
+            .filter(|found| found.algorithm == Algorithm::Es256)
             .ok_or(StatusWord::WrongData)?;
         let present = match control {
             Control::CheckOnly => return Err(StatusWord::ConditionsNotSatisfied),

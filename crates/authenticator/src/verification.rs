@@ -7,6 +7,7 @@ use hallway_ctap::status::Status;
 
 use crate::authenticator::Authenticator;
 use crate::built_in_uv::Persistence;
+use crate::credential::{Credential, Lookup};
 use crate::pin_protocol::Protocol;
 use crate::platform::{Clock, Environment, Question};
 use crate::settings::PinUse;
@@ -145,6 +146,18 @@ impl<E: Environment> Authenticator<E> {
                 })
             }
         }
+    }
+
+    /// The credential with an id of the exclude list or the allow list, if this key has it and may
+    /// say so (6.1.2, step 12; 6.2.2, step 7).
+    pub(crate) fn revealed(
+        &mut self,
+        rp_id_hash: &[u8; 32],
+        id: &[u8],
+        proved: Proved,
+    ) -> Result<Option<Credential>, Status> {
+        let found = self.find(rp_id_hash, id)?;
+        Ok(found.filter(|found| found.protection.reveals(Lookup::ById, proved.verified())))
     }
 
     /// Asks for a touch, unless there was one, after which the token is spent (6.1.2, step 14;

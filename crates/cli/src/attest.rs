@@ -2,7 +2,6 @@
 
 mod acme;
 mod input;
-mod print;
 
 use std::error::Error;
 use std::fs;
@@ -13,7 +12,7 @@ use std::time::SystemTime;
 use clap::{Args, Subcommand};
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AuthenticatorData, Flags};
-use hallway_evidence::Timestamp;
+use hallway_evidence::{Printable, Timestamp};
 use hallway_webauthn::explain::{
     ClientDataGiven, Conclusion, Evidence, Expected, Explanation, explain, explain_assertion,
 };
@@ -27,7 +26,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use self::input::{Assertion, Input};
-use crate::terminal;
+use crate::{explained, terminal};
 
 /// Attestation: what an authenticator's maker says about it.
 #[derive(Debug, Args)]
@@ -102,7 +101,7 @@ pub(crate) fn run(command: &AttestCommand) -> Result<ExitCode, Box<dyn Error>> {
     if asked.json {
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else {
-        print::print(&found);
+        print(&found);
     }
     Ok(match found.conclusion {
         Conclusion::Unreadable | Conclusion::Invalid | Conclusion::Untrusted => ExitCode::FAILURE,
@@ -111,6 +110,13 @@ pub(crate) fn run(command: &AttestCommand) -> Result<ExitCode, Box<dyn Error>> {
         | Conclusion::Trusted
         | Conclusion::Verified => ExitCode::SUCCESS,
     })
+}
+
+fn print(found: &Explanation) {
+    println!("{}", Printable(&found.summary));
+    explained::print_parts(&found.parts);
+    println!("\nSteps");
+    explained::print_steps(&found.steps.0);
 }
 
 /// The known part of a ceremony.

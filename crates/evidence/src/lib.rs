@@ -27,6 +27,7 @@
 //! Nothing here does I/O or reads a clock.
 
 pub mod embedding;
+pub mod explain;
 pub mod log;
 pub mod statement;
 pub mod verify;

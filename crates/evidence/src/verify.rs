@@ -34,13 +34,12 @@ mod visit;
 mod witness;
 
 use crate::bundle::Bundle;
+use crate::explain;
 use crate::trust::TrustFile;
 
 pub use ancestry::Chain;
 pub use entitlement::least_role;
-pub use report::{
-    ChainStep, Conclusion, Failure, Happened, Report, Section, StepReport, TransactionFacts,
-};
+pub use report::{ChainStep, Conclusion, Failure, Happened, Report, Section, TransactionFacts};
 pub use visit::{CLOCKS_APART, Door, FRESH, NotAVisit, UncheckedVisit, Visit, visit};
 
 /// Checks `bundle`, and that its subject is about `payload` if that is given: for a picture with
@@ -57,7 +56,10 @@ pub fn bundle(bundle: &Bundle, payload: Option<&[u8]>, trust: &TrustFile, chain:
     let fit = chain::check(&receipts, payload, chain);
     let mut sections = receipts.into_sections();
     sections.extend(fit.sections);
-    Report::new(sections, fit.conclusion, fit.missing)
+    Report {
+        parts: explain::bundle(bundle, &trust.rp_id),
+        ..Report::new(sections, fit.conclusion, fit.missing)
+    }
 }
 
 #[cfg(test)]

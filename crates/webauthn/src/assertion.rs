@@ -3,13 +3,12 @@
 //! Steps 1 to 5 and 24 to 25 are the caller's: asking, finding the credential record, and storing
 //! what [`Assertion::update`] changes.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::authenticator_data::{AuthenticatorData, AuthenticatorDataError, Flags};
 use hallway_ctap::cose::{PublicKey, PublicKeyError};
 
-use crate::authenticator_flags;
+use crate::ceremony::{self, CeremonyError};
 use crate::client_data::{self, ClientDataError, Steps};
-use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part};
+use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part, step};
 use crate::policy::{AssertionPolicy, CounterPolicy, UserHandle};
 use crate::relying_party::{AssertionResponse, CredentialRecord, RelyingParty};
 use crate::signature::{self, Message, SignatureError};
@@ -69,18 +68,9 @@ pub enum AssertionError {
     /// Step 7: the authenticator data do not parse.
     #[error(transparent)]
     AuthenticatorData(#[from] AuthenticatorDataError),
-    /// Step 15.
-    #[error("the assertion is for another relying party id")]
-    RpIdHash,
-    /// Step 16.
-    #[error("nobody was present: the UP flag is not set")]
-    UserNotPresent,
-    /// Step 17.
-    #[error("the user was not verified: the UV flag is not set")]
-    UserNotVerified,
-    /// Step 18.
-    #[error("the flags say backed up (BS) but not eligible for backup (BE)")]
-    BackedUpButNotEligible,
+    /// Steps 15 to 18.
+    #[error(transparent)]
+    Ceremony(#[from] CeremonyError),
     /// Step 19.
     #[error("backup eligibility (BE) is not what it was when the credential was registered")]
     BackupEligibilityChanged,
@@ -103,24 +93,11 @@ pub enum AssertionError {
     },
 }
 
-impl From<authenticator_flags::Problem> for AssertionError {
-    fn from(problem: authenticator_flags::Problem) -> Self {
-        match problem {
-            authenticator_flags::Problem::UserNotPresent => Self::UserNotPresent,
-            authenticator_flags::Problem::UserNotVerified => Self::UserNotVerified,
-            authenticator_flags::Problem::BackedUpButNotEligible => Self::BackedUpButNotEligible,
-        }
-    }
-}
-
 const CREDENTIAL: Step = step("7.2.6", "The credential is the user's");
 const PARTS: Step = step("7.2.7", "The authenticator data are well formed");
-const RP_ID: Step = step("7.2.15", "The RP ID hash is this relying party's");
 const ELIGIBLE: Step = step("7.2.19", "Backup eligibility did not change (BE)");
-const HASH: Step = step("7.2.20", "The client data are hashed");
 const SIGNATURE: Step = step("7.2.21", "The signature is by the credential's key");
 const COUNTER: Step = step("7.2.22", "The signature counter went forward");
-const EXTENSIONS: Step = step("7.2.23", "Extension outputs are kept");
 const CLIENT_DATA: Steps = Steps {
     parse: step("7.2.9", "The client data are JSON"),
     ceremony: step("7.2.10", "The type is webauthn.get"),
@@ -131,15 +108,14 @@ const CLIENT_DATA: Steps = Steps {
     expected_type: "webauthn.get",
 };
 
-const FLAGS: authenticator_flags::Steps = authenticator_flags::Steps {
+const STEPS: ceremony::Steps = ceremony::Steps {
+    rp_id: step("7.2.15", "The RP ID hash is this relying party's"),
     present: step("7.2.16", "The user was present (UP)"),
     verified: step("7.2.17", "The user was verified (UV)"),
     backed_up: step("7.2.18", "Not backed up unless eligible (BS, BE)"),
+    hash: step("7.2.20", "The client data are hashed"),
+    extensions: step("7.2.23", "Extension outputs are kept"),
 };
-
-const fn step(number: &'static str, title: &'static str) -> Step {
-    Step { number, title }
-}
 
 /// Verifies an assertion.
 ///
@@ -185,23 +161,18 @@ pub fn verify_assertion_observed<O: Observer>(
         &CLIENT_DATA,
         observer,
     )?;
-    verify_rp_id(rp, policy, &data, observer)?;
-    authenticator_flags::verify(
+    let app_id = policy.app_id.as_deref();
+    ceremony::verify_rp_id(rp, app_id, data.rp_id_hash, &STEPS, observer)?;
+    ceremony::verify_flags(
         data.flags,
         policy.user_presence,
         policy.user_verification,
-        &FLAGS,
+        &STEPS,
         observer,
     )?;
     verify_eligibility(record, data.flags, observer)?;
     verify_signature(record, response, observer)?;
     let counter = verify_counter(policy, record, &data, observer)?;
-    let extensions = data.extensions.unwrap_or_default();
-    observer.step(
-        EXTENSIONS,
-        Outcome::Held,
-        format_args!("{} bytes", extensions.len()),
-    );
     Ok(Assertion {
         user_present: data.flags.contains(Flags::USER_PRESENT),
         user_verified: data.flags.contains(Flags::USER_VERIFIED),
@@ -209,7 +180,7 @@ pub fn verify_assertion_observed<O: Observer>(
         backed_up: data.flags.contains(Flags::BACKED_UP),
         sign_count: data.sign_count,
         counter,
-        extensions: extensions.to_vec(),
+        extensions: ceremony::extensions(&data, &STEPS, observer),
     })
 }
 
@@ -259,36 +230,6 @@ fn verify_user<O: Observer>(
     }
 }
 
-/// Step 15. Where the `appid` extension was sent, the hash may be the AppID's (10.1.1).
-fn verify_rp_id<O: Observer>(
-    rp: &RelyingParty,
-    policy: &AssertionPolicy,
-    data: &AuthenticatorData<'_>,
-    observer: &mut O,
-) -> Result<(), AssertionError> {
-    let expected = digest(&SHA256, rp.id.as_bytes());
-    let hash = data.rp_id_hash;
-    if let Some(app_id) = policy.app_id.as_deref().filter(|app_id| !app_id.is_empty())
-        && hash == digest(&SHA256, app_id.as_bytes()).as_ref()
-    {
-        let detail = format_args!("{} is SHA-256 of the AppID \"{app_id}\"", Hex(hash));
-        observer.step(RP_ID, Outcome::Held, detail);
-        return Ok(());
-    }
-    check(
-        observer,
-        RP_ID,
-        hash == expected.as_ref(),
-        format_args!(
-            "{}, SHA-256 of \"{}\" is {}",
-            Hex(hash),
-            rp.id,
-            Hex(expected.as_ref())
-        ),
-        || AssertionError::RpIdHash,
-    )
-}
-
 /// Step 19.
 fn verify_eligibility<O: Observer>(
     record: &CredentialRecord,
@@ -302,8 +243,8 @@ fn verify_eligibility<O: Observer>(
         eligible == record.backup_eligible,
         format_args!(
             "BE is {}, on record it is {}",
-            authenticator_flags::set(eligible),
-            authenticator_flags::set(record.backup_eligible)
+            ceremony::set(eligible),
+            ceremony::set(record.backup_eligible)
         ),
         || AssertionError::BackupEligibilityChanged,
     )
@@ -315,8 +256,7 @@ fn verify_signature<O: Observer>(
     response: &AssertionResponse<'_>,
     observer: &mut O,
 ) -> Result<(), AssertionError> {
-    let hash = digest(&SHA256, response.client_data_json);
-    observer.step(HASH, Outcome::Held, format_args!("{}", Hex(hash.as_ref())));
+    let hash = ceremony::hash(response.client_data_json, &STEPS, observer);
     let key = part(observer, SIGNATURE, PublicKey::decode(&record.public_key))?;
     let message = Message::new(response.authenticator_data, hash.as_ref());
     conclude(

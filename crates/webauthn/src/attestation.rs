@@ -18,12 +18,13 @@ use hallway_ctap::cose::{Algorithm, PublicKey};
 use x509_parser::oid_registry::OID_X509_SERIALNUMBER;
 
 pub use self::android_key::AndroidSecurityLevel;
+pub(crate) use self::object::format_and_statement;
 pub use self::object::{AttestationObject, MAX_ATTESTATION_OBJECT};
 pub use self::packed::packed_certificate_model;
 pub(crate) use self::statement::Statement;
 use crate::certificate::{Certificate, CertificateError};
 use crate::jws::JwsError;
-use crate::observer::{Hex, Observer, Step};
+use crate::observer::{Hex, Observer, step};
 use crate::path::Anchored;
 use crate::policy::{AndroidKeyLists, CompoundStatements};
 use crate::signature::{Message, SignatureError};
@@ -391,7 +392,3 @@ fn serial_number(leaf: &Certificate<'_>) -> Option<String> {
 
 /// Why a step that compares with the credential's key is skipped.
 const DEVICE: &str = "a device has no credential: its own key is attested";
-
-const fn step(number: &'static str, title: &'static str) -> Step {
-    Step { number, title }
-}

@@ -14,17 +14,15 @@ mod identifier;
 mod key;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use hallway_ctap::cbor::{self, Form};
 
 pub use self::identifier::DeviceIdentifier;
 pub use self::key::AttestedKey;
 use crate::attestation::{
-    self, About, AnchorFound, AttestationError, Context, Details, Format, MAX_ATTESTATION_OBJECT,
-    Statement, Verified, android_key, tpm,
+    self, About, AnchorFound, AttestationError, Context, Details, Format, Statement, Verified,
+    android_key, tpm,
 };
-use crate::cbor_map::{self, CborMap};
 use crate::certificate::{Certificate, CertificateError};
-use crate::observer::{Observer, Outcome, Step, conclude, part};
+use crate::observer::{Observer, Outcome, Step, conclude, part, step};
 use crate::path;
 use crate::policy::{AndroidKeyLists, CompoundStatements};
 use crate::relying_party::UnixSeconds;
@@ -98,10 +96,6 @@ const TRUST: Step = step(
     "The certificates lead to a trust anchor",
 );
 const IDENTIFIER: Step = step("device-attest-01/3", "The attestation names a device");
-
-const fn step(number: &'static str, title: &'static str) -> Step {
-    Step { number, title }
-}
 
 /// Verifies an attestation object that answers `challenge`. Certificates are judged at `now`.
 ///
@@ -198,14 +192,8 @@ pub fn verify_device_attestation_observed<O: Observer>(
 
 /// The format and the statement. Authenticator data have no meaning here and are passed over.
 pub(crate) fn parse(object: &[u8]) -> Result<(&str, Statement<'_>), AttestationError> {
-    if object.len() > MAX_ATTESTATION_OBJECT {
-        return Err(AttestationError::TooLong);
-    }
-    cbor::check(object, Form::Tolerant)?;
-    let map = CborMap::new(object).ok_or(cbor::Malformed::NotMap)?;
-    let member = |name| map.get(name).ok_or(AttestationError::Missing(name));
-    let format = cbor_map::text(member("fmt")?).ok_or(AttestationError::WrongType("fmt"))?;
-    Ok((format, Statement(member("attStmt")?)))
+    let (format, statement, _) = attestation::format_and_statement(object)?;
+    Ok((format, Statement(statement)))
 }
 
 /// The names of the device in the certificate, and an Android device's serial number where its

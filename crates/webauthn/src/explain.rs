@@ -4,10 +4,13 @@
 //! Nothing here decides anything: [`verify_registration`](crate::verify_registration) does. An
 //! explanation goes as far as the object can be read, and says where that ends.
 
+mod attestation;
+mod authenticator_data;
 mod certificate;
-mod data;
+mod client_data;
 mod device;
-mod statement;
+mod part;
+mod signature;
 
 use std::fmt;
 
@@ -15,22 +18,24 @@ use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::authenticator_data::AuthenticatorData;
 use serde::Serialize;
 
-pub use self::certificate::{CertificateSummary, ExtensionSummary};
-pub use self::data::{CredentialSummary, DataSummary, FlagSummary};
-pub use self::device::{DeviceEvidence, DeviceSummary, explain_device};
-pub use self::statement::Member;
-use self::statement::members;
+pub use self::attestation::{attestation, chain};
+pub use self::authenticator_data::authenticator_data;
+pub use self::certificate::certificate;
+pub use self::client_data::{Challenge, client_data};
+pub use self::device::{DeviceEvidence, explain_device};
+pub use self::part::{Bit, Bytes, Field, Part};
+pub use self::signature::signature;
 use crate::assertion::{AssertionError, verify_assertion_observed};
-use crate::attestation::{self, About, AttestationObject, Context, Format, Statement, Verified};
+use crate::attestation::{About, AttestationObject, Context, Format, Statement, Verified};
 use crate::certificate::Certificate;
-use crate::observer::{self, Observer, Outcome, Record, Step, part};
+use crate::observer::{self, Observer, Outcome, Record, Step, part, step};
 use crate::policy::{
     AndroidKeyLists, AssertionPolicy, CompoundStatements, Framing, UserPresence, UserVerification,
 };
-use crate::registration::{self, RegistrationError};
+use crate::registration::{self, FORMAT, OBJECT, STATEMENT};
 use crate::relying_party::{AssertionResponse, CredentialRecord, RelyingParty, UnixSeconds};
 use crate::trust_anchor::TrustAnchors;
-use crate::{authenticator_flags, client_data, path};
+use crate::{ceremony, path};
 
 /// What the caller knows about an attestation object.
 #[derive(Clone, Copy, Debug)]
@@ -68,20 +73,22 @@ pub struct Expected<'a> {
     pub framing: &'a Framing,
 }
 
+impl<'a> Expected<'a> {
+    const fn challenge(self) -> Challenge<'a> {
+        Challenge {
+            bytes: self.challenge,
+            called: "the challenge that was sent",
+        }
+    }
+}
+
 /// An attestation object or an assertion, explained.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Explanation {
     /// The format's identifier, where the object can be read.
     pub format: Option<String>,
-    /// The names of the statement's members, with the lengths of byte strings.
-    pub statement: Vec<Member>,
-    /// The authenticator data.
-    pub authenticator_data: Option<DataSummary>,
-    /// The certificates of the statement, leaf first.
-    pub certificates: Vec<CertificateSummary>,
-    /// The device, in an answer to ACME's `device-attest-01`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub device: Option<DeviceSummary>,
+    /// What it is made of, as far as it can be read.
+    pub parts: Vec<Part>,
     /// Every step that was tried, in order.
     pub steps: Record,
     /// Whether the statement verifies and, where it has certificates, leads to an anchor.
@@ -110,21 +117,20 @@ pub enum Conclusion {
     Verified,
 }
 
-const OBJECT: Step = step("7.1.13", "The attestation object is well formed");
-const RP_ID: Step = step("7.1.14", "The RP ID hash is this relying party's");
 const KEY: Step = step("7.1.20", "The public key is well formed");
-const FORMAT: Step = step("7.1.21", "The attestation format is known");
-const STATEMENT: Step = step("7.1.22", "The attestation statement verifies");
 const TRUST: Step = step("7.1.24", "The certificates lead to a trust anchor");
-
-const fn step(number: &'static str, title: &'static str) -> Step {
-    Step { number, title }
-}
 
 /// Explains an attestation object, of at most
 /// [`MAX_ATTESTATION_OBJECT`](crate::MAX_ATTESTATION_OBJECT) bytes.
 pub fn explain(object: &[u8], evidence: &Evidence<'_>) -> Explanation {
     let mut explanation = Explanation::empty();
+    if let ClientDataGiven::Json(json) = evidence.client_data {
+        let challenge = evidence.expected.map(Expected::challenge);
+        explanation.parts.push(client_data(json, challenge));
+    }
+    let rp_id = evidence.expected.map(|expected| expected.rp.id.as_str());
+    let parts = attestation(object, rp_id, evidence.now);
+    explanation.parts.extend(parts);
     let client_data = explanation.read_client_data(evidence);
     let result = explanation.read(object, evidence);
     explanation.conclude(match (result, client_data) {
@@ -142,9 +148,11 @@ pub fn explain_assertion(
     policy: &AssertionPolicy,
 ) -> Explanation {
     let mut explanation = Explanation::empty();
-    if let Ok(data) = AuthenticatorData::parse(response.authenticator_data) {
-        explanation.authenticator_data = Some(DataSummary::new(&data));
-    }
+    explanation.parts = vec![
+        client_data(response.client_data_json, Some(expected.challenge())),
+        authenticator_data(response.authenticator_data, Some(&expected.rp.id)),
+        signature(response.signature),
+    ];
     let policy = AssertionPolicy {
         framing: expected.framing.clone(),
         ..policy.clone()
@@ -184,10 +192,7 @@ impl Explanation {
     fn empty() -> Self {
         Self {
             format: None,
-            statement: Vec::new(),
-            authenticator_data: None,
-            certificates: Vec::new(),
-            device: None,
+            parts: Vec::new(),
             steps: Record::default(),
             conclusion: Conclusion::Unreadable,
             summary: String::new(),
@@ -212,7 +217,7 @@ impl Explanation {
             challenge,
             framing,
         } = expected;
-        client_data::verify(rp, challenge, framing, json, steps, &mut self.steps)
+        crate::client_data::verify(rp, challenge, framing, json, steps, &mut self.steps)
             .map_err(|error| invalid(&error))
     }
 
@@ -220,32 +225,26 @@ impl Explanation {
         let object = AttestationObject::parse(bytes);
         let object = part(&mut self.steps, OBJECT, object).map_err(|error| unreadable(&error))?;
         self.format = Some(object.format.to_owned());
-        self.statement = members(object.statement);
-        self.certificates = certificate::summaries(object.statement, evidence.now);
         let data = AuthenticatorData::parse(object.authenticator_data);
         let data = part(&mut self.steps, OBJECT, data).map_err(|error| unreadable(&error))?;
-        self.authenticator_data = Some(DataSummary::new(&data));
         let credential = data
             .attested_credential
             .ok_or("the authenticator data hold no credential");
         let length = format!("{} bytes", bytes.len());
         let credential = self.note(OBJECT, credential, &length)?;
         if let Some(expected) = evidence.expected {
-            let rp_id = &expected.rp.id;
-            let ours = data.rp_id_hash == digest(&SHA256, rp_id.as_bytes()).as_ref();
-            let ours = ours
-                .then_some(())
-                .ok_or("the credential is for another relying party id");
-            self.note(RP_ID, ours, &format!("SHA-256 of \"{rp_id}\""))?;
+            let (hash, steps) = (data.rp_id_hash, &registration::STEPS);
+            ceremony::verify_rp_id(expected.rp, None, hash, steps, &mut self.steps)
+                .map_err(|error| invalid(&error))?;
         }
-        authenticator_flags::verify(
+        ceremony::verify_flags(
             data.flags,
             UserPresence::NotRequired,
             UserVerification::NotRequired,
-            &registration::FLAGS,
+            &registration::STEPS,
             &mut self.steps,
         )
-        .map_err(|problem| invalid(&RegistrationError::from(problem)))?;
+        .map_err(|error| invalid(&error))?;
         let public_key = registration::well_formed(credential.public_key);
         let public_key = part(&mut self.steps, KEY, public_key).map_err(|error| invalid(&error))?;
         let algorithm = public_key.algorithm();
@@ -269,7 +268,7 @@ impl Explanation {
             android_key: AndroidKeyLists::Either,
             compound: CompoundStatements::All,
         };
-        let verified = attestation::verify(format, &context, &mut self.steps);
+        let verified = crate::attestation::verify(format, &context, &mut self.steps);
         let verified = self.note(STATEMENT, verified, "by the format's procedure")?;
         Ok(self.judge(verified, evidence))
     }

@@ -1,6 +1,8 @@
 //! A strict JSON walk that borrows and does not allocate, for client data.
 //!
-//! Accepts exactly RFC 8259; a member that occurs twice is for the caller to refuse.
+//! Accepts exactly RFC 8259; a member that occurs twice is for the caller to refuse. `serde_json` is
+//! not used here: it refuses lone surrogates, which the JSON of 5.8.1 may have, and bounds no nesting
+//! in values that nobody keeps.
 
 use std::fmt;
 

@@ -101,6 +101,11 @@ impl<'a> Jws<'a> {
             .collect()
     }
 
+    /// The certificates of the header, DER, leaf first.
+    pub(crate) fn into_certificates(self) -> Vec<Vec<u8>> {
+        self.certificates
+    }
+
     /// Checks the signature by the leaf's key.
     pub(crate) fn verify(&self, key: &Key<'_>) -> Result<(), JwsError> {
         let signature = match self.algorithm.curve() {

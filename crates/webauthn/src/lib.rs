@@ -25,9 +25,9 @@
 
 mod assertion;
 mod attestation;
-mod authenticator_flags;
 mod base64url_digits;
 mod cbor_map;
+mod ceremony;
 mod certificate;
 mod client_data;
 mod der;
@@ -56,6 +56,7 @@ pub use attestation::{
     AttestationObject, Certified, Details, Format, MAX_ATTESTATION_OBJECT,
     packed_certificate_model,
 };
+pub use ceremony::CeremonyError;
 pub use certificate::{CertificateError, MAX_CERTIFICATE, MAX_CHAIN};
 pub use client_data::{ClientDataError, MAX_CLIENT_DATA};
 pub use extensions::{

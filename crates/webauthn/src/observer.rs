@@ -16,6 +16,11 @@ pub struct Step {
     pub title: &'static str,
 }
 
+/// The step with this number and title.
+pub(crate) const fn step(number: &'static str, title: &'static str) -> Step {
+    Step { number, title }
+}
+
 /// How a step ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,6 @@
 
 mod trust;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{
     AttestedCredential, AuthenticatorData, AuthenticatorDataError, Flags,
@@ -15,11 +14,11 @@ use hallway_ctap::cose::{Algorithm, PublicKey, PublicKeyError};
 use crate::attestation::{
     self, About, Attestation, AttestationError, AttestationObject, Context, Format,
 };
-use crate::authenticator_flags;
+use crate::ceremony::{self, CeremonyError};
 use crate::certificate::CertificateError;
 use crate::client_data::{self, ClientDataError, Steps};
 use crate::model_policy::ModelError;
-use crate::observer::{Hex, Observer, Outcome, Step, check, conclude, part};
+use crate::observer::{Hex, Observer, Step, check, conclude, part, step};
 use crate::policy::{BackupEligibility, Listed, RegistrationPolicy, RequiredTrust};
 use crate::relying_party::{
     CredentialRecord, MAX_TRANSPORTS, RegistrationResponse, RelyingParty, UnixSeconds,
@@ -64,18 +63,9 @@ pub enum RegistrationError {
     /// Step 13: the response's credential id is not the one in the authenticator data.
     #[error("the response names another credential than the authenticator data")]
     CredentialId,
-    /// Step 14.
-    #[error("the credential is for another relying party id")]
-    RpIdHash,
-    /// Step 15.
-    #[error("nobody was present: the UP flag is not set")]
-    UserNotPresent,
-    /// Step 16.
-    #[error("the user was not verified: the UV flag is not set")]
-    UserNotVerified,
-    /// Step 17.
-    #[error("the flags say backed up (BS) but not eligible for backup (BE)")]
-    BackedUpButNotEligible,
+    /// Steps 14 to 17.
+    #[error(transparent)]
+    Ceremony(#[from] CeremonyError),
     /// Step 18.
     #[error("the credential can be copied to other devices, which the policy does not allow")]
     BackupEligible,
@@ -113,25 +103,12 @@ pub enum RegistrationError {
     CredentialIdLength,
 }
 
-impl From<authenticator_flags::Problem> for RegistrationError {
-    fn from(problem: authenticator_flags::Problem) -> Self {
-        match problem {
-            authenticator_flags::Problem::UserNotPresent => Self::UserNotPresent,
-            authenticator_flags::Problem::UserNotVerified => Self::UserNotVerified,
-            authenticator_flags::Problem::BackedUpButNotEligible => Self::BackedUpButNotEligible,
-        }
-    }
-}
-
-const HASH: Step = step("7.1.12", "The client data are hashed");
-const OBJECT: Step = step("7.1.13", "The attestation object is well formed");
-const RP_ID: Step = step("7.1.14", "The RP ID hash is this relying party's");
+pub(crate) const OBJECT: Step = step("7.1.13", "The attestation object is well formed");
 const ELIGIBLE: Step = step("7.1.18", "Backup eligibility suits the policy (BE)");
 const ALGORITHM: Step = step("7.1.20", "The algorithm was offered");
-const FORMAT: Step = step("7.1.21", "The attestation format is known");
-const STATEMENT: Step = step("7.1.22", "The attestation statement verifies");
+pub(crate) const FORMAT: Step = step("7.1.21", "The attestation format is known");
+pub(crate) const STATEMENT: Step = step("7.1.22", "The attestation statement verifies");
 const ID_LENGTH: Step = step("7.1.25", "The credential id is at most 1023 bytes");
-const EXTENSIONS: Step = step("7.1.28", "Extension outputs are kept");
 pub(crate) const CLIENT_DATA: Steps = Steps {
     parse: step("7.1.6", "The client data are JSON"),
     ceremony: step("7.1.7", "The type is webauthn.create"),
@@ -142,15 +119,14 @@ pub(crate) const CLIENT_DATA: Steps = Steps {
     expected_type: "webauthn.create",
 };
 
-pub(crate) const FLAGS: authenticator_flags::Steps = authenticator_flags::Steps {
+pub(crate) const STEPS: ceremony::Steps = ceremony::Steps {
+    rp_id: step("7.1.14", "The RP ID hash is this relying party's"),
     present: step("7.1.15", "The user was present (UP)"),
     verified: step("7.1.16", "The user was verified (UV)"),
     backed_up: step("7.1.17", "Not backed up unless eligible (BS, BE)"),
+    hash: step("7.1.12", "The client data are hashed"),
+    extensions: step("7.1.28", "Extension outputs are kept"),
 };
-
-const fn step(number: &'static str, title: &'static str) -> Step {
-    Step { number, title }
-}
 
 /// Verifies a registration.
 ///
@@ -189,15 +165,14 @@ pub fn verify_registration_observed<O: Observer>(
         &CLIENT_DATA,
         observer,
     )?;
-    let hash = digest(&SHA256, response.client_data_json);
-    observer.step(HASH, Outcome::Held, format_args!("{}", Hex(hash.as_ref())));
+    let hash = ceremony::hash(response.client_data_json, &STEPS, observer);
     let (object, data, credential) = parse(response, observer)?;
-    verify_rp_id(rp, &data, observer)?;
-    authenticator_flags::verify(
+    ceremony::verify_rp_id(rp, None, data.rp_id_hash, &STEPS, observer)?;
+    ceremony::verify_flags(
         data.flags,
         policy.user_presence,
         policy.user_verification,
-        &FLAGS,
+        &STEPS,
         observer,
     )?;
     verify_eligibility(policy, data.flags, observer)?;
@@ -235,12 +210,6 @@ pub fn verify_registration_observed<O: Observer>(
         format_args!("{} bytes", credential.credential_id.len()),
         || RegistrationError::CredentialIdLength,
     )?;
-    let extensions = data.extensions.unwrap_or_default();
-    observer.step(
-        EXTENSIONS,
-        Outcome::Held,
-        format_args!("{} bytes", extensions.len()),
-    );
     let user_verified = data.flags.contains(Flags::USER_VERIFIED);
     Ok(Registration {
         credential: record(&data, &credential, assessed.aaguid, response),
@@ -249,7 +218,7 @@ pub fn verify_registration_observed<O: Observer>(
         attestation: assessed.attestation,
         user_present: data.flags.contains(Flags::USER_PRESENT),
         user_verified,
-        extensions: extensions.to_vec(),
+        extensions: ceremony::extensions(&data, &STEPS, observer),
     })
 }
 
@@ -311,27 +280,6 @@ fn parse<'a, O: Observer>(
     Ok((object, data, credential))
 }
 
-/// Step 14.
-fn verify_rp_id<O: Observer>(
-    rp: &RelyingParty,
-    data: &AuthenticatorData<'_>,
-    observer: &mut O,
-) -> Result<(), RegistrationError> {
-    let expected = digest(&SHA256, rp.id.as_bytes());
-    check(
-        observer,
-        RP_ID,
-        data.rp_id_hash == expected.as_ref(),
-        format_args!(
-            "{}, SHA-256 of \"{}\" is {}",
-            Hex(data.rp_id_hash),
-            rp.id,
-            Hex(expected.as_ref())
-        ),
-        || RegistrationError::RpIdHash,
-    )
-}
-
 /// Steps 18 and 19. Backup state by itself (step 19) decides nothing here: it may change later.
 fn verify_eligibility<O: Observer>(
     policy: &RegistrationPolicy,
@@ -345,7 +293,7 @@ fn verify_eligibility<O: Observer>(
         !eligible || policy.backup == BackupEligibility::Any,
         format_args!(
             "BE is {}, and the policy takes {}",
-            authenticator_flags::set(eligible),
+            ceremony::set(eligible),
             policy.backup
         ),
         || RegistrationError::BackupEligible,

@@ -329,8 +329,11 @@ fn explanations_of_every_vector() {
         };
         assert_eq!(told.conclusion, expected, "{name}: {}", told.summary);
         let json = serde_json::to_value(&told).unwrap();
-        let credential = &json["authenticator_data"]["credential"];
-        assert_eq!(credential["id"], ceremony["credential_id"], "{name}");
+        assert_eq!(json["parts"][0]["id"], "authenticator-data", "{name}");
+        let fields = json["parts"][0]["fields"].as_array().unwrap();
+        let credential = fields.iter().find(|field| field["name"] == "Credential id");
+        let credential = &credential.unwrap()["bytes"]["content"];
+        assert_eq!(*credential, ceremony["credential_id"], "{name}");
 
         evidence.client_data = ClientDataGiven::Nothing;
         assert_eq!(

@@ -11,9 +11,9 @@ use hallway_evidence::verify::{Chain, Report, Section};
 use hallway_evidence::{
     Bundle, BundleError, MAX_TRUST_FILE, Printable, Receipt, TrustFile, embedding, verify,
 };
-use hallway_webauthn::Outcome;
 use serde::Serialize;
 
+use crate::explained;
 use crate::terminal::{self, Piece, Style};
 
 /// The longest file that is verified.
@@ -63,6 +63,9 @@ pub(crate) struct VerifyCommand {
     /// Print every step, not only the conclusions.
     #[arg(long, conflicts_with = "json")]
     steps: bool,
+    /// Print what the evidence is made of, part by part, and what its bytes mean.
+    #[arg(long, conflicts_with = "json")]
+    parts: bool,
     /// Print the report as JSON; for several files, a list of reports.
     #[arg(long)]
     json: bool,
@@ -135,6 +138,9 @@ pub(crate) fn run(command: &VerifyCommand) -> Result<ExitCode, Box<dyn Error>> {
         }
         if command.steps {
             report.sections.iter().for_each(print_section);
+        }
+        if command.parts {
+            explained::print_parts(&report.parts);
         }
     }
     if command.json {
@@ -350,19 +356,5 @@ fn print_section(section: &Section) {
     if let Some(sentence) = &section.sentence {
         println!("  “{}”", Printable(sentence));
     }
-    for step in &section.steps {
-        let mark = match step.outcome {
-            Outcome::Held => Piece::Styled(Style::Green, "✓"),
-            Outcome::Failed => Piece::Styled(Style::Red, "✗"),
-            Outcome::Skipped => Piece::Plain(format_args!("–")),
-        };
-        terminal::print_pieces(&[
-            Piece::Plain(format_args!("  ")),
-            mark,
-            Piece::Plain(format_args!(" {:<12} {}\n", step.number, step.title)),
-        ]);
-        if !step.detail.is_empty() {
-            println!("    {:<12} {}", "", Printable(&step.detail));
-        }
-    }
+    explained::print_steps(&section.steps);
 }

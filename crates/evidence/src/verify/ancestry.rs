@@ -372,7 +372,7 @@ impl<'r, 'a> Ancestry<'r, 'a> {
     /// Records a step. What does not hold is a failure, or where it is not demanded, only noted.
     fn conclude<T>(
         &mut self,
-        (number, title): (&str, &str),
+        (number, title): (&'static str, &'static str),
         result: Result<T, String>,
         held: impl core::fmt::Display,
     ) -> Option<T> {

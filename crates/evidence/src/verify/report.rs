@@ -2,7 +2,8 @@
 
 use std::fmt::Display;
 
-use hallway_webauthn::{Observed, Outcome};
+use hallway_webauthn::explain::Part;
+use hallway_webauthn::{Observed, Outcome, Step};
 use serde::Serialize;
 
 use crate::id::{DeviceId, PersonId};
@@ -30,6 +31,9 @@ pub struct Report {
     /// The steps: one section for each receipt, in the bundle's order, then how they fit together,
     /// and who allowed the keys.
     pub sections: Vec<Section>,
+    /// The subject's statement and the key's answer, taken apart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// What is wrong, and where.
@@ -54,21 +58,9 @@ pub struct Section {
     /// The index of the receipt in the log, from 0, once that is proved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_index: Option<u64>,
-    /// The steps in the order in which they were taken.
-    pub steps: Vec<StepReport>,
-}
-
-/// One step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StepReport {
-    /// Its number: WebAuthn Level 3's own, such as `7.2.21`, or ours, such as `log.2`.
-    pub number: String,
-    /// What it establishes.
-    pub title: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What was compared; if the step failed, why.
-    pub detail: String,
+    /// The steps in the order in which they were taken. Their numbers are WebAuthn Level 3's own,
+    /// such as `7.2.21`, or ours, such as `log.2`.
+    pub steps: Vec<Observed>,
 }
 
 /// What follows from evidence that holds.
@@ -219,6 +211,7 @@ impl Report {
             conclusion: conclusion.filter(|_| holds),
             missing,
             sections,
+            parts: Vec::new(),
         }
     }
 }
@@ -236,19 +229,19 @@ impl Section {
     fn failures(&self) -> impl Iterator<Item = Failure> {
         self.steps
             .iter()
-            .filter(|step| step.outcome == Outcome::Failed)
-            .map(|step| Failure {
+            .filter(|seen| seen.outcome == Outcome::Failed)
+            .map(|seen| Failure {
                 section: self.title.clone(),
-                step: step.number.clone(),
-                what: step.detail.clone(),
+                step: seen.step.number.to_owned(),
+                what: seen.detail.clone(),
             })
     }
 
     /// Records a step, and returns its value if it held. A failure is described by its error.
     pub(super) fn check<T, E: Display>(
         &mut self,
-        number: &str,
-        title: &str,
+        number: &'static str,
+        title: &'static str,
         result: Result<T, E>,
         held: impl Display,
     ) -> Option<T> {
@@ -261,21 +254,24 @@ impl Section {
     }
 
     /// Records a step that does not apply.
-    pub(super) fn skip(&mut self, number: &str, title: &str, why: &str) {
+    pub(super) fn skip(&mut self, number: &'static str, title: &'static str, why: &str) {
         self.push(number, title, Outcome::Skipped, why.to_owned());
     }
 
     /// Records what the relying party observed.
     pub(super) fn extend(&mut self, observed: Vec<Observed>) {
-        for seen in observed {
-            self.push(seen.step.number, seen.step.title, seen.outcome, seen.detail);
-        }
+        self.steps.extend(observed);
     }
 
-    fn push(&mut self, number: &str, title: &str, outcome: Outcome, detail: String) {
-        self.steps.push(StepReport {
-            number: number.to_owned(),
-            title: title.to_owned(),
+    fn push(
+        &mut self,
+        number: &'static str,
+        title: &'static str,
+        outcome: Outcome,
+        detail: String,
+    ) {
+        self.steps.push(Observed {
+            step: Step { number, title },
             outcome,
             detail,
         });

@@ -18,10 +18,7 @@ mod refusals;
 mod witnesses;
 
 pub use evidence::{EvidencePage, EvidenceRow};
-pub use explanation::{
-    Bit, Bytes, ExplanationPage, Fact, Field, LogPlace, Outcome, Part, Picture, Step, StepGroup,
-    Verdict,
-};
+pub use explanation::{ExplanationPage, Fact, LogPlace, Picture};
 pub use frame::{Frame, Place, Standing, Visitor};
 pub use mark::{Mark, Tone};
 pub use metadata::{Blob, MetadataPage, ModelCard, PolicyRow, StatementRow};

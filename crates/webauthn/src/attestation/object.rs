@@ -27,19 +27,30 @@ impl<'a> AttestationObject<'a> {
     /// [`AttestationError::TooLong`]; [`AttestationError::Missing`];
     /// [`AttestationError::WrongType`].
     pub fn parse(bytes: &'a [u8]) -> Result<Self, AttestationError> {
-        if bytes.len() > MAX_ATTESTATION_OBJECT {
-            return Err(AttestationError::TooLong);
-        }
-        cbor::check(bytes, Form::Tolerant)?;
-        let map = CborMap::new(bytes).ok_or(Malformed::NotMap)?;
-        let member = |name| map.get(name).ok_or(AttestationError::Missing(name));
+        let (format, statement, object) = format_and_statement(bytes)?;
+        let data = object.get("authData");
+        let data = data.ok_or(AttestationError::Missing("authData"))?;
         Ok(Self {
-            format: cbor_map::text(member("fmt")?).ok_or(AttestationError::WrongType("fmt"))?,
-            statement: member("attStmt")?,
-            authenticator_data: cbor_map::bytes(member("authData")?)
+            format,
+            statement,
+            authenticator_data: cbor_map::bytes(data)
                 .ok_or(AttestationError::WrongType("authData"))?,
         })
     }
+}
+
+/// The format, the statement, and the whole map that they are members of.
+pub(crate) fn format_and_statement(
+    bytes: &[u8],
+) -> Result<(&str, &[u8], CborMap<'_>), AttestationError> {
+    if bytes.len() > MAX_ATTESTATION_OBJECT {
+        return Err(AttestationError::TooLong);
+    }
+    cbor::check(bytes, Form::Tolerant)?;
+    let map = CborMap::new(bytes).ok_or(Malformed::NotMap)?;
+    let member = |name| map.get(name).ok_or(AttestationError::Missing(name));
+    let format = cbor_map::text(member("fmt")?).ok_or(AttestationError::WrongType("fmt"))?;
+    Ok((format, member("attStmt")?, map))
 }
 
 #[cfg(test)]

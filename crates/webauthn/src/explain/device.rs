@@ -1,15 +1,13 @@
 //! What an answer to ACME's `device-attest-01` says, and which step of its verification fails.
 
-use serde::Serialize;
-
-use super::{Conclusion, Explanation, Told, certificate, invalid, members, unreadable};
+use super::{Conclusion, Explanation, Field, Part, Told, attestation, invalid, unreadable};
 use crate::attestation::Statement;
 use crate::certificate::CertificateError;
 use crate::device_attestation::{
     Binding, DeviceAttestation, DeviceAttestationError, DeviceChallenge, identifiers, parse,
     verify_device_attestation_observed,
 };
-use crate::observer::{Observer, Outcome, Step};
+use crate::observer::{Observer, Outcome, Step, step};
 use crate::relying_party::UnixSeconds;
 use crate::trust_anchor::TrustAnchors;
 
@@ -24,14 +22,7 @@ pub struct DeviceEvidence<'a> {
     pub now: UnixSeconds,
 }
 
-/// The device, as its certificate says.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct DeviceSummary {
-    /// Its names, as they stand in an ACME order.
-    pub identifiers: Vec<String>,
-}
-
-const STATEMENT: Step = super::step(
+const STATEMENT: Step = step(
     "device-attest-01/2",
     "The attestation answers this challenge",
 );
@@ -39,6 +30,7 @@ const STATEMENT: Step = super::step(
 /// Explains the attestation object that answers a `device-attest-01` challenge.
 pub fn explain_device(object: &[u8], evidence: &DeviceEvidence<'_>) -> Explanation {
     let mut explanation = Explanation::empty();
+    explanation.parts = attestation(object, None, evidence.now);
     let told = explanation.read_device(object, evidence);
     explanation.conclude(told);
     explanation
@@ -58,9 +50,7 @@ impl Explanation {
             }
         };
         self.format = Some(format.to_owned());
-        self.statement = members(statement.0);
-        self.certificates = certificate::summaries(statement.0, evidence.now);
-        self.device = named(statement);
+        self.parts.extend(named(statement));
         let Some(challenge) = &evidence.challenge else {
             return self.without_challenge(statement, evidence);
         };
@@ -91,11 +81,29 @@ fn untrusted(problem: &CertificateError) -> Told {
     (Conclusion::Untrusted, problem.to_string())
 }
 
-fn named(statement: Statement<'_>) -> Option<DeviceSummary> {
+/// The device's names, as they stand in an ACME order.
+fn named(statement: Statement<'_>) -> Option<Part> {
     let chain = statement.certificates().ok()?;
-    let found = identifiers(chain.first()?);
-    Some(DeviceSummary {
-        identifiers: found.iter().map(ToString::to_string).collect(),
+    let leaf = chain.first()?;
+    let found = identifiers(leaf);
+    let names = found.iter().map(|identifier| {
+        Field::new(
+            0,
+            &[],
+            "Identifier",
+            "A name of the device in an ACME order.",
+        )
+        .with_value(identifier.to_string())
+    });
+    Some(Part {
+        id: "device",
+        title: "Device".to_owned(),
+        lead: match found.is_empty() {
+            true => "The certificate names none.".to_owned(),
+            false => "What the certificate calls it.".to_owned(),
+        },
+        length: leaf.der().len(),
+        fields: names.collect(),
     })
 }
 

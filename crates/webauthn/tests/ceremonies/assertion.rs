@@ -4,8 +4,8 @@ use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AuthenticatorData, Flags};
 use hallway_ctap::cose::{Algorithm, PublicKey};
 use hallway_webauthn::{
-    Assertion, AssertionError, AssertionPolicy, AssertionResponse, CounterPolicy, CounterVerdict,
-    CredentialRecord, Record, UserHandle, verify_assertion_observed,
+    Assertion, AssertionError, AssertionPolicy, AssertionResponse, CeremonyError, CounterPolicy,
+    CounterVerdict, CredentialRecord, Record, UserHandle, verify_assertion_observed,
 };
 use rcgen::SigningKey;
 
@@ -153,11 +153,11 @@ fn a_u2f_key_answers_for_its_app_id_where_that_was_asked() {
     assert!(signed.verify(&policy).is_ok());
     assert!(Signed::new(0x05, 6).verify(&policy).is_ok());
     policy.app_id = Some("https://gate.example/other.json".into());
-    assert_eq!(signed.verify(&policy), Err(AssertionError::RpIdHash));
+    assert_eq!(signed.verify(&policy), Err(CeremonyError::RpIdHash.into()));
     // An empty AppID is not one.
     policy.app_id = Some(String::new());
     signed.authenticator_data[..32].copy_from_slice(&sha256(b""));
-    assert_eq!(signed.verify(&policy), Err(AssertionError::RpIdHash));
+    assert_eq!(signed.verify(&policy), Err(CeremonyError::RpIdHash.into()));
 }
 
 #[test]

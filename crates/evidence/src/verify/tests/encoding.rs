@@ -351,7 +351,10 @@ fn the_other_form_of_an_ecdsa_signature_is_not_what_was_logged() {
     assert_eq!(report.failure.unwrap().step, "log.2");
     // The signature itself verifies all the same.
     let steps = &report.sections[0].steps;
-    let verified = steps.iter().find(|step| step.number == "7.2.21").unwrap();
+    let verified = steps
+        .iter()
+        .find(|seen| seen.step.number == "7.2.21")
+        .unwrap();
     assert_eq!(verified.outcome, hallway_webauthn::Outcome::Held);
 }
 

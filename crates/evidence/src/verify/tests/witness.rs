@@ -37,7 +37,10 @@ fn checked(lines: impl Fn(&Checkpoint) -> String) -> Report {
 
 fn outcome(report: &Report) -> Outcome {
     let mut steps = report.sections[0].steps.iter();
-    steps.find(|step| step.number == "log.3").unwrap().outcome
+    steps
+        .find(|seen| seen.step.number == "log.3")
+        .unwrap()
+        .outcome
 }
 
 #[test]

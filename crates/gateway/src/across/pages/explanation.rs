@@ -1,26 +1,21 @@
 //! `/evidence/{hash}`: one piece of evidence, explained.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use hallway_door_device::pages::transactions;
 use hallway_door_device::store::{DeviceTables, Transaction};
 use hallway_door_device::{DevicesOf, payload};
 use hallway_evidence::log::tree::leaf_hash;
-use hallway_evidence::verify::{self, Report, Section};
+use hallway_evidence::verify::{self, Report};
 use hallway_evidence::{Bundle, Receipt};
 use hallway_spine::Gateway;
-use hallway_spine::console::explain;
 use hallway_spine::console::pages::{frame, html, moment};
 use hallway_spine::console::view::{
-    Count, ExplanationPage, Fact, LogPlace, Moment, Outcome, Part, Picture, Place, Size, Step,
-    StepGroup, Verdict,
+    Count, ExplanationPage, Fact, LogPlace, Moment, Picture, Place, Size,
 };
 use hallway_spine::http::problem::Problem;
 use hallway_spine::http::session::Caller;
 use hallway_spine::store::EvidenceRecord;
-use hallway_webauthn::Outcome as Ended;
-use serde::Serialize;
 
 use crate::across::evidence;
 
@@ -39,43 +34,18 @@ pub(crate) async fn explain(
         transaction,
         bundle,
         report,
-        parts,
     } = explained(&gateway, &caller, &hash).await?;
     html(&ExplanationPage {
         frame: frame(&gateway, &caller, Place::EVIDENCE),
         hash: record.hash.to_string(),
         receipt: evidence::receipt_name(&record, transaction.as_ref()),
         sentence: hallway_spine::console::pages::sentence::stated(&record),
-        verdict: verdict(&report),
         accepted: moment(&gateway, record.accepted),
         facts: facts(&gateway, &report, transaction.as_ref()),
         picture: transaction.as_ref().and_then(picture),
-        groups: report.sections.iter().enumerate().map(group).collect(),
-        parts,
+        report,
         log: Some(log_place(bundle.subject())),
     })
-}
-
-/// The same for programs: each step of the verification, and each field with its bytes.
-#[derive(Debug, Serialize)]
-pub struct Explanation {
-    /// The verification.
-    report: Report,
-    /// What the evidence is made of.
-    parts: Vec<Part>,
-}
-
-/// Explains evidence to a program.
-///
-/// # Errors
-/// There is no such evidence, or the caller may not see it, or it was erased.
-pub async fn explanation(
-    State(gateway): State<Gateway>,
-    caller: Caller,
-    Path(hash): Path<String>,
-) -> Result<Json<Explanation>, Problem> {
-    let Explained { report, parts, .. } = explained(&gateway, &caller, &hash).await?;
-    Ok(Json(Explanation { report, parts }))
 }
 
 struct Explained {
@@ -83,7 +53,6 @@ struct Explained {
     transaction: Option<Transaction>,
     bundle: Bundle,
     report: Report,
-    parts: Vec<Part>,
 }
 
 async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Explained, Problem> {
@@ -106,24 +75,10 @@ async fn explained(gateway: &Gateway, caller: &Caller, hash: &str) -> Result<Exp
     };
     Ok(Explained {
         report: verify::bundle(&bundle, payload.as_deref(), &trust, chain),
-        parts: explain::bundle(&bundle, &trust.rp_id),
         record,
         transaction,
         bundle,
     })
-}
-
-fn verdict(report: &Report) -> Verdict {
-    match &report.failure {
-        None if report.holds => Verdict::Holds,
-        None => Verdict::Fails("There is nothing to conclude from it.".to_owned()),
-        Some(failure) => Verdict::Fails(format!(
-            "{}, step {}: {}.",
-            failure.section,
-            failure.step,
-            failure.what.trim_end_matches('.')
-        )),
-    }
 }
 
 fn facts(gateway: &Gateway, report: &Report, transaction: Option<&Transaction>) -> Vec<Fact> {
@@ -166,27 +121,6 @@ fn picture(transaction: &Transaction) -> Option<Picture> {
         size: Size(transaction.length),
         sha256: hex::encode(transaction.sha256),
     })
-}
-
-fn group((place, section): (usize, &Section)) -> StepGroup {
-    StepGroup {
-        title: section.title.clone(),
-        // The first section is about the page's own sentence, which is its heading.
-        sentence: section.sentence.clone().filter(|_| place > 0),
-        steps: section
-            .steps
-            .iter()
-            .map(|step| Step {
-                number: step.number.clone(),
-                title: step.title.clone(),
-                outcome: match step.outcome {
-                    Ended::Held => Outcome::Passed(step.detail.clone()),
-                    Ended::Failed => Outcome::Failed(step.detail.clone()),
-                    Ended::Skipped => Outcome::NotNeeded(step.detail.clone()),
-                },
-            })
-            .collect(),
-    }
 }
 
 /// Where the log holds a receipt's evidence, read from the proof as it is written

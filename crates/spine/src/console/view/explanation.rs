@@ -2,187 +2,46 @@
 //! mean.
 
 use askama::Template;
-use serde::Serialize;
+use hallway_evidence::verify::{Report, Section};
+use hallway_webauthn::explain::Bytes;
+use hallway_webauthn::{Observed, Outcome};
 
 use super::{Count, Frame, Mark, Moment, Size, Tone};
 
-/// Bytes as they are shown: at most [`Bytes::SHOWN`] of them.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(tag = "as", content = "content", rename_all = "snake_case")]
-pub enum Bytes {
-    /// In hexadecimal, eight to a line.
-    Hex(String),
-    /// As text, where the bytes are text.
-    Text(String),
-}
+/// How many bytes of one field are printed; the whole is in the receipt.
+const SHOWN: usize = 128;
 
-impl Bytes {
-    /// How many bytes of one field are printed; the whole is in the receipt.
-    pub const SHOWN: usize = 128;
-
-    /// `bytes` in hexadecimal, eight to a line.
-    pub fn hex(bytes: &[u8]) -> Self {
-        let mut out = String::with_capacity(bytes.len().min(Self::SHOWN) * 3 + 24);
-        for (i, byte) in bytes.iter().take(Self::SHOWN).enumerate() {
-            if i > 0 {
-                out.push(if i.is_multiple_of(8) { '\n' } else { ' ' });
-            }
-            out.push_str(&hex::encode([*byte]));
+/// Bytes in hexadecimal, eight to a line, at most [`SHOWN`] of them.
+fn hex_lines(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().min(SHOWN) * 3 + 24);
+    for (i, byte) in bytes.iter().take(SHOWN).enumerate() {
+        if i > 0 {
+            out.push(if i.is_multiple_of(8) { '\n' } else { ' ' });
         }
-        if let Some(hidden) = bytes.len().checked_sub(Self::SHOWN).filter(|n| *n > 0) {
-            out.push_str(&format!("\nand {hidden} more"));
-        }
-        Self::Hex(out)
+        out.push_str(&hex::encode([*byte]));
+    }
+    if let Some(hidden) = bytes.len().checked_sub(SHOWN).filter(|n| *n > 0) {
+        out.push_str(&format!("\nand {hidden} more"));
+    }
+    out
+}
+
+/// How a step ended.
+const fn ended(step: &Observed) -> Mark {
+    match step.outcome {
+        Outcome::Held => Mark::new(Tone::Good, "holds"),
+        Outcome::Failed => Mark::new(Tone::Bad, "fails"),
+        Outcome::Skipped => Mark::new(Tone::Quiet, "not needed"),
     }
 }
 
-/// One bit of a byte of flags.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Bit {
-    /// 7 is the highest.
-    pub number: u8,
-    /// The specification's name: `UP`.
-    pub name: &'static str,
-    /// Whether it is set.
-    pub set: bool,
-    /// What that means here.
-    pub meaning: &'static str,
-}
-
-/// Some bytes, and what they mean.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Field {
-    /// Where the bytes begin within their part.
-    pub offset: usize,
-    /// The bytes.
-    pub bytes: Bytes,
-    /// The specification's name for them.
-    pub name: String,
-    /// Their value, if it reads better than the bytes.
-    pub value: Option<String>,
-    /// What it is for, in a sentence or two.
-    pub meaning: String,
-    /// The bits, if it is a byte of flags.
-    pub bits: Vec<Bit>,
-}
-
-impl Field {
-    /// A field whose bytes begin at `offset`.
-    pub fn new(offset: usize, bytes: &[u8], name: &str, meaning: impl Into<String>) -> Self {
-        Self {
-            offset,
-            bytes: Bytes::hex(bytes),
-            name: name.to_owned(),
-            value: None,
-            meaning: meaning.into(),
-            bits: Vec::new(),
-        }
-    }
-
-    /// The same field, with its value.
-    pub fn with_value(mut self, value: impl Into<String>) -> Self {
-        self.value = Some(value.into());
-        self
-    }
-
-    /// The same field, its bytes shown as the text that they are.
-    pub fn as_text(mut self, text: impl Into<String>) -> Self {
-        self.bytes = Bytes::Text(text.into());
-        self
-    }
-}
-
-/// One of the things that evidence is made of.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Part {
-    /// A name for links within the page.
-    pub id: &'static str,
-    /// The heading.
-    pub title: String,
-    /// What this part is for.
-    pub lead: String,
-    /// How many bytes it has.
-    pub length: usize,
-    /// Its bytes, in order.
-    pub fields: Vec<Field>,
-}
-
-/// What came of a step.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(tag = "is", content = "because", rename_all = "snake_case")]
-pub enum Outcome {
-    /// It holds; this is what was compared with what, where there is more to say.
-    Passed(String),
-    /// It does not, and this is why.
-    Failed(String),
-    /// It does not apply here, and this is why.
-    NotNeeded(String),
-}
-
-/// One step of the verification.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct Step {
-    /// The specification's number: `7.2.11`.
-    pub number: String,
-    /// What is checked.
-    pub title: String,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-impl Step {
-    fn mark(&self) -> Mark {
-        match self.outcome {
-            Outcome::Passed(_) => Mark::new(Tone::Good, "holds"),
-            Outcome::Failed(_) => Mark::new(Tone::Bad, "fails"),
-            Outcome::NotNeeded(_) => Mark::new(Tone::Quiet, "not needed"),
-        }
-    }
-
-    fn why(&self) -> Option<&str> {
-        let (Outcome::Passed(why) | Outcome::Failed(why) | Outcome::NotNeeded(why)) = &self.outcome;
-        Some(why.as_str()).filter(|why| !why.is_empty())
-    }
-
-    fn failed(&self) -> bool {
-        matches!(self.outcome, Outcome::Failed(_))
-    }
-}
-
-/// Steps that belong together.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-pub struct StepGroup {
-    /// The heading.
-    pub title: String,
-    /// What was signed, where the steps are about something else than the page.
-    pub sentence: Option<String>,
-    /// The steps, in order.
-    pub steps: Vec<Step>,
-}
-
-impl StepGroup {
-    fn failed(&self) -> usize {
-        self.steps.iter().filter(|step| step.failed()).count()
-    }
-
-    /// Whether a reader ought to see the steps at once.
-    fn is_open(&self) -> bool {
-        self.sentence.is_none() || self.failed() > 0
-    }
-}
-
-/// What the verification came to.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(tag = "is", content = "because", rename_all = "snake_case")]
-pub enum Verdict {
-    /// Every step holds.
-    Holds,
-    /// It does not; this says which step and why.
-    Fails(String),
+fn failed(section: &Section) -> usize {
+    let failed = |step: &&Observed| step.outcome == Outcome::Failed;
+    section.steps.iter().filter(failed).count()
 }
 
 /// A name and a value.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
     /// The name.
     pub name: &'static str,
@@ -228,18 +87,14 @@ pub struct ExplanationPage {
     pub receipt: String,
     /// What was signed, as a sentence.
     pub sentence: String,
-    /// Whether it holds.
-    pub verdict: Verdict,
     /// When the gateway accepted it.
     pub accepted: Moment,
     /// Who, what and under whom.
     pub facts: Vec<Fact>,
     /// The signed picture, if there is one.
     pub picture: Option<Picture>,
-    /// Every step of the verification.
-    pub groups: Vec<StepGroup>,
-    /// The bytes, part by part.
-    pub parts: Vec<Part>,
+    /// Every step of the verification, what follows, and the bytes, part by part.
+    pub report: Report,
     /// Its place in the log.
     pub log: Option<LogPlace>,
 }
@@ -254,21 +109,28 @@ impl ExplanationPage {
         format!("'./{}'", self.receipt.replace('\'', r"'\''"))
     }
 
-    fn mark(&self) -> Mark {
-        match self.verdict {
-            Verdict::Holds => Mark::new(Tone::Good, "It holds"),
-            Verdict::Fails(_) => Mark::new(Tone::Bad, "It does not hold"),
+    const fn mark(&self) -> Mark {
+        match self.report.holds {
+            true => Mark::new(Tone::Good, "It holds"),
+            false => Mark::new(Tone::Bad, "It does not hold"),
         }
     }
 
     fn steps(&self) -> usize {
-        self.groups.iter().map(|group| group.steps.len()).sum()
+        let sections = self.report.sections.iter();
+        sections.map(|section| section.steps.len()).sum()
     }
 
-    fn failure(&self) -> Option<&str> {
-        match &self.verdict {
-            Verdict::Holds => None,
-            Verdict::Fails(why) => Some(why),
+    fn failure(&self) -> Option<String> {
+        match &self.report.failure {
+            None if self.report.holds => None,
+            None => Some("There is nothing to conclude from it.".to_owned()),
+            Some(failure) => Some(format!(
+                "{}, step {}: {}.",
+                failure.section,
+                failure.step,
+                failure.what.trim_end_matches('.')
+            )),
         }
     }
 }
@@ -279,17 +141,12 @@ mod tests {
 
     #[test]
     fn bytes_stand_eight_to_a_line() {
-        let Bytes::Hex(text) = Bytes::hex(&[0xab; 10]) else {
-            unreachable!()
-        };
+        let text = hex_lines(&[0xab; 10]);
         assert_eq!(text, "ab ab ab ab ab ab ab ab\nab ab");
     }
 
     #[test]
     fn a_long_field_says_how_much_is_left_out() {
-        let Bytes::Hex(text) = Bytes::hex(&[0; Bytes::SHOWN + 3]) else {
-            unreachable!()
-        };
-        assert!(text.ends_with("00\nand 3 more"));
+        assert!(hex_lines(&[0; SHOWN + 3]).ends_with("00\nand 3 more"));
     }
 }

@@ -1,10 +1,19 @@
 //! Client data: what the browser, or the device's own client, adds (WebAuthn Level 3, 5.8.1).
 
-use super::super::view::{Field, Part};
+use super::{Field, Part};
+use crate::base64url_digits::Base64UrlDigits;
 
-/// Takes client data apart. `challenge` is the SHA-256 of the statement, 32 bytes.
-pub fn client_data(bytes: &[u8], challenge: &[u8]) -> Part {
-    let expected = super::attestation::base64url(challenge);
+/// The challenge that client data should name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Challenge<'a> {
+    /// The challenge itself.
+    pub bytes: &'a [u8],
+    /// What it is, for a sentence: `the challenge that was sent`.
+    pub called: &'a str,
+}
+
+/// Takes client data apart. `challenge` is the one that was expected, where it is known.
+pub fn client_data(bytes: &[u8], challenge: Option<Challenge<'_>>) -> Part {
     Part {
         id: "client-data",
         title: "Client data".to_owned(),
@@ -17,7 +26,7 @@ pub fn client_data(bytes: &[u8], challenge: &[u8]) -> Part {
             .map(|(offset, raw)| {
                 let text = String::from_utf8_lossy(raw);
                 let (name, value) = name_and_value(&text);
-                let meaning = meaning(&name, &value, &expected);
+                let meaning = meaning(&name, &value, challenge);
                 Field::new(offset, raw, &name, meaning)
                     .with_value(value)
                     .as_text(text)
@@ -26,24 +35,29 @@ pub fn client_data(bytes: &[u8], challenge: &[u8]) -> Part {
     }
 }
 
-fn meaning(name: &str, value: &str, expected: &str) -> String {
+fn meaning(name: &str, value: &str, challenge: Option<Challenge<'_>>) -> String {
     match (name, value) {
         ("type", "webauthn.get") => "An assertion: an existing credential signs.".to_owned(),
         ("type", "webauthn.create") => "A registration: a new credential is made.".to_owned(),
-        ("challenge", value) if value == expected => {
-            "This is the SHA-256 of the statement above, so the signature is over that statement."
-                .to_owned()
-        }
-        ("challenge", _) => format!(
-            "This is not the SHA-256 of the statement above, which is {expected}. The signature \
-             is over something else."
-        ),
+        ("challenge", _) => answered(value, challenge),
         ("origin", _) => "The page or program that asked. The browser writes it, not the page, \
                           so a page elsewhere cannot pass for this one."
             .to_owned(),
         ("crossOrigin", "false") => "The page that asked was not inside another site's.".to_owned(),
         ("crossOrigin", _) => "The page that asked was inside another site's page.".to_owned(),
         _ => "An addition of the client. A verifier must not mind additions.".to_owned(),
+    }
+}
+
+fn answered(value: &str, challenge: Option<Challenge<'_>>) -> String {
+    let Some(Challenge { bytes, called }) = challenge else {
+        return "What the signature answers, in base64url.".to_owned();
+    };
+    let expected = Base64UrlDigits(bytes).to_string();
+    if value == expected {
+        format!("This is {called}, so the signature is over that.")
+    } else {
+        format!("This is not {called}, which is {expected}. The signature is over something else.")
     }
 }
 
@@ -92,13 +106,18 @@ fn members(bytes: &[u8]) -> Vec<(usize, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::view::Bytes;
+    use crate::explain::Bytes;
+
+    fn asked(bytes: &[u8]) -> Option<Challenge<'_>> {
+        let called = "the challenge";
+        Some(Challenge { bytes, called })
+    }
 
     #[test]
     fn members_together_are_the_whole() {
         let json =
             br#"{"type":"webauthn.get","challenge":"AAEC","origin":"https://a,b","x":{"y":[1,2]}}"#;
-        let part = client_data(json, &[0, 1, 2]);
+        let part = client_data(json, asked(&[0, 1, 2]));
         let names: Vec<_> = part.fields.iter().map(|f| f.name.as_str()).collect();
         assert_eq!(names, ["type", "challenge", "origin", "x"]);
         let whole: String = part
@@ -114,13 +133,15 @@ mod tests {
 
     #[test]
     fn a_foreign_challenge_is_pointed_out() {
-        let part = client_data(br#"{"challenge":"AAEC"}"#, &[9; 32]);
+        let part = client_data(br#"{"challenge":"AAEC"}"#, asked(&[9; 32]));
         assert!(part.fields[0].meaning.starts_with("This is not"));
+        let part = client_data(br#"{"challenge":"AAEC"}"#, asked(&[0, 1, 2]));
+        assert!(part.fields[0].meaning.starts_with("This is the challenge"));
     }
 
     #[test]
     fn bytes_that_are_not_json_are_shown() {
-        assert_eq!(client_data(b"\xff\xfe", &[]).fields[0].name, "unreadable");
-        assert!(client_data(b"", &[]).fields.is_empty());
+        assert_eq!(client_data(b"\xff\xfe", None).fields[0].name, "unreadable");
+        assert!(client_data(b"", None).fields.is_empty());
     }
 }

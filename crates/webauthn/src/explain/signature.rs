@@ -1,20 +1,19 @@
 //! A signature.
 
-use super::super::view::{Field, Part};
-use super::offset_in;
+use super::{Field, Part};
 
 /// Takes a signature apart. An ECDSA signature is two numbers in DER (RFC 3279, 2.2.3).
 pub fn signature(bytes: &[u8]) -> Part {
     let fields = match ecdsa(bytes) {
         Some([r, s]) => vec![
-            Field::new(
-                offset_in(bytes, r),
+            Field::within(
+                bytes,
                 r,
                 "r",
                 "The first number of an ECDSA signature, made from a random point of the curve.",
             ),
-            Field::new(
-                offset_in(bytes, s),
+            Field::within(
+                bytes,
                 s,
                 "s",
                 "The second number, made from the first, the message's hash and the private key.",

@@ -1,4 +1,7 @@
 //! Prints the API's lists as tables, for a person to read.
+//!
+//! A crate for tables would take the place of [`lines`] alone: which cells a row has, which columns
+//! are left out, and what may reach a terminal would remain.
 
 use hallway_evidence::{Printable, Timestamp};
 use serde_json::Value;
@@ -24,7 +27,7 @@ pub(crate) fn print(list: &Value, columns: &[Column], none: &str) {
 }
 
 /// The lines of a table with its headings; none if there are no rows.
-pub(super) fn lines(rows: &[Value], columns: &[Column]) -> Vec<String> {
+pub(crate) fn lines(rows: &[Value], columns: &[Column]) -> Vec<String> {
     let cells = |(names, heading): &Column| {
         let mut cells: Vec<String> = rows.iter().map(|row| cell(row, names)).collect();
         let is_shown = cells.iter().any(|cell| cell != NOTHING);
@@ -52,7 +55,7 @@ fn cell(row: &Value, names: &[&str]) -> String {
 }
 
 /// A field as text: a number whose name ends with `_ms` is a time.
-pub(super) fn text(name: &str, value: &Value) -> String {
+pub(crate) fn text(name: &str, value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => Printable(text).to_string(),

@@ -1,17 +1,18 @@
 //! Authenticator data: what the key itself says (WebAuthn Level 3, 6.1).
 
+use aws_lc_rs::digest::{SHA256, digest};
 use hallway_ctap::aaguid::Aaguid;
 use hallway_ctap::authenticator_data::{AttestedCredential, AuthenticatorData};
 use hallway_ctap::cose::PublicKey;
 
-use super::super::view::{Bit, Field, Part};
-use super::offset_in;
+use super::{Bit, Field, Part};
 
-/// Takes authenticator data apart. `rp_id` is the relying party id that was expected.
-pub fn authenticator_data(bytes: &[u8], rp_id: &str) -> Part {
+/// Takes authenticator data apart. `rp_id` is the relying party id that was expected, where it is
+/// known.
+pub fn authenticator_data(bytes: &[u8], rp_id: Option<&str>) -> Part {
     let fields = match AuthenticatorData::parse(bytes) {
         Ok(data) => fields(bytes, &data, rp_id),
-        Err(error) => vec![Field::new(0, bytes, "Unreadable", error.to_string())],
+        Err(error) => Field::unreadable(bytes, error),
     };
     Part {
         id: "authenticator-data",
@@ -24,8 +25,21 @@ pub fn authenticator_data(bytes: &[u8], rp_id: &str) -> Part {
     }
 }
 
-fn fields(bytes: &[u8], data: &AuthenticatorData<'_>, rp_id: &str) -> Vec<Field> {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, rp_id.as_bytes());
+fn fields(bytes: &[u8], data: &AuthenticatorData<'_>, rp_id: Option<&str>) -> Vec<Field> {
+    let site = match rp_id {
+        None => {
+            "The SHA-256 of the relying party id. A key signs for the site that it was registered \
+                 with and for no other, which is what defeats phishing."
+                .to_owned()
+        }
+        Some(rp_id) if digest(&SHA256, rp_id.as_bytes()).as_ref() == data.rp_id_hash => format!(
+            "The SHA-256 of “{rp_id}”. A key signs for the site that it was registered with and for \
+             no other, which is what defeats phishing."
+        ),
+        Some(rp_id) => {
+            format!("This is not the SHA-256 of “{rp_id}”: the key signed for another site.")
+        }
+    };
     let mut flags = Field::new(
         32,
         &[data.flags.bits()],
@@ -35,19 +49,7 @@ fn fields(bytes: &[u8], data: &AuthenticatorData<'_>, rp_id: &str) -> Vec<Field>
     .with_value(format!("{:#010b}", data.flags.bits()));
     flags.bits = bits(data.flags.bits());
     let mut out = vec![
-        Field::new(
-            0,
-            data.rp_id_hash,
-            "Relying party id hash",
-            if digest.as_ref() == data.rp_id_hash {
-                format!(
-                    "The SHA-256 of “{rp_id}”. A key signs for the site that it was registered \
-                     with and for no other, which is what defeats phishing."
-                )
-            } else {
-                format!("This is not the SHA-256 of “{rp_id}”: the key signed for another site.")
-            },
-        ),
+        Field::new(0, data.rp_id_hash, "Relying party id hash", site),
         flags,
         Field::new(
             33,
@@ -66,8 +68,8 @@ fn fields(bytes: &[u8], data: &AuthenticatorData<'_>, rp_id: &str) -> Vec<Field>
         attested(bytes, credential, &mut out);
     }
     if let Some(extensions) = data.extensions {
-        out.push(Field::new(
-            offset_in(bytes, extensions),
+        out.push(Field::within(
+            bytes,
             extensions,
             "Extension outputs",
             "What extensions of the protocol returned, as a CBOR map.",
@@ -100,16 +102,16 @@ fn attested(bytes: &[u8], credential: &AttestedCredential<'_>, out: &mut Vec<Fie
         )
         .with_value(id.len().to_string()),
     );
-    out.push(Field::new(
-        offset_in(bytes, id),
+    out.push(Field::within(
+        bytes,
         id,
         "Credential id",
         "By this name the key finds the private key again.",
     ));
     let key = credential.public_key;
     out.push(
-        Field::new(
-            offset_in(bytes, key),
+        Field::within(
+            bytes,
             key,
             "Public key",
             "The new public key, as a COSE_Key (RFC 9052). Its private part never leaves the key.",
@@ -193,7 +195,7 @@ mod tests {
     use hallway_ctap::authenticator_data::Flags;
 
     fn assertion(flags: Flags) -> Vec<u8> {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"gate.example");
+        let digest = digest(&SHA256, b"gate.example");
         AuthenticatorData {
             rp_id_hash: digest.as_ref().try_into().unwrap(),
             flags,
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn every_flag_is_explained() {
-        let part = authenticator_data(&assertion(Flags::USER_PRESENT), "gate.example");
+        let part = authenticator_data(&assertion(Flags::USER_PRESENT), Some("gate.example"));
         let bits = &part.fields[1].bits;
         assert_eq!(bits.len(), 8);
         let set: Vec<_> = bits.iter().filter(|b| b.set).map(|b| b.name).collect();
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn another_site_is_pointed_out() {
-        let part = authenticator_data(&assertion(Flags::default()), "other.example");
+        let part = authenticator_data(&assertion(Flags::default()), Some("other.example"));
         assert!(part.fields[0].meaning.contains("another site"));
     }
 
@@ -236,14 +238,14 @@ mod tests {
         }
         .encode()
         .unwrap();
-        let part = authenticator_data(&bytes, "x");
+        let part = authenticator_data(&bytes, Some("x"));
         let offsets: Vec<_> = part.fields.iter().map(|f| f.offset).collect();
         assert_eq!(offsets, [0, 32, 33, 37, 53, 55, 59, 60]);
     }
 
     #[test]
     fn broken_bytes_are_shown_with_what_is_wrong() {
-        let part = authenticator_data(&[1, 2, 3], "x");
+        let part = authenticator_data(&[1, 2, 3], None);
         assert_eq!(part.fields[0].name, "Unreadable");
         assert!(part.fields[0].meaning.contains("cut short"));
     }

@@ -1,6 +1,7 @@
 //! A statement: what is signed.
 
-use super::super::view::{Field, Part};
+use hallway_webauthn::explain::{Field, Part};
+
 use super::cbor;
 
 /// Takes a statement apart.
