@@ -14,6 +14,12 @@ pub enum ClientError {
     /// The key refused.
     #[error("the security key refused: {0}")]
     Refused(Status),
+    /// The PIN is another one. It cost one of the key's tries.
+    #[error("the PIN is wrong; {}", tries(*.left))]
+    WrongPin {
+        /// How many more wrong PINs the key accepts.
+        left: u64,
+    },
     /// The key's answer is not what CTAP says.
     #[error("the security key's answer to {command} cannot be read: {error}")]
     Answer {
@@ -53,7 +59,16 @@ impl ClientError {
     pub const fn status(&self) -> Option<Status> {
         match self {
             Self::Refused(status) => Some(*status),
+            Self::WrongPin { .. } => Some(Status::PinInvalid),
             _ => None,
         }
+    }
+}
+
+fn tries(left: u64) -> String {
+    match left {
+        0 => "it is blocked for good, and only a reset helps".to_owned(),
+        1 => "one more wrong one blocks it for good".to_owned(),
+        left => format!("{left} tries are left"),
     }
 }
