@@ -269,7 +269,7 @@ def test_an_owner_demands_in_the_console(realm: Realm, browser: Browser):
     expect(page.get_by_role("heading", name="My keys")).to_be_visible()
     owner.open(f"/halls/{HALL}")
     page.get_by_label("To do what").fill("connect:echo read:data")
-    page.get_by_text("Demand more").click()
+    page.get_by_text("Add conditions").click()
     page.get_by_label("The key").select_option("L1")
     page.get_by_label("Approved each time by").select_option("operator")
     page.get_by_label("Only in these hours").fill("always")

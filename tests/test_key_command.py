@@ -88,13 +88,13 @@ def test_exit_codes_say_what_is_wrong(key, tmp_path):
     done("pin", "set", key.file, "--new-pin-file", tmp_path / "pin")
     wrong = command("passkeys", "list", key.file, pin="wrong pin")
     assert wrong.returncode == 5
-    assert "the PIN is wrong" in wrong.stderr
+    assert "the PIN is wrong; 7 tries are left" in wrong.stderr
     assert command("passkeys", "delete", key.file, "--id", "xyz").returncode == 2
     assert command("new", key.file).returncode == 1
     again = command("pin", "set", key.file, "--new-pin-file", tmp_path / "pin")
     assert again.returncode == 1 and "hallway key pin change" in again.stderr, again.stderr
     wrong = command("pin", "change", key.file, "--new-pin-file", tmp_path / "pin", pin="wrong pin")
-    assert wrong.returncode == 5 and "tries are left" in wrong.stderr, wrong.stderr
+    assert wrong.returncode == 5 and "6 tries are left" in wrong.stderr, wrong.stderr
     opened = command("serve", key.file, "--udp", "0.0.0.0:0")
     assert opened.returncode == 2 and "--udp-beyond-loopback" in opened.stderr, opened.stderr
     key.plug_in()

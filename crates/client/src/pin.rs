@@ -82,8 +82,10 @@ impl<C: Connection> Client<C> {
     /// Changes the PIN.
     ///
     /// # Errors
-    /// As for [`set_pin`](Self::set_pin); a wrong `current` costs one of the key's tries.
+    /// As for [`set_pin`](Self::set_pin), and [`ClientError::WrongPin`]: a wrong `current` costs one
+    /// of the key's tries.
     pub fn change_pin(&mut self, current: &str, new: &str) -> Result<(), ClientError> {
+        let retries = self.pin_retries()?;
         let session = self.key_agreement()?;
         let new_pin_enc = session.encrypt(&padded(new)?[..])?;
         let pin_hash_enc = session.encrypt(&half_hash(current)[..])?;
@@ -96,7 +98,7 @@ impl<C: Connection> Client<C> {
             pin_hash_enc: Some(&pin_hash_enc),
             ..Request::new(Subcommand::ChangePin)
         };
-        self.client_pin(&request)?;
+        self.with_pin(&request, retries)?;
         self.forget_info();
         Ok(())
     }
@@ -142,7 +144,7 @@ impl<C: Connection> Client<C> {
             })
         };
         let encrypted = self
-            .client_pin(&request)?
+            .with_pin(&request, retries)?
             .token
             .ok_or(ClientError::Incomplete("a PIN/UV auth token"))?;
         Ok(Token {
@@ -162,6 +164,17 @@ impl<C: Connection> Client<C> {
             .key_agreement
             .ok_or(ClientError::Incomplete("its key agreement key"))?;
         Session::agree(protocol, &key)
+    }
+
+    /// Sends a request with a PIN in it, which costs one of these tries if the PIN is wrong.
+    fn with_pin(&mut self, request: &Request<'_>, retries: u64) -> Result<Response, ClientError> {
+        self.client_pin(request)
+            .map_err(|error| match error.status() {
+                Some(Status::PinInvalid) => ClientError::WrongPin {
+                    left: retries.saturating_sub(1),
+                },
+                _ => error,
+            })
     }
 
     fn client_pin(&mut self, request: &Request<'_>) -> Result<Response, ClientError> {

@@ -28,14 +28,12 @@ impl From<ConnectionError> for SkError {
 impl From<ClientError> for SkError {
     fn from(error: ClientError) -> Self {
         match error {
-            ClientError::PinNotGiven => Self::PinRequired,
+            // ssh asks again for a wrong PIN as for a missing one.
+            ClientError::PinNotGiven | ClientError::WrongPin { .. } => Self::PinRequired,
             ClientError::Connection(_) => Self::DeviceNotFound,
             ClientError::VerificationUnavailable => Self::Unsupported,
             ClientError::Refused(status) => match status {
-                // ssh asks again for a wrong PIN as for a missing one.
-                Status::PinInvalid | Status::PuatRequired | Status::PinAuthInvalid => {
-                    Self::PinRequired
-                }
+                Status::PuatRequired | Status::PinAuthInvalid => Self::PinRequired,
                 Status::NoCredentials => Self::DeviceNotFound,
                 Status::UnsupportedAlgorithm | Status::UnsupportedOption => Self::Unsupported,
                 _ => Self::General,

@@ -193,6 +193,7 @@ fn a_pin_is_set_asked_for_and_changed() {
     let refused = client
         .make_credential(&asked(true), &mut wrong)
         .unwrap_err();
+    assert!(matches!(refused, ClientError::WrongPin { left: 7 }));
     assert_eq!(refused.status(), Some(Status::PinInvalid));
     assert_eq!(client.pin_retries().unwrap(), 7);
     let mut right = Pin(String::from("12345").into());

@@ -370,6 +370,19 @@ function fill(root, values) {
   }
 }
 
+// Pictures that the browser cannot show: words in their place instead of its broken icon
+
+function tellNotShown(picture) {
+  const words = picture.alt ? `${picture.alt} cannot be shown.` : picture.closest(".thumb") ? "No preview" : "";
+  picture.replaceWith(...(words ? [Object.assign(document.createElement("span"), { className: "not-shown", textContent: words })] : []));
+}
+
+document.addEventListener("error", ({ target }) => target instanceof HTMLImageElement && tellNotShown(target), true);
+// Those that failed before this script ran.
+document.querySelectorAll("img").forEach((picture) => {
+  if (picture.complete && picture.naturalWidth === 0) picture.decode().catch(() => tellNotShown(picture));
+});
+
 // What a one-time link is for
 
 async function join(root) {

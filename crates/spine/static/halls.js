@@ -109,6 +109,7 @@ function follow(section) {
     gone.forEach((row) => row.remove());
     table.hidden = rows.length === 0;
     part(section, "nobody").hidden = rows.length > 0;
+    part(section, "flow").hidden = rows.length === 0 && !rates.flat().some(Boolean);
   };
   const mark = part(section, "live");
   const state = (tone, word) => {

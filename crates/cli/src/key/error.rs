@@ -59,12 +59,6 @@ pub(crate) enum KeyCommandError {
     /// A first PIN for a key that has one.
     #[error("the key has a PIN already; hallway key pin change changes it")]
     PinIsSet,
-    /// The PIN that was given is another one.
-    #[error("the PIN is wrong; {}", tries(*.left))]
-    WrongPin {
-        /// How many more wrong PINs the key accepts.
-        left: u64,
-    },
     /// A file that is no policy.
     #[error("{}: {error}", .path.display())]
     Policy {
@@ -110,23 +104,13 @@ impl KeyCommandError {
             | Self::BeyondLoopback(_)
             | Self::Policy { .. }
             | Self::CredentialId(_) => 2,
-            Self::WrongPin { .. }
-            | Self::Client(
+            Self::Client(
                 ClientError::PinNotGiven
-                | ClientError::Refused(
-                    Status::PinInvalid | Status::PinAuthBlocked | Status::PinBlocked,
-                ),
+                | ClientError::WrongPin { .. }
+                | ClientError::Refused(Status::PinAuthBlocked | Status::PinBlocked),
             ) => 5,
             _ => 1,
         }
-    }
-}
-
-fn tries(left: u64) -> String {
-    match left {
-        0 => "it is blocked for good, and only a reset helps".to_owned(),
-        1 => "one more wrong one blocks it for good".to_owned(),
-        left => format!("{left} tries are left"),
     }
 }
 

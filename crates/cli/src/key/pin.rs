@@ -107,13 +107,7 @@ impl PinCommand {
                     .pin()?
                     .pin(&PinRequest { retries })
                     .ok_or(ClientError::PinNotGiven)?;
-                let changed = client.change_pin(&current, &change.new_pin()?);
-                changed.map_err(|error| match error.status() {
-                    Some(Status::PinInvalid) => KeyCommandError::WrongPin {
-                        left: retries.saturating_sub(1),
-                    },
-                    _ => error.into(),
-                })?;
+                client.change_pin(&current, &change.new_pin()?)?;
             }
         }
         eprintln!("The PIN is set. Eight wrong ones in a row block it for good.");

@@ -8,13 +8,13 @@ pub mod names;
 pub mod transactions;
 
 /// What devices sent.
-pub const TRANSACTIONS: Place = Place::of_members("/transactions", "Transactions", 10);
+pub const TRANSACTIONS: Place = Place::of_members("/transactions", "Transactions", 20);
 
 /// Devices.
-pub const DEVICES: Place = Place::of_members("/devices", "Devices", 20);
+pub const DEVICES: Place = Place::of_members("/devices", "Devices", 10);
 
 /// Whose attestation is accepted.
-pub const MAKERS: Place = Place::of_operators("/makers", "Makers", 80);
+pub const MAKERS: Place = Place::of_operators("/makers", "Makers", 25);
 
 /// The pages to which the navigation leads.
 pub(crate) fn places() -> Vec<Place> {

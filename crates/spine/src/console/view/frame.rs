@@ -53,9 +53,9 @@ impl Place {
     /// `/metadata`
     pub const METADATA: Self = Self::of_operators("/metadata", "Metadata", 90);
     /// `/witnesses`
-    pub const WITNESSES: Self = Self::of_operators("/witnesses", "Witnesses", 91);
+    pub const WITNESSES: Self = Self::of_operators("/witnesses", "Witnesses", 51);
     /// `/refusals`
-    pub const REFUSALS: Self = Self::of_operators("/refusals", "Refusals", 92);
+    pub const REFUSALS: Self = Self::of_operators("/refusals", "Refusals", 52);
     /// The pages that are of no single door.
     pub const OWN: [Self; 5] = [
         Self::OVERVIEW,
