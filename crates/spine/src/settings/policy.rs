@@ -51,7 +51,7 @@ pub struct PersonPolicy {
     pub deny: Vec<Model>,
 }
 
-/// Which devices may enrol and send. `Default` is the strictest. That an installed authority
+/// Which devices may enrol and send. `Default` is the strictest. That an accepted maker
 /// vouches for a device's serial number is always required.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

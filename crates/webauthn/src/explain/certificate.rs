@@ -27,7 +27,7 @@ pub fn certificate(der: &[u8], place: usize, now: UnixSeconds) -> Part {
             format!("Certificate {} of the chain", place + 1)
         },
         lead: if leaf {
-            "The manufacturer's word for what this key is. The private key that belongs to it \
+            "The maker's word for what this key is. The private key that belongs to it \
              signed the registration."
                 .to_owned()
         } else {
